@@ -1,0 +1,164 @@
+"""Judge an answer to an exercise, in a notebook with `check`, elsewhere with `evaluate`."""
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_utils import record
+from course_utils.checks import engine
+from course_utils.checks.diagnosis import compared, diagnose
+from course_utils.checks.engine import Case, Exercise, Raised, asker, observe, same
+from course_utils.checks.limits import within
+from course_utils.checks.render import display
+
+SECONDS = 2.0  # for all calls of one check together
+PRINTED = 500  # characters of what an answer prints that are kept
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status` is "pass", "fail" or "unanswered"; `hint` names the likely mistake, `case` the call that went wrong."""
+    status: str
+    hint: str = ""
+    seconds: float = 0.0
+    case: str = ""
+    printed: str = ""
+
+
+class Checked:
+    """What `check` hands back where the learner's function does not pass yet: the course's, with `.yours` inside."""
+    def __init__(self, name: str, yours: Any, use: Callable):
+        self.__name__, self.yours, self.use, self.judging = name, yours, use, False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # an answer that calls itself by name must meet itself while it is judged, not the course's function
+        return (self.yours if self.judging else self.use)(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}: {'yours' if self.use is self.yours else 'the course version, until yours passes'}>"
+
+
+def exercises(lesson: int) -> dict[str, Exercise]:
+    """The exercises of a lesson by id. Raises LookupError if the lesson has none."""
+    try:
+        module = importlib.import_module(f"course_utils.checks.lesson{lesson:02d}")
+    except ModuleNotFoundError as error:
+        if error.name != f"course_utils.checks.lesson{lesson:02d}":
+            raise
+        raise LookupError(f"there are no exercises for lesson {lesson:02d}") from None
+    return {exercise.id: exercise for exercise in module.EXERCISES}
+
+
+def find(exercise_id: str) -> Exercise:
+    """The exercise with this id, such as "1.3". Raises LookupError with the ids that exist."""
+    lesson = str(exercise_id).split(".")[0]
+    if not lesson.isdecimal():
+        raise LookupError(f"an exercise id looks like 1.3, not {str(exercise_id)[:20]!r}")
+    known = exercises(int(lesson))
+    if exercise_id not in known:
+        raise LookupError(f"there is no exercise {exercise_id}; lesson {int(lesson):02d} has {', '.join(known)}")
+    return known[exercise_id]
+
+
+def course_version(exercise: Exercise) -> Callable:
+    """The course's own function for an exercise."""
+    lesson = int(exercise.id.split(".")[0])
+    return getattr(importlib.import_module(f"course_utils.taught.lesson{lesson:02d}"), exercise.name)
+
+
+def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
+    """Judge an answer on cases drawn from `seed`. Whatever the answer does, this returns an `Outcome`.
+
+    Raises LookupError for an unknown id.
+    """
+    start, exercise = time.perf_counter(), find(exercise_id)
+    cases = list(exercise.draw(np.random.default_rng(seed)))
+    want = [observe(asker(exercise.oracle), case) for case in cases]  # first: it also imports what the answer may need
+    printed = _Sink()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        warnings.simplefilter("ignore")
+        outcome = _verdict(exercise, cases, want, answer)
+    outcome["printed"] = printed.getvalue()
+    return Outcome(**outcome, seconds=time.perf_counter() - start)
+
+
+def check(exercise_id: str, answer: Any) -> Any:
+    """Judge the answer, show the verdict, and return a function that works: yours if it passes, else the course's.
+
+    Never raises. Run again on what it returned, it judges your function again (kept in `.yours`).
+    """
+    wrapped = answer if type(answer) is Checked else None
+    yours = wrapped.yours if wrapped else answer
+    try:
+        exercise = find(exercise_id)
+        course = course_version(exercise)
+    except Exception as error:  # a wrong id, or a fault of the course's: the notebook goes on
+        display(str(exercise_id)[:40], Outcome("fail", f"this check could not run: {error}"))
+        return answer
+    try:
+        with _judging(wrapped):
+            outcome = evaluate(exercise_id, yours)
+    except (Exception, KeyboardInterrupt) as error:
+        outcome = Outcome("fail", f"this check was broken off: {type(error).__name__} {error}".strip())
+    display(f"{exercise.id} {exercise.name}", outcome, goes_on=outcome.status != "pass")
+    record.note(exercise.id, outcome.status)
+    return _handed_back(exercise.name, yours, course, outcome.status == "pass")
+
+
+@contextlib.contextmanager
+def _judging(wrapped: Checked | None) -> Iterator[None]:
+    if wrapped:
+        wrapped.judging = True
+    try:
+        yield
+    finally:
+        if wrapped:
+            wrapped.judging = False
+
+
+def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Callable:
+    """The learner's own function, marked with `.yours`, if it passes and can carry a mark; else a `Checked`."""
+    if passed and isinstance(yours, types.FunctionType):
+        yours.yours = yours
+        return yours
+    return Checked(name, yours, yours if passed else course)
+
+
+def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> dict[str, str]:
+    if not callable(answer):
+        return {"status": "fail", "hint": f"a function is asked for, and this is an object of type {type(answer).__name__}"}
+    ask = asker(answer)
+    try:
+        got = within(SECONDS, lambda: [observe(ask, case) for case in cases])
+    except TimeoutError:
+        return {"status": "fail", "hint": f"it was still running after {SECONDS:g} seconds: is there a loop without an end?"}
+    if any(_is_stub(g, exercise) for g in got):
+        return {"status": "unanswered"}
+    wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
+    if not wrong:
+        return {"status": "pass"}
+    first = wrong[0]
+    return {"status": "fail", "hint": diagnose(exercise, cases, got, want),
+            "case": compared(cases[first], got[first], want[first])}
+
+
+def _is_stub(got: Any, exercise: Exercise) -> bool:
+    """A blank exercise raises NotImplementedError with its own name; torch raises others of that kind."""
+    return (isinstance(got, Raised) and got.kinds[0] == "NotImplementedError"
+            and got.message in ("", f"{exercise.id} {exercise.name}"))
+
+
+class _Sink(io.StringIO):
+    """Keeps the first characters written to it and drops the rest."""
+    def write(self, text: str) -> int:
+        super().write(text[:max(0, PRINTED - self.tell())])
+        return len(text)

@@ -1,0 +1,436 @@
+"""The exercises of lesson 01: densities, counts, sampling, fitting."""
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from course_utils.checks.engine import Ask, Case, Exercise, Seed, numbers_in
+
+# ---- 1.1 normal_logpdf -----------------------------------------------------------------------------------------------
+
+
+def _normal_cases(rng: np.random.Generator) -> list[Case]:
+    mu, var = rng.normal(0, 3), rng.uniform(2, 6)
+    return [
+        Case("N(10, 4) at its mean, x = 10", (10.0, 10.0, 4.0)),
+        Case("a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be positive",
+             (0.05, 0.0, 0.01)),
+        Case(f"five points under N({mu:.2f}, {var:.2f})", (mu + 2 * rng.normal(size=5), mu, var)),
+        Case("a table of shape (2, 3) under N(1, 2)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
+        Case("80 standard deviations from the mean, where the density itself is too small for a float",
+             (np.array([-160.0, 160.0]), 0.0, 4.0)),
+    ]
+
+
+def _normal_oracle(x: Any, mu: float, var: float) -> Any:
+    from scipy import stats
+    return stats.norm.logpdf(x, loc=mu, scale=math.sqrt(var))
+
+
+def _quad(x: Any, mu: float, var: float) -> Any:
+    return (np.asarray(x) - mu) ** 2 / (2 * var)
+
+
+def _log_z(var: float) -> float:
+    return 0.5 * math.log(2 * math.pi * var)
+
+
+def _log_of_pdf(x: Any, mu: float, var: float) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var))
+
+
+NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
+    "the third argument is the variance σ², and it was squared once more, as if it were σ":
+        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2),
+    "this is the density; its logarithm is asked for":
+        lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var),
+    "the 2π is lost: without it the density integrates to 2.507 instead of 1":
+        lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var),
+    "the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1":
+        lambda x, mu, var: -_quad(x, mu, var),
+    "the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm carries a ½":
+        lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var),
+    "the ½ in the exponent is lost: the bell comes out too narrow":
+        lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var),
+    "the exponent has the wrong sign: points far from the mean should be less likely":
+        lambda x, mu, var: -_log_z(var) + _quad(x, mu, var),
+    "the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell":
+        lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
+    "the sign is turned: this is the negative log-likelihood":
+        lambda x, mu, var: _log_z(var) + _quad(x, mu, var),
+    "the deviation was divided by σ, not by σ²":
+        lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var)),
+    "the deviation was divided by σ⁴: the variance is already a square":
+        lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2),
+    "the factor in front used σ² where it needs σ: it is 1/√(2πσ²)":
+        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var),
+    "the factor in front is too large: inside the root stands σ², not σ":
+        lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
+    "π stands where 2π belongs":
+        lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var),
+    "the mean was never subtracted":
+        lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var),
+    "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square":
+        lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
+    "right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout":
+        _log_of_pdf,
+    "this is a logarithm to base 10: the natural one, `np.log`, is asked for":
+        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
+    "this is a logarithm to base 2: the natural one, `np.log`, is asked for":
+        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2),
+    "the points were added up: one value per point is asked for":
+        lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var)),
+    "the points were averaged: one value per point is asked for":
+        lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var)),
+}, {
+    "a sum of three logarithms":
+        lambda x, mu, var: -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var),
+    "standardised first":
+        lambda x, mu, var: -0.5 * ((np.asarray(x) - mu) / np.sqrt(var)) ** 2 - np.log(np.sqrt(2 * np.pi * var)),
+    "a loop over the points": lambda x, mu, var: np.reshape(
+        [-_log_z(var) - (v - mu) ** 2 / (2 * var) for v in np.ravel(x)], np.shape(x)),
+    "float32": lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)).astype(np.float32),
+    "a PyTorch tensor comes back": lambda x, mu, var: _torch_normal(x, mu, var),
+})
+
+
+def _torch_normal(x: Any, mu: float, var: float) -> Any:
+    import torch
+    return torch.distributions.Normal(torch.tensor(mu), torch.tensor(var) ** 0.5).log_prob(torch.as_tensor(x))
+
+
+# ---- 1.2 multinomial_pmf ---------------------------------------------------------------------------------------------
+
+
+def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
+    """The sum over every way to spread n draws over the categories."""
+    outcomes = [c for c in itertools.product(range(n + 1), repeat=len(theta)) if sum(c) == n]
+    return sum(ask(counts, theta) for counts in outcomes)
+
+
+def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
+    theta = rng.dirichlet([2, 2, 2, 2])
+    return [
+        Case("one of each: counts (1, 1, 1) with θ = (0.2, 0.3, 0.5)", ((1, 1, 1), (0.2, 0.3, 0.5))),
+        Case("a single draw: counts (0, 1, 0) with θ = (0.2, 0.3, 0.5)", ((0, 1, 0), (0.2, 0.3, 0.5))),
+        Case("random counts over four categories", (tuple(map(int, rng.multinomial(9, theta))), tuple(theta))),
+        Case("the sum over all ways to make 3 draws", (3, (0.2, 0.3, 0.5)), _total),
+        Case("a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
+             ((2, 1, 0), (0.4, 0.6, 0.0))),
+        Case("a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
+             ((200, 300, 500), (0.2, 0.3, 0.5))),
+        Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
+        Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
+    ]
+
+
+def _checked(theta: Any) -> np.ndarray:
+    if abs(math.fsum(theta) - 1) > 1e-9:
+        raise ValueError("theta must sum to 1")
+    return np.asarray(theta, dtype=float)
+
+
+def _multinomial_oracle(counts: Any, theta: Any) -> float:
+    from scipy import stats
+    return float(stats.multinomial.pmf(list(counts), int(sum(counts)), _checked(theta)))
+
+
+def _log_coefficient(counts: Any) -> float:
+    return math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
+
+
+def _log_power(counts: Any, theta: Any) -> float:
+    return sum(c * math.log(t) for c, t in zip(counts, theta) if c)
+
+
+def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float:
+    _checked(theta)
+    lead = _log_coefficient(counts) if log_coefficient is None else log_coefficient
+    return math.exp(lead + _log_power(counts, theta))
+
+
+def _with_factorials(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = math.factorial(sum(counts)) / math.prod(math.factorial(c) for c in counts)
+    return float(lead * math.prod(t**c for c, t in zip(counts, theta)))
+
+
+def _with_float_factorials(counts: Any, theta: Any) -> float:
+    from scipy import special
+    _checked(theta)
+    c = np.asarray(counts)
+    with np.errstate(all="ignore"):
+        return float(special.factorial(c.sum()) / special.factorial(c).prod() * (np.asarray(theta) ** c).prod())
+
+
+def _without_sum_check(counts: Any, theta: Any) -> float:
+    return math.exp(_log_coefficient(counts) + _log_power(counts, theta))
+
+
+def _zero_log_zero(counts: Any, theta: Any) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.exp(_log_coefficient(counts) + np.sum(np.asarray(counts) * np.log(_checked(theta)))))
+
+
+MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomial_oracle, {
+    "the number of orders is missing: for 3 draws the sum over all outcomes is .41. Multiply by n!/(x₁!⋯x_K!)":
+        lambda counts, theta: _pmf(counts, theta, 0.0),
+    "the number of orders is missing, and a θ that does not sum to 1 should raise a ValueError":
+        lambda counts, theta: math.exp(_log_power(counts, theta)),
+    "everything is right but one thing: a θ that does not sum to 1 should raise a ValueError":
+        _without_sum_check,
+    "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since it is probably a mistake":
+        lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
+    "factorials of large counts overflow: work with `math.lgamma(n + 1)`, the logarithm of n!":
+        _with_factorials,
+    "factorials of large counts become infinite as floats: work with `math.lgamma(n + 1)`, the logarithm of n!":
+        _with_float_factorials,
+    "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out":
+        _zero_log_zero,
+    "the n! is there, but not the division by x₁!⋯x_K!":
+        lambda counts, theta: _capped(math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta),
+    "the coefficient is upside down: it is n!/(x₁!⋯x_K!)":
+        lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts)),
+    "the division by x₁!⋯x_K! is there, but not the n!":
+        lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
+    "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`":
+        lambda counts, theta: _off_by_one_gamma(counts, theta),
+    "this is the logarithm of the probability; the probability itself is asked for":
+        lambda counts, theta: math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta),
+    "the θᵢ^xᵢ were added; independent draws multiply":
+        lambda counts, theta: _summed(counts, theta),
+    "θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the power xᵢ":
+        lambda counts, theta: _linear(counts, theta),
+}, {
+    "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
+    "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(counts, theta),
+    "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
+    "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
+})
+
+
+def _capped(log_value: float, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(log_value) if log_value < 700 else math.inf
+
+
+def _off_by_one_gamma(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = math.lgamma(sum(counts)) - sum(math.lgamma(c) if c else math.inf for c in counts)
+    return math.exp(lead + _log_power(counts, theta))
+
+
+def _log_pmf(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return _log_coefficient(counts) + _log_power(counts, theta)
+
+
+def _summed(counts: Any, theta: Any) -> float:
+    return math.exp(_log_coefficient(counts)) * sum(t**c for c, t in zip(counts, _checked(theta))) if sum(counts) < 1000 \
+        else math.inf
+
+
+def _linear(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = _log_coefficient(counts)
+    return math.exp(lead) * math.prod(t * c for c, t in zip(counts, theta)) if lead < 700 else math.inf
+
+
+def _exact(counts: Any, theta: Any) -> float:
+    from fractions import Fraction
+    _checked(theta)
+    lead = math.factorial(sum(counts)) // math.prod(math.factorial(c) for c in counts)
+    return float(lead * math.prod(Fraction(float(t)) ** int(c) for c, t in zip(counts, theta)))
+
+
+def _sequential(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    done, log_p = 0, 0.0
+    for c, t in zip(counts, theta):
+        done += c
+        log_p += math.log(math.comb(done, c)) + (c * math.log(t) if c else 0.0)
+    return math.exp(log_p)
+
+
+def _by_scipy(counts: Any, theta: Any) -> Any:
+    from scipy.special import gammaln, xlogy
+    c = np.asarray(counts)
+    return np.exp(gammaln(c.sum() + 1) - gammaln(c + 1).sum() + xlogy(c, _checked(theta)).sum())
+
+
+# ---- 1.3 sample_categorical ------------------------------------------------------------------------------------------
+
+
+def _facts(draws: Any, categories: int) -> dict[str, Any]:
+    """What can be said of draws without knowing their order: form, kind, range, frequencies, dependence in a row."""
+    x = numbers_in(draws)
+    flat = np.ravel(x).astype(float)
+    inside = flat[(flat >= 0) & (flat < categories)].astype(int)
+    return {
+        "the shape of the result": tuple(x.shape),
+        "all whole numbers of an integer type": x.dtype.kind in "iu",
+        "some draw below 0": bool((flat < 0).any()),
+        "some draw above K − 1": bool((flat >= categories).any()),
+        "the frequencies of the categories": np.bincount(inside, minlength=categories) / max(1, flat.size),
+        "how often two neighbouring draws agree": float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0,
+    }
+
+
+def _sampled(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
+    first, again, other = (ask(theta, n, s) for s in (seed, seed, Seed(seed.value + 1)))
+    return _facts(first, len(theta)) | {
+        "the same draws from the same state of `rng`": bool(np.array_equal(first, again)),
+        "other draws from another state of `rng`": not np.array_equal(first, other)}
+
+
+def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
+    return _facts(ask(theta, n, seed), len(theta))
+
+
+def _sampling_cases(rng: np.random.Generator) -> list[Case]:
+    theta = np.sort(rng.dirichlet([4, 4, 4, 4]))[::-1].copy()
+    seeds = [Seed(int(s)) for s in rng.integers(1, 2**31, size=4)]
+    return [
+        Case("4000 draws with θ = (0.1, 0.2, 0.7)", (np.array([0.1, 0.2, 0.7]), 4000, seeds[0]), _sampled, atol=0.06),
+        Case(f"4000 draws with θ = {np.round(theta, 2).tolist()}", (theta, 4000, seeds[1]), _sampled, atol=0.06),
+        Case("4000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
+             (np.array([0.5, 0.0, 0.5]), 4000, seeds[2]), _sampled, atol=0.06),
+        Case("five draws of something certain, θ = (0, 1)", (np.array([0.0, 1.0]), 5, seeds[3]), _one),
+    ]
+
+
+def _categorical_oracle(theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(len(theta), size=n, p=theta)
+
+
+def _inverse(theta: np.ndarray, u: np.ndarray) -> np.ndarray:
+    return np.minimum(np.searchsorted(np.cumsum(theta), u, side="right"), len(theta) - 1)
+
+
+def _shared_stream(theta: np.ndarray, n: int, _rng: np.random.Generator) -> np.ndarray:
+    return _inverse(theta, _STREAM.random(n))
+
+
+_STREAM = np.random.default_rng()  # stands for NumPy's global generator in the mutants, without disturbing it
+
+CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorical_oracle, {
+    "this always returns the most probable category; a sampler returns each as often as θ says":
+        lambda theta, n, rng: np.full(n, np.argmax(theta)),
+    "these draws do not come from `rng`: the same state of `rng` must give the same draws":
+        _shared_stream,
+    "a generator made inside gives the same draws on every call: use the `rng` that is handed in":
+        lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n)),
+    "categories are counted from 0: yours start at 1":
+        lambda theta, n, rng: 1 + _inverse(theta, rng.random(n)),
+    "every category comes equally often: θ is not used":
+        lambda theta, n, rng: rng.integers(0, len(theta), size=n),
+    "one draw was repeated n times: each draw needs a number of its own":
+        lambda theta, n, rng: np.full(n, _inverse(theta, rng.random())),
+    "the counts are right, but the draws come sorted: consecutive draws must not depend on each other":
+        lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta)),
+    "these are the counts of each category; the draws themselves are asked for":
+        lambda theta, n, rng: rng.multinomial(n, theta),
+    "these are one-hot rows; the number of the category is asked for":
+        lambda theta, n, rng: rng.multinomial(1, theta, size=n),
+    "the uniform number was compared with θ itself, not with its running sum":
+        lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
+    "the categories come in reverse order":
+        lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n)),
+    "only one draw came back: n are asked for":
+        lambda theta, n, rng: int(_inverse(theta, rng.random())),
+    "these are real numbers: categories are integers":
+        lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float),
+    "these are the uniform numbers themselves: look up in which category each falls":
+        lambda theta, n, rng: rng.random(n),
+    "θ was treated as weights of a softmax: it already holds probabilities":
+        lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n)),
+    "the probabilities were squared or sharpened on the way: use θ as it is":
+        lambda theta, n, rng: _inverse(theta**2 / (theta**2).sum(), rng.random(n)),
+    "this is the rounded average category, always the same; a sampler returns each category as often as θ says":
+        lambda theta, n, rng: np.full(n, int(round(float(np.dot(theta, np.arange(len(theta))))))),
+}, {
+    "rng.choice": lambda theta, n, rng: rng.choice(len(theta), size=n, p=theta),
+    "one draw after another": lambda theta, n, rng: np.array(
+        [min(int(np.searchsorted(np.cumsum(theta), rng.random(), side="right")), len(theta) - 1) for _ in range(n)]),
+    "the Gumbel trick": lambda theta, n, rng: np.argmax(
+        np.log(np.maximum(theta, 1e-300)) + rng.gumbel(size=(n, len(theta))), axis=1),
+    "a plain list": lambda theta, n, rng: [int(i) for i in _inverse(theta, rng.random(n))],
+    "one-hot rows, then their index": lambda theta, n, rng: rng.multinomial(1, theta, size=n).argmax(1),
+})
+
+# ---- 1.4 fit_bernoulli -----------------------------------------------------------------------------------------------
+
+
+def _pixel_cases(rng: np.random.Generator) -> list[Case]:
+    x = (rng.random((12, 6)) < rng.uniform(0.2, 0.8, size=6)).astype(float)
+    x[:, 0], x[:, 1] = 0.0, 1.0
+    x[0, 2], x[1, 2] = 0.0, 1.0
+    tall = (rng.random((50, 3)) < 0.3).astype(float)
+    return [
+        Case("12 images of 6 pixels, smoothing 1; the first pixel is never on, the second always", (x, 1.0)),
+        Case("the same images with smoothing 0.5", (x, 0.5)),
+        Case("50 images of 3 pixels, smoothing 2", (tall, 2.0)),
+        Case("a single image, smoothing 1", (x[:1], 1.0)),
+    ]
+
+
+def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
+    """The mean of the Beta posterior under a Beta(s, s) prior, which is what adding counts amounts to."""
+    from scipy import stats
+    on = x.sum(0)
+    return np.array([stats.beta(smoothing + k, smoothing + len(x) - k).mean() for k in on])
+
+
+BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
+    "no smoothing: a pixel that was never on gets θ = 0, and one test image that has it on gets log-likelihood −∞":
+        lambda x, smoothing: x.mean(0),
+    "`smoothing` counts both ways, s imaginary images on and s off: the denominator is N + 2s, not N + s":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing),
+    "the numerator got its imaginary images, the denominator did not: divide by N + 2s":
+        lambda x, smoothing: (x.sum(0) + smoothing) / len(x),
+    "the denominator got its imaginary images, the numerator did not: add s to the count of ons":
+        lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing),
+    "the images were averaged over pixels: one θ per pixel is asked for, so sum over the first axis":
+        lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
+    "one θ for all pixels: sum over the first axis only":
+        lambda x, smoothing: np.full(x.shape[1], (x.sum() + smoothing) / (x.size + 2 * smoothing)),
+    "one θ in all, as a single number: sum over the first axis only":
+        lambda x, smoothing: (x.sum() + smoothing) / (x.size + 2 * smoothing),
+    "smoothing was added to the probability; it is a count, so add it before dividing":
+        lambda x, smoothing: x.mean(0) + smoothing,
+    "the probabilities were clipped; `smoothing` counts imaginary images instead":
+        lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6),
+    "`smoothing` is ignored: 1 is not always the number asked for":
+        lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
+    "s was spread over both outcomes: add s to each, so 2s to the denominator":
+        lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
+    "these are counts: divide by the number of images":
+        lambda x, smoothing: x.sum(0) + smoothing,
+    "this is the probability that a pixel is off":
+        lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
+    "this is the logarithm of θ; θ itself is asked for":
+        lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
+    "the denominator counts pixels: N is the number of images, `len(x)`":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing),
+    "the denominator grew by s for every pixel: each pixel has only two outcomes, on and off":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1]),
+    "θ was rounded to 0 or 1: keep the frequency":
+        lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
+    "the θ were scaled to sum to 1 over pixels: each pixel has a distribution of its own":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum(0) + smoothing).sum(),
+}, {
+    "with imaginary images stacked below": lambda x, smoothing: np.average(
+        np.vstack([x, np.ones(x.shape[1]), np.zeros(x.shape[1])]), axis=0,
+        weights=np.r_[np.ones(len(x)), smoothing, smoothing]),
+    "a loop over the pixels": lambda x, smoothing: [
+        (sum(column) + smoothing) / (len(column) + 2 * smoothing) for column in x.T],
+    "a mean pulled towards ½": lambda x, smoothing: (
+        len(x) * x.mean(0) + 2 * smoothing * 0.5) / (len(x) + 2 * smoothing),
+    "float32": lambda x, smoothing: ((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)).astype(np.float32),
+})
+
+EXERCISES = [NORMAL, MULTINOMIAL, CATEGORICAL, BERNOULLI]

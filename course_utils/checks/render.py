@@ -1,0 +1,48 @@
+"""Show a verdict: HTML in a front end, one plain line elsewhere."""
+from __future__ import annotations
+
+import html
+import sys
+from typing import Any
+
+SIGNS = {"pass": ("✅", "public checks pass"), "fail": ("❌", "not yet"), "unanswered": ("⏳", "not answered yet")}
+GOES_ON = "The notebook goes on with the course's own version."
+FIRST_STEP = "Write your answer in the cell above, run it, then run this cell again."
+BORDER = {"pass": "#0072b2", "fail": "#d55e00", "unanswered": "#8a8a8a"}
+
+
+def display(title: str, outcome: Any, goes_on: bool = False) -> None:
+    """Show what an `Outcome` says about the exercise called `title`."""
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        from IPython.display import display as publish
+        publish({"text/plain": as_line(title, outcome, goes_on), "text/html": as_html(title, outcome, goes_on)}, raw=True)
+    else:
+        line, encoding = as_line(title, outcome, goes_on), getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(line.encode(encoding, "replace").decode(encoding))
+
+
+def sentences(outcome: Any, goes_on: bool) -> list[str]:
+    """What is to be said under the verdict, most useful first."""
+    said = [FIRST_STEP] if outcome.status == "unanswered" else [_sentence(outcome.hint), _sentence(outcome.case)]
+    if outcome.printed.strip():
+        said.append(f"It printed: {' '.join(outcome.printed.split())[:200]}")
+    said = [s.encode("utf-8", "replace").decode() for s in said if s]  # a learner's text may hold lone surrogates
+    return said + ([GOES_ON] if goes_on else [])
+
+
+def as_line(title: str, outcome: Any, goes_on: bool) -> str:
+    sign, word = SIGNS[outcome.status]
+    return " ".join([f"{sign} {title}: {word}.", *sentences(outcome, goes_on)]).replace("\n", " ")
+
+
+def as_html(title: str, outcome: Any, goes_on: bool) -> str:
+    """Told by sign and word, not by colour alone; text colours stay the front end's, so dark themes work."""
+    sign, word = SIGNS[outcome.status]
+    lines = "".join(f"<div>{html.escape(s)}</div>" for s in sentences(outcome, goes_on))
+    return (f'<div role="status" style="border-left:5px solid {BORDER[outcome.status]};padding:.3em .8em;margin:.3em 0">'
+            f"<strong>{sign} {html.escape(title)}: {word}</strong>{lines}</div>")
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")
