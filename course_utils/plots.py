@@ -1,0 +1,142 @@
+"""Figures: arrays in, axes out. One style, colours that colour-blind readers can tell apart, alt text on every figure.
+
+A function that is given no `ax` makes a figure of its own and then needs `alt`: one sentence that says what is to be
+seen. In a notebook every figure is shown as an HTML image with that text.
+"""
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+# The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind readers).
+DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"
+STYLE = {
+    "figure.dpi": 100, "figure.constrained_layout.use": True, "font.size": 12, "axes.titlesize": 12,
+    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+    "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "lines.linewidth": 2.2,
+    "legend.frameon": False, "image.cmap": "gray_r", "savefig.facecolor": "white",
+}
+
+
+def use_course_style() -> None:
+    """Set the style, and in IPython show figures as images with alt text."""
+    import matplotlib
+    from matplotlib.figure import Figure
+    matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": matplotlib.cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])})
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        import matplotlib.pyplot as plt
+        plt.switch_backend(matplotlib.get_backend())  # loads the front end's own formatter, which is replaced here
+        shell.display_formatter.formatters["text/html"].for_type(Figure, as_html)
+        shell.display_formatter.formatters["image/png"].pop(Figure, None)
+
+
+def figure(rows: int = 1, cols: int = 1, *, alt: str, size: tuple[float, float] | None = None) -> tuple[Any, Any]:
+    """A figure and its axes: one Axes if there is one panel, else an array of them. `size` in inches."""
+    import matplotlib.pyplot as plt
+    if not alt.strip():
+        raise ValueError("alt must say in words what the figure shows")
+    fig, axes = plt.subplots(rows, cols, figsize=size or (min(4.2 * cols, 11), 3.0 * rows))
+    fig.set_label(alt)
+    return fig, axes
+
+
+def panel(*, alt: str, size: tuple[float, float] | None = None) -> Any:
+    """The axes of a new figure with one panel."""
+    return figure(alt=alt, size=size)[1]
+
+
+def as_html(fig: Any) -> str:
+    """The figure as an <img> with its alt text."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(fig.get_label(), quote=True)}" src="data:image/png;base64,{picture}">'
+
+
+def axes_for(ax: Any, alt: str | None, size: tuple[float, float] | None = None) -> Any:
+    """The given axes, or those of a new figure, which must then have an alt text."""
+    if ax is not None:
+        return ax
+    if alt is None:
+        raise ValueError("a figure of its own needs alt='...': one sentence that says what is to be seen")
+    return panel(alt=alt, size=size)
+
+
+def label(ax: Any, title: str = "", x: str = "", y: str = "") -> Any:
+    """Title and axis labels in one call."""
+    ax.set(title=title, xlabel=x, ylabel=y)
+    return ax
+
+
+def line(x: Any, y: Any, ax: Any = None, *, name: str = "", at: float = 1.0, alt: str | None = None, **style: Any) -> Any:
+    """A curve, (N,) against (N,), with its name written beside it at the fraction `at` of its length."""
+    ax = axes_for(ax, alt)
+    drawn, = ax.plot(x, y, **style)
+    if name:
+        i = min(int(at * len(x)), len(x) - 1)
+        ax.annotate(name, (x[i], y[i]), xytext=(5, 4), textcoords="offset points", color=drawn.get_color())
+    return ax
+
+
+def bars(names: list[str], values: Any, ax: Any = None, *, color: Any = DATA, form: str = ".3g",
+         alt: str | None = None) -> Any:
+    """Horizontal bars, the first on top, each with its name at the left and its value at the end."""
+    ax = axes_for(ax, alt, (7, 0.7 + 0.42 * len(names)))
+    drawn = ax.barh(names, values, color=color, height=0.7)
+    ax.bar_label(drawn, labels=[f"{v:{form}}" for v in values], padding=4)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def images(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "", **style: Any) -> Any:
+    """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is ink."""
+    x = np.asarray(x, dtype=float)
+    x = x if x.ndim == 3 else x.reshape(len(x), math.isqrt(x.shape[1]), -1)
+    n, height, width = x.shape
+    rows = -(-n // columns)
+    ax = axes_for(ax, alt, (min(0.62 * columns, 11), 0.62 * rows + 0.35 * bool(title)))
+    sheet = np.full((rows * (height + 2) - 2, columns * (width + 2) - 2), np.nan)
+    for i, picture in enumerate(x):
+        top, left = (i // columns) * (height + 2), (i % columns) * (width + 2)
+        sheet[top:top + height, left:left + width] = picture
+    ax.imshow(sheet, **{"vmin": 0, "vmax": 1, "interpolation": "nearest"} | style)
+    ax.set_title(title)
+    ax.axis("off")
+    return ax
+
+
+def rows(groups: dict[str, Any], *, alt: str, columns: int = 20) -> Any:
+    """Several rows of images, each under its title: title -> (N, H, W) or (N, D). Returns the figure."""
+    fig, axes = figure(len(groups), 1, alt=alt, size=(10, 0.86 * len(groups)))
+    for ax, (title, pictures) in zip(np.atleast_1d(axes), groups.items()):
+        images(pictures, ax, columns=columns, title=title)
+    return fig
+
+
+def piano_roll(notes: Any, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None) -> Any:
+    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a sixteenth."""
+    ax = axes_for(ax, alt, (10, 3.2))
+    notes = np.asarray(notes)
+    for voice, (name, color) in enumerate(zip(("soprano", "alto", "tenor", "bass"), (DATA, MODEL, OTHER, WRONG))):
+        pitch = notes[:, voice]
+        starts = np.flatnonzero(np.r_[True, pitch[1:] != pitch[:-1]])
+        for begin, end in zip(starts, np.r_[starts[1:], len(pitch)]):
+            if pitch[begin] >= 0:
+                ax.barh(pitch[begin], end - begin - 0.2, left=begin, height=0.9, color=color)
+        ax.annotate(name, (1, 0.86 - 0.24 * voice), xycoords="axes fraction", xytext=(6, 0),
+                    textcoords="offset points", color=color)
+    low, high = notes[notes >= 0].min() - 2, notes.max() + 3
+    octaves = [c for c in range(0, 128, 12) if low <= c <= high]
+    ax.set_yticks(octaves, [f"C{c // 12 - 1}" for c in octaves])
+    ax.set_ylim(low, high)
+    ax.set_xticks(range(0, len(notes) + 1, steps_a_bar), range(1, len(notes) // steps_a_bar + 2))
+    return label(ax, x="bar", y="pitch")

@@ -1,0 +1,73 @@
+"""Wiring for figures that move: a live picture with sliders, and the same picture as a static grid."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from course_utils import plots
+
+Draw = Callable[..., Any]  # draw(ax, **values): a plain function that draws one picture on given axes
+
+
+class Slider(NamedTuple):
+    """A range to move through: from `low` to `high` in steps of `step`, beginning at `start`."""
+    low: float
+    high: float
+    step: float
+    start: float
+
+
+def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], panels: int = 1,
+            size: tuple[float, float] | None = None, **sliders: Slider) -> dict[str, Any]:
+    """Show `draw(ax, **values)` live under one slider per value, and below it a static grid, one column an entry.
+
+    A kernel cannot know whether its front end can move sliders (a website cannot), so both are always shown. With
+    `panels` > 1, `draw` gets an array of axes. `alt(**values)` describes the picture in words. Returns the sliders by
+    name, so that a test can move them.
+    """
+    import ipywidgets
+    from IPython.display import display
+    controls = {name: _control(name, slider) for name, slider in sliders.items()}
+    picture = ipywidgets.HTML()
+    shape = size or (4.6 * panels if panels > 1 else 5.5, 3.0)
+
+    def redraw(_change: Any = None) -> None:
+        picture.value = render(draw, alt, panels, shape, {name: control.value for name, control in controls.items()})
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    display(ipywidgets.VBox([*controls.values(), picture]))
+    static_grid(draw, alt, grid, panels)
+    return controls
+
+
+def render(draw: Draw, alt: Callable[..., str], panels: int, size: tuple[float, float], values: dict[str, Any]) -> str:
+    """One picture as an HTML image."""
+    import matplotlib.pyplot as plt
+    fig, axes = plots.figure(1, panels, alt=alt(**values), size=size)
+    try:
+        draw(axes, **values)
+        return plots.as_html(fig)
+    finally:
+        plt.close(fig)
+
+
+def static_grid(draw: Draw, alt: Callable[..., str], grid: list[dict[str, Any]], panels: int = 1) -> Any:
+    """The same picture at several settings, side by side, as an ordinary figure."""
+    fig, axes = plots.figure(panels, len(grid), alt=" Beside it: ".join(alt(**values) for values in grid),
+                             size=(11, 2.7 * panels))
+    for column, values in zip(np.reshape(axes, (panels, len(grid))).T, grid):
+        draw(column if panels > 1 else column[0], **values)
+    return fig
+
+
+def _control(name: str, slider: Slider) -> Any:
+    import ipywidgets
+    whole = all(float(v).is_integer() for v in slider)
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    cast = int if whole else float
+    return kind(description=name.replace("_", " "), value=cast(slider.start), min=cast(slider.low), max=cast(slider.high),
+                step=cast(slider.step), style={"description_width": "initial"}, layout={"width": "28em"})
