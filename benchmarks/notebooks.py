@@ -1,0 +1,39 @@
+"""What each lesson costs: CPU seconds and peak memory of its kernel, solved in `cpu` and blank in `smoke`.
+
+The budgets are recorded, not asserted by the clock: machines differ. An entry carries a hash of the lesson's code, so
+that a test can tell when it is out of date.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tools.build import ROOT
+from tools.run_lesson import lessons, run
+from tools.source import read
+
+FILE = ROOT / "benchmarks/budgets.json"
+
+
+def code_hash(source: Path) -> str:
+    """A hash of a lesson's code cells; prose may change without a new measurement."""
+    code = "\0".join(cell.solved for cell in read(source) if cell.kind == "code")
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def measure(source: Path) -> dict:
+    solved = run(ROOT, source, COURSE_PROFILE="cpu")
+    blank = run(ROOT, source, blank=True, COURSE_PROFILE="smoke")
+    return {"seconds": round(solved["seconds"], 1), "peak_mb": round(solved["peak_mb"]),
+            "smoke_seconds": round(blank["seconds"], 1), "smoke_peak_mb": round(blank["peak_mb"]),
+            "code": code_hash(source)}
+
+
+def main(lesson: str = "") -> int:
+    budgets = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    for source in lessons(ROOT, lesson):
+        budgets[source.stem] = measure(source)
+        print(source.stem, budgets[source.stem], flush=True)
+    FILE.write_text(json.dumps(budgets, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return 0

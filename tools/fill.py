@@ -1,0 +1,122 @@
+"""What the builder fills into a lesson's prose: header, measured numbers, minutes, the ladder of help."""
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tools.source import Cell, exercise_name
+
+WORDS_A_MINUTE = 180
+KEY = re.compile(r"\{\{\s*([\w.]+)(?::([^{}]*))?\s*\}\}")
+RUNGS = ("A question to think about", "A toy case, worked", "One solution, and why")
+
+
+@dataclass
+class Facts:
+    """Everything measured or decided once, read from the repository's own files."""
+    root: Path
+    numbers: dict = field(init=False)
+    budgets: dict = field(init=False)
+    lessons: dict = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.numbers = _json(self.root / "benchmarks/numbers.json")
+        self.budgets = _json(self.root / "benchmarks/budgets.json")
+        table = self.root / "solutions/lessons.toml"
+        self.lessons = tomllib.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
+
+    @cached_property
+    def repository(self) -> str:
+        """The course's public address, the one setting in pyproject.toml."""
+        settings = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+        return settings["project"]["urls"]["Repository"].rstrip("/")
+
+    def number(self, key: str, form: str) -> str:
+        """A measured value by key, or its range as KEY.range. Raises KeyError."""
+        name, _, part = key.rpartition(".")
+        if part == "range" and name in self.numbers:
+            entry = self.numbers[name]
+            return f"{entry['low']:{form or '.4g'}}–{entry['high']:{form or '.4g'}}"
+        return f"{self.numbers[key]['value']:{form or '.4g'}}"
+
+
+def minutes(cells: list[Cell]) -> dict[str, int]:
+    """Human minutes of core and studio: words at 180 a minute, a minute a figure, and what each exercise is tagged."""
+    total = {"core": 0.0, "studio": 0.0}
+    for cell in cells:
+        part = "studio" if "studio" in cell.tags else "core"
+        if cell.kind == "markdown" and not cell.tagged("help"):
+            total[part] += len(re.findall(r"[^\W_]+", cell.source)) / WORDS_A_MINUTE
+        total[part] += _figures(cell) + float(cell.tagged("minutes") or 0)
+    return {part: round(value) for part, value in total.items()}
+
+
+def filled(text: str, facts: Facts, extra: dict[str, str]) -> str:
+    """The text with every {{key}} replaced. Raises KeyError for a key that nobody measured."""
+    return KEY.sub(lambda m: extra[m[1]] if m[1] in extra else facts.number(m[1], m[2] or ""), text)
+
+
+def header(stem: str, cells: list[Cell], facts: Facts) -> str:
+    """Title, badges, the question, and the two times."""
+    number, about = stem[:2], facts.lessons.get(stem[:2], {"title": stem, "question": "", "needs": "nothing"})
+    time, seconds = minutes(cells), facts.budgets.get(stem, {}).get("seconds")
+    machine = f"{seconds:.0f} s of computing on one laptop core" if seconds else "computing time not measured yet"
+    return (f"# {number} · {about['title']}\n\n{badges(stem, facts)}\n\n**{about['question']}**\n\n"
+            f"*Needs:* {about['needs']}. *Time:* about {time['core']} minutes for the core, {time['studio']} more for the "
+            f"studio; {machine}.")
+
+
+def badges(stem: str, facts: Facts) -> str:
+    """Links that open this notebook in Colab and in Binder; text, since badge pictures would be missing offline."""
+    path = facts.repository.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{stem}.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{path}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{stem}.ipynb"
+    return f"[▶ Open in Colab]({colab}) · [▶ Open in Binder]({binder})"
+
+
+def lesson_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
+    """One row a lesson: what it answers, its minutes, and whether it exists today."""
+    rows = ["| | lesson | the question it answers | minutes, core + studio |", "|---|---|---|---|"]
+    stems = {stem[:2]: stem for stem in cells_of}
+    for number, about in sorted(facts.lessons.items()):
+        stem = stems.get(number)
+        time = minutes(cells_of[stem]) if stem else {}
+        title = f"[{about['title']}]({stem}.ipynb)" if stem else about["title"]
+        rows.append(f"| {number} | {title} | {about['question']} | "
+                    + (f"{time['core']} + {time['studio']} |" if stem else "in the making |"))
+    return "\n".join(rows)
+
+
+def ladder(text: str, solution: Cell) -> str:
+    """Nested folds, each rung a choice: a question, a toy case, the solution with its reason.
+
+    The help cell holds three parts separated by lines of three dashes: question, toy case, reason.
+    """
+    question, toy, reason = (part.strip() for part in re.split(r"^---$", text, flags=re.M))
+    code = f"```python\n{_without_docstring(solution.solved)}\n```"
+    folded = ""
+    for title, body in reversed(list(zip(RUNGS, (question, toy, f"{code}\n\n{reason}")))):
+        inner = f"{body}\n\n{folded}".rstrip()
+        folded = f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
+    return f"**Stuck on {exercise_name(solution)}?** Take one rung at a time.\n\n{folded}"
+
+
+def _without_docstring(source: str) -> str:
+    lines, body = source.split("\n"), ast.parse(source).body[0].body
+    if not isinstance(body[0], ast.Expr):
+        return source
+    return "\n".join(lines[:body[0].lineno - 1] + lines[body[0].end_lineno:])
+
+
+def _figures(cell: Cell) -> int:
+    """A code cell with an alt text makes a figure, however many panels it has."""
+    return int(cell.kind == "code" and "alt=" in cell.source)
+
+
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

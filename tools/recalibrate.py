@@ -1,0 +1,62 @@
+"""Measure again what honest runs reach: `python -m tools.recalibrate [NN] [--seeds 5]`.
+
+Every lesson hands its numbers to `runtime.reached`. This runs each lesson once per seed, and writes the middle value and
+the range into benchmarks/numbers.json: a diff to review before it is committed. Labels and units stay as they are.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.build import ROOT
+from tools.run_lesson import lessons, run
+
+SLACK = 0.005  # a range is never narrower than this share of its value, to either side
+
+
+def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
+    """Every number of a lesson, once per seed."""
+    found: dict[str, list[float]] = {}
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            notes = Path(folder) / "numbers.jsonl"
+            run(root, source, COURSE_SEED=str(1000 * seed), COURSE_PROFILE="cpu", COURSE_NUMBERS=str(notes))
+            for line in notes.read_text(encoding="utf-8").splitlines():
+                for key, value in json.loads(line).items():
+                    found.setdefault(key, []).append(value)
+        print(f"{source.stem}: seed {seed} done", flush=True)
+    return found
+
+
+def entry(values: list[float], old: dict, seeds: range, torch_version: str) -> dict:
+    """Median and range: the observed one, widened by its own width and by SLACK."""
+    middle, width = statistics.median(values), max(values) - min(values)
+    margin = max(width, SLACK * abs(middle))
+    return {"label": old.get("label", ""), "value": round(middle, 6), "low": round(min(values) - margin, 6),
+            "high": round(max(values) + margin, 6), "seeds": list(seeds), "device": "cpu", "torch": torch_version}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.recalibrate", description=__doc__.split("\n")[0])
+    parser.add_argument("lesson", nargs="?", default="", help="two digits; all lessons if left out")
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args(arguments)
+    import torch
+    path, seeds = ROOT / "benchmarks/numbers.json", range(options.seeds)
+    numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for source in lessons(ROOT, options.lesson):
+        new = measured(ROOT, source, seeds)
+        kept = {key: value for key, value in numbers.items() if not key.startswith(source.stem[:2] + ".")}
+        version = torch.__version__.split("+")[0]
+        numbers = kept | {key: entry(v, numbers.get(key, {}), seeds, version) for key, v in new.items()}
+    path.write_text(json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    print("written; look at `git diff benchmarks/numbers.json`, then run `python -m tools.build`")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+# Set-up. On your own computer this finds the course installed and does nothing more; on Colab it installs it.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("course_utils") is None:
+    source = os.environ.get("COURSE_SOURCE", "REPOSITORY/archive/refs/heads/main.zip")
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source])
+    importlib.invalidate_caches()
