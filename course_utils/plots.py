@@ -97,6 +97,18 @@ def bars(names: list[str], values: Any, ax: Any = None, *, color: Any = DATA, fo
     return ax
 
 
+def strip(theta: Any, dart: float, ax: Any = None, *, alt: str | None = None) -> Any:
+    """Probabilities (K,) side by side as pieces of a strip of length one, and a dart at a number from 0 to 1."""
+    ax = axes_for(ax, alt, (8, 1.7))
+    edges = np.concatenate([[0], np.cumsum(theta)])  # (K + 1,)
+    for k, length in enumerate(theta):
+        ax.barh(0, length, left=edges[k], color=(DATA, OTHER, MODEL, WRONG)[k % 4], edgecolor="white", linewidth=3)
+        ax.text(edges[k] + length / 2, 0, str(k), ha="center", va="center", color="white")
+    ax.annotate(f"dart u = {dart:g}", (dart, 0.4), (dart, 0.85), ha="center", arrowprops={"arrowstyle": "->"})
+    ax.set(ylim=(-0.5, 1.1), yticks=[], xticks=edges.round(6))
+    return label(ax, f"categories 0 to {len(theta) - 1}", "running sum of the probabilities")
+
+
 def images(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "", **style: Any) -> Any:
     """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is ink."""
     x = np.asarray(x, dtype=float)
@@ -122,13 +134,17 @@ def rows(groups: dict[str, Any], *, alt: str, columns: int = 20) -> Any:
     return fig
 
 
-def piano_roll(notes: Any, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None) -> Any:
-    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a sixteenth."""
+def piano_roll(notes: Any, onsets: Any = None, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None) -> Any:
+    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a sixteenth.
+
+    `onsets` (T, 4) bool tells where a repeated note is struck again.
+    """
     ax = axes_for(ax, alt, (10, 3.2))
     notes = np.asarray(notes)
+    struck = np.zeros(notes.shape, bool) if onsets is None else np.asarray(onsets)
     for voice, (name, color) in enumerate(zip(("soprano", "alto", "tenor", "bass"), (DATA, MODEL, OTHER, WRONG))):
         pitch = notes[:, voice]
-        starts = np.flatnonzero(np.r_[True, pitch[1:] != pitch[:-1]])
+        starts = np.flatnonzero(np.r_[True, (pitch[1:] != pitch[:-1]) | struck[1:, voice]])
         for begin, end in zip(starts, np.r_[starts[1:], len(pitch)]):
             if pitch[begin] >= 0:
                 ax.barh(pitch[begin], end - begin - 0.2, left=begin, height=0.9, color=color)

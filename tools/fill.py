@@ -103,7 +103,7 @@ def ladder(text: str, solution: Cell) -> str:
     for title, body in reversed(list(zip(RUNGS, (question, toy, f"{code}\n\n{reason}")))):
         inner = f"{body}\n\n{folded}".rstrip()
         folded = f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
-    return f"**Stuck on {exercise_name(solution)}?** Take one rung at a time.\n\n{folded}"
+    return f"**Stuck on** `{exercise_name(solution)}`**?** Take one rung at a time.\n\n{folded}"
 
 
 def _without_docstring(source: str) -> str:

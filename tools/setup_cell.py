@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("course_utils") is None:
-    source = os.environ.get("COURSE_SOURCE", "REPOSITORY/archive/refs/heads/main.zip")
+    course = "REPOSITORY/archive/refs/heads/main.zip"
+    source = os.environ.get("COURSE_SOURCE", course)
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source])
     importlib.invalidate_caches()

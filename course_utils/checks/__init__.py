@@ -16,17 +16,21 @@ import numpy as np
 from course_utils import record
 from course_utils.checks import engine
 from course_utils.checks.diagnosis import compared, diagnose
-from course_utils.checks.engine import Case, Exercise, Raised, asker, observe, same
+from course_utils.checks.engine import Ask, Case, Exercise, Raised, observe, same
 from course_utils.checks.limits import within
 from course_utils.checks.render import display
 
 SECONDS = 2.0  # for all calls of one check together
+CHANGES_INPUT = "one remark: it changes the array that it is given, which the caller may still need; work on a copy"
 PRINTED = 500  # characters of what an answer prints that are kept
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` is "pass", "fail" or "unanswered"; `hint` names the likely mistake, `case` the call that went wrong."""
+    """`status` is "pass", "fail" or "unanswered"; `hint` names the likely mistake, `case` the call that went wrong.
+
+    With "pass" a hint is a remark. `seconds` is how long the check took, `printed` what the answer printed, cut short.
+    """
     status: str
     hint: str = ""
     seconds: float = 0.0
@@ -82,7 +86,7 @@ def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
     """
     start, exercise = time.perf_counter(), find(exercise_id)
     cases = list(exercise.draw(np.random.default_rng(seed)))
-    want = [observe(asker(exercise.oracle), case) for case in cases]  # first: it also imports what the answer may need
+    want = [observe(Ask(exercise.oracle), case) for case in cases]  # first: it also imports what the answer may need
     printed = _Sink()
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         warnings.simplefilter("ignore")
@@ -136,7 +140,7 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
 def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> dict[str, str]:
     if not callable(answer):
         return {"status": "fail", "hint": f"a function is asked for, and this is an object of type {type(answer).__name__}"}
-    ask = asker(answer)
+    ask = Ask(answer)
     try:
         got = within(SECONDS, lambda: [observe(ask, case) for case in cases])
     except TimeoutError:
@@ -145,7 +149,7 @@ def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> 
         return {"status": "unanswered"}
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     if not wrong:
-        return {"status": "pass"}
+        return {"status": "pass", "hint": CHANGES_INPUT if ask.changed else ""}
     first = wrong[0]
     return {"status": "fail", "hint": diagnose(exercise, cases, got, want),
             "case": compared(cases[first], got[first], want[first])}

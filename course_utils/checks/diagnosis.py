@@ -5,17 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import UNREADABLE, Case, Exercise, Raised, asker, kind_fits, numbers, observe, same
+from course_utils.checks.engine import UNREADABLE, Ask, Case, Exercise, Raised, kind_fits, numbers, observe, same
 
 
 def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[Any]) -> str:
-    """The hint of the mutant that shows the same on every case; else the first observation that holds."""
-    for hint, mutant in exercise.mutants.items():
-        ask = asker(mutant)
-        if all(same(seen, observe(ask, case), case) for case, seen in zip(cases, got)):
-            return hint
-    wrong = next(i for i, case in enumerate(cases) if not same(got[i], want[i], case))
-    return obstacle(got[wrong], want[wrong]) or fact(cases[wrong], got[wrong], want[wrong]) or pattern(cases, got, want)
+    """The hint of the mutant that shows the same on every case; else the first observation that holds.
+
+    If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones among them: somebody
+    may have made a known mistake in the formula, and forgotten to refuse bad input or to avoid an overflow besides.
+    """
+    wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
+    values = [i for i, w in enumerate(want) if not isinstance(w, Raised)]
+    ordinary = [i for i in values if not cases[i].stress]
+    for pool in [range(len(cases)), values, ordinary]:
+        if not set(pool) & set(wrong):
+            continue
+        for hint, mutant in exercise.mutants.items():
+            ask = Ask(mutant)
+            if all(same(got[i], observe(ask, cases[i]), cases[i]) for i in pool):
+                return hint
+    first = wrong[0]
+    return obstacle(got[first], want[first]) or fact(cases[first], got[first], want[first]) or pattern(cases, got, want)
 
 
 def obstacle(got: Any, want: Any) -> str:
@@ -50,6 +60,8 @@ def fact(case: Case, got: Any, want: Any) -> str:
     if not isinstance(want, dict) or not isinstance(got, dict):
         return ""
     wrong = next((key for key in want if not same(got.get(key), want[key], case)), None)
+    if wrong is not None and want[wrong] is True:
+        return f"this should hold and does not: {wrong}"
     return f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}" if wrong else ""
 
 
@@ -60,22 +72,28 @@ def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
     seen = _flat(got)
     if seen.size >= 3 and np.ptp(seen) < 1e-12:
         return f"it returns {show(seen[0])} whatever the input"
-    pairs = [(g, w) for g, w in zip(got, want) if np.shape(numbers(g)) == np.shape(numbers(w))]
+    pairs = [(numbers(g), numbers(w)) for g, w in zip(got, want)]
+    pairs = [(g, w) for g, w in pairs if g is not None and w is not None and g.shape == w.shape]
     g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
     usable = np.isfinite(g) & np.isfinite(w)
-    regular = regularity(g[usable], w[usable]) if usable.sum() >= 3 else ""
-    right = sum(same(g, w, case) for g, w, case in zip(got, want, cases))
-    return regular or (f"right in {right} of {len(cases)} cases" if right else "the values differ from those asked for")
+    right = [same(g, w, case) for g, w, case in zip(got, want, cases)]
+    no_value_right = not any(ok and not isinstance(w, Raised) for ok, w in zip(right, want))
+    regular = regularity(g[usable], w[usable]) if no_value_right and usable.sum() >= 3 else ""
+    if regular or not any(right):
+        return regular or "no case is right yet"
+    return f"right in {sum(right)} of {len(cases)} cases; the first that is not: {cases[right.index(False)].says}"
 
 
 def regularity(g: np.ndarray, w: np.ndarray) -> str:
     """A turned sign, a constant factor or a constant offset between two vectors; else ""."""
     if np.allclose(g, -w, rtol=1e-4):
         return "the sign is turned: every value is minus what it should be"
+    if np.allclose(g, w, rtol=0.01, atol=0.01 * abs(w).max()):
+        return "every value is close, none exact: look for rounding, a number added for safety, or a simulation"
     ratio = g[w != 0] / w[w != 0]
     if ratio.size >= 3 and np.ptp(ratio) < 1e-4 * abs(ratio[0]) and np.allclose(g[w == 0], 0):
         return f"every value is {ratio[0]:.4g} times what it should be: a factor is wrong or missing"
-    if np.ptp(g - w) < 1e-6 * max(1, abs(g - w).max()):
+    if np.ptp(g - w) < 1e-4 * abs(g - w).min():
         return f"every value is off by {(g - w)[0]:+.4g}: a constant is wrong or missing"
     return ""
 

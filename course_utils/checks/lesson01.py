@@ -1,6 +1,7 @@
 """The exercises of lesson 01: densities, counts, sampling, fitting."""
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from typing import Any
@@ -19,9 +20,11 @@ def _normal_cases(rng: np.random.Generator) -> list[Case]:
         Case("a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be positive",
              (0.05, 0.0, 0.01)),
         Case(f"five points under N({mu:.2f}, {var:.2f})", (mu + 2 * rng.normal(size=5), mu, var)),
+        Case("whole numbers: N(10, 4) at x = 12", (12, 10, 4)),
+        Case("three points near a million under N(1000000, 1)", (1e6 + rng.normal(size=3), 1e6, 1.0), stress=True),
         Case("a table of shape (2, 3) under N(1, 2)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
         Case("80 standard deviations from the mean, where the density itself is too small for a float",
-             (np.array([-160.0, 160.0]), 0.0, 4.0)),
+             (np.array([-160.0, 160.0]), 0.0, 4.0), stress=True),
     ]
 
 
@@ -78,6 +81,18 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
         lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
     "right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout":
         _log_of_pdf,
+    "far from the mean the values stop at a floor: a small number was added before the logarithm, or they were cut off":
+        lambda x, mu, var: np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300),
+    "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets":
+        lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
+    "the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it under the root":
+        lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var),
+    "the mean was computed from x: it is handed in as mu":
+        lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var),
+    "the logarithm of the factor in front is to base 10: take the natural one, `np.log`":
+        lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var),
+    "the factor and the exponential were multiplied after taking the logarithm: the logarithm of a product is a sum":
+        lambda x, mu, var: _log_z(var) * _quad(x, mu, var),
     "this is a logarithm to base 10: the natural one, `np.log`, is asked for":
         lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
     "this is a logarithm to base 2: the natural one, `np.log`, is asked for":
@@ -121,10 +136,13 @@ def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
         Case("the sum over all ways to make 3 draws", (3, (0.2, 0.3, 0.5)), _total),
         Case("a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
              ((2, 1, 0), (0.4, 0.6, 0.0))),
+        Case("a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)", ((1, 1, 1), (0.5, 0.5, 0.0))),
+        Case("ten categories of 0.1 each, which sum to 1 but for rounding", ((1,) + (0,) * 9, (0.1,) * 10)),
         Case("a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
-             ((200, 300, 500), (0.2, 0.3, 0.5))),
+             ((200, 300, 500), (0.2, 0.3, 0.5)), stress=True),
         Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
         Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
+        Case("θ = (0.5, 0.5000001), off by more than a billionth", ((1, 1), (0.5, 0.5000001))),
     ]
 
 
@@ -144,7 +162,7 @@ def _log_coefficient(counts: Any) -> float:
 
 
 def _log_power(counts: Any, theta: Any) -> float:
-    return sum(c * math.log(t) for c, t in zip(counts, theta) if c)
+    return sum(c * (math.log(t) if t else -math.inf) for c, t in zip(counts, theta) if c)
 
 
 def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float:
@@ -187,10 +205,30 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
         lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
     "factorials of large counts overflow: work with `math.lgamma(n + 1)`, the logarithm of n!":
         _with_factorials,
-    "factorials of large counts become infinite as floats: work with `math.lgamma(n + 1)`, the logarithm of n!":
+    "factorials of large counts do not fit into NumPy's numbers: work with `math.lgamma(n + 1)`, the logarithm of n!":
         _with_float_factorials,
+    "the count of the impossible category was ignored: with a count the probability is 0, without one it plays no part":
+        lambda counts, theta: _skipping_impossible(counts, theta),
     "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out":
         _zero_log_zero,
+    "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out; with a count, the result is 0":
+        lambda counts, theta: _refusing_zero(counts, theta),
+    "a category that cannot occur was left out although it was counted: then the probability is 0":
+        lambda counts, theta: _pmf(*zip(*[(c, t) for c, t in zip(counts, theta) if t])),
+    "a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError":
+        lambda counts, theta: _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta),
+    "the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a billionth is asked for":
+        lambda counts, theta: _checked_loosely(counts, theta),
+    "the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less; allow for a billionth":
+        lambda counts, theta: _checked_exactly(counts, theta),
+    "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen":
+        lambda counts, theta: _asserting(counts, theta),
+    "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the caller's mistake":
+        lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
+    "the factorials below the line were added: x₁!⋯x_K! is their product":
+        lambda counts, theta: _pmf(counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)),
+    "the orders of the first category against the rest only: with more than two categories divide by every xᵢ!":
+        lambda counts, theta: _pmf(counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))),
     "the n! is there, but not the division by x₁!⋯x_K!":
         lambda counts, theta: _capped(math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta),
     "the coefficient is upside down: it is n!/(x₁!⋯x_K!)":
@@ -211,6 +249,38 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
     "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
     "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
 })
+
+
+def _refusing_zero(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta)))
+
+
+def _checked_loosely(counts: Any, theta: Any) -> float:
+    if not np.isclose(sum(theta), 1):
+        raise ValueError
+    return _without_sum_check(counts, theta)
+
+
+def _checked_exactly(counts: Any, theta: Any) -> float:
+    if sum(theta) != 1:
+        raise ValueError
+    return _without_sum_check(counts, theta)
+
+
+def _asserting(counts: Any, theta: Any) -> float:
+    assert abs(sum(theta) - 1) <= 1e-9
+    return _without_sum_check(counts, theta)
+
+
+def _log_sum_of_factorials(counts: Any) -> float:
+    from scipy.special import logsumexp
+    return float(logsumexp([math.lgamma(c + 1) for c in counts]))
+
+
+def _skipping_impossible(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta) if t))
 
 
 def _capped(log_value: float, theta: Any) -> float:
@@ -252,7 +322,7 @@ def _sequential(counts: Any, theta: Any) -> float:
     done, log_p = 0, 0.0
     for c, t in zip(counts, theta):
         done += c
-        log_p += math.log(math.comb(done, c)) + (c * math.log(t) if c else 0.0)
+        log_p += math.log(math.comb(done, c)) + (c * (math.log(t) if t else -math.inf) if c else 0.0)
     return math.exp(log_p)
 
 
@@ -272,19 +342,31 @@ def _facts(draws: Any, categories: int) -> dict[str, Any]:
     inside = flat[(flat >= 0) & (flat < categories)].astype(int)
     return {
         "the shape of the result": tuple(x.shape),
-        "all whole numbers of an integer type": x.dtype.kind in "iu",
-        "some draw below 0": bool((flat < 0).any()),
-        "some draw above K − 1": bool((flat >= categories).any()),
+        "every draw is a whole number, of an integer type": x.dtype.kind in "iu",
+        "no draw lies below 0": not (flat < 0).any(),
+        "no draw lies above K − 1, the last category": not (flat >= categories).any(),
         "the frequencies of the categories": np.bincount(inside, minlength=categories) / max(1, flat.size),
-        "how often two neighbouring draws agree": float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0,
+        "how often two neighbouring draws are equal (they must not depend on each other)": float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0,
     }
 
 
 def _sampled(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
-    first, again, other = (ask(theta, n, s) for s in (seed, seed, Seed(seed.value + 1)))
+    (first, next_one), again, other = ask.series(2, theta, n, seed), ask(theta, n, seed), ask(theta, n, Seed(seed.value + 1))
     return _facts(first, len(theta)) | {
-        "the same draws from the same state of `rng`": bool(np.array_equal(first, again)),
-        "other draws from another state of `rng`": not np.array_equal(first, other)}
+        "called again with the same `rng`, it draws afresh": not np.array_equal(first, next_one),
+        "the same state of `rng` gives the same draws": bool(np.array_equal(first, again)),
+        "another state of `rng` gives other draws": not np.array_equal(first, other)}
+
+
+def _spread(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
+    """Whether counts vary from run to run as those of independent draws do: their mean χ²/(K − 1) over runs is 1."""
+    runs = np.array([np.bincount(numbers_in(x).astype(int), minlength=len(theta)) for x in ask.series(900, theta, n, seed)])
+    chi2 = ((runs - n * theta) ** 2 / (n * theta)).sum(axis=1).mean() / (len(theta) - 1)
+    return {"the draws are independent, so their counts vary by chance from run to run": bool(0.75 < chi2 < 1.25)}
+
+
+def _rare(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
+    return {"which categories came at all, the rarest first": np.isin(np.arange(len(theta)), numbers_in(ask(theta, n, seed)))}
 
 
 def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
@@ -299,6 +381,8 @@ def _sampling_cases(rng: np.random.Generator) -> list[Case]:
         Case(f"4000 draws with θ = {np.round(theta, 2).tolist()}", (theta, 4000, seeds[1]), _sampled, atol=0.06),
         Case("4000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
              (np.array([0.5, 0.0, 0.5]), 4000, seeds[2]), _sampled, atol=0.06),
+        Case("many runs of 20 tosses of a fair coin, θ = (0.5, 0.5)", (np.array([0.5, 0.5]), 20, seeds[0]), _spread),
+        Case("8000 draws with a rare category, θ = (0.004, 0.016, 0.98)", (np.array([0.004, 0.016, 0.98]), 8000, seeds[3]), _rare),
         Case("five draws of something certain, θ = (0, 1)", (np.array([0.0, 1.0]), 5, seeds[3]), _one),
     ]
 
@@ -313,6 +397,10 @@ def _inverse(theta: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 def _shared_stream(theta: np.ndarray, n: int, _rng: np.random.Generator) -> np.ndarray:
     return _inverse(theta, _STREAM.random(n))
+
+
+def _quotas(theta: np.ndarray, n: int) -> np.ndarray:
+    return np.diff(np.round(n * np.concatenate([[0], np.cumsum(theta)])).astype(int))
 
 
 _STREAM = np.random.default_rng()  # stands for NumPy's global generator in the mutants, without disturbing it
@@ -338,6 +426,30 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: rng.multinomial(1, theta, size=n),
     "the uniform number was compared with θ itself, not with its running sum":
         lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
+    "the edges were counted at the wrong end: the smallest category is one too low, the last is never drawn":
+        lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0),
+    "the dart was looked up in θ itself: the strip needs the *running* sum":
+        lambda theta, n, rng: np.searchsorted(theta, rng.random(n)),
+    "you count the edges to the right of the dart: those to its left number the category":
+        lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n)),
+    "a fresh dart was thrown at every edge: one dart is compared with all edges":
+        lambda theta, n, rng: np.minimum((rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1),
+    "rows of shape (n, 1) came back: a flat array of n draws is asked for":
+        lambda theta, n, rng: _inverse(theta, rng.random((n, 1))),
+    "θ was sorted on the way: the categories must keep their places":
+        lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n)),
+    "each category got a coin of its own, and the first success won: one dart decides between all of them":
+        lambda theta, n, rng: np.where((hit := rng.random((n, len(theta))) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1),
+    "the largest of θ times a random number is not a draw from θ: throw one dart at the strip":
+        lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
+    "normal numbers are no darts: they do not fall evenly between 0 and 1; use `rng.random`":
+        lambda theta, n, rng: _inverse(theta, rng.normal(size=n)),
+    "the last category is never drawn: its piece of the strip is missing":
+        lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2),
+    "the shares are exact every time: shuffled quotas are not draws, counts must vary by chance":
+        lambda theta, n, rng: rng.permutation(np.repeat(np.arange(len(theta)), _quotas(theta, n))),
+    "`rng` was copied and never moves on: a second call gives the same draws again":
+        lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n)),
     "the categories come in reverse order":
         lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n)),
     "only one draw came back: n are asked for":
@@ -346,7 +458,7 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float),
     "these are the uniform numbers themselves: look up in which category each falls":
         lambda theta, n, rng: rng.random(n),
-    "θ was treated as weights of a softmax: it already holds probabilities":
+    "θ was used as if it held logits, as in a softmax: it already holds probabilities (a Gumbel trick needs log θ)":
         lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n)),
     "the probabilities were squared or sharpened on the way: use θ as it is":
         lambda theta, n, rng: _inverse(theta**2 / (theta**2).sum(), rng.random(n)),
@@ -375,6 +487,8 @@ def _pixel_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same images with smoothing 0.5", (x, 0.5)),
         Case("50 images of 3 pixels, smoothing 2", (tall, 2.0)),
         Case("a single image, smoothing 1", (x[:1], 1.0)),
+        Case("300 images of 2 pixels, smoothing 1", ((rng.random((300, 2)) < 0.95).astype(float), 1.0)),
+        Case("the 50 images without smoothing, 0", (tall, 0.0)),
     ]
 
 
@@ -382,7 +496,7 @@ def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
     """The mean of the Beta posterior under a Beta(s, s) prior, which is what adding counts amounts to."""
     from scipy import stats
     on = x.sum(0)
-    return np.array([stats.beta(smoothing + k, smoothing + len(x) - k).mean() for k in on])
+    return np.array([stats.beta(smoothing + k, smoothing + len(x) - k).mean() if smoothing else k / len(x) for k in on])
 
 
 BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
@@ -408,6 +522,24 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
     "s was spread over both outcomes: add s to each, so 2s to the denominator":
         lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
+    "the mean was used where the count belongs, with the right denominator: add s to the number of inked images":
+        lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
+    "brackets are missing above the line: s is divided too, or only s is":
+        lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
+    "the mean was used where the count belongs: add s to the number of inked images, then divide":
+        lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),
+    "the denominator counts all pixels of all images: N is the number of images, `len(x)`":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
+    "the denominator grew by 2, not by 2s":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2),
+    "brackets are missing: all of count + s is divided by all of N + 2s":
+        lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
+    "s was added to every image: it stands for s imaginary images in all":
+        lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing),
+    "only pixels that were never inked were smoothed: every pixel gets the same imaginary images":
+        lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0)),
+    "fractions of an imaginary image were lost: `smoothing` need not be a whole number":
+        lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing)),
     "these are counts: divide by the number of images":
         lambda x, smoothing: x.sum(0) + smoothing,
     "this is the probability that a pixel is off":

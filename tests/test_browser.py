@@ -1,0 +1,65 @@
+"""Lesson 01 as a learner meets it: index, Run All on the blank, a wrong and a right answer, a slider that moves."""
+import os
+
+import pytest
+
+from tests.browser import CHROMIUM, Page, browser, copy_of_the_course, lab
+
+if CHROMIUM is None and os.environ.get("CI", "").lower() not in ("", "0", "false"):
+    raise RuntimeError("Chromium is missing, and in CI that is a failure: .ci/run installs it")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+              pytest.mark.skipif(os.name == "nt", reason="the copy of the course needs symbolic links")]
+
+WRONG = '''def normal_logpdf(x, mu, var):
+    return -0.5 * np.log(2 * np.pi * var**2) - (x - mu) ** 2 / (2 * var**2)'''
+RIGHT = '''def normal_logpdf(x, mu, var):
+    return -0.5 * np.log(2 * np.pi * var) - (x - mu) ** 2 / (2 * var)'''
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder, config = copy_of_the_course(tmp_path_factory.mktemp("course")), tmp_path_factory.mktemp("jupyter")
+    with lab(folder, config) as where:
+        yield where
+
+
+@pytest.fixture
+def page(address):
+    with browser() as page:
+        yield Page(page, address)
+
+
+def test_the_lab_opens_on_the_index(page):
+    page.page.goto(page.address.format("/"), wait_until="domcontentloaded")
+    page.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+    page.page.locator(".jp-DirListing-item", has_text="01_distributions.ipynb").wait_for()  # the learner is in my/
+    page.page.locator("a", has_text="Probability distributions").first.click()
+    page.page.locator(".jp-Notebook h1", has_text="01 · Probability distributions").wait_for(timeout=60_000)
+
+
+def test_a_learner_works_through_lesson_01(page):
+    page.open("my/01_distributions.ipynb")
+    page.run_all()
+    assert page.page.get_by_text("Error displaying widget").count() == 0
+    assert "not answered yet" in page.cell('check("1.1"').locator(".jp-OutputArea").inner_text()
+
+    page.write_and_run("def normal_logpdf", WRONG)
+    verdict = page.run('check("1.1"')
+    assert "not yet" in verdict and "squared once more" in verdict
+    page.write_and_run("def normal_logpdf", RIGHT)
+    assert "public checks pass" in page.run('check("1.1"')
+
+    cell = page.cell("fit_sliders = widgets.explore")
+    picture = cell.locator(".widget-html img").first
+    before = picture.get_attribute("src"), picture.get_attribute("alt")
+    handle = cell.locator(".noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    page.page.keyboard.press("ArrowRight")
+    page.page.wait_for_function("([cell, src]) => cell.querySelector('.widget-html img').src !== src",
+                                arg=[cell.element_handle(), before[0]], timeout=30_000)
+    assert picture.get_attribute("alt") != before[1]
+
+    images = page.page.locator(".jp-OutputArea img")
+    assert images.count() >= 14 and all(images.nth(i).get_attribute("alt") for i in range(images.count()))
+    assert page.errors == [] and page.outside == []

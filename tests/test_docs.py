@@ -1,0 +1,62 @@
+"""Documents keep their promises: coverage complete, headings real, links inside the repository resolve."""
+import re
+
+import pytest
+
+from tests.lessons import NUMBERS, ROOT, SOURCES
+from tools.source import read
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ITEMS = 231
+
+
+def coverage():
+    rows = re.findall(r"^\| (S[\d.]+[a-z]) \| (.*?) \| (\d\d) \| (.*?) ?\|$",
+                      (ROOT / "docs/coverage.md").read_text(encoding="utf-8"), flags=re.M)
+    return [dict(zip(("id", "what", "lesson", "where"), row)) for row in rows]
+
+
+def headings(path):
+    return {h for c in read(path) if c.kind == "markdown" for h in re.findall(r"^#+ (.*)", c.source, flags=re.M)}
+
+
+def test_every_item_is_listed_once_and_has_a_lesson():
+    rows = coverage()
+    assert len(rows) == ITEMS == len({row["id"] for row in rows})
+    assert all(row["what"] and 1 <= int(row["lesson"]) <= 10 for row in rows)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_lesson_that_exists_teaches_all_its_items_under_real_headings(number):
+    source = next(s for s in SOURCES if s.stem.startswith(number))
+    known = headings(source) | {"index"}
+    known |= {h.split(" · ")[0] for h in known if h.startswith("Exercise")}
+    for row in coverage():
+        if row["lesson"] == number:
+            places = row["where"].split("; ")
+            assert all(place in known for place in places), (row["id"], places)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_inside_the_repository_resolve(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_lesson_has_a_plan_for_an_hour_with_a_room(number):
+    plan = next((ROOT / "docs/workshop").glob(f"{number}_*.md")).read_text(encoding="utf-8")
+    assert "Stop point" in plan and "Common wrong answers" in plan
+    last = max(int(m) for m in re.findall(r"^\| \d+–(\d+) \|", plan, flags=re.M))
+    assert 50 <= last <= 60
+
+
+def test_the_readme_starts_with_the_two_commands_and_lists_ten_lessons():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python run.py lab" in text[:200] and "python run.py test" in text[:300]
+    assert len(re.findall(r"^\| \d\d \|", text, flags=re.M)) == 10
+    assert all(f"notebooks/{source.stem}.ipynb" in text for source in SOURCES)
+
+
+def test_figures_and_data_have_their_own_licence():
+    assert "CC BY 4.0" in (ROOT / "README.md").read_text(encoding="utf-8")
