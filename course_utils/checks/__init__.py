@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from course_utils import record
-from course_utils.checks import engine
 from course_utils.checks.diagnosis import compared, diagnose
 from course_utils.checks.engine import Ask, Case, Exercise, Raised, observe, same
 from course_utils.checks.limits import within
