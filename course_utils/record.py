@@ -39,5 +39,5 @@ def show() -> None:
         except LookupError:
             continue
         passed = [i for i in ids if done.get(i) == "pass"]
-        print(f"lesson {lesson:02d}: {len(passed)} of {len(ids)} exercises pass  " + " ".join(
-            f"{i} {'✅' if i in passed else '·'}" for i in ids))
+        rest = ", ".join(i for i in ids if i not in passed)
+        print(f"lesson {lesson:02d}: {len(passed)} of {len(ids)} exercises pass" + (f", still open: {rest}" if rest else ""))

@@ -1,4 +1,4 @@
-# Set-up. On your own computer this finds the course installed and does nothing more; on Colab it installs it.
+# Set-up. Where the course is installed this does nothing; on Colab it installs it.
 import importlib.util
 import os
 import subprocess

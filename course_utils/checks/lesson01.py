@@ -237,6 +237,8 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
         lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
     "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`":
         lambda counts, theta: _off_by_one_gamma(counts, theta),
+    "(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n + 1)`":
+        lambda counts, theta: _pmf(counts, theta, _log_coefficient(counts) - math.log(sum(counts))),
     "this is the logarithm of the probability; the probability itself is asked for":
         lambda counts, theta: math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta),
     "the θᵢ^xᵢ were added; independent draws multiply":
@@ -428,6 +430,8 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
     "the edges were counted at the wrong end: the smallest category is one too low, the last is never drawn":
         lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0),
+    "the dart was compared with each θ in turn, without a running sum: the second piece begins where the first ends":
+        lambda theta, n, rng: np.where((hit := rng.random((n, 1)) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1),
     "the dart was looked up in θ itself: the strip needs the *running* sum":
         lambda theta, n, rng: np.searchsorted(theta, rng.random(n)),
     "you count the edges to the right of the dart: those to its left number the category":
@@ -536,6 +540,8 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
     "s was added to every image: it stands for s imaginary images in all":
         lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing),
+    "only pixels that were never or always inked were changed, smoothed or clipped: every pixel gets the same imaginary images":
+        lambda x, smoothing: np.where(np.isin(x.mean(0), (0, 1)), (x.sum(0) + smoothing) / (len(x) + 2 * smoothing), x.mean(0)),
     "only pixels that were never inked were smoothed: every pixel gets the same imaginary images":
         lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0)),
     "fractions of an imaginary image were lost: `smoothing` need not be a whole number":
