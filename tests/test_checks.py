@@ -198,7 +198,7 @@ def test_check_survives_and_says_no(exercise, kind, capsys):
     assert evaluate(exercise.id, second).status == "pass"
 
 
-def test_an_answer_may_change_its_inputs_without_harm():
+def test_an_answer_that_spoils_its_input_harms_nobody_and_is_told():
     case = find("1.1").draw(np.random.default_rng(0))[2]
     before = case.args[0].copy()
 
@@ -207,8 +207,16 @@ def test_an_answer_may_change_its_inputs_without_harm():
         x -= mu
         return -0.5 * np.log(2 * np.pi * var) - x**2 / (2 * var)
     outcome = evaluate("1.1", greedy)
-    assert outcome.status == "pass" and "changes the array" in outcome.hint  # accepted, with a remark
+    assert outcome.status == "fail" and "a second call gives something else" in outcome.hint
     assert np.array_equal(before, find("1.1").draw(np.random.default_rng(0))[2].args[0])
+
+
+def test_an_answer_that_changes_its_input_and_stays_right_passes_with_a_remark():
+    def sorting(x, smoothing):
+        x.sort(axis=0)
+        return (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)
+    outcome = evaluate("1.4", sorting)
+    assert outcome.status == "pass" and "changes the array" in outcome.hint
 
 
 def test_an_endless_answer_is_left_after_two_seconds_and_its_thread_is_stopped():

@@ -77,6 +77,11 @@ def value(ask: Ask, *args: Any) -> Any:
     return ask(*args)
 
 
+def again(ask: Ask, *args: Any) -> Any:
+    """The second of two calls with the very same arguments: an answer that spoils its input shows itself."""
+    return ask.series(2, *args)[1]
+
+
 @dataclass(frozen=True)
 class Case:
     """One question. `says` it in words; `read(ask, *args)` returns plain data, equal up to `rtol` and `atol`.

@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Seed, numbers_in
+from course_utils.checks.engine import Ask, Case, Exercise, Seed, again, numbers_in
 
 # ---- 1.1 normal_logpdf -----------------------------------------------------------------------------------------------
 
 
 def _normal_cases(rng: np.random.Generator) -> list[Case]:
     mu, var = rng.normal(0, 3), rng.uniform(2, 6)
+    five = mu + 2 * rng.normal(size=5)
     return [
         Case("N(10, 4) at its mean, x = 10", (10.0, 10.0, 4.0)),
         Case("a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be positive",
              (0.05, 0.0, 0.01)),
-        Case(f"five points under N({mu:.2f}, {var:.2f})", (mu + 2 * rng.normal(size=5), mu, var)),
+        Case(f"five points under N({mu:.2f}, {var:.2f})", (five, mu, var)),
+        Case("the same five points, the same array, a second time", (five, mu, var), again),
         Case("whole numbers: N(10, 4) at x = 12", (12, 10, 4)),
         Case("three points near a million under N(1000000, 1)", (1e6 + rng.normal(size=3), 1e6, 1.0), stress=True),
         Case("a table of shape (2, 3) under N(1, 2)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
@@ -97,6 +99,8 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
         lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
     "this is a logarithm to base 2: the natural one, `np.log`, is asked for":
         lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2),
+    "it changes the array that it is given, so a second call gives something else: work on a copy":
+        lambda x, mu, var: _spoiling(x, mu, var),
     "the points were added up: one value per point is asked for":
         lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var)),
     "the points were averaged: one value per point is asked for":
@@ -111,6 +115,11 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
     "float32": lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)).astype(np.float32),
     "a PyTorch tensor comes back": lambda x, mu, var: _torch_normal(x, mu, var),
 })
+
+
+def _spoiling(x: Any, mu: float, var: float) -> Any:
+    x -= mu
+    return -_log_z(var) - x**2 / (2 * var)
 
 
 def _torch_normal(x: Any, mu: float, var: float) -> Any:
@@ -337,6 +346,9 @@ def _by_scipy(counts: Any, theta: Any) -> Any:
 # ---- 1.3 sample_categorical ------------------------------------------------------------------------------------------
 
 
+FREQUENCIES = "the frequencies of the categories"
+
+
 def _facts(draws: Any, categories: int) -> dict[str, Any]:
     """What can be said of draws without knowing their order: form, kind, range, frequencies, dependence in a row."""
     x = numbers_in(draws)
@@ -347,7 +359,7 @@ def _facts(draws: Any, categories: int) -> dict[str, Any]:
         "every draw is a whole number, of an integer type": x.dtype.kind in "iu",
         "no draw lies below 0": not (flat < 0).any(),
         "no draw lies above K − 1, the last category": not (flat >= categories).any(),
-        "the frequencies of the categories": np.bincount(inside, minlength=categories) / max(1, flat.size),
+        FREQUENCIES: np.bincount(inside, minlength=categories) / max(1, flat.size),
         "how often two neighbouring draws are equal (they must not depend on each other)": float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0,
     }
 
@@ -356,6 +368,7 @@ def _sampled(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
     (first, next_one), again, other = ask.series(2, theta, n, seed), ask(theta, n, seed), ask(theta, n, Seed(seed.value + 1))
     return _facts(first, len(theta)) | {
         "called again with the same `rng`, it draws afresh": not np.array_equal(first, next_one),
+        "the frequencies in a second call with the same θ": _facts(next_one, len(theta))[FREQUENCIES],
         "the same state of `rng` gives the same draws": bool(np.array_equal(first, again)),
         "another state of `rng` gives other draws": not np.array_equal(first, other)}
 
@@ -452,6 +465,8 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2),
     "the shares are exact every time: shuffled quotas are not draws, counts must vary by chance":
         lambda theta, n, rng: rng.permutation(np.repeat(np.arange(len(theta)), _quotas(theta, n))),
+    "the running sum was written into the θ that was handed in, so a second call goes wrong: work on a copy":
+        lambda theta, n, rng: np.minimum(np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"), len(theta) - 1),
     "`rng` was copied and never moves on: a second call gives the same draws again":
         lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n)),
     "the categories come in reverse order":
@@ -489,6 +504,7 @@ def _pixel_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("12 images of 6 pixels, smoothing 1; the first pixel is never on, the second always", (x, 1.0)),
         Case("the same images with smoothing 0.5", (x, 0.5)),
+        Case("the same images, the same array, a second time", (x, 1.0), again),
         Case("50 images of 3 pixels, smoothing 2", (tall, 2.0)),
         Case("a single image, smoothing 1", (x[:1], 1.0)),
         Case("300 images of 2 pixels, smoothing 1", ((rng.random((300, 2)) < 0.95).astype(float), 1.0)),
@@ -546,6 +562,8 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0)),
     "fractions of an imaginary image were lost: `smoothing` need not be a whole number":
         lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing)),
+    "smoothing was added into the images that were handed in, so a second call goes wrong: work on a copy":
+        lambda x, smoothing: _spoiling_first_image(x, smoothing),
     "these are counts: divide by the number of images":
         lambda x, smoothing: x.sum(0) + smoothing,
     "this is the probability that a pixel is off":
@@ -570,5 +588,11 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         len(x) * x.mean(0) + 2 * smoothing * 0.5) / (len(x) + 2 * smoothing),
     "float32": lambda x, smoothing: ((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)).astype(np.float32),
 })
+
+
+def _spoiling_first_image(x: np.ndarray, smoothing: float) -> np.ndarray:
+    x[0] += smoothing
+    return x.sum(0) / (len(x) + 2 * smoothing)
+
 
 EXERCISES = [NORMAL, MULTINOMIAL, CATEGORICAL, BERNOULLI]
