@@ -31,10 +31,10 @@ def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], 
     from IPython.display import display
     controls = {name: _control(name, slider) for name, slider in sliders.items()}
     picture = ipywidgets.HTML()
-    shape = size or (4.6 * panels if panels > 1 else 5.5, 3.0)
+    fig, axes = canvas(panels, size)
 
     def redraw(_change: Any = None) -> None:
-        picture.value = render(draw, alt, panels, shape, {name: control.value for name, control in controls.items()})
+        picture.value = render(fig, axes, draw, alt, {name: control.value for name, control in controls.items()})
 
     for control in controls.values():
         control.observe(redraw, names="value")
@@ -44,15 +44,23 @@ def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], 
     return controls
 
 
-def render(draw: Draw, alt: Callable[..., str], panels: int, size: tuple[float, float], values: dict[str, Any]) -> str:
-    """One picture as an HTML image."""
+def canvas(panels: int = 1, size: tuple[float, float] | None = None) -> tuple[Any, Any]:
+    """A figure to draw on again and again, which the front end does not show by itself."""
     import matplotlib.pyplot as plt
-    fig, axes = plots.figure(1, panels, alt=alt(**values), size=size)
-    try:
-        draw(axes, **values)
-        return plots.as_html(fig)
-    finally:
-        plt.close(fig)
+    fig, axes = plots.figure(1, panels, alt="drawn below", size=size or (4.6 * panels if panels > 1 else 5.5, 3.0))
+    plt.close(fig)
+    return fig, axes
+
+
+def render(fig: Any, axes: Any, draw: Draw, alt: Callable[..., str], values: dict[str, Any]) -> str:
+    """One picture as an HTML image. The layout is worked out once: that takes as long as drawing does."""
+    for ax in np.ravel(axes):
+        ax.clear()
+    draw(axes, **values)
+    fig.set_label(alt(**values))
+    html = plots.as_html(fig)
+    fig.set_layout_engine("none")
+    return html
 
 
 def static_grid(draw: Draw, alt: Callable[..., str], grid: list[dict[str, Any]], panels: int = 1) -> Any:

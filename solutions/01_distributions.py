@@ -161,13 +161,13 @@ print(f"log-density 80 widths away: {normal_logpdf(170, 10, 4):.1f}")
 # the landscape of all candidates; brighter is more likely. The number above is the average log-likelihood per digit.
 
 # %%
-mus, sigmas = np.linspace(4, 20, 60), np.linspace(2, 9, 50)
-surface = np.array([[normal_logpdf(ink, m, s**2).mean() for m in mus] for s in sigmas])  # (50, 60)
+mus, sigmas = np.linspace(4, 20, 41), np.linspace(2, 9, 36)
+surface = np.array([[normal_logpdf(ink, m, s**2).mean() for m in mus] for s in sigmas])  # (36, 41)
 
 def show_fit(axes, mean, sigma):
     """The bell over the data, and its place on the likelihood surface."""
     grid = np.linspace(0, 30, 200)
-    axes[0].hist(ink, bins=40, density=True, color=plots.DATA, alpha=0.5)
+    axes[0].hist(ink, 40, density=True, histtype="stepfilled", color=plots.DATA, alpha=0.5)
     axes[0].plot(grid, np.exp(normal_logpdf(grid, mean, sigma**2)), color=plots.MODEL)
     score = normal_logpdf(ink, mean, sigma**2).mean()
     title = f"log-likelihood {score:.3f} nats a digit"
