@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.workspace import cell_id
+from course_utils.workspace import cell_id, refresh
 from tests.lessons import ROOT, STEMS
 from tools import build
 from tools.source import Mistakes
@@ -155,6 +155,27 @@ def test_a_kept_cell_without_stored_output_is_an_error_that_says_what_to_do(repo
     write(repo, GOOD.replace('print("two", double(1))', 'print("two ", double(1))'))
     assert main(repo) == 1
     assert "--execute 01" in capsys.readouterr().err
+
+
+def test_an_answer_survives_a_changed_lesson_that_is_built_and_fetched_again(repo):
+    main(repo)
+    refresh(repo / "notebooks", repo / "my")
+    mine = json.loads((repo / "my/01_tiny.ipynb").read_text(encoding="utf-8"))
+    exercise = next(c for c in mine["cells"] if "exercise:1.1" in c["metadata"].get("tags", []))
+    exercise["source"] = "def area(r):\n    return 3 * r * r  # mine"
+    mine["cells"].append({"cell_type": "code", "id": "mine0001", "metadata": {}, "source": "area(1)", "outputs": [],
+                          "execution_count": None})
+    (repo / "my/01_tiny.ipynb").write_text(json.dumps(mine), encoding="utf-8")
+    write(repo, GOOD.replace("# ### Exercise 1.1", "# ### Exercise 1.1, explained better").replace(
+        '"""Area of a circle.', '"""Area of a disc.').replace("import os\n", "import os\nimport sys\n"))
+    main(repo)
+    assert len(refresh(repo / "notebooks", repo / "my")) == 1
+    after = cells(repo / "my/01_tiny.ipynb")
+    sources = [source(c) for c in after]
+    assert sum("# mine" in s for s in sources) == 1 and sources[-1] == "area(1)"
+    assert "# ### Exercise" not in sources and any("explained better" in s for s in sources)
+    assert any(s.endswith("import sys") for s in sources) and len(list((repo / "my/.history").glob("*.ipynb"))) == 1
+    assert refresh(repo / "notebooks", repo / "my") == []
 
 
 def test_execute_refreshes_the_stored_outputs(repo):
