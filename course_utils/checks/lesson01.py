@@ -375,9 +375,9 @@ def _sampled(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
 
 def _spread(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
     """Whether counts vary from run to run as those of independent draws do: their mean χ²/(K − 1) over runs is 1."""
-    runs = np.array([np.bincount(numbers_in(x).astype(int), minlength=len(theta)) for x in ask.series(900, theta, n, seed)])
+    runs = np.array([np.bincount(numbers_in(x).astype(int), minlength=len(theta)) for x in ask.series(500, theta, n, seed)])
     chi2 = ((runs - n * theta) ** 2 / (n * theta)).sum(axis=1).mean() / (len(theta) - 1)
-    return {"the draws are independent, so their counts vary by chance from run to run": bool(0.75 < chi2 < 1.25)}
+    return {"the draws are independent, so their counts vary by chance from run to run": bool(0.7 < chi2 < 1.3)}
 
 
 def _rare(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
@@ -389,15 +389,15 @@ def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
 
 
 def _sampling_cases(rng: np.random.Generator) -> list[Case]:
-    theta = np.sort(rng.dirichlet([4, 4, 4, 4]))[::-1].copy()
+    theta = rng.dirichlet([120, 90, 60, 30])  # near 0.4, 0.3, 0.2, 0.1; few draws in all, as a loop over them is slow
     seeds = [Seed(int(s)) for s in rng.integers(1, 2**31, size=4)]
     return [
-        Case("4000 draws with θ = (0.1, 0.2, 0.7)", (np.array([0.1, 0.2, 0.7]), 4000, seeds[0]), _sampled, atol=0.06),
-        Case(f"4000 draws with θ = {np.round(theta, 2).tolist()}", (theta, 4000, seeds[1]), _sampled, atol=0.06),
-        Case("4000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
-             (np.array([0.5, 0.0, 0.5]), 4000, seeds[2]), _sampled, atol=0.06),
+        Case("2000 draws with θ = (0.1, 0.2, 0.7)", (np.array([0.1, 0.2, 0.7]), 2000, seeds[0]), _sampled, atol=0.08),
+        Case(f"2000 draws with θ = {np.round(theta, 2).tolist()}", (theta, 2000, seeds[1]), _sampled, atol=0.08),
+        Case("2000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
+             (np.array([0.5, 0.0, 0.5]), 2000, seeds[2]), _sampled, atol=0.08),
         Case("many runs of 20 tosses of a fair coin, θ = (0.5, 0.5)", (np.array([0.5, 0.5]), 20, seeds[0]), _spread),
-        Case("8000 draws with a rare category, θ = (0.004, 0.016, 0.98)", (np.array([0.004, 0.016, 0.98]), 8000, seeds[3]), _rare),
+        Case("4000 draws with a rare category, θ = (0.004, 0.016, 0.98)", (np.array([0.004, 0.016, 0.98]), 4000, seeds[3]), _rare),
         Case("five draws of something certain, θ = (0, 1)", (np.array([0.0, 1.0]), 5, seeds[3]), _one),
     ]
 
@@ -479,14 +479,13 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: rng.random(n),
     "θ was used as if it held logits, as in a softmax: it already holds probabilities (a Gumbel trick needs log θ)":
         lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n)),
-    "the probabilities were squared or sharpened on the way: use θ as it is":
-        lambda theta, n, rng: _inverse(theta**2 / (theta**2).sum(), rng.random(n)),
     "this is the rounded average category, always the same; a sampler returns each category as often as θ says":
         lambda theta, n, rng: np.full(n, int(round(float(np.dot(theta, np.arange(len(theta))))))),
 }, {
     "rng.choice": lambda theta, n, rng: rng.choice(len(theta), size=n, p=theta),
     "one draw after another": lambda theta, n, rng: np.array(
         [min(int(np.searchsorted(np.cumsum(theta), rng.random(), side="right")), len(theta) - 1) for _ in range(n)]),
+    "rng.choice, one draw at a time": lambda theta, n, rng: [int(rng.choice(len(theta), p=theta)) for _ in range(n)],
     "the Gumbel trick": lambda theta, n, rng: np.argmax(
         np.log(np.maximum(theta, 1e-300)) + rng.gumbel(size=(n, len(theta))), axis=1),
     "a plain list": lambda theta, n, rng: [int(i) for i in _inverse(theta, rng.random(n))],
