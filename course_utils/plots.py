@@ -9,10 +9,11 @@ import base64
 import html
 import io
 import math
-import sys
 from typing import Any
 
 import numpy as np
+
+from course_utils.frontend import shell
 
 # The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind readers).
 DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"
@@ -29,12 +30,12 @@ def use_course_style() -> None:
     import matplotlib
     from matplotlib.figure import Figure
     matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": matplotlib.cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])})
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None:
+    if shell() is not None:
         import matplotlib.pyplot as plt
         plt.switch_backend(matplotlib.get_backend())  # loads the front end's own formatter, which is replaced here
-        shell.display_formatter.formatters["text/html"].for_type(Figure, as_html)
-        shell.display_formatter.formatters["image/png"].pop(Figure, None)
+        formatters = shell().display_formatter.formatters
+        formatters["text/html"].for_type(Figure, as_html)
+        formatters["image/png"].pop(Figure, None)
 
 
 def figure(rows: int = 1, cols: int = 1, *, alt: str, size: tuple[float, float] | None = None) -> tuple[Any, Any]:

@@ -6,12 +6,12 @@ they were trained and how good they are). The lessons teach how such models are 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
+from course_utils.data import bundled
+
 Weights = dict[str, np.ndarray]
-FILES = Path(__file__).resolve().parent / "data" / "files"
 
 # The singer thinks in eighths and in the keys C major or A minor, in these voices and pitches.
 LOWEST = np.array([55, 51, 46, 33])  # MIDI pitch of the first choice of soprano, alto, tenor, bass
@@ -231,11 +231,7 @@ def keys(notes: np.ndarray) -> list[int]:
 @cache
 def load(name: str) -> Weights:
     """The arrays of one weights file as float32, read-only. Raises FileNotFoundError if the installation lacks it."""
-    path = FILES / f"{name}.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"The course's file {path.name} is missing from {path.parent}: install the course again.")
-    with np.load(path, allow_pickle=False) as archive:
-        weights = prepared({key: archive[key] for key in archive.files})
+    weights = prepared(bundled.arrays(f"{name}.npz"))
     for array in weights.values():
         array.setflags(write=False)
     return weights

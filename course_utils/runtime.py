@@ -1,15 +1,19 @@
 """Where a lesson runs and how long: device, threads, seeds, budgets, and what the run reached."""
 from __future__ import annotations
 
+import html
 import json
 import os
 import random
 import sys
 import time
+from functools import cache
 from importlib import resources
 from typing import Any
 
 import numpy as np
+
+from course_utils.frontend import publish
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 PROFILES = ("smoke", "cpu", "gpu")
@@ -84,10 +88,14 @@ def seed_all(seed: int) -> None:
 
 def honest(key: str) -> dict[str, Any]:
     """What honest runs reached under a key such as "01.nats.mixture": value, low, high, label, seeds, device."""
-    table = json.loads(resources.files("course_utils").joinpath("taught/numbers.json").read_text(encoding="utf-8"))
-    if key not in table:
+    if key not in _measured():
         raise KeyError(f"no measured number is called {key!r}")
-    return table[key]
+    return _measured()[key]
+
+
+@cache
+def _measured() -> dict[str, dict[str, Any]]:
+    return json.loads(resources.files("course_utils").joinpath("taught/numbers.json").read_text(encoding="utf-8"))
 
 
 def reached(values: dict[str, float]) -> bool:
@@ -110,15 +118,14 @@ def reached(values: dict[str, float]) -> bool:
 
 def show_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """A small table: HTML in a front end, aligned text elsewhere."""
-    import html
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     text = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in [head, *rows])
-    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
-        return print(text)
-    from IPython.display import display
-    tag = lambda name, row: "".join(f'<{name} style="text-align:left">{html.escape(c)}</{name}>' for c in row)  # noqa: E731
-    body = "".join(f"<tr>{tag('td', row)}</tr>" for row in rows)
-    display({"text/plain": text, "text/html": f"<table><tr>{tag('th', head)}</tr>{body}</table>"}, raw=True)
+    body = "".join(f"<tr>{_html_cells('td', row)}</tr>" for row in rows)
+    publish(text, f"<table><tr>{_html_cells('th', head)}</tr>{body}</table>")
+
+
+def _html_cells(tag: str, row: tuple[str, ...]) -> str:
+    return "".join(f'<{tag} style="text-align:left">{html.escape(cell)}</{tag}>' for cell in row)
 
 
 def usage() -> dict[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from course_utils import data, pretrained
+from course_utils.data import bundled
 
 LARGEST = 250_000  # bytes of one weights file
 
@@ -35,7 +36,7 @@ def test_numpy_is_enough():
 
 @pytest.mark.parametrize("name", ["weights_digits", "weights_chorale"])
 def test_weights_are_small_and_safe(name):
-    path = pretrained.FILES / f"{name}.npz"
+    path = bundled.FILES / f"{name}.npz"
     assert path.stat().st_size <= LARGEST
     with np.load(path, allow_pickle=False) as archive:
         assert {archive[key].dtype for key in archive.files if key != "report"} == {np.dtype(np.float16)}
@@ -192,6 +193,6 @@ def test_the_singer_and_its_training_agree():
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "FILES", tmp_path)
+    monkeypatch.setattr(bundled, "FILES", tmp_path)
     with pytest.raises(FileNotFoundError, match="weights_nothing.npz"):
         pretrained.load("weights_nothing")

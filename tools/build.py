@@ -13,14 +13,14 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import os
 import re
 import sys
 from pathlib import Path
 
 from course_utils.workspace import cell_id
 from tools.fill import Facts, filled, header, ladder, lesson_table
-from tools.source import Cell, Mistakes, exercise_name, read
+from tools.run_lesson import environment
+from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = "nbval-check-output"
@@ -66,7 +66,10 @@ def index(root: Path, cells: list[Cell], facts: Facts, cells_of: dict[str, list[
 
 def notebook(source: Path, cells: list[Cell], facts: Facts, extra: dict[str, str], blank: bool,
              stored: dict[str, dict] | None = None) -> str:
-    """The JSON text of one notebook. Ids come from the cells' contents, so an insertion changes no other cell."""
+    """The JSON text of one notebook. Ids come from the cells' contents, so an insertion changes no other cell.
+
+    `stored` holds the outputs that kept cells must have; without it they have none yet.
+    """
     made, seen = [], {}
     for cell in cells:
         if blank and "solved" in cell.tags:
@@ -75,7 +78,7 @@ def notebook(source: Path, cells: list[Cell], facts: Facts, extra: dict[str, str
         name = cell_id(cell.kind, text)
         seen[name] = seen.get(name, 0) + 1
         name += f"-{seen[name]}" if seen[name] > 1 else ""
-        made.append(as_json(cell, text, name, source, None if blank else stored))
+        made.append(as_json(cell, text, name, source, stored))
     whole = {"cells": made, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
@@ -140,7 +143,7 @@ def taught(source: Path, cells: list[Cell]) -> str:
 def imports_of(text: str, used: set[str]) -> list[str]:
     """The top-level import statements of a cell that bind a used name, one name each."""
     found = []
-    for node in ast.parse(re.sub(r"^\s*[%!].*$", "", text, flags=re.M)).body:
+    for node in ast.parse(without_magics(text)).body:
         names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
         start = f"from {node.module} import" if isinstance(node, ast.ImportFrom) else "import"
         for alias in names:
@@ -159,12 +162,13 @@ def execute(root: Path, number: str) -> None:
     if source is None:
         raise Mistakes(f"there is no lesson {number} in {root / 'solutions'}")
     cells, facts = read(source), Facts(root)
-    text = notebook(source, cells, facts, {"header": header(source.stem, cells, facts)}, blank=False, stored=_AnyOutput())
+    text = notebook(source, cells, facts, {"header": header(source.stem, cells, facts)}, blank=False)
     write({root / f"course_utils/taught/lesson{number}.py": taught(source, cells)} | numbers(root, facts))
-    os.environ["COURSE_PROFILE"] = "cpu"
+    client = NotebookClient(nbformat.reads(text, as_version=4), timeout=600, kernel_name="python3",
+                            resources={"metadata": {"path": str(root / "solutions")}})
     try:
-        run = NotebookClient(nbformat.reads(text, as_version=4), timeout=600, kernel_name="python3",
-                             resources={"metadata": {"path": str(root / "solutions")}}).execute()
+        with environment(COURSE_PROFILE="cpu"):
+            run = client.execute()
     except CellExecutionError as error:
         raise Mistakes(f"{source}: a cell failed:\n{error}") from None
     ran = {c.id: c for c in run.cells if KEPT in c.metadata.get("tags", [])}
@@ -175,15 +179,6 @@ def execute(root: Path, number: str) -> None:
     write({source.with_suffix(".ipynb"): json.dumps(whole, indent=1, ensure_ascii=False) + "\n"})
 
 
-class _AnyOutput(dict):
-    """Stands for stored outputs where they are about to be made."""
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __missing__(self, key: str) -> dict:
-        return {"execution_count": None, "outputs": []}
-
-
 def _as_text(outputs: list) -> list[dict]:
     """Printed text as nbformat stores it. Anything else does not belong into git."""
     if any(o.output_type != "stream" for o in outputs):
@@ -191,10 +186,9 @@ def _as_text(outputs: list) -> list[dict]:
     return [{"name": o.name, "output_type": "stream", "text": o.text.splitlines(keepends=True)} for o in outputs]
 
 
-def stale(made: dict[Path, str]) -> list[Path]:
+def stale(root: Path, made: dict[Path, str]) -> list[Path]:
     """Files on disk that differ from what the builder makes, and notebooks that no source makes any more."""
     old = [p for p, text in made.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
-    root = next(p for p in made if p.name == "numbers.json").parent.parent.parent
     return old + [p for folder in ("notebooks", "solutions") for p in (root / folder).glob("*.ipynb") if p not in made]
 
 
@@ -211,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Mistakes as found:
         print(found, file=sys.stderr)
         return 1
-    old = stale(made)
+    old = stale(options.root, made)
     if options.check:
         print("\n".join(f"out of date: {p.relative_to(options.root)}" for p in old) or "everything is up to date")
         return int(bool(old))

@@ -15,7 +15,7 @@ from tools.source import Cell, exercise_name, read
 USAGE = "import json; from course_utils import runtime; print(json.dumps(runtime.usage()))"
 
 
-def run(root: Path, source: Path, *, blank: bool = False, without: tuple[str, ...] = (), **environment: str) -> dict:
+def run(root: Path, source: Path, *, blank: bool = False, without: tuple[str, ...] = (), **settings: str) -> dict:
     """Run every code cell except those with a tag in `without`; the kernel's CPU seconds and peak memory in MB.
 
     Raises nbclient's CellExecutionError where a cell fails.
@@ -24,7 +24,7 @@ def run(root: Path, source: Path, *, blank: bool = False, without: tuple[str, ..
     cells = [c for c in cells if not (blank and "solved" in c.tags)]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(_code(c, blank)) for c in cells])
     book.cells.append(nbformat.v4.new_code_cell(USAGE))
-    with _set(OMP_NUM_THREADS="1", **environment):
+    with environment(OMP_NUM_THREADS="1", **settings):
         NotebookClient(book, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(root)}}).execute()
     return json.loads(book.cells[-1].outputs[0].text)
 
@@ -34,9 +34,10 @@ def _code(cell: Cell, blank: bool) -> str:
 
 
 @contextmanager
-def _set(**environment: str) -> Iterator[None]:
+def environment(**settings: str) -> Iterator[None]:
+    """Environment variables for as long as a kernel needs them."""
     before = dict(os.environ)
-    os.environ.update(environment)
+    os.environ.update(settings)
     try:
         yield
     finally:

@@ -126,9 +126,14 @@ def _code_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
         yield 0, "a figure without alt text: give the plot an alt='...' that says what is to be seen"
 
 
+def without_magics(source: str) -> str:
+    """The source with every %magic and !command replaced by `pass`, so that Python can parse it."""
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
+
+
 def _draws(cell: Cell) -> bool:
     try:
-        tree = ast.parse(re.sub(r"^\s*[%!].*$", "pass", cell.source, flags=re.M))
+        tree = ast.parse(without_magics(cell.source))
     except SyntaxError:
         return False
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import html
-import sys
 from typing import Any
+
+from course_utils.frontend import publish
 
 SIGNS = {"pass": ("✅", "public checks pass"), "fail": ("❌", "not yet"), "unanswered": ("⏳", "not answered yet")}
 GOES_ON = "The notebook goes on with the course's own version."
@@ -13,12 +14,7 @@ BORDER = {"pass": "#0072b2", "fail": "#d55e00", "unanswered": "#8a8a8a"}
 
 def display(title: str, outcome: Any, goes_on: bool = False) -> None:
     """Show what an `Outcome` says about the exercise called `title`."""
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        from IPython.display import display as publish
-        publish({"text/plain": as_line(title, outcome, goes_on), "text/html": as_html(title, outcome, goes_on)}, raw=True)
-    else:
-        line, encoding = as_line(title, outcome, goes_on), getattr(sys.stdout, "encoding", None) or "utf-8"
-        print(line.encode(encoding, "replace").decode(encoding))
+    publish(as_line(title, outcome, goes_on), as_html(title, outcome, goes_on))
 
 
 def sentences(outcome: Any, goes_on: bool) -> list[str]:
