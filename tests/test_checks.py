@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+import torch  # noqa: F401  as in every notebook, where runtime.setup has imported it; an import takes a second or two
 
 from course_utils import check, checks
 from course_utils.checks import Checked, course_version, evaluate, exercises, find

@@ -19,7 +19,6 @@ from course_utils.checks.engine import Ask, Case, Exercise, Raised, observe, sam
 from course_utils.checks.limits import within
 from course_utils.checks.render import display
 
-SECONDS = 2.0  # for all calls of one check together
 CHANGES_INPUT = "one remark: it changes the array that it is given, which the caller may still need; work on a copy"
 PRINTED = 500  # characters of what an answer prints that are kept
 
@@ -85,7 +84,7 @@ def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
     """
     start, exercise = time.perf_counter(), find(exercise_id)
     cases = list(exercise.draw(np.random.default_rng(seed)))
-    want = [observe(Ask(exercise.oracle), case) for case in cases]  # first: it also imports what the answer may need
+    want = [exercise.wanted(case) for case in cases]  # first: it also imports what the answer may need
     printed = _Sink()
     with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         warnings.simplefilter("ignore")
@@ -141,9 +140,9 @@ def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> 
         return {"status": "fail", "hint": f"a function is asked for, and this is an object of type {type(answer).__name__}"}
     ask = Ask(answer)
     try:
-        got = within(SECONDS, lambda: [observe(ask, case) for case in cases])
+        got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases])
     except TimeoutError:
-        return {"status": "fail", "hint": f"it was still running after {SECONDS:g} seconds: is there a loop without an end?"}
+        return {"status": "fail", "hint": f"it was still running after {exercise.seconds:g} seconds: is there a loop without an end?"}
     if any(_is_stub(g, exercise) for g in got):
         return {"status": "unanswered"}
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]

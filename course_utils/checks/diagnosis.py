@@ -15,12 +15,13 @@ def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[A
     may have made a known mistake in the formula, and forgotten to refuse bad input or to avoid an overflow besides.
     """
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
+    mutants = {} if exercise.is_build else exercise.mutants
     values = [i for i, w in enumerate(want) if not isinstance(w, Raised)]
     ordinary = [i for i in values if not cases[i].stress]
     for pool in [range(len(cases)), values, ordinary]:
         if not set(pool) & set(wrong):
             continue
-        for hint, mutant in exercise.mutants.items():
+        for hint, mutant in mutants.items():
             ask = Ask(mutant)
             if all(same(got[i], observe(ask, cases[i]), cases[i]) for i in pool):
                 return hint
@@ -47,7 +48,8 @@ def obstacle(got: Any, want: Any) -> str:
     if g.shape != w.shape:
         return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
     if not kind_fits(g, w):
-        return f"it returned numbers of type {g.dtype}; {'True or False' if w.dtype.kind == 'b' else 'integers'} expected"
+        due = {"b": "True or False", "f": "real numbers"}.get(w.dtype.kind, "integers")
+        return f"it returned numbers of type {g.dtype}; {due} expected"
     if np.isnan(g).any() and not np.isnan(w).any():
         return "it returned NaN: look for 0·log 0, 0/0 or the logarithm of a negative number"
     if np.isinf(g).any() and not np.isinf(w).any():

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils import probes
+
 UNREADABLE = "Unreadable"
 Answer = Callable[..., Any]
 
@@ -23,6 +25,12 @@ Answer = Callable[..., Any]
 class Seed:
     """Stands for a `numpy.random.Generator` among a case's arguments: every call gets a fresh one."""
     value: int
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """Stands for a torch tensor among a case's arguments: every call gets a fresh one, real numbers as float32."""
+    values: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -60,16 +68,22 @@ class Ask:
 
     def series(self, times: int, *args: Any) -> list[Any]:
         """Several calls with the very same arguments: a generator among them moves on from call to call."""
+        return self._guarded(lambda *fresh: [plain(self.answer(*fresh)) for _ in range(times)], args)
+
+    def probe(self, name: str, *args: Any) -> Any:
+        """What a function of `course_utils.probes` finds out about the answer, as plain data."""
+        return self._guarded(lambda *fresh: plain(getattr(probes, name)(self.answer, *fresh)), args)
+
+    def _guarded(self, calls: Callable[..., Any], args: tuple) -> Any:
         fresh = [_fresh(arg) for arg in args]
         try:
-            return [plain(self.answer(*fresh)) for _ in range(times)]
+            return calls(*fresh)
         except Stop:
             raise
         except BaseException as error:  # SystemExit and KeyboardInterrupt from inside an answer are facts to report
             raise AnswerRaised(_raised(error)) from None
         finally:
-            self.changed |= any(isinstance(was, np.ndarray) and not np.array_equal(was, now, equal_nan=True)
-                                for was, now in zip(args, fresh))
+            self.changed |= any(_differ(was, now) for was, now in zip(args, fresh))
 
 
 def value(ask: Ask, *args: Any) -> Any:
@@ -86,7 +100,8 @@ def again(ask: Ask, *args: Any) -> Any:
 class Case:
     """One question. `says` it in words; `read(ask, *args)` returns plain data, equal up to `rtol` and `atol`.
 
-    A `stress` case asks for numerical care (overflow, underflow), where a right formula may fail too.
+    A `stress` case asks for numerical care (overflow, underflow), where a right formula may fail too. `want` is what
+    should come, where that is a list of facts and needs no oracle.
     """
     says: str
     args: tuple
@@ -94,17 +109,31 @@ class Case:
     rtol: float = 1e-5
     atol: float = 1e-9
     stress: bool = False
+    want: Any = None
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function to write. `mutants` maps a hint to the wrong answer it describes, `accepted` a label to a right one."""
+    """A function to write. `mutants` maps a hint to the wrong answer it describes, `accepted` a label to a right one.
+
+    All calls of one check together may take `seconds`. A build task trains a model: its cases hold the facts that
+    are wanted, and name the mistake themselves, so its mutants are not asked again.
+    """
     id: str
     name: str
     draw: Callable[[np.random.Generator], Sequence[Case]]
-    oracle: Answer
+    oracle: Answer | None
     mutants: dict[str, Answer] = field(default_factory=dict)
     accepted: dict[str, Answer] = field(default_factory=dict)
+    seconds: float = 2.0
+
+    @property
+    def is_build(self) -> bool:
+        return self.oracle is None
+
+    def wanted(self, case: Case) -> Any:
+        """What a right answer shows on a case."""
+        return observe(Ask(self.oracle), case) if case.want is None else case.want
 
 
 def observe(ask: Ask, case: Case) -> Any:
@@ -160,6 +189,8 @@ def same(got: Any, want: Any, case: Case) -> bool:
 
 def numbers(value: Any) -> np.ndarray | None:
     """The value as an array of numbers, a list of numbers included; None if it is something else."""
+    if isinstance(value, Tensor):
+        return value.values
     if value is None or isinstance(value, (str, dict, Raised)):
         return None
     try:
@@ -185,7 +216,19 @@ def kind_fits(got: np.ndarray, want: np.ndarray) -> bool:
 
 
 def _fresh(arg: Any) -> Any:
-    return np.random.default_rng(arg.value) if isinstance(arg, Seed) else copy.deepcopy(arg)
+    if isinstance(arg, Seed):
+        return np.random.default_rng(arg.value)
+    if isinstance(arg, Tensor):
+        import torch
+        return torch.tensor(arg.values, dtype=torch.float32 if arg.values.dtype.kind == "f" else None)
+    return copy.deepcopy(arg)
+
+
+def _differ(was: Any, now: Any) -> bool:
+    """Whether an array or tensor among the arguments is no longer what it was."""
+    if isinstance(was, Tensor):
+        was, now = was.values.astype(np.float32), now.detach().numpy().astype(np.float32)
+    return isinstance(was, np.ndarray) and not np.array_equal(was, now, equal_nan=True)
 
 
 def _raised(error: BaseException) -> Raised:
