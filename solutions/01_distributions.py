@@ -457,7 +457,7 @@ plots.label(ax, "Surprise at digits never seen: lower is better", "nats per digi
 # %% [markdown]
 # Each model put in one more thing that is true of digits, and each time the surprise fell: from {{01.nats.uniform:.0f}}
 # nats through {{01.nats.bernoulli:.0f}} and {{01.nats.per_class:.0f}} to about {{01.nats.mixture:.0f}} (a little more or less
-# with other starting digits). The eye agrees with the number here. It does not always, as lesson 05 will show.
+# with other starting digits). The eye agrees with the number here. It does not always, as lesson 02 will show.
 
 # %% [markdown]
 # ## Original, or copied?
@@ -766,4 +766,4 @@ assert (lead["digits made by coins"][3:6] > 0).all()  # 5, 10 and 30 per class
 # Bishop 2006, *Pattern Recognition and Machine Learning*, chapters 2 and 9: the textbook for this lesson.
 #
 # **Next.** The likelihood is a number to make large. Lesson 02 turns it into losses, to make small, and shows what a model
-# becomes when you choose the wrong one.
+# becomes when a loss compares the wrong things.

@@ -42,7 +42,7 @@ device = runtime.setup(seed=0)
 # Make it *pass the picture on*. An **encoder** turns a picture $x$ into a few numbers $z$, the **code**; a **decoder** turns the
 # code back into a picture. Both are trained so that what comes out is what went in. If the door is narrow, the code must say
 # what matters. We use small digits, 8×8, black and white, so that everything trains in seconds. The door is eight
-# numbers wide.
+# numbers wide. (`SiLU` is a smooth ReLU; `chunk` cuts a table into equal parts.)
 
 # %%
 digits = data.digits8()
@@ -105,7 +105,7 @@ plots.rows({"went in (never seen in training)": x_test[:20].cpu(), "came out": s
 # Eight numbers are enough for 64 pixels, on digits it never met. The code has found something that is true of digits.
 
 # %% [markdown]
-# ## Sampling it fails
+# ## Codes that nobody encoded
 #
 # The decoder turns codes into pictures. So hand it codes nobody encoded, say eight random numbers from $\mathcal N(0, 1)$, and it
 # should draw new digits.
@@ -127,13 +127,15 @@ def noise(n, Z=8):
     return torch.randn(n, Z).to(device)  # (n, Z)
 
 runtime.seed_all(2)
-fd = {"real digits": metrics.frechet_digits8(x_train), "autoencoder": metrics.frechet_digits8(pictures(ae, noise(2000)))}
-plots.rows({"decoder, codes from N(0, 1)": pictures(ae, noise(20)).cpu(), "real": x_test[:20].cpu()},
+fd = {"real digits": metrics.frechet_digits8(x_train),
+      "autoencoder": metrics.frechet_digits8(pictures(ae, noise(2000)))}
+plots.rows({"decoder, codes from N(0, 1)": pictures(ae, noise(20)).cpu(),
+            "real": x_test[:20].cpu()},
            alt="Above: smudges and fragments, hardly any digit. Below: real digits.")
 print(f"FD: real {fd['real digits']:.2f}, autoencoder {fd['autoencoder']:.1f}")
 
 # %%
-ax = plots.panel(alt="The codes of digits spread over twenty units in odd shapes; N(0, 1) is a small disc inside.",
+ax = plots.panel(alt="The codes of digits spread over tens of units; N(0, 1) is a small disc.",
                  size=(5.5, 4))
 ax.scatter(*code[:, :2].cpu().T, s=8, color=plots.DATA, label="codes of real digits")
 ax.scatter(*noise(500)[:, :2].cpu().T, s=8, color=plots.MODEL, marker="x", label="N(0, 1)")
@@ -143,9 +145,9 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2");
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Something else. Nothing in the loss said *where* the codes should live. The encoder spread them out so that no two pictures
-# get in each other's way, with gaps between. The decoder was never asked about the gaps, nor about the middle. A
-# reconstruction is not a new picture, and a decoder is not yet a generator.
+# Something else. Nothing in the loss said *where* the codes should live. They settled in a wide cloud, off centre. Nearly all
+# codes from $\mathcal N(0, 1)$ land in one small spot of it, in all eight dimensions at once, where hardly any digit lives.
+# A reconstruction is not a new picture, and a decoder is not yet a generator.
 #
 # </details>
 
@@ -153,22 +155,26 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2");
 # ## A plan before the first pixel
 #
 # Turn it round. Begin with how a picture is *made*, and say it as probabilities. First a plan $z$ is drawn from a fixed
-# **prior**, $p(z) = \mathcal N(0, I)$. Then the pixels are tossed with coins that depend on the plan, $p(x \mid z)$. That is
+# **prior**, $p(z) = \mathcal N(0, I)$: independent numbers, each from $\mathcal N(0, 1)$. Then the pixels are tossed with coins that depend on the plan, $p(x \mid z)$. That is
 # a mixture, as in lesson 01, with infinitely many kinds:
 #
 # $$ p(x) = \int p(z)\, p(x \mid z)\, dz $$
 #
-# Fitting means making this likelihood, also called the **evidence**, large. But the integral runs over all plans, and for a
-# given picture nearly all of them are wrong. To see what can be done, shrink the world until the integral is a sum: a plan that is
-# one number, a "picture" that is one number, $x = f(z) + \text{noise}$. With $f(z) = z^2 - 1$ two plans, one positive and
-# one negative, explain the same $x$.
+# Fitting means making this likelihood, also called the **evidence**, large. But the integral, a sum over boxes that get ever
+# narrower, runs over all plans, and for a given picture nearly all of them are wrong. To see what can be done, shrink the
+# world until the sum can be done: a plan that is one number, a "picture" that is one number, $x = f(z) + \text{noise}$, with
+# noise of width $\tfrac12$. With $f(z) = z^2 - 1$ two plans, one positive and one negative, explain the same $x$. We keep
+# $\log p(z)\,p(x \mid z)$, called the *joint* of plan and picture.
 
 # %% tags=["nbval-check-output"]
 z = np.linspace(-8, 8, 1601)  # (1601,) boxes, 0.01 wide
 dz = z[1] - z[0]
 
 def joint(x, bend):
-    """log p(z) + log p(x|z) on the line of plans; bend 0: f(z) = z, bend 1: f(z) = z² - 1. -> (1601,)"""
+    """log p(z) + log p(x|z) on the line of plans. -> (1601,)
+
+    bend 0: f(z) = z, bend 1: f(z) = z² - 1, between them a mixture
+    """
     f = (1 - bend) * z + bend * (z**2 - 1)
     return normal_logpdf(z, 0, 1) + normal_logpdf(x, f, 0.5**2)
 
@@ -180,9 +186,9 @@ print(f"log p(x = 1) by summing all boxes: {evidence:.4f}")
 print("within 0.5 of it with 100 random plans:", bool((abs(guesses - evidence) < 0.5).all()))
 
 # %% [markdown]
-# In one dimension a hundred random plans will do. In eight or twenty, hardly any random plan explains a given picture. So ask
-# somebody who has seen the picture to propose plans: a distribution $q(z)$. This is what the encoder is *for*. It does not generate anything; it
-# makes the likelihood computable. That is **inference**.
+# In one dimension a hundred random plans are enough. In eight, a hundred random plans miss by nats, as you will measure. So ask
+# somebody who has seen the picture to propose plans: a distribution $q(z)$. This is what the encoder is *for*. It generates
+# nothing; it makes the likelihood computable. That is **inference**.
 
 # %% [markdown]
 # ## The ELBO in five checked lines
@@ -198,8 +204,13 @@ print("within 0.5 of it with 100 random plans:", bool((abs(guesses - evidence) <
 # \log p(x) - \text{(4)} &= D_{\mathrm{KL}}(q(z) \,\|\, p(z \mid x)) && (5)\ \text{what was lost in (3)}
 # \end{aligned} $$
 #
-# Line (4) is the **evidence lower bound**, ELBO. Line (5) says how far below the evidence it lies: by the KL from $q$ to the
-# **posterior** $p(z \mid x)$, the plans that really lead to $x$. Put numbers into every line:
+# Line (3): of the numbers 1 and 4, the log of the mean is $\log 2.5 = 0.92$ and the mean of the logs $0.69$. The logarithm bends
+# downwards, so it is always this way round. Line (4) is the **evidence lower bound**, ELBO. Line (5) says how far below the
+# evidence it lies: by Bayes' rule $p(z)\,p(x \mid z) = p(x)\,p(z \mid x)$, and with that (3) becomes $\log p(x)$ minus the KL
+# from $q$ to the **posterior** $p(z \mid x)$, the plans that really lead to $x$.
+#
+# **Predict.** For which $q$ would nothing be lost in (3)? (When are all the ratios equal?) Then put numbers into every line.
+# For (2) and (3) we draw plans from $q$; the others are sums over boxes.
 
 # %% tags=["nbval-check-output"]
 def log_masses(log_density):
@@ -210,85 +221,127 @@ def divergence(log_p, log_q):
     """Lesson 02's kl from log-masses, so that nothing underflows. (1601,), (1601,) -> nats"""
     return (np.exp(log_p) * (log_p - log_q)).sum()
 
-def lines(log_joint, m, s):
-    """The five lines for the proposal q = N(m, s²)."""
+def parts(log_joint, m, s):
+    """For the proposal q = N(m, s²): log p(x), reconstruction, price, and the gap of line (5)."""
     log_q, log_prior = normal_logpdf(z, m, s**2), normal_logpdf(z, 0, 1)
     q = np.exp(log_masses(log_q))  # (1601,)
-    one = logsumexp(log_joint) + math.log(dz)
-    two = math.log((q * np.exp(log_joint - log_q)).sum())
-    three = (q * (log_joint - log_q)).sum()
-    four = (q * (log_joint - log_prior)).sum() - divergence(log_masses(log_q), log_masses(log_prior))
-    return one, two, three, four, divergence(log_masses(log_q), log_masses(log_joint))
+    evidence = logsumexp(log_joint) + math.log(dz)
+    reconstruction = (q * (log_joint - log_prior)).sum()  # joint - prior is log p(x|z)
+    price = divergence(log_masses(log_q), log_masses(log_prior))
+    return evidence, reconstruction, price, divergence(log_masses(log_q), log_masses(log_joint))
 
-one, two, three, four, gap = lines(joint(x_seen, 1), m=1.2, s=0.5)
-print(f"(1) {one:.4f} = (2) {two:.4f}   >=   (3) {three:.4f} = (4) {four:.4f}")
-print(f"(1) - (4) = {one - four:.4f}   and (5) the KL to the posterior = {gap:.4f}")
+m, s = 0.5, 1.0  # a proposal
+evidence, reconstruction, price, gap = parts(joint(x_seen, 1), m, s)
+proposed = m + s * runtime.rng(4).normal(size=400_000)  # (400000,) plans drawn from q
+log_ratio = np.interp(proposed, z, joint(x_seen, 1)) - normal_logpdf(proposed, m, s**2)
+line_2, line_3 = np.log(np.exp(log_ratio).mean()), log_ratio.mean()
+print(f"(1) log p(x)          {evidence:7.2f}   (2) log of the mean ratio {line_2:7.2f}")
+line_4 = reconstruction - price
+print(f"(3) mean log ratio  {line_3:7.2f}   (4) {reconstruction:.2f} - {price:.2f} = {line_4:7.2f}")
+print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior   {gap:7.4f}")
 
 # %% [markdown]
-# **Now move the proposal yourself.** On the left the plans: the prior, the posterior, and your $q$. In the middle the ruler:
-# blue is the evidence, which you cannot change; orange the ELBO, which you can push up; hatched the gap. On the right all
-# proposals at once, with your dot and the best one as a star.
+# <details><summary>When nothing is lost</summary>
 #
-# **Predict.** With `bend` 0 the posterior is a bell, with `bend` 1 it has two humps. In which world can you close the gap? And
-# where does the best single bell sit on two humps? (Which direction of KL is line 5?)
+# All ratios $p(z)\,p(x \mid z)/q(z)$ are equal if $q(z)$ has the shape of $p(z)\,p(x \mid z)$: if $q$ *is* the posterior. Then the
+# KL of line (5) is zero. The best proposal is the truth about which plans lead to $x$.
+#
+# </details>
+
+# %% [markdown]
+# **Now move the proposal yourself.** First panel, the world: where the curve $f(z)$ meets the band around the observed $x$,
+# plans explain it. Second: the prior, the posterior, and your $q$. Third, the ledger in nats: the evidence, which you
+# cannot change; below it the ELBO, reconstruction in green and price in orange dots; below that the gap. Fourth, once you set
+# `reveal` to 1: all proposals at once (brighter is better), with your dot and the best one as a star.
+#
+# **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1, get as low as you can, write your number down,
+# and only then reveal. (Which direction of KL is line 5, and what did lesson 02 say about it and two humps?)
+
+# %%
+def show_world(ax, x, bend):
+    seen = z[500:1101:5]  # from -3 to 3
+    ax.plot(seen, (1 - bend) * seen + bend * (seen**2 - 1), color=plots.MUTED)
+    ax.axhspan(x - 0.5, x + 0.5, color=plots.DATA, alpha=0.25)
+    ax.set(xlim=(-3, 3), ylim=(-3, 4), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+    plots.label(ax=ax, title=f"the world: x = {x:g}, bend {bend:g}", x="plan z", y="f(z)")
+
+def show_plans(ax, log_joint, evidence, q_mean, q_sigma):
+    plans = (("prior", normal_logpdf(z, 0, 1), plots.MUTED, ":"),
+             ("posterior", log_joint - evidence, plots.DATA, "-"),
+             ("q, yours", normal_logpdf(z, q_mean, q_sigma**2), plots.MODEL, "--"))
+    top = 1.45 * max(np.exp(log_density).max() for _, log_density, _, _ in plans)
+    for i, (name, log_density, color, style) in enumerate(plans):
+        ax.plot(z[::4], np.exp(log_density[::4]), style, color=color)
+        ax.text(-2.9, top * (0.92 - 0.1 * i), name, color=color, fontsize=10)
+    ax.set(xlim=(-3, 3), ylim=(0, top), xticks=(-2, 0, 2), yticks=(0, 1))
+    plots.label(ax=ax, title="which plans?", x="plan z", y="density")
+
+def show_ledger(ax, evidence, reconstruction, price, gap):
+    elbo = reconstruction - price
+    ax.barh(2, evidence, color=plots.DATA)
+    ax.barh(1, reconstruction, color=plots.OTHER)
+    ax.barh(1, -price, left=reconstruction, color=plots.MODEL, hatch="..", edgecolor="white")
+    ax.barh(0, gap, left=elbo, color="white", edgecolor=plots.MODEL, hatch="//")
+    for y, at, name in ((2, evidence, "log p(x)"), (1, elbo, "ELBO"), (0, elbo, "gap")):
+        ax.text(max(at, -9.9) - 0.15, y, name, ha="right" if at > -8 else "left", va="center")
+    ax.text(-0.1, 1.44, "reconstruction", ha="right", color=plots.OTHER, fontsize=10)
+    ax.set(xlim=(-10, 0), ylim=(-0.6, 2.6), xticks=(-10, -5, 0), yticks=())
+    plots.label(ax=ax, title=f"ELBO {reconstruction:.2f} - {price:.2f}, gap {gap:.2f}", x="nats")
 
 # %%
 m_grid, s_grid = np.linspace(-2, 2, 41), np.geomspace(0.1, 1.5, 31)
 
-def all_elbos(log_joint):
-    """The ELBO of every proposal of a grid. -> (31, 41)"""
+def show_landscape(ax, log_joint, evidence):
+    """The ELBO of every proposal of a grid, by an average over each bell with twelve nodes."""
     s, m = s_grid[:, None, None], m_grid[None, :, None]
-    nodes, weights = np.polynomial.hermite_e.hermegauss(12)  # an average over a bell, exact for polynomials
+    nodes, weights = np.polynomial.hermite_e.hermegauss(12)
     at = np.interp(m + s * nodes, z, log_joint)  # (31, 41, 12)
-    return (at @ weights) / weights.sum() + 0.5 * np.log(2 * np.pi * np.e * s[..., 0] ** 2)
-
-def describe_gap(x, q_mean, q_sigma, bend):
-    """The picture in words."""
-    one, _, _, four, gap = lines(joint(x, bend), q_mean, q_sigma)
-    return (f"x = {x:g}, bend {bend:g}, q of mean {q_mean:g} and sigma {q_sigma:g}: evidence {one:.2f}, "
-            f"ELBO {four:.2f}, gap {gap:.2f} nats.")
-
-# %%
-def show_gap(axes, x, q_mean, q_sigma, bend):
-    """Plans, ruler and landscape for one proposal."""
-    log_joint = joint(x, bend)
-    one, _, _, four, gap = lines(log_joint, q_mean, q_sigma)
-    plans = (("prior", normal_logpdf(z, 0, 1), plots.MUTED, ":"), ("posterior", log_joint - one, plots.DATA, "-"),
-             ("q, yours", normal_logpdf(z, q_mean, q_sigma**2), plots.MODEL, "--"))
-    for i, (name, log_density, color, style) in enumerate(plans):
-        axes[0].plot(z, np.exp(log_density), style, color=color)
-        axes[0].text(-2.9, 2.25 - 0.25 * i, name, color=color, fontsize=10)
-    axes[0].set(xlim=(-3, 3), ylim=(0, 2.5))
-    plots.label(ax=axes[0], title=f"x = {x:g}", x="plan z", y="density")
-    left = -9  # the ruler's end
-    axes[1].barh(1, one - left, left=left, color=plots.DATA)
-    axes[1].barh(0, max(four, left) - left, left=left, color=plots.MODEL)
-    axes[1].barh(0, one - max(four, left), left=max(four, left), color="white", edgecolor=plots.MODEL, hatch="//")
-    axes[1].set(xlim=(left, 0), yticks=[0, 1], yticklabels=["ELBO", "log p(x)"], ylim=(-0.6, 1.6))
-    plots.label(axes[1], f"{four:.2f} + gap {gap:.2f} = {one:.2f}", "nats")
-    elbos, levels = all_elbos(log_joint), one - np.array([8, 4, 2, 1, 0.6, 0.3, 0.1, 0.03, 0])
-    axes[2].contourf(m_grid, s_grid, elbos.clip(one - 8, one), levels=levels, cmap="cividis")
+    elbos = (at @ weights) / weights.sum() + 0.5 * np.log(2 * np.pi * np.e * s[..., 0] ** 2)
+    shade = np.digitize(evidence - elbos, [0.03, 0.1, 0.3, 0.6, 1, 2, 4])  # (31, 41)
+    ax.pcolormesh(m_grid, s_grid, -shade, cmap="cividis")
     i, j = np.unravel_index(elbos.argmax(), elbos.shape)
-    axes[2].plot(m_grid[j], s_grid[i], "*", color="white", markeredgecolor="black", markersize=15)
-    axes[2].plot(q_mean, q_sigma, "o", color=plots.MODEL, markeredgecolor="white", markersize=10)
-    plots.label(axes[2], f"smallest gap {max(0, one - elbos.max()):.2f}", "mean of q", "sigma of q")
+    ax.plot(m_grid[j], s_grid[i], "*", color="white", markeredgecolor="black", markersize=15)
+    plots.label(ax=ax, title=f"smallest gap {max(0, evidence - elbos.max()):.2f}")
+
+def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
+    """World, plans, ledger and, once revealed, the landscape of one proposal."""
+    log_joint = joint(x, bend)
+    evidence, reconstruction, price, gap = parts(log_joint, q_mean, q_sigma)
+    show_world(axes[0], x, bend)
+    show_plans(axes[1], log_joint, evidence, q_mean, q_sigma)
+    show_ledger(axes[2], evidence, reconstruction, price, gap)
+    if reveal:
+        show_landscape(axes[3], log_joint, evidence)
+    axes[3].plot(q_mean, q_sigma, "o", color=plots.MODEL, markeredgecolor="white", markersize=10)
+    axes[3].set(xlim=(-2, 2), ylim=(0.1, 1.5), xticks=(-2, 0, 2), yticks=(0.5, 1, 1.5),
+                xlabel="mean of q", ylabel="sigma of q")
+    axes[3].set_title(axes[3].get_title(loc="left") or "all proposals: reveal = 1")
 
 # %%
-settings = [{"x": 1, "q_mean": 0, "q_sigma": 1, "bend": 0}, {"x": 1, "q_mean": 0.8, "q_sigma": 0.45, "bend": 0},
-            {"x": 1, "q_mean": 1.35, "q_sigma": 0.2, "bend": 1}]
+def describe_gap(x, q_mean, q_sigma, bend, reveal):
+    """The picture in words."""
+    evidence, reconstruction, price, gap = parts(joint(x, bend), q_mean, q_sigma)
+    return (f"x = {x:g}, bend {bend:g}, q of mean {q_mean:g} and sigma {q_sigma:g}: "
+            f"evidence {evidence:.2f}, reconstruction {reconstruction:.2f}, price {price:.2f}, "
+            f"gap {gap:.2f} nats.")
+
+start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
+settings = [start | {"bend": 0}, start | {"bend": 1},
+            start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}]
 gap_sliders = widgets.explore(
-    show_gap, alt=describe_gap, panels=3, grid=settings, size=(12, 3.4),
-    x=widgets.Slider(-0.9, 3, 0.1, 1), q_mean=widgets.Slider(-2, 2, 0.05, 0),
-    q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1), bend=widgets.Slider(0, 1, 0.1, 0))
+    show_gap, alt=describe_gap, panels=4, grid=settings, size=(13, 3.2),
+    x=widgets.Slider(-1.5, 2, 0.1, 1), q_mean=widgets.Slider(-2, 2, 0.05, 0),
+    q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1), bend=widgets.Slider(0, 1, 0.1, 0),
+    reveal=widgets.Slider(0, 1, 1, 0))
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
 #
-# Bend 0: at mean 0.8 and sigma 0.45 the gap closes, for the posterior is a bell. Bend 1: no bell closes it. The best sits on one hump and pays
-# $\log 2 \approx 0.69$ nats for ignoring the other half of the plans: line 5 is the *reverse* KL, and you saw in lesson 02 that it
-# picks a hump. Move $x$ below 0: the humps merge, and the gap shrinks. And everywhere, raising the ELBO and
-# closing the gap are the same thing while the blue bar stands still. When the decoder learns too, the blue bar moves up as
-# well.
+# Bend 0: at mean $0.8$ and sigma $0.45$ the gap closes, for the posterior is a bell. Bend 1 at $x = 1$: no bell closes it. The
+# best sits on one hump and pays about $\log 2 \approx 0.69$ nats for leaving out the other: line 5 is the *reverse* KL, and you
+# saw in lesson 02 that it picks a hump. Slide $x$ down to 0: the humps are still there, but so near each other that covering
+# both has become cheaper. Further down they merge. Throughout, raising the ELBO and closing the gap are the same thing,
+# for the top bar stands still. When the decoder learns too, the curve itself moves, and the top bar with it.
 #
 # </details>
 #
@@ -296,7 +349,7 @@ gap_sliders = widgets.explore(
 # > (*Run → Run All Above Selected Cell*).
 
 # %% [markdown]
-# ## A gradient that cannot pass
+# ## A roll of the dice in the way
 #
 # The encoder proposes a Gaussian for each digit, with its own `mu` and `logvar`. The decoder wants one point from it. Between the
 # two stands a roll of the dice, and we need a gradient through it: otherwise the encoder never hears how the decoder fared.
@@ -314,7 +367,7 @@ print("rsample carries a gradient:", dice.rsample().requires_grad)
 # <details><summary>What happened</summary>
 #
 # None at all: `sample` hands back a value without a history. A training loop built on it still runs, the decoder
-# still learns, and the encoder hears nothing of it. `rsample` keeps the history.
+# still learns, and the encoder hears nothing of how the decoder fared. `rsample` keeps the history.
 #
 # </details>
 #
@@ -328,7 +381,7 @@ print("rsample carries a gradient:", dice.rsample().requires_grad)
 # ### Exercise 4.1 · `reparameterize`
 # Return one sample per row. Networks like to output any real number, so ours gives $\log\sigma^2$, not $\sigma$.
 
-# %% tags=["exercise:4.1", "points:4", "minutes:5"]
+# %% tags=["exercise:4.1", "points:4", "minutes:4"]
 def reparameterize(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     """z ~ N(mu, exp(logvar)), differentiable in mu and logvar. (B, Z), (B, Z), (B, Z) -> (B, Z)"""
     # BEGIN SOLUTION
@@ -350,27 +403,17 @@ reparameterize = check("4.1", reparameterize)
 # ## The price of a code
 #
 # Line (4) needs two numbers per picture. The first is the reconstruction with the sampled code, as in the autoencoder. The
-# second is the price $D_{\mathrm{KL}}(q \,\|\, p)$. Between two bells it has a closed form, and for the prior $\mathcal N(0, I)$ it
-# is, summed over the code's $Z$ numbers,
-#
-# $$ D_{\mathrm{KL}}\big(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(0, I)\big)
-#    = \tfrac12 \sum_{j=1}^{Z} \big( \mu_j^2 + \sigma_j^2 - 1 - \log\sigma_j^2 \big) $$
-#
-# Check it before you trust it, with boxes on a line:
-
-# %% tags=["nbval-check-output"]
-for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
-    boxes = divergence(log_masses(normal_logpdf(z, m, s**2)), log_masses(normal_logpdf(z, 0, 1)))
-    print(f"N({m:4.1f}, {s:.1f}²): closed form {0.5 * (m**2 + s**2 - 1 - math.log(s**2)):.4f}   boxes {boxes:.4f}")
-
-# %% [markdown]
-# Nothing to pay for a code that equals the prior: it says nothing. Precision costs (small $\sigma$), and so does standing far
-# out. The price is counted in nats: it is the length of the message that the code carries about the picture.
+# second is the price $D_{\mathrm{KL}}(q \,\|\, p)$. Nothing is to be paid for a code that equals the prior: it says nothing.
+# Precision costs (small $\sigma$), and so does standing far out. The price is the most that the code can tell about the
+# picture, in nats. Between two bells it has a closed form, and you can find it.
 #
 # ### Exercise 4.2 · `kl_normal`
-# One price per picture.
+# One number of the code at a time: the KL is the average, over $z$ from $q = \mathcal N(\mu, \sigma^2)$, of
+# $\log q(z) - \log p(z)$ with $p = \mathcal N(0, 1)$. Both logarithms you know from Exercise 1.1. Under $q$, $z^2$ averages to
+# $\mu^2 + \sigma^2$, and $(z - \mu)^2$ to $\sigma^2$. Work it out on paper, then sum over the numbers of each code: one price
+# per picture.
 
-# %% tags=["exercise:4.2", "points:4", "minutes:6"]
+# %% tags=["exercise:4.2", "points:4", "minutes:11"]
 def kl_normal(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL from N(mu, exp(logvar)) to N(0, I), in nats. (B, Z), (B, Z) -> (B,)"""
     # BEGIN SOLUTION
@@ -381,20 +424,30 @@ def kl_normal(mu: Tensor, logvar: Tensor) -> Tensor:
 kl_normal = check("4.2", kl_normal)
 
 # %% [markdown] tags=["help:4.2"]
-# Which of the four terms is $\sigma^2$, and which is $\log\sigma^2$, when the network hands you `logvar`? Over which axis do
-# independent numbers of one code add up?
+# Write down $\log q(z)$ and $\log p(z)$; the $\log 2\pi$ cancels. Which averages are left? And which of your terms is
+# $\log\sigma^2$, when the network hands you `logvar`?
 # ---
 # $\mu = (1, 0)$, $\log\sigma^2 = (0, \log 4)$: the first number costs $\tfrac12(1 + 1 - 1 - 0) = 0.5$, the second
 # $\tfrac12(0 + 4 - 1 - 1.386) = 0.807$. Together $1.307$ nats.
 # ---
-# `logvar` is $\log\sigma^2$ itself and `torch.exp(logvar)` is $\sigma^2$. The sum runs over the last axis, and the batch stays.
+# The averages give $\tfrac12 \sum_j \big( \mu_j^2 + \sigma_j^2 - 1 - \log\sigma_j^2 \big)$. `logvar` is $\log\sigma^2$ itself and
+# `torch.exp(logvar)` is $\sigma^2$. The sum runs over the last axis, and the batch stays.
+
+# %% [markdown]
+# Check it before you trust it, with boxes on a line, as in lesson 02:
+
+# %% tags=["nbval-check-output"]
+for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
+    boxes = divergence(log_masses(normal_logpdf(z, m, s**2)), log_masses(normal_logpdf(z, 0, 1)))
+    yours = kl_normal(torch.tensor([[m]]), torch.tensor([[2 * math.log(s)]])).item()
+    print(f"N({m:4.1f}, {s:.1f}²): yours {yours:.4f}   boxes {boxes:.4f}")
 
 # %% [markdown]
 # ### Exercise 4.3 · `elbo`
 # Line (4), per picture, with one sampled code: what the decoder's coins give the picture, minus the price. Both are *sums*,
 # over pixels and over the code. (`reconstruct` from above is at hand.)
 
-# %% tags=["exercise:4.3", "points:4", "minutes:7"]
+# %% tags=["exercise:4.3", "points:4", "minutes:5"]
 def elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """One-sample ELBO in nats: log p(x|z) - KL. logits, x: (B, D), mu, logvar: (B, Z) -> (B,)"""
     # BEGIN SOLUTION
@@ -412,7 +465,7 @@ elbo = check("4.3", elbo)
 # $-0.440$. A code with $\mu = 1$, $\log\sigma^2 = 0$ costs $0.5$. The ELBO is $-0.940$.
 # ---
 # `binary_cross_entropy_with_logits` is a surprise, so it enters with a minus; `reduction="none"` keeps the pixels apart
-# until they are summed per picture. A mean over pixels would make the price weigh 64 times too much, with consequences you will see below.
+# until they are summed per picture. A mean over pixels would make the price weigh 64 times too much.
 
 # %% [markdown]
 # ## Train, sample, measure
@@ -420,7 +473,8 @@ elbo = check("4.3", elbo)
 # That is a **variational autoencoder**, VAE (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014): the same two
 # networks, a sampled code, and the ELBO to be made large. It learns from pictures alone, without labels: *unsupervised*.
 #
-# **Predict.** Compared with the autoencoder, will the VAE's reconstructions be better, worse or equal? And its samples?
+# **Predict.** Compared with the autoencoder, will the VAE's reconstructions of digits it trained on be better, worse or equal?
+# Those of new digits? And its samples?
 
 # %%
 def vae_loss(model, x):
@@ -441,37 +495,75 @@ vae = train(vae_loss, epochs, seed=1)
 runtime.seed_all(4)
 vae_elbo, vae_reconstruction, vae_price = np.mean([measure(vae, x_test) for _ in range(20)], axis=0)
 fd["VAE"] = metrics.frechet_digits8(pictures(vae, noise(2000)))
-print(f"held-out ELBO {vae_elbo:.2f} = {vae_reconstruction:.2f} - {vae_price:.2f} nats per digit;  FD {fd['VAE']:.2f}")
+print(f"held-out ELBO {vae_elbo:.2f} = {vae_reconstruction:.2f} - {vae_price:.2f} nats per digit")
+told = {}
+for name, model in [("autoencoder", ae), ("VAE", vae)]:
+    with torch.no_grad():
+        for group, x in [("trained on", x_train), ("new", x_test)]:
+            mu, logvar = model.encode(x)
+            z_used = mu if model is ae else reparameterize(mu, logvar, torch.randn_like(mu))
+            told[name, group] = reconstruct(model.decode(z_used), x).mean().item()
+    print(f"{name:<12} reconstruction: {told[name, 'trained on']:6.1f} nats on digits trained on, "
+          f"{told[name, 'new']:6.1f} on new ones;  FD {fd[name]:.1f}")
 
 # %%
 with torch.no_grad():
     mu_test, logvar_test = vae.encode(x_test)
-    through = torch.bernoulli(torch.sigmoid(vae.decode(mu_test[:20])))
-plots.rows({"real": x_test[:20].cpu(), "VAE, passed on": through.cpu(), "VAE, new": pictures(vae, noise(20)).cpu(),
+    coins = torch.sigmoid(vae.decode(noise(20))).cpu()  # (20, 64)
+plots.rows({"real": x_test[:20].cpu(), "VAE, coins": coins, "VAE, tossed": torch.bernoulli(coins),
             "autoencoder, new": pictures(ae, noise(20)).cpu()},
-           alt="Real digits; the VAE's versions, alike in kind; new VAE digits, most readable; the autoencoder's smudges.");
+           alt="Real digits; soft grey digits from the VAE; the same tossed, about half readable; "
+           "specks from the autoencoder.");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Reconstructions are a little worse: the code is noisy and has to be paid for. Samples are incomparably better: FD
-# {{04.vae.fd:.1f}} against {{04.ae.fd:.0f}}. The price pulled all codes into the prior's neighbourhood, and the noise made every code share
-# its surroundings with its neighbours. No gaps are left where the decoder does not know what to do.
+# On digits it trained on, the autoencoder is far ahead: {{04.ae.trained:.0f}} nats against {{04.vae.trained:.0f}}. On new
+# ones the two are about level: the noise that spoils a reconstruction also keeps the model from learning digits by heart.
+# Samples are far better: FD {{04.vae.fd:.1f}} against {{04.ae.fd:.0f}}. The price pulled the crowd of codes towards the prior, so
+# codes from the prior are now codes the decoder knows.
 #
 # </details>
 #
-# Could the autoencoder be rescued? Its decoder knows what to do with codes like those it has seen. So fit a Gaussian to the
-# codes of the training digits, lesson 01's way, and draw from that.
+# **How tight is the bound on pictures?** Line (2) can be used as it stands: draw 100 plans for each new digit, from the prior or from the
+# encoder, and take the log of the mean ratio.
+
+# %%
+@torch.no_grad()
+def evidence_from(mu, logvar, x, K=100):
+    """log p(x) by line (2), from K plans of N(mu, exp(logvar)) a picture. (B, D) -> number"""
+    log_ratio = []
+    for _ in range(K):
+        eps = torch.randn_like(mu)
+        plan = reparameterize(mu, logvar, eps)  # (B, Z)
+        # both without log √2π, which cancels: (B, Z), (B, Z)
+        log_prior, log_q = -0.5 * plan**2, -0.5 * eps**2 - 0.5 * logvar
+        log_ratio.append(reconstruct(vae.decode(plan), x) + (log_prior - log_q).sum(dim=1))
+    return (torch.logsumexp(torch.stack(log_ratio), dim=0) - math.log(K)).mean().item()
+
+still = torch.zeros_like(mu_test)
+tight = {"prior": evidence_from(still, still, x_test),
+         "encoder": evidence_from(mu_test, logvar_test, x_test)}
+print(f"ELBO {vae_elbo:.2f};  log p(x) from 100 plans of the prior {tight['prior']:.2f}, "
+      f"of the encoder {tight['encoder']:.2f} nats per digit")
+
+# %% [markdown]
+# A hundred plans of people who never saw the picture miss by nats; a hundred from the encoder do not. The bound lies less than a nat
+# below. (Such an estimate errs on the low side too; lesson 05 returns to it.)
+#
+# **Predict.** Could the *old* decoder, the autoencoder's, draw digits if only we handed it better codes? Fit a Gaussian to
+# its codes of the training digits, lesson 01's way, and draw from that.
 
 # %%
 runtime.seed_all(5)
 with torch.no_grad():
     codes = ae.encode(x_train)[0].cpu()  # (1000, 8)
 spread_out = torch.distributions.MultivariateNormal(codes.mean(dim=0), codes.T.cov())
-fd["autoencoder, fitted"] = metrics.frechet_digits8(pictures(ae, spread_out.sample((2000,)).to(device)))
+fd["autoencoder, fitted"] = metrics.frechet_digits8(pictures(ae,
+                                                             spread_out.sample((2000,)).to(device)))
 ax = plots.bars(list(fd), list(fd.values()), form=".2f",
-                color=[plots.DATA, plots.WRONG, plots.MODEL, plots.WRONG],
-                alt="Real digits lowest, VAE and fitted autoencoder close to them; autoencoder far behind.")
+                color=[plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER],
+                alt="Real digits lowest, VAE and fitted autoencoder close; autoencoder far behind.")
 plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance");
 
 # %% [markdown]
@@ -480,12 +572,13 @@ plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance")
 # steps. What it does not have is a bound on the likelihood, one number that says how well the whole fits new data.
 
 # %% [markdown]
-# ## Collapse, and how to notice it
+# ## A code that says nothing, and how to notice it
 #
-# The ELBO is a bargain between two parts, and it can be struck badly. Suppose somebody *averages* the surprise over the 64
-# pixels, a very common line of code, and leaves the price as it is.
+# The ELBO is a bargain between two parts, and it can be struck badly. Two common lines of code: one *averages* the surprise
+# over the 64 pixels and leaves the price as it is. The other samples with `sample()`, through which no gradient passes.
 #
-# **Predict.** The price now weighs 64 times too much. What will the encoder do, and what will the samples look like?
+# **Predict.** In the first, the price weighs 64 times too much. In the second, the encoder hears of the price and of nothing
+# else. What will it do in each, and what will the samples look like?
 
 # %%
 def averaged_loss(model, x):
@@ -494,25 +587,38 @@ def averaged_loss(model, x):
     z = reparameterize(mu, logvar, torch.randn_like(mu))
     return (-reconstruct(model.decode(z), x) / 64 + kl_normal(mu, logvar)).mean()
 
+def deaf_loss(model, x):
+    """The other mistake: a sample without a history."""
+    mu, logvar = model.encode(x)
+    z = torch.distributions.Normal(mu, torch.exp(0.5 * logvar)).sample()
+    return -elbo(model.decode(z), x, mu, logvar).mean()
+
+deaf = train(deaf_loss, epochs, seed=1)
 collapsed = train(averaged_loss, epochs, seed=1)
 runtime.seed_all(6)
 collapsed_elbo, _, collapsed_price = measure(collapsed, x_test)
 fd["collapsed"] = metrics.frechet_digits8(pictures(collapsed, noise(2000)))
-print(f"held-out ELBO {collapsed_elbo:.2f}, price {collapsed_price:.4f} nats, FD {fd['collapsed']:.1f}")
+print(f"held-out ELBO {collapsed_elbo:.2f}, price {collapsed_price:.4f} nats, "
+      f"FD {fd['collapsed']:.1f}")
+deaf_elbo, _, deaf_price = measure(deaf, x_test)
+print(f"with sample(): ELBO {deaf_elbo:.2f}, price {deaf_price:.4f} nats")
 mean_picture = x_train.mean(0).clamp(0.001, 0.999)
 level = reconstruct(torch.logit(mean_picture).expand_as(x_test), x_test).mean().item()
 print(f"one fixed coin per pixel, no code at all: {level:.2f}")
 with torch.no_grad():
     blurs = torch.sigmoid(collapsed.decode(noise(20)))
-plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(), "VAE, new": pictures(vae, noise(20)).cpu()},
+plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(),
+            "VAE, new": pictures(vae, noise(20)).cpu()},
            alt="Above: twenty times the same grey blur, the average digit. Below: varied digits.");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# A code that says nothing is free, so the encoder says nothing: $\mu = 0$, $\sigma = 1$ for every picture. The decoder, left alone,
-# draws the average. This is **posterior collapse**. Training ran, the loss fell, and what came out is lesson 01's first
-# generator.
+# Twice the same. A code that says nothing is free, so the encoder says nothing: $\mu = 0$, $\sigma = 1$ for every picture. In
+# the first, a nat of code would have to save 64 nats of surprise, and fixed coins cost only 25 in all. In the second, nobody
+# tells the encoder what a code is good for. The decoder, left alone, draws the average. This is **posterior collapse**.
+# Training ran, the loss fell, and what came out is lesson 01's first generator. (It can also happen with the right price,
+# when a decoder is strong enough to do without a code.)
 #
 # </details>
 #
@@ -520,9 +626,12 @@ plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(), "VAE, new": pictur
 # Write the alarm. A number of the code is asleep if, *averaged over the pictures*, its own KL is less than `tol` nats. The formula
 # is the one above, before the sum.
 
-# %% tags=["exercise:4.4", "points:3", "minutes:6"]
+# %% tags=["exercise:4.4", "points:3", "minutes:5"]
 def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
-    """Which numbers of the code carry less than tol nats on average. (N, Z), (N, Z), float -> bool (Z,)"""
+    """Which numbers of the code carry less than tol nats on average.
+
+    (N, Z), (N, Z), float -> bool (Z,)
+    """
     # BEGIN SOLUTION
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar)  # (N, Z)
     return price.mean(dim=0) < tol  # (Z,)
@@ -547,7 +656,7 @@ with torch.no_grad():
 
 # %% [markdown]
 # **Turn the price yourself.** Eight models, trained with the price multiplied by powers of two from 1/16 to 8, a weight
-# usually called $\beta$ (Higgins et al. 2017). At 0, on the slider, is the true ELBO.
+# usually called $\beta$ (Higgins et al. 2017; nothing to do with momentum's). At 0, on the slider, is the true ELBO.
 
 # %%
 def weighted_loss(beta):
@@ -557,46 +666,60 @@ def weighted_loss(beta):
         return (-reconstruct(model.decode(z), x) + beta * kl_normal(mu, logvar)).mean()
     return loss_of
 
-sweep = {}
+sweep, asleep_in = {}, {}
 for k in progress.bar(range(-4, 4), "weights"):
     model = train(weighted_loss(2.0**k), runtime.budget(smoke=2, cpu=60), seed=7)
     runtime.seed_all(8)
+    with torch.no_grad():
+        asleep_in[k] = collapsed_units(*model.encode(x_test), tol=0.02).sum().item()
     sweep[k] = (*measure(model, x_test), metrics.frechet_digits8(pictures(model, noise(2000))),
                 pictures(model, noise(40)).cpu())
 
 def show_weight(ax, log2_weight):
     """Forty samples of one model."""
     total, reconstruction, price, distance, drawn = sweep[log2_weight]
-    title = f"beta {2.0**log2_weight:g}: FD {distance:.1f}\nELBO {total:.1f} = {reconstruction:.1f} - {price:.1f}"
+    title = (f"beta {2.0**log2_weight:g}: FD {distance:.1f}, {asleep_in[log2_weight]} of 8 asleep\n"
+             f"ELBO {total:.1f} = {reconstruction:.1f} - {price:.1f}")
     plots.images(drawn, ax, columns=10, title=title)
 
 def describe_weight(log2_weight):
     """The picture in words."""
     total, _, price, distance, _ = sweep[log2_weight]
-    return f"Samples with the price weighted by {2.0**log2_weight:g}: ELBO {total:.1f}, price {price:.1f}, FD {distance:.1f}."
+    return (f"Samples with the price weighted by {2.0**log2_weight:g}: ELBO {total:.1f}, "
+            f"price {price:.1f}, FD {distance:.1f}.")
 
 weight_sliders = widgets.explore(
     show_weight, alt=describe_weight, grid=[{"log2_weight": k} for k in (-4, 0, 3)], size=(7, 3.4),
     log2_weight=widgets.Slider(-4, 3, 1, 0))
 
 # %% [markdown]
-# Too cheap, and the codes drift apart until the samples fall into the gaps again; too dear, and the code falls silent. The ELBO is best where the
-# price is the true one. That is no accident: only there is it a bound on the likelihood.
+# Too cheap, and the crowd of codes no longer looks like the prior; too expensive, and the code falls silent, number by
+# number. The ELBO in the title always counts the price once, so it is a bound on the likelihood of each of these models. Only
+# the model in the middle was trained to make *that* number large.
 
 # %% [markdown]
 # ## What this run reached
 
 # %%
 inside = runtime.reached({
-    "04.floor": fd["real digits"], "04.vae.elbo": vae_elbo, "04.vae.price": vae_price, "04.vae.fd": fd["VAE"],
+    "04.floor": fd["real digits"], "04.vae.elbo": vae_elbo, "04.vae.price": vae_price,
+    "04.vae.fd": fd["VAE"], "04.ae.trained": told["autoencoder", "trained on"],
+    "04.vae.trained": told["VAE", "trained on"], "04.tight.prior": tight["prior"],
+    "04.tight.encoder": tight["encoder"],
     "04.ae.fd": fd["autoencoder"], "04.ae.fd_fitted": fd["autoencoder, fitted"],
     "04.collapsed.elbo": collapsed_elbo, "04.collapsed.fd": fd["collapsed"]})
 
 # %% tags=["solved"]
 assert inside
-assert vae_elbo > -19.2 and fd["VAE"] < 1.2 and fd["autoencoder, fitted"] < 3 and fd["autoencoder"] > 8
-assert abs(one - two) < 1e-6 and abs(three - four) < 1e-6 and abs(one - four - gap) < 1e-6
-assert collapsed_units(*collapsed.encode(x_test), 0.02).all() and not collapsed_units(mu_test, logvar_test, 0.02).all()
+assert vae_elbo > -19.2 and fd["VAE"] < 1.2
+assert fd["autoencoder, fitted"] < 3 and fd["autoencoder"] > 8
+assert abs(evidence - line_2) < 0.02 and abs(line_3 - reconstruction + price) < 0.05
+assert abs(evidence - reconstruction + price - gap) < 1e-6
+assert tight["prior"] < vae_elbo < tight["encoder"]
+assert told["autoencoder", "trained on"] > told["VAE", "trained on"] + 3
+assert collapsed_price < 0.01 and deaf_price < 0.01
+assert collapsed_units(*collapsed.encode(x_test), 0.02).all()
+assert not collapsed_units(mu_test, logvar_test, 0.02).any()
 assert max(sweep, key=lambda k: sweep[k][0]) == 0
 
 # %% [markdown]
@@ -614,7 +737,10 @@ assert max(sweep, key=lambda k: sweep[k][0]) == 0
 
 # %% tags=["studio"]
 def claimed_loss(model, x):
-    """The claim: a plan from the prior, and the difference to a picture that has nothing to do with it."""
+    """The claim:
+
+    a plan from the prior, and the difference to a picture that has nothing to do with it.
+    """
     mu, logvar = model.encode(x)
     z = torch.randn_like(mu)  # from p(z); mu and logvar are not used
     return -reconstruct(model.decode(z), x).mean()
@@ -627,26 +753,30 @@ def half_mended_loss(model, x):
 
 # %% [markdown] tags=["studio"]
 # **Predict.** Two failures, one after the other. What does the first model draw for twenty different plans? In the second the plan comes from
-# the encoder, but its noise costs something only through reconstruction. What will the encoder do with its $\sigma$? Then mend
-# it: `vae_loss` is yours.
+# the encoder, and its noise is punished only where it spoils the reconstruction. What will the encoder do with its $\sigma$? Then mend
+# it: `vae_loss` is built from your own functions.
 
 # %% tags=["studio"]
 models, told = {}, {}
-for name, loss_of in [("as claimed", claimed_loss), ("half mended", half_mended_loss), ("mended", vae_loss)]:
+for name, loss_of in [("as claimed", claimed_loss), ("half mended", half_mended_loss),
+                      ("mended", vae_loss)]:
     model = models[name] = train(loss_of, epochs, seed=9)
     runtime.seed_all(10)
     with torch.no_grad():
         mu_m, logvar_m = model.encode(x_test)
         coins = torch.sigmoid(model.decode(noise(2000)))  # (2000, 64)
-    told[name] = {"ELBO": measure(model, x_test)[0], "FD": metrics.frechet_digits8(torch.bernoulli(coins)),
-                  "spread": coins.std(dim=0).mean().item(), "sigma": torch.exp(0.5 * logvar_m).mean().item(),
+    told[name] = {"ELBO": measure(model, x_test)[0],
+                  "FD": metrics.frechet_digits8(torch.bernoulli(coins)),
+                  "spread": coins.std(dim=0).mean().item(),
+                  "sigma": torch.exp(0.5 * logvar_m).mean().item(),
                   "mu": mu_m.std(dim=0).mean().item()}
     print(f"{name:<12}", "  ".join(f"{key} {value:8.3f}" for key, value in told[name].items()))
 
 # %% tags=["studio"]
 with torch.no_grad():
     shown = {name: torch.sigmoid(model.decode(noise(20))).cpu() for name, model in models.items()}
-plots.rows(shown, alt="As claimed: one grey blur, twenty times. Half mended: blots and fragments. Mended: digits.");
+plots.rows(shown,
+           alt="As claimed: one grey blur, twenty times. Half mended: fragments. Mended: digits.");
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -655,7 +785,7 @@ plots.rows(shown, alt="As claimed: one grey blur, twenty times. Half mended: blo
 # it learns the mean: the coins hardly change with the plan. Nothing crashes, and the loss falls to the level of one coin per pixel.
 #
 # Half mended, the encoder makes its noise vanish ({{04.half.sigma:.3f}} instead of about a half) and flings the codes apart, {{04.half.mu:.0f}} units
-# from the centre. It is an autoencoder with extra steps, and sampling the prior fails as it did there.
+# from the centre. It is an autoencoder with extra steps, and sampling the prior fails as it did there: FD even prefers the blur.
 #
 # Mended, with a sampled code *and* its price, it is a VAE. Each part is useless without the other.
 #
@@ -665,24 +795,29 @@ plots.rows(shown, alt="As claimed: one grey blur, twenty times. Half mended: blo
 # ### Room B · Build: a VAE from an empty page
 #
 # Close the cells above, at least in your mind. Write a function that gets black-and-white digits and returns two functions (or
-# modules), `encode` and `decode`. No skeleton. The bar: a held-out ELBO above $-19.5$ nats per digit, after about ten
-# seconds of training. Any architecture, any optimizer, any width of the code.
+# modules), `encode` and `decode`. No skeleton. The bar: a held-out ELBO above $-19.5$ nats per digit, within ten
+# seconds of training (two can be enough). Any architecture, any optimizer, any width of the code.
 #
 # ### Exercise 4.5 · `train_vae`
 # The check trains it on 1,000 digits and measures on 797 that it has not seen. It stops you after 30 seconds.
 
 # %% tags=["studio", "exercise:4.5", "points:8", "minutes:25"]
 def train_vae(x):
-    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode: (B, Z) -> logits (B, 64)"""
+    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode:
+
+    (B, Z) -> logits (B, 64)
+    """
     # BEGIN SOLUTION
-    encoder = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 16))  # 8 means, 8 log-variances
+    # 8 means, 8 log-variances
+    encoder = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 16))
     decoder = nn.Sequential(nn.Linear(8, 128), nn.SiLU(), nn.Linear(128, 64))
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=3e-3)
     for _ in range(80):
         for rows in torch.randperm(len(x)).split(50):
             mu, logvar = encoder(x[rows]).chunk(2, dim=1)  # (B, 8) each
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows], reduction="none").sum(dim=1)  # (B,)
+            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows],
+                                                          reduction="none").sum(dim=1)  # (B,)
             price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
             (surprise + price).mean().backward()
@@ -697,8 +832,8 @@ train_vae = check("4.5", train_vae)
 # What are the four parts of a training script: model, loss, optimizer, loop? Which two quantities does the loss consist of, and which
 # of them would you print while it trains?
 # ---
-# Eight numbers of code, 128 hidden units, Adam with a step size of 0.003, minibatches of 50, eighty epochs: about a second or
-# two. After one epoch the ELBO is near $-25$, which is no better than fixed coins; after ten it should be above $-21$.
+# Eight numbers of code, 128 hidden units, Adam with a step size of $0.003$, minibatches of 50, eighty epochs: about a second or
+# two. After one epoch the ELBO is near $-29$, worse than fixed coins; after ten it should be above $-21$.
 # ---
 # Encoder and decoder are two small networks, and the loop is the one from lesson 03 with the negative ELBO as its loss. No sigmoid at the
 # end of the decoder: it returns logits.
@@ -708,16 +843,19 @@ runtime.seed_all(11)
 encode, decode = train_vae(x_train.cpu())
 with torch.no_grad():
     mu_b, logvar_b = encode(x_test.cpu())
-    built = elbo(decode(reparameterize(mu_b, logvar_b, torch.randn_like(mu_b))), x_test.cpu(), mu_b, logvar_b).mean().item()
+    logits_b = decode(reparameterize(mu_b, logvar_b, torch.randn_like(mu_b)))  # (797, 64)
+    built = elbo(logits_b, x_test.cpu(), mu_b, logvar_b).mean().item()
 print(f"held-out ELBO of what you built: {built:.2f} nats per digit")
 also_inside = runtime.reached({
     "04.claimed.elbo": told["as claimed"]["ELBO"], "04.claimed.fd": told["as claimed"]["FD"],
     "04.claimed.spread": told["as claimed"]["spread"], "04.half.fd": told["half mended"]["FD"],
-    "04.half.sigma": told["half mended"]["sigma"], "04.half.mu": told["half mended"]["mu"], "04.build.elbo": built})
+    "04.half.sigma": told["half mended"]["sigma"], "04.half.mu": told["half mended"]["mu"],
+    "04.build.elbo": built})
 
 # %% tags=["studio", "solved"]
 assert also_inside
-assert told["as claimed"]["FD"] >= 5 and told["half mended"]["FD"] >= 8 and told["mended"]["FD"] < 1.2 and built > -19.5
+assert told["as claimed"]["FD"] >= 5 and told["half mended"]["FD"] >= 8
+assert told["mended"]["FD"] < 1.2 and built > -19.5
 assert told["as claimed"]["spread"] < 0.05 < told["mended"]["spread"]
 
 # %% [markdown]
@@ -725,7 +863,7 @@ assert told["as claimed"]["spread"] < 0.05 < told["mended"]["spread"]
 #
 # You can
 # - derive the ELBO in five lines, and check each with numbers;
-# - compute the price of a code in closed form, and read it as the length of a message;
+# - compute the price of a code in closed form;
 # - let a gradient pass a roll of the dice;
 # - tell inference from generation: the encoder makes the likelihood computable, prior and decoder make the pictures;
 # - notice a code that carries nothing, and say what silenced it.

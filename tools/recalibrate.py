@@ -33,11 +33,13 @@ def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
 
 
 def entry(values: list[float], old: dict, seeds: range, torch_version: str) -> dict:
-    """Median and range: the observed one, widened by its own width and by SLACK."""
+    """Median and range: the observed one, widened by its own width and by SLACK, but never across zero."""
     middle, width = statistics.median(values), max(values) - min(values)
     margin = max(width, SLACK * abs(middle))
-    return {"label": old.get("label", ""), "value": round(middle, 6), "low": round(min(values) - margin, 6),
-            "high": round(max(values) + margin, 6), "seeds": list(seeds), "device": "cpu", "torch": torch_version}
+    low, high = min(values) - margin, max(values) + margin
+    low, high = (max(low, 0.0) if min(values) >= 0 else low), (min(high, 0.0) if max(values) <= 0 else high)
+    return {"label": old.get("label", ""), "value": round(middle, 6), "low": round(low, 6), "high": round(high, 6),
+            "seeds": list(seeds), "device": "cpu", "torch": torch_version}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -38,51 +38,59 @@ def _impossible(ask: Ask, *args: Any) -> dict[str, Any]:
             "it costs more than nothing": value > 0.1}
 
 
-def _refusals(right: Callable, one: str, two: str) -> dict[str, Callable]:
-    """What can go wrong with the refusals around a formula that is `right`; `one` and `two` are its arguments' names."""
-    def refusing(look: Callable[[Any, Any], None], scaled: bool = False) -> Callable:
-        def answer(a: Any, b: Any, *base: float) -> float:
-            look(a, b)
-            return right(a / a.sum(), b / b.sum(), *base) if scaled else right(a, b, *base)
-        return answer
-
-    def asserting(a: Any, b: Any) -> None:
-        assert abs(a.sum() - 1) <= 1e-9 and abs(b.sum() - 1) <= 1e-9
-
-    def asserting_loosely(a: Any, b: Any) -> None:
-        assert np.isclose(a.sum(), 1) and np.isclose(b.sum(), 1)
-
-    return {
-        f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or both, raise a ValueError":
-            refusing(lambda a, b: None),
-        f"a {one} that does not sum to 1 is refused, but not a {two}: check both":
-            refusing(lambda a, b: _refuse(a)),
-        f"a {two} that does not sum to 1 is refused, but not a {one}: check both":
-            refusing(lambda a, b: _refuse(b)),
-        f"only a {one} and a {two} that are both wrong are refused: one that does not sum to 1 is enough, so `or`, not `and`":
-            refusing(lambda a, b: _raise_if(min(abs(a.sum() - 1), abs(b.sum() - 1)) > 1e-9, ValueError)),
-        f"{one} and {two} were only compared with each other: each of them must sum to 1":
-            refusing(lambda a, b: _raise_if(abs(a.sum() - b.sum()) > 1e-9, ValueError)),
-        "a sum above 1 is refused, one below 1 is not: compare the size of the difference, `abs(… - 1)`, with a billionth":
-            refusing(lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError)),
-        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone forgives a hundred thousandth":
-            refusing(lambda a, b: _refuse(a, b, tolerance=1e-5)),
-        "the sums must not be compared with `== 1`, nor more closely than asked: allow for a billionth of rounding":
-            refusing(lambda a, b: _refuse(a, b, tolerance=1e-13)),
-        "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen":
-            refusing(asserting),
-        "an AssertionError is raised, and not for every wrong sum: a ValueError is asked for, beyond a billionth":
-            refusing(asserting_loosely),
-        "an exception of the general kind is raised; ask for the particular one, `raise ValueError(…)`":
-            refusing(lambda a, b: _raise_if(max(abs(a.sum() - 1), abs(b.sum() - 1)) > 1e-9, Exception)),
-        "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably a mistake":
-            refusing(lambda a, b: None, scaled=True),
-    }
-
-
 def _raise_if(bad: bool, kind: type[Exception]) -> None:
     if bad:
         raise kind("must sum to 1")
+
+
+def _off(d: Any) -> float:
+    return abs(math.fsum(d) - 1)
+
+
+# how two distributions may be looked at before the formula, in wrong ways
+LOOKS: dict[str, Callable[[Any, Any], None]] = {
+    "a sum above 1 is refused, one below 1 is not: compare the size of the difference, `abs(… - 1)`, with a billionth":
+        lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError),
+    "the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone forgives a hundred thousandth":
+        lambda a, b: _refuse(a, b, tolerance=1e-5),
+    "the sums must not be compared with `== 1`, nor more closely than asked: allow for a billionth of rounding":
+        lambda a, b: _refuse(a, b, tolerance=1e-13),
+    "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen":
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, AssertionError),
+    "an AssertionError is raised, and not for every wrong sum: a ValueError is asked for, beyond a billionth":
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError),
+    "an exception of the general kind is raised; ask for the particular one, `raise ValueError(…)`":
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception),
+}
+
+
+def _looks_named(one: str, two: str) -> dict[str, Callable[[Any, Any], None]]:
+    """More of the kind of `LOOKS`, with the names of the two distributions in the hint."""
+    return {
+        f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or both, raise a ValueError":
+            lambda a, b: None,
+        f"a {one} that does not sum to 1 is refused, but not a {two}: check both":
+            lambda a, b: _refuse(a),
+        f"a {two} that does not sum to 1 is refused, but not a {one}: check both":
+            lambda a, b: _refuse(b),
+        f"only a {one} and a {two} that are both wrong are refused: one wrong sum is enough, so `or`, not `and`":
+            lambda a, b: _raise_if(min(_off(a), _off(b)) > 1e-9, ValueError),
+        f"{one} and {two} were only compared with each other: each of them must sum to 1":
+            lambda a, b: _raise_if(abs(a.sum() - b.sum()) > 1e-9, ValueError),
+    }
+
+
+def _refusals(right: Callable, one: str, two: str) -> dict[str, Callable]:
+    """What can go wrong with the refusals around a formula that is `right`; `one` and `two` are its arguments' names."""
+    def looking(look: Callable[[Any, Any], None]) -> Callable:
+        def answer(a: Any, b: Any, *base: float) -> float:
+            look(a, b)
+            return right(a, b, *base)
+        return answer
+
+    return {hint: looking(look) for hint, look in (_looks_named(one, two) | LOOKS).items()} | {
+        "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably a mistake":
+            lambda a, b, *base: right(a / a.sum(), b / b.sum(), *base)}
 
 
 def _bad_sums(one: str, two: str) -> list[Case]:
@@ -524,11 +532,11 @@ def _coins(theta: Any, t: Any) -> Any:
 BCE_LOGITS = Exercise("2.3", "bce_logits", _bce_cases, _bce_oracle, {
     "right for ordinary logits, but σ(z) becomes 0 or 1 for large ones and then log 0 comes up: work with log(1 + e^−|z|)":
         lambda z, t: _coins(_sigmoid(z), t),
-    "certain and wrong, and told nothing: a probability or logit was cut off, or a small number added, so the slope became 0":
+    "certain and wrong, and told nothing: a probability or logit was cut off, or a little added, so the slope became 0":
         lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t),
-    "right for ordinary logits and tiny surprises, but σ(z) becomes 1 for large ones, then log 0 comes up: use log(1 + e^−|z|)":
+    "right for ordinary logits and tiny surprises; for large logits σ(z) becomes 1 and log 0 comes up: use log(1 + e^−|z|)":
         lambda z, t: -_xlog(t, _sigmoid(z)) - np.where(t == 1, 0.0, (1 - t) * np.log1p(-_sigmoid(z))),
-    "certain and wrong, and told nothing: an infinite logarithm was cut off, as PyTorch's `binary_cross_entropy` does at 100":
+    "certain and wrong, and told nothing: an infinite logarithm was cut off, as in PyTorch's `binary_cross_entropy` at 100":
         lambda z, t: np.minimum(_softplus(-z), 100) * t + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t),
     "certain and wrong, and told nothing: infinite or missing numbers were replaced (`np.nan_to_num`) instead of avoided":
         lambda z, t: np.nan_to_num(_coins(_sigmoid(z), t)),
@@ -536,7 +544,7 @@ BCE_LOGITS = Exercise("2.3", "bce_logits", _bce_cases, _bce_oracle, {
         lambda z, t: _coins(np.minimum(_sigmoid(z), 1 - 1e-9), t),
     "an exponential overflows for large logits: take it out, log(1 + e^a) = a + log(1 + e^−a); and tiny values need `log1p`":
         lambda z, t: np.log(1 + np.exp(z)) - t * z,
-    "an exponential overflows for large logits: where its exponent a is positive, take it out, log(1 + e^a) = a + log(1 + e^−a)":
+    "an exponential overflows for large logits: take a positive exponent out, log(1 + e^a) = a + log(1 + e^−a)":
         lambda z, t: np.log1p(np.exp(z)) - t * z,
     "right but for very small surprises, which are lost: next to a 1, e^−40 is rounded away; `np.log1p` keeps it":
         lambda z, t: np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z))),
@@ -705,7 +713,7 @@ def _bell_cases(rng: np.random.Generator) -> list[Case]:
     pair, one_two = np.array([1.5, -0.5]), np.array([1.0, 2.0])
     return [
         Case("x = 12 under a bell at 10 of width σ = 2", (12.0, 10.0, 2.0)),
-        Case("a narrow bell, σ = 0.1, at its mean: a density may exceed 1, so the surprise may be negative", (3.0, 3.0, 0.1)),
+        Case("a narrow bell, σ = 0.1, at its mean: a density may exceed 1, so a surprise may be negative", (3.0, 3.0, 0.1)),
         Case(f"five points under a bell at {mu:.2f} of width {sigma:.2f}", (five, mu, sigma)),
         Case("the same five points, the same array, a second time", (five, mu, sigma), again),
         Case("the same five points, each with a bell of its own", (five, five - rng.uniform(-2, 2, size=5), sigma)),
@@ -884,7 +892,7 @@ GAUSSIAN_NLL = Exercise("2.4", "gaussian_nll", _bell_cases, _bell_oracle, {
         lambda x, mu, sigma: -(-0.5 * np.log(2 * np.pi * sigma**2) - 0.5 * (x - mu) ** 2 / sigma**2)),
     "math.log refuses by itself": lambda x, mu, sigma: _refusing_bell(x, mu, sigma),
     "a loop over the points": _positive(lambda x, mu, sigma: np.reshape(
-        [_bell(a, b, sigma) for a, b in zip(np.ravel(x), np.ravel(np.broadcast_to(mu, np.shape(x))))], np.shape(x)).tolist()),
+        [_bell(a, b, sigma) for a, b in zip(np.ravel(x), np.ravel(mu + 0 * x))], np.shape(x)).tolist()),
     "scipy": _positive(lambda x, mu, sigma: -_scipy_bell(x, mu, sigma)),
     "a PyTorch tensor comes back": lambda x, mu, sigma: _torch_bell(x, mu, sigma),
     "float32": _positive(lambda x, mu, sigma: np.float32(_bell(x, mu, sigma))),
@@ -941,10 +949,8 @@ def _rank(z: np.ndarray) -> np.ndarray:
 
 
 def _sorting_in_place(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    order = np.argsort(np.argsort(z))
     x.sort()
-    z.sort()
-    return x[order]
+    return x[np.argsort(np.argsort(z))]
 
 
 def _by_sorted_pairs(z: np.ndarray, x: np.ndarray) -> list[float]:

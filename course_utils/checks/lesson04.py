@@ -119,6 +119,10 @@ REPARAMETERIZE = Exercise("4.1", "reparameterize", _noise_cases, _noise_oracle, 
         lambda mu, logvar, eps: mu + logvar * eps,
     "½·logvar was used as σ itself: it is log σ, so take its exponential":
         lambda mu, logvar, eps: mu + 0.5 * logvar * eps,
+    "|logvar| was used as σ: logvar is a logarithm, undo it: σ = e^(½·logvar)":
+        lambda mu, logvar, eps: mu + logvar.abs() * eps,
+    "mu and σ were averaged over the batch: every row keeps its own":
+        lambda mu, logvar, eps: mu.mean(0) + _sd(logvar).mean(0) * eps,
     f"this should hold and does not: {DRAWN_OUTSIDE}":
         _rsample,
     "√logvar is not σ, and NaN below 0: logvar is a logarithm, undo it first: σ = e^(½·logvar)":
@@ -212,6 +216,8 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same five codes, the same tensors, a second time", (mu, logvar), again, **CLOSE),
         Case("four codes of two numbers: the value, and the gradients that reach mu and logvar", fewer,
              _gradients("mu", "logvar"), **CLOSE),
+        Case("three codes wider than the prior, every logvar above 0",
+             (Tensor(rng.normal(size=(3, 2))), Tensor(rng.uniform(0.3, 2, size=(3, 2)))), **CLOSE),
         Case("six codes of one number each", tuple(Tensor(a) for a in rng.normal(size=(2, 6, 1))), **CLOSE),
         Case("a very narrow code and a very wide one, logvar = −30 and 10",
              (Tensor(np.zeros((2, 1))), Tensor(np.array([[-30.0], [10.0]]))), stress=True, **CLOSE),
@@ -293,7 +299,7 @@ KL = Exercise("4.2", "kl_normal", _kl_cases, lambda mu, logvar: _kl_to_prior(mu,
         lambda mu, logvar: (0.5 * (mu**2 + (2 * logvar).exp() - 1 - logvar)).sum(1),
     "the variance was used as σ: σ is e^(½·logvar), which `Normal` wants":
         lambda mu, logvar: _each_kl(mu, 2 * logvar).sum(1),
-    "logvar was halved twice: e^(½·logvar) is σ already, and no variance":
+    "σ and log σ stand where σ² and log σ² belong: take exp(logvar) and logvar, without another ½":
         lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1),
     "logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses what is not positive":
         lambda mu, logvar: _normal_kl(mu, logvar).sum(1),
@@ -367,8 +373,6 @@ KL = Exercise("4.2", "kl_normal", _kl_cases, lambda mu, logvar: _kl_to_prior(mu,
         _cross_entropy,
     "right unless the code is very narrow: a small number was added inside the logarithm; log exp(logvar) is logvar itself":
         lambda mu, logvar: _log_with_care(mu, logvar, 1e-8),
-    "the ½·logvar must not become a variance: with σ = e^(½·logvar), the terms are σ² and log σ²":
-        lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - 0.5 * logvar)).sum(1),
     "it was divided by the number of codes: that is for the loss; one whole value per row is asked for":
         lambda mu, logvar: _each_kl(mu, logvar).sum(1) / len(mu),
 }, {
@@ -393,6 +397,7 @@ def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[Tensor
 
 def _elbo_cases(rng: np.random.Generator) -> list[Case]:
     some, prior = _elbo_case(rng, 5, 7, 2), Tensor(np.zeros((2, 1)))
+    wide = (*_elbo_case(rng, 3, 64, 8)[:3], Tensor(rng.uniform(0.3, 2, size=(3, 8))))
     sure = Tensor(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
         Case("all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ = −2.773 nats",
@@ -400,7 +405,7 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
         Case("two pixels with p = 0.75 (logit 1.0986), the first inked, mu = 1, logvar = 0: log 0.75 + log 0.25 − 0.5",
              (Tensor(np.log([[3.0, 3.0]])), Tensor(np.array([[1.0, 0.0]])), Tensor(np.ones((1, 1))), Tensor(np.zeros((1, 1)))),
              **CLOSE),
-        Case("three pictures of 64 pixels, codes of 8 numbers", _elbo_case(rng, 3, 64, 8), **CLOSE),
+        Case("three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide, **CLOSE),
         Case("five pictures of 7 pixels, codes of 2 numbers", some, **CLOSE),
         Case("the same five pictures, the same tensors, a second time", some, again, **CLOSE),
         Case("four pictures of 6 pixels: the value, and the gradients that reach logits, mu and logvar",
@@ -501,6 +506,8 @@ ELBO = Exercise("4.3", "elbo", _elbo_cases, _elbo_oracle, {
         _then(lambda rec, kl: rec + kl),
     "the sign is turned: this is the loss, the negative ELBO":
         _then(lambda rec, kl: kl - rec),
+    "this is the loss, and log p(x|z) was averaged over the pixels in it: the ELBO has the other sign, and sums the pixels":
+        lambda logits, x, mu, logvar: _kl(mu, logvar) - _each_pixel(logits, x).mean(1),
     "log p(x|z) has the wrong sign: the cross-entropy is its negative":
         _then(lambda rec, kl: -rec - kl),
     "only half of the KL was subtracted":
@@ -561,6 +568,8 @@ ELBO = Exercise("4.3", "elbo", _elbo_cases, _elbo_oracle, {
         _with(rec=lambda logits, x: _rec(logits.sigmoid(), x)),
     "the logits were used as probabilities: a sigmoid turns logits into probabilities":
         _with(rec=lambda logits, x: (x * logits.log() + (1 - x) * (1 - logits).log()).sum(1)),
+    "x and the logits have changed places: the logits come first":
+        _with(rec=lambda logits, x: _rec(x, logits)),
     "logits were handed to something that takes probabilities: use `binary_cross_entropy_with_logits`":
         _with(rec=_bce),
     "logits were handed to `Bernoulli` as probabilities: say `Bernoulli(logits=…)`":
@@ -681,6 +690,8 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same tensors a second time", _code(*_away_from(0.1, *many), 0.1), again),
         Case("25 pictures, many units, tol 0.4", _code(*_away_from(0.4, *more), 0.4)),
         Case("25 pictures, many units, tol 0.03", _code(*_away_from(0.03, *more), 0.03)),
+        Case("25 pictures, many units, tol 0.8", _code(*_away_from(0.8, *more), 0.8)),
+        Case("20 pictures, four units that carry next to nothing, tol 0.5", _code(*0.1 * rng.normal(size=(2, 20, 4)), 0.5)),
         Case("a single picture, many units, tol 0.1", _code(*_away_from(0.1, many[0][:1], many[1][:1]), 0.1)),
     ]
 
@@ -722,6 +733,8 @@ COLLAPSED = Exercise(
         lambda mu, logvar, tol: _each_kl(mu, logvar).median(0).values < tol,
     "this counts the share of pictures below tol: the average number of nats decides":
         lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0) < tol,
+    "this is the share of pictures below tol: compare the average number of nats with tol, True or False is asked for":
+        lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0),
     "this is the variance of mu over the pictures, another test: it overlooks what the spread says; take the KL":
         lambda mu, logvar, tol: mu.var(0) < tol,
     "this is the variance of mu over the pictures (divided by N), another test: it overlooks what the spread says; take the KL":
@@ -798,7 +811,7 @@ COLLAPSED = Exercise(
         _on_mean(lambda mu, logvar: 0.5 * _each_kl(mu, logvar)),
     "the −1 of the KL is missing: a unit equal to the prior carries 0 nats":
         _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar)),
-    "the KL has its sign turned, so all of it lies below tol":
+    "every unit is called idle, whatever it carries: is the sign of the KL turned?":
         _on_mean(lambda mu, logvar: -_each_kl(mu, logvar)),
     "in the KL, σ stands where σ² belongs: the variance is exp(logvar)":
         _on_mean(lambda mu, logvar: 0.5 * (mu**2 + _sd(logvar) - 1 - logvar)),
@@ -840,12 +853,14 @@ FACTS = {
     "pixels": "`decode` returns one number for each pixel, (B, 64)",
     "finite": "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning rate helps",
     "logits": "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no logarithm at its end",
-    "logvar": "some logvar lie below 0: a code that says something has a variance below 1 (σ and σ² themselves are never negative)",
+    "logvar": "some logvar lie below 0, as a code that says something has a variance below 1: "
+              "is it the logarithm, not σ or σ² (which are never negative), and is the loss the *negative* ELBO?",
     "price": f"the KL stays below {-BAR} nats per digit: beyond, the bar is missed before the first pixel is drawn; "
              "is the KL in the loss, with its sign and its full weight?",
     "noise": "log p(x|z) is above −60 nats for z = mu + σ·eps (64 tossed coins give −44.4): "
-             "the decoder must have been trained on z drawn with just this noise",
-    "learnt": "log p(x|z) is above −40 nats, which 64 tossed coins nearly give: does the optimizer hold the decoder's weights too?",
+             "does `encode` return mu first, then logvar, and did the decoder train on z with this very noise in it?",
+    "learnt": "log p(x|z) is above −40 nats, which 64 tossed coins nearly give: "
+              "does the optimizer hold the decoder's weights too, and was z drawn as it is here?",
     "listens": "the KL is above 1 nat, so the code says something about its digit: if not, look whether the decoder got z from the "
                "encoder with its gradient, whether pixels were summed, not averaged, and whether it trained long enough",
     "mean": f"the held-out ELBO is above −{-MEAN_PICTURE} nats per digit, which the mean picture reaches with no code at all: "
@@ -860,7 +875,7 @@ def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[st
     try:
         found = ask.probe("coder", x_train, x_test, noise)
     except AnswerRaised as error:
-        if "unpack" in error.raised.message:
+        if "cannot unpack" in error.raised.message or "(expected 2" in error.raised.message:
             raise NotData(TWO_PAIRS) from None
         raise
     mu, logvar, logits = (numbers_in(found[key]) for key in ("mu", "logvar", "logits"))
@@ -997,7 +1012,7 @@ VAE = Exercise("4.5", "train_vae", _vae_cases, None, {TWO_PAIRS: _vae(encoded=la
         "noise": _vae(draw=lambda mu, logvar: mu),
         "learnt": _vae(frozen=True),
         "listens": _vae(draw=_from_prior),
-        "mean": _vae(loss=lambda pixels, kl: kl.mean(1) - pixels.sum(1), steps=600),
+        "mean": _vae(loss=lambda pixels, kl: kl.mean(1) - pixels.sum(1), steps=400),
     }.items()
 }, {
     "two small networks, Adam": _vae(steps=800),

@@ -53,21 +53,29 @@ def elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
-    """Which numbers of the code carry less than tol nats on average. (N, Z), (N, Z), float -> bool (Z,)"""
+    """Which numbers of the code carry less than tol nats on average.
+
+    (N, Z), (N, Z), float -> bool (Z,)
+    """
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar)  # (N, Z)
     return price.mean(dim=0) < tol  # (Z,)
 
 
 def train_vae(x):
-    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode: (B, Z) -> logits (B, 64)"""
-    encoder = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 16))  # 8 means, 8 log-variances
+    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode:
+
+    (B, Z) -> logits (B, 64)
+    """
+    # 8 means, 8 log-variances
+    encoder = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 16))
     decoder = nn.Sequential(nn.Linear(8, 128), nn.SiLU(), nn.Linear(128, 64))
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=3e-3)
     for _ in range(80):
         for rows in torch.randperm(len(x)).split(50):
             mu, logvar = encoder(x[rows]).chunk(2, dim=1)  # (B, 8) each
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows], reduction="none").sum(dim=1)  # (B,)
+            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows],
+                                                          reduction="none").sum(dim=1)  # (B,)
             price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
             (surprise + price).mean().backward()

@@ -1,0 +1,92 @@
+"""Every exercise: the answer and its variants pass, every mutant and every trivial answer fails, with its own hint."""
+import numpy as np
+import pytest
+import torch  # noqa: F401  as in every notebook, where runtime.setup has imported it; an import takes a second or two
+
+from course_utils import check, checks
+from course_utils.checks import course_version, evaluate, exercises
+from course_utils.checks.engine import Ask, observe
+from tests.lessons import NUMBERS
+
+EXERCISES = [e for number in NUMBERS for e in exercises(int(number)).values()]
+MUTANTS = [(e, hint) for e in EXERCISES for hint in e.mutants]
+QUICK = [(e, hint) for e, hint in MUTANTS if not e.is_build]
+ACCEPTED = [(e, label) for e in EXERCISES for label in e.accepted]
+TRIVIAL = {"None": lambda *a: None, "zero": lambda *a: 0, "one": lambda *a: 1, "zeros": lambda *a: np.zeros_like(a[0]),
+           "its input": lambda *a: a[0], "its last input": lambda *a: a[-1], "text": lambda *a: "yes",
+           "NaN": lambda *a: np.full(np.shape(a[0]), np.nan), "inf": lambda *a: np.inf, "empty": lambda *a: [],
+           "True": lambda *a: True}
+
+
+def seeds(exercise):
+    """A build task trains on every seed, so two must do."""
+    return range(2 if exercise.is_build else 20)
+
+
+def case_ids(pairs):
+    return [f"{e.id} {text[:40]}" for e, text in pairs]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def test_the_course_version_passes(exercise):
+    assert all(evaluate(exercise.id, course_version(exercise), seed).status == "pass" for seed in seeds(exercise))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def test_there_are_enough_of_each(exercise):
+    assert len(exercise.mutants) >= 5 and len(exercise.accepted) >= 3
+
+
+@pytest.mark.parametrize("exercise, label", ACCEPTED, ids=case_ids(ACCEPTED))
+def test_a_different_right_answer_passes(exercise, label):
+    assert all(evaluate(exercise.id, exercise.accepted[label], seed).status == "pass" for seed in seeds(exercise))
+
+
+@pytest.mark.parametrize("exercise, hint", MUTANTS, ids=case_ids(MUTANTS))
+def test_a_mutant_fails_with_its_own_hint(exercise, hint):
+    for seed in seeds(exercise):
+        outcome = evaluate(exercise.id, exercise.mutants[hint], seed)
+        assert (outcome.status, outcome.hint) == ("fail", hint)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+@pytest.mark.parametrize("answer", TRIVIAL.values(), ids=TRIVIAL)
+def test_a_trivial_answer_fails_with_a_true_hint(exercise, answer):
+    outcome = evaluate(exercise.id, answer)
+    # a hint of a mutant would be a guess at what somebody thought who wrote nothing
+    assert outcome.status == "fail" and (outcome.hint not in exercise.mutants or _coincides(exercise, answer, outcome.hint))
+
+
+def _coincides(exercise, answer, hint):
+    """Some mutant does what the trivial answer does, say always return the first category: then its hint is true."""
+    cases = exercise.draw(np.random.default_rng(0))
+    return all(checks.same(observe(Ask(answer), c), observe(Ask(exercise.mutants[hint]), c), c) for c in cases)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def test_the_blank_is_unanswered_and_hands_back_something_that_works(exercise, capsys):
+    def blank(*_args):
+        raise NotImplementedError(f"{exercise.id} {exercise.name}")
+    answer = blank
+    for _ in range(3):
+        answer = check(exercise.id, answer)
+        assert "⏳" in capsys.readouterr().out
+        assert answer.yours is blank
+    assert evaluate(exercise.id, answer).status == "pass"  # what it handed back is the course's version
+
+
+@pytest.mark.parametrize("exercise, hint", QUICK, ids=case_ids(QUICK))
+def test_check_gives_the_same_verdict_three_times(exercise, hint, capsys):
+    answer, seen = exercise.mutants[hint], []
+    for _ in range(3):
+        answer = check(exercise.id, answer)
+        seen.append(capsys.readouterr().out)
+    assert seen[0] == seen[1] == seen[2] and seen[0].count("\n") == 1 and "❌" in seen[0]
+    assert answer.yours is exercise.mutants[hint]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def test_a_right_answer_comes_back_itself(exercise, capsys):
+    right = course_version(exercise)
+    answer = check(exercise.id, check(exercise.id, right))
+    assert answer is right and answer.yours is right and capsys.readouterr().out.count("✅") == 2
