@@ -19,19 +19,19 @@ class Slider(NamedTuple):
     start: float
 
 
-def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], panels: int = 1,
+def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], panels: int = 1, rows: int = 1,
             size: tuple[float, float] | None = None, **sliders: Slider) -> dict[str, Any]:
     """Show `draw(ax, **values)` live under one slider per value, and below it a static grid, one column an entry.
 
     A kernel cannot know whether its front end can move sliders (a website cannot), so both are always shown. With
-    `panels` > 1, `draw` gets an array of axes. `alt(**values)` describes the picture in words. Returns the sliders by
+    `panels` > 1, `draw` gets an array of axes, which stand in `rows` rows. `alt(**values)` describes the picture in words. Returns the sliders by
     name, so that a test can move them.
     """
     import ipywidgets
     from IPython.display import display
     controls = {name: _control(name, slider) for name, slider in sliders.items()}
     picture = ipywidgets.HTML()
-    fig, axes = canvas(panels, size)
+    fig, axes = canvas(panels, size, rows)
 
     def redraw(_change: Any = None) -> None:
         picture.value = render(fig, axes, draw, alt, {name: control.value for name, control in controls.items()})
@@ -44,12 +44,13 @@ def explore(draw: Draw, *, alt: Callable[..., str], grid: list[dict[str, Any]], 
     return controls
 
 
-def canvas(panels: int = 1, size: tuple[float, float] | None = None) -> tuple[Any, Any]:
+def canvas(panels: int = 1, size: tuple[float, float] | None = None, rows: int = 1) -> tuple[Any, Any]:
     """A figure to draw on again and again, which the front end does not show by itself."""
     import matplotlib.pyplot as plt
-    fig, axes = plots.figure(1, panels, alt="drawn below", size=size or (4.6 * panels if panels > 1 else 5.5, 3.0))
+    size = size or (4.6 * panels if panels > 1 else 5.5, 3.0)
+    fig, axes = plots.figure(rows, panels // rows, alt="drawn below", size=size)
     plt.close(fig)
-    return fig, axes
+    return fig, np.ravel(axes) if panels > 1 else axes
 
 
 def render(fig: Any, axes: Any, draw: Draw, alt: Callable[..., str], values: dict[str, Any]) -> str:

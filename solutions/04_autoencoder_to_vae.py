@@ -28,7 +28,7 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils import check, data, explorables, metrics, plots, progress, runtime, widgets
 from course_utils.taught.lesson01 import normal_logpdf
 
 device = runtime.setup(seed=0)
@@ -170,13 +170,13 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2");
 z = np.linspace(-8, 8, 1601)  # (1601,) boxes, 0.01 wide
 dz = z[1] - z[0]
 
-def joint(x, bend):
-    """log p(z) + log p(x|z) on the line of plans. -> (1601,)
+def f(bend):
+    """What each plan makes: z itself for bend 0, z² - 1 for bend 1. -> (1601,)"""
+    return (1 - bend) * z + bend * (z**2 - 1)
 
-    bend 0: f(z) = z, bend 1: f(z) = z² - 1, between them a mixture
-    """
-    f = (1 - bend) * z + bend * (z**2 - 1)
-    return normal_logpdf(z, 0, 1) + normal_logpdf(x, f, 0.5**2)
+def joint(x, bend):
+    """log p(z) + log p(x|z) on the line of plans. -> (1601,)"""
+    return normal_logpdf(z, 0, 1) + normal_logpdf(x, f(bend), 0.5**2)
 
 x_seen = 1.0
 evidence = math.log(np.exp(joint(x_seen, 1)).sum() * dz)
@@ -258,66 +258,12 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 # and only then reveal. (Which direction of KL is line 5, and what did lesson 02 say about it and two humps?)
 
 # %%
-def show_world(ax, x, bend):
-    seen = z[500:1101:5]  # from -3 to 3
-    ax.plot(seen, (1 - bend) * seen + bend * (seen**2 - 1), color=plots.MUTED)
-    ax.axhspan(x - 0.5, x + 0.5, color=plots.DATA, alpha=0.25)
-    ax.set(xlim=(-3, 3), ylim=(-3, 4), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
-    plots.label(ax=ax, title=f"the world: x = {x:g}, bend {bend:g}", x="plan z", y="f(z)")
-
-def show_plans(ax, log_joint, evidence, q_mean, q_sigma):
-    plans = (("prior", normal_logpdf(z, 0, 1), plots.MUTED, ":"),
-             ("posterior", log_joint - evidence, plots.DATA, "-"),
-             ("q, yours", normal_logpdf(z, q_mean, q_sigma**2), plots.MODEL, "--"))
-    top = 1.45 * max(np.exp(log_density).max() for _, log_density, _, _ in plans)
-    for i, (name, log_density, color, style) in enumerate(plans):
-        ax.plot(z[::4], np.exp(log_density[::4]), style, color=color)
-        ax.text(-2.9, top * (0.92 - 0.1 * i), name, color=color, fontsize=10)
-    ax.set(xlim=(-3, 3), ylim=(0, top), xticks=(-2, 0, 2), yticks=(0, 1))
-    plots.label(ax=ax, title="which plans?", x="plan z", y="density")
-
-def show_ledger(ax, evidence, reconstruction, price, gap):
-    elbo = reconstruction - price
-    ax.barh(2, evidence, color=plots.DATA)
-    ax.barh(1, reconstruction, color=plots.OTHER)
-    ax.barh(1, -price, left=reconstruction, color=plots.MODEL, hatch="..", edgecolor="white")
-    ax.barh(0, gap, left=elbo, color="white", edgecolor=plots.MODEL, hatch="//")
-    for y, at, name in ((2, evidence, "log p(x)"), (1, elbo, "ELBO"), (0, elbo, "gap")):
-        ax.text(max(at, -9.9) - 0.15, y, name, ha="right" if at > -8 else "left", va="center")
-    ax.text(-0.1, 1.44, "reconstruction", ha="right", color=plots.OTHER, fontsize=10)
-    ax.set(xlim=(-10, 0), ylim=(-0.6, 2.6), xticks=(-10, -5, 0), yticks=())
-    plots.label(ax=ax, title=f"ELBO {reconstruction:.2f} - {price:.2f}, gap {gap:.2f}", x="nats")
-
-# %%
-m_grid, s_grid = np.linspace(-2, 2, 41), np.geomspace(0.1, 1.5, 31)
-
-def show_landscape(ax, log_joint, evidence):
-    """The ELBO of every proposal of a grid, by an average over each bell with twelve nodes."""
-    s, m = s_grid[:, None, None], m_grid[None, :, None]
-    nodes, weights = np.polynomial.hermite_e.hermegauss(12)
-    at = np.interp(m + s * nodes, z, log_joint)  # (31, 41, 12)
-    elbos = (at @ weights) / weights.sum() + 0.5 * np.log(2 * np.pi * np.e * s[..., 0] ** 2)
-    shade = np.digitize(evidence - elbos, [0.03, 0.1, 0.3, 0.6, 1, 2, 4])  # (31, 41)
-    ax.pcolormesh(m_grid, s_grid, -shade, cmap="cividis")
-    i, j = np.unravel_index(elbos.argmax(), elbos.shape)
-    ax.plot(m_grid[j], s_grid[i], "*", color="white", markeredgecolor="black", markersize=15)
-    plots.label(ax=ax, title=f"smallest gap {max(0, evidence - elbos.max()):.2f}")
-
 def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
-    """World, plans, ledger and, once revealed, the landscape of one proposal."""
+    """World, plans, ledger and, once revealed, all proposals."""
     log_joint = joint(x, bend)
-    evidence, reconstruction, price, gap = parts(log_joint, q_mean, q_sigma)
-    show_world(axes[0], x, bend)
-    show_plans(axes[1], log_joint, evidence, q_mean, q_sigma)
-    show_ledger(axes[2], evidence, reconstruction, price, gap)
-    if reveal:
-        show_landscape(axes[3], log_joint, evidence)
-    axes[3].plot(q_mean, q_sigma, "o", color=plots.MODEL, markeredgecolor="white", markersize=10)
-    axes[3].set(xlim=(-2, 2), ylim=(0.1, 1.5), xticks=(-2, 0, 2), yticks=(0.5, 1, 1.5),
-                xlabel="mean of q", ylabel="sigma of q")
-    axes[3].set_title(axes[3].get_title(loc="left") or "all proposals: reveal = 1")
+    explorables.elbo_gap(axes, z, f(bend), log_joint, parts(log_joint, q_mean, q_sigma),
+                         x=x, q=(q_mean, q_sigma), reveal=reveal)
 
-# %%
 def describe_gap(x, q_mean, q_sigma, bend, reveal):
     """The picture in words."""
     evidence, reconstruction, price, gap = parts(joint(x, bend), q_mean, q_sigma)
@@ -329,7 +275,7 @@ start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
 settings = [start | {"bend": 0}, start | {"bend": 1},
             start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}]
 gap_sliders = widgets.explore(
-    show_gap, alt=describe_gap, panels=4, grid=settings, size=(13, 3.2),
+    show_gap, alt=describe_gap, panels=4, rows=2, grid=settings, size=(9.4, 5.6),
     x=widgets.Slider(-1.5, 2, 0.1, 1), q_mean=widgets.Slider(-2, 2, 0.05, 0),
     q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1), bend=widgets.Slider(0, 1, 0.1, 0),
     reveal=widgets.Slider(0, 1, 1, 0))
@@ -525,8 +471,8 @@ plots.rows({"real": x_test[:20].cpu(), "VAE, coins": coins, "VAE, tossed": torch
 #
 # </details>
 #
-# **How tight is the bound on pictures?** Line (2) can be used as it stands: draw 100 plans for each new digit, from the prior or from the
-# encoder, and take the log of the mean ratio.
+# **How tight is the bound on pictures?** Line (2) can be used as it stands: draw 100 plans for each new digit, from the prior
+# or from the encoder, and take the log of the mean ratio.
 
 # %%
 @torch.no_grad()
@@ -548,8 +494,8 @@ print(f"ELBO {vae_elbo:.2f};  log p(x) from 100 plans of the prior {tight['prior
       f"of the encoder {tight['encoder']:.2f} nats per digit")
 
 # %% [markdown]
-# A hundred plans of people who never saw the picture miss by nats; a hundred from the encoder do not. The bound lies less than a nat
-# below. (Such an estimate errs on the low side too; lesson 05 returns to it.)
+# A hundred plans by somebody who never saw the picture miss by nats; a hundred by the encoder do not. The bound lies less
+# than a nat below. (Such an estimate errs on the low side too; lesson 05 returns to it.)
 #
 # **Predict.** Could the *old* decoder, the autoencoder's, draw digits if only we handed it better codes? Fit a Gaussian to
 # its codes of the training digits, lesson 01's way, and draw from that.
@@ -559,8 +505,8 @@ runtime.seed_all(5)
 with torch.no_grad():
     codes = ae.encode(x_train)[0].cpu()  # (1000, 8)
 spread_out = torch.distributions.MultivariateNormal(codes.mean(dim=0), codes.T.cov())
-fd["autoencoder, fitted"] = metrics.frechet_digits8(pictures(ae,
-                                                             spread_out.sample((2000,)).to(device)))
+better_codes = spread_out.sample((2000,)).to(device)  # (2000, 8)
+fd["autoencoder, fitted"] = metrics.frechet_digits8(pictures(ae, better_codes))
 ax = plots.bars(list(fd), list(fd.values()), form=".2f",
                 color=[plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER],
                 alt="Real digits lowest, VAE and fitted autoencoder close; autoencoder far behind.")
@@ -623,8 +569,8 @@ plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(),
 # </details>
 #
 # ### Exercise 4.4 · `collapsed_units`
-# Write the alarm. A number of the code is asleep if, *averaged over the pictures*, its own KL is less than `tol` nats. The formula
-# is the one above, before the sum.
+# Write the alarm. A number of the code is asleep if, *averaged over the pictures*, its own KL is less than `tol` nats. The
+# formula is that of `kl_normal`, before the sum.
 
 # %% tags=["exercise:4.4", "points:3", "minutes:5"]
 def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Lesson 01 as a learner meets it: index, Run All on the blank, a wrong and a right answer, a slider that moves."""
+"""The lessons as a learner meets them: index, Run All on the blank, a wrong and a right answer, a slider that moves."""
 import os
 
 import pytest
@@ -49,7 +49,24 @@ def test_a_learner_works_through_lesson_01(page):
     page.write_and_run("def normal_logpdf", RIGHT)
     assert "public checks pass" in page.run('check("1.1"')
 
-    cell = page.cell("fit_sliders = widgets.explore")
+    move_a_slider(page, "fit_sliders = widgets.explore")
+    images = every_image_is_described(page)
+    assert images >= 14 and page.errors == [] and page.outside == []
+
+
+@pytest.mark.parametrize("stem, sliders", [("02_losses", "bar_sliders"), ("03_optimizers", "valley_sliders"),
+                                           ("04_autoencoder_to_vae", "gap_sliders")])
+def test_a_blank_lesson_runs_to_its_end_and_its_slider_moves(page, stem, sliders):
+    page.open(f"my/{stem}.ipynb")
+    page.run_all()
+    assert page.page.get_by_text("Error displaying widget").count() == 0
+    move_a_slider(page, f"{sliders} = widgets.explore")
+    assert every_image_is_described(page) >= 9 and page.errors == [] and page.outside == []
+
+
+def move_a_slider(page, text):
+    """One step to the right on the first slider of a cell: the picture and its description must change."""
+    cell = page.cell(text)
     picture = cell.locator(".widget-html img").first
     before = picture.get_attribute("src"), picture.get_attribute("alt")
     handle = cell.locator(".noUi-handle").first
@@ -60,6 +77,9 @@ def test_a_learner_works_through_lesson_01(page):
                                 arg=[cell.element_handle(), before[0]], timeout=30_000)
     assert picture.get_attribute("alt") != before[1]
 
+
+def every_image_is_described(page):
+    """Asserts an alt text on every picture. -> how many there are"""
     images = page.page.locator(".jp-OutputArea img")
-    assert images.count() >= 14 and all(images.nth(i).get_attribute("alt") for i in range(images.count()))
-    assert page.errors == [] and page.outside == []
+    assert all(images.nth(i).get_attribute("alt") for i in range(images.count()))
+    return images.count()
