@@ -31,7 +31,7 @@ def _world(ax: Any, z: np.ndarray, f: np.ndarray, x: float) -> None:
     ax.plot(z[::5], f[::5], color=plots.MUTED)
     ax.axhspan(x - 0.5, x + 0.5, color=plots.DATA, alpha=0.25)
     ax.set(xlim=(-3, 3), ylim=(-3, 4), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
-    plots.label(ax, f"the world, and the band around x = {x:g}", "plan z", "f(z)")
+    plots.label(ax, f"the world; a band around x = {x:g}", "plan z", "f(z)")
 
 
 def _plans(ax: Any, z: np.ndarray, log_posterior: np.ndarray, q: tuple[float, float]) -> None:

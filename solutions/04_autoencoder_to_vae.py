@@ -275,7 +275,7 @@ start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
 settings = [start | {"bend": 0}, start | {"bend": 1},
             start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}]
 gap_sliders = widgets.explore(
-    show_gap, alt=describe_gap, panels=4, rows=2, grid=settings, size=(9.4, 5.6),
+    show_gap, alt=describe_gap, panels=4, rows=2, grid=settings, size=(9, 5.4),
     x=widgets.Slider(-1.5, 2, 0.1, 1), q_mean=widgets.Slider(-2, 2, 0.05, 0),
     q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1), bend=widgets.Slider(0, 1, 0.1, 0),
     reveal=widgets.Slider(0, 1, 1, 0))
