@@ -25,7 +25,7 @@ def digit8_features(x: Any) -> np.ndarray:
     """What a small classifier of 8x8 digits sees in black-and-white pictures. (N, 64) of 0/1 -> (N, 64)"""
     import torch
     with torch.no_grad():
-        return _digit8_classifier()[:2](torch.as_tensor(x, dtype=torch.float32).cpu()).numpy()
+        return _digit8_classifier()[:2](torch.as_tensor(x, device="cpu").double()).numpy()
 
 
 def frechet_digits8(x: Any) -> float:
@@ -39,15 +39,15 @@ def frechet_digits8(x: Any) -> float:
 def _digit8_classifier() -> Any:
     """64 pixels -> 64 ReLU features -> 10 classes, trained on the 1,000 training digits in about a second.
 
-    The same every time, and no other generator is touched.
+    The same every time, in double precision so that it is the same on every machine too; no other generator is touched.
     """
     import torch
     from course_utils import data
     digits = data.digits8()
-    x, y = (digits.x_train.flatten(1) > 0.5).float(), digits.y_train
+    x, y = (digits.x_train.flatten(1) > 0.5).double(), digits.y_train
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        net = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+        net = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)).double()
         optimizer = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=1e-4)
         for _ in range(300):
             loss = torch.nn.functional.cross_entropy(net(x), y)

@@ -45,5 +45,5 @@ def test_measuring_leaves_the_random_numbers_alone_and_is_repeatable(real):
 
 
 def test_the_classifier_can_read(real):
-    read = metrics._digit8_classifier()(real).argmax(1)
+    read = metrics._digit8_classifier()(real.double()).argmax(1)
     assert (read == data.digits8().y_test).float().mean() > 0.9
