@@ -35,6 +35,85 @@ def frechet_digits8(x: Any) -> float:
     return frechet(digit8_features(x), digit8_features(real))
 
 
+def digit_features(x: Any) -> np.ndarray:
+    """What the shipped classifier sees in grey 28x28 digits. (N, 1, 28, 28) or (N, 784) in [0, 1] -> (N, 64) float64"""
+    return features_of(_shipped_classifier(), x)
+
+
+def read_digits(x: Any) -> np.ndarray:
+    """Which digits the shipped classifier reads. (N, 1, 28, 28) or (N, 784) in [0, 1] -> (N,) int64
+
+    It reads 97 to 98 of 100 held-out digits right; see card("weights_classifier") in course_utils.data.
+    """
+    import torch
+    with torch.no_grad():
+        return _shipped_classifier()[1](torch.tensor(digit_features(x)).float()).argmax(1).numpy()
+
+
+def frechet_digits(x: Any) -> float:
+    """Fréchet distance of grey 28x28 digits to the 1,000 held-out ones, in the features of the shipped classifier.
+
+    x (N, 1, 28, 28) or (N, 784) in [0, 1], N some hundreds at least. Unit: squared features, comparable with nothing
+    but itself. Raises ValueError for values outside [0, 1].
+    """
+    return frechet(digit_features(x), _held_out_features())
+
+
+def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
+    """How many fakes lie where real points are, and how many real points lie where fakes are: (precision, recall).
+
+    real (N, d), fake (M, d) features; k < min(N, M). A point lies in a crowd if it is at most as far from some member
+    as that member is from its k-th nearest fellow. Source: Kynkäänniemi et al. 2019, section 2.
+    """
+    from scipy.spatial.distance import cdist
+    real, fake = np.asarray(real, dtype=float), np.asarray(fake, dtype=float)
+    between = cdist(fake, real)  # (M, N)
+    radius_real, radius_fake = (np.sort(cdist(crowd, crowd), axis=1)[:, k] for crowd in (real, fake))  # [:, 0] is itself
+    return float((between <= radius_real).any(1).mean()), float((between <= radius_fake[:, None]).any(0).mean())
+
+
+def nearest_distance(x: Any, among: Any) -> np.ndarray:
+    """How far each picture is from the most similar one of another set, pixel by pixel. (N, ...), (M, ...) -> (N,)"""
+    from scipy.spatial.distance import cdist
+    x, among = (np.asarray(crowd, dtype=float).reshape(len(crowd), -1) for crowd in (x, among))
+    return cdist(x, among).min(axis=1)
+
+
+def features_of(classifier: Any, x: Any) -> np.ndarray:
+    """Features (N, 64) float64 that a `digit_classifier` sees. Raises ValueError for values outside [0, 1]."""
+    import torch
+    pictures = torch.as_tensor(x, device="cpu").detach().float().reshape(-1, 1, 28, 28)
+    if len(pictures) and not (pictures.min() >= 0 and pictures.max() <= 1):
+        raise ValueError("pixels must lie between 0 and 1: were logits handed in, or values from -1 to 1?")
+    with torch.no_grad():
+        return torch.cat([classifier[0](part) for part in pictures.split(1000)]).double().numpy()
+
+
+def digit_classifier(weights: dict[str, np.ndarray]) -> Any:
+    """The classifier with given weights: `[0]` gives 64 features of pictures (B, 1, 28, 28), `[1]` ten logits of these."""
+    import torch
+    from torch import nn
+    with torch.random.fork_rng(devices=[]):  # no other generator is touched
+        features = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(),
+                                 nn.Flatten(), nn.Linear(32 * 49, 64), nn.ReLU())
+        net = nn.Sequential(features, nn.Linear(64, 10))
+    net.load_state_dict({name: torch.tensor(value).float() for name, value in weights.items()})
+    return net.requires_grad_(False)
+
+
+@cache
+def _shipped_classifier() -> Any:
+    from course_utils.data import bundled
+    arrays = bundled.arrays("weights_classifier.npz")
+    return digit_classifier({name: value for name, value in arrays.items() if name != "report"})
+
+
+@cache
+def _held_out_features() -> np.ndarray:
+    from course_utils import data
+    return digit_features(data.mnist().x_test)
+
+
 @cache
 def _digit8_classifier() -> Any:
     """64 pixels -> 64 ReLU features -> 10 classes, trained on the 1,000 training digits in about a second.

@@ -866,5 +866,5 @@ assert entropy <= sum(share[s] * right[s] for s in share) < entropy + 1
 # Kullback & Leibler 1951, *On Information and Sufficiency*: the divergence.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why the eye and the nats may disagree.
 #
-# **Next.** All fits so far were done by counting, or by a formula. Lesson 03 fits what has no formula: it walks downhill,
+# **Next.** All fits so far were done by counting, by a formula, or by trying out candidates. Lesson 03 fits what has no formula: it walks downhill,
 # and builds the walker.

@@ -36,7 +36,8 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## An autoencoder: pictures through a narrow door
 #
-# The generators so far drew pixel by pixel and had no idea of the whole. A person who draws a 7 has a plan first. Where could
+# The generators of lessons 02 and 03 drew pixel by pixel and had no idea of the whole. Lesson 01's mixture had one, but only
+# sixty plans to choose from. A person who draws a 7 has a plan first. Where could
 # a model get plans from, if nobody writes them down?
 #
 # Make it *pass the picture on*. An **encoder** turns a picture $x$ into a few numbers $z$, the **code**; a **decoder** turns the
@@ -250,8 +251,8 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 
 # %% [markdown]
 # **Now move the proposal yourself.** First panel, the world: where the curve $f(z)$ meets the band around the observed $x$,
-# plans explain it. Second: the prior, the posterior, and your $q$. Third, the ledger in nats: the evidence, which you
-# cannot change; below it the ELBO, reconstruction in green and price in orange dots; below that the gap. Fourth, once you set
+# plans explain it. Second: the prior, the posterior, and your $q$. Third, the ledger in nats: the evidence, which no proposal
+# can change; below it the ELBO, reconstruction in green and price in orange dots; below that the gap. Fourth, once you set
 # `reveal` to 1: all proposals at once (brighter is better), with your dot and the best one as a star.
 #
 # **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1, get as low as you can, write your number down,
@@ -286,8 +287,8 @@ gap_sliders = widgets.explore(
 # Bend 0: at mean $0.8$ and sigma $0.45$ the gap closes, for the posterior is a bell. Bend 1 at $x = 1$: no bell closes it. The
 # best sits on one hump and pays about $\log 2 \approx 0.69$ nats for leaving out the other: line 5 is the *reverse* KL, and you
 # saw in lesson 02 that it picks a hump. Slide $x$ down to 0: the humps are still there, but so near each other that covering
-# both has become cheaper. Further down they merge. Throughout, raising the ELBO and closing the gap are the same thing,
-# for the top bar stands still. When the decoder learns too, the curve itself moves, and the top bar with it.
+# both has become cheaper. Further down they merge. For a given $x$ and bend, raising the ELBO and closing the gap
+# are the same thing, for the top bar stands still. When the decoder learns too, the curve itself moves, and the top bar with it.
 #
 # </details>
 #
@@ -350,8 +351,8 @@ reparameterize = check("4.1", reparameterize)
 #
 # Line (4) needs two numbers per picture. The first is the reconstruction with the sampled code, as in the autoencoder. The
 # second is the price $D_{\mathrm{KL}}(q \,\|\, p)$. Nothing is to be paid for a code that equals the prior: it says nothing.
-# Precision costs (small $\sigma$), and so does standing far out. The price is the most that the code can tell about the
-# picture, in nats. Between two bells it has a closed form, and you can find it.
+# Precision costs (small $\sigma$), and so does standing far out. Averaged over pictures, the price is the most that the
+# code can tell about them, in nats. Between two bells it has a closed form, and you can find it.
 #
 # ### Exercise 4.2 · `kl_normal`
 # One number of the code at a time: the KL is the average, over $z$ from $q = \mathcal N(\mu, \sigma^2)$, of
@@ -641,7 +642,7 @@ weight_sliders = widgets.explore(
 # %% [markdown]
 # Too cheap, and the crowd of codes no longer looks like the prior; too expensive, and the code falls silent, number by
 # number. The ELBO in the title always counts the price once, so it is a bound on the likelihood of each of these models. Only
-# the model in the middle was trained to make *that* number large.
+# the model at 0 was trained to make *that* number large.
 
 # %% [markdown]
 # ## What this run reached
@@ -730,14 +731,14 @@ plots.rows(shown,
 # As claimed, the decoder is asked to turn *any* plan into *any* picture. It is lesson 02's generator without a partner, and
 # it learns the mean: the coins hardly change with the plan. Nothing crashes, and the loss falls to the level of one coin per pixel.
 #
-# Half mended, the encoder makes its noise vanish ({{04.half.sigma:.3f}} instead of about a half) and flings the codes apart, {{04.half.mu:.0f}} units
-# from the centre. It is an autoencoder with extra steps, and sampling the prior fails as it did there: FD even prefers the blur.
+# Half mended, the encoder makes its noise vanish ({{04.half.sigma:.3f}} instead of about a half) and flings the codes apart: each
+# number of the code spreads by {{04.half.mu:.0f}}, where the VAE's spreads by about one. It is an autoencoder with extra steps, and sampling the prior fails as it did there: FD even prefers the blur.
 #
 # Mended, with a sampled code *and* its price, it is a VAE. Each part is useless without the other.
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] tags=["studio"]
 # ### Room B · Build: a VAE from an empty page
 #
 # Close the cells above, at least in your mind. Write a function that gets black-and-white digits and returns two functions (or

@@ -24,7 +24,7 @@ from tools import musicxml
 
 DATA = Path(__file__).resolve().parents[1] / "course_utils" / "data"
 TEMPLATES = Path(__file__).resolve().parent / "cards"
-WEIGHTS = ("weights_digits", "weights_chorale")
+WEIGHTS = ("weights_classifier", "weights_digits", "weights_chorale")
 ELEMENTS = {"C", "N", "O", "S", "F", "Cl", "Br"}
 HEAVY_ATOMS = range(5, 26)
 
@@ -164,11 +164,11 @@ def bundled_files(shipped: Path) -> Iterator[tuple[str, bytes]]:
         yield name, old.read_bytes() if old.exists() and content(old.read_bytes()) == content(data) else data
 
 
-def train_weights(shipped: Path) -> None:
-    """Train the weights and write them; they are shipped until somebody trains again."""
+def train_weights(shipped: Path, names: list[str]) -> None:
+    """Train the named weights, all if none is named, and write them; they are shipped until somebody trains again."""
     from tools.train_weights import weights
     shipped.mkdir(parents=True, exist_ok=True)
-    for name, arrays in weights().items():
+    for name, arrays in weights(names or WEIGHTS).items():
         (shipped / f"{name}.npz").write_bytes(pack(arrays))
 
 
@@ -199,13 +199,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: writes what changed, or with --check says what would; the exit code is 1 if something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tools.build_data", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if something differs")
-    parser.add_argument("--weights", action="store_true", help="train the small weights again (about ten minutes)")
+    parser.add_argument("--weights", nargs="*", choices=WEIGHTS, metavar="NAME",
+                        help="train the named weights again, or all (about ten minutes)")
     options = parser.parse_args(arguments)
-    if options.check and options.weights:
+    training = options.weights is not None
+    if options.check and training:
         parser.error("--check writes nothing and --weights does: give one of them.")
     try:
-        if options.weights:
-            train_weights(DATA / "files")
+        if training:
+            train_weights(DATA / "files", options.weights)
         made = outputs()
     except BuildError as error:
         print(error, file=sys.stderr)

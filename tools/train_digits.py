@@ -6,8 +6,6 @@ from; then the decoder is sharpened against a discriminator. Seven minutes on on
 """
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,7 +13,9 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from course_utils import metrics
 from course_utils.data import Split
+from tools.train_classifier import train_judge, warp
 
 CODE = 16
 WIDTHS = (32, 24, 12)  # channels at 7x7, 14x14 and 28x28
@@ -74,20 +74,6 @@ class Discriminator(nn.Module):
         return self.real(features).squeeze(1) + (features * self.classes(labels)).sum(dim=1)
 
 
-class Judge(nn.Module):
-    """A classifier with 64 features, to measure by: pictures (B, 1, 28, 28) -> logits (B, 10)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Flatten(),
-            nn.Linear(32 * 49, 64), nn.ReLU())
-        self.output = nn.Linear(64, 10)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.output(self.features(pictures))
-
-
 class Mixture:
     """Where the codes of the digits lie: a mixture of Gaussians for each class, all classes equally likely."""
 
@@ -103,17 +89,6 @@ class Mixture:
         cluster = torch.multinomial(self.shares, n, replacement=True)
         noise = (self.scales[cluster] @ torch.randn(n, CODE, 1)).squeeze(-1)
         return self.means[cluster] + noise, cluster // CLUSTERS
-
-
-def warp(pictures: Tensor, degrees: float, zoom: float, pixels: float, shear: float) -> Tensor:
-    """Each picture turned, scaled, moved and slanted a little, by random amounts up to the given ones."""
-    n = len(pictures)
-    turn, size, slant, right, down = (torch.rand(5, n) * 2 - 1) * torch.tensor(
-        [math.radians(degrees), zoom, shear, pixels / 14, pixels / 14])[:, None]
-    cosine, sine = torch.cos(turn) * (1 + size), torch.sin(turn) * (1 + size)
-    rows = [torch.stack([cosine, slant - sine, right], dim=1), torch.stack([sine, cosine, down], dim=1)]
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, align_corners=False)
 
 
 def train_vae(data: Split) -> tuple[Encoder, Decoder]:
@@ -180,21 +155,6 @@ def painter_loss(critic: Discriminator, drawn: Tensor, labels: Tensor, rebuilt: 
     return FAITHFUL * error - fooled
 
 
-def train_judge(data: Split, epochs: int = 12, batch: int = 64) -> Judge:
-    """A classifier trained on warped training digits."""
-    judge = Judge()
-    optimizer = torch.optim.AdamW(judge.parameters(), 4e-3)
-    steps = epochs * -(-len(data.x_train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(data.x_train)).split(batch):
-            optimizer.zero_grad()
-            F.cross_entropy(judge(warp(data.x_train[chosen], 12, 0.1, 1.5, 0.15)), data.y_train[chosen]).backward()
-            optimizer.step()
-            schedule.step()
-    return judge.eval()
-
-
 def train(data: Split, seed: int) -> dict[str, np.ndarray]:
     """The weights under the names that pretrained.digits reads, float16."""
     torch.manual_seed(seed)
@@ -208,14 +168,6 @@ def train(data: Split, seed: int) -> dict[str, np.ndarray]:
         layer = getattr(decoder, name)
         named |= {name: layer.weight, f"{name}_bias": layer.bias}
     return {name: value.detach().numpy().astype(np.float16) for name, value in named.items()}
-
-
-def frechet(one: np.ndarray, other: np.ndarray) -> float:
-    """Fréchet distance of two sets of features (N, D), (M, D)."""
-    covariances = np.cov(one.T), np.cov(other.T)
-    roots = np.sqrt(np.maximum(np.linalg.eigvals(covariances[0] @ covariances[1]).real, 0)).sum()
-    shift = ((one.mean(axis=0) - other.mean(axis=0)) ** 2).sum()
-    return float(shift + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * roots)
 
 
 def measure(drawn: np.ndarray, data: Split, seed: int) -> dict[str, float]:
@@ -233,7 +185,7 @@ def measure(drawn: np.ndarray, data: Split, seed: int) -> dict[str, float]:
         "sure": (guesses.max(dim=1).values > 0.9).float().mean().item(),
         "real_sure": (real_guesses.max(dim=1).values > 0.9).float().mean().item(),
         "rarest_class": np.bincount(guesses.argmax(dim=1).numpy(), minlength=10).min() / len(drawn),
-        "frechet": frechet(features, real), "real_frechet": frechet(learned, real),
+        "frechet": metrics.frechet(features, real), "real_frechet": metrics.frechet(learned, real),
         "grey": float(((drawn > 0.1) & (drawn < 0.9)).mean()),
         "real_grey": ((data.x_test > 0.1) & (data.x_test < 0.9)).float().mean().item(),
         "nearest": nearest.median().item(), "real_nearest": real_nearest.median().item(),

@@ -8,6 +8,7 @@ from .digits import digits8, fashion, mnist
 from .photographs import PHOTOGRAPHS, photo
 from .pieces import Chorale, chorale_scores, chorales, molecules
 from .splits import Split, stratified_split
+from .studies import study
 
 __all__ = ["PHOTOGRAPHS", "Chorale", "Split", "card", "chorale_scores", "chorales", "digits8", "fashion", "mnist",
-           "molecules", "photo", "stratified_split"]
+           "molecules", "photo", "stratified_split", "study"]

@@ -1,0 +1,42 @@
+"""Runs that are too long for a lesson. Each module here has `run() -> dict[str, array or number]`, seeded, one thread.
+
+`python -m benchmarks study NAME` runs `benchmarks/studies/NAME.py` and writes `course_utils/data/studies/NAME.npz`, which
+lessons read with `course_utils.data.study("NAME")`. The file carries a hash of the script, so that a test can tell when
+the two no longer belong together.
+"""
+from __future__ import annotations
+
+import hashlib
+import importlib
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tools.build_data import DATA, pack
+
+SCRIPTS = Path(__file__).resolve().parent
+FILES = DATA / "studies"
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "__init__")
+
+
+def script_hash(name: str) -> str:
+    """The first 16 hex digits of the SHA-256 of a study's source."""
+    return hashlib.sha256((SCRIPTS / f"{name}.py").read_bytes()).hexdigest()[:16]
+
+
+def main(name: str) -> int:
+    """Run one study and ship what it found, with its script's hash, its CPU seconds and the torch version."""
+    import torch
+    torch.set_num_threads(1)
+    start = time.process_time()
+    found = importlib.import_module(f"benchmarks.studies.{name}").run()
+    facts = {"script": script_hash(name), "cpu_seconds": round(time.process_time() - start, 1),
+             "torch": torch.__version__.split("+")[0]}
+    FILES.mkdir(parents=True, exist_ok=True)
+    (FILES / f"{name}.npz").write_bytes(pack({key: np.asarray(value) for key, value in {**found, **facts}.items()}))
+    print(f"{name}: {facts['cpu_seconds']} CPU seconds, {(FILES / f'{name}.npz').stat().st_size:,} bytes")
+    return 0
