@@ -7,7 +7,7 @@ from tests.lessons import NUMBERS, ROOT, SOURCES
 from tools.source import read
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ITEMS = 231
+ITEMS, ERRORS = 231, 76
 
 
 def coverage():
@@ -35,6 +35,28 @@ def test_a_lesson_that_exists_teaches_all_its_items_under_real_headings(number):
         if row["lesson"] == number:
             places = row["where"].split("; ")
             assert all(place in known for place in places), (row["id"], places)
+
+
+def errata():
+    """Number, title, section, what holds, where it is shown, source."""
+    text = (ROOT / "docs/errata.md").read_text(encoding="utf-8")
+    return re.findall(r"^\*\*E(\d+) · (.+)\*\* \((.+)\)\n\n- \*[A-Z]\w+\*.*\n- \*Holds\*: (.+)\n"
+                      r"- \*Shown in\* (.+)\n- \*Source\*: (.+)\n", text, flags=re.M)
+
+
+def test_every_error_is_listed_once_with_what_holds_where_it_is_shown_and_a_source():
+    assert [int(entry[0]) for entry in errata()] == list(range(1, ERRORS + 1))
+
+
+def test_an_error_is_shown_under_a_real_heading_of_a_lesson_that_exists():
+    known = {s.stem[:2]: headings(s) for s in SOURCES}
+    for number, _, _, _, where, _ in errata():
+        lesson, _, places = where.removesuffix(".").partition(": ")
+        if lesson == "this page" or lesson not in known:
+            assert lesson == "this page" or 1 <= int(lesson) <= 10, number
+            continue
+        found = {h.split(" · ")[0] if h.startswith("Exercise") else h for h in known[lesson]}
+        assert all(place in found for place in places.split("; ")), (number, places)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
