@@ -53,3 +53,33 @@ def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, 
         mu, logvar = encode(x_test)  # (M, Z) each
         logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, :mu.shape[1]])  # (M, D)
     return {"mu": mu, "logvar": logvar, "logits": logits}
+
+
+def timed_coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
+    """Like `coder`, with the CPU seconds that all of it took."""
+    import time
+    start = time.process_time()
+    return coder(answer, x_train, x_test, noise) | {"seconds": time.process_time() - start}
+
+
+def splits(answer: Callable, n: int, others: int) -> dict[str, Any]:
+    """`answer(n, seed)` for seed 0 three times, the third among other global random numbers, and for `others` more seeds.
+
+    `untouched` says whether the global random numbers of PyTorch, NumPy and Python came through the first call.
+    """
+    import random
+
+    import numpy as np
+    import torch
+
+    def state() -> list:
+        return [torch.random.get_rng_state().tolist(), random.getstate(), [part.tolist() if hasattr(part, "tolist") else part
+                for part in np.random.get_state()]]
+
+    kept = torch.random.get_rng_state(), random.getstate(), np.random.get_state()
+    before = state()
+    found = {"first": answer(n, 0), "untouched": state() == before, "second": answer(n, 0)}
+    torch.rand(3), random.random(), np.random.random(3)
+    found |= {"third": answer(n, 0), "others": [answer(n, seed) for seed in range(1, others + 1)]}
+    torch.random.set_rng_state(kept[0]), random.setstate(kept[1]), np.random.set_state(kept[2])
+    return found
