@@ -28,7 +28,8 @@ SPLIT = {
     "range": "row numbers go from 0 to n − 1",
     "all": "every row is in one of the sets: none may be lost",
     "tenth": "n // 10 rows validate: a tenth, rounded down",
-    "shuffled": "the rows that validate are not a block of neighbours: the file is sorted, so a block holds one kind of digit only",
+    "shuffled": "the rows that validate are drawn at random, no block of neighbours and no fixed step: the file is sorted, so a block "
+                "holds one kind of digit only",
     "repeatable": "the same n and seed give the same split at the second call: otherwise tomorrow's validation rows are today's training rows",
     "seeded": "seeds 0 and 1 give different splits: is `seed` used?",
     "membership": "seeds 0 and 1 validate different rows, not the same ones in another order",
@@ -47,21 +48,21 @@ def _two_sets(value: Any) -> tuple[np.ndarray, np.ndarray]:
 def _split_facts(n: int, found: dict[str, Any]) -> Any:
     """Pairs of a key of SPLIT and whether it holds, in an order in which each may rely on those before it."""
     train, val = _two_sets(found["first"])
+    pairs = [(train, val), *map(_two_sets, found["others"])]
     yield "whole", all(rows.dtype.kind in "iu" and rows.ndim == 1 for rows in (train, val))
     yield "larger first", len(train) >= len(val)
-    yield "apart", not set(train.tolist()) & set(val.tolist())
-    yield "once", all(len(set(rows.tolist())) == len(rows) for rows in (train, val))
+    yield "apart", not any(set(a.tolist()) & set(b.tolist()) for a, b in pairs)
+    yield "once", all(len(set(rows.tolist())) == len(rows) for pair in pairs for rows in pair)
     rows = np.concatenate([train, val])
     yield "range", rows.min(initial=n) >= 0 and rows.max(initial=-1) < n
-    yield "all", len(rows) == n
-    yield "tenth", len(val) == n // 10
-    yield "shuffled", np.ptp(val) >= len(val)
+    yield "all", all(len(a) + len(b) == n for a, b in pairs)
+    yield "tenth", all(len(b) == n // 10 for _, b in pairs)
+    yield "shuffled", len(set(np.diff(np.sort(val)).tolist())) > 1
     yield "repeatable", all(map(np.array_equal, (train, val), _two_sets(found["second"])))
     yield "independent", all(map(np.array_equal, (train, val), _two_sets(found["third"])))
-    others = _two_sets(found["others"][0])
-    yield "seeded", not all(map(np.array_equal, (train, val), others))
-    yield "membership", set(val.tolist()) != set(others[1].tolist())
-    yield "everywhere", len({row for other in found["others"] for row in _two_sets(other)[1].tolist()}) > 0.8 * n
+    yield "seeded", not all(map(np.array_equal, (train, val), pairs[1]))
+    yield "membership", set(val.tolist()) != set(pairs[1][1].tolist())
+    yield "everywhere", len({row for _, b in pairs for row in b.tolist()}) > 0.8 * n
     yield "guest", found["untouched"]
 
 
@@ -145,9 +146,9 @@ def _shuffled_within(n: int, seed: int) -> Any:
     return rng.permutation(np.arange(n // 10, n)), rng.permutation(n // 10)
 
 
-def _every_tenth(n: int, seed: int) -> Any:
+def _always_the_same(n: int, seed: int) -> Any:
     rows = np.arange(n)
-    val = rows[::10][:n // 10]
+    val = np.random.default_rng(7).permutation(rows)[:n // 10]
     rng = np.random.default_rng(seed)
     return rng.permutation(np.setdiff1d(rows, val)), rng.permutation(val)
 
@@ -171,7 +172,7 @@ SPLITS = Exercise("5.1", "make_splits", _split_cases, lambda n, seed: _cut(_perm
     "shuffled": _shuffled_within,
     "repeatable": _unseeded,
     "seeded": lambda n, seed: _cut(_permuted(n, 0), n // 10),
-    "membership": _every_tenth,
+    "membership": _always_the_same,
     "everywhere": _shuffled_tail,
     "guest": _with_global_seed,
 }.items()}, {
@@ -285,6 +286,12 @@ def _rows_as_features(a: Any, b: Any) -> Any:
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + A.trace() + B.trace() - 2 * _cross(A, B)
 
 
+def _around_zero(a: Any, b: Any) -> Any:
+    a, b = a.double(), b.double()
+    A, B = a.T @ a / (len(a) - 1), b.T @ b / (len(b) - 1)
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + A.trace() + B.trace() - 2 * _cross(A, B)
+
+
 def _correlations(a: Any, b: Any) -> Any:
     import torch
     A, B = torch.corrcoef(a.double().T), torch.corrcoef(b.double().T)
@@ -368,6 +375,14 @@ FRECHET = Exercise("5.2", "frechet", _fd_cases, _fd_oracle, {
         _correlations,
     "only the trace of A is there: B has one too":
         _fd(widths=lambda A, B: A.trace()),
+    "the trace of A was taken twice: one of them is that of B":
+        _fd(widths=lambda A, B: 2 * A.trace()),
+    "the cross term holds A twice: it is the root of A @ B":
+        _fd(cross=lambda A, B: _cross(A, A)),
+    "one mean was taken over all features: each feature has its own":
+        _fd(shift=lambda m, n: (m.mean() - n.mean()) ** 2),
+    "the covariance was taken around 0: subtract the mean first, as `torch.cov` does":
+        _around_zero,
     "determinants stand where traces belong":
         _fd(widths=lambda A, B: A.det() + B.det()),
     "all entries of A and B were summed: the trace is the sum of the diagonal":
@@ -403,6 +418,8 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
         Case("three pictures, three plans each", (Tensor(rng.normal(1, 1, size=(3, 3))),), **CLOSE),
         Case("weights of real digits, about e^−115: too small for any float32", (Tensor(rng.normal(-115, 4, size=(3, 50))),),
              stress=True, **CLOSE),
+        *(Case(f"two pictures, one with weights of about e^−10, one of about e^−{low}",
+               (Tensor(rng.normal([[-10.0], [-low]], 2, size=(2, 6))),), stress=True, **CLOSE) for low in (200, 900)),
         Case("weights that overflow, about e^300", (Tensor(rng.normal(300, 4, size=(2, 6))),), stress=True, **CLOSE),
     ]
 
@@ -447,6 +464,10 @@ IWAE = Exercise("5.3", "iwae", _iwae_cases, _iwae_oracle, {
         lambda logw: _lse(logw) - logw.shape[1],
     "right as long as no weight is too small or too large for the exponential: use `logsumexp`":
         lambda logw: logw.exp().mean(1).log(),
+    "right as long as float64 can hold the weights: at e^−900 it cannot, so use `logsumexp`":
+        lambda logw: logw.double().exp().mean(1).log(),
+    "the largest weight of *all* pictures was pulled out: beside it those of another picture may vanish, so each row needs its own":
+        lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max(),
     "a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`":
         lambda logw: (logw.exp().mean(1) + 1e-8).log(),
     "the mean ran over the pictures: each picture has its own K weights, so dimension 1":
@@ -506,6 +527,8 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
     late = table(400, [1e-4, 1.0, 0.5], [0, 0, 0])
     late[300:, 0] *= 200  # silent in the first 300, loud in the last 100: variance about 1
     early = late[::-1].copy()
+    between = table(400, [1e-4, 1.0], [0, 0])
+    between[:, 0] += np.repeat([0.0, 1.0, -1.0, 2.0], 100)
     middle = table(400, [1e-4, 1.0], [0, 0])
     middle[70:100, 0] *= 200
     return [
@@ -519,6 +542,8 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
         Case("400 pictures: the first number works only in the last hundred", (Tensor(late), 0.01)),
         Case("400 pictures: the first number works only in the first hundred", (Tensor(early), 0.01)),
         Case("400 pictures: the first number works only from the seventieth to the hundredth", (Tensor(middle), 0.01)),
+        Case("400 pictures: the first number differs between hundreds, not within them", (Tensor(between), 0.01)),
+        Case("a number that is 0.05 or −0.05, tol 0.2", (Tensor(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2)),
         Case("variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1", (Tensor(table(70, [0.0025, 0.9], [0, 0])), 0.1)),
         Case("variances 0.015 and 0.1, tol 0.02", (Tensor(table(60, [0.015, 0.1], [0, 0])), 0.02)),
         Case("variances 1, 1, 1, 1 and 0.03, tol 0.02", (Tensor(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5)), 0.02)),
@@ -541,6 +566,10 @@ UNITS = Exercise("5.4", "active_units", _units_cases, _units_oracle, {
         lambda mu, tol: mu.var(1) > tol,
     "the standard deviation was compared with tol: tol is a variance":
         lambda mu, tol: mu.std(0) > tol,
+    "the standard deviation was compared with the square of tol: tol is a variance, compare it with the variance":
+        lambda mu, tol: mu.std(0) > tol**2,
+    "the variances within minibatches were averaged: what differs *between* them is lost; take all pictures at once":
+        lambda mu, tol: __import__("torch").stack([part.var(0, unbiased=False) for part in mu.split(100)]).mean(0) > tol,
     "tol was compared with the square of the variance":
         lambda mu, tol: _var(mu)**2 > tol,
     "only the first hundred pictures were looked at: use all of them":
@@ -759,15 +788,15 @@ VAE = Exercise("5.5", "train_digits", _build_cases, None, {TWO_PAIRS: _vae(encod
         "logits": _vae(decoded=lambda logits: logits.sigmoid()),
         "logvar": _vae(encoded=lambda mu, logvar: (mu, (0.5 * logvar).exp())),
         "price": _vae(loss=lambda bce, kl: bce),
-        "learnt": _vae(encoded=lambda mu, logvar: (mu, logvar), decoded=lambda logits: -logits),
+        "learnt": _vae(decoded=lambda logits: -logits),
         "listens": _vae(loss=lambda bce, kl: bce / 784 + kl),
-        "coins": _vae(frozen=True, decoded=lambda logits: 1.7 * logits),
-        "seconds": _vae(slow=10.5),
+        "coins": _vae(decoded=lambda logits: 0.15 * logits),
+        "seconds": _vae(slow=10.1),
     }.items()
 }, {
     "one hidden layer, a cycle": _vae(epochs=16, rate=5e-3),
     "two hidden layers, GELU, 32 numbers of code": _deeper,
     "a convolution in front": _convolutional,
-}, seconds=60.0)
+}, seconds=120.0)
 
 EXERCISES = [SPLITS, FRECHET, IWAE, UNITS, VAE]
