@@ -161,10 +161,10 @@ plots.rows({"sorted: validation": x_train[sorted_val[:20]],
            alt="Above: twenty nines. Below: digits of all kinds, mixed.");
 
 # %% [markdown]
-# Sorted, the validation set holds nothing but 9s, and a model is asked about a digit it has never seen. The number says {{05.sorted:.0f}} nats
-# where an honest one says {{05.shuffled:.0f}}. It happens to err on the good side: the average of the other digits
-# looks much like a 9, and 9s have little ink. With other data it errs the other way. What is certain is that it answers a
-# question nobody asked.
+# Sorted, the validation set holds nothing but 9s, and a model is asked about a digit it has never seen. The number says
+# {{05.sorted:.0f}} nats where an honest one says {{05.shuffled:.0f}}. It happens to err on the good side: the average of the
+# other digits looks much like a 9, and 9s have little ink. With other data it errs the other way. What is certain is that it
+# answers a question nobody asked.
 #
 # One leak remains that no shuffle closes: nobody noted who wrote which digit, so the same hand may be on both sides.
 
@@ -253,9 +253,10 @@ plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BC
 # {{05.floor.grey:.0f}} nats. A half-grey pixel costs $\log 2$ even when the coin is exactly one half, and every digit has
 # grey edges. So about two fifths of the number you are about to make small cannot be removed by anybody.
 #
-# It is worse: over greys, $\lambda^x (1-\lambda)^{1-x}$ is no density at all, its area is not 1. **On grey pixels this BCE is not the negative logarithm of
-# a likelihood**, and minus it plus KL bounds no likelihood of the data (Loaiza-Ganem & Cunningham 2019). It is a useful loss that everybody
-# uses. Compare it between models on the same greys, and never with the numbers of lessons 01 to 04, whose pixels were 0 or 1.
+# It is worse: over greys, $\lambda^x (1-\lambda)^{1-x}$ is no density at all, its area is not 1. **On grey pixels this BCE is
+# not the negative logarithm of a likelihood**, and minus it plus KL bounds no likelihood of the data (Loaiza-Ganem & Cunningham
+# 2019). It is a useful loss that everybody uses. Compare it between models on the same greys, and never with the numbers of
+# lessons 01 to 04, whose pixels were 0 or 1.
 #
 # </details>
 #
@@ -308,8 +309,8 @@ def follow(model, x, x_new, epochs, **how):
     return np.array(notes)
 
 # %% [markdown]
-# **Predict.** We train twice: on the 3,600 digits, and on 100 of them for longer. In both runs the loss on the *training* digits falls
-# to the end. What will the validation curve do in each?
+# **Predict.** We train twice: on the 3,600 digits, and on 100 of them for longer. In both runs the loss on the *training*
+# digits falls to the end. What will the validation curve do in each?
 
 # %%
 epochs = runtime.budget(smoke=1, cpu=12)
@@ -341,9 +342,9 @@ for ax, notes, title in zip(axes, (run, few_run), ("3,600 digits", "100 digits, 
 #
 # With 3,600 digits both curves fall and stay a few nats apart. With 100 the validation curve has its best value,
 # {{05.few.best:.0f}} nats, long before the end, and from there creeps up, while the training curve falls to {{05.few.train:.0f}}: the model
-# learns *these* digits, no longer digits. This is **overfitting**, and the gap is its mark. Nothing in the training curve shows it; there the
-# model gets better to the end. Without a set kept aside you would have trained on, and reported the better number. (Room D does what the
-# article asks for: a thousand epochs.)
+# learns *these* digits, no longer digits. This is **overfitting**, and the gap is its mark. Nothing in the training curve shows
+# it; there the model gets better to the end. Without a set kept aside you would have trained on, and reported the better
+# number. (Room D does what the article asks for: a thousand epochs.)
 #
 # </details>
 #
@@ -361,8 +362,8 @@ vae_nats = np.mean([nats(vae, x_test) for _ in range(5)])
 print(f"test -ELBO {vae_nats:.1f} nats per digit (greys) after {seconds:.1f} CPU seconds")
 
 # %% [markdown]
-# For comparison: the recipe that most tutorials copy, with the same sizes, ReLU and Adam at a fixed $10^{-3}$, is still above 117 after
-# thirty epochs (room E).
+# For comparison: the recipe that most tutorials copy, with the same sizes, ReLU and Adam at a fixed $10^{-3}$, is still above
+# 117 after thirty epochs (room E).
 #
 # > **A good place to stop.** The model stands. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
@@ -419,8 +420,8 @@ with torch.no_grad():
 # prior. Move the dot with `z1` and `z2`; the middle panel decodes it. Right: forty pictures from codes of a **square** that
 # reaches from $-$`width` to `width`, or from the bell when `width` is 0.
 #
-# **Predict, then find.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best? And can you walk from a 7
-# to a 9 without leaving paper that shows digits?
+# **Predict, then find.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
+# And can you walk from a 7 to a 9 without leaving paper that shows digits?
 
 # %%
 def show_map(axes, z1, z2, width):
@@ -451,8 +452,9 @@ map_sliders = widgets.explore(
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
 #
-# The square ±1 covers less than half of the bell, 47 % with two numbers of code, and with twenty $0.68^{20}$: one part in two thousand. What has its
-# home outside is hardly ever drawn: at width 1 there are {{05.square.kinds:.1f}} kinds of digit, where the bell gives
+# The square ±1 covers less than half of the bell, 47 % with two numbers of code, and with twenty $0.68^{20}$: one part in two
+# thousand. What has its home outside is hardly ever drawn: at width 1 there are {{05.square.kinds:.1f}} kinds of digit, where
+# the bell gives
 # {{05.bell.kinds:.1f}}, and the distance FD grows from {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Wide squares fail in their own way: their
 # corners lie where no code ever was.
 #
@@ -478,8 +480,8 @@ map_sliders = widgets.explore(
 # \sigma_b)^2$: how far apart they stand, and how differently wide they are. The last term, the **cross term**, takes away what the
 # two clouds have in common.
 #
-# **Predict.** Two clouds below have the same mean and the same variance along each axis. How far apart are they, judged axis by axis?
-# And in truth?
+# **Predict.** Two clouds below have the same mean and the same variance along each axis. How far apart are they, judged axis by
+# axis? And in truth?
 
 # %%
 clouds = runtime.rng(6).normal(size=(2, 500, 2))  # two clouds of 500 points
@@ -494,9 +496,10 @@ plots.label(ax, "Same means, same variances", "feature 1", "feature 2");
 
 # %% [markdown]
 # ### Exercise 5.2 · `frechet`
-# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. The trace of a matrix is the sum of its eigenvalues, so
-# $\operatorname{tr}\,(AB)^{1/2}$ is the sum of the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real
-# and not negative. In practice rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
+# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. The trace of a matrix is the sum of its
+# eigenvalues, so $\operatorname{tr}\,(AB)^{1/2}$ is the sum of the *square roots* of the eigenvalues of $AB$
+# (`np.linalg.eigvals`). In theory they are real and not negative. In practice rounding may make them complex, or leave a
+# $-10^{-9}$ where a 0 should be.
 
 # %% tags=["exercise:5.2", "points:5", "minutes:13"]
 def frechet(a: Tensor, b: Tensor) -> float:
@@ -513,11 +516,11 @@ def frechet(a: Tensor, b: Tensor) -> float:
 frechet = check("5.2", frechet)
 
 # %% [markdown] tags=["help:5.2"]
-# The formula has four parts. Which of them can you write in one line each? For the fourth: what do you have to do to eigenvalues before you
-# may take a square root?
+# The formula has four parts. Which of them can you write in one line each? For the fourth: what do you have to do to
+# eigenvalues before you may take a square root?
 # ---
-# One feature, $a = (0, 2)$ and $b = (1, 1, 4)$: means 1 and 2, variances 2 and 3. $(1-2)^2 + 2 + 3 - 2\sqrt{2 \cdot 3} = 6 - 4.899 =
-# 1.101$. The same as $(1-2)^2 + (\sqrt2 - \sqrt3)^2$.
+# One feature, $a = (0, 2)$ and $b = (1, 1, 4)$: means 1 and 2, variances 2 and 3. Together
+# $(1-2)^2 + 2 + 3 - 2\sqrt{2 \cdot 3} = 1.101$. The same as $(1-2)^2 + (\sqrt2 - \sqrt3)^2$.
 # ---
 # Distance of the means squared, two traces, and twice the sum of the roots of the eigenvalues of `A @ B`: real part first, then
 # no less than 0, then the root. In double precision, since small eigenvalues suffer most from rounding.
@@ -530,8 +533,8 @@ print(f"axis by axis {axis_by_axis:.2f}, together {frechet(*two):.2f}; "
       f"the course's own function: {metrics.frechet(right, left):.2f}")
 
 # %% [markdown]
-# Axis by axis they are the same cloud. Together they are not: what differs is how the two features go *together*, and the cross term
-# sees it.
+# Axis by axis they are the same cloud. Together they are not: what differs is how the two features go *together*, and the cross
+# term sees it.
 #
 # **Predict.** Now on digits. We train a second model with a deeper network, (400, 200). On the test set it turns out to be
 # about two nats *worse*. Will its samples be farther from real digits, or nearer? And the reconstructions?
@@ -568,9 +571,10 @@ plots.rows({"VAE": samples[:20].cpu(), "VAE, deeper": deep_samples[:20].cpu()},
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# *Nearer*: FD {{05.deep.fd:.0f}} against {{05.vae.fd:.0f}}, although it is worse in nats ({{05.deep.nats:.1f}} against {{05.vae.nats:.1f}}). The two numbers ask
-# different questions. −ELBO asks how well *given* digits can be described; FD asks whether *drawn* ones look like a crowd
-# of digits. Reconstructions, at {{05.rebuilt.fd:.0f}}, are nearly at the level of real digits and say nothing about samples.
+# *Nearer*: FD {{05.deep.fd:.0f}} against {{05.vae.fd:.0f}}, although it is worse in nats ({{05.deep.nats:.1f}} against
+# {{05.vae.nats:.1f}}). The two numbers ask different questions. −ELBO asks how well *given* digits can be described; FD asks
+# whether *drawn* ones look like a crowd of digits. Reconstructions, at {{05.rebuilt.fd:.0f}}, are nearly at the level of real
+# digits and say nothing about samples.
 #
 # So a project reports both, and chooses which one to stand by before it looks.
 #
@@ -617,8 +621,8 @@ plots.label(plots.bars(names, [fd[name] for name in names], form=".0f",
 #
 # </details>
 #
-# So a second question has to be asked of every generator: **is it new?** Lesson 01 asked it, too. Take each sample's distance to the
-# nearest training digit, and compare with what the *test* digits have, which are new for certain:
+# So a second question has to be asked of every generator: **is it new?** Lesson 01 asked it, too. Take each sample's distance
+# to the nearest training digit, and compare with what the *test* digits have, which are new for certain:
 
 # %%
 def nearest(x, among):
@@ -670,9 +674,9 @@ print(f"sly copier: FD {fd['the sly copier']:.0f}, alarm {alarm['the sly copier'
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# FD hardly minds: {{05.sly.fd:.0f}}, still far ahead of both VAEs. And the alarm is silent ({{05.sly.alarm:.1%}}): moved by one pixel, a digit is as
-# far from itself as from its nearest stranger. An alarm that tries nine places catches it. A copier that also turns and
-# thickens its digits would slip through again.
+# FD hardly minds: {{05.sly.fd:.0f}}, still far ahead of both VAEs. And the alarm is silent ({{05.sly.alarm:.1%}}): moved by one
+# pixel, a digit is as far from itself as from its nearest stranger. An alarm that tries nine places catches it. A copier that
+# also turns and thickens its digits would slip through again.
 #
 # So a silent alarm is no proof that a model invents. A ringing one is proof that it does not.
 #
@@ -748,9 +752,9 @@ if all(words.values()):
 #
 # ### Room A · A dozen more failures, mended one by one
 #
-# **Debug a claim.** The article presents its listing as a complete program that draws digits. Two failures you have met in the core. Here are the
-# others, in the order in which they turn up: some stop the program, most do not. For each: what shows (or does not), what it
-# costs, and the mend.
+# **Debug a claim.** The article presents its listing as a complete program that draws digits. Two failures you have met in the
+# core. Here are the others, in the order in which they turn up: some stop the program, most do not. For each: what shows (or
+# does not), what it costs, and the mend.
 #
 # Give the generator codes at last, and the program goes a little further.
 #
@@ -775,10 +779,10 @@ for number, message in loud.items():
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# All four. **3:** the generator ends in a linear layer, and its loss wants probabilities. **4:** a column (16, 1) meets a row (16,).
-# **5:** whole numbers meet real ones. **6:** the judge is to say *real or drawn*, and its targets are `y`: *which digit*. A 7 is not
-# seven times as real. Be grateful for every one of these messages: other frameworks broadcast the fourth, convert the fifth and clip the
-# third without a word.
+# All four. **3:** the generator ends in a linear layer, and its loss wants probabilities. **4:** a column (16, 1) meets a row
+# (16,). **5:** whole numbers meet real ones. **6:** the judge is to say *real or drawn*, and its targets are `y`: *which
+# digit*. A 7 is not seven times as real. Be grateful for every one of these messages: other frameworks broadcast the fourth,
+# convert the fifth and clip the third without a word.
 #
 # </details>
 #
@@ -796,11 +800,11 @@ F.binary_cross_entropy_with_logits(fresh, x).backward()
 print(f"   as logits:         {(fresh.grad == 0).float().mean().item():.0%}")
 
 # %% [markdown] tags=["studio"]
-# About half of all pixels start outside $[0, 1]$. Clipped, they hear nothing from the loss, and where they are wrong they stay wrong.
-# The mend is lesson 02's: logits, and the loss that takes them.
+# About half of all pixels start outside $[0, 1]$. Clipped, they hear nothing from the loss, and where they are wrong they stay
+# wrong. The mend is lesson 02's: logits, and the loss that takes them.
 #
-# **8 and 9.** Now the listing runs, with targets of 1 for the judge. It trains the generator on random codes against the next sixteen pictures, and
-# on the verdict of a judge that was frozen before its first lesson.
+# **8 and 9.** Now the listing runs, with targets of 1 for the judge. It trains the generator on random codes against the next
+# sixteen pictures, and on the verdict of a judge that was frozen before its first lesson.
 #
 # **Predict.** How much does the judge change? Whom does it believe, the drawn digits or the real ones? And how
 # different are twenty drawn digits from each other?
@@ -841,17 +845,18 @@ plots.rows({"the listing, now running": blur[:20].cpu()},
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# The judge did not change at all: `requires_grad_(False)` was its whole education. Its weights are random, so the
-# generator learns whatever random pattern pleases them, and is believed *more* than real digits are. And the first term is lesson 02's unpaired loss: a random code is compared with a picture
-# that has nothing to do with it, and the best answer to that is the average picture.
+# The judge did not change at all: `requires_grad_(False)` was its whole education. Its weights are random, so the generator
+# learns whatever random pattern pleases them, and is believed *more* than real digits are. And the first term is lesson 02's
+# unpaired loss: a random code is compared with a picture that has nothing to do with it, and the best answer to that is the
+# average picture.
 #
 # Mending both ways leads to two different models. Teach the judge, and you have a GAN (lesson 06). Give each picture a code of its
 # own, by an encoder, with noise and a price, and you have the VAE of this lesson. The listing did neither.
 #
 # </details>
 #
-# **10.** Pixels come from files as whole numbers from 0 to 255. The listing does not say whether anybody divides. (Here with logits, so that
-# nothing stops it.)
+# **10.** Pixels come from files as whole numbers from 0 to 255. The listing does not say whether anybody divides. (Here with
+# logits, so that nothing stops it.)
 
 # %% tags=["studio"]
 runtime.seed_all(22)
@@ -874,8 +879,8 @@ print("10. BCE after 0, 100 and 300 steps:", ", ".join(f"{falling[i]:,.0f}" for 
 #
 # Now put `DigitVAE` in the generator's place: encoder, sampled code, price. Two more ways to spoil it, both silent.
 #
-# **Predict.** **11** takes the digits in the order of the file, 0s first and 9s last, in every epoch. What will the model be good at, in the end? **12**
-# sets no seed: how far apart are three runs?
+# **Predict.** **11** takes the digits in the order of the file, 0s first and 9s last, in every epoch. What will the model be
+# good at, in the end? **12** sets no seed: how far apart are three runs?
 
 # %% tags=["studio"]
 def short_run(x, shuffle=True):
@@ -906,15 +911,16 @@ print("12. three runs without a seed of their own:", ", ".join(f"{n:.1f}" for n 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# **11:** every epoch ends with four hundred 9s, and by then the model has forgotten much of the 0s: {{05.order.zeros:.0f}} nats in the place of
+# **11:** every epoch ends with four hundred 9s, and by then the model has forgotten much of the 0s: {{05.order.zeros:.0f}} nats
+# in the place of
 # {{05.shuffled.zeros:.0f}}. On 9s it is even better than the honest one, so whoever looks at the *last* losses is pleased. Shuffling belongs into every
 # epoch. **12:** luck alone moves the number. Who does not seed cannot repeat; who reports one run with more digits than luck leaves
 # standing claims too much.
 #
 # </details>
 #
-# **13 and 14** you know: a code of two numbers is legal and narrow, and a square is not the bell. **15** is only to look at: the listing shows
-# its `batch` of 16 pictures side by side on a square canvas of ten inches.
+# **13 and 14** you know: a code of two numbers is legal and narrow, and a square is not the bell. **15** is only to look at:
+# the listing shows its `batch` of 16 pictures side by side on a square canvas of ten inches.
 
 # %% tags=["studio"]
 canvas = plt.figure(figsize=(10, 10), layout="none")
@@ -958,13 +964,14 @@ plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)");
 # %% [markdown] tags=["studio"]
 # ### Room B · How tight is the bound?
 #
-# Lesson 04's line (2) draws several plans for one picture and takes the log of the mean ratio. Give the ratios a name, $w_k = p(z_k)\,
-# p(x \mid z_k) / q(z_k \mid x)$, and
+# Lesson 04's line (2) draws several plans for one picture and takes the log of the mean ratio. Give the ratios a name, $w_k =
+# p(z_k)\, p(x \mid z_k) / q(z_k \mid x)$, and
 #
 # $$ \mathcal L_K = \log \frac1K \sum_{k=1}^K w_k, \qquad \mathrm{ELBO} = \mathcal L_1 \le \mathcal L_5 \le \mathcal L_{50} \le \dots \quad\text{on average,} $$
 #
-# and with $K \to \infty$ it reaches what the ELBO bounds (Burda, Grosse & Salakhutdinov 2016). It is called the importance-weighted bound, IWAE. The weights
-# are about $e^{-115}$, too small for the computer, so they come as logarithms and must stay so.
+# and with $K \to \infty$ it reaches what the ELBO bounds (Burda, Grosse & Salakhutdinov 2016). It is called the
+# importance-weighted bound, IWAE. The weights are about $e^{-115}$, too small for the computer, so they come as logarithms and
+# must stay so.
 #
 # ### Exercise 5.3 · `iwae`
 # One row of log-weights per picture, one bound per picture. It would also serve as a loss, so gradients must pass.
@@ -983,7 +990,8 @@ iwae = check("5.3", iwae)
 # The log of a mean is the log of a sum minus the log of something. Of what? And which function of PyTorch takes the log of a sum of
 # exponentials without leaving the logarithms?
 # ---
-# Weights 1 and 3, so `logw` is $(0, 1.0986)$: the mean weight is 2, the bound $\log 2 = 0.693$. The mean of the logs, the ELBO, is $0.549$.
+# Weights 1 and 3, so `logw` is $(0, 1.0986)$: the mean weight is 2, the bound $\log 2 = 0.693$. The mean of the logs, the ELBO,
+# is $0.549$.
 # ---
 # `logsumexp` pulls the largest weight out before it takes exponentials, so nothing underflows; `log K` turns the sum into a mean.
 
@@ -1016,16 +1024,16 @@ ax.legend()
 plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (nats, greys)");
 
 # %% [markdown] tags=["studio"]
-# Nothing was trained: the same model, looked at with more plans. The ELBO lies {{05.iwae.gap:.1f}} nats below the bound with 100 plans, so at
-# least that much of −ELBO is due to the *encoder*, whose bells do not fit the posterior, and not to the decoder. (And on greys even the
-# limit is no log-likelihood.)
+# Nothing was trained: the same model, looked at with more plans. The ELBO lies {{05.iwae.gap:.1f}} nats below the bound with
+# 100 plans, so at least that much of −ELBO is due to the *encoder*, whose bells do not fit the posterior, and not to the
+# decoder. (And on greys even the limit is no log-likelihood.)
 
 # %% [markdown] tags=["studio"]
 # ### Room C · How many numbers of the code work?
 #
-# Twenty numbers of code were our choice. Does the model use them? Lesson 04's alarm looked at each number's price. There is an even
-# shorter test: a number of the code *works* if its mean $\mu$ differs from picture to picture, more precisely, if the variance of $\mu$ over
-# the pictures exceeds a small bar (Burda, Grosse & Salakhutdinov 2016 take $0.01$).
+# Twenty numbers of code were our choice. Does the model use them? Lesson 04's alarm looked at each number's price. There is an
+# even shorter test: a number of the code *works* if its mean $\mu$ differs from picture to picture, more precisely, if the
+# variance of $\mu$ over the pictures exceeds a small bar (Burda, Grosse & Salakhutdinov 2016 take $0.01$).
 #
 # ### Exercise 5.4 · `active_units`
 
@@ -1047,7 +1055,8 @@ active_units = check("5.4", active_units)
 # ---
 # Two pictures, $\mu = (2, 3)$ and $(-2, 3)$: the first number varies by 8 and works, the second is 3 for both and says nothing.
 # ---
-# The variance over all pictures, dimension 0, compared with `tol`. Neither the size of $\mu$ nor its spread within one picture tells anything.
+# The variance over all pictures, dimension 0, compared with `tol`. Neither the size of $\mu$ nor its spread within one picture
+# tells anything.
 
 # %% [markdown] tags=["studio"]
 # **Predict.** A VAE is given 64 numbers of code instead of 20. How many will it use?
@@ -1070,22 +1079,26 @@ print(f"test -ELBO with 64 numbers: {nats(roomy, x_test):.1f}, with 20: {vae_nat
 # <details><summary>What happened</summary>
 #
 # {{05.roomy.active:.0f}} of 64. What a number says must be worth its price, so the others fall asleep. −ELBO gains nothing from what
-# is offered beyond need. A VAE chooses the width of its code by itself, from what you offer. The deeper network of the core uses {{05.deep.active:.0f}} of 20.
+# is offered beyond need. A VAE chooses the width of its code by itself, from what you offer. The deeper network of the core
+# uses {{05.deep.active:.0f}} of 20.
 #
 # </details>
 
 # %% [markdown] tags=["studio"]
 # ### Room D · The weight of the price, and a thousand epochs
 #
-# What takes longer than a lesson has been run by a script and comes with the course: `benchmarks/studies/` holds the script, and the
-# measured file carries its hash. First the price. Lesson 04 turned $\beta$ on small digits; here on large ones, with three seeds for each weight.
+# What takes longer than a lesson has been run by a script and comes with the course: `benchmarks/studies/` holds the script,
+# and the measured file carries its hash. First the price. Lesson 04 turned $\beta$ on small digits; here on large ones, with
+# three seeds for each weight.
 
 # %% tags=["studio"]
 study = data.study("digit_beta")
 names = ("bce", "kl", "fd", "active")
 middle = {name: np.median(study[name], axis=1) for name in names}  # (9,) each: over three seeds
 total = middle["bce"] + middle["kl"]  # (9,) -ELBO
+print(f"measured by benchmarks/studies/digit_beta.py, {study['cpu_seconds']:.0f} CPU seconds")
 
+# %% tags=["studio"]
 def show_beta(axes, log2_beta):
     """Forty samples at one weight, and where it stands among the others."""
     i = int(log2_beta) + 4
@@ -1129,13 +1142,15 @@ print(f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shi
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# −ELBO is best at 1, where it is what the training makes small. Samples are a little better at 2: a dearer code says less, so the crowd of
-# codes comes closer to the prior, and the prior is what samples are drawn from. Beyond 4, reconstructions blur and the code falls
-# silent, number by number. It is the same quarrel between two measures as with the deeper network.
+# −ELBO is best at 1, where it is what the training makes small. Samples are a little better at 2: a dearer code says less, so
+# the crowd of codes comes closer to the prior, and the prior is what samples are drawn from. Beyond 4, reconstructions blur and
+# the code falls silent, number by number. It is the same quarrel between two measures as with the deeper network.
 #
 # </details>
 #
 # Now the article's recipe: a *thousand* digits, a *thousand* epochs, no stopping rule. Three seeds, measured on the way.
+#
+# **Predict.** After how many epochs is the model at its best on test digits? And what will FD say?
 
 # %% tags=["studio"]
 long = data.study("digit_epochs")
@@ -1153,16 +1168,26 @@ for ax in axes:
 plots.label(axes[0], "1,000 digits", "epoch", "-ELBO (nats per digit)")
 plots.label(axes[1], "Their samples", "epoch", "Fréchet distance")
 best = curves["test_nats"].argmin()
-print(f"best on test digits after {long['epoch'][best]} epochs; "
-      f"{float(long['cpu_seconds']):.0f} CPU seconds for all three runs")
+print(f"test -ELBO: best {curves['test_nats'][best]:.0f} after {long['epoch'][best]} epochs, "
+      f"{curves['test_nats'][-1]:.0f} after 1,000; {long['cpu_seconds']:.0f} CPU seconds in all")
+near_then, near_last = np.median(long["nearest"], axis=0)[[best, -1]]
+print(f"samples, distance to the nearest of the 1,000: {near_then:.2f} then, {near_last:.2f} last")
 
 # %% [markdown] tags=["studio"]
-# The training curve falls to the last epoch. The test curve has its best value early, and from there the gap only widens. A VAE overfits mildly, since
-# the noise in its code makes it hard to learn by heart, but nine tenths of that computing bought nothing or less. And choosing the best epoch
-# *by the test digits*, as this figure invites you to do, would again be peeking: that is what the validation set is for.
+# <details><summary>What happened</summary>
 #
-# Another way to fight overfitting is **augmentation**: show each digit a little turned, moved and slanted. Lesson 07 looks at it closely; here is what a script measured,
-# with half of every epoch's digits bent.
+# The training curve falls to the last epoch. The test curve has its best value after a tenth of the time; the other nine tenths
+# of the computing made the model *worse*, by nats. And choosing the best epoch by the *test* digits, as this figure invites you
+# to do, would be peeking: that is what a validation set is for.
+#
+# Look at the right panel, too. FD goes on *improving* while −ELBO says overfitting, and samples come no nearer to the training
+# digits. What overfits is the encoder and the bargain it strikes with the decoder on known digits; what is drawn from the prior
+# hardly suffers. A single measure, whichever it is, would have told half of this.
+#
+# </details>
+#
+# Another way to fight overfitting is **augmentation**: show each digit a little turned, moved and slanted. Lesson 07 looks at
+# it closely; here is what a script measured, with half of every epoch's digits bent.
 
 # %% tags=["studio"]
 bent = data.study("digit_augment")
@@ -1174,13 +1199,14 @@ plots.rows({"as they are": drawn_by[0], "half of them bent": drawn_by[1]},
            alt="Samples of both models; those of the second are more slanted and less tidy.");
 
 # %% [markdown] tags=["studio"]
-# The likelihood's stand-in improves by nats, and the *samples* do not profit: bending **leaks** into what is drawn, for a model of bent digits draws bent digits. Once more two
-# numbers, two answers.
+# The likelihood's stand-in improves by nats, and the *samples* do not profit: bending **leaks** into what is drawn, for a model
+# of bent digits draws bent digits. Once more two numbers, two answers.
 
 # %% [markdown] tags=["studio"]
 # ### Room E · Where the time goes
 #
-# A step of our training takes about three thousandths of a second. On what? `torch.profiler` writes down every operation and what it cost.
+# A step of our training takes about three thousandths of a second. On what? `torch.profiler` writes down every operation and
+# what it cost.
 #
 # **Predict.** Three candidates: the matrix products of the network, the optimizer, everything around them. Which is the largest?
 
@@ -1200,8 +1226,9 @@ ax = plots.bars(most, [spent[name] for name in most], color=plots.MODEL, form=".
 plots.label(ax, f"One step: {sum(spent.values()):.1f} ms of CPU time", "milliseconds per step");
 
 # %% [markdown] tags=["studio"]
-# `addmm` and `mm` are matrix products, forward and backward: the work that has to be done. `_fused_adamw_` is the whole optimizer in one call. What is
-# *not* in the list is the loader. Here is what each part of the recipe buys, one change after the other, by a script:
+# `addmm` and `mm` are matrix products, forward and backward: the work that has to be done. `_fused_adamw_` is the whole
+# optimizer in one call. What is *not* in the list is the loader. Here is what each part of the recipe buys, one change after
+# the other, by a script:
 
 # %% tags=["studio"]
 speed = data.study("digit_speed")
@@ -1215,22 +1242,26 @@ runtime.show_table(("one change after the other", "CPU s an epoch", "test -ELBO 
                     "CPU s to 117"), lines)
 
 # %% [markdown] tags=["studio"]
-# Read it from above. Taking the data set as one tensor halves the price of an epoch: a loader that fetches digit by digit is slower than the network it feeds. The
-# step size that rises and falls does most of the rest. The good guess at the start buys the last epoch or so. No bigger model, no second core.
+# Read it from above. Taking the data set as one tensor halves the price of an epoch: a loader that fetches digit by digit is
+# slower than the network it feeds. The step size that rises and falls does most of the rest. The good guess at the start buys
+# the last epoch or so. No bigger model, no second core.
 
 # %% [markdown] tags=["studio"]
 # ### Room F · Tools, versions, and a record of runs
 #
-# **Versions.** The article asks for `python>=3.8`, `tensorflow>=2.6`, `keras>=2.6` and `numpy>=1.19`, and forgets Matplotlib. Lower bounds without an
-# upper one name another program every year: today they bring Keras 3 and NumPy 2, and the oldest Python among them has had no security fixes since
+# **Versions.** The article asks for `python>=3.8`, `tensorflow>=2.6`, `keras>=2.6` and `numpy>=1.19`, and forgets Matplotlib.
+# Lower bounds without an upper one name another program every year: today they bring Keras 3 and NumPy 2, and the oldest Python
+# among them has had no security fixes since
 # 2024. A project that is to be repeated notes exact versions, as this course does in `constraints.txt`.
 #
 # **Frameworks.** TensorFlow and PyTorch are both open source and both alive; Keras runs on either. MXNet, the third that the
-# article recommends, was retired by the Apache foundation in 2023. This course writes PyTorch, since a training loop in full view is easier to take apart.
+# article recommends, was retired by the Apache foundation in 2023. This course writes PyTorch, since a training loop in full
+# view is easier to take apart.
 #
-# **Editors and trackers.** PyCharm and VS Code both run notebooks and step through a loop with a debugger; take what you like. TensorBoard draws curves and works with PyTorch,
-# too (`torch.utils.tensorboard`, a package of its own); Weights & Biases does it on somebody's server, with an account. What they need is the same thing: *a record*. For one
-# person and ten runs a file with one line a run is enough, if it holds what is needed to do it again:
+# **Editors and trackers.** PyCharm and VS Code both run notebooks and step through a loop with a debugger; take what you like.
+# TensorBoard draws curves and works with PyTorch, too (`torch.utils.tensorboard`, a package of its own); Weights & Biases does
+# it on somebody's server, with an account. What they need is the same thing: *a record*. One person with
+# ten runs needs no more than a file, one line for each run, if the line holds what it takes to do it again:
 
 # %% tags=["studio"]
 import json
@@ -1248,9 +1279,9 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 # %% [markdown] tags=["studio"]
 # ### Room G · Build: 115 nats in ten seconds
 #
-# An empty page again. Write a function that gets 4,000 grey digits and returns `encode` and `decode`. The bar: −ELBO of at most 115 nats on
-# the 1,000 held-out digits (greys, BCE and KL summed, one $z$), in at most ten CPU seconds on one thread. Many ways lead there; the
-# core's own way takes less than half of it.
+# An empty page again. Write a function that gets 4,000 grey digits and returns `encode` and `decode`. The bar: −ELBO of at most
+# 115 nats on the 1,000 held-out digits (greys, BCE and KL summed, one $z$), in at most ten CPU seconds on one thread. Many ways
+# lead there; the core's own way takes less than half of it.
 #
 # ### Exercise 5.5 · `train_digits`
 # The check trains it, takes the time, and measures.
@@ -1287,11 +1318,11 @@ train_digits = check("5.5", train_digits)
 # %% [markdown] tags=["studio", "help:5.5"]
 # You have seen a model that gets there in the core. Which three changes separate it from the recipe that needs thirty epochs?
 # ---
-# 784-400-20 with SiLU, minibatches of 64, a step size that rises to $0.004$ and falls to 0 over 16 epochs, output bias at the logit of the mean
-# digit: about 113 nats in three to four seconds. Stuck near 206? Then the code says nothing.
+# 784-400-20 with SiLU, minibatches of 64, a step size that rises to $0.004$ and falls to 0 over 16 epochs, output bias at the
+# logit of the mean digit: about 113 nats in three to four seconds. Stuck near 206? Then the code says nothing.
 # ---
-# Nothing in it is new: the model, the loss and the loop of the core in one function. What makes it quick is the cycle, which lets the
-# step size be four times the usual while it may, and the good guess at the start.
+# Nothing in it is new: the model, the loss and the loop of the core in one function. What makes it quick is the cycle, which
+# lets the step size be four times the usual while it may, and the good guess at the start.
 
 # %% tags=["studio"]
 runtime.seed_all(28)
@@ -1329,11 +1360,9 @@ assert all(np.diff(values).min() > 0 for values in bounds.values()) and built <=
 # - write the Fréchet distance, and catch the copier that it lets through;
 # - hand over a model with a card that says what was measured.
 #
-# **Read on.**
-# Heusel et al. 2017, *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*: the Fréchet distance on network features.
-# Theis, van den Oord & Bethge 2016, *A note on the evaluation of generative models*: why likelihood, looks and newness
-# are three different things.
-# Mitchell et al. 2019, *Model Cards for Model Reporting*.
+# **Read on.** Heusel et al. 2017, *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*: the
+# Fréchet distance on network features. Theis, van den Oord & Bethge 2016, *A note on the evaluation of generative models*: why
+# likelihood, looks and newness are three different things. Mitchell et al. 2019, *Model Cards for Model Reporting*.
 #
 # **Next.** The VAE's samples are soft, and its loss knows why: it pays for every pixel. Lesson 06 trains a generator against
 # a judge that really learns, and holds the two against each other at equal seconds.
