@@ -38,7 +38,7 @@ def latent_map(axes: Any, codes: Any, labels: Any, *, z: tuple[float, float], pi
     where, here, crowd = np.ravel(axes)
     codes, labels = np.asarray(codes), np.asarray(labels)
     for digit in range(10):
-        own = codes[labels == digit][:40]
+        own = codes[labels == digit][:25]
         where.scatter(*own.T, s=30, marker=f"${digit}$", linewidths=0, color=DIGIT_COLORS[digit % 5])
     turn = np.linspace(0, 2 * np.pi, 90)
     for radius in (1, 2):
@@ -46,7 +46,7 @@ def latent_map(axes: Any, codes: Any, labels: Any, *, z: tuple[float, float], pi
     if width:
         where.plot(width * np.array([-1, 1, 1, -1, -1]), width * np.array([-1, -1, 1, 1, -1]), color="black", linewidth=1.5)
     where.plot(*z, "o", color=plots.MODEL, markeredgecolor="white", markersize=12)
-    where.set(xlim=(-4.2, 4.2), ylim=(-4.2, 4.2), xticks=(-4, -2, 0, 2, 4), yticks=(-4, -2, 0, 2, 4), aspect="equal")
+    where.set(xlim=(-4.2, 4.2), ylim=(-4.2, 4.2), xticks=(-4, -2, 0, 2, 4), yticks=(-4, -2, 0, 2, 4))
     plots.label(where, "where digits have their codes\n", "z1", "z2")
     plots.images(np.asarray(picture)[None], here, columns=1, title=f"decoded at\n({z[0]:g}, {z[1]:g})")
     plots.images(drawn, crowd, columns=8, title=title)
