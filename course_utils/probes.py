@@ -63,23 +63,31 @@ def timed_coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict
 
 
 def splits(answer: Callable, n: int, others: int) -> dict[str, Any]:
-    """`answer(n, seed)` for seed 0 three times, the third among other global random numbers, and for `others` more seeds.
+    """`answer(n, seed)` for seed 0 three times, the third among other global random numbers, and for seeds 1 to `others`.
 
-    `untouched` says whether the global random numbers of PyTorch, NumPy and Python came through the first call.
+    `untouched` says whether the global random numbers of PyTorch, NumPy and Python came through the first call. They are
+    put back at the end.
     """
     import random
 
     import numpy as np
     import torch
-
-    def state() -> list:
-        return [torch.random.get_rng_state().tolist(), random.getstate(), [part.tolist() if hasattr(part, "tolist") else part
-                for part in np.random.get_state()]]
-
-    kept = torch.random.get_rng_state(), random.getstate(), np.random.get_state()
-    before = state()
-    found = {"first": answer(n, 0), "untouched": state() == before, "second": answer(n, 0)}
-    torch.rand(3), random.random(), np.random.random(3)
+    before = _global_randomness()
+    kept = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
+    found = {"first": answer(n, 0), "untouched": _global_randomness() == before, "second": answer(n, 0)}
+    for elsewhere in (torch.rand, np.random.random, random.seed):
+        elsewhere(3)
     found |= {"third": answer(n, 0), "others": [answer(n, seed) for seed in range(1, others + 1)]}
-    torch.random.set_rng_state(kept[0]), random.setstate(kept[1]), np.random.set_state(kept[2])
+    for put_back, state in zip((torch.random.set_rng_state, np.random.set_state, random.setstate), kept):
+        put_back(state)
     return found
+
+
+def _global_randomness() -> tuple:
+    """The states of all global generators, comparable with ==."""
+    import random
+
+    import numpy as np
+    import torch
+    name, keys, *rest = np.random.get_state()
+    return torch.random.get_rng_state().tolist(), name, keys.tolist(), rest, random.getstate()

@@ -104,7 +104,7 @@ print("2.", second_failure)
 # `data.mnist()` gives 4,000 digits to learn from. Another 1,000 lie in a drawer: the **test set**. A number measured on it
 # says how the model does on digits it has never met, but only as long as nobody *chooses* anything by it. Pick the best of
 # ten models by their test numbers, and the winner's number flatters it: it was partly luck, and you picked the luck. So the drawer
-# is opened once, at the end.
+# stays shut until every choice is made.
 #
 # You will have to choose, though: how long to train, how wide a code. For this you keep a second set aside, out of the 4,000: the
 # **validation set**.
@@ -340,15 +340,16 @@ for ax, notes, title in zip(axes, (run, few_run), ("3,600 digits", "100 digits, 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# With 3,600 digits both curves fall and stay a few nats apart. With 100 the validation curve stalls at
-# {{05.few.best:.0f}} nats, while the training curve falls on to {{05.few.train:.0f}}: the model learns *these* digits, no longer digits. This is **overfitting**, and the gap is its mark. Nothing in the training curve shows
-# it; there the model gets better to the end. Without a set kept aside you would have trained on, and reported the better
-# number. (Room D does what the article asks for: a thousand epochs.)
+# With 3,600 digits both curves fall and stay a few nats apart. With 100 the validation curve stalls at {{05.few.best:.0f}}
+# nats, while the training curve falls on to {{05.few.train:.0f}}: the model learns *these* digits, no longer digits. This is
+# **overfitting**, and the gap is its mark. Nothing in the training curve shows it; there the model gets better to the end.
+# Without a set kept aside you would have trained on, and reported the better number. (Room D does what the article asks for: a
+# thousand epochs.)
 #
 # </details>
 #
 # The validation set has spoken: twelve epochs do no harm. It has done its work, so the final model may learn from all
-# 4,000. Then the drawer is opened, once.
+# 4,000. All choices are made, and the drawer is opened. From here on we measure on the test digits, and choose nothing by them.
 
 # %%
 runtime.seed_all(2)
@@ -417,7 +418,8 @@ with torch.no_grad():
 # %% [markdown]
 # **Explore.** Left, the map: each numeral marks the code of a test digit, and the dashed rings hold 39 and 86 % of the
 # prior. Move the dot with `z1` and `z2`; the middle panel decodes it. Right: forty pictures from codes of a **square** that
-# reaches from $-$`width` to `width`, or from the bell when `width` is 0.
+# reaches from $-$`width` to `width`, or from the bell when `width` is 0, with the FD that you know from lesson 04. *Kinds of digit*
+# says how many kinds there would be if all that are drawn came equally often (the exponential of their entropy).
 #
 # **Predict, then find.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
 # And can you walk from a 7 to a 9 without leaving paper that shows digits?
@@ -453,9 +455,8 @@ map_sliders = widgets.explore(
 #
 # The square ±1 covers less than half of the bell, 47 % with two numbers of code, and with twenty $0.68^{20}$: one part in two
 # thousand. What has its home outside is hardly ever drawn: at width 1 there are {{05.square.kinds:.1f}} kinds of digit, where
-# the bell gives
-# {{05.bell.kinds:.1f}}, and the distance FD grows from {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Wide squares fail in their own way: their
-# corners lie where no code ever was.
+# the bell gives {{05.bell.kinds:.1f}}, and the distance FD grows from {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Wide squares
+# fail in their own way: their corners lie where no code ever was.
 #
 # A uniform code is no sin by itself. A generator that was *trained* on a square may be sampled from it. This decoder was trained
 # on a bell.
@@ -1082,10 +1083,10 @@ print(working, f"  test -ELBO with 64 offered {nats(roomy, x_test):.1f}, with 20
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# {{05.roomy.active:.0f}} of 64, and {{05.deep.active:.0f}} of 20: after them the curve falls off a cliff. What a number says must be worth its price, and the
-# others fall asleep. So a VAE chooses the width of its code by itself, from what you offer. Offered more, −ELBO gains nothing.
-# The VAE with one hidden layer uses all its twenty: its simple decoder finds work for each of them, and is better in nats and
-# worse in samples for it.
+# {{05.roomy.active:.0f}} of 64, and {{05.deep.active:.0f}} of 20: after them the curve falls off a cliff. What a number says
+# must be worth its price, and the others fall asleep. So a VAE chooses the width of its code by itself, from what you offer.
+# Offered more, −ELBO gains nothing. The VAE with one hidden layer uses all its twenty: its simple decoder finds work for each
+# of them, and is better in nats and worse in samples for it.
 #
 # </details>
 

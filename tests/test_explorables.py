@@ -38,7 +38,7 @@ def test_unrevealed_it_keeps_the_answer_to_itself():
 @pytest.mark.parametrize("width, lines", [(0, 3), (1.5, 4)])
 def test_the_map_of_codes_shows_every_digit_the_place_and_the_square(width, lines):
     rng = np.random.default_rng(0)
-    fig, axes = widgets.canvas(3)
+    _fig, axes = widgets.canvas(3)
     explorables.latent_map(axes, rng.normal(size=(200, 2)), np.arange(200) % 10, z=(0.5, -1), picture=np.zeros(784),
                            drawn=np.zeros((40, 784)), width=width, title="forty")
     where, here, crowd = axes
