@@ -7,7 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import UNREADABLE, Answer, AnswerRaised, Ask, Case, Exercise, NotData, Raised, Tensor, again, numbers_in
+from course_utils.checks.engine import (
+    UNREADABLE,
+    Answer,
+    AnswerRaised,
+    Ask,
+    Case,
+    Exercise,
+    NotData,
+    Raised,
+    Tensor,
+    again,
+    numbers_in,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # float32
 
