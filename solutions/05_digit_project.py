@@ -693,7 +693,7 @@ inside = runtime.reached({
     "05.real.fd": fd["training digits"], "05.rebuilt.fd": fd["reconstructions"],
     "05.vae.fd": fd["VAE"], "05.deep.fd": fd["VAE, deeper"], "05.copier.fd": fd["the copier"],
     "05.sly.fd": fd["the sly copier"], "05.sly.alarm": alarm["the sly copier"],
-    "05.vae.alarm": alarm["VAE"], "05.vae.near": near["VAE"].median().item(),
+    "05.vae.near": near["VAE"].median().item(),
     "05.flat.nats": flat_nats, "05.bell.fd": tells[0][0], "05.bell.kinds": tells[0][1],
     "05.square.fd": tells[1][0], "05.square.kinds": tells[1][1]})
 
@@ -1116,7 +1116,8 @@ def show_beta(axes, log2_beta):
     right.legend(fontsize=10)
     right.set_xticks(range(-4, 5, 2))
     right.axvline(log2_beta, color=plots.MUTED, linewidth=1)
-    plots.label(right, f"BCE {middle['bce'][i]:.0f} + KL {middle['kl'][i]:.0f}", "log2 of beta", "")
+    plots.label(right, f"BCE {middle['bce'][i]:.0f} + KL {middle['kl'][i]:.0f}",
+                "log2 of beta", "nats, or FD")
     right.set_yscale("log")
     right.set_yticks((100, 200, 400), (100, 200, 400))
     right.minorticks_off()
@@ -1149,7 +1150,7 @@ print(f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shi
 # <details><summary>What happened</summary>
 #
 # −ELBO is best at 1, where it is what the training makes small. Samples are a little better at 2: a dearer code says less, so
-# the crowd of codes comes closer to the prior, and the prior is what samples are drawn from. Beyond 4, reconstructions blur and
+# the crowd of codes comes closer to the prior, and the prior is what samples are drawn from. From 4 on, reconstructions blur and
 # the code falls silent, number by number. It is the same quarrel between two measures as with the deeper network.
 #
 # </details>
