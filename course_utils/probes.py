@@ -53,3 +53,41 @@ def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, 
         mu, logvar = encode(x_test)  # (M, Z) each
         logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, :mu.shape[1]])  # (M, D)
     return {"mu": mu, "logvar": logvar, "logits": logits}
+
+
+def timed_coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
+    """Like `coder`, with the CPU seconds that all of it took."""
+    import time
+    start = time.process_time()
+    return coder(answer, x_train, x_test, noise) | {"seconds": time.process_time() - start}
+
+
+def splits(answer: Callable, n: int, others: int) -> dict[str, Any]:
+    """`answer(n, seed)` for seed 0 three times, the third among other global random numbers, and for seeds 1 to `others`.
+
+    `untouched` says whether the global random numbers of PyTorch, NumPy and Python came through the first call. They are
+    put back at the end.
+    """
+    import random
+
+    import numpy as np
+    import torch
+    before = _global_randomness()
+    kept = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
+    found = {"first": answer(n, 0), "untouched": _global_randomness() == before, "second": answer(n, 0)}
+    for elsewhere in (torch.rand, np.random.random, random.seed):
+        elsewhere(3)
+    found |= {"third": answer(n, 0), "others": [answer(n, seed) for seed in range(1, others + 1)]}
+    for put_back, state in zip((torch.random.set_rng_state, np.random.set_state, random.setstate), kept):
+        put_back(state)
+    return found
+
+
+def _global_randomness() -> tuple:
+    """The states of all global generators, comparable with ==."""
+    import random
+
+    import numpy as np
+    import torch
+    name, keys, *rest = np.random.get_state()
+    return torch.random.get_rng_state().tolist(), name, keys.tolist(), rest, random.getstate()

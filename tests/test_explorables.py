@@ -1,4 +1,4 @@
-"""The showpiece of lesson 04 draws what is true: in a world of bells the gap can be closed, with two humps it cannot."""
+"""The showpieces draw what is true: in a world of bells the gap can be closed, with two humps it cannot; the map shows every digit."""
 import numpy as np
 import pytest
 
@@ -33,3 +33,15 @@ def test_unrevealed_it_keeps_the_answer_to_itself():
     log_joint, evidence = world(Z, 1.0)
     explorables.elbo_gap(axes, Z, Z, log_joint, (evidence, -4.0, 0.5, 1.0), x=1.0, q=(0.0, 1.0), reveal=False)
     assert "reveal" in title(axes[3]) and not axes[3].collections
+
+
+@pytest.mark.parametrize("width, lines", [(0, 3), (1.5, 4)])
+def test_the_map_of_codes_shows_every_digit_the_place_and_the_square(width, lines):
+    rng = np.random.default_rng(0)
+    _fig, axes = widgets.canvas(3)
+    explorables.latent_map(axes, rng.normal(size=(200, 2)), np.arange(200) % 10, z=(0.5, -1), picture=np.zeros(784),
+                           drawn=np.zeros((40, 784)), width=width, title="forty")
+    where, here, crowd = axes
+    assert len(where.collections) == 10 and len(where.lines) == lines  # two rings, the dot, and a square if there is one
+    assert [float(v[0]) for v in where.lines[-1].get_data()] == [0.5, -1]
+    assert "(0.5, -1)" in title(here) and title(crowd) == "forty"
