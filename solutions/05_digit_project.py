@@ -444,7 +444,7 @@ def describe_map(z1, z2, width):
             + map_title(width).replace("\n", ", ") + ".")
 
 map_sliders = widgets.explore(
-    show_map, alt=describe_map, panels=3, size=(10, 3.6),
+    show_map, alt=describe_map, panels=3, size=(9, 3.3),
     grid=[{"z1": 0, "z2": 0, "width": 1.0}, {"z1": 1.5, "z2": -1, "width": 0.0},
           {"z1": -2.5, "z2": 2.5, "width": 4.0}],
     z1=widgets.Slider(-3, 3, 0.1, 0), z2=widgets.Slider(-3, 3, 0.1, 0),
@@ -476,9 +476,10 @@ map_sliders = widgets.explore(
 #
 # $$ \mathrm{FD} = \| m_a - m_b \|^2 + \operatorname{tr}\!\big(A + B - 2\,(AB)^{1/2}\big) $$
 #
-# (Dowson & Landau 1982; on network features Heusel et al. 2017.) With one feature it is $(m_a - m_b)^2 + (\sigma_a -
-# \sigma_b)^2$: how far apart they stand, and how differently wide they are. The last term, the **cross term**, takes away what the
-# two clouds have in common.
+# (Dowson & Landau 1982; on network features Heusel et al. 2017.) $\operatorname{tr}$, the trace, is the sum of a matrix's
+# diagonal, and $(AB)^{1/2}$ the matrix whose square is $AB$. With one feature it is $(m_a - m_b)^2 + (\sigma_a - \sigma_b)^2$:
+# how far apart they stand, and how differently wide they are. The last term, the **cross term**, takes away what the two clouds
+# have in common.
 #
 # **Predict.** Two clouds below have the same mean and the same variance along each axis. How far apart are they, judged axis by
 # axis? And in truth?
@@ -496,10 +497,10 @@ plots.label(ax, "Same means, same variances", "feature 1", "feature 2");
 
 # %% [markdown]
 # ### Exercise 5.2 · `frechet`
-# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. The trace of a matrix is the sum of its
-# eigenvalues, so $\operatorname{tr}\,(AB)^{1/2}$ is the sum of the *square roots* of the eigenvalues of $AB$
-# (`np.linalg.eigvals`). In theory they are real and not negative. In practice rounding may make them complex, or leave a
-# $-10^{-9}$ where a 0 should be.
+# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. No matrix root is needed: every matrix stretches
+# some directions of its own, by its *eigenvalues*, and its trace is their sum, so $\operatorname{tr}\,(AB)^{1/2}$ is the sum of
+# the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real and not negative. In practice
+# rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
 
 # %% tags=["exercise:5.2", "points:5", "minutes:13"]
 def frechet(a: Tensor, b: Tensor) -> float:
@@ -678,7 +679,7 @@ print(f"sly copier: FD {fd['the sly copier']:.0f}, alarm {alarm['the sly copier'
 # pixel, a digit is as far from itself as from its nearest stranger. An alarm that tries nine places catches it. A copier that
 # also turns and thickens its digits would slip through again.
 #
-# So a silent alarm is no proof that a model invents. A ringing one is proof that it does not.
+# So a silent alarm is no proof that a model invents. One that rings far more often than for test digits is proof that it does not.
 #
 # </details>
 
@@ -1072,7 +1073,7 @@ for (name, model), style in zip({"VAE, 20 offered": vae, "deeper, 20 offered": d
                                  "deeper, 64 offered": roomy}.items(), ("-", "--", ":")):
     with torch.no_grad():
         mu, _ = model.encode(x_test)
-    working[name] = active_units(mu, tol).sum().item()
+    working[name] = int(sum(active_units(mu, tol)))
     ax.plot(mu.var(dim=0).sort(descending=True).values.cpu(), style, color=plots.MODEL, label=name)
 ax.axhline(tol, color=plots.MUTED, linewidth=1)
 ax.set_yscale("log")
@@ -1129,7 +1130,7 @@ def describe_beta(log2_beta):
             f"KL {middle['kl'][i]:.0f}, FD {middle['fd'][i]:.0f}; -ELBO is smallest at 1.")
 
 beta_sliders = widgets.explore(
-    show_beta, alt=describe_beta, panels=2, size=(10, 3.3),
+    show_beta, alt=describe_beta, panels=2, size=(9, 3.1),
     grid=[{"log2_beta": k} for k in (-4, 1, 4)], log2_beta=widgets.Slider(-4, 4, 1, 0))
 
 # %% [markdown] tags=["studio"]
