@@ -91,10 +91,10 @@ def _value_of_the_game(ax: Any, values: list[np.ndarray], frame: int, rounds: in
 
 
 def flow(ax: Any, boxes: dict[str, tuple[float, float]], *, arrows: list[tuple[str, str]],
-         messages: tuple[tuple[str, str], ...] = (), learned: tuple[str, ...] = ()) -> Any:
+         messages: tuple[tuple[str, str], ...] = (), learned: tuple[str, ...] = (), bend: float = 0.3) -> Any:
     """A flowchart: boxes by name at (x, y), arrows from box to box, dashed curved `messages` of what is learned.
 
-    A message to a lower box passes below, any other above. Boxes in `learned` are filled: they are networks. Raises
+    A message to a lower box passes below, any other above, as high as `bend` says. Boxes in `learned` are filled: they are networks. Raises
     KeyError if an arrow names no box.
     """
     drawn = {}
@@ -105,7 +105,7 @@ def flow(ax: Any, boxes: dict[str, tuple[float, float]], *, arrows: list[tuple[s
             "edgecolor": plots.DATA if network else plots.MUTED})
     for start, end in [*arrows, *messages]:
         below = boxes[end][1] < boxes[start][1]
-        dashed = {"color": plots.MODEL, "linestyle": "--", "connectionstyle": f"arc3,rad={-0.35 if below else 0.35}"}
+        dashed = {"color": plots.MODEL, "linestyle": "--", "connectionstyle": f"arc3,rad={-bend if below else bend}"}
         ax.annotate("", boxes[end], boxes[start], arrowprops={
             "arrowstyle": "-|>", "patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch(),
             "shrinkA": 3, "shrinkB": 3, **(dashed if (start, end) in messages else {"color": "black"})})

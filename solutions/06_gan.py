@@ -857,9 +857,9 @@ map_sliders = widgets.explore(
     x2=widgets.Slider(-2.5, 2.5, 0.1, 0), sigma=widgets.Slider(0.1, 1.5, 0.05, 0.5))
 
 # %% [markdown] tags=["studio"]
-# On a hump the best inspector says "forged", since the blob there is denser than the data, and the hump's *neighbours* shine. But the pull at the blob's centre is zero, and a little beside it
-# points outward, down a slope with no second hump in sight: dark all round, white beyond. This is why a collapsed forger does not see what it
-# misses. A wide blob covers several humps and is drawn to them. Width is what keeps the game informative.
+# A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls everything else real. But the pull at the blob's centre is zero. No
+# direction is better than another, and the neighbours, however bright, are out of its sight. That is why a collapsed forger does not leave: it cannot see what it misses. Make the blob wide, and it
+# covers several humps at once, so that its parts are told different things. Width is what keeps the game informative.
 
 # %% [markdown] tags=["studio"]
 # ### Room B · Everybody wants the wrong thing
@@ -1126,9 +1126,9 @@ ax = plots.panel(size=(11, 2.4),
                  "discriminator, loss, optimizer, update in a chain; one arrow back to encoder.")
 chain = ["data", "encoder", "distribution", "decoder", "generated", "discriminator", "loss",
          "optimizer", "update"]
-explorables.flow(ax, {name: (1.45 * i, 0) for i, name in enumerate(chain)},
+explorables.flow(ax, {name: (1.5 * i, 0) for i, name in enumerate(chain)},
                  arrows=list(zip(chain, chain[1:])), messages=(("update", "encoder"),),
-                 learned=("encoder", "decoder", "discriminator"))
+                 learned=("encoder", "decoder", "discriminator"), bend=0.15);
 
 # %% [markdown] tags=["studio"]
 # **Predict.** Which arrows would have to be added for a VAE? Which for a GAN? Which boxes must go, in each case?
