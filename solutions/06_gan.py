@@ -1055,9 +1055,9 @@ distance_sliders = widgets.explore(
 
 # %% tags=["studio", "exercise:6.4", "points:5", "minutes:12", "export"]
 def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    """The fine of WGAN-GP, differentiable in D's weights. D: (B, d) -> (B,) or (B, 1);
+    """The fine of WGAN-GP, without its weight, differentiable in D's weights.
 
-    (B, d), (B, d), eps (B, 1) in [0, 1] -> one number
+    D: (B, d) -> (B,) or (B, 1); real, fake (B, d), eps (B, 1) in [0, 1] -> one number
     """
     # BEGIN SOLUTION
     between = (eps * real + (1 - eps) * fake).detach().requires_grad_()  # (B, d)

@@ -567,9 +567,11 @@ def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = 
 
 def _fine_cases(rng: np.random.Generator) -> list[Case]:
     flat = [np.zeros((2, 1)), np.zeros(1), np.zeros(1), np.array([3.0, 4.0]), *rng.normal(size=(2, 3, 2)), rng.uniform(size=(3, 1))]
+    flatter = [*flat[:3], np.array([0.3, 0.4]), *flat[4:]]
     level = [np.zeros((2, 1)), np.zeros(1), np.zeros(1), np.array([0.6, 0.8]), *rng.normal(size=(2, 3, 2)), rng.uniform(size=(3, 1))]
     return [
         Case("D(x) = 3 x1 + 4 x2 has slope 5 everywhere: the penalty is 16", (*map(Tensor, flat), False), _fine, **CLOSE),
+        Case("D(x) = 0.3 x1 + 0.4 x2 has slope 0.5 everywhere: the penalty is 0.25", (*map(Tensor, flatter), False), _fine, **CLOSE),
         Case("D(x) = 0.6 x1 + 0.8 x2 has slope 1 everywhere: the penalty is 0", (*map(Tensor, level), False), _fine, rtol=1e-4, atol=1e-5),
         Case("a curved critic on six pairs of two numbers", _fine_args(rng, 6, 2, 5), _fine, rtol=1e-3, atol=1e-4),
         Case("a curved critic on four pairs of three numbers, scores in a column", _fine_args(rng, 4, 3, 4, True), _fine,

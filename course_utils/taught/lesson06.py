@@ -125,9 +125,9 @@ def forge(generator, x, n):
 
 
 def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    """The fine of WGAN-GP, differentiable in D's weights. D: (B, d) -> (B,) or (B, 1);
+    """The fine of WGAN-GP, without its weight, differentiable in D's weights.
 
-    (B, d), (B, d), eps (B, 1) in [0, 1] -> one number
+    D: (B, d) -> (B,) or (B, 1); real, fake (B, d), eps (B, 1) in [0, 1] -> one number
     """
     between = (eps * real + (1 - eps) * fake).detach().requires_grad_()  # (B, d)
     slopes, = torch.autograd.grad(D(between).sum(), between, create_graph=True)  # (B, d)
