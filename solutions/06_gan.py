@@ -163,7 +163,7 @@ plots.label(axes[0], "Two densities", "x", "density")
 axes[1].plot(grid, said, color=plots.MUTED, label="D, trained")
 axes[1].plot(grid, best, "--", color=plots.OTHER, label="best, p/(p + q)")
 axes[1].legend(loc="center")
-plots.label(axes[1], "What the inspector says", "x", "probability of real")
+plots.label(axes[1], "What the inspector says", "x", "probability of real");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -703,7 +703,7 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# All ten, with hard edges: FD {{06.digits.fd:.0f}}, precision {{06.digits.precision:.2f}}. But recall is {{06.digits.recall:.2f}}: there are ten digits, and hardly two ways to
+# All ten, and with harder edges than the VAE's: FD {{06.digits.fd:.0f}}, precision {{06.digits.precision:.2f}}. But recall is {{06.digits.recall:.2f}}: there are ten digits, and hardly two ways to
 # write each. Variety comes last. Look at the VAE's row and its soft strokes: where it is in doubt it averages, since its coins are judged one by one. An inspector who looks at the whole sees
 # at once that no real digit is grey at its edges.
 #
@@ -1101,14 +1101,14 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
 critic_film = train_critic(0.9, ring_rounds, seed=5)
 critic_modes = [modes(samples)[0] for samples in critic_film]
 fig, axes = plots.figure(1, 3, size=(11, 3),
-                         alt="Left: the collapsed game, an arc. Middle: the critic's forger, a "
-                         "circle through all humps. Right: its count of modes rises to eight.")
+                         alt="Left: the collapsed game, a loose cloud. Middle: the critic's, a "
+                         "circle through the humps. Right: its count of modes rises to eight.")
 show_ring(axes[0], lab[0.9, 5][-1], "inspector, beta1 0.9")
 show_ring(axes[1], critic_film[-1], "critic, beta1 0.9")
 axes[2].plot(range(50, ring_rounds + 1, 50), found_modes[0.9, 5], "--", label="inspector")
 axes[2].plot(range(50, ring_rounds + 1, 50), critic_modes, label="critic")
 axes[2].legend()
-plots.label(axes[2], "modes found", "round")
+plots.label(axes[2], "modes found", "round");
 
 # %% [markdown] tags=["studio"]
 # It finds the ring ({{06.critic.modes:.0f}} modes at its best, in the middle one of five runs), also with a long memory, where the inspector had lost it. No guarantee here either: two of the five had not found all of it yet. A critic that may not be
