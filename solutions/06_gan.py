@@ -42,9 +42,9 @@ device = runtime.setup(seed=0)
 # pictures. Which number should it make small? Not a distance to a partner: a new picture has none, and lesson 02 showed
 # that it then learns the mean.
 #
-# The idea of Goodfellow et al. (2014) is to *train* the loss. A **generator** $G$, the forger, turns noise $z$ into $G(z)$. A
-# **discriminator** $D$, the inspector, looks at one thing at a time and says how probable it is that it is real. Two networks, one game: a
-# **generative adversarial network**, GAN.
+# The idea of Goodfellow et al. (2014) is to *train* the loss. A **generator** $G$, the forger, turns noise $z$ into $G(z)$.
+# A **discriminator** $D$, the inspector, looks at one thing at a time and says how probable it is that it is real. Two
+# networks, one game: a **generative adversarial network**, GAN.
 
 # %%
 ax = plots.panel(size=(9.5, 2.5), alt="Noise z goes into G, which makes G(z). Real data x and G(z) "
@@ -61,8 +61,8 @@ explorables.flow(ax, {
 # $$ V(D, G) = \mathbb E_{x \sim \text{data}} \log D(x) + \mathbb E_{z} \log\big(1 - D(G(z))\big),
 #    \qquad \min_G \max_D V(D, G) $$
 #
-# It is the log-likelihood of a classifier of two kinds, real and forged: lesson 02's surprise with the sign turned. $D$ makes it large. $G$, who
-# appears only in the second half, makes it small.
+# It is the log-likelihood of a classifier of two kinds, real and forged: lesson 02's surprise with the sign turned. $D$
+# makes it large. $G$, who appears only in the second half, makes it small.
 #
 # ### Exercise 6.1 · `d_loss`
 # Optimizers make things small, so the discriminator's loss is $-V$. In formulas $D(x)$ is a probability. In code a network
@@ -93,15 +93,17 @@ d_loss = check("6.1", d_loss)
 # overflows and no gradient is lost. `binary_cross_entropy_with_logits` against ones and against zeros gives the same.
 
 # %% [markdown]
-# **The best inspector.** Let the forger stand still for a moment, and let $p(x)$ be the density of the data, $q(x)$ that of the
-# forgeries. At each $x$ by itself, $D$ wants to make $p \log D + q \log(1 - D)$ large. The derivative $p/D - q/(1 - D)$ is zero at
+# **The best inspector.** Let the forger stand still for a moment, and let $p(x)$ be the density of the data, $q(x)$ that of
+# the forgeries. At each $x$ by itself, $D$ wants to make $p \log D + q \log(1 - D)$ large. The derivative $p/D - q/(1 - D)$
+# is zero at
 #
 # $$ D^*(x) = \frac{p(x)}{p(x) + q(x)} $$
 #
-# That is Bayes' rule, with real and forged equally frequent. A toy where both are known: data in two humps, a forger with one broad bell. A trained inspector should
-# find $D^*$ without ever seeing $p$ or $q$, from samples alone.
+# That is Bayes' rule, with real and forged equally frequent. A toy where both are known: data in two humps, a forger with
+# one broad bell. A trained inspector should find $D^*$ without ever seeing $p$ or $q$, from samples alone.
 #
-# **Predict.** What will it say where both are equally dense? What in the gap between the humps? And what at $x = 4$, where it has hardly seen anything?
+# **Predict.** What will it say where both are equally dense? What in the gap between the humps? And what at $x = 4$, where
+# it has hardly seen anything?
 
 # %% tags=["export"]
 def mlp(inputs, hidden, outputs):
@@ -189,8 +191,9 @@ print(f"if q were p: {-math.log(4):.4f}, and D would say one half everywhere")
 # %% [markdown]
 # ## A loss that goes deaf
 #
-# The game tells the generator to make $\log(1 - D(G(z)))$ small. Early on its forgeries are poor, and the inspector is sure of
-# itself: a logit of $-5$, that is $D = 0.0067$. One could also ask for $-\log D(G(z))$ to be small. Both want the same, a larger $D$.
+# The game tells the generator to make $\log(1 - D(G(z)))$ small. Early on its forgeries are poor, and the inspector is sure
+# of itself: a logit of $-5$, that is $D = 0.0067$. One could also ask for $-\log D(G(z))$ to be small. Both want the same,
+# a larger $D$.
 #
 # **Predict.** How hard does each of the two pull on that logit? (The slope of the loss, between 0 and 1.)
 
@@ -232,19 +235,20 @@ g_loss = check("6.2", g_loss)
 # %% [markdown] tags=["help:6.2"]
 # Which answer of the inspector would be the best news for the forger? What is the surprise of that answer?
 # ---
-# Logits $0$ and $-\log 3$, so $D = \tfrac12$ and $\tfrac14$: $\log 2 = 0.693$ and $\log 4 = 1.386$, on average $1.040$. The slopes, before
-# averaging, are $-\tfrac12$ and $-\tfrac34$: the worse forgery pulls harder.
+# Logits $0$ and $-\log 3$, so $D = \tfrac12$ and $\tfrac14$: $\log 2 = 0.693$ and $\log 4 = 1.386$, on average $1.040$. The
+# slopes, before averaging, are $-\tfrac12$ and $-\tfrac34$: the worse forgery pulls harder.
 # ---
-# $-\log\sigma(d) = $ `softplus(-d)`: the surprise of "real" at a forgery. It is the discriminator's loss with the label turned, and not its negative.
+# $-\log\sigma(d) = $ `softplus(-d)`: the surprise of "real" at a forgery. It is the discriminator's loss with the label
+# turned, and not its negative.
 
 # %% [markdown]
 # ## Whose gradient is it?
 #
-# The players take turns. $D$ moves on a batch of data and a batch of forgeries, then $G$ moves on fresh noise. But $D$'s loss contains
-# $G(z)$, and `backward()` does not know whose turn it is.
+# The players take turns. $D$ moves on a batch of data and a batch of forgeries, then $G$ moves on fresh noise. But $D$'s
+# loss contains $G(z)$, and `backward()` does not know whose turn it is.
 #
-# **Predict.** We call `backward()` on the *discriminator's* loss and look into the *generator's* `.grad`. Is there nothing, something
-# unrelated, or something you know? (The second row compares it with what the generator itself wants.)
+# **Predict.** We call `backward()` on the *discriminator's* loss and look into the *generator's* `.grad`. Is there nothing,
+# something unrelated, or something you know? (The second row compares it with what the generator itself wants.)
 
 # %%
 runtime.seed_all(2)
@@ -268,14 +272,16 @@ print("with detach:", "nothing" if kept_out is None else "something")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It is the exact opposite of what the generator wants. Were it left there and added to, or the two losses summed, the two pulls would cancel and the generator stand
-# still. (At the start, that is, when $D$ says one half to everything; later they no longer match exactly, which is no better.) And the way back through $G$ was computed for nothing.
+# It is the exact opposite of what the generator wants. Were it left there and added to, or the two losses summed, the two
+# pulls would cancel and the generator stand still. (At the start, that is, when $D$ says one half to everything; later they
+# no longer match exactly, which is no better.) And the way back through $G$ was computed for nothing.
 #
 # </details>
 #
-# `G(z).detach()` has the same values and no record: for the inspector's move, a forgery is a thing and not a process. Keras programs
-# say it otherwise: they compile $D$, *freeze* it, and put it behind $G$ in a "combined model" for the generator's step. The article's project does that, with
-# binary cross-entropy and Adam, and then never trains $D$ at all: its forger fools an inspector who has seen nothing. Here each player has its own optimizer, and `detach` does the rest.
+# `G(z).detach()` has the same values and no record: for the inspector's move, a forgery is a thing and not a process. Keras
+# programs say it otherwise: they compile $D$, *freeze* it, and put it behind $G$ in a "combined model" for the generator's
+# step. The article's project does that, with binary cross-entropy and Adam, and then never trains $D$ at all: its forger
+# fools an inspector who has seen nothing. Here each player has its own optimizer, and `detach` does the rest.
 #
 # ### Exercise 6.3 · `train_step`
 # One round of the game. First $D$ moves, on `x` and on forgeries made from `z1`, and nothing of $G$ changes, not even its `.grad`. Then $G$ moves, on *new* forgeries
@@ -299,18 +305,19 @@ train_step = check("6.3", train_step)
 # %% [markdown] tags=["help:6.3"]
 # Which values does each loss need, and from which weights? Where would a gradient take a wrong turn, and what stops it there?
 # ---
-# Say the record of $G(z_1)$ were used twice, for both losses. The first `backward()` uses it up, and the second complains. Were it kept, $D$'s
-# weights have changed in between, and PyTorch complains again: a record knows which values it was made with. So $G$ forges anew.
+# Say the record of $G(z_1)$ were used twice, for both losses. The first `backward()` uses it up, and the second complains.
+# Were it kept, $D$'s weights have changed in between, and PyTorch complains again: a record knows which values it was made
+# with. So $G$ forges anew.
 # ---
-# $D$'s loss sees forgeries without a history. $G$'s loss is computed after $D$ has moved, from fresh noise, with its history. It passes through
-# $D$ and leaves slopes there too, which $D$'s next `zero_grad` sweeps away.
+# $D$'s loss sees forgeries without a history. $G$'s loss is computed after $D$ has moved, from fresh noise, with its
+# history. It passes through $D$ and leaves slopes there too, which $D$'s next `zero_grad` sweeps away.
 
 # %% [markdown]
 # ## A duel on a line
 #
-# Now let them play, where everything can be seen. The forger bends noise: a plan $z_1 \sim \mathcal N(0, 1)$ becomes a place $g(z_1)$ on the line. We
-# add a little noise of width $0.15$, so that its density can be written down: a bell around every place, averaged,
-# $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
+# Now let them play, where everything can be seen. The forger bends noise: a plan $z_1 \sim \mathcal N(0, 1)$ becomes a
+# place $g(z_1)$ on the line. We add a little noise of width $0.15$, so that its density can be written down: a bell around
+# every place, averaged, $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
 
 # %%
 class Bender(nn.Module):
@@ -339,8 +346,8 @@ def noise(n, Z=2):
     return torch.randn(n, Z).to(device)  # (n, Z)
 
 # %% [markdown]
-# **Predict.** The theory above speaks of a perfect inspector. So will the forger learn better if $D$ may move four times for each
-# move of $G$? Or if it is the other way round? Five games, all else equal.
+# **Predict.** The theory above speaks of a perfect inspector. So will the forger learn better if $D$ may move four times
+# for each move of $G$? Or if it is the other way round? Five games, all else equal.
 
 # %%
 def duel(d_moves, g_moves, rounds, seed):
@@ -384,13 +391,13 @@ duel_sliders = widgets.explore(
     log2_ratio=widgets.Slider(-2, 2, 1, 0))
 
 # %% [markdown]
-# **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in green
-# dashes what the best one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the horizontal bands
-# are the humps. Fourth: the value of the game, with the actual inspector and with the best one; below, $-\log 4$, where forger and data are one.
-# `log2_ratio` is 2 for four moves of $D$ to one of $G$, $-2$ for the reverse.
+# **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in
+# green dashes what the best one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the
+# horizontal bands are the humps. Fourth: the value of the game, with the actual inspector and with the best one; below,
+# $-\log 4$, where forger and data are one. `log2_ratio` is 2 for four moves of $D$ to one of $G$, $-2$ for the reverse.
 #
-# **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then slide `log2_ratio` to $-2$ in the last round, and
-# compare the black curve with the green one. Whom is this forger fooling?
+# **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then
+# slide `log2_ratio` to $-2$ in the last round, and compare the black curve with the green one. Whom is this forger fooling?
 
 # %%
 def w1(a, b):
@@ -410,16 +417,19 @@ two_humps = reached_w1[0]
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# A lagging inspector is bad for the forger. With four moves of $G$ for one of $D$, JS stays at {{06.js.weak:.2f}} nats, on average over the last quarter; one for one it is {{06.js.even:.2f}}. Such an
-# inspector judges yesterday's forgeries, and the forger runs after yesterday's verdict: the green curve has left the black one. Four moves of $D$ for one of $G$ come to
-# {{06.js.strong:.2f}}, no great gain for twice the work. Theory wants $D$ near $D^*$, and here it nearly is one for one.
+# A lagging inspector is bad for the forger. With four moves of $G$ for one of $D$, JS stays at {{06.js.weak:.2f}} nats, on
+# average over the last quarter; one for one it is {{06.js.even:.2f}}. Such an inspector judges yesterday's forgeries, and
+# the forger runs after yesterday's verdict: the green curve has left the black one. Four moves of $D$ for one of $G$ come
+# to {{06.js.strong:.2f}}, no great gain for twice the work. Theory wants $D$ near $D^*$, and here it nearly is one for one.
 #
-# Watch the tear, too. The inspector says 0 in the gap, so the plans that land there are driven outward, left and right of one point, and $g$ becomes a cliff. A few always
-# fall from it: a bent line cannot jump. And the forger's humps stay too narrow, since nobody is punished much for that.
+# Watch the tear, too. The inspector says 0 in the gap, so the plans that land there are driven outward, left and right of
+# one point, and $g$ becomes a cliff. A few always fall from it: a bent line cannot jump. And the forger's humps stay too
+# narrow, since nobody is punished much for that.
 #
 # </details>
 #
-# $W_1$ is how far, on average, points must be carried to turn one crowd into the other. On a line the optimal plan is to sort both.
+# $W_1$ is how far, on average, points must be carried to turn one crowd into the other. On a line the optimal plan is to
+# sort both.
 #
 # > **A good place to stop.** You have both losses, the round, and a game that works. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
@@ -427,8 +437,9 @@ two_humps = reached_w1[0]
 # %% [markdown]
 # ## Eight humps on a ring
 #
-# On a line there is nowhere to hide. In the plane, put eight small humps on a circle and let $G$ make points from two numbers of noise. A count of what
-# came out is the first detector: a **mode** is *found* if at least one in a hundred samples lies within four widths of it.
+# On a line there is nowhere to hide. In the plane, put eight small humps on a circle and let $G$ make points from two
+# numbers of noise. A count of what came out is the first detector: a **mode** is *found* if at least one in a hundred
+# samples lies within four widths of it.
 
 # %%
 centres = torch.stack([torch.tensor([math.cos(a), math.sin(a)]) * 2
@@ -483,16 +494,17 @@ for ax, frame in zip(axes, (0, 1, 5, last)):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Nearly all at once. The cloud spreads over the whole disc, contracts to a circle, and the circle is pulled to the humps like a rubber band. As on the
-# line, a few points remain between them: $G$ is continuous, and its noise has no holes.
+# Nearly all at once. The cloud spreads over the whole disc, contracts to a circle, and the circle is pulled to the humps
+# like a rubber band. As on the line, a few points remain between them: $G$ is continuous, and its noise has no holes.
 #
 # </details>
 
 # %% [markdown]
 # ## The collapse lab
 #
-# Now the failure that GANs are known for. We change a single number: Adam's $\beta_1$, the memory of its momentum (lesson 03). Its usual value is $0.9$;
-# above we used $0.5$, which Radford et al. (2015) recommend for GANs. Everything else, seeds included, is the same.
+# Now the failure that GANs are known for. We change a single number: Adam's $\beta_1$, the memory of its momentum (lesson
+# 03). Its usual value is $0.9$; above we used $0.5$, which Radford et al. (2015) recommend for GANs. Everything else, seeds
+# included, is the same.
 #
 # **Predict.** Momentum helped in every valley of lesson 03. Here the valley moves: each player's loss changes with every
 # move of the other. What will a long memory do?
@@ -516,24 +528,27 @@ for row, beta1 in zip(axes, (0.5, 0.9)):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It collapses: {{06.ring.collapsed:.0f}} modes are left in the middle one of three games, where $\beta_1 = 0.5$ has {{06.ring.modes:.0f}}. Follow a curve in the lower right panel. A hump is found and lost
-# again: the forger rushes to where the inspector was fooled, overshoots, the inspector follows, late for the same reason, and the two circle each other.
-# In a valley that stands still, old slopes are good advice. In a game they are advice about an opponent who has moved on.
+# It collapses: {{06.ring.collapsed:.0f}} modes are left in the middle one of three games, where $\beta_1 = 0.5$ has
+# {{06.ring.modes:.0f}}. Follow a curve in the lower right panel. A hump is found and lost again: the forger rushes to where
+# the inspector was fooled, overshoots, the inspector follows, late for the same reason, and the two circle each other. In a
+# valley that stands still, old slopes are good advice. In a game they are advice about an opponent who has moved on.
 #
-# This is **mode collapse**: a good imitation of a part of the data, or of nothing in particular, and losses that do not give it away. It is no law. Other seeds fare a little better or
-# worse, and if you let such a game go on two or three times as long, most recover. They lost time, and you cannot see from the loss when to stop.
+# This is **mode collapse**: a good imitation of a part of the data, or of nothing in particular, and losses that do not
+# give it away. It is no law. Other seeds fare a little better or worse, and if you let such a game go on two or three times
+# as long, most recover. They lost time, and you cannot see from the loss when to stop.
 #
 # </details>
 
 # %% [markdown]
 # ## Good, and of every kind?
 #
-# Modes can be counted on a ring, where somebody told us the centres. For pictures nobody does. Two questions remain that need no centres. **Precision**:
-# how many of the forgeries lie *where real things are*? **Recall**: how many of the real things lie *where forgeries are*? Where a crowd
-# "is", its members say: around each, a ball that reaches to its $k$-th nearest fellow (Kynkäänniemi et al. 2019). Dense regions get small balls,
-# sparse ones large balls.
+# Modes can be counted on a ring, where somebody told us the centres. For pictures nobody does. Two questions remain that
+# need no centres. **Precision**: how many of the forgeries lie *where real things are*? **Recall**: how many of the real
+# things lie *where forgeries are*? Where a crowd "is", its members say: around each, a ball that reaches to its $k$-th
+# nearest fellow (Kynkäänniemi et al. 2019). Dense regions get small balls, sparse ones large balls.
 #
-# **Predict.** A generator that draws one hump perfectly and never another: what are its precision and its recall? And one that sprays points over the whole disc?
+# **Predict.** A generator that draws one hump perfectly and never another: what are its precision and its recall? And one
+# that sprays points over the whole disc?
 #
 # ### Exercise 6.5 · `precision_recall`
 # A point is *in* a crowd if it lies in at least one of the crowd's balls, its rim included. A point is not its own fellow. (Exercise 6.4 waits in the studio.)
@@ -554,14 +569,16 @@ def precision_recall(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
 precision_recall = check("6.5", precision_recall)
 
 # %% [markdown] tags=["help:6.5"]
-# Both numbers ask the same question with the roles exchanged. What does a helper need that says which points lie in a crowd, and what stands
-# first in a row of sorted distances from a point to its own crowd?
+# Both numbers ask the same question with the roles exchanged. What does a helper need that says which points lie in a
+# crowd, and what stands first in a row of sorted distances from a point to its own crowd?
 # ---
-# On a line, $k = 1$. Real: $0, 1, 5$; the nearest fellows are at distance $1, 1, 4$. Fake: $1.5, 1.6, 9$ with radii $0.1, 0.1, 7.4$. $1.5$ and $1.6$ lie in the ball of $1$, and
-# $9$ in that of $5$ (the rim counts): precision $1$. Of the real ones, $5$ lies in the large ball of $9$, and the others in none: recall $\tfrac13$.
+# On a line, $k = 1$. Real: $0, 1, 5$; the nearest fellows are at distance $1, 1, 4$. Fake: $1.5, 1.6, 9$ with radii $0.1,
+# 0.1, 7.4$. $1.5$ and $1.6$ lie in the ball of $1$, and $9$ in that of $5$ (the rim counts): precision $1$. Of the real
+# ones, $5$ lies in the large ball of $9$, and the others in none: recall $\tfrac13$.
 # ---
-# Distances within the crowd, sorted: column 0 is the point itself, column $k$ its $k$-th fellow. Then every point is compared with every ball of the
-# crowd, and one ball is enough. A single radius for all would let the sparse decide for the dense.
+# Distances within the crowd, sorted: column 0 is the point itself, column $k$ its $k$-th fellow. Then every point is
+# compared with every ball of the crowd, and one ball is enough. A single radius for all would let the sparse decide for the
+# dense.
 
 # %%
 runtime.seed_all(6)
@@ -583,9 +600,10 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# One perfect hump: precision near 1, recall near an eighth. The spray: precision near 0, and recall 1, since with a thousand points everywhere some ball reaches
-# every hump. So neither number is worth anything without the other. The collapsed games lack one or the other or both; $\beta_1 = 0.5$ has
-# {{06.pr.precision:.2f}} and {{06.pr.recall:.2f}}. Its points *between* the humps cost it precision.
+# One perfect hump: precision near 1, recall near an eighth. The spray: precision near 0, and recall 1, since with a
+# thousand points everywhere some ball reaches every hump. So neither number is worth anything without the other. The
+# collapsed games lack one or the other or both; $\beta_1 = 0.5$ has {{06.pr.precision:.2f}} and {{06.pr.recall:.2f}}. Its
+# points *between* the humps cost it precision.
 #
 # A warning that holds for both: a far-off stray has a huge ball, and a huge ball "covers" much.
 #
@@ -594,10 +612,12 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 # %% [markdown]
 # ## Digits, beside a VAE
 #
-# The same losses and the same round now draw 28×28 digits. Both networks are plain ones: convolutions cost too much a round on a laptop's processor. What such
-# a game may do by itself you know from the ring, and there is a remedy: both players get a **tag**. Beforehand, a clustering
-# cuts the training pictures into forty heaps of similar ones (no label is looked at), and every picture, real or forged, comes with the number of its
-# heap. The inspector asks "is this a real one *of this heap*?", and forty small games replace one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each, the old dangers remain.
+# The same losses and the same round now draw 28×28 digits. Both networks are plain ones: convolutions cost too much a round
+# on a laptop's processor. What such a game may do by itself you know from the ring, and there is a remedy: both players get
+# a **tag**. Beforehand, a clustering cuts the training pictures into forty heaps of similar ones (no label is looked at),
+# and every picture, real or forged, comes with the number of its heap. The inspector asks "is this a real one *of this
+# heap*?", and forty small games replace one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each,
+# the old dangers remain.
 
 # %% tags=["export"]
 class DigitForger(nn.Module):
@@ -627,8 +647,8 @@ class DigitInspector(nn.Module):
         return self.real(seen)[:, 0] + fits / 16  # (B,)
 
 # %% [markdown]
-# The inspector's last line is a *projection* (Miyato & Koyama 2018): what it saw is compared with a direction that belongs to the heap. With $K = 1$ there is one heap, the tag says nothing, and
-# it is a GAN as on the ring.
+# The inspector's last line is a *projection* (Miyato & Koyama 2018): what it saw is compared with a direction that belongs
+# to the heap. With $K = 1$ there is one heap, the tag says nothing, and it is a GAN as on the ring.
 #
 # One more trick, and a cheap one: the generator circles around its goal rather than settling there, so we also keep a running
 # average of its weights, and draw with that.
@@ -703,14 +723,15 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# All ten, and with harder edges than the VAE's: FD {{06.digits.fd:.0f}}, precision {{06.digits.precision:.2f}}. But recall is {{06.digits.recall:.2f}}: there are ten digits, and hardly two ways to
-# write each. Variety comes last. Look at the VAE's row and its soft strokes: where it is in doubt it averages, since its coins are judged one by one. An inspector who looks at the whole sees
-# at once that no real digit is grey at its edges.
+# All ten, and with harder edges than the VAE's: FD {{06.digits.fd:.0f}}, precision {{06.digits.precision:.2f}}. But recall
+# is {{06.digits.recall:.2f}}: there are ten digits, and hardly two ways to write each. Variety comes last. Look at the
+# VAE's row and its soft strokes: where it is in doubt it averages, since its coins are judged one by one. An inspector who
+# looks at the whole sees at once that no real digit is grey at its edges.
 #
 # </details>
 #
-# **The race.** A VAE as in lesson 05 and both GANs, two seeds each, at *equal CPU seconds* on one thread. This takes minutes, so a script of the course ran it
-# (`benchmarks/studies/gan_race.py`) and shipped the numbers.
+# **The race.** A VAE as in lesson 05 and both GANs, two seeds each, at *equal CPU seconds* on one thread. This takes
+# minutes, so a script of the course ran it (`benchmarks/studies/gan_race.py`) and shipped the numbers.
 
 # %%
 fig, axes = plots.figure(1, 3, size=(11, 3),
@@ -732,10 +753,12 @@ for ax, title in zip(axes, ("FD: lower is better", "precision", "recall")):
     plots.label(ax, title, "CPU seconds")
 
 # %% [markdown]
-# Ten seconds in, the VAE is ahead in everything but precision: it knows from the first step which picture to aim at, and the GANs are still finding out what a digit is. At the end the GAN *with heaps* has by far the
-# lowest FD and the highest precision, and the VAE still the highest recall: its blur reaches into every corner. The GAN without tags gets about as far as
-# the VAE. So which is better? The one that is better at what you need, measured: fine single pictures, or all kinds of them. And two things FD does not say. The VAE had no heaps (they would help it,
-# too: lesson 07 tells its VAE the digit). And only the VAE can say how probable a *given* picture is.
+# Ten seconds in, the VAE is ahead in everything but precision: it knows from the first step which picture to aim at, and
+# the GANs are still finding out what a digit is. At the end the GAN *with heaps* has by far the lowest FD and the highest
+# precision, and the VAE still the highest recall: its blur reaches into every corner. The GAN without tags gets about as
+# far as the VAE. So which is better? The one that is better at what you need, measured: fine single pictures, or all kinds
+# of them. And two things FD does not say. The VAE had no heaps (they would help it, too: lesson 07 tells its VAE the
+# digit). And only the VAE can say how probable a *given* picture is.
 
 # %% [markdown]
 # ## What this run reached
@@ -778,8 +801,8 @@ assert found["digits read"] == 10
 # &= -\log 4 + 2\,\mathrm{JS}(p, q) \;\ge\; -\log 4 && (5)\ \text{equal only if } p = q
 # \end{aligned} $$
 #
-# Line (5) can be read in two ways. The forger's best is $p = q$. And $\mathrm{JS}$ can *be estimated*, by training a classifier: the
-# better it does, the further apart the two crowds are.
+# Line (5) can be read in two ways. The forger's best is $p = q$. And $\mathrm{JS}$ can *be estimated*, by training a
+# classifier: the better it does, the further apart the two crowds are.
 #
 # **Predict.** Line (1) for a $D$ that is a little off everywhere, by $0.05$: is the value above or below line (5)?
 
@@ -802,10 +825,12 @@ tried = 0.3 * at.log() + 0.1 * (1 - at).log()  # (99,)
 print(f"(2) p = .3, q = .1: best D by trying {at[tried.argmax()]:.2f}")
 
 # %% [markdown] tags=["studio"]
-# Below, always: any other inspector tells a smaller value. So a real, imperfect $D$ makes the forger believe that it is closer than it is.
+# Below, always: any other inspector tells a smaller value. So a real, imperfect $D$ makes the forger believe that it is
+# closer than it is.
 #
-# **The inspector's map.** In the plane $D^*$ is a landscape: bright where it says real, dark where forged, white where nothing ever is. Data: the ring. Forger: one blob, which you place. A cross marks it, and the
-# arrow shows where the forger's own slope, that of $-\log D^*$ at its centre, would push it.
+# **The inspector's map.** In the plane $D^*$ is a landscape: bright where it says real, dark where forged, white where
+# nothing ever is. Data: the ring. Forger: one blob, which you place. A cross marks it, and the arrow shows where the
+# forger's own slope, that of $-\log D^*$ at its centre, would push it.
 #
 # **Your goal.** Put the blob on a hump, narrow. Which way does the arrow point, and how strong is it? Then make the blob wide.
 
@@ -857,16 +882,19 @@ map_sliders = widgets.explore(
     x2=widgets.Slider(-2.5, 2.5, 0.1, 0), sigma=widgets.Slider(0.1, 1.5, 0.05, 0.5))
 
 # %% [markdown] tags=["studio"]
-# A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls everything else real. But the pull at the blob's centre is zero. No
-# direction is better than another, and the neighbours, however bright, are out of its sight. That is why a collapsed forger does not leave: it cannot see what it misses. Make the blob wide, and it
-# covers several humps at once, so that its parts are told different things. Width is what keeps the game informative.
+# A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls
+# everything else real. But the pull at the blob's centre is zero. No direction is better than another, and the neighbours,
+# however bright, are out of its sight. That is why a collapsed forger does not leave: it cannot see what it misses. Make
+# the blob wide, and it covers several humps at once, so that its parts are told different things. Width is what keeps the
+# game informative.
 
 # %% [markdown] tags=["studio"]
 # ### Room B · Everybody wants the wrong thing
 #
-# **Debug a claim.** The article states the two objectives so: the *generator* makes the discriminator's error on forgeries *small*; the
-# *discriminator* makes that error *large*. The error of an inspector on a forgery is its surprise that it is forged, $-\log(1 - D(G(z)))$. Real data do not
-# occur. Built as it is said (with a lid on the inspector's loss, which would run to minus infinity):
+# **Debug a claim.** The article states the two objectives so: the *generator* makes the discriminator's error on forgeries
+# *small*; the *discriminator* makes that error *large*. The error of an inspector on a forgery is its surprise that it is
+# forged, $-\log(1 - D(G(z)))$. Real data do not occur. Built as it is said (with a lid on the inspector's loss, which would
+# run to minus infinity):
 
 # %% tags=["studio"]
 def claimed_g(fake):
@@ -889,7 +917,8 @@ def play_line(d_objective, g_objective, seed):
         return w1(G(noise(4000)), draw_data(4000)), *says.mean(dim=1).tolist()
 
 # %% [markdown] tags=["studio"]
-# **Predict.** What does this inspector learn to say, of real things and of forgeries? What can a forger learn from it? Then mend it: the two losses are yours already.
+# **Predict.** What does this inspector learn to say, of real things and of forgeries? What can a forger learn from it? Then
+# mend it: the two losses are yours already.
 
 # %% tags=["studio"]
 reversed_w1 = {}
@@ -903,14 +932,17 @@ for name, objectives in sides.items():
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# Claimed, they agree only too well. The inspector says "real" to whatever it meets, so its error on forgeries is as large as it can be, and the forger, who would like it to be small, has nothing to hold on to:
-# it drifts, $W_1$ {{06.claimed.w1:.1f}}, about as far off as a single point in the middle. Data play no part, so nothing about the data can be learned. With only one side mended, either the judge is worthless
-# or the forger runs *away* from what looks real. Mended, both want the opposite of each other, and $W_1$ is {{06.mended.w1:.2f}}. The conflict is not a flaw of the method: it is the signal.
+# Claimed, they agree only too well. The inspector says "real" to whatever it meets, so its error on forgeries is as large
+# as it can be, and the forger, who would like it to be small, has nothing to hold on to: it drifts, $W_1$
+# {{06.claimed.w1:.1f}}, about as far off as a single point in the middle. Data play no part, so nothing about the data can
+# be learned. With only one side mended, either the judge is worthless or the forger runs *away* from what looks real.
+# Mended, both want the opposite of each other, and $W_1$ is {{06.mended.w1:.2f}}. The conflict is not a flaw of the method:
+# it is the signal.
 #
 # </details>
 #
-# **The loop has faults of its own.** In the article's pseudocode the data loader yields $z$, one forward pass serves both losses, nothing is detached, and $G$ moves before $D$'s gradient is
-# computed. In PyTorch:
+# **The loop has faults of its own.** In the article's pseudocode the data loader yields $z$, one forward pass serves both
+# losses, nothing is detached, and $G$ moves before $D$'s gradient is computed. In PyTorch:
 
 # %% tags=["studio"]
 def claimed_round(G, D, x, z, retain=False):
@@ -939,15 +971,16 @@ for name, retain, fused in [("as claimed", False, False), ("record kept", True, 
     print(f"{name:<24} {complaints[name][:70]}")
 
 # %% [markdown] tags=["studio"]
-# A record can be walked once, and it must not be walked when the weights it was made with have changed: twice PyTorch refuses, and is right. The third line is a warning. The fused
-# optimizer, which is quick and which our `Player` uses, changes weights behind the record's back, so the wrong slopes come without a word. `train_step` needs neither trick:
-# every player gets a record of its own. (And noise is drawn anew each time. Nothing has to *load* it.)
+# A record can be walked once, and it must not be walked when the weights it was made with have changed: twice PyTorch
+# refuses, and is right. The third line is a warning. The fused optimizer, which is quick and which our `Player` uses,
+# changes weights behind the record's back, so the wrong slopes come without a word. `train_step` needs neither trick: every
+# player gets a record of its own. (And noise is drawn anew each time. Nothing has to *load* it.)
 
 # %% [markdown] tags=["studio"]
 # ### Room C · How deaf is deaf?
 #
-# Back to the saturating loss. Near the data it does no harm. So put the forger far off, at 8, give the inspector a thousand moves ahead, and compare both losses, once with Adam and once
-# with plain gradient descent.
+# Back to the saturating loss. Near the data it does no harm. So put the forger far off, at 8, give the inspector a thousand
+# moves ahead, and compare both losses, once with Adam and once with plain gradient descent.
 #
 # **Predict.** Which of the four arrive? (What did lesson 03 say about Adam and the *size* of a slope?)
 
@@ -993,16 +1026,19 @@ plots.label(axes[1], "Slope of G, plain gradient descent", "round", "length");
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# With Adam both arrive, the saturating one later: Adam divides by the size of the slopes, so a whisper moves it nearly as far as a shout. With plain gradient descent nothing hides the fault. The
-# non-saturating forger comes home, to {{06.heard.end:.1f}}; the saturating one still sits at {{06.deaf.end:.1f}} when the game ends. Its slopes are so small that the axis has to be logarithmic.
+# With Adam both arrive, the saturating one later: Adam divides by the size of the slopes, so a whisper moves it nearly as
+# far as a shout. With plain gradient descent nothing hides the fault. The non-saturating forger comes home, to
+# {{06.heard.end:.1f}}; the saturating one still sits at {{06.deaf.end:.1f}} when the game ends. Its slopes are so small
+# that the axis has to be logarithmic.
 #
 # </details>
 
 # %% [markdown] tags=["studio"]
 # ### Room D · A distance that never goes deaf
 #
-# Against a perfect inspector, $\mathrm{JS}$ has a fault of its own: two crowds that do not overlap are $\log 2$ apart, *however far* they
-# are. The Wasserstein distance $W_1$ goes on telling. Move the forger's bell towards a single hump of data, and compare.
+# Against a perfect inspector, $\mathrm{JS}$ has a fault of its own: two crowds that do not overlap are $\log 2$ apart,
+# *however far* they are. The Wasserstein distance $W_1$ goes on telling. Move the forger's bell towards a single hump of
+# data, and compare.
 
 # %% tags=["studio"]
 hump = bell(grid, 2, 0.3)  # (161, 1) data in one hump, for once
@@ -1039,13 +1075,13 @@ distance_sliders = widgets.explore(
     place=widgets.Slider(-3.5, 3.5, 0.1, 0), sigma=widgets.Slider(0.05, 1.5, 0.05, 0.1))
 
 # %% [markdown] tags=["studio"]
-# Far off JS is flat, and a flat thing has no slope to walk along. $W_1$ falls with every step taken. It, too, can be had from a game: with a **critic** $D$ that gives *scores*,
-# not logits, and that must not be steeper than 1 anywhere,
+# Far off JS is flat, and a flat thing has no slope to walk along. $W_1$ falls with every step taken. It, too, can be had
+# from a game: with a **critic** $D$ that gives *scores*, not logits, and that must not be steeper than 1 anywhere,
 #
 # $$ W_1 = \max_{\|\nabla D\| \le 1}\; \mathbb E_{\text{data}} D(x) - \mathbb E_z D(G(z)) $$
 #
-# (Arjovsky et al. 2017). How does one forbid a network to be steep? Gulrajani et al. (2017) fine it. At points $\hat x = \varepsilon\, x + (1 - \varepsilon)\, G(z)$
-# between a real and a forged one, with $\varepsilon$ uniform on $[0, 1]$, one for each pair, the slope should have length 1:
+# (Arjovsky et al. 2017). How does one forbid a network to be steep? Gulrajani et al. (2017) fine it. At points $\hat x =
+# \varepsilon\, x + (1 - \varepsilon)\, G(z)$ between a real and a forged one, with $\varepsilon$ uniform on $[0, 1]$, one for each pair, the slope should have length 1:
 #
 # $$ \text{penalty} = \mathbb E\, \big( \|\nabla_{\hat x} D(\hat x)\|_2 - 1 \big)^2 $$
 #
@@ -1069,13 +1105,16 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
 gradient_penalty = check("6.4", gradient_penalty)
 
 # %% [markdown] tags=["studio", "help:6.4"]
-# Each $\hat x$ has its own slope, a vector of $d$ numbers. Which axis does its length run over? And why does the slope of the *sum* of all scores give every point its own?
+# Each $\hat x$ has its own slope, a vector of $d$ numbers. Which axis does its length run over? And why does the slope of
+# the *sum* of all scores give every point its own?
 # ---
-# $D(x) = 3x_1 + 4x_2$ has slope $(3, 4)$ everywhere, of length 5: the penalty is $16$, whatever the points. With $D(x) = \tfrac12\|x\|^2$ the slope at $\hat x$ is
-# $\hat x$ itself: for $x = (2, 0)$, $G(z) = (0, 0)$ and $\varepsilon = \tfrac14$ the length is $\tfrac12$, the penalty $\tfrac14$.
+# $D(x) = 3x_1 + 4x_2$ has slope $(3, 4)$ everywhere, of length 5: the penalty is $16$, whatever the points. With $D(x) =
+# \tfrac12\|x\|^2$ the slope at $\hat x$ is $\hat x$ itself: for $x = (2, 0)$, $G(z) = (0, 0)$ and $\varepsilon = \tfrac14$
+# the length is $\tfrac12$, the penalty $\tfrac14$.
 # ---
-# Score number $i$ depends on point number $i$ alone, so the slope of the sum with respect to all points has each one's slope in its row. The length is taken row by row,
-# then compared with 1, squared, and averaged. Without `create_graph` the number is right and teaches the critic nothing.
+# Score number $i$ depends on point number $i$ alone, so the slope of the sum with respect to all points has each one's
+# slope in its row. The length is taken row by row, then compared with 1, squared, and averaged. Without `create_graph` the
+# number is right and teaches the critic nothing.
 
 # %% tags=["studio"]
 def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
@@ -1095,7 +1134,8 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
     return film
 
 # %% [markdown] tags=["studio"]
-# **Predict.** In the collapse lab $\beta_1 = 0.9$ lost the ring. Will the critic, with the same long memory and the same seed, keep it?
+# **Predict.** In the collapse lab $\beta_1 = 0.9$ lost the ring. Will the critic, with the same long memory and the same
+# seed, keep it?
 
 # %% tags=["studio"]
 critic_film = train_critic(0.9, ring_rounds, seed=5)
@@ -1111,14 +1151,17 @@ axes[2].legend()
 plots.label(axes[2], "modes found", "round");
 
 # %% [markdown] tags=["studio"]
-# It finds the ring ({{06.critic.modes:.0f}} modes at its best, in the middle one of five runs), also with a long memory, where the inspector had lost it. No guarantee here either: two of the five had not found all of it yet. A critic that may not be
-# steep has a slope everywhere, so a forger who overshoots is called back at once. The price is time, about four times as much a round, for a slope of a slope; and points between the humps go on existing.
+# It finds the ring ({{06.critic.modes:.0f}} modes at its best, in the middle one of five runs), also with a long memory,
+# where the inspector had lost it. No guarantee here either: two of the five had not found all of it yet. A critic that may
+# not be steep has a slope everywhere, so a forger who overshoots is called back at once. The price is time, about four
+# times as much a round, for a slope of a slope; and points between the humps go on existing.
 
 # %% [markdown] tags=["studio"]
 # ### Room E · A flowchart, redrawn
 #
-# The article explains generative AI with one chart. Its boxes: data, encoder, probability distribution, decoder, generated data, discriminator, loss, optimizer, "update the
-# parameters", and from there an arrow back to the encoder. Above, redrawn as it is.
+# The article explains generative AI with one chart. Its boxes: data, encoder, probability distribution, decoder, generated
+# data, discriminator, loss, optimizer, "update the parameters", and from there an arrow back to the encoder. Above, redrawn
+# as it is.
 
 # %% tags=["studio"]
 ax = plots.panel(size=(11, 2.4),
@@ -1154,18 +1197,21 @@ axes[1].set_title("GAN: two losses, two networks that do not");
 # %% [markdown] tags=["studio"]
 # <details><summary>What is missing, and what is too much</summary>
 #
-# The chart is neither. A VAE has no discriminator. It needs noise between distribution and decoder, the data *again* at the loss, a KL term, and an arrow back to
-# the decoder too. A GAN has no encoder. It needs noise as its source, real data at the discriminator, and *two* losses, each with an arrow back to one network and
-# not to the other. The nearest relative is the VAE-GAN of Larsen et al. (2016), which has all three networks and needs all those arrows.
+# The chart is neither. A VAE has no discriminator. It needs noise between distribution and decoder, the data *again* at the
+# loss, a KL term, and an arrow back to the decoder too. A GAN has no encoder. It needs noise as its source, real data at
+# the discriminator, and *two* losses, each with an arrow back to one network and not to the other. The nearest relative is
+# the VAE-GAN of Larsen et al. (2016), which has all three networks and needs all those arrows.
 #
 # </details>
 
 # %% [markdown] tags=["studio"]
 # ### Room F · Build: the ring from an empty page
 #
-# Write a function that gets points and returns a sampler. No skeleton. The points lie on *some* ring of eight humps: its radius, its turn and the humps' width
-# differ from above, so look at what you get. The bar, within fifteen seconds of training: all eight modes, each with at least one in a hundred of the samples, and seven of ten samples within
-# four widths of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*: handing back the points you were given, or points next to them, does not.
+# Write a function that gets points and returns a sampler. No skeleton. The points lie on *some* ring of eight humps: its
+# radius, its turn and the humps' width differ from above, so look at what you get. The bar, within fifteen seconds of
+# training: all eight modes, each with at least one in a hundred of the samples, and seven of ten samples within four widths
+# of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*: handing back the points you
+# were given, or points next to them, does not.
 #
 # ### Exercise 6.6 · `train_ring_sampler`
 
@@ -1191,13 +1237,15 @@ def train_ring_sampler(x):
 train_ring_sampler = check("6.6", train_ring_sampler)
 
 # %% [markdown] tags=["studio", "help:6.6"]
-# Which four things does the loop of this lesson need: two networks, two losses, two optimizers, and what else? Which single number ruined it above?
+# Which four things does the loop of this lesson need: two networks, two losses, two optimizers, and what else? Which single
+# number ruined it above?
 # ---
-# Two hidden layers of 128, Adam with a step size of $0.002$ and $\beta_1 = 0.5$, batches of 128, 1,500 rounds: about three seconds. With a ring of radius 2 the
-# modes are found after some hundred rounds; the rest of the time goes into getting them narrow.
+# Two hidden layers of 128, Adam with a step size of $0.002$ and $\beta_1 = 0.5$, batches of 128, 1,500 rounds: about three
+# seconds. With a ring of radius 2 the modes are found after some hundred rounds; the rest of the time goes into getting
+# them narrow.
 # ---
-# The players and the round are those of the ring. Dividing by the spread makes the same settings fit any radius, and step sizes that fade, and an average of the generator's weights, let
-# it settle.
+# The players and the round are those of the ring. Dividing by the spread makes the same settings fit any radius, and step
+# sizes that fade, and an average of the generator's weights, let it settle.
 
 # %% tags=["studio"]
 runtime.seed_all(13)
@@ -1227,10 +1275,9 @@ assert afar["saturating", False][0][-1] > 6 > 2.6 > afar["non-saturating", False
 # - notice a collapse: modes where centres are known, precision and recall where they are not;
 # - train a GAN on digits, and say what it does better than a VAE, and what worse.
 #
-# **Read on.**
-# Goodfellow et al. 2014, *Generative Adversarial Nets*: the game, the best inspector, the non-saturating loss.
-# Radford, Metz & Chintala 2015, *Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks*: DCGAN, and $\beta_1 = 0.5$.
-# Gulrajani et al. 2017, *Improved Training of Wasserstein GANs*: the penalty of room D.
-# Kynkäänniemi et al. 2019, *Improved Precision and Recall Metric for Assessing Generative Models*.
+# **Read on.** Goodfellow et al. 2014, *Generative Adversarial Nets*: the game, the best inspector, the non-saturating loss.
+# Radford, Metz & Chintala 2015, *Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+# Networks*: DCGAN, and $\beta_1 = 0.5$. Gulrajani et al. 2017, *Improved Training of Wasserstein GANs*: the penalty of room
+# D. Kynkäänniemi et al. 2019, *Improved Precision and Recall Metric for Assessing Generative Models*.
 #
 # **Next.** Both our generators draw what *they* like. Lesson 07 asks for a 7, and checks whether it got one.
