@@ -420,7 +420,7 @@ two_humps = reached_w1[0]
 # A lagging inspector is bad for the forger. With four moves of $G$ for one of $D$, JS stays at {{06.js.weak:.2f}} nats, on
 # average over the last quarter; one for one it is {{06.js.even:.2f}}. Such an inspector judges yesterday's forgeries, and
 # the forger runs after yesterday's verdict: the green curve has left the black one. Four moves of $D$ for one of $G$ come
-# to {{06.js.strong:.2f}}, no great gain for twice the work. Theory wants $D$ near $D^*$, and here it nearly is one for one.
+# to {{06.js.strong:.2f}}, no better, for more than twice the work. Theory wants $D$ near $D^*$, and here it is nearly that one for one.
 #
 # Watch the tear, too. The inspector says 0 in the gap, so the plans that land there are driven outward, left and right of
 # one point, and $g$ becomes a cliff. A few always fall from it: a bent line cannot jump. And the forger's humps stay too
@@ -528,7 +528,7 @@ for row, beta1 in zip(axes, (0.5, 0.9)):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It collapses: {{06.ring.collapsed:.0f}} modes are left in the middle one of three games, where $\beta_1 = 0.5$ has
+# It collapses. Of three games the middle one has found {{06.ring.collapsed:.0f}} of eight modes, where $\beta_1 = 0.5$ has
 # {{06.ring.modes:.0f}}. Follow a curve in the lower right panel. A hump is found and lost again: the forger rushes to where
 # the inspector was fooled, overshoots, the inspector follows, late for the same reason, and the two circle each other. In a
 # valley that stands still, old slopes are good advice. In a game they are advice about an opponent who has moved on.
@@ -783,7 +783,7 @@ assert np.allclose(same, measured["GAN, beta1 0.5"])
 assert found["digits read"] == 10
 
 # %% [markdown]
-# That was the core. The studio has five rooms; nothing later needs them. In a hurry?
+# That was the core. The studio has six rooms; nothing later needs them. In a hurry?
 # [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
@@ -1160,7 +1160,7 @@ plots.label(axes[2], "modes found", "round");
 # ### Room E · A flowchart, redrawn
 #
 # The article explains generative AI with one chart. Its boxes: data, encoder, probability distribution, decoder, generated
-# data, discriminator, loss, optimizer, "update the parameters", and from there an arrow back to the encoder. Above, redrawn
+# data, discriminator, loss, optimizer, "update the parameters", and from there an arrow back to the encoder. Below, redrawn
 # as it is.
 
 # %% tags=["studio"]
