@@ -16,7 +16,7 @@ def serve(channel: socket.socket, exercise: dict, course: list) -> None:
     """Answer one line with one line. Only numbers and text leave; everything else becomes the name of an error."""
     lines = channel.makefile("rb")
     try:
-        answer = build(exercise["name"], exercise["answer"], exercise["cells"], exercise["given"], course)
+        answer = build(exercise["name"], exercise["answer"], exercise["around"], exercise["given"], course)
         if not callable(answer):
             raise TypeError(f"a function is asked for, and {exercise['name']} is a {type(answer).__name__}")
         reply: dict[str, Any] = {"ready": True}

@@ -145,7 +145,7 @@ class Grader:
         self.lesson, self.folder, self.boxed = lesson, folder, boxed
         self.questions = {task.id: Questions(task.exercise, seed) for task in lesson.tasks}
         whole = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
-        known = [name for name in ("torch", "numpy", "scipy") if re.search(rf"^(?:import|from) {name}\b", whole, re.MULTILINE)]
+        known = [n for n in ("torch", "numpy", "scipy") if re.search(rf"^(?:import|from) {n}\b", whole, re.MULTILINE)]
         self.warm = known + (["torch.nn.functional"] if "torch" in known else [])
 
     def grade(self, cells: list[Any]) -> tuple[list[Verdict], float]:
@@ -187,8 +187,9 @@ class Grader:
             elif other.id != task.id and own:
                 given[other.name] = own
         mine = answers[task.id]
-        others = [cell.source for cell in cells if cell.kind == "code" and cell.source != mine]
-        return {"name": task.name, "answer": mine, "cells": others, "given": given}
+        place = next(i for i, cell in enumerate(cells) if cell.source == mine)
+        around = [[c.source for c in part if c.kind == "code" and c.source != mine] for part in (cells[:place], cells[place:])]
+        return {"name": task.name, "answer": mine, "around": around, "given": given}
 
 
 def find(task: Task, cells: list[Any]) -> str | None:

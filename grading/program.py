@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+[ \t]*=[ \t]*[%!].*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
 SECONDS = 5  # for one statement of the answer's cell: a trial run below the function must not use up the time
 
 
@@ -28,6 +29,7 @@ class Statement:
     code: types.CodeType
     binds: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)
+    is_import: bool = False
     everything: bool = False  # from ... import *
 
 
@@ -43,7 +45,7 @@ def statements(source: str) -> list[Statement]:
 
 def without_magics(source: str) -> str:
     """The source with every line that is a magic, a command or a request for help replaced by `pass`."""
-    return re.sub(r"^([ \t]*)(?:[%!?].*|[\w.]+[ \t]*=[ \t]*[%!].*|[\w.]+\?\??[ \t]*)$", r"\1pass", source, flags=re.MULTILINE)
+    return MAGIC.sub(r"\1pass", source)
 
 
 def _one_name_each(node: ast.stmt) -> Iterator[ast.stmt]:
@@ -58,7 +60,8 @@ def _one_name_each(node: ast.stmt) -> Iterator[ast.stmt]:
 
 def _statement(node: ast.stmt, future: list[ast.stmt]) -> Statement:
     code = compile(ast.Module([*(f for f in future if f is not node), node], []), "<notebook>", "exec", dont_inherit=True)
-    made = Statement(code, everything=isinstance(node, ast.ImportFrom) and node.names[0].name == "*")
+    is_import = isinstance(node, ast.Import | ast.ImportFrom)
+    made = Statement(code, is_import=is_import, everything=is_import and node.names[0].name == "*")
     _names(code, made, top=True)
     return made
 
@@ -85,16 +88,17 @@ def parsed(cells: list[str]) -> list[Statement]:
     return found
 
 
-def build(name: str, answer: str, cells: list[str], given: dict[str, str],
+def build(name: str, answer: str, around: list[list[str]], given: dict[str, str],
           course: list[Statement]) -> Callable:
-    """The function `name` that the cell `answer` defines. `given` holds the cells of other exercises by their names,
-    `course` the statements of the course's own cells.
+    """The function `name` that the cell `answer` defines, with the cells above it and those below `around` it.
+
+    `given` holds the cells of other exercises by their names, `course` the statements of the course's own cells.
 
     Raises what the answer's own cell raises before the name is bound, and NameError if it never is.
     """
     own = statements(answer)
     others = {other: parsed([source]) for other, source in given.items() if other != name}
-    pools = [[s for s in parsed(cells) if not s.binds & {name, *others}], course]
+    pools = [[s for s in parsed(cells) if not s.binds & {name, *others}] for cells in around] + [course]
     space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     needed = closure(own, others, pools)
     _run([s for s in needed if s not in own], space)
@@ -107,7 +111,10 @@ def build(name: str, answer: str, cells: list[str], given: dict[str, str],
 
 
 def closure(own: list[Statement], others: dict[str, list[Statement]], pools: list[list[Statement]]) -> list[Statement]:
-    """The answer's statements and all that they need, in an order in which they can be run."""
+    """The answer's statements and all that they need, in an order in which they can be run.
+
+    A name is looked for in the pools one after another: above the answer, below it, in the course's own cells.
+    """
     bound = {bind for s in own for bind in s.binds if bind not in others}
     needed, open_names = [], [use for s in own for use in s.uses]
     while open_names:
@@ -117,10 +124,10 @@ def closure(own: list[Statement], others: dict[str, list[Statement]], pools: lis
         bound.add(use)
         sources = [others[use]] if use in others else pools
         found = next((f for f in ([s for s in source if use in s.binds] for source in sources) if f), None)
-        found = found or [s for s in pools[0] if s.everything]
+        found = found or [s for pool in pools[:-1] for s in pool if s.everything]
         open_names += [more for s in found for more in s.uses]
         needed += [s for s in found if s not in needed]
-    order = [s for pool in (pools[1], *others.values(), pools[0]) for s in pool if s in needed]
+    order = [s for pool in (pools[-1], *others.values(), *pools[:-1]) for s in pool if s in needed]
     return order + own
 
 
@@ -144,7 +151,7 @@ def _execute(statement: Statement, space: dict[str, Any], seconds: float) -> Bas
         raise Interrupted(f"a statement ran for more than {seconds:g} seconds")
     signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 0 if statement.is_import else seconds)
         exec(statement.code, space)
     except BaseException as error:
         return error

@@ -156,7 +156,8 @@ def gradescope(result: dict[str, Any]) -> str:
     """What Gradescope reads as /autograder/results/results.json, for one submission."""
     tests = [{"name": f"{v['exercise']} {v['name']}".strip() or "notebook",
               "score": v["points"] or 0, "max_score": v["out_of"], "status": "passed" if v["status"] == "pass" else "failed",
-              "output": v["reason"], "output_format": "text", "visibility": "visible"} for v in result["verdicts"] if v["status"] != "not_graded"]
+              "output": v["reason"], "output_format": "text", "visibility": "visible"}
+             for v in result["verdicts"] if v["status"] != "not_graded"]
     left = [v for v in result["verdicts"] if v["status"] == "not_graded"]
     said = f"Not graded: {left[0]['reason']}" if left else "Graded."
     return json.dumps({"output": said, "output_format": "text", "tests": tests}, indent=1) + "\n"

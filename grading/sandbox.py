@@ -28,8 +28,11 @@ MEGA = 1 << 20
 LIMITS = {"RLIMIT_AS": 4096 * MEGA, "RLIMIT_NPROC": 24, "RLIMIT_CPU": 90, "RLIMIT_FSIZE": 8 * MEGA, "RLIMIT_CORE": 0,
           "RLIMIT_NOFILE": 64}
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
-START, DEFINE, OVER = 30.0, 6.0, 3.0  # seconds for the libraries, for the student's cells, for sweeping up
-LONGEST, ALL_REPLIES = 20 * MEGA, 40 * MEGA  # bytes of one reply, and of all in one exercise
+START, DEFINE, OVER = 30.0, 8.0, 3.0  # seconds for the libraries, for the student's cells, for sweeping up
+LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
+MOST_PARTS = 200_000  # lists and items in one reply
+TOO_LONG = "it returned far more than was asked for"
+TICK = 0.2  # seconds between two looks at the time and the memory used
 PATIENCE = 10  # so many times its limit on the clock is the end, however busy the machine
 USER = "60001"
 NEEDED = "Untrusted grading needs Linux with bubblewrap (`apt install bubblewrap`)"
@@ -208,8 +211,10 @@ class Box:
         """The reply to one question. Raises Lost if none comes, or not in time, or none that makes sense."""
         name = secrets.token_hex(8)
         self._send({"id": name} | question)
-        line = self._receive(lambda line: line[:1] == b"c" or _json(line[1:]) == {"gone": True})
+        line = self._receive(lambda line: line[:1] == b"c" or "gone" in _json(line[1:]))
         if line[:1] == b"w":
+            if _json(line[1:]).get("too_long"):
+                raise Lost(TOO_LONG)
             raise Gone("the process ended in the middle: a crash, an exit, or too much memory")
         reply = _json(line[1:])
         if reply.get("id") != name:
@@ -228,7 +233,7 @@ class Box:
     # --- time and memory -----------------------------------------------------------------------------------------------
 
     def _allow(self, seconds: float) -> None:
-        self.seconds, self.passed, self.before = seconds, 0.0, self._used()
+        self.seconds, self.passed, self.checked, self.before = seconds, 0.0, 0.0, self._used()
 
     def _used(self) -> Usage:
         return usage(self.init or self.process.pid) if sys.platform.startswith("linux") else Usage()
@@ -267,12 +272,14 @@ class Box:
                 line = self.lines.popleft()
                 if wanted(line):
                     return line
+            if not self.alive:
+                raise Gone("the sandbox was ended from inside")
             start = time.monotonic()
-            ready = self.alive and select.select([self.process.stdout], [], [], 0.2)[0]
-            self.passed += time.monotonic() - start
-            if ready:
+            if select.select([self.process.stdout], [], [], TICK)[0]:
                 self._read()
-            else:
+            self.passed += time.monotonic() - start
+            if self.passed > self.checked + TICK:
+                self.checked = self.passed
                 self._check()
 
     def _read(self) -> None:
@@ -284,7 +291,7 @@ class Box:
             raise Gone("the sandbox was ended from inside")
         if self.replies > ALL_REPLIES or sum(map(len, self.parts)) > LONGEST:
             self.close()
-            raise Lost("it returned far more than was asked for")
+            raise Lost(TOO_LONG)
         if b"\n" in got:
             *lines, rest = b"".join(self.parts).split(b"\n")
             self.lines.extend(line for line in lines if line)
@@ -319,6 +326,8 @@ class Gone(Lost):
 def _json(data: bytes) -> dict[str, Any]:
     """A JSON object, or an empty one."""
     try:
+        if sum(map(data.count, (b"[", b"{", b","))) > MOST_PARTS:
+            return {}
         found = json.loads(data)
     except (ValueError, RecursionError):
         return {}

@@ -68,7 +68,7 @@ def _array(form: str, content: Any) -> Any:
         array = np.frombuffer(raw, kind).reshape(shape).copy()
     except (TypeError, ValueError) as error:
         raise Malformed(str(error)) from None
-    return array[()] if form == "scalar" or array.ndim == 0 else array
+    return array[()] if form == "scalar" else array
 
 
 def _dict(content: list, stand_ins: tuple[type, ...], depth: int) -> dict:

@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-LONGEST = 24 << 20  # bytes of one line from a child
+LONGEST = 13 << 20  # bytes of one line from a child
 CHILD, WARDEN = b"c", b"w"  # the first byte of a line says who wrote it
 DUMPABLE = 4  # prctl: whether others with the same uid may look into this process
 
@@ -123,7 +123,7 @@ def relay(lines: Any, writing: int, child: socket.socket) -> None:
             for line in whole:
                 pass_on(writing, CHILD + line + b"\n")
             if not got or len(held) > LONGEST:
-                say(writing, {"gone": True})
+                say(writing, {"gone": True, "too_long": len(held) > LONGEST})
                 while lines.readline() not in (b"end\n", b""):
                     pass
                 return
