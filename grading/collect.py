@@ -14,7 +14,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from grading.course import Lesson, binds
@@ -93,7 +93,7 @@ def _folder(place: Path) -> Iterator[Submission]:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name.startswith(".") and name not in (".", "..") or name == "__MACOSX"
 
 
 def _bytes(path: Path, most: int) -> bytes:
@@ -113,7 +113,7 @@ def _zipped(data: bytes, prefix: str, depth: int) -> Iterator[Submission]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = [e for e in archive.infolist() if e.filename.lower().endswith((".ipynb", ".zip"))
-                   and not any(map(_hidden, PurePosixPath(e.filename).parts))]
+                   and not any(map(_hidden, re.split(r"[/\\]", e.filename)))]
         if len(entries) > MOST_FILES:
             raise Unreadable(f"it holds more than {MOST_FILES} files")
     except (zipfile.BadZipFile, Unreadable, ValueError, NotImplementedError, OSError) as error:

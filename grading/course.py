@@ -36,17 +36,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Lesson:
-    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: its Markdown cells."""
+    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: its Markdown cells;
+    `checks`: the text of the module with the exercises.
+    """
     number: str
     stem: str
     tasks: list[Task]
     cells: list[str]
     prose: list[str]
+    checks: str
 
     @property
     def files(self) -> list[str]:
-        """All that the verdicts depend on and that is not code of `course_utils`, for the fingerprint."""
-        return [self.stem, *(f"{t.id}\n{t.points}\n{t.blank}\n{t.solution}" for t in self.tasks), *self.cells]
+        """All that the verdicts depend on and that is not the grader's, for the fingerprint."""
+        return [self.stem, self.checks, *(f"{t.id}\n{t.points}\n{t.blank}\n{t.solution}" for t in self.tasks), *self.cells]
 
 
 def lessons(twins: Path | None = None) -> dict[str, Lesson]:
@@ -59,11 +62,12 @@ def lessons(twins: Path | None = None) -> dict[str, Lesson]:
             exercises = _from_file(twins / f"lesson{number}.py") if twins else checks.exercises(int(number))
         except LookupError:
             continue  # a lesson without exercises
-        found[number] = _lesson(path, solved / path.name, exercises)
+        module = (twins or ROOT / "course_utils/checks") / f"lesson{number}.py"
+        found[number] = _lesson(path, solved / path.name, exercises, module.read_text(encoding="utf-8"))
     return found
 
 
-def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise]) -> Lesson:
+def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: str) -> Lesson:
     blanks, whole = _cells(blank), _cells(solved)
     text = {_tagged(cell, "exercise"): _source(cell) for cell in blanks if _tagged(cell, "exercise")}
     tasks = [Task(exercises[_tagged(cell, "exercise")], int(_tagged(cell, "points") or 1),
@@ -71,7 +75,7 @@ def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise]) -> Lesson
     around = [_source(cell) for cell in whole if cell["cell_type"] == "code" and "setup" not in _tags(cell)
               and not _tagged(cell, "exercise") and not _tagged(cell, "check")]
     prose = [_source(cell) for cell in blanks if cell["cell_type"] == "markdown"]
-    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose)
+    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module)
 
 
 def _from_file(path: Path) -> dict[str, Exercise]:

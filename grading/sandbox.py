@@ -187,8 +187,12 @@ class Box:
             os.close(reading)
             raise Unusable(f"bubblewrap cannot be started: {error}") from None
         os.close(writing)
-        with os.fdopen(reading, "rb") as info:
-            self.init = _json(info.read()).get("child-pid")
+        told, more = b"", b"{"
+        while more and b"}" not in told and select.select([reading], [], [], START)[0]:
+            more = os.read(reading, 4096)
+            told += more
+        os.close(reading)
+        self.init = _json(told).get("child-pid")
         return process
 
     def _popen(self, command: list[str], env: dict[str, str], fds: tuple) -> subprocess.Popen:
