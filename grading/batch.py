@@ -19,11 +19,12 @@ from typing import Any
 from tqdm import tqdm
 
 from grading import sandbox, selftest
-from grading.collect import Submission, lesson_of, read, submissions
+from grading.collect import Submission, lesson_of, submissions
 from grading.course import ROOT, Lesson, lessons
 from grading.judge import Grader, Verdict, as_data
 from grading.report import write_text
 
+MORE_MEMORY = 768 << 20  # bytes that the grader may take for its work
 CODE = ["answering", "course", "judge", "program", "sandbox", "wire", "worker"]  # what a verdict depends on
 
 
@@ -58,20 +59,32 @@ def grade(run: Run) -> dict[str, Any]:
     """Grade all that is due; returns what results.json holds. Raises OSError if a folder cannot be read or written."""
     course, found = lessons(run.twins), [one for one in submissions(run.place) if in_shard(one.student, run.shard)]
     seed = recorded_seed(run)
-    work, done = [], []
-    for one in found:
-        read(one)
-        number = lesson_of(one.cells, course)
-        if run.lesson and number not in ("", run.lesson):
-            continue  # of another lesson
-        number = run.lesson or number
-        (work if number and not one.broken else done).append(Graded(one, number))
+    work, done = sorted_out(found, course, run.lesson)
     for graded in done:
         graded.verdicts = not_graded(graded, course)
-    faults = _grade_all(work, course, seed, run)
+    with modest_memory():
+        faults = _grade_all(work, course, seed, run)
     results = sorted((g.as_data() for g in work + done), key=lambda r: r["submission"])
     return {"seed": seed, "shard": list(run.shard), "lesson": run.lesson, "twins": bool(run.twins), "trusted": run.trusted,
             "course": fingerprint(list(course.values())), "faults": faults, "submissions": results}
+
+
+def sorted_out(found: list[Submission], course: dict[str, Lesson], only: str) -> tuple[list[Graded], list[Graded]]:
+    """What can be graded, and what cannot. Of other lessons than the one asked for nothing is kept but the names of
+    students who have nothing else.
+    """
+    work, done, others = [], [], {}
+    for one in found:
+        number = lesson_of(one.cells, course)
+        if only and number not in ("", only):
+            others[one.student] = number
+        else:
+            number = only or number
+            (work if number and not one.broken else done).append(Graded(one, number))
+    for student in others.keys() - {graded.one.student for graded in work + done}:
+        reason = f"no notebook of lesson {only}, but one of lesson {others[student]}"
+        done.append(Graded(Submission(student, broken=reason), only))
+    return work, done
 
 
 def not_graded(graded: Graded, course: dict[str, Lesson], reason: str = "") -> list[dict[str, Any]]:
@@ -120,8 +133,9 @@ def _in_parallel(due: list[Graded], grader: Grader, course: dict[str, Lesson], r
 def _grade_one(graded: Graded, grader: Grader, course: dict[str, Lesson], out: Path, mark: str) -> None:
     try:
         verdicts, graded.seconds = grader.grade(graded.one.cells)
-    except sandbox.Unusable as error:
-        graded.verdicts = not_graded(graded, course, str(error))
+    except Exception as error:  # of the sandbox's or of ours, and no fault of the student's
+        reason = str(error) if isinstance(error, sandbox.Unusable) else f"the grader failed: {type(error).__name__}: {error}"
+        graded.verdicts = not_graded(graded, course, reason)
         return
     graded.verdicts = as_data(verdicts)
     graded.seconds = round(graded.seconds, 2)
@@ -142,6 +156,23 @@ def _known(graded: Graded, out: Path, mark: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return True
+
+
+@contextmanager
+def modest_memory() -> Iterator[None]:
+    """Two arrays of odd shapes, sent by a student, must not multiply into one that fills the computer."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + MORE_MEMORY
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 @contextmanager

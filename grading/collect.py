@@ -19,7 +19,8 @@ from typing import Any
 
 from grading.course import Lesson, binds
 
-LARGEST, LARGEST_ZIP, MOST_FILES = 20 << 20, 200 << 20, 5000
+LARGEST, LARGEST_ZIP, MOST_FILES = 20 << 20, 50 << 20, 5000
+LARGEST_TEXT = 2 << 20  # of all cells together, outputs apart
 MOST_PARTS = {b"[": 300_000, b"{": 300_000, b",": 2_000_000}  # in a notebook's text, so that reading it stays cheap
 DEEPEST_ZIP = 2
 
@@ -33,19 +34,15 @@ class Cell:
 
 @dataclass
 class Submission:
-    """One notebook. `name` is its path without suffix; `broken` says why it cannot be read."""
+    """One notebook. `name` is its path without suffix; `broken` says why it cannot be read; `digest` tells files apart."""
     name: str
-    data: bytes = b""
     broken: str = ""
+    digest: str = ""
     cells: list[Cell] = field(default_factory=list)
 
     @property
     def student(self) -> str:
         return self.name.split("/")[0]
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.data or self.broken.encode("utf-8", "replace")).hexdigest()
 
 
 class Unreadable(ValueError):
@@ -55,7 +52,7 @@ class Unreadable(ValueError):
 def submissions(place: Path) -> list[Submission]:
     """All notebooks in a folder or a zip, sorted by name. Raises OSError if the place itself cannot be read."""
     whole = sole_zip(place)
-    found = list(_zipped(whole.read_bytes(), "", 0) if whole else _folder(place))
+    found = list(_zipped(whole, "", 0) if whole else _folder(place))
     taken: dict[str, int] = {}
     for one in sorted(found, key=lambda s: (s.name, s.digest)):
         key = one.name.casefold()
@@ -89,7 +86,7 @@ def _folder(place: Path) -> Iterator[Submission]:
             except (OSError, Unreadable) as error:
                 yield Submission(label, broken=f"the file cannot be read: {error}")
                 continue
-            yield from _zipped(data, label + "/", 0) if is_zip else [Submission(label, data)]
+            yield from _zipped(io.BytesIO(data), label + "/", 0) if is_zip else [read(label, data)]
 
 
 def _hidden(name: str) -> bool:
@@ -108,10 +105,10 @@ def _bytes(path: Path, most: int) -> bytes:
         return file.read(most + 1)
 
 
-def _zipped(data: bytes, prefix: str, depth: int) -> Iterator[Submission]:
+def _zipped(file: Path | io.BytesIO, prefix: str, depth: int) -> Iterator[Submission]:
     """Notebooks inside a zip, read in memory with a limit each."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(file)
         entries = [e for e in archive.infolist() if e.filename.lower().endswith((".ipynb", ".zip"))
                    and not any(map(_hidden, re.split(r"[/\\]", e.filename)))]
         if len(entries) > MOST_FILES:
@@ -129,9 +126,9 @@ def _zipped(data: bytes, prefix: str, depth: int) -> Iterator[Submission]:
             yield Submission(label, broken=f"the file in the zip cannot be read: {error}"[:300])
             continue
         if not entry.filename.lower().endswith(".zip"):
-            yield Submission(label, content)
+            yield read(label, content)
         elif depth < DEEPEST_ZIP:
-            yield from _zipped(content, label + "/", depth + 1)
+            yield from _zipped(io.BytesIO(content), label + "/", depth + 1)
         else:
             yield Submission(label, broken="zips inside zips inside zips are not opened")
 
@@ -155,14 +152,14 @@ def clean(path: str) -> str:
     return "/".join(part[:120] for part in parts if part not in ("", ".", ".."))[:300] or "unnamed"
 
 
-def read(one: Submission) -> None:
-    """Fill in the cells of a submission, or say in `broken` why that is impossible."""
-    if one.broken:
-        return
+def read(name: str, data: bytes) -> Submission:
+    """A submission with its cells, or with what is wrong with it."""
+    one = Submission(name, digest=hashlib.sha256(data).hexdigest())
     try:
-        one.cells = cells_of(one.data)
+        one.cells = cells_of(data)
     except Unreadable as error:
         one.broken = f"the file is not a readable notebook: {error}"
+    return one
 
 
 def cells_of(data: bytes) -> list[Cell]:
@@ -180,7 +177,10 @@ def cells_of(data: bytes) -> list[Cell]:
     cells = sheets[0].get("cells") if old else notebook.get("cells")
     if not isinstance(cells, list):
         raise Unreadable("it has no cells")
-    return [_cell(cell) for cell in cells if isinstance(cell, dict)]
+    made = [_cell(cell) for cell in cells if isinstance(cell, dict)]
+    if sum(len(cell.source) for cell in made) > LARGEST_TEXT:
+        raise Unreadable(f"its cells hold more than {LARGEST_TEXT >> 20} MB of text")
+    return made
 
 
 def _cell(cell: dict[str, Any]) -> Cell:

@@ -12,7 +12,7 @@ from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
 from course_utils.checks.engine import AnswerRaised, Ask, Exercise, NotData, Raised, Seed, Tensor, numbers, observe, same
 from grading.course import Lesson, Task, binds
-from grading.sandbox import Box, Gone, Lost
+from grading.sandbox import Box, Gone, Lost, Unbuilt
 from grading.wire import Malformed, decode, encode
 
 STAND_INS = (Seed, Tensor)
@@ -108,10 +108,13 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
     finally:
         if box.alive:
             box.end()
-    found = verdict(questions.exercise, questions.cases, questions.wanted, got, proxy.changed, questions.shows)
-    made.status, made.reason = found["status"], found.get("hint", "")
-    made.known = made.status == "fail" and made.reason in questions.exercise.mutants
-    made.evidence = evidence(questions, got) if made.status == "fail" else {}
+    try:
+        found = verdict(questions.exercise, questions.cases, questions.wanted, got, proxy.changed, questions.shows)
+        made.status, made.reason = found["status"], found.get("hint", "")
+        made.known = made.status == "fail" and made.reason in questions.exercise.mutants
+        made.evidence = evidence(questions, got) if made.status == "fail" else {}
+    except Exception:  # numbers of a kind that nobody foresaw are wrong numbers
+        made.status, made.reason = "fail", "it returned something that cannot be compared"
     return made
 
 
@@ -167,6 +170,8 @@ class Grader:
                         verdicts.append(judge(self.questions[task.id], box, task, question))
                         break
                     except Gone as error:
+                        if isinstance(error, Unbuilt):
+                            question["around"] = [[], []]
                         if last:
                             verdicts.append(Verdict(task.id, task.name, task.points, "fail", str(error)))
         finally:

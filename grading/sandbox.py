@@ -26,7 +26,8 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = Path(course_utils.__file__).resolve().parent
 MEGA = 1 << 20
 LIMITS = {"RLIMIT_AS": 4096 * MEGA, "RLIMIT_NPROC": 24, "RLIMIT_CPU": 90, "RLIMIT_FSIZE": 8 * MEGA, "RLIMIT_CORE": 0,
-          "RLIMIT_NOFILE": 64}
+          "RLIMIT_NOFILE": 64,
+          "RLIMIT_DATA": -1}  # none; the grader has one for itself
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
 START, DEFINE, OVER = 30.0, 8.0, 3.0  # seconds for the libraries, for the student's cells, for sweeping up
 LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
@@ -39,7 +40,8 @@ NEEDED = "Untrusted grading needs Linux with bubblewrap (`apt install bubblewrap
 ELSEWHERE = ("see \"Where there is no sandbox\" in docs/grading.md for the way by container, "
              "or add --trusted to grade your own work.")
 ENDING: set[int] = set()  # the first process of every closed box
-_slot = itertools.count(os.getpid() * 31)
+UIDS: set[int] = set()  # user ids that boxes of this process have had
+_slot = itertools.count(secrets.randbelow(24000))
 
 
 class Lost(BaseException):
@@ -155,7 +157,8 @@ class Box:
         self.boxed, self.alive, self.init, self.replies, self.cpu = boxed, True, None, 0, 0.0
         self.parts: list[bytes] = []
         self.lines: deque[bytes] = deque()
-        uid = 60001 + next(_slot) % 4000 if boxed and os.geteuid() == 0 else 0
+        uid = 40000 + next(_slot) % 24000 if boxed and os.geteuid() == 0 else 0
+        UIDS.update({uid} - {0})
         self.process = self._launch(folder)
         for pipe in (self.process.stdin, self.process.stdout):
             os.set_blocking(pipe.fileno(), False)
@@ -205,7 +208,10 @@ class Box:
         """Begin an exercise, whose calls may take `seconds` together. Raises Lost if the cells define no such function."""
         self.replies = 0
         self._allow(DEFINE)
-        reply = self.ask(exercise)
+        try:
+            reply = self.ask(exercise)
+        except (Late, Gone) as error:
+            raise Unbuilt(str(error)) from None
         if reply.get("ready") is not True:
             said = reply.get("broken")
             raise Lost(said[:300] if isinstance(said, str) else "the answer cannot be built")
@@ -325,6 +331,10 @@ class Late(Lost):
 
 class Gone(Lost):
     """The process is no more; worth one more try, since the machine may have been the cause."""
+
+
+class Unbuilt(Gone):
+    """The cells could not even be read; worth one more try without those that are no answers."""
 
 
 def _json(data: bytes) -> dict[str, Any]:

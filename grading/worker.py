@@ -59,7 +59,7 @@ def settle(job: dict) -> None:
     for name, value in job["limits"].items():
         which = getattr(resource, name)
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        value = value if hard == resource.RLIM_INFINITY else hard if value == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
     if job["uid"]:
         os.setgroups([])

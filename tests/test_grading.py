@@ -150,9 +150,8 @@ def test_links_pipes_and_equal_names_are_harmless(tmp_path):
 
 @pytest.mark.parametrize("kind", broken.UNREADABLE)
 def test_a_broken_file_is_reported_as_such(kind):
-    one = collect.Submission("x", broken.UNREADABLE[kind](json.dumps(t.solved("01")).encode()))
-    collect.read(one)
-    assert one.broken or len(one.data) > collect.LARGEST
+    data = broken.UNREADABLE[kind](json.dumps(t.solved("01")).encode())
+    assert collect.read("x", data).broken or len(data) > collect.LARGEST
 
 
 def test_the_lesson_is_found_by_tags_or_by_names():
@@ -336,8 +335,7 @@ def test_marks_for_prose_go_into_the_same_table_and_stay(tmp_path):
 def test_prose_is_what_the_course_did_not_ship():
     notebook = t.blank("01")
     notebook["cells"].insert(3, {"cell_type": "markdown", "metadata": {}, "source": "I predict 0.5, since it is a coin."})
-    one = collect.Submission("x", json.dumps(notebook).encode())
-    collect.read(one)
+    one = collect.read("x", json.dumps(notebook).encode())
     assert batch.prose(one, t.LESSONS["01"]) == ["I predict 0.5, since it is a coin."]
 
 
