@@ -64,10 +64,18 @@ def missing() -> str:
     return f"bubblewrap cannot make a sandbox here ({said}); on Ubuntu 24.04 AppArmor forbids it; {ELSEWHERE}"
 
 
+def can_change_user() -> bool:
+    """Whether we are root, and not merely called so in a namespace that knows no other user (as in `unshare -r`)."""
+    if os.geteuid() != 0:
+        return False
+    rows = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
+    return any(int(first) <= 40000 and int(first) + int(count) > 64000 for first, _, count in rows)
+
+
 def walls() -> list[str]:
     """Own namespaces for everything; a distinct uid where we are root, an own user namespace elsewhere."""
     apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    if os.geteuid() == 0:
+    if can_change_user():
         return [*apart, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return ["--unshare-user", *apart, "--cap-drop", "ALL", "--uid", USER, "--gid", USER]
 
@@ -157,7 +165,7 @@ class Box:
         self.boxed, self.alive, self.init, self.replies, self.cpu = boxed, True, None, 0, 0.0
         self.parts: list[bytes] = []
         self.lines: deque[bytes] = deque()
-        uid = 40000 + next(_slot) % 24000 if boxed and os.geteuid() == 0 else 0
+        uid = 40000 + next(_slot) % 24000 if boxed and can_change_user() else 0
         UIDS.update({uid} - {0})
         self.process = self._launch(folder)
         for pipe in (self.process.stdin, self.process.stdout):

@@ -339,6 +339,25 @@ def test_prose_is_what_the_course_did_not_ship():
     assert batch.prose(one, t.LESSONS["01"]) == ["I predict 0.5, since it is a coin."]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
+def test_two_small_arrays_cannot_multiply_into_a_large_one():
+    column, row = np.zeros((30000, 1)), np.zeros((1, 30000))
+    with batch.modest_memory(), pytest.raises(MemoryError):
+        column - row
+    assert (column[:3] - row).shape == (3, 30000)
+
+
+def test_a_course_that_is_installed_beside_the_packages_is_hidden_in_the_box(tmp_path, monkeypatch):
+    place = tmp_path / "prefix" / "site-packages"
+    (place / "course_utils").mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(place)])
+    line = sandbox.mounts(tmp_path)
+    shown, hidden = line.index(str(tmp_path / "prefix")), line.index(str(place / "course_utils"))
+    assert line[hidden - 1] == "--tmpfs" and shown < hidden
+    assert str(course.ROOT / "course_utils") not in line and str(course.ROOT) not in line
+
+
 # --- when it cannot grade ------------------------------------------------------------------------------------------------
 
 def test_without_a_sandbox_it_refuses_in_one_sentence_and_grades_own_work_on_demand(tmp_path, monkeypatch, capsys):
