@@ -109,10 +109,7 @@ def _zipped(file: Path | io.BytesIO, prefix: str, depth: int) -> Iterator[Submis
     """Notebooks inside a zip, read in memory with a limit each."""
     try:
         archive = zipfile.ZipFile(file)
-        entries = [e for e in archive.infolist() if e.filename.lower().endswith((".ipynb", ".zip"))
-                   and not any(map(_hidden, re.split(r"[/\\]", e.filename)))]
-        if len(entries) > MOST_FILES:
-            raise Unreadable(f"it holds more than {MOST_FILES} files")
+        entries = _entries(archive)
     except (zipfile.BadZipFile, Unreadable, ValueError, NotImplementedError, OSError) as error:
         yield Submission(prefix.rstrip("/") or "zip", broken=f"the zip cannot be read: {error}")
         return
@@ -131,6 +128,15 @@ def _zipped(file: Path | io.BytesIO, prefix: str, depth: int) -> Iterator[Submis
             yield from _zipped(io.BytesIO(content), label + "/", depth + 1)
         else:
             yield Submission(label, broken="zips inside zips inside zips are not opened")
+
+
+def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The notebooks and zips in a zip, without what programs hide in it."""
+    entries = [e for e in archive.infolist() if e.filename.lower().endswith((".ipynb", ".zip"))
+               and not any(map(_hidden, re.split(r"[/\\]", e.filename)))]
+    if len(entries) > MOST_FILES:
+        raise Unreadable(f"it holds more than {MOST_FILES} files")
+    return entries
 
 
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -161,22 +161,25 @@ class Grader:
                 if answers[task.id] is None:
                     verdicts.append(Verdict(task.id, task.name, task.points))
                     continue
-                question = self._question(task, cells, answers, verdicts)
+                question, found = self._question(task, cells, answers, verdicts), None
                 for last in (False, True):  # an answer that takes its process down is tried once more, in a fresh box
-                    if box is None or not box.alive:
+                    if found is None and (box is None or not box.alive):
                         seconds += box.discard() if box else 0.0
                         box = Box(self.folder, self.warm, self.lesson.cells, self.boxed)
-                    try:
-                        verdicts.append(judge(self.questions[task.id], box, task, question))
-                        break
-                    except Gone as error:
-                        if isinstance(error, Unbuilt):
-                            question["around"] = [[], []]
-                        if last:
-                            verdicts.append(Verdict(task.id, task.name, task.points, "fail", str(error)))
+                    found = found or self._tried(task, box, question, last)
+                verdicts.append(found)
         finally:
             seconds += box.discard() if box else 0.0
         return verdicts, seconds
+
+    def _tried(self, task: Task, box: Box, question: dict[str, Any], last: bool) -> Verdict | None:
+        """A verdict, or None where another try is due: without the other cells, if it was they that broke it."""
+        try:
+            return judge(self.questions[task.id], box, task, question)
+        except Gone as error:
+            if isinstance(error, Unbuilt):
+                question["around"] = [[], []]
+            return Verdict(task.id, task.name, task.points, "fail", str(error)) if last else None
 
     def _question(self, task: Task, cells: list[Any], answers: dict[str, Any], before: list[Verdict]) -> dict[str, Any]:
         """What the box needs for one exercise. Earlier ones come as the student's where right, else as the course's.
@@ -193,7 +196,8 @@ class Grader:
                 given[other.name] = own
         mine = answers[task.id]
         place = next(i for i, cell in enumerate(cells) if cell.source == mine)
-        around = [[c.source for c in part if c.kind == "code" and c.source != mine] for part in (cells[:place], cells[place:])]
+        around = [[c.source for c in part if c.kind == "code" and c.source != mine]
+                  for part in (cells[:place], cells[place:])]
         return {"name": task.name, "answer": mine, "around": around, "given": given}
 
 
