@@ -12,7 +12,7 @@ from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
 from course_utils.checks.engine import AnswerRaised, Ask, Exercise, NotData, Raised, Seed, Tensor, numbers, observe, same
 from grading.course import Lesson, Task, binds
-from grading.sandbox import Box, Gone, Lost, Unbuilt
+from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
 from grading.wire import Malformed, decode, encode
 
 STAND_INS = (Seed, Tensor)
@@ -94,7 +94,7 @@ def _error(reply: dict[str, Any]) -> Exception:
 
 
 def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> Verdict:
-    """The verdict on one exercise, once its function stands in the box."""
+    """The verdict on one exercise. Raises Gone if the box is no more, Unusable if nothing can be said."""
     made = Verdict(task.id, task.name, task.points)
     try:
         box.open(cells, questions.exercise.seconds + 1)
@@ -102,6 +102,8 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
         got = [observe(proxy, case) for case in questions.cases]
     except Gone:
         raise
+    except Busy as error:
+        raise Unusable(str(error)) from None
     except Lost as error:
         made.status, made.reason = "fail", str(error)
         return made
