@@ -1257,8 +1257,8 @@ runtime.show_table(("one change after the other", "CPU s an epoch", "test -ELBO 
 # bias gives four more: it is the difference between reaching 117 in twelve epochs and not reaching it.
 #
 # The last two rows are good ideas that buy *nothing here*. Averaged weights calm a training whose steps stay large; ours fade to
-# nothing by themselves. A convolution in front costs time and gains nothing that luck could not explain. They come back in
-# lesson 06, where they earn their keep. Measure before you adopt. (One seed; luck moves these numbers by about half a nat.)
+# nothing by themselves. A convolution in front costs time and gains nothing that luck could not explain.
+# Elsewhere both may earn their keep. Measure before you adopt. (One seed; luck moves these numbers by about half a nat.)
 
 # %% [markdown] tags=["studio"]
 # ### Room F · Tools, versions, and a record of runs
