@@ -327,7 +327,7 @@ print(f"  100 digits: {few_run[-1, 1]:.1f} on them, {few_run[-1, 2]:.1f} on the 
 
 # %%
 fig, axes = plots.figure(1, 2, alt="Left: both curves fall, a few nats apart. Right: the training "
-                         "curve falls on, the validation curve stays far above and turns.",
+                         "curve falls on, the validation curve stalls far above it.",
                          size=(10, 3.4))
 for ax, notes, title in zip(axes, (run, few_run), ("3,600 digits", "100 digits, many more epochs")):
     x_axis = np.arange(1, len(notes) + 1)
