@@ -1214,6 +1214,8 @@ axes[1].set_title("GAN: two losses, two networks that do not");
 # were given, or points next to them, does not.
 #
 # ### Exercise 6.6 · `train_ring_sampler`
+# The check hands you 4,000 points, asks your sampler for 2,000, and names the first thing that is not as it should be. It
+# stops you after 90 seconds, in case your computer is busy.
 
 # %% tags=["studio", "exercise:6.6", "points:8", "minutes:25"]
 def train_ring_sampler(x):
