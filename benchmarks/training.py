@@ -253,9 +253,9 @@ def main(json_file: str = "", row: str = "") -> int:
     for name in ROWS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += filter(None, [alone(name)])
+        if json_file:  # after every row, so that nothing done is lost
+            Path(json_file).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     print(table(rows))
-    if json_file:
-        Path(json_file).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if gaps := missing(rows):
         print("This result is incomplete. Missing: " + "; ".join(gaps), file=sys.stderr)
         return 1
