@@ -125,3 +125,8 @@ def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing
     assert "cgan/ours" in printed and "-ELBO" in printed and "MISSED" in printed  # the made-up recipe is as good as ours
     monkeypatch.setattr(training, "alone", lambda name: None if name == "gan/recipe" else a_row(name))
     assert training.main() == 1 and "gan/recipe: the whole row" in capsys.readouterr().err
+
+
+def test_the_shipped_result_is_complete():
+    rows = json.loads((training.ROOT / "benchmarks/training.json").read_text(encoding="utf-8"))
+    assert training.missing(rows) == []
