@@ -177,18 +177,29 @@ x_test = digits.x_test.flatten(1).to(device)  # (1000, 784): the drawer
 # ## Model: a picture to a code, a code to a picture
 #
 # The model is lesson 04's, grown to 784 pixels. Two things are new. The widths of the hidden layers are a list, so that you can
-# try others. And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average grey. So before
+# try others. (Between two equal widths the layer is a *detour* that adds to what it was given, so that depth need not do
+# harm, He et al. 2016. Today's models do without; a training of many epochs profits.) And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average grey. So before
 # training the model already draws the average digit, and need not spend its first hundred steps on finding that
 # corners are white.
 
 # %% tags=["export"]
+class Detour(nn.Module):
+    """A layer that adds to what it was given. (B, width) -> (B, width)"""
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, h):
+        return h + F.silu(self.linear(h))
+
 def layers(*sizes):
-    """Linear layers between the given sizes, with a SiLU between each two."""
+    """Linear layers with a SiLU between each two; between equal sizes a detour."""
     made = []
     for inputs, outputs in zip(sizes, sizes[1:]):
-        made += [nn.Linear(inputs, outputs), nn.SiLU()]
+        made += ([Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()])
     return nn.Sequential(*made[:-1])
 
+# %% tags=["export"]
 class DigitVAE(nn.Module):
     """Rows of 784 greys in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
     def __init__(self, mean_image, Z=20, hidden=(400,)):

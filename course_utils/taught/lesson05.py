@@ -17,12 +17,22 @@ def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     return order[n // 10:], order[:n // 10]
 
 
+class Detour(nn.Module):
+    """A layer that adds to what it was given. (B, width) -> (B, width)"""
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, h):
+        return h + F.silu(self.linear(h))
+
 def layers(*sizes):
-    """Linear layers between the given sizes, with a SiLU between each two."""
+    """Linear layers with a SiLU between each two; between equal sizes a detour."""
     made = []
     for inputs, outputs in zip(sizes, sizes[1:]):
-        made += [nn.Linear(inputs, outputs), nn.SiLU()]
+        made += ([Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()])
     return nn.Sequential(*made[:-1])
+
 
 class DigitVAE(nn.Module):
     """Rows of 784 greys in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""

@@ -136,15 +136,18 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
 
 def train_ring_sampler(x):
     """Learn to draw such points. x: (N, 2) -> sample, a function of n that returns (n, 2)"""
-    scale, rounds = x.std(), 1500
+    scale, rounds, B = x.std(), 3000, 128
     G, D = (Player(mlp(2, 128, n), lr=2e-3) for n in (2, 1))
-    average = copy.deepcopy(G.net)
+
+    def in_fog(points):
+        return points + fog * torch.randn(B, 2)
+
     for t in range(rounds):
+        fog = 0.5 * max(0, 1 - 1.5 * t / rounds)  # over real and forged alike; it lifts
         for player in (G, D):
             player.optimizer.param_groups[0]["lr"] = 2e-3 * min(1, 2 - 2 * t / rounds)
-        real = x[torch.randint(len(x), (128,))] / scale  # (128, 2)
-        train_step(G, D, real, torch.randn(128, 2), torch.randn(128, 2))
-        with torch.no_grad():
-            for kept, now in zip(average.parameters(), G.net.parameters()):
-                kept.lerp_(now, 0.02)
-    return lambda n: average(torch.randn(n, 2)).detach() * scale
+        real = x[torch.randint(len(x), (B,))] / scale  # (B, 2)
+        fake = G(torch.randn(B, 2)).detach()
+        D.move(d_loss(D(in_fog(real)), D(in_fog(fake))))
+        G.move(g_loss(D(in_fog(G(torch.randn(B, 2))))))
+    return lambda n: G(torch.randn(n, 2)).detach() * scale
