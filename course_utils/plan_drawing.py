@@ -63,7 +63,7 @@ def _door(ax: Any, plan: np.ndarray, cells: np.ndarray) -> None:
     flat = right - left >= bottom - top  # the wall runs from west to east
     one, other = (_at(plan, top - 1, left), _at(plan, bottom + 1, left)) if flat else (_at(plan, top, left - 1), _at(plan, top, right + 1))
     forward = one in (OUTSIDE, HALL, WALL) and (other != OUTSIDE)  # the leaf opens into the room, not into hall or garden
-    length = CELL * (len(cells) if len(cells) > 1 else 1)
+    length = CELL * (max(1, len(cells)))
     if flat:
         x, y, step = left * CELL, (bottom + 1 if forward else top) * CELL, 1 if forward else -1
         ax.plot([x, x], [y, y + step * length], color=INK, linewidth=1.6, zorder=3)

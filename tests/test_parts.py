@@ -21,7 +21,7 @@ def test_a_drawing_has_two_views_and_every_measure():
 
 def test_the_extremes_stay_on_the_sheet():
     for part in (parts.LOW, parts.HIGH):
-        fig, axes = plots.figure(1, 2, alt="a bracket")
+        _, axes = plots.figure(1, 2, alt="a bracket")
         parts.draw(part, axes)
         for ax in axes:
             assert ax.get_xlim()[1] > max(part.width, part.depth) and ax.get_ylim()[1] > part.height

@@ -67,7 +67,7 @@ def sample_given(model, c: Tensor, n: int) -> Tensor:
 
 
 def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Other pictures of the same digits. (B, 1, 28, 28) greys in [0, 1] -> the same shape and range"""
+    """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
     B = len(x)
     tilt, size = rng.uniform(-0.15, 0.15, B), rng.uniform(0.92, 1.08, B)  # (B,) radians, factors
     move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the picture's width
@@ -97,10 +97,10 @@ def layout_report(plan: Tensor) -> dict:
 
 
 def straighten(p, box, rooms):
-    """Cut a box into rooms by straight walls that agree best with p (kinds, H, W). -> {room: Box}, or None"""
+    """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
     if len(rooms) == 1:
-        fits = box.square_metres >= floorplans.MIN_AREA[rooms[0]] and min(box.height, box.width) >= 3
-        return {rooms[0]: box} if fits else None
+        wide = min(box.height, box.width) >= 3
+        return {rooms[0]: box} if wide and box.square_metres >= MIN_AREA[rooms[0]] else None
     cuts = []
     for across, length in ((True, box.height), (False, box.width)):
         for at in range(3, length - 3):
@@ -108,7 +108,7 @@ def straighten(p, box, rooms):
             mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
             share = mass / [[part.square_metres] for part in parts]
             first = share[0] > share[1]  # (R,): which rooms go to the first part
-            need = [sum(floorplans.MIN_AREA[k] for k, f in zip(rooms, first) if f == side)
+            need = [sum(MIN_AREA[k] for k, f in zip(rooms, first) if f == side)
                     for side in (True, False)]
             if all(part.square_metres >= n > 0 for part, n in zip(parts, need)):
                 cuts.append((np.where(first, *mass).sum(), parts, first))
@@ -121,7 +121,7 @@ def straighten(p, box, rooms):
 
 
 def hang_doors(p_door, rooms, brief):
-    """The likeliest doors that connect all rooms, and a front door. p_door (H, W) -> lists of cells"""
+    """The likeliest doors that connect all rooms, and a front door. (H, W) -> lists of cells"""
     def likely(place):
         return p_door[tuple(np.transpose(place))].sum()
 
@@ -139,7 +139,7 @@ def hang_doors(p_door, rooms, brief):
 def repair(p, brief):
     """The plan of straight walls nearest to p (kinds, H, W), or None if the rooms do not fit."""
     rooms = straighten(p, floorplans.inside(brief), list(brief.rooms))
-    return rooms and floorplans.build(brief, rooms, hang_doors(p[floorplans.DOOR], rooms, brief))
+    return rooms and floorplans.build(brief, rooms, hang_doors(p[DOOR], rooms, brief))
 
 
 class ConditionalGenerator(nn.Module):
@@ -164,6 +164,7 @@ class ConditionalDiscriminator(nn.Module):
         self.features = nn.Sequential(nn.Linear(D, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
                                       nn.Linear(512, 256), nn.LeakyReLU(0.2))
         self.real, self.direction = nn.Linear(256, 1), nn.Linear(C, 256, bias=False)
+        nn.init.normal_(self.direction.weight)  # far apart from the start: control comes sooner
 
     def forward(self, x, c):
         f = self.features(x)  # (B, 256)
@@ -171,7 +172,7 @@ class ConditionalDiscriminator(nn.Module):
 
 
 def train_cgan(x, c, batch=128, lr=4e-4):
-    """Train a conditional GAN on x (N, D) in [0, 1], c (N, C). Yields the smoothed generator, step by step."""
+    """Train on x (N, D) in [0, 1] and c (N, C); yields the smoothed generator after each step."""
     G = ConditionalGenerator(x.shape[1], c.shape[1]).to(x.device)
     D = ConditionalDiscriminator(x.shape[1], c.shape[1]).to(x.device)
     smooth = copy.deepcopy(G).eval().requires_grad_(False)
@@ -197,7 +198,7 @@ def train_cgan(x, c, batch=128, lr=4e-4):
 
 
 def conditional_accuracy(samples, labels, classifier) -> float:
-    """Control, each ordered class counting equally. samples (N, ...), labels (N,) as ordered -> 0 to 1"""
+    """Control, each ordered class counting equally. samples (N, ...), labels (N,) -> 0 to 1"""
     labels, read = np.asarray(labels), np.asarray(classifier(samples))  # (N,), (N,)
     return float(np.mean([(read[labels == k] == k).mean() for k in np.unique(labels)]))
 
