@@ -136,10 +136,14 @@ def hang_doors(p_door, rooms, brief):
              for place in floorplans.openings(wall)]
     return [*doors, max(outer, key=likely)]
 
-def repair(p, brief):
-    """The plan of straight walls nearest to p (kinds, H, W), or None if the rooms do not fit."""
-    rooms = straighten(p, floorplans.inside(brief), list(brief.rooms))
-    return rooms and floorplans.build(brief, rooms, hang_doors(p[DOOR], rooms, brief))
+def repair(p, brief, rng):
+    """A plan of straight walls near p (kinds, H, W). Where rooms do not fit, p is shaken."""
+    for shake in [*np.arange(0, 1, 0.1), *[1] * 40]:
+        q = (1 - shake) * p + shake * rng.random(p.shape)
+        rooms = straighten(q, floorplans.inside(brief), list(brief.rooms))
+        if rooms:
+            return floorplans.build(brief, rooms, hang_doors(q[DOOR], rooms, brief))
+    raise ValueError(f"the rooms of {brief} do not fit into its house")
 
 
 class ConditionalGenerator(nn.Module):
@@ -227,5 +231,5 @@ def train_planner(plans, c):
             (surprise + 2 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1)
+    return lambda c: decoder(torch.cat([0.4 * torch.randn(len(c), 12), c], dim=1)
                              ).view(-1, 10, H, W).argmax(dim=1)  # (M, H, W), a little cooler
