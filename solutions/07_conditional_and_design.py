@@ -946,7 +946,7 @@ print(f"plain {(metrics.read_digits(drawn) == ordered).mean():.3f}, "
 # candidates for the something: the 1,797 coarse 8×8 digits of lesson 04, *with* labels, from other people and another scanner, enlarged to 20×20 with a rim;
 # or the 4,000 digits of this lesson *without* labels, where $c$ says "I do not know", a tenth everywhere.
 #
-# **Predict.** Three ways: from scratch, from the coarse ones, from the unlabelled ones. Which is best by the held-out bound, which by control? Does one of them not help at all?
+# **Predict.** Three ways: from scratch, from the coarse ones, from the unlabelled ones. Which is best by the held-out bound, and which by control?
 
 # %% tags=["studio"]
 coarse = data.digits8()
@@ -972,25 +972,27 @@ rounds, warm_up = runtime.budget(smoke=2, cpu=80), runtime.budget(smoke=1, cpu=1
 starts = {"scratch": fresh_cvae(x_few, c_few, seed=22),
           "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, seed=22),
           "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, seed=22)}
-ax = plots.panel(alt="From unlabelled digits the bound stays far above; from scratch and from "
-                 "coarse digits it ends alike.", size=(7, 3.4))
-best = {}
+fig, axes = plots.figure(1, 2, size=(10, 3.4), alt="Bound: the unlabelled start far above, others "
+                         "end alike. Control: coarse far above scratch, unlabelled near chance.")
+tuned = {}
 for (name, model), color in zip(starts.items(), (plots.MUTED, plots.WRONG, plots.MODEL)):
     runtime.seed_all(23)
     curve = learning_curve(model, rounds)
-    best[name] = max(curve.values())  # by the bound
-    bounds = [nats for nats, _ in curve.values()]
-    plots.line(list(curve), bounds, ax, name=name, at=0.5, color=color)
-    print(f"{name:<18} best bound {best[name][0]:.1f}, with control {best[name][1]:.2f}")
-plots.label(ax, "What the fifty teach", "epochs on fifty digits", "held-out bound (nats)");
+    tuned[name] = curve[max(curve)]  # at the end
+    for ax, values in zip(axes, zip(*curve.values())):
+        plots.line(list(curve), values, ax, name=name, at=0.4, color=color)
+    print(f"{name:<18} bound {tuned[name][0]:.1f}   control {tuned[name][1]:.2f}")
+for ax, what in zip(axes, ("held-out bound (nats)", "control")):
+    plots.label(ax, what, "epochs on fifty digits", what)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# The coarse digits do not help the bound at all: {{07.tune.coarse:.0f}} nats a digit to pay, against {{07.tune.scratch:.0f}} from scratch. Their strokes are another scanner's, and must be
-# unlearnt first. The unlabelled ones take it to {{07.tune.unlabelled:.0f}}, and control from {{07.tune.scratch_control:.2f}} to {{07.tune.unlabelled_control:.2f}}: what strokes look like was learnt
-# without labels, and fifty labels were enough to say what they mean. **Transfer helps as far as the source resembles the target**, and that is to be measured. (The best epoch
-# was picked on the held-out digits, for all alike; a project would keep a third set for that.)
+# Each start brings what it knows, and no more. The coarse digits came with labels: control rises from {{07.tune.scratch_control:.2f}} from scratch to
+# {{07.tune.coarse_control:.2f}}, with the same fifty labels. Their strokes are another scanner's, so the bound gains nothing ({{07.tune.coarse:.0f}} nats to pay, against
+# {{07.tune.scratch:.0f}}). The unlabelled ones know the strokes ({{07.tune.unlabelled:.0f}} nats), and have learnt that $c$ says nothing; fifty labels do not teach that model to
+# listen ({{07.tune.unlabelled_control:.2f}}). **Transfer helps in what the source resembles the target, and in nothing else**: measure the thing you want. The bound also
+# shows when the fifty begin to be learnt by heart.
 #
 # </details>
 
@@ -1194,21 +1196,22 @@ built_rate = valid_rates(sheets)["all five"]
 print(f"raw validity of what you built: {built_rate:.2f}, dice {rates['dice']['all five']:.2f}")
 also_inside = runtime.reached({
     "07.cgan.live_control": gan_control, "07.cgan.control": long["control"][-1],
-    "07.cgan.fd": long["fd"][-1], "07.tune.scratch": -best["scratch"][0],
-    "07.tune.coarse": -best["coarse, labelled"][0],
-    "07.tune.unlabelled": -best["alike, unlabelled"][0],
-    "07.tune.scratch_control": best["scratch"][1],
-    "07.tune.unlabelled_control": best["alike, unlabelled"][1],
+    "07.cgan.fd": long["fd"][-1], "07.tune.scratch": -tuned["scratch"][0],
+    "07.tune.coarse": -tuned["coarse, labelled"][0],
+    "07.tune.unlabelled": -tuned["alike, unlabelled"][0],
+    "07.tune.scratch_control": tuned["scratch"][1],
+    "07.tune.coarse_control": tuned["coarse, labelled"][1],
+    "07.tune.unlabelled_control": tuned["alike, unlabelled"][1],
     "07.parts.dice": part_rates["dice"], "07.parts.raw": part_rates["CVAE"],
     "07.parts.repaired": part_rates["repaired"], "07.build.rate": built_rate})
 
 # %% tags=["studio", "solved"]
 assert also_inside
 assert long["control"][-1] >= 0.9
-assert best["alike, unlabelled"][0] > best["scratch"][0] + 10
-assert best["alike, unlabelled"][1] > best["scratch"][1]
+assert tuned["coarse, labelled"][1] > tuned["scratch"][1] + 0.15
+assert tuned["alike, unlabelled"][0] > tuned["scratch"][0] + 10
 assert part_rates["CVAE"] > 2 * part_rates["dice"] and part_rates["repaired"] == 1
-assert built_rate >= 2 * rates["dice"]["all five"]
+assert built_rate >= 0.054  # twice what dice reach over many briefs
 
 # %% [markdown]
 # ## Where we are now
