@@ -1159,9 +1159,9 @@ def train_planner(plans, c):
     encoder = nn.Sequential(nn.Linear(x.shape[1] + 13, 128), nn.SiLU(), nn.Linear(128, 24))
     decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
                             nn.Linear(128, x.shape[1]))
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 4e-3, fused=True)
-    rounds = 16
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=rounds * -(-N // 64))
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 8e-3, fused=True)
+    rounds = 24
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=rounds * -(-N // 64))
     for _ in range(rounds):
         for rows in torch.randperm(N).split(64):
             mu, logvar = encoder(torch.cat([x[rows], c[rows]], dim=1)).chunk(2, dim=1)
