@@ -1155,16 +1155,16 @@ def train_planner(plans, c):
     """
     # BEGIN SOLUTION
     N, H, W = plans.shape
-    x = F.one_hot(plans, 10).float().flatten(1)  # (N, H*W*10)
-    encoder = nn.Sequential(nn.Linear(x.shape[1] + 13, 128), nn.SiLU(), nn.Linear(128, 24))
+    encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
     decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
-                            nn.Linear(128, x.shape[1]))
+                            nn.Linear(128, 10 * H * W))
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 8e-3, fused=True)
     rounds = 24
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=rounds * -(-N // 64))
     for _ in range(rounds):
         for rows in torch.randperm(N).split(64):
-            mu, logvar = encoder(torch.cat([x[rows], c[rows]], dim=1)).chunk(2, dim=1)
+            x = F.one_hot(plans[rows], 10).float().flatten(1)  # (B, H*W*10)
+            mu, logvar = encoder(torch.cat([x, c[rows]], dim=1)).chunk(2, dim=1)
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 12)
             logits = decoder(torch.cat([z, c[rows]], dim=1)).view(-1, 10, H, W)
             surprise = F.cross_entropy(logits, plans[rows], reduction="none").sum(dim=(1, 2))
