@@ -30,13 +30,17 @@ def random_brackets(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw(part: Bracket, axes: Any, *, notes: str = "") -> Any:
-    """Front and side view with dimensions, on an array of two axes. One unit of the axes is a millimetre."""
+    """Front and side view with dimensions, on an array of two axes. One unit of the axes is a millimetre.
+
+    The paper grows with the part in steps of 30 mm, so that a small change does not change the scale.
+    """
     part = Bracket(*map(float, part))
+    reach = 30 * np.ceil((max(part.width, part.height, part.depth) + 18) / 30)
     front, side = np.ravel(axes)
     _front(front, part)
     _side(side, part, notes)
     for ax, title in ((front, "front"), (side, "side, cut")):
-        ax.set(xlim=(-26, 112), ylim=(-26, 100), aspect="equal")
+        ax.set(xlim=(-20, reach), ylim=(-22, reach), aspect="equal")
         ax.set_title(title, fontsize=11)
         ax.axis("off")
     return axes
@@ -53,7 +57,10 @@ def _front(ax: Any, part: Bracket) -> None:
     _dimension(ax, (0, h + 8), (w, h + 8), f"{w:.1f}")
     _dimension(ax, (-8, 0), (-8, h), f"{h:.1f}")
     _dimension(ax, (w + 8, h - e), (w + 8, h), f"{e:.1f}")
-    ax.annotate(f"4 holes ⌀{d:.1f}", (e, h - e - d / 2), (2, -16), fontsize=9, arrowprops={"arrowstyle": "-|>", "linewidth": THIN})
+    ax.annotate(f"4 holes ⌀{d:.1f}", (e, h - e - d / 2), (2, -16), fontsize=9,
+                arrowprops={"arrowstyle": "-|>", "linewidth": THIN, "color": INK})
+    ax.plot([-18, 2], [-20, -20], color=INK, linewidth=3, solid_capstyle="butt")
+    ax.text(4, -20, "20 mm", fontsize=9, va="center")
 
 
 def _side(ax: Any, part: Bracket, notes: str) -> None:
@@ -70,7 +77,7 @@ def _side(ax: Any, part: Bracket, notes: str) -> None:
     _dimension(ax, (0, h + 8), (t, h + 8), f"{t:.1f}", outside=True)
     ax.annotate("", (b - e, t + 1), (b - e, t + 16), arrowprops={"arrowstyle": "-|>", "color": plots.MODEL, "linewidth": 2})
     ax.text(b - e + 2, t + 12, "load", color=plots.MODEL, fontsize=9)
-    ax.text(112, 98, notes, fontsize=8.5, family="monospace", va="top", ha="right", linespacing=1.5)
+    ax.text(1, 1, notes, fontsize=8.5, family="monospace", va="top", ha="right", linespacing=1.5, transform=ax.transAxes)
 
 
 def _centre(ax: Any, x: float, y: float, d: float) -> None:
@@ -86,6 +93,6 @@ def _dimension(ax: Any, start: tuple[float, float], end: tuple[float, float], te
     style = {"arrowstyle": "<|-|>", "color": INK, "linewidth": THIN, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
     ax.annotate("", start, end, arrowprops=style)
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    place = (end[0] + 3, y) if outside else (x - 3, y) if upright and x < 0 else (x + 3, y) if upright else (x, y + 2)
-    ax.text(*place, text, fontsize=9, rotation=90 if upright else 0, ha="left" if outside else "center",
-            va="center" if upright or outside else "bottom")
+    place = (end[0] + 3, y) if outside else (x - 1, y) if upright and x < 0 else (x + 1, y) if upright else (x, y + 1)
+    ax.text(*place, text, fontsize=9, rotation=90 if upright else 0, ha="right" if upright and x < 0 else "left" if upright or outside
+            else "center", va="center" if upright or outside else "bottom")

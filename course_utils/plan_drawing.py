@@ -30,7 +30,7 @@ def draw(plan: Any, ax: Any = None, *, title: str = "", labels: bool = True, alt
     if labels and (plan != OUTSIDE).any():
         _dimensions(ax, plan)
         _scale(ax, width, height)
-    ax.set(xlim=(-0.9, width), ylim=(height, -0.9), aspect="equal")
+    ax.set(xlim=(-0.9, width + 0.4), ylim=(height + 0.2, -0.9), aspect="equal")
     ax.set_title(title, fontsize=11)
     ax.axis("off")
     return ax
@@ -136,5 +136,5 @@ def _scale(ax: Any, width: float, height: float) -> None:
         ax.plot([start, start + 1], [y, y], color=INK if start < 1 else PAPER, linewidth=4, solid_capstyle="butt", zorder=5)
     ax.plot([0.4, 2.4, 2.4, 0.4, 0.4], [y - 0.08, y - 0.08, y + 0.08, y + 0.08, y - 0.08], color=INK, linewidth=0.6, zorder=6)
     ax.text(2.55, y, "2 m", fontsize=7, va="center")
-    ax.annotate("N", (width - 0.4, height - 1.2), (width - 0.4, height - 0.2), fontsize=8, ha="center", va="center",
+    ax.annotate("N", (width + 0.1, height - 1.2), (width + 0.1, height - 0.2), fontsize=8, ha="center", va="center",
                 arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.8})
