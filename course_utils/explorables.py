@@ -124,7 +124,7 @@ def _coloured_words(ax: Any, words: list[str], green: Any, size: float = 9, line
         ax.text(column, line, word, family="monospace", fontsize=size, va="center",
                 color=plots.OTHER if is_green else plots.MUTED, weight="bold" if is_green else "normal")
         if is_green:
-            ax.plot(column + len(word) / 2, line + 0.42, ".", color=plots.OTHER, markersize=4)
+            ax.plot(column + len(word) / 2, line + 0.38, ".", color=plots.OTHER, markersize=4)
         column, shown = column + len(word) + 1, shown + 1
     plots.label(ax, f"green: {int(np.sum(green[:shown]))} of the first {shown} words")
 

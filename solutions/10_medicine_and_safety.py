@@ -33,9 +33,11 @@ from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from course_utils import check, explorables, plots, progress, runtime, widgets
+from course_utils import check, chemistry, data, explorables, plots, progress, runtime, widgets
+from course_utils.chemistry import canonical
 
 device = runtime.setup(seed=0)
 
@@ -254,7 +256,7 @@ fig, axes = plots.figure(1, 2, size=(10, 2.4), alt="TSTR is level for all three.
                          "for one bell, far above two thirds for forty bells and the photocopier.")
 plots.bars(list(useful), list(useful.values()), axes[0], color=plots.OTHER, form=".3f")
 plots.bars(list(alarm), list(alarm.values()), axes[1], color=plots.WRONG, form=".2f")
-axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--")
+axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
 plots.label(axes[0], "useful: TSTR", "share of patients")
 plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 
@@ -391,7 +393,7 @@ plots.label(ax, "Which number of bells is likely?", "bells per diagnosis", "log-
 
 # %%
 train, test, _ = releases[0]
-steps = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5]
+steps = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 plane = {}
 for log2_bells in range(6):
     model = fit_bells(train, 2**log2_bells, seed=0)
@@ -416,7 +418,7 @@ settings = [{"log2_bells": 5, "noise": 0.0}, {"log2_bells": 5, "noise": 1.0},
             {"log2_bells": 0, "noise": 0.0}]
 privacy_sliders = widgets.explore(
     show_plane, alt=describe_plane, panels=2, grid=settings, size=(9, 3.4),
-    log2_bells=widgets.Slider(0, 5, 1, 5), noise=widgets.Slider(0, 1.5, 0.25, 0))
+    log2_bells=widgets.Slider(0, 5, 1, 5), noise=widgets.Slider(0, 3, 0.5, 0))
 
 # %% [markdown]
 # Noise works and costs: the table gets blurred for everybody, patient and partner alike. A smaller model forgets the individual and
@@ -466,7 +468,7 @@ for K in (1, 8):
 # key can count.
 #
 # We need a language model. Lesson 08 trains them; for today a table is enough: for each word, the probabilities of the next. Ours
-# knows 113 words and writes sentences about hospital life.
+# knows 118 words and writes without end about hospital life.
 
 # %%
 slots = [line.split() for line in """
@@ -478,7 +480,7 @@ answers charts diaries forms graphs leaflets letters lists notes recipes reports
 near behind beside in outside opposite above below inside around between beyond within across
 busy bright crowded dim draughty empty green narrow noisy quiet spare sunny tidy warm
 archives canteens chapels clinics corridors courtyards gardens kitchens laboratories libraries lobbies
-.""".strip().split("\n")]
+. ; and but while so yet because""".strip().split("\n")]
 words = [word for slot in slots for word in slot]  # V of them
 number = {word: i for i, word in enumerate(words)}
 V = len(words)
@@ -488,7 +490,7 @@ def language_model(rng):
     P = torch.zeros(V, V)
     for here, there in zip(slots, slots[1:] + slots[:1]):
         for word in here:
-            taste = rng.dirichlet([2.0] * len(there))
+            taste = rng.dirichlet([5.0] * len(there))
             P[number[word], [number[next_word] for next_word in there]] = torch.tensor(taste).float()
     return P
 
@@ -575,7 +577,7 @@ for values, name, color, style in [(z_plain, "unmarked", plots.MUTED, "stepfille
                                    (z_marked, "marked", plots.OTHER, "stepfilled")]:
     ax.hist(values, np.arange(-5, 14, 0.5), histtype=style, color=color, label=name, linewidth=2)
 ax.axvline(4, color="black", linestyle="--")
-ax.legend()
+ax.legend(loc=(0.52, 0.55))
 plots.label(ax, "100 texts of 200 words each; dashed: z = 4", "z", "texts")
 surprise = [-torch.log2(P[t[:, :-1], t[:, 1:]]).mean().item() for t in (plain, marked)]
 print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
@@ -601,7 +603,7 @@ print(f"surprise of the unmarked model: at its own text {surprise[0]:.2f} bits a
 #
 # $$ z(p, T) \approx (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
 #
-# **Predict.** Which of these brings 200 marked words below 4: mixing up the order of the sentences; cutting away half of the text;
+# **Predict.** Which of these brings 200 marked words below 4: mixing up the order of the clauses; cutting away half of the text;
 # replacing every tenth word; replacing six of ten?
 
 # %%
@@ -610,41 +612,41 @@ begins = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first wor
 sizes = torch.tensor([len(slot) for slot in slots])  # (9,)
 
 def paraphrase(texts, p):
-    """Replace a share p of the words, each by any word of the same kind. (n, T + 1) -> (n, T + 1)"""
+    """Replace a share p of the words, each by another of its kind. (n, T + 1) -> (n, T + 1)"""
     kind = slot_of[texts]
-    other = begins[kind] + (torch.rand(texts.shape) * sizes[kind]).long()
+    step = 1 + (torch.rand(texts.shape) * (sizes[kind] - 1)).long()  # never back to the same word
+    other = begins[kind] + (texts - begins[kind] + step) % sizes[kind]
     return torch.where(torch.rand(texts.shape) < p, other, texts)
 
-def shuffle_sentences(texts):
-    """Sentences of nine words in another order; the opening full stop stays. (n, 9 m + 1) -> the same"""
+def shuffle_clauses(texts):
+    """Clauses of nine words in another order; the opening full stop stays. (n, 9 m + 1) -> the same"""
     n, order = len(texts), torch.randperm((texts.shape[1] - 1) // 9)
-    sentences = texts[:, 1:].reshape(n, -1, 9)[:, order]  # (n, m, 9)
-    return torch.cat([texts[:, :1], sentences.reshape(n, -1)], dim=1)
+    clauses = texts[:, 1:].reshape(n, -1, 9)[:, order]  # (n, m, 9)
+    return torch.cat([texts[:, :1], clauses.reshape(n, -1)], dim=1)
 
 runtime.seed_all(73)
-marked = write(100, 198, 3, green)  # 22 sentences of nine
-flyer = marked[:, :10].repeat(1, 20)[:, :199]  # one sentence, again and again
-edited = {"as written": marked, "sentences mixed up": shuffle_sentences(marked),
+marked = write(100, 198, 3, green)  # 22 clauses of nine words
+edited = {"as written": marked, "clauses mixed up": shuffle_clauses(marked),
           "half cut away": marked[:, :100], "1 of 10 words replaced": paraphrase(marked, 0.1),
           "3 of 10 replaced": paraphrase(marked, 0.3), "6 of 10 replaced": paraphrase(marked, 0.6)}
 survives = {name: z_of(texts, green) for name, texts in edited.items()}
 ax = plots.bars(list(survives), [np.median(z) for z in survives.values()], form=".1f", color=plots.OTHER,
-                alt="Mixing sentences changes nothing; cutting and light edits weaken the mark; "
+                alt="Mixing clauses changes nothing; cutting and light edits weaken the mark; "
                 "replacing six of ten words brings it below four.")
-ax.axvline(4, color="black", linestyle="--")
+ax.axvline(4, color="black", linestyle="--", zorder=0)
 plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 texts");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Mixing up sentences breaks only the pairs across the joints. Cutting costs the root of what was cut. Replacing costs the *square*: six of ten
+# Mixing up clauses breaks only the pairs across the joints. Cutting costs the root of what was cut. Replacing costs the *square*: six of ten
 # words leave $(0.4)^2 = 0.16$ of the excess. An enemy needs no key, only patience, or a second model that paraphrases. A mark stops the
 # careless, not the determined; the same holds for the marks in use (Kirchenbauer et al. 2024 measure how far they reach).
 #
 # </details>
 #
 # **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `words` the length of what was found, `replaced` what the enemy changed. Above
-# stand the first sentences of one text, green words bold with a dot below; below, $z$ of a hundred marked and unmarked texts.
+# stands the beginning of one text, green words bold with a dot below; below, $z$ of a hundred marked and unmarked texts.
 #
 # **Your goal.** (1) The shortest marked text of strength 3 that you would dare to call marked in court. (2) The strength that survives half of the
 # words being replaced. (3) Set the strength to 0: are there green words, and what do they prove?
@@ -762,13 +764,473 @@ assert np.argmax(nats["left out"]) == 0 and np.argmax(nats["fitted to"]) == 5
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
 z_0 = np.median(survives["as written"])
 for name, p in [("1 of 10 words replaced", 0.1), ("3 of 10 replaced", 0.3), ("6 of 10 replaced", 0.6)]:
-    assert abs(np.median(survives[name]) - (1 - p) ** 2 * z_0) < 1
+    assert abs(np.median(survives[name]) - (1 - p) ** 2 * z_0) < 1.2
 assert np.median(survives["6 of 10 replaced"]) < 4 < np.median(survives["3 of 10 replaced"])
 assert abs(np.median(survives["half cut away"]) - math.sqrt(0.5) * z_0) < 1
 
 # %% [markdown]
 # That was the core. The studio has rooms for molecules, for a trial, for consent and for building. In a hurry?
 # [Where we are now](#Where-we-are-now) closes the lesson.
+
+# %% [markdown] tags=["studio"]
+# ## Studio
+#
+# ### Room A · Molecules on paper
+#
+# The other half of the article's medicine: new drugs. A molecule can be written as a line of text, in SMILES (Weininger 1988): letters for
+# atoms, small letters for atoms in aromatic rings, digits where a ring closes, brackets where a branch leaves. Caffeine is
+# `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. What lesson 08 does with words can be done with these 26 characters: predict the next one. The course
+# ships 4,047 small molecules; our model is a GRU, a relative of the LSTM (Segler et al. 2018 did it with an LSTM).
+
+# %% tags=["studio", "export"]
+class SmilesModel(nn.Module):
+    """Which character comes next? A GRU over characters: (B, T) -> logits (B, T, V) and its memory."""
+    def __init__(self, V, hidden=192):
+        super().__init__()
+        self.embed = nn.Embedding(V, 32)
+        self.gru = nn.GRU(32, hidden, batch_first=True)
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(hidden, V))
+
+    def forward(self, tokens, memory=None):
+        states, memory = self.gru(self.embed(tokens), memory)  # (B, T, hidden)
+        return self.head(states), memory
+
+def encode_smiles(smiles, alphabet):
+    """Numbers of the characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
+    rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
+    for row, text in zip(rows, smiles):
+        row[:len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
+    return rows
+
+# %% tags=["studio", "export"]
+def train_smiles(model, rows, epochs, lr=4e-3):
+    """Trains in place, from torch's current seed; yields after each epoch the mean loss in nats a character."""
+    length = (rows >= 0).sum(dim=1)  # (N,)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, epochs * (-(-len(rows) // 64)))
+    for _ in range(epochs):
+        order, losses = torch.randperm(len(rows)), []
+        batches = order[(length[order] // 4).argsort(stable=True)].split(64)  # of similar length
+        for b in torch.randperm(len(batches)).tolist():
+            batch = rows[batches[b], :length[batches[b]].max()]  # (B, T + 1)
+            logits, _ = model(batch[:, :-1].clamp(min=0))  # (B, T, V)
+            loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=-1)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            fade.step()
+            losses.append(loss.item())
+        yield float(np.mean(losses))
+
+# %% tags=["studio", "export"]
+@torch.no_grad()
+def write_smiles(model, n, temperature, alphabet):
+    """n strings, character by character, until the line ends or 80 are written. -> list of str"""
+    model.eval()
+    token, memory, written = torch.zeros(n, 1, dtype=torch.long), None, []
+    for _ in range(80):
+        logits, memory = model(token, memory)  # (n, 1, V)
+        token = torch.multinomial(torch.softmax(logits[:, -1] / temperature, dim=1), 1)  # (n, 1)
+        written.append(token)
+    model.train()
+    texts = ["".join(alphabet[t] for t in row) for row in torch.cat(written, dim=1).tolist()]
+    return [text.split("\n")[0] for text in texts]
+
+# %% tags=["studio"]
+molecules = data.molecules()
+alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
+runtime.seed_all(80)
+chemist = SmilesModel(len(alphabet))
+rows = encode_smiles(molecules, alphabet)  # (4047, 66)
+losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=9)), "epochs"))
+runtime.seed_all(81)
+written = write_smiles(chemist, 500, 0.8, alphabet)
+print(f"{losses[0]:.2f} nats a character after the first epoch, {losses[-1]:.2f} after the last")
+print(*written[:6], sep="\n")
+
+# %% [markdown] tags=["studio"]
+# It looks like chemistry. Is it? A string may be no molecule at all (a ring that never closes, a carbon with five bonds); it may say the same
+# molecule as another string in other words; it may be one of those it was trained on. **RDKit** reads SMILES and answers. It is *not*
+# installed with the course: if the next cell says so, run `pip install rdkit` once, restart the kernel, and run again. Without it you
+# work with the strings that the course ships, for which RDKit's answers came along.
+#
+# `canonical(s)` is the one spelling that all strings of a molecule share, or `None` if `s` is no molecule.
+#
+# **Predict.** Of these three strings, how many are molecules, and how many *different* ones: `CCO`, `OCC`, `C1CC`?
+
+# %% tags=["studio"]
+if chemistry.available():
+    print({text: canonical(text) for text in ("CCO", "OCC", "C1CC")})
+else:
+    print("RDKit is not here. To read molecules of your own,", chemistry.INSTALL)
+
+# %% [markdown] tags=["studio"]
+# <details><summary>What it says</summary>
+#
+# Two are molecules, and both are ethanol: `OCC` reads it from the other end. In `C1CC` a ring is opened and never closed.
+#
+# </details>
+#
+# ### Exercise 10.2 · `molecule_report`
+# Three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020):
+# **valid**, of all strings; **unique**, different molecules of the valid strings; **novel**, of the different molecules those that are not in `train`.
+# Compare canonical spellings, of `train` too: nobody promises that it is spelt canonically. If nothing is left to divide by, the rate is 0.
+
+# %% tags=["studio", "exercise:10.2", "points:4", "minutes:9"]
+def molecule_report(smiles, train):
+    """How many strings are molecules, how many of these differ, how many of the different ones are new.
+
+    Two lists of str -> {"valid": float, "unique": float, "novel": float}, each in [0, 1]
+    """
+    # BEGIN SOLUTION
+    valid = [c for c in map(canonical, smiles) if c is not None]
+    different = set(valid)
+    new = different - {canonical(s) for s in train}
+    return {"valid": len(valid) / max(len(smiles), 1),
+            "unique": len(different) / max(len(valid), 1),
+            "novel": len(new) / max(len(different), 1)}
+    # END SOLUTION
+
+# %% tags=["studio", "check:10.2"]
+molecule_report = check("10.2", molecule_report)
+
+# %% [markdown] tags=["studio", "help:10.2"]
+# Three fractions: what stands below the line of each? Can two different strings be one molecule?
+# ---
+# Samples `CCO`, `OCC`, `CC`, `C1CC`; training `CC`. Valid: three of four, $0.75$. Canonical: `CCO`, `CCO`, `CC`, so two of three are
+# different, $0.667$. Of these two, `CC` is known: novel $0.5$.
+# ---
+# Canonical first, then a set: a set forgets repetitions, and a difference of sets takes the known ones away. `max(…, 1)` keeps an empty
+# list from dividing by zero.
+
+# %% tags=["studio"]
+long_run = chemistry.shipped()
+if chemistry.available():
+    report = molecule_report(written, molecules)
+    print("your short run:       ", {name: round(rate, 2) for name, rate in report.items()})
+else:
+    report = None
+    print("your short run cannot be read without RDKit:", chemistry.INSTALL)
+shipped_report = molecule_report(long_run["samples"], molecules)
+print("a run the course ships:", {name: round(rate, 2) for name, rate in shipped_report.items()})
+
+# %% tags=["studio"]
+plans = dict(zip(long_run["drawn"], long_run["layouts"]))
+if chemistry.available():
+    mine = sorted({c for c in map(canonical, written) if c} - set(molecules), key=len)
+    plans = {c: chemistry.layout(c) for c in mine[len(mine) // 2:][:8]}
+fig, axes = plots.figure(2, 4, size=(10, 5.4), alt="Eight structural formulas of molecules the model "
+                         "wrote that are not among its training data.")
+for ax, (spelling, plan) in zip(axes.flat, plans.items()):
+    chemistry.draw(plan, ax, title=spelling)
+
+# %% [markdown] tags=["studio"]
+# Drawn, they look like molecules a chemist could have in a drawer. **Would training longer help?** A script of the course did (`benchmarks/studies/smiles.py`),
+# measuring on the way.
+#
+# **Predict.** With more epochs, what becomes of validity? And of novelty?
+
+# %% tags=["studio"]
+fig, axes = plots.figure(1, 2, size=(10, 3.3), alt="Over the epochs validity rises from near zero to "
+                         "above nine in ten, and novelty falls from nearly one to about a half.")
+for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plots.MODEL)]:
+    for temperature, values, style in zip(long_run["temperatures"], long_run[rate].T, ("-", "--", ":")):
+        ax.plot(long_run["epochs"], values, style, color=color, marker="o", markersize=4,
+                label=f"temperature {temperature:g}")
+    ax.set(ylim=(0, 1.02))
+    ax.legend(fontsize=9)
+    plots.label(ax, rate, "epochs of training", "share")
+
+# %% [markdown] tags=["studio"]
+# <details><summary>What happened</summary>
+#
+# Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}: the model learns its four thousand molecules by heart. It is the copier
+# again, and validity alone would praise it. More computing makes neither problem go away; it moves you along the curve. And
+# temperature trades the same way.
+#
+# A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question is an
+# experiment, and most candidates fail one. These rates measure that a model can *spell* (Gómez-Bombarelli et al. 2018 search
+# further, for properties). Our training set holds dyes and toxic compounds, and so do the samples.
+#
+# </details>
+
+# %% [markdown] tags=["studio"]
+# ### Room B · Did the work get faster?
+#
+# **Debug a claim.** "Generative AI makes work more efficient", says the article, in its title and again at the end. No trial is cited. How would one know? Build a
+# world where the truth is known, because we *simulate* it: 300 people, one task each. In this invented world the tool costs time, a factor of $1.15$ for
+# everybody. People believe that it saves a fifth. And fast people are the first to pick it up.
+
+# %% tags=["studio"]
+def simulate_trial(n, true_ratio, rng, chosen=False):
+    """Invented data, columns of n: ai (bool), minutes, believed (ratio they would tell you), team 0..9.
+
+    With `chosen`, people decide themselves whether to use the tool, the faster the likelier.
+    """
+    skill = rng.normal(size=n)
+    ai = rng.permutation(n) < n // 2 if not chosen else skill + rng.normal(size=n) > 0
+    minutes = np.exp(math.log(60) - 0.3 * skill + 0.3 * rng.normal(size=n)) * np.where(ai, true_ratio, 1)
+    return {"ai": ai, "minutes": minutes, "believed": np.exp(rng.normal(math.log(0.8), 0.15, n)),
+            "team": rng.integers(0, 10, n)}
+
+trial = simulate_trial(300, 1.15, runtime.rng(90))
+print({name: column[:3] for name, column in trial.items()})
+
+# %% [markdown] tags=["studio"]
+# Times are skewed: most tasks take an hour, a few a day. So compare on the scale of logarithms, where a ratio becomes a difference:
+#
+# $$ \log \hat r = \overline{\log t}_{\text{AI}} - \overline{\log t}_{\text{no AI}}, \qquad
+# \mathrm{SE}^2 = \frac{s^2_{\text{AI}}}{n_{\text{AI}}} + \frac{s^2_{\text{no}}}{n_{\text{no}}}, \qquad
+# \text{interval} = e^{\log \hat r \,\pm\, 1.96\, \mathrm{SE}} $$
+#
+# Above 1 means slower. The interval is built so that it holds the truth in 95 of 100 trials.
+#
+# ### Exercise 10.5 · `trial_effect`
+# From the columns `ai` (bool) and `minutes`, NumPy arrays, the ratio and its 95 % interval. (Welch's t in place of $1.96$ is as good.) The table holds other columns. Do you need them?
+
+# %% tags=["studio", "exercise:10.5", "points:4", "minutes:9"]
+def trial_effect(df):
+    """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
+
+    Columns "ai" (n,) bool and "minutes" (n,) -> (ratio, (low, high))
+    """
+    # BEGIN SOLUTION
+    with_ai, without = (np.log(df["minutes"][group]) for group in (df["ai"], ~df["ai"]))
+    difference = with_ai.mean() - without.mean()
+    error = math.sqrt(with_ai.var(ddof=1) / len(with_ai) + without.var(ddof=1) / len(without))
+    low, high = (math.exp(difference + side * 1.96 * error) for side in (-1, 1))
+    return math.exp(difference), (low, high)
+    # END SOLUTION
+
+# %% tags=["studio", "check:10.5"]
+trial_effect = check("10.5", trial_effect)
+
+# %% [markdown] tags=["studio", "help:10.5"]
+# Which of the four columns did chance decide, which was measured with a clock, and which did people tell? What does a difference of two
+# logarithms become when you undo it?
+# ---
+# With AI: 20 and 80 minutes; without: 10 and 40. Geometric means: $40$ and $20$, ratio $2$. The logarithms spread by $s = 0.98$ in both, so
+# $\mathrm{SE}^2 = 0.96/2 + 0.96/2$, $\mathrm{SE} = 0.98$, and the interval is $2\,e^{\pm 1.92}$: from $0.29$ to $13.6$. Four tasks tell nothing.
+# ---
+# Everything happens in logarithms; the exponential comes last, for the estimate and for both ends, so the interval is not
+# symmetric around the ratio. All people count, in the group that chance put them into.
+
+# %% tags=["studio"]
+ratio, interval = trial_effect(trial)
+chosen = trial_effect(simulate_trial(300, 1.15, runtime.rng(91), chosen=True))
+believed = trial["believed"][trial["ai"]]
+spread = 1.96 * np.log(believed).std() / math.sqrt(len(believed))
+teams = [trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
+         for team in range(10)]
+best = min(teams)
+found = {"what users believe": (np.exp(np.log(believed).mean()), np.exp(np.log(believed).mean() + np.array([-spread, spread]))),
+         "users who chose it, against the rest": chosen, "the best of ten teams": best,
+         "the trial, everybody": (ratio, interval)}
+
+# %% tags=["studio"]
+ax = plots.panel(size=(8.5, 2.9), alt="Beliefs and self-chosen users lie below one, as if the tool "
+                 "saved time; the randomised trial lies above one, around the truth.")
+for row, (name, (centre, (low, high))) in enumerate(found.items()):
+    color = plots.DATA if "trial" in name else plots.WRONG
+    ax.plot([low, high], [row, row], color=color)
+    ax.plot(centre, row, "o" if "trial" in name else "x", color=color)
+ax.axvline(1.15, color="black", linestyle="--")
+ax.axvline(1, color=plots.MUTED, linewidth=1)
+ax.set_yticks(range(4), found)
+ax.invert_yaxis()
+plots.label(ax, "Dashed: the truth of this invented world", "time with AI / time without");
+
+# %% [markdown] tags=["studio"]
+# <details><summary>What happened</summary>
+#
+# The truth is that the tool costs time. Users believe the opposite, with a narrow interval: many people can be wrong together. Those who *chose* the tool
+# are faster, and were before. The luckiest of ten teams looks better than the whole. Only the comparison in which *chance* decided who
+# gets the tool finds the truth. That is the mend: randomise, measure with a clock, count everybody, and say how sure you are.
+#
+# </details>
+
+# %% tags=["studio"]
+covered = []
+for repeat in range(runtime.budget(smoke=100, cpu=1000)):
+    _, (low, high) = trial_effect(simulate_trial(300, 1.15, runtime.rng(1000 + repeat)))
+    covered.append(low <= 1.15 <= high)
+print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their interval")
+
+# %% [markdown] tags=["studio"]
+# **What real trials found.** The numbers below are reported by the papers, not measured here.
+#
+# | trial | who, and what | time with AI |
+# |---|---|---|
+# | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40 % less, and better rated |
+# | Peng et al. 2023 | programmers, one small server in JavaScript | 56 % less |
+# | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19 % *more* (interval 2 to 39); they believed 20 % less |
+#
+# They do not contradict each other. Other people, other tasks, other tools: an effect belongs to those. In a call centre, where the tool came to teams one after the
+# other, beginners gained most and the experienced little (Brynjolfsson, Li & Raymond 2025). How generative AI changes *your* work is a question for a trial at your desk: toss
+# a coin for each task, and keep the times. A person with a tool is not automatically more than a person.
+
+# %% [markdown] tags=["studio"]
+# ### Room C · Whose words are these?
+#
+# Among the texts a model trains on is one by somebody who was not asked. It is in there *once*, in four hundred. Does that matter? The models are $n$-grams as in lesson 08:
+# count which word follows the last $n - 1$. The texts are ours from above, and this verse stands for the author's.
+
+# %% tags=["studio"]
+verse = """the night nurse counts the quiet beds and leaves a lamp for those who fear the dark
+the corridor is longer than the year and every door has learned to close like bark
+she knows the names that nobody will read she writes them small and carries them to day
+the morning takes the ward the way the sea will take a shore and never say""".split()
+
+def count_words(texts, n):
+    """Which words followed each n - 1 words, and how often. -> {tuple: [words]}"""
+    table = {}
+    for text in texts:
+        for i in range(len(text) - n + 1):
+            table.setdefault(tuple(text[i:i + n - 1]), []).append(text[i + n - 1])
+    return table
+
+def continue_text(table, start, length, rng):
+    """Words drawn one by one; where the model has never been, it stops. -> list of words"""
+    text = list(start)
+    n = len(next(iter(table)))
+    while len(text) < length and tuple(text[-n:]) in table:
+        text.append(str(rng.choice(table[tuple(text[-n:])])))
+    return text
+
+def longest_copy(text, source):
+    """The longest run of words that stands in both, and where it begins in the text. -> (length, place)"""
+    inside = " " + " ".join(source) + " "
+    best = (0, 0)
+    for i in range(len(text)):
+        while i + best[0] < len(text) and " " + " ".join(text[i:i + best[0] + 1]) + " " in inside:
+            best = best[0] + 1, i
+    return best
+
+# %% [markdown] tags=["studio"]
+# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. Everybody shares a few words with everybody.
+#
+# **Predict.** We start each model with the first words of the verse. From which $n$ on does it recite? And after the author withdraws
+# consent, and the verse is taken out and the model trained again?
+
+# %% tags=["studio"]
+runtime.seed_all(92)
+leaflets = [[words[w] for w in text] for text in write(400, 63, 0, green)]
+copied = {"with the verse": {}, "without it": {}}
+for n in (2, 3, 4):
+    for name, texts in zip(copied, ([*leaflets, verse], leaflets)):
+        table = count_words(texts, n)
+        runs = []
+        for repeat in range(50):
+            text = continue_text(table, verse[:n - 1], 60, runtime.rng(100 + repeat))
+            runs.append(longest_copy(text, verse)[0])
+        copied[name][f"n = {n}"] = np.mean(runs)
+fig, axes = plots.figure(1, 2, size=(10, 2.2), alt="With the verse in training the copied run grows to the "
+                         "whole sixty words for n of three and four; without it only the prompt remains.")
+for ax, (name, runs), color in zip(axes, copied.items(), (plots.WRONG, plots.OTHER)):
+    plots.bars(list(runs), list(runs.values()), ax, color=color, form=".0f")
+    ax.set_xlim(0, 70)
+    plots.label(ax, f"trained {name}", "longest copied run, words (of 60)")
+recited = continue_text(count_words([*leaflets, verse], 3), verse[:2], 24, runtime.rng(93))
+print("n = 3:", " ".join(recited))
+
+# %% [markdown] tags=["studio"]
+# <details><summary>What happened</summary>
+#
+# Two words of context and *one* reading are enough to recite. No one meant to store the verse, and nobody finds it by looking at the loss: it is one text in 401. The alarm
+# finds it because it knows what to look for. Large models do the same with what they saw often, and sometimes with what they saw once (Carlini et al. 2021). Taken
+# out, it is gone: what remains is the prompt itself. But that took a training from scratch, which for a large model costs what the model
+# cost. Asking first is cheaper.
+#
+# The alarm can also stand at the exit, and hold back any sample that shares more than a few words in a row with a protected text. Whether a copied verse is an infringement, a quotation or a parody is not in the
+# counts. *That* it is copied is, and you can now show it.
+#
+# </details>
+
+# %% [markdown] tags=["studio"]
+# ### Room D · Build: patients you may publish
+#
+# Write a generator of synthetic patients from an empty page. It gets a table of real ones and must return `n` others, with a TSTR of at least $0.94$ and a membership AUC of at most $0.6$
+# (nearest synthetic patient, as above). Any method counts: bells, another family, noise, a VAE, something of your own. Copying real
+# patients is found out.
+#
+# ### Exercise 10.6 · `make_patients`
+# `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows. Draw all randomness from `rng`. The check hands you 284 patients and keeps the
+# others, four times, and takes the averages; it stops you after a minute.
+
+# %% tags=["studio", "exercise:10.6", "points:8", "minutes:20"]
+def make_patients(table, n, rng):
+    """Synthetic patients that teach a classifier and betray nobody.
+
+    table {"x": (N, D), "y": (N,)} of 0 and 1 -> {"x": (n, D), "y": (n,)}
+    """
+    # BEGIN SOLUTION
+    y = rng.choice(table["y"], n)  # diagnoses as often as among the real
+    x = np.empty((n, table["x"].shape[1]))  # (n, D)
+    for c in (0, 1):
+        real = table["x"][table["y"] == c]  # (N_c, D)
+        mean, sd = real.mean(axis=0), real.std(axis=0)
+        covariance = np.cov((real - mean) / sd, rowvar=False)  # (D, D)
+        covariance = 0.9 * covariance + 0.1 * np.eye(len(sd))  # shrunk: it depends less on each patient
+        z = rng.multivariate_normal(np.zeros(len(sd)), covariance, (y == c).sum())
+        x[y == c] = mean + sd * z
+    return {"x": x, "y": y}
+    # END SOLUTION
+
+# %% tags=["studio", "check:10.6"]
+make_patients = check("10.6", make_patients)
+
+# %% [markdown] tags=["studio", "help:10.6"]
+# What does a classifier need to know about each diagnosis? And what does it *not* need to know about any one patient?
+# ---
+# For one column: malignant $5, 7, 9$, benign $1, 2, 3$. Keep four numbers, the two means $7$ and $2$ and the two spreads $2$ and $1$, and draw from them.
+# A patient changes such a number only a little; a copy is the patient.
+# ---
+# One bell per diagnosis, on standardised columns; its covariance is mixed with the identity, so that no direction hangs on a handful of
+# patients. One bell of the core passes as well; a few are at the limit.
+
+# %% tags=["studio"]
+built = {"TSTR": [], "AUC": []}
+for split in range(10):
+    rng = runtime.rng(110 + split)
+    train, test = halves(rng)
+    synth = make_patients(train, 284, rng)
+    built["TSTR"].append(tstr(synth, test))
+    built["AUC"].append(membership_auc(*attack(synth, train, test)))
+built = {name: np.mean(values) for name, values in built.items()}
+print("what you built, ten splits:", {name: round(float(value), 3) for name, value in built.items()})
+also_inside = runtime.reached({
+    "10.trial.ratio": ratio, "10.trial.chosen": chosen[0],
+    "10.trial.believed": np.exp(np.log(believed).mean()), "10.trial.coverage": np.mean(covered),
+    "10.copy.poem": copied["with the verse"]["n = 3"], "10.copy.without": copied["without it"]["n = 3"],
+    "10.build.tstr": built["TSTR"], "10.build.auc": built["AUC"],
+    "10.mol.long_valid": long_run["valid"][-1, 1], "10.mol.long_novel": long_run["novel"][-1, 1]})
+if report is not None:
+    also_inside &= runtime.reached({"10.mol.valid": report["valid"], "10.mol.unique": report["unique"],
+                                    "10.mol.novel": report["novel"]})
+
+# %% tags=["studio", "solved"]
+assert also_inside
+assert interval[0] <= ratio <= interval[1] and chosen[0] < 1 < ratio
+assert 0.92 < np.mean(covered) < 0.975
+assert copied["with the verse"]["n = 3"] > 30 > 5 > copied["without it"]["n = 3"]
+assert built["TSTR"] >= 0.94 and built["AUC"] <= 0.6
+assert shipped_report["valid"] >= 0.8 and shipped_report["unique"] >= 0.95 and shipped_report["novel"] >= 0.8
+if report is not None:
+    assert report["valid"] >= 0.75 and report["unique"] >= 0.95 and report["novel"] >= 0.8
+
+# %% [markdown] tags=["studio"]
+# ### Room E · A reading list that exists
+#
+# A model that writes references invents some of them; so did the article, or whoever wrote it. We looked every one up. Of its books, one
+# (*Generative Models*) was not found anywhere, one carries a mixed-up title, and one (*Deep Learning*, 2016) predates most of what you have built here. Of its courses, the specialization
+# exists but holds no VAE and no GAN, and one was not found. The list of all 76 findings is the course's errata page, `docs/errata.md`. Its last entry is the
+# one to remember: a text without author, date and checkable sources has to be checked line by line. You have the habit by now: *measure*.
+#
+# What we found and can recommend: the books of Foster (*Generative Deep Learning*, second edition 2023), Tomczak (*Deep Generative Modeling*), Prince (*Understanding Deep Learning*, 2023), and Chollet & Watson (*Deep Learning with
+# Python*); Carnegie Mellon's course 11-785 and the Deep Learning Specialization of DeepLearning.AI for foundations; the documentation of PyTorch, of Keras
+# and TensorFlow, and of Hugging Face. For research, the *Journal of Machine Learning Research* (free to read) and the *IEEE Transactions on Pattern Analysis and Machine Intelligence*, and
+# the preprints everybody reads first and reviews last.
 
 # %% [markdown]
 # ## Where we are now
