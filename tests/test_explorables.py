@@ -33,3 +33,39 @@ def test_unrevealed_it_keeps_the_answer_to_itself():
     log_joint, evidence = world(Z, 1.0)
     explorables.elbo_gap(axes, Z, Z, log_joint, (evidence, -4.0, 0.5, 1.0), x=1.0, q=(0.0, 1.0), reveal=False)
     assert "reveal" in title(axes[3]) and not axes[3].collections
+
+
+def test_the_plane_of_risk_and_use_puts_the_star_where_the_release_stands():
+    rng = np.random.default_rng(0)
+    plane = {(k, 0.0): (0.5 + 0.1 * k, 0.97 - 0.01 * k, rng.exponential(2, 50), rng.exponential(2, 50)) for k in range(4)}
+    fig, axes = widgets.canvas(2)
+    explorables.risk_and_use(axes, plane, (3, 0.0))
+    assert "AUC 0.80, TSTR 0.940" in title(axes[1])
+    assert [list(map(float, line.get_data()[0])) for line in axes[1].lines] == [[pytest.approx(0.8)]]
+
+
+def test_green_words_are_bold_and_counted_and_fit_the_panel():
+    fig, axes = widgets.canvas(2, rows=2)
+    words, green = ["alpha", "beta", "gamma", "delta"] * 12, np.arange(48) % 2 == 0
+    explorables.watermark(axes, words, green, np.full(10, 6.0), np.zeros(10), 200)
+    shown = axes[0].texts
+    assert [text.get_weight() == "bold" for text in shown] == green[:len(shown)].tolist()
+    assert f"{sum(green[:len(shown)])} of the first {len(shown)} words" in title(axes[0])
+    assert title(axes[1]).startswith("100%")
+    assert max(text.get_position()[0] + len(text.get_text()) for text in shown) <= axes[0].get_xlim()[1]
+
+
+def test_both_are_drawn_within_a_tenth_of_a_second_of_computing():
+    import time
+    fig, axes = widgets.canvas(2, rows=2, size=(9, 5))
+    words, green = ["alpha", "beta", "gamma", "delta"] * 12, np.arange(48) % 2 == 0
+
+    def show(axes, z):
+        explorables.watermark(axes, words, green, np.full(100, z), np.zeros(100), 200)
+    widgets.render(fig, axes, show, lambda z: "text", {"z": 1.0})
+    spent = []
+    for z in range(5):
+        start = time.process_time()
+        widgets.render(fig, axes, show, lambda z: "text", {"z": float(z)})
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.25  # 0.1 on an idle machine
