@@ -218,8 +218,9 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 # $$ \text{alarm} = \frac1n \sum_{i=1}^n \mathbb 1\big[d(\tilde x_i, \text{train}) < d(\tilde x_i, \text{held out})\big]
 # \qquad \text{should be } \tfrac12 $$
 #
-# (the idea of Platzer & Reutterer 2021). We ring above $\tfrac23$. Three generators compete: one bell per diagnosis; forty
-# bells per diagnosis, which is about three patients a bell for the malignant; and the photocopier with a speck of noise.
+# (the idea of Platzer & Reutterer 2021). We ring above $\tfrac23$. Three generators compete: one bell per diagnosis; thirty
+# bells per diagnosis, which is between three and four patients a bell for the malignant; and the photocopier with a speck of
+# noise.
 #
 # **Predict.** Order the three by TSTR, then by alarm.
 
@@ -246,7 +247,7 @@ def release(split):
     rng = runtime.rng(40 + split)
     train, test = halves(rng)
     tables = {"one bell": draw_patients(fit_bells(train, 1, split), 284, rng),
-              "forty bells": draw_patients(fit_bells(train, 40, split), 284, rng),
+              "thirty bells": draw_patients(fit_bells(train, 30, split), 284, rng),
               "photocopier": photocopy(train, 284, rng)}
     return train, test, tables
 
@@ -271,8 +272,8 @@ plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 # <details><summary>What happened</summary>
 #
 # By usefulness you could not tell them apart; the photocopier is as good as anybody. The alarm tells: about a half for one
-# bell ({{10.alarm.one:.2f}}), {{10.alarm.forty:.2f}} for forty bells, all of them for the photocopier. And note the second:
-# nobody meant to copy. Forty bells are a model with too many parameters, fitted as usual. (The one bell lies a trace above a
+# bell ({{10.alarm.one:.2f}}), {{10.alarm.many:.2f}} for thirty bells, all of them for the photocopier. And note the second:
+# nobody meant to copy. Thirty bells are a model with too many parameters, fitted as usual. (The one bell lies a trace above a
 # half: it is fitted to the training half, and knows its averages.)
 #
 # </details>
@@ -340,10 +341,10 @@ for name in exposed:
 
 # %%
 train, test, tables = releases[0]
-fig, axes = plots.figure(1, 2, size=(10, 3.2), alt="Distances of those in and out: apart for forty "
+fig, axes = plots.figure(1, 2, size=(10, 3.2), alt="Distances of those in and out: apart for thirty "
                          "bells, those in are nearer; on top of each other for one bell.")
 edges = np.linspace(0, 8, 41)
-for ax, name in zip(axes, ("forty bells", "one bell")):
+for ax, name in zip(axes, ("thirty bells", "one bell")):
     s_in, s_out = attack(tables[name], train, test)
     ax.hist(-s_out.numpy(), edges, color=plots.MUTED, alpha=0.6, label="were not in")
     ax.hist(-s_in.numpy(), edges, histtype="step", color=plots.WRONG, linewidth=2.2,
@@ -353,15 +354,15 @@ for ax, name in zip(axes, ("forty bells", "one bell")):
 axes[0].legend();
 
 # %% [markdown]
-# With forty bells the attacker is right in {{10.auc.forty:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
+# With thirty bells the attacker is right in {{10.auc.many:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
 # its utility warned of it. (The photocopier's victims are not all found either: some patients were never drawn.) Among
-# patients who are unusual, who have most to fear from being recognised, the number is higher, {{10.auc.forty_tail:.2f}}: a
+# patients who are unusual, who have most to fear from being recognised, the number is higher, {{10.auc.many_tail:.2f}}: a
 # bell has moved in beside them. An average over patients hides that (Carlini et al. 2022 make it their main point).
 
 # %% [markdown]
 # ## A mitigation, and what it costs
 #
-# Why forty? Somebody looked at the likelihood. Do the same, twice: on the patients that the bells were fitted to, and on
+# Why thirty? Somebody looked at the likelihood. Do the same, twice: on the patients that the bells were fitted to, and on
 # patients left out of the fit (each fifth of the training half in turn).
 #
 # **Predict.** Which number of bells do the training patients recommend, and which the ones left out?
@@ -394,7 +395,7 @@ plots.label(ax, "How likely are the patients?", "bells per diagnosis", "nats a p
 #
 # Those fitted to say: more, always more. Those left out say: one. A likelihood that keeps rising on the training data is what
 # memory looks like from outside, and the honest split of lesson 05 is also a privacy measure. With one bell the attack falls
-# from {{10.auc.forty:.2f}} to {{10.auc.one:.2f}}, and TSTR stays where it was. Here privacy cost nothing, because the forty
+# from {{10.auc.many:.2f}} to {{10.auc.one:.2f}}, and TSTR stays where it was. Here privacy cost nothing, because the thirty
 # bells had bought nothing.
 #
 # </details>
@@ -667,14 +668,13 @@ plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 text
 # <details><summary>What happened</summary>
 #
 # Mixing up clauses breaks only the pairs across the joints. Cutting costs the root of what was cut. Replacing costs the
-# *square*: six of ten words leave $(0.4)^2 = 0.16$ of the excess. (A little more is left than the formula says where a joint
-# has few words to choose from.) An enemy needs no key, only patience, or a second model that paraphrases. In real text too a
-# rewriting weakens the mark, and length brings it back: after people had rewritten it thoroughly, 800 tokens were needed on
-# average (Kirchenbauer et al. 2024). A mark stops the careless, not the determined.
+# *square*: six of ten words leave $(0.4)^2 = 0.16$ of the excess. An enemy needs no key, only patience, or a second model
+# that paraphrases. In real text too a rewriting weakens the mark, and length brings it back: after people had rewritten it
+# thoroughly, 800 tokens were needed on average (Kirchenbauer et al. 2024). A mark stops the careless, not the determined.
 #
 # </details>
 #
-# **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `words` the length of what was found, `replaced` what
+# **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `length` the number of words found, `replaced` what
 # the enemy changed. Above stands the beginning of one text, green words bold with a dot below; below, $z$ of a hundred marked
 # and unmarked texts.
 #
@@ -720,10 +720,10 @@ mark_sliders = widgets.explore(
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
 #
-# (1) About fifty words put nearly all texts beyond 4; with 25 many stay below: short texts cannot be judged. (2) None, at 200
-# words: beyond strength 4 nearly every word with a choice is green already. Length helps where strength cannot. (3) Half of
-# all words are green, in everybody's texts, also in yours: a green word is no proof of anything. And the formula for
-# $z(p, T)$ is what you see when you move `replaced`.
+# (1) About fifty words put nearly all texts beyond 4; with 25 many stay below: short texts cannot be judged. (2) None lifts
+# all texts of 200 words beyond 4: from strength 4 on nearly every word is green already. Length helps where strength cannot.
+# (3) Half of all words are green, in everybody's texts, also in yours: a green word is no proof of anything. And the formula
+# for $z(p, T)$ is what you see when you move `replaced`.
 #
 # </details>
 #
@@ -764,14 +764,14 @@ runtime.show_table(("question", "measured", "bar", "kept?"),
                     for question, value, bar, kept in card])
 
 # %% [markdown]
-# **Predict, then change it.** Set `which` to "forty bells" and run it again: which lines turn to NO, and would anybody have
+# **Predict, then change it.** Set `which` to "thirty bells" and run it again: which lines turn to NO, and would anybody have
 # noticed from the first line alone?
 #
 # What the card cannot decide is for people and the law. Data that can be traced to a person stay *personal* data, synthetic
-# or not (General Data Protection Regulation, recital 26). Since 2024 the European Union's AI Act asks that generated content
-# be marked so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers, and who bears the cost
-# of a mistake: put a name on it. Optimism about the next breakthrough and a careful card go well together. Trust is the
-# number of times that the card was right.
+# or not (General Data Protection Regulation, recital 26). The European Union's AI Act asks that generated content be marked
+# so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers, and who bears the cost of a
+# mistake: put a name on it. Optimism about the next breakthrough and a careful card go well together. Trust is the number of
+# times that the card was right.
 
 # %% [markdown]
 # ## What this run reached
@@ -780,11 +780,11 @@ runtime.show_table(("question", "measured", "bar", "kept?"),
 inside = runtime.reached({
     "10.logistic": right["logistic regression"], "10.bayes": right["naive Bayes"],
     "10.trtr": utility["trained on real patients"], "10.tstr": utility["synthetic"],
-    "10.blind": utility["as claimed"], "10.tstr.forty": useful["forty bells"],
-    "10.alarm.one": alarm["one bell"], "10.alarm.forty": alarm["forty bells"],
+    "10.blind": utility["as claimed"], "10.tstr.many": useful["thirty bells"],
+    "10.alarm.one": alarm["one bell"], "10.alarm.many": alarm["thirty bells"],
     "10.alarm.copier": alarm["photocopier"],
-    "10.auc.one": exposed["one bell"], "10.auc.forty": exposed["forty bells"],
-    "10.auc.forty_tail": exposed_tail["forty bells"], "10.auc.model_one": with_model[1],
+    "10.auc.one": exposed["one bell"], "10.auc.many": exposed["thirty bells"],
+    "10.auc.many_tail": exposed_tail["thirty bells"], "10.auc.model_one": with_model[1],
     "10.auc.model_eight": with_model[8],
     "10.z.marked": z_marked.min(), "10.z.plain": z_plain.max(),
     "10.z.replaced": np.median(survives["6 of 10 replaced"]),
@@ -794,8 +794,8 @@ inside = runtime.reached({
 assert inside
 assert right["logistic regression"] >= 0.95 and right["logistic regression"] > right["naive Bayes"]
 assert utility["synthetic"] >= 0.94 and utility["as claimed"] <= 0.75
-assert alarm["one bell"] < 2 / 3 < alarm["forty bells"] and alarm["photocopier"] > 0.99
-assert exposed["forty bells"] >= 0.7 and exposed["one bell"] <= 0.6
+assert alarm["one bell"] < 2 / 3 < alarm["thirty bells"] and alarm["photocopier"] > 0.99
+assert exposed["thirty bells"] >= 0.7 and exposed["one bell"] <= 0.6
 assert with_model[1] < 0.65 < 0.9 < with_model[8]
 assert np.argmax(nats["left out"]) == 0 and np.argmax(nats["fitted to"]) == 5
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4

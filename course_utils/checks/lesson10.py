@@ -690,30 +690,39 @@ MOLECULES = Exercise("10.2", "molecule_report", _report_cases, _rates(), {
 
 # ---- 10.5 trial_effect -----------------------------------------------------------------------------------------------
 
-PAIR = "what came back is not of the form (ratio, (low, high))"
+NO_INTERVAL, FLAT = "an interval beside the ratio", "the interval in a pair of its own"
 
 
-def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float]:
-    """Ratio, low and high, wherever the answer has that form; NotData tells what is missing."""
+def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float] | str:
+    """Ratio, low and high; or what is missing in the form of the answer."""
     found = ask(df)
     if not isinstance(found, (tuple, list)):
-        raise NotData(f"{PAIR}: there is one {'number' if np.ndim(found) == 0 else 'array'}")
+        numbers_in(found)
+        return NO_INTERVAL
+    if len(found) == 3 and all(np.ndim(part) == 0 for part in found):
+        return FLAT
     if len(found) != 2 or np.size(numbers_in(found[1])) != 2 or np.size(numbers_in(found[0])) != 1:
-        raise NotData(PAIR)
+        raise NotData("what came back is not of the form (ratio, (low, high))")
     low, high = (float(end) for end in np.ravel(numbers_in(found[1])))
     return float(np.ravel(numbers_in(found[0]))[0]), low, high
 
 
-def _read_ratio(ask: Ask, df: dict[str, np.ndarray]) -> float:
-    return _parts(ask, df)[0]
+def _read_ratio(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
+    parts = _parts(ask, df)
+    return {parts: False} if isinstance(parts, str) else {NO_INTERVAL: True, FLAT: True, "the ratio": parts[0]}
 
 
-def _read_interval(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, float]:
+def _read_interval(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
     """The interval in logarithms: its middle as a ratio, and its width. Both bear Welch's t in place of 1.96."""
-    _, low, high = _parts(ask, df)
+    parts = _parts(ask, df)
+    if isinstance(parts, str):
+        return {parts: False}
+    _, low, high = parts
     if not (low > 0 and high > 0):
         return {"both ends of the interval are ratios, above 0": False}
-    return {"the middle of the interval, as a ratio": math.sqrt(low * high), "its width in logarithms": math.log(high / low)}
+    return {"both ends of the interval are ratios, above 0": True,
+            "the middle of the interval, as a ratio": math.sqrt(low * high),
+            "the width of the interval in logarithms": math.log(high / low)}
 
 
 def _trial(rng: np.random.Generator, n: int, treated: int, ratio: float, spread: tuple[float, float] = (0.5, 0.5)) -> dict:
@@ -812,7 +821,7 @@ def _symmetric(df: Any) -> Any:
 
 
 def _without_slowest(df: Any) -> tuple[np.ndarray, np.ndarray]:
-    return _groups(_part_of(df, df["minutes"] < max(np.quantile(df["minutes"], 0.95), np.sort(df["minutes"])[-1])))
+    return _groups(_part_of(df, df["minutes"] < df["minutes"].max()))
 
 
 def _welch(df: Any) -> Any:
@@ -890,7 +899,7 @@ TRIAL = Exercise("10.5", "trial_effect", _trial_cases, _trial_oracle, {
         _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a))),
     "low and high have changed places":
         _then_effect(lambda ratio, low, high: (ratio, (high, low))),
-    "the slowest were left out: everybody counts, in the group that chance put them into":
+    "the slowest was left out: everybody counts, in the group that chance put them into":
         _effect(groups=_without_slowest),
     "the interval says how far the ends lie from the ratio: the two ends themselves are asked for":
         _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio))),
