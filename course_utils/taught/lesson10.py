@@ -23,13 +23,14 @@ def fit_bells(table, K, seed):
     return {"mean": mean, "sd": sd, "bells": bells, "benign": table["y"].mean()}
 
 def draw_patients(model, n, rng):
-    """Pick a diagnosis, then one of its bells, then a patient of that bell. -> a table of n patients"""
+    """Pick a diagnosis, then one of its bells, then a patient of that bell. -> a table of n"""
     y = (rng.random(n) < model["benign"]).astype(int)  # (n,)
     z = np.empty((n, len(model["mean"])))  # (n, D)
     for c, mixture in enumerate(model["bells"]):
         k = rng.choice(mixture.n_components, (y == c).sum(), p=mixture.weights_)
         L = np.linalg.cholesky(mixture.covariances_)[k]  # (how many, D, D)
-        z[y == c] = mixture.means_[k] + np.einsum("nij,nj->ni", L, rng.normal(size=(len(k), z.shape[1])))
+        eps = rng.normal(size=(len(k), z.shape[1]))  # (how many, D)
+        z[y == c] = mixture.means_[k] + np.einsum("nij,nj->ni", L, eps)
     return {"x": model["mean"] + model["sd"] * z, "y": y}
 
 
@@ -44,11 +45,11 @@ def tstr(synth, test):
 
 
 def distance_to(table, x, scale):
-    """From each row of x (n, D) to the nearest patient of the table, in units of scale (D,). -> (n,)"""
+    """From each row of x (n, D) to the nearest patient of the table, in units of scale. -> (n,)"""
     return cdist(x / scale, table["x"] / scale).min(axis=1)
 
 def copier_alarm(synth, train, held_out):
-    """Share of synthetic patients nearer to the training half than to the other: honest is one half."""
+    """Share of synthetic patients nearer to the training half than to the other; ½ is honest."""
     scale = train["x"].std(axis=0)  # (D,)
     nearer = distance_to(train, synth["x"], scale) < distance_to(held_out, synth["x"], scale)
     return float(nearer.mean())
@@ -61,20 +62,23 @@ def photocopy(table, n, rng):
 
 
 def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
-    """P(in > out) + ½ P(in = out) over all pairs. (N,), (M,) -> float in [0, 1], may be below ½"""
+    """P(in > out) + ½ P(in = out) over all pairs. (N,), (M,) -> float in [0, 1]"""
     difference = scores_in[:, None] - scores_out[None, :]  # (N, M)
     return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
 
 
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
-    """How many standard deviations more green words than chance. int (T + 1,), bool (V, V) -> float"""
+    """How many standard deviations more green words than chance expects.
+
+    int (T + 1,), bool (V, V), float -> float
+    """
     hits = green[tokens[:-1], tokens[1:]]  # (T,) each word, given the one before
     T = len(hits)
     return (hits.sum().item() - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
 
 
 class SmilesModel(nn.Module):
-    """Which character comes next? A GRU over characters: (B, T) -> logits (B, T, V) and its memory."""
+    """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its memory."""
     def __init__(self, V, hidden=192):
         super().__init__()
         self.embed = nn.Embedding(V, 32)
@@ -86,7 +90,7 @@ class SmilesModel(nn.Module):
         return self.head(states), memory
 
 def encode_smiles(smiles, alphabet):
-    """Numbers of the characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
+    """Numbers of characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
     rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
     for row, text in zip(rows, smiles):
         row[:len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
@@ -94,7 +98,7 @@ def encode_smiles(smiles, alphabet):
 
 
 def train_smiles(model, rows, epochs, lr=4e-3):
-    """Trains in place, from torch's current seed; yields after each epoch the mean loss in nats a character."""
+    """Train in place, from torch's current seed; yields the loss of each epoch, nats a character."""
     length = (rows >= 0).sum(dim=1)  # (N,)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, epochs * (-(-len(rows) // 64)))
@@ -129,7 +133,7 @@ def write_smiles(model, n, temperature, alphabet):
 
 
 def molecule_report(smiles, train):
-    """How many strings are molecules, how many of these differ, how many of the different ones are new.
+    """How many strings are molecules, how many of these differ, how many of those are new.
 
     Two lists of str -> {"valid": float, "unique": float, "novel": float}, each in [0, 1]
     """
@@ -164,7 +168,7 @@ def make_patients(table, n, rng):
         real = table["x"][table["y"] == c]  # (N_c, D)
         mean, sd = real.mean(axis=0), real.std(axis=0)
         covariance = np.cov((real - mean) / sd, rowvar=False)  # (D, D)
-        covariance = 0.9 * covariance + 0.1 * np.eye(len(sd))  # shrunk: it depends less on each patient
+        covariance = 0.9 * covariance + 0.1 * np.eye(len(sd))  # hangs less on each patient
         z = rng.multivariate_normal(np.zeros(len(sd)), covariance, (y == c).sum())
         x[y == c] = mean + sd * z
     return {"x": x, "y": y}
