@@ -81,9 +81,9 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
         if symbol != "C":
             ax.text(x, y, symbol, ha="center", va="center", color=COLOURS.get(symbol, "black"), weight="bold", fontsize=10,
                     bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"}, zorder=2)
-    low, high = places.min(0), places.max(0)
-    middle, reach = (low + high) / 2, max(float((high - low).max()) / 2 + 0.7, 2.0)
-    ax.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach), aspect="equal")
+    low, high = places.min(0) - 0.6, places.max(0) + 0.6
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set_aspect("equal", adjustable="datalim")
     ax.axis("off")
     ax.set_title(title, fontsize=9, loc="center")
     return ax
