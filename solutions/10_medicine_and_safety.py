@@ -98,8 +98,10 @@ plots.label(ax, "Right diagnoses among new patients, ten splits", "share of pati
 #
 # $$ y \sim p(y), \qquad k \sim \pi_y, \qquad x = \mu_{yk} + L_{yk}\,\varepsilon, \quad \varepsilon \sim \mathcal N(0, I), \quad
 # L_{yk}L_{yk}^{\top} = \Sigma_{yk} $$
+#
+# (`reg_covar` keeps a bell with few patients from shrinking to a point.)
 
-# %% tags=["export"]
+# %%
 def fit_bells(table, K, seed):
     """K bells for each diagnosis, on standardised columns. -> a model for draw_patients"""
     mean, sd = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
@@ -224,7 +226,7 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 #
 # **Predict.** Order the three by TSTR, then by alarm.
 
-# %% tags=["export"]
+# %%
 def distance_to(table, x, scale):
     """From each row of x (n, D) to the nearest patient of the table, in units of scale. -> (n,)"""
     return cdist(x / scale, table["x"] / scale).min(axis=1)
@@ -296,7 +298,7 @@ plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 # One half is a coin. One is certainty. Below one half he would do better to bet the other way round.
 #
 # ### Exercise 10.3 · `membership_auc`
-# All pairs of one who was in with one who was out. (10.2 is in the studio.)
+# All pairs of one who was in with one who was out. (Exercise 10.2 is in the studio.)
 
 # %% tags=["exercise:10.3", "points:4", "minutes:6"]
 def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
@@ -341,8 +343,8 @@ for name in exposed:
 
 # %%
 train, test, tables = releases[0]
-fig, axes = plots.figure(1, 2, size=(10, 3.2), alt="Distances of those in and out: apart for thirty "
-                         "bells, those in are nearer; on top of each other for one bell.")
+fig, axes = plots.figure(1, 2, size=(10, 3.2), alt="Distances of those in and out: apart for "
+                         "thirty bells, those in are nearer; on top of each other for one bell.")
 edges = np.linspace(0, 8, 41)
 for ax, name in zip(axes, ("thirty bells", "one bell")):
     s_in, s_out = attack(tables[name], train, test)
@@ -883,7 +885,7 @@ chemist = SmilesModel(len(alphabet))
 rows = encode_smiles(molecules, alphabet)  # (4047, 66)
 losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=9)), "epochs"))
 runtime.seed_all(81)
-written = write_smiles(chemist, 500, 0.8, alphabet)
+written = write_smiles(chemist, 500, 0.75, alphabet)
 print(f"{losses[0]:.2f} nats a character after the first epoch, {losses[-1]:.2f} after the last")
 print(*written[:6], sep="\n")
 
@@ -1270,7 +1272,7 @@ assert built["TSTR"] >= 0.94 and built["AUC"] <= 0.6
 assert shipped_report["valid"] >= 0.8 and shipped_report["novel"] >= 0.8
 assert shipped_report["unique"] >= 0.85
 if report is not None:
-    assert report["valid"] >= 0.75 and report["unique"] >= 0.95 and report["novel"] >= 0.8
+    assert report["valid"] >= 0.78 and report["unique"] >= 0.94 and report["novel"] >= 0.8
 
 # %% [markdown] tags=["studio"]
 # ### Room E · A reading list that exists

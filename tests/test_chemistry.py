@@ -5,7 +5,7 @@ import pytest
 
 matplotlib.use("agg")
 
-from course_utils import chemistry, data, plots  # noqa: E402
+from course_utils import chemistry, data, plots
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def _turned(table: Table) -> Table:
 
 
 def _tstr_cases(rng: np.random.Generator) -> list[Case]:
-    import sklearn.linear_model  # noqa: F401  what an answer needs is imported before its time is taken
+    import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
     close = {"rtol": 0.0, "atol": 0.012}
     tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
@@ -101,6 +101,16 @@ def _scored_raw(synth: Table, test: Table) -> float:
     return float((_says(_fitted(synth["x"], synth["y"]), test["x"]) == test["y"]).mean())
 
 
+def _from_probabilities(score: Callable[[np.ndarray, np.ndarray], float]) -> Answer:
+    """Something other than the share of right diagnoses, from the probability of class 1."""
+    def wrong(synth: Table, test: Table) -> float:
+        mean, sd = synth["x"].mean(0), synth["x"].std(0)
+        w = _fitted((synth["x"] - mean) / sd, synth["y"])
+        with np.errstate(over="ignore"):
+            return score(1 / (1 + np.exp(-((test["x"] - mean) / sd @ w[:-1] + w[-1]))), test["y"])
+    return wrong
+
+
 def _recall(said: np.ndarray, y: np.ndarray, of: int) -> float:
     return float((said[y == of] == of).mean())
 
@@ -159,6 +169,10 @@ TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
         _then_score(lambda said, y: said == y),
     "this is the accuracy of both classes averaged (balanced): every patient counts the same here":
         _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2),
+    "this is the average probability given to the true diagnosis: count how often the more probable one is true":
+        _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean())),
+    "this is the area under the ROC curve, the order of the probabilities: the share of right diagnoses is asked for":
+        _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
     "this is the share found among patients of class 1 (recall): all patients count":
         _then_score(lambda said, y: _recall(said, y, 1)),
     "this is the share found among patients of class 0: all patients count":
@@ -534,6 +548,9 @@ WATERMARK = Exercise("10.4", "watermark_z", _mark_cases, _mark_oracle, {
 # ---- 10.2 molecule_report --------------------------------------------------------------------------------------------
 
 
+KEYS = "the dict has the keys valid, unique and novel"
+
+
 def _pool() -> tuple[list[list[str]], list[str]]:
     """Molecules, each as a list of its spellings with the canonical one first, and strings that are no molecules."""
     from course_utils import chemistry
@@ -552,23 +569,36 @@ def _report_case(rng: np.random.Generator, says: str, counts: list[int], known: 
     smiles = [smiles[i] for i in rng.permutation(len(smiles))]
     train = [chosen[i][2 if other_spelling else 0] for i in known] + [names[1] for names in chosen[len(counts):]]
     valid, different = sum(counts), sum(count > 0 for count in counts)
-    want = {"valid": valid / max(len(smiles), 1), "unique": different / max(valid, 1),
-            "novel": (different - len(known)) / max(different, 1)}
-    return Case(says, (smiles, [train[i] for i in rng.permutation(len(train))]), want=want, rtol=1e-6)
+    return _rates_case(says, smiles, [train[i] for i in rng.permutation(len(train))], valid / max(len(smiles), 1),
+                       different / max(valid, 1), (different - len(known)) / max(different, 1))
+
+
+def _rates_case(says: str, smiles: list[str], train: list[str], valid: float, unique: float, novel: float) -> Case:
+    want = {KEYS: True, "valid": valid, "unique": unique, "novel": novel}
+    return Case(says, (smiles, train), _named_rates, want=want, rtol=1e-6)
+
+
+def _named_rates(ask: Ask, smiles: list[str], train: list[str]) -> Any:
+    """The three rates by name; other entries are nobody's concern."""
+    found = ask(smiles, train)
+    if not isinstance(found, dict):
+        return found
+    names = ("valid", "unique", "novel")
+    return {KEYS: all(name in found for name in names)} | {name: found.get(name) for name in names}
 
 
 def _report_cases(rng: np.random.Generator) -> list[Case]:
     many = [int(c) for c in rng.integers(1, 5, 12)]
     return [
-        Case("`CCO`, `OCC`, `CC`, `C1CC`, trained on `CC`: valid 3 of 4, unique 2 of 3, novel 1 of 2",
-             (["CCO", "OCC", "CC", "C1CC"], ["CC"]), want={"valid": 0.75, "unique": 2 / 3, "novel": 0.5}, rtol=1e-6),
+        _rates_case("`CCO`, `OCC`, `CC`, `C1CC`, trained on `CC`: valid 3 of 4, unique 2 of 3, novel 1 of 2",
+                    ["CCO", "OCC", "CC", "C1CC"], ["CC"], 0.75, 2 / 3, 0.5),
         _report_case(rng, "20 strings, one molecule written six times, some broken, training spelt canonically",
                      [6, 3, 2, 1, 1], [0, 3], 7, other_spelling=False),
         _report_case(rng, "12 molecules written one to four times, four of them known in another spelling", many, [0, 4, 5, 9], 5),
         _report_case(rng, "eight molecules, nothing broken, three known in another spelling", [2, 1, 1, 3, 1, 1, 2, 1], [1, 2, 6], 0),
         _report_case(rng, "six different new molecules: 1, 1, 1", [1] * 6, [], 0),
         _report_case(rng, "nothing is a molecule: 0, 0, 0", [], [], 5),
-        Case("no strings at all: 0, 0, 0", ([], ["CC"]), want={"valid": 0.0, "unique": 0.0, "novel": 0.0}),
+        _rates_case("no strings at all: 0, 0, 0", [], ["CC"], 0.0, 0.0, 0.0),
     ]
 
 
@@ -616,6 +646,7 @@ def _once(_smiles: Any, valid: list[str], _different: Any, _new: Any) -> float:
 
 def _counted(smiles: list[str], train: list[str]) -> dict[str, float]:
     from collections import Counter
+
     from course_utils.chemistry import canonical
     counts = Counter(canonical(s) for s in smiles)
     broken, known = counts.pop(None, 0), {canonical(s) for s in train}

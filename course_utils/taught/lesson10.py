@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 from course_utils.chemistry import canonical
-from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
-from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch import nn
@@ -12,26 +10,6 @@ from torch.nn import functional as F
 import math
 import numpy as np
 import torch
-
-
-def fit_bells(table, K, seed):
-    """K bells for each diagnosis, on standardised columns. -> a model for draw_patients"""
-    mean, sd = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
-    z = (table["x"] - mean) / sd  # (N, D)
-    bells = [GaussianMixture(K, reg_covar=1e-3, random_state=seed).fit(z[table["y"] == c])
-             for c in (0, 1)]
-    return {"mean": mean, "sd": sd, "bells": bells, "benign": table["y"].mean()}
-
-def draw_patients(model, n, rng):
-    """Pick a diagnosis, then one of its bells, then a patient of that bell. -> a table of n"""
-    y = (rng.random(n) < model["benign"]).astype(int)  # (n,)
-    z = np.empty((n, len(model["mean"])))  # (n, D)
-    for c, mixture in enumerate(model["bells"]):
-        k = rng.choice(mixture.n_components, (y == c).sum(), p=mixture.weights_)
-        L = np.linalg.cholesky(mixture.covariances_)[k]  # (how many, D, D)
-        eps = rng.normal(size=(len(k), z.shape[1]))  # (how many, D)
-        z[y == c] = mixture.means_[k] + np.einsum("nij,nj->ni", L, eps)
-    return {"x": model["mean"] + model["sd"] * z, "y": y}
 
 
 def tstr(synth, test):
@@ -42,23 +20,6 @@ def tstr(synth, test):
     scaler = StandardScaler().fit(synth["x"])
     model = LogisticRegression(max_iter=1000).fit(scaler.transform(synth["x"]), synth["y"])
     return float(model.score(scaler.transform(test["x"]), test["y"]))
-
-
-def distance_to(table, x, scale):
-    """From each row of x (n, D) to the nearest patient of the table, in units of scale. -> (n,)"""
-    return cdist(x / scale, table["x"] / scale).min(axis=1)
-
-def copier_alarm(synth, train, held_out):
-    """Share of synthetic patients nearer to the training half than to the other; ½ is honest."""
-    scale = train["x"].std(axis=0)  # (D,)
-    nearer = distance_to(train, synth["x"], scale) < distance_to(held_out, synth["x"], scale)
-    return float(nearer.mean())
-
-def photocopy(table, n, rng):
-    """Training patients drawn at random, with a speck of noise. -> a table of n"""
-    rows = rng.choice(len(table["y"]), n)
-    speck = 0.05 * table["x"].std(axis=0) * rng.normal(size=(n, table["x"].shape[1]))
-    return {"x": table["x"][rows] + speck, "y": table["y"][rows]}
 
 
 def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
