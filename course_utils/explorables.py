@@ -184,3 +184,62 @@ def _landscape(ax: Any, z: np.ndarray, log_joint: np.ndarray, evidence: float) -
 
 def _bell(z: np.ndarray, mean: float, sigma: float) -> np.ndarray:
     return np.exp(-0.5 * ((z - mean) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
+
+
+def risk_and_use(axes: Any, plane: dict[Any, tuple[float, float, Any, Any]], key: Any) -> None:
+    """A release of synthetic data: whom the attacker sees, and where it stands in the plane of risk and use.
+
+    plane maps a setting to (AUC of the attack, accuracy, distances of patients in the data (N,), of others (M,)).
+    """
+    (auc, use, near_in, near_out), (left, right) = plane[key], np.ravel(axes)
+    edges = np.linspace(0, 10, 41)
+    left.hist(np.clip(near_out, 0, 10), edges, color=plots.MUTED, alpha=0.6, label="were not in")
+    left.hist(np.clip(near_in, 0, 10), edges, histtype="step", color=plots.WRONG, linewidth=2.2, label="were in")
+    left.legend(fontsize=9)
+    plots.label(left, "distance to the nearest synthetic", "standard deviations", "patients")
+    right.axvspan(0.4, 0.6, ymin=_share(0.94, 0.85, 0.99), color=plots.OTHER, alpha=0.18)
+    right.scatter(*np.array([entry[:2] for entry in plane.values()], dtype=float).T, s=14, color=plots.MUTED)
+    right.plot(auc, use, "*", color=plots.MODEL, markersize=16, markeredgecolor="white")
+    right.set(xlim=(0.4, 1), ylim=(0.85, 0.99), xticks=(0.5, 0.6, 0.8, 1.0), yticks=(0.86, 0.9, 0.94, 0.98))
+    plots.label(right, f"AUC {auc:.2f}, TSTR {use:.3f}", "risk: AUC of the attack", "use: TSTR")
+
+
+def watermark(axes: Any, words: list[str], green: Any, z_marked: Any, z_plain: Any, length: int) -> None:
+    """A text with its green words in bold over a dot, and how far texts with and without a mark stand from chance.
+
+    words and green (L,) belong together; z_marked, z_plain (n,) are values of texts with `length` words.
+    """
+    text, counts = np.ravel(axes)
+    _coloured_words(text, words, green)
+    edges = np.arange(-5, 21, 0.5)
+    counts.hist(np.clip(z_plain, -5, 20), edges, color=plots.MUTED, alpha=0.7, label="not marked")
+    counts.hist(np.clip(z_marked, -5, 20), edges, histtype="step", color=plots.OTHER, linewidth=2.2, label="as found")
+    counts.axvline(4, color="black", linestyle="--", linewidth=1.2)
+    counts.set(xlim=(-5, 20), xticks=(-4, 0, 4, 8, 12, 16, 20), ylim=(0, 45))
+    counts.legend(fontsize=9, loc="upper right")
+    plots.label(counts, f"{(np.asarray(z_marked) > 4).mean():.0%} of the texts found stand above 4",
+                f"z of {length} words", "texts")
+
+
+def _coloured_words(ax: Any, words: list[str], green: Any, size: float = 9, lines: int = 6) -> None:
+    """Words in rows of a fixed-width font, as many as the panel holds."""
+    wide = int(ax.get_position().width * ax.figure.get_figwidth() * 72 / (0.61 * size))  # characters in a line
+    ax.set(xlim=(0, wide), ylim=(lines - 0.2, -0.8))
+    ax.axis("off")
+    line = column = shown = 0
+    for word, is_green in zip(words, green):
+        if column + len(word) > wide:
+            line, column = line + 1, 0
+        if line == lines:
+            break
+        ax.text(column, line, word, family="monospace", fontsize=size, va="center",
+                color=plots.OTHER if is_green else plots.MUTED, weight="bold" if is_green else "normal")
+        if is_green:
+            ax.plot(column + len(word) / 2, line + 0.38, ".", color=plots.OTHER, markersize=4)
+        column, shown = column + len(word) + 1, shown + 1
+    plots.label(ax, f"green: {int(np.sum(green[:shown]))} of the first {shown} words")
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Where a value lies between two limits, from 0 to 1."""
+    return (value - low) / (high - low)

@@ -45,3 +45,23 @@ def test_the_map_of_codes_shows_every_digit_the_place_and_the_square(width, line
     assert len(where.collections) == 10 and len(where.lines) == lines  # two rings, the dot, and a square if there is one
     assert [float(v[0]) for v in where.lines[-1].get_data()] == [0.5, -1]
     assert "(0.5, -1)" in title(here) and title(crowd) == "forty"
+
+
+def test_the_plane_of_risk_and_use_puts_the_star_where_the_release_stands():
+    rng = np.random.default_rng(0)
+    plane = {(k, 0.0): (0.5 + 0.1 * k, 0.97 - 0.01 * k, rng.exponential(2, 50), rng.exponential(2, 50)) for k in range(4)}
+    fig, axes = widgets.canvas(2)
+    explorables.risk_and_use(axes, plane, (3, 0.0))
+    assert "AUC 0.80, TSTR 0.940" in title(axes[1])
+    assert [list(map(float, line.get_data()[0])) for line in axes[1].lines] == [[pytest.approx(0.8)]]
+
+
+def test_green_words_are_bold_and_counted_and_fit_the_panel():
+    fig, axes = widgets.canvas(2, rows=2)
+    words, green = ["alpha", "beta", "gamma", "delta"] * 12, np.arange(48) % 2 == 0
+    explorables.watermark(axes, words, green, np.full(10, 6.0), np.zeros(10), 200)
+    shown = axes[0].texts
+    assert [text.get_weight() == "bold" for text in shown] == green[:len(shown)].tolist()
+    assert f"{sum(green[:len(shown)])} of the first {len(shown)} words" in title(axes[0])
+    assert title(axes[1]).startswith("100%")
+    assert max(text.get_position()[0] + len(text.get_text()) for text in shown) <= axes[0].get_xlim()[1]

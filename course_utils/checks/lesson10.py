@@ -1,0 +1,1093 @@
+"""The exercises of lesson 10: synthetic patients, molecules, a membership attack, a watermark, a trial, a build task."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_utils.checks.engine import Answer, Ask, Case, Exercise, NotData, Seed, Tensor, numbers_in
+
+Table = dict[str, np.ndarray]
+
+# ---- 10.1 tstr -------------------------------------------------------------------------------------------------------
+
+
+def _patients(rng: np.random.Generator, n: int, gap: float = 1.2, shift: float = 0.0, columns: int = 4, sick: float = 0.5,
+              scale: Any = 1.0) -> Table:
+    """n patients, sick (1) ones higher by `gap` in every column; everybody is moved by `shift`, then stretched."""
+    y = (rng.permutation(n) < round(sick * n)).astype(np.int64)
+    x = rng.normal(size=(n, columns)) + gap * (y[:, None] - 0.5) + shift
+    return {"x": x * scale, "y": y}
+
+
+def _turned(table: Table) -> Table:
+    return {"x": table["x"], "y": 1 - table["y"]}
+
+
+def _tstr_cases(rng: np.random.Generator) -> list[Case]:
+    import sklearn.linear_model
+    import sklearn.pipeline  # noqa: F401
+    close = {"rtol": 0.0, "atol": 0.012}
+    tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
+    return [
+        Case("synthetic patients of the same kind as the real ones: about 0.88",
+             (_patients(rng, 900, shift=6, scale=4), _patients(rng, 600, shift=6, scale=4)), **close),
+        Case("real patients who all measure higher by 1.5 than the synthetic ones: many are taken for sick",
+             (_patients(rng, 900), _patients(rng, 600, shift=1.5)), **close),
+        Case("synthetic patients whose diagnoses are turned round: nearly all wrong",
+             (_turned(_patients(rng, 900)), _patients(rng, 600, gap=2)), **close),
+        Case("synthetic patients much easier to tell apart than the real ones",
+             (_patients(rng, 900, gap=4), _patients(rng, 600, gap=0.4)), rtol=0, atol=0.03),
+        Case("one sick patient in ten among the real ones, and real patients who measure higher by 1",
+             (_patients(rng, 900), _patients(rng, 600, sick=0.1, shift=1)), **close),
+        Case("two of the four columns in tiny units",
+             (_patients(rng, 900, gap=1.6, scale=tiny), _patients(rng, 600, gap=1.6, scale=tiny)), **close),
+        Case("real patients measured in units a thousand times larger, and seven sick in ten among the synthetic ones",
+             (_patients(rng, 900, sick=0.7), _patients(rng, 600, scale=1000)), **close),
+    ]
+
+
+def _fitted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Weights and offset of logistic regression with the usual penalty |w|²/2, by Newton's method. -> (D + 1,)"""
+    x = np.c_[x, np.ones(len(x))]
+    penalty, w = np.diag([1.0] * (x.shape[1] - 1) + [0.0]), np.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        w = w - np.linalg.solve(x.T @ (x * (p * (1 - p) + 1e-9)[:, None]) + penalty, x.T @ (p - y) + penalty @ w)
+    return w
+
+
+def _says(w: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (x @ w[:-1] + w[-1] > 0).astype(int)
+
+
+def _tstr_oracle(synth: Table, test: Table) -> float:
+    mean, sd = synth["x"].mean(0), synth["x"].std(0)
+    w = _fitted((synth["x"] - mean) / sd, synth["y"])
+    return float((_says(w, (test["x"] - mean) / sd) == test["y"]).mean())
+
+
+def _scaled_by(which: Callable[[Table, Table], np.ndarray], own: bool = False) -> Answer:
+    """The scaler is fitted on something else; with `own`, each table is scaled by itself."""
+    def wrong(synth: Table, test: Table) -> float:
+        def scale(x: np.ndarray, by: np.ndarray) -> np.ndarray:
+            return (x - by.mean(0)) / by.std(0)
+        seen = scale(synth["x"], synth["x"] if own else which(synth, test))
+        return float((_says(_fitted(seen, synth["y"]), scale(test["x"], which(synth, test))) == test["y"]).mean())
+    return wrong
+
+
+def _then_score(score: Callable[[np.ndarray, np.ndarray], Any]) -> Answer:
+    """A right prediction of the test table, scored otherwise."""
+    def wrong(synth: Table, test: Table) -> Any:
+        mean, sd = synth["x"].mean(0), synth["x"].std(0)
+        w = _fitted((synth["x"] - mean) / sd, synth["y"])
+        return score(_says(w, (test["x"] - mean) / sd), test["y"])
+    return wrong
+
+
+def _both(synth: Table, test: Table) -> Table:
+    return {key: np.concatenate([synth[key], test[key]]) for key in synth}
+
+
+def _scale_forgotten(synth: Table, test: Table) -> float:
+    mean, sd = synth["x"].mean(0), synth["x"].std(0)
+    return float((_says(_fitted((synth["x"] - mean) / sd, synth["y"]), test["x"]) == test["y"]).mean())
+
+
+def _scored_raw(synth: Table, test: Table) -> float:
+    return float((_says(_fitted(synth["x"], synth["y"]), test["x"]) == test["y"]).mean())
+
+
+def _from_probabilities(score: Callable[[np.ndarray, np.ndarray], float]) -> Answer:
+    """Something other than the share of right diagnoses, from the probability of class 1."""
+    def wrong(synth: Table, test: Table) -> float:
+        mean, sd = synth["x"].mean(0), synth["x"].std(0)
+        w = _fitted((synth["x"] - mean) / sd, synth["y"])
+        with np.errstate(over="ignore"):
+            return score(1 / (1 + np.exp(-((test["x"] - mean) / sd @ w[:-1] + w[-1]))), test["y"])
+    return wrong
+
+
+def _recall(said: np.ndarray, y: np.ndarray, of: int) -> float:
+    return float((said[y == of] == of).mean())
+
+
+def _sklearn(synth: Table, test: Table) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(synth["x"], synth["y"]).score(test["x"], test["y"])
+
+
+def _weak_penalty(synth: Table, test: Table) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import accuracy_score
+    mean, sd = synth["x"].mean(0), synth["x"].std(0, ddof=1)
+    model = LogisticRegression(C=100, solver="newton-cholesky").fit((synth["x"] - mean) / sd, synth["y"])
+    return accuracy_score(test["y"], model.predict((test["x"] - mean) / sd))
+
+
+def _without_penalty(synth: Table, test: Table) -> float:
+    from scipy.optimize import minimize
+    x, y = (synth["x"] - synth["x"].mean(0)) / synth["x"].std(0), 2 * synth["y"] - 1
+    w = minimize(lambda w: np.logaddexp(0, -y * (x @ w[:-1] + w[-1])).mean(), np.zeros(x.shape[1] + 1), method="BFGS").x
+    says = ((test["x"] - synth["x"].mean(0)) / synth["x"].std(0)) @ w[:-1] + w[-1] > 0
+    return np.mean(says == (test["y"] == 1))
+
+
+TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
+    "the scaler has seen the test table: only the synthetic patients may be seen before the examination":
+        _scaled_by(lambda synth, test: test["x"]),
+    "each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones":
+        _scaled_by(lambda synth, test: test["x"], own=True),
+    "this is trained on real and tested on synthetic: the two tables have changed places":
+        lambda synth, test: _tstr_oracle(test, synth),
+    "this was trained on the real patients: the synthetic ones are to be the only teachers":
+        lambda synth, test: _tstr_oracle(test, test),
+    "this was scored on the synthetic patients: the examination is on the real ones":
+        lambda synth, test: _tstr_oracle(synth, synth),
+    "this was trained on both tables together: the real patients are for the examination only":
+        lambda synth, test: _tstr_oracle(_both(synth, test), test),
+    "this was scored on both tables together: the examination is on the real patients only":
+        lambda synth, test: _tstr_oracle(synth, _both(synth, test)),
+    "the test patients were not scaled, but the classifier was trained on scaled ones: send both through the same scaler":
+        _scale_forgotten,
+    "the columns were not each divided by their own spread: a column in tiny units then counts for nothing":
+        _scored_raw,
+    "this is the share of wrong diagnoses: the share of right ones is asked for":
+        _then_score(lambda said, y: float((said != y).mean())),
+    "this is in percent: a share from 0 to 1 is asked for":
+        _then_score(lambda said, y: 100 * float((said == y).mean())),
+    "this is how many were right: divide by the number of real patients":
+        _then_score(lambda said, y: int((said == y).sum())),
+    "these are the diagnoses themselves: the share that is right is asked for":
+        _then_score(lambda said, y: said),
+    "these are right or wrong for every patient: their mean is asked for":
+        _then_score(lambda said, y: said == y),
+    "this is the accuracy of both classes averaged (balanced): every patient counts the same here":
+        _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2),
+    "this is the average probability given to the true diagnosis: count how often the more probable one is true":
+        _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean())),
+    "this is the area under the ROC curve, the order of the probabilities: the share of right diagnoses is asked for":
+        _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
+    "this is the share found among patients of class 1 (recall): all patients count":
+        _then_score(lambda said, y: _recall(said, y, 1)),
+    "this is the share found among patients of class 0: all patients count":
+        _then_score(lambda said, y: _recall(said, y, 0)),
+    "this is the share that is called class 1: it has to be compared with the true diagnoses":
+        _then_score(lambda said, y: float(said.mean())),
+    "this always says the most frequent diagnosis: no classifier was asked":
+        lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"])),
+    "the better of the score and its opposite came back: a TSTR below ½ is a finding, leave it":
+        _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean()))),
+}, {
+    "a pipeline": _sklearn,
+    "a weak penalty, ddof 1": _weak_penalty,
+    "scipy's optimizer, no penalty": _without_penalty,
+}, seconds=4.0)
+
+# ---- 10.3 membership_auc ---------------------------------------------------------------------------------------------
+
+
+def _scores(rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = False) -> tuple[Tensor, Tensor]:
+    a, b = rng.normal(lift, 1, n), rng.normal(0, 1, m)
+    if ties:
+        a, b = np.round(a), np.round(b)
+    return Tensor(a), Tensor(b)
+
+
+def _auc_cases(rng: np.random.Generator) -> list[Case]:
+    import scipy.stats  # noqa: F401  what an answer may need is imported before its time is taken
+    import sklearn.metrics  # noqa: F401
+    close = {"rtol": 1e-5, "atol": 1e-5}
+    lots = _scores(rng, 30, 50, -0.8)
+    return [
+        Case("in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
+             (Tensor(np.array([3.0, 1.0])), Tensor(np.array([2.0, 1.0, 0.0]))), **close),
+        Case("40 in and 25 out, a little higher in", _scores(rng, 40, 25, 0.7), **close),
+        Case("30 in and 50 out, lower in: below ½", lots, **close),
+        Case("35 in and 60 out in whole numbers, so with many ties", _scores(rng, 35, 60, 0.8, ties=True), **close),
+        Case("all scores equal: ½", (Tensor(np.full(4, 2.0)), Tensor(np.full(3, 2.0))), **close),
+        Case("every score in above every score out: 1", (Tensor(np.array([5.0, 6.0])), Tensor(np.array([-1.0, 0.5, 4.0]))), **close),
+        Case("negative scores, such as minus a distance",
+             (Tensor(-rng.exponential(1, 20)), Tensor(-rng.exponential(2, 33))), **close),
+        Case("scores far below any common offset", (Tensor(rng.normal(-900, 3, 12)), Tensor(rng.normal(-902, 3, 9))), **close),
+        Case("one in, four out", _scores(rng, 1, 4, 0.2), **close),
+    ]
+
+
+def _auc_oracle(scores_in: Any, scores_out: Any) -> float:
+    from scipy.stats import mannwhitneyu
+    u = mannwhitneyu(scores_in.numpy(), scores_out.numpy(), alternative="two-sided", method="asymptotic").statistic
+    return float(u) / (len(scores_in) * len(scores_out))
+
+
+def _pairs(count: Callable[[Any], Any]) -> Answer:
+    return lambda scores_in, scores_out: count(scores_in[:, None] - scores_out[None, :])
+
+
+def _wins(d: Any) -> Any:
+    return (d > 0).float() + 0.5 * (d == 0).float()
+
+
+def _accuracy_at(threshold: Callable[[Any, Any], Any]) -> Answer:
+    def wrong(scores_in: Any, scores_out: Any) -> float:
+        cut = threshold(scores_in, scores_out)
+        right = (scores_in > cut).sum() + (scores_out <= cut).sum()
+        return float(right) / (len(scores_in) + len(scores_out))
+    return wrong
+
+
+def _together(scores_in: Any, scores_out: Any) -> Any:
+    import torch
+    return torch.cat([scores_in, scores_out])
+
+
+def _best_accuracy(scores_in: Any, scores_out: Any) -> float:
+    return max(_accuracy_at(lambda a, b, cut=cut: cut)(scores_in, scores_out) for cut in _together(scores_in, scores_out))
+
+
+def _matched(scores_in: Any, scores_out: Any) -> float:
+    n = min(len(scores_in), len(scores_out))
+    return _wins(scores_in[:n] - scores_out[:n]).mean().item()
+
+
+def _rank_sum(scores_in: Any, scores_out: Any) -> float:
+    from scipy.stats import rankdata
+    n, m = len(scores_in), len(scores_out)
+    return float(rankdata(_together(scores_in, scores_out))[:n].sum() / (n * m))
+
+
+def _rank_auc(scores_in: Any, scores_out: Any) -> float:
+    from scipy.stats import rankdata
+    n, m = len(scores_in), len(scores_out)
+    return float((rankdata(_together(scores_in, scores_out))[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def _roc(scores_in: Any, scores_out: Any) -> Any:
+    from sklearn.metrics import roc_auc_score
+    return roc_auc_score([1] * len(scores_in) + [0] * len(scores_out), _together(scores_in, scores_out))
+
+
+def _in_a_loop(scores_in: Any, scores_out: Any) -> float:
+    won = 0.0
+    for a in scores_in.tolist():
+        for b in scores_out.tolist():
+            won += 1.0 if a > b else 0.5 if a == b else 0.0
+    return won / (len(scores_in) * len(scores_out))
+
+
+def _sorted_and_searched(scores_in: Any, scores_out: Any) -> float:
+    out = np.sort(scores_out.numpy())
+    below, up_to = np.searchsorted(out, scores_in.numpy()), np.searchsorted(out, scores_in.numpy(), side="right")
+    return float((below + up_to).sum() / (2 * len(out) * len(scores_in)))
+
+
+def _caught_at_no_false_alarm(scores_in: Any, scores_out: Any) -> float:
+    return (scores_in > scores_out.max()).float().mean().item()
+
+
+def _kolmogorov(scores_in: Any, scores_out: Any) -> float:
+    from scipy.stats import ks_2samp
+    return float(ks_2samp(scores_in.numpy(), scores_out.numpy(), method="asymp").statistic)
+
+
+def _p_value(scores_in: Any, scores_out: Any) -> float:
+    from scipy.stats import mannwhitneyu
+    return float(mannwhitneyu(scores_in.numpy(), scores_out.numpy(), method="asymptotic").pvalue)
+
+
+MEMBERSHIP = Exercise("10.3", "membership_auc", _auc_cases, _auc_oracle, {
+    "reversed: this is the share of pairs in which the one who was *out* scores higher":
+        lambda a, b: 1 - _auc_oracle(a, b),
+    "ties were forgotten: a pair with equal scores counts one half":
+        _pairs(lambda d: (d > 0).float().mean().item()),
+    "ties count as won here: a pair with equal scores counts one half":
+        _pairs(lambda d: (d >= 0).float().mean().item()),
+    "the tied pairs were left out of the count: each is one half won":
+        _pairs(lambda d: ((d > 0).sum() / (d != 0).sum().clamp(min=1)).item()),
+    "reversed, and ties were forgotten: count the pairs in which the one who was in scores higher, and half of the ties":
+        _pairs(lambda d: (d < 0).float().mean().item()),
+    "turned to the better side of ½: an attack that errs in most pairs lies below ½, and that is a finding":
+        lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b)),
+    "this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is asked for":
+        lambda a, b: 2 * _auc_oracle(a, b) - 1,
+    "this is the accuracy with the median of all scores as threshold: the AUC needs no threshold, compare all pairs":
+        _accuracy_at(lambda a, b: _together(a, b).median()),
+    "this is the accuracy with the mean of all scores as threshold: the AUC needs no threshold, compare all pairs":
+        _accuracy_at(lambda a, b: _together(a, b).mean()),
+    "this is the accuracy with 0 as threshold: the AUC needs no threshold, compare all pairs":
+        _accuracy_at(lambda a, b: 0.0),
+    "this is the accuracy with ½ as threshold: scores are no probabilities, and the AUC needs no threshold":
+        _accuracy_at(lambda a, b: 0.5),
+    "this is the accuracy at the best threshold: the AUC needs no threshold, compare all pairs":
+        _best_accuracy,
+    "each score was compared with one other only, the one at the same place: compare each with each":
+        _matched,
+    "this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each":
+        lambda a, b: float(a.mean() > b.mean()),
+    "the scores in were compared with the average of those out: compare each with each":
+        lambda a, b: _wins(a - b.mean()).mean().item(),
+    "the scores in were compared with the middle one of those out: compare each with each":
+        lambda a, b: _wins(a - b.median()).mean().item(),
+    "this is the difference of the averages: the share of pairs won is asked for":
+        lambda a, b: (a.mean() - b.mean()).item(),
+    "this is the average difference over its spread: the share of pairs won is asked for":
+        lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item(),
+    "these are the pairs won, counted: divide by the number of pairs":
+        _pairs(lambda d: _wins(d).sum().item()),
+    "this is the share won of each one who was in: one number, over all pairs, is asked for":
+        _pairs(lambda d: _wins(d).mean(1)),
+    "this is the share lost by each one who was out: one number, over all pairs, is asked for":
+        _pairs(lambda d: _wins(d).mean(0)),
+    "this is the table of all pairs: their mean is asked for":
+        _pairs(_wins),
+    "divided by the square of the number in: the number of pairs is that in times that out":
+        lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2,
+    "divided by the sum of both numbers: the number of pairs is their product":
+        lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b)),
+    "the sum of ranks was divided, but the smallest sum possible, n(n + 1)/2, was not subtracted first":
+        _rank_sum,
+    "a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0":
+        _pairs(lambda d: d.sigmoid().mean().item()),
+    "this is the share of those in who score above everybody out: compare each with each":
+        _caught_at_no_false_alarm,
+    "this is the largest gap between the two distributions (Kolmogorov–Smirnov): the share of pairs won is asked for":
+        _kolmogorov,
+    "this is a p-value: how *sure* one is of a difference, not how large the share of pairs won is":
+        _p_value,
+    "this is in percent: a share from 0 to 1 is asked for":
+        lambda a, b: 100 * _auc_oracle(a, b),
+}, {
+    "average ranks": _rank_auc,
+    "scikit-learn": _roc,
+    "a loop over pairs": _in_a_loop,
+    "sorted and searched": _sorted_and_searched,
+    "signs, in float64": lambda a, b: (1 + (a.double()[:, None] - b.double()).sign()).mean() / 2,
+})
+
+# ---- 10.4 watermark_z ------------------------------------------------------------------------------------------------
+
+
+def _text(rng: np.random.Generator, V: int, T: int, gamma: float, bonus: float = 0.0) -> tuple[Tensor, Tensor, float]:
+    """T + 1 words of V, green after the one before with more than chance if there is a bonus."""
+    green = rng.random((V, V)) < gamma
+    tokens = [int(rng.integers(V))]
+    for _ in range(T):
+        p = np.exp(bonus * green[tokens[-1]])
+        tokens.append(int(rng.choice(V, p=p / p.sum())))
+    return Tensor(np.array(tokens)), Tensor(green), gamma
+
+
+def _mark_cases(rng: np.random.Generator) -> list[Case]:
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    only = np.array([[False, True], [False, False]])
+    marked = _text(rng, 12, 60, 0.5, 2.0)
+    return [
+        Case("tokens (0, 1, 0, 0, 1), green is only 1 after 0, gamma ½: two of four pairs, z = 0",
+             (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.5), **close),
+        Case("the same with gamma ¼: z = 1.155", (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.25), **close),
+        Case("tokens (2, 0, 1, 1), green are 0 after 2 and 2 after 0: one of three pairs",
+             (Tensor(np.array([2, 0, 1, 1])), Tensor(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)), 0.5), **close),
+        Case("a marked text of 61 words, gamma ½", marked, **close),
+        Case("an unmarked text of 100 words, gamma ½", _text(rng, 15, 99, 0.5), **close),
+        Case("a marked text of 81 words, gamma ¼", _text(rng, 20, 80, 0.25, 1.5), **close),
+        Case("a text of 41 words that avoids green ones, gamma 0.7: below 0", _text(rng, 9, 40, 0.7, -1.5), **close),
+        Case("every pair green: 16 pairs, gamma ½, z = 4",
+             (Tensor(rng.integers(0, 5, 17)), Tensor(np.ones((5, 5), bool)), 0.5), **close),
+        Case("no pair green, gamma 0.2", (Tensor(rng.integers(0, 5, 26)), Tensor(np.zeros((5, 5), bool)), 0.2), **close),
+    ]
+
+
+def _mark_oracle(tokens: Any, green: Any, gamma: float) -> float:
+    from scipy.stats import binom
+    pairs = list(zip(tokens.tolist(), tokens.tolist()[1:]))
+    count = sum(bool(green[i, j]) for i, j in pairs)
+    chance = binom(len(pairs), gamma)
+    return (count - chance.mean()) / chance.std()
+
+
+def _hits(tokens: Any, green: Any) -> Any:
+    return green[tokens[:-1], tokens[1:]].float()
+
+
+def _of_hits(z: Callable[[float, int, float], Any]) -> Answer:
+    """Another formula in the number of green words, of pairs, and gamma."""
+    return lambda tokens, green, gamma: z(_hits(tokens, green).sum().item(), len(tokens) - 1, gamma)
+
+
+def _z(count: float, T: int, gamma: float) -> float:
+    return (count - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
+
+
+def _from_hits(hits: Callable[[Any, Any], Any]) -> Answer:
+    """The right formula on other hits."""
+    def wrong(tokens: Any, green: Any, gamma: float) -> float:
+        found = hits(tokens, green).float()
+        return _z(found.sum().item(), len(found), gamma)
+    return wrong
+
+
+def _with_first(tokens: Any, green: Any, gamma: float) -> float:
+    """The first token is scored against token 0, as if it followed it."""
+    import torch
+    before = torch.cat([tokens.new_zeros(1), tokens[:-1]])
+    return _z(green[before, tokens].sum().item(), len(tokens), gamma)
+
+
+def _wrapped(tokens: Any, green: Any) -> Any:
+    return green[tokens.roll(1), tokens]
+
+
+def _distinct_pairs(tokens: Any, green: Any) -> Any:
+    pairs = sorted(set(zip(tokens.tolist(), tokens.tolist()[1:])))
+    import torch
+    return torch.stack([green[i, j] for i, j in pairs])
+
+
+def _measured_share(count: float, T: int, gamma: float) -> float:
+    spread = math.sqrt(max(count / T * (1 - count / T), 1e-9) * T)
+    return (count - gamma * T) / spread
+
+
+def _by_share(tokens: Any, green: Any, gamma: float) -> Any:
+    hits = _hits(tokens, green)
+    return (hits.mean() - gamma) / (gamma * (1 - gamma) / len(hits)) ** 0.5
+
+
+def _one_hot(tokens: Any, green: Any, gamma: float) -> Any:
+    import torch
+    words = torch.nn.functional.one_hot(tokens, len(green)).double()
+    count = ((words[:-1] @ green.double()) * words[1:]).sum()
+    T = len(tokens) - 1
+    return (count - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
+
+
+def _mark_in_a_loop(tokens: Any, green: Any, gamma: float) -> float:
+    total = sum((float(green[tokens[t - 1], tokens[t]]) - gamma) for t in range(1, len(tokens)))
+    return total / math.sqrt((len(tokens) - 1) * gamma * (1 - gamma))
+
+
+def _by_numpy(tokens: Any, green: Any, gamma: float) -> Any:
+    tokens, green = tokens.numpy(), green.numpy()
+    hits = green[tokens[:-1], tokens[1:]]
+    return (np.count_nonzero(hits) - gamma * hits.size) / np.sqrt(hits.size * gamma * (1 - gamma))
+
+
+WATERMARK = Exercise("10.4", "watermark_z", _mark_cases, _mark_oracle, {
+    "the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))":
+        _of_hits(lambda count, T, gamma: count - gamma * T),
+    "divided by the variance: the standard deviation is its root":
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma))),
+    "the root is taken of T alone: γ(1 − γ) belongs to the variance too":
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T)),
+    "T is missing in the variance: it grows with the length of the text":
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma))),
+    "the factor 1 − γ is missing in the variance":
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma)),
+    "the factor γ is missing in the variance":
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma))),
+    "half of the words were expected to be green: a share gamma is":
+        _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))),
+    "gamma was taken for ½ throughout: it is given":
+        _of_hits(lambda count, T, gamma: _z(count, T, 0.5)),
+    "green and red have changed places in gamma: gamma is the share that is green":
+        _of_hits(lambda count, T, gamma: (count - (1 - gamma) * T) / math.sqrt(T * gamma * (1 - gamma))),
+    "the sign is turned: too many green words give a positive z":
+        _of_hits(lambda count, T, gamma: -_z(count, T, gamma)),
+    "the absolute value was taken: too few green words give a negative z":
+        _of_hits(lambda count, T, gamma: abs(_z(count, T, gamma))),
+    "the spread was taken from the text itself: under chance it is γ(1 − γ), and known":
+        _of_hits(_measured_share),
+    "this is the number of green words: how far it is from chance is asked for":
+        _of_hits(lambda count, T, gamma: count),
+    "this is the share of green words: how far it is from chance is asked for":
+        _of_hits(lambda count, T, gamma: count / T),
+    "this is the share of green words minus gamma: divide by its standard deviation, √(γ(1 − γ)/T)":
+        _of_hits(lambda count, T, gamma: count / T - gamma),
+    "the share minus gamma was divided by the spread of a count: stay with counts, or with shares":
+        _of_hits(lambda count, T, gamma: (count / T - gamma) / math.sqrt(T * gamma * (1 - gamma))),
+    "this only says whether z is above 4: z itself is asked for":
+        _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4),
+    "this is a p-value: z itself is asked for":
+        _of_hits(lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2))),
+    "the first token was counted too: it follows nothing, so T is one less than the number of tokens":
+        lambda tokens, green, gamma: _z(_hits(tokens, green).sum().item(), len(tokens), gamma),
+    "the first token was scored as if it followed token 0: it follows nothing":
+        _with_first,
+    "the first token was scored as if it followed the last: it follows nothing":
+        _from_hits(_wrapped),
+    "one fixed list was used for all words, that of token 0: the list depends on the word before":
+        _from_hits(lambda tokens, green: green[0, tokens[1:]]),
+    "one fixed list was used for all words, that of the first token: the list depends on the word before":
+        _from_hits(lambda tokens, green: green[tokens[0], tokens[1:]]),
+    "the list of the *next* word was asked about the one before: green[i, j] is for j after i":
+        _from_hits(lambda tokens, green: green[tokens[1:], tokens[:-1]]),
+    "each word was looked up in its own list: green[i, j] needs the word before, i, and the word, j":
+        _from_hits(lambda tokens, green: green[tokens[1:], tokens[1:]]),
+    "whole rows were counted, every word that *could* have followed: only the word that did follow counts":
+        _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1)),
+    "each word was paired with the one two before it: the list depends on its neighbour":
+        _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]]),
+    "every second pair was skipped: each word but the first follows one":
+        _from_hits(lambda tokens, green: green[tokens[:-1:2], tokens[1::2]]),
+    "pairs that come again were counted once: every pair counts here":
+        _from_hits(_distinct_pairs),
+    "one value per pair came back: add them up first":
+        lambda tokens, green, gamma: (_hits(tokens, green) - gamma) / math.sqrt(gamma * (1 - gamma)),
+}, {
+    "the share, in torch": _by_share,
+    "matrices of ones and zeros": _one_hot,
+    "a loop": _mark_in_a_loop,
+    "NumPy": _by_numpy,
+})
+
+# ---- 10.2 molecule_report --------------------------------------------------------------------------------------------
+
+
+KEYS = "the dict has the keys valid, unique and novel"
+
+
+def _pool() -> tuple[list[list[str]], list[str]]:
+    """Molecules, each as a list of its spellings with the canonical one first, and strings that are no molecules."""
+    from course_utils import chemistry
+    shipped = chemistry.shipped()
+    named = [[chemistry.canonical(spelt) or spelt, *row] for spelt, row in zip(shipped["spelt"], shipped["spellings"])]
+    return named, sorted({text for text, c in zip(shipped["samples"], shipped["canonical"]) if text and not c})
+
+
+def _report_case(rng: np.random.Generator, says: str, counts: list[int], known: list[int], broken: int,
+                 other_spelling: bool = True) -> Case:
+    """Molecule i is written counts[i] times, the molecules `known` are in the training list, in another spelling."""
+    named, no_molecules = _pool()
+    chosen = [named[i] for i in rng.permutation(len(named))[:len(counts) + 3]]
+    smiles = [names[int(rng.integers(1, 4))] if copy else names[0] for names, count in zip(chosen, counts) for copy in range(count)]
+    smiles += [no_molecules[i] for i in rng.permutation(len(no_molecules))[:broken]]
+    smiles = [smiles[i] for i in rng.permutation(len(smiles))]
+    train = [chosen[i][2 if other_spelling else 0] for i in known] + [names[1] for names in chosen[len(counts):]]
+    valid, different = sum(counts), sum(count > 0 for count in counts)
+    return _rates_case(says, smiles, [train[i] for i in rng.permutation(len(train))], valid / max(len(smiles), 1),
+                       different / max(valid, 1), (different - len(known)) / max(different, 1))
+
+
+def _rates_case(says: str, smiles: list[str], train: list[str], valid: float, unique: float, novel: float) -> Case:
+    want = {KEYS: True, "valid": valid, "unique": unique, "novel": novel}
+    return Case(says, (smiles, train), _named_rates, want=want, rtol=1e-6)
+
+
+def _named_rates(ask: Ask, smiles: list[str], train: list[str]) -> Any:
+    """The three rates by name; other entries are nobody's concern."""
+    found = ask(smiles, train)
+    if not isinstance(found, dict):
+        return found
+    names = ("valid", "unique", "novel")
+    return {KEYS: all(name in found for name in names)} | {name: found.get(name) for name in names}
+
+
+def _report_cases(rng: np.random.Generator) -> list[Case]:
+    many = [int(c) for c in rng.integers(1, 5, 12)]
+    return [
+        _rates_case("`CCO`, `OCC`, `CC`, `C1CC`, trained on `CC`: valid 3 of 4, unique 2 of 3, novel 1 of 2",
+                    ["CCO", "OCC", "CC", "C1CC"], ["CC"], 0.75, 2 / 3, 0.5),
+        _report_case(rng, "20 strings, one molecule written six times, some broken, training spelt canonically",
+                     [6, 3, 2, 1, 1], [0, 3], 7, other_spelling=False),
+        _report_case(rng, "12 molecules written one to four times, four of them known in another spelling", many, [0, 4, 5, 9], 5),
+        _report_case(rng, "eight molecules, nothing broken, three known in another spelling", [2, 1, 1, 3, 1, 1, 2, 1], [1, 2, 6], 0),
+        _report_case(rng, "six different new molecules: 1, 1, 1", [1] * 6, [], 0),
+        _report_case(rng, "nothing is a molecule: 0, 0, 0", [], [], 5),
+        _rates_case("no strings at all: 0, 0, 0", [], ["CC"], 0.0, 0.0, 0.0),
+    ]
+
+
+def _share(part: Any, whole: Any) -> float:
+    return len(part) / len(whole) if whole else 0.0
+
+
+def _rates(valid: Answer = _share, unique: Answer = None, novel: Answer = None, spell: Answer = None,
+           spell_train: Answer = None) -> Answer:
+    """An answer to 10.2 in which some part is otherwise; the parts get (smiles, valid list, different set, new set)."""
+    def report(smiles: list[str], train: list[str]) -> Any:
+        from course_utils.chemistry import canonical
+        right = [(spell or canonical)(s) for s in smiles if canonical(s) is not None]
+        different = set(right)
+        new = different - {(spell_train or spell or canonical)(s) for s in train}
+        return {"valid": _share(right, smiles) if valid is _share else valid(smiles, right, different, new),
+                "unique": unique(smiles, right, different, new) if unique else _share(different, right),
+                "novel": novel(smiles, right, different, new) if novel else _share(new, different)}
+    return report
+
+
+def _then_report(change: Callable[[dict[str, float]], Any]) -> Answer:
+    return lambda smiles, train: change(_rates()(smiles, train))
+
+
+def _with_none(smiles: list[str], train: list[str]) -> dict[str, float]:
+    from course_utils.chemistry import canonical
+    spelt = [canonical(s) for s in smiles]
+    different = set(spelt)
+    return {"valid": _share([s for s in spelt if s], spelt), "unique": _share(different, spelt),
+            "novel": _share(different - {canonical(s) for s in train}, different)}
+
+
+def _no_care(smiles: list[str], train: list[str]) -> dict[str, float]:
+    from course_utils.chemistry import canonical
+    valid = [c for c in map(canonical, smiles) if c]
+    different = set(valid)
+    return {"valid": len(valid) / len(smiles), "unique": len(different) / len(valid),
+            "novel": len(different - {canonical(s) for s in train}) / len(different)}
+
+
+def _once(_smiles: Any, valid: list[str], _different: Any, _new: Any) -> float:
+    return _share([c for c in set(valid) if valid.count(c) == 1], valid)
+
+
+def _counted(smiles: list[str], train: list[str]) -> dict[str, float]:
+    from collections import Counter
+
+    from course_utils.chemistry import canonical
+    counts = Counter(canonical(s) for s in smiles)
+    broken, known = counts.pop(None, 0), {canonical(s) for s in train}
+    total = sum(counts.values())
+    return {"valid": total / (total + broken) if smiles else 0, "unique": len(counts) / total if total else 0,
+            "novel": sum(c not in known for c in counts) / len(counts) if counts else 0}
+
+
+def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
+    from course_utils.chemistry import canonical
+    valid, different = 0, []
+    for s in smiles:
+        if (c := canonical(s)) is not None:
+            valid += 1
+            if c not in different:
+                different.append(c)
+    known = [canonical(t) for t in train]
+    new = [c for c in different if c not in known]
+    return {"novel": np.float64(len(new) / max(1, len(different))), "unique": len(different) / max(1, valid),
+            "valid": valid / max(1, len(smiles))}
+
+
+MOLECULES = Exercise("10.2", "molecule_report", _report_cases, _rates(), {
+    "valid counts different molecules only: a string that repeats a molecule is valid too":
+        _rates(valid=lambda smiles, valid, different, new: _share(different, smiles)),
+    "unique is a share of the valid strings: here the broken ones count below the line":
+        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles)),
+    "novel is a share of the different molecules: here all strings count below the line":
+        _rates(novel=lambda smiles, valid, different, new: _share(new, smiles)),
+    "novel is a share of the different molecules: here the valid strings count below the line":
+        _rates(novel=lambda smiles, valid, different, new: _share(new, valid)),
+    "unique and novel are shares of what the rate before let through: here all strings count below the line":
+        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles),
+               novel=lambda smiles, valid, different, new: _share(new, smiles)),
+    "novel counts repeated molecules again: a molecule that is new is new once":
+        _rates(novel=lambda smiles, valid, different, new: _share([c for c in valid if c in new], valid)),
+    "raw strings were compared: two spellings of a molecule are one, so make them canonical first, those of `train` too":
+        _rates(spell=lambda s: s),
+    "the training strings were left as they are spelt: make them canonical too":
+        _rates(spell_train=lambda s: s),
+    "the different molecules were counted in raw spelling, so a molecule counts once for each of its spellings":
+        lambda smiles, train: _rates()(smiles, train) | {"unique": _rates(spell=lambda s: s)(smiles, train)["unique"]},
+    "novelty was measured against the samples themselves: a molecule is new if `train` does not hold it":
+        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates()(smiles, smiles)["novel"]},
+    "novelty asks the raw spelling whether it is in `train`: compare canonical spellings":
+        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]},
+    "this is the share that is *known*: novel is the rest":
+        _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0}),
+    "this is the share that is *not* a molecule: valid is the rest":
+        _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0}),
+    "this is the share of repetitions: unique is the rest":
+        _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0}),
+    "strings that are no molecules count as one more molecule: leave `None` out before you count":
+        _with_none,
+    "right as long as something is valid: with nothing to divide by, the rate is 0":
+        _no_care,
+    "unique counts only molecules that were written once: one that repeats is one molecule, it does not vanish":
+        _rates(unique=_once),
+    "these are percentages: shares from 0 to 1 are asked for":
+        _then_report(lambda r: {key: 100 * rate for key, rate in r.items()}),
+    "the three rates came back without their names: a dict with the keys valid, unique and novel is asked for":
+        _then_report(lambda r: tuple(r.values())),
+    "these are counts: each is to be divided by what the rate before let through":
+        _rates(valid=lambda smiles, valid, different, new: len(valid), unique=lambda smiles, valid, different, new: len(different),
+               novel=lambda smiles, valid, different, new: len(new)),
+}, {
+    "a counter": _counted,
+    "lists that grow": _growing,
+    "comprehensions": _rates(unique=lambda smiles, valid, different, new: _share(sorted(different), valid)),
+}, seconds=6.0)
+
+# ---- 10.5 trial_effect -----------------------------------------------------------------------------------------------
+
+NO_INTERVAL, FLAT = "an interval beside the ratio", "the interval in a pair of its own"
+
+
+def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float] | str:
+    """Ratio, low and high; or what is missing in the form of the answer."""
+    found = ask(df)
+    if not isinstance(found, (tuple, list)):
+        numbers_in(found)
+        return NO_INTERVAL
+    if len(found) == 3 and all(np.ndim(part) == 0 for part in found):
+        return FLAT
+    if len(found) != 2 or np.size(numbers_in(found[1])) != 2 or np.size(numbers_in(found[0])) != 1:
+        raise NotData("what came back is not of the form (ratio, (low, high))")
+    low, high = (float(end) for end in np.ravel(numbers_in(found[1])))
+    return float(np.ravel(numbers_in(found[0]))[0]), low, high
+
+
+def _read_ratio(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
+    parts = _parts(ask, df)
+    return {parts: False} if isinstance(parts, str) else {NO_INTERVAL: True, FLAT: True, "the ratio": parts[0]}
+
+
+def _read_interval(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The interval in logarithms: its middle as a ratio, and its width. Both bear Welch's t in place of 1.96."""
+    parts = _parts(ask, df)
+    if isinstance(parts, str):
+        return {parts: False}
+    _, low, high = parts
+    if not (low > 0 and high > 0):
+        return {"both ends of the interval are ratios, above 0": False}
+    return {"both ends of the interval are ratios, above 0": True,
+            "the middle of the interval, as a ratio": math.sqrt(low * high),
+            "the width of the interval in logarithms": math.log(high / low)}
+
+
+def _trial(rng: np.random.Generator, n: int, treated: int, ratio: float, spread: tuple[float, float] = (0.5, 0.5)) -> dict:
+    """Columns of n people, of whom `treated` got the tool; log-times have the given spreads without and with it."""
+    ai = rng.permutation(n) < treated
+    noise = rng.normal(size=n) * np.where(ai, spread[1], spread[0])
+    return {"ai": ai, "minutes": np.exp(math.log(60) + noise) * np.where(ai, ratio, 1),
+            "believed": np.exp(rng.normal(math.log(0.7), 0.1, n)), "team": rng.permutation(np.arange(n) % 4)}
+
+
+def _trial_cases(rng: np.random.Generator) -> list[Case]:
+    slower, faster = _trial(rng, 200, 100, 1.4), _trial(rng, 160, 60, 0.6)
+    uneven = _trial(rng, 240, 60, 1.0, (0.3, 0.9))
+    small = _trial(rng, 44, 22, 1.3, (0.9, 0.9))
+    says = {"200 people, half with the tool, who are slower": slower, "160 people, 60 with the tool, who are faster": faster,
+            "60 of 240 with the tool, no effect, but times that spread more": uneven, "44 people, times that spread much": small}
+    toy = {"ai": np.array([True, True, False, False]), "minutes": np.array([20.0, 80.0, 10.0, 40.0]),
+           "believed": np.array([0.5, 0.6, 0.5, 0.6]), "team": np.array([0, 1, 2, 3])}
+    return [
+        Case("with AI 20 and 80 minutes, without 10 and 40: the ratio is 2", (toy,), _read_ratio, rtol=1e-4),
+        *(Case(f"{text}: the ratio", (df,), _read_ratio, rtol=1e-4) for text, df in says.items()),
+        *(Case(f"{text}: the interval", (df,), _read_interval, rtol=0.06) for text, df in says.items()),
+    ]
+
+
+def _trial_oracle(df: dict[str, np.ndarray]) -> tuple[float, tuple[float, float]]:
+    from scipy.stats import gmean, norm, sem
+    with_ai, without = df["minutes"][df["ai"]], df["minutes"][~df["ai"]]
+    centre = gmean(with_ai) / gmean(without)
+    error = np.hypot(sem(np.log(with_ai)), sem(np.log(without)))
+    low, high = norm.interval(0.95, loc=math.log(centre), scale=error)
+    return float(centre), (math.exp(low), math.exp(high))
+
+
+def _groups(df: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    return np.log(df["minutes"][df["ai"]]), np.log(df["minutes"][~df["ai"]])
+
+
+def _effect(centre: Answer = lambda a, b: a.mean() - b.mean(), z: float = 1.96,
+            error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
+            groups: Callable[[Any], tuple[np.ndarray, np.ndarray]] = _groups) -> Answer:
+    """An answer to 10.5 in which the groups, the difference of logarithms, its error or the multiple is otherwise."""
+    def effect(df: Any) -> tuple[float, tuple[float, float]]:
+        a, b = groups(df)
+        d, e = centre(a, b), error(a, b)
+        return math.exp(d), (math.exp(d - z * e), math.exp(d + z * e))
+    return effect
+
+
+def _then_effect(change: Callable[[float, float, float], Any]) -> Answer:
+    def effect(df: Any) -> Any:
+        ratio, (low, high) = _effect()(df)
+        return change(ratio, low, high)
+    return effect
+
+
+def _part_of(df: Any, keep: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: column[keep] for name, column in df.items()}
+
+
+def _best_team(df: Any) -> Any:
+    teams = [_part_of(df, df["team"] == team) for team in np.unique(df["team"])]
+    usable = [t for t in teams if 1 < t["ai"].sum() < len(t["ai"]) - 1]
+    return min((_effect()(t) for t in usable), default=(1.0, (0.5, 2.0)))
+
+
+def _of_believed(df: Any) -> tuple[float, tuple[float, float]]:
+    told = np.log(df["believed"][df["ai"]])
+    e = told.std(ddof=1) / math.sqrt(len(told))
+    return math.exp(told.mean()), (math.exp(told.mean() - 1.96 * e), math.exp(told.mean() + 1.96 * e))
+
+
+def _plain_means(df: Any) -> Any:
+    with_ai, without = df["minutes"][df["ai"]], df["minutes"][~df["ai"]]
+    d, (a, b) = math.log(with_ai.mean() / without.mean()), _groups(df)
+    e = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return math.exp(d), (math.exp(d - 1.96 * e), math.exp(d + 1.96 * e))
+
+
+def _in_minutes(df: Any) -> Any:
+    with_ai, without = df["minutes"][df["ai"]], df["minutes"][~df["ai"]]
+    d = with_ai.mean() - without.mean()
+    e = math.sqrt(with_ai.var(ddof=1) / len(with_ai) + without.var(ddof=1) / len(without))
+    return d, (d - 1.96 * e, d + 1.96 * e)
+
+
+def _pooled(a: np.ndarray, b: np.ndarray) -> float:
+    variance = (a.var(ddof=1) * (len(a) - 1) + b.var(ddof=1) * (len(b) - 1)) / (len(a) + len(b) - 2)
+    return math.sqrt(variance * (1 / len(a) + 1 / len(b)))
+
+
+def _symmetric(df: Any) -> Any:
+    ratio, (low, high) = _effect()(df)
+    half = ratio * math.log(high / low) / 2
+    return ratio, (ratio - half, ratio + half)
+
+
+def _without_slowest(df: Any) -> tuple[np.ndarray, np.ndarray]:
+    return _groups(_part_of(df, df["minutes"] < df["minutes"].max()))
+
+
+def _welch(df: Any) -> Any:
+    from scipy.stats import ttest_ind
+    a, b = _groups(df)
+    interval = ttest_ind(a, b, equal_var=False).confidence_interval()
+    return np.exp(a.mean() - b.mean()), (np.exp(interval.low), np.exp(interval.high))
+
+
+def _by_regression(df: Any) -> Any:
+    """Least squares on a constant and the group, with standard errors that allow for unequal spread."""
+    X, y = np.c_[np.ones(len(df["ai"])), df["ai"]], np.log(df["minutes"])
+    inverse = np.linalg.inv(X.T @ X)
+    beta = inverse @ X.T @ y
+    count = np.where(df["ai"], df["ai"].sum(), (~df["ai"]).sum())
+    scaled = (y - X @ beta) ** 2 * count / np.maximum(count - 1, 1)
+    e = math.sqrt((inverse @ (X.T * scaled) @ X @ inverse)[1, 1])
+    return math.exp(beta[1]), [math.exp(beta[1] - 1.96 * e), math.exp(beta[1] + 1.96 * e)]
+
+
+def _in_bits(df: Any) -> Any:
+    a, b = (g / math.log(2) for g in _groups(df))
+    d, e = a.mean() - b.mean(), math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return 2**d, np.array([2 ** (d - 1.96 * e), 2 ** (d + 1.96 * e)])
+
+
+TRIAL = Exercise("10.5", "trial_effect", _trial_cases, _trial_oracle, {
+    "this is what people believe: the clock's minutes are to be compared, not reports":
+        _of_believed,
+    "there is no interval: return (ratio, (low, high))":
+        _then_effect(lambda ratio, low, high: ratio),
+    "the interval is not in a pair of its own: return (ratio, (low, high))":
+        _then_effect(lambda ratio, low, high: (ratio, low, high)),
+    "one team was picked, the one that looks best: everybody counts":
+        _best_team,
+    "upside down: this is time without AI over time with it":
+        _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low))),
+    "plain means were divided: a ratio of *geometric* means is asked for, the mean of the logarithms":
+        _plain_means,
+    "medians were compared: a ratio of geometric means is asked for":
+        _effect(centre=lambda a, b: np.median(a) - np.median(b)),
+    "this is a difference in minutes: a ratio is asked for":
+        _in_minutes,
+    "the logarithms were not undone: take the exponential of the difference and of both ends":
+        _then_effect(lambda ratio, low, high: (math.log(ratio), (math.log(low), math.log(high)))),
+    "the ends of the interval are still logarithms: take their exponentials":
+        _then_effect(lambda ratio, low, high: (ratio, (math.log(low), math.log(high)))),
+    "the ratio is still a logarithm: take its exponential":
+        _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high))),
+    "this is the change, the ratio minus 1: the ratio is asked for":
+        _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1))),
+    "this is in percent: the ratio is asked for":
+        _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high))),
+    "the spread of *people* was taken, not that of a mean: divide each variance by the number in its group":
+        _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
+    "this is one standard error to each side, which holds the truth in 68 of 100 trials: 1.96 of them are asked for":
+        _effect(z=1.0),
+    "this is an interval of 90 in 100: 95 are asked for":
+        _effect(z=1.645),
+    "this is an interval of 99 in 100: 95 are asked for":
+        _effect(z=2.576),
+    "the interval is symmetric around the ratio: build it in logarithms, then undo them":
+        _symmetric,
+    "one variance was taken for both groups (pooled): each group has its own":
+        _effect(error=_pooled),
+    "the errors of both groups were added: their *squares* add up":
+        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)) + b.std(ddof=1) / math.sqrt(len(b))),
+    "standard deviations were divided by n where variances belong: s², not s":
+        _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b))),
+    "the root of the variance of the mean is missing":
+        _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
+    "each variance was divided by the number of all people: each by its own group's":
+        _effect(error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b)))),
+    "only the group with AI went into the error: the other group is uncertain too":
+        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a))),
+    "low and high have changed places":
+        _then_effect(lambda ratio, low, high: (ratio, (high, low))),
+    "the slowest was left out: everybody counts, in the group that chance put them into":
+        _effect(groups=_without_slowest),
+    "the interval says how far the ends lie from the ratio: the two ends themselves are asked for":
+        _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio))),
+    "logarithms to base 10 were undone with base e":
+        _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df))),
+}, {
+    "Welch's t": _welch,
+    "a regression": _by_regression,
+    "base 2": _in_bits,
+    "n in place of n − 1": _effect(error=lambda a, b: math.sqrt(a.var() / len(a) + b.var() / len(b))),
+})
+
+# ---- 10.6 make_patients ----------------------------------------------------------------------------------------------
+
+LEAST_TSTR, MOST_AUC = 0.94, 0.6
+PATIENT_FACTS = {
+    "form": "it returns a table, {\"x\": (n, 30), \"y\": (n,)}, with the n rows asked for",
+    "finite": "all measurements are finite numbers",
+    "labels": "every diagnosis is 0 or 1, and both occur",
+    "repeats": "the same rng gives the same patients: all randomness comes from `rng`",
+    "copies": "no row is a real patient's",
+    "near": "the membership AUC stays below 0.75: beyond, the synthetic patients lie next to real ones; keep less about each patient",
+    "bound": "TSTR is above 0.8: below, the diagnoses hardly belong to the patients that carry them",
+}
+REACHED_AUC = f"the membership AUC, where {MOST_AUC} or less is asked for"
+REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for"
+
+
+def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
+    from sklearn.datasets import load_breast_cancer
+    x, y = load_breast_cancer(return_X_y=True)
+    rows = rng.permutation(len(y))
+    return tuple({"x": x[half], "y": y[half].astype(np.int64)} for half in (rows[:284], rows[284:568]))
+
+
+def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str, Any]]:
+    """Facts about the answer's table up to the first that does not hold, then both measures, up to their bars."""
+    def read(ask: Ask, *args: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for key, holds in _patient_facts(ask, args, splits):
+            if key in PATIENT_FACTS:
+                shown[PATIENT_FACTS[key]] = bool(holds)
+                if not holds:
+                    break
+            else:
+                shown[key] = holds
+        return shown
+    return read
+
+
+def _patient_facts(ask: Ask, args: tuple, splits: list[tuple[Table, Table]]) -> Any:
+    """Pairs of a fact and whether it holds, on the first split; the measures are averages over all."""
+    found, n, (table, _) = ask(*args), args[1], splits[0]
+    form = isinstance(found, dict) and {"x", "y"} <= set(found)
+    x, y = (numbers_in(found[key]) for key in ("x", "y")) if form else (np.zeros(0), np.zeros(0))
+    yield "form", form and x.shape == (n, table["x"].shape[1]) and y.shape == (n,)
+    yield "finite", np.isfinite(x.astype(float)).all() and np.isfinite(y.astype(float)).all()
+    yield "labels", set(np.unique(y)) == {0, 1}
+    yield "repeats", np.array_equal(numbers_in(ask(*args)["x"]), x)
+    yield "copies", _nearest(x, table["x"], table["x"].std(0)).min() > 1e-6
+    measured = [_risk_and_use(found, *splits[0])]
+    measured += [_risk_and_use(ask(other, *args[1:]), other, held_out) for other, held_out in splits[1:]]
+    auc, use = np.mean(measured, axis=0)
+    yield "near", auc < 0.75
+    yield "bound", use > 0.8
+    yield REACHED_AUC, math.ceil(1000 * max(auc, MOST_AUC) - 1e-9) / 1000
+    yield REACHED_TSTR, math.floor(1000 * min(use, LEAST_TSTR) + 1e-9) / 1000
+
+
+def _risk_and_use(synth: Table, table: Table, held_out: Table) -> tuple[float, float]:
+    """AUC of the nearest-patient attack, and TSTR."""
+    x = numbers_in(synth["x"]).astype(float)
+    scores = (-_nearest(half["x"], x, x.std(0) + 1e-12) for half in (table, held_out))
+    return _auc_of(*scores), _tstr_oracle({"x": x, "y": numbers_in(synth["y"]).astype(int)}, held_out)
+
+
+def _nearest(x: np.ndarray, among: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+    return cdist(x / scale, among / scale).min(1)
+
+
+def _auc_of(scores_in: np.ndarray, scores_out: np.ndarray) -> float:
+    return float(np.mean(np.sign(scores_in[:, None] - scores_out)) / 2 + 0.5)
+
+
+def _patient_cases(rng: np.random.Generator) -> list[Case]:
+    splits = [_two_halves(rng) for _ in range(4)]
+    return [Case("284 real patients, 284 synthetic ones asked for, judged on 284 others; four splits",
+                 (splits[0][0], 284, Seed(int(rng.integers(2**31)))), _judge_patients(splits),
+                 want={fact: True for fact in PATIENT_FACTS.values()} | {REACHED_AUC: MOST_AUC, REACHED_TSTR: LEAST_TSTR})]
+
+
+def _bells(table: Table, n: int, rng: np.random.Generator, share: float = 0.9) -> Table:
+    """A bell per diagnosis, its covariance mixed with the identity."""
+    y = rng.choice(table["y"], n)
+    x = np.empty((n, table["x"].shape[1]))
+    for c in (0, 1):
+        real = table["x"][table["y"] == c]
+        mean, sd = real.mean(0), real.std(0)
+        covariance = share * np.cov((real - mean) / sd, rowvar=False) + (1 - share) * np.eye(len(sd))
+        x[y == c] = mean + sd * rng.multivariate_normal(np.zeros(len(sd)), covariance, int((y == c).sum()))
+    return {"x": x, "y": y}
+
+
+def _copied(table: Table, n: int, rng: np.random.Generator, noise: float = 0.0) -> Table:
+    rows = rng.choice(len(table["y"]), n)
+    return {"x": table["x"][rows] + noise * table["x"].std(0) * rng.normal(size=(n, table["x"].shape[1])), "y": table["y"][rows]}
+
+
+def _with(change: Callable[[Table, np.random.Generator], Any]) -> Answer:
+    """Good patients, and something done to them."""
+    return lambda table, n, rng: change(_bells(table, n, rng), rng)
+
+
+def _unseeded(table: Table, n: int, rng: np.random.Generator) -> Table:
+    return _bells(table, n, np.random.default_rng())
+
+
+def _scikit(table: Table, n: int, rng: np.random.Generator) -> Table:
+    from sklearn.mixture import GaussianMixture
+    mean, sd = table["x"].mean(0), table["x"].std(0)
+    parts = []
+    for c in (0, 1):
+        z = ((table["x"] - mean) / sd)[table["y"] == c]
+        mixture = GaussianMixture(1, reg_covar=1e-2, random_state=int(rng.integers(1000))).fit(z)
+        parts.append(mixture.sample(round(n * len(z) / len(table["y"])))[0] * sd + mean)
+    return {"x": np.concatenate(parts)[:n], "y": np.repeat([0, 1], [len(p) for p in parts])[:n]}
+
+
+def _few_directions(table: Table, n: int, rng: np.random.Generator) -> Table:
+    """Each diagnosis by 14 main directions and what is left of each column as noise."""
+    y = np.sort(rng.choice(table["y"], n))
+    parts = []
+    for c in (0, 1):
+        real = table["x"][table["y"] == c]
+        mean, sd = real.mean(0), real.std(0)
+        _, s, v = np.linalg.svd((real - mean) / sd, full_matrices=False)
+        size = s[:14] / math.sqrt(len(real))
+        rest = np.sqrt(np.clip(1 - (size[:, None] ** 2 * v[:14] ** 2).sum(0), 0.01, None))
+        k = int((y == c).sum())
+        parts.append(mean + sd * (rng.normal(size=(k, 14)) * size @ v[:14] + rest * rng.normal(size=(k, len(sd)))))
+    return {"x": np.concatenate(parts), "y": y}
+
+
+PATIENTS = Exercise("10.6", "make_patients", _patient_cases, None, {
+    f"this should hold and does not: {PATIENT_FACTS[key]}": mutant for key, mutant in {
+        "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
+        "finite": _with(lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}),
+        "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
+        "repeats": _unseeded,
+        "copies": _copied,
+        "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
+        "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
+    }.items()
+}, {
+    "a bell per diagnosis, shrunk": _bells,
+    "scikit-learn's bell": _scikit,
+    "fourteen directions and noise": _few_directions,
+}, seconds=60.0)
+
+EXERCISES = [TSTR, MOLECULES, MEMBERSHIP, WATERMARK, TRIAL, PATIENTS]
