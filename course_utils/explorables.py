@@ -73,3 +73,52 @@ def _landscape(ax: Any, z: np.ndarray, log_joint: np.ndarray, evidence: float) -
 
 def _bell(z: np.ndarray, mean: float, sigma: float) -> np.ndarray:
     return np.exp(-0.5 * ((z - mean) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
+
+
+def attention(axes: Any, words: list[str], at: int, weights: np.ndarray, guesses: dict[str, dict[str, float]]) -> None:
+    """A text with the words before `at` shaded by attention weights (at,), and below what models expect at `at`.
+
+    The word at `at` stands in a box. `guesses` holds, per model, word -> probability; the likeliest six words of all
+    models are shown as pairs of bars, the true one marked.
+    """
+    _shaded_text(axes[0], words, at, weights)
+    _expected(axes[1], words[at], guesses)
+
+
+COLUMNS = 84  # characters a line of the text
+
+
+def _shaded_text(ax: Any, words: list[str], at: int, weights: np.ndarray) -> None:
+    from matplotlib.collections import PatchCollection
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Rectangle
+    column, line, boxes, colors = 0, 0, [], []
+    for i, word in enumerate(words):
+        if column + len(word) > COLUMNS:
+            column, line = 0, line + 1
+        weight = float(weights[i]) if i < at else 0.0
+        boxes.append(Rectangle((column - 0.3, line - 0.42), len(word) + 0.6, 0.84))
+        colors.append(to_rgba(plots.MODEL, min(1.0, weight ** 0.6)))
+        ax.text(column, line, word, family="monospace", fontsize=11, va="center", clip_on=True,
+                color="white" if weight > 0.45 else "black" if i <= at else plots.MUTED)
+        if i == at:
+            ax.add_patch(Rectangle((column - 0.4, line - 0.45), len(word) + 0.8, 0.9, fill=False, lw=2, ec=plots.DATA))
+        column += len(word) + 1
+    ax.add_collection(PatchCollection(boxes, facecolors=colors, edgecolors="none", zorder=0))
+    ax.set(xlim=(-1, COLUMNS + 1), ylim=(line + 0.7, -0.7))
+    ax.axis("off")
+    plots.label(ax, f"before the boxed word, the head looks at ({100 * weights.max():.0f} % on the darkest)")
+
+
+def _expected(ax: Any, truth: str, guesses: dict[str, dict[str, float]]) -> None:
+    best = {word: max(p[word] for p in guesses.values()) for word in next(iter(guesses.values()))}
+    top = sorted(best, key=lambda word: -best[word])[:6]
+    top = top if truth in top else [*top[:5], truth]
+    for i, (name, p) in enumerate(guesses.items()):
+        color, hatch = ((plots.MODEL, ""), (plots.OTHER, "//"))[i % 2]
+        ax.bar(np.arange(6) + 0.36 * i - 0.18, [p[word] for word in top], 0.34, color=color, hatch=hatch,
+               edgecolor="white", label=name)
+    ax.set_xticks(range(6), [f"[{word}]" if word == truth else word for word in top])
+    ax.set(ylim=(0, 1.05))
+    ax.legend(loc="upper right")
+    plots.label(ax, "what comes next? [in brackets: what does]", y="probability")
