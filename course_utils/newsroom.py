@@ -55,6 +55,7 @@ KINDS = {"home": TEAMS, "away": TEAMS, "home_goals": GOALS, "away_goals": GOALS,
 VOCABULARY = [PAD, START, END, *sorted({word for options in RULES.values() for _, text in options for word in text.split()
                                         if word not in RULES and "{" not in word} | {":"}
                                        | {word for words in KINDS.values() for word in words})]
+FACT_WORDS = frozenset(word for words in KINDS.values() for word in words)
 BITS_OF_FACTS = math.log2(len(TEAMS) * (len(TEAMS) - 1) * len(GOALS)**2 * len(PLAYERS) * len(WEATHER))
 
 
@@ -162,12 +163,92 @@ def rightly_told(match: Match, words: list[str]) -> list[bool]:
     return [getattr(match, kind) == word for kind, word in facts]
 
 
+def facts_of(words: list[str]) -> Match | None:
+    """The facts at the head of a document; None if it does not begin with the six facts of a possible match."""
+    if len(words) < 8 or words[0] != START or words[7] != ":":
+        return None
+    match = Match(*words[1:7])
+    possible = match.home != match.away and all(word in KINDS[kind] for kind, word in match._asdict().items())
+    return match if possible else None
+
+
 def log2_probability(words: list[str]) -> float:
     """log2 of the probability of a whole document, start to end; minus infinity if the newspaper cannot have printed it."""
-    if len(words) < 9 or words[0] != START or words[-1] != END or words[7] != ":":
-        return -math.inf
-    match, text = Match(*words[1:7]), words[8:-1]
-    possible = match.home != match.away and all(word in KINDS[kind] for kind, word in match._asdict().items())
-    if not possible or told(text) is None or not all(rightly_told(match, text)):
+    match, text = facts_of(words), words[8:-1]
+    if match is None or words[-1] != END or told(text) is None or not all(rightly_told(match, text)):
         return -math.inf
     return math.log2(sum(2**bits for bits, _ in readings(text))) - BITS_OF_FACTS
+
+
+# ---------------------------------------------------------------------------------------------------- video scripts
+
+SHOTS = ("wide", "crowd", "replay", "interview")
+LONGEST_SCENE = 9  # seconds
+
+
+def script(rng: np.random.Generator) -> list[str]:
+    """The script of a short film about a match, as the tokens of a JSON text: joined by spaces, `json.loads` reads them.
+
+    Two to four scenes; the first is wide, and the scenes' seconds add up to the seconds of the whole.
+    """
+    match, seconds = a_match(rng), rng.integers(2, LONGEST_SCENE + 1, size=rng.integers(2, 5))
+    scenes = []
+    for number, length in enumerate(seconds):
+        shot = SHOTS[0] if number == 0 else SHOTS[rng.integers(1, len(SHOTS))]
+        said = report(match, rng, ("OPENING", "GOAL", "SAYING")[min(number, 2)])
+        scenes += [",", *f'{{ "shot" : "{shot}" , "seconds" : {length} , "say" : " '.split(), *said, '"', "}"]
+    title = f'" {match.home} against {match.away} "'
+    return [START, *f'{{ "title" : {title} , "seconds" : {sum(seconds)} , "scenes" : ['.split(), *scenes[1:], "]", "}", END]
+
+
+# ---------------------------------------------------------------------------------------------------- stories
+
+PLACES = ("mill", "harbour", "castle", "forest", "chapel", "cellar", "tower", "garden", "station", "library")
+WAYS = ("north", "south", "upstairs", "downstairs", "inside", "outside", "left", "right")
+THINGS = ("lantern", "letter", "violin", "key", "map", "kite")
+SCENES = (5, 7)  # fewest and most scenes of a story
+
+Story = dict[int, tuple[str, list[tuple[str, int]]]]  # scene -> what it says, and where each way leads
+
+
+def story(rng: np.random.Generator) -> list[str]:
+    """A branching story as words: what is sought, then numbered scenes with at most two ways on; ends have none.
+
+    Every scene can be reached from scene 1, every way leads to a later scene, and some end keeps the promise.
+    """
+    count, thing = int(rng.integers(SCENES[0], SCENES[1] + 1)), THINGS[rng.integers(len(THINGS))]
+    leads: dict[int, list[int]] = {scene: [] for scene in range(1, count + 1)}
+    for scene in range(2, count + 1):
+        leads[int(rng.choice([other for other in range(1, scene) if len(leads[other]) < 2]))].append(scene)
+    ends = [scene for scene in leads if not leads[scene]]
+    found = int(rng.choice(ends))
+    words = [START, "find", "the", thing, ":"]
+    for scene, targets in leads.items():
+        words += [str(scene), "the", PLACES[rng.integers(len(PLACES))], "."]
+        ways = rng.choice(len(WAYS), len(targets), replace=False)
+        for way, target in zip(ways, targets):
+            words += [WAYS[way], ">", str(target), "."]
+        if not targets:
+            words += (["you", "find", "the", thing, "."] if scene == found else ["a", "dead", "end", "."])
+    return [*words, END]
+
+
+def read_story(words: list[str]) -> tuple[str, Story] | None:
+    """What is sought, and the scenes of a story, from its words; None if it is not written like one."""
+    if len(words) < 8 or words[:3] != [START, "find", "the"] or words[4] != ":" or words[-1] != END:
+        return None
+    scenes: Story = {}
+    for sentence in " ".join(words[5:-1]).split(" ."):
+        part = sentence.split()
+        if len(part) == 3 and part[0].isdecimal() and part[1] == "the":
+            if int(part[0]) in scenes:
+                return None
+            scenes[int(part[0])] = (f"the {part[2]}", [])
+        elif len(part) == 3 and part[1] == ">" and part[2].isdecimal() and scenes:
+            scenes[list(scenes)[-1]][1].append((part[0], int(part[2])))
+        elif part and scenes:
+            last = list(scenes)[-1]
+            scenes[last] = (f"{scenes[last][0]} : {' '.join(part)}", scenes[last][1])
+        elif part:
+            return None
+    return (words[3], scenes) if 1 in scenes else None

@@ -53,3 +53,15 @@ def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, 
         mu, logvar = encode(x_test)  # (M, Z) each
         logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, :mu.shape[1]])  # (M, D)
     return {"mu": mu, "logvar": logvar, "logits": logits}
+
+
+def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
+    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end."""
+    for inputs in x:
+        h, c = answer(inputs, h, c, tuple(weights))
+    return {"h": h, "c": c}
+
+
+def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
+    """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own: write(n, rng)."""
+    return answer(y)(n, rng)
