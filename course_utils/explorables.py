@@ -124,11 +124,11 @@ def _expected(ax: Any, truth: str, guesses: dict[str, dict[str, float]]) -> None
     plots.label(ax, "what comes next? [in brackets: what does]", y="probability")
 
 
-def paragraph(ax: Any, title: str, words: list[str], columns: int = 58) -> None:
+def paragraph(ax: Any, title: str, words: list[str], columns: int = 46) -> None:
     """Words as running text on an axis without lines."""
     import textwrap
     ax.axis("off")
-    ax.text(0, 0.95, "\n".join(textwrap.wrap(" ".join(words), columns)[:4]), family="monospace", fontsize=10, va="top",
+    ax.text(0, 0.95, "\n".join(textwrap.wrap(" ".join(words), columns)[:4]), family="monospace", fontsize=12, va="top",
             transform=ax.transAxes, parse_math=False)
     plots.label(ax, title)
 
@@ -155,8 +155,7 @@ def story(ax: Any, thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]
                 ax.annotate("", at[target], (x, y), zorder=1, arrowprops={
                     "arrowstyle": "-|>", "color": plots.MODEL if taken else plots.MUTED, "lw": 3 if taken else 1,
                     "shrinkA": 14, "shrinkB": 16})
-                ax.text(*(0.55 * np.array([x, y]) + 0.45 * np.array(at[target])), way, fontsize=9, ha="center",
-                        bbox={"fc": "white", "ec": "none", "pad": 1})
+                ax.text(*(0.5 * (np.array([x, y]) + at[target]) + (0.015, 0)), way, fontsize=9, ha="left", va="center")
         ax.text(x, y, scenes[scene][0].replace(" : ", "\n"), ha="center", va="center", fontsize=10, zorder=2,
                 bbox={"boxstyle": "round", "fc": "#FBE3D3" if scene in path else "white",
                       "ec": plots.MODEL if scene == path[-1] else plots.MUTED, "lw": 2.5 if scene == path[-1] else 1})

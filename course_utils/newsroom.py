@@ -55,7 +55,6 @@ KINDS = {"home": TEAMS, "away": TEAMS, "home_goals": GOALS, "away_goals": GOALS,
 VOCABULARY = [PAD, START, END, *sorted({word for options in RULES.values() for _, text in options for word in text.split()
                                         if word not in RULES and "{" not in word} | {":"}
                                        | {word for words in KINDS.values() for word in words})]
-FACT_WORDS = frozenset(word for words in KINDS.values() for word in words)
 BITS_OF_FACTS = math.log2(len(TEAMS) * (len(TEAMS) - 1) * len(GOALS)**2 * len(PLAYERS) * len(WEATHER))
 
 
@@ -164,18 +163,18 @@ def rightly_told(match: Match, words: list[str]) -> list[bool]:
 
 
 def facts_of(words: list[str]) -> Match | None:
-    """The facts at the head of a document; None if it does not begin with the six facts of a possible match."""
+    """The facts at the head of a document; None if it does not begin with six facts of the right kinds and a colon."""
     if len(words) < 8 or words[0] != START or words[7] != ":":
         return None
     match = Match(*words[1:7])
-    possible = match.home != match.away and all(word in KINDS[kind] for kind, word in match._asdict().items())
-    return match if possible else None
+    return match if all(word in KINDS[kind] for kind, word in match._asdict().items()) else None
 
 
 def log2_probability(words: list[str]) -> float:
     """log2 of the probability of a whole document, start to end; minus infinity if the newspaper cannot have printed it."""
     match, text = facts_of(words), words[8:-1]
-    if match is None or words[-1] != END or told(text) is None or not all(rightly_told(match, text)):
+    possible = match is not None and match.home != match.away and words[-1] == END
+    if not possible or told(text) is None or not all(rightly_told(match, text)):
         return -math.inf
     return math.log2(sum(2**bits for bits, _ in readings(text))) - BITS_OF_FACTS
 
