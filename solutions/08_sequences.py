@@ -100,15 +100,16 @@ ngram_bits = {n: np.mean([-math.log2(ngram.probability(words[t], words[:t], n))
               for n in range(1, longest + 1)}
 
 # %%
-ax = plots.panel(alt="Bits per token fall from 6 to a lowest point at n = 4, well above the entropy, "
-                 "and rise again.", size=(7, 3))
-plots.line([*ngram_bits], [*ngram_bits.values()], ax, name="n-gram, new text", at=0.45, color=plots.MODEL,
-           marker="o")
+ax = plots.panel(alt="Bits per token fall from 6 to a lowest point at n = 4, well above the "
+                 "entropy, and rise again.", size=(7, 3))
+plots.line([*ngram_bits], [*ngram_bits.values()], ax, name="n-gram, new text", at=0.6,
+           color=plots.MODEL, marker="o")
 ax.axhline(entropy, color=plots.DATA, linestyle="--")
 ax.annotate("entropy: the floor", (1, entropy), xytext=(0, 5), textcoords="offset points",
             color=plots.DATA)
 ax.set(ylim=(0, 4))
-plots.label(ax, "More context helps, and then it hurts", "n (words looked at, plus one)", "bits per token");
+plots.label(ax, "More context helps, and then it hurts", "n (words looked at, plus one)",
+            "bits per token");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -227,7 +228,7 @@ class Recurrent(nn.Module):
 
 # %%
 def arriving(model, T=40, B=64):
-    """Size of the gradient that reaches each of T inputs from the last memory, next to the last's. -> (T,)"""
+    """Size of the gradient from the last memory at each of T inputs, the last's being 1. -> (T,)"""
     x = torch.randn(B, T, 64).to(device).requires_grad_()  # (B, T, D)
     h, _ = model.memory(x)  # (B, T, H)
     h[:, -1].sum().backward()
@@ -235,8 +236,8 @@ def arriving(model, T=40, B=64):
     return (size / size[-1]).numpy()
 
 runtime.seed_all(3)
-ax = plots.panel(alt="The gradient falls by many powers of ten for RNN and LSTM, by about one for the "
-                 "LSTM with open gates.", size=(7, 3))
+ax = plots.panel(alt="The gradient falls by many powers of ten for RNN and LSTM, hardly at all for "
+                 "the LSTM with open gates.", size=(7, 3))
 arrives = {}
 for name, kind, keep, color in [("RNN", nn.RNN, 0, plots.WRONG), ("LSTM", nn.LSTM, 0, plots.MUTED),
                                 ("LSTM, gates open", nn.LSTM, 3, plots.MODEL)]:
@@ -278,7 +279,7 @@ rnn = Recurrent(V, nn.RNN).to(device)
 train(rnn, y_train, runtime.budget(smoke=25, cpu=400), lr=3e-3)
 runtime.seed_all(5)
 lstm = Recurrent(V, nn.LSTM, H=160, keep=2).to(device)
-train(lstm, y_train, runtime.budget(smoke=25, cpu=1000), lr=8e-3);
+train(lstm, y_train, runtime.budget(smoke=25, cpu=1200), lr=6e-3);
 
 # %% [markdown]
 # We look at what they write in a moment. First, their rival.
@@ -290,9 +291,9 @@ train(lstm, y_train, runtime.budget(smoke=25, cpu=1000), lr=8e-3);
 # ## Attention: look it up
 #
 # A reporter who needs the scorer's name does not rely on memory. She looks at the note. **Attention** lets a network do that:
-# at each position it asks a **query** $q$, every earlier position offers a **key** $k$ and a **value** $v$, and it takes the values whose
-# keys fit the query. So that a gradient can pass, it takes a *blend*, with weights that a softmax makes from the scores
-# (Bahdanau, Cho & Bengio 2015; in this form Vaswani et al. 2017):
+# at each position it asks a **query** $q$, every earlier position offers a **key** $k$ and a **value** $v$, and it takes the
+# values whose keys fit the query. So that a gradient can pass, it takes a *blend*, with weights that a softmax makes from the
+# scores (Bahdanau, Cho & Bengio 2015; in this form Vaswani et al. 2017):
 #
 # $$ a_{ts} = \frac{e^{\,q_t \cdot k_s/\sqrt d}}{\sum_{s'} e^{\,q_t \cdot k_{s'}/\sqrt d}}, \qquad \text{out}_t = \sum_s a_{ts}\, v_s $$
 #
@@ -337,12 +338,12 @@ causal_mask = check("8.1", causal_mask)
 # own token is not the answer: the next one is.
 
 # %% [markdown]
-# Now attention in four lines, next to torch's own, which does the same faster. **Predict.** Change the last token's value: which rows
-# of the output may change?
+# Now attention in four lines, next to torch's own, which does the same faster. **Predict.** Change the last token's value:
+# which rows of the output may change?
 
 # %% tags=["export"]
 def attention(q, k, v, mask):
-    """Blend values by how well keys fit queries. (..., T, d) each, mask (T, T) -> (..., T, d), weights"""
+    """Blend values whose keys fit the queries. (..., T, d) each -> (..., T, d), weights (..., T, T)"""
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, T)
     scores = scores.masked_fill(~mask, -math.inf)  # what must not be seen gets weight 0
     weights = torch.softmax(scores, dim=-1)  # (..., T, T), rows add up to one
@@ -361,7 +362,12 @@ changed = (attention(q, k, v_changed, mask)[0] - by_hand).abs().amax(dim=(0, 1, 
 print("rows that change with the last value:", changed.nonzero().flatten().tolist())
 
 # %% [markdown]
-# Only the last row. (Beware: in `torch.nn.MultiheadAttention` a True in the mask means the opposite, *not* allowed.)
+# <details><summary>What happened</summary>
+#
+# Only the last row: nobody else may look there. (Beware: in `torch.nn.MultiheadAttention` a True in the mask means the opposite,
+# *not* allowed.)
+#
+# </details>
 
 # %% [markdown]
 # ## A small Transformer
@@ -370,8 +376,8 @@ print("rows that change with the last value:", changed.nonzero().flatten().tolis
 # attention *gathers* from other positions (several **heads** at once, each with queries and keys of its own), and a small network
 # *digests* at each position by itself. Both add to what was there, so gradients have an open road, as in the LSTM's ledger.
 #
-# Attention sees a bag of keys: shuffle the positions and every blend stays the same. So each token is given its position too, as a second
-# learned vector.
+# Attention sees a bag of keys: shuffle the positions and every blend stays the same. So each token is given its position too,
+# as a second learned vector.
 
 # %% tags=["export"]
 class Block(nn.Module):
@@ -410,7 +416,7 @@ class Transformer(nn.Module):
         return self.out(self.norm(x))  # (B, T, V)
 
 # %% [markdown]
-# **Predict.** Fewer weights than the LSTM, and six hundred training steps where that one had a thousand. Which will come closer to the floor? And a second one,
+# **Predict.** Fewer weights than the LSTM, and half its training steps. Which will come closer to the floor? And a second one,
 # trained *without* the mask: will its loss be higher, lower, or the same?
 
 # %%
@@ -440,7 +446,7 @@ for name, model in [("LSTM", lstm), ("Transformer", transformer)]:
 # %%
 @torch.no_grad()
 def where_it_looks(model, y):
-    """Attention weights of every head while it reads one document. (T,) -> (layers * heads, T, T)"""
+    """Attention weights of every head while it reads a document. (T,) -> (layers * heads, T, T)"""
     x, found = model.token(y[None]) + model.place.weight[:len(y)], []
     mask = causal_mask(len(y)).to(y.device)
     for block in model.blocks:
@@ -449,8 +455,11 @@ def where_it_looks(model, y):
     return torch.cat(found).cpu().numpy()
 
 def is_telling(words):
-    """Long enough to be worth a look, with a singular that owns a plural, or the other way round."""
-    return words.count("of") == 2 and words[-3] in newsroom.PLAYERS
+    """A scorer comes last, and the verb must agree with a noun that does not stand next to it."""
+    plural = {word: kind == "PEOPLE"
+              for kind in ("PERSON", "PEOPLE") for _, word in newsroom.RULES[kind]}
+    nouns = [plural[word] for word in words if word in plural]
+    return len(nouns) == 3 and nouns[0] != nouns[-1] and words[-3] in newsroom.PLAYERS
 
 telling = next(words for words in test_docs if is_telling(words))
 y_seen = encode([telling], VOCABULARY)[0].to(device)  # (T,)
@@ -470,8 +479,8 @@ def describe_attention(word, head):
     weights = looks[head, word - 1, :word]
     top = [telling[s] for s in np.argsort(-weights)[:3]]
     hit = {name: p[word - 1, VOCABULARY.index(telling[word])] for name, p in expects.items()}
-    return (f"Head {head}, before {telling[word]!r}: looks most at {', '.join(top)}. Probability of that "
-            f"word: Transformer {hit['Transformer']:.2f}, LSTM {hit['LSTM']:.2f}.")
+    return (f"Head {head}, before {telling[word]!r}: looks most at {', '.join(top)}. Probability "
+            f"of that word: Transformer {hit['Transformer']:.2f}, LSTM {hit['LSTM']:.2f}.")
 
 scorer_at = len(telling) - 3
 looks_sliders = widgets.explore(
@@ -482,10 +491,10 @@ looks_sliders = widgets.explore(
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
-# Before the scorer's name some heads of the second layer put nearly all their weight on the name in the facts, across forty words: a lookup,
-# and the Transformer is sure where the LSTM spreads its bets over ten players. Heads of the first layer mostly look at the last words
-# and at fixed places. Do not read too much into a single head: what it looks at is not always what the network
-# uses (Jain & Wallace 2019).
+# Before the scorer's name a head puts nearly all its weight on the name in the facts, across forty words: a lookup. The LSTM,
+# which had to carry the name all the way, is less sure. Before the verb, look for a head that skips the nouns next to it. Other
+# heads look at the last word or at fixed places. Do not read too much into a single head: what it looks at is not always what
+# the network uses (Jain & Wallace 2019).
 #
 # </details>
 
@@ -510,10 +519,10 @@ def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -
     probs = torch.softmax(logits.double() / T, dim=-1)  # (B, V)
     probs, order = probs.sort(dim=-1, descending=True)  # (B, V), likeliest first
     ahead = probs.cumsum(dim=-1) - probs  # (B, V) probability of all that are likelier
-    kept = probs * (ahead < p)  # (B, V)
-    kept = kept / kept.sum(dim=-1, keepdim=True)
+    strip = (probs * (ahead < p)).cumsum(dim=-1)  # (B, V) where the pieces of those kept end
+    strip = strip / strip[:, -1:]  # shared out: the strip is one long
     dart = torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
-    rank = (kept.cumsum(dim=-1) < dart).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.3
+    rank = (strip < dart).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.3
     return order.gather(1, rank).squeeze(1)  # (B,)
     # END SOLUTION
 
@@ -521,14 +530,14 @@ def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -
 sample_top_p = check("8.2", sample_top_p)
 
 # %% [markdown] tags=["help:8.2"]
-# Sort the probabilities, likeliest first. A word is kept if those *ahead* of it have not yet reached $p$. Which of sum and running sum
-# tells you that?
+# Sort the probabilities, likeliest first. A word is kept if those *ahead* of it have not yet reached $p$. Which of sum and
+# running sum tells you that?
 # ---
 # Probabilities $(0.5, 0.3, 0.15, 0.05)$, $p = 0.6$. Ahead of each: $(0, 0.5, 0.8, 0.95)$. The first two stand below $0.6$, so two
 # words are kept, the one that crosses included: $(0.625, 0.375)$ after sharing out. With $p = 0.5$ one word is enough.
 # ---
-# Sorting loses the words' numbers, so `order` remembers them. The dart falls on the strip of kept probabilities, as in lesson 01; the
-# number of running sums it passes is the rank.
+# Sorting loses the words' numbers, so `order` remembers them. The dart falls on the strip of kept probabilities, as in lesson
+# 01; the number of running sums it passes is the rank.
 
 # %% tags=["export"]
 @torch.no_grad()
@@ -554,7 +563,7 @@ def decode(rows, vocabulary, end):
 printed = {" ".join(words) for words in train_docs}
 
 def judge(documents):
-    """Shares of the documents: fluent, fluent and true, in no training document, unlike each other."""
+    """Shares of the documents: fluent, fluent and true, in no training document, different."""
     heads = [newsroom.facts_of(words) for words in documents]
     fluent = [head is not None and newsroom.told(words[8:-1]) is not None
               for head, words in zip(heads, documents)]
@@ -621,9 +630,10 @@ writing_sliders = widgets.explore(
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Cold writing is fluent and always the same: near 0 the share of *different* reports collapses. Hot writing is different and broken. Between
-# lies a range where both are high, and cutting the tail widens it: most mistakes are unlikely words, so a cut removes many of them
-# and costs little variety. No wonder that a cold model writes one report only: the likeliest text is not a typical one.
+# Cold writing is fluent and always the same: near 0 the share of *different* reports collapses. Hot writing is different and
+# broken. Between lies a range where both are high, and cutting the tail widens it: most mistakes are unlikely words, so a cut
+# removes many of them and costs little variety. No wonder that a cold model writes one report only: the likeliest text is not a
+# typical one.
 #
 # </details>
 
@@ -653,13 +663,14 @@ def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
 bits_per_token = check("8.3", bits_per_token)
 
 # %% [markdown] tags=["help:8.3"]
-# The last row of logits speaks about a token that is not there. And the first token: does any row speak about it? How many bits are in a nat?
+# The last row of logits speaks about a token that is not there. And the first token: does any row speak about it? How many bits
+# are in a nat?
 # ---
 # One document, tokens $(5, 7, 0)$: the first row speaks about 7, the second about padding, so only one place counts. If it gives 7
 # the probability $\tfrac14$, the answer is 2 bits.
 # ---
-# Rows up to the last but one meet tokens from the second on. `ignore_index=0` takes the padding out of both sum and count; dividing by
-# $\ln 2$ turns nats into bits.
+# Rows up to the last but one meet tokens from the second on. `ignore_index=0` takes the padding out of both sum and count;
+# dividing by $\ln 2$ turns nats into bits.
 
 # %%
 @torch.no_grad()
@@ -668,10 +679,11 @@ def measured(model, y):
     parts = [bits_per_token(model(part), part).item() for part in y.split(250)]
     return float(np.mean(parts))
 
-bits = {"n-gram": min(ngram_bits.values()), "RNN": measured(rnn, y_test), "LSTM": measured(lstm, y_test),
-        "Transformer": measured(transformer, y_test), "without a mask": measured(unmasked, y_test)}
+bits = {"n-gram": min(ngram_bits.values()), "RNN": measured(rnn, y_test),
+        "LSTM": measured(lstm, y_test), "Transformer": measured(transformer, y_test),
+        "without a mask": measured(unmasked, y_test)}
 ax = plots.bars(list(bits), list(bits.values()), form=".2f",
-                color=[plots.MUTED, plots.MUTED, plots.OTHER, plots.MODEL, plots.WRONG],
+                color=[plots.MUTED, plots.WRONG, plots.OTHER, plots.MODEL, "black"],
                 alt="n-gram and RNN far above the entropy, LSTM nearer, Transformer almost on it; "
                 "the one without a mask far below.")
 ax.axvline(entropy, color=plots.DATA, linestyle="--")
@@ -681,10 +693,10 @@ plots.label(ax, "Surprise at 1,000 new documents", "bits per token");
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# The Transformer stands {{08.excess.transformer:.3f}} bits above the floor, the LSTM {{08.excess.lstm:.2f}}, the table
-# {{08.excess.ngram:.2f}}. And one stands *below* the floor, where nobody honest can be. **Bits below the entropy mean a leak**: without the
-# mask the model reads the answer in the next place and copies it. Its loss is the best of all, and it cannot write a word,
-# because when it writes there is no next place to look at:
+# The Transformer stands {{08.excess.transformer:.2f}} bits above the floor, the LSTM {{08.excess.lstm:.2f}}, the table
+# {{08.excess.ngram:.2f}}. And one stands *below* the floor, where nobody honest can be. **Bits below the entropy mean a leak**:
+# without the mask the model reads the answer in the next place and copies it. Its loss is the best of all, and it cannot write
+# a word, because when it writes there is no next place to look at:
 #
 # </details>
 
@@ -694,7 +706,8 @@ print(" ".join(leaked[0][:30]))
 print("fluent:", judge(leaked)["fluent"])
 
 # %% [markdown]
-# With real text the floor is unknown, and a leak looks like a triumph. Ask of every result that is too good: what could it have seen?
+# With real text the floor is unknown, and a leak looks like a triumph. Ask of every result that is too good: what could it have
+# seen?
 
 # %% [markdown]
 # ## Fluent is not true
@@ -714,7 +727,7 @@ def quality(match, words):
     return newsroom.told(words) is not None
 
 def reports(model, matches, seed):
-    """One report a match, temperature 1 and a cut at 0.95. -> lists of words, without box and end"""
+    """One report a match, temperature 1, a cut at 0.95. -> lists of words without facts and end"""
     boxes = encode([[START, *match.box] for match in matches], VOCABULARY)  # (N, 8)
     return [[word for word in words[8:] if word != END]
             for words in continued(model, boxes, 1.0, 0.95, seed)]
@@ -727,7 +740,9 @@ by["rules"] = [newsroom.report(match, rng) for match in matches]
 for name, texts in by.items():
     share = np.mean([quality(match, words) for match, words in zip(matches, texts)])
     print(f"{name:<12} quality {share:.2f}")
-print("\nfacts  ", *matches[0].box, *[f"\n{name:<12}" + " ".join(texts[0]) for name, texts in by.items()])
+print("\nfacts      ", *matches[0].box)
+for name, texts in by.items():
+    print(f"{name:<12}" + " ".join(texts[0]))
 
 # %% [markdown]
 # <details><summary>How to mend it</summary>
@@ -739,46 +754,55 @@ print("\nfacts  ", *matches[0].box, *[f"\n{name:<12}" + " ".join(texts[0]) for n
 
 # %%
 def fact_copy(matches, texts):
-    """Of the facts that fluent reports tell: how many are right, by kind of fact. -> kind -> share"""
+    """Of the facts that fluent reports tell, the share that is right. -> kind of fact -> share"""
     kept = defaultdict(list)
     for match, words in zip(matches, texts):
         for kind, word in newsroom.told(words) or ():
             kept[kind.split("_")[-1]].append(getattr(match, kind) == word)
-    return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(sum(kept.values(), [False]))}
+    every = sum(kept.values(), [])
+    return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(every or [False])}
 
 facts = {name: fact_copy(matches, texts) for name, texts in by.items()}
 kinds = ["home", "away", "goals", "scorer", "weather", "result"]
-ax = plots.panel(alt="The rules tell every fact right, the Transformer nearly; LSTM and RNN fail on scorers.",
-                 size=(9, 3.4))
-for i, (name, color, hatch) in enumerate([("RNN", plots.WRONG, "//"), ("LSTM", plots.OTHER, ".."),
-                                          ("Transformer", plots.MODEL, ""), ("rules", plots.DATA, "xx")]):
+ax = plots.panel(alt="Rules and Transformer tell every kind of fact right, the LSTM less so, "
+                 "the RNN hardly any but the weather.", size=(9, 3.4))
+looks_of = {"RNN": (plots.WRONG, "//"), "LSTM": (plots.OTHER, ".."),
+            "Transformer": (plots.MODEL, ""), "rules": (plots.DATA, "xx")}
+for i, (name, (color, hatch)) in enumerate(looks_of.items()):
     shares = [facts[name].get(kind, 0) for kind in kinds]
-    ax.bar(np.arange(6) + 0.2 * i - 0.3, shares, 0.18, color=color, hatch=hatch, edgecolor="white", label=name)
+    ax.bar(np.arange(6) + 0.2 * i - 0.3, shares, 0.18, color=color, hatch=hatch, edgecolor="white",
+           label=name)
 ax.set_xticks(range(6), kinds)
 ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
 plots.label(ax, x="kind of fact", y="share told right");
 
 # %%
-fluent = {name: np.mean([newsroom.told(words) is not None for words in texts]) for name, texts in by.items()}
-true = {name: np.mean([newsroom.told(words) is not None and all(newsroom.rightly_told(match, words))
-                       for match, words in zip(matches, texts)]) for name, texts in by.items()}
-for name in by:
-    print(f"{name:<12} fluent {fluent[name]:.2f}   true {true[name]:.2f}   facts right {facts[name]['all']:.2f}")
+fluent, true = {}, {}
+for name, texts in by.items():
+    reads_well = [newsroom.told(words) is not None for words in texts]
+    fluent[name] = np.mean(reads_well)
+    true[name] = np.mean([good and all(newsroom.rightly_told(match, words))
+                          for good, match, words in zip(reads_well, matches, texts)])
+    print(f"{name:<12} fluent {fluent[name]:.2f}   true {true[name]:.2f}   "
+          f"facts right {facts[name]['all']:.2f}")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# By ear the LSTM is a good reporter: {{08.fluent.lstm:.2f}} of its reports read well. {{08.true.lstm:.2f}} are *true*. It names a scorer who did not play, in a
-# perfect sentence. Nothing in its loss says "false": a wrong name costs a few bits, spread over a document. The Transformer looks names up, and
-# {{08.true.transformer:.2f}} of its reports are true. *Nothing in the reports themselves shows the difference.* The rules never err, and so much automated news is in fact written by templates, not by networks (Graefe 2016).
+# By ear the LSTM is a good reporter: {{08.fluent.lstm:.2f}} of its reports read well. {{08.true.lstm:.2f}} are *true*. It names
+# a scorer who did not play, in a perfect sentence. Nothing in its loss says "false": a wrong name costs a few bits, spread over
+# a document. The Transformer looks names up, and {{08.true.transformer:.2f}} of its reports are true. *Nothing in the reports
+# themselves shows the difference.* The rules never err, and so much automated news is in fact written by templates, not by
+# networks (Graefe 2016).
 #
 # </details>
 #
-# **Predict.** The note of a match lacks the scorer: a comma stands in its place. The rules would refuse. What will the Transformer write: no name, a
-# comma, or some name?
+# **Predict.** The note of a match lacks the scorer: a comma stands in its place. The rules would refuse. What will the
+# Transformer write: no name, a comma, or some name?
 
 # %%
-gaps = encode([[START, *match.box[:4], ",", *match.box[5:]] for match in matches], VOCABULARY)  # (N, 8)
+gaps = encode([[START, *match.box[:4], ",", *match.box[5:]] for match in matches],
+              VOCABULARY)  # (N, 8)
 blind = [words[8:] for words in continued(transformer, gaps, 1.0, 0.95, seed=27)]
 named = np.mean([any(word in newsroom.PLAYERS for word in words) for words in blind])
 print(f"reports that name a scorer all the same: {named:.2f}")
@@ -787,13 +811,13 @@ print(" ".join(blind[0]))
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# In {{08.named:.2f}} of the reports somebody scores whom nobody mentioned. A model of text knows what usually comes next, and after *late came* comes a
-# name. "I do not know" is not in its newspaper.
+# In {{08.named:.0%}} of the reports somebody scores whom nobody mentioned. A model of text knows what usually comes next, and
+# after *late came* comes a name. "I do not know" is not in its newspaper.
 #
 # </details>
 #
-# Here we can check every fact, since we hold the list. Fluency alone can never tell: it measures the likeness to what has been written, and a false report
-# looks exactly like a true one about another game.
+# Here we can check every fact, since we hold the list. Fluency alone can never tell: it measures the likeness to what has been
+# written, and a false report looks exactly like a true one about another game.
 
 # %% [markdown]
 # ## What this run reached
@@ -803,7 +827,8 @@ inside = runtime.reached({
     "08.entropy": entropy, "08.bits.ngram": bits["n-gram"], "08.bits.rnn": bits["RNN"],
     "08.bits.lstm": bits["LSTM"], "08.bits.transformer": bits["Transformer"],
     "08.bits.unmasked": bits["without a mask"], "08.excess.ngram": bits["n-gram"] - entropy,
-    "08.excess.lstm": bits["LSTM"] - entropy, "08.excess.transformer": bits["Transformer"] - entropy,
+    "08.excess.lstm": bits["LSTM"] - entropy,
+    "08.excess.transformer": bits["Transformer"] - entropy,
     "08.fluent.transformer": verdict["fluent"], "08.new.transformer": verdict["new"],
     "08.fluent.lstm": fluent["LSTM"], "08.true.lstm": true["LSTM"],
     "08.true.transformer": true["Transformer"], "08.facts.lstm": facts["LSTM"]["all"],
@@ -849,15 +874,16 @@ lstm_step = check("8.4", lstm_step)
 # %% [markdown] tags=["studio", "help:8.4"]
 # Which of the four must be able to subtract from the ledger, so that a sigmoid would be wrong for it?
 # ---
-# One number of memory, all weights 0, biases $(0, 30, 0, 30)$: $i = \tfrac12$, $f = 1$, $g = 0$, $o = 1$. From $c = 0.7$ the ledger stays at
-# $0.7$ and $h = \tanh 0.7 = 0.604$.
+# One number of memory, all weights 0, biases $(0, 30, 0, 30)$: $i = \tfrac12$, $f = 1$, $g = 0$, $o = 1$. From $c = 0.7$ the
+# ledger stays at $0.7$ and $h = \tanh 0.7 = 0.604$.
 # ---
-# One matrix product each for $x$ and $h$, then `chunk` into four. The ledger is edited first; what is shown, $h$, is made from the *new* $c$.
+# One matrix product each for $x$ and $h$, then `chunk` into four. The ledger is edited first; what is shown, $h$, is made from
+# the *new* $c$.
 
 # %% tags=["studio"]
 @torch.no_grad()
 def gates_along(model, y):
-    """The trained LSTM, step by step: forget gates and ledger at each token. (T,) -> (T, H), (T, H)"""
+    """The LSTM step by step. (T,) -> forget gates (T, H), ledger (T, H), the last h (1, H)"""
     inner = model.memory
     weights = inner.weight_ih_l0, inner.weight_hh_l0, inner.bias_ih_l0, inner.bias_hh_l0
     h = c = torch.zeros(1, inner.hidden_size).to(y.device)  # (1, H)
@@ -873,11 +899,11 @@ forget, ledger, last_h = gates_along(lstm, y_seen)  # (T, H) each
 with torch.no_grad():
     theirs = lstm.memory(lstm.embed(y_seen)[None])[0][0, -1]  # (H,)
 print("as nn.LSTM computes it:", bool((last_h[0] - theirs).abs().max() < 1e-4))
-patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # numbers of the memory, the most patient first
+patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the most patient number first
 
 # %% [markdown] tags=["studio"]
-# **Your turn.** The numbers of the memory are sorted: 0 is the one whose forget gate stays open longest. Which of them keep something from the facts
-# up to the end? Which are wiped at a full stop?
+# **Your turn.** The numbers of the memory are sorted: 0 is the one whose forget gate stays open longest. Which of them keep
+# something from the facts up to the end? Which are wiped at a full stop?
 
 # %% tags=["studio"]
 def show_gates(ax, unit):
@@ -888,8 +914,8 @@ def describe_gates(unit):
     """The picture in words."""
     gate = forget[8:scorer_at, patient[unit]]
     shut = telling[8 + int(gate.argmin())]
-    return (f"Number {unit} of the memory: its forget gate is {gate.mean():.2f} on average and lowest, "
-            f"{gate.min():.2f}, at {shut!r}.")
+    return (f"Number {unit} of the memory: its forget gate is {gate.mean():.2f} on average and "
+            f"lowest, {gate.min():.2f}, at {shut!r}.")
 
 gate_sliders = widgets.explore(
     show_gates, alt=describe_gates, size=(10.5, 3.4), grid=[{"unit": 0}, {"unit": 120}],
@@ -898,17 +924,18 @@ gate_sliders = widgets.explore(
 # %% [markdown] tags=["studio"]
 # ### Room B · The architecture of the future
 #
-# **Debug a claim.** In its outlook the article expects that Transformer and Transformer-XL *will be brought into* generative AI one day.
-# The Transformer is from 2017, Transformer-XL from 2019 (Vaswani et al.; Dai et al.), and GPT-3, which the same article praises, *is* a
-# Transformer. So what was Transformer-XL for? A Transformer sees `longest` tokens and no more. A longer text has to be read
-# in pieces, and then each piece starts without a past. Dai et al. carry over what each block saw in the piece before.
+# **Debug a claim.** In its outlook the article expects that Transformer and Transformer-XL *will be brought into* generative AI
+# one day. The Transformer is from 2017, Transformer-XL from 2019 (Vaswani et al.; Dai et al.), and GPT-3, which the same
+# article praises, *is* a Transformer. So what was Transformer-XL for? A Transformer sees `longest` tokens and no more. A longer
+# text has to be read in pieces, and then each piece starts without a past. Dai et al. carry over what each block saw in the
+# piece before.
 #
 # Below, a trained reader reads in pieces of ten tokens, as if that were its limit. As it stands, it forgets at every border.
 # Predict how many bits that costs. Then mend *one line*: let `memory` be what `read_piece` handed back.
 
 # %% tags=["studio"]
 def read_piece(model, piece, place, memory):
-    """Logits of one piece that starts at `place`; memory: what each block saw before. -> logits, memory"""
+    """Logits of a piece that starts at `place`; memory: what blocks saw before. -> logits, memory"""
     x, kept = model.token(piece) + model.place.weight[place:place + piece.shape[1]], []
     for block, before in zip(model.blocks, memory):
         both = torch.cat([before, x], dim=1)  # (B, remembered + S, D)
@@ -931,28 +958,31 @@ def read_in_pieces(model, y, size, remember):
         logits.append(piece_logits)
     return torch.cat(logits, dim=1)
 
-pieces = {remember: bits_per_token(read_in_pieces(transformer, y_test[:300], 10, remember), y_test[:300]).item()
+some = y_test[:300]
+pieces = {remember: bits_per_token(read_in_pieces(transformer, some, 10, remember), some).item()
           for remember in (False, True)}
 with torch.no_grad():
-    whole = bits_per_token(transformer(y_test[:300]), y_test[:300]).item()
-print(f"whole {whole:.4f}   in pieces, forgetting {pieces[False]:.2f}   in pieces, remembering {pieces[True]:.4f}")
+    whole = bits_per_token(transformer(some), some).item()
+print(f"in one go {whole:.4f}   in pieces: forgetting {pieces[False]:.2f}, "
+      f"remembering {pieces[True]:.4f}")
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# Forgetting costs more than a bit a token: after the first border the facts are gone, and guessing begins. With the memory handed on, nothing is
-# lost at all: the same bits as in one go, for each piece looks at everything before it. (`remember=True` is the mended line.) Our places go no further than
-# `longest`; Transformer-XL counts *distances* instead, so that a text may go on. Every chat program today keeps such a memory, called
-# key-value cache, so that it need not read the conversation anew for each word.
+# Forgetting costs more than a bit a token: after the first border the facts are gone, and guessing begins. With the memory
+# handed on, nothing is lost at all: the same bits as in one go, for each piece looks at everything before it. (`remember=True`
+# is the mended line.) Our places go no further than `longest`; Transformer-XL counts *distances* instead, so that a text may go
+# on. Every chat program today keeps such a memory, called key-value cache, so that it need not read the conversation anew for
+# each word.
 #
 # </details>
 
 # %% [markdown] tags=["studio"]
 # ### Room C · A video script that a machine can read
 #
-# A script for a short film is text too, but a program is to read it: a shot, so many seconds, what is said. Programs do not forgive. The
-# format is JSON, and what makes a script *valid* can be written down. A film has a title, a length in seconds, and scenes. The
-# first shot is wide, and the seconds of the scenes *add up* to the length.
+# A script for a short film is text too, but a program is to read it: a shot, so many seconds, what is said. Programs do not
+# forgive. The format is JSON, and what makes a script *valid* can be written down. A film has a title, a length in seconds, and
+# scenes. The first shot is wide, and the seconds of the scenes *add up* to the length.
 
 # %% tags=["studio"]
 def script_report(text):
@@ -962,8 +992,10 @@ def script_report(text):
         film = json.loads(text)
         report["is JSON"] = True
         scenes = film["scenes"]
-        report["has its parts"] = (set(film) == {"title", "seconds", "scenes"} and len(scenes) >= 2 and all(
-            set(scene) == {"shot", "seconds", "say"} and scene["shot"] in newsroom.SHOTS for scene in scenes))
+        report["has its parts"] = (
+            set(film) == {"title", "seconds", "scenes"} and len(scenes) >= 2
+            and all(set(scene) == {"shot", "seconds", "say"} for scene in scenes)
+            and all(scene["shot"] in newsroom.SHOTS for scene in scenes))
         report["begins wide"] = report["has its parts"] and scenes[0]["shot"] == "wide"
         seconds = sum(scene["seconds"] for scene in scenes)
         report["adds up"] = report["begins wide"] and seconds == film["seconds"]
@@ -972,7 +1004,8 @@ def script_report(text):
     return report
 
 # %% [markdown] tags=["studio"]
-# **Predict.** The same Transformer, trained on four thousand scripts. Which of the four demands will it find hardest? And the old table?
+# **Predict.** The same Transformer, trained on four thousand scripts. Which of the four demands will it find hardest? And the
+# old table?
 
 # %% tags=["studio"]
 rng = runtime.rng(14)
@@ -981,7 +1014,7 @@ script_words = ["<pad>", *sorted({word for words in scripts for word in words})]
 y_scripts = encode(scripts, script_words).to(device)  # (4000, T)
 runtime.seed_all(15)
 writer = Transformer(len(script_words), y_scripts.shape[1]).to(device)
-train(writer, y_scripts, runtime.budget(smoke=5, cpu=200), lr=5e-3)
+train(writer, y_scripts, runtime.budget(smoke=5, cpu=250), lr=5e-3)
 
 def scripts_by(model, n, T, p, seed):
     """n scripts as JSON texts."""
@@ -1014,7 +1047,8 @@ for name, texts in films.items():
 #
 # </details>
 #
-# A demand that can be checked can be *enforced*. Two ways: write again until it is valid, or repair what is known to be wrong, here the total.
+# A demand that can be checked can be *enforced*. Two ways: write again until it is valid, or repair what is known to be wrong,
+# here the total.
 
 # %% tags=["studio"]
 def repaired(text):
@@ -1027,23 +1061,26 @@ def repaired(text):
 
 raw = demands(films["Transformer"])["adds up"]
 mended = demands([repaired(text) for text in films["Transformer"]])["adds up"]
-film = next((text for text in map(repaired, films["Transformer"]) if script_report(text)["adds up"]), "{}")
+film = next((text for text in map(repaired, films["Transformer"])
+             if script_report(text)["adds up"]), "{}")
 print(f"valid as written {raw:.2f}, with the total repaired {mended:.2f}\n")
 print(json.dumps(json.loads(film), indent=1))
 
 # %% [markdown] tags=["studio"]
 # ### Room D · A story to walk through
 #
-# In a game a story has branches. Ours is a list of numbered scenes with ways to others, and a promise: *find the lantern*. A story can be
-# read word by word and still be broken: a way that leads nowhere, a scene nobody reaches, a promise never kept.
+# In a game a story has branches. Ours is a list of numbered scenes with ways to others, and a promise: *find the lantern*. A
+# story can be read word by word and still be broken: a way that leads nowhere, a scene nobody reaches, a promise never kept.
 #
 # **Predict.** Trained on the words of such stories, will the Transformer get the *graph* right, which it never sees as one?
 
 # %% tags=["studio"]
+DEMANDS = "is written well", "leads on", "is reached", "keeps its promise"
+
 def story_report(read):
     """Which demands a story meets, from what `newsroom.read_story` gives. -> dict of flags"""
     if read is None:
-        return dict.fromkeys(["is written well", "leads on", "is reached", "keeps its promise"], False)
+        return dict.fromkeys(DEMANDS, False)
     thing, scenes = read
     leads = all(target in scenes for _, ways in scenes.values() for _, target in ways)
     reached, ahead = set(), [1]
@@ -1053,9 +1090,9 @@ def story_report(read):
             reached.add(scene)
             ahead += [target for _, target in scenes[scene][1]]
     kept = any(scenes[scene][0].endswith(f"you find the {thing}") for scene in reached)
-    return {"is written well": True, "leads on": leads, "is reached": len(reached) == len(scenes),
-            "keeps its promise": kept}
+    return dict(zip(DEMANDS, (True, leads, len(reached) == len(scenes), kept)))
 
+# %% tags=["studio"]
 rng = runtime.rng(18)
 tales = [newsroom.story(rng) for _ in range(runtime.budget(smoke=300, cpu=5000))]
 tale_words = ["<pad>", *sorted({word for words in tales for word in words})]
@@ -1074,7 +1111,8 @@ def misled(words, rng):
 rng = runtime.rng(20)
 first = y_tales[:1, :1].repeat(runtime.budget(smoke=3, cpu=150), 1)  # (150, 1)
 told_tales = decode(write(teller, first, y_tales.shape[1] - 1, 1.0, 0.95, rng), tale_words, END)
-groups = {"Transformer": told_tales, "ways at random": [misled(words, rng) for words in tales[:200]]}
+groups = {"Transformer": told_tales,
+          "ways at random": [misled(words, rng) for words in tales[:200]]}
 sound = {}
 for name, group in groups.items():
     reports_of = [story_report(newsroom.read_story(words)) for words in group]
@@ -1085,8 +1123,8 @@ fresh = {" ".join(words) for words in told_tales} - {" ".join(words) for words i
 print(f"in no training story: {len(fresh) / len(told_tales):.2f}")
 
 # %% [markdown] tags=["studio"]
-# The graph is carried by the numbers in the text, and attention looks up which of them still need a scene. **Walk it yourself.** At each fork,
-# 0 takes the first way and 1 the second. Can you keep the promise?
+# The graph is carried by the numbers in the text, and attention looks up which of them still need a scene. **Walk it
+# yourself.** At each fork, 0 takes the first way and 1 the second. Can you keep the promise?
 
 # %% tags=["studio"]
 def is_a_walk(words):
@@ -1123,15 +1161,16 @@ walk_sliders = widgets.explore(
 # %% [markdown] tags=["studio"]
 # ### Room E · Four voices
 #
-# Music is a sequence as well. A chorale by Bach, one chord a beat, four voices: soprano, alto, tenor, bass. Read each chord from the
-# melody down, one token a voice, and the very same Transformer applies. All pieces are moved to one key (no sharps or flats), so that a pitch means
-# the same everywhere. And settings of one tune must not be split between training and test: one tune in ten is held out, with all its settings.
+# Music is a sequence as well. A chorale by Bach, one chord a beat, four voices: soprano, alto, tenor, bass. Read each chord
+# from the melody down, one token a voice, and the very same Transformer applies. All pieces are moved to one key (no sharps or
+# flats), so that a pitch means the same everywhere. And settings of one tune must not be split between training and test: one
+# tune in ten is held out, with all its settings.
 
 # %% tags=["studio"]
 LOW, BEATS = 33, 16  # the lowest pitch, A1; beats in a window of four bars
 
 def beats_of(piece):
-    """One chord a beat, in the key without sharps and flats; a rest takes the note before. -> (beats, 4)"""
+    """A chord a beat, moved to no sharps or flats; a rest takes the note before. -> (beats, 4)"""
     notes = piece.notes[piece.pickup % piece.bar::4].copy()  # from the first bar line
     for t in range(1, len(notes)):
         notes[t] = np.where(notes[t] < 0, notes[t - 1], notes[t])
@@ -1166,8 +1205,8 @@ music_bits = {part: measured(singer, y[:500]) for part, y in y_bach.items()}
 print({part: round(value, 2) for part, value in music_bits.items()}, "bits a note")
 
 # %% [markdown] tags=["studio"]
-# **Predict.** A melody in C major uses seven of twelve pitches. How many of the singer's melody notes will lie in one scale: as many as
-# Bach's, fewer, more? And how often will eight notes in a row be found in the training tunes?
+# **Predict.** A melody in C major uses seven of twelve pitches. How many of the singer's melody notes will lie in one scale: as
+# many as Bach's, fewer, more? And how often will eight notes in a row be found in the training tunes?
 
 # %% tags=["studio"]
 SCALE = [0, 2, 4, 5, 7, 9, 11]
@@ -1183,15 +1222,18 @@ def stretches(melody, length=8):
 
 def sung(n, seed, T=0.9, p=0.9):
     """Four bars by the singer trained here. -> (n, 16, 4) MIDI pitch"""
-    rows = write(singer, torch.ones(n, 1, dtype=torch.long).to(device), 4 * BEATS, T, p, runtime.rng(seed))
+    first = torch.ones(n, 1, dtype=torch.long).to(device)  # (n, 1)
+    rows = write(singer, first, 4 * BEATS, T, p, runtime.rng(seed))
     return rows[:, 1:].cpu().numpy().reshape(n, BEATS, 4) + LOW - 2
 
 rng = runtime.rng(22)
 count = runtime.budget(smoke=2, cpu=60)
-choirs = {"trained here": list(sung(count, 23)),
-          "shipped": [pretrained.chorale(4, rng)[::4] for _ in range(runtime.budget(smoke=1, cpu=15))],
+shipped = [pretrained.chorale(4, rng)[::4] for _ in range(runtime.budget(smoke=1, cpu=15))]
+some = windows["training"].numpy()[:60]  # (60, 16, 4)
+shuffled = rng.permuted(some, axis=1) + rng.integers(-2, 3, some.shape)
+choirs = {"trained here": list(sung(count, 23)), "shipped": shipped,
           "Bach, held out": list(windows["held out"].numpy()[::4]),
-          "pitches at random": list(rng.permuted(windows["training"].numpy()[:60], axis=1) + rng.integers(-2, 3, (60, 16, 4)))}
+          "pitches at random": list(shuffled)}
 known = set().union(*(stretches(notes[:, 0]) for notes in bach["training"]))
 music = {}
 for name, choir in choirs.items():
@@ -1201,19 +1243,20 @@ for name, choir in choirs.items():
 
 # %% tags=["studio"]
 best = max(choirs["trained here"], key=lambda notes: in_key(notes.ravel()))
-plots.piano_roll(np.repeat(best, 4, axis=0), alt="Four voices over four bars, in steps and held notes.")
+plots.piano_roll(np.repeat(best, 4, axis=0),
+                 alt="Four voices over four bars, in steps and held notes.")
 audio.player(np.repeat(best, 4, axis=0), bpm=76, alt="Four bars sung by the model trained above.")
 
 # %% [markdown] tags=["studio"]
-# A minute of training on a laptop, and it keeps the key. What gives it away is the *plan*: phrases that lead nowhere. The model shipped with the course
-# was told where phrases end and trained longer; you heard it when the course began. Eight notes in a row found in Bach: compare with *held-out*
-# Bach before you cry copy. Chorales share their turns of phrase.
+# A minute of training on a laptop, and it keeps the key. What gives it away is the *plan*: phrases that lead nowhere. The model
+# shipped with the course was told where phrases end and trained longer; you heard it when the course began. Eight notes in a
+# row found in Bach: compare with *held-out* Bach before you cry copy. Chorales share their turns of phrase.
 #
 # Now something to show a friend. A melody is known, the other three voices are wanted: write token by token as before, but where
 # the soprano is due, *put in the melody's note*. Any tune of sixteen beats will do; here is Beethoven's hymn to joy.
 
 # %% tags=["studio"]
-joy = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 60, 60]  # (16,) MIDI pitch, a note a beat
+joy = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 60, 60]  # MIDI pitches
 
 @torch.no_grad()
 def harmonised(melody, seed, tries=40):
@@ -1229,8 +1272,10 @@ def harmonised(melody, seed, tries=40):
 chords = np.repeat(harmonised(joy, seed=24), 4, axis=0)  # (64, 4)
 struck = np.arange(64)[:, None] % 4 == 0  # every beat is struck anew
 onsets = np.broadcast_to(struck, (64, 4))
-plots.piano_roll(chords, onsets, alt="Beethoven's melody on top, three voices found by the model below.")
-audio.player(chords, bpm=84, onsets=onsets, alt="The hymn to joy in four voices, three of them by the model.")
+plots.piano_roll(chords, onsets,
+                 alt="Beethoven's melody on top, three voices found by the model below.")
+audio.player(chords, bpm=84, onsets=onsets,
+             alt="The hymn to joy in four voices, three of them by the model.")
 
 # %% [markdown] tags=["studio"]
 # Play it twice with another seed. Which of the voices would you have written so? Try a tune of your own: sixteen MIDI
@@ -1239,12 +1284,13 @@ audio.player(chords, bpm=84, onsets=onsets, alt="The hymn to joy in four voices,
 # %% [markdown] tags=["studio"]
 # ### Room F · Build: a newspaper from an empty page
 #
-# Close the cells above, at least in your mind. Write a function that gets the training documents and returns a *writer*. No skeleton. The bar: of two
-# hundred documents at least 95 in a hundred are grammatical, after at most sixty seconds of training. They must be new, and at least
-# half of the facts they tell must agree with their own head. Any model, any way to decode.
+# Close the cells above, at least in your mind. Write a function that gets the training documents and returns a *writer*. No
+# skeleton. The bar: of two hundred documents at least 95 in a hundred are grammatical, after at most sixty seconds of training.
+# They must be new, and at least half of the facts they tell must agree with their own head. Any model, any way to decode.
 #
 # ### Exercise 8.5 · `train_writer`
-# Tokens are numbered as above: 0 is padding, 1 the start, 2 the end. The check trains your writer on four thousand documents. It stops you after four minutes.
+# Tokens are numbered as above: 0 is padding, 1 the start, 2 the end. The check trains your writer on four thousand documents.
+# It stops you after four minutes.
 
 # %% tags=["studio", "exercise:8.5", "points:8", "minutes:30"]
 def train_writer(y):
@@ -1256,7 +1302,7 @@ def train_writer(y):
     model = Transformer(int(y.max()) + 1, y.shape[1])
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     steps = 3 * len(y) // 32
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
     for _ in range(steps):
         seen = y[torch.randint(len(y), (32,))]  # (32, T)
         logits = model(seen[:, :-1])  # (32, T-1, V)
@@ -1274,13 +1320,14 @@ def train_writer(y):
 train_writer = check("8.5", train_writer)
 
 # %% [markdown] tags=["studio", "help:8.5"]
-# Which four parts does it need: a model of the next token, a loss, a loop, and a way to draw? Which of today's models looks facts up?
+# Which four parts does it need: a model of the next token, a loss, a loop, and a way to draw? Which of today's models looks
+# facts up?
 # ---
-# The Transformer above, four hundred steps of 32 documents, AdamW with a step size of $0.005$ that rises and falls: about ten seconds. Drawn at
-# temperature 1 without a cut, some nine in ten are grammatical; a cut at $p = 0.9$ does the rest.
+# The Transformer above, four hundred steps of 32 documents, AdamW with a step size of $0.005$ that rises and falls: about ten
+# seconds. Drawn at temperature 1 without a cut, some nine in ten are grammatical; a cut at $p = 0.9$ does the rest.
 # ---
-# Predict each next token, leave the padding out of the loss, then write from the start with top-p. Pure sampling fails by its unlikely
-# words; a table of the last nine words is fluent and tells hardly any fact right.
+# Predict each next token, leave the padding out of the loss, then write from the start with top-p. Pure sampling fails by its
+# unlikely words; a table of the last nine words is fluent and tells hardly any fact right.
 
 # %% tags=["studio"]
 runtime.seed_all(25)
@@ -1293,7 +1340,8 @@ also_inside = runtime.reached({
     "08.story.sound": sound["Transformer"], "08.story.random": sound["ways at random"],
     "08.music.key": music["trained here"][0], "08.music.key_shipped": music["shipped"][0],
     "08.music.key_bach": music["Bach, held out"][0], "08.music.known": music["trained here"][1],
-    "08.music.known_shipped": music["shipped"][1], "08.music.known_bach": music["Bach, held out"][1],
+    "08.music.known_shipped": music["shipped"][1],
+    "08.music.known_bach": music["Bach, held out"][1],
     "08.music.bits": music_bits["held out"], "08.build.fluent": built["fluent"]})
 
 # %% tags=["studio", "solved"]
