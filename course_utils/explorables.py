@@ -1,6 +1,7 @@
 """Pictures of the explorables that need more than a few lines: drawing only, the ideas stand in the notebooks."""
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def story(ax: Any, thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]
     for scene, (x, y) in (at := _places(depth)).items():
         for way, target in scenes[scene][1]:
             if target in at:
-                taken = (scene, target) in zip(path, path[1:])
+                taken = (scene, target) in pairwise(path)
                 ax.annotate("", at[target], (x, y), zorder=1, arrowprops={
                     "arrowstyle": "-|>", "color": plots.MODEL if taken else plots.MUTED, "lw": 3 if taken else 1,
                     "shrinkA": 14, "shrinkB": 16})

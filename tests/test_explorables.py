@@ -20,7 +20,7 @@ def title(ax):
 
 @pytest.mark.parametrize("f, smallest", [(Z, (0.0, 0.01)), (Z**2 - 1, (0.69, 0.75))])
 def test_the_smallest_gap_is_nothing_for_a_bell_and_about_log_two_for_two_humps(f, smallest):
-    fig, axes = widgets.canvas(4, rows=2)
+    _, axes = widgets.canvas(4, rows=2)
     log_joint, evidence = world(f, 1.0)
     explorables.elbo_gap(axes, Z, f, log_joint, (evidence, -4.0, 0.5, -4.5 - evidence), x=1.0, q=(0.0, 1.0), reveal=True)
     found = float(title(axes[3]).split()[-1])
@@ -29,7 +29,7 @@ def test_the_smallest_gap_is_nothing_for_a_bell_and_about_log_two_for_two_humps(
 
 
 def test_unrevealed_it_keeps_the_answer_to_itself():
-    fig, axes = widgets.canvas(4, rows=2)
+    _, axes = widgets.canvas(4, rows=2)
     log_joint, evidence = world(Z, 1.0)
     explorables.elbo_gap(axes, Z, Z, log_joint, (evidence, -4.0, 0.5, 1.0), x=1.0, q=(0.0, 1.0), reveal=False)
     assert "reveal" in title(axes[3]) and not axes[3].collections
@@ -39,7 +39,7 @@ WORDS = ["<start>", "harbour", "3", "mill", "ada", ":", "ada", "scored", "."]
 
 
 def test_attention_shades_the_words_before_and_marks_the_true_next_one():
-    fig, axes = widgets.canvas(2, rows=2)
+    _, axes = widgets.canvas(2, rows=2)
     weights = np.array([0.1, 0, 0, 0, 0.9, 0])
     guesses = {"Transformer": {"ada": 0.9, "bela": 0.02, **{str(i): 0.01 for i in range(8)}},
                "LSTM": {"ada": 0.2, "bela": 0.7, **{str(i): 0.01 for i in range(8)}}}
@@ -50,20 +50,20 @@ def test_attention_shades_the_words_before_and_marks_the_true_next_one():
 
 
 def test_a_rare_true_word_is_shown_though_it_is_not_among_the_likeliest():
-    fig, axes = widgets.canvas(2, rows=2)
+    _, axes = widgets.canvas(2, rows=2)
     guesses = {"Transformer": {str(i): 0.1 for i in range(9)} | {"ada": 1e-6}}
     explorables.attention(axes, WORDS, 6, np.full(6, 1 / 6), guesses)
     assert "[ada]" in [tick.get_text() for tick in axes[1].get_xticklabels()]
 
 
 def test_gates_are_drawn_for_every_word_and_the_ledger_is_scaled():
-    fig, ax = widgets.canvas()
+    _, ax = widgets.canvas()
     explorables.gates(ax, WORDS, np.linspace(0, 1, 9), np.linspace(-4, 2, 9))
     assert len(ax.patches) == 9 and abs(ax.lines[0].get_ydata()).max() == 1
 
 
 def test_a_story_shows_every_scene_that_can_be_reached_and_survives_a_way_to_nowhere():
-    fig, ax = widgets.canvas()
+    _, ax = widgets.canvas()
     scenes = {1: ("the mill", [("north", 2), ("south", 3)]), 2: ("the tower : a dead end", []), 3: ("the inn", [("left", 9)])}
     explorables.story(ax, "key", scenes, [1, 3])
     shown = [text.get_text() for text in ax.texts]
@@ -71,6 +71,6 @@ def test_a_story_shows_every_scene_that_can_be_reached_and_survives_a_way_to_now
 
 
 def test_a_paragraph_breaks_lines():
-    fig, ax = widgets.canvas()
+    _, ax = widgets.canvas()
     explorables.paragraph(ax, "T = 1", ["word"] * 40)
     assert ax.texts[0].get_text().count("\n") == 3
