@@ -58,7 +58,8 @@ def written(n, seed):
     rng = runtime.rng(seed)
     return [newsroom.document(rng) for _ in range(n)]
 
-train_docs, test_docs = written(6000, 1), written(1000, 2)
+train_docs = written(runtime.budget(smoke=1500, cpu=6000), 1)
+test_docs = written(1000, 2)
 entropy = newsroom.entropy()
 for words in train_docs[:3]:
     print(" ".join(words), "\n")
@@ -71,33 +72,32 @@ print(f"entropy {entropy:.3f} bits a token; {len(VOCABULARY)} different words")
 #
 # $$ p_n(w) = \frac{\text{count}(w) + k \, p_{n-1}(w)}{N + k} $$
 #
-# **Predict.** Which context is best for new text: one word, three, or eight? And how close will it come to the entropy?
+# **Predict.** Which context is best for new text: one word, three, or five? And how close will it come to the entropy?
 
 # %%
 class NGram:
-    """Counts of every word after every context of up to n - 1 words."""
+    """How often each context of up to n - 1 words was seen, and with which word after it."""
     def __init__(self, documents, n):
-        self.counts = defaultdict(Counter)  # context -> what followed
+        self.seen, self.followed = Counter(), Counter()
         for words in documents:
             for t in range(1, len(words)):
                 for length in range(min(n, t + 1)):
-                    self.counts[tuple(words[t - length:t])][words[t]] += 1
-        self.total = {context: found.total() for context, found in self.counts.items()}
+                    context = tuple(words[t - length:t])
+                    self.seen[context] += 1
+                    self.followed[context, words[t]] += 1
 
     def probability(self, word, before, n, k=0.5):
         """p(word | the last n - 1 words of `before`)"""
         p = 1 / len(VOCABULARY)
         for length in range(min(n, len(before) + 1)):
             context = tuple(before[len(before) - length:])
-            if context in self.total:
-                p = (self.counts[context][word] + k * p) / (self.total[context] + k)
+            p = (self.followed[context, word] + k * p) / (self.seen[context] + k)
         return p
 
-longest = 9
-ngram = NGram(train_docs, longest)
+ngram = NGram(train_docs, 6)
 ngram_bits = {n: np.mean([-math.log2(ngram.probability(words[t], words[:t], n))
                           for words in test_docs[:200] for t in range(1, len(words))])
-              for n in range(1, longest + 1)}
+              for n in range(1, 7)}
 
 # %%
 ax = plots.panel(alt="Bits per token fall from 6 to a lowest point at n = 4, well above the "
