@@ -102,7 +102,7 @@ ngram_bits = {n: np.mean([-math.log2(ngram.probability(words[t], words[:t], n))
 # %%
 ax = plots.panel(alt="Bits per token fall from 6 to a lowest point at n = 4, well above the "
                  "entropy, and rise again.", size=(7, 3))
-plots.line([*ngram_bits], [*ngram_bits.values()], ax, name="n-gram, new text", at=0.6,
+plots.line([*ngram_bits], [*ngram_bits.values()], ax, name="n-gram, new text", at=0.2,
            color=plots.MODEL, marker="o")
 ax.axhline(entropy, color=plots.DATA, linestyle="--")
 ax.annotate("entropy: the floor", (1, entropy), xytext=(0, 5), textcoords="offset points",
