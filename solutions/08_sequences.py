@@ -995,7 +995,8 @@ def script_report(text):
         report["has its parts"] = (
             set(film) == {"title", "seconds", "scenes"} and len(scenes) >= 2
             and all(set(scene) == {"shot", "seconds", "say"} for scene in scenes)
-            and all(scene["shot"] in newsroom.SHOTS for scene in scenes))
+            and all(scene["shot"] in newsroom.SHOTS and type(scene["seconds"]) is int
+                    for scene in scenes))
         report["begins wide"] = report["has its parts"] and scenes[0]["shot"] == "wide"
         seconds = sum(scene["seconds"] for scene in scenes)
         report["adds up"] = report["begins wide"] and seconds == film["seconds"]
