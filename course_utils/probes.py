@@ -53,3 +53,14 @@ def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, 
         mu, logvar = encode(x_test)  # (M, Z) each
         logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, :mu.shape[1]])  # (M, D)
     return {"mu": mu, "logvar": logvar, "logits": logits}
+
+
+def painter(answer: Callable, pictures: Any, captions: Any, asked: Any, seconds: float) -> dict[str, Any]:
+    """`paint = answer(pictures, captions, seconds)`, asked twice for the same captions.
+
+    pictures (N, 3, H, W) in [-1, 1], captions (N, K) int64, asked (M, K) int64 -> two batches (M, 3, H, W).
+    """
+    import torch
+    paint = answer(pictures, captions, seconds)
+    with torch.no_grad():
+        return {"first": paint(asked), "second": paint(asked)}
