@@ -141,7 +141,7 @@ angle = (torch.arange(T) / T + 0.008) / 1.008 * math.pi / 2
 schedules = [ab, torch.cos(angle) ** 2]  # (T,) each
 
 def show_noise(axes, t, schedule):
-    """The picture after t steps, its brightness, and the schedule."""
+    """The picture after t steps, and where that is on the schedules."""
     share = schedules[schedule][t]
     x_t = (share.sqrt() * cat + (1 - share).sqrt() * drowning).numpy()
     axes[0].imshow(np.clip((x_t.transpose(1, 2, 0) + 1) / 2, 0, 1))
@@ -405,9 +405,8 @@ for label in labels[:4]:
     print("  ", shapes.caption(label))
 
 # %% [markdown]
-# **Two sentences are kept from the painter.** It will never see a *green triangle* or a *blue circle*, wherever they are. It will see other
-# triangles and other green things. If it learns what the words mean, and not thirty-six pictures by heart, it can paint
-# these too.
+# **Two pairs of words are kept from the painter.** It will never see a *green triangle* or a *blue circle*, wherever they are. It will see other
+# triangles and other green things. If it learns what the words mean, and not pictures by heart, it can paint these too.
 
 # %%
 def kept_away(labels):
@@ -426,7 +425,7 @@ print(f"{len(x_seen)} pictures to learn from; {new.sum().item()} of {len(asked)}
 #
 # The painter is a flow like the one for the moons, with 768 numbers in place of two, and with ears: every word has a vector of 64 numbers,
 # which is learned, and their sum goes into each layer together with the time. For each kind of word there is one more vector, for "no word". One time in seven the whole caption is
-# replaced by it, so that the painter also learns to paint *anything*. You will see in a moment what for.
+# replaced by these, so that the painter also learns to paint *anything*. You will see in a moment what for.
 
 # %% tags=["export"]
 class Block(nn.Module):
@@ -513,7 +512,7 @@ for ax, says in zip(axes, sheets):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It matters more than anything else we could change. A velocity contains the noise $x_0$: 768 independent numbers, and a corridor of 256
+# It decides everything. A velocity contains the noise $x_0$: 768 independent numbers, and a corridor of 256
 # cannot carry them. A clean picture is a few facts (where, how large, which shape), and few facts pass through any door: lesson
 # 04's lesson again. The arithmetic outside the network, which has $x_t$ in hand, puts the noise back (Li & He 2025). DDPM's network for the moons said the noise; in two dimensions that does no harm.
 #
@@ -658,7 +657,7 @@ caption_sliders = widgets.explore(
 # ## What DALL·E and latent diffusion add
 #
 # **Debug a claim.** The article explains VAEs and GANs, and then names DALL·E as what such models do; it expects that models "will" one
-# day join text, pictures and sound, for worlds one can step into and for assistants that turn a sentence into a film. The second half was true when it was written. The
+# day join text, pictures and sound, for worlds one can step into and for assistants that turn a sentence into a film. What it expects existed when it was written. The
 # first DALL·E (Ramesh et al. 2021, *Zero-Shot Text-to-Image Generation*) *is* text to image, and its generator is neither VAE nor GAN: a discrete VAE only
 # shortens the picture to 32×32 tokens, and an autoregressive Transformer with 12 billion parameters, the kind of lesson 08, writes these after the tokens of the
 # caption. Its successor (Ramesh et al. 2022) and **latent diffusion** (Rombach et al. 2022) paint as you did, from noise. What they add to your painter:
