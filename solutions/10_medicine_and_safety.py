@@ -883,9 +883,9 @@ alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
 runtime.seed_all(80)
 chemist = SmilesModel(len(alphabet))
 rows = encode_smiles(molecules, alphabet)  # (4047, 66)
-losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=9)), "epochs"))
+losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=13)), "epochs"))
 runtime.seed_all(81)
-written = write_smiles(chemist, 500, 0.75, alphabet)
+written = write_smiles(chemist, 500, 0.8, alphabet)
 print(f"{losses[0]:.2f} nats a character after the first epoch, {losses[-1]:.2f} after the last")
 print(*written[:6], sep="\n")
 
