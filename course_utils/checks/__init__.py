@@ -143,13 +143,19 @@ def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> 
         got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases])
     except TimeoutError:
         return {"status": "fail", "hint": f"it was still running after {exercise.seconds:g} seconds: is there a loop without an end?"}
+    return verdict(exercise, cases, want, got, ask.changed)
+
+
+def verdict(exercise: Exercise, cases: list[Case], want: list, got: list, changed: bool,
+            shows: Callable[[str, int], Any] | None = None) -> dict[str, str]:
+    """Status, hint and case of an `Outcome`, from what an answer showed on each case. For `shows` see `diagnose`."""
     if any(_is_stub(g, exercise) for g in got):
         return {"status": "unanswered"}
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     if not wrong:
-        return {"status": "pass", "hint": CHANGES_INPUT if ask.changed else ""}
+        return {"status": "pass", "hint": CHANGES_INPUT if changed else ""}
     first = wrong[0]
-    return {"status": "fail", "hint": diagnose(exercise, cases, got, want),
+    return {"status": "fail", "hint": diagnose(exercise, cases, got, want, shows),
             "case": compared(cases[first], got[first], want[first])}
 
 

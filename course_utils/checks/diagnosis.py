@@ -1,6 +1,7 @@
 """From observations to one sentence that helps: the matching mutant's hint, or what is true of the numbers."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import numpy as np
 from course_utils.checks.engine import UNREADABLE, Ask, Case, Exercise, Raised, kind_fits, numbers, observe, same
 
 
-def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[Any]) -> str:
+def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[Any],
+             shows: Callable[[str, int], Any] | None = None) -> str:
     """The hint of the mutant that shows the same on every case; else the first observation that holds.
+
+    `shows(hint, i)` is what that mutant shows on the i-th case, where somebody knows already.
 
     If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones among them: somebody
     may have made a known mistake in the formula, and forgotten to refuse bad input or to avoid an overflow besides.
@@ -23,7 +27,7 @@ def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[A
             continue
         for hint, mutant in mutants.items():
             ask = Ask(mutant)
-            if all(same(got[i], observe(ask, cases[i]), cases[i]) for i in pool):
+            if all(same(got[i], shows(hint, i) if shows else observe(ask, cases[i]), cases[i]) for i in pool):
                 return hint
     first = wrong[0]
     return obstacle(got[first], want[first]) or fact(cases[first], got[first], want[first]) or pattern(cases, got, want)

@@ -59,7 +59,7 @@ def encode_smiles(smiles, alphabet):
 
 
 def train_smiles(model, rows, epochs, lr=4e-3):
-    """Train in place, from torch's current seed; yields the loss of each epoch, nats a character."""
+    """Train in place, from torch's current seed; yields each epoch's loss, nats a character."""
     length = (rows >= 0).sum(dim=1)  # (N,)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, epochs * (-(-len(rows) // 64)))

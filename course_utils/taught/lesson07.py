@@ -1,0 +1,235 @@
+"""What lesson 07 built. Generated from solutions/07_conditional_and_design.py; do not edit."""
+from __future__ import annotations
+
+from course_utils.floorplans import BEDROOM
+from course_utils.floorplans import CELL
+from course_utils.floorplans import DOOR
+from course_utils.floorplans import KINDS
+from course_utils.floorplans import LIVING
+from course_utils.floorplans import MIN_AREA
+from course_utils.floorplans import OUTSIDE
+from course_utils.plan_drawing import draw
+from itertools import combinations
+from scipy.ndimage import label
+from torch import Tensor
+from torch import nn
+from torch.nn import functional as F
+import copy
+import numpy as np
+import torch
+
+
+class CVAE(nn.Module):
+    """Encoder (B, D), (B, C) -> mu, logvar (B, Z) each; decoder (B, Z), (B, C) -> logits (B, D)."""
+    def __init__(self, D, C, Z=10, hidden=400):
+        super().__init__()
+        self.Z = Z
+        self.encoder = nn.Sequential(nn.Linear(D + C, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
+        self.decoder = nn.Sequential(nn.Linear(Z + C, hidden), nn.SiLU(),
+                                     nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, D))
+
+    def encode(self, x, c):
+        return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
+
+    def decode(self, z, c):
+        return self.decoder(torch.cat([z, c], dim=1))  # (B, D)
+
+
+def cvae_loss(model, x, c, beta):
+    """Surprise plus price of the code, nats per picture. (B, D) in [0, 1], (B, C) -> scalar"""
+    mu, logvar = model.encode(x, c)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, Z)
+    logits = model.decode(z, c)  # (B, D)
+    surprise = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
+    price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
+    return (surprise + beta * price).mean()
+
+def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
+    """Make loss_of(model, x, c) small. A generator: trains one epoch, then yields its number."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
+    steps = epochs * -(-len(x) // batch)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.15)
+    for epoch in range(epochs):
+        for rows in torch.randperm(len(x), device=x.device).split(batch):
+            loss = loss_of(model, x[rows], c[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            cycle.step()
+        yield epoch
+
+
+def sample_given(model, c: Tensor, n: int) -> Tensor:
+    """n pictures for one condition, their pixels' greys in [0, 1]. c (C,) -> (n, D)"""
+    z = torch.randn(n, model.Z, device=c.device)  # (n, Z): from the prior, a fresh plan each
+    with torch.no_grad():
+        return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
+
+
+def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
+    B = len(x)
+    tilt, size = rng.uniform(-0.15, 0.15, B), rng.uniform(0.92, 1.08, B)  # (B,) radians, factors
+    move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the picture's width
+    cos, sin = np.cos(tilt) / size, np.sin(tilt) / size
+    rows = np.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], axis=1)  # (B, 6)
+    where = torch.as_tensor(rows, dtype=x.dtype, device=x.device).view(B, 2, 3)
+    grid = F.affine_grid(where, list(x.shape), align_corners=False)  # (B, 28, 28, 2)
+    return F.grid_sample(x, grid, align_corners=False).clamp(0, 1)  # (B, 1, 28, 28)
+
+
+def layout_report(plan: Tensor) -> dict:
+    """Which of the five constraints hold. plan (H, W) of kinds -> {"rooms": bool, ...}"""
+    plan = np.pad(np.asarray(plan), 1)  # OUTSIDE is 0
+    room, outside, door = plan >= LIVING, plan == OUTSIDE, plan == DOOR
+    pieces = {kind: label(plan == kind)[1] for kind in range(LIVING, KINDS)}
+    there = [kind for kind in pieces if pieces[kind]]
+
+    def beside(mask):  # above, below, left, right
+        return [np.roll(mask, s, axis) for s, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1))]
+
+    above, below, left, right = beside(room | outside)
+    return {"rooms": {*range(LIVING, BEDROOM + 1)} <= {*there} and max(pieces.values()) == 1,
+            "areas": all((plan == k).sum() * CELL**2 >= MIN_AREA[k] for k in there),
+            "closed": not (room & np.any(beside(outside), axis=0)).any(),
+            "doors": bool(((above & below) | (left & right))[door].all()),
+            "reachable": label(room | outside | door)[1] == 1}
+
+
+def straighten(p, box, rooms):
+    """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
+    if len(rooms) == 1:
+        wide = min(box.height, box.width) >= 3
+        return {rooms[0]: box} if wide and box.square_metres >= MIN_AREA[rooms[0]] else None
+    cuts = []
+    for across, length in ((True, box.height), (False, box.width)):
+        for at in range(3, length - 3):
+            parts = box.cut(at, across)
+            mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
+            share = mass / [[part.square_metres] for part in parts]
+            first = share[0] > share[1]  # (R,): which rooms go to the first part
+            need = [sum(MIN_AREA[k] for k, f in zip(rooms, first) if f == side)
+                    for side in (True, False)]
+            if all(part.square_metres >= n > 0 for part, n in zip(parts, need)):
+                cuts.append((np.where(first, *mass).sum(), parts, first))
+    for _, parts, first in sorted(cuts, key=lambda cut: -cut[0]):
+        found = [straighten(p, part, [k for k, f in zip(rooms, first) if f == side])
+                 for part, side in zip(parts, (True, False))]
+        if None not in found:
+            return found[0] | found[1]
+    return None
+
+
+def hang_doors(p_door, rooms, brief):
+    """The likeliest doors that connect all rooms, and a front door. (H, W) -> lists of cells"""
+    def likely(place):
+        return p_door[tuple(np.transpose(place))].sum()
+
+    places = [(place, a, b) for a, b in combinations(rooms, 2) for place in
+              floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))]
+    doors, group = [], {room: room for room in rooms}
+    for place, a, b in sorted(places, key=lambda option: -likely(option[0])):
+        if group[a] != group[b]:
+            group = {room: group[a] if g == group[b] else g for room, g in group.items()}
+            doors.append(place)
+    outer = [place for box in rooms.values() for wall in floorplans.outer_walls(brief, box)
+             for place in floorplans.openings(wall)]
+    return [*doors, max(outer, key=likely)]
+
+def repair(p, brief, rng):
+    """A plan of straight walls near p (kinds, H, W). Where rooms do not fit, p is shaken."""
+    for shake in [*np.arange(0, 1, 0.1), *[1] * 40]:
+        q = (1 - shake) * p + shake * rng.random(p.shape)
+        rooms = straighten(q, floorplans.inside(brief), list(brief.rooms))
+        if rooms:
+            return floorplans.build(brief, rooms, hang_doors(q[DOOR], rooms, brief))
+    raise ValueError(f"the rooms of {brief} do not fit into its house")
+
+
+class ConditionalGenerator(nn.Module):
+    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, greys (B, D) when called."""
+    def __init__(self, D=784, C=10, Z=32):
+        super().__init__()
+        self.Z = Z
+        self.net = nn.Sequential(nn.Linear(Z + C, 256), nn.BatchNorm1d(256), nn.ReLU(),
+                                 nn.Linear(256, 512), nn.BatchNorm1d(512), nn.ReLU(),
+                                 nn.Linear(512, D))
+
+    def decode(self, z, c):
+        return self.net(torch.cat([z, c], dim=1))  # (B, D)
+
+    def forward(self, z, c):
+        return torch.sigmoid(self.decode(z, c))  # (B, D)
+
+class ConditionalDiscriminator(nn.Module):
+    """Pictures (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
+    def __init__(self, D=784, C=10):
+        super().__init__()
+        self.features = nn.Sequential(nn.Linear(D, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
+                                      nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.real, self.direction = nn.Linear(256, 1), nn.Linear(C, 256, bias=False)
+        nn.init.normal_(self.direction.weight)  # far apart from the start: control comes sooner
+
+    def forward(self, x, c):
+        f = self.features(x)  # (B, 256)
+        return self.real(f).squeeze(1) + (f * self.direction(c)).sum(dim=1) / 16  # (B,)
+
+
+def train_cgan(x, c, batch=128, lr=4e-4):
+    """Train on x (N, D) in [0, 1] and c (N, C); yields the smoothed generator after each step."""
+    G = ConditionalGenerator(x.shape[1], c.shape[1]).to(x.device)
+    D = ConditionalDiscriminator(x.shape[1], c.shape[1]).to(x.device)
+    smooth = copy.deepcopy(G).eval().requires_grad_(False)
+    of_G, of_D = (torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True)
+                  for net in (G, D))
+    while True:
+        rows = torch.randint(len(x), (batch,), device=x.device)
+        fake = G(torch.randn(batch, G.Z, device=x.device), c[rows])  # (batch, D)
+        pairs = torch.cat([x[rows], fake.detach()]), torch.cat([c[rows], c[rows]])
+        real, false = D(*pairs).chunk(2)  # (batch,) each
+        of_D.zero_grad()
+        (F.softplus(-real).mean() + F.softplus(false).mean()).backward()
+        of_D.step()
+        of_G.zero_grad()
+        F.softplus(-D(fake, c[rows])).mean().backward()
+        of_G.step()
+        with torch.no_grad():
+            for slow, fast in zip(smooth.parameters(), G.parameters()):
+                slow.lerp_(fast, 0.01)
+            for slow, fast in zip(smooth.buffers(), G.buffers()):
+                slow.copy_(fast)
+        yield smooth
+
+
+def conditional_accuracy(samples, labels, classifier) -> float:
+    """Control, each ordered class counting equally. samples (N, ...), labels (N,) -> 0 to 1"""
+    labels, read = np.asarray(labels), np.asarray(classifier(samples))  # (N,), (N,)
+    return float(np.mean([(read[labels == k] == k).mean() for k in np.unique(labels)]))
+
+
+def train_planner(plans, c):
+    """Learn to draw plans (N, 26, 30) for conditions c (N, 13).
+
+    Returns draw: (M, 13) -> whole numbers (M, 26, 30), one plan per row.
+    """
+    N, H, W = plans.shape
+    encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
+    decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
+                            nn.Linear(128, 10 * H * W))
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 8e-3, fused=True)
+    rounds = 24
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=rounds * -(-N // 64))
+    for _ in range(rounds):
+        for rows in torch.randperm(N).split(64):
+            x = F.one_hot(plans[rows], 10).float().flatten(1)  # (B, H*W*10)
+            mu, logvar = encoder(torch.cat([x, c[rows]], dim=1)).chunk(2, dim=1)
+            z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 12)
+            logits = decoder(torch.cat([z, c[rows]], dim=1)).view(-1, 10, H, W)
+            surprise = F.cross_entropy(logits, plans[rows], reduction="none").sum(dim=(1, 2))
+            price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
+            optimizer.zero_grad()
+            (surprise + 2 * price).mean().backward()
+            optimizer.step()
+            cycle.step()
+    return lambda c: decoder(torch.cat([0.4 * torch.randn(len(c), 12), c], dim=1)
+                             ).view(-1, 10, H, W).argmax(dim=1)  # (M, H, W), a little cooler

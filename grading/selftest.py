@@ -1,0 +1,76 @@
+"""TRUSTED side, before each batch: the right answers score full, blanks score nothing, one hostile answer is contained."""
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+
+from grading.collect import Cell
+from grading.course import ROOT
+from grading.judge import Grader
+from grading.sandbox import Unusable
+
+CONTAINED = "nothing found"
+SPY = '''
+def {name}(*args, **kwargs):
+    import glob, importlib, os, socket
+    found = []
+    for module in ("course_utils.checks.engine", "course_utils.checks.{lesson}", "course_utils.taught.{lesson}"):
+        try:
+            importlib.import_module(module)
+            found.append(module)
+        except ImportError:
+            pass
+    found += [path for path in ({secret!r}, {root!r} + "/solutions", {root!r} + "/notebooks") if os.path.exists(path)]
+    for path in ("/usr/written", "/box/written", "/written", "/dev/written"):
+        try:
+            open(path, "w").close()
+            found.append(path)
+        except OSError:
+            pass
+    try:
+        socket.create_connection(("127.0.0.1", {port}), 2)
+        found.append("network")
+    except OSError:
+        pass
+    if len(glob.glob("/proc/[0-9]*")) > 5:
+        found.append("processes")
+    raise RuntimeError(", ".join(found) or {contained!r})
+'''
+
+
+def fault(grader: Grader) -> str:
+    """What is wrong with the grader itself, in one sentence; "" if all is well."""
+    lesson = grader.lesson
+    try:
+        right, _ = grader.grade([Cell("code", task.solution, (f"exercise:{task.id}",)) for task in lesson.tasks])
+        blank, _ = grader.grade([Cell("code", task.blank, (f"exercise:{task.id}",)) for task in lesson.tasks])
+        wrong = next((v for v in right if v.status != "pass"), None)
+        if wrong:
+            return f"the course's own answer to {wrong.exercise} does not pass here: {wrong.reason}"
+        if any(v.status != "unanswered" for v in blank):
+            return "a blank counts as an answer"
+        return escape(grader) if grader.boxed else ""
+    except Unusable as error:
+        return str(error)
+
+
+def escape(grader: Grader) -> str:
+    """What a spying answer finds in its box, in words; "" if that is nothing."""
+    task = min(grader.lesson.tasks, key=lambda t: t.exercise.seconds)
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory(prefix="grading-") as folder:
+        listener.setblocking(False)
+        secret = Path(folder) / "secret"
+        secret.write_text("x", encoding="utf-8")
+        code = SPY.format(name=task.name, lesson=f"lesson{grader.lesson.number}", secret=str(secret), root=str(ROOT),
+                          port=listener.getsockname()[1], contained=CONTAINED)
+        verdicts, _ = grader.grade([Cell("code", code, (f"exercise:{task.id}",))])
+        spied = next(v for v in verdicts if v.exercise == task.id)
+        try:
+            listener.accept()
+            return "an answer reached the network"
+        except BlockingIOError:
+            pass
+    came = spied.evidence.get("came", "")
+    return "" if spied.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}" else (
+        f"a spying answer was not contained: {spied.status}, {came or spied.reason}")
