@@ -703,7 +703,7 @@ def show_mark(axes, strength, length, replaced):
     """The found text with its green words, and how far it stands from chance."""
     text, hits = library[strength, round(replaced, 1)]
     z = z_at(strength, round(replaced, 1), length)
-    explorables.watermark(axes, [words[w] for w in text[1:46]], hits[0, :45], z,
+    explorables.watermark(axes, [words[w] for w in text[1:71]], hits[0, :70], z,
                           z_at(0.0, 0.0, length), length)
 
 def describe_mark(strength, length, replaced):
