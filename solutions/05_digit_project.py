@@ -1309,7 +1309,7 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 # lead there; the core's own way takes less than half of it.
 #
 # ### Exercise 5.5 · `train_digits`
-# The check trains it, takes the time, and measures.
+# The check trains it, takes the time, and measures. It grants twice the time: a busy machine shall not decide.
 
 # %% tags=["studio", "exercise:5.5", "points:8", "minutes:25"]
 def train_digits(x):

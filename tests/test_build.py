@@ -262,3 +262,8 @@ def test_reading_a_real_lesson_raises_nothing():
             read(path)
         except Mistakes as found:
             pytest.fail(str(found))
+
+
+def test_what_is_taught_imports_the_modules_of_the_course_that_it_uses_and_no_others():
+    cell = "from course_utils import data, plots, runtime"
+    assert build.imports_of(cell, {"runtime"}, {"runtime", "data"}) == ["from course_utils import runtime"]

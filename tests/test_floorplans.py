@@ -50,6 +50,13 @@ def test_plans_depend_on_the_generator_alone_and_differ(briefs):
     assert (once == again).all() and (once != other).any()
 
 
+def test_what_the_lesson_teaches_repairs_anything_into_a_valid_plan_outside_its_notebook(briefs):
+    from course_utils.taught.lesson07 import repair
+    rng = np.random.default_rng(6)
+    plans = [repair(rng.random((fp.KINDS, fp.HEIGHT, fp.WIDTH)), brief, rng) for brief in briefs[::27]]
+    assert rates(plans)[1] == 1
+
+
 def test_dice_make_walls_and_doors_that_work_and_rooms_that_do_not(briefs):
     found, valid = rates(fp.dice_plans(briefs * 5, np.random.default_rng(5)))
     assert found["rooms"] == found["closed"] == found["doors"] == 1 and found["areas"] < 0.1

@@ -133,22 +133,25 @@ def taught(source: Path, cells: list[Cell]) -> str:
     """The module of what a lesson built: its solutions, its exported cells, and the imports those need."""
     kept = [c.solved for c in cells if c.kind == "code" and (c.tagged("exercise") or "export" in c.tags)]
     used = {node.id for text in kept for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    used |= {word for text in kept for word in re.findall(r"\w+", text)}  # names in annotations given as strings
-    imports = sorted({line for c in cells if c.kind == "code" for line in imports_of(c.solved, used)})
+    words = {word for text in kept for word in re.findall(r"\w+", text)}  # names in annotations given as strings
+    imports = sorted({line for c in cells if c.kind == "code" for line in imports_of(c.solved, used, words)})
     head = f'"""What lesson {source.stem[:2]} built. Generated from solutions/{source.name}; do not edit."""'
     future = "from __future__ import annotations"
     return "\n\n\n".join(["\n".join([head, future, "", *imports]), *kept]) + "\n"
 
 
-def imports_of(text: str, used: set[str]) -> list[str]:
-    """The top-level import statements of a cell that bind a used name, one name each."""
+def imports_of(text: str, used: set[str], words: set[str]) -> list[str]:
+    """The top-level import statements of a cell that bind a used name, one name each.
+
+    The course's own modules have names that are ordinary words, so a mention in a text does not count for them.
+    """
     found = []
     for node in ast.parse(without_magics(text)).body:
         names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
         start = f"from {node.module} import" if isinstance(node, ast.ImportFrom) else "import"
         for alias in names:
             bound = alias.asname or alias.name.split(".")[0]
-            if bound in used and not start.startswith("from course_utils import"):
+            if bound in (used if start == "from course_utils import" else words):
                 found.append(f"{start} {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
     return found
 

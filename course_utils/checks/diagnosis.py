@@ -73,8 +73,9 @@ def fact(case: Case, got: Any, want: Any) -> str:
 
 def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
     """A regularity that holds over all cases, such as a constant factor; else how many cases are right."""
-    firsts = [(g, case) for g, case in zip(got, cases) if numbers(case.args[0]) is not None]
-    if firsts and all(same(g, numbers(case.args[0]), case) for g, case in firsts):
+    firsts = [(g, numbers(case.args[0]), case) for g, case in zip(got, cases) if case.args]
+    firsts = [(g, first, case) for g, first, case in firsts if first is not None]
+    if firsts and all(same(g, first, case) for g, first, case in firsts):
         return "it returns its first argument unchanged"
     seen = _flat(got)
     if seen.size >= 3 and np.ptp(seen) < 1e-12:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,6 +146,19 @@ def observe(ask: Ask, case: Case) -> Any:
         return Raised(("NotData",), str(error))
     except Exception:  # `read` met data of a form it did not foresee
         return Raised((UNREADABLE,), "it returned something of another form than asked for")
+
+
+def until_one_fails(facts: Iterable[tuple[str, Any]], texts: dict[str, str]) -> dict[str, Any]:
+    """What is shown of a series of facts: whether each holds, under its text, up to the first that does not.
+
+    A key without a text is a measure, which is shown as it is.
+    """
+    shown: dict[str, Any] = {}
+    for key, holds in facts:
+        shown[texts.get(key, key)] = bool(holds) if key in texts else holds
+        if key in texts and not holds:
+            break
+    return shown
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, again, numbers_in
+from course_utils.checks import coders
+from course_utils.checks.engine import Answer, Ask, Case, Exercise, Tensor, again, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 DRAWN_OUTSIDE = "the same mu, logvar and eps give the same z: no noise is drawn inside, eps is what was drawn"
@@ -872,41 +873,21 @@ REACHED = f"the held-out ELBO in nats per digit, where −{-BAR} or more is aske
 
 def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
     """FACTS that hold up to the first that does not; the ELBO last, as a number up to the bar."""
-    try:
-        found = ask.probe("coder", x_train, x_test, noise)
-    except AnswerRaised as error:
-        if "cannot unpack" in error.raised.message or "(expected 2" in error.raised.message:
-            raise NotData(TWO_PAIRS) from None
-        raise
-    mu, logvar, logits = (numbers_in(found[key]) for key in ("mu", "logvar", "logits"))
-    shown: dict[str, Any] = {}
-    for key, holds in _facts(mu, logvar, logits, x_test.values):
-        if key == "elbo":
-            shown[REACHED] = math.floor(100 * min(holds, BAR)) / 100
-        else:
-            shown[FACTS[key]] = bool(holds)
-            if not holds:
-                break
-    return shown
+    found = coders.asked(ask, "coder", TWO_PAIRS, x_train, x_test, noise)
+    return until_one_fails(_facts(found["mu"], found["logvar"], found["logits"], x_test.values), FACTS)
 
 
 def _facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray) -> Any:
     """Pairs of a key of FACTS and whether it holds, in an order in which each may rely on those before it."""
-    yield "shapes", mu.ndim == 2 and mu.shape == logvar.shape and len(mu) == len(x) and mu.shape[1] > 0
-    yield "pixels", logits.shape == x.shape
-    mu, logvar, logits = (a.astype(np.float64) for a in (mu, logvar, logits))
-    yield "finite", all(np.isfinite(a).all() for a in (mu, logvar, logits))
-    yield "logits", logits.min() < 0 < logits.max()
-    yield "logvar", logvar.min() < 0
-    with np.errstate(over="ignore"):
-        kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1).mean()
+    yield from coders.sound(mu, logvar, logits, x)
+    kl, logits = coders.price(mu, logvar), logits.astype(np.float64)
     rec = (x * logits - np.logaddexp(0, logits)).sum(1).mean()
     yield "price", kl < -BAR
     yield "noise", rec > -60
     yield "learnt", rec > -40
     yield "listens", kl > 1
     yield "mean", rec - kl > MEAN_PICTURE
-    yield "elbo", rec - kl
+    yield REACHED, math.floor(100 * min(rec - kl, BAR)) / 100
 
 
 def _vae_cases(rng: np.random.Generator) -> list[Case]:

@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, again, numbers_in
+from course_utils.checks.engine import (
+    Answer,
+    AnswerRaised,
+    Ask,
+    Case,
+    Exercise,
+    NotData,
+    Tensor,
+    again,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # float32
 
@@ -892,7 +903,6 @@ RING = {
     "all": "all eight humps are found, each with one in a hundred of the samples within four widths",
 }
 SHARE = "the share of samples within four widths of a hump, where 0.7 or more is asked for"
-NO_FUNCTION = "no function came back: `train_ring_sampler` returns a function of n that returns n points"
 
 
 def _ring(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -922,15 +932,7 @@ def _on_the_ring(ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray,
 def _one_training(ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
     """RING that hold up to the first that does not; the share last, as a number up to what is asked for."""
     points = numbers_in(ask.probe("sampler", x, n, seed))
-    shown: dict[str, Any] = {}
-    for key, holds in _ring_facts(points, x.values, n, centres, width, fresh):
-        if key == "share":
-            shown[SHARE] = math.floor(1000 * min(holds, ENOUGH)) / 1000
-        else:
-            shown[RING[key]] = bool(holds)
-            if not holds:
-                break
-    return shown
+    return until_one_fails(_ring_facts(points, x.values, n, centres, width, fresh), RING)
 
 
 def _ring_facts(points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> Any:
@@ -949,7 +951,7 @@ def _ring_facts(points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, 
     counts = np.bincount(hump[on], minlength=8) >= n / 100
     yield "some", counts.sum() >= 2
     yield "all", counts.all()
-    yield "share", on.mean()
+    yield SHARE, math.floor(1000 * min(on.mean(), ENOUGH)) / 1000
 
 
 def _drawing(how: Callable[[Any, int], Any]) -> Answer:
@@ -978,12 +980,6 @@ def _one_hump(x: Any, n: int) -> Any:
 def _two_humps(x: Any, n: int) -> Any:
     import torch
     return torch.where(torch.rand(n, 1) < 0.5, 1.0, -1.0) * x[0] + 0.03 * x.std() * torch.randn(n, 2)
-
-
-def _circle(x: Any, n: int) -> Any:
-    import torch
-    angle = 2 * math.pi * torch.rand(n)
-    return x.norm(dim=1).mean() * torch.stack([angle.cos(), angle.sin()], dim=1) + 0.02 * torch.randn(n, 2)
 
 
 def _bell(x: Any, n: int) -> Any:

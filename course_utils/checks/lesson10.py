@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, Ask, Case, Exercise, NotData, Seed, Tensor, numbers_in
+from course_utils.checks.engine import Answer, Ask, Case, Exercise, NotData, Seed, Tensor, numbers_in, until_one_fails
 
 Table = dict[str, np.ndarray]
 
@@ -968,15 +968,7 @@ def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
 def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str, Any]]:
     """Facts about the answer's table up to the first that does not hold, then both measures, up to their bars."""
     def read(ask: Ask, *args: Any) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
-        for key, holds in _patient_facts(ask, args, splits):
-            if key in PATIENT_FACTS:
-                shown[PATIENT_FACTS[key]] = bool(holds)
-                if not holds:
-                    break
-            else:
-                shown[key] = holds
-        return shown
+        return until_one_fails(_patient_facts(ask, args, splits), PATIENT_FACTS)
     return read
 
 

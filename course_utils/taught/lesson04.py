@@ -1,6 +1,7 @@
 """What lesson 04 built. Generated from solutions/04_autoencoder_to_vae.py; do not edit."""
 from __future__ import annotations
 
+from course_utils import runtime
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F

@@ -1,6 +1,8 @@
 """What lesson 07 built. Generated from solutions/07_conditional_and_design.py; do not edit."""
 from __future__ import annotations
 
+from course_utils import floorplans
+from course_utils import parts
 from course_utils.floorplans import BEDROOM
 from course_utils.floorplans import CELL
 from course_utils.floorplans import DOOR

@@ -15,7 +15,6 @@
 # filled in by the builder
 
 # %%
-import math
 
 import numpy as np
 

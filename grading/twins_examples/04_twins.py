@@ -17,7 +17,6 @@
 # %%
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
