@@ -175,6 +175,8 @@ def _global_randomness() -> tuple:
     import torch
     name, keys, *rest = np.random.get_state()
     return torch.random.get_rng_state().tolist(), name, keys.tolist(), rest, random.getstate()
+
+
 def drawn_to_order(answer: Callable, from_both: Any, bias: Any, c: Any, n: int, seed: int) -> dict[str, Any]:
     """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what the first one asked it.
 
