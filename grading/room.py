@@ -97,7 +97,7 @@ def page(best: Best, faults: list[str], options: argparse.Namespace) -> str:
     header = ["exercise", "passed", "most common mistakes", *(["not there yet"] if options.names else [])]
     rows = []
     for exercise, people in best.items():
-        bar = f'<span class="bar pass" style="width:{18 * _passed(people) / len(people):.2f}em"></span>'
+        bar = f'<span class="bar pass" style="width:{8 * _passed(people) / len(people):.2f}em"></span>'
         wrong = "<br>".join(f"{n}: {pages.esc(reason)}" for reason, n in common_mistakes(people))
         waiting = ", ".join(pages.esc(name) for name, v in sorted(people.items()) if v["status"] != "pass")
         rows.append([pages.esc(exercise), f"{bar}{_passed(people)} of {len(people)}", wrong, *([waiting] if options.names else [])])
