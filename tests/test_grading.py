@@ -154,6 +154,17 @@ def test_a_broken_file_is_reported_as_such(kind):
     assert collect.read("x", data).broken or len(data) > collect.LARGEST
 
 
+def test_a_help_cell_turned_into_code_is_no_answer_where_there_is_another():
+    task = t.LESSONS["01"].tasks[0]
+    book = t.solved("01")
+    for cell in book["cells"]:
+        if cell["cell_type"] == "markdown" and task.name in "".join(cell["source"]):
+            cell["cell_type"] = "code"
+        cell["metadata"] = {}
+    assert sum("```" in "".join(cell["source"]) and cell["cell_type"] == "code" for cell in book["cells"])
+    assert judge.find(task, collect.cells_of(json.dumps(book).encode())).startswith(f"def {task.name}")
+
+
 def test_the_lesson_is_found_by_tags_or_by_names():
     for number in NUMBERS:
         cells = collect.cells_of(json.dumps(t.blank(number)).encode())
