@@ -333,9 +333,9 @@ def check():
 
 def look_at_python():
     # type: () -> list
-    from importlib.util import find_spec
     if sys.version_info < MINIMUM:
         return [(MISSING, too_old())]
+    from importlib.util import find_spec
     rows = [(OK, "Python {}.{}.{}".format(*sys.version_info[:3]))]
     if sys.maxsize < 2 ** 32:
         rows = [(MISSING, "this Python has 32 bits, and PyTorch needs 64: get one from https://www.python.org/downloads/")]
