@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, again, numbers_in
+from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, again, numbers_in, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -672,7 +672,8 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
         _maps_case("the exit is there, but walled off", "S..# ..#E ...#", "S....# ###### .....E"),
         _maps_case("no start; no exit; neither", "...E", "S...", "...."),
         _maps_case("the way leads over a chest", "ScE", "S#E .c."),
-        _maps_case("start and exit at opposite rims: a map does not go on at its other side", "S#E", "S..#..E", "S # E"),
+        _maps_case("start and exit at opposite rims: a map does not go on at its other side", "S#E", "S..#..E",
+                   "S # E", "E#S", "E..#..S"),
         _maps_case("the way goes up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"),
         _maps_case("a dead room elsewhere does no harm", "S.E# #### ..#.", "S#. #E. ..."),
         _maps_case("two exits, of which one is walled off", "S.#E ..## ...E", "E#S. ##.E"),
@@ -894,15 +895,7 @@ def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
             raise NotData(NOT_A_FUNCTION) from None
         raise
     first, second = (numbers_in(found[key]) for key in ("first", "second"))
-    shown: dict[str, Any] = {}
-    for key, holds in _painted(first, second, args[0].values, args[2].values):
-        if key == "obeyed":
-            shown[OBEYED] = math.floor(100 * min(holds, BAR)) / 100
-        else:
-            shown[PAINTED[key]] = bool(holds)
-            if not holds:
-                break
-    return shown
+    return until_one_fails(_painted(first, second, args[0].values, args[2].values), PAINTED)
 
 
 def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, asked: np.ndarray) -> Iterator[tuple[str, Any]]:
@@ -916,7 +909,7 @@ def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, asked: np
     seen, misfit = (part.numpy() for part in shapes.read(first))
     yield "clean", (misfit < shapes.CLEAN).mean() > 0.5
     yield "listens", (seen == asked).all(1).mean() > 0.15
-    yield "obeyed", ((seen == asked).all(1) & (misfit < shapes.CLEAN)).mean()
+    yield OBEYED, math.floor(100 * min(((seen == asked).all(1) & (misfit < shapes.CLEAN)).mean(), BAR)) / 100
 
 
 def _painter_cases(rng: np.random.Generator) -> list[Case]:
