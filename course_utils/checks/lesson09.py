@@ -3,11 +3,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, again, numbers_in, until_one_fails
+from course_utils.checks.engine import (
+    Answer,
+    AnswerRaised,
+    Ask,
+    Case,
+    Exercise,
+    NotData,
+    Tensor,
+    again,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -983,7 +995,7 @@ def _note(captions: Any, t: Any) -> Any:
     return torch.cat([*words, angles.sin(), angles.cos()], dim=1)
 
 
-def _self_made(kept: Answer, walk: Answer, steps: int = 700, rate: float = 2e-3, batch: int = 128) -> Answer:
+def _self_made(kept: Answer, walk: Answer, steps: int = 1200, rate: float = 2e-3, batch: int = 128) -> Answer:
     """An answer to 9.6 with its own network, which says the clean picture. `kept(t)` are the weights of picture and noise."""
     def train_painter(pictures: Any, captions: Any, _seconds: float) -> Answer:
         import torch
@@ -1052,7 +1064,7 @@ PAINTER = Exercise("9.6", "train_painter", _painter_cases, None, {
     }.items()
 }, {
     "a flow of one's own": _self_made(_straight, _follow),
-    "diffusion with a cosine schedule, no fresh noise": _self_made(_round, _follow),
+    "diffusion with a cosine schedule, no fresh noise": _self_made(_round, partial(_follow, steps=30)),
     "diffusion with fresh noise at every step": _self_made(_round, _renoise),
 }, seconds=240.0)
 
