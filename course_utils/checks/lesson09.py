@@ -176,7 +176,8 @@ GRAM = Exercise("9.1", "gram", _feature_cases, _gram_oracle, {
         _with(lambda f: f.relu()),
     "the features were squared before they were multiplied":
         _with(lambda f: f**2),
-    "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`, `.item` or NumPy":
+    "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`, `.item`, NumPy or a list where one "
+    "tensor should be":
         lambda f: _gram(f.detach()),
     "the matrices came back as one row of numbers each: (B, C, C) is asked for":
         lambda f: _gram(f).flatten(1),
@@ -313,6 +314,8 @@ Q_SAMPLE = Exercise("9.2", "q_sample", _jump_cases, _jump_oracle, {
         _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt()),
     "both got the weight √ᾱ: the noise gets √(1 − ᾱ)":
         _mix(lambda a: a.sqrt(), lambda a: a.sqrt()),
+    "both got the weight √(1 − ᾱ): the data get √ᾱ":
+        _mix(lambda a: (1 - a).sqrt(), lambda a: (1 - a).sqrt()),
     "the noise was divided by √(1 − ᾱ), not multiplied":
         _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt()),
     "this is the way back, from x_t to x0: x0 comes in, x_t is asked for":
@@ -329,6 +332,8 @@ Q_SAMPLE = Exercise("9.2", "q_sample", _jump_cases, _jump_oracle, {
         _table(lambda ab, t: ab[(t + 1).clamp(max=len(ab) - 1)]),
     "the table was read one step too early, and index −1 is its end: index t itself is meant":
         _table(lambda ab, t: ab[t - 1]),
+    "the table was read at t − 1, and at 0 for t = 0: index t itself is meant":
+        _table(lambda ab, t: ab[(t - 1).clamp(min=0)]),
     "the table was read backwards: index t itself is meant":
         _table(lambda ab, t: ab.flip(0)[t]),
     "all examples got the t of the first: each has its own":
@@ -508,6 +513,8 @@ FLOW = Exercise("9.3", "flow_target", _path_cases, _no_oracle, {
         _flow(place=lambda a, b, s: a),
     "the place is x1, whatever t is":
         _flow(place=lambda a, b, s: b),
+    "the place is only the way gone, t·(x1 − x0): it began at x0":
+        _flow(place=lambda a, b, s: s * (b - a)),
     "the place is x0 less a part of the way: plus t times (x1 − x0)":
         _flow(place=lambda a, b, s: a - s * (b - a)),
     "all pairs got the t of the first: each has its own":
@@ -688,7 +695,8 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
                    "S # E", "E#S", "E..#..S"),
         _maps_case("the way goes up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"),
         _maps_case("a dead room elsewhere does no harm", "S.E# #### ..#.", "S#. #E. ..."),
-        _maps_case("two exits, of which one is walled off", "S.#E ..## ...E", "E#S. ##.E"),
+        _maps_case("two exits, of which one is walled off: any will do", "S.#E ..## ...E", "E#S. ##.E",
+                   "SE# ### ##E"),
         _maps_case("a winding corridor of some 1,400 steps", _snake(53)),
         *[_maps_case(f"twelve random maps of {h} by {w}", *(_random_level(rng, h, w) for _ in range(12)))
           for h, w in ((6, 6), (5, 9), (8, 4))],
@@ -828,7 +836,7 @@ SOLVABLE = Exercise("9.5", "is_solvable", _map_cases, _no_oracle, {
         _found(wrap="negative"),
     "chests block the way here: only walls do":
         _found(walk=lambda tile: tile not in (WALL, CHEST)),
-    "the exit can never be entered here: only walls block":
+    "this says False to every map: can the exit be entered? Only walls block":
         _found(walk=lambda tile: tile in (FLOOR, CHEST)),
     "only chests can be walked on here, and the exit":
         _found(walk=lambda tile: tile in (CHEST, EXIT)),
@@ -858,6 +866,8 @@ SOLVABLE = Exercise("9.5", "is_solvable", _map_cases, _no_oracle, {
         _greedy,
     "only the first exit is tried: any exit will do":
         _found(first_exit=True),
+    "a map with two exits is taken for one that cannot be solved: any exit will do":
+        lambda level: _find(level)[0] and int((level == EXIT).sum()) == 1,
     "a map without start or exit makes it raise an error: it cannot be solved, so return False":
         _index_error,
     "the map was taken for a square: rows and columns may differ":
@@ -894,6 +904,8 @@ PAINTED = {
              "too much guidance spoil them; did it train long enough, and what does the network say, noise or picture?",
     "listens": "pictures depend on the caption: the reader finds what was asked no more often than by chance; "
                "do the captions reach the network, and in the same order as the pictures?",
+    "varied": "pictures with one caption differ in place and size, as those you were given do: is chance only sprinkled "
+              "over the same picture?",
 }
 OBEYED = f"the share of pictures that are clean and show shape, colour and place as asked, where {BAR} or more is asked for"
 
@@ -907,10 +919,11 @@ def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
             raise NotData(NOT_A_FUNCTION) from None
         raise
     first, second = (numbers_in(found[key]) for key in ("first", "second"))
-    return until_one_fails(_painted(first, second, args[0].values, args[2].values), PAINTED)
+    return until_one_fails(_painted(first, second, *(arg.values for arg in args[:3])), PAINTED)
 
 
-def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, asked: np.ndarray) -> Iterator[tuple[str, Any]]:
+def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, captions: np.ndarray,
+             asked: np.ndarray) -> Iterator[tuple[str, Any]]:
     """Pairs of a key of PAINTED and whether it holds, in an order in which each may rely on those before it."""
     from course_utils import metrics, shapes
     yield "shapes", first.shape == second.shape == (len(asked), 3, shapes.SIZE, shapes.SIZE)
@@ -921,7 +934,16 @@ def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, asked: np
     seen, misfit = (part.numpy() for part in shapes.read(first))
     yield "clean", (misfit < shapes.CLEAN).mean() > 0.5
     yield "listens", (seen == asked).all(1).mean() > 0.15
+    ours, theirs = _spread(np.concatenate([first, second]), np.tile(asked, (2, 1))), _spread(known, captions)
+    yield "varied", ours > 0.35 * theirs
     yield OBEYED, math.floor(100 * min(((seen == asked).all(1) & (misfit < shapes.CLEAN)).mean(), BAR)) / 100
+
+
+def _spread(pictures: np.ndarray, captions: np.ndarray) -> float:
+    """How much pictures with one caption differ, seen so roughly, in squares of 4 by 4 pixels, that noise hardly counts."""
+    rough = pictures.reshape(-1, 3, 4, 4, 4, 4).mean(axis=(3, 5))  # (N, 3, 4, 4)
+    same = (rough[(captions == caption).all(axis=1)] for caption in np.unique(captions, axis=0))
+    return float(np.sqrt(np.mean([group.var(axis=0, ddof=1) for group in same])))
 
 
 def _painter_cases(rng: np.random.Generator) -> list[Case]:
@@ -955,6 +977,11 @@ def _copied(asked: Any, pictures: Any, captions: Any) -> Any:
     import torch
     fits = (captions[None] == asked[:, None]).all(2).float()  # (B, N)
     return pictures[torch.multinomial(fits, 1)[:, 0]]
+
+
+def _sprinkled(asked: Any, *_known: Any) -> Any:
+    import torch
+    return _drawn(asked) + 0.03 * torch.randn(len(asked), 3, 16, 16)
 
 
 def _noisy(asked: Any, *_known: Any) -> Any:
@@ -1061,6 +1088,7 @@ PAINTER = Exercise("9.6", "train_painter", _painter_cases, None, {
         "new": _copied,
         "clean": _noisy,
         "listens": _deaf,
+        "varied": _sprinkled,
     }.items()
 }, {
     "a flow of one's own": _self_made(_straight, _follow),
