@@ -930,7 +930,7 @@ def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, captions:
     yield "finite", np.isfinite(first).all()
     yield "range", first.min() < 0 and abs(np.median(first) - 1) < 0.3
     yield "chance", abs(first - second).mean() > 1e-4
-    yield "new", np.median(metrics.nearest_distance(first, known)) > 1e-2
+    yield "new", np.median(metrics.nearest_distance(first, known)) > 0.3
     seen, misfit = (part.numpy() for part in shapes.read(first))
     yield "clean", (misfit < shapes.CLEAN).mean() > 0.5
     yield "listens", (seen == asked).all(1).mean() > 0.15
