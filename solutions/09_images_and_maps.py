@@ -789,6 +789,7 @@ for name, g in (("shuffled places", shuffled), ("coins for bells", coins)):
 # Gatys' features come from a trained network, VGG, half a gigabyte. Can we do without one? Describe a picture by the crowd of its **patches**, 7×7 pixels, and make
 # two crowds equal. In one dimension the distance between two crowds of equal size is found by sorting: the average distance between equal ranks. Patches have $3 \cdot 49$ dimensions; so look at
 # them through a random filter (one number per patch), sort, compare, and take another filter at each step. That is the **sliced Wasserstein distance**, on patches (Elnekave & Weiss 2022).
+# We take it twice, at full size and at half, where a patch of seven pixels covers fourteen: fine grain, and larger strokes.
 
 # %% tags=["studio"]
 def sliced(x, y, n=32):
@@ -899,7 +900,7 @@ mixture_sliders = widgets.explore(
 # when the picture is done. DeepArt, a service the article names beside DALL·E, did the same until about 2022: one optimisation per picture. (A paper on art by AI that the list names has no author there, and could not be found.) To see that the difference matters, here is style transfer as
 # claimed: the pixels against a patch critic, trained in turns, as many steps as ours.
 #
-# **Predict.** Better, equal or worse? Then mend it: put `sliced` in place of the critic's judgement, and remove what is no longer needed.
+# **Predict.** Better, equal or worse? The mend is in the same cell, behind `mended`: `sliced` in place of the critic's judgement. Mark the lines it no longer needs, take them out, and see that the second number stays.
 
 # %% tags=["studio"]
 def claimed(content, style, steps, mended=False):
@@ -1052,7 +1053,7 @@ for name, share in solved.items():
 # <details><summary>What happened</summary>
 #
 # The VAE's {{09.maps.drawn:.1%}} are above the baseline's {{09.maps.alone:.1%}}, and far below the promise. It learned what rooms look like; that there is *one* start, and that *all tiles together* allow a way,
-# are facts about the whole map, and no tile is to blame when they fail. The likeliest tiles make nice rooms, and no start: nowhere is a start likelier than a floor.
+# are facts about the whole map, and no tile is to blame when they fail. The likeliest tiles make nice rooms, and next to no start: hardly anywhere is a start likelier than a floor.
 # Training only on maps that keep a rule does not teach the rule.
 #
 # </details>
