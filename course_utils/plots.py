@@ -132,6 +132,23 @@ def images(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None,
     return ax
 
 
+def pictures(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "",
+             size: float = 0.95) -> Any:
+    """Colour pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size` inches wide."""
+    x = (np.clip(np.asarray(x, dtype=float), -1, 1) + 1) / 2
+    n, _, height, width = x.shape
+    rows, gap = -(-n // columns), max(1, width // 12)
+    ax = axes_for(ax, alt, (min(size * columns, 11), size * rows + 0.35 * bool(title)))
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 0.85)
+    for i, picture in enumerate(x):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[top:top + height, left:left + width] = picture.transpose(1, 2, 0)
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_title(title)
+    ax.axis("off")
+    return ax
+
+
 def rows(groups: dict[str, Any], *, alt: str, columns: int = 20) -> Any:
     """Several rows of images, each under its title: title -> (N, H, W) or (N, D). Returns the figure."""
     fig, axes = figure(len(groups), 1, alt=alt, size=(10, 0.86 * len(groups)))

@@ -223,3 +223,14 @@ def planner(answer: Callable, plans: Any, c: Any, asked: Any) -> Any:
     draw = answer(plans, c)
     with torch.no_grad():
         return draw(asked)
+
+
+def painter(answer: Callable, pictures: Any, captions: Any, asked: Any, seconds: float) -> dict[str, Any]:
+    """`paint = answer(pictures, captions, seconds)`, asked twice for the same captions.
+
+    pictures (N, 3, H, W) in [-1, 1], captions (N, K) int64, asked (M, K) int64 -> two batches (M, 3, H, W).
+    """
+    import torch
+    paint = answer(pictures, captions, seconds)
+    with torch.no_grad():
+        return {"first": paint(asked), "second": paint(asked)}

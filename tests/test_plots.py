@@ -24,6 +24,7 @@ CALLS = {
     "bars": lambda **k: plots.bars(["a", "b"], [1, 2], **k),
     "images": lambda **k: plots.images(np.random.default_rng(0).random((7, 28, 28)), columns=4, title="t", **k),
     "flat images": lambda **k: plots.images(np.zeros((3, 64)), **k),
+    "pictures": lambda **k: plots.pictures(np.random.default_rng(0).uniform(-2, 2, (5, 3, 8, 8)), columns=3, title="t", **k),
     "strip": lambda **k: plots.strip([0.1, 0.2, 0.7], 0.45, **k),
     "piano_roll": lambda **k: plots.piano_roll(np.array([[72, 67, 64, 48]] * 16 + [[-1, 67, 62, 47]] * 16), **k),
 }
