@@ -175,6 +175,8 @@ def _global_randomness() -> tuple:
     import torch
     name, keys, *rest = np.random.get_state()
     return torch.random.get_rng_state().tolist(), name, keys.tolist(), rest, random.getstate()
+
+
 def drawn_to_order(answer: Callable, from_both: Any, bias: Any, c: Any, n: int, seed: int) -> dict[str, Any]:
     """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what the first one asked it.
 
@@ -221,3 +223,15 @@ def planner(answer: Callable, plans: Any, c: Any, asked: Any) -> Any:
     draw = answer(plans, c)
     with torch.no_grad():
         return draw(asked)
+
+
+def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
+    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end."""
+    for inputs in x:
+        h, c = answer(inputs, h, c, tuple(weights))
+    return {"h": h, "c": c}
+
+
+def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
+    """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own: write(n, rng)."""
+    return answer(y)(n, rng)
