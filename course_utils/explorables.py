@@ -324,18 +324,17 @@ def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> 
 
 def story(ax: Any, thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]], path: list[int]) -> None:
     """A branching story as a graph from top to bottom, the scenes of `path` and the ways between them marked."""
-    depth = _depths(scenes)
+    depth, boxes = _depths(scenes), {}
     for scene, (x, y) in (at := _places(depth)).items():
-        for way, target in scenes[scene][1]:
-            if target in at:
-                taken = (scene, target) in pairwise(path)
-                ax.annotate("", at[target], (x, y), zorder=1, arrowprops={
-                    "arrowstyle": "-|>", "color": plots.MODEL if taken else plots.MUTED, "lw": 3 if taken else 1,
-                    "shrinkA": 14, "shrinkB": 16})
-                ax.text(*(0.5 * (np.array([x, y]) + at[target]) + (0.015, 0)), way, fontsize=9, ha="left", va="center")
-        ax.text(x, y, scenes[scene][0].replace(" : ", "\n"), ha="center", va="center", fontsize=10, zorder=2,
-                bbox={"boxstyle": "round", "fc": "#FBE3D3" if scene in path else "white",
-                      "ec": plots.MODEL if scene == path[-1] else plots.MUTED, "lw": 2.5 if scene == path[-1] else 1})
+        boxes[scene] = ax.text(x, y, scenes[scene][0].replace(" : ", "\n"), ha="center", va="center", fontsize=10, bbox={
+            "boxstyle": "round", "fc": "#FBE3D3" if scene in path else "white",
+            "ec": plots.MODEL if scene == path[-1] else plots.MUTED, "lw": 2.5 if scene == path[-1] else 1})
+    for scene, target, way in ((scene, target, way) for scene in at for way, target in scenes[scene][1] if target in at):
+        taken = (scene, target) in pairwise(path)
+        ax.annotate("", at[target], at[scene], zorder=4, arrowprops={
+            "arrowstyle": "-|>", "color": plots.MODEL if taken else plots.MUTED, "lw": 3 if taken else 1, "shrinkA": 1,
+            "shrinkB": 2, "patchA": boxes[scene].get_bbox_patch(), "patchB": boxes[target].get_bbox_patch()})
+        ax.text(*(0.5 * np.add(at[scene], at[target]) + (0.02, 0)), way, fontsize=9, ha="left", va="center")
     ax.set(xlim=(-0.2, 1.2), ylim=(-max(depth.values()) - 0.5, 0.5))
     ax.axis("off")
     plots.label(ax, f"find the {thing}")
