@@ -234,4 +234,7 @@ def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str
 
 def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
     """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own: write(n, rng)."""
-    return answer(y)(n, rng)
+    import torch
+    write = answer(y)
+    with torch.no_grad():
+        return write(n, rng)
