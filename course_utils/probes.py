@@ -226,9 +226,15 @@ def planner(answer: Callable, plans: Any, c: Any, asked: Any) -> Any:
 
 
 def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
-    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end."""
+    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end.
+
+    Raises TypeError("no pair came back") where that is so.
+    """
     for inputs in x:
-        h, c = answer(inputs, h, c, tuple(weights))
+        pair = answer(inputs, h, c, tuple(weights))
+        if not (isinstance(pair, (tuple, list)) or getattr(pair, "ndim", 0) == 3) or len(pair) != 2:
+            raise TypeError("no pair came back")
+        h, c = pair
     return {"h": h, "c": c}
 
 
