@@ -53,7 +53,7 @@ def causal_mask(T: int) -> Tensor:
 
 
 def attention(q, k, v, mask):
-    """Blend values whose keys fit the queries. (..., T, d) each -> (..., T, d), weights (..., T, T)"""
+    """Blend values whose keys fit. (..., T, d) each -> (..., T, d), weights (..., T, T)"""
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, T)
     scores = scores.masked_fill(~mask, -math.inf)  # what must not be seen gets weight 0
     weights = torch.softmax(scores, dim=-1)  # (..., T, T), rows add up to one
