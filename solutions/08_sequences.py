@@ -793,9 +793,9 @@ for name, texts in by.items():
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# By ear the LSTM is a good reporter: {{08.fluent.lstm:.2f}} of its reports read well. {{08.true.lstm:.2f}} are *true*. It names
-# a scorer who did not play, in a perfect sentence. Nothing in its loss says "false": a wrong name costs a few bits, spread over
-# a document. The Transformer looks names up, and {{08.true.transformer:.2f}} of its reports are true. *Nothing in the reports
+# By ear the LSTM is a good reporter: {{08.fluent.lstm:.0%}} of its reports read well. Only {{08.true.lstm:.0%}} are *true*. It
+# names a scorer who did not play, in a perfect sentence. Nothing in its loss says "false": a wrong name costs a few bits, spread over
+# a document. The Transformer looks names up, and {{08.true.transformer:.1%}} of its reports are true. *Nothing in the reports
 # themselves shows the difference.* The rules never err, and so much automated news is in fact written by templates, not by
 # networks (Graefe 2016).
 #
@@ -939,7 +939,7 @@ gate_sliders = widgets.explore(
 
 # %% tags=["studio"]
 def read_piece(model, piece, place, memory):
-    """Logits of a piece that starts at `place`; memory: what blocks saw before. -> logits, memory"""
+    """Logits of a piece from `place` on, and what blocks saw. (B, S) -> (B, S, V), list"""
     x, kept = model.token(piece) + model.place.weight[place:place + piece.shape[1]], []
     for block, before in zip(model.blocks, memory):
         both = torch.cat([before, x], dim=1)  # (B, remembered + S, D)
@@ -1275,7 +1275,7 @@ audio.player(np.repeat(best, 4, axis=0), bpm=76, alt="Four bars sung by the mode
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# {{08.music.key:.2f}} of its melody notes lie in one scale, in Bach {{08.music.key_bach:.2f}}. A table of pitches would
+# Of its melody notes {{08.music.key:.0%}} lie in one scale, of Bach's {{08.music.key_bach:.0%}}. A table of pitches would
 # tell you so; that the four voices agree you must hear. Eight notes in a row are known in {{08.music.known:.2f}} of all cases.
 # Before you cry copy, compare with Bach that was held out: {{08.music.known_bach:.2f}}, for chorales share their turns of phrase.
 # The model shipped with the course, which trained much longer, reaches {{08.music.known_shipped:.2f}}: as familiar as a new
