@@ -487,7 +487,7 @@ def describe_attention(word, head):
 
 scorer_at = len(telling) - 3
 looks_sliders = widgets.explore(
-    show_attention, alt=describe_attention, panels=2, rows=2, size=(9.5, 4.8),
+    show_attention, alt=describe_attention, panels=2, rows=2, size=(9, 4.8),
     grid=[{"word": scorer_at, "head": int(looks[:, scorer_at - 1, 5].argmax())}],
     word=widgets.Slider(8, len(telling) - 1, 1, 12), head=widgets.Slider(0, 7, 1, 4))
 
@@ -922,7 +922,7 @@ def describe_gates(unit):
             f"lowest, {gate.min():.2f}, at {shut!r}.")
 
 gate_sliders = widgets.explore(
-    show_gates, alt=describe_gates, size=(10.5, 3.4), grid=[{"unit": 0}, {"unit": 120}],
+    show_gates, alt=describe_gates, size=(9, 3.4), grid=[{"unit": 0}, {"unit": 120}],
     unit=widgets.Slider(0, 159, 1, 0))
 
 # %% [markdown] tags=["studio"]
