@@ -234,3 +234,24 @@ def painter(answer: Callable, pictures: Any, captions: Any, asked: Any, seconds:
     paint = answer(pictures, captions, seconds)
     with torch.no_grad():
         return {"first": paint(asked), "second": paint(asked)}
+
+
+def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
+    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end.
+
+    Raises TypeError("no pair came back") where that is so.
+    """
+    for inputs in x:
+        pair = answer(inputs, h, c, tuple(weights))
+        if not (isinstance(pair, (tuple, list)) or getattr(pair, "ndim", 0) == 3) or len(pair) != 2:
+            raise TypeError("no pair came back")
+        h, c = pair
+    return {"h": h, "c": c}
+
+
+def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
+    """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own: write(n, rng)."""
+    import torch
+    write = answer(y)
+    with torch.no_grad():
+        return write(n, rng)

@@ -69,3 +69,44 @@ def test_green_words_are_bold_and_counted_and_fit_the_panel():
     assert f"{sum(green[:shown])} of the first {shown} words" in title(axes[0])
     assert title(axes[1]).startswith("100%")
     assert max(len(text.get_text()) for text in axes[0].texts) <= axes[0].get_xlim()[1]
+
+
+WORDS = ["<start>", "harbour", "3", "mill", "ada", ":", "ada", "scored", "."]
+
+
+def test_attention_shades_the_words_before_and_marks_the_true_next_one():
+    _, axes = widgets.canvas(2, rows=2)
+    weights = np.array([0.1, 0, 0, 0, 0.9, 0])
+    guesses = {"Transformer": {"ada": 0.9, "bela": 0.02, **{str(i): 0.01 for i in range(8)}},
+               "LSTM": {"ada": 0.2, "bela": 0.7, **{str(i): 0.01 for i in range(8)}}}
+    explorables.attention(axes, WORDS, 6, weights, guesses)
+    shades = axes[0].collections[0].get_facecolors()[:, 3]
+    assert shades.argmax() == 4 and len(axes[0].texts) == len(WORDS) and "90 %" in title(axes[0])
+    assert "[ada]" in [tick.get_text() for tick in axes[1].get_xticklabels()]
+
+
+def test_a_rare_true_word_is_shown_though_it_is_not_among_the_likeliest():
+    _, axes = widgets.canvas(2, rows=2)
+    guesses = {"Transformer": {str(i): 0.1 for i in range(9)} | {"ada": 1e-6}}
+    explorables.attention(axes, WORDS, 6, np.full(6, 1 / 6), guesses)
+    assert "[ada]" in [tick.get_text() for tick in axes[1].get_xticklabels()]
+
+
+def test_gates_are_drawn_for_every_word_and_the_ledger_is_scaled():
+    _, ax = widgets.canvas()
+    explorables.gates(ax, WORDS, np.linspace(0, 1, 9), np.linspace(-4, 2, 9))
+    assert len(ax.patches) == 9 and abs(ax.lines[0].get_ydata()).max() == 1
+
+
+def test_a_story_shows_every_scene_that_can_be_reached_and_survives_a_way_to_nowhere():
+    _, ax = widgets.canvas()
+    scenes = {1: ("the mill", [("north", 2), ("south", 3)]), 2: ("the tower : a dead end", []), 3: ("the inn", [("left", 9)])}
+    explorables.story(ax, "key", scenes, [1, 3])
+    shown = [text.get_text() for text in ax.texts]
+    assert {"the mill", "the tower\na dead end", "the inn", "north", "south"} <= set(shown) and "key" in title(ax)
+
+
+def test_a_paragraph_breaks_lines():
+    _, ax = widgets.canvas()
+    explorables.paragraph(ax, "T = 1", ["word"] * 40)
+    assert ax.texts[0].get_text().count("\n") == 3
