@@ -18,6 +18,8 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is, until they press the button
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
@@ -29,6 +31,7 @@ html_theme_options = {
     "use_repository_button": True,
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "navbar_persistent": [],  # the search field stands in the side bar
     "show_toc_level": 2,
     "show_navbar_depth": 1,
 }

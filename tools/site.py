@@ -155,7 +155,8 @@ def stage(root: Path, source: Path) -> None:
     for stem in stems(root):
         _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures)))
     shutil.copy(root / "docs/conf.py", source)
-    shutil.copy(root / "docs/site.css", source / "_static")
+    for name in ("site.css", "icon.svg"):
+        shutil.copy(root / "docs" / name, source / "_static")
     copy_mathjax(source / "_static/mathjax")
 
 
