@@ -1,4 +1,6 @@
-"""Make the website: `python -m tools.site [--execute] [--out FOLDER]`. It needs `pip install -e ".[test,site]"`, and no network.
+"""Make the website: `python -m tools.site [--execute [NN ...]] [--out FOLDER]`, without a network.
+
+It needs `pip install -c constraints.txt -e ".[test,site]"`.
 
 docs/_build/executed   the solved notebooks with all they showed; --execute runs those whose code changed since
 docs/_build/source     the pages: docs/, and the blank notebooks with the outputs of the solved ones
@@ -31,6 +33,7 @@ from tools.source import Mistakes, read
 EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_build/html"
 PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)">')
 WIDGET = "application/vnd.jupyter.widget-view+json"
+CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = "This page shows a run of the notebook in which every exercise was answered. The answers are left out here too: " \
       "the last rung under *Stuck on* has them."
 NOT_RUN = "This page was built without running the notebook, so it shows no pictures."
@@ -119,8 +122,9 @@ def _sliders(widgets: dict, model: str) -> str:
     inside = [widgets[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])]
     named = [f"<strong>{html.escape(s['description'])}</strong> ({s['min']:g} to {s['max']:g})" for s in inside if "min" in s
              and s.get("_view_name") != "ProgressView"]
-    return named and ('<p class="course-sliders">In the notebook you move this picture with '
-                      f"{' and '.join(named) if len(named) < 3 else ', '.join(named)}. Here it stands at several settings.</p>")
+    names = ", ".join(named[:-1]) + " and " * (len(named) > 1) + "".join(named[-1:])
+    return named and (f'<p class="course-sliders">In the notebook you move this picture with {names}. '
+                      "Here it stands at several settings.</p>")
 
 
 def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
@@ -131,7 +135,8 @@ def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
     if not (pictures / name).exists():
         picture.convert("RGB").save(pictures / name, optimize=True)
     width, height = picture.size
-    return (f'<img alt="{alt}" src="../_static/pictures/{name}" width="{width}" height="{height}" loading="lazy">')
+    wide = ' class="wide"' if width > 700 else ""
+    return f'<img alt="{alt}" src="../_static/pictures/{name}" width="{width}" height="{height}"{wide} loading="lazy">'
 
 
 # The whole site.
@@ -144,32 +149,41 @@ def stems(root: Path) -> list[str]:
 def stage(root: Path, source: Path) -> None:
     """Write the Sphinx project: pages, settings, pictures, MathJax. Anything else in the folder goes away."""
     shutil.rmtree(source, ignore_errors=True)
-    facts = Facts(root)
+    pictures, facts = source / "_static/pictures", Facts(root)
+    pictures.mkdir(parents=True)
+    pages = {stem: lesson_page(root, stem, pictures) for stem in stems(root)}
+    for stem, page in pages.items():
+        _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(page))
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
             text = path.read_text(encoding="utf-8")
-            _write(source / inside, index(root, text, facts) if str(inside) == "index.md" else linked(text, inside, facts))
-    pictures = source / "_static/pictures"
-    pictures.mkdir(parents=True)
-    for stem in stems(root):
-        _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures)))
+            front = str(inside) == "index.md"
+            _write(source / inside, index(root, text, facts, first_picture(pages)) if front else linked(text, inside, facts))
     shutil.copy(root / "docs/conf.py", source)
     for name in ("site.css", "icon.svg"):
         shutil.copy(root / "docs" / name, source / "_static")
     copy_mathjax(source / "_static/mathjax")
 
 
-def index(root: Path, text: str, facts: Facts) -> str:
-    """The front page with the table of lessons, and with every page that no list of its names."""
+def first_picture(pages: dict[str, nbformat.NotebookNode]) -> str:
+    """The first picture of the first lesson, for the front page; "" if it was not run."""
+    shown = (o.data["text/html"] for page in list(pages.values())[:1] for c in page.cells for o in c.get("outputs", [])
+             if "_static/pictures" in o.get("data", {}).get("text/html", ""))
+    return next(shown, "").replace("../_static", "_static").replace("<img", '<img class="course-picture"').replace(' class="wide"', "")
+
+
+def index(root: Path, text: str, facts: Facts, picture: str = "") -> str:
+    """The front page with a picture, the table of lessons, and every page that no list of its names."""
     table = lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})
     others = sorted({p.stem for p in (root / "docs").glob("*.md")} - set(re.findall(r"^\w+$", text, flags=re.M)) - {"index"})
-    filled = {"lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table), "other pages": "\n".join(others)}
+    filled = {"picture": picture, "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table), "other pages": "\n".join(others)}
     return re.sub(r"\{\{(.*?)\}\}", lambda m: filled[m[1]], text)
 
 
 def linked(text: str, page: Path, facts: Facts) -> str:
-    """A page of docs/ with its links out of docs/ led to the repository's public address."""
+    """A page of docs/ with its links out of docs/ led to the repository's public address, and its Chinese marked as such."""
+    text = CHINESE.sub(r'<span lang="zh-Hans">\g<0></span>', text)
     above = re.compile(r"\]\(" + re.escape("../" * len(page.parts)) + r"(?!\.\./)([^)]+)\)")
     return above.sub(lambda m: f"]({facts.repository}/blob/main/{m[1]})", text)
 
