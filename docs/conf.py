@@ -4,7 +4,7 @@ author = "the authors of the course"
 copyright = "the authors of the course. Prose and figures: CC BY 4.0. Code: MIT"
 language = "en"
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.githubpages"]
 exclude_patterns = ["_static"]
 nb_execution_mode = "off"  # tools/site.py runs the lessons
 nb_ipywidgets_js = {}      # sliders need a kernel; without these scripts nothing is asked for outside

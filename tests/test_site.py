@@ -1,8 +1,6 @@
 """The website: its reference pages keep up with the lessons, no page is left out, and it builds without a warning."""
 import functools
 import importlib.util
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,15 +18,18 @@ GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^- \*\*(.+?)\*\* \((.+?)\): (.+) Lesson (\d\d)\.$", GLOSSARY, flags=re.M)
 TERMS = ", ".join(term.casefold() for term, _, _, _ in ENTRIES)
 NOTATION = re.split(r"^## Lesson (\d\d)\n", (ROOT / "docs/notation.md").read_text(encoding="utf-8"), flags=re.M)
-NAMED = """generative ai · generative model · conditional generative model · vae · gan · data augmentation · transfer learning
-text generation · image generation · ai · lstm · rnn · unsupervised · supervised · semi-supervised · cvae · cgan · generator · discriminator
-adversarial · variational inference · latent space · encoder · decoder · normal distribution · gaussian · bernoulli · multinomial
-cross-entropy · mean squared error, mse · loss function · gradient descent · sgd · adam · autoencoder · prior · copyright · optimizer
-linear regression · learning rate · hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script · storyline
-style transfer · ide · tensorboard · weights & biases · tensorflow · pytorch · keras · mxnet · dcgan · transformer · transformer-xl
-multimodal · ar and vr · reconstruction · density · mass · sampling · bias correction · momentum"""  # as docs/coverage.md lists them
-INVENTORY = [term.strip() for line in NAMED.split("\n") for term in line.split(" · ")]
-COMMON = {"CPU", "GPU", "OK", "URL", "JSON", "MB", "GB", "PDF", "HTML", "CSV", "DOI", "NOT", "AND", "OR", "ID", "II", "III", "IV"}
+NAMED = """
+generative ai · generative model · conditional generative model · vae · gan · data augmentation · transfer learning
+text generation · image generation · ai · lstm · rnn · unsupervised · supervised · semi-supervised · cvae · cgan
+generator · discriminator · adversarial · variational inference · latent space · encoder · decoder
+normal distribution · gaussian · bernoulli · multinomial · cross-entropy · mean squared error, mse · loss function
+gradient descent · sgd · adam · autoencoder · prior · copyright · optimizer · linear regression · learning rate
+hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script · storyline · style transfer · ide
+tensorboard · weights & biases · tensorflow · pytorch · keras · mxnet · dcgan · transformer · transformer-xl
+multimodal · ar and vr · reconstruction · density · mass · sampling · bias correction · momentum
+"""  # terms and abbreviations as docs/coverage.md lists them
+INVENTORY = [term.strip() for line in NAMED.strip().split("\n") for term in line.split(" · ")]
+COMMON = {"CPU", "GPU", "OK", "URL", "JSON", "MB", "GB", "PDF", "HTML", "CSV", "DOI", "ID", "II", "III", "IV"}
 
 
 @functools.cache
@@ -59,7 +60,8 @@ def test_every_term_of_the_article_is_in_the_glossary():
 
 def test_every_abbreviation_of_the_lessons_and_of_the_inventory_is_in_the_glossary():
     texts = [re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{\{.*?\}\}", " ", lesson(n)[0], flags=re.S) for n in NUMBERS]
-    texts.append("\n".join(re.findall(r"^\| S\S+ \| (.*?) \|", (ROOT / "docs/coverage.md").read_text(encoding="utf-8"), flags=re.M)))
+    inventory = (ROOT / "docs/coverage.md").read_text(encoding="utf-8")
+    texts.append("\n".join(re.findall(r"^\| S\S+ \| (.*?) \|", inventory, flags=re.M)))
     found = {word.removesuffix("s") for text in texts for word in re.findall(r"\b[A-Z]{2,}s?\b", text)}
     missing = {word for word in found if word.casefold() not in GLOSSARY.casefold()} - COMMON
     assert not missing
@@ -87,11 +89,18 @@ def test_every_symbol_is_used_in_its_lesson(number, table):
 
 
 def test_the_front_page_lists_every_lesson_and_every_page():
-    text = site.index(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), Facts(ROOT))
+    text = site.filled(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), Facts(ROOT))
     listed = re.findall(r"^\w+$", text, flags=re.M)
-    assert "notebooks/*" in text and all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
+    assert "\nnotebooks/*\n" in text and "\nworkshop/*\n" in text
+    assert all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
     assert sorted(listed) == sorted(p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index")
-    assert "workshop/*" in (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
+    plans = site.filled(ROOT, (ROOT / "docs/instructors.md").read_text(encoding="utf-8"), Facts(ROOT))
+    assert all(f"](workshop/{path.name})" in plans for path in (ROOT / "docs/workshop").glob("*.md"))
+
+
+def test_the_glossary_leads_to_the_lessons():
+    text = site.filled(ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", Facts(ROOT))
+    assert text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01. More."
 
 
 def test_links_out_of_docs_lead_to_the_repository():
@@ -111,14 +120,16 @@ def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_pat
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
     cell = next(c for c in solved.cells if "widgets.explore" in c.source)
     views = [nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}}) for name in ("box", "bar")]
-    picture = nbformat.v4.new_output("display_data", {"text/html": f'<img alt="Three bells." src="data:image/png;base64,{pixel}">'})
-    cell.outputs = [*views, nbformat.v4.new_output("stream", name="stderr", text="50%"), picture]
+    picture = f'<img alt="Three bells." src="data:image/png;base64,{pixel}">'
+    cell.outputs = [*views, nbformat.v4.new_output("stream", name="stderr", text="50%"),
+                    nbformat.v4.new_output("display_data", {"text/html": picture})]
     monkeypatch.setattr(site, "executed", lambda root, stem: solved)
     page = site.lesson_page(ROOT, stem, tmp_path)
     made = next(c for c in page.cells if "widgets.explore" in c.source)
     assert len(made.outputs) == 2 and "mean</strong> (4 to 20)" in made.outputs[0].data["text/html"]
     name = next(tmp_path.glob("*.png")).name
-    assert f'<img alt="Three bells." src="../_static/pictures/{name}" width="1" height="1"' in made.outputs[1].data["text/html"]
+    expected = f'<img alt="Three bells." src="../_static/pictures/{name}" width="1" height="1"'
+    assert expected in made.outputs[1].data["text/html"]
     blank = [c.source for c in nbformat.read(ROOT / f"notebooks/{stem}.ipynb", 4).cells if c.cell_type == "code"]
     assert [c.source for c in page.cells if c.cell_type == "code"] == blank
     assert any("NotImplementedError" in source for source in blank)
@@ -141,17 +152,53 @@ def test_settings_ask_nobody_outside():
     assert not re.search(r"https?://(?!mybinder\.org|colab\.research\.google\.com)", text)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The site, built without a network where the system can do that. -> its pages by path"""
+    if importlib.util.find_spec("sphinx_book_theme") is None:
+        pytest.skip("needs pip install -e '.[test,site]'")
+    out = tmp_path_factory.mktemp("site") / "html"
+    able = shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0
+    alone = ["unshare", "-rn"] if able else []
+    command = [*alone, sys.executable, "-m", "tools.site", "--out", str(out)]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-3000:]
+    return {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html") if "_static" not in path.parts}
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("sphinx_book_theme") is None, reason='needs pip install -e ".[site]"')
-def test_the_site_builds_without_a_warning_and_loads_nothing_from_outside(tmp_path):
-    offline = ["unshare", "-rn"] if shutil.which("unshare") and os.environ.get("COURSE_OFFLINE") else []
-    built = subprocess.run([*offline, sys.executable, "-m", "tools.site", "--out", str(tmp_path / "html")], cwd=ROOT,
-                           capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr[-3000:]
-    pages = list((tmp_path / "html").rglob("*.html"))
-    assert {f"{stem}.html" for stem in STEMS} <= {page.name for page in pages}
-    for page in pages:
-        text = page.read_text(encoding="utf-8")
-        assert not re.findall(r"<(?:script|img|link|iframe|audio)\b[^>]*\b(?:src|href)=\"(?:https?:)?//", text), page
-        assert not re.findall(r"<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", text), page
-    assert json.dumps(sorted(p.name for p in (tmp_path / "html").iterdir())).count("searchindex.js") == 1
+def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
+    names = {path.stem for path in built}
+    assert set(STEMS) | {path.stem for path in (ROOT / "docs").glob("*.md")} <= names
+    for path, text in built.items():
+        assert not re.findall(r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text), path
+        assert not re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//', text), path
+
+
+@pytest.mark.slow
+def test_every_link_inside_the_site_resolves(built):
+    names = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in built.items()}
+    for path, text in built.items():
+        for target, anchor in re.findall(r'\bhref="(?!https?:|mailto:|data:)([^"#?]*)[^"#]*#?([^"]*)"', text):
+            goal = (path.parent / target).resolve() if target else path.resolve()
+            assert goal.exists(), (path.name, target)
+            assert not anchor or anchor in names.get(goal, {anchor}), (path.name, target, anchor)
+
+
+@pytest.mark.slow
+def test_launch_buttons_open_notebooks_that_exist(built):
+    for stem in STEMS:
+        text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
+        targets = set(re.findall(r'href="https://colab[^"]*?/blob/main/([^"]+)"', text))
+        targets |= {t.replace("%2F", "/") for t in re.findall(r'href="https://mybinder[^"]*?tree(?:/|%2F)([^"]+)"', text)}
+        assert targets == {f"notebooks/{stem}.ipynb"}
+
+
+@pytest.mark.slow
+def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(built):
+    for path, text in built.items():
+        assert not re.findall(r'<img(?![^>]*\balt="[^"]+")[^>]*>', text) and '<html lang="en"' in text, path
+        article = text.partition("<article")[2].partition("</article>")[0]
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]  # the search page has no article
+        assert levels[0] == 1 and levels.count(1) == 1, path
+        assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), (path, levels)

@@ -9,30 +9,32 @@ from tools.fill import Facts
 
 HEAD = """# What was measured
 
-This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Everything on it was measured on
-**one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch {torch}**. Times are processor seconds (CPU s),
-which count the work and not the waiting. Your computer will need more or fewer of them; the comparisons should stay.
+This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Everything on it was
+measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch {torch}**. Times are
+processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or fewer of them; the
+comparisons should stay.
 """
 BUDGETS = """## What a lesson costs
 
-Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved, in the profile `cpu`, and as handed out,
-in `smoke`. Measured by `python -m benchmarks notebooks`.
+Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved, in the profile `cpu`, and
+as handed out, in `smoke`. Measured by `python -m benchmarks notebooks`.
 """
 TRAINING = """## How well the training does, beside recipes that people copy
 
-The same 4,000 handwritten digits to learn from, the same 1,000 to be judged by, one core. *Ours* is what the lessons build, *recipe* a
-widely copied way of doing the same with PyTorch's usual settings and loader. −ELBO is in nats per digit, FD is the Fréchet distance on the
-features of a digit classifier (both: smaller is better); precision, recall and control are shares (larger is better). One run each, by
-`python -m benchmarks training --json benchmarks/training.json`.
+The same 4,000 handwritten digits to learn from, the same 1,000 to be judged by, one core. *Ours* is what the lessons build,
+*recipe* a widely copied way of doing the same with PyTorch's usual settings and loader. −ELBO is in nats per digit, FD is
+the Fréchet distance on the features of a digit classifier (both: smaller is better); precision, recall and control are
+shares (larger is better). One run each, by `python -m benchmarks training --json benchmarks/training.json`.
 """
 NUMBERS = """## What an honest run reaches
 
-Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The middle value is that of five
-runs with different seeds. Measured by `python -m tools.recalibrate NN`.
+Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
+middle one of five runs with different seeds. Measured by `python -m tools.recalibrate NN`.
 """
 ELSEWHERE = """## What was not measured
 
 Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
+How fast the grader works stands with [grading](grading.md).
 """
 METRICS = {"neg_elbo": ("−ELBO", ".1f"), "fd": ("FD", ".1f"), "precision": ("precision", ".2f"), "recall": ("recall", ".2f"),
            "control": ("control", ".2f")}
@@ -43,8 +45,8 @@ def page(root: Path) -> str:
     facts = Facts(root)
     versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
     rows = json.loads((root / "benchmarks/training.json").read_text(encoding="utf-8"))
-    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), NUMBERS, *numbers(facts), ELSEWHERE]
-    return "\n".join(parts)
+    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), NUMBERS, *numbers(facts)]
+    return "\n".join([*parts, ELSEWHERE])
 
 
 def table(head: str, rows: Iterable[Iterable[str]]) -> str:
@@ -61,7 +63,8 @@ def budgets(facts: Facts) -> str:
 
 def training(rows: list[dict]) -> str:
     """One line a training: its seconds, and its measures where it has them."""
-    made = [[f"{row['task']}, {row['variant']}", f"{row['cpu_seconds']:.1f}", *_reached(row), f"{row['peak_mb']:.0f}"] for row in rows]
+    made = [[f"{row['task']}, {row['variant']}", f"{row['cpu_seconds']:.1f}", *_reached(row), f"{row['peak_mb']:.0f}"]
+            for row in rows]
     names = " | ".join(name for name, _ in METRICS.values())
     return table(f"training | CPU s | CPU s to −ELBO 117 | {names} | MB", made)
 
@@ -74,9 +77,10 @@ def _reached(row: dict) -> list[str]:
 
 def numbers(facts: Facts) -> list[str]:
     """A table a lesson."""
-    lessons = sorted({key[:2] for key in facts.numbers})
-    return [f"### Lesson {number}\n\n" + table("what | value | range", [_number(entry) for key, entry in sorted(facts.numbers.items())
-                                                                        if key.startswith(number)]) for number in lessons]
+    rows: dict[str, list] = {}
+    for key, entry in sorted(facts.numbers.items()):
+        rows.setdefault(key[:2], []).append(_number(entry))
+    return [f"### Lesson {number}\n\n{table('what | value | range', own)}" for number, own in rows.items()]
 
 
 def _number(entry: dict) -> list[str]:

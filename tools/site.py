@@ -157,9 +157,8 @@ def stage(root: Path, source: Path) -> None:
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
-            text = path.read_text(encoding="utf-8")
-            front = str(inside) == "index.md"
-            _write(source / inside, index(root, text, facts, first_picture(pages)) if front else linked(text, inside, facts))
+            text = filled(root, path.read_text(encoding="utf-8"), facts, first_picture(pages))
+            _write(source / inside, linked(text, inside, facts))
     shutil.copy(root / "docs/conf.py", source)
     for name in ("site.css", "icon.svg"):
         shutil.copy(root / "docs" / name, source / "_static")
@@ -170,15 +169,24 @@ def first_picture(pages: dict[str, nbformat.NotebookNode]) -> str:
     """The first picture of the first lesson, for the front page; "" if it was not run."""
     shown = (o.data["text/html"] for page in list(pages.values())[:1] for c in page.cells for o in c.get("outputs", [])
              if "_static/pictures" in o.get("data", {}).get("text/html", ""))
-    return next(shown, "").replace("../_static", "_static").replace("<img", '<img class="course-picture"').replace(' class="wide"', "")
+    picture = next(shown, "").replace("../_static", "_static").replace(' class="wide"', "")
+    return picture.replace("<img", '<img class="course-picture"')
 
 
-def index(root: Path, text: str, facts: Facts, picture: str = "") -> str:
-    """The front page with a picture, the table of lessons, and every page that no list of its names."""
-    table = lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})
-    others = sorted({p.stem for p in (root / "docs").glob("*.md")} - set(re.findall(r"^\w+$", text, flags=re.M)) - {"index"})
-    filled = {"picture": picture, "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table), "other pages": "\n".join(others)}
-    return re.sub(r"\{\{(.*?)\}\}", lambda m: filled[m[1]], text)
+def filled(root: Path, text: str, facts: Facts, picture: str = "") -> str:
+    """A page with what it asks for in double braces: the table of lessons, the plans for a room, and so on.
+
+    A line that ends with the number of a lesson leads there.
+    """
+    table = "| no." + lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})[1:]
+    plans = [(p.name, p.read_text(encoding="utf-8")) for p in sorted((root / "docs/workshop").glob("*.md"))]
+    named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
+    known = {"picture": picture, "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
+             "plans": "\n".join(f"- [{text.splitlines()[0].lstrip('# ')}](workshop/{name})" for name, text in plans),
+             "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named))}
+    text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
+    pages = {stem[:2]: f"[Lesson {stem[:2]}](notebooks/{stem}.ipynb)." for stem in stems(root)}
+    return re.sub(r"Lesson (\d\d)\.$", lambda m: pages.get(m[1], m[0]), text, flags=re.M)
 
 
 def linked(text: str, page: Path, facts: Facts) -> str:
