@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
 import pytest
 
+from tests.browser import CHROMIUM, browser
 from tests.lessons import NUMBERS, ROOT, SOURCES, STEMS
 from tools import site
 from tools.fill import Facts
@@ -202,3 +205,57 @@ def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(bui
         levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]  # the search page has no article
         assert levels[0] == 1 and levels.count(1) == 1, path
         assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), (path, levels)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(built):
+    folder = next(path for path in built if path.name == "search.html").parent
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+IN_THE_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1366, 1920])
+def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, width, theme):
+    root = next(path for path in built if path.name == "search.html").parent
+    with browser(width) as page:
+        page.emulate_media(color_scheme=theme)
+        said, outside = [], []
+        page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: said.append(str(e)))
+        page.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+        for path in built:
+            page.goto(address + path.relative_to(root).as_posix(), wait_until="networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.locator("mjx-merror").count() == 0, path
+            assert page.locator("span.math").count() == 0 or page.locator("mjx-container").count() > 0, path
+        assert said == [] and outside == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
+    with browser() as page:
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        fold = page.locator("article details > summary", has_text="What happened").first
+        fold.focus()
+        page.keyboard.press("Enter")
+        assert fold.evaluate("e => e.parentElement.open")
+        page.goto(f"{address}search.html?q=Bernoulli", wait_until="networkidle")
+        page.locator("#search-results a", has_text="Glossary").first.focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Glossary").wait_for()

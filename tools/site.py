@@ -142,8 +142,8 @@ def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
 # The whole site.
 
 def stems(root: Path) -> list[str]:
-    """The lessons that exist, in order."""
-    return sorted(path.stem for path in (root / "solutions").glob("[0-9][0-9]_*.py"))
+    """The lessons that are built, in order."""
+    return sorted(path.stem for path in (root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def stage(root: Path, source: Path) -> None:
