@@ -30,6 +30,8 @@ gradient descent · sgd · adam · autoencoder · prior · copyright · optimize
 hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script · storyline · style transfer · ide
 tensorboard · weights & biases · tensorflow · pytorch · keras · mxnet · dcgan · transformer · transformer-xl
 multimodal · ar and vr · reconstruction · density · mass · sampling · bias correction · momentum
+numpy · python · dense layer · matplotlib · flowchart · pseudocode · productivity · privacy · misinformation · disease
+drug molecules · floor plan · mechanical part · map or level · hugging face · jmlr · tpami · coursera · edx · udacity
 """  # terms and abbreviations as docs/coverage.md lists them
 INVENTORY = [term.strip() for line in NAMED.strip().split("\n") for term in line.split(" · ")]
 COMMON = {"CPU", "GPU", "OK", "URL", "JSON", "MB", "GB", "PDF", "HTML", "CSV", "DOI", "ID", "II", "III", "IV"}
@@ -176,6 +178,18 @@ def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
     for path, text in built.items():
         assert not re.findall(r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text), path
         assert not re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//', text), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_beside_every_widget_stands_a_picture(built, stem):
+    if site.executed(ROOT, stem) is None:
+        pytest.skip("not run: python -m tools.site --execute")
+    text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
+    widgets = lesson(stem[:2])[1].count("widgets.explore(")
+    assert len(re.findall(r'class="course-sliders"', text)) == widgets > 0
+    in_their_cell = r'class="course-sliders"(?:(?!class="cell docutils).)*?<img alt="[^"]{20}'
+    assert len(re.findall(in_their_cell, text, flags=re.S)) == widgets
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = "This page shows a run of the notebook in which every exercise was answered. The answers are left out here too: " \
       "the last rung under *Stuck on* has them."
+INSTALL = 'Run: python -m pip install -c constraints.txt -e ".[test,site]"'
 NOT_RUN = "This page was built without running the notebook, so it shows no pictures."
 
 
@@ -229,6 +230,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=None, help=f"where the site goes (default: {SITE})")
     options = parser.parse_args(arguments)
     out = options.out or ROOT / SITE
+    missing = [name for name in ("mathjax", "myst_nb", "sphinx_book_theme") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"{', '.join(missing)}: not installed. {INSTALL}", file=sys.stderr)
+        return 2
     try:
         for stem in stems(ROOT) if options.execute is not None else []:
             if (not options.execute or stem[:2] in options.execute) and executed(ROOT, stem) is None:
