@@ -180,7 +180,7 @@ def filled(root: Path, text: str, facts: Facts, picture: str = "") -> str:
     A line that ends with the number of a lesson leads there.
     """
     table = "| no." + lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})[1:]
-    plans = [(p.name, p.read_text(encoding="utf-8")) for p in sorted((root / "docs/workshop").glob("*.md"))]
+    plans = [(p.name, p.read_text(encoding="utf-8")) for p in sorted((root / "docs/workshop").glob("*.md"), key=_rank)]
     named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
     known = {"picture": picture, "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
              "plans": "\n".join(f"- [{text.splitlines()[0].lstrip('# ')}](workshop/{name})" for name, text in plans),
@@ -188,6 +188,11 @@ def filled(root: Path, text: str, facts: Facts, picture: str = "") -> str:
     text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
     pages = {stem[:2]: f"[Lesson {stem[:2]}](notebooks/{stem}.ipynb)." for stem in stems(root)}
     return re.sub(r"Lesson (\d\d)\.$", lambda m: pages.get(m[1], m[0]), text, flags=re.M)
+
+
+def _rank(plan: Path) -> tuple:
+    """Whole workshops first, then the hours, then what belongs to an hour."""
+    return plan.stem.startswith("room_"), plan.stem[0].isdigit(), plan.stem
 
 
 def linked(text: str, page: Path, facts: Facts) -> str:
