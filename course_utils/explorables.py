@@ -212,31 +212,37 @@ def watermark(axes: Any, words: list[str], green: Any, z_marked: Any, z_plain: A
     text, counts = np.ravel(axes)
     _coloured_words(text, words, green)
     edges = np.arange(-5, 21, 0.5)
+    tallest = max(np.histogram(np.clip(z, -5, 20), edges)[0].max() for z in (z_plain, z_marked))
     counts.hist(np.clip(z_plain, -5, 20), edges, color=plots.MUTED, alpha=0.7, label="not marked")
     counts.hist(np.clip(z_marked, -5, 20), edges, histtype="step", color=plots.OTHER, linewidth=2.2, label="as found")
     counts.axvline(4, color="black", linestyle="--", linewidth=1.2)
-    counts.set(xlim=(-5, 20), xticks=(-4, 0, 4, 8, 12, 16, 20), ylim=(0, 45))
+    counts.set(xlim=(-5, 20), xticks=(-4, 0, 4, 8, 12, 16, 20), ylim=(0, 1.45 * tallest))
     counts.legend(fontsize=9, loc="upper right")
-    plots.label(counts, f"{(np.asarray(z_marked) > 4).mean():.0%} of the texts found stand above 4",
+    plots.label(counts, f"{(np.asarray(z_marked) > 4).mean():.0%} of the texts above 4",
                 f"z of {length} words", "texts")
 
 
-def _coloured_words(ax: Any, words: list[str], green: Any, size: float = 9, lines: int = 6) -> None:
-    """Words in rows of a fixed-width font, as many as the panel holds."""
-    wide = int(ax.get_position().width * ax.figure.get_figwidth() * 72 / (0.61 * size))  # characters in a line
-    ax.set(xlim=(0, wide), ylim=(lines - 0.2, -0.8))
-    ax.axis("off")
-    line = column = shown = 0
+def _coloured_words(ax: Any, words: list[str], green: Any, lines: int = 5) -> None:
+    """Words in rows of a fixed-width font, as many as the panel holds; three texts a row, each with gaps for the others."""
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    size = 11 if inches > 5 else 8.5
+    wide = int(inches * 72 / (0.61 * size))  # characters in a row
+    rows, shown = [[""] * 3], 0  # green words, the others, dots under the green ones
     for word, is_green in zip(words, green):
-        if column + len(word) > wide:
-            line, column = line + 1, 0
-        if line == lines:
-            break
-        ax.text(column, line, word, family="monospace", fontsize=size, va="center",
-                color=plots.OTHER if is_green else plots.MUTED, weight="bold" if is_green else "normal")
-        if is_green:
-            ax.plot(column + len(word) / 2, line + 0.38, ".", color=plots.OTHER, markersize=4)
-        column, shown = column + len(word) + 1, shown + 1
+        if len(rows[-1][0]) + len(word) > wide:
+            if len(rows) == lines:
+                break
+            rows.append([""] * 3)
+        gap = " " * len(word)
+        parts = (word, gap, "•".center(len(word))) if is_green else (gap, word, gap)
+        rows[-1] = [text + part + " " for text, part in zip(rows[-1], parts)]
+        shown += 1
+    styles = ((0, plots.OTHER, "bold"), (0, plots.MUTED, "normal"), (0.36, plots.OTHER, "normal"))
+    for row, texts in enumerate(rows):
+        for text, (lower, color, weight) in zip(texts, styles):
+            ax.text(0, row + lower, text.rstrip(), family="monospace", fontsize=size, color=color, weight=weight)
+    ax.set(xlim=(0, wide), ylim=(lines - 0.3, -0.9))
+    ax.axis("off")
     plots.label(ax, f"green: {int(np.sum(green[:shown]))} of the first {shown} words")
 
 

@@ -17,6 +17,7 @@ from course_utils.frontend import shell
 
 # The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind readers).
 DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"
+INKS = {MODEL: "#C25500", WRONG: "#BC4C92", OTHER: "#00845F", MUTED: "#757575"}  # the same, dark enough to be read as text
 STYLE = {
     "figure.dpi": 100, "figure.constrained_layout.use": True, "font.size": 12, "axes.titlesize": 12,
     "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
@@ -54,7 +55,11 @@ def panel(*, alt: str, size: tuple[float, float] | None = None) -> Any:
 
 
 def as_html(fig: Any) -> str:
-    """The figure as an <img> with its alt text."""
+    """The figure as an <img> with its alt text; words in a colour of the course get its darker ink."""
+    from matplotlib.colors import to_hex
+    from matplotlib.text import Text
+    for text in fig.findobj(Text):
+        text.set_color(INKS.get(to_hex(text.get_color()).upper(), text.get_color()))
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})  # for sliders: speed before size
     picture = base64.b64encode(buffer.getvalue()).decode()

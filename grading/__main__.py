@@ -1,6 +1,7 @@
 """Grade notebooks that nobody should trust.
 
     python -m grading SUBMISSIONS --out OUT [--jobs N] [--seed S] [--lesson 04] [--twins DIR] [--shard 3/8] [--trusted]
+    python -m grading room HOMES --out OUT --lesson 04      where a room stands, looked at every minute
     python -m grading merge OUT1 OUT2 ... --out OUT
     python -m grading twin new 04 DIR        an example of a twin, to change and keep to yourself
     python -m grading twin build DIR         its notebooks, after a change
@@ -15,12 +16,12 @@ import sys
 import warnings
 from pathlib import Path
 
-from grading import batch, merging, pages, report, sandbox, twins
+from grading import batch, merging, pages, report, room, sandbox, twins
 from grading.course import lessons
 
 
 def main(arguments: list[str]) -> int:
-    command = {"merge": merge, "twin": twins.main}.get(arguments[0] if arguments else "")
+    command = {"merge": merge, "room": room.main, "twin": twins.main}.get(arguments[0] if arguments else "")
     try:
         return command(arguments[1:]) if command else grade(arguments)
     except OSError as error:

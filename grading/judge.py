@@ -206,14 +206,15 @@ class Grader:
 def find(task: Task, cells: list[Any]) -> str | None:
     """The cell that holds the answer, by tag or by the name that it defines; None if that is still blank.
 
-    Of several, the last, as the notebook would have it; a tagged cell, even one turned into text, before any other.
+    Of several, the last, as the notebook would have it; a tagged cell, even one turned into text, before any other, and a
+    help cell turned into code, which shows a solution between fences, after any other.
     """
     defines, blank = binds(task.name), BLANK.sub("", task.blank)
     tag = f"exercise:{task.id}"
     filled = [cell for cell in cells if BLANK.sub("", cell.source) not in (blank, "")]
-    for fits in (lambda c: tag in c.tags and defines.search(c.source), lambda c: tag not in c.tags and c.kind != "markdown"
-                 and defines.search(c.source), lambda c: tag in c.tags):
-        found = [cell for cell in filled if fits(cell)]
+    untagged = [c for c in filled if tag not in c.tags and c.kind != "markdown" and defines.search(c.source)]
+    for found in ([c for c in filled if tag in c.tags and defines.search(c.source)],
+                  [c for c in untagged if "```" not in c.source], untagged, [c for c in filled if tag in c.tags]):
         if found:
             return found[-1].source
     return None

@@ -703,7 +703,7 @@ def show_mark(axes, strength, length, replaced):
     """The found text with its green words, and how far it stands from chance."""
     text, hits = library[strength, round(replaced, 1)]
     z = z_at(strength, round(replaced, 1), length)
-    explorables.watermark(axes, [words[w] for w in text[1:46]], hits[0, :45], z,
+    explorables.watermark(axes, [words[w] for w in text[1:71]], hits[0, :70], z,
                           z_at(0.0, 0.0, length), length)
 
 def describe_mark(strength, length, replaced):
@@ -883,9 +883,9 @@ alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
 runtime.seed_all(80)
 chemist = SmilesModel(len(alphabet))
 rows = encode_smiles(molecules, alphabet)  # (4047, 66)
-losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=9)), "epochs"))
+losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=13)), "epochs"))
 runtime.seed_all(81)
-written = write_smiles(chemist, 500, 0.75, alphabet)
+written = write_smiles(chemist, 500, 0.8, alphabet)
 print(f"{losses[0]:.2f} nats a character after the first epoch, {losses[-1]:.2f} after the last")
 print(*written[:6], sep="\n")
 
@@ -1272,7 +1272,7 @@ assert built["TSTR"] >= 0.94 and built["AUC"] <= 0.6
 assert shipped_report["valid"] >= 0.8 and shipped_report["novel"] >= 0.8
 assert shipped_report["unique"] >= 0.85
 if report is not None:
-    assert report["valid"] >= 0.78 and report["unique"] >= 0.9 and report["novel"] >= 0.8
+    assert report["valid"] >= 0.78 and report["unique"] >= 0.94 and report["novel"] >= 0.8
 
 # %% [markdown] tags=["studio"]
 # ### Room E · A reading list that exists

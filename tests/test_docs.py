@@ -75,7 +75,10 @@ def test_every_lesson_has_a_plan_for_an_hour_with_a_room(number):
 
 def test_the_readme_starts_with_the_two_commands_and_lists_ten_lessons():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "python run.py lab" in text[:200] and "python run.py test" in text[:300]
+    picture = re.search(r"!\[(.{40,})\]\((.+?)\)\n", text)
+    assert (ROOT / picture[2]).exists()
+    start = text[:picture.start()] + text[picture.end():]
+    assert "python run.py lab" in start[:300] and "python run.py test" in start[:400]
     assert len(re.findall(r"^\| \d\d \|", text, flags=re.M)) == 10
     assert all(f"notebooks/{source.stem}.ipynb" in text for source in SOURCES)
 

@@ -60,8 +60,12 @@ def test_green_words_are_bold_and_counted_and_fit_the_panel():
     fig, axes = widgets.canvas(2, rows=2)
     words, green = ["alpha", "beta", "gamma", "delta"] * 12, np.arange(48) % 2 == 0
     explorables.watermark(axes, words, green, np.full(10, 6.0), np.zeros(10), 200)
-    shown = axes[0].texts
-    assert [text.get_weight() == "bold" for text in shown] == green[:len(shown)].tolist()
-    assert f"{sum(green[:len(shown)])} of the first {len(shown)} words" in title(axes[0])
+    bold, thin, dots = (axes[0].texts[kind::3] for kind in range(3))
+    assert {word for text in bold for word in text.get_text().split()} == {"alpha", "gamma"}
+    assert {word for text in thin for word in text.get_text().split()} == {"beta", "delta"}
+    assert all(text.get_weight() == "bold" for text in bold) and all(text.get_weight() == "normal" for text in thin)
+    assert [text.get_text().count("•") for text in dots] == [len(text.get_text().split()) for text in bold]
+    shown = sum(len(text.get_text().split()) for text in [*bold, *thin])
+    assert f"{sum(green[:shown])} of the first {shown} words" in title(axes[0])
     assert title(axes[1]).startswith("100%")
-    assert max(text.get_position()[0] + len(text.get_text()) for text in shown) <= axes[0].get_xlim()[1]
+    assert max(len(text.get_text()) for text in axes[0].texts) <= axes[0].get_xlim()[1]

@@ -15,7 +15,7 @@ import torch  # noqa: F401  as in every notebook
 
 from course_utils.checks.engine import Ask, Seed, Tensor, observe
 from grading import __main__ as command
-from grading import batch, collect, course, judge, pages, report, sandbox, selftest, twins, wire
+from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins, wire
 from tests import grading as t
 from tests.hostile import broken, right
 
@@ -152,6 +152,17 @@ def test_links_pipes_and_equal_names_are_harmless(tmp_path):
 def test_a_broken_file_is_reported_as_such(kind):
     data = broken.UNREADABLE[kind](json.dumps(t.solved("01")).encode())
     assert collect.read("x", data).broken or len(data) > collect.LARGEST
+
+
+def test_a_help_cell_turned_into_code_is_no_answer_where_there_is_another():
+    task = t.LESSONS["01"].tasks[0]
+    book = t.solved("01")
+    for cell in book["cells"]:
+        if cell["cell_type"] == "markdown" and task.name in "".join(cell["source"]):
+            cell["cell_type"] = "code"
+        cell["metadata"] = {}
+    assert sum("```" in "".join(cell["source"]) and cell["cell_type"] == "code" for cell in book["cells"])
+    assert judge.find(task, collect.cells_of(json.dumps(book).encode())).startswith(f"def {task.name}")
 
 
 def test_the_lesson_is_found_by_tags_or_by_names():
@@ -446,8 +457,8 @@ def twin_folder(tmp_path_factory):
     return folder
 
 
-def test_every_lesson_of_the_first_four_has_an_example_of_a_twin(twin_folder):
-    assert set(course.lessons(twin_folder)) >= {"01", "02", "03", "04"}
+def test_every_lesson_has_an_example_of_a_twin(twin_folder):
+    assert set(course.lessons(twin_folder)) == set(t.LESSONS)
 
 
 def test_twins_are_as_well_made_as_the_exercises(twin_folder):
@@ -482,6 +493,37 @@ def test_a_twin_is_kept_out_of_the_public_course_and_never_overwritten(twin_fold
     assert twins.main(["new", "01", str(twin_folder)]) == 1
     assert twins.main(["new", "99", str(twin_folder)]) == 1
     assert twins.main(["build", str(twin_folder)]) == 0
+
+
+# --- a room ----------------------------------------------------------------------------------------------------------------
+
+@t.needs_sandbox
+def test_a_room_counts_people_by_their_best_copy_and_leaves_the_solutions_out(tmp_path, capsys):
+    wrong = t.with_answer(t.blank("01"), t.LESSONS["01"].tasks[0], "def normal_logpdf(x, mu, var):\n    return -(x - mu)**2 / (2 * var)")
+    homes = t.write(tmp_path / "homes", {f"{name}/course/{place}/01": book for name in ("ann", "bob", "cid") for place, book in
+                                         (("solutions", t.solved("01")), ("notebooks", t.blank("01")))} | {
+        "ann/course/my/01": t.solved("01"), "bob/course/my/01": wrong, "cid/.ipynb_checkpoints/01": t.solved("01"), "dan/x": b"{"})
+    line = [str(homes), "--out", str(tmp_path / "o"), "--lesson", "1", "--once"]
+    assert room.main(line) == 0
+    first = capsys.readouterr().out.splitlines()[1]
+    assert first.startswith("1 of 3 passed 1.1 normal_logpdf; 1: ") and len(first) > 40
+    shown = (tmp_path / "o/room.html").read_text(encoding="utf-8")
+    assert "1 of 3" in shown and "bob" not in shown
+    assert room.main([*line, "--names"]) == 0 and "bob, cid" in (tmp_path / "o/room.html").read_text(encoding="utf-8")
+
+
+def test_a_room_wants_a_lesson_that_exists_and_an_out_that_nobody_reads(tmp_path, capsys):
+    for line in (["--out", str(tmp_path / "o"), "--lesson", "77"], ["--out", str(tmp_path / "h/o"), "--lesson", "01"]):
+        with pytest.raises(SystemExit):
+            room.main([str(tmp_path / "h"), *line])
+        assert "no exercises" in (said := capsys.readouterr().err) or "inside HOMES" in said
+
+
+@t.needs_sandbox
+def test_the_same_file_is_graded_once(tmp_path):
+    results = t.run(t.write(tmp_path / "s", {f"s{n}": t.blank("01") for n in range(30)}), tmp_path / "o")
+    assert len({json.dumps(r["verdicts"]) for r in results["submissions"]}) == 1
+    assert len(list((tmp_path / "o/verdicts").glob("*.json"))) == 1
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------------

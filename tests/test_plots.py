@@ -70,6 +70,20 @@ def test_the_colours_of_the_course_are_told_apart(eye):
     assert min(distances) > 0.05, np.round(distances, 3)
 
 
+def contrast(color):
+    """To white paper. Source: WCAG 2.2, 1.4.3 (text, 4.5) and 1.4.11 (graphics, 3)."""
+    return 1.05 / (float(np.array([0.2126, 0.7152, 0.0722]) @ linear(color)) + 0.05)
+
+
+def test_lines_and_words_stand_out_from_the_paper():
+    colors = (plots.DATA, plots.MODEL, plots.OTHER, plots.WRONG, plots.MUTED)
+    assert min(map(contrast, colors)) >= 3
+    ax = plots.panel(alt="coloured words")
+    words = [ax.text(0.1, 0.1, "word", color=color) for color in colors] + [ax.text(0.5, 0.5, "inside", color="white")]
+    plots.as_html(ax.figure)
+    assert min(contrast(word.get_color()) for word in words[:-1]) >= 4.5 and words[-1].get_color() == "white"
+
+
 def draw(ax, slope, n):
     ax.plot(np.arange(n), slope * np.arange(n))
 

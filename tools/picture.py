@@ -1,0 +1,70 @@
+"""Make docs/picture.png, the picture on top of the README, from the course's own models. It takes about half a minute.
+
+    python -m tools.picture
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("agg")
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+
+from course_utils import chemistry, floorplans, plan_drawing, plots, pretrained
+from course_utils.taught import lesson07
+
+PLACE = Path(__file__).resolve().parent.parent / "docs" / "picture.png"
+
+
+def digits(ax: Any) -> None:
+    drawn = pretrained.digits(30, np.random.default_rng(4))  # (30, 28, 28)
+    plots.images(drawn, ax, columns=6, title="digits that nobody wrote")
+
+
+def chorale(ax: Any) -> None:
+    notes, onsets = pretrained.chorale(4, np.random.default_rng(0), with_onsets=True)  # (64, 4) each
+    plots.piano_roll(notes, onsets, ax)
+    plots.label(ax, "four voices that nobody composed")
+
+
+def house(ax: Any) -> None:
+    """Trained on all briefs but one; asked for that one, and repaired."""
+    rng = np.random.default_rng(7)
+    unseen, *briefs = floorplans.all_briefs()
+    briefs = [briefs[i] for i in rng.integers(len(briefs), size=2000)]
+    plans = torch.as_tensor(floorplans.make_plans(briefs, rng))  # (2000, H, W)
+    torch.manual_seed(0)
+    draw = lesson07.train_planner(plans, torch.as_tensor(floorplans.brief_vectors(briefs), dtype=torch.float32))
+    with torch.no_grad():
+        sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]  # (H, W)
+    chosen = np.eye(floorplans.KINDS)[np.asarray(sheet)].transpose(2, 0, 1)  # (KINDS, H, W)
+    plan_drawing.draw(lesson07.repair(chosen, unseen, rng), ax, title="a house that nobody planned")
+
+
+def molecules(ax: Any) -> None:
+    """Four that the study's model wrote and RDKit accepts."""
+    ax.axis("off")
+    plots.label(ax, "molecules that it had never read")
+    for i, plan in enumerate(chemistry.shipped()["layouts"][:4]):
+        inner = ax.inset_axes((0.5 * (i % 2), 0.5 * (1 - i // 2), 0.48, 0.46))
+        chemistry.draw(plan, inner)
+
+
+def main() -> int:
+    plots.use_course_style()
+    fig, axes = plt.subplots(1, 4, figsize=(15, 3.9), width_ratios=(1.2, 1.6, 1.25, 1.3), layout="constrained")
+    for panel, ax in zip((digits, chorale, house, molecules), axes):
+        panel(ax)
+        ax.set_anchor("N")  # all titles at one height
+    fig.savefig(PLACE, dpi=100)
+    print(f"wrote {PLACE.name}, {PLACE.stat().st_size / 1000:.0f} kB: look at it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
