@@ -152,29 +152,21 @@ def stage(root: Path, source: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     pictures, facts = source / "_static/pictures", Facts(root)
     pictures.mkdir(parents=True)
-    pages = {stem: lesson_page(root, stem, pictures) for stem in stems(root)}
-    for stem, page in pages.items():
-        _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(page))
+    for stem in stems(root):
+        _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures)))
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
-            text = filled(root, path.read_text(encoding="utf-8"), facts, first_picture(pages))
+            text = filled(root, path.read_text(encoding="utf-8"), facts)
             _write(source / inside, linked(text, inside, facts))
-    shutil.copy(root / "docs/conf.py", source)
+    for path in (root / "docs/conf.py", *(root / "docs").glob("*.png")):
+        shutil.copy(path, source)
     for name in ("site.css", "icon.svg"):
         shutil.copy(root / "docs" / name, source / "_static")
     copy_mathjax(source / "_static/mathjax")
 
 
-def first_picture(pages: dict[str, nbformat.NotebookNode]) -> str:
-    """The first picture of the first lesson, for the front page; "" if it was not run."""
-    shown = (o.data["text/html"] for page in list(pages.values())[:1] for c in page.cells for o in c.get("outputs", [])
-             if "_static/pictures" in o.get("data", {}).get("text/html", ""))
-    picture = next(shown, "").replace("../_static", "_static").replace(' class="wide"', "")
-    return picture.replace("<img", '<img class="course-picture"')
-
-
-def filled(root: Path, text: str, facts: Facts, picture: str = "") -> str:
+def filled(root: Path, text: str, facts: Facts) -> str:
     """A page with what it asks for in double braces: the table of lessons, the plans for a room, and so on.
 
     A line that ends with the number of a lesson leads there.
@@ -182,7 +174,7 @@ def filled(root: Path, text: str, facts: Facts, picture: str = "") -> str:
     table = "| no." + lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})[1:]
     plans = [(p.name, p.read_text(encoding="utf-8")) for p in sorted((root / "docs/workshop").glob("*.md"), key=_rank)]
     named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
-    known = {"picture": picture, "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
+    known = {"lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
              "plans": "\n".join(f"- [{text.splitlines()[0].lstrip('# ')}](workshop/{name})" for name, text in plans),
              "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named))}
     text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
