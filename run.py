@@ -3,8 +3,10 @@
 
     python run.py lab  [-- arguments for JupyterLab]
     python run.py test [-- arguments for pytest]
+    python run.py check
 
-Both install what they need into .venv, once. After an interruption the same command goes on.
+The first two install what they need into .venv, once. After an interruption the same command goes on. The third
+installs nothing: it says in one screen what is missing on this computer, and how far you are in the course.
 """
 # Even Python 2 must be able to read this file, to say that it is too old: hence .format and types in comments.
 import contextlib
@@ -18,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+import webbrowser
 
 try:
     import fcntl
@@ -31,6 +34,7 @@ BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(BIN, "python.exe" if os.name == "nt" else "python")
 CONSTRAINTS = os.path.join(ROOT, "constraints.txt")
 TARGETS = {"lab": ".", "test": ".[test]"}  # what pip installs for each command
+COMMANDS = tuple(TARGETS) + ("check",)
 READY = "course-ready.json"  # lies beside the installed packages and tells what is complete there
 PROBE = """import os, sys, sysconfig
 folder = sysconfig.get_path("purelib")
@@ -39,7 +43,8 @@ if sys.version_info >= {} and os.path.samefile(sys.prefix, sys.argv[1]) and os.p
 """
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 GIGABYTES = {"complete": 0.5, "cpu": 2.5, "cuda": 8}  # room that an install takes, by the PyTorch that is due
-USAGE = ("`python run.py lab` opens the course, `python run.py test` tests it, "
+MEMORY = {"little": 4, "too little": 2}  # gigabytes: a lesson takes one, JupyterLab and a browser as much again
+USAGE = ("`python run.py lab` opens the course, `python run.py test` tests it, `python run.py check` says what is missing, "
          "and what follows a `--` is passed on to JupyterLab or pytest.")
 AGAIN = "then run the same command again: it goes on where it stopped."
 
@@ -50,13 +55,14 @@ NO_NETWORK = (r"connection broken by|NewConnectionError|NameResolutionError|Max 
 
 def main(arguments):
     # type: (list) -> int
-    if sys.version_info < MINIMUM:
-        sys.exit("Python {}.{} or newer is needed, this is {}.{}: get it from https://www.python.org/downloads/ and "
-                 "run the same command with it.".format(*(MINIMUM + tuple(sys.version_info[:2]))))
+    if sys.version_info < MINIMUM and arguments[:1] != ["check"]:
+        sys.exit(too_old())
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__.strip())
         return 0
     command, extra = parse(arguments)
+    if command == "check":
+        return check()
     if command == "lab":
         refuse_taken_port(extra)
     try:
@@ -66,13 +72,19 @@ def main(arguments):
         sys.exit(explain(str(error)))
 
 
+def too_old():
+    # type: () -> str
+    return ("Python {}.{} or newer is needed, this is {}.{}: get it from https://www.python.org/downloads/ and "
+            "run the same command with it.".format(*(MINIMUM + tuple(sys.version_info[:2]))))
+
+
 def parse(arguments):
     # type: (list) -> tuple
     """The command, and what is meant for the program that it starts."""
     if not arguments:
         sys.exit("A command is missing: " + USAGE)
     command, extra = arguments[0], arguments[1:]
-    if command not in TARGETS:
+    if command not in COMMANDS:
         sys.exit("There is no command {!r}: {}".format(command, USAGE))
     if extra and extra[0] != "--":
         sys.exit("{!r} stands before the `--`: {}".format(extra[0], USAGE))
@@ -274,6 +286,194 @@ def require_room(gigabytes):
     if free < gigabytes:
         sys.exit("The disk of {} has {:.1f} GB left and {:.1f} GB are needed: make room, {}".format(
             ROOT, free, gigabytes, AGAIN))
+
+
+# --- what is missing -------------------------------------------------------------------------------------------------
+
+OK, NOTE, MISSING = "ok", "note", "MISSING"
+PACKAGES = (("numpy", "numpy"), ("torch", "torch"), ("scipy", "scipy.stats"), ("matplotlib", "matplotlib.pyplot"),
+            ("scikit-learn", "sklearn.linear_model"), ("scikit-image", "skimage.measure"), ("pillow", "PIL.Image"),
+            ("tqdm", "tqdm.auto"), ("ipywidgets", "ipywidgets"), ("jupyterlab", "jupyterlab"),
+            ("course-utils", "course_utils.runtime"))  # as they are called, and what a lesson imports of them
+IMPORTS = """import importlib, json, sys
+from importlib import metadata
+for name, module in json.loads(sys.argv[1]):
+    print(json.dumps({"starts": name}), flush=True)
+    try:
+        importlib.import_module(module)
+        found = {"version": metadata.version(name)}
+        if name == "torch":
+            float(sys.modules["torch"].ones(2).sum())
+    except BaseException as error:
+        absent = isinstance(error, ImportError) and getattr(error, "name", None) in (module.split(".")[0], name)
+        found = {"error": "" if absent else "{}: {}".format(type(error).__name__, error)}
+    print(json.dumps({"name": name, **found}), flush=True)
+"""
+
+
+def check():
+    # type: () -> int
+    """Say in one screen what the course needs and what this computer has; 1 if something has to be mended."""
+    rows = []
+    for look in (look_at_python, look_at_disk, look_at_memory, look_at_folder, look_at_venv, look_at_port, look_at_browser):
+        try:
+            rows += look()
+        except Exception as error:  # an old Python, a strange system: the other lines are still worth having
+            rows.append((NOTE, "{} could not be looked at ({})".format(look.__name__.split("_")[-1], error)))
+    for state, text in rows:
+        say("{:8} {}".format(state, text))
+    wrong = [text for state, text in rows if state == MISSING]
+    say("\n" + ("{} to be mended, see above. Then run this again.".format(
+        "One thing has" if len(wrong) == 1 else "{} things have".format(len(wrong))) if wrong
+        else "Nothing is missing: `python run.py lab` opens the course."))
+    if not wrong:
+        show_progress()
+    return int(bool(wrong))
+
+
+def look_at_python():
+    # type: () -> list
+    from importlib.util import find_spec
+    if sys.version_info < MINIMUM:
+        return [(MISSING, too_old())]
+    rows = [(OK, "Python {}.{}.{}".format(*sys.version_info[:3]))]
+    if sys.maxsize < 2 ** 32:
+        rows = [(MISSING, "this Python has 32 bits, and PyTorch needs 64: get one from https://www.python.org/downloads/")]
+    lacking = [module for module in ("venv", "ensurepip") if not find_spec(module)]
+    if lacking and not packages_folder():
+        rows.append((MISSING, "this Python lacks its module {}: on Debian and Ubuntu `sudo apt install python3-venv` "
+                              "brings it".format(" and ".join(lacking))))
+    return rows
+
+
+def look_at_disk():
+    # type: () -> list
+    packages = packages_folder()
+    due = "complete" if packages and version_in(packages, "torch") else (
+        "cuda" if sys.platform.startswith("linux") and has_nvidia() else "cpu")
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < GIGABYTES[due]:
+        return [(MISSING, "room: {:.1f} GB are free on the disk of {}, and {} are needed".format(free, ROOT, GIGABYTES[due]))]
+    return [(OK, "{:.0f} GB free on the disk".format(free))]
+
+
+def look_at_memory():
+    # type: () -> list
+    total = memory() / 1e9
+    if total < MEMORY["too little"]:
+        return [(MISSING, "memory: {:.1f} GB, and a lesson with JupyterLab and a browser needs {}".format(
+            total, MEMORY["too little"]))]
+    if total < MEMORY["little"]:
+        return [(NOTE, "{:.1f} GB of memory: enough for one lesson at a time, with other programs closed".format(total))]
+    return [(OK, "{:.0f} GB of memory".format(total))]
+
+
+def memory():
+    # type: () -> int
+    """Bytes of memory that this computer, or the container that this is, may use."""
+    if os.name == "nt":
+        return windows_memory()
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path) as file:
+                total = min(total, int(file.read()))
+        except (OSError, ValueError):
+            pass  # no container, or one without a limit
+    return total
+
+
+def windows_memory():
+    # type: () -> int
+    import ctypes
+    status = (ctypes.c_ulonglong * 8)(64)  # a MEMORYSTATUSEX: its own length first, then the bytes in all
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return status[1]
+
+
+def look_at_folder():
+    # type: () -> list
+    mine = os.path.join(ROOT, "my")
+    rows = [] if os.path.exists(os.path.join(ROOT, "notebooks", "index.ipynb")) else [
+        (MISSING, "the folder notebooks/ of the course: get it again with `git checkout -- notebooks`")]
+    for folder in (ROOT, mine):
+        if os.path.exists(folder) and not os.access(folder, os.W_OK):
+            rows.append((MISSING, "{} cannot be written: put the course into a folder of your own".format(folder)))
+    return rows or [(OK, "the course is in {}".format(ROOT))]
+
+
+def look_at_venv():
+    # type: () -> list
+    """The folder .venv, and whether all in it starts."""
+    packages = packages_folder()
+    if not packages:
+        return [(MISSING, "the packages, PyTorch among them: {}; `python run.py lab` installs them".format(
+            "the folder .venv is half made or broken" if os.path.isdir(VENV) else "nothing is installed yet"))]
+    rows = look_at_packages()
+    if "lab" not in read_ready(packages):
+        rows.append((MISSING, "the installation is not complete or not up to date: `python run.py lab` goes on with it"))
+    return rows
+
+
+def look_at_packages():
+    # type: () -> list
+    found, stopped = imported()
+    absent = [name for name, told in found if told.get("error") == ""]
+    rows = [(MISSING, "in .venv: {}; `python run.py lab` installs what is missing".format(", ".join(absent)))] if absent else []
+    rows += [(MISSING, "{} does not start: {}; delete the folder .venv, then `python run.py lab`".format(
+        name, told["error"].splitlines()[0][:160])) for name, told in found if told.get("error")]
+    if stopped:
+        rows.append((MISSING, "{} ends Python itself: delete the folder .venv, then `python run.py lab`".format(stopped)))
+    versions = [(name, told["version"].split("+")[0]) for name, told in found if "version" in told]
+    rows += [(NOTE, "{} is version {}, and the course is tested with {}".format(name, version, pinned(name)))
+             for name, version in versions if name != "course-utils" and version != pinned(name)]
+    return rows or [(OK, "PyTorch {} and the other packages start".format(dict(versions)["torch"]))]
+
+
+def imported():
+    # type: () -> tuple
+    """What each package says when it is imported in .venv, and the one that ended Python, or ""."""
+    process = subprocess.Popen([PYTHON, "-c", IMPORTS, json.dumps(PACKAGES)], cwd=VENV, env=child_environment(),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               universal_newlines=True)
+    lines = [json.loads(line) for line in process.communicate()[0].splitlines() if line.startswith("{")]
+    last = lines[-1] if lines else {"starts": "the first package"}
+    return [(line["name"], line) for line in lines if "name" in line], last.get("starts", "")
+
+
+def look_at_port():
+    # type: () -> list
+    for port in (8888, 0):
+        listener = socket.socket()
+        try:
+            if os.name != "nt":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return [(OK, "port 8888 is free") if port else (NOTE, "port 8888 is taken: JupyterLab takes another one")]
+        except OSError as error:
+            told = error.strerror
+        finally:
+            listener.close()
+    return [(MISSING, "no port of 127.0.0.1 can be opened ({}): JupyterLab and your browser could not talk".format(told))]
+
+
+def look_at_browser():
+    # type: () -> list
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return [(NOTE, "no browser was found: copy the address that JupyterLab prints into one")]
+    return [(OK, "a browser is there")]
+
+
+def show_progress():
+    # type: () -> None
+    """How far the learner is, from the small file that only this computer has."""
+    environment = child_environment()
+    environment.setdefault("COURSE_PROGRESS", os.path.join(ROOT, "my", ".progress.json"))
+    if os.path.exists(environment["COURSE_PROGRESS"]):
+        say("")
+        subprocess.call([PYTHON, "-m", "course_utils.record"], cwd=ROOT, env=environment)
 
 
 # --- running things --------------------------------------------------------------------------------------------------

@@ -3,22 +3,26 @@
 python -m benchmarks notebooks [NN]   CPU seconds and peak memory of every lesson, into benchmarks/budgets.json
 python -m benchmarks study [NAME]     a run too long for a lesson, into course_utils/data/studies/
 python -m benchmarks training         the lessons' training beside recipes that people copy; --json FILE keeps the rows
+python -m benchmarks hub [NN]         --users N people at once on a JupyterHub on this machine, into benchmarks/hub.json
 """
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import notebooks, studies, training
+from benchmarks import hub, notebooks, studies, training
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["notebooks", "study", "training"])
+    parser.add_argument("what", choices=["notebooks", "study", "training", "hub"])
     parser.add_argument("which", nargs="?", default="", help="two digits of a lesson, or a study's name; all if left out")
     parser.add_argument("--json", default="", metavar="FILE", help="training: write the rows there")
     parser.add_argument("--row", default="", choices=["", *training.ROWS], help="training: one row, in this process")
+    parser.add_argument("--users", type=int, default=10, help="hub: how many people")
     options = parser.parse_args()
+    if options.what == "hub":
+        sys.exit(hub.main(options.which, options.users))
     if options.what == "notebooks":
         sys.exit(notebooks.main(options.which))
     if options.what == "training":

@@ -29,15 +29,30 @@ def load() -> dict[str, str]:
     return done if isinstance(done, dict) else {}
 
 
-def show() -> None:
-    """Print how far each lesson with exercises has been answered."""
+def lessons() -> list[tuple[int, list[str], list[str]]]:
+    """For every lesson with exercises: its number, the ids that pass, the ids that do not yet."""
     from course_utils.checks import exercises
-    done = load()
+    done, found = load(), []
     for lesson in range(1, 11):
         try:
-            ids = exercises(lesson)
+            ids = list(exercises(lesson))
         except LookupError:
             continue
         passed = [i for i in ids if done.get(i) == "pass"]
-        rest = ", ".join(i for i in ids if i not in passed)
-        print(f"lesson {lesson:02d}: {len(passed)} of {len(ids)} exercises pass" + (f", still open: {rest}" if rest else ""))
+        found.append((lesson, passed, [i for i in ids if i not in passed]))
+    return found
+
+
+def show() -> None:
+    """Show how far each lesson is answered, and where that is noted."""
+    from course_utils.runtime import show_table
+    rows = [(f"{lesson:02d}", "#" * len(passed) + "-" * len(still), f"{len(passed)} of {len(passed + still)}",
+             ", ".join(still) or "nothing") for lesson, passed, still in lessons()]
+    show_table(("lesson", "", "exercises that pass", "still open"), rows)
+    name = os.environ.get("COURSE_PROGRESS")
+    print(f"This is noted in {name} and nowhere else. Delete the file to start again." if name else
+          "Nothing is being noted: Jupyter was not started by `python run.py lab`, so COURSE_PROGRESS names no file.")
+
+
+if __name__ == "__main__":
+    show()

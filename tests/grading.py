@@ -13,10 +13,11 @@ import pytest
 
 from grading import batch, pages, report, sandbox
 from grading.course import ROOT, Lesson, Task, lessons
+from tests.lessons import IN_CI
 
 LESSONS = lessons()
 LACKING = sandbox.missing()
-needs_sandbox = pytest.mark.skipif(bool(LACKING) and not os.environ.get("CI"), reason=LACKING or "there is a sandbox")
+needs_sandbox = pytest.mark.skipif(bool(LACKING) and not IN_CI, reason=LACKING or "there is a sandbox")
 SEED = 20261124
 
 

@@ -4,8 +4,9 @@ import os
 import pytest
 
 from tests.browser import CHROMIUM, Page, browser, copy_of_the_course, lab
+from tests.lessons import IN_CI
 
-if CHROMIUM is None and os.environ.get("CI", "").lower() not in ("", "0", "false"):
+if CHROMIUM is None and IN_CI:
     raise RuntimeError("Chromium is missing, and in CI that is a failure: .ci/run installs it")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
               pytest.mark.skipif(os.name == "nt", reason="the copy of the course needs symbolic links")]

@@ -62,6 +62,13 @@ def test_the_set_up_cell_installs_the_course_and_nothing_else_where_it_is_missin
     assert pip[1][-1] == "course.whl"
 
 
+def test_the_set_up_cell_names_what_a_lesson_can_use_beyond_the_course():
+    facts = Facts(ROOT)
+    for number, about in facts.lessons.items():
+        named = ", ".join(f'"{name}"' for name in about.get("packages", []))
+        assert setup_cell(facts, number).endswith(f"hosted.complete({named})")
+
+
 def test_the_ranges_a_course_finds_are_those_that_were_measured():
     numbers = json.loads((ROOT / "benchmarks/numbers.json").read_text(encoding="utf-8"))
     assert all(runtime.honest(key) == entry for key, entry in numbers.items())

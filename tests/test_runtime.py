@@ -1,5 +1,6 @@
 """runtime, progress and record: devices, profiles, seeds, tables, and what a learner has done."""
 import json
+import re
 import subprocess
 import sys
 
@@ -132,7 +133,19 @@ def test_a_record_remembers_the_latest_verdict(monkeypatch, tmp_path, capsys):
     record.note("1.1", "pass")
     assert record.load() == {"1.1": "pass", "1.2": "pass"} and not list(tmp_path.glob("*.tmp"))
     record.show()
-    assert "lesson 01: 2 of 4 exercises pass" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"^01 +##-- +2 of 4 +1\.3, 1\.4$", said, flags=re.M) and re.search(r"^02 +----- +0 of 5 ", said, flags=re.M)
+    assert f"noted in {tmp_path / 'progress.json'} and nowhere else" in said
+
+
+def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    record.note("1.1", "pass")
+    (tmp_path / "progress.json").unlink()
+    assert {len(passed) for _, passed, _ in record.lessons()} == {0}
+    monkeypatch.delenv("COURSE_PROGRESS")
+    record.show()
+    assert "Nothing is being noted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["{ half", "[1]", ""])

@@ -91,7 +91,7 @@ def cell_text(source: Path, cell: Cell, cells: list[Cell], facts: Facts, extra: 
     exercise = cell.tagged("exercise")
     if cell.kind == "code":
         text = cell.blank(f"{exercise} {exercise_name(cell)}") if blank and exercise else cell.solved
-        return setup_cell(facts) if "setup" in cell.tags else text
+        return setup_cell(facts, source.stem[:2]) if "setup" in cell.tags else text
     try:
         text = filled(cell.source, facts, extra)
         helped = next((c for c in cells if c.tagged("exercise") == cell.tagged("help")), None)
@@ -103,10 +103,12 @@ def cell_text(source: Path, cell: Cell, cells: list[Cell], facts: Facts, extra: 
                        "lines of three dashes: a question, a toy case, a reason") from None
 
 
-def setup_cell(facts: Facts) -> str:
-    """The first code cell, the same in every lesson."""
+def setup_cell(facts: Facts, number: str = "") -> str:
+    """The first code cell, the same in every lesson but for the packages that a lesson can use beyond the course's."""
     template = (Path(__file__).parent / "setup_cell.py").read_text(encoding="utf-8").rstrip()
-    return template.replace("REPOSITORY", facts.repository)
+    packages = facts.lessons.get(number, {}).get("packages", [])
+    return template.replace("REPOSITORY", facts.repository).replace(
+        "hosted.complete(PACKAGES)  # noqa: F821", "hosted.complete({})".format(", ".join(f'"{name}"' for name in packages)))
 
 
 def as_json(cell: Cell, text: str, name: str, source: Path, stored: dict[str, dict] | None) -> dict:

@@ -1,4 +1,4 @@
-# Set-up. Where the course is installed this does nothing; on Colab it installs it.
+# Set-up. On your own computer this does nothing; on Colab it installs the course, and what this lesson lacks.
 import importlib.util
 import os
 import subprocess
@@ -9,3 +9,7 @@ if importlib.util.find_spec("course_utils") is None:
     source = os.environ.get("COURSE_SOURCE", course)
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source])
     importlib.invalidate_caches()
+
+from course_utils import hosted
+
+hosted.complete(PACKAGES)  # noqa: F821

@@ -1,0 +1,240 @@
+"""`python run.py check` names each thing that is wrong, in one screen, on computers that are broken on purpose."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import venv
+
+import pytest
+
+from tests.lessons import ROOT
+from tests.test_packaging import PROJECT
+from tests.test_run import Course
+
+SCREEN = 24  # lines
+TORCH = "class ones:\n    def __init__(self, n): pass\n    def sum(self): return 2.0\n"
+RECORD = 'import os\nprint("noted in", os.environ["COURSE_PROGRESS"])\n'
+
+
+@pytest.fixture
+def course(tmp_path):
+    made = Course(tmp_path)
+    (made.folder / "notebooks/index.ipynb").write_text("{}")
+    return made
+
+
+@pytest.fixture
+def whole(course):
+    """A course whose .venv has a stand-in for everything that it needs."""
+    venv.create(course.folder / ".venv", symlinks=os.name != "nt")
+    module = course.module()
+    pins = ["torch==2.13.0"]
+    for name, imported in module.PACKAGES:
+        info = course.packages() / f"{name.replace('-', '_')}-2.13.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.13.0\n")
+        (info / "INSTALLER").touch()
+        pins += [f"{name}==2.13.0"]
+        path = course.packages().joinpath(*imported.split("."))
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "__init__.py").touch()
+    (course.packages() / "torch/__init__.py").write_text(TORCH)
+    (course.folder / "course_utils/record.py").write_text(RECORD)
+    (course.folder / "constraints.txt").write_text("\n".join(pins) + "\n")
+    mark(course)
+    return course
+
+
+def mark(course):
+    """Say, as an install does at its end, that all is there."""
+    note = {"fingerprint": course.module().fingerprint(), "commands": ["lab"]}
+    (course.packages() / "course-ready.json").write_text(json.dumps(note))
+
+
+def looked(course, capsys, change=lambda module: None):
+    """Exit code and rows of a check inside this process, where the computer can be bent."""
+    module = course.module()
+    change(module)
+    code = module.main(["check"])
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) <= SCREEN
+    return code, re.findall(r"^(ok|note|MISSING) +(.*)$", said, flags=re.M)
+
+
+def only(rows, state):
+    return [text for found, text in rows if found == state]
+
+
+# --- in order --------------------------------------------------------------------------------------------------------
+
+def test_where_all_is_there_it_says_so(whole):
+    told = whole.run("check")
+    assert told.returncode == 0 and "MISSING" not in told.stdout, told.stdout
+    assert "Nothing is missing: `python run.py lab` opens the course." in told.stdout and told.stderr == ""
+    assert whole.calls() == [], "it installs nothing"
+
+
+def test_how_far_one_is_comes_from_the_small_file_and_only_if_it_is_there(whole):
+    assert "noted in" not in whole.run("check").stdout
+    (whole.folder / "my").mkdir()
+    (whole.folder / "my/.progress.json").write_text("{}")
+    assert f"noted in {whole.folder / 'my/.progress.json'}" in whole.run("check").stdout
+
+
+def test_this_very_installation_is_in_order_and_shows_the_lessons(tmp_path):
+    progress = tmp_path / "progress.json"
+    progress.write_text('{"1.1": "pass"}')
+    told = subprocess.run([sys.executable, str(ROOT / "run.py"), "check"], text=True, capture_output=True, check=False,
+                          env={**os.environ, "COURSE_PROGRESS": str(progress)})
+    assert re.search(r"^ok +PyTorch [\d.]+ and the other packages start$", told.stdout, flags=re.M), told.stdout
+    assert re.search(r"^01 +#--- +1 of 4", told.stdout, flags=re.M), told.stdout
+    assert len(told.stdout.splitlines()) <= SCREEN
+
+
+def test_it_knows_every_package_that_the_course_needs():
+    from run import PACKAGES
+    assert {name for name, _ in PACKAGES} == {re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]} | {PROJECT["name"]}
+
+
+# --- broken installations --------------------------------------------------------------------------------------------
+
+def test_nothing_installed_is_said_and_stays_so(course):
+    told = course.run("check")
+    assert told.returncode == 1 and "nothing is installed yet; `python run.py lab` installs them" in told.stdout
+    assert not (course.folder / ".venv").exists() and "One thing has to be mended" in told.stdout
+
+
+def test_a_broken_venv_is_said(course):
+    (course.folder / ".venv").mkdir()
+    told = course.run("check")
+    assert told.returncode == 1 and "half made or broken" in told.stdout
+
+
+def test_an_unfinished_install_is_said(whole, capsys):
+    (whole.packages() / "course-ready.json").unlink()
+    code, rows = looked(whole, capsys)
+    assert code == 1 and len(only(rows, "MISSING")) == 1 and "not complete or not up to date" in only(rows, "MISSING")[0]
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jupyterlab", "course_utils"])
+def test_a_package_that_is_gone_is_named(whole, capsys, name):
+    shutil.rmtree(whole.packages() / name)
+    code, rows = looked(whole, capsys)
+    [text] = only(rows, "MISSING")
+    assert code == 1 and text.startswith(f"in .venv: {name.replace('_', '-')};")
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    ("raise OSError('libtorch_cpu.so: cannot open shared object file\\nmore')", "libtorch_cpu.so: cannot open"),
+    ("import nothing_like_this", "No module named 'nothing_like_this'"),
+    ("ones = None", "torch does not start: TypeError"), ("import os\nos._exit(3)", "torch ends Python itself")])
+def test_a_package_that_does_not_start_is_quoted(whole, capsys, content, says):
+    (whole.packages() / "torch/__init__.py").write_text(content)
+    code, rows = looked(whole, capsys)
+    [text] = only(rows, "MISSING")
+    assert code == 1 and says in text and "delete the folder .venv" in text
+
+
+def test_another_version_than_the_tested_one_is_worth_a_note(whole, capsys):
+    path = whole.folder / "constraints.txt"
+    path.write_text(path.read_text().replace("numpy==2.13.0", "numpy==2.4.6"))
+    mark(whole)
+    code, rows = looked(whole, capsys)
+    assert code == 0 and "numpy is version 2.13.0, and the course is tested with 2.4.6" in only(rows, "note")
+
+
+# --- broken computers ------------------------------------------------------------------------------------------------
+
+def old_python(module):
+    module.sys = type("OldSys", (), {**vars(sys), "version_info": (3, 9, 1)})
+
+
+def full_disk(module):
+    module.shutil = type("FullDisk", (), {**vars(shutil), "disk_usage": staticmethod(
+        lambda path: shutil._ntuple_diskusage(10**12, 10**12, 10**8))})
+
+
+def no_port(module):
+    class Socket(socket.socket):
+        def bind(self, address):
+            raise PermissionError(13, "Permission denied")
+    module.socket = type("NoSocket", (), {**vars(socket), "socket": Socket})
+
+
+def read_only(module):
+    module.os = type("ReadOnly", (), {**vars(os), "access": staticmethod(lambda path, mode: False)})
+
+
+BENT = {
+    "old Python": (old_python, "3.11 or newer is needed, this is 3.9"),
+    "32 bits": (lambda m: setattr(m, "sys", type("Sys32", (), {**vars(sys), "maxsize": 2**31 - 1})), "32 bits"),
+    "disk": (full_disk, "0.1 GB are free on the disk"),
+    "memory": (lambda m: setattr(m, "memory", lambda: 1_500_000_000), "memory: 1.5 GB"),
+    "port": (no_port, "no port of 127.0.0.1 can be opened (Permission denied)"),
+    "folder": (read_only, "cannot be written"),
+}
+
+
+@pytest.mark.parametrize("what", BENT)
+def test_what_is_wrong_with_the_computer_is_named(whole, capsys, what):
+    change, says = BENT[what]
+    code, rows = looked(whole, capsys, change)
+    assert code == 1 and [says in text for text in only(rows, "MISSING")] == [True], rows
+
+
+def test_missing_notebooks_are_named(whole, capsys):
+    (whole.folder / "notebooks/index.ipynb").unlink()
+    code, rows = looked(whole, capsys)
+    assert code == 1 and "git checkout -- notebooks" in only(rows, "MISSING")[0]
+
+
+def test_all_that_is_wrong_is_named_at_once(course, capsys):
+    def change(module):
+        for bend in (full_disk, BENT["memory"][0], no_port):
+            bend(module)
+    code, rows = looked(course, capsys, change)
+    assert code == 1 and len(only(rows, "MISSING")) == 4
+
+
+def test_what_one_can_live_with_is_a_note(whole, capsys):
+    def change(module):
+        module.memory = lambda: 3_000_000_000
+        module.webbrowser = type("NoBrowser", (), {"Error": OSError, "get": staticmethod(lambda: (_ for _ in ()).throw(OSError()))})
+    code, rows = looked(whole, capsys, change)
+    notes = " ".join(only(rows, "note"))
+    assert code == 0 and "3.0 GB of memory: enough" in notes and "no browser was found" in notes
+
+
+def test_a_taken_port_is_a_note(whole, capsys):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8888))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        code, rows = looked(whole, capsys)
+    assert code == 0 and "port 8888 is taken: JupyterLab takes another one" in only(rows, "note")
+
+
+def test_a_look_that_fails_is_a_note_and_the_others_go_on(whole, capsys):
+    def fails():
+        raise RuntimeError("strange")
+    code, rows = looked(whole, capsys, lambda module: setattr(module, "memory", fails))
+    assert code == 0 and "memory could not be looked at (strange)" in only(rows, "note")
+    assert any("PyTorch" in text for text in only(rows, "ok"))
+
+
+def test_a_containers_limit_counts(course, monkeypatch):
+    module, opened = course.module(), open
+    if os.name == "nt":
+        pytest.skip("no control groups")
+
+    def limited(path, *rest):
+        import io
+        return io.StringIO("1000000\n") if str(path) == "/sys/fs/cgroup/memory.max" else opened(path, *rest)
+    monkeypatch.setattr(module, "open", limited, raising=False)
+    assert module.memory() == 1_000_000

@@ -1,0 +1,16 @@
+// Arrow keys, space, Home and End move; n shows the speaker's notes. The number of the slide stands in the address.
+const slides = [...document.querySelectorAll('section')];
+function show(n) {
+  n = Math.min(Math.max(n, 0), slides.length - 1);
+  slides.forEach((slide, i) => slide.classList.toggle('shown', i === n));
+  document.querySelector('nav').textContent = `${n + 1} / ${slides.length}`;
+  history.replaceState(null, '', `#${n + 1}`);
+}
+const at = () => slides.findIndex(slide => slide.classList.contains('shown'));
+const steps = {ArrowRight: 1, ArrowDown: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -1e6, End: 1e6};
+addEventListener('keydown', event => {
+  if (event.key === 'n') document.body.classList.toggle('notes');
+  else if (event.key in steps) { event.preventDefault(); show(at() + steps[event.key]); }
+});
+addEventListener('hashchange', () => show(Number(location.hash.slice(1)) - 1));
+show((Number(location.hash.slice(1)) || 1) - 1);

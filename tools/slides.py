@@ -1,0 +1,155 @@
+"""Slides of a lesson for a projector: `python -m tools.slides NN [--out FOLDER]`, one page that needs no network.
+
+Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction, each cell with what it
+shows, each exercise blank, each answer after its figure. The prose goes into the speaker's notes (key n). Arrow keys move.
+Formulas are set by the MathJax of the `site` extra where that is installed; elsewhere they stay as they are written.
+"""
+from __future__ import annotations
+
+import argparse
+import html
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert.filters import markdown2html
+
+from tools.build import ROOT
+from tools.run_lesson import environment, lessons
+
+OUT, KEPT = ROOT / "docs/_build/slides", ROOT / "docs/_build/executed"  # the website keeps its runs there too
+HIDDEN = ("setup", "check:", "help:", "solved", "studio")
+FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
+PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
+FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
+MATHJAX = ('<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
+           '<script src="{}"></script>')
+
+
+def executed(source: Path) -> nbformat.NotebookNode:
+    """The solved notebook of a lesson with everything that it shows; a run of the same code that is kept is taken."""
+    from nbclient import NotebookClient
+    book, kept = nbformat.read(source.with_suffix(".ipynb"), as_version=4), KEPT / f"{source.stem}.ipynb"
+    if kept.exists():
+        ran = nbformat.read(kept, as_version=4)
+        if [cell.source for cell in ran.cells] == [cell.source for cell in book.cells]:
+            return ran
+    with environment(COURSE_PROFILE="cpu", OMP_NUM_THREADS="1"):
+        NotebookClient(book, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(source.parent)}}).execute()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    nbformat.write(book, kept)
+    return book
+
+
+def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]:
+    """The slides of a lesson's core, as HTML. `blank` gives the exercises as a learner finds them."""
+    stubs = {_exercise(cell): cell.source for cell in blank.cells if _exercise(cell)}
+    made: list[str] = []
+    for cell in book.cells:
+        tags = cell.metadata.get("tags", [])
+        if any(tag.startswith(HIDDEN) for tag in tags):
+            continue
+        if cell.cell_type == "markdown":
+            made += prose(cell.source)
+        elif _exercise(cell):
+            made.append(f"<h2>Exercise {_exercise(cell)}</h2>{code(stubs[_exercise(cell)])}")
+        else:
+            made += shown(cell)
+    return made
+
+
+def prose(text: str) -> list[str]:
+    """A Markdown cell as slides: the heading with formulas and a prediction, other predictions, answers; the rest are notes."""
+    if text.startswith("# "):
+        title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
+        question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
+        return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{html.escape(question[1]) if question else ''}</p>"]
+    heading = re.match(r"#{2,3} (.+)", text)
+    body = FOLD.sub("", PREDICT.sub("", text[heading.end():] if heading else text)).strip()
+    predicted = [f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>' for said in PREDICT.findall(text)]
+    answers = [f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}" for title, answer in FOLD.findall(text)]
+    if heading:
+        formulas = [f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>' for found in FORMULA.findall(body)]
+        first = markdown2html(body.split("\n\n")[0]) if body and not formulas and not predicted else ""
+        room = 1 if len("".join(formulas)) < 200 else 0  # for a prediction below the formulas
+        predicted = [f"<h2>{_inline(heading[1])}</h2>{''.join(formulas + predicted[:room])}{first}", *predicted[room:]]
+    made = predicted + answers
+    return [made[0] + f"<aside>{markdown2html(body)}</aside>", *made[1:]] if made and body else made
+
+
+def shown(cell: nbformat.NotebookNode) -> list[str]:
+    """A code cell and what it shows, on two slides if it is long; nothing for the cell of imports."""
+    output = "".join(_output(each) for each in cell.outputs)
+    if re.match(r"(import|from) ", cell.source):
+        return []
+    if re.search("<img|<table", output) and cell.source.count("\n") > 5:
+        return [code(cell.source), f'<div class="middle">{output}</div>']
+    return [f"{code(cell.source)}<div>{output}</div>"]
+
+
+def code(text: str) -> str:
+    return f"<pre><code>{html.escape(text)}</code></pre>"
+
+
+def page(title: str, slides: list[str], mathjax: str = "") -> str:
+    """The whole page, with its style and its keys inside."""
+    style, keys = (Path(__file__).with_name(f"slides.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    body = "\n".join(f"<section>{slide}</section>" for slide in slides)
+    math = MATHJAX.format(mathjax) if mathjax else ""
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+            f"<style>\n{style}</style>{math}</head>\n<body>\n{body}\n<nav></nav>\n<script>\n{keys}</script></body></html>\n")
+
+
+def copy_mathjax(to: Path) -> str:
+    """MathJax beside the page, if the package that brings it is installed; its address there, or ""."""
+    package = importlib.util.find_spec("mathjax")
+    if package is None:
+        return ""
+    files = Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5"
+    (to / "mathjax").mkdir(parents=True, exist_ok=True)
+    shutil.copy(files / "tex-svg.js", to / "mathjax")
+    return "mathjax/tex-svg.js"
+
+
+def _exercise(cell: nbformat.NotebookNode) -> str:
+    return next((tag.split(":")[1] for tag in cell.metadata.get("tags", []) if tag.startswith("exercise:")), "")
+
+
+def _output(each: nbformat.NotebookNode) -> str:
+    """What one output shows; a slider needs a kernel, so only the picture beside it is kept."""
+    if each.output_type == "stream":
+        return f"<pre>{html.escape(each.text)}</pre>" if each.name == "stdout" else ""
+    data = each.get("data", {})
+    if "application/vnd.jupyter.widget-view+json" in data or not data:
+        return ""
+    if "image/png" in data:
+        return f'<img alt="" src="data:image/png;base64,{data["image/png"]}">'
+    return data.get("text/html") or f"<pre>{html.escape(data.get('text/plain', ''))}</pre>"
+
+
+def _inline(text: str) -> str:
+    """One paragraph of Markdown without its paragraph."""
+    return re.sub(r"^\s*<p>|</p>\s*$", "", markdown2html(" " + " ".join(text.split())))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.slides", description=__doc__.split("\n")[0])
+    parser.add_argument("lesson", help="two digits")
+    parser.add_argument("--out", type=Path, default=OUT, help="the folder to write to")
+    options = parser.parse_args(arguments)
+    [source] = lessons(ROOT, options.lesson)
+    blank = nbformat.reads(json.dumps(json.loads((ROOT / f"notebooks/{source.stem}.ipynb").read_text(encoding="utf-8"))), 4)
+    options.out.mkdir(parents=True, exist_ok=True)
+    slides, mathjax = deck(executed(source), blank), copy_mathjax(options.out)
+    path = options.out / f"{source.stem}.html"
+    path.write_text(page(source.stem, slides, mathjax), encoding="utf-8", newline="\n")
+    print(f"{path}: {len(slides)} slides" + ("" if mathjax else "; formulas stay as TeX, `pip install -e '.[site]'` sets them"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
