@@ -43,8 +43,9 @@ NOT_RUN = "This page was built without running the notebook, so it shows no pict
 # Running the lessons.
 
 def code_of(book: nbformat.NotebookNode) -> str:
-    """A hash of a notebook's code, to tell whether its outputs are still its own."""
-    return hashlib.sha256("\0".join(c.source for c in book.cells if c.cell_type == "code").encode()).hexdigest()
+    """A hash of a notebook's code, to tell whether its outputs are still its own. The set-up cell shows nothing."""
+    code = [c.source for c in book.cells if c.cell_type == "code" and "setup" not in c.metadata.get("tags", [])]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
 def executed(root: Path, stem: str) -> nbformat.NotebookNode | None:
@@ -95,8 +96,8 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
 
 
 def _keys(book: nbformat.NotebookNode) -> list[str]:
-    """What a cell is called in both notebooks: its exercise, whose cells differ, or its id."""
-    tags = [[t for t in c.metadata.get("tags", []) if t.startswith("exercise:")] for c in book.cells]
+    """What a cell is called in both notebooks: its exercise, whose cells differ, or the set-up, or its id."""
+    tags = [[t for t in c.metadata.get("tags", []) if t.startswith(("exercise:", "setup"))] for c in book.cells]
     return [own[0] if own else cell.id for own, cell in zip(tags, book.cells)]
 
 
