@@ -5,6 +5,7 @@ solutions/NN_topic.py  ->  notebooks/NN_topic.ipynb          blank, without outp
                            course_utils/taught/lessonNN.py   solutions and cells tagged `export`, for later lessons
 solutions/index.py     ->  notebooks/index.ipynb
 benchmarks/numbers.json -> course_utils/taught/numbers.json  the ranges, where an installed course finds them
+benchmarks/*.json      ->  docs/benchmarks.md               the same for readers
 
 Nothing is executed, except by --execute, which refreshes the stored outputs of one lesson.
 """
@@ -18,6 +19,7 @@ import sys
 from pathlib import Path
 
 from course_utils.workspace import cell_id
+from tools import benchmark_page
 from tools.fill import Facts, filled, header, ladder, lesson_table
 from tools.run_lesson import environment
 from tools.source import Cell, Mistakes, exercise_name, read, without_magics
@@ -45,9 +47,10 @@ def targets(root: Path) -> dict[Path, str]:
 
 
 def numbers(root: Path, facts: Facts) -> dict[Path, str]:
-    """The measured ranges, where an installed course finds them."""
+    """The measured ranges, where an installed course finds them, and the page that shows all measurements."""
     text = json.dumps(facts.numbers, indent=1, sort_keys=True, ensure_ascii=False)
-    return {root / "course_utils/taught/numbers.json": text + "\n"}
+    page = {root / "docs/benchmarks.md": benchmark_page.page(root)} if (root / "docs").is_dir() else {}
+    return {root / "course_utils/taught/numbers.json": text + "\n"} | page
 
 
 def lesson(root: Path, source: Path, cells: list[Cell], facts: Facts) -> dict[Path, str]:

@@ -1,0 +1,275 @@
+"""The website: its reference pages keep up with the lessons, no page is left out, and it builds without a warning."""
+import functools
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import nbformat
+import pytest
+
+from tests.browser import CHROMIUM, browser
+from tests.lessons import NUMBERS, ROOT, SOURCES, STEMS
+from tools import site
+from tools.fill import Facts
+from tools.source import read
+
+GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+ENTRIES = re.findall(r"^- \*\*(.+?)\*\* \((.+?)\): (.+) Lesson (\d\d)\.$", GLOSSARY, flags=re.M)
+TERMS = ", ".join(term.casefold() for term, _, _, _ in ENTRIES)
+NOTATION = re.split(r"^## Lesson (\d\d)\n", (ROOT / "docs/notation.md").read_text(encoding="utf-8"), flags=re.M)
+NAMED = """
+generative ai · generative model · conditional generative model · vae · gan · data augmentation · transfer learning
+text generation · image generation · ai · lstm · rnn · unsupervised · supervised · semi-supervised · cvae · cgan
+generator · discriminator · adversarial · variational inference · latent space · encoder · decoder
+normal distribution · gaussian · bernoulli · multinomial · cross-entropy · mean squared error, mse · loss function
+gradient descent · sgd · adam · autoencoder · prior · copyright · optimizer · linear regression · learning rate
+hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script · storyline · style transfer · ide
+tensorboard · weights & biases · tensorflow · pytorch · keras · mxnet · dcgan · transformer · transformer-xl
+multimodal · ar and vr · reconstruction · density · mass · sampling · bias correction · momentum
+numpy · python · dense layer · matplotlib · flowchart · pseudocode · productivity · privacy · misinformation · disease
+drug molecules · floor plan · mechanical part · map or level · hugging face · jmlr · tpami · coursera · edx · udacity
+"""  # terms and abbreviations as docs/coverage.md lists them
+INVENTORY = [term.strip() for line in NAMED.strip().split("\n") for term in line.split(" · ")]
+COMMON = {"CPU", "GPU", "OK", "URL", "JSON", "MB", "GB", "PDF", "HTML", "CSV", "DOI", "ID", "II", "III", "IV"}
+
+
+@functools.cache
+def lesson(number):
+    """Prose and code of a lesson, or None."""
+    source = next((s for s in SOURCES if s.stem.startswith(number)), None)
+    cells = read(source) if source else []
+    return source and tuple("\n".join(c.source for c in cells if c.kind == kind) for kind in ("markdown", "code"))
+
+
+def test_every_line_of_the_glossary_is_an_entry_in_english_and_chinese():
+    assert len(ENTRIES) == len(re.findall(r"^- ", GLOSSARY, flags=re.M)) >= 150
+    assert not [term for term, chinese, _, _ in ENTRIES if not re.search(r"[\u4e00-\u9fff]", chinese)]
+    assert len({term for term, _, _, _ in ENTRIES}) == len(ENTRIES)
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    parts = re.split(r"^## (.*)\n", GLOSSARY, flags=re.M)[1:]
+    names = [re.findall(r"^- \*\*(.+?)\*\*", text, flags=re.M) for text in parts[1::2]]
+    for heading, own in zip(parts[::2], names):
+        assert all(name[0].upper() in heading for name in own)
+        assert [name.casefold() for name in own] == sorted(name.casefold() for name in own), heading
+
+
+def test_every_term_of_the_article_is_in_the_glossary():
+    assert not [term for term in INVENTORY if term not in TERMS]
+
+
+def test_every_abbreviation_of_the_lessons_and_of_the_inventory_is_in_the_glossary():
+    texts = [re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{\{.*?\}\}", " ", lesson(n)[0], flags=re.S) for n in NUMBERS]
+    inventory = (ROOT / "docs/coverage.md").read_text(encoding="utf-8")
+    texts.append("\n".join(re.findall(r"^\| S\S+ \| (.*?) \|", inventory, flags=re.M)))
+    found = {word.removesuffix("s") for text in texts for word in re.findall(r"\b[A-Z]{2,}s?\b", text)}
+    missing = {word for word in found if word.casefold() not in GLOSSARY.casefold()} - COMMON
+    assert not missing
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_term_is_met_in_the_lesson_that_the_glossary_names(number):
+    text = " ".join(lesson(number)).casefold()
+    for term, _, said, where in ENTRIES:
+        words = [word[:5] for word in re.findall(r"[\w&·.]{3,}", term.casefold()) if word != "and"] or [term.casefold()]
+        assert where != number or any(word in text for word in words), term
+
+
+@pytest.mark.parametrize("number, table", list(zip(NOTATION[1::2], NOTATION[2::2])), ids=NOTATION[1::2])
+def test_every_symbol_is_used_in_its_lesson(number, table):
+    if lesson(number) is None:
+        pytest.skip(f"lesson {number} is in the making")
+    prose, code = lesson(number)
+    formulas = re.sub(r"\s|\\,", "", " ".join(re.findall(r"\$+([^$]+)\$+", prose))).replace(r"\|", r"\Vert")
+    rows = re.findall(r"^\| \$(.+?)\$ \| (?:`(\w+)` )?\| (.+?) \| (.*?) ?\|$", table, flags=re.M)
+    assert len(rows) == len(re.findall(r"^\| ", table, flags=re.M)) - 1 >= 4  # all but the head
+    for symbol, name, _, _ in rows:
+        assert re.sub(r"\s|\\,", "", symbol) in formulas, symbol
+        assert not name or re.search(rf"\b{name}\b", code), name
+
+
+def test_the_front_page_lists_every_lesson_and_every_page():
+    text = site.filled(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), Facts(ROOT))
+    listed = re.findall(r"^\w+$", text, flags=re.M)
+    assert "\nnotebooks/*\n" in text and "\nworkshop/*\n" in text
+    assert all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
+    assert sorted(listed) == sorted(p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index")
+    plans = site.filled(ROOT, (ROOT / "docs/instructors.md").read_text(encoding="utf-8"), Facts(ROOT))
+    assert all(f"](workshop/{path.name})" in plans for path in (ROOT / "docs/workshop").glob("*.md"))
+
+
+def test_the_glossary_leads_to_the_lessons():
+    text = site.filled(ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", Facts(ROOT))
+    assert text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01. More."
+
+
+def test_links_out_of_docs_lead_to_the_repository():
+    facts = Facts(ROOT)
+    made = site.linked("[a](../grading/x.yml) [b](../../run.py) [c](grading.md)", site.Path("grading.md"), facts)
+    assert made == f"[a]({facts.repository}/blob/main/grading/x.yml) [b](../../run.py) [c](grading.md)"
+    deep = site.linked("[a](../grading.md) [b](../../run.py)", site.Path("workshop/x.md"), facts)
+    assert deep == f"[a](../grading.md) [b]({facts.repository}/blob/main/run.py)"
+
+
+@pytest.mark.parametrize("stem", STEMS[:1])
+def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_path, monkeypatch):
+    solved = nbformat.read(ROOT / f"solutions/{stem}.ipynb", 4)
+    slider = {"_view_name": "FloatSliderView", "description": "mean", "min": 4.0, "max": 20.0}
+    state = {"box": {"state": {"children": ["IPY_MODEL_s"]}}, "s": {"state": slider}, "bar": {"state": {"children": []}}}
+    solved.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    cell = next(c for c in solved.cells if "widgets.explore" in c.source)
+    views = [nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}}) for name in ("box", "bar")]
+    picture = f'<img alt="Three bells." src="data:image/png;base64,{pixel}">'
+    cell.outputs = [*views, nbformat.v4.new_output("stream", name="stderr", text="50%"),
+                    nbformat.v4.new_output("display_data", {"text/html": picture})]
+    monkeypatch.setattr(site, "executed", lambda root, stem: solved)
+    page = site.lesson_page(ROOT, stem, tmp_path)
+    made = next(c for c in page.cells if "widgets.explore" in c.source)
+    assert len(made.outputs) == 2 and "mean</strong> (4 to 20)" in made.outputs[0].data["text/html"]
+    name = next(tmp_path.glob("*.png")).name
+    expected = f'<img alt="Three bells." src="../_static/pictures/{name}" width="1" height="1"'
+    assert expected in made.outputs[1].data["text/html"]
+    blank = [c.source for c in nbformat.read(ROOT / f"notebooks/{stem}.ipynb", 4).cells if c.cell_type == "code"]
+    assert [c.source for c in page.cells if c.cell_type == "code"] == blank
+    assert any("NotImplementedError" in source for source in blank)
+
+
+def test_a_changed_lesson_needs_a_new_run(tmp_path):
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    for folder in ("solutions", site.EXECUTED):
+        (tmp_path / folder).mkdir(parents=True)
+        nbformat.write(book, tmp_path / folder / "01_x.ipynb")
+    assert site.executed(tmp_path, "01_x") and site.executed(tmp_path, "02_y") is None
+    book.cells[0].source = "1 + 2"
+    nbformat.write(book, tmp_path / "solutions/01_x.ipynb")
+    assert site.executed(tmp_path, "01_x") is None
+
+
+def test_settings_ask_nobody_outside():
+    text = (ROOT / "docs/conf.py").read_text(encoding="utf-8")
+    assert "nb_ipywidgets_js = {}" in text and "intersphinx" not in text
+    assert not re.search(r"https?://(?!mybinder\.org|colab\.research\.google\.com)", text)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The site, built without a network where the system can do that. -> its pages by path"""
+    if importlib.util.find_spec("sphinx_book_theme") is None:
+        pytest.skip("needs pip install -e '.[test,site]'")
+    out = tmp_path_factory.mktemp("site") / "html"
+    able = shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0
+    alone = ["unshare", "-rn"] if able else []
+    command = [*alone, sys.executable, "-m", "tools.site", "--out", str(out)]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-3000:]
+    return {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html") if "_static" not in path.parts}
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
+    names = {path.stem for path in built}
+    assert set(STEMS) | {path.stem for path in (ROOT / "docs").glob("*.md")} <= names
+    for path, text in built.items():
+        assert not re.findall(r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text), path
+        assert not re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//', text), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_beside_every_widget_stands_a_picture(built, stem):
+    if site.executed(ROOT, stem) is None:
+        pytest.skip("not run: python -m tools.site --execute")
+    text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
+    widgets = lesson(stem[:2])[1].count("widgets.explore(")
+    assert len(re.findall(r'class="course-sliders"', text)) == widgets > 0
+    in_their_cell = r'class="course-sliders"(?:(?!class="cell docutils).)*?<img alt="[^"]{20}'
+    assert len(re.findall(in_their_cell, text, flags=re.S)) == widgets
+
+
+@pytest.mark.slow
+def test_every_link_inside_the_site_resolves(built):
+    names = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in built.items()}
+    for path, text in built.items():
+        for target, anchor in re.findall(r'\bhref="(?!https?:|mailto:|data:)([^"#?]*)[^"#]*#?([^"]*)"', text):
+            goal = (path.parent / target).resolve() if target else path.resolve()
+            assert goal.exists(), (path.name, target)
+            assert not anchor or anchor in names.get(goal, {anchor}), (path.name, target, anchor)
+
+
+@pytest.mark.slow
+def test_launch_buttons_open_notebooks_that_exist(built):
+    for stem in STEMS:
+        text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
+        targets = set(re.findall(r'href="https://colab[^"]*?/blob/main/([^"]+)"', text))
+        targets |= {t.replace("%2F", "/") for t in re.findall(r'href="https://mybinder[^"]*?tree(?:/|%2F)([^"]+)"', text)}
+        assert targets == {f"notebooks/{stem}.ipynb"}
+
+
+@pytest.mark.slow
+def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(built):
+    for path, text in built.items():
+        assert not re.findall(r'<img(?![^>]*\balt="[^"]+")[^>]*>', text) and '<html lang="en"' in text, path
+        article = text.partition("<article")[2].partition("</article>")[0]
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]  # the search page has no article
+        assert levels[0] == 1 and levels.count(1) == 1, path
+        assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), (path, levels)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(built):
+    folder = next(path for path in built if path.name == "search.html").parent
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+IN_THE_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1366, 1920])
+def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, width, theme):
+    root = next(path for path in built if path.name == "search.html").parent
+    with browser(width) as page:
+        page.emulate_media(color_scheme=theme)
+        said, outside = [], []
+        page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: said.append(str(e)))
+        page.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+        for path in built:
+            page.goto(address + path.relative_to(root).as_posix(), wait_until="networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.locator("mjx-merror").count() == 0, path
+            assert page.locator("span.math").count() == 0 or page.locator("mjx-container").count() > 0, path
+        assert said == [] and outside == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
+    with browser() as page:
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        fold = page.locator("article details > summary", has_text="What happened").first
+        fold.focus()
+        page.keyboard.press("Enter")
+        assert fold.evaluate("e => e.parentElement.open")
+        page.goto(f"{address}search.html?q=Bernoulli", wait_until="networkidle")
+        page.locator("#search-results a", has_text="Glossary").first.focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Glossary").wait_for()

@@ -1,0 +1,95 @@
+"""docs/benchmarks.md, made by tools.build from what benchmarks/ measured."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tools.fill import Facts
+
+HEAD = """# What was measured
+
+This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Everything on it was
+measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch {torch}**. Times are
+processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or fewer of them; the
+comparisons should stay.
+"""
+BUDGETS = """## What a lesson costs
+
+Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved, in the profile `cpu`, and
+as handed out, in `smoke`. Measured by `python -m benchmarks notebooks`.
+"""
+TRAINING = """## How well the training does, beside recipes that people copy
+
+The same 4,000 handwritten digits to learn from, the same 1,000 to be judged by, one core. *Ours* is what the lessons build,
+*recipe* a widely copied way of doing the same with PyTorch's usual settings and loader. −ELBO is in nats per digit, FD is
+the Fréchet distance on the features of a digit classifier (both: smaller is better); precision, recall and control are
+shares (larger is better). One run each, by `python -m benchmarks training --json benchmarks/training.json`.
+"""
+NUMBERS = """## What an honest run reaches
+
+Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
+middle one of five runs with different seeds. Measured by `python -m tools.recalibrate NN`.
+"""
+ELSEWHERE = """## What was not measured
+
+Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
+How fast the grader works stands with [grading](grading.md).
+"""
+METRICS = {"neg_elbo": ("−ELBO", ".1f"), "fd": ("FD", ".1f"), "precision": ("precision", ".2f"), "recall": ("recall", ".2f"),
+           "control": ("control", ".2f")}
+
+
+def page(root: Path) -> str:
+    """The whole page as Markdown."""
+    facts = Facts(root)
+    versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
+    rows = json.loads((root / "benchmarks/training.json").read_text(encoding="utf-8"))
+    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), NUMBERS, *numbers(facts)]
+    return "\n".join([*parts, ELSEWHERE])
+
+
+def table(head: str, rows: Iterable[Iterable[str]]) -> str:
+    names = head.split(" | ")
+    lines = [names, ["---"] + ["---:"] * (len(names) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def budgets(facts: Facts) -> str:
+    rows = [[stem[:2], f"{b['seconds']:.0f}", f"{b['peak_mb']}", f"{b['smoke_seconds']:.0f}", f"{b['smoke_peak_mb']}"]
+            for stem, b in sorted(facts.budgets.items())]
+    return table("lesson | solved, CPU s | solved, MB | as handed out, CPU s | as handed out, MB", rows)
+
+
+def training(rows: list[dict]) -> str:
+    """One line a training: its seconds, and its measures where it has them."""
+    made = [[f"{row['task']}, {row['variant']}", f"{row['cpu_seconds']:.1f}", *_reached(row), f"{row['peak_mb']:.0f}"]
+            for row in rows]
+    names = " | ".join(name for name, _ in METRICS.values())
+    return table(f"training | CPU s | CPU s to −ELBO 117 | {names} | MB", made)
+
+
+def _reached(row: dict) -> list[str]:
+    target = row["seconds_to"].get("neg_elbo<=117")
+    measured = [f"{row['metrics'][key]:{form}}" if key in row["metrics"] else "" for key, (_, form) in METRICS.items()]
+    return [f"{target:.1f}" if target else "", *measured]
+
+
+def numbers(facts: Facts) -> list[str]:
+    """A table a lesson."""
+    rows: dict[str, list] = {}
+    for key, entry in sorted(facts.numbers.items()):
+        rows.setdefault(key[:2], []).append(_number(entry))
+    return [f"### Lesson {number}\n\n{table('what | value | range', own)}" for number, own in rows.items()]
+
+
+def _number(entry: dict) -> list[str]:
+    """Label, value and range, with as many digits as the range's width gives reason for."""
+    digits = max(0, min(6, 2 - _exponent(max(entry["high"] - entry["low"], 1e-6))))
+    return [entry["label"].replace("|", "\\|"), *(f"{entry['value']:.{digits}f}",
+            f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}")]
+
+
+def _exponent(x: float) -> int:
+    """The power of ten of the first digit."""
+    return int(f"{x:e}".split("e")[1]) + 1
