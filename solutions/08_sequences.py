@@ -769,7 +769,7 @@ def fact_copy(matches, texts):
 facts = {name: fact_copy(matches, texts) for name, texts in by.items()}
 kinds = ["home", "away", "goals", "scorer", "weather", "result"]
 ax = plots.panel(alt="Rules and Transformer tell every kind of fact right, the LSTM less so, "
-                 "the RNN hardly any but the weather.", size=(9, 3.4))
+                 "the RNN the weather, half of the results, little else.", size=(9, 3.4))
 looks_of = {"RNN": (plots.WRONG, "//"), "LSTM": (plots.OTHER, ".."),
             "Transformer": (plots.MODEL, ""), "rules": (plots.DATA, "xx")}
 for i, (name, (color, hatch)) in enumerate(looks_of.items()):

@@ -59,7 +59,7 @@ def test_a_learner_works_through_lesson_01(page):
 
 
 @pytest.mark.parametrize("stem, sliders", [("02_losses", "bar_sliders"), ("03_optimizers", "valley_sliders"),
-                                           ("04_autoencoder_to_vae", "gap_sliders"), ("06_gan", "duel_sliders"),
+                                           ("04_autoencoder_to_vae", "gap_sliders"), ("06_gan", "duel_sliders"), ("08_sequences", "looks_sliders"),
                                            ("09_images_and_maps", "noise_sliders")])
 def test_a_blank_lesson_runs_to_its_end_and_its_slider_moves(page, stem, sliders):
     page.open(f"my/{stem}.ipynb")
