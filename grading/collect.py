@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import sys
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -198,7 +199,7 @@ def _cell(cell: dict[str, Any]) -> Cell:
     tags = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
     text = source if isinstance(source, str) else ""
     text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
-    return Cell(str(cell.get("cell_type")), text, tags)
+    return Cell(str(cell.get("cell_type")), sys.intern(text), tags)  # most cells are the same in every notebook: kept once
 
 
 def lesson_of(cells: list[Cell], lessons: dict[str, Lesson]) -> str:

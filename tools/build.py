@@ -20,7 +20,7 @@ from pathlib import Path
 
 from course_utils.workspace import cell_id
 from tools import benchmark_page
-from tools.fill import Facts, filled, header, ladder, lesson_table
+from tools.fill import Facts, filled, header, ladder, lesson_table, readme_table
 from tools.run_lesson import environment
 from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 
@@ -43,7 +43,7 @@ def targets(root: Path) -> dict[Path, str]:
             mistakes.append(str(found))
     if mistakes:
         raise Mistakes("\n".join(mistakes))
-    return made | numbers(root, facts)
+    return made | numbers(root, facts) | readme(root, facts, cells_of)
 
 
 def numbers(root: Path, facts: Facts) -> dict[Path, str]:
@@ -51,6 +51,15 @@ def numbers(root: Path, facts: Facts) -> dict[Path, str]:
     text = json.dumps(facts.numbers, indent=1, sort_keys=True, ensure_ascii=False)
     page = {root / "docs/benchmarks.md": benchmark_page.page(root)} if (root / "docs").is_dir() else {}
     return {root / "course_utils/taught/numbers.json": text + "\n"} | page
+
+
+def readme(root: Path, facts: Facts, cells_of: dict[str, list[Cell]]) -> dict[Path, str]:
+    """The README with its table of lessons."""
+    place = root / "README.md"
+    if not place.exists():
+        return {}
+    text = place.read_text(encoding="utf-8")
+    return {place: re.sub(r"^\| \| lesson \|.*?\n\n", lambda _: readme_table(facts, cells_of) + "\n\n", text, flags=re.M | re.S)}
 
 
 def lesson(root: Path, source: Path, cells: list[Cell], facts: Facts) -> dict[Path, str]:

@@ -92,6 +92,17 @@ def lesson_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
     return "\n".join(rows)
 
 
+def readme_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
+    """The same for the README, in fewer words, with what a learner will have built."""
+    rows = ["| | lesson | the question it answers | what you will have built | minutes, core + studio |", "|---|---|---|---|---|"]
+    for stem in sorted(set(cells_of) - {"index"}):
+        about, time = facts.lessons[stem[:2]], minutes(cells_of[stem])
+        title = re.split("[:;]", about["title"])[0]
+        rows.append(f"| {stem[:2]} | [{title}](notebooks/{stem}.ipynb) | {about['question']} | {about['built']} | "
+                    f"{time['core']} + {time['studio']} |")
+    return "\n".join(rows)
+
+
 def ladder(text: str, solution: Cell) -> str:
     """Nested folds, each rung a choice: a question, a toy case, the solution with its reason.
 
