@@ -49,8 +49,8 @@ device = runtime.setup(seed=0)
 #
 # How many bits are good? With real text nobody knows. We want to know, so our corpus is the sports page of a small town,
 # written by rules of our own (`course_utils/newsroom.py`). Six **facts** come first: two teams, their goals, who scored, the
-# weather. Then the rules write a report, and *every report tells the facts it was given*. Because we know the rules, we
-# can work out how many bits of free choice a document holds: its **entropy**. No honest model can do better.
+# weather. Then the rules write a report. It need not tell every fact, but *whatever it tells is right*. Because we know
+# the rules, we can work out how many bits of free choice a document holds: its **entropy**. No honest model does better on average.
 
 # %%
 def written(n, seed):
@@ -115,8 +115,8 @@ plots.label(ax, "More context helps, and then it hurts", "n (words looked at, pl
 # <details><summary>What happened</summary>
 #
 # Three words of context are best here, at {{08.bits.ngram:.2f}} bits; the floor is {{08.entropy:.2f}}. With fewer the table does
-# not know what is going on, with more it looks up stretches it has hardly ever seen. What it can never do is look back twenty
-# words to the facts. Long contexts would be needed, and the table has no idea that *harbour* and *mill* are the same kind of word.
+# not know what is going on, with more it looks up stretches it has hardly ever seen. It cannot look back twenty
+# words to the facts: so long a context is never seen twice. And the table has no idea that *harbour* and *mill* are the same kind of word.
 #
 # </details>
 
@@ -125,7 +125,7 @@ plots.label(ax, "More context helps, and then it hurts", "n (words looked at, pl
 #
 # We took words as the units, called **tokens**. Letters would do too: few kinds, long texts. Words: many kinds, short texts,
 # and no way to write a new word. Most large models stand between. They begin with letters (bytes, in fact) and join the
-# most frequent pair of neighbours, again and again (Sennrich, Haddow & Birch 2016):
+# most frequent pair of neighbours, again and again (Sennrich, Haddow & Birch 2016). Each time is a *joint*; `_` marks the end of a word:
 
 # %%
 def joined(pieces, pair):
@@ -167,7 +167,7 @@ print("the first joints:", *learned[:12])
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Frequent words fuse early, rare ones stay in pieces, and after two hundred joints most are whole: byte pairs find words by
+# Frequent words fuse early, rare ones stay in pieces, and after two hundred joints more than half are whole, *harbour* among them: byte pairs find words by
 # counting alone. Beware when you compare: bits *per token* depend on how the text was cut, bits per document do not. And
 # whatever can be cut into pieces can be written this way. The first DALL·E was a Transformer that wrote a picture as a
 # sequence of about a thousand picture tokens (Ramesh et al. 2021).
@@ -197,6 +197,8 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 #
 # $$ h_t = \tanh(W x_t + U h_{t-1} + b) $$
 #
+# (Each token first becomes a vector $x_t$, a row of a learned table: `nn.Embedding`. $W$, $U$ and $b$ are learned.)
+#
 # In principle it can remember everything. But it must *learn* to, and for that a gradient has to travel back to the moment that
 # should have been remembered. Each step multiplies it once more, by $U$ and by a slope of $\tanh$, at most 1. With
 # one number of memory: $0.9^{40} = 0.015$.
@@ -207,7 +209,7 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 #
 # $$ c_t = f \odot c_{t-1} + i \odot g, \qquad h_t = o \odot \tanh(c_t) $$
 #
-# On its way along $c$ the gradient is multiplied by $f$ alone, and a gate can stay open. **Predict.** Below are three untrained networks:
+# Along $c$ itself the gradient is multiplied by $f$ alone. **Predict.** Below are three untrained networks:
 # an RNN, an LSTM, and an LSTM whose forget gate starts open ($f \approx 0.95$). How much of the gradient is left after forty steps?
 
 # %% tags=["export"]
@@ -228,8 +230,8 @@ class Recurrent(nn.Module):
 
 # %%
 def arriving(model, T=40, B=64):
-    """Size of the gradient from the last memory at each of T inputs, the last's being 1. -> (T,)"""
-    x = torch.randn(B, T, 64).to(device).requires_grad_()  # (B, T, D)
+    """How much the last memory depends on each of T inputs, the last's share being 1. -> (T,)"""
+    x = torch.randn(B, T, 64).to(device).requires_grad_()  # (B, T, D): random inputs will do
     h, _ = model.memory(x)  # (B, T, H)
     h[:, -1].sum().backward()
     size = x.grad.norm(dim=(0, 2)).cpu()  # (T,)
@@ -250,12 +252,12 @@ plots.label(ax, "How much of the gradient arrives", "steps back", "share (log sc
 # <details><summary>What happened</summary>
 #
 # After forty steps the RNN is left with a share of about $10^{-{{08.forget.rnn:.0f}}}$. The LSTM is little better *until its gates are
-# open*: a gate at one half loses half at each step. With open gates a fair part arrives. So initialise them open (Gers,
-# Schmidhuber & Cummins 2000), and training decides what to forget.
+# open*: a gate at one half loses half at each step. With open gates all of it arrives, even a little more: besides the ledger the
+# gradient has the road through $h$. So initialise them open (Gers, Schmidhuber & Cummins 2000), and training decides what to forget.
 #
 # </details>
 #
-# Now both on the newspaper. The loop is lesson 03's. New is the loss: the surprise at *each next token*, all of a
+# Now an RNN and an LSTM on the newspaper. (The LSTM is larger, and each has a step size that suits it.) The loop is lesson 03's. New is the loss: the surprise at *each next token*, all of a
 # document at once. (`OneCycleLR` lets the step size rise and then fall; `ignore_index=0` leaves the padding out.)
 
 # %% tags=["export"]
@@ -282,7 +284,7 @@ lstm = Recurrent(V, nn.LSTM, H=160, keep=2).to(device)
 train(lstm, y_train, runtime.budget(smoke=25, cpu=1200), lr=6e-3);
 
 # %% [markdown]
-# We look at what they write in a moment. First, their rival.
+# What they write, and how well, we see at the end. First, their rival.
 #
 # > **A good place to stop.** You have met the two old ways to remember. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
@@ -291,13 +293,13 @@ train(lstm, y_train, runtime.budget(smoke=25, cpu=1200), lr=6e-3);
 # ## Attention: look it up
 #
 # A reporter who needs the scorer's name does not rely on memory. She looks at the note. **Attention** lets a network do that:
-# at each position it asks a **query** $q$, every earlier position offers a **key** $k$ and a **value** $v$, and it takes the
+# at each position it asks a **query** $q$, every position up to its own offers a **key** $k$ and a **value** $v$, and it takes the
 # values whose keys fit the query. So that a gradient can pass, it takes a *blend*, with weights that a softmax makes from the
 # scores (Bahdanau, Cho & Bengio 2015; in this form Vaswani et al. 2017):
 #
 # $$ a_{ts} = \frac{e^{\,q_t \cdot k_s/\sqrt d}}{\sum_{s'} e^{\,q_t \cdot k_{s'}/\sqrt d}}, \qquad \text{out}_t = \sum_s a_{ts}\, v_s $$
 #
-# ($\sqrt d$, with $d$ the length of the keys, keeps the scores from growing with it.) By hand, with two numbers a key:
+# (The sums run over $s \le t$. $\sqrt d$, with $d$ the length of the keys, keeps the scores from growing with it.) By hand, with two numbers a key:
 
 # %%
 keys = torch.tensor([[4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])  # (3, 2): "team", "player", "both"
@@ -373,11 +375,11 @@ print("rows that change with the last value:", changed.nonzero().flatten().tolis
 # ## A small Transformer
 #
 # A **Transformer** is attention and little else. Each token becomes a vector; blocks then edit it. In a block,
-# attention *gathers* from other positions (several **heads** at once, each with queries and keys of its own), and a small network
+# attention *gathers* from other positions (several **heads** at once, each with queries, keys and values of its own), and a small network
 # *digests* at each position by itself. Both add to what was there, so gradients have an open road, as in the LSTM's ledger.
 #
-# Attention sees a bag of keys: shuffle the positions and every blend stays the same. So each token is given its position too,
-# as a second learned vector. (One detail decides whether it works: the tables of vectors start *small*. PyTorch draws them with a
+# Attention sees a bag of keys: shuffle the tokens before a position, and its blend stays the same. So each token is given its position too,
+# as a second learned vector. (`LayerNorm` brings each vector to mean 0 and width 1; `GELU` is a smooth ReLU.) (One detail decides whether it works: the tables of vectors start *small*. PyTorch draws them with a
 # width of 1, so large that the blocks can hardly edit them, and some runs then never learn which noun a verb belongs to.)
 
 # %% tags=["export"]
@@ -443,7 +445,7 @@ for name, model in [("LSTM", lstm), ("Transformer", transformer)]:
 # nothing but the four lines from above.
 #
 # **Your turn.** Move `word` along this unseen report. On top, the darker a word, the more the head looks at it while it predicts
-# what stands in the box. Below, what Transformer and LSTM expect there. Find the head that looks up the *scorer*, and one that
+# what stands in the frame. Below, what Transformer and LSTM expect there. Find the head that looks up the *scorer*, and one that
 # cares for *grammar*: "the singer of the fans" needs *sings*, not *sing*.
 
 # %%
@@ -488,14 +490,14 @@ def describe_attention(word, head):
 scorer_at = len(telling) - 3
 looks_sliders = widgets.explore(
     show_attention, alt=describe_attention, panels=2, rows=2, size=(9, 4.8),
-    grid=[{"word": scorer_at, "head": int(looks[:, scorer_at - 1, 5].argmax())}],
+    grid=[{"word": 12, "head": 0}, {"word": 12, "head": 4}],
     word=widgets.Slider(8, len(telling) - 1, 1, 12), head=widgets.Slider(0, 7, 1, 4))
 
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
 # Before the scorer's name a head puts nearly all its weight on the name in the facts, across forty words: a lookup. The LSTM,
-# which had to carry the name all the way, is less sure. Before the verb, look for a head that skips the nouns next to it. Other
+# which must carry the name in its memory, is less sure. Before the verb, look for a head that skips the nouns next to it. Other
 # heads look at the last word or at fixed places. Do not read too much into a single head: what it looks at is not always what
 # the network uses (Jain & Wallace 2019).
 #
@@ -505,9 +507,9 @@ looks_sliders = widgets.explore(
 # ## Writing: temperature and top-p
 #
 # The model gives a distribution over the next word. To write, draw from it, append, ask again. Two knobs change what is drawn. The
-# **temperature** $T$ divides the logits $l$: below 1 favourites win more often, above 1 everything evens out. **Top-p**, or nucleus
+# **temperature**, also written $T$ by custom, divides the logits $l$: below 1 favourites win more often, above 1 everything evens out. **Top-p**, or nucleus
 # sampling, cuts the tail (Holtzman et al. 2020): keep the likeliest words until together they *reach* probability $p$, drop the
-# rest, and share out their probability among those kept.
+# rest, and share out their probability among those kept, in proportion. ($\pi_w$ is the probability of word $w$ at that temperature.)
 #
 # $$ \pi_w \propto e^{\,l_w / T}, \qquad \text{kept} = \text{the fewest likeliest words with } \textstyle\sum \pi_w \ge p $$
 #
@@ -559,9 +561,10 @@ def decode(rows, vocabulary, end):
     return [words[:words.index(end) + 1] if end in words else words for words in texts]
 
 # %% [markdown]
-# What makes a document good? Three questions, three numbers. **Fluent**: could the rules have written it, whatever the facts?
+# What makes a document good? Four questions, four numbers. **Fluent**: could the rules have written it, whatever the facts?
 # (`newsroom.told` reads a report and says which facts it tells, or None.) **True**: does it tell the facts that stand at its own
-# head? **New**: does it stand in no training document? Given nothing but the start, the model makes up facts and report alike.
+# head? **New**: does it stand in no training document? **Different**: how many
+# of them are distinct? Given nothing but the start, the model makes up facts and report alike.
 
 # %%
 printed = {" ".join(words) for words in train_docs}
@@ -579,7 +582,7 @@ def judge(documents):
 
 # %%
 def continued(model, boxes, T, p, seed):
-    """Documents that begin with these rows of tokens. (N, t) -> N lists of words"""
+    """Documents that begin with these rows, such as a match's facts. (N, t) -> N lists of words"""
     rows = write(model, boxes.to(device), longest - boxes.shape[1], T, p, runtime.rng(seed))
     return decode(rows, VOCABULARY, END)
 
@@ -591,7 +594,7 @@ for words in drawn[:3]:
 print({name: round(float(share), 3) for name, share in verdict.items()})
 
 # %% [markdown]
-# Now sixty reports about *one and the same* match, at several temperatures, with and without a cut.
+# Now sixty reports about *one and the same* match (`match.box` holds its six facts and a colon), at several temperatures, with and without a cut.
 #
 # **Predict.** Turn the temperature down towards 0. Fluency rises. What falls? And at temperature 1, what does a cut at
 # $p = 0.9$ cost, and what does it buy?
@@ -636,8 +639,8 @@ writing_sliders = widgets.explore(
 #
 # Cold writing is fluent and always the same: near 0 the share of *different* reports collapses. Hot writing is different and
 # broken. Between lies a range where both are high, and cutting the tail widens it: most mistakes are unlikely words, so a cut
-# removes many of them and costs little variety. No wonder that a cold model writes one report only: the likeliest text is not a
-# typical one.
+# removes many of them and costs little variety. A cold model takes the favourite each time, so it writes one report only; and texts
+# made of favourites are not typical texts.
 #
 # </details>
 
@@ -683,7 +686,8 @@ def measured(model, y):
     parts = [bits_per_token(model(part), part).item() for part in y.split(100)]
     return float(np.mean(parts))
 
-bits = {"n-gram": min(ngram_bits.values()), "RNN": measured(rnn, y_test),
+bits = {"n-gram": min(ngram_bits.values()),  # for the best n on 200 of them: a little flattered
+        "RNN": measured(rnn, y_test),
         "LSTM": measured(lstm, y_test), "Transformer": measured(transformer, y_test),
         "without a mask": measured(unmasked, y_test)}
 ax = plots.bars(list(bits), list(bits.values()), form=".2f",
@@ -692,15 +696,15 @@ ax = plots.bars(list(bits), list(bits.values()), form=".2f",
                 "the one without a mask far below.")
 ax.axvline(entropy, color=plots.DATA, linestyle="--")
 ax.annotate("entropy", (entropy, 4.45), xytext=(4, 0), textcoords="offset points", color=plots.DATA)
-plots.label(ax, "Surprise at 1,000 new documents", "bits per token");
+plots.label(ax, "Surprise at new documents", "bits per token");
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
 # The Transformer stands {{08.excess.transformer:.2f}} bits above the floor, the LSTM {{08.excess.lstm:.2f}}, the table
-# {{08.excess.ngram:.2f}}. And one stands *below* the floor, where nobody honest can be. **Bits below the entropy mean a leak**:
-# without the mask the model reads the answer in the next place and copies it. Its loss is the best of all, and it cannot write
-# a word, because when it writes there is no next place to look at:
+# {{08.excess.ngram:.2f}}. And one stands *far* below the floor, where nobody honest can be (a few thousandths are luck of the draw).
+# **Bits far below the entropy mean a leak**: without the mask the model reads the answer in the next place and copies it. Its loss is the best of all, and it cannot write
+# a sentence, because when it writes there is no next place to look at:
 #
 # </details>
 
@@ -762,7 +766,7 @@ def fact_copy(matches, texts):
     kept = defaultdict(list)
     for match, words in zip(matches, texts):
         for kind, word in newsroom.told(words) or ():
-            kept[kind.split("_")[-1]].append(getattr(match, kind) == word)
+            kept[kind.split("_")[-1]].append(getattr(match, kind) == word)  # both goals: one kind
     every = [right for kind in kept for right in kept[kind]]
     return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(every or [False])}
 
@@ -793,8 +797,8 @@ for name, texts in by.items():
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# By ear the LSTM is a good reporter: {{08.fluent.lstm:.0%}} of its reports read well. Only {{08.true.lstm:.0%}} are *true*. It
-# names a scorer who did not play, in a perfect sentence. Nothing in its loss says "false": a wrong name costs a few bits, spread over
+# By ear the LSTM is a good reporter: {{08.fluent.lstm:.0%}} of its reports read well. Only {{08.true.lstm:.0%}} are *true* (this varies much from
+# run to run). It names a scorer who did not score, in a perfect sentence. Its loss does not know "false": a wrong name costs a few bits, spread over
 # a document. The Transformer looks names up, and {{08.true.transformer:.1%}} of its reports are true. *Nothing in the reports
 # themselves shows the difference.* The rules never err, and so much automated news is in fact written by templates, not by
 # networks (Graefe 2016).
@@ -903,10 +907,10 @@ forget, ledger, last_h = gates_along(lstm, y_seen)  # (T, H) each
 with torch.no_grad():
     theirs = lstm.memory(lstm.embed(y_seen)[None])[0][0, -1]  # (H,)
 print("as nn.LSTM computes it:", bool((last_h[0] - theirs).abs().max() < 1e-4))
-patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the most patient number first
+patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes least comes first
 
 # %% [markdown] tags=["studio"]
-# **Your turn.** The numbers of the memory are sorted: 0 is the one whose forget gate stays open longest. Which of them keep
+# **Your turn.** The numbers of the memory are sorted by how far their forget gate ever closes in the report: 0 closes least. Which of them keep
 # something from the facts up to the end? Which are wiped at a full stop?
 
 # %% tags=["studio"]
@@ -994,7 +998,8 @@ print({name: round(value, 4) for name, value in pieces.items()})
 # <details><summary>What happened</summary>
 #
 # Read in pieces and forgetting: {{08.pieces.forgetting:.1f}} bits a token, where {{08.pieces.whole:.2f}} are possible. After
-# the first border the facts are gone, and guessing begins. With the memory handed on, nothing is lost at all: the same bits as in
+# the first border the facts are gone. That alone does not explain it: a table of three words gets by with {{08.bits.ngram:.2f}}. Our model
+# has never learned to begin in the middle of a text. With the memory handed on, nothing is lost at all: the same bits as in
 # one go, for each piece looks at everything before it. Our places go no further than `longest`; Transformer-XL counts *distances*
 # instead, so that a text may go on. Programs that chat keep such a memory too, the key-value cache, so as not to read the
 # conversation anew for each word.
@@ -1006,7 +1011,7 @@ print({name: round(value, 4) for name, value in pieces.items()})
 #
 # A script for a short film is text too, but a program is to read it: a shot, so many seconds, what is said. Programs do not
 # forgive. The format is JSON, and what makes a script *valid* can be written down. A film has a title, a length in seconds, and
-# scenes. The first shot is wide, and the seconds of the scenes *add up* to the length.
+# scenes. The first shot is wide, and the seconds of the scenes add up to the length.
 
 # %% tags=["studio"]
 def script_report(text):
@@ -1148,8 +1153,9 @@ fresh = {" ".join(words) for words in told_tales} - {" ".join(words) for words i
 print(f"in no training story: {len(fresh) / len(told_tales):.2f}")
 
 # %% [markdown] tags=["studio"]
-# The graph is carried by the numbers in the text, and attention looks up which of them still need a scene. **Walk it
-# yourself.** At each fork, 0 takes the first way and 1 the second. Can you keep the promise?
+# All four demands hold in {{08.story.sound:.2f}} of the stories, with ways at random in {{08.story.random:.2f}}. The graph is carried by the
+# numbers in the text, and attention can look up which of them still need a scene. **Walk it yourself.** At each of four steps, 0 takes the
+# first way and 1 the second, if there is one. Can you keep the promise?
 
 # %% tags=["studio"]
 def is_a_walk(words):
@@ -1275,8 +1281,8 @@ audio.player(np.repeat(best, 4, axis=0), bpm=76, alt="Four bars sung by the mode
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# Of its melody notes {{08.music.key:.0%}} lie in one scale, of Bach's {{08.music.key_bach:.0%}}. A table of pitches would
-# tell you so; that the four voices agree you must hear. Eight notes in a row are known in {{08.music.known:.2f}} of all cases.
+# Of its melody notes {{08.music.key:.0%}} lie in one scale, of Bach's {{08.music.key_bach:.0%}}. Counting shows
+# this much. Whether the four voices agree, you must hear. Eight notes in a row are known in {{08.music.known:.2f}} of all cases.
 # Before you cry copy, compare with Bach that was held out: {{08.music.known_bach:.2f}}, for chorales share their turns of phrase.
 # The model shipped with the course, which trained much longer, reaches {{08.music.known_shipped:.2f}}: as familiar as a new
 # chorale by Bach, and a number to watch if it trained longer still.
@@ -1312,23 +1318,23 @@ audio.player(chords, bpm=84, onsets=onsets,
              alt="The hymn to joy in four voices, three of them by the model.")
 
 # %% [markdown] tags=["studio"]
-# Play it twice with another seed. Which of the voices would you have written so? Try a tune of your own: sixteen MIDI
+# Run it again with another seed. Which of the voices would you have written so? Try a tune of your own: sixteen MIDI
 # pitches, between 60 (middle C) and 76.
 
 # %% [markdown] tags=["studio"]
 # ### Room F · Build: a newspaper from an empty page
 #
 # Close the cells above, at least in your mind. Write a function that gets the training documents and returns a *writer*. No
-# skeleton. The bar: of two hundred documents at least 95 in a hundred are grammatical, after at most sixty seconds of training.
-# They must be new, and at least half of the facts they tell must agree with their own head. Any model, any way to decode.
+# skeleton. The bar: of two hundred documents at least 95 in a hundred are grammatical, after about sixty seconds of training.
+# Nine in ten must be new and nine in ten different, and at least half of the facts they tell must agree with their own head. Any model, any way to decode.
 #
 # ### Exercise 8.5 · `train_writer`
 # Tokens are numbered as above: 0 is padding, 1 the start, 2 the end. The check trains your writer on four thousand documents.
-# It stops you after four minutes.
+# Aim at a minute of training; it stops you after four. `rng` is a NumPy generator. Rows are equally long, and what follows a row's first 2 is ignored.
 
 # %% tags=["studio", "exercise:8.5", "points:8", "minutes:30"]
 def train_writer(y):
-    """Train on documents (N, T), tokens padded with 0. -> write(n, rng): n rows of tokens, each
+    """Train on documents (N, T), tokens padded with 0. -> writer(n, rng): n rows of tokens, each
 
     from the start on (n, up to T)
     """

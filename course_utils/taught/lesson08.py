@@ -142,7 +142,7 @@ def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: tuple) -> tuple[Tensor, 
 
 
 def train_writer(y):
-    """Train on documents (N, T), tokens padded with 0. -> write(n, rng): n rows of tokens, each
+    """Train on documents (N, T), tokens padded with 0. -> writer(n, rng): n rows of tokens, each
 
     from the start on (n, up to T)
     """

@@ -25,12 +25,13 @@ class Field(nn.Module):
     """An arrow at every place and time: (B, 2), (B,) -> (B, 2)."""
     def __init__(self, hidden=128):
         super().__init__()
+        # 30 numbers come in: 2 of the place, 6 + 6 of its waves, 16 of the clock
         self.layers = nn.Sequential(nn.Linear(30, hidden), nn.SiLU(), nn.Linear(hidden, hidden),
                                     nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
                                     nn.Linear(hidden, 2))
 
     def forward(self, x, t):
-        waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6): places, too
+        waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6): finer waves
         return self.layers(torch.cat([x, waves.sin(), waves.cos(), clock(t)], dim=1))
 
 
@@ -85,7 +86,7 @@ def guided(v_uncond: Tensor, v_cond: Tensor, w: float) -> Tensor:
 
 
 def gram(f: Tensor) -> Tensor:
-    """How often channels respond together, divided by C·H·W. (B, C, H, W) -> (B, C, C)"""
+    """How strongly channels respond together, divided by C·H·W. (B, C, H, W) -> (B, C, C)"""
     _, C, H, W = f.shape
     flat = f.flatten(2)  # (B, C, H·W)
     return flat @ flat.transpose(1, 2) / (C * H * W)  # (B, C, C)
@@ -111,7 +112,7 @@ def is_solvable(level: Tensor) -> bool:
 def train_painter(pictures, captions, seconds):
     """Learn to paint from captions. (N, 3, 16, 16) in [-1, 1], (N, 3), seconds allowed
 
-    -> paint: captions (B, 3) -> pictures (B, 3, 16, 16)
+    -> paint: captions (B, 3) -> pictures (B, 3, 16, 16) in about [-1, 1], on the CPU
     """
     painter, begin = Painter(), time.process_time()
     optimizer = torch.optim.AdamW(painter.parameters(), lr=2e-3)
