@@ -119,31 +119,27 @@ def images(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None,
     """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is ink."""
     x = np.asarray(x, dtype=float)
     x = x if x.ndim == 3 else x.reshape(len(x), math.isqrt(x.shape[1]), -1)
-    n, height, width = x.shape
-    rows = -(-n // columns)
-    ax = axes_for(ax, alt, (min(0.62 * columns, 11), 0.62 * rows + 0.35 * bool(title)))
-    sheet = np.full((rows * (height + 2) - 2, columns * (width + 2) - 2), np.nan)
-    for i, picture in enumerate(x):
-        top, left = (i // columns) * (height + 2), (i % columns) * (width + 2)
-        sheet[top:top + height, left:left + width] = picture
-    ax.imshow(sheet, **{"vmin": 0, "vmax": 1, "interpolation": "nearest"} | style)
-    ax.set_title(title)
-    ax.axis("off")
-    return ax
+    return _sheet(x, ax, columns, 0.62, 2, np.nan, alt, title, **{"vmin": 0, "vmax": 1} | style)
 
 
 def pictures(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "",
              size: float = 0.95) -> Any:
     """Colour pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size` inches wide."""
-    x = (np.clip(np.asarray(x, dtype=float), -1, 1) + 1) / 2
-    n, _, height, width = x.shape
-    rows, gap = -(-n // columns), max(1, width // 12)
+    x = ((np.clip(np.asarray(x, dtype=float), -1, 1) + 1) / 2).transpose(0, 2, 3, 1)  # (N, H, W, 3)
+    return _sheet(x, ax, columns, size, max(1, x.shape[2] // 12), 0.85, alt, title)
+
+
+def _sheet(x: np.ndarray, ax: Any, columns: int, size: float, gap: int, paper: float, alt: str | None, title: str,
+           **style: Any) -> Any:
+    """Pictures (N, H, W) or (N, H, W, 3) in rows of `columns`, `size` inches each, `gap` pixels of `paper` between them."""
+    n, height, width, *colours = x.shape
+    rows = -(-n // columns)
     ax = axes_for(ax, alt, (min(size * columns, 11), size * rows + 0.35 * bool(title)))
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 0.85)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colours), paper)
     for i, picture in enumerate(x):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
-        sheet[top:top + height, left:left + width] = picture.transpose(1, 2, 0)
-    ax.imshow(sheet, interpolation="nearest")
+        sheet[top:top + height, left:left + width] = picture
+    ax.imshow(sheet, **{"interpolation": "nearest"} | style)
     ax.set_title(title)
     ax.axis("off")
     return ax

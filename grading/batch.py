@@ -104,7 +104,8 @@ def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Ru
         lesson, mine = course[number], [graded for graded in work if graded.lesson == number]
         mark = fingerprint([lesson])
         unknown = [graded for graded in mine if not _known(graded, run.out, f"{mark}-{seed}")]
-        due = list({graded.one.digest: graded for graded in reversed(unknown)}.values())  # the same file twice: once is enough
+        first = {graded.one.digest: graded for graded in reversed(unknown)}  # the same file twice: once is enough
+        due = list(first.values())
         if due:
             with staged(number) as folder:
                 grader = Grader(lesson, seed, folder, boxed=not run.trusted)
@@ -113,7 +114,6 @@ def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Ru
                 for graded in due if wrong else []:
                     graded.verdicts = not_graded(graded, course, f"the self-test failed: {wrong}")
                 _in_parallel([] if wrong else due, grader, course, run, f"{mark}-{seed}")
-        first = {graded.one.digest: graded for graded in due}
         for graded in unknown:
             graded.verdicts, graded.seconds = first[graded.one.digest].verdicts, first[graded.one.digest].seconds
         for graded in mine:

@@ -195,10 +195,15 @@ def linked(text: str, page: Path, facts: Facts) -> str:
     return above.sub(lambda m: f"]({facts.repository}/blob/main/{m[1]})", text)
 
 
-def copy_mathjax(to: Path) -> None:
-    """MathJax and its fonts, out of the installed package, so that formulas need no network."""
+def mathjax() -> Path | None:
+    """Where the installed package has MathJax's files; None without the package."""
     package = importlib.util.find_spec("mathjax")
-    files = Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5"
+    return Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5" if package else None
+
+
+def copy_mathjax(to: Path) -> None:
+    """MathJax and its fonts, so that formulas need no network."""
+    files = mathjax()
     to.mkdir(parents=True)
     shutil.copy(files / "tex-chtml.js", to)
     shutil.copytree(files / "output/chtml/fonts/woff-v2", to / "output/chtml/fonts/woff-v2")

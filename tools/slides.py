@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import html
-import importlib.util
 import json
 import re
 import shutil
@@ -18,30 +17,26 @@ from pathlib import Path
 import nbformat
 from nbconvert.filters import markdown2html
 
+from tools import site
 from tools.build import ROOT
-from tools.run_lesson import environment, lessons
+from tools.run_lesson import lessons
+from tools.source import PREDICT
 
-OUT, KEPT = ROOT / "docs/_build/slides", ROOT / "docs/_build/executed"  # the website keeps its runs there too
+OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
 FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
-PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 MATHJAX = ('<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
            '<script src="{}"></script>')
 
 
 def executed(source: Path) -> nbformat.NotebookNode:
-    """The solved notebook of a lesson with everything that it shows; a run of the same code that is kept is taken."""
-    from nbclient import NotebookClient
-    book, kept = nbformat.read(source.with_suffix(".ipynb"), as_version=4), KEPT / f"{source.stem}.ipynb"
-    if kept.exists():
-        ran = nbformat.read(kept, as_version=4)
-        if [cell.source for cell in ran.cells] == [cell.source for cell in book.cells]:
-            return ran
-    with environment(COURSE_PROFILE="cpu", OMP_NUM_THREADS="1"):
-        NotebookClient(book, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(source.parent)}}).execute()
-    KEPT.mkdir(parents=True, exist_ok=True)
-    nbformat.write(book, kept)
+    """The solved notebook of a lesson as it is now, with all that a run of its code shows; the website keeps that run."""
+    if site.executed(ROOT, source.stem) is None:
+        site.execute(ROOT, source.stem)
+    book, ran = nbformat.read(source.with_suffix(".ipynb"), as_version=4), site.executed(ROOT, source.stem)
+    for now, then in zip(*([c for c in each.cells if c.cell_type == "code"] for each in (book, ran))):
+        now.outputs = then.outputs
     return book
 
 
@@ -106,10 +101,9 @@ def page(title: str, slides: list[str], mathjax: str = "") -> str:
 
 def copy_mathjax(to: Path) -> str:
     """MathJax beside the page, if the package that brings it is installed; its address there, or ""."""
-    package = importlib.util.find_spec("mathjax")
-    if package is None:
+    files = site.mathjax()
+    if files is None:
         return ""
-    files = Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5"
     (to / "mathjax").mkdir(parents=True, exist_ok=True)
     shutil.copy(files / "tex-svg.js", to / "mathjax")
     return "mathjax/tex-svg.js"

@@ -15,6 +15,7 @@ REGION = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION[ \t]*\n.*?^(?P=indent)
 CODE_LIKE = re.compile(r"^(\s*)(def \w+\(.*:|class \w+.*:|import \w+(\.\w+)*$|from [\w.]+ import |(for|while|if|with) .*:$"
                        r"|return\b.*[\w)\]]$|@\w+|[\w.]+ = \S)")
 PROSE_LIKE = re.compile(r"^# (#{1,6} |\*\*|- |> )", re.M)
+PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)  # what a reader is asked, in a Markdown cell
 STRAY = re.compile(r"^\s*(#%%|# %(?!%)|#  +%%|# %%\S)|^[ \t]+# %%")
 
 

@@ -18,11 +18,10 @@ from pathlib import Path
 from course_utils.checks import exercises
 from tools.build import ROOT, write
 from tools.fill import Facts, filled, minutes
-from tools.source import Cell, read
+from tools.source import PREDICT, Cell, read
 
 SERVER_MB = 121  # a person's JupyterLab server, beside the kernel
 ROW = re.compile(r"^\| (\d+)(?:–(\d+))? \| (.+?) \| (.+) \|$", re.M)
-PREDICT = re.compile(r"\*\*Predict\.\*\* .*?(?=\n\n|\Z)", re.S)
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def predictions(cells: list[Cell], facts: Facts) -> list[tuple[str, str]]:
             text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.S)
             heading = ([heading] + [h.strip() for h in re.findall(r"^#{2,3} (.+)$", text, flags=re.M)])[-1]
             for prediction in PREDICT.findall(text):
-                said = " ".join(prediction.removeprefix("**Predict.** ").split())
+                said = " ".join(prediction.split())
                 found.append((heading, filled(said, facts, {"header": ""})))
     return found
 

@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 
 from course_utils import floorplans as fp
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Tensor, numbers, numbers_in
+from course_utils.checks.engine import (
+    Answer,
+    AnswerRaised,
+    Ask,
+    Case,
+    Exercise,
+    NotData,
+    Tensor,
+    numbers,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -1121,15 +1132,7 @@ def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor
         if "not callable" in error.raised.message:
             return {PLANNED["function"]: False}
         raise
-    shown: dict[str, Any] = {PLANNED["function"]: True}
-    for key, seen in _about_plans(found, asked.values, outlines.values):
-        if key == "rate":
-            shown[TWICE] = min(round(float(seen), 3), 2 * DICE)
-        else:
-            shown[PLANNED[key]] = bool(seen)
-            if not seen:
-                break
-    return shown
+    return {PLANNED["function"]: True} | until_one_fails(_about_plans(found, asked.values, outlines.values), PLANNED)
 
 
 def _about_plans(found: Any, asked: np.ndarray, outlines: np.ndarray) -> Any:
@@ -1145,7 +1148,7 @@ def _about_plans(found: Any, asked: np.ndarray, outlines: np.ndarray) -> Any:
     yield "walls", np.mean([r["closed"] for r in reports]) >= 1 / 3
     yield "rooms", np.mean([r["rooms"] for r in reports]) >= 0.05
     yield "doors", np.mean([r["doors"] for r in reports]) >= 0.05
-    yield "rate", np.mean([all(r.values()) and fits for r, fits in zip(reports, outline)])
+    yield TWICE, min(round(float(np.mean([all(r.values()) and fits for r, fits in zip(reports, outline)])), 3), 2 * DICE)
 
 
 def _planner_cases(rng: np.random.Generator) -> list[Case]:
