@@ -23,9 +23,9 @@ def lesson(answer):
         v4.new_markdown_cell("# 01 · Bells\n\n[▶ Open in Colab](https://a.b)\n\n**What rings?**"),
         cell("set-up", "setup"), cell("import math"),
         v4.new_markdown_cell("## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n**Predict.** Will it *ring*?"),
-        cell("a < b\n" * 9, shows=["log 3\n", PICTURE]),
+        cell("a < b\n" * 30, shows=["log 3\n", PICTURE]),
         v4.new_markdown_cell("<details><summary>What happened</summary>\n\nIt rang.\n\n</details>"),
-        cell(answer, "exercise:1.1"), cell("check", "check:1.1"), v4.new_markdown_cell("help", metadata={"tags": ["help:1.1"]}),
+        v4.new_markdown_cell("More prose.\n\n### Exercise 1.1 · `f`\nRing it: `bell # loud`."), cell(answer, "exercise:1.1"), cell("check", "check:1.1"), v4.new_markdown_cell("help", metadata={"tags": ["help:1.1"]}),
         v4.new_markdown_cell("## Room A", metadata={"tags": ["studio"]}), cell("deep", "studio"),
         cell("assert True", "solved"), cell("print(2)", shows=["2\n"])])
 
@@ -53,7 +53,16 @@ def test_formulas_and_headings_are_large_and_prose_is_for_the_speaker(deck):
 
 
 def test_an_exercise_is_blank(deck):
-    assert "return 42" not in "\n".join(deck) and any("NotImplementedError" in slide for slide in deck)
+    [slide] = [slide for slide in deck if "NotImplementedError" in slide]
+    assert "return 42" not in "\n".join(deck)
+    assert "<h2>Exercise 1.1" in slide and "bell # loud" in slide and "More prose" not in slide
+    assert "<aside><p>More prose" in deck[deck.index(slide) - 1]
+
+
+def test_a_bare_heading_shares_its_slide_with_the_cell_below():
+    book = v4.new_notebook(cells=[v4.new_markdown_cell("## Results"), cell("print(2)", shows=["2\n"])])
+    [slide] = slides.deck(book, book)
+    assert "<h2>Results</h2>" in slide and "print(2)" in slide
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -87,7 +96,10 @@ def test_keys_move_through_the_slides_and_show_the_notes(deck, tmp_path):
         assert not page.locator("section.shown aside").is_visible()
         page.keyboard.press("n")
         assert page.locator("section.shown aside").is_visible()
-        page.keyboard.press("End")
+        page.keyboard.press("Home")
+        for _ in deck:
+            assert not page.evaluate("spills(slides[at()])")
+            page.keyboard.press("ArrowRight")
         assert page.locator("nav").inner_text() == "7 / 7"
         page.keyboard.press("Home")
         assert page.locator("h1").is_visible() and errors == []

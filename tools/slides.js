@@ -5,6 +5,14 @@ function show(n) {
   slides.forEach((slide, i) => slide.classList.toggle('shown', i === n));
   document.querySelector('nav').textContent = `${n + 1} / ${slides.length}`;
   history.replaceState(null, '', `#${n + 1}`);
+  fit(slides[n]);
+}
+const spills = box => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1;
+function fit(slide) {  // a long cell in smaller letters rather than one that must be scrolled
+  for (let size = 100; size >= 60; size -= 4) {
+    slide.style.fontSize = `${size}%`;
+    if (![slide, ...slide.querySelectorAll('.middle, mjx-container')].some(spills)) return;
+  }
 }
 const at = () => slides.findIndex(slide => slide.classList.contains('shown'));
 const steps = {ArrowRight: 1, ArrowDown: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -1e6, End: 1e6};
@@ -12,5 +20,6 @@ addEventListener('keydown', event => {
   if (event.key === 'n') document.body.classList.toggle('notes');
   else if (event.key in steps) { event.preventDefault(); show(at() + steps[event.key]); }
 });
+addEventListener('resize', () => fit(slides[at()]));
 addEventListener('hashchange', () => show(Number(location.hash.slice(1)) - 1));
 show((Number(location.hash.slice(1)) || 1) - 1);

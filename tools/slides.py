@@ -1,7 +1,8 @@
 """Slides of a lesson for a projector: `python -m tools.slides NN [--out FOLDER]`, one page that needs no network.
 
 Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction, each cell with what it
-shows, each exercise blank, each answer after its figure. The prose goes into the speaker's notes (key n). Arrow keys move.
+shows, each exercise with its task and blank, each answer after its figure. Other prose goes into the speaker's notes (key
+n). Arrow keys move; a cell too long for a slide gets smaller letters.
 Formulas are set by the MathJax of the `site` extra where that is installed; elsewhere they stay as they are written.
 """
 from __future__ import annotations
@@ -26,6 +27,7 @@ OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
 FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
+TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 MATHJAX = ('<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
            '<script src="{}"></script>')
 
@@ -43,18 +45,27 @@ def executed(source: Path) -> nbformat.NotebookNode:
 def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]:
     """The slides of a lesson's core, as HTML. `blank` gives the exercises as a learner finds them."""
     stubs = {_exercise(cell): cell.source for cell in blank.cells if _exercise(cell)}
-    made: list[str] = []
+    made, task = [], ""
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
         if any(tag.startswith(HIDDEN) for tag in tags):
             continue
         if cell.cell_type == "markdown":
-            made += prose(cell.source)
-        elif _exercise(cell):
-            made.append(f"<h2>Exercise {_exercise(cell)}</h2>{code(stubs[_exercise(cell)])}")
+            add(made, prose(TASK.sub("", cell.source)))
+            task = "".join(f"<h2>{_inline(title)}</h2>{markdown2html(text)}" for title, text in TASK.findall(cell.source))
         else:
-            made += shown(cell)
+            add(made, [task + code(stubs[_exercise(cell)])] if _exercise(cell) else shown(cell))
     return made
+
+
+def add(made: list[str], pieces: list[str]) -> None:
+    """Put slides at the end. What cannot stand alone shares a slide: a bare heading with what follows, notes with what was."""
+    for piece in pieces:
+        bare = bool(made) and made[-1].endswith("</h2>") and not piece.startswith("<h2>")
+        if made and (bare or piece.startswith("<aside>")):
+            made[-1] += piece
+        else:
+            made.append(piece)
 
 
 def prose(text: str) -> list[str]:
@@ -67,13 +78,15 @@ def prose(text: str) -> list[str]:
     body = FOLD.sub("", PREDICT.sub("", text[heading.end():] if heading else text)).strip()
     predicted = [f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>' for said in PREDICT.findall(text)]
     answers = [f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}" for title, answer in FOLD.findall(text)]
-    if heading:
-        formulas = [f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>' for found in FORMULA.findall(body)]
+    formulas = [f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>' for found in FORMULA.findall(body)]
+    if heading or formulas:
+        title = f"<h2>{_inline(heading[1])}</h2>" if heading else ""
         first = markdown2html(body.split("\n\n")[0]) if body and not formulas and not predicted else ""
         room = 1 if len("".join(formulas)) < 200 else 0  # for a prediction below the formulas
-        predicted = [f"<h2>{_inline(heading[1])}</h2>{''.join(formulas + predicted[:room])}{first}", *predicted[room:]]
-    made = predicted + answers
-    return [made[0] + f"<aside>{markdown2html(body)}</aside>", *made[1:]] if made and body else made
+        predicted = [f"{title}{''.join(formulas + predicted[:room])}{first}", *predicted[room:]]
+    first, *more = predicted + answers or [""]
+    notes = f"<aside>{markdown2html(body)}</aside>" if body else ""
+    return [first + notes, *more] if first or notes else []
 
 
 def shown(cell: nbformat.NotebookNode) -> list[str]:
