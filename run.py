@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -27,7 +28,7 @@ try:
 except ImportError:
     fcntl = None  # on Windows two installs at once are not kept apart
 
-MINIMUM = (3, 11)
+MINIMUM, NEWEST = (3, 11), (3, 14)  # the pinned PyTorch has no build for a newer one
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
@@ -38,7 +39,7 @@ COMMANDS = tuple(TARGETS) + ("check",)
 READY = "course-ready.json"  # lies beside the installed packages and tells what is complete there
 PROBE = """import os, sys, sysconfig
 folder = sysconfig.get_path("purelib")
-if sys.version_info >= {} and os.path.samefile(sys.prefix, sys.argv[1]) and os.path.isdir(folder):
+if {} <= sys.version_info[:2] <= {} and os.path.samefile(sys.prefix, sys.argv[1]) and os.path.isdir(folder):
     print(folder)
 """
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
@@ -51,12 +52,13 @@ AGAIN = "then run the same command again: it goes on where it stopped."
 DISK_FULL = r"Errno 28\b|WinError 112\b|No space left|Disk quota exceeded"
 NO_NETWORK = (r"connection broken by|NewConnectionError|NameResolutionError|Max retries exceeded|Timeout(Error)?\b"
               r"|[Tt]imed out|ProxyError|Failed to (connect|resolve|establish)|Network is unreachable|getaddrinfo failed")
+NO_BUILD = r"\(constraint\) torch=="  # what pip says on an Intel Mac, for example
 
 
 def main(arguments):
     # type: (list) -> int
-    if sys.version_info < MINIMUM and arguments[:1] != ["check"]:
-        sys.exit(too_old())
+    if wrong_python() and arguments[:1] != ["check"]:
+        sys.exit(wrong_python())
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__.strip())
         return 0
@@ -72,10 +74,14 @@ def main(arguments):
         sys.exit(explain(str(error)))
 
 
-def too_old():
+def wrong_python():
     # type: () -> str
-    return ("Python {}.{} or newer is needed, this is {}.{}: get it from https://www.python.org/downloads/ and "
-            "run the same command with it.".format(*(MINIMUM + tuple(sys.version_info[:2]))))
+    """What to do about a Python that is too old or too new; "" if it fits."""
+    this = tuple(sys.version_info[:2])
+    return "" if MINIMUM <= this <= NEWEST else (
+        "Python {}.{} to {}.{} is needed, this is {}.{}: get {}.{} from https://www.python.org/downloads/ and run the same "
+        "command with it, by its full name: `python{}.{}`, on Windows `py -{}.{}`.".format(
+            *(MINIMUM + NEWEST + this + 3 * NEWEST)))
 
 
 def parse(arguments):
@@ -185,9 +191,9 @@ def pip_install(*what):
 
 def packages_folder():
     # type: () -> str
-    """Where the packages of .venv are; "" when .venv is half made, broken or of an old Python."""
+    """Where the packages of .venv are; "" when .venv is half made, broken or of a Python that does not fit."""
     try:
-        return subprocess.check_output([PYTHON, "-c", PROBE.format(MINIMUM), VENV], stderr=subprocess.DEVNULL,
+        return subprocess.check_output([PYTHON, "-c", PROBE.format(MINIMUM, NEWEST), VENV], stderr=subprocess.DEVNULL,
                                        universal_newlines=True).strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
@@ -333,8 +339,8 @@ def check():
 
 def look_at_python():
     # type: () -> list
-    if sys.version_info < MINIMUM:
-        return [(MISSING, too_old())]
+    if wrong_python():
+        return [(MISSING, wrong_python())]
     from importlib.util import find_spec
     rows = [(OK, "Python {}.{}.{}".format(*sys.version_info[:3]))]
     if sys.maxsize < 2 ** 32:
@@ -532,6 +538,9 @@ def explain(output):
         return "The disk is full ({} or the folder for temporary files): make room, {}".format(ROOT, AGAIN)
     if re.search(NO_NETWORK, output):
         return "Packages cannot be downloaded: check the network connection, " + AGAIN
+    if re.search(NO_BUILD, output):
+        return ("PyTorch {} has no build for this computer ({}): take another one, or a browser and the Colab link on "
+                "top of each lesson.".format(pinned("torch"), platform.platform()))
     lines = [line for line in output.splitlines() if line.strip()] or ["without a word"]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines
     return "The installation failed: {} (more in .venv/install.log); mend that, {}".format(errors[-1].strip(), AGAIN)

@@ -80,6 +80,11 @@ def test_all_name_the_same_oldest_python():
     assert f"python>={oldest}" in conda()["dependencies"]
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/glossary.md", "docs/workshop/before.md", "docs/workshop/hub.md"])
+def test_all_name_the_same_range_of_pythons(page):
+    assert "{}.{} to {}.{}".format(*run.MINIMUM, *run.NEWEST) in (ROOT / page).read_text(encoding="utf-8")
+
+
 def test_run_py_knows_the_pin_of_torch_and_installs_extras_that_exist():
     assert run.pinned("torch") == pins()["torch"]
     for target in run.TARGETS.values():

@@ -17,7 +17,10 @@ from types import ModuleType
 
 import pytest
 
+from run import MINIMUM, NEWEST
+
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(sys.version_info[:2] > NEWEST, reason="run.py refuses a Python as new as this one")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="signals and symbolic links as on Linux and macOS")
 
 # Each stand-in is a module that Python finds before the real one.
@@ -142,11 +145,19 @@ def test_help(course):
     assert result.returncode == 0 and "python run.py lab" in result.stdout
 
 
-@pytest.mark.parametrize("version", [(2, 7, 18), (3, 8, 1), (3, 10, 13)])
-def test_an_old_python(course, monkeypatch, version):
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 8, 1), (3, 10, 13), (3, NEWEST[1] + 1, 0), (4, 0, 0)])
+def test_a_python_that_is_too_old_or_too_new(course, monkeypatch, version):
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(SystemExit, match=f"3.11 or newer is needed, this is {version[0]}.{version[1]}: get it from"):
+    newest = "{}.{}".format(*NEWEST)
+    with pytest.raises(SystemExit, match=f"3.11 to {newest} is needed, this is {version[0]}.{version[1]}: get {newest} from"):
         course.module().main(["lab"])
+    assert not (course.folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", [(*MINIMUM, 0), (*NEWEST, 9)])
+def test_a_python_that_fits(course, monkeypatch, version):
+    monkeypatch.setattr(sys, "version_info", version)
+    assert course.module().wrong_python() == ""
 
 
 def test_an_old_python_can_read_it():
@@ -162,7 +173,7 @@ def test_an_old_python_can_read_it():
 
 def test_the_version_is_the_first_thing_that_is_looked_at(course, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 6))
-    with pytest.raises(SystemExit, match="newer is needed"):
+    with pytest.raises(SystemExit, match="is needed, this is 3.6"):
         course.module().main([])
 
 
@@ -314,10 +325,11 @@ def test_a_python_that_does_not_work_is_replaced(course, python):
 
 
 @posix_only
-def test_a_venv_of_an_old_python_is_replaced(course):
+@pytest.mark.parametrize("version", ["(3, 9)", "(3, 99)"])
+def test_a_venv_of_a_python_that_does_not_fit_is_replaced(course, version):
     (course.folder / ".venv/bin").mkdir(parents=True)
     path = course.folder / ".venv/bin/python"
-    path.write_text(f'#!/bin/sh\ncode=$(echo "$2" | sed "s/sys.version_info/(3, 9)/")\nexec {sys.executable} -c "$code" "$3"\n')
+    path.write_text(f'#!/bin/sh\ncode=$(echo "$2" | sed "s/sys.version_info/{version}/")\nexec {sys.executable} -c "$code" "$3"\n')
     path.chmod(0o755)
     assert course.run("lab").returncode == 0
     assert (course.folder / ".venv/pyvenv.cfg").exists()
@@ -439,6 +451,14 @@ def test_a_disk_that_fills_up_outside_pip(course, monkeypatch):
 def test_no_network(course, says):
     sentence(course.run("test", PIP_SAYS=says), "check the network", "same command again")
     assert not (course.folder / "started.json").exists()
+
+
+def test_a_computer_that_pytorch_has_no_build_for(course):
+    """What pip said when it was asked for macOS on Intel."""
+    says = ("ERROR: Cannot install torch because these package versions have conflicting dependencies.\n\n"
+            "The conflict is caused by:\n    The user requested torch\n    The user requested (constraint) torch==2.13.0\n\n"
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/")
+    sentence(course.run("lab", PIP_SAYS=says), "PyTorch 2.13.0 has no build for this computer", "Colab")
 
 
 def test_what_else_goes_wrong_is_quoted_and_kept(course):

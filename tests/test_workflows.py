@@ -75,7 +75,17 @@ def test_the_matrix_is_three_systems_with_the_oldest_and_the_newest_python():
     matrix = job["strategy"]["matrix"]
     assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
     oldest, newest = matrix["python"]
-    assert oldest == ".".join(map(str, run.MINIMUM)) and tuple(map(int, newest.split("."))) >= (3, 14)
+    assert oldest == ".".join(map(str, run.MINIMUM)) and newest == ".".join(map(str, run.NEWEST))
+
+
+def test_the_examples_for_graders_use_the_same_actions_and_keep_no_token():
+    tags = dict(step["uses"].split("@") for path in FILES for step in steps(path) if "uses" in step)
+    examples = [step for path in (ROOT / "grading/examples").glob("*.yml") for step in steps(path) if "uses" in step]
+    for step in examples:
+        name, tag = step["uses"].split("@")
+        assert tag == tags.get(name, tag), step
+        assert not name.endswith("checkout") or step["with"]["persist-credentials"] is False
+    assert {step["uses"].split("@")[0] for step in examples} & tags.keys()
 
 
 def test_the_tests_are_started_as_the_readme_says():

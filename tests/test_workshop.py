@@ -42,6 +42,23 @@ def test_a_day_has_no_gaps_and_breaks_in_time(name, days, shortest, longest):
         assert shortest <= rows[-1][1] - rows[0][0] <= longest
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=STEMS)
+def test_a_plan_asks_for_the_lessons_that_the_header_names_and_the_core_uses(source):
+    """What a lesson needs for its studio alone stands behind a semicolon."""
+    def named(text):
+        return set(re.findall(r"\b(0\d)\b", text))
+    needs = {number: named(about["needs"].split(";")[0]) for number, about in Facts(ROOT).lessons.items()}
+    number = source.stem[:2]
+    before = re.search(r"^\*\*Before\.\*\* (.+?)\n\n", page(source.stem), flags=re.M | re.S)[1]
+    assert needs[number] == named(before.replace(source.stem, ""))
+    known, due = set(), set(needs[number])
+    while due:  # who has done lesson 04 has done what that one needs
+        known |= due
+        due = set().union(*(needs[one] for one in due)) - known
+    core = "\n".join(c.source for c in read(source) if c.kind == "code" and "studio" not in c.tags)
+    assert set(re.findall(r"taught\.lesson(\d\d)", core)) <= known < {f"{n:02d}" for n in range(1, int(number) + 1)}
+
+
 def test_two_days_hold_all_ten_lessons_in_order_and_nobody_sits_for_more_than_two_hours():
     parts = workshop.FIRST_DAY + workshop.SECOND_DAY
     assert [part.lesson for part in parts if part.lesson] == [f"{n:02d}" for n in range(1, 11)]

@@ -168,24 +168,17 @@ def stage(root: Path, source: Path) -> None:
 
 
 def filled(root: Path, text: str, facts: Facts) -> str:
-    """A page with what it asks for in double braces: the table of lessons, the plans for a room, and so on.
+    """A page with what it asks for in double braces: the table of lessons, the pages that no list names.
 
     A line that ends with the number of a lesson leads there.
     """
     table = "| no." + lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})[1:]
-    plans = [(p.name, p.read_text(encoding="utf-8")) for p in sorted((root / "docs/workshop").glob("*.md"), key=_rank)]
     named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
     known = {"lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
-             "plans": "\n".join(f"- [{text.splitlines()[0].lstrip('# ')}](workshop/{name})" for name, text in plans),
              "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named))}
     text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
     pages = {stem[:2]: f"[Lesson {stem[:2]}](notebooks/{stem}.ipynb)." for stem in stems(root)}
     return re.sub(r"Lesson (\d\d)\.$", lambda m: pages.get(m[1], m[0]), text, flags=re.M)
-
-
-def _rank(plan: Path) -> tuple:
-    """Whole workshops first, then the hours, then what belongs to an hour."""
-    return plan.stem.startswith("room_"), plan.stem[0].isdigit(), plan.stem
 
 
 def linked(text: str, page: Path, facts: Facts) -> str:

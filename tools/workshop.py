@@ -3,6 +3,7 @@
 docs/workshop/room_NN.md                 predictions to ask a room for, and the wrong answers that the checks know
 docs/workshop/half_day.md, two_days.md   the tables between `<!-- timetable -->` and `<!-- end -->`
 docs/workshop/hub.md                     how large a machine, what was measured, links that fetch the course
+docs/instructors.md                      the table of plans
 
 The minutes come from the one-hour plans (a room) and from the builder (one reader alone).
 """
@@ -97,6 +98,16 @@ def _cells(root: Path, facts: Facts, part: Part, start: int) -> tuple[str, str, 
     return f"Lesson {part.lesson}, [{title}]({source.stem}.md)", said, f"{core} min, core"
 
 
+def plans(root: Path) -> str:
+    """Where each lesson's plan is, and the page that belongs to it."""
+    lines = ["| lesson | its hour, minute by minute | what to ask, what goes wrong |", "|---|---|---|"]
+    for number, about in sorted(Facts(root).lessons.items()):
+        for source in (root / "solutions").glob(f"{number}_*.py"):
+            lines.append(f"| {number} | [{about['title'].split(':')[0]}](workshop/{source.stem}.md) | "
+                         f"[predictions and wrong answers](workshop/room_{number}.md) |")
+    return "\n".join(lines) + "\n"
+
+
 # --- what to ask, what goes wrong ------------------------------------------------------------------------------------
 
 def room(root: Path, source: Path) -> str:
@@ -179,13 +190,14 @@ def targets(root: Path) -> dict[Path, str]:
     folder = root / "docs/workshop"
     made = {folder / f"room_{source.stem[:2]}.md": room(root, source)
             for source in sorted((root / "solutions").glob("[0-9][0-9]_*.py"))}
-    parts = {name: {"timetable": timetable(root, days)} for name, days in PLANS.items()}
-    parts["hub"] = {"memory": memory(root), "measured": measured(root), "links": pullers(root)}
-    for name, texts in parts.items():
-        text = (folder / f"{name}.md").read_text(encoding="utf-8")
+    parts = {folder / f"{name}.md": {"timetable": timetable(root, days)} for name, days in PLANS.items()}
+    parts[folder / "hub.md"] = {"memory": memory(root), "measured": measured(root), "links": pullers(root)}
+    parts[root / "docs/instructors.md"] = {"plans": plans(root)}
+    for path, texts in parts.items():
+        text = path.read_text(encoding="utf-8")
         for part, new in texts.items():
             text = re.sub(rf"(<!-- {part} -->\n).*?(<!-- end -->)", lambda m: m[1] + new + m[2], text, flags=re.S)
-        made[folder / f"{name}.md"] = text
+        made[path] = text
     return made
 
 
