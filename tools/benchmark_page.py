@@ -56,7 +56,7 @@ needed less; of memory that is shared, each process counts its part. Measured by
 ELSEWHERE = """## What was not measured
 
 Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
-A class of three hundred is reckoned from fewer notebooks on the page about [grading](grading.md).
+What a class of three hundred takes stands with [grading](grading.md).
 """
 METRICS = {"neg_elbo": ("−ELBO", ".1f"), "fd": ("FD", ".1f"), "precision": ("precision", ".2f"), "recall": ("recall", ".2f"),
            "control": ("control", ".2f")}
