@@ -1279,8 +1279,8 @@ if report is not None:
 #
 # A model that writes references invents some of them; so did the article, or whoever wrote it. We looked every one up. Of its
 # books, one (*Generative Models*) was not found anywhere, one carries a mixed-up title, and one (*Deep Learning*, 2016)
-# predates most of what you have built here. Of its courses, the specialization exists but holds no VAE and no GAN, and one
-# was not found. The list of all 76 findings is the course's errata page, `docs/errata.md`. Its last entry is the one to
+# predates most of what you have built here. Of its courses, Coursera's specialization exists but holds no VAE and no GAN, edX's
+# was not found, and Udacity's is named too vaguely to be looked up. The list of all 76 findings is the course's errata page, `docs/errata.md`. Its last entry is the one to
 # remember: a text without author, date and checkable sources has to be checked line by line. You have the habit by now:
 # *measure*.
 #

@@ -1,4 +1,4 @@
-"""The training benchmark: its clock, its flops, its rows on a tiny budget, and what it does when a number is missing."""
+"""Benchmarks. Of training: clock, flops, rows on a tiny budget, missing numbers. Of checks and the grader: what is counted."""
 import json
 import math
 import time
@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import training
+from benchmarks import checks, grading, training
 from benchmarks.recipes import PictureFiles
 from course_utils import data
+from course_utils.checks import Outcome
+from tests.lessons import NUMBERS as LESSONS
+from tools.benchmark_page import page
 
 NUMBERS = {"neg_elbo": 104.0, "fd": 20.0, "precision": 0.8, "recall": 0.5, "control": 0.95}
 
@@ -130,3 +133,61 @@ def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing
 def test_the_shipped_result_is_complete():
     rows = json.loads((training.ROOT / "benchmarks/training.json").read_text(encoding="utf-8"))
     assert training.missing(rows) == []
+
+
+# --- checks, and the grader ------------------------------------------------------------------------------------------------
+
+def test_a_check_is_timed_once_and_again_and_a_build_task_once(monkeypatch):
+    asked, now = [], iter(range(100))
+    monkeypatch.setattr(checks, "evaluate", lambda exercise_id, answer: asked.append(exercise_id) or Outcome("pass"))
+    monkeypatch.setattr(checks.time, "process_time", lambda: float(next(now)))
+    assert checks.cost(checks.exercises(4)["4.1"]) == {"id": "4.1", "name": "reparameterize", "first": 1.0, "again": 1.0}
+    assert checks.cost(checks.exercises(4)["4.5"])["again"] is None
+    assert asked.count("4.1") == 1 + checks.AGAIN and asked.count("4.5") == 1
+
+
+def test_a_right_answer_that_does_not_pass_is_no_measurement(monkeypatch):
+    monkeypatch.setattr(checks, "evaluate", lambda exercise_id, answer: Outcome("fail", "a hint"))
+    with pytest.raises(RuntimeError, match="1.1.*a hint"):
+        checks.measure("01")
+
+
+def test_every_exercise_has_been_timed():
+    found = json.loads(checks.FILE.read_text(encoding="utf-8"))
+    assert sorted(found) == LESSONS
+    for number, rows in found.items():
+        known = checks.exercises(int(number))
+        assert {row["id"]: row["name"] for row in rows} == {e.id: e.name for e in known.values()}
+        assert all(row["first"] > 0 and (row["again"] is None) == known[row["id"]].is_build for row in rows)
+
+
+def test_everybody_hands_in_a_file_of_their_own(tmp_path):
+    files = sorted(grading.class_of(3, "01", tmp_path).glob("*.ipynb"))
+    books = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    assert len({file.read_bytes() for file in files}) == len(books) == 3
+    assert all(book["cells"][:-1] == books[0]["cells"][:-1] for book in books)
+
+
+def graded(status, seconds):
+    return {"verdicts": [{"status": "pass"}, {"status": status}], "seconds": seconds}
+
+
+def test_the_grader_is_summed_up_and_a_notebook_that_scores_less_is_an_error(monkeypatch, tmp_path):
+    results = [graded("pass", 1.0), graded("fail", 5.0), graded("pass", 2.0)]
+    found = grading.summary("04", 9.6, {"seconds": 3.25, "peak_mb": 300.4}, results)
+    expected = {"notebooks": 3, "full": 2, "boxed_seconds": 2.0, "boxed_seconds_most": 5.0, "trusted_mb": 300, "wall_seconds": 10}
+    assert found | expected == found
+    monkeypatch.setattr(grading, "measure", lambda number, users: found)
+    monkeypatch.setattr(grading, "FILE", tmp_path / "grading.json")
+    monkeypatch.setattr(grading.sandbox, "missing", lambda: "")
+    assert grading.main("04", 3) == 1 and grading.main("04", 2) == 0
+    assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == found
+
+
+def test_the_page_tells_what_checks_grader_and_hub_cost():
+    text = page(checks.ROOT)
+    for title, command in (("What a check costs", "checks"), ("How fast the grader works", "grading 04 --users"),
+                           ("Many people on one machine", "hub 01 --users 10")):
+        part = text[text.index(f"## {title}"):]
+        assert f"`python -m benchmarks {command}" in part[:part.index("\n## ")]
+    assert "None" not in text

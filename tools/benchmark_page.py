@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from tools.fill import Facts
 
 HEAD = """# What was measured
 
-This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Everything on it was
-measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch {torch}**. Times are
-processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or fewer of them; the
-comparisons should stay.
+This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Where a section says
+nothing else, it was measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch
+{torch}**, and times are processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or
+fewer of them; the comparisons should stay.
 """
 BUDGETS = """## What a lesson costs
 
@@ -31,10 +32,31 @@ NUMBERS = """## What an honest run reaches
 Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
 middle one of five runs with different seeds. Measured by `python -m tools.recalibrate NN`.
 """
+CHECKS = """## What a check costs
+
+Processor seconds from a right answer, the course's own, to its verdict: the first check of an exercise, which may load what
+later ones find ready, and the middle one of five more. A build task trains a model inside its check and is checked once.
+Measured by `python -m benchmarks checks`; every exercise stands in `benchmarks/checks.json`.
+"""
+GRADING = """## How fast the grader works
+
+The solved notebook of lesson {lesson}, handed in {notebooks} times with a cell of its own each, graded with one job; {full} of
+them scored full. *Sandbox* is what the answers of one notebook cost inside, *grader* the process outside that asks and
+compares, for all of them and with its self-test. The clock ran on a busy machine: {cores} processors for which {load} programs
+waited or ran.
+Measured by `python -m benchmarks grading {lesson} --users {notebooks}`.
+"""
+HUB = """## Many people on one machine
+
+{users} people at once on a JupyterHub with {cores} processors that others used too, each with a server and a kernel of their
+own, run lesson {number}, solved, to its end; {finished} finished, {mistakes}. Seconds are those of the clock, half of the people
+needed less; of memory that is shared, each process counts its part. Measured by
+`python -m benchmarks hub {number} --users {users}`.
+"""
 ELSEWHERE = """## What was not measured
 
 Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
-How fast the grader works stands with [grading](grading.md).
+What a class of three hundred takes stands with [grading](grading.md).
 """
 METRICS = {"neg_elbo": ("−ELBO", ".1f"), "fd": ("FD", ".1f"), "precision": ("precision", ".2f"), "recall": ("recall", ".2f"),
            "control": ("control", ".2f")}
@@ -45,7 +67,10 @@ def page(root: Path) -> str:
     facts = Facts(root)
     versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
     rows = json.loads((root / "benchmarks/training.json").read_text(encoding="utf-8"))
-    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), NUMBERS, *numbers(facts)]
+    checked, graded, hub = (json.loads((root / f"benchmarks/{name}.json").read_text(encoding="utf-8"))
+                            for name in ("checks", "grading", "hub"))
+    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), CHECKS, checks(checked),
+             *grading(graded), *people(hub), NUMBERS, *numbers(facts)]
     return "\n".join([*parts, ELSEWHERE])
 
 
@@ -75,6 +100,34 @@ def _reached(row: dict) -> list[str]:
     return [f"{target:.1f}" if target else "", *measured]
 
 
+def checks(found: dict[str, list[dict]]) -> str:
+    """One line a lesson; build tasks, which are checked once, in a column of their own."""
+    rows = []
+    for number, own in sorted(found.items()):
+        quick = [row for row in own if row["again"] is not None]
+        again, built = [row["again"] for row in quick], [f"{row['first']:.1f}" for row in own if row["again"] is None]
+        rows.append([number, f"{len(own)}", f"{max(row['first'] for row in quick):.2f}", f"{statistics.median(again):.3f}",
+                     f"{max(again):.3f}", ", ".join(built)])
+    return table("lesson | exercises | first check, slowest, CPU s | later, middle, CPU s | later, slowest, CPU s | "
+                 "build task, CPU s", rows)
+
+
+def grading(found: dict) -> list[str]:
+    row = [found["lesson"], f"{found['boxed_seconds']:.1f}", f"{found['boxed_seconds_most']:.1f}",
+           f"{found['trusted_seconds']:.0f}", f"{found['trusted_mb']}", f"{found['wall_seconds']}"]
+    return [GRADING.format(**found), table("lesson | sandbox, middle, CPU s | sandbox, most, CPU s | grader, all, CPU s | "
+                                           "grader, MB | all, seconds of the clock", [row])]
+
+
+def people(hub: dict) -> list[str]:
+    number, wrong = hub["lesson"][:2], len(hub["errors"])
+    row = [number, f"{hub['seconds_to_a_server']}", f"{hub['seconds_for_the_lesson']}", f"{hub['kernel_mb']}",
+           f"{hub['server_mb']}"]
+    head = "lesson | seconds to a server | seconds for the lesson | a kernel, MB | a server, MB"
+    mistakes = f"with {wrong} errors" if wrong else "without an error"
+    return [HUB.format(**hub, number=number, mistakes=mistakes), table(head, [row])]
+
+
 def numbers(facts: Facts) -> list[str]:
     """A table a lesson."""
     rows: dict[str, list] = {}
@@ -85,7 +138,7 @@ def numbers(facts: Facts) -> list[str]:
 
 def _number(entry: dict) -> list[str]:
     """Label, value and range, with as many digits as the range's width gives reason for."""
-    digits = max(0, min(6, 2 - _exponent(max(entry["high"] - entry["low"], 1e-6))))
+    digits = max(0, min(6, 2 - _exponent(entry["high"] - entry["low"] or 0.1)))
     return [entry["label"].replace("|", "\\|"), *(f"{entry['value']:.{digits}f}",
             f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}")]
 

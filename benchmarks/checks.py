@@ -1,0 +1,57 @@
+"""What a check costs: CPU seconds from the course's own right answer to its verdict, for every exercise.
+
+Each lesson's checks run in a fresh process with one thread, on the cases that a notebook sees. The first check of an
+exercise may load what the later ones find ready, so it stands apart. A check that trains a model is not repeated.
+"""
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from course_utils.checks import course_version, evaluate, exercises
+from course_utils.checks.engine import Exercise
+from tools.build import ROOT
+
+FILE = ROOT / "benchmarks/checks.json"
+AGAIN = 5  # checks after the first
+BESIDE = "import json, sys; from benchmarks import checks; print(json.dumps(checks.measure(sys.argv[1])))"
+
+
+def measure(number: str) -> list[dict[str, Any]]:
+    """One row for each exercise of a lesson, in this process. Raises RuntimeError if a right answer does not pass."""
+    return [cost(exercise) for exercise in exercises(int(number)).values()]
+
+
+def cost(exercise: Exercise) -> dict[str, Any]:
+    """CPU seconds of the first check, and the middle of those after it; None where it is not repeated."""
+    answer, seconds = course_version(exercise), []
+    for _ in range(1 if exercise.is_build else 1 + AGAIN):
+        start = time.process_time()
+        outcome = evaluate(exercise.id, answer)
+        seconds.append(time.process_time() - start)
+        if outcome.status != "pass":
+            raise RuntimeError(f"{exercise.id}: the course's own answer does not pass: {outcome.hint}")
+    again = None if exercise.is_build else round(statistics.median(seconds[1:]), 4)
+    return {"id": exercise.id, "name": exercise.name, "first": round(seconds[0], 4), "again": again}
+
+
+def alone(number: str) -> list[dict[str, Any]]:
+    """Measure a lesson in a fresh process. Raises subprocess.CalledProcessError if that fails."""
+    done = subprocess.run([sys.executable, "-c", BESIDE, number], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
+                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(lesson: str = "") -> int:
+    found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    for number in [lesson] if lesson else [f"{n:02d}" for n in range(1, 11)]:
+        found[number] = alone(number)
+        print(number, *(f"{row['id']} {row['again'] or row['first']:.3f}" for row in found[number]), flush=True)
+    lines = [f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]" for number, rows in sorted(found.items())]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    return 0

@@ -1,0 +1,70 @@
+"""How fast the grader works: `python -m benchmarks grading [04] [--users 20]`.
+
+Hands in the solved notebook of a lesson USERS times, each with a cell of its own, so that no two files are the same, and
+grades them all with one job, as `python -m grading` does and in a process of its own. Needs bubblewrap.
+"""
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from grading import sandbox
+from tools.build import ROOT
+from tools.run_lesson import lessons
+
+FILE = ROOT / "benchmarks/grading.json"
+BESIDE = """import json, sys
+from course_utils import runtime
+from grading.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps(runtime.usage()))
+sys.exit(code)"""
+
+
+def class_of(users: int, number: str, folder: Path) -> Path:
+    """A folder with a solved notebook for each person."""
+    book = json.loads(lessons(ROOT, number)[0].with_suffix(".ipynb").read_text(encoding="utf-8"))
+    for i in range(users):
+        own = {"cell_type": "markdown", "id": f"own{i}", "metadata": {}, "source": f"Handed in by student {i}."}
+        (folder / f"student{i:03d}.ipynb").write_text(json.dumps(book | {"cells": [*book["cells"], own]}), encoding="utf-8")
+    return folder
+
+
+def measure(number: str, users: int) -> dict[str, Any]:
+    """Raises subprocess.CalledProcessError if a notebook could not be graded."""
+    with tempfile.TemporaryDirectory() as handed_in, tempfile.TemporaryDirectory() as out:
+        line = [str(class_of(users, number, Path(handed_in))), "--out", out, "--lesson", number, "--jobs", "1"]
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", BESIDE, *line], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
+                              env={**os.environ, "OMP_NUM_THREADS": "1"})
+        wall = time.monotonic() - start
+        results = json.loads((Path(out) / "results.json").read_text(encoding="utf-8"))["submissions"]
+    return summary(number, wall, json.loads(done.stdout.splitlines()[-1]), results)
+
+
+def summary(number: str, wall: float, trusted: dict[str, float], results: list[dict[str, Any]]) -> dict[str, Any]:
+    boxed = [one["seconds"] for one in results]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # programs that wanted a processor, in the last minute
+    full = [one for one in results if {verdict["status"] for verdict in one["verdicts"]} == {"pass"}]
+    return {"lesson": number, "notebooks": len(results), "full": len(full), "cores": os.cpu_count(), "jobs": 1,
+            "load": round(load),
+            "boxed_seconds": round(statistics.median(boxed), 2), "boxed_seconds_most": round(max(boxed), 2),
+            "trusted_seconds": round(trusted["seconds"], 1), "trusted_mb": round(trusted["peak_mb"]), "wall_seconds": round(wall)}
+
+
+def main(lesson: str = "", users: int = 20) -> int:
+    lacking = sandbox.missing()
+    if lacking:
+        print(lacking, file=sys.stderr)
+        return 2
+    found = measure(lesson or "04", users)
+    FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+    return int(found["full"] < users)
