@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.checks import Checked, evaluate, find
+from course_utils.checks import Checked, evaluate, find, limits
 from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
 
 
@@ -50,6 +50,15 @@ def test_an_answer_that_changes_its_input_and_stays_right_passes_with_a_remark()
         return (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)
     outcome = evaluate("1.4", sorting)
     assert outcome.status == "pass" and "changes the array" in outcome.hint
+
+
+def test_what_others_take_of_the_processors_is_not_counted_and_sleep_is(monkeypatch):
+    assert limits.starved(passed=2.1, used=0.5, seconds=2)  # four programs on one processor
+    assert not limits.starved(passed=2.1, used=2.0, seconds=2) and not limits.starved(passed=2.1, used=0.0, seconds=2)
+    assert not limits.starved(passed=21, used=1.9, seconds=2)  # this will not end today
+    asked = threading.Event()
+    monkeypatch.setattr(limits, "starved", lambda *_: asked.set() or True)
+    assert limits.within(0.05, lambda: asked.wait(60) and "done") == "done"
 
 
 def test_an_endless_answer_is_left_after_two_seconds_and_its_thread_is_stopped():
