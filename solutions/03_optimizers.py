@@ -241,7 +241,7 @@ plots.label(ax, f"Found {found}", "step", "mean squared error");
 
 # %% [markdown]
 # Two parameters, two speeds: a quick fall, then a long slow one. A change of the bias can nearly be made up by the weight:
-# that is a flat direction in a steep valley. Momentum will need it.
+# that is a flat direction in a steep valley. It comes back with momentum.
 #
 # **A model that bends.** A line cannot bend, and two `nn.Linear` in a row are still a line. So put something bent between
 # them: `nn.ReLU()`, which is $\max(0, \text{value})$ for each number. Linear, bend, linear: that is a **neural network**, and
@@ -379,7 +379,7 @@ plots.label(axes[1], "How far from the bottom?", "distance");
 #
 # With $\beta = 0$ this is gradient descent; with $\beta = 0.9$ a steady slope builds up to ten times the push.
 #
-# **Predict.** In a valley that is 20 times steeper across than along, the bound of the second beat allows $\alpha < 2/20$.
+# **Predict.** In a valley of curvature 20 across and 1 along, the bound of the second beat allows $\alpha < 2/20$.
 # Does momentum help *below* the bound, or does it let you go *beyond* it?
 
 # %%
@@ -442,8 +442,8 @@ valley_sliders = widgets.explore(
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 $$
 #
-# and both start from 0. So after $t$ steps they are too small: they hold only $1 - \beta^t$ of their weight. Adam divides by that, the
-# **bias correction**,
+# and both start from 0. (This $v$ is no velocity; papers use the letter for both.) So after $t$ steps they are too small: they
+# hold only $1 - \beta^t$ of their weight. Adam divides by that, the **bias correction**,
 #
 # $$ \hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad
 #    \theta \leftarrow \theta - \alpha\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} $$
@@ -625,8 +625,8 @@ def train(model, optimizer, epochs, seed, batch=50, scheduler=None):
     return history, losses
 
 # %% [markdown]
-# The loop is your `fit`, with handfuls. The loud weights of `look` hear from every pixel of every picture; a quiet number of
-# `place` hears from one pixel each, and at the start its slope is twenty to sixty times smaller.
+# The loop is your `fit`, with handfuls. The loud weights of `look` hear from every pixel of every picture; each quiet number
+# of `place` hears from one, and at the start its slope is typically twenty to sixty times smaller.
 #
 # **Predict.** SGD, SGD with momentum, and Adam each try three step sizes and keep their best. All start from the same
 # weights and see the same minibatches. Who is ahead, and by how many nats?
@@ -804,7 +804,7 @@ plots.label(ax, "One example a step, step size 0.02", "steps", "distance to the 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# A thousand times longer: $n$ times smaller steps. The mean of the single-example slopes *is* the full slope, since
+# It crawls: the steps are $n$ times smaller, so it needs about $n$ times as many. The mean of the single-example slopes *is* the full slope, since
 # the examples are drawn at random; dividing once more by $n$ counts the averaging twice. Nothing crashes and the loss falls, so this
 # mistake survives in real programs as "the learning rate needs to be larger here".
 #
@@ -890,7 +890,7 @@ for name, make in optimizers.items():
 
 # %% [markdown] tags=["studio"]
 # Knowing nothing costs $784 \log 2 = 543$ nats a digit. The claim's first steps hurl the weights so far out that a digit
-# "costs" some $10^{26}$ nats, and although its step size becomes reasonable later, the model does not recover: what the
+# "costs" more than $10^{26}$ nats, and although its step size becomes reasonable later, the model does not recover: what the
 # first steps broke stays broken. Your version and PyTorch's agree. A formula with all the right letters can look like
 # Adam; the way to find out is to run it beside the real one.
 

@@ -155,7 +155,7 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2");
 # %% [markdown]
 # ## A plan before the first pixel
 #
-# Turn it round. Begin with how a picture is *made*, and say it as probabilities. First a plan $z$ is drawn from a fixed
+# Turn it round. Begin with how a picture is *made*, and say it as probabilities. First a plan $z$, a **latent** (hidden) variable, is drawn from a fixed
 # **prior**, $p(z) = \mathcal N(0, I)$: independent numbers, each from $\mathcal N(0, 1)$. Then the pixels are tossed with coins that depend on the plan, $p(x \mid z)$. That is
 # a mixture, as in lesson 01, with infinitely many kinds:
 #
@@ -188,8 +188,8 @@ print("within 0.5 of it with 100 random plans:", bool((abs(guesses - evidence) <
 
 # %% [markdown]
 # In one dimension a hundred random plans are enough. In eight, a hundred random plans miss by nats, as you will measure. So ask
-# somebody who has seen the picture to propose plans: a distribution $q(z)$. This is what the encoder is *for*. It generates
-# nothing; it makes the likelihood computable. That is **inference**.
+# somebody who has seen the picture to propose plans: a distribution $q(z)$, in papers $q(z \mid x)$. This is what the encoder is
+# *for*. It generates nothing; it makes the likelihood computable. That is **inference**.
 
 # %% [markdown]
 # ## The ELBO in five checked lines
@@ -206,11 +206,13 @@ print("within 0.5 of it with 100 random plans:", bool((abs(guesses - evidence) <
 # \end{aligned} $$
 #
 # Line (3): of the numbers 1 and 4, the log of the mean is $\log 2.5 = 0.92$ and the mean of the logs $0.69$. The logarithm bends
-# downwards, so it is always this way round. Line (4) is the **evidence lower bound**, ELBO. Line (5) says how far below the
+# downwards, so it is always this way round (*Jensen's inequality*). Line (4) is the **evidence lower bound**, ELBO. Line (5) says how far below the
 # evidence it lies: by Bayes' rule $p(z)\,p(x \mid z) = p(x)\,p(z \mid x)$, and with that (3) becomes $\log p(x)$ minus the KL
 # from $q$ to the **posterior** $p(z \mid x)$, the plans that really lead to $x$.
 #
-# **Predict.** For which $q$ would nothing be lost in (3)? (When are all the ratios equal?) Then put numbers into every line.
+# **Predict.** Below, $q$ is the bell $\mathcal N(\tfrac12, 1)$. Two plans lead to $x = 1$, namely $\pm\sqrt2$. How much is lost in
+# (3): next to nothing, about one nat, or several?
+#
 # For (2) and (3) we draw plans from $q$; the others are sums over boxes.
 
 # %% tags=["nbval-check-output"]
@@ -242,10 +244,11 @@ print(f"(3) mean log ratio  {line_3:7.2f}   (4) {reconstruction:.2f} - {price:.2
 print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior   {gap:7.4f}")
 
 # %% [markdown]
-# <details><summary>When nothing is lost</summary>
+# <details><summary>What happened</summary>
 #
-# All ratios $p(z)\,p(x \mid z)/q(z)$ are equal if $q(z)$ has the shape of $p(z)\,p(x \mid z)$: if $q$ *is* the posterior. Then the
-# KL of line (5) is zero. The best proposal is the truth about which plans lead to $x$.
+# Several. Most plans of this $q$ lie between the two that explain $x$, or beyond them. There the ratio is tiny, and the mean of the
+# *logs* does not forgive that. Nothing is lost if all ratios $p(z)\,p(x \mid z)/q(z)$ are equal: if $q$ *is* the posterior. The
+# best proposal is the truth about which plans lead to $x$.
 #
 # </details>
 
@@ -514,9 +517,13 @@ ax = plots.bars(list(fd), list(fd.values()), form=".2f",
 plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance");
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # It can: all that was missing was a distribution over codes. Fitted afterwards, it brings the autoencoder from
 # {{04.ae.fd:.0f}} to {{04.ae.fd_fitted:.1f}}, close to the VAE. Plan first, then pixels: now it *is* a generative model, in two
 # steps. What it does not have is a bound on the likelihood, one number that says how well the whole fits new data.
+#
+# </details>
 
 # %% [markdown]
 # ## A code that says nothing, and how to notice it
@@ -680,7 +687,7 @@ assert max(sweep, key=lambda k: sweep[k][0]) == 0
 #
 # **Debug a claim.** The article's training loop for a VAE goes: the encoder gives $\mu$ and $\sigma^2$; a plan $z$ is drawn *from the
 # prior* $p(z)$; the decoder turns it into a picture; the difference between this picture and the real one is made
-# small. There is no KL anywhere, and the code returns $z$ where it speaks of $\mu$ and $\sigma^2$. Rebuilt with our parts:
+# small. There is no KL anywhere, and its listing returns $z$ where its text says $\mu$ and $\sigma^2$. Rebuilt with our parts:
 
 # %% tags=["studio"]
 def claimed_loss(model, x):
@@ -732,7 +739,8 @@ plots.rows(shown,
 # it learns the mean: the coins hardly change with the plan. Nothing crashes, and the loss falls to the level of one coin per pixel.
 #
 # Half mended, the encoder makes its noise vanish ({{04.half.sigma:.3f}} instead of about a half) and flings the codes apart: each
-# number of the code spreads by {{04.half.mu:.0f}}, where the VAE's spreads by about one. It is an autoencoder with extra steps, and sampling the prior fails as it did there: FD even prefers the blur.
+# number of the code spreads by {{04.half.mu:.0f}}, where the VAE's spreads by about one. Training never charged the price; the
+# ELBO printed above does. It is an autoencoder with extra steps, and sampling the prior fails as it did there: FD even prefers the blur.
 #
 # Mended, with a sampled code *and* its price, it is a VAE. Each part is useless without the other.
 #
@@ -742,8 +750,8 @@ plots.rows(shown,
 # ### Room B · Build: a VAE from an empty page
 #
 # Close the cells above, at least in your mind. Write a function that gets black-and-white digits and returns two functions (or
-# modules), `encode` and `decode`. No skeleton. The bar: a held-out ELBO above $-19.5$ nats per digit, within ten
-# seconds of training (two can be enough). Any architecture, any optimizer, any width of the code.
+# modules), `encode` and `decode`. No skeleton. The bar: a held-out ELBO above $-19.5$ nats per digit. Two
+# seconds of training can be enough. Any architecture, any optimizer, any width of the code.
 #
 # ### Exercise 4.5 · `train_vae`
 # The check trains it on 1,000 digits and measures on 797 that it has not seen. It stops you after 30 seconds.

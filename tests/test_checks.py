@@ -150,6 +150,19 @@ def test_checking_a_training_loop_draws_no_random_numbers():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_losses_with_their_record_are_refused_since_no_figure_can_draw_them():
+    def keeps_the_record(model, loss_fn, optimizer, x, y, steps):
+        losses = []
+        for _ in range(steps):
+            losses.append(loss_fn(model(x), y))
+            optimizer.zero_grad()
+            losses[-1].backward()
+            optimizer.step()
+        return losses
+    outcome = evaluate("3.4", keeps_the_record)
+    assert outcome.status == "fail" and "`loss.item()`" in outcome.hint
+
+
 def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
     exercise = Exercise("0.0", "build", lambda rng: [], None)
     assert exercise.is_build and exercise.wanted(Case("says", (), want={"a fact": True})) == {"a fact": True}

@@ -839,6 +839,8 @@ def _trained(ask: Ask, *args: Any) -> Any:
     losses = found["the losses it returned"]
     if isinstance(losses, list) and None in losses:
         raise NotData("the list that it returned holds None: `loss.backward()` returns nothing, note down the loss itself")
+    if found.pop("losses with their record"):
+        raise NotData("the list holds tensors, each with its record: no figure can draw them, so note `loss.item()`")
     return found
 
 
@@ -905,7 +907,6 @@ ACTS: dict[str, Callable] = {
     "step": lambda r: r.optimizer.step(),
     "note": lambda r: r.losses.append(r.loss.item()),
     "note_tensor": lambda r: r.losses.append(r.loss.detach()),
-    "note_graph": lambda r: r.losses.append(r.loss),
     "clear_loss": lambda r: r.loss.zero_grad(),
     "back_model": lambda r: r.model.backward(),
     "step_loss": lambda r: r.optimizer.step(r.loss),
@@ -1085,7 +1086,6 @@ FIT = Exercise("3.4", "fit", _fit_cases, _fit_oracle, {
     "cleared at the end of each round": _loop("loss back step clear note"),
     "cleared by the model, noted first": _loop("clear_model loss note back step"),
     "detached tensors in the list": _loop("loss note_tensor clear back step"),
-    "the loss tensors themselves in the list": _loop("clear loss back step note_graph"),
     "an array": _loop(told=lambda r: np.array(r.losses)),
     "a tuple": _loop(told=lambda r: tuple(r.losses)),
     "a closure for the optimizer": _with_closure,
