@@ -210,7 +210,7 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 # $$ c_t = f \odot c_{t-1} + i \odot g, \qquad h_t = o \odot \tanh(c_t) $$
 #
 # Along $c$ itself the gradient is multiplied by $f$ alone. **Predict.** Below are three untrained networks:
-# an RNN, an LSTM, and an LSTM whose forget gate starts open ($f \approx 0.95$). How much of the gradient is left after forty steps?
+# an RNN, an LSTM, and an LSTM whose forget gate starts open ($f \approx 0.95$). How much of the gradient reaches the first of forty inputs?
 
 # %% tags=["export"]
 class Recurrent(nn.Module):
@@ -251,7 +251,7 @@ plots.label(ax, "How much of the gradient arrives", "steps back", "share (log sc
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# After forty steps the RNN is left with a share of about $10^{-{{08.forget.rnn:.0f}}}$. The LSTM is little better *until its gates are
+# In the RNN the first of forty inputs gets a share of about $10^{-{{08.forget.rnn:.0f}}}$. The LSTM is little better *until its gates are
 # open*: a gate at one half loses half at each step. With open gates all of it arrives, even a little more: besides the ledger the
 # gradient has the road through $h$. So initialise them open (Gers, Schmidhuber & Cummins 2000), and training decides what to forget.
 #
