@@ -11,6 +11,7 @@ import torch
 
 from course_utils import check, checks
 from course_utils.checks import Checked, evaluate, find
+from course_utils.checks.diagnosis import regularity
 from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
 
 
@@ -144,3 +145,9 @@ def test_checking_a_training_loop_draws_no_random_numbers():
 def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
     exercise = Exercise("0.0", "build", lambda rng: [], None)
     assert exercise.is_build and exercise.wanted(Case("says", (), want={"a fact": True})) == {"a fact": True}
+
+
+def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge():
+    want = np.array([-1.6, 1.4, -2.1, -3200.0])
+    assert "close" in regularity(1.003 * want, want)
+    assert regularity(want + [0.5, -0.7, 1.1, 2.0], want) == ""
