@@ -107,6 +107,11 @@ def test_plain_data_keep_nothing_of_the_answer():
     assert type(plain(np.float64(2))) is float
 
 
+@pytest.mark.parametrize("returned", [ValueError, ValueError("y must sum to 1")], ids=["class", "instance"])
+def test_an_exception_that_is_returned_is_told_from_one_that_is_raised(returned):
+    assert "`raise` it" in evaluate("2.1", lambda y, p, base=2.718: returned).hint
+
+
 def test_checks_are_fast_and_importing_the_package_is_cheap():
     code = ("import sys, time, course_utils; assert 'torch' not in sys.modules and 'numpy' not in sys.modules;"
             "from course_utils import check, checks; assert 'torch' not in sys.modules;"
