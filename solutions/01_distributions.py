@@ -105,7 +105,7 @@ plots.label(ax, "The area is always one, the height is not", "x", "density (per 
 
 # %% [markdown]
 # **Checking that it is normalised** means: masses must *sum* to one, a density must have *area* one. We did both above,
-# the area with thin strips. Make it a habit: it catches most wrong formulas at once, also famous ones.
+# the area with thin strips. Make it a habit: it catches many wrong formulas at once, also famous ones.
 
 # %% [markdown]
 # ## Likelihood: how well does a model explain what we saw?
@@ -114,9 +114,9 @@ plots.label(ax, "The area is always one, the height is not", "x", "density (per 
 # numbers. Which normal distribution describes them best?
 #
 # Put a candidate's $\mu$ and $\sigma^2$ into the density and evaluate it at every data point. The digits were written
-# independently of each other, and probabilities of independent things multiply; so multiply them all. This is the
-# **likelihood** of the candidate. The product of four thousand small numbers is too small for a computer, so take
-# logarithms and add: the **log-likelihood**. Its unit, with the natural logarithm, is the **nat**.
+# independently of each other, and for independent things probabilities multiply, densities too; so multiply them all.
+# This is the **likelihood** of the candidate. The product of four thousand small numbers is too small for a computer, so
+# take logarithms and add: the **log-likelihood**. Its unit, with the natural logarithm, is the **nat**.
 
 # %%
 digits = data.mnist(numpy=True)  # 4,000 handwritten digits to learn from, 1,000 held out
@@ -128,7 +128,7 @@ plots.images(digits.x_train[:20], columns=20, alt="Twenty handwritten digits.");
 # %% [markdown]
 # ### Exercise 1.1 · `normal_logpdf`
 # The logarithm of the normal density above. Work the formula out on paper first, then write it down: no `np.exp` is
-# needed, and without it nothing can underflow, however far $x$ is from the mean.
+# needed, and without it nothing is rounded to 0 (*underflows*), however far $x$ is from the mean.
 
 # %% tags=["exercise:1.1", "points:4", "minutes:10"]
 def normal_logpdf(x, mu, var):
@@ -371,8 +371,8 @@ plots.rows({"the coins of each class": class_theta, asked: x_drawn},
 #
 # $$ p(y \mid x) = \frac{p(y)\,p(x \mid y)}{p(x)}, \qquad p(x) = \sum_y p(y)\,p(x \mid y) $$
 #
-# The sum on the right is a new kind of step: probabilities that we hold as logarithms must be *added*. `logsumexp` does
-# it, $\log \sum_k e^{a_k}$, without leaving the logarithms.
+# The sum runs over every class the picture may have, and is a new kind of step: probabilities that we hold as
+# logarithms must be *added*. `logsumexp` does it, $\log \sum_k e^{a_k}$, without leaving the logarithms.
 
 # %% tags=["nbval-check-output"]
 log_pxy = log_bernoulli(x_test, class_theta) + np.log(class_pi)  # (1000, 10): log p(x, y)
@@ -400,13 +400,13 @@ print(f"held-out digits classified right: {accuracy:.1%}   nats per digit: {clas
 # and is fitted by repeating two steps you already know. **Share**: by Bayes' rule, how much does each digit belong
 # to each kind? **Refit**: each kind counts ink as you did in 1.4, every digit weighted by its share. This is called
 # expectation-maximisation; without smoothing, the likelihood can only rise from round to round (Dempster, Laird & Rubin
-# 1977). We take 60 kinds, several for each numeral, and start from 60 training digits in shades of grey.
+# 1977). We take 60 kinds, several for each numeral, and start from 60 training digits, faded to light and dark grey.
 
 # %% tags=["export"]
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
     """Mixture of K Bernoulli models by expectation-maximisation (Bishop 2006, section 9.3.3).
 
-    x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood after each step (steps,).
+    x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood before each refit (steps,).
     Randomness: `rng` picks K images to start from.
     """
     pi, history = np.full(K, 1 / K), []
@@ -494,10 +494,11 @@ plots.label(ax, "Average distance to the nearest training digit", "pixels that d
 # The photocopier's distance is zero, and it cannot produce a single held-out digit: each has likelihood zero under it,
 # so its surprise is infinite. The likelihood of *new* data exposes it; its looks do not.
 #
-# Real new digits are on average about {{01.copies.real:.0f}} pixels from their nearest relative. A generator whose samples
-# are much closer than that, on average, is copying. Much farther is no merit: the mixture owes its distance to loose
-# specks of ink, and pure noise is more "original" still. "Original" is not a promise that comes with the word generative.
-# Large image models have been caught returning training pictures (Carlini et al. 2023). It has to be measured.
+# Real new digits are on average about {{01.copies.real:.0f}} pixels from their nearest relative. A generator whose
+# samples are much closer than that is suspect: it copies, or it draws only easy digits, such as thin 1s, which have
+# close relatives anyway. Much farther is no merit: the mixture owes its distance to loose specks of ink, and pure noise
+# is more "original" still. "Original" is not a promise that comes with the word generative. Large image models have
+# been caught returning training pictures (Carlini et al. 2023). It has to be measured.
 #
 # </details>
 
@@ -551,8 +552,8 @@ assert uniform_nats > bernoulli_nats > class_nats > mixture_nats
 #
 # It looks right: every toss of side $i$ contributes a factor $\theta_i$. But these are masses, and masses must sum to one.
 #
-# **Predict.** With three tosses there are ten possible counts, from $(3, 0, 0)$ to $(0, 0, 3)$. If the claim is right,
-# what do its ten values add up to?
+# **Predict.** With three tosses there are ten possible counts, from $(3, 0, 0)$ to $(0, 0, 3)$. Do the claim's ten values
+# add up to one, to less, or to more? And with ten tosses?
 
 # %% tags=["studio", "nbval-check-output"]
 def all_counts(n, K):
@@ -582,7 +583,7 @@ print(f"one of each: claimed {claimed_pmf((1, 1, 1), theta):.2f}, counted {one_e
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] tags=["studio"]
 # How many orders lead to the same counts? $n!/(x_1!\cdots x_K!)$. With that factor in front it is the **multinomial**
 # distribution:
 #
@@ -661,8 +662,8 @@ total_sliders = widgets.explore(
 #
 # Why $\sqrt{2\pi\sigma^2}$, of all things? Because of an area. Drop the factor and integrate $e^{-x^2/2}$ over the
 # whole line: the result must be divided out again. The antiderivative is no elementary function, but there is a famous
-# detour (this room needs some calculus). Square the integral, and it becomes the volume under a round hill, $e^{-(x^2+y^2)/2}$. Slice the hill in rings of
-# radius $r$ and circumference $2\pi r$:
+# detour (this room needs some calculus). Square the integral, and it becomes the volume under a round hill,
+# $e^{-(x^2+y^2)/2}$. Slice the hill in rings of radius $r$ and circumference $2\pi r$:
 #
 # $$ \Big(\int e^{-x^2/2}\,dx\Big)^2 = \int_0^\infty e^{-r^2/2}\; 2\pi r\,dr = 2\pi $$
 #
@@ -681,8 +682,8 @@ for var in (0.25, 1.0, 9.0):
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# The area is $\sqrt{2\pi}$, whatever the variance: a model that claims two and a half times too much probability for
-# everything. Its log-likelihood looks better than an honest one's by $\tfrac12\log 2\pi$ per value, which is how such
+# The area is $\sqrt{2\pi}$, whatever the variance: a model that claims about two and a half times the probability there
+# is. Its log-likelihood looks better than an honest one's by $\tfrac12\log 2\pi$ per value, which is how such
 # slips survive: they flatter. Comparing likelihoods is fair only between distributions that are normalised.
 #
 # </details>

@@ -70,9 +70,9 @@ for what, p in [("a fair coin shows heads", 1 / 2), ("a die shows a six", 1 / 6)
 # %% [markdown]
 # ## Cross-entropy: surprise on average
 #
-# In a dry town the sun shines on 90 days in a hundred. A forecaster who does not know this says 80 every day. On a sunny
-# day the forecaster is surprised by $-\log 0.8$, on a rainy one by $-\log 0.2$. On average over many days, with the true
-# shares $y$ and the believed probabilities $p$:
+# In a dry town the sun shines on 90 days in a hundred. A forecaster who does not know this says 80 in a hundred every
+# day. On a sunny day the forecaster is surprised by $-\log 0.8$, on a rainy one by $-\log 0.2$. On average over many
+# days, with the true shares $y$ and the believed probabilities $p$:
 #
 # $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
 #
@@ -213,9 +213,9 @@ kl = check("2.2", kl)
 # Now something real models have to do: describe a target $p$ with two humps by a single bell $q$. No bell can be right, so
 # which wrong one is *best*? We chop the line into 200 narrow boxes, so that both are lists of masses, and search.
 #
-# **Predict.** One search minimises $D_{\mathrm{KL}}(p \,\|\, q)$, the surprise of a bell that meets data from $p$. The other
-# minimises $D_{\mathrm{KL}}(q \,\|\, p)$: the bell makes the data and $p$ is surprised. Where does each put its bell: over
-# both humps, over one, or in the valley between?
+# **Predict.** One search minimises $D_{\mathrm{KL}}(p \,\|\, q)$, the avoidable surprise of a bell that meets data from $p$.
+# The other minimises $D_{\mathrm{KL}}(q \,\|\, p)$: the bell makes the data and $p$ is surprised. Which bell does each find:
+# a wide one over both humps, a narrow one on a single hump, or a narrow one in the valley between?
 
 # %% tags=["nbval-check-output"]
 line = np.linspace(-6, 6, 200)  # (200,) boxes
@@ -323,13 +323,13 @@ for sigma in (1.0, mse**0.5, 0.05):
 #
 # $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
 #
-# and $z$ is called the **logit**: 0 for a fair coin, large for a sure thing. (By custom the letter is that of a bell's
-# width; with brackets it is this function.) The surprise at a target $t$ is
+# and $z$ is called the **logit**: 0 for a fair coin, large for sure ink, far below 0 for sure paper. (By custom the letter
+# is that of a bell's width; with brackets it is this function.) The surprise at a target $t$ is
 # $-t\log\sigma(z) - (1-t)\log(1-\sigma(z))$. One could compute it as it stands.
 #
-# **Predict.** A model is sure of ink, $z = 40$, and the pixel is paper, $t = 0$. For large $z$, $1 - \sigma(z)$ is nearly
-# $e^{-z}$, so the surprise is very close to 40 nats. What does a computer make of $-\log(1 - \sigma(40))$? And what if somebody keeps $\theta$ away from the ends
-# first, between $10^{-7}$ and $1 - 10^{-7}$?
+# **Predict.** A model is sure of ink, $z = 40$, and the pixel is paper, $t = 0$. For large $z$, $1 - \sigma(z)$ is
+# nearly $e^{-z}$, so the surprise is very close to 40 nats. What does a computer make of $-\log(1 - \sigma(40))$? And
+# what if somebody keeps $\theta$ away from the ends first, between $10^{-7}$ and $1 - 10^{-7}$?
 
 # %% tags=["nbval-check-output"]
 def sigmoid(z):
@@ -443,10 +443,11 @@ print(f"least squared error {loss:.3f}; variance of the data {x_real.var():.3f}"
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It generates the *mean* of the data, again and again, a value that hardly ever occurs. The squared error between a random $z$ and
-# an unrelated $x$ is $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$. The first part cannot
-# be helped, so the best a generator can do is not to vary at all. With pictures this mean is the famous blur. The
-# formula of the loss is right. What is wrong is that its two sides have nothing to do with each other.
+# It generates the *mean* of the data, again and again, a value that hardly ever occurs; its spread, the $\sigma$ of
+# lesson 01, is close to 0. The mean squared error between a random $g(z)$ and an unrelated $x$ is
+# $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$. The first part cannot be helped, so
+# the best a generator can do is not to vary at all. With pictures this mean is the famous blur. The formula of the loss
+# is right. What is wrong is that its two sides have nothing to do with each other.
 #
 # </details>
 #
@@ -475,7 +476,7 @@ pair = check("2.5", pair)
 # %% [markdown] tags=["help:2.5"]
 # If you knew that $z_5$ is the third smallest of all $z$, which value should it get?
 # ---
-# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (5, -3, 1)$, sorted $(-3, 1, 5)$, the partners are
+# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are
 # $(5, -3, 1)$: the largest $z$ gets 5, the smallest $-3$, the middle one 1.
 # ---
 # `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each took, its rank.
@@ -508,7 +509,8 @@ for ax, (name, (values, color)) in zip(axes, shown.items()):
 # ## A better generator, chosen by likelihood
 #
 # The coins of lesson 01 knew nothing of each other. Let them look: read a digit line by line, as you read a page, and let
-# each pixel's coin depend on what its neighbours *already read* have shown. The rule of probability behind this is exact:
+# each pixel's coin depend on what its neighbours *already read* have shown. The rule behind this is exact; it is
+# $p(x, y) = p(y)\,p(x \mid y)$ of lesson 01, pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
@@ -721,10 +723,10 @@ for name, code in [("made for them", right), ("made for equal shares", wrong)]:
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# No code beats the entropy, and Huffman's comes within a few hundredths of a bit. A code *is* a belief: a codeword of 3 bits says
-# "I expect this once in $2^3$". The average length is the cross-entropy of the text with this belief, and what the wrong
-# code wastes is a KL divergence, bit for bit. So "nats per digit" is a file size. A generator that needs fewer nats for
-# new digits is a better way to *store* them.
+# No code that takes the characters one by one beats their entropy, and Huffman's comes within a few hundredths of a
+# bit. A code *is* a belief: a codeword of 3 bits says "I expect this once in $2^3$". The average length is the
+# cross-entropy of the text with this belief, and what the wrong code wastes is a KL divergence, bit for bit. So "nats
+# per digit" is a file size. A generator that needs fewer nats for new digits is a better way to *store* them.
 #
 # </details>
 
@@ -816,8 +818,8 @@ print(f"two scales, one apple: 10 ± 0.5 and 13 ± 2 make {weigh[np.argmin(total
 # cases it was the first class. (A *hard* label, one-hot, makes cross-entropy the surprise at one class.) What does a
 # network with logits $z$ and $p_k = e^{z_k} / \sum_j e^{z_j}$, the **softmax**, hear from a soft label?
 #
-# **Predict.** It says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. Walking downhill, does the first logit go up, go
-# down, or stay? And if the label were hard, $(1, 0)$?
+# **Predict.** It says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the first
+# logit go up, go down, or stay? And if the label were hard, $(1, 0)$?
 
 # %% tags=["studio", "nbval-check-output"]
 def softmax(z):
@@ -840,9 +842,9 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f}"
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
-# The slope is $p - y$, whatever the labels. Under the soft label it is positive for the first class: walking downhill makes
-# its logit *smaller*, the network is too sure. Under the hard label it is negative, however sure the network is already, and the
-# logits would grow forever. That is why labels are sometimes softened on purpose.
+# The slope is $p - y$, whatever the labels. Under the soft label it is positive for the first class: its logit must
+# become *smaller*, the network is too sure. Under the hard label it is negative, however sure the network is already,
+# and the logits would grow forever. That is why labels are sometimes softened on purpose.
 #
 # </details>
 

@@ -11,6 +11,7 @@ import torch
 
 from course_utils import check, checks
 from course_utils.checks import Checked, evaluate, find, limits
+from course_utils.checks.diagnosis import regularity
 from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
 
 
@@ -115,6 +116,11 @@ def test_plain_data_keep_nothing_of_the_answer():
     assert type(plain(np.float64(2))) is float
 
 
+@pytest.mark.parametrize("returned", [ValueError, ValueError("y must sum to 1")], ids=["class", "instance"])
+def test_an_exception_that_is_returned_is_told_from_one_that_is_raised(returned):
+    assert "`raise` it" in evaluate("2.1", lambda y, p, base=2.718: returned).hint
+
+
 def test_checks_are_fast_and_importing_the_package_is_cheap():
     code = ("import sys, time, course_utils; assert 'torch' not in sys.modules and 'numpy' not in sys.modules;"
             "from course_utils import check, checks; assert 'torch' not in sys.modules;"
@@ -166,3 +172,9 @@ def test_losses_with_their_record_are_refused_since_no_figure_can_draw_them():
 def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
     exercise = Exercise("0.0", "build", lambda rng: [], None)
     assert exercise.is_build and exercise.wanted(Case("says", (), want={"a fact": True})) == {"a fact": True}
+
+
+def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge():
+    want = np.array([-1.6, 1.4, -2.1, -3200.0])
+    assert "close" in regularity(1.003 * want, want)
+    assert regularity(want + [0.5, -0.7, 1.1, 2.0], want) == ""

@@ -178,6 +178,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
+    if isinstance(value, BaseException) or isinstance(value, type) and issubclass(value, BaseException):
+        raise NotData("it returned an exception: `raise` it instead")
     array = np.array(value)
     if array.dtype.kind not in "biufcU":
         raise NotData(f"it returned an object of type {kind.__name__}, not numbers")

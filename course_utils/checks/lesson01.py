@@ -81,6 +81,14 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
         lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var),
     "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square":
         lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
+    "the root was taken of the logarithm: the logarithm of a root is half the logarithm":
+        lambda x, mu, var: _root_of_log(x, mu, var),
+    "the exponential is still there: the logarithm of e^a is a":
+        lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var)),
+    "only the factor in front was taken to its logarithm, and the exponential still multiplies it: log(ab) = log a + log b":
+        lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var)),
+    "functions of `math` take one number, x may hold many: use NumPy's, and stay in logarithms":
+        lambda x, mu, var: math.log(math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)),
     "right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout":
         _log_of_pdf,
     "far from the mean the values stop at a floor: a small number was added before the logarithm, or they were cut off":
@@ -115,6 +123,11 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
     "float32": lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)).astype(np.float32),
     "a PyTorch tensor comes back": lambda x, mu, var: _torch_normal(x, mu, var),
 })
+
+
+def _root_of_log(x: Any, mu: float, var: float) -> Any:
+    with np.errstate(invalid="ignore"):
+        return -np.sqrt(np.log(2 * np.pi * var)) - _quad(x, mu, var)
 
 
 def _spoiling(x: Any, mu: float, var: float) -> Any:
@@ -212,9 +225,9 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
         _without_sum_check,
     "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since it is probably a mistake":
         lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
-    "factorials of large counts overflow: work with `math.lgamma(n + 1)`, the logarithm of n!":
+    "for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once":
         _with_factorials,
-    "factorials of large counts do not fit into NumPy's numbers: work with `math.lgamma(n + 1)`, the logarithm of n!":
+    "for many draws the number of orders becomes inf, then NaN: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once":
         _with_float_factorials,
     "the count of the impossible category was ignored: with a count the probability is 0, without one it plays no part":
         lambda counts, theta: _skipping_impossible(counts, theta),
@@ -222,6 +235,8 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
         _zero_log_zero,
     "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out; with a count, the result is 0":
         lambda counts, theta: _refusing_zero(counts, theta),
+    "a category that cannot occur, and was counted, ends in an error, as `math.log(0)` does: the probability is 0 then":
+        lambda counts, theta: _failing_where_impossible(counts, theta),
     "a category that cannot occur was left out although it was counted: then the probability is 0":
         lambda counts, theta: _pmf(*zip(*[(c, t) for c, t in zip(counts, theta) if t])),
     "a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError":
@@ -265,6 +280,11 @@ MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomia
 def _refusing_zero(counts: Any, theta: Any) -> float:
     _checked(theta)
     return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta)))
+
+
+def _failing_where_impossible(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta) if c))
 
 
 def _checked_loosely(counts: Any, theta: Any) -> float:
@@ -389,7 +409,7 @@ def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
 
 
 def _sampling_cases(rng: np.random.Generator) -> list[Case]:
-    theta = rng.dirichlet([120, 90, 60, 30])  # near 0.4, 0.3, 0.2, 0.1; few draws in all, as a loop over them is slow
+    theta = rng.dirichlet([60, 30, 120, 90])  # near 0.2, 0.1, 0.4, 0.3; few draws in all, as a loop over them is slow
     seeds = [Seed(int(s)) for s in rng.integers(1, 2**31, size=4)]
     return [
         Case("2000 draws with θ = (0.1, 0.2, 0.7)", (np.array([0.1, 0.2, 0.7]), 2000, seeds[0]), _sampled, atol=0.08),
@@ -457,6 +477,10 @@ CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorica
         lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n)),
     "each category got a coin of its own, and the first success won: one dart decides between all of them":
         lambda theta, n, rng: np.where((hit := rng.random((n, len(theta))) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1),
+    "all pieces of the strip are equally long here: θ is not used":
+        lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int),
+    "three categories are built in: θ may hold any number of them":
+        lambda theta, n, rng: np.where((u := rng.random(n)) < theta[0], 0, np.where(u < theta[0] + theta[1], 1, 2)),
     "the largest of θ times a random number is not a draw from θ: throw one dart at the strip":
         lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
     "normal numbers are no darts: they do not fall evenly between 0 and 1; use `rng.random`":
@@ -501,7 +525,7 @@ def _pixel_cases(rng: np.random.Generator) -> list[Case]:
     x[0, 2], x[1, 2] = 0.0, 1.0
     tall = (rng.random((50, 3)) < 0.3).astype(float)
     return [
-        Case("12 images of 6 pixels, smoothing 1; the first pixel is never on, the second always", (x, 1.0)),
+        Case("12 images of 6 pixels, smoothing 1; the first pixel is never inked, the second always", (x, 1.0)),
         Case("the same images with smoothing 0.5", (x, 0.5)),
         Case("the same images, the same array, a second time", (x, 1.0), again),
         Case("50 images of 3 pixels, smoothing 2", (tall, 2.0)),
@@ -519,13 +543,13 @@ def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
-    "no smoothing: a pixel that was never on gets θ = 0, and one test image that has it on gets log-likelihood −∞":
+    "no smoothing: a pixel that was never inked gets θ = 0, and one test image with ink there gets log-likelihood −∞":
         lambda x, smoothing: x.mean(0),
-    "`smoothing` counts both ways, s imaginary images on and s off: the denominator is N + 2s, not N + s":
+    "`smoothing` counts both ways, s imaginary images of ink and s of paper: the denominator is N + 2s, not N + s":
         lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing),
     "the numerator got its imaginary images, the denominator did not: divide by N + 2s":
         lambda x, smoothing: (x.sum(0) + smoothing) / len(x),
-    "the denominator got its imaginary images, the numerator did not: add s to the count of ons":
+    "the denominator got its imaginary images, the numerator did not: add s to the count of ink":
         lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing),
     "the images were averaged over pixels: one θ per pixel is asked for, so sum over the first axis":
         lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
@@ -549,6 +573,10 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),
     "the denominator counts all pixels of all images: N is the number of images, `len(x)`":
         lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
+    "2s was added above the line too: only the s inked images join the count, all 2s join the N":
+        lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
+    "a fixed number of images stands below the line: N is the number that is handed in, `len(x)`":
+        lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing),
     "the denominator grew by 2, not by 2s":
         lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2),
     "brackets are missing: all of count + s is divided by all of N + 2s":
@@ -565,13 +593,13 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: _spoiling_first_image(x, smoothing),
     "these are counts: divide by the number of images":
         lambda x, smoothing: x.sum(0) + smoothing,
-    "this is the probability that a pixel is off":
+    "this is the probability that a pixel is paper":
         lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
     "this is the logarithm of θ; θ itself is asked for":
         lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
     "the denominator counts pixels: N is the number of images, `len(x)`":
         lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing),
-    "the denominator grew by s for every pixel: each pixel has only two outcomes, on and off":
+    "the denominator grew by s for every pixel: each pixel has only two outcomes, ink and paper":
         lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1]),
     "θ was rounded to 0 or 1: keep the frequency":
         lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),

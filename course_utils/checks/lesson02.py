@@ -523,6 +523,12 @@ def _sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
 
+def _written_by_place(z: Any, t: Any) -> Any:
+    out = np.log1p(np.exp(np.minimum(z, 0)))
+    out[z > 0] = z[z > 0] + np.log1p(np.exp(-z[z > 0]))
+    return out - t * z
+
+
 def _coins(theta: Any, t: Any) -> Any:
     """The surprise from probabilities, as it stands."""
     with np.errstate(all="ignore"):
@@ -602,6 +608,12 @@ BCE_LOGITS = Exercise("2.3", "bce_logits", _bce_cases, _bce_oracle, {
         lambda z, t: np.maximum(z, 0) - z * t - np.log1p(np.exp(-np.abs(z))),
     "1 was added twice: `np.log1p(u)` is log(1 + u) already":
         lambda z, t: np.maximum(z, 0) - z * t + np.log1p(1 + np.exp(-np.abs(z))),
+    "`if` and `max` look at one number, z holds many: `np.where` and `np.maximum` choose entry by entry":
+        lambda z, t: max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+    "right for arrays, but entries are written by place, which a single number does not allow: `np.where` works for both":
+        lambda z, t: _written_by_place(z, t),
+    "functions of `math` take one number, z and t hold many: use NumPy's":
+        lambda z, t: max(z, 0) - z * t + math.log1p(math.exp(-abs(z))) if z.ndim == 0 else math.exp(z),
     "`np.max` looks for the largest entry: `np.maximum` compares every entry with 0":
         lambda z, t: np.max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
     "t is subtracted without its z: the two logarithms differ by z, so subtract z·t":
@@ -814,7 +826,7 @@ GAUSSIAN_NLL = Exercise("2.4", "gaussian_nll", _bell_cases, _bell_oracle, {
         _positive(lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - math.log(sigma)),
     "½ log 2π has the wrong sign":
         _positive(lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI + math.log(sigma)),
-    "the square has the wrong sign: points far from the mean surprise more":
+    "the square has the wrong sign: points far from the mean should surprise more":
         _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) - _half_square(x, mu, sigma)),
     "this is the squared error: the width must play a part, and so must 2π":
         _positive(lambda x, mu, sigma: (x - mu) ** 2),
@@ -836,7 +848,7 @@ GAUSSIAN_NLL = Exercise("2.4", "gaussian_nll", _bell_cases, _bell_oracle, {
         _positive(lambda x, mu, sigma: -_density(x, mu, sigma)),
     "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square":
         _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * np.abs((x - mu) / sigma)),
-    "the deviation was not squared: points below the mean surprise as much as those above":
+    "the deviation was not squared: points below the mean should surprise as much as those above":
         _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) / sigma),
     "the mean was never subtracted":
         _positive(lambda x, mu, sigma: _bell(x, 0.0, sigma)),
@@ -930,7 +942,7 @@ def _pair_cases(rng: np.random.Generator) -> list[Case]:
     z, x = rng.random(9), rng.normal(0, 2, size=9)
     z4, x4 = np.array([0.2, 0.9, 0.5, 0.7]), np.array([1.0, 4.0, -2.0, 0.5])
     return [
-        Case("z = (0.7, 0.1, 0.4) and x = (5, −3, 1)", (np.array([0.7, 0.1, 0.4]), np.array([5.0, -3.0, 1.0]))),
+        Case("z = (0.7, 0.1, 0.4) and x = (−3, 5, 1)", (np.array([0.7, 0.1, 0.4]), np.array([-3.0, 5.0, 1.0]))),
         Case("z = (0.2, 0.9, 0.5, 0.7) and x = (1, 4, −2, 0.5)", (z4, x4)),
         Case("nine random pairs", (z, x)),
         Case("the same nine, the same arrays, a second time", (z, x), again),

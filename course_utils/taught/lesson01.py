@@ -31,7 +31,7 @@ def log_bernoulli(x, theta):
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
     """Mixture of K Bernoulli models by expectation-maximisation (Bishop 2006, section 9.3.3).
 
-    x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood after each step (steps,).
+    x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood before each refit (steps,).
     Randomness: `rng` picks K images to start from.
     """
     pi, history = np.full(K, 1 / K), []
