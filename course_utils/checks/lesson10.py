@@ -329,9 +329,9 @@ MEMBERSHIP = Exercise("10.3", "membership_auc", _auc_cases, _auc_oracle, {
         _matched,
     "this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each":
         lambda a, b: float(a.mean() > b.mean()),
-    "the scores in were compared with the average of those out: compare each with each":
+    "the scores of those in were compared with the average of those out: compare each with each":
         lambda a, b: _wins(a - b.mean()).mean().item(),
-    "the scores in were compared with the middle one of those out: compare each with each":
+    "the scores of those in were compared with the middle one of those out: compare each with each":
         lambda a, b: _wins(a - b.median()).mean().item(),
     "this is the difference of the averages: the share of pairs won is asked for":
         lambda a, b: (a.mean() - b.mean()).item(),
