@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.checks import Checked, evaluate, find
+from course_utils.checks import Checked, evaluate, find, render
 from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
 
 
@@ -74,9 +74,16 @@ def test_what_an_answer_prints_is_kept_short_and_shown(capsys):
 
 
 def test_a_verdict_in_a_front_end_escapes_what_the_learner_wrote():
-    from course_utils.checks import render
     outcome = evaluate("1.1", Raises(ValueError("<script>alert(1)</script>")))
     assert "<script>" not in render.as_html("1.1", outcome, True) and "role=\"status\"" in render.as_html("1", outcome, True)
+
+
+@pytest.mark.parametrize(("hint", "said"), [("the 2π is lost", "The 2π is lost."), ("σ was squared", "σ was squared."),
+                                            ("t is ignored", "t is ignored."), ("mu is missing", "mu is missing."),
+                                            ("x0 was changed", "x0 was changed."), ("a table: is it?", "A table: is it?"),
+                                            ("", "")])
+def test_a_hint_is_a_sentence_and_keeps_the_case_of_symbols(hint, said):
+    assert render._sentence(hint) == said
 
 
 def test_an_unknown_id_is_named_with_those_that_exist(capsys):
