@@ -86,6 +86,15 @@ def test_a_hint_is_a_sentence_and_keeps_the_case_of_symbols(hint, said):
     assert render._sentence(hint) == said
 
 
+def test_values_are_called_close_only_if_each_is_close_in_its_own_case():
+    """One case of 1.1 has values near 3,000, beside which an error of 0.2 in another is nothing."""
+    def missing(x, mu, var):
+        return -np.log(var) - (np.asarray(x) - mu) ** 2 / (2 * var)
+
+    assert "close" not in evaluate("1.1", missing).hint
+    assert "every value is close" in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
+
+
 def test_an_unknown_id_is_named_with_those_that_exist(capsys):
     with pytest.raises(LookupError, match="1.1, 1.2, 1.3, 1.4"):
         evaluate("1.9", abs)

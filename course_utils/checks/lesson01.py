@@ -543,7 +543,7 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
     "the mean was used where the count belongs, with the right denominator: add s to the number of inked images":
         lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
-    "brackets are missing above the line: s is divided too, or only s is":
+    "brackets are missing above the line: only s is divided, all of count + s should be":
         lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
     "the mean was used where the count belongs: add s to the number of inked images, then divide":
         lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),

@@ -141,6 +141,8 @@ def _without_penalty(synth: Table, test: Table) -> float:
 TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
     "the scaler has seen the test table: only the synthetic patients may be seen before the examination":
         _scaled_by(lambda synth, test: test["x"]),
+    "the scaler was fitted on both tables together: only the synthetic patients may be seen before the examination":
+        _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]])),
     "each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones":
         _scaled_by(lambda synth, test: test["x"], own=True),
     "this is trained on real and tested on synthetic: the two tables have changed places":
