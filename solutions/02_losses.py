@@ -309,7 +309,7 @@ for sigma in (1.0, mse**0.5, 0.05):
 # coin the surprise is $-\log\theta$ or $-\log(1-\theta)$, known as **binary cross-entropy**; for one of $K$ classes it is
 # cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the others, so all terms but one vanish and
 # $-\log p_k$ remains. Choosing a loss is choosing a noise, and the wrong noise fits the wrong thing (studio room B). There is
-# a second way to go wrong, in which the formula is right. It comes two beats on.
+# a second way to go wrong, in which the formula is right. It comes two sections on.
 
 # %% [markdown]
 # > **A good place to stop.** You can now read a surprise, split a cross-entropy, and see the bell inside a squared error.
@@ -501,7 +501,7 @@ for ax, (name, (values, color)) in zip(axes, shown.items()):
 # The loss did not change, nor the generator: only who is compared with whom. (A few values land in the valley between the
 # kinds, where real data hardly ever are: a curve without jumps must cross it.) Pictures cannot be sorted. The great
 # families of generative models can be read as four answers to the question *who is my partner?* Each pixel's partner is
-# the pixel itself, given those before it (next beat, and text models). In lesson 04 an encoder proposes a $z$
+# the pixel itself, given those before it (next section, and text models). In lesson 04 an encoder proposes a $z$
 # for every picture. In lesson 06 nobody has a partner, and a second network judges the crowd. In lesson 09 the partner is
 # the picture itself, under noise.
 

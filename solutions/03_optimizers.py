@@ -316,8 +316,8 @@ sgd_step = check("3.2", sgd_step)
 # A thousand noisy points around the line $2 + 3x$. One full step and a thousand single ones look at the same number of
 # examples. The full step has half the length of its bound, about the best that a single step can do here.
 #
-# **Predict.** We start at $(0, 0)$, $3.6$ away from $(2, 3)$. For that equal price, how far away is each? And where do the
-# single steps end up after a long time?
+# **Predict.** We start at $(0, 0)$, $3.6$ away from $(2, 3)$. How far away are we after the one full step, and how far after
+# the thousand single ones? And where do single steps end up after a long time?
 
 # %%
 rng = runtime.rng(1)
@@ -379,7 +379,7 @@ plots.label(axes[1], "How far from the bottom?", "distance");
 #
 # With $\beta = 0$ this is gradient descent; with $\beta = 0.9$ a steady slope builds up to ten times the push.
 #
-# **Predict.** In a valley of curvature 20 across and 1 along, the bound of the second beat allows $\alpha < 2/20$.
+# **Predict.** In a valley of curvature 20 across and 1 along, the bound of *A step too large* allows $\alpha < 2/20$.
 # Does momentum help *below* the bound, or does it let you go *beyond* it?
 
 # %%
@@ -819,7 +819,7 @@ plots.label(ax, "One example a step, step size 0.02", "steps", "distance to the 
 #
 # and calls $\beta_1, \beta_2$ bias corrections. There is no average in it, no square, no root.
 #
-# **Predict.** With $\alpha = 0.01$ and the usual constants, what is its step size at $t = 1$, when $1 - \beta_2^t = 0.001$?
+# **Predict.** With $\alpha = 0.01$ and the usual constants, what is the claim's step size at $t = 1$, when $1 - \beta_2^t = 0.001$?
 
 # %% tags=["studio", "nbval-check-output"]
 def claimed_step(theta, g, state, lr, b1, b2, eps):

@@ -111,8 +111,8 @@ plots.rows({"went in (never seen in training)": x_test[:20].cpu(), "came out": s
 # The decoder turns codes into pictures. So hand it codes nobody encoded, say eight random numbers from $\mathcal N(0, 1)$, and it
 # should draw new digits.
 #
-# **Predict.** Will it draw digits, blurred digits, or something else? And why should, or shouldn't, the decoder know what to do with
-# such a code?
+# **Predict.** Handed random codes, will the decoder draw digits, blurred digits, or something else? And why should, or
+# shouldn't, it know what to do with such a code?
 #
 # For the measuring we borrow a number that lesson 05 opens up: the **Fréchet distance**, FD, between the crowd of drawn
 # pictures and the crowd of real ones, as a small digit classifier sees them. Zero would be the same crowd. Real training digits
@@ -531,8 +531,8 @@ plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance")
 # The ELBO is a bargain between two parts, and it can be struck badly. Two common lines of code: one *averages* the surprise
 # over the 64 pixels and leaves the price as it is. The other samples with `sample()`, through which no gradient passes.
 #
-# **Predict.** In the first, the price weighs 64 times too much. In the second, the encoder hears of the price and of nothing
-# else. What will it do in each, and what will the samples look like?
+# **Predict.** In the first, which averages, the price weighs 64 times too much. In the second, with `sample()`, the encoder
+# hears of the price and of nothing else. What will it do in each, and what will the samples look like?
 
 # %%
 def averaged_loss(model, x):

@@ -62,7 +62,7 @@ def the_listing():
     plots.images(generator(z).detach(), columns=batch, alt="Sixteen drawn digits.")
 
 # %% [markdown]
-# **Predict.** Where does it stop first? And when that is mended, where next? Write down two lines of the listing.
+# **Predict.** Where does the listing stop first? And when that is mended, where next? Write down two lines of it.
 
 # %%
 def says(run, *arguments):
@@ -432,8 +432,8 @@ with torch.no_grad():
 # reaches from $-$`width` to `width`, or from the bell when `width` is 0, with the FD that you know from lesson 04. *Kinds of digit*
 # says how many kinds there would be if all that are drawn came equally often (the exponential of their entropy).
 #
-# **Predict, then find.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
-# And can you walk from a 7 to a 9 without leaving paper that shows digits?
+# **Predict.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
+# And can you walk from a 7 to a 9 without leaving paper that shows digits? Then find out.
 
 # %%
 def show_map(axes, z1, z2, width):
@@ -608,7 +608,7 @@ for n in (100, 300, 1000):
 # A metric is understood when you have broken it. Here is a generator with no parameters. It has stored the training
 # digits, and draws one of them each time it is asked.
 #
-# **Predict.** Where does it land among the bars above?
+# **Predict.** Where does the copier land among the bars above?
 
 # %%
 def copier(n):

@@ -102,8 +102,8 @@ d_loss = check("6.1", d_loss)
 # That is Bayes' rule, with real and forged equally frequent. A toy where both are known: data in two humps, a forger with
 # one broad bell. A trained inspector should find $D^*$ without ever seeing $p$ or $q$, from samples alone.
 #
-# **Predict.** What will it say where both are equally dense? What in the gap between the humps? And what at $x = 4$, where
-# it has hardly seen anything?
+# **Predict.** What will the inspector say where both are equally dense? What in the gap between the humps? And what at
+# $x = 4$, where it has hardly seen anything?
 
 # %% tags=["export"]
 def mlp(inputs, hidden, outputs):
@@ -195,7 +195,7 @@ print(f"if q were p: {-math.log(4):.4f}, and D would say one half everywhere")
 # of itself: a logit of $-5$, that is $D = 0.0067$. One could also ask for $-\log D(G(z))$ to be small. Both want the same,
 # a larger $D$.
 #
-# **Predict.** How hard does each of the two pull on that logit? (The slope of the loss, between 0 and 1.)
+# **Predict.** How hard does each of the two losses pull on the logit $-5$? (The slope, between 0 and 1.)
 
 # %% tags=["nbval-check-output"]
 for name, loss_of in [("log(1 - D)", lambda d: -F.softplus(d)),

@@ -235,7 +235,7 @@ def claimed_loss(model, x, c):
 
 # %% [markdown]
 # **Predict.** Pictures and conditions are rows of 784 and of 10 numbers, so any "difference" between them must be invented. What is the *gradient* of
-# that term? Then: what control will each of the two programs have? Will the training loss give the first one away?
+# that term? Then: what control will each of the two programs have? Will the training loss give the mislaid labels away?
 
 # %%
 runtime.seed_all(1)

@@ -441,7 +441,7 @@ for name, model in [("LSTM", lstm), ("Transformer", transformer)]:
     print(f"{name:<12} {sum(weight.numel() for weight in model.parameters()):,} weights")
 
 # %% [markdown]
-# The bits come in the beat after next. First look *inside*. The weights $a_{ts}$ say where each head looks, and computing them takes
+# The bits come in the section after next. First look *inside*. The weights $a_{ts}$ say where each head looks, and computing them takes
 # nothing but the four lines from above.
 #
 # **Your turn.** Move `word` along this unseen report. On top, the darker a word, the more the head looks at it while it predicts

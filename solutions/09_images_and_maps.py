@@ -475,7 +475,7 @@ class Painter(nn.Module):
 #
 # (Near $t = 1$ we divide by $0.1$, never by less.) Same network, same loss, same number of steps; only the meaning of the output changes.
 #
-# **Predict.** Does it matter? If you say yes: which of the two is easier to say through a corridor of 256 numbers?
+# **Predict.** Velocity or picture: does it matter? If you say yes: which is easier to say through a corridor of 256 numbers?
 
 # %% tags=["export"]
 NOTHING = (3, 3, 4)  # the caption without words
@@ -684,7 +684,7 @@ caption_sliders = widgets.explore(
 # hundreds of millions of captioned pictures, with questions of consent that lesson 10 takes up; and readers that are networks, and err. (A diffusion paper that the article lists among the latest could not be found; the three named here can.)
 #
 # The recipe this suggests can be run: a *decoder*, with a caption as its input and no chance on the way, trained by the difference between what it makes and the real
-# pictures. We need not train it: squared error learns the mean, and the mean of the pictures with a caption can be taken. **Predict** what six answers to one caption look like, and what it says to a caption nobody showed it. Then mend it: which line above makes six different pictures?
+# pictures. We need not train it: squared error learns the mean, and the mean of the pictures with a caption can be taken. **Predict.** What do six answers of this decoder to one caption look like, and what does it say to a caption nobody showed it? Then mend it: which line above makes six different pictures?
 
 # %%
 def decoder(c):

@@ -224,7 +224,7 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 # bells per diagnosis, which is between three and four patients a bell for the malignant; and the photocopier with a speck of
 # noise.
 #
-# **Predict.** Order the three by TSTR, then by alarm.
+# **Predict.** Order one bell, thirty bells and the photocopier by TSTR, then by alarm.
 
 # %%
 def distance_to(table, x, scale):
@@ -766,8 +766,8 @@ runtime.show_table(("question", "measured", "bar", "kept?"),
                     for question, value, bar, kept in card])
 
 # %% [markdown]
-# **Predict, then change it.** Set `which` to "thirty bells" and run it again: which lines turn to NO, and would anybody have
-# noticed from the first line alone?
+# **Predict.** Set `which` to "thirty bells": which lines will turn to NO, and would anybody have noticed from the first line
+# alone? Then run it again.
 #
 # What the card cannot decide is for people and the law. Data that can be traced to a person stay *personal* data, synthetic
 # or not (General Data Protection Regulation, recital 26). The European Union's AI Act asks that generated content be marked

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.checks import Checked, evaluate, find, limits
-from course_utils.checks.diagnosis import regularity
+from course_utils.checks import Checked, evaluate, find, limits, render
+from course_utils.checks.diagnosis import close
 from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
 
 
@@ -84,9 +84,25 @@ def test_what_an_answer_prints_is_kept_short_and_shown(capsys):
 
 
 def test_a_verdict_in_a_front_end_escapes_what_the_learner_wrote():
-    from course_utils.checks import render
     outcome = evaluate("1.1", Raises(ValueError("<script>alert(1)</script>")))
     assert "<script>" not in render.as_html("1.1", outcome, True) and "role=\"status\"" in render.as_html("1", outcome, True)
+
+
+@pytest.mark.parametrize(("hint", "said"), [("the 2π is lost", "The 2π is lost."), ("σ was squared", "σ was squared."),
+                                            ("t is ignored", "t is ignored."), ("mu is missing", "mu is missing."),
+                                            ("x0 was changed", "x0 was changed."), ("a table: is it?", "A table: is it?"),
+                                            ("", "")])
+def test_a_hint_is_a_sentence_and_keeps_the_case_of_symbols(hint, said):
+    assert render._sentence(hint) == said
+
+
+def test_values_are_called_close_only_if_each_is_close_in_its_own_case():
+    """One case of 1.1 has values near 3,000, beside which an error of 0.2 in another is nothing."""
+    def missing(x, mu, var):
+        return -np.log(var) - (np.asarray(x) - mu) ** 2 / (2 * var)
+
+    assert "close" not in evaluate("1.1", missing).hint
+    assert "every value is close" in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
 
 
 def test_an_unknown_id_is_named_with_those_that_exist(capsys):
@@ -176,5 +192,5 @@ def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
 
 def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge():
     want = np.array([-1.6, 1.4, -2.1, -3200.0])
-    assert "close" in regularity(1.003 * want, want)
-    assert regularity(want + [0.5, -0.7, 1.1, 2.0], want) == ""
+    assert "close" in close([(1.003 * want, want)])
+    assert close([(want + [0.5, -0.7, 1.1, 2.0], want)]) == ""

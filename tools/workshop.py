@@ -118,9 +118,9 @@ def room(root: Path, source: Path) -> str:
              f"Made from the lesson and its checks by `python -m tools.workshop`; the hour itself is in the "
              f"[plan]({source.stem}.md).",
              "## Predictions to ask the room for",
-             "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbour. The answer is folded below "
-             "the cell."]
-    parts += [f"- *{heading}.* {text}" for heading, text in predictions(cells, facts)]
+             "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbour. Most answers are folded below "
+             "the cell; the others stand in the text that follows it."]
+    parts += [f"- *{heading}{'' if heading[-1] in '?!' else '.'}* {text}" for heading, text in predictions(cells, facts)]
     parts += ["## Wrong answers that the checks know",
               "Each line is the hint that a learner sees who hands in this mistake. Where a hint is not enough, ask for what it "
               "speaks of: *which number should come out here, if you do it by hand?*"]

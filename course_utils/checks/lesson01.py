@@ -67,13 +67,13 @@ NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
         lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
     "the sign is turned: this is the negative log-likelihood":
         lambda x, mu, var: _log_z(var) + _quad(x, mu, var),
-    "the deviation was divided by σ, not by σ²":
+    "the squared deviation was divided by σ, not by σ²":
         lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var)),
-    "the deviation was divided by σ⁴: the variance is already a square":
+    "the squared deviation was divided by σ⁴: the variance is already a square":
         lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2),
     "the factor in front used σ² where it needs σ: it is 1/√(2πσ²)":
         lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var),
-    "the factor in front is too large: inside the root stands σ², not σ":
+    "the factor in front has σ inside its root, where the variance σ² belongs":
         lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
     "π stands where 2π belongs":
         lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var),
@@ -217,7 +217,7 @@ def _zero_log_zero(counts: Any, theta: Any) -> float:
 
 
 MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomial_oracle, {
-    "the number of orders is missing: for 3 draws the sum over all outcomes is .41. Multiply by n!/(x₁!⋯x_K!)":
+    "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws the ten values add up to 0.41 only":
         lambda counts, theta: _pmf(counts, theta, 0.0),
     "the number of orders is missing, and a θ that does not sum to 1 should raise a ValueError":
         lambda counts, theta: math.exp(_log_power(counts, theta)),
@@ -567,7 +567,7 @@ BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
         lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
     "the mean was used where the count belongs, with the right denominator: add s to the number of inked images":
         lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
-    "brackets are missing above the line: s is divided too, or only s is":
+    "brackets are missing above the line: only s is divided, all of count + s should be":
         lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
     "the mean was used where the count belongs: add s to the number of inked images, then divide":
         lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),

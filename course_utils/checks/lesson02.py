@@ -370,7 +370,7 @@ KL = Exercise("2.2", "kl", _kl_cases, _kl_oracle, {
         _div(lambda p, q: _h(q, p) - _h(p, p)),
     "this is H(p, q) − H(q, p): what is taken off is the floor H(p), the entropy of p":
         _div(lambda p, q: _h(p, q) - _h(q, p)),
-    "this is the difference of two entropies; KL weighs log p and log q both by p":
+    "this is the difference of two entropies, H(q) − H(p); KL weighs log p and log q both by p":
         _div(lambda p, q: _h(q, q) - _h(p, p)),
     "this is the difference of two entropies, H(p) − H(q); KL weighs log p and log q both by p":
         _div(lambda p, q: _h(p, p) - _h(q, q)),
@@ -536,11 +536,11 @@ def _coins(theta: Any, t: Any) -> Any:
 
 
 BCE_LOGITS = Exercise("2.3", "bce_logits", _bce_cases, _bce_oracle, {
-    "right for ordinary logits, but σ(z) becomes 0 or 1 for large ones and then log 0 comes up: work with log(1 + e^−|z|)":
+    "right for ordinary logits, but for large ones σ(z) becomes 0 or 1 and log 0 comes up: write both surprises without σ":
         lambda z, t: _coins(_sigmoid(z), t),
     "certain and wrong, and told nothing: a probability or logit was cut off, or a little added, so the slope became 0":
         lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t),
-    "right for ordinary logits and tiny surprises; for large logits σ(z) becomes 1 and log 0 comes up: use log(1 + e^−|z|)":
+    "right for ordinary logits and tiny surprises; for large ones σ(z) becomes 1 and log 0 comes up: write both surprises without σ":
         lambda z, t: -_xlog(t, _sigmoid(z)) - np.where(t == 1, 0.0, (1 - t) * np.log1p(-_sigmoid(z))),
     "certain and wrong, and told nothing: an infinite logarithm was cut off, as in PyTorch's `binary_cross_entropy` at 100":
         lambda z, t: np.minimum(_softplus(-z), 100) * t + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t),
@@ -981,11 +981,11 @@ PAIR = Exercise("2.5", "pair", _pair_cases, _pair_oracle, {
         lambda z, x: np.sort(x),
     "x came back as it was: the partners are still strangers":
         lambda z, x: x,
-    "`np.argsort(z)` says who comes first; the rank of each z is the argsort of *that*":
+    "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that each z took":
         lambda z, x: np.sort(x)[np.argsort(z)],
     "the ranks are right, but they were looked up in x as it came: look them up in the sorted x":
         lambda z, x: x[_rank(z)],
-    "x was put in the order of z: it is its own smallest value that belongs to the smallest z":
+    "x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the smallest z":
         lambda z, x: x[np.argsort(z)],
     "the largest x went to the smallest z: the order is turned round":
         lambda z, x: np.sort(x)[::-1][_rank(z)],
@@ -993,9 +993,9 @@ PAIR = Exercise("2.5", "pair", _pair_cases, _pair_oracle, {
         lambda z, x: _rank(z),
     "this reorders z by the ranks of x: the values that come back must be those of x":
         lambda z, x: np.sort(z)[_rank(x)],
-    "these are the ranks of x, looked up the wrong way round: each z needs the x of *its* rank":
+    "x was looked up by its own ranks, and z plays no part: each z needs the x of *its* rank":
         lambda z, x: x[_rank(x)],
-    "the x were sorted from large to small":
+    "the x were sorted from large to small, and z plays no part: each z needs the x of its rank":
         lambda z, x: np.sort(x)[::-1],
     "both came back, sorted: return the partners of z alone, in the order in which z came":
         lambda z, x: (np.sort(z), np.sort(x)),

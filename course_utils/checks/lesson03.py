@@ -281,7 +281,7 @@ ADAM = Exercise("3.1", "adam_step", _adam_cases, _adam_oracle, {
         _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2),
     "m and v collect theta: they average the gradient and its square":
         _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta, v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2),
-    "the root was taken of all that stands below the line, ε included, or ε was squared: it stands next to √v̂":
+    "ε was squared and put inside the root: it stands next to √v̂, as it is":
         _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2)),
     "v collects the gradients themselves: without the square, their signs cancel and the root may not exist":
         _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * s.g),
@@ -301,7 +301,7 @@ ADAM = Exercise("3.1", "adam_step", _adam_cases, _adam_oracle, {
         _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps),
               lambda s: s.g if s.t == 1 else s.b1 * s.m + (1 - s.b1) * s.g,
               lambda s: s.g**2 if s.t == 1 else s.b2 * s.v + (1 - s.b2) * s.g**2),
-    "v was squared instead of the gradient alone: v = β₂·v + (1 − β₂)·g², and only the root undoes the square":
+    "the old v was squared once more: v holds squares already, only the new gradient needs one":
         _adam(v=lambda s: s.b2 * s.v**2 + (1 - s.b2) * s.g**2),
     "(1 − β₂)·g was squared as a whole: the square belongs to g alone":
         _adam(v=lambda s: s.b2 * s.v + ((1 - s.b2) * s.g)**2),
@@ -504,7 +504,7 @@ SGD = Exercise("3.2", "sgd_step", _sgd_cases, _sgd_oracle, {
         lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
     "the factors 2 and x are missing: the gradient has an outer and an inner derivative":
         lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
-    "only the sign of the error is used: this is the gradient of |θ·x − y|, with a 2":
+    "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is asked for":
         lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
     "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for":
         lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
@@ -751,7 +751,7 @@ STABLE = Exercise("3.3", "max_stable_lr", _stable_cases, _stable_oracle, {
         lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
     "2/(λ_min + λ_max) is the fastest step, not the longest one that still converges":
         lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
-    "the singular value of X was not squared: XᵀX has its square as eigenvalue (here with the 1/n, without the 2s)":
+    "the singular value of X was not squared: XᵀX has its square as eigenvalue":
         lambda X: len(X) / _sigma(X),
     "a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²":
         lambda X: 2 / _sigma(X),
@@ -985,9 +985,9 @@ FIT = Exercise("3.4", "fit", _fit_cases, _fit_oracle, {
         _loop("loss clear back step loss note"),
     "one loss more than steps: the loss after the last step is not asked for":
         _loop(after="loss note"),
-    "one step too many":
+    "one step too many: the loop runs `steps` times":
         _loop(rounds=lambda r: r.steps + 1),
-    "one step too few":
+    "one step too few: the loop runs `steps` times":
         _loop(rounds=lambda r: max(0, r.steps - 1)),
     "the loop ended after its first round: `return` belongs behind the loop, not in it":
         _loop(rounds=lambda r: min(1, r.steps)),

@@ -312,13 +312,13 @@ KL = Exercise("4.2", "kl_normal", _kl_cases, lambda mu, logvar: _kl_to_prior(mu,
         lambda mu, logvar: _each_kl(mu, logvar)[:, -1],
     "only the first number of each code was counted: add up all of them":
         lambda mu, logvar: _each_kl(mu, logvar)[:, 0],
-    "the length of mu stands where its square belongs":
+    "the length of mu stands where the square of that length belongs, the sum of mu²":
         lambda mu, logvar: 0.5 * (mu.norm(dim=1) + (logvar.exp() - 1 - logvar).sum(1)),
     "the root was taken: a KL divergence needs none":
         lambda mu, logvar: _each_kl(mu, logvar).sum(1).sqrt(),
     "the dimensions were multiplied: independent dimensions add up, so sum them":
         lambda mu, logvar: _each_kl(mu, logvar).prod(1),
-    "the exponential was taken of mu, not of logvar alone":
+    "e to the power of mu stands where mu² belongs":
         lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1),
     "the distance was kept above 1 nat, as with free bits: the exact value is asked for":
         lambda mu, logvar: _each_kl(mu, logvar).sum(1).clamp(min=1),

@@ -328,9 +328,9 @@ FRECHET = Exercise("5.2", "frechet", _fd_cases, _fd_oracle, {
     COMPLEX: _complex_fd,
     "the cross term is missing: two equal clouds must be at distance 0":
         _fd(cross=lambda A, B: 0),
-    "only the variances were compared: the rotation test has two clouds that differ in nothing but how two features go together":
+    "only the variances were compared: two clouds may agree in these, and differ in how two features go together":
         _fd(cross=lambda A, B: (A.diagonal() * B.diagonal()).sqrt().sum()),
-    "the cross term counts twice: two equal clouds must be at distance 0":
+    "the 2 before the cross term is missing: two equal clouds must be at distance 0":
         _fd(factor=1.0),
     "the cross term was added: it is what the clouds have in common, so subtract it":
         _fd(factor=-2.0),

@@ -748,7 +748,7 @@ REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
         _changed(doors={"free": lambda plan: plan != fp.WALL}),
     "`doors` objects to a gate with the outside on both sides: floor or outside will do on either":
         _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan)),
-    "`doors` looks for walls on two opposite sides: ask whether the other two, or these, are free":
+    "`doors` asks for walls on two opposite sides: it is floor or outside that must lie there":
         _changed(doors={"free": lambda plan: plan == fp.WALL}),
     "`doors` asks for a door at least: a plan without any breaks nothing here":
         _changed(doors=lambda plan: _doors_lead(plan) and (plan == fp.DOOR).any()),

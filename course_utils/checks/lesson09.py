@@ -605,7 +605,7 @@ GUIDED = Exercise("9.4", "guided", _guidance_cases, lambda u, c, w: (1 - w) * u.
         lambda u, c, w: u + (w - 1) * (c - u),
     "the result was divided by 1 + w: leave it as long as it is":
         lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf,
-    "this is (u + w·c)/(1 + w), a weighted average that never goes beyond v_cond":
+    "this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond v_cond":
         lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan,
     "a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)":
         lambda u, c, w: w * c + (w - 1) * u,

@@ -141,6 +141,8 @@ def _without_penalty(synth: Table, test: Table) -> float:
 TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
     "the scaler has seen the test table: only the synthetic patients may be seen before the examination":
         _scaled_by(lambda synth, test: test["x"]),
+    "the scaler was fitted on both tables together: only the synthetic patients may be seen before the examination":
+        _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]])),
     "each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones":
         _scaled_by(lambda synth, test: test["x"], own=True),
     "this is trained on real and tested on synthetic: the two tables have changed places":
@@ -329,9 +331,9 @@ MEMBERSHIP = Exercise("10.3", "membership_auc", _auc_cases, _auc_oracle, {
         _matched,
     "this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each":
         lambda a, b: float(a.mean() > b.mean()),
-    "the scores in were compared with the average of those out: compare each with each":
+    "the scores of those in were compared with the average of those out: compare each with each":
         lambda a, b: _wins(a - b.mean()).mean().item(),
-    "the scores in were compared with the middle one of those out: compare each with each":
+    "the scores of those in were compared with the middle one of those out: compare each with each":
         lambda a, b: _wins(a - b.median()).mean().item(),
     "this is the difference of the averages: the share of pairs won is asked for":
         lambda a, b: (a.mean() - b.mean()).item(),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 from course_utils.frontend import publish
@@ -9,6 +10,7 @@ from course_utils.frontend import publish
 SIGNS = {"pass": ("✅", "public checks pass"), "fail": ("❌", "not yet"), "unanswered": ("⏳", "not answered yet")}
 GOES_ON = "The notebook goes on with the course's own version."
 FIRST_STEP = "Write your answer in the cell above, run it, then run this cell again."
+NAMES = {"eps", "exp", "gamma", "log", "logvar", "max", "min", "mu", "tanh", "theta", "tol"}
 BORDER = {"pass": "#0072b2", "fail": "#d55e00", "unanswered": "#8a8a8a"}
 
 
@@ -40,5 +42,9 @@ def as_html(title: str, outcome: Any, goes_on: bool) -> str:
 
 
 def _sentence(text: str) -> str:
+    """With a full stop, and with a capital unless it begins with a symbol or a name: σ and Σ, t and T are different things."""
     text = text.strip()
-    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!", "…")) else ".")
+    word = re.match(r"[a-z]{2,}(?=[ ,:;'-])|a(?= )", text)
+    if word and word[0] not in NAMES:
+        text = text[0].upper() + text[1:]
+    return text and text + ("" if text.endswith((".", "?", "!", "…")) else ".")
