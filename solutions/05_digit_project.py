@@ -161,10 +161,14 @@ plots.rows({"sorted: validation": x_train[sorted_val[:20]],
            alt="Above: twenty nines. Below: digits of all kinds, mixed.");
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Sorted, the validation set holds nothing but 9s, and a model is asked about a digit it has never seen. The number says
 # {{05.sorted:.0f}} nats where an honest one says {{05.shuffled:.0f}}. It happens to err on the good side: the average of the
 # other digits looks much like a 9, and 9s have little ink. With other data it errs the other way. What is certain is that it
 # answers a question nobody asked.
+#
+# </details>
 #
 # One leak remains that no shuffle closes: nobody noted who wrote which digit, so the same hand may be on both sides.
 
@@ -178,7 +182,7 @@ x_test = digits.x_test.flatten(1).to(device)  # (1000, 784): the drawer
 #
 # The model is lesson 04's, grown to 784 pixels. Two things are new. The widths of the hidden layers are a list, so that you can
 # try others. (Between two equal widths the layer is a *detour* that adds to what it was given, so that depth need not do
-# harm, He et al. 2016. Today's models do without; a training of many epochs profits.) And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average grey. So before
+# harm, He et al. 2016. The models of this lesson have no such pair.) And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average grey. So before
 # training the model already draws the average digit, and need not spend its first hundred steps on finding that
 # corners are white.
 
@@ -230,7 +234,7 @@ plots.rows({"drawn before any training": first_guess.cpu()},
 # Per digit, in nats: the surprise of the coins at the pixels, and the price of the code. Both are *sums*, over 784 pixels and over
 # the numbers of the code; $\lambda$ are the coins that the decoder makes of one sampled $z$.
 #
-# $$ -\mathrm{ELBO} = \underbrace{-\sum_{i=1}^{784} x_i \log \lambda_i + (1 - x_i) \log (1 - \lambda_i)}_{\text{BCE}}
+# $$ -\mathrm{ELBO} = \underbrace{-\sum_{i=1}^{784} \big[ x_i \log \lambda_i + (1 - x_i) \log (1 - \lambda_i) \big]}_{\text{BCE}}
 #    + \underbrace{D_{\mathrm{KL}}\big(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(0, I)\big)}_{\text{KL}} $$
 
 # %% tags=["export"]
@@ -265,7 +269,7 @@ plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BC
 # grey edges. So about two fifths of the number you are about to make small cannot be removed by anybody.
 #
 # It is worse: over greys, $\lambda^x (1-\lambda)^{1-x}$ is no density at all, its area is not 1. **On grey pixels this BCE is
-# not the negative logarithm of a likelihood**, and minus it plus KL bounds no likelihood of the data (Loaiza-Ganem & Cunningham
+# not the negative logarithm of a likelihood**, and BCE + KL bounds no likelihood of the data (Loaiza-Ganem & Cunningham
 # 2019). It is a useful loss that everybody uses. Compare it between models on the same greys, and never with the numbers of
 # lessons 01 to 04, whose pixels were 0 or 1.
 #
@@ -278,10 +282,10 @@ plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BC
 #
 # The loop of lesson 04, with what makes it quick on one core of a laptop. The whole data set is one tensor: a minibatch is one
 # indexing. The optimizer is Adam with weight decay, *fused*: one call a step instead of several for each weight matrix. Its step
-# size rises and falls once (`OneCycleLR`), so that it can be four times the usual in the middle. What each of these
+# size rises and falls once (`OneCycleLR`), so that it can be four times the usual at its height. What each of these
 # buys is measured in studio room E.
 #
-# `yield` makes it a *generator*: after each epoch it pauses, and whoever called it may measure, print, or stop.
+# `yield` makes it what Python calls a *generator*: after each epoch it pauses, and whoever called it may measure, print, or stop.
 
 # %% tags=["export"]
 def train_epochs(model, x, epochs, lr=4e-3, batch=64, beta=1.0, augment=None):
@@ -382,7 +386,7 @@ print(f"test -ELBO {vae_nats:.1f} nats per digit (greys) after {seconds:.1f} CPU
 # %% [markdown]
 # ## Reconstruct and sample: a map of codes
 #
-# A picture of its reconstruction, and pictures from the prior. We show the coins themselves, as greys.
+# Test digits with their reconstructions, and pictures from the prior. We show the coins themselves, as greys.
 
 # %%
 def draw(model, z):
@@ -465,9 +469,11 @@ map_sliders = widgets.explore(
 # <details><summary>What to find with the sliders</summary>
 #
 # The square ±1 covers less than half of the bell, 47 % with two numbers of code, and with twenty $0.68^{20}$: one part in two
-# thousand. What has its home outside is hardly ever drawn: at width 1 there are {{05.square.kinds:.1f}} kinds of digit, where
-# the bell gives {{05.bell.kinds:.1f}}, and the distance FD grows from {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Wide squares
-# fail in their own way: their corners lie where no code ever was.
+# thousand. What has its home outside is hardly ever drawn, the 0s, 1s and 7s of the rim: at width 1 there are
+# {{05.square.kinds:.1f}} kinds of digit, where the bell gives {{05.bell.kinds:.1f}}, and the distance FD grows from
+# {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Between $\pm 2$ and $\pm 3$ the square draws about as well as the bell, and may even
+# be ahead: it draws less from the crowded middle, where digits run into each other. Still wider ones fail in their own way:
+# their corners lie where no code ever was. And from 7 to 9 there is a way, for they are neighbours.
 #
 # A uniform code is no sin by itself. A generator that was *trained* on a square may be sampled from it. This decoder was trained
 # on a bell.
@@ -508,8 +514,8 @@ plots.label(ax, "Same means, same variances", "feature 1", "feature 2");
 
 # %% [markdown]
 # ### Exercise 5.2 · `frechet`
-# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. No matrix root is needed: every matrix stretches
-# some directions of its own, by its *eigenvalues*, and its trace is their sum, so $\operatorname{tr}\,(AB)^{1/2}$ is the sum of
+# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. No matrix root is needed. A matrix like
+# $AB$ has directions that it only stretches, by its *eigenvalues*, and its trace is their sum. So $\operatorname{tr}\,(AB)^{1/2}$ is the sum of
 # the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real and not negative. In practice
 # rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
 
@@ -628,7 +634,7 @@ plots.label(plots.bars(names, [fd[name] for name in names], form=".0f",
 # <details><summary>What happened</summary>
 #
 # The copier wins, by far: FD {{05.copier.fd:.0f}}. Its pictures *are* real digits, so its crowd is as good as real. It has invented
-# nothing. Precision, recall and any judge that asks only "does this look real?" fall for it too, and a large network that learned
+# nothing. Any judge that asks only "does this look real?" falls for it too, and a large network that learned
 # its training set by heart *is* a copier.
 #
 # </details>
@@ -862,7 +868,7 @@ plots.rows({"the listing, now running": blur[:20].cpu()},
 # unpaired loss: a random code is compared with a picture that has nothing to do with it, and the best answer to that is the
 # average picture.
 #
-# Mending both ways leads to two different models. Teach the judge, and you have a GAN (lesson 06). Give each picture a code of its
+# There are two mends, and they lead to two different models. Teach the judge, and you have a GAN (lesson 06). Give each picture a code of its
 # own, by an encoder, with noise and a price, and you have the VAE of this lesson. The listing did neither.
 #
 # </details>
@@ -886,7 +892,7 @@ for step in range(301):
 print("10. BCE after 0, 100 and 300 steps:", ", ".join(f"{falling[i]:,.0f}" for i in (0, 100, 300)))
 
 # %% [markdown] tags=["studio"]
-# It falls, and goes on falling, far below zero. A surprise is never negative, so a negative BCE always says that the targets
+# It falls, and goes on falling, far below zero. The surprise of a coin is never negative, so a negative BCE always says that the targets
 # are not between 0 and 1. Who watches only *that* the loss falls sees splendid progress.
 #
 # Now put `DigitVAE` in the generator's place: encoder, sampled code, price. Two more ways to spoil it, both silent.
@@ -925,8 +931,8 @@ print("12. three runs without a seed of their own:", ", ".join(f"{n:.1f}" for n 
 #
 # **11:** every epoch ends with four hundred 9s, and by then the model has forgotten much of the 0s: {{05.order.zeros:.0f}} nats
 # in the place of {{05.shuffled.zeros:.0f}}. It is worse on every digit, and most of all on those it saw first. Shuffling
-# belongs into every epoch. **12:** luck alone moves the number. Who does not seed cannot repeat; who reports one run with more
-# digits than luck leaves standing claims too much.
+# belongs in every epoch. **12:** luck alone moves the number. Who does not seed cannot repeat; who reports one run with more
+# decimals than luck leaves standing claims too much.
 #
 # </details>
 #
@@ -946,7 +952,8 @@ with torch.no_grad():
               "code of 20": fd["VAE"], "deeper": fd["VAE, deeper"]}
 ax = plots.bars(list(stage), list(stage.values()), form=".0f",
                 color=[plots.WRONG] * 3 + [plots.MODEL] * 3,
-                alt="The distance falls from mend to mend, from over 900 to under 100.")
+                alt="Over 900 for the listing, a few hundred for the order of the file and for "
+                "codes of two, most from the square; under 100 for the deeper model.")
 plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)");
 
 # %% [markdown] tags=["studio"]
@@ -962,7 +969,7 @@ plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)");
 # | 8 | a judge that is never taught | believes the drawn | train it, or leave it out |
 # | 9 | pictures without a partner | the average digit | encoder, sampled code, price |
 # | 10 | pixels up to 255 | a negative surprise | scale to [0, 1] |
-# | 11 | the order of the file | draws 9s | shuffle every epoch |
+# | 11 | the order of the file | all digits dearer, the first most | shuffle every epoch |
 # | 12 | no seed | another number each day | seed, and say how much luck moves it |
 # | 13 | a code of two numbers | nats lost | choose by validation |
 # | 14 | codes from a square | kinds of digit missing | sample the prior you trained with |
@@ -1050,10 +1057,7 @@ plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (
 
 # %% tags=["studio", "exercise:5.4", "points:3", "minutes:5"]
 def active_units(mu: Tensor, tol: float) -> Tensor:
-    """Which numbers of the code vary by more than tol over the pictures.
-
-    (N, Z), float: a variance -> bool (Z,)
-    """
+    """Which numbers of the code have a variance above tol over the pictures. (N, Z) -> bool (Z,)"""
     # BEGIN SOLUTION
     return mu.var(dim=0) > tol  # (Z,)
     # END SOLUTION
@@ -1064,7 +1068,7 @@ active_units = check("5.4", active_units)
 # %% [markdown] tags=["studio", "help:5.4"]
 # One answer per number of the code. So along which axis does the variance run, and how many pictures should it see?
 # ---
-# Two pictures, $\mu = (2, 3)$ and $(-2, 3)$: the first number varies by 8 and works, the second is 3 for both and says nothing.
+# Two pictures, $\mu = (2, 3)$ and $(-2, 3)$: the first number has variance 8 and works, the second is 3 for both and says nothing.
 # ---
 # The variance over all pictures, dimension 0, compared with `tol`. Neither the size of $\mu$ nor its spread within one picture
 # tells anything.
@@ -1108,6 +1112,8 @@ print(working, f"  test -ELBO with 64 offered {nats(roomy, x_test):.1f}, with 20
 # What takes longer than a lesson has been run by a script and comes with the course: `benchmarks/studies/` holds the script,
 # and the measured file carries its hash. First the price. Lesson 04 turned $\beta$ on small digits; here on
 # large ones.
+#
+# **Predict.** Which weight gives the best −ELBO, and which the best samples? Are they the same?
 
 # %% tags=["studio"]
 study = data.study("digit_beta")
@@ -1145,7 +1151,7 @@ beta_sliders = widgets.explore(
     grid=[{"log2_beta": k} for k in (-4, 1, 4)], log2_beta=widgets.Slider(-4, 4, 1, 0))
 
 # %% [markdown] tags=["studio"]
-# **Predict.** Which weight gives the best −ELBO, and which the best samples? Are they the same? Slide, then train one yourself:
+# Slide through the weights, then train one yourself:
 
 # %% tags=["studio"]
 mine = 2.0  # your weight
@@ -1174,7 +1180,7 @@ print(f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shi
 # %% tags=["studio"]
 long = data.study("digit_epochs")
 fig, axes = plots.figure(1, 2, alt="Left: -ELBO falls throughout on training digits, turns on test "
-                         "digits. Right: the Fréchet distance.", size=(10, 3.4))
+                         "digits. Right: FD falls on.", size=(10, 3.4))
 names = ("train_nats", "test_nats", "fd")
 curves = {name: np.median(long[name], axis=0) for name in names}  # (12,) each
 axes[0].plot(long["epoch"], curves["train_nats"], "o--", color=plots.MODEL, label="trained on")
@@ -1242,7 +1248,7 @@ spent = {event.key.split("::")[-1].split("#")[0]: event.self_cpu_time_total / 20
          for event in record.key_averages()}
 most = sorted(spent, key=spent.get, reverse=True)[:7]
 ax = plots.bars(most, [spent[name] for name in most], color=plots.MODEL, form=".2f",
-                alt="Matrix products lead; the fused optimizer and the loss follow.")
+                alt="Matrix products together lead; the fused optimizer and the loss follow.")
 plots.label(ax, f"One step, watched: {sum(spent.values()):.1f} ms", "milliseconds per step");
 
 # %% [markdown] tags=["studio"]
@@ -1276,15 +1282,14 @@ runtime.show_table(("one change after the other", "CPU s an epoch", "test -ELBO 
 #
 # **Versions.** The article asks for `python>=3.8`, `tensorflow>=2.6`, `keras>=2.6` and `numpy>=1.19`, and forgets Matplotlib.
 # Lower bounds without an upper one name another program every year: today they bring Keras 3 and NumPy 2, and the oldest Python
-# among them has had no security fixes since
-# 2024. A project that is to be repeated notes exact versions, as this course does in `constraints.txt`.
+# they allow has had no security fixes since 2024. A project that is to be repeated notes exact versions, as this course does in `constraints.txt`.
 #
 # **Frameworks.** TensorFlow and PyTorch are both open source and both alive; Keras runs on either. MXNet, the third that the
 # article recommends, was retired by the Apache foundation in 2023. This course writes PyTorch, since a training loop in full
 # view is easier to take apart.
 #
 # **Editors and trackers.** PyCharm and VS Code both run notebooks and step through a loop with a debugger; take what you like.
-# TensorBoard draws curves and works with PyTorch, too (`torch.utils.tensorboard`, a package of its own); Weights & Biases does
+# TensorBoard draws curves and works with PyTorch, too (`torch.utils.tensorboard`, once `tensorboard` is installed); Weights & Biases does
 # it on somebody's server, with an account. What they need is the same thing: *a record*. One person with
 # ten runs needs no more than a file, one line for each run, if the line holds what it takes to do it again:
 
@@ -1313,9 +1318,9 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 
 # %% tags=["studio", "exercise:5.5", "points:8", "minutes:25"]
 def train_digits(x):
-    """Train a VAE on grey digits. x: (N, 784) -> encode: (B, 784) -> mu, logvar; decode:
+    """Train a VAE on grey digits x, (N, 784). -> the pair encode, decode
 
-    (B, Z) -> logits (B, 784)
+    encode: (B, 784) -> mu, logvar, (B, Z) each; decode: (B, Z) -> logits, (B, 784)
     """
     # BEGIN SOLUTION
     encoder = nn.Sequential(nn.Linear(784, 400), nn.SiLU(), nn.Linear(400, 40))  # 20 mu, 20 logvar
@@ -1341,13 +1346,14 @@ def train_digits(x):
 train_digits = check("5.5", train_digits)
 
 # %% [markdown] tags=["studio", "help:5.5"]
-# You have seen a model that gets there in the core. Which three changes separate it from the recipe that needs thirty epochs?
+# You have seen a model that gets there in the core. Which changes separate it from the recipe that is not there after thirty
+# epochs?
 # ---
 # 784-400-20 with SiLU, minibatches of 64, a step size that rises to $0.004$ and falls to 0 over 16 epochs, output bias at the
 # logit of the mean digit: about 113 nats in three to four seconds. Stuck near 206? Then the code says nothing.
 # ---
-# Nothing in it is new: the model, the loss and the loop of the core in one function. What makes it quick is the cycle, which
-# lets the step size be four times the usual while it may, and the good guess at the start.
+# Nothing in it is new: the model, the loss and the loop of the core in one function. What makes it quick: small
+# minibatches, the cycle, which lets the step size be four times the usual while it may, and the good guess at the start.
 
 # %% tags=["studio"]
 runtime.seed_all(28)

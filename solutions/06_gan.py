@@ -102,8 +102,8 @@ d_loss = check("6.1", d_loss)
 # That is Bayes' rule, with real and forged equally frequent. A toy where both are known: data in two humps, a forger with
 # one broad bell. A trained inspector should find $D^*$ without ever seeing $p$ or $q$, from samples alone.
 #
-# **Predict.** What will the inspector say where both are equally dense? What in the gap between the humps? And what at
-# $x = 4$, where it has hardly seen anything?
+# **Predict.** What will the inspector say where both are equally dense? What in the gap between the humps? And what at both
+# ends, $x = \pm 4$, where it has hardly seen anything?
 
 # %% tags=["export"]
 def mlp(inputs, hidden, outputs):
@@ -158,7 +158,7 @@ with torch.no_grad():
 # %%
 fig, axes = plots.figure(1, 2, size=(11, 3),
                          alt="Left: two humps of data, a broad bell. Right: D near 1 on "
-                         "the humps, near 0 between, like the best one.")
+                         "the humps, near 0 between, like the best one; not so far out.")
 plots.line(grid, p, axes[0], color=plots.DATA, name="data p", at=0.28)
 plots.line(grid, q, axes[0], color=plots.MODEL, linestyle="--", name="forger q", at=0.46)
 plots.label(axes[0], "Two densities", "x", "density")
@@ -171,7 +171,8 @@ plots.label(axes[1], "What the inspector says", "x", "probability of real");
 # <details><summary>What happened</summary>
 #
 # Where the curves on the left cross it says one half: no evidence either way. In the gap it says 0, on the humps nearly
-# 1. Far out it says whatever its bends happen to say. No game is played there, so nothing corrects it. Keep that in mind.
+# 1. At the ends the best one says 0, as the broad bell reaches further. The trained one says whatever its bends happen to
+# say: hardly a point lands there to correct it. Keep that in mind.
 #
 # </details>
 #
@@ -213,8 +214,8 @@ for name, loss_of in [("log(1 - D)", lambda d: -F.softplus(d)),
 #
 # </details>
 #
-# So the players play slightly different games. The second is called **non-saturating** (Goodfellow et al. 2014, section 3),
-# and it is what nearly everybody means by a GAN's generator loss.
+# So the players play slightly different games, and the JS above belongs to the first. The second is called
+# **non-saturating** (Goodfellow et al. 2014, section 3), and it is what nearly everybody means by a GAN's generator loss.
 #
 # ### Exercise 6.2 · `g_loss`
 # The non-saturating one, averaged over the batch of forged logits.
@@ -284,9 +285,9 @@ print("with detach:", "nothing" if kept_out is None else "something")
 # fools an inspector who has seen nothing. Here each player has its own optimizer, and `detach` does the rest.
 #
 # ### Exercise 6.3 · `train_step`
-# One round of the game. First $D$ moves, on `x` and on forgeries made from `z1`, and nothing of $G$ changes, not even its `.grad`. Then $G$ moves, on *new* forgeries
-# made from `z2`, judged by the inspector that has moved. Both are `Player`s: use `.move(loss)`, or write its three lines out. Return the two losses (as
-# they were before the moves).
+# One round of the game. First $D$ moves, on `x` and on forgeries made from `z1`, and nothing of $G$ changes, not even its
+# `.grad`. Then $G$ moves, on *new* forgeries made from `z2`, judged by the inspector that has moved. Both are `Player`s: use
+# `.move(loss)`, or write its three lines out. Return the two losses, each as it was right before its own move.
 
 # %% tags=["exercise:6.3", "points:5", "minutes:10", "export"]
 def train_step(G, D, x: Tensor, z1: Tensor, z2: Tensor) -> tuple[float, float]:
@@ -315,9 +316,9 @@ train_step = check("6.3", train_step)
 # %% [markdown]
 # ## A duel on a line
 #
-# Now let them play, where everything can be seen. The forger bends noise: a plan $z_1 \sim \mathcal N(0, 1)$ becomes a
-# place $g(z_1)$ on the line. We add a little noise of width $0.15$, so that its density can be written down: a bell around
-# every place, averaged, $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
+# Now let them play, where everything can be seen. The forger bends noise: its first number, the *plan*
+# $z_1 \sim \mathcal N(0, 1)$, becomes a place $g(z_1)$ on the line. We add a little noise of width $0.15$, so that its
+# density can be written down: a bell around every place, averaged, $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
 
 # %%
 class Bender(nn.Module):
@@ -368,6 +369,15 @@ rounds = runtime.budget(smoke=40, cpu=1000)
 games = {ratio: duel(max(1, 2**ratio), max(1, 2**-ratio), rounds, seed=3)
          for ratio in progress.bar((-2, -1, 0, 1, 2), "games")}
 
+# %% [markdown]
+# **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in
+# green dashes what the best one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the
+# horizontal bands are the humps. Fourth: the value of the game, with the actual inspector and with the best one; below,
+# $-\log 4$, where forger and data are one. `log2_ratio` is 2 for four moves of $D$ to one of $G$, $-2$ for the reverse.
+#
+# **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then
+# slide `log2_ratio` to $-2$ in the last round, and compare the black curve with the green one. Whom is this forger fooling?
+
 # %%
 def show_duel(axes, round, log2_ratio):
     """Densities, answers, the bent noise, and the value of the game so far."""
@@ -389,15 +399,6 @@ duel_sliders = widgets.explore(
     show_duel, alt=describe_duel, panels=4, rows=2, grid=settings, size=(9, 5.4),
     round=widgets.Slider(0, rounds, rounds // 40, 2 * rounds // 40),
     log2_ratio=widgets.Slider(-2, 2, 1, 0))
-
-# %% [markdown]
-# **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in
-# green dashes what the best one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the
-# horizontal bands are the humps. Fourth: the value of the game, with the actual inspector and with the best one; below,
-# $-\log 4$, where forger and data are one. `log2_ratio` is 2 for four moves of $D$ to one of $G$, $-2$ for the reverse.
-#
-# **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then
-# slide `log2_ratio` to $-2$ in the last round, and compare the black curve with the green one. Whom is this forger fooling?
 
 # %%
 def w1(a, b):
@@ -534,8 +535,8 @@ for row, beta1 in zip(axes, (0.5, 0.9)):
 # valley that stands still, old slopes are good advice. In a game they are advice about an opponent who has moved on.
 #
 # This is **mode collapse**: a good imitation of a part of the data, or of nothing in particular, and losses that do not
-# give it away. It is no law. Other seeds fare a little better or worse, and if you let such a game go on two or three times
-# as long, most recover. They lost time, and you cannot see from the loss when to stop.
+# give it away. (Where a panel shows no orange, all points lie on one spot.) It is no law. Other seeds fare a little better or
+# worse, and of games that go on three times as long about half recover.
 #
 # </details>
 
@@ -613,8 +614,11 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 # ## Digits, beside a VAE
 #
 # The same losses and the same round now draw 28×28 digits. Both networks are plain ones: convolutions cost too much a round
-# on a laptop's processor. What such a game may do by itself you know from the ring, and there is a remedy: both players get
-# a **tag**. Beforehand, a clustering cuts the training pictures into forty heaps of similar ones (no label is looked at),
+# on a laptop's processor. (Three layers are new. `BatchNorm1d` gives each number mean 0 and variance 1 over the batch, then a
+# learned scale and shift; `LeakyReLU` lets a fifth of the negative side through; `Dropout` silences three numbers in ten at
+# random, against learning by heart.)
+#
+# What such a game may do you know from the ring, and there is a remedy: both players get a **tag**. Beforehand, a clustering cuts the training pictures into forty heaps of similar ones (no label is looked at),
 # and every picture, real or forged, comes with the number of its heap. The inspector asks "is this a real one *of this
 # heap*?", and forty small games replace one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each,
 # the old dangers remain.
@@ -650,8 +654,8 @@ class DigitInspector(nn.Module):
 # The inspector's last line is a *projection* (Miyato & Koyama 2018): what it saw is compared with a direction that belongs
 # to the heap. With $K = 1$ there is one heap, the tag says nothing, and it is a GAN as on the ring.
 #
-# One more trick, and a cheap one: the generator circles around its goal rather than settling there, so we also keep a running
-# average of its weights, and draw with that.
+# One more trick: the generator circles around its goal rather than settling, so we also keep a running average of its
+# weights, and draw with that.
 
 # %% tags=["export"]
 def tagged(x, K, seed):
@@ -685,7 +689,8 @@ def forge(generator, x, n):
     return generator(noise_with_tags(n, x))[:, :784]
 
 # %% [markdown]
-# **Predict.** Ten seconds of play. Will all ten digits be among a thousand forgeries? (The classifier of lesson 05 reads them.)
+# **Predict.** Ten seconds of play. No heap can be forgotten, so all ten digits should be there (lesson 05's classifier reads
+# them). But which will be higher, precision or recall?
 
 # %%
 digits = data.mnist()
@@ -724,9 +729,9 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 # <details><summary>What happened</summary>
 #
 # All ten, and with harder edges than the VAE's: FD {{06.digits.fd:.0f}}, precision {{06.digits.precision:.2f}}. But recall
-# is {{06.digits.recall:.2f}}: there are ten digits, and hardly two ways to write each. Variety comes last. Look at the
+# is {{06.digits.recall:.2f}}: there are ten digits, and few ways to write each. Variety comes last. Look at the
 # VAE's row and its soft strokes: where it is in doubt it averages, since its coins are judged one by one. An inspector who
-# looks at the whole sees at once that no real digit is grey at its edges.
+# looks at the whole sees at once that no real stroke is so soft.
 #
 # </details>
 #
@@ -758,7 +763,7 @@ for ax, title in zip(axes, ("FD: lower is better", "precision", "recall")):
 # precision, and the VAE still the highest recall: its blur reaches into every corner. The GAN without tags gets about as
 # far as the VAE. So which is better? The one that is better at what you need, measured: fine single pictures, or all kinds
 # of them. And two things FD does not say. The VAE had no heaps (they would help it, too: lesson 07 tells its VAE the
-# digit). And only the VAE can say how probable a *given* picture is.
+# digit). And only the VAE puts a number on a *given* picture, its −ELBO.
 
 # %% [markdown]
 # ## What this run reached
@@ -872,7 +877,7 @@ def describe_map(x1, x2, sigma):
     """The picture in words."""
     heights, pull = best_map(x1, x2, sigma)
     return (f"Forger's blob at ({x1:g}, {x2:g}), width {sigma:g}: the best inspector is dark "
-            f"there, bright on the humps; pull {pull.norm():.2f} towards "
+            f"there, bright on humps elsewhere; pull {pull.norm():.2f} towards "
             f"({pull[0]:.2f}, {pull[1]:.2f}).")
 
 spots = [{"x1": 0, "x2": 0, "sigma": 1}, {"x1": 2, "x2": 0, "sigma": 0.25},
@@ -884,7 +889,7 @@ map_sliders = widgets.explore(
 # %% [markdown] tags=["studio"]
 # A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls
 # everything else real. But the pull at the blob's centre is zero. No direction is better than another, and the neighbours,
-# however bright, are out of its sight. That is why a collapsed forger does not leave: it cannot see what it misses. Make
+# however bright, are out of its sight. That is why a collapsed forger hardly leaves: it cannot see what it misses. Make
 # the blob wide, and it covers several humps at once, so that its parts are told different things. Width is what keeps the
 # game informative.
 
@@ -1153,8 +1158,8 @@ plots.label(axes[2], "modes found", "round");
 # %% [markdown] tags=["studio"]
 # It finds the ring ({{06.critic.modes:.0f}} modes at its best, in the middle one of five runs), also with a long memory,
 # where the inspector had lost it. No guarantee here either: two of the five had not found all of it yet. A critic that may
-# not be steep has a slope everywhere, so a forger who overshoots is called back at once. The price is time, about four
-# times as much a round, for a slope of a slope; and points between the humps go on existing.
+# not be steep has a slope everywhere, so a forger who overshoots is called back at once. The price is time, more than twice
+# as much a round, for a slope of a slope; and points between the humps go on existing.
 
 # %% [markdown] tags=["studio"]
 # ### Room E · A flowchart, redrawn

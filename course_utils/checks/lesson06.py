@@ -261,6 +261,7 @@ G_LOSS = Exercise("6.2", "g_loss", _g_cases, lambda fake: _surprise(fake, 1.0), 
 # ---- 6.3 train_step --------------------------------------------------------------------------------------------------
 
 FRESH = "G's loss is computed after D's move, from forgeries made anew: an old record is used up, or no longer fits D's weights"
+MOVE_TELLS_NOTHING = "a None is among what it returned: `move` returns nothing, so keep each loss before the move and return both, D's first"
 NO_NOISE_INSIDE = "the same x, z1 and z2 give the same round: no noise is drawn inside"
 
 
@@ -274,6 +275,8 @@ def _round(ask: Ask, *args: Any) -> dict[str, Any]:
     losses = found["the losses it returned"]
     if losses is None:
         raise NotData("it returned None: D's loss and G's loss are asked for, in this order")
+    if isinstance(losses, (tuple, list)) and any(part is None for part in losses):
+        raise NotData(MOVE_TELLS_NOTHING)
     flat = np.ravel(numbers_in(list(losses) if isinstance(losses, tuple) else losses)).astype(float)
     if flat.size != 2:
         raise NotData(f"it returned {flat.size} number{'s' * (flat.size != 1)}: D's loss and G's loss are asked for, in this order")
@@ -553,6 +556,8 @@ TRAIN_STEP = Exercise("6.3", "train_step", _round_cases, _round_by_hand, {
         _moves(told=lambda d, g: (g, d)),
     "the losses are those after the moves: those before are asked for":
         _losses_afterwards,
+    MOVE_TELLS_NOTHING:
+        _moves(told=lambda d, g: (None, None)),
     "the losses were added up: both are asked for, D's first":
         _moves(told=lambda d, g: (d + g, d + g)),
     f"this should hold and does not: {NO_NOISE_INSIDE}":

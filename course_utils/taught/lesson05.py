@@ -93,17 +93,14 @@ def iwae(logw: Tensor) -> Tensor:
 
 
 def active_units(mu: Tensor, tol: float) -> Tensor:
-    """Which numbers of the code vary by more than tol over the pictures.
-
-    (N, Z), float: a variance -> bool (Z,)
-    """
+    """Which numbers of the code have a variance above tol over the pictures. (N, Z) -> bool (Z,)"""
     return mu.var(dim=0) > tol  # (Z,)
 
 
 def train_digits(x):
-    """Train a VAE on grey digits. x: (N, 784) -> encode: (B, 784) -> mu, logvar; decode:
+    """Train a VAE on grey digits x, (N, 784). -> the pair encode, decode
 
-    (B, Z) -> logits (B, 784)
+    encode: (B, 784) -> mu, logvar, (B, Z) each; decode: (B, Z) -> logits, (B, 784)
     """
     encoder = nn.Sequential(nn.Linear(784, 400), nn.SiLU(), nn.Linear(400, 40))  # 20 mu, 20 logvar
     decoder = nn.Sequential(nn.Linear(20, 400), nn.SiLU(), nn.Linear(400, 784))
