@@ -79,6 +79,14 @@ def test_a_verdict_in_a_front_end_escapes_what_the_learner_wrote():
     assert "<script>" not in render.as_html("1.1", outcome, True) and "role=\"status\"" in render.as_html("1", outcome, True)
 
 
+def test_one_change_for_a_whole_batch_is_named_also_where_chance_made_it_none():
+    def moved(x, rng):
+        down, right = rng.integers(-2, 3, 2)  # both 0 for the batch that the notebook's seed draws
+        return torch.roll(x, (int(down), int(right)), (2, 3))
+    assert "whole batch" in evaluate("7.4", moved).hint
+    assert "nothing was changed" in evaluate("7.4", lambda x, rng: x).hint
+
+
 def test_an_unknown_id_is_named_with_those_that_exist(capsys):
     with pytest.raises(LookupError, match="1.1, 1.2, 1.3, 1.4"):
         evaluate("1.9", abs)
