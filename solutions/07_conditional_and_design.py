@@ -1135,7 +1135,7 @@ part_sliders = widgets.explore(
 # %% [markdown] tags=["studio"]
 # <details><summary>What to find with the sliders</summary>
 #
-# Stress and mass pull at the same measure, the thickness, in opposite directions: with less mass allowed, it is one of these two that fails. A constraint on numbers
+# Down to 14 grams. Below, the raw bracket is shown, and `mass` is what fails. Stress and mass pull at the same measure, the thickness, in opposite directions. A constraint on numbers
 # is easier to repair than one on a drawing: between any design and a safe one lies a straight line, and somewhere on it everything begins to hold. Where no safe design is known, nothing
 # is handed out. That is an answer, too.
 #
