@@ -135,10 +135,9 @@ for ax, (title, table) in zip(axes, {"real": train, "synthetic, one bell each": 
 axes[0].legend();
 
 # %% [markdown]
-# They look alike, in the two columns we can see. There are thirty, and what a hospital's partner wants is none of them: it
-# wants to *learn* something from the table that is true of real patients. So measure that. **Train on synthetic, test on
-# real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier sees synthetic patients only, and is examined on real ones whom
-# neither it nor the generator has met.
+# They look alike, in the two columns we can see. A hospital's partner wants to *learn* something from all thirty that is true
+# of real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier
+# sees synthetic patients only, and is examined on real ones whom neither it nor the generator has met.
 #
 # **Predict.** Training on real patients got {{10.logistic:.3f}}. How much will the detour cost: one patient in a hundred,
 # ten, or a third of them?
@@ -170,7 +169,7 @@ tstr = check("10.1", tstr)
 # $x = (1, 4, 6, 7)$, $y = (0, 0, 0, 1)$. The classifier says $0, 0, 1, 1$: three of four, TSTR $0.75$.
 # ---
 # The scaler and the weights come from the synthetic table, and the score from the real one. A pipeline, as in the first cell,
-# does the same. A scaler fitted on the test table would quietly mend synthetic patients that are ten years too old.
+# does the same. A scaler fitted on the test table would quietly mend synthetic patients whose nuclei are all too large.
 
 # %% [markdown]
 # **Debug a claim.** The article puts disease prediction on its list of things that generative AI does: train a generator on
@@ -201,7 +200,7 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Synthetic patients cost less than one patient in a hundred: {{10.tstr:.3f}} against {{10.trtr:.3f}}. The claim falls to
+# Synthetic patients cost about one patient in a hundred: {{10.tstr:.3f}} against {{10.trtr:.3f}}. The claim falls to
 # {{10.blind:.3f}}, about what you get for calling everybody benign. No histogram of a column, and no correlation between
 # measurements, would have told. A generator knows what it was asked to model: $p(x)$ is not $p(x, y)$.
 #
@@ -284,9 +283,10 @@ plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 # ## Was this patient in the data?
 #
 # Who is harmed by a copy? Picture somebody with two things in hand: your published table, and the measurements of an
-# acquaintance. They want to know one thing: *was she in that hospital's data?* If yes, they have learnt that she was treated
-# for a lump in the breast. That is a **membership attack** (Chen et al. 2020 list its forms for generative models), and ours
-# needs no more than a distance: the nearer the acquaintance is to some synthetic patient, the more likely she was in.
+# acquaintance. They want to know one thing: *was she in that hospital's data?* If yes, they have learnt what holds for
+# everybody in it: where she was treated, or that she took part in a certain study. That is a **membership attack** (Chen et
+# al. 2020 list its forms for generative models), and ours needs no more than a distance: the nearer the acquaintance is to
+# some synthetic patient, the more likely she was in.
 #
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
@@ -295,7 +295,7 @@ plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 #
 # $$ \mathrm{AUC} = P(s_{\text{in}} > s_{\text{out}}) + \tfrac12 P(s_{\text{in}} = s_{\text{out}}) $$
 #
-# One half is a coin. One is certainty. Below one half he would do better to bet the other way round.
+# One half is a coin, one is certainty, and below one half he should bet the other way round.
 #
 # ### Exercise 10.3 · `membership_auc`
 # All pairs of one who was in with one who was out. (Exercise 10.2 is in the studio.)
@@ -467,15 +467,15 @@ for K in (1, 8):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# With eight bells he knows nearly everybody, {{10.auc.model_eight:.2f}}; even one bell leaks a little,
+# With eight bells he wins nearly every pair, {{10.auc.model_eight:.2f}}; even one bell leaks a little,
 # {{10.auc.model_one:.2f}}. A number of this kind belongs to *an attack*, not to the table. Stronger attackers exist, and
 # synthetic data by itself promises nothing (Stadler, Oprisanu & Troncoso 2022).
 #
 # </details>
 #
-# The second warning follows: surviving an attack is evidence, not proof. A proof needs noise *inside* the training, measured
-# so that no single patient can change the result by much: **differential privacy** (Dwork & Roth 2014). Until then say what
-# you did: which attack, which score, on whom.
+# The second warning follows: surviving an attack is evidence, not proof. A proof needs noise *in the making*, measured so that
+# no single patient can change the chances of any result by much: **differential privacy** (Dwork & Roth 2014). Until then say
+# what you did: which attack, which score, on whom.
 #
 # > **A good place to stop.** Half of the release card is measured. When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -484,7 +484,7 @@ for K in (1, 8):
 # ## A mark in the text
 #
 # The table gets a leaflet, and a model writes it. A month later somebody finds a leaflet on the net and asks: was that *your*
-# model? Style proves nothing. A **watermark** does: a pattern in the choice of words that no reader sees and that the owner
+# model? Style proves nothing. A **watermark** helps: a pattern in the choice of words that no reader sees and that the owner
 # of a key can count.
 #
 # We need a language model. Lesson 08 trains them; for today a table is enough: for each word, the probabilities of the next.
@@ -552,8 +552,8 @@ for delta in (0, 3):
     print(f"delta {delta}: {text}")
 
 # %% [markdown]
-# **Predict.** One of the two texts is marked. Can you tell by reading? And how many words would you need, to be sure by
-# counting?
+# **Predict.** The second text is marked. Without the label, could you tell by reading? And how many words would you need, to be
+# sure by counting?
 #
 # Without a mark, each next word is green with probability $\gamma$, a coin. Of $T$ words that follow another, $\gamma T$ are
 # expected to be green, with a variance of $T\gamma(1-\gamma)$. So count, and ask how many standard deviations too many there
@@ -563,7 +563,7 @@ for delta in (0, 3):
 #
 # ### Exercise 10.4 · `watermark_z`
 # `tokens` are word numbers, `green[i, j]` is as above. The first token follows nothing, so it is not scored: $T$ counts the
-# pairs. (Our texts open with a full stop for that reason.)
+# pairs.
 
 # %% tags=["exercise:10.4", "points:4", "minutes:6"]
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
@@ -618,15 +618,14 @@ print(f"surprise of the unmarked model: at its own text {surprise[0]:.2f} bits a
 # Reading does not tell, counting does: every marked text stands far beyond 4, every unmarked one below. With a wrong key
 # marked text looks like any other. A bell exceeds 4 about three times in a hundred thousand: that is the price in false
 # accusations, and it is why the line is drawn at 4 and not at 2. The text itself is hardly less likely than before; what it
-# gave up is some of its choice of words. (The pairs of a text are not quite independent coins, as pairs recur. Here it widens
-# the grey hump a little.)
+# gave up is some of its choice of words. (The pairs that the model likes best may happen to be greener than a half, or less
+# green: with another key the grey hump would stand a little beside zero.)
 #
 # </details>
 
 # %% [markdown]
 # ## What removes the mark
 #
-# A mark that falls off at a touch is worth little, and a mark that could never be removed would be too good to be true.
 # Somebody edits the text without the key. A word and its colour survive only if the word *and the one before it* were left
 # alone: if a share $p$ of words is replaced at random, that happens with probability $(1 - p)^2$, and with $T$ words
 #
@@ -669,9 +668,9 @@ plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 text
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Mixing up clauses breaks only the pairs across the joints. Cutting costs the root of what was cut. Replacing costs the
-# *square*: six of ten words leave $(0.4)^2 = 0.16$ of the excess. An enemy needs no key, only patience, or a second model
-# that paraphrases. In real text too a rewriting weakens the mark, and length brings it back: after people had rewritten it
+# Mixing up clauses breaks only the pairs across the joints. Half a text keeps $\sqrt{1/2}$ of $z$. Replacing costs the
+# *square*: six of ten words leave $(0.4)^2 = 0.16$ of the excess. An enemy needs no key, only patience, or a second model that
+# paraphrases. In real text too a rewriting weakens the mark, and length brings it back: after people had rewritten it
 # thoroughly, 800 tokens were needed on average (Kirchenbauer et al. 2024). A mark stops the careless, not the determined.
 #
 # </details>
@@ -722,7 +721,7 @@ mark_sliders = widgets.explore(
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
 #
-# (1) About fifty words put nearly all texts beyond 4; with 25 many stay below: short texts cannot be judged. (2) None lifts
+# (1) About fifty words put nearly all texts beyond 4; with 25 some stay below: short texts cannot be judged. (2) None lifts
 # all texts of 200 words beyond 4: from strength 4 on nearly every word is green already. Length helps where strength cannot.
 # (3) Half of all words are green, in everybody's texts, also in yours: a green word is no proof of anything. And the formula
 # for $z(p, T)$ is what you see when you move `replaced`.
@@ -730,16 +729,16 @@ mark_sliders = widgets.explore(
 # </details>
 #
 # One more thing removes the mark: having no choice. Where the next word is fixed, a dosage, a name, a quotation, no bonus
-# changes it. So a mark says *who wrote*, for long texts with free choices. It does not say whether the text is *true* (lesson
-# 08 measured that), and a text without a mark proves nothing at all. Against misinformation it is one tool: it lets an honest
-# house say "this is ours".
+# changes it. So a mark says *which model wrote*, for long texts with free choices, and as long as nobody has learnt the green
+# lists from many marked texts, to forge it (Jovanović, Staab & Vechev 2024). It does not say whether the text is *true*
+# (lesson 08 measured that), and a text without a mark proves nothing at all. Against misinformation it is one tool: it lets an
+# honest house say "this is ours".
 
 # %% [markdown]
 # ## The release card
 #
-# Your work is done, and a table and a text are to leave the house. What may leave? A decision needs numbers on one page, with
-# the bar set *before* looking. Model cards (Mitchell et al. 2019) made that a custom. Fill in the words; the numbers are
-# those you measured.
+# A table and a text are to leave the house. May they? A decision needs numbers on one page, with the bar set *before* looking.
+# Model cards (Mitchell et al. 2019) made that a custom. Fill in the words; the numbers are those you measured.
 
 # %%
 words_of_yours = {
@@ -769,11 +768,11 @@ runtime.show_table(("question", "measured", "bar", "kept?"),
 # **Predict.** Set `which` to "thirty bells": which lines will turn to NO, and would anybody have noticed from the first line
 # alone? Then run it again.
 #
-# What the card cannot decide is for people and the law. Data that can be traced to a person stay *personal* data, synthetic
-# or not (General Data Protection Regulation, recital 26). The European Union's AI Act asks that generated content be marked
-# so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers, and who bears the cost of a
-# mistake: put a name on it. Optimism about the next breakthrough and a careful card go well together. Trust is the number of
-# times that the card was right.
+# What the card cannot decide is for people and the law. Data are *personal* when somebody in them can be identified by means
+# "reasonably likely to be used" (General Data Protection Regulation, recital 26); the word "synthetic" does not change that.
+# The European Union's AI Act asks that generated content be marked so that machines can tell (Regulation 2024/1689, article
+# 50). Who may consent, who answers, and who bears the cost of a mistake: put a name on it. Optimism about the next
+# breakthrough and a careful card go well together. Trust is the number of times that the card was right.
 
 # %% [markdown]
 # ## What this run reached
@@ -816,8 +815,8 @@ assert abs(np.median(survives["half cut away"]) - math.sqrt(0.5) * z_0) < 1
 #
 # ### Room A · Molecules on paper
 #
-# The other half of the article's medicine: new drugs. A molecule can be written as a line of text, in SMILES (Weininger
-# 1988): letters for atoms, small letters for atoms in aromatic rings, digits where a ring closes, brackets where a branch
+# The other half of the article's medicine: new drugs. A molecule can be written as a line of text, in SMILES (Weininger 1988):
+# letters for atoms, small letters for atoms in aromatic rings, digits where a ring closes, round brackets where a branch
 # leaves. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. What lesson 08 does with words can be done with these 26 characters:
 # predict the next one. The course ships 4,047 small molecules; our model is a GRU, a relative of the LSTM (Segler et al. 2018
 # did it with an LSTM).
@@ -988,12 +987,12 @@ for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plot
 # <details><summary>What happened</summary>
 #
 # Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}: the model learns ever more of
-# its four thousand molecules by heart. It is the copier again, and validity alone would praise it. More computing makes neither
-# problem go away; it moves you along the curve. And temperature trades the same way.
+# its four thousand molecules by heart. It is the copier again, and validity alone would praise it. More computing buys the one
+# with the other; it moves you along the curve. And temperature trades the same way.
 #
 # A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question
 # is an experiment, and most candidates fail one. These rates measure that a model can *spell* (Gómez-Bombarelli et al. 2018
-# search further, for properties). Our training set holds dyes and toxic compounds, and so do the samples.
+# search further, for properties). Our training set holds dyes and toxic compounds, and so may the samples.
 #
 # </details>
 
@@ -1021,8 +1020,8 @@ trial = simulate_trial(300, 1.15, runtime.rng(90))
 print({name: column[:3] for name, column in trial.items()})
 
 # %% [markdown] tags=["studio"]
-# Times are skewed: most tasks take an hour, a few a day. So compare on the scale of logarithms, where a ratio becomes a
-# difference:
+# Times are skewed: most tasks take about an hour, a few take three. So compare on the scale of logarithms, where a ratio
+# becomes a difference:
 #
 # $$ \log \hat r = \overline{\log t}_{\text{AI}} - \overline{\log t}_{\text{no AI}}, \qquad
 # \mathrm{SE}^2 = \frac{s^2_{\text{AI}}}{n_{\text{AI}}} + \frac{s^2_{\text{no}}}{n_{\text{no}}}, \qquad

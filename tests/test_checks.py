@@ -105,6 +105,14 @@ def test_values_are_called_close_only_if_each_is_close_in_its_own_case():
     assert "every value is close" in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
 
 
+def test_one_change_for_a_whole_batch_is_named_also_where_chance_made_it_none():
+    def moved(x, rng):
+        down, right = rng.integers(-2, 3, 2)  # both 0 for the batch that the notebook's seed draws
+        return torch.roll(x, (int(down), int(right)), (2, 3))
+    assert "whole batch" in evaluate("7.4", moved).hint
+    assert "nothing was changed" in evaluate("7.4", lambda x, rng: x).hint
+
+
 def test_an_unknown_id_is_named_with_those_that_exist(capsys):
     with pytest.raises(LookupError, match="1.1, 1.2, 1.3, 1.4"):
         evaluate("1.9", abs)
