@@ -1213,9 +1213,8 @@ axes[1].set_title("GAN: two losses, two networks that do not");
 # ### Room F · Build: the ring from an empty page
 #
 # Write a function that gets points and returns a sampler. No skeleton. The points lie on *some* ring of eight humps: its
-# radius, its turn and the humps' width differ from above, so look at what you get. The bar, within fifteen seconds of
-# training: all eight modes, each with at least one in a hundred of the samples, and seven of ten samples within four widths
-# of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*: handing back the points you
+# radius, its turn and the humps' width differ from above, so look at what you get. The bar: all eight modes, each with at
+# least one in a hundred of the samples, and seven of ten samples within four widths of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*: handing back the points you
 # were given, or points next to them, does not.
 #
 # ### Exercise 6.6 · `train_ring_sampler`

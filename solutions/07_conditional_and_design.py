@@ -116,7 +116,7 @@ def fresh_cvae(x, c, seed):
     model.decoder[-1].bias.data = torch.logit(x.mean(dim=0).clamp(0.002, 0.998))
     return model
 
-def digit_cvae(x, c, epochs, beta=3.0, seed=1):
+def digit_cvae(x, c, epochs, beta, seed=1):
     """A fresh CVAE, trained on pictures x (N, 784) under conditions c (N, C)."""
     model = fresh_cvae(x, c, seed)
     for _ in fit(model, lambda m, x, c: cvae_loss(m, x, c, beta), x, c, epochs):
@@ -243,7 +243,7 @@ claimed = CVAE(784, 10).to(device)
 for _ in fit(claimed, claimed_loss, x_train, c_train, epochs):
     pass
 mislaid = c_train[torch.randperm(4000, generator=torch.Generator().manual_seed(4)).to(device)]
-deaf = digit_cvae(x_train, mislaid, epochs)  # pictures shuffled, labels not
+deaf = digit_cvae(x_train, mislaid, epochs, beta=3)  # pictures shuffled, labels not
 for name, model in [("labels right", cvae), ("labels mislaid", deaf)]:
     runtime.seed_all(5)
     with torch.no_grad():
@@ -384,8 +384,8 @@ def told(labels):
 c_told = torch.cat([c_turned, F.one_hot(turns, 4).float()], dim=1)  # (16000, 14)
 fourth = runtime.budget(smoke=1, cpu=3)  # a quarter of the epochs on four times the pictures
 augmented = {"as they are": (cvae, one_hot),
-             "turned": (digit_cvae(x_turned, c_turned, fourth), one_hot),
-             "turned, and told": (digit_cvae(x_turned, c_told, fourth), told)}
+             "turned": (digit_cvae(x_turned, c_turned, fourth, beta=3), one_hot),
+             "turned, and told": (digit_cvae(x_turned, c_told, fourth, beta=3), told)}
 
 def report(model, c_of):
     """Held-out bound, control, upright and FD of what a model draws to order."""
@@ -462,8 +462,8 @@ def original(labels):
     return torch.cat([one_hot(labels), torch.zeros(len(labels), 1, device=device)], dim=1)
 
 c_gentle = torch.cat([c_turned, is_new], dim=1)  # (16000, 11)
-augmented["gentle"] = digit_cvae(x_gentle, c_turned, fourth), one_hot
-augmented["gentle, and told"] = digit_cvae(x_gentle, c_gentle, fourth), original
+augmented["gentle"] = digit_cvae(x_gentle, c_turned, fourth, beta=3), one_hot
+augmented["gentle, and told"] = digit_cvae(x_gentle, c_gentle, fourth, beta=3), original
 for name in ("as they are", "gentle", "gentle, and told"):
     leaks[name] = report(*augmented[name])
     print(f"{name:<18} bound {leaks[name][0]:6.1f}   control {leaks[name][1]:.2f}   "
@@ -971,8 +971,8 @@ def learning_curve(model, rounds):
 # %% tags=["studio"]
 rounds, warm_up = runtime.budget(smoke=2, cpu=80), runtime.budget(smoke=1, cpu=12)
 starts = {"scratch": fresh_cvae(x_few, c_few, seed=22),
-          "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, seed=22),
-          "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, seed=22)}
+          "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
+          "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, beta=3, seed=22)}
 fig, axes = plots.figure(1, 2, size=(10, 3.4), alt="Bound: the unlabelled start far above, others "
                          "end alike. Control: coarse far above scratch, unlabelled near chance.")
 tuned = {}

@@ -456,13 +456,13 @@ def model_attack(model, table):
     return torch.tensor(both[table["y"], np.arange(len(z))])
 
 with_model = {}
-for K in (1, 8):
+for K in (1, 8, 30):
     found = []
     for split, (train, test, _) in enumerate(releases):
         model = fit_bells(train, K, seed=split)
         found.append(membership_auc(model_attack(model, train), model_attack(model, test)))
     with_model[K] = np.mean(found)
-    print(f"{K} bells, with the model in hand: AUC {with_model[K]:.2f}")
+    print(f"with the model in hand, K = {K:<2}: AUC {with_model[K]:.2f}")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -749,12 +749,13 @@ words_of_yours = {
     "Who answers": "",  # where does somebody turn who finds herself in it?
 }
 which = "one bell"  # the generator whose table is to leave the house
+leaked = with_model[{"one bell": 1, "thirty bells": 30}[which]]
 card = [  # question, measured, bar, kept
     ("useful? TSTR, accuracy", useful[which], "at least 0.94", useful[which] >= 0.94),
     ("copied? alarm", alarm[which], "at most 0.67", alarm[which] <= 2 / 3),
     ("private? AUC, nearest patient", exposed[which], "at most 0.6", exposed[which] <= 0.6),
     ("the same, unusual tenth", exposed_tail[which], "at most 0.6", exposed_tail[which] <= 0.6),
-    ("if the model leaks (one bell): AUC", with_model[1], "at most 0.6", with_model[1] <= 0.6),
+    ("if the model leaks: AUC", leaked, "at most 0.6", leaked <= 0.6),
     ("marked? lowest z, 200 words", z_marked.min(), "above 4", z_marked.min() > 4),
     ("falsely accused? highest z", z_plain.max(), "below 4", z_plain.max() < 4),
     ("after 3 of 10 words replaced: z", np.median(survives["3 of 10 replaced"]), "reported", True)]

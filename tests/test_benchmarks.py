@@ -12,6 +12,7 @@ from benchmarks.recipes import PictureFiles
 from course_utils import data
 from course_utils.checks import Outcome
 from tests.lessons import NUMBERS as LESSONS
+from tools import recalibrate
 from tools.benchmark_page import page
 
 NUMBERS = {"neg_elbo": 104.0, "fd": 20.0, "precision": 0.8, "recall": 0.5, "control": 0.95}
@@ -191,3 +192,11 @@ def test_the_page_tells_what_checks_grader_and_hub_cost():
         part = text[text.index(f"## {title}"):]
         assert f"`python -m benchmarks {command}" in part[:part.index("\n## ")]
     assert "None" not in text
+
+
+def test_a_range_holds_what_was_seen_and_a_margin_but_nothing_impossible():
+    entry = recalibrate.entry([0.8, 0.9, 1.0], {"label": "a share", "most": 1}, range(3), "9.9")
+    assert (entry["low"], entry["value"], entry["high"], entry["label"]) == (pytest.approx(0.6), 0.9, 1, "a share")
+    free = recalibrate.entry([1.0, 2.0], {}, range(2), "9.9")
+    assert (free["low"], free["high"]) == (0.0, 3.0) and "most" not in free
+    assert all(number["high"] <= number.get("most", number["high"]) for number in LESSONS.values())

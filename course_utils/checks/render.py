@@ -36,9 +36,15 @@ def as_line(title: str, outcome: Any, goes_on: bool) -> str:
 def as_html(title: str, outcome: Any, goes_on: bool) -> str:
     """Told by sign and word, not by colour alone; text colours stay the front end's, so dark themes work."""
     sign, word = SIGNS[outcome.status]
-    lines = "".join(f"<div>{html.escape(s)}</div>" for s in sentences(outcome, goes_on))
+    lines = "".join(f"<div>{_marked(s)}</div>" for s in sentences(outcome, goes_on))
     return (f'<div role="status" style="border-left:5px solid {BORDER[outcome.status]};padding:.3em .8em;margin:.3em 0">'
             f"<strong>{sign} {html.escape(title)}: {word}</strong>{lines}</div>")
+
+
+def _marked(text: str) -> str:
+    """Escaped, with `code` and *stress* as a notebook shows them."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(?<!\w)\*(\w+)\*(?!\w)", r"<em>\1</em>", text)
 
 
 def _sentence(text: str) -> str:
