@@ -50,7 +50,7 @@ digits = data.digits8()
 x_train = (digits.x_train.flatten(1) > 0.5).float().to(device)  # (1000, 64)
 x_test = (digits.x_test.flatten(1) > 0.5).float().to(device)  # (797, 64)
 
-# %% tags=["export"]
+# %%
 class VAE(nn.Module):
     """Encoder (B, 64) -> mu, logvar (B, Z) each; decoder (B, Z) -> logits (B, 64)."""
     def __init__(self, Z=8, hidden=128):

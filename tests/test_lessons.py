@@ -6,8 +6,8 @@ import pytest
 from benchmarks.notebooks import code_hash
 from course_utils import runtime
 from tests.lessons import ROOT, SOURCES, STEMS
-from tools.fill import Facts
 from tools.build import setup_cell
+from tools.fill import Facts
 from tools.run_lesson import run
 
 LESSONS = pytest.mark.parametrize("source", SOURCES, ids=STEMS)

@@ -2,6 +2,8 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -161,3 +163,9 @@ def test_the_index_lists_ten_lessons_and_links_those_that_exist():
     text = "\n".join("".join(c["source"]) for c in cells_of(ROOT / "notebooks/index.ipynb"))
     assert len(re.findall(r"^\| \d\d \|", text, flags=re.M)) == 10
     assert all(f"]({stem}.ipynb)" in text for stem in STEMS)
+
+
+def test_ruff_finds_nothing():
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", ROOT],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -694,7 +694,12 @@ def _in_skimage(plan: Any) -> dict[str, Any]:
 
 
 ROUND = (*BESIDE, *CORNERS)
-SIZES: Answer = lambda plan: {k: int((plan == k).sum()) for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()}
+
+
+def _sizes(plan: np.ndarray) -> dict[int, int]:
+    return {k: int((plan == k).sum()) for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()}
+
+
 REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
     "cells that touch at a corner were taken for connected: nobody squeezes through there, use rows and columns only":
         _changed(rooms={"corners": True}, reachable={"corners": True}),
@@ -731,7 +736,7 @@ REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
     "`areas` measures the box around a room: count the room's own cells":
         _changed(areas=_box_areas),
     "`areas` compares the whole house with the sum of the minima: every room must be large enough":
-        _changed(areas=lambda plan: sum(SIZES(plan).values()) * fp.CELL**2 >= sum(fp.MIN_AREA[k] for k in SIZES(plan))),
+        _changed(areas=lambda plan: sum(_sizes(plan).values()) * fp.CELL**2 >= sum(fp.MIN_AREA[k] for k in _sizes(plan))),
     "`doors` accepts floor on any side: a door leads through, so opposite sides must both be free":
         _changed(doors={"pair": lambda a, b, c, d: a | b | c | d}),
     "`doors` accepts free cells on two sides that meet at a corner: they must be opposite":

@@ -1,40 +1,10 @@
 """What lesson 04 built. Generated from solutions/04_autoencoder_to_vae.py; do not edit."""
 from __future__ import annotations
 
-from course_utils import runtime
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F
 import torch
-
-
-class VAE(nn.Module):
-    """Encoder (B, 64) -> mu, logvar (B, Z) each; decoder (B, Z) -> logits (B, 64)."""
-    def __init__(self, Z=8, hidden=128):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(64, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
-        self.decoder = nn.Sequential(nn.Linear(Z, hidden), nn.SiLU(), nn.Linear(hidden, 64))
-
-    def encode(self, x):
-        return self.encoder(x).chunk(2, dim=1)  # (B, Z), (B, Z)
-
-    def decode(self, z):
-        return self.decoder(z)  # (B, 64)
-
-def train(loss_of, epochs, seed, Z=8):
-    """Train a fresh model to make loss_of(model, x) small, x a handful of digits. -> the model"""
-    runtime.seed_all(seed)
-    model = VAE(Z).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=20 * epochs)
-    for _ in range(epochs):
-        for rows in torch.randperm(1000).split(50):
-            loss = loss_of(model, x_train[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            fade.step()
-    return model
 
 
 def reparameterize(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
