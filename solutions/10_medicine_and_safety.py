@@ -738,7 +738,8 @@ mark_sliders = widgets.explore(
 # ## The release card
 #
 # A table and a text are to leave the house. May they? A decision needs numbers on one page, with the bar set *before* looking.
-# Model cards (Mitchell et al. 2019) made that a custom. Fill in the words; the numbers are those you measured.
+# Model cards (Mitchell et al. 2019) made that a custom. Fill in the words; the numbers are those you measured, means
+# over ten tables made in the same way.
 
 # %%
 words_of_yours = {
