@@ -26,7 +26,7 @@ if __name__ == "__main__":
     if options.what == "hub":
         sys.exit(hub.main(options.which, options.users or 10))
     if options.what == "grading":
-        sys.exit(grading.main(options.which, options.users or 20))
+        sys.exit(grading.main(options.which, options.users or 4))
     if options.what == "checks":
         sys.exit(checks.main(options.which))
     if options.what == "notebooks":

@@ -99,9 +99,9 @@ def _measured() -> dict[str, dict[str, Any]]:
 
 
 def reached(values: dict[str, float]) -> bool:
-    """Show this run's numbers beside the range of honest runs; True if all lie inside.
+    """Show this run's numbers beside the range of honest runs, and what the run cost so far; True if all lie inside.
 
-    In the smoke profile runs are too short for their numbers to mean anything, and the table says so.
+    Says so where the numbers are not comparable: in the smoke profile, and on another device than the ranges' own.
     """
     _note(values)
     if _recording():
@@ -113,6 +113,9 @@ def reached(values: dict[str, float]) -> bool:
     show_table(("what", "this run", "honest runs", "inside?"), lines)
     if profile() == "smoke":
         print("This was a smoke run: too short for its numbers to mean anything.")
+    if others := {h["device"] for h, _ in rows} - {choose_device()}:
+        print(f"The ranges are those of another device, {', '.join(others)}: on this one expect small differences.")
+    print("So far: {seconds:.0f} processor seconds, at most {peak_mb:.0f} MB of memory.".format(**usage()))
     return all(fits)
 
 

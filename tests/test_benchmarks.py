@@ -175,19 +175,25 @@ def graded(status, seconds):
 
 def test_the_grader_is_summed_up_and_a_notebook_that_scores_less_is_an_error(monkeypatch, tmp_path):
     results = [graded("pass", 1.0), graded("fail", 5.0), graded("pass", 2.0)]
-    found = grading.summary("04", 9.6, {"seconds": 3.25, "peak_mb": 300.4}, results)
-    expected = {"notebooks": 3, "full": 2, "boxed_seconds": 2.0, "boxed_seconds_most": 5.0, "trusted_mb": 300, "wall_seconds": 10}
-    assert found | expected == found
-    monkeypatch.setattr(grading, "measure", lambda number, users: found)
+    found = grading.summary({"seconds": 3.25, "peak_mb": 300.4}, results)
+    assert found == {"notebooks": 3, "full": 2, "boxed": 2.0, "boxed_most": 5.0, "trusted": 3.2, "trusted_mb": 300}
     monkeypatch.setattr(grading, "FILE", tmp_path / "grading.json")
     monkeypatch.setattr(grading.sandbox, "missing", lambda: "")
-    assert grading.main("04", 3) == 1 and grading.main("04", 2) == 0
-    assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == found
+    monkeypatch.setattr(grading, "measure", lambda number, users: found | {"full": 3})
+    assert grading.main("04", 3) == 0
+    monkeypatch.setattr(grading, "measure", lambda number, users: found)
+    assert grading.main("05", 3) == 1
+    assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == {"04": found | {"full": 3}, "05": found}
+
+
+def test_the_grader_was_timed_on_every_lesson_and_all_scored_full():
+    rows = json.loads(grading.FILE.read_text(encoding="utf-8"))
+    assert sorted(rows) == LESSONS and all(row["full"] == row["notebooks"] for row in rows.values())
 
 
 def test_the_page_tells_what_checks_grader_and_hub_cost():
     text = page(checks.ROOT)
-    for title, command in (("What a check costs", "checks"), ("How fast the grader works", "grading 04 --users"),
+    for title, command in (("What a check costs", "checks"), ("How fast the grader works", "grading"),
                            ("Many people on one machine", "hub 01 --users 10")):
         part = text[text.index(f"## {title}"):]
         assert f"`python -m benchmarks {command}" in part[:part.index("\n## ")]

@@ -102,6 +102,16 @@ def test_a_smoke_run_says_that_its_numbers_mean_nothing(present, monkeypatch, ca
     assert "smoke run" in capsys.readouterr().out
 
 
+def test_a_run_on_another_device_than_the_ranges_is_told(present, capsys):
+    present()
+    runtime.reached({"01.nats.uniform": 1.0})
+    assert "another device" not in capsys.readouterr().out
+    present("cuda")
+    runtime.reached({"01.nats.uniform": 1.0})
+    out = capsys.readouterr().out
+    assert "those of another device, cpu" in out and "MB of memory" in out
+
+
 def test_recalibration_collects_what_was_reached(present, monkeypatch, tmp_path):
     present()
     monkeypatch.setenv("COURSE_NUMBERS", str(tmp_path / "n.jsonl"))
