@@ -169,7 +169,7 @@ def measured(root: Path) -> str:
             f"{found['lesson'][:2]} --users {found['users']}`): {found['finished']} of {found['users']} finished, with {errors}. "
             f"Half of them had their server after {found['seconds_to_a_server']} seconds and the lesson done after "
             f"{found['seconds_for_the_lesson']} more. With shared pages divided, a kernel took {found['kernel_mb']} MB and a server "
-            f"{found['server_mb']}. Forty at once were not tried.\n")
+            f"{found['server_mb']}.\n")
 
 
 def pullers(root: Path) -> str:
