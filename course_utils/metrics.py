@@ -72,6 +72,41 @@ def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
     return float((between <= radius_real).any(1).mean()), float((between <= radius_fake[:, None]).any(0).mean())
 
 
+def coverage(real: Any, fake: Any, k: int = 5) -> float:
+    """Share of real points, 0 to 1, that have a fake at most as far away as their k-th nearest real fellow.
+
+    real (N, d), fake (M, d) features; k < N. A fake far away from everything buys nothing here, as it can with recall.
+    Two large crowds of one kind and size reach about 1 - 2^-k, not 1. No randomness. Source: Naeem et al. 2020, section 3.
+    """
+    from scipy.spatial.distance import cdist
+    real, fake = np.asarray(real, dtype=float), np.asarray(fake, dtype=float)
+    radius = np.sort(cdist(real, real), axis=1)[:, k]  # (N,); [:, 0] is itself
+    return float((cdist(real, fake).min(axis=1) <= radius).mean())
+
+
+def control(pictures: Any, wanted: Any) -> float:
+    """Share of pictures, 0 to 1, in which `read_digits` reads the digit that was ordered.
+
+    pictures (N, 1, 28, 28) or (N, 784) in [0, 1], wanted (N,) digits. No randomness. The reader errs too: real digits
+    with their own labels reach 0.97 to 0.98, and a picture that fools the reader counts. The conditional accuracy of lesson 07.
+    """
+    import torch
+    return float((read_digits(pictures) == torch.as_tensor(wanted, device="cpu").numpy()).mean())
+
+
+def tstr(train_x: Any, train_y: Any, test_x: Any, test_y: Any) -> float:
+    """Train on synthetic, test on real: share of real rows, 0 to 1, that a classifier of the synthetic table gets right.
+
+    train_x (N, d), train_y (N,) synthetic, with at least two classes; test_x (M, d), test_y (M,) real. Logistic regression
+    on columns scaled by the synthetic table. No randomness. Source: Esteban, Hyland & Rätsch 2017; lesson 10.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(np.asarray(train_x), np.asarray(train_y))
+    return float(model.score(np.asarray(test_x), np.asarray(test_y)))
+
+
 def nearest_distance(x: Any, among: Any) -> np.ndarray:
     """How far each picture is from the most similar one of another set, pixel by pixel. (N, ...), (M, ...) -> (N,)"""
     from scipy.spatial.distance import cdist

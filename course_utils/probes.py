@@ -186,9 +186,22 @@ def drawn_to_order(answer: Callable, from_both: Any, bias: Any, c: Any, n: int, 
     """
     import torch
     asked: list[tuple[Any, Any]] = []
+    Z = len(from_both) - len(c)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pictures, calls = answer(_decoder(from_both, bias, Z, asked), c, n), list(asked)
+        second = answer(_decoder(from_both, bias, Z, asked), c, n)
+    plans, conditions = zip(*calls) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
+    return {"pictures": pictures, "plans": torch.cat(plans), "conditions": torch.cat(conditions),
+            "pictures of a second call": second}
+
+
+def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]]) -> Any:
+    """A conditional decoder of `size` numbers of plan that appends what it is asked, (z, c), to `asked`."""
+    import torch
 
     class Model(torch.nn.Module):
-        Z = len(from_both) - len(c)
+        Z = size
 
         def __init__(self) -> None:
             super().__init__()
@@ -202,13 +215,7 @@ def drawn_to_order(answer: Callable, from_both: Any, bias: Any, c: Any, n: int, 
             asked.append((z.detach().clone(), c.detach().clone()))
             return logits
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        pictures, calls = answer(Model(), c, n), list(asked)
-        second = answer(Model(), c, n)
-    plans, conditions = zip(*calls) if calls else ((torch.zeros(0, Model.Z),), (torch.zeros(0, len(c)),))
-    return {"pictures": pictures, "plans": torch.cat(plans), "conditions": torch.cat(conditions),
-            "pictures of a second call": second}
+    return Model()
 
 
 def scored_by_reader(answer: Callable, pictures: Any, labels: Any, classes: int) -> Any:

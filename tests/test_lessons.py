@@ -23,6 +23,7 @@ def test_budgets_are_recorded_current_and_kept(source):
     budget = json.loads((ROOT / "benchmarks/budgets.json").read_text(encoding="utf-8"))[source.stem]
     assert budget["code"] == code_hash(source), "measure again: python -m benchmarks notebooks " + source.stem[:2]
     assert budget["seconds"] <= (90 if source.stem < "05" else 180) and budget["smoke_seconds"] <= 20
+    assert budget["slowest_cell_seconds"] <= 60
     assert max(budget["peak_mb"], budget["smoke_peak_mb"]) <= 1024
 
 

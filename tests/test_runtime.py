@@ -124,8 +124,8 @@ def test_usage_is_positive():
     assert used["seconds"] > 0 and 10 < used["peak_mb"] < 10_000
 
 
-def test_setup_is_quick_and_torch_is_not_imported_before():
-    code = ("import sys, time, course_utils\nfrom course_utils import runtime, plots, progress, record, widgets\n"
+def test_helpers_of_the_first_cell_import_neither_torch_nor_matplotlib():
+    code = ("import sys, course_utils\nfrom course_utils import runtime, plots, progress, record, widgets\n"
             "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

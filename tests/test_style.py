@@ -165,6 +165,19 @@ def test_the_index_lists_ten_lessons_and_links_those_that_exist():
     assert all(f"]({stem}.ipynb)" in text for stem in STEMS)
 
 
+def lines_without_docstring(function):
+    first = function.body[0]
+    documented = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) else 0
+    return function.end_lineno - function.lineno + 1 - documented
+
+
+def test_functions_of_the_package_have_at_most_25_lines():
+    for path in (ROOT / "course_utils").rglob("*.py"):
+        if path.parent.name != "taught":  # cells of lessons, put together by the builder
+            functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+            assert not [f"{path.name}:{f.lineno} {f.name}" for f in functions if lines_without_docstring(f) > 25]
+
+
 def test_ruff_finds_nothing():
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", ROOT],
                           capture_output=True, text=True)

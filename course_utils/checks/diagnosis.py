@@ -47,8 +47,11 @@ def obstacle(got: Any, want: Any) -> str:
     g, w = numbers(got), numbers(want)
     if w is None:
         return "" if type(got) is type(want) else f"it returned a {kind_name(got)}, not a {kind_name(want)}"
-    if g is None:
-        return f"it returned a {kind_name(got)}, not numbers"
+    return f"it returned a {kind_name(got)}, not numbers" if g is None else _numeric_obstacle(g, w)
+
+
+def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
+    """What keeps two arrays from being compared, g got and w wanted: shape, type, values that are no numbers; else ""."""
     if g.shape != w.shape:
         return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
     if not kind_fits(g, w):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -518,18 +519,32 @@ IWAE = Exercise("5.3", "iwae", _iwae_cases, _iwae_oracle, {
 # ---- 5.4 active_units ------------------------------------------------------------------------------------------------
 
 
-def _units_cases(rng: np.random.Generator) -> list[Case]:
-    def table(n: int, widths: list[float], offsets: list[float]) -> np.ndarray:
-        z = rng.normal(size=(n, len(widths)))
-        z = (z - z.mean(0)) / z.std(0, ddof=1)
-        return z * np.sqrt(widths) + offsets
-    late = table(400, [1e-4, 1.0, 0.5], [0, 0, 0])
+def _codes(rng: np.random.Generator, n: int, widths: list[float], offsets: list[float]) -> np.ndarray:
+    """n codes, (n, Z), whose numbers have exactly these variances and means."""
+    z = rng.normal(size=(n, len(widths)))
+    z = (z - z.mean(0)) / z.std(0, ddof=1)
+    return z * np.sqrt(widths) + offsets
+
+
+def _patchy_units(rng: np.random.Generator) -> list[Case]:
+    """400 pictures, of which a part tells another story than the whole."""
+    late = _codes(rng, 400, [1e-4, 1.0, 0.5], [0, 0, 0])
     late[300:, 0] *= 200  # silent in the first 300, loud in the last 100: variance about 1
     early = late[::-1].copy()
-    between = table(400, [1e-4, 1.0], [0, 0])
+    between = _codes(rng, 400, [1e-4, 1.0], [0, 0])
     between[:, 0] += np.repeat([0.0, 1.0, -1.0, 2.0], 100)
-    middle = table(400, [1e-4, 1.0], [0, 0])
+    middle = _codes(rng, 400, [1e-4, 1.0], [0, 0])
     middle[70:100, 0] *= 200
+    return [
+        Case("400 pictures: the first number works only in the last hundred", (Tensor(late), 0.01)),
+        Case("400 pictures: the first number works only in the first hundred", (Tensor(early), 0.01)),
+        Case("400 pictures: the first number works only from the seventieth to the hundredth", (Tensor(middle), 0.01)),
+        Case("400 pictures: the first number differs between hundreds, not within them", (Tensor(between), 0.01)),
+    ]
+
+
+def _units_cases(rng: np.random.Generator) -> list[Case]:
+    table, patchy = partial(_codes, rng), _patchy_units(rng)
     return [
         Case("two pictures: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first works, the second is constant",
              (Tensor(np.array([[2.0, 0.1], [-2.0, 0.1]])), 0.01)),
@@ -538,10 +553,7 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
         Case("variance 0.05, which is more than tol 0.02 and less than tol 0.2", (Tensor(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.02)),
         Case("the same with tol 0.2", (Tensor(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.2)),
         Case("variance 0.0025, standard deviation 0.05, tol 0.01", (Tensor(table(70, [0.0025, 0.9], [0, -1.0])), 0.01)),
-        Case("400 pictures: the first number works only in the last hundred", (Tensor(late), 0.01)),
-        Case("400 pictures: the first number works only in the first hundred", (Tensor(early), 0.01)),
-        Case("400 pictures: the first number works only from the seventieth to the hundredth", (Tensor(middle), 0.01)),
-        Case("400 pictures: the first number differs between hundreds, not within them", (Tensor(between), 0.01)),
+        *patchy,
         Case("a number that is 0.05 or −0.05, tol 0.2", (Tensor(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2)),
         Case("variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1", (Tensor(table(70, [0.0025, 0.9], [0, 0])), 0.1)),
         Case("variances 0.015 and 0.1, tol 0.02", (Tensor(table(60, [0.015, 0.1], [0, 0])), 0.02)),

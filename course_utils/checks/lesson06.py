@@ -1003,6 +1003,18 @@ def _mixture(x: Any) -> Callable:
     return lambda n: middles[torch.randint(8, (n,), generator=generator)] + width * torch.randn(n, 2, generator=generator)
 
 
+def _plain_round(G: Any, D: Any, of_g: Any, of_d: Any, x: Any) -> None:
+    """One move of the discriminator, then one of the generator, on 128 points each."""
+    import torch
+    d = _d(D(x[torch.randint(len(x), (128,))]), D(G(torch.randn(128, 2)).detach()))
+    of_d.zero_grad()
+    d.backward()
+    of_d.step()
+    of_g.zero_grad()
+    _g(D(G(torch.randn(128, 2)))).backward()
+    of_g.step()
+
+
 def _plain_gan(x: Any) -> Any:
     """Two networks, two optimizers, Adam with beta1 = 0.5, step sizes that fade, an average of the generator."""
     import copy
@@ -1012,22 +1024,16 @@ def _plain_gan(x: Any) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         scale = x.std()
+        x = x / scale
         nets = [nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, k)) for k in (2, 1)]
-        G, D = nets
         movers = [torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True) for net in nets]
-        average = copy.deepcopy(G)
+        average = copy.deepcopy(nets[0])
         for t in range(1800):
             for mover in movers:
                 mover.param_groups[0]["lr"] = 2e-3 * min(1.0, 2 - t / 900)
-            d = _d(D(x[torch.randint(len(x), (128,))] / scale), D(G(torch.randn(128, 2)).detach()))
-            movers[1].zero_grad()
-            d.backward()
-            movers[1].step()
-            movers[0].zero_grad()
-            _g(D(G(torch.randn(128, 2)))).backward()
-            movers[0].step()
+            _plain_round(*nets, *movers, x)
             with torch.no_grad():
-                for kept, now in zip(average.parameters(), G.parameters()):
+                for kept, now in zip(average.parameters(), nets[0].parameters()):
                     kept.lerp_(now, 0.02)
     generator = torch.Generator().manual_seed(0)
     return lambda n: average(torch.randn(n, 2, generator=generator)) * scale

@@ -423,6 +423,18 @@ def _plan_cases(rng: np.random.Generator) -> list[Case]:
     edits = [
         ("a plan in which all five hold", good),
         ("another one, with three bedrooms", other),
+        *_room_edits(good, other, rng),
+        *_door_edits(good, two),
+        ("an empty sheet", np.zeros_like(good)),
+        ("a plan by dice", fp.dice_plans([three], rng)[0]),
+        ("a plan with a hundred cells changed", _noisy(good, 100, rng)),
+    ]
+    return [Case(says, (Tensor(np.ascontiguousarray(plan, dtype=np.int64)),), _reported) for says, plan in [*edits, *_small_sheets()]]
+
+
+def _room_edits(good: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """A good plan, or another with three bedrooms, in which one room or the outer wall is wrong."""
+    return [
         ("the kitchen turned to wall", _painted(good, good == fp.KITCHEN, fp.WALL)),
         ("no bedroom 1, but a bedroom 2", _painted(good, good == fp.BEDROOM, fp.WALL)),
         ("no bedroom at all", _painted(good, good >= fp.BEDROOM, fp.WALL)),
@@ -434,16 +446,18 @@ def _plan_cases(rng: np.random.Generator) -> list[Case]:
         ("bedroom 3 shrunk to 25 cells, 4 square metres", _shrunk(other, fp.BEDROOM + 2, 25)),
         ("a hole in the outer wall", _hole(good)),
         ("a corner of the house knocked off, so that floor and outside touch at a corner", _knocked(good)),
-        ("a door in a corner, walls on two sides", _corner_door(good, two)),
+    ]
+
+
+def _door_edits(good: np.ndarray, brief: fp.Brief) -> list[tuple[str, np.ndarray]]:
+    """A good plan of this brief in which one door is wrong."""
+    return [
+        ("a door in a corner, walls on two sides", _corner_door(good, brief)),
         ("a door out of the bath onto a wall", _blind_door(good)),
         ("the front door walled up", _walled(good, outer=True)),
         ("an inner door walled up", _walled(good, outer=False)),
-        ("a second way out", _second_door(good, two)),
-        ("an empty sheet", np.zeros_like(good)),
-        ("a plan by dice", fp.dice_plans([three], rng)[0]),
-        ("a plan with a hundred cells changed", _noisy(good, 100, rng)),
+        ("a second way out", _second_door(good, brief)),
     ]
-    return [Case(says, (Tensor(np.ascontiguousarray(plan, dtype=np.int64)),), _reported) for says, plan in [*edits, *_small_sheets()]]
 
 
 def _small_sheets() -> list[tuple[str, np.ndarray]]:
