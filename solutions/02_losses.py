@@ -482,24 +482,59 @@ pair = check("2.5", pair)
 # `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each took, its rank.
 # The sorted $x$, looked up by rank, are the partners.
 
+# %% [markdown]
+# And between the claim and the mend? Give a share $s$ of the $z_i$ their right partner, and leave the others with a stranger;
+# the slider moves $s$. Blue are the data, some of them with their $z$; orange is the curve, and what it generates.
+#
+# **Predict.** Half of the pairs are right. Does the generator make both kinds as they are, both kinds drawn together, or the
+# mean and nothing else?
+
 # %%
-x_paired = hats(z_new) @ train_generator(z_noise, pair(z_noise, x_real))  # (20000,)
-spread["mended"] = x_paired.std()
-partners = pair(z_noise, x_real)  # (20000,)
-mended_loss = ((hats(z_noise) @ train_generator(z_noise, partners) - partners) ** 2).mean()
-print(f"least squared error {mended_loss:.3f}; it was {loss:.3f}")
-fig, axes = plots.figure(1, 3, size=(11, 2.8),
-                         alt="Real data: two humps. As claimed: one needle at 0. "
-                         "Mended: two humps, with a few values between.")
-shown = {"real": (x_real, plots.DATA), "as claimed": (x_unpaired, plots.WRONG),
-         "mended": (x_paired, plots.MODEL)}
-for ax, (name, (values, color)) in zip(axes, shown.items()):
-    ax.hist(values, np.linspace(-3.5, 3.5, 71), color=color)
-    plots.label(ax, f"{name}: spread {spread[name]:.2f}", "value", "how many of 20,000")
+partners = pair(z_noise, x_real)  # (20000,): the right ones
+luck = runtime.rng(2).random(n)  # (20000,): below the share s, the partner is the right one
+mixtures = {}
+for s in np.linspace(0, 1, 11).round(1):
+    x_mixed = np.where(luck < s, partners, x_real)  # (20000,)
+    heights = train_generator(z_noise, x_mixed)  # (12,)
+    mixtures[s] = x_mixed, heights, hats(z_new) @ heights
+
+def show_pairs(axes, share):
+    """Some of the pairs with the curve they teach; what it generates, over the real data."""
+    x_mixed, heights, x_made = mixtures[round(share, 1)]
+    axes[0].plot(z_noise[:500], x_mixed[:500], ".", color=plots.DATA, markersize=3)
+    axes[0].plot(np.linspace(0, 1, 12), heights, color=plots.MODEL)
+    plots.label(axes[0], f"{share:.0%} of the pairs are right", "z", "x, and the curve g(z)")
+    edges = np.linspace(-3.5, 3.5, 71)
+    for values, color in ((x_real, plots.DATA), (x_made, plots.MODEL)):
+        axes[1].stairs(*np.histogram(values, edges), fill=True, alpha=0.6, color=color)
+    axes[1].set_ylim(0, 3000)
+    plots.label(axes[1], f"spread of g(z) {x_made.std():.2f}, of x {x_real.std():.2f}", "value",
+                "of 20,000; cut at 3,000")
+
+def describe_pairs(share):
+    """The picture in words."""
+    x_mixed, _, x_made = mixtures[round(share, 1)]
+    return (f"{share:.0%} of the pairs right: the curve g(z) runs from {x_made.min():.1f} to "
+            f"{x_made.max():.1f}, and what it generates has spread {x_made.std():.2f}.")
+
+settings = [{"share": 0.0}, {"share": 0.5}, {"share": 1.0}]
+pair_sliders = widgets.explore(show_pairs, alt=describe_pairs, panels=2, grid=settings,
+                               share=widgets.Slider(0, 1, 0.1, 0.5))
+x_paired = mixtures[1.0][2]
+spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
 
 # %% [markdown]
-# The loss did not change, nor the generator: only who is compared with whom. (A few values land in the valley between the
-# kinds, where real data hardly ever are: a curve without jumps must cross it.) Pictures cannot be sorted. The great
+# <details><summary>What to find with the slider</summary>
+#
+# The kinds are drawn together until they are one: of the spread, the share that is left is the share of right pairs; with half
+# of them, {{02.half.spread:.2f}}. At each $z$ the least squared error is at the *mean* of its partners, the right one with
+# probability $s$ and else anybody: $g(z) = s\,x(z) + (1 - s)\,\bar x$. So strangers do not drop a kind. They pull everything to
+# the mean, where hardly any real value lies.
+#
+# </details>
+#
+# With all pairs right it is mended. The formula of the loss did not change, nor the generator: only who is compared with whom.
+# (A few values land in the valley between the kinds, where real data hardly ever are: a curve without jumps must cross it.) Pictures cannot be sorted. The great
 # families of generative models can be read as four answers to the question *who is my partner?* Each pixel's partner is
 # the pixel itself, given those before it (next section, and text models). In lesson 04 an encoder proposes a $z$
 # for every picture. In lesson 06 nobody has a partner, and a second network judges the crowd. In lesson 09 the partner is
@@ -657,14 +692,15 @@ print(f"{edge.mean():.0%} of pixels are at an edge; they hold {edge_share:.0%} o
 # %%
 inside = runtime.reached({
     "02.floor": floor, "02.unpaired.spread": spread["as claimed"],
-    "02.paired.spread": spread["mended"], "02.nats.tables": tables_nats,
-    "02.nats.borrow": borrow_nats, "02.nats.edges": edge_share})
+    "02.paired.spread": spread["mended"], "02.half.spread": spread["half right"],
+    "02.nats.tables": tables_nats, "02.nats.borrow": borrow_nats, "02.nats.edges": edge_share})
 
 # %% tags=["solved"]
 assert inside
 assert abs(floor - 0.325083) < 1e-6 and abs(cross_entropy(y, p) - 0.361773) < 1e-6
 assert abs(mse - 0.02) < 1e-12
 assert spread["as claimed"] < 0.10 and abs(spread["mended"] - spread["real"]) < 0.05
+assert abs(spread["half right"] - spread["mended"] / 2) < 0.05
 assert (np.diff(curve["train"]) < 0).all()
 assert 4 <= best_k <= 11 and curve["new"][12] > min(curve["new"]) + 0.5
 assert borrow_nats < tables_nats

@@ -37,8 +37,8 @@ def test_every_file_has_a_card_with_its_hash_and_size():
     assert sum(path.stat().st_size for path in files) <= LIMIT
 
 
-@pytest.mark.parametrize("name", ["mnist5k", "chorales", "molecules", "digits8", "photographs", "weights_digits",
-                                  "weights_chorale"])
+@pytest.mark.parametrize("name", ["mnist5k", "chorales", "molecules", "digits8", "breast_cancer", "photographs",
+                                  "weights_digits", "weights_chorale"])
 def test_cards_are_complete(name):
     text = data.card(name)
     assert text.startswith("# ") and "$" not in text
@@ -53,6 +53,10 @@ def test_card_of_a_photograph_and_of_nothing():
 
 
 def test_hashes_of_what_is_read_from_packages():
+    from sklearn.datasets import load_breast_cancer
+    patients, diagnoses = load_breast_cancer(return_X_y=True)
+    values = patients.astype("<f8").tobytes() + diagnoses.astype(np.uint8).tobytes()
+    assert hashlib.sha256(values).hexdigest() in data.card("breast_cancer")
     images, labels = data.digits.sklearn_digits()
     values = images.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()
     assert hashlib.sha256(values).hexdigest() in data.card("digits8")

@@ -138,6 +138,14 @@ def digits8_facts() -> dict[str, str]:
     return {"sha256": hashlib.sha256(values).hexdigest(), "arrays": table(("images", images), ("labels", labels))}
 
 
+def breast_cancer_facts() -> dict[str, str]:
+    """What the card of scikit-learn's breast cancer table fills in."""
+    from sklearn.datasets import load_breast_cancer
+    found = load_breast_cancer()
+    values = found.data.astype("<f8").tobytes() + found.target.astype(np.uint8).tobytes()
+    return {"sha256": hashlib.sha256(values).hexdigest(), "arrays": table(("data", found.data), ("target", found.target))}
+
+
 def photograph_facts() -> dict[str, str]:
     """What the card of the photographs fills in: for each its size and hash."""
     from course_utils.data import packaged
@@ -176,7 +184,7 @@ def outputs(shipped: Path = DATA / "files") -> dict[str, bytes]:
     """Every file this command is responsible for, as path below course_utils/data -> bytes."""
     files = dict(bundled_files(shipped))
     facts = {Path(name).stem: file_facts(name, data) for name, data in files.items()}
-    facts |= {"digits8": digits8_facts(), "photographs": photograph_facts()}
+    facts |= {"breast_cancer": breast_cancer_facts(), "digits8": digits8_facts(), "photographs": photograph_facts()}
     cards = {f"cards/{name}.md": fill_card(name, values) for name, values in facts.items()}
     return {f"files/{name}": data for name, data in files.items()} | cards
 
