@@ -15,6 +15,8 @@
 # - *detach*: let each player's gradient reach nobody but that player;
 # - *notice* a collapse, by counting modes and by precision and recall;
 # - train a GAN on digits, and set it honestly beside a VAE at equal cost.
+#
+# The studio adds the theory line by line, two objectives the wrong way round, a loss that goes deaf, a critic that may not be steep, and a room to build in.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -150,7 +152,7 @@ q = bell(grid, 0, 1)  # (161, 1) a forger who stands still
 
 runtime.seed_all(1)
 D = Player(mlp(1, 64, 1), lr=3e-3).to(device)
-for _ in range(runtime.budget(smoke=50, cpu=1000)):
+for _ in progress.bar(range(runtime.budget(smoke=50, cpu=1000)), "moves"):
     D.move(d_loss(D(draw_data(256)), D(torch.randn(256, 1).to(device))))
 with torch.no_grad():
     said, best = torch.sigmoid(D(grid.to(device))).cpu(), p / (p + q)  # (161, 1) each
@@ -462,7 +464,7 @@ def train_ring(beta1, rounds, seed):
     runtime.seed_all(seed)
     G, D = (Player(mlp(2, 128, n), lr=2e-3, beta1=beta1).to(device) for n in (2, 1))
     film = []
-    for t in range(1, rounds + 1):
+    for t in progress.bar(range(1, rounds + 1), "rounds"):
         train_step(G, D, ring(128), noise(128), noise(128))
         if t % 50 == 0:
             with torch.no_grad():
@@ -512,7 +514,7 @@ for ax, frame in zip(axes, (0, 1, 5, last)):
 
 # %%
 games_to_play = [(beta1, seed) for beta1 in (0.5, 0.9) for seed in (5, 6, 7)]
-for beta1, seed in progress.bar(games_to_play[1:], "games"):  # the first was played above
+for beta1, seed in games_to_play[1:]:  # the first was played above
     lab[beta1, seed] = train_ring(beta1, ring_rounds, seed)
 found_modes = {key: [modes(samples)[0] for samples in film] for key, film in lab.items()}
 
@@ -529,14 +531,14 @@ for row, beta1 in zip(axes, (0.5, 0.9)):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# It collapses. Of three games the middle one has found {{06.ring.collapsed:.0f}} of eight modes, where $\beta_1 = 0.5$ has
-# {{06.ring.modes:.0f}}. Follow a curve in the lower right panel. A hump is found and lost again: the forger rushes to where
+# It collapses. Over the second half of the three games the middle count is {{06.ring.collapsed:.0f}} of eight modes, where
+# $\beta_1 = 0.5$ has {{06.ring.modes:.0f}}. Follow a curve in the lower right panel. A hump is found and lost again: the forger rushes to where
 # the inspector was fooled, overshoots, the inspector follows, late for the same reason, and the two circle each other. In a
 # valley that stands still, old slopes are good advice. In a game they are advice about an opponent who has moved on.
 #
 # This is **mode collapse**: a good imitation of a part of the data, or of nothing in particular, and losses that do not
-# give it away. (Where a panel shows no orange, all points lie on one spot.) It is no law. Other seeds fare a little better or
-# worse, and of games that go on three times as long about half recover.
+# give it away. (Where a panel shows no orange, all points lie on one spot.) It is no law. Of fifteen such games,
+# in five runs, thirteen end with two modes at most, one with five and one with seven; and with $\beta_1 = 0.5$ one of fifteen collapses, too.
 #
 # </details>
 
@@ -595,6 +597,9 @@ measured = {name: precision_recall(real_points.double(), points.double(), 5)  # 
 for name, (precision, recall) in measured.items():
     print(f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   "
           f"modes {modes(candidates[name])[0]}")
+middle_pr = np.median([precision_recall(real_points.double(), lab[0.5, seed][-1].double(), 5)
+                       for seed in (5, 6, 7)], axis=0)
+print(f"of three games with beta1 0.5 the middle values: {middle_pr.round(2)}")
 same = metrics.precision_recall(real_points.cpu(), lab[0.5, 5][-1].cpu(), k=5)
 print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 
@@ -603,8 +608,8 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 #
 # One perfect hump: precision near 1, recall near an eighth. The spray: precision near 0, and recall 1, since with a
 # thousand points everywhere some ball reaches every hump. So neither number is worth anything without the other. The
-# collapsed games lack one or the other or both; $\beta_1 = 0.5$ has {{06.pr.precision:.2f}} and {{06.pr.recall:.2f}}. Its
-# points *between* the humps cost it precision.
+# collapsed games lack one or the other or both; $\beta_1 = 0.5$ has {{06.pr.precision:.2f}} and {{06.pr.recall:.2f}}, the middle of
+# three games. Its points *between* the humps cost it precision.
 #
 # A warning that holds for both: a far-off stray has a huge ball, and a huge ball "covers" much.
 #
@@ -735,8 +740,8 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 #
 # </details>
 #
-# **The race.** A VAE as in lesson 05 and both GANs, two seeds each, at *equal CPU seconds* on one thread. This takes
-# minutes, so a script of the course ran it (`benchmarks/studies/gan_race.py`) and shipped the numbers.
+# **The race.** A VAE as in lesson 05 and both GANs, two seeds each since every run is half a minute of computing, at *equal CPU seconds* on one
+# thread. This takes minutes, so a script of the course ran it (`benchmarks/studies/gan_race.py`) and shipped the numbers.
 
 # %%
 fig, axes = plots.figure(1, 3, size=(11, 3),
@@ -769,14 +774,16 @@ for ax, title in zip(axes, ("FD: lower is better", "precision", "recall")):
 # ## What this run reached
 
 # %%
+half = ring_rounds // 100  # of a game's film
 kept_modes, collapsed_modes = (
-    np.median([found_modes[beta1, seed][-1] for seed in (5, 6, 7)]) for beta1 in (0.5, 0.9))
+    np.median([found_modes[beta1, seed][half:] for seed in (5, 6, 7)]) for beta1 in (0.5, 0.9))
 inside = runtime.reached({
     "06.w1.even": two_humps, "06.js.even": reached_js[0], "06.js.weak": reached_js[-2],
     "06.js.strong": reached_js[2], "06.ring.modes": kept_modes,
-    "06.ring.collapsed": collapsed_modes, "06.pr.precision": measured["GAN, beta1 0.5"][0],
-    "06.pr.recall": measured["GAN, beta1 0.5"][1], "06.digits.fd": found["FD"],
-    "06.digits.precision": found["precision"], "06.digits.recall": found["recall"]})
+    "06.ring.collapsed": collapsed_modes, "06.pr.precision": middle_pr[0],
+    "06.pr.recall": middle_pr[1], "06.digits.fd": found["FD"],
+    "06.digits.precision": found["precision"], "06.digits.recall": found["recall"],
+    "06.gan.classes": found["digits read"]})
 
 # %% tags=["solved"]
 assert inside
@@ -929,7 +936,7 @@ def play_line(d_objective, g_objective, seed):
 reversed_w1 = {}
 sides = {"as claimed": (claimed_d, claimed_g), "only G mended": (claimed_d, g_loss),
          "only D mended": (d_loss, claimed_g), "mended": (d_loss, g_loss)}
-for name, objectives in sides.items():
+for name, objectives in progress.bar(sides.items(), "games"):
     reversed_w1[name], of_real, of_forged = play_line(*objectives, seed=8)
     print(f"{name:<14} W1 {reversed_w1[name]:5.2f}   D says of real {of_real:.2f}, "
           f"of forged {of_forged:.2f}")
@@ -1012,7 +1019,8 @@ def saturating(fake):
     return -F.softplus(fake).mean()
 
 # %% tags=["studio"]
-afar = {(name, adam): from_afar(loss_of, adam) for adam in (True, False)
+afar = {(name, adam): from_afar(loss_of, adam)
+        for adam in progress.bar((True, False), "with Adam, and plain")
         for name, loss_of in [("saturating", saturating), ("non-saturating", g_loss)]}
 fig, axes = plots.figure(1, 2, size=(11, 3),
                          alt="With Adam both losses arrive. With plain gradient descent the "
@@ -1127,7 +1135,7 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
     runtime.seed_all(seed)
     G, D = (Player(mlp(2, 128, n), lr=2e-3, beta1=beta1).to(device) for n in (2, 1))
     film = []
-    for t in range(1, rounds + 1):
+    for t in progress.bar(range(1, rounds + 1), "rounds"):
         for _ in range(critic_moves):
             real, fake = ring(128), G(noise(128)).detach()
             fine = gradient_penalty(D, real, fake, torch.rand(128, 1).to(device))
@@ -1156,8 +1164,8 @@ axes[2].legend()
 plots.label(axes[2], "modes found", "round");
 
 # %% [markdown] tags=["studio"]
-# It finds the ring ({{06.critic.modes:.0f}} modes at its best, in the middle one of five runs), also with a long memory,
-# where the inspector had lost it. No guarantee here either: two of the five had not found all of it yet. A critic that may
+# It finds the ring, also with a long memory, where the inspector had lost it: {{06.critic.gain:.0f}} modes more on average over the second half
+# of the game, in the middle one of five runs. No guarantee here either: two of the five never had all eight. A critic that may
 # not be steep has a slope everywhere, so a forger who overshoots is called back at once. The price is time, more than twice
 # as much a round, for a slope of a slope; and points between the humps go on existing.
 
@@ -1262,11 +1270,12 @@ runtime.seed_all(13)
 built_points = train_ring_sampler(ring(4000).cpu())(2000).to(device)
 built_modes, built_share = modes(built_points)
 print(f"what you built: {built_modes} modes, {100 * built_share:.0f} per cent of points on a hump")
+critic_gain = np.mean(critic_modes[half:]) - np.mean(found_modes[0.9, 5][half:])
 also_inside = runtime.reached({
     "06.claimed.w1": reversed_w1["as claimed"], "06.mended.w1": reversed_w1["mended"],
     "06.deaf.end": afar["saturating", False][0][-1],
     "06.heard.end": afar["non-saturating", False][0][-1],
-    "06.critic.modes": max(critic_modes), "06.build.share": built_share})
+    "06.critic.gain": critic_gain, "06.build.share": built_share})
 
 # %% tags=["studio", "solved"]
 assert also_inside
