@@ -265,7 +265,7 @@ def train(model, y, steps, lr, batch=32):
     """Fit a model of next tokens to documents y (N, T), padded with 0. -> the model"""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    for _ in range(steps):
+    for _ in progress.bar(range(steps), "steps"):
         seen = y[torch.randint(len(y), (batch,))]  # (B, T)
         logits = model(seen[:, :-1])  # (B, T-1, V), each row about the token that follows
         loss = F.cross_entropy(logits.flatten(0, 1), seen[:, 1:].flatten(), ignore_index=0)
