@@ -756,8 +756,8 @@ def _deeper(x: Any) -> tuple[Callable, Any]:
     encoder = nn.Sequential(nn.Linear(784, 512), nn.GELU(), nn.Linear(512, 256), nn.GELU(), nn.Linear(256, 64))
     decoder = nn.Sequential(nn.Linear(32, 256), nn.GELU(), nn.Linear(256, 512), nn.GELU(), nn.Linear(512, 784))
     _guessing(x, decoder)
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 3e-3, fused=True)
-    return _fit(x, encoder, decoder, optimizer, 20, 3e-3)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 2e-3, fused=True)
+    return _fit(x, encoder, decoder, optimizer, 26, 2e-3)
 
 
 def _convolutional(x: Any) -> tuple[Callable, Any]:
