@@ -6,16 +6,15 @@ exercise may load what the later ones find ready, so it stands apart. A check th
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from typing import Any
 
+from benchmarks import beside
 from course_utils.checks import course_version, evaluate, exercises
 from course_utils.checks.engine import Exercise
 from tools.build import ROOT
+from tools.run_lesson import lessons
 
 FILE = ROOT / "benchmarks/checks.json"
 AGAIN = 5  # checks after the first
@@ -40,17 +39,10 @@ def cost(exercise: Exercise) -> dict[str, Any]:
     return {"id": exercise.id, "name": exercise.name, "first": round(seconds[0], 4), "again": again}
 
 
-def alone(number: str) -> list[dict[str, Any]]:
-    """Measure a lesson in a fresh process. Raises subprocess.CalledProcessError if that fails."""
-    done = subprocess.run([sys.executable, "-c", BESIDE, number], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def main(lesson: str = "") -> int:
     found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for number in [lesson] if lesson else [f"{n:02d}" for n in range(1, 11)]:
-        found[number] = alone(number)
+    for number in [source.stem[:2] for source in lessons(ROOT, lesson)]:
+        found[number] = beside(BESIDE, number)
         print(number, *(f"{row['id']} {row['again'] or row['first']:.3f}" for row in found[number]), flush=True)
     lines = [f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]" for number, rows in sorted(found.items())]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -6,14 +6,13 @@ grades them all with one job, as `python -m grading` does and in a process of it
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks import beside
 from grading import sandbox
 from tools.build import ROOT
 from tools.run_lesson import lessons
@@ -40,10 +39,9 @@ def measure(number: str, users: int) -> dict[str, Any]:
     """Raises subprocess.CalledProcessError if a notebook could not be graded."""
     with tempfile.TemporaryDirectory() as handed_in, tempfile.TemporaryDirectory() as out:
         line = [str(class_of(users, number, Path(handed_in))), "--out", out, "--lesson", number, "--jobs", "1"]
-        done = subprocess.run([sys.executable, "-c", BESIDE, *line], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-                              env={**os.environ, "OMP_NUM_THREADS": "1"})
+        trusted = beside(BESIDE, *line)
         results = json.loads((Path(out) / "results.json").read_text(encoding="utf-8"))["submissions"]
-    return summary(json.loads(done.stdout.splitlines()[-1]), results)
+    return summary(trusted, results)
 
 
 def summary(trusted: dict[str, float], results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def main(lesson: str = "", users: int = 4) -> int:
         print(lacking, file=sys.stderr)
         return 2
     found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for number in [lesson] if lesson else [f"{n:02d}" for n in range(1, 11)]:
+    for number in [source.stem[:2] for source in lessons(ROOT, lesson)]:
         found[number] = measure(number, users)
         print(number, found[number], flush=True)
         FILE.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """What each lesson costs: CPU seconds and peak memory of its kernel, solved in `cpu` and blank in `smoke`.
 
-Of the solved run, the CPU seconds of the slowest cell too. The budgets are recorded, not asserted by the clock: machines differ. An entry carries a hash of the lesson's code, so
-that a test can tell when it is out of date.
+Of the solved run, the CPU seconds of the slowest cell too. The budgets are recorded, not asserted by the clock: machines
+differ. An entry carries a hash of the lesson's code, so that a test can tell when it is out of date.
 """
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
     from scipy.spatial.distance import cdist
     real, fake = np.asarray(real, dtype=float), np.asarray(fake, dtype=float)
     between = cdist(fake, real)  # (M, N)
-    radius_real, radius_fake = (np.sort(cdist(crowd, crowd), axis=1)[:, k] for crowd in (real, fake))  # [:, 0] is itself
+    radius_real, radius_fake = _reach(real, k), _reach(fake, k)
     return float((between <= radius_real).any(1).mean()), float((between <= radius_fake[:, None]).any(0).mean())
 
 
@@ -78,10 +78,13 @@ def coverage(real: Any, fake: Any, k: int = 5) -> float:
     real (N, d), fake (M, d) features; k < N. A fake far away from everything buys nothing here, as it can with recall.
     Two large crowds of one kind and size reach about 1 - 2^-k, not 1. No randomness. Source: Naeem et al. 2020, section 3.
     """
+    return float((nearest_distance(real, fake) <= _reach(np.asarray(real, dtype=float), k)).mean())
+
+
+def _reach(crowd: np.ndarray, k: int) -> np.ndarray:
+    """How far each point's k-th nearest fellow is. (N, d) -> (N,)"""
     from scipy.spatial.distance import cdist
-    real, fake = np.asarray(real, dtype=float), np.asarray(fake, dtype=float)
-    radius = np.sort(cdist(real, real), axis=1)[:, k]  # (N,); [:, 0] is itself
-    return float((cdist(real, fake).min(axis=1) <= radius).mean())
+    return np.sort(cdist(crowd, crowd), axis=1)[:, k]  # [:, 0] is itself
 
 
 def control(pictures: Any, wanted: Any) -> float:

@@ -81,7 +81,8 @@ def table(head: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 def budgets(facts: Facts) -> str:
-    rows = [[stem[:2], f"{b['seconds']:.0f}", f"{b.get('slowest_cell_seconds', '')}", f"{b['peak_mb']}", f"{b['smoke_seconds']:.0f}", f"{b['smoke_peak_mb']}"]
+    rows = [[stem[:2], f"{b['seconds']:.0f}", f"{b['slowest_cell_seconds']}", f"{b['peak_mb']}",
+             f"{b['smoke_seconds']:.0f}", f"{b['smoke_peak_mb']}"]
             for stem, b in sorted(facts.budgets.items())]
     return table("lesson | solved, CPU s | its slowest cell, CPU s | solved, MB | as handed out, CPU s | as handed out, MB", rows)
 
