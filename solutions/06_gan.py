@@ -623,10 +623,10 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 # learned scale and shift; `LeakyReLU` lets a fifth of the negative side through; `Dropout` silences three numbers in ten at
 # random, against learning by heart.)
 #
-# What such a game may do you know from the ring, and there is a remedy: both players get a **tag**. Beforehand, a clustering cuts the training pictures into forty heaps of similar ones (no label is looked at),
-# and every picture, real or forged, comes with the number of its heap. The inspector asks "is this a real one *of this
-# heap*?", and forty small games replace one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each,
-# the old dangers remain.
+# What such a game may do you know from the ring, and there is a remedy: both players get a **tag**. Beforehand, a clustering
+# cuts the training pictures into forty heaps of similar ones (no label is looked at), and every picture, real or forged,
+# comes with the number of its heap. The inspector asks "is this a real one *of this heap*?", and forty small games replace
+# one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each, the old dangers remain.
 
 # %% tags=["export"]
 class DigitForger(nn.Module):
@@ -657,7 +657,8 @@ class DigitInspector(nn.Module):
 
 # %% [markdown]
 # The inspector's last line is a *projection* (Miyato & Koyama 2018): what it saw is compared with a direction that belongs
-# to the heap. With $K = 1$ there is one heap, the tag says nothing, and it is a GAN as on the ring.
+# to the heap. The sum of $256$ products is divided by $\sqrt{256} = 16$, so that its size does not grow with the width. With
+# $K = 1$ there is one heap, the tag says nothing, and it is a GAN as on the ring.
 #
 # One more trick: the generator circles around its goal rather than settling, so we also keep a running average of its
 # weights, and draw with that.
