@@ -864,9 +864,9 @@ def _about_augmenting(got: np.ndarray, again: np.ndarray, other: np.ndarray, cop
 
 
 def _how_many_moved(moved: np.ndarray) -> Any:
-    if (moved > 0.003).mean() > 0.85:
+    if (moved > 0.003).mean() > 0.7:  # a shift by up to one pixel leaves one in nine where it was
         return True
-    return "nothing" if (moved < 1e-6).all() else "few" if (moved < 1e-6).mean() > 0.15 else "barely"
+    return "nothing" if (moved < 1e-6).all() else "few" if (moved < 1e-6).mean() > 0.2 else "barely"
 
 
 def _read(x: np.ndarray) -> np.ndarray:
@@ -1122,6 +1122,7 @@ AUGMENT = Exercise("7.4", "safe_augment", _digit_cases, lambda *args: None, {
         lambda x, rng: _torch().cat([x, _shift(x, rng)]),
 }, {
     "shifts by whole pixels": _shift,
+    "shifts by one pixel at most": lambda x, rng: _shift(x, rng, reach=1),
     "tilt, size and shift by torch's grid": _affine,
     "tilts by SciPy, as NumPy": _scipy_turns,
     "scikit-image, with shear": _skimage_affine,
