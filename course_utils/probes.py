@@ -35,9 +35,12 @@ def training(answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: floa
         model.weight.copy_(weights)
         model.bias.copy_(bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    losses = answer(model, torch.nn.functional.mse_loss, optimizer, x, y, steps)
+    used, mse = set(), torch.nn.functional.mse_loss
+    optimizer.register_step_post_hook(lambda *_: used.add("step"))
+    losses = answer(model, lambda *pair: used.add("loss") or mse(*pair), optimizer, x, y, steps)
     listed = losses if isinstance(losses, (list, tuple)) else []
     return {"the losses it returned": losses, "the weights afterwards": model.weight, "the bias afterwards": model.bias,
+            "`loss_fn` was called": "loss" in used, "`optimizer.step` was called": "step" in used,
             "losses with their record": any(getattr(loss, "requires_grad", False) for loss in listed)}
 
 
@@ -158,8 +161,9 @@ def splits(answer: Callable, n: int, others: int) -> dict[str, Any]:
 
     import numpy as np
     import torch
-    before = _global_randomness()
     kept = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
+    torch.rand(3), np.random.random(3), random.random()  # in the middle of something: a new seed is not where they were
+    before = _global_randomness()
     found = {"first": answer(n, 0), "untouched": _global_randomness() == before, "second": answer(n, 0)}
     for elsewhere in (torch.rand, np.random.random, random.seed):
         elsewhere(3)

@@ -58,7 +58,7 @@ def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
         due = {"b": "True or False", "f": "real numbers"}.get(w.dtype.kind, "integers")
         return f"it returned numbers of type {g.dtype}; {due} expected"
     if np.isnan(g).any() and not np.isnan(w).any():
-        return "it returned NaN: look for 0·log 0, 0/0 or the logarithm of a negative number"
+        return "it returned NaN: look for 0·log 0, 0/0, or the logarithm or root of a negative number"
     if np.isinf(g).any() and not np.isinf(w).any():
         return "it returned an infinite value: look for log 0, a division by 0 or an overflow"
     return ""

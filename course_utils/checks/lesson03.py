@@ -867,12 +867,13 @@ def _fit_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _fit_oracle(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> list[float]:
-    """By hand: functional gradients and an explicit update, without `backward`, `zero_grad` and `step`."""
+    """By hand: functional gradients and an explicit update, without `backward` and `zero_grad`."""
     import torch
     lr, names, losses = optimizer.param_groups[0]["lr"], [n for n, _ in model.named_parameters()], []
     values = [p.detach().clone() for p in model.parameters()]
     for _ in range(steps):
         values = [v.requires_grad_() for v in values]
+        optimizer.step()  # moves nothing, as no `.grad` is there; it counts as called
         loss = loss_fn(torch.func.functional_call(model, dict(zip(names, values)), (x,)), y)
         losses.append(float(loss.detach()))
         values = [(v - lr * g).detach() for v, g in zip(values, torch.autograd.grad(loss, values))]
@@ -891,6 +892,11 @@ def _own_optimizer(r: SimpleNamespace, name: str, lr: float) -> None:
     r.optimizer = getattr(torch.optim, name)(r.model.parameters(), lr=lr)
 
 
+def _move_by_hand(r: SimpleNamespace) -> None:
+    for p in r.model.parameters():
+        p.data -= r.optimizer.param_groups[0]["lr"] * p.grad
+
+
 def _clip(r: SimpleNamespace) -> None:
     import torch
     torch.nn.utils.clip_grad_norm_(r.model.parameters(), 1.0)
@@ -904,6 +910,7 @@ ACTS: dict[str, Callable] = {
     "back_keep": lambda r: r.loss.backward(retain_graph=True),
     "back_up": lambda r: (-r.loss).backward(),
     "clip": _clip,
+    "move": _move_by_hand,
     "step": lambda r: r.optimizer.step(),
     "note": lambda r: r.losses.append(r.loss.item()),
     "note_tensor": lambda r: r.losses.append(r.loss.detach()),
@@ -1075,6 +1082,10 @@ FIT = Exercise("3.4", "fit", _fit_cases, _fit_oracle, {
         _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean()),
     "the loss was divided by the number of rows before `backward`: `loss_fn` has taken the mean already":
         _loop(forward=lambda r: _usual_loss(r) / len(r.x)),
+    "the squared error was written out: `loss_fn` may be any loss, so call the one that is handed in":
+        _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean()),
+    "the weights were moved by hand: `optimizer` may be any optimizer, so call its `step()`":
+        _loop("loss clear back move note"),
     "the loss was divided by the number of steps before `backward`: every step uses the loss as it is":
         _loop(forward=lambda r: _usual_loss(r) / r.steps),
     "x was standardised on the way: the model gets x as it is":

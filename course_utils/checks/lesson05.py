@@ -40,6 +40,8 @@ SPLIT = {
     "apart": "no row is in both sets: what a model was trained on must not judge it",
     "once": "no row comes twice within a set: drawing with replacement repeats some rows and loses others",
     "range": "row numbers go from 0 to n − 1",
+    "few": "with fewer than ten rows n // 10 is 0: all of them train, and none validates; a slice `[-0:]` is everything, "
+           "`[:-0]` nothing, so cut at n − n // 10",
     "all": "every row is in one of the sets: none may be lost",
     "tenth": "n // 10 rows validate: a tenth, rounded down",
     "shuffled": "the rows that validate are drawn at random, no block of neighbours and no fixed step: the file is sorted, so a block "
@@ -63,20 +65,21 @@ def _split_facts(n: int, found: dict[str, Any]) -> Any:
     """Pairs of a key of SPLIT and whether it holds, in an order in which each may rely on those before it."""
     train, val = _two_sets(found["first"])
     pairs = [(train, val), *map(_two_sets, found["others"])]
-    yield "whole", all(rows.dtype.kind in "iu" and rows.ndim == 1 for rows in (train, val))
-    yield "larger first", len(train) >= len(val)
+    yield "whole", all((rows.dtype.kind in "iu" or not rows.size) and rows.ndim == 1 for rows in (train, val))
+    yield "larger first", not 0 < len(train) == n // 10
     yield "apart", not any(set(a.tolist()) & set(b.tolist()) for a, b in pairs)
     yield "once", all(len(set(rows.tolist())) == len(rows) for pair in pairs for rows in pair)
     rows = np.concatenate([train, val])
     yield "range", rows.min(initial=n) >= 0 and rows.max(initial=-1) < n
+    yield "few", n >= 10 or (len(train), len(val)) == (n, 0)
     yield "all", all(len(a) + len(b) == n for a, b in pairs)
     yield "tenth", all(len(b) == n // 10 for _, b in pairs)
-    yield "shuffled", len(set(np.diff(np.sort(val)).tolist())) > 1
+    yield "shuffled", n < 10 or len(set(np.diff(np.sort(val)).tolist())) > 1
     yield "repeatable", all(map(np.array_equal, (train, val), _two_sets(found["second"])))
     yield "independent", all(map(np.array_equal, (train, val), _two_sets(found["third"])))
-    yield "seeded", not all(map(np.array_equal, (train, val), pairs[1]))
-    yield "membership", set(val.tolist()) != set(pairs[1][1].tolist())
-    yield "everywhere", len({row for _, b in pairs for row in b.tolist()}) > 0.8 * n
+    yield "seeded", n < 10 or not all(map(np.array_equal, (train, val), pairs[1]))
+    yield "membership", n < 10 or set(val.tolist()) != set(pairs[1][1].tolist())
+    yield "everywhere", n < 10 or len({row for _, b in pairs for row in b.tolist()}) > 0.8 * n
     yield "guest", found["untouched"]
 
 
@@ -87,7 +90,7 @@ def _split_read(ask: Ask, n: int) -> dict[str, bool]:
 
 def _split_cases(rng: np.random.Generator) -> list[Case]:
     every = {fact: True for fact in SPLIT.values()}
-    return [Case(f"n = {n}, seeds 0 to 40", (n,), _split_read, want=every) for n in (50, int(rng.integers(101, 110)), 200)]
+    return [Case(f"n = {n}, seeds 0 to 40", (n,), _split_read, want=every) for n in (50, 109, 200, 7)]
 
 
 def _permuted(n: int, seed: int) -> np.ndarray:
@@ -167,6 +170,7 @@ SPLITS = Exercise("5.1", "make_splits", _split_cases, lambda n, seed: _cut(_perm
     "apart": _two_draws,
     "once": _with_replacement,
     "range": lambda n, seed: _cut(1 + _permuted(n, seed), n // 10),
+    "few": lambda n, seed: (_permuted(n, seed)[:-(n // 10)], _permuted(n, seed)[-(n // 10):]),
     "all": lambda n, seed: (_permuted(n, seed)[n // 10 + 1:], _permuted(n, seed)[:n // 10]),
     "tenth": lambda n, seed: _cut(_permuted(n, seed), n // 5),
     "shuffled": _shuffled_within,
@@ -420,6 +424,8 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
              stress=True, **CLOSE),
         *(Case(f"two pictures, one with weights of about e^−10, one of about e^−{low}",
                (Tensor(rng.normal([[-10.0], [-low]], 2, size=(2, 6))),), stress=True, **CLOSE) for low in (200, 900)),
+        Case("one picture whose weights lie far apart, e^−100, e^−500 and e^−900", (Tensor(np.array([[-100.0, -500.0, -900.0]])),),
+             stress=True, **CLOSE),
         Case("weights that overflow, about e^300", (Tensor(rng.normal(300, 4, size=(2, 6))),), stress=True, **CLOSE),
     ]
 
@@ -468,6 +474,10 @@ IWAE = Exercise("5.3", "iwae", _iwae_cases, _iwae_oracle, {
         lambda logw: logw.double().exp().mean(1).log(),
     "the largest weight of *all* pictures was pulled out: beside it those of another picture may vanish, so each row needs its own":
         lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max(),
+    "the smallest weight of a row, or the mean of its logs, was pulled out: a weight far above it overflows; pull out the largest":
+        lambda logw: (logw - logw.amin(1, keepdim=True)).exp().mean(1).log() + logw.amin(1),
+    "the largest weight was pulled out and not put back: add its logarithm in the end":
+        lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log(),
     "a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`":
         lambda logw: (logw.exp().mean(1) + 1e-8).log(),
     "the mean ran over the pictures: each picture has its own K weights, so dimension 1":
@@ -558,6 +568,7 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
         Case("variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1", (Tensor(table(70, [0.0025, 0.9], [0, 0])), 0.1)),
         Case("variances 0.015 and 0.1, tol 0.02", (Tensor(table(60, [0.015, 0.1], [0, 0])), 0.02)),
         Case("variances 1, 1, 1, 1 and 0.03, tol 0.02", (Tensor(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5)), 0.02)),
+        Case("variance 0.3, tol 0.2", (Tensor(table(60, [0.3, 1.0], [0, 0])), 0.2)),
         Case("three numbers that stand still at 3, 0 and −2", (Tensor(table(40, [0.001] * 3, [3.0, 0.0, -2.0])), 0.01)),
         Case("as many pictures as numbers of code", (Tensor(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0])), 0.01)),
     ]
@@ -615,6 +626,8 @@ UNITS = Exercise("5.4", "active_units", _units_cases, _units_oracle, {
         lambda mu, tol: mu.var() > tol,
     "tol is ignored: 0.01 is not always the bar asked for":
         lambda mu, tol: _var(mu) > 0.01,
+    "tol is ignored: 0.1 is not always the bar asked for":
+        lambda mu, tol: _var(mu) > 0.1,
     "tol was taken as a share of the largest variance: it is a variance itself":
         lambda mu, tol: _var(mu) > tol * _var(mu).max(),
     "tol was taken as a share of the total variance: it is a variance itself":
