@@ -24,6 +24,11 @@ def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:
     return {"the value": value} | {f"the gradient that reaches {name}": g for name, g in zip(names, found)}
 
 
+def masked(answer: Callable, scores: Any) -> Any:
+    """The scores (T, T) as attention uses them: −inf where `answer(T)`, a tensor of True and False, says False."""
+    return scores.masked_fill(~answer(len(scores)), float("-inf"))
+
+
 def training(answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: float, steps: int) -> dict[str, Any]:
     """`answer(model, loss_fn, optimizer, x, y, steps)` on a linear model with given weights: what it returns and leaves.
 

@@ -135,7 +135,8 @@ first = digit_cvae(x_train, c_train, epochs, beta=1)
 #
 # ### Exercise 7.1 · `sample_given`
 # Draw `n` pictures for one condition `c`, a row of `C` numbers. Each picture needs a plan of its own, and all get the same condition.
-# `model.Z` is the width of a plan, `model.decode(z, c)` wants one row of each per picture. Return greys between 0 and 1.
+# `model.Z` is the width of a plan, `model.decode(z, c)` wants one row of each per picture. Draw with PyTorch's own random numbers,
+# so that a seed reaches them, and return greys between 0 and 1.
 
 # %% tags=["exercise:7.1", "points:4", "minutes:6"]
 def sample_given(model, c: Tensor, n: int) -> Tensor:

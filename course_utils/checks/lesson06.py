@@ -74,6 +74,7 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same logits a second time", (real, fake), again, **CLOSE),
         Case("six real and three forged: each half is averaged over its own batch", (logits(6), logits(3)), **CLOSE),
         Case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1)), **CLOSE),
+        Case("two logits for each of four real and three forged things, (4, 2) and (3, 2)", (logits(4, 2), logits(3, 2)), **CLOSE),
         Case("five of each: the value, and the gradients that reach both", (logits(5), logits(5)), _gradients("real", "fake"), **CLOSE),
         Case("an inspector who is right and sure, logits 9 and −9", (Tensor(np.full(3, 9.0)), Tensor(np.full(3, -9.0))),
              rtol=1e-2, atol=1e-8),
@@ -117,7 +118,9 @@ D_MUTANTS: dict[str, Answer] = {
         lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
     "the two halves are subtracted, and the wrong way round: both are surprises, so both are to be small":
         lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
-    "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite: use `softplus` or a loss with logits":
+    "the numbers of each thing were summed: each half is an average over all its logits":
+        lambda real, fake: sum(_softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake)),
+    "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits":
         lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean(),
     "a number added inside the logarithm caps the loss, and kills the gradient where D is wrong and sure: use `softplus`":
         lambda real, fake: -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean(),
@@ -187,6 +190,7 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same logits a second time", (fake,), again, **CLOSE),
         Case("a column of five: the value, and the gradient that reaches it", (Tensor(2 * rng.normal(size=(5, 1))),),
              _gradients("fake"), **CLOSE),
+        Case("two logits for each of four forgeries, (4, 2)", (Tensor(2 * rng.normal(size=(4, 2))),), **CLOSE),
         Case("forgeries that fool the inspector, logits of 9", (Tensor(np.full(3, 9.0)),), rtol=1e-2, atol=1e-8),
         Case("forgeries that are surely found out, logits of −200: 200 nats, with a gradient", (Tensor(np.full(2, -200.0)),),
              _gradients("fake"), stress=True, **CLOSE),
@@ -206,7 +210,9 @@ G_LOSS = Exercise("6.2", "g_loss", _g_cases, lambda fake: _surprise(fake, 1.0), 
         lambda fake: _softplus(-fake).sum(),
     "one value for each forgery came back: average them":
         lambda fake: _softplus(-fake),
-    "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite: use `softplus` or a loss with logits":
+    "the numbers of each forgery were summed: average over all logits":
+        lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean(),
+    "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits":
         lambda fake: -_naive(fake).mean(),
     "a number added inside the logarithm caps the loss, and kills the gradient where it is needed most: use `softplus`":
         lambda fake: -(fake.sigmoid() + 1e-8).log().mean(),
@@ -738,6 +744,8 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
         Case("a generator that draws one hump of four, k = 3: precision high, recall low", (Tensor(real), Tensor(one), 3), _pair, atol=1e-6),
         Case("two crowds far from each other, k = 3: both are 0", (Tensor(real), Tensor(one + 100), 3), _pair, atol=1e-6),
         Case("24 points one apart and ten points 3 further, k = 2: rims are touched", (Tensor(steps), Tensor(steps[:10] * 2 + 25), 2), _pair, atol=1e-6),
+        Case("real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a fellow may stand at the same place",
+             (Tensor(np.array([[-2.0], [-1.0], [0.0], [1.0]])), Tensor(np.array([[0.0], [0.0], [0.0], [3.0]])), 1), _pair, atol=1e-6),
         Case("20 real and 24 fake points in the plane, k = 3", (*usual, 3), _pair, atol=1e-6),
         Case("the same, the same tensors, a second time", (*usual, 3), lambda ask, *args: np.ravel(again(ask, *args)), atol=1e-6),
         Case("the same with k = 1", (*usual, 1), _pair, atol=1e-6),
@@ -829,6 +837,8 @@ PRECISION_RECALL = Exercise("6.5", "precision_recall", _share_cases, _shares_by_
         _shares(told=lambda p, r: (r, p)),
     "every point counted as its own fellow: column 0 of the sorted distances is the point itself":
         _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
+    "distances of 0 were left out: another member at the same place is a fellow too, only the point itself is none":
+        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).masked_fill(_cdist(crowd, crowd) == 0, math.inf).sort(dim=1).values[:, k - 1]),
     "the radius reaches to fellow k + 1: one too far":
         _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
     "one radius for all, the average: every member has its own":

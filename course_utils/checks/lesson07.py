@@ -436,6 +436,9 @@ def _room_edits(good: np.ndarray, other: np.ndarray, rng: np.random.Generator) -
     """A good plan, or another with three bedrooms, in which one room or the outer wall is wrong."""
     return [
         ("the kitchen turned to wall", _painted(good, good == fp.KITCHEN, fp.WALL)),
+        ("the living room turned to wall", _painted(good, good == fp.LIVING, fp.WALL)),
+        ("the bath turned to wall", _painted(good, good == fp.BATH, fp.WALL)),
+        ("the hall turned to wall", _painted(good, good == fp.HALL, fp.WALL)),
         ("no bedroom 1, but a bedroom 2", _painted(good, good == fp.BEDROOM, fp.WALL)),
         ("no bedroom at all", _painted(good, good >= fp.BEDROOM, fp.WALL)),
         ("one cell of bath in the middle of the living room", _speck(good, fp.LIVING, fp.BATH)),
@@ -481,6 +484,8 @@ def _small_sheets() -> list[tuple[str, np.ndarray]]:
             ("a door that leads up and down", through.T), ("a front door to the left", front), ("a front door above", front.T),
             ("a door with walls all around", lost), ("one door that leads through, one with walls all around", two),
             ("three door cells one behind the other", passage), ("a gate with the outside on both sides", gate),
+            ("a room that reaches the rim of the sheet", sheet("LLL", "LLL", "###")),
+            ("a wall across the sheet, which one can walk around outside", sheet("...", "###", "...")),
             ("five rooms of 16 cells each", np.pad(small, 1))]
 
 
@@ -593,7 +598,7 @@ def _regions(cells: set[tuple[int, int]]) -> int:
 
 def report_by_walking(plan: Any) -> dict[str, bool]:
     """The five constraints, cell by cell, in plain Python."""
-    plan = np.asarray(plan)
+    plan = np.pad(np.asarray(plan), 1)  # beyond the rim lies the outside
     kind = {(r, c): int(plan[r, c]) for r in range(plan.shape[0]) for c in range(plan.shape[1])}
     cells: dict[int, set] = {k: set() for k in range(fp.KINDS)}
     for cell, found in kind.items():
@@ -668,16 +673,25 @@ PARTS = {"rooms": _has_rooms, "areas": _has_areas, "closed": _is_closed, "doors"
 def _changed(**change: Any) -> Answer:
     """A report of which the named parts are done differently: part=dict(of keywords), or part=a function of the plan."""
     def layout_report(plan: Any) -> dict[str, bool]:
-        plan = np.asarray(plan)
+        plan = np.pad(np.asarray(plan), 1)
         return {key: bool(change[key](plan) if callable(change.get(key)) else part(plan, **change.get(key, {})))
                 for key, part in PARTS.items()}
     return layout_report
 
 
+def _unpadded(plan: Any) -> dict[str, Any]:
+    plan = np.asarray(plan)
+    outside, free = plan == fp.OUTSIDE, (plan == fp.OUTSIDE) | (plan >= fp.LIVING)
+    above, below, left, right = (np.roll(free, s, axis) for s, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)))
+    near = np.any([np.roll(outside, s, axis) for s, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
+    return _changed()(plan) | {"closed": not bool((near & (plan >= fp.LIVING)).any()),
+                               "doors": bool(((above & below) | (left & right))[plan == fp.DOOR].all())}
+
+
 def _in_scipy(plan: Any) -> dict[str, Any]:
     """With SciPy's shifts in place of walking."""
     from scipy.ndimage import binary_dilation, label
-    plan = np.asarray(plan)
+    plan = np.pad(np.asarray(plan), 1)
     free, door = (plan >= fp.LIVING) | (plan == fp.OUTSIDE), plan == fp.DOOR
     across, along = np.array([[0, 0, 0], [1, 0, 1], [0, 0, 0]]), np.array([[0, 1, 0], [0, 0, 0], [0, 1, 0]])
     from scipy.ndimage import convolve
@@ -785,6 +799,11 @@ REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
         _changed(rooms=lambda plan: _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any()),
     "`rooms` asks for all three bedrooms: only bedroom 1 is a must":
         _changed(rooms={"needed": range(fp.LIVING, fp.KINDS)}),
+    **{f"`rooms` forgets the {name}: it must be there":
+        _changed(rooms={"needed": [k for k in range(fp.LIVING, fp.BEDROOM + 1) if k != kind]})
+       for kind, name in ((fp.LIVING, "living room"), (fp.KITCHEN, "kitchen"), (fp.BATH, "bath"), (fp.HALL, "hall"))},
+    "the sheet was not padded: beyond its rim lies the outside":
+        _unpadded,
     "`rooms` forgets bedroom 1: it must be there":
         _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM)}),
     "`rooms` accepts a kind in two pieces: one piece each":
@@ -848,13 +867,13 @@ def _about_augmenting(got: np.ndarray, again: np.ndarray, other: np.ndarray, cop
     yield SAFE["greys"], True if np.isfinite(got).all() and got.min() >= -1e-6 and got.max() <= 1 + 1e-6 else "outside"
     distinct = len(np.unique(copies.reshape(len(copies), -1).round(4), axis=0))
     for_all = distinct == 1 and np.allclose(got, x) and not np.allclose(copies, same)  # one change, by chance once of nothing
-    yield SAFE["changed"], for_all or _how_many_moved(abs(got - x).mean(axis=(1, 2, 3)))
-    yield SAFE["other"], for_all or not np.allclose(got, other)
-    yield SAFE["each"], True if distinct > 3 else f"{distinct} of {len(copies)}"
     middle = _centred(got[:, 0]), _centred(x[:, 0])
     yield SAFE["up"], _which_turns(*middle)
     yield SAFE["pairs"], _which_pairs(*middle)
     yield SAFE["paper"], _which_paper(got[:, 0], x[:, 0])
+    yield SAFE["changed"], for_all or _how_many_moved(abs(got - x).mean(axis=(1, 2, 3)))
+    yield SAFE["other"], for_all or not np.allclose(got, other)
+    yield SAFE["each"], True if distinct > 3 else f"{distinct} of {len(copies)}"
     ink = got.sum(axis=(1, 2, 3)) / x.sum(axis=(1, 2, 3))
     yield SAFE["ink"], True if np.mean((ink > 0.66) & (ink < 1.4)) > 0.95 else _how_large(got[:, 0], x[:, 0], ink)
     edge = np.concatenate([got[:, 0, 0], got[:, 0, :, 0], got[:, 0, -1], got[:, 0, :, -1]], axis=1)  # (N, 112)
@@ -916,7 +935,9 @@ def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
     alike = np.stack([_likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
                       for quarters, flip in TURNS.values()])  # (7, N)
     best = np.where((alike.max(0) > _likeness(got, x) + 0.2) & (alike.max(0) > 0.85), alike.argmax(0), -1)
-    found = [name for i, name in enumerate(TURNS) if np.mean(best == i) > 0.1]
+    share = {name: np.mean(best == i) for i, name in enumerate(TURNS)}
+    least = 0.02 if np.median(_likeness(got, x)) > 0.8 else 0.1  # where pictures were exchanged, some look turned by chance
+    found = [name for name in TURNS if share[name] > 0.1] or [name for name in TURNS if share[name] > least]
     return not found or ", ".join(found)
 
 

@@ -17,8 +17,14 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
 
 def _mask_cases(rng: np.random.Generator) -> list[Case]:
-    lengths = [3, 1, 6, int(rng.integers(7, 12))]
-    return [Case(f"T = {T}: {T} row{'s' * (T > 1)}, {T} column{'s' * (T > 1)}", (T,)) for T in lengths]
+    lengths, scores = [3, 1, 6, int(rng.integers(7, 12))], rng.normal(size=(4, 4))
+    return [Case(f"T = {T}: {T} row{'s' * (T > 1)}, {T} column{'s' * (T > 1)}", (T,)) for T in lengths] + [
+        Case("T = 4: scores of attention, masked by this table, a tensor", (Tensor(scores),), _masked,
+             want=np.where(_mask_oracle(4), scores, -math.inf), **CLOSE)]
+
+
+def _masked(ask: Ask, scores: Tensor) -> Any:
+    return ask.probe("masked", scores)
 
 
 def _mask_oracle(T: int) -> np.ndarray:
@@ -59,6 +65,8 @@ MASK = Exercise("8.1", "causal_mask", _mask_cases, _mask_oracle, {
         lambda T: _blocked(T, -math.inf),
     "this mask is made to be added, 0 and a very negative number: True and False are asked for":
         lambda T: _blocked(T, -1e9),
+    "the table is right, as an array of NumPy or as lists: attention needs a tensor":
+        lambda T: np.tri(T, dtype=bool),
     "0 and 1 came back as numbers: True and False are asked for":
         lambda T: _ones(T).tril().float(),
     "0 and 1 came back as numbers, and they mark what must not be seen: True where t may look":
@@ -93,8 +101,6 @@ MASK = Exercise("8.1", "causal_mask", _mask_cases, _mask_oracle, {
     "a comparison of positions": _by_comparison,
     "what triu leaves": lambda T: ~_ones(T).triu(1),
     "floats made boolean": lambda T: _ones(T).float().tril().bool(),
-    "NumPy": lambda T: np.tri(T, dtype=bool),
-    "lists": lambda T: [[s <= t for s in range(T)] for t in range(T)],
 })
 
 # ---- 8.2 sample_top_p ------------------------------------------------------------------------------------------------
