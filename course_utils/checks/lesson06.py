@@ -838,7 +838,7 @@ PRECISION_RECALL = Exercise("6.5", "precision_recall", _share_cases, _shares_by_
     "every point counted as its own fellow: column 0 of the sorted distances is the point itself":
         _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
     "distances of 0 were left out: another member at the same place is a fellow too, only the point itself is none":
-        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).masked_fill(_cdist(crowd, crowd) == 0, math.inf).sort(dim=1).values[:, k - 1]),
+        _shares(radius=lambda crowd, k: (d := _cdist(crowd, crowd)).masked_fill(d == 0, math.inf).sort(dim=1).values[:, k - 1]),
     "the radius reaches to fellow k + 1: one too far":
         _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
     "one radius for all, the average: every member has its own":
