@@ -12,5 +12,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         os.environ.update(COURSE_PROFILE="cpu" if solved else "smoke", OMP_NUM_THREADS="1")
 
 
+@pytest.fixture(autouse=True)
+def same_dice() -> None:
+    """A test's random numbers do not depend on which tests ran before it on that worker."""
+    import numpy as np
+    import torch
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
 def pytest_report_header() -> str:
     return "network: off" if os.environ.get("COURSE_OFFLINE") else "network: as it is (no namespaces on this machine)"

@@ -1340,9 +1340,9 @@ def train_writer(y):
     """
     # BEGIN SOLUTION
     model = Transformer(int(y.max()) + 1, y.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    steps = 4 * len(y) // 32
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=8e-3)
+    steps = 5 * len(y) // 32
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=steps)
     for _ in range(steps):
         seen = y[torch.randint(len(y), (32,))]  # (32, T)
         logits = model(seen[:, :-1])  # (32, T-1, V)
@@ -1363,8 +1363,10 @@ train_writer = check("8.5", train_writer)
 # Which four parts does it need: a model of the next token, a loss, a loop, and a way to draw? Which of today's models looks
 # facts up?
 # ---
-# The Transformer above, five hundred steps of 32 documents, AdamW with a step size of $0.005$ that rises and falls: about ten
-# seconds. Drawn at temperature 1 without a cut, some nine in ten are grammatical; a cut at $p = 0.9$ does the rest.
+# The Transformer above, six hundred steps of 32 documents, AdamW with a step size of $0.008$ that rises and falls: about ten
+# seconds. Drawn at temperature 1 without a cut, some nine in ten are grammatical; a cut at $p = 0.9$ does the rest. Stuck near
+# seven in ten? Read those that fail: *the fans of the keeper whistles*. Which noun a verb belongs to is found late, and then
+# within some fifty steps. Train a little longer.
 # ---
 # Predict each next token, leave the padding out of the loss, then write from the start with top-p. Pure sampling fails by its
 # unlikely words; a table of the last nine words is fluent and tells hardly any fact right.

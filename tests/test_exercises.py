@@ -1,7 +1,7 @@
 """Every exercise: the answer and its variants pass, every mutant and every trivial answer fails, with its own hint."""
 import numpy as np
 import pytest
-import torch  # noqa: F401  as in every notebook, where runtime.setup has imported it; an import takes a second or two
+import torch
 
 from course_utils import check, checks
 from course_utils.checks import course_version, evaluate, exercises
@@ -30,6 +30,14 @@ def case_ids(pairs):
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
 def test_the_course_version_passes(exercise):
     assert all(evaluate(exercise.id, course_version(exercise), seed).status == "pass" for seed in seeds(exercise))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("exercise", [e for e in EXERCISES if e.is_build], ids=lambda e: e.id)
+def test_luck_in_training_does_not_decide(exercise, seed):
+    torch.manual_seed(seed)
+    assert evaluate(exercise.id, course_version(exercise), 100 + seed).status == "pass"
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)

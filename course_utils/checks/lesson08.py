@@ -937,9 +937,9 @@ WRITER = Exercise("8.5", "train_writer", _writer_cases, None, {NO_WRITER: lambda
         "facts": _long_table,
     }.items()
 }, {
-    "torch's own Transformer layers": _writes(steps=600),
+    "torch's own Transformer layers": _writes(steps=700, lr=8e-3),
     "an LSTM with open gates": _writes("LSTM", steps=700, lr=8e-3),
-    "torch's own Transformer layers, colder": _writes(steps=500, T=0.8),
+    "torch's own Transformer layers, colder": _writes(steps=600, lr=8e-3, T=0.8),
 }, seconds=240.0)
 
 EXERCISES = [MASK, TOP_P, BITS, LSTM, WRITER]

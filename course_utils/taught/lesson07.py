@@ -218,9 +218,9 @@ def train_planner(plans, c):
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
     decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
                             nn.Linear(128, 10 * H * W))
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 8e-3, fused=True)
-    rounds = 24
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=rounds * -(-N // 64))
+    weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
+    optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
     for _ in range(rounds):
         for rows in torch.randperm(N).split(64):
             x = F.one_hot(plans[rows], 10).float().flatten(1)  # (B, H*W*10)
@@ -230,8 +230,8 @@ def train_planner(plans, c):
             surprise = F.cross_entropy(logits, plans[rows], reduction="none").sum(dim=(1, 2))
             price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
-            (surprise + 2 * price).mean().backward()
+            (surprise + 4 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: decoder(torch.cat([0.4 * torch.randn(len(c), 12), c], dim=1)
+    return lambda c: decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1)
                              ).view(-1, 10, H, W).argmax(dim=1)  # (M, H, W), a little cooler

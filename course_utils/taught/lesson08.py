@@ -148,9 +148,9 @@ def train_writer(y):
     from the start on (n, up to T)
     """
     model = Transformer(int(y.max()) + 1, y.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    steps = 4 * len(y) // 32
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=8e-3)
+    steps = 5 * len(y) // 32
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=steps)
     for _ in range(steps):
         seen = y[torch.randint(len(y), (32,))]  # (32, T)
         logits = model(seen[:, :-1])  # (32, T-1, V)
