@@ -31,7 +31,7 @@ same core reaches at nothing but multiplying matrices. One run each, by `python 
 NUMBERS = """## What an honest run reaches
 
 Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
-middle one of five runs with different seeds. Measured by `python -m tools.recalibrate NN`.
+middle one of five runs or more (lesson 08: ten) with different seeds. Measured by `python -m tools.recalibrate NN`.
 """
 CHECKS = """## What a check costs
 
