@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+from course_utils import runtime
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -15,10 +17,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def same_dice() -> None:
     """A test's random numbers do not depend on which tests ran before it on that worker."""
-    import numpy as np
-    import torch
-    np.random.seed(0)
-    torch.manual_seed(0)
+    runtime.seed_all(0)
 
 
 def pytest_report_header() -> str:

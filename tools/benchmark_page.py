@@ -31,7 +31,7 @@ same core reaches at nothing but multiplying matrices. One run each, by `python 
 NUMBERS = """## What an honest run reaches
 
 Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
-middle one of five runs or more (lesson 08: ten) with different seeds. Measured by `python -m tools.recalibrate NN`.
+middle one of as many runs, with different seeds, as the last column says. Measured by `python -m tools.recalibrate NN`.
 """
 CHECKS = """## What a check costs
 
@@ -134,14 +134,14 @@ def numbers(facts: Facts) -> list[str]:
     rows: dict[str, list] = {}
     for key, entry in sorted(facts.numbers.items()):
         rows.setdefault(key[:2], []).append(_number(entry))
-    return [f"### Lesson {number}\n\n{table('what | value | range', own)}" for number, own in rows.items()]
+    return [f"### Lesson {number}\n\n{table('what | value | range | runs', own)}" for number, own in rows.items()]
 
 
 def _number(entry: dict) -> list[str]:
-    """Label, value and range, with as many digits as the range's width gives reason for."""
+    """Label, value, range and number of runs, with as many digits as the range's width gives reason for."""
     digits = max(0, min(6, 2 - _exponent(entry["high"] - entry["low"] or 0.1)))
     return [entry["label"].replace("|", "\\|"), *(f"{entry['value']:.{digits}f}",
-            f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}")]
+            f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}"), str(len(entry["seeds"]))]
 
 
 def _exponent(x: float) -> int:
