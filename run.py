@@ -300,7 +300,7 @@ OK, NOTE, MISSING = "ok", "note", "MISSING"
 PACKAGES = (("numpy", "numpy"), ("torch", "torch"), ("scipy", "scipy.stats"), ("matplotlib", "matplotlib.pyplot"),
             ("scikit-learn", "sklearn.linear_model"), ("scikit-image", "skimage.measure"), ("pillow", "PIL.Image"),
             ("tqdm", "tqdm.auto"), ("ipywidgets", "ipywidgets"), ("jupyterlab", "jupyterlab"),
-            ("course-utils", "course_utils.runtime"))  # as they are called, and what a lesson imports of them
+            ("generative-ai-course", "course_utils.runtime"))  # as they are called, and what a lesson imports of them
 IMPORTS = """import importlib, json, sys
 from importlib import metadata
 for name, module in json.loads(sys.argv[1]):
@@ -432,7 +432,7 @@ def look_at_packages():
         rows.append((MISSING, "{} ends Python itself: delete the folder .venv, then `python run.py lab`".format(stopped)))
     versions = [(name, told["version"].split("+")[0]) for name, told in found if "version" in told]
     rows += [(NOTE, "{} is version {}, and the course is tested with {}".format(name, version, pinned(name)))
-             for name, version in versions if name != "course-utils" and version != pinned(name)]
+             for name, version in versions if name != "generative-ai-course" and version != pinned(name)]
     return rows or [(OK, "PyTorch {} and the other packages start".format(dict(versions)["torch"]))]
 
 
@@ -479,7 +479,7 @@ def show_progress():
     environment.setdefault("COURSE_PROGRESS", os.path.join(ROOT, "my", ".progress.json"))
     if os.path.exists(environment["COURSE_PROGRESS"]):
         say("")
-        subprocess.call([PYTHON, "-m", "course_utils.record"], cwd=ROOT, env=environment)
+        subprocess.call([PYTHON, "-m", "course_utils.checks.record"], cwd=ROOT, env=environment)
 
 
 # --- running things --------------------------------------------------------------------------------------------------
@@ -557,7 +557,7 @@ def lab(extra):
     """Fill my/ and open JupyterLab on the course index."""
     environment = child_environment()
     environment.setdefault("COURSE_PROGRESS", os.path.join(ROOT, "my", ".progress.json"))
-    if subprocess.call([PYTHON, "-m", "course_utils.workspace"], cwd=ROOT, env=environment):
+    if subprocess.call([PYTHON, "-m", "course_utils.platform.workspace"], cwd=ROOT, env=environment):
         sys.stderr.write("The notebooks in my/ could not be brought up to date and stay as they are.\n")
     page = "/lab/tree/my/index.ipynb" if os.path.exists(os.path.join(ROOT, "my", "index.ipynb")) else "/lab"
     options = ["--ServerApp.root_dir=" + ROOT, "--LabApp.default_url=" + page]

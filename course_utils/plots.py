@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.frontend import shell
+from course_utils.platform.frontend import shell
 
 # The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind readers).
 DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.frontend import publish
+from course_utils.platform.frontend import publish
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 PROFILES = ("smoke", "cpu", "gpu")
@@ -86,7 +86,7 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed + _shift())
 
 
-def honest(key: str) -> dict[str, Any]:
+def expected_range(key: str) -> dict[str, Any]:
     """What honest runs reached under a key such as "01.nats.mixture": value, low, high, label, seeds, device."""
     if key not in _measured():
         raise KeyError(f"no measured number is called {key!r}")
@@ -95,7 +95,7 @@ def honest(key: str) -> dict[str, Any]:
 
 @cache
 def _measured() -> dict[str, dict[str, Any]]:
-    return json.loads(resources.files("course_utils").joinpath("taught/numbers.json").read_text(encoding="utf-8"))
+    return json.loads(resources.files("course_utils").joinpath("numbers.json").read_text(encoding="utf-8"))
 
 
 def reached(values: dict[str, float]) -> bool:
@@ -106,7 +106,7 @@ def reached(values: dict[str, float]) -> bool:
     _note(values)
     if _recording():
         return True
-    rows = [(honest(key), value) for key, value in values.items()]
+    rows = [(expected_range(key), value) for key, value in values.items()]
     fits = [h["low"] <= value <= h["high"] for h, value in rows]
     lines = [(h["label"], f"{value:.4g}", f"{h['low']:.4g} to {h['high']:.4g}", "yes" if fit else "no")
              for (h, value), fit in zip(rows, fits)]

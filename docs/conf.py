@@ -1,4 +1,4 @@
-"""The website's settings. `python -m tools.site` copies this file and the pages to docs/_build/source and builds there."""
+"""The website's settings. `python -m tools site` copies this file and the pages to docs/_build/source and builds there."""
 project = "Generative AI in Python and PyTorch"
 author = "the authors of the course"
 copyright = "the authors of the course. Prose and figures: CC BY 4.0. Code: MIT"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils import checks
-from course_utils.checks.engine import Exercise
+from course_utils.checks.exercise import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,7 +62,7 @@ def lessons(twins: Path | None = None) -> dict[str, Lesson]:
             exercises = _from_file(twins / f"lesson{number}.py") if twins else checks.exercises(int(number))
         except LookupError:
             continue  # a lesson without exercises
-        module = (twins or ROOT / "course_utils/checks") / f"lesson{number}.py"
+        module = twins / f"lesson{number}.py" if twins else ROOT / f"course_utils/lesson{number}/exercises.py"
         found[number] = _lesson(path, solved / path.name, exercises, module.read_text(encoding="utf-8"))
     return found
 

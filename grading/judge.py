@@ -10,10 +10,11 @@ import numpy as np
 
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.checks.engine import AnswerRaised, Ask, Exercise, NotData, Raised, Seed, Tensor, numbers, observe, same
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Tensor
+from course_utils.checks.exercise import Exercise, numbers, observe, same
 from grading.course import Lesson, Task, binds
 from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
-from grading.wire import Malformed, decode, encode
+from course_utils.asking.serialization import Malformed, decode, encode
 
 STAND_INS = (Seed, Tensor)
 BLANK = re.compile(r"\s+")
@@ -47,13 +48,13 @@ class Questions:
         self.wanted = [exercise.wanted(case) for case in self.cases]
         self.shown: dict[tuple[str, int], Any] = {}
 
-    def shows(self, hint: str, i: int) -> Any:
-        """What the mutant with this hint shows on a case; the same for every student, so it is asked once."""
-        if (hint, i) not in self.shown:
+    def shows(self, name: str, i: int) -> Any:
+        """What the mutant of this name shows on a case; the same for every student, so it is asked once."""
+        if (name, i) not in self.shown:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.shown[hint, i] = observe(Ask(self.exercise.mutants[hint]), self.cases[i])
-        return self.shown[hint, i]
+                self.shown[name, i] = observe(Ask(self.exercise.mutants[name].answer), self.cases[i])
+        return self.shown[name, i]
 
 
 class Proxy:
@@ -113,7 +114,7 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
     try:
         found = verdict(questions.exercise, questions.cases, questions.wanted, got, proxy.changed, questions.shows)
         made.status, made.reason = found["status"], found.get("hint", "")
-        made.known = made.status == "fail" and made.reason in questions.exercise.mutants
+        made.known = made.status == "fail" and made.reason in questions.exercise.hints
         made.evidence = evidence(questions, got) if made.status == "fail" else {}
     except Exception:  # numbers of a kind that nobody foresaw are wrong numbers
         made.status, made.reason = "fail", "it returned something that cannot be compared"

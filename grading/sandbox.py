@@ -81,15 +81,13 @@ def walls() -> list[str]:
 
 
 def stage(folder: Path, number: str) -> Path:
-    """Put together what the box sees of the course: no checks, and of what is taught only earlier lessons."""
+    """Put together what the box sees: the course without `exercises.py` and later lessons' `taught.py`, and inside/."""
     def left_out(where: str, names: list[str]) -> list[str]:
-        taught = Path(where).name == "taught"
-        return [name for name in names if name in ("checks", "__pycache__")
-                or taught and name.startswith("lesson") and name[6:8] >= number]
+        later = Path(where).name >= f"lesson{number}"
+        return [name for name in names if name in ("exercises.py", "__pycache__") or name == "taught.py" and later]
     shutil.copytree(PACKAGE, folder / "course_utils", ignore=left_out)
-    shutil.copy(PACKAGE / "checks" / "engine.py", folder)
-    for name in ("worker.py", "answering.py", "program.py", "wire.py"):
-        shutil.copy(HERE / name, folder)
+    shutil.copytree(HERE / "inside", folder / "grading" / "inside", ignore=left_out)
+    (folder / "grading" / "__init__.py").touch()
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return folder
@@ -114,11 +112,11 @@ def _small(path: str, mega: int) -> list[str]:
     return ["--perms", "1777", "--size", str(mega * MEGA), "--tmpfs", path]
 
 
-def environment(home: str) -> dict[str, str]:
+def environment(home: str, place: str) -> dict[str, str]:
     """All that the student's code finds in its environment."""
     one = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     return one | {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "USER": "student",
-                  "PYTHONHASHSEED": "0", "COURSE_DEVICE": "cpu", "COURSE_PROFILE": "cpu", "TQDM_DISABLE": "1"}
+                  "PYTHONHASHSEED": "0", "PYTHONPATH": place, "COURSE_DEVICE": "cpu", "COURSE_PROFILE": "cpu", "TQDM_DISABLE": "1"}
 
 
 @dataclass
@@ -191,12 +189,12 @@ class Box:
             raise Unusable(f"the sandbox did not start: {error} {said}".strip()) from None
 
     def _launch(self, folder: Path) -> subprocess.Popen:
-        command = [sys.executable, "-s", "-B", f"{'/box' if self.boxed else folder}/worker.py"]
+        command = [sys.executable, "-s", "-B", "-P", "-m", "grading.inside.worker"]  # nothing is taken from the working folder
         if not self.boxed:
             self.home = tempfile.TemporaryDirectory(prefix="grading-home-")
-            return self._popen(command, environment(self.home.name), ())
+            return self._popen(command, environment(self.home.name, str(folder)), ())
         reading, writing = os.pipe()
-        inside = [part for pair in environment("/tmp").items() for part in ("--setenv", *pair)]
+        inside = [part for pair in environment("/tmp", "/box").items() for part in ("--setenv", *pair)]
         bwrap = [shutil.which("bwrap") or "bwrap", "--info-fd", str(writing), *walls(), "--die-with-parent", "--new-session",
                  "--clearenv", "--hostname", "box", *mounts(folder), *inside, "--"]
         try:

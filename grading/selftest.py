@@ -15,13 +15,13 @@ SPY = '''
 def {name}(*args, **kwargs):
     import glob, importlib, os, socket
     found = []
-    for module in ("course_utils.checks.engine", "course_utils.checks.{lesson}", "course_utils.taught.{lesson}"):
+    for module in ("course_utils.{lesson}.exercises", "course_utils.{lesson}.taught"):
         try:
             importlib.import_module(module)
             found.append(module)
         except ImportError:
             pass
-    found += [path for path in ({secret!r}, {root!r} + "/solutions", {root!r} + "/notebooks") if os.path.exists(path)]
+    found += [path for path in ({secret!r}, {root!r} + "/lessons", {root!r} + "/solutions", {root!r} + "/notebooks") if os.path.exists(path)]
     for path in ("/usr/written", "/box/written", "/written", "/dev/written"):
         try:
             open(path, "w").close()

@@ -25,7 +25,7 @@ import math
 import numpy as np
 
 from course_utils import check, data, plots, runtime, widgets
-from course_utils.taught.lesson01 import normal_logpdf, sample_categorical
+from course_utils.lesson01 import normal_logpdf, sample_categorical
 
 device = runtime.setup(seed=0)
 

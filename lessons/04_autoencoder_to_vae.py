@@ -28,8 +28,9 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, explorables, metrics, plots, progress, runtime, widgets
-from course_utils.taught.lesson01 import normal_logpdf
+from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils.lesson04 import drawing
+from course_utils.lesson01 import normal_logpdf
 
 device = runtime.setup(seed=0)
 
@@ -265,7 +266,7 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
     """World, plans, ledger and, once revealed, all proposals."""
     log_joint = joint(x, bend)
-    explorables.elbo_gap(axes, z, f(bend), log_joint, parts(log_joint, q_mean, q_sigma),
+    drawing.elbo_gap(axes, z, f(bend), log_joint, parts(log_joint, q_mean, q_sigma),
                          x=x, q=(q_mean, q_sigma), reveal=reveal)
 
 def describe_gap(x, q_mean, q_sigma, bend, reveal):

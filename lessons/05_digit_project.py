@@ -33,8 +33,9 @@ from IPython.display import Markdown, display
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, explorables, metrics, plots, progress, runtime, widgets
-from course_utils.taught.lesson04 import kl_normal, reparameterize
+from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils.lesson05 import drawing
+from course_utils.lesson04 import kl_normal, reparameterize
 
 device = runtime.setup(seed=0)
 
@@ -445,7 +446,7 @@ with torch.no_grad():
 def show_map(axes, z1, z2, width):
     """Map of codes, the decoded dot, and samples of a square or of the bell."""
     picture = draw(flat, torch.tensor([[z1, z2]]).float().to(device)).cpu()
-    explorables.latent_map(axes, places, digits.y_test, z=(z1, z2), picture=picture[0],
+    drawing.latent_map(axes, places, digits.y_test, z=(z1, z2), picture=picture[0],
                            drawn=drawn[width][:40], width=width, title=map_title(width))
 
 def map_title(width):
@@ -1114,7 +1115,7 @@ print(working, f"  test -ELBO with 64 offered {nats(roomy, x_test):.1f}, with 20
 # %% [markdown] tags=["studio"]
 # ### Room D · The weight of the price, and a thousand epochs
 #
-# What takes longer than a lesson has been run by a script and comes with the course: `benchmarks/studies/` holds the script,
+# What takes longer than a lesson has been run by a script and comes with the course: `tools/measure/studies/` holds the script,
 # and the measured file carries its hash. First the price. Lesson 04 turned $\beta$ on small digits; here on
 # large ones.
 #
@@ -1125,7 +1126,7 @@ study = data.study("digit_beta")
 names = ("bce", "kl", "fd", "active")
 middle = {name: np.median(study[name], axis=1) for name in names}  # (9,) each: over the seeds
 total = middle["bce"] + middle["kl"]  # (9,) -ELBO
-print(f"measured by benchmarks/studies/digit_beta.py, {study['cpu_seconds']:.0f} CPU seconds")
+print(f"measured by tools/measure/studies/digit_beta.py, {study['cpu_seconds']:.0f} CPU seconds")
 
 # %% tags=["studio"]
 def show_beta(axes, log2_beta):

@@ -32,7 +32,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, explorables, metrics, plots, progress, runtime, widgets
+from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils.lesson06 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -51,7 +52,7 @@ device = runtime.setup(seed=0)
 # %%
 ax = plots.panel(size=(9.5, 2.5), alt="Noise z goes into G, which makes G(z). Real data x and G(z) "
                  "go into D, which says real or forged. Dashed: both learn from D's answer.")
-explorables.flow(ax, {
+drawing.flow(ax, {
     "noise z": (0, 1), "G": (1.3, 1), "G(z)": (2.6, 1), "data x": (2.6, 0), "D": (4, 0.5),
     "real?": (5.4, 0.5)}, learned=("G", "D"), arrows=[
     ("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "real?")],
@@ -384,7 +385,7 @@ games = {ratio: duel(max(1, 2**ratio), max(1, 2**-ratio), rounds, seed=3)
 def show_duel(axes, round, log2_ratio):
     """Densities, answers, the bent noise, and the value of the game so far."""
     q, said, places = games[log2_ratio][1]
-    explorables.density_duel(axes, grid[:, 0], p[:, 0], q, said, plans[:, 0], places,
+    drawing.density_duel(axes, grid[:, 0], p[:, 0], q, said, plans[:, 0], places,
                              frame=round * 40 // rounds, rounds=rounds)
 
 def describe_duel(round, log2_ratio):
@@ -742,7 +743,7 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 # </details>
 #
 # **The race.** A VAE as in lesson 05 and both GANs, two seeds each since every run is half a minute of computing, at *equal CPU seconds* on one
-# thread. This takes minutes, so a script of the course ran it (`benchmarks/studies/gan_race.py`) and shipped the numbers.
+# thread. This takes minutes, so a script of the course ran it (`tools/measure/studies/gan_race.py`) and shipped the numbers.
 
 # %%
 fig, axes = plots.figure(1, 3, size=(11, 3),
@@ -1183,7 +1184,7 @@ ax = plots.panel(size=(11, 2.4),
                  "discriminator, loss, optimizer, update in a chain; one arrow back to encoder.")
 chain = ["data", "encoder", "distribution", "decoder", "generated", "discriminator", "loss",
          "optimizer", "update"]
-explorables.flow(ax, {name: (1.5 * i, 0) for i, name in enumerate(chain)},
+drawing.flow(ax, {name: (1.5 * i, 0) for i, name in enumerate(chain)},
                  arrows=list(zip(chain, chain[1:])), messages=(("update", "encoder"),),
                  learned=("encoder", "decoder", "discriminator"), bend=0.15);
 
@@ -1194,14 +1195,14 @@ explorables.flow(ax, {name: (1.5 * i, 0) for i, name in enumerate(chain)},
 fig, axes = plots.figure(2, 1, size=(11, 5.4),
                          alt="Above, a VAE: x, encoder, mu and logvar, with noise to z, decoder, "
                          "minus ELBO with x again. Below, a GAN: noise, G, D, data, two losses.")
-explorables.flow(axes[0], {
+drawing.flow(axes[0], {
     "data x": (0, 0), "encoder": (1.6, 0), "mu, logvar": (3.3, 0), "z": (4.9, 0), "noise": (4.9, 1),
     "decoder": (6.3, 0), "minus ELBO": (8.2, 0), "x again": (8.2, 1)},
     arrows=[("data x", "encoder"), ("encoder", "mu, logvar"), ("mu, logvar", "z"), ("noise", "z"),
             ("z", "decoder"), ("decoder", "minus ELBO"), ("x again", "minus ELBO")],
     messages=(("minus ELBO", "decoder"), ("minus ELBO", "encoder")), learned=("encoder", "decoder"))
 axes[0].set_title("VAE: one loss, two networks that work together")
-explorables.flow(axes[1], {
+drawing.flow(axes[1], {
     "noise z": (0, 1), "G": (1.6, 1), "G(z)": (3.3, 1), "data x": (3.3, 0), "D": (4.9, 0.5),
     "g_loss": (6.6, 1), "d_loss": (6.6, 0)},
     arrows=[("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "d_loss"),

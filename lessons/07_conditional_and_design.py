@@ -31,11 +31,12 @@ from scipy.ndimage import label
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, floorplans, metrics, parts, plots, progress, runtime, widgets
-from course_utils.floorplans import (BEDROOM, CELL, DOOR, HALL, KINDS, LIVING, MIN_AREA, OUTSIDE,
+from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils.lesson07 import floorplans, parts
+from course_utils.lesson07.floorplans import (BEDROOM, CELL, DOOR, HALL, KINDS, LIVING, MIN_AREA, OUTSIDE,
                                      Brief)
-from course_utils.plan_drawing import draw
-from course_utils.taught.lesson04 import kl_normal, reparameterize
+from course_utils.lesson07.plan_drawing import draw
+from course_utils.lesson04 import kl_normal, reparameterize
 
 device = runtime.setup(seed=0)
 

@@ -30,9 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import (audio, check, data, explorables, newsroom, plots, pretrained, progress,
-                          runtime, widgets)
-from course_utils.newsroom import END, START, VOCABULARY
+from course_utils import audio, check, data, plots, pretrained, progress, runtime, widgets
+from course_utils.lesson08 import drawing, newsroom
+from course_utils.lesson08.newsroom import END, START, VOCABULARY
 
 device = runtime.setup(seed=0)
 
@@ -48,7 +48,7 @@ device = runtime.setup(seed=0)
 # Lesson 02 told us how to grade it: by its surprise at new text, $-\log_2 p$, in **bits per token**.
 #
 # How many bits are good? With real text nobody knows. We want to know, so our corpus is the sports page of a small town,
-# written by rules of our own (`course_utils/newsroom.py`). Six **facts** come first: two teams, their goals, who scored, the
+# written by rules of our own (`course_utils/lesson08/newsroom.py`). Six **facts** come first: two teams, their goals, who scored, the
 # weather. Then the rules write a report. It need not tell every fact, but *whatever it tells is right*. Because we know
 # the rules, we can work out how many bits of free choice a document holds: its **entropy**. No honest model does better on average.
 
@@ -477,7 +477,7 @@ with torch.no_grad():
 def show_attention(axes, word, head):
     """The report with the words the head looks at, and what both models expect next."""
     guesses = {name: dict(zip(VOCABULARY, p[word - 1])) for name, p in expects.items()}
-    explorables.attention(axes, telling, word, looks[head, word - 1, :word], guesses)
+    drawing.attention(axes, telling, word, looks[head, word - 1, :word], guesses)
 
 def describe_attention(word, head):
     """The picture in words."""
@@ -613,7 +613,7 @@ for T in progress.bar(temperatures, "temperatures"):
 def show_writing(axes, temperature, top_p):
     """Above one report, below four shares over temperature for one cut, the chosen one marked."""
     T, cut = temperatures[temperature], cuts[top_p]
-    explorables.paragraph(axes[0], f"temperature {T:g}, p = {cut:g}", written_at[T, cut][1])
+    drawing.paragraph(axes[0], f"temperature {T:g}, p = {cut:g}", written_at[T, cut][1])
     for name, color, style in [("fluent", plots.DATA, "o-"), ("true", plots.OTHER, "s--"),
                                ("new", plots.MODEL, "^:"), ("different", plots.WRONG, "d-.")]:
         shares = [written_at[other, cut][0][name] for other in temperatures]
@@ -916,7 +916,7 @@ patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes le
 # %% tags=["studio"]
 def show_gates(ax, unit):
     """Forget gate (bars) and ledger (line) of one number of the memory, along the report."""
-    explorables.gates(ax, telling, forget[:, patient[unit]], ledger[:, patient[unit]])
+    drawing.gates(ax, telling, forget[:, patient[unit]], ledger[:, patient[unit]])
 
 def describe_gates(unit):
     """The picture in words."""
@@ -1176,7 +1176,7 @@ def walk(scenes, choices):
 
 def show_walk(ax, fork_1, fork_2, fork_3, fork_4):
     """The story as a graph, the way taken marked."""
-    explorables.story(ax, *tale, walk(tale[1], (fork_1, fork_2, fork_3, fork_4)))
+    drawing.story(ax, *tale, walk(tale[1], (fork_1, fork_2, fork_3, fork_4)))
 
 def describe_walk(fork_1, fork_2, fork_3, fork_4):
     """The picture in words."""

@@ -33,8 +33,8 @@ from sklearn.datasets import make_moons
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import (check, data, dungeons, metrics, plots, progress, runtime, shapes,
-                          vgg, widgets)
+from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils.lesson09 import dungeons, shapes, vgg
 
 device = runtime.setup(seed=0)
 

@@ -39,8 +39,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, chemistry, data, explorables, plots, progress, runtime, widgets
-from course_utils.chemistry import canonical
+from course_utils import check, data, plots, progress, runtime, widgets
+from course_utils.lesson10 import chemistry, drawing
+from course_utils.lesson10.chemistry import canonical
 
 device = runtime.setup(seed=0)
 
@@ -429,7 +430,7 @@ for log2_bells in range(6):
 def show_plane(axes, log2_bells, noise):
     """Distances at this setting, and where it stands among all of them."""
     key = log2_bells, min(steps, key=lambda step: abs(step - noise))
-    explorables.risk_and_use(axes, plane, key)
+    drawing.risk_and_use(axes, plane, key)
 
 def describe_plane(log2_bells, noise):
     """The picture in words."""
@@ -706,7 +707,7 @@ def show_mark(axes, strength, length, replaced):
     """The found text with its green words, and how far it stands from chance."""
     text, hits = library[strength, round(replaced, 1)]
     z = z_at(strength, round(replaced, 1), length)
-    explorables.watermark(axes, [words[w] for w in text[1:71]], hits[0, :70], z,
+    drawing.watermark(axes, [words[w] for w in text[1:71]], hits[0, :70], z,
                           z_at(0.0, 0.0, length), length)
 
 def describe_mark(strength, length, replaced):
@@ -973,7 +974,7 @@ for ax, (spelling, plan) in zip(axes.flat, plans.items()):
 
 # %% [markdown] tags=["studio"]
 # Drawn, they look like molecules a chemist could have in a drawer. **Would training longer help?** A script of the course did
-# (`benchmarks/studies/smiles.py`), measuring on the way.
+# (`tools/measure/studies/smiles.py`), measuring on the way.
 #
 # **Predict.** With more epochs, what becomes of validity? And of novelty?
 

@@ -32,7 +32,7 @@
 # Run this cell whenever you like. The record is a small file on this computer, and deleting it harms nothing.
 
 # %%
-from course_utils import record
+from course_utils.checks import record
 
 record.show()
 

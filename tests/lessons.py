@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+SOURCES = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py"))
 NUMBERS = [source.stem[:2] for source in SOURCES]
 STEMS = [source.stem for source in SOURCES]
 # where .ci/run, or a workflow, has installed the system packages, a missing one is a failure; elsewhere a reason to skip

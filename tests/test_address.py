@@ -5,7 +5,7 @@ import pytest
 
 from tests.lessons import ROOT
 from tools import address
-from tools.fill import Facts
+from tools.render import Facts
 
 OLD = Facts(ROOT).repository.removeprefix("https://github.com/")
 LINKS = """[Colab](https://colab.research.google.com/github/{0}/blob/main/notebooks/index.ipynb)
@@ -26,10 +26,10 @@ def links(pair: str) -> str:
 def copy(tmp_path):
     """A small course: the setting, one page of links, and one built notebook."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for folder in ("solutions", "benchmarks", "notebooks"):
+    for folder in ("lessons", "solutions", "notebooks"):
         (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "solutions/lessons.toml", tmp_path / "solutions")
-    (tmp_path / "solutions/01_tiny.py").write_text("# %% [markdown]\n# {{header}}\n\n# %% tags=[\"setup\"]\n# set-up\n", encoding="utf-8")
+    shutil.copy(ROOT / "lessons/lessons.toml", tmp_path / "lessons")
+    (tmp_path / "lessons/01_tiny.py").write_text("# %% [markdown]\n# {{header}}\n\n# %% tags=[\"setup\"]\n# set-up\n", encoding="utf-8")
     (tmp_path / "page.md").write_text(links(OLD) + "[other](https://github.com/pytorch/pytorch)\n", encoding="utf-8")
     assert address.main(["--root", str(tmp_path)]) == 0
     return tmp_path

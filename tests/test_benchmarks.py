@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import checks, grading, training
-from benchmarks.recipes import PictureFiles
+from tools.measure import checks, grading, training
+from tools.measure.recipes import PictureFiles
 from course_utils import data
 from course_utils.checks import Outcome
 from tests.lessons import NUMBERS as LESSONS
-from tools import recalibrate
-from tools.benchmark_page import page
+from tools.measure import numbers as recalibrate
+from tools.measurements_page import page
 
 NUMBERS = {"neg_elbo": 104.0, "fd": 20.0, "precision": 0.8, "recall": 0.5, "control": 0.95}
 
@@ -134,7 +134,7 @@ def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing
 
 
 def test_the_shipped_result_is_complete():
-    rows = json.loads((training.ROOT / "benchmarks/training.json").read_text(encoding="utf-8"))
+    rows = json.loads((training.ROOT / "tools/measure/training.json").read_text(encoding="utf-8"))
     assert training.missing(rows) == []
 
 
@@ -198,7 +198,7 @@ def test_the_page_tells_what_checks_grader_and_hub_cost():
     for title, command in (("What a check costs", "checks"), ("How fast the grader works", "grading"),
                            ("Many people on one machine", "hub 01 --users 10")):
         part = text[text.index(f"## {title}"):]
-        assert f"`python -m benchmarks {command}" in part[:part.index("\n## ")]
+        assert f"`python -m tools measure {command}" in part[:part.index("\n## ")]
     assert "None" not in text
 
 
@@ -207,5 +207,5 @@ def test_a_range_holds_what_was_seen_and_a_margin_but_nothing_impossible():
     assert (entry["low"], entry["value"], entry["high"], entry["label"]) == (pytest.approx(0.6), 0.9, 1, "a share")
     free = recalibrate.entry([1.0, 2.0], {}, range(2), "9.9")
     assert (free["low"], free["high"]) == (0.0, 3.0) and "most" not in free
-    kept = json.loads((recalibrate.ROOT / "benchmarks/numbers.json").read_text(encoding="utf-8"))
+    kept = json.loads((recalibrate.ROOT / "course_utils/numbers.json").read_text(encoding="utf-8"))
     assert all(number["high"] <= number.get("most", number["high"]) for number in kept.values())

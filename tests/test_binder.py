@@ -11,7 +11,7 @@ from packaging.version import Version
 
 import run
 from tests.test_packaging import pins
-from tools.fill import Facts
+from tools.render import Facts
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDER = ROOT / "binder"
@@ -92,5 +92,5 @@ def test_the_last_step_of_a_build_finds_a_course_that_runs(tmp_path):
 
 
 def test_the_heaviest_lesson_fits():
-    budgets = json.loads((ROOT / "benchmarks/budgets.json").read_text(encoding="utf-8"))
+    budgets = json.loads((ROOT / "tools/measure/budgets.json").read_text(encoding="utf-8"))
     assert max(budget["peak_mb"] for budget in budgets.values()) <= MEMORY_MB / 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.workspace import cell_id, refresh
+from course_utils.platform.workspace import cell_id, refresh
 from tests.lessons import ROOT, STEMS
 from tools import build
 from tools.source import Mistakes
@@ -58,8 +58,8 @@ assert double(2) == 4
 
 @pytest.fixture
 def repo(tmp_path):
-    (tmp_path / "solutions").mkdir()
-    (tmp_path / "course_utils/taught").mkdir(parents=True)
+    for folder in ("lessons", "solutions", "course_utils/lesson01"):
+        (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     write(tmp_path, GOOD)
     store(tmp_path)
@@ -67,7 +67,7 @@ def repo(tmp_path):
 
 
 def write(repo, text):
-    (repo / "solutions/01_tiny.py").write_text(text, encoding="utf-8")
+    (repo / "lessons/01_tiny.py").write_text(text, encoding="utf-8")
 
 
 def store(repo):
@@ -97,7 +97,7 @@ def test_it_makes_a_blank_and_a_solved_notebook_and_a_module(repo):
     assert '        raise NotImplementedError("1.1 area")' in exercise  # at the marker's own indentation
     full = next(source(c) for c in solved if "exercise:1.1" in c["metadata"].get("tags", []))
     assert "return math.pi * r**2" in full and "SOLUTION" not in full
-    taught = (repo / "course_utils/taught/lesson01.py").read_text(encoding="utf-8")
+    taught = (repo / "course_utils/lesson01/taught.py").read_text(encoding="utf-8")
     names: dict = {}
     exec(compile(taught, "taught", "exec"), names)
     assert names["area"](1) == pytest.approx(3.14159, abs=1e-4) and names["double"](2) == 4
@@ -187,8 +187,7 @@ def test_execute_refreshes_the_stored_outputs(repo):
 
 
 def test_measured_numbers_are_filled_in_and_an_unknown_one_is_an_error(repo, capsys):
-    (repo / "benchmarks").mkdir()
-    (repo / "benchmarks/numbers.json").write_text(json.dumps({"01.a.b": {"value": 1.234, "low": 1, "high": 2}}))
+    (repo / "course_utils/numbers.json").write_text(json.dumps({"01.a.b": {"value": 1.234, "low": 1, "high": 2}}))
     write(repo, GOOD.replace("# ### Exercise 1.1", "# It reached {{01.a.b:.1f}}, honestly {{01.a.b.range:.0f}}."))
     main(repo)
     assert any("It reached 1.2, honestly 1–2." in source(c) for c in cells(repo / "notebooks/01_tiny.ipynb"))

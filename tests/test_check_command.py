@@ -42,7 +42,7 @@ def whole(course):
         path.mkdir(parents=True, exist_ok=True)
         (path / "__init__.py").touch()
     (course.packages() / "torch/__init__.py").write_text(TORCH)
-    (course.folder / "course_utils/record.py").write_text(RECORD)
+    (course.folder / "course_utils/checks/record.py").write_text(RECORD)
     (course.folder / "constraints.txt").write_text("\n".join(pins) + "\n")
     mark(course)
     return course

@@ -12,7 +12,8 @@ import torch
 from course_utils import check, checks
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
-from course_utils.checks.engine import Ask, Case, Exercise, Seed, Tensor, plain
+from course_utils.asking.ask import Ask, plain, Seed, Tensor
+from course_utils.checks.exercise import Case, Exercise
 
 
 class Raises:

@@ -5,7 +5,8 @@ import pytest
 
 matplotlib.use("agg")
 
-from course_utils import chemistry, data, plots
+from course_utils import data, plots
+from course_utils.lesson10 import chemistry
 
 
 @pytest.fixture

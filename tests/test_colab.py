@@ -15,10 +15,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils import hosted
+from course_utils.platform import colab
 from tests.lessons import ROOT, STEMS
 from tests.test_packaging import PROJECT
-from tools.fill import Facts, badges
+from tools.render import Facts, badges
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="symbolic links as on Linux and macOS")
 HIDDEN = ("course_utils", "__editable__", "rdkit")
@@ -55,7 +55,7 @@ def copied(folder: Path) -> Path:
 
 
 @pytest.fixture
-def colab(tmp_path) -> Path:
+def host(tmp_path) -> Path:
     """A Python with PyTorch and all else that the course needs, but without the course."""
     venv.create(tmp_path / "python", symlinks=True)
     links = tmp_path / "links"
@@ -77,16 +77,16 @@ def simulated(python: Path, index: Path, notebook: Path, cells: int) -> subproce
                           env={**inherited, **settings}, capture_output=True, check=False)
 
 
-def test_a_lesson_starts_in_an_empty_folder_and_torch_and_numpy_stay(colab, index):
+def test_a_lesson_starts_in_an_empty_folder_and_torch_and_numpy_stay(host, index):
     """The set-up cell runs twice; RDKit's newer release wants a newer NumPy and must not get it."""
-    told = simulated(colab, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=2)
+    told = simulated(host, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=2)
     assert told.returncode == 0, told.stderr
-    assert f"new: course-utils {PROJECT['version']}, rdkit 1.0\nchanged: nothing" in told.stdout
-    again = simulated(colab, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=1)
+    assert f"new: generative-ai-course {PROJECT['version']}, rdkit 1.0\nchanged: nothing" in told.stdout
+    again = simulated(host, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=1)
     assert again.returncode == 2 and "use one that lacks it" in again.stderr
 
 
-def test_a_lesson_that_names_nothing_gets_the_course_alone(colab, index, tmp_path):
+def test_a_lesson_that_names_nothing_gets_the_course_alone(host, index, tmp_path):
     """Its data come with the wheel, and a check answers."""
     book = nbformat.read(ROOT / "notebooks/01_distributions.ipynb", as_version=4)
     code = [cell for cell in book.cells if cell.cell_type == "code"][:2]
@@ -96,12 +96,12 @@ def test_a_lesson_that_names_nothing_gets_the_course_alone(colab, index, tmp_pat
         "assert check('1.1', lambda x, mu, sigma: 0).yours"))
     small = tmp_path / "small.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=code), small)
-    told = simulated(colab, index, small, cells=3)
+    told = simulated(host, index, small, cells=3)
     assert told.returncode == 0, told.stderr
-    assert f"new: course-utils {PROJECT['version']}\nchanged: nothing" in told.stdout
+    assert f"new: generative-ai-course {PROJECT['version']}\nchanged: nothing" in told.stdout
 
 
-def test_a_changed_package_is_told_and_fails(colab, index, tmp_path):
+def test_a_changed_package_is_told_and_fails(host, index, tmp_path):
     """The simulation itself can fail: a notebook that raises, and one that replaces NumPy."""
     for text, code, word in (("raise ValueError('no')", 1, "ValueError"), (
             "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', '-q', 'numpy==99.0'])",
@@ -109,7 +109,7 @@ def test_a_changed_package_is_told_and_fails(colab, index, tmp_path):
         cell = nbformat.v4.new_code_cell(text, metadata={"tags": ["setup"]})
         path = tmp_path / "bad.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-        told = simulated(colab, index, path, cells=0)
+        told = simulated(host, index, path, cells=0)
         assert told.returncode == code and word in told.stdout + told.stderr
 
 
@@ -123,28 +123,28 @@ def asked(monkeypatch):
     def call(command):
         calls.append((command[command.index("-c") + 2:], Path(command[command.index("-c") + 1]).read_text(encoding="utf-8")))
         return 1
-    monkeypatch.setattr(hosted.subprocess, "call", call)
+    monkeypatch.setattr(colab.subprocess, "call", call)
     return calls
 
 
 def test_on_a_computer_of_ones_own_nothing_is_installed(asked, monkeypatch):
     monkeypatch.delitem(sys.modules, "google.colab", raising=False)
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
-    assert hosted.complete("no-such-package") == [] and asked == []
+    assert colab.complete("no-such-package") == [] and asked == []
 
 
 def test_a_host_gets_what_is_missing_under_a_constraint_and_a_failure_is_a_sentence(asked, monkeypatch, capsys):
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
-    assert hosted.complete() == [] and asked == []
-    assert hosted.complete("no-such-package") == ["no-such-package"]
+    assert colab.complete() == [] and asked == []
+    assert colab.complete("no-such-package") == ["no-such-package"]
     [(names, constraints)] = asked
     assert names == ["no-such-package"]
-    assert constraints == "".join(f"{name}=={hosted.version(name)}\n" for name in ("torch", "numpy"))
+    assert constraints == "".join(f"{name}=={colab.version(name)}\n" for name in ("torch", "numpy"))
     assert "no-such-package could not be installed" in capsys.readouterr().out
 
 
 def test_the_hosts_front_end_is_left_alone():
-    assert {"torch", "numpy", "scikit-image"} <= set(hosted.required()) and not hosted.FRONT_END & set(hosted.required())
+    assert {"torch", "numpy", "scikit-image"} <= set(colab.required()) and not colab.FRONT_END & set(colab.required())
 
 
 @pytest.mark.parametrize("stem", STEMS)

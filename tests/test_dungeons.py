@@ -4,8 +4,8 @@ import pytest
 import torch
 from scipy.ndimage import label
 
-from course_utils import dungeons
-from course_utils.dungeons import EXIT, START, TILES, WALL
+from course_utils.lesson09 import dungeons
+from course_utils.lesson09.dungeons import EXIT, START, TILES, WALL
 
 
 def test_every_map_has_one_start_one_exit_a_rim_of_wall_and_a_way():

@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import check, checks
+from course_utils import check
 from course_utils.checks import course_version, evaluate, exercises
-from course_utils.checks.engine import Ask, observe
+from course_utils.asking.ask import Ask
+from course_utils.checks.exercise import observe, same
 from tests.lessons import NUMBERS
 
 EXERCISES = [e for number in NUMBERS for e in exercises(int(number)).values()]
-MUTANTS = [(e, hint) for e in EXERCISES for hint in e.mutants]
-QUICK = [(e, hint) for e, hint in MUTANTS if not e.is_build]
+MUTANTS = [(e, name) for e in EXERCISES for name in e.mutants]
+QUICK = [(e, name) for e, name in MUTANTS if not e.is_build]
 ACCEPTED = [(e, label) for e in EXERCISES for label in e.accepted]
 TRIVIAL = {"None": lambda *a: None, "zero": lambda *a: 0, "one": lambda *a: 1, "zeros": lambda *a: np.zeros_like(a[0]),
            "its input": lambda *a: a[0], "its last input": lambda *a: a[-1], "text": lambda *a: "yes",
@@ -24,7 +25,7 @@ def seeds(exercise, trainings=1):
 
 
 def case_ids(pairs):
-    return [f"{e.id} {text[:40]}" for e, text in pairs]
+    return [f"{e.id}-{name}" for e, name in pairs]
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
@@ -50,11 +51,11 @@ def test_a_different_right_answer_passes(exercise, label):
     assert all(evaluate(exercise.id, exercise.accepted[label], seed).status == "pass" for seed in seeds(exercise))
 
 
-@pytest.mark.parametrize("exercise, hint", MUTANTS, ids=case_ids(MUTANTS))
-def test_a_mutant_fails_with_its_own_hint(exercise, hint):
+@pytest.mark.parametrize("exercise, name", MUTANTS, ids=case_ids(MUTANTS))
+def test_a_mutant_fails_with_its_own_hint(exercise, name):
     for seed in seeds(exercise, trainings=2):
-        outcome = evaluate(exercise.id, exercise.mutants[hint], seed)
-        assert (outcome.status, outcome.hint) == ("fail", hint)
+        outcome = evaluate(exercise.id, exercise.mutants[name].answer, seed)
+        assert (outcome.status, outcome.hint) == ("fail", exercise.mutants[name].hint)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
@@ -62,13 +63,14 @@ def test_a_mutant_fails_with_its_own_hint(exercise, hint):
 def test_a_trivial_answer_fails_with_a_true_hint(exercise, answer):
     outcome = evaluate(exercise.id, answer)
     # a hint of a mutant would be a guess at what somebody thought who wrote nothing
-    assert outcome.status == "fail" and (outcome.hint not in exercise.mutants or _coincides(exercise, answer, outcome.hint))
+    assert outcome.status == "fail" and (outcome.hint not in exercise.hints or _coincides(exercise, answer, outcome.hint))
 
 
 def _coincides(exercise, answer, hint):
     """Some mutant does what the trivial answer does, say always return the first category: then its hint is true."""
     cases = exercise.draw(np.random.default_rng(0))
-    return all(checks.same(observe(Ask(answer), c), observe(Ask(exercise.mutants[hint]), c), c) for c in cases)
+    mutant = next(m for m in exercise.mutants.values() if m.hint == hint)
+    return all(same(observe(Ask(answer), c), observe(Ask(mutant.answer), c), c) for c in cases)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
@@ -83,14 +85,14 @@ def test_the_blank_is_unanswered_and_hands_back_something_that_works(exercise, c
     assert evaluate(exercise.id, answer).status == "pass"  # what it handed back is the course's version
 
 
-@pytest.mark.parametrize("exercise, hint", QUICK, ids=case_ids(QUICK))
-def test_check_gives_the_same_verdict_three_times(exercise, hint, capsys):
-    answer, seen = exercise.mutants[hint], []
+@pytest.mark.parametrize("exercise, name", QUICK, ids=case_ids(QUICK))
+def test_check_gives_the_same_verdict_three_times(exercise, name, capsys):
+    answer, seen = exercise.mutants[name].answer, []
     for _ in range(3):
         answer = check(exercise.id, answer)
         seen.append(capsys.readouterr().out)
     assert seen[0] == seen[1] == seen[2] and seen[0].count("\n") == 1 and "❌" in seen[0]
-    assert answer.yours is exercise.mutants[hint]
+    assert answer.yours is exercise.mutants[name].answer
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)

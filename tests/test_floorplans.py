@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from course_utils import floorplans as fp
+from course_utils.lesson07 import floorplans as fp
 from course_utils import plots
 from course_utils.checks import lesson07
-from course_utils.plan_drawing import draw
+from course_utils.lesson07.plan_drawing import draw
 
 
 def rates(plans):
@@ -51,7 +51,7 @@ def test_plans_depend_on_the_generator_alone_and_differ(briefs):
 
 
 def test_what_the_lesson_teaches_repairs_anything_into_a_valid_plan_outside_its_notebook(briefs):
-    from course_utils.taught.lesson07 import repair
+    from course_utils.lesson07.taught import repair
     rng = np.random.default_rng(6)
     plans = [repair(rng.random((fp.KINDS, fp.HEIGHT, fp.WIDTH)), brief, rng) for brief in briefs[::27]]
     assert rates(plans)[1] == 1

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch  # noqa: F401  as in every notebook
 
-from course_utils.checks.engine import Ask, Seed, Tensor, observe
+from course_utils.asking.ask import Ask, Seed, Tensor
+from course_utils.checks.exercise import observe
 from grading import __main__ as command
-from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins, wire
+from course_utils.asking import serialization
+from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins
 from tests import grading as t
 from tests.hostile import broken, right
 
@@ -25,8 +27,8 @@ TASKS = [task for lesson in t.LESSONS.values() for task in lesson.tasks]
 WAYS = {"evaluate": "from course_utils.checks import course_version, find\nNAME = course_version(find('ID'))",
         "oracle": "def NAME(*a):\n    from course_utils.checks import find\n    return find('ID').oracle(*a)",
         "accepted": "def NAME(*a):\n    from course_utils.checks import find\n    return [*find('ID').accepted.values()][0](*a)",
-        "taught": "from course_utils.taught.lessonNN import NAME",
-        "module": "import course_utils.taught.lessonNN as m\nNAME = m.NAME",
+        "taught": "from course_utils.lessonNN.taught import NAME",
+        "module": "import course_utils.lessonNN.taught as m\nNAME = m.NAME",
         "check": "from course_utils import check\nNAME = check('ID', None)",
         "engine": "import engine\nNAME = engine.Exercise.wanted",
         "itself": "def NAME(*a):\n    return NAME(*a)"}
@@ -38,8 +40,8 @@ WAYS = {"evaluate": "from course_utils.checks import course_version, find\nNAME 
                                    np.arange(6).reshape(2, 3), np.float32(2), np.array(["a", "bc"]), np.zeros((0, 3)), 2j,
                                    np.array([True, False]), Seed(7), Tensor(np.ones((2, 2)))], ids=repr)
 def test_plain_data_crosses_the_wall_unchanged(value):
-    there = json.loads(json.dumps(wire.encode(value, judge.STAND_INS)))
-    back = wire.decode(there, judge.STAND_INS)
+    there = json.loads(json.dumps(serialization.encode(value, judge.STAND_INS)))
+    back = serialization.decode(there, judge.STAND_INS)
     if isinstance(value, Tensor):
         value, back = value.values, back.values
     assert type(back) is (np.complex128 if value == 2j else type(value)) if not isinstance(value, np.ndarray) else True
@@ -49,24 +51,24 @@ def test_plain_data_crosses_the_wall_unchanged(value):
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), lambda: 0, b"x", np.zeros(2, dtype="M8[s]")], ids=range(6))
 def test_nothing_else_crosses(value):
     try:
-        made = wire.encode(value)
-    except wire.Malformed:
+        made = serialization.encode(value)
+    except serialization.Malformed:
         return
-    with pytest.raises(wire.Malformed):
-        wire.decode(made)
+    with pytest.raises(serialization.Malformed):
+        serialization.decode(made)
 
 
 class Wired(Ask):
     """An answer asked as if through the wall: arguments and results are sent as JSON."""
     def series(self, times, *args):
-        return wire.decode(json.loads(json.dumps(wire.encode(super().series(times, *sent(args))))))
+        return serialization.decode(json.loads(json.dumps(serialization.encode(super().series(times, *sent(args))))))
 
     def probe(self, name, *args):
-        return wire.decode(json.loads(json.dumps(wire.encode(super().probe(name, *sent(args))))))
+        return serialization.decode(json.loads(json.dumps(serialization.encode(super().probe(name, *sent(args))))))
 
 
 def sent(args):
-    return [wire.decode(json.loads(json.dumps(wire.encode(a, judge.STAND_INS))), judge.STAND_INS) for a in args]
+    return [serialization.decode(json.loads(json.dumps(serialization.encode(a, judge.STAND_INS))), judge.STAND_INS) for a in args]
 
 
 def wired(task, answer, seed):
@@ -80,15 +82,15 @@ def test_hidden_checks_accept_what_is_right_and_no_mutant(task):
     for seed in range(1 if task.exercise.is_build else 2):
         for label, answer in list(task.exercise.accepted.items())[:None if not task.exercise.is_build else 1]:
             assert wired(task, answer, seed)["status"] == "pass", label
-        for hint, mutant in task.exercise.mutants.items() if not task.exercise.is_build else ():
-            found = wired(task, mutant, seed)
-            assert (found["status"], found["hint"]) == ("fail", hint)
+        for mutant in task.exercise.mutants.values() if not task.exercise.is_build else ():
+            found = wired(task, mutant.answer, seed)
+            assert (found["status"], found["hint"]) == ("fail", mutant.hint)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", [task for task in TASKS if task.exercise.is_build], ids=lambda task: task.id)
 def test_no_mutant_of_a_build_task_gets_marks(task):
-    assert all(wired(task, mutant, 5)["status"] == "fail" for mutant in task.exercise.mutants.values())
+    assert all(wired(task, mutant.answer, 5)["status"] == "fail" for mutant in task.exercise.mutants.values())
 
 
 # --- reading strangers' files ------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def test_a_known_mistake_is_named_and_an_appeal_has_its_numbers(tmp_path):
     books = {"=cmd|' /C calc'!A0": t.answers(lesson, {kl.id: source} | blanks)}
     results = t.run(t.write(tmp_path / "s", books), tmp_path / "o")
     verdict = next(v for v in results["submissions"][0]["verdicts"] if v["exercise"] == kl.id)
-    assert verdict["known"] and verdict["reason"] in kl.exercise.mutants and verdict["points"] == 0
+    assert verdict["known"] and verdict["reason"] in kl.exercise.hints and verdict["points"] == 0
     assert all(verdict["evidence"][key] for key in ("case", "input", "expected", "came"))
     row = next(r for r in t.rows(tmp_path / "o/grades.csv") if r["exercise"] == kl.id)
     assert row["submission"].startswith("'=cmd") and list(row) == report.HEADER
@@ -467,9 +469,9 @@ def test_twins_are_as_well_made_as_the_exercises(twin_folder):
             assert len(task.exercise.mutants) >= 5 and len(task.exercise.accepted) >= 3
             for seed in range(20):
                 assert all(wired(task, a, seed)["status"] == "pass" for a in task.exercise.accepted.values())
-                for hint, mutant in task.exercise.mutants.items():
-                    found = wired(task, mutant, seed)
-                    assert (found["status"], found["hint"]) == ("fail", hint)
+                for mutant in task.exercise.mutants.values():
+                    found = wired(task, mutant.answer, seed)
+                    assert (found["status"], found["hint"]) == ("fail", mutant.hint)
 
 
 @t.needs_sandbox

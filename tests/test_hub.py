@@ -2,7 +2,7 @@
 import ast
 import json
 
-from benchmarks import hub
+from tools.measure import hub
 from tests.lessons import STEMS
 
 

@@ -3,11 +3,11 @@ import json
 
 import pytest
 
-from benchmarks.notebooks import code_hash
+from tools.measure.notebooks import lesson_hash
 from course_utils import runtime
 from tests.lessons import ROOT, SOURCES, STEMS
 from tools.build import setup_cell
-from tools.fill import Facts
+from tools.render import Facts
 from tools.run_lesson import run
 
 LESSONS = pytest.mark.parametrize("source", SOURCES, ids=STEMS)
@@ -20,8 +20,8 @@ def test_deleting_every_studio_cell_leaves_the_lesson_running(source):
 
 @LESSONS
 def test_budgets_are_recorded_current_and_kept(source):
-    budget = json.loads((ROOT / "benchmarks/budgets.json").read_text(encoding="utf-8"))[source.stem]
-    assert budget["code"] == code_hash(source), "measure again: python -m benchmarks notebooks " + source.stem[:2]
+    budget = json.loads((ROOT / "tools/measure/budgets.json").read_text(encoding="utf-8"))[source.stem]
+    assert budget["code"] == lesson_hash(source), "measure again: python -m tools measure notebooks " + source.stem[:2]
     assert budget["seconds"] <= (90 if source.stem < "05" else 180) and budget["smoke_seconds"] <= 20
     assert budget["slowest_cell_seconds"] <= 60
     assert max(budget["peak_mb"], budget["smoke_peak_mb"]) <= 1024
@@ -29,7 +29,7 @@ def test_budgets_are_recorded_current_and_kept(source):
 
 @LESSONS
 def test_every_number_of_a_lesson_is_measured_over_five_seeds(source):
-    numbers = json.loads((ROOT / "benchmarks/numbers.json").read_text(encoding="utf-8"))
+    numbers = json.loads((ROOT / "course_utils/numbers.json").read_text(encoding="utf-8"))
     text = source.read_text(encoding="utf-8")
     mine = {key: entry for key, entry in numbers.items() if key.startswith(source.stem[:2] + ".")}
     assert mine and all(f'"{key}"' in text for key in mine)
@@ -67,9 +67,9 @@ def test_the_set_up_cell_names_what_a_lesson_can_use_beyond_the_course():
     facts = Facts(ROOT)
     for number, about in facts.lessons.items():
         named = ", ".join(f'"{name}"' for name in about.get("packages", []))
-        assert setup_cell(facts, number).endswith(f"hosted.complete({named})")
+        assert setup_cell(facts, number).endswith(f"colab.complete({named})")
 
 
 def test_the_ranges_a_course_finds_are_those_that_were_measured():
-    numbers = json.loads((ROOT / "benchmarks/numbers.json").read_text(encoding="utf-8"))
-    assert all(runtime.honest(key) == entry for key, entry in numbers.items())
+    numbers = json.loads((ROOT / "course_utils/numbers.json").read_text(encoding="utf-8"))
+    assert all(runtime.expected_range(key) == entry for key, entry in numbers.items())

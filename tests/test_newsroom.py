@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from course_utils import newsroom
-from course_utils.newsroom import END, RULES, START, VOCABULARY
+from course_utils.lesson08 import newsroom
+from course_utils.lesson08.newsroom import END, RULES, START, VOCABULARY
 
 MATCH = newsroom.Match("harbour", "3", "mill", "1", "ada", "rainy")
 REPORT = 'on a rainy day harbour met mill : 3 to 1 . late ada struck . the singer of the fans sings outside . ' \

@@ -1,7 +1,8 @@
 """Brackets: dice stay within their limits, and a drawing says every measure."""
 import numpy as np
 
-from course_utils import parts, plots
+from course_utils import plots
+from course_utils.lesson07 import parts
 
 
 def test_brackets_by_dice_lie_between_the_limits_and_depend_on_the_generator():

@@ -128,13 +128,13 @@ def test_chorales_end_on_a_triad_over_its_root(sung):
 
 def held_out() -> list[np.ndarray]:
     """Four-bar stretches, in eighths, of chorales on tunes the singer has not seen."""
-    from tools.train_chorale import halves
+    from tools.data.train_chorale import halves
     return [song.notes[start:start + 32] for song in halves()[1] for start in song.starts
             if start + 32 <= len(song.notes)]
 
 
 def test_chorales_measure_like_bach(sung):
-    from tools import chorale_measures as measures
+    from tools.data import chorale_measures as measures
     ours = [notes[::2] for notes, _ in sung]
     real = held_out()
     rng = np.random.default_rng(0)
@@ -158,8 +158,8 @@ def test_chorales_move_in_quarters_and_eighths(sung):
 
 
 def test_chorales_copy_no_more_than_bach_repeats_himself(sung):
-    from tools import chorale_measures as measures
-    from tools.train_chorale import halves
+    from tools.data import chorale_measures as measures
+    from tools.data.train_chorale import halves
     source = [song.notes for song in halves()[0]]
     rng = np.random.default_rng(0)
     real = held_out()
@@ -178,7 +178,7 @@ def test_chorale_refuses_nonsense(bars, temperature):
 
 def test_the_singer_and_its_training_agree():
     torch = pytest.importorskip("torch")
-    from tools.train_chorale import Singer, named_parameters
+    from tools.data.train_chorale import Singer, named_parameters
     model = Singer().eval()
     weights = pretrained.load("weights_chorale")
     with torch.no_grad():

@@ -43,7 +43,7 @@ if "torch" in sys.argv:
     folder = os.path.join(sysconfig.get_path("purelib"), "torch-2.13.0+cpu.dist-info")
     os.makedirs(folder, exist_ok=True)
     open(os.path.join(folder, "INSTALLER"), "w").close()
-print("Collecting torch>=2.4 (from course-utils)\\nInstalling collected packages: torch")
+print("Collecting torch>=2.4 (from generative-ai-course)\\nInstalling collected packages: torch")
 """,
     "program": """
 import json, os, socket, sys
@@ -67,7 +67,7 @@ class Course:
         (self.folder / "constraints.txt").write_text("# pins\ntorch==2.13.0\n")
         (self.folder / "course_utils").mkdir()
         (self.folder / "course_utils/__init__.py").touch()
-        shutil.copy(ROOT / "course_utils/workspace.py", self.folder / "course_utils")
+        shutil.copy(ROOT / "course_utils/platform/workspace.py", self.folder / "course_utils")
         for name in ("ensurepip", "pip", "pytest", "jupyterlab"):
             (self.stand_ins / name).mkdir(parents=True)
             (self.stand_ins / name / "__init__.py").touch()

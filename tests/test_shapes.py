@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import probes, shapes
+from course_utils.asking import probes
+from course_utils.lesson09 import shapes
 
 
 def test_the_reader_is_right_on_every_picture_and_finds_them_clean():

@@ -14,7 +14,7 @@ import pytest
 from tests.browser import CHROMIUM, browser
 from tests.lessons import NUMBERS, ROOT, SOURCES, STEMS
 from tools import site
-from tools.fill import Facts
+from tools.render import Facts
 from tools.source import read
 
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
@@ -96,11 +96,11 @@ def test_every_symbol_is_used_in_its_lesson(number, table):
 def test_the_front_page_lists_every_lesson_and_every_page():
     text = site.filled(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), Facts(ROOT))
     listed = re.findall(r"^\w+$", text, flags=re.M)
-    assert "\nnotebooks/*\n" in text and "\nworkshop/*\n" in text
+    assert "\nnotebooks/*\n" in text and "\nworkshop/*/*\n" in text
     assert all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
     assert sorted(listed) == sorted(p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index")
     plans = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
-    assert all(f"](workshop/{path.name})" in plans for path in (ROOT / "docs/workshop").glob("*.md"))
+    assert all(f"]({path.relative_to(ROOT / 'docs').as_posix()})" in plans for path in (ROOT / "docs/workshop").rglob("*.md"))
 
 
 def test_the_glossary_leads_to_the_lessons():
@@ -184,7 +184,7 @@ def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
 @pytest.mark.parametrize("stem", STEMS)
 def test_beside_every_widget_stands_a_picture(built, stem):
     if site.executed(ROOT, stem) is None:
-        pytest.skip("not run: python -m tools.site --execute")
+        pytest.skip("not run: python -m tools site --execute")
     text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
     widgets = lesson(stem[:2])[1].count("widgets.explore(")
     assert len(re.findall(r'class="course-sliders"', text)) == widgets > 0

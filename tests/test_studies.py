@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import studies
+from tools.measure import studies
 from course_utils import data
 
 NAMES = studies.names()
@@ -15,7 +15,7 @@ def test_every_study_was_run_and_every_file_has_a_script():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_belongs_to_its_script(name):
     found = data.study(name)
-    assert str(found["script"]) == studies.script_hash(name), f"run it again: python -m benchmarks study {name}"
+    assert str(found["script"]) == studies.script_hash(name), f"run it again: python -m tools measure study {name}"
     assert found["cpu_seconds"] > 0 and str(found["torch"])
 
 

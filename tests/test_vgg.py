@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from course_utils import vgg
+from course_utils.lesson09 import vgg
 from course_utils.data.download import DownloadError
 
 

@@ -7,7 +7,7 @@ from course_utils.checks import exercises
 from tests.lessons import NUMBERS, ROOT, SOURCES, STEMS
 from tests.test_docs import PAGES
 from tools import workshop
-from tools.fill import Facts, minutes
+from tools.render import Facts, minutes
 from tools.source import read
 
 FOLDER = ROOT / "docs/workshop"
@@ -24,7 +24,7 @@ def times(text):
 
 
 def test_everything_made_from_the_lessons_is_current(capsys):
-    assert workshop.main(["--check"]) == 0, capsys.readouterr().out + "run `python -m tools.workshop`"
+    assert workshop.main(["--check"]) == 0, capsys.readouterr().out + "run `python -m tools`"
 
 
 def test_a_changed_plan_is_noticed(monkeypatch, capsys):
@@ -72,7 +72,7 @@ def test_two_days_hold_all_ten_lessons_in_order_and_nobody_sits_for_more_than_tw
 @pytest.mark.parametrize("source", SOURCES, ids=STEMS)
 def test_a_plan_of_a_day_says_when_to_stop_and_how_long_it_takes_alone(source):
     text, number = page("two_days"), source.stem[:2]
-    [row] = [line for line in text.splitlines() if f"]({source.stem}.md)" in line]
+    [row] = [line for line in text.splitlines() if f"]({source.stem[:2]}/plan.md)" in line]
     start = int(re.match(r"\| (\d+):(\d\d)", row)[1]) * 60 + int(re.match(r"\| (\d+):(\d\d)", row)[2])
     stop = next(begin for begin, _, what, _ in workshop.rows(ROOT, number) if "Stop point" in what)
     assert f"at {workshop.clock(start + stop)}. " in row and row.endswith(f"| {minutes(read(source))['core']} min, core |")
@@ -80,7 +80,7 @@ def test_a_plan_of_a_day_says_when_to_stop_and_how_long_it_takes_alone(source):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_page_for_a_room_has_every_prediction_and_every_known_mistake(number):
-    text = page(f"room_{number}")
+    text = page(f"{number}/room")
     source = next(s for s in SOURCES if s.stem.startswith(number))
     asked = sum(c.source.count("**Predict.**") for c in read(source) if c.kind == "markdown")
     assert text.count("\n- *") >= asked >= 4 and "{{" not in text
@@ -114,9 +114,9 @@ def test_participants_are_shown_what_the_check_prints():
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_commands_and_test_files_that_a_page_names_exist(path):
     text = path.read_text(encoding="utf-8")
-    for module in re.findall(r"python -m ((?:tools|course_utils)\.\w+|benchmarks|grading)", text):
+    for module in re.findall(r"python -m ((?:tools|course_utils)(?:\.\w+)+|tools|grading)", text):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists() or (ROOT / module / "__main__.py").exists(), module
     for name in re.findall(r"\btests/\w+\.py", text):
         assert (ROOT / name).exists(), name
-    for name in re.findall(r"`(?:benchmarks|course_utils|tools)/\w+\.(?:py|json)`", text):
+    for name in re.findall(r"`(?:course_utils|tools)/\w+\.(?:py|json)`", text):
         assert (ROOT / name.strip("`")).exists(), name

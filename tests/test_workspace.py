@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils import workspace
-from course_utils.workspace import cell_id, is_touched, merge, refresh
+from course_utils.platform import workspace
+from course_utils.platform.workspace import cell_id, is_touched, merge, refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -393,7 +393,7 @@ def test_dying_at_any_step_leaves_the_old_or_the_new_copy(course, at, error):
 FOREVER = """
 import shutil, sys
 from pathlib import Path
-from course_utils.workspace import refresh
+from course_utils.platform.workspace import refresh
 print("up", flush=True)
 while True:
     for version in ("a", "b"):
@@ -421,7 +421,7 @@ def test_killed_for_real_again_and_again(course, monkeypatch):
 # --- the command -----------------------------------------------------------------------------------------------------
 
 def command(folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "course_utils.workspace"], cwd=folder, capture_output=True, text=True,
+    return subprocess.run([sys.executable, "-m", "course_utils.platform.workspace"], cwd=folder, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False)
 
 
@@ -453,5 +453,5 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
 
 
 def test_it_is_cheap_to_import():
-    code = "import sys, course_utils.workspace; sys.exit(bool({'torch', 'numpy', 'IPython'} & set(sys.modules)))"
+    code = "import sys, course_utils.platform.workspace; sys.exit(bool({'torch', 'numpy', 'IPython'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

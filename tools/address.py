@@ -1,4 +1,4 @@
-"""Spell the course's public address everywhere as pyproject.toml does: `python -m tools.address [--check] [ADDRESS]`.
+"""Spell the course's public address everywhere as pyproject.toml does: `python -m tools address [--check] [ADDRESS]`.
 
 `[project.urls] Repository` is the one setting. With an ADDRESS, such as https://github.com/ME/my-course, this writes it
 there first. Then every badge, link and workflow of the course that spells another one is rewritten, and the notebooks
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools import build
-from tools.fill import Facts
+from tools.render import Facts
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (".md", ".py", ".toml", ".yml", ".yaml", ".cff", ".html", ".ipynb")
@@ -81,7 +81,7 @@ def rewrite(root: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.address", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools address", description=__doc__.split("\n")[0])
     parser.add_argument("address", nargs="?", help="the new setting, https://github.com/OWNER/NAME")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if another address is spelled somewhere")
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository (default: this one)")

@@ -1,11 +1,11 @@
-"""Make the notebooks from their sources: `python -m tools.build [--check] [--execute NN]`.
+"""Make the notebooks from their sources: `python -m tools [--check] [--execute NN]`.
 
-solutions/NN_topic.py  ->  notebooks/NN_topic.ipynb          blank, without outputs
+lessons/NN_topic.py  ->  notebooks/NN_topic.ipynb          blank, without outputs
                            solutions/NN_topic.ipynb          solved; cells tagged nbval-check-output keep their output
-                           course_utils/taught/lessonNN.py   solutions and cells tagged `export`, for later lessons
-solutions/index.py     ->  notebooks/index.ipynb
-benchmarks/numbers.json -> course_utils/taught/numbers.json  the ranges, where an installed course finds them
-benchmarks/*.json      ->  docs/benchmarks.md               the same for readers
+                           course_utils/lessonNN/taught.py   solutions and cells tagged `export`, for later lessons
+lessons/index.py     ->  notebooks/index.ipynb
+course_utils/numbers.json -> course_utils/numbers.json  the ranges, where an installed course finds them
+tools/measure/*.json      ->  docs/benchmarks.md               the same for readers
 
 Nothing is executed, except by --execute, which refreshes the stored outputs of one lesson.
 """
@@ -18,9 +18,9 @@ import re
 import sys
 from pathlib import Path
 
-from course_utils.workspace import cell_id
-from tools import benchmark_page
-from tools.fill import Facts, filled, header, ladder, lesson_table, readme_table
+from course_utils.platform.workspace import cell_id
+from tools import measurements_page
+from tools.render import Facts, filled, header, ladder, lesson_table, readme_table
 from tools.run_lesson import environment
 from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 
@@ -33,7 +33,7 @@ METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "na
 def targets(root: Path) -> dict[Path, str]:
     """Every file the builder makes, with its text. Raises Mistakes."""
     facts, cells_of, made, mistakes = Facts(root), {}, {}, []
-    sources = sorted((root / "solutions").glob("[0-9][0-9]_*.py")) + sorted((root / "solutions").glob("index.py"))
+    sources = sorted((root / "lessons").glob("[0-9][0-9]_*.py")) + sorted((root / "lessons").glob("index.py"))
     for source in sources:
         try:
             cells = read(source)
@@ -47,10 +47,8 @@ def targets(root: Path) -> dict[Path, str]:
 
 
 def numbers(root: Path, facts: Facts) -> dict[Path, str]:
-    """The measured ranges, where an installed course finds them, and the page that shows all measurements."""
-    text = json.dumps(facts.numbers, indent=1, sort_keys=True, ensure_ascii=False)
-    page = {root / "docs/benchmarks.md": benchmark_page.page(root)} if (root / "docs").is_dir() else {}
-    return {root / "course_utils/taught/numbers.json": text + "\n"} | page
+    """The page that shows all measurements."""
+    return {root / "docs/benchmarks.md": measurements_page.page(root)} if (root / "docs").is_dir() else {}
 
 
 def readme(root: Path, facts: Facts, cells_of: dict[str, list[Cell]]) -> dict[Path, str]:
@@ -64,16 +62,20 @@ def readme(root: Path, facts: Facts, cells_of: dict[str, list[Cell]]) -> dict[Pa
 
 def lesson(root: Path, source: Path, cells: list[Cell], facts: Facts) -> dict[Path, str]:
     """Blank notebook, solved notebook and taught module of one lesson."""
-    solved = source.with_suffix(".ipynb")
+    solved = solved_path(root, source)
     extra = {"header": header(source.stem, cells, facts)}
     return {root / f"notebooks/{source.stem}.ipynb": notebook(source, cells, facts, extra, blank=True),
             solved: notebook(source, cells, facts, extra, blank=False, stored=stored_outputs(solved)),
-            root / f"course_utils/taught/lesson{source.stem[:2]}.py": taught(source, cells)}
+            root / f"course_utils/lesson{source.stem[:2]}/taught.py": taught(source, cells)}
+
+
+def solved_path(root: Path, source: Path) -> Path:
+    return root / "solutions" / f"{source.stem}.ipynb"
 
 
 def index(root: Path, cells: list[Cell], facts: Facts, cells_of: dict[str, list[Cell]]) -> dict[Path, str]:
     extra = {"lessons": lesson_table(facts, cells_of)}
-    return {root / "notebooks/index.ipynb": notebook(root / "solutions/index.py", cells, facts, extra, blank=True)}
+    return {root / "notebooks/index.ipynb": notebook(root / "lessons/index.py", cells, facts, extra, blank=True)}
 
 
 def notebook(source: Path, cells: list[Cell], facts: Facts, extra: dict[str, str], blank: bool,
@@ -106,7 +108,7 @@ def cell_text(source: Path, cell: Cell, cells: list[Cell], facts: Facts, extra: 
         helped = next((c for c in cells if c.tagged("exercise") == cell.tagged("help")), None)
         return ladder(text, helped) if cell.tagged("help") else text
     except KeyError as key:
-        raise Mistakes(f"{source}:{cell.line}: no measured number is called {key}; see benchmarks/numbers.json") from None
+        raise Mistakes(f"{source}:{cell.line}: no measured number is called {key}; see course_utils/numbers.json") from None
     except (ValueError, AttributeError):
         raise Mistakes(f"{source}:{cell.line}: a help cell belongs to an exercise and has three parts separated by "
                        "lines of three dashes: a question, a toy case, a reason") from None
@@ -117,7 +119,7 @@ def setup_cell(facts: Facts, number: str = "") -> str:
     template = (Path(__file__).parent / "setup_cell.py").read_text(encoding="utf-8").rstrip()
     packages = facts.lessons.get(number, {}).get("packages", [])
     return template.replace("REPOSITORY", facts.repository).replace(
-        "hosted.complete(PACKAGES)  # noqa: F821", "hosted.complete({})".format(", ".join(f'"{name}"' for name in packages)))
+        "colab.complete(PACKAGES)  # noqa: F821", "colab.complete({})".format(", ".join(f'"{name}"' for name in packages)))
 
 
 def as_json(cell: Cell, text: str, name: str, source: Path, stored: dict[str, dict] | None) -> dict:
@@ -129,7 +131,7 @@ def as_json(cell: Cell, text: str, name: str, source: Path, stored: dict[str, di
     if KEPT in cell.tags and stored is not None:
         if name not in stored:
             raise Mistakes(f"{source}:{cell.line}: this cell keeps its output, and none is stored; "
-                           f"run `python -m tools.build --execute {source.stem[:2]}`")
+                           f"run `python -m tools execute {source.stem[:2]}`")
         kept = stored[name]
     return {"cell_type": "code", "execution_count": kept["execution_count"], "id": name,
             "metadata": made["metadata"], "outputs": kept["outputs"], "source": made["source"]}
@@ -149,7 +151,7 @@ def taught(source: Path, cells: list[Cell]) -> str:
     used = {node.id for text in kept for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     words = {word for text in kept for word in re.findall(r"\w+", text)}  # names in annotations given as strings
     imports = sorted({line for c in cells if c.kind == "code" for line in imports_of(c.solved, used, words)})
-    head = f'"""What lesson {source.stem[:2]} built. Generated from solutions/{source.name}; do not edit."""'
+    head = f'"""What lesson {source.stem[:2]} built. Generated from lessons/{source.name}; do not edit."""'
     future = "from __future__ import annotations"
     return "\n\n\n".join(["\n".join([head, future, "", *imports]), *kept]) + "\n"
 
@@ -165,7 +167,7 @@ def imports_of(text: str, used: set[str], words: set[str]) -> list[str]:
         start = f"from {node.module} import" if isinstance(node, ast.ImportFrom) else "import"
         for alias in names:
             bound = alias.asname or alias.name.split(".")[0]
-            if bound in (used if start == "from course_utils import" else words):
+            if bound in (used if start.startswith("from course_utils") else words):
                 found.append(f"{start} {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
     return found
 
@@ -175,12 +177,12 @@ def execute(root: Path, number: str) -> None:
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-    source = next((root / "solutions").glob(f"{number}_*.py"), None)
+    source = next((root / "lessons").glob(f"{number}_*.py"), None)
     if source is None:
-        raise Mistakes(f"there is no lesson {number} in {root / 'solutions'}")
+        raise Mistakes(f"there is no lesson {number} in {root / 'lessons'}")
     cells, facts = read(source), Facts(root)
     text = notebook(source, cells, facts, {"header": header(source.stem, cells, facts)}, blank=False)
-    write({root / f"course_utils/taught/lesson{number}.py": taught(source, cells)} | numbers(root, facts))
+    write({root / f"course_utils/lesson{number}/taught.py": taught(source, cells)} | numbers(root, facts))
     client = NotebookClient(nbformat.reads(text, as_version=4), timeout=600, kernel_name="python3",
                             resources={"metadata": {"path": str(root / "solutions")}})
     try:
@@ -193,7 +195,7 @@ def execute(root: Path, number: str) -> None:
     for cell in whole["cells"]:
         if cell["id"] in ran:
             cell.update(execution_count=ran[cell["id"]].execution_count, outputs=_as_text(ran[cell["id"]].outputs))
-    write({source.with_suffix(".ipynb"): json.dumps(whole, indent=1, ensure_ascii=False) + "\n"})
+    write({solved_path(root, source): json.dumps(whole, indent=1, ensure_ascii=False) + "\n"})
 
 
 def _as_text(outputs: list) -> list[dict]:
@@ -210,7 +212,7 @@ def stale(root: Path, made: dict[Path, str]) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.build", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if something is out of date")
     parser.add_argument("--execute", metavar="NN", help="run lesson NN and store the outputs it keeps")
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository (default: this one)")

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cells", type=int, metavar="N", help="only the first N code cells")
     options = parser.parse_args(arguments)
     before = installed()
-    if "course-utils" in before:
+    if "generative-ai-course" in before:
         print("the course is installed for this Python: use one that lacks it", file=sys.stderr)
         return 2
     try:

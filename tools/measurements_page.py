@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools.fill import Facts
+from tools.render import Facts
 
 HEAD = """# What was measured
 
-This page is generated from the files in `benchmarks/`; do not edit it, run `python -m tools.build`. Where a section says
+This page is generated from the files in `tools/measure/`; do not edit it, run `python -m tools`. Where a section says
 nothing else, it was measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch
 {torch}**, and times are processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or
 fewer of them; the comparisons should stay.
@@ -18,7 +18,7 @@ fewer of them; the comparisons should stay.
 BUDGETS = """## What a lesson costs
 
 Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved, in the profile `cpu`, and
-as handed out, in `smoke`; of the solved one, the slowest cell too. Measured by `python -m benchmarks notebooks`.
+as handed out, in `smoke`; of the solved one, the slowest cell too. Measured by `python -m tools measure notebooks`.
 """
 TRAINING = """## How well the training does, beside recipes that people copy
 
@@ -26,32 +26,32 @@ The same 4,000 handwritten digits to learn from, the same 1,000 to be judged by,
 *recipe* a widely copied way of doing the same with PyTorch's usual settings and loader. −ELBO is in nats per digit, FD is
 the Fréchet distance on the features of a digit classifier (both: smaller is better); precision, recall and control are
 shares (larger is better). *Speed* counts the floating-point operations of a training per CPU second, as a share of what the
-same core reaches at nothing but multiplying matrices. One run each, by `python -m benchmarks training --json benchmarks/training.json`.
+same core reaches at nothing but multiplying matrices. One run each, by `python -m tools measure training --json tools/measure/training.json`.
 """
 NUMBERS = """## What an honest run reaches
 
 Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
-middle one of as many runs, with different seeds, as the last column says. Measured by `python -m tools.recalibrate NN`.
+middle one of as many runs, with different seeds, as the last column says. Measured by `python -m tools measure numbers NN`.
 """
 CHECKS = """## What a check costs
 
 Processor seconds from a right answer, the course's own, to its verdict: the first check of an exercise, which may load what
 later ones find ready, and the middle one of five more. A build task trains a model inside its check and is checked once.
-Measured by `python -m benchmarks checks`; every exercise stands in `benchmarks/checks.json`.
+Measured by `python -m tools measure checks`; every exercise stands in `tools/measure/checks.json`.
 """
 GRADING = """## How fast the grader works
 
 Solved notebooks of one lesson, each with a cell of its own, graded with one job. *Sandbox* is what the answers of one notebook
 cost inside, the middle one and the dearest; *grader* the process outside that asks and compares, for all of them and with its
 self-test. The last column is the sandbox's part of a class of three hundred on two processors, calculated: where a build task
-trains a model (from lesson 04 on) that is what costs. Measured by `python -m benchmarks grading`.
+trains a model (from lesson 04 on) that is what costs. Measured by `python -m tools measure grading`.
 """
 HUB = """## Many people on one machine
 
 {users} people at once on a JupyterHub with {cores} processors that others used too, each with a server and a kernel of their
 own, run lesson {number}, solved, to its end; {finished} finished, {mistakes}. Seconds are those of the clock, half of the people
 needed less; of memory that is shared, each process counts its part. Measured by
-`python -m benchmarks hub {number} --users {users}`.
+`python -m tools measure hub {number} --users {users}`.
 """
 ELSEWHERE = """## What was not measured
 
@@ -66,8 +66,8 @@ def page(root: Path) -> str:
     """The whole page as Markdown."""
     facts = Facts(root)
     versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
-    rows = json.loads((root / "benchmarks/training.json").read_text(encoding="utf-8"))
-    checked, graded, hub = (json.loads((root / f"benchmarks/{name}.json").read_text(encoding="utf-8"))
+    rows = json.loads((root / "tools/measure/training.json").read_text(encoding="utf-8"))
+    checked, graded, hub = (json.loads((root / f"tools/measure/{name}.json").read_text(encoding="utf-8"))
                             for name in ("checks", "grading", "hub"))
     parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), CHECKS, checks(checked),
              GRADING, grading(graded), *people(hub), NUMBERS, *numbers(facts)]

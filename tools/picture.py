@@ -1,6 +1,6 @@
 """Make docs/picture.png, the picture on top of the README, from the course's own models. It takes about half a minute.
 
-    python -m tools.picture
+    python -m tools picture
 """
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
-from course_utils import chemistry, floorplans, plan_drawing, plots, pretrained
-from course_utils.taught import lesson07
+from course_utils import plots, pretrained
+from course_utils.lesson10 import chemistry
+from course_utils.lesson07 import floorplans, plan_drawing
+from course_utils.lesson07 import taught as lesson07
 
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "picture.png"
 

@@ -25,9 +25,9 @@ class Facts:
     lessons: dict = field(init=False)
 
     def __post_init__(self) -> None:
-        self.numbers = _json(self.root / "benchmarks/numbers.json")
-        self.budgets = _json(self.root / "benchmarks/budgets.json")
-        table = self.root / "solutions/lessons.toml"
+        self.numbers = _json(self.root / "course_utils/numbers.json")
+        self.budgets = _json(self.root / "tools/measure/budgets.json")
+        table = self.root / "lessons/lessons.toml"
         self.lessons = tomllib.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
 
     @cached_property

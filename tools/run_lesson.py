@@ -53,9 +53,9 @@ def environment(**settings: str) -> Iterator[None]:
 
 def lessons(root: Path, number: str = "") -> list[Path]:
     """The sources of all lessons, or of one. Raises FileNotFoundError if there is none."""
-    found = sorted((root / "solutions").glob(f"{number or '[0-9][0-9]'}_*.py"))
+    found = sorted((root / "lessons").glob(f"{number or '[0-9][0-9]'}_*.py"))
     if not found:
-        raise FileNotFoundError(f"there is no lesson {number} in {root / 'solutions'}")
+        raise FileNotFoundError(f"there is no lesson {number} in {root / 'lessons'}")
     return found
 
 

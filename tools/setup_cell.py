@@ -10,6 +10,6 @@ if importlib.util.find_spec("course_utils") is None:
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source])
     importlib.invalidate_caches()
 
-from course_utils import hosted
+from course_utils.platform import colab
 
-hosted.complete(PACKAGES)  # noqa: F821
+colab.complete(PACKAGES)  # noqa: F821

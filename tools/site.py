@@ -1,4 +1,4 @@
-"""Make the website: `python -m tools.site [--execute [NN ...]] [--out FOLDER]`, without a network.
+"""Make the website: `python -m tools site [--execute [NN ...]] [--out FOLDER]`, without a network.
 
 It needs `pip install -c constraints.txt -e ".[test,site]"`.
 
@@ -26,7 +26,7 @@ from pathlib import Path
 import nbformat
 
 from tools.build import ROOT
-from tools.fill import Facts, lesson_table
+from tools.render import Facts, lesson_table
 from tools.run_lesson import environment
 from tools.source import Mistakes, read
 
@@ -172,7 +172,7 @@ def filled(root: Path, text: str, facts: Facts) -> str:
 
     A line that ends with the number of a lesson leads there.
     """
-    table = "| no." + lesson_table(facts, {stem: read(root / f"solutions/{stem}.py") for stem in stems(root)})[1:]
+    table = "| no." + lesson_table(facts, {stem: read(root / f"lessons/{stem}.py") for stem in stems(root)})[1:]
     named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
     known = {"lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
              "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named))}
@@ -221,7 +221,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools site", description=__doc__.split("\n")[0])
     parser.add_argument("--execute", nargs="*", metavar="NN", help="first run the lessons whose code changed; all, or these")
     parser.add_argument("--out", type=Path, default=None, help=f"where the site goes (default: {SITE})")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Slides of a lesson for a projector: `python -m tools.slides NN [--out FOLDER]`, one page that needs no network.
+"""Slides of a lesson for a projector: `python -m tools slides NN [--out FOLDER]`, one page that needs no network.
 
 Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction, each cell with what it
 shows, each exercise with its task and blank, each answer after its figure. Other prose goes into the speaker's notes (key
@@ -144,7 +144,7 @@ def _inline(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.slides", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools slides", description=__doc__.split("\n")[0])
     parser.add_argument("lesson", help="two digits")
     parser.add_argument("--out", type=Path, default=OUT, help="the folder to write to")
     options = parser.parse_args(arguments)

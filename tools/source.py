@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,16 @@ def _code_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
         yield _line_of(prose[0], cell), "Markdown-looking comments in a code cell: is a '# %% [markdown]' missing?"
     if _draws(cell) and "alt=" not in cell.source and "ax=" not in cell.source:
         yield 0, "a figure without alt text: give the plot an alt='...' that says what is to be seen"
+
+
+def code_hash(texts: Iterable[str]) -> str:
+    """Changes with what code does: comments, formatting, the file's docstring and import statements do not count."""
+    parts = []
+    for text in texts:
+        body = ast.parse(without_magics(text)).body
+        told = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+        parts += [ast.dump(node) for node in body[bool(told):] if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def without_magics(source: str) -> str:

@@ -1,6 +1,6 @@
-"""Make what an instructor needs out of the lessons: `python -m tools.workshop [--check]`.
+"""Make what an instructor needs out of the lessons: `python -m tools [--check]`.
 
-docs/workshop/room_NN.md                 predictions to ask a room for, and the wrong answers that the checks know
+docs/workshop/NN/room.md                 predictions to ask a room for, and the wrong answers that the checks know
 docs/workshop/half_day.md, two_days.md   the tables between `<!-- timetable -->` and `<!-- end -->`
 docs/workshop/hub.md                     how large a machine, what was measured, links that fetch the course
 docs/instructors.md                      the table of plans
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course_utils.checks import exercises
 from tools.build import ROOT, write
-from tools.fill import Facts, filled, minutes
+from tools.render import Facts, filled, minutes
 from tools.source import PREDICT, Cell, read
 
 SERVER_MB = 121  # a person's JupyterLab server, beside the kernel
@@ -55,8 +55,8 @@ PLANS = {"half_day": [(9 * 60, HALF_DAY)], "two_days": [(9 * 60, FIRST_DAY), (9 
 
 def rows(root: Path, number: str) -> list[tuple[int, int, str, str]]:
     """Start, end, what and how of each line of a lesson's one-hour plan; empty where there is no plan yet."""
-    plan = next((root / "docs/workshop").glob(f"{number}_*.md"), None)
-    found = ROW.findall(plan.read_text(encoding="utf-8")) if plan else []
+    plan = root / f"docs/workshop/{number}/plan.md"
+    found = ROW.findall(plan.read_text(encoding="utf-8")) if plan.exists() else []
     return [(int(start), int(end or start), what, how) for start, end, what, how in found]
 
 
@@ -88,23 +88,23 @@ def timetable(root: Path, days: list[tuple[int, list[Part]]]) -> str:
 def _cells(root: Path, facts: Facts, part: Part, start: int) -> tuple[str, str, str]:
     if not part.lesson:
         return part.says, "", ""
-    source = next((root / "solutions").glob(f"{part.lesson}_*.py"), None)
+    source = next((root / "lessons").glob(f"{part.lesson}_*.py"), None)
     title, stop = facts.lessons[part.lesson]["title"].split(":")[0], rows(root, part.lesson)
     if source is None or not stop:
         return f"Lesson {part.lesson}, {title}", "in the making", ""
     at, how = next((begin, how) for begin, _, what, how in stop if "Stop point" in what)
     said = f"at {clock(start + at)}. {how}" if part.whole else "ends at the stop point of the hour's plan"
     core = minutes(read(source))["core"]
-    return f"Lesson {part.lesson}, [{title}]({source.stem}.md)", said, f"{core} min, core"
+    return f"Lesson {part.lesson}, [{title}]({part.lesson}/plan.md)", said, f"{core} min, core"
 
 
 def plans(root: Path) -> str:
     """Where each lesson's plan is, and the page that belongs to it."""
     lines = ["| lesson | its hour, minute by minute | what to ask, what goes wrong |", "|---|---|---|"]
     for number, about in sorted(Facts(root).lessons.items()):
-        for source in (root / "solutions").glob(f"{number}_*.py"):
-            lines.append(f"| {number} | [{about['title'].split(':')[0]}](workshop/{source.stem}.md) | "
-                         f"[predictions and wrong answers](workshop/room_{number}.md) |")
+        for source in (root / "lessons").glob(f"{number}_*.py"):
+            lines.append(f"| {number} | [{about['title'].split(':')[0]}](workshop/{number}/plan.md) | "
+                         f"[predictions and wrong answers](workshop/{number}/room.md) |")
     return "\n".join(lines) + "\n"
 
 
@@ -115,8 +115,8 @@ def room(root: Path, source: Path) -> str:
     facts, number = Facts(root), source.stem[:2]
     cells, known = read(source), exercises(int(number))
     parts = [f"# Lesson {number} with a room: predictions, and wrong answers",
-             f"Made from the lesson and its checks by `python -m tools.workshop`; the hour itself is in the "
-             f"[plan]({source.stem}.md).",
+             f"Made from the lesson and its checks by `python -m tools`; the hour itself is in the "
+             "[plan](plan.md).",
              "## Predictions to ask the room for",
              "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbour. Most answers are folded below "
              "the cell; the others stand in the text that follows it."]
@@ -125,7 +125,7 @@ def room(root: Path, source: Path) -> str:
               "Each line is the hint that a learner sees who hands in this mistake. Where a hint is not enough, ask for what it "
               "speaks of: *which number should come out here, if you do it by hand?*"]
     for exercise in known.values():
-        parts += [f"### {exercise.id} `{exercise.name}`", "\n".join(f"- {escaped(hint)}" for hint in exercise.mutants)]
+        parts += [f"### {exercise.id} `{exercise.name}`", "\n".join(f"- {escaped(mutant.hint)}" for mutant in exercise.mutants.values())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,11 +161,11 @@ def memory(root: Path, people: int = 40, cores: int = 8) -> str:
 
 
 def measured(root: Path) -> str:
-    """What the last run of `python -m benchmarks hub` found, in a paragraph."""
-    found = json.loads((root / "benchmarks/hub.json").read_text(encoding="utf-8"))
+    """What the last run of `python -m tools measure hub` found, in a paragraph."""
+    found = json.loads((root / "tools/measure/hub.json").read_text(encoding="utf-8"))
     errors = f"{len(found['errors'])} errors" if found["errors"] else "no error"
     return (f"{found['users']} people at once, each with a server and a kernel of their own, ran lesson {found['lesson'][:2]} to its "
-            f"end on one machine with {found['cores']} processors that others used too (`python -m benchmarks hub "
+            f"end on one machine with {found['cores']} processors that others used too (`python -m tools measure hub "
             f"{found['lesson'][:2]} --users {found['users']}`): {found['finished']} of {found['users']} finished, with {errors}. "
             f"Half of them had their server after {found['seconds_to_a_server']} seconds and the lesson done after "
             f"{found['seconds_for_the_lesson']} more. With shared pages divided, a kernel took {found['kernel_mb']} MB and a server "
@@ -177,7 +177,7 @@ def pullers(root: Path) -> str:
     from urllib.parse import quote
     address = Facts(root).repository
     name = address.rsplit("/", 1)[1]
-    stems = ["index", *(source.stem for source in sorted((root / "solutions").glob("[0-9][0-9]_*.py")))]
+    stems = ["index", *(source.stem for source in sorted((root / "lessons").glob("[0-9][0-9]_*.py")))]
     links = (f"https://HUB/hub/user-redirect/git-pull?repo={quote(address, safe='')}&branch=main&urlpath="
              f"{quote(f'lab/tree/{name}/notebooks/{stem}.ipynb', safe='')}" for stem in stems)
     return "```\n" + "\n".join(links) + "\n```\n"
@@ -188,8 +188,8 @@ def pullers(root: Path) -> str:
 def targets(root: Path) -> dict[Path, str]:
     """Every file that this makes, with its text."""
     folder = root / "docs/workshop"
-    made = {folder / f"room_{source.stem[:2]}.md": room(root, source)
-            for source in sorted((root / "solutions").glob("[0-9][0-9]_*.py"))}
+    made = {folder / f"{source.stem[:2]}/room.md": room(root, source)
+            for source in sorted((root / "lessons").glob("[0-9][0-9]_*.py"))}
     parts = {folder / f"{name}.md": {"timetable": timetable(root, days)} for name, days in PLANS.items()}
     parts[folder / "hub.md"] = {"memory": memory(root), "measured": measured(root), "links": pullers(root)}
     parts[root / "docs/instructors.md"] = {"plans": plans(root)}
@@ -202,7 +202,7 @@ def targets(root: Path) -> dict[Path, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.workshop", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if something is out of date")
     options = parser.parse_args(arguments)
     made = targets(ROOT)

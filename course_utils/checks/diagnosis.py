@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import UNREADABLE, Ask, Case, Exercise, Raised, kind_fits, numbers, observe, same
+from course_utils.asking.ask import Ask, Raised
+from course_utils.checks.exercise import UNREADABLE, Case, Exercise, does_not_hold, kind_fits, numbers, observe, same
 
 
 def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[Any],
              shows: Callable[[str, int], Any] | None = None) -> str:
     """The hint of the mutant that shows the same on every case; else the first observation that holds.
 
-    `shows(hint, i)` is what that mutant shows on the i-th case, where somebody knows already.
+    `shows(name, i)` is what that mutant shows on the i-th case, where somebody knows already.
 
     If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones among them: somebody
     may have made a known mistake in the formula, and forgotten to refuse bad input or to avoid an overflow besides.
@@ -25,10 +26,10 @@ def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[A
     for pool in [range(len(cases)), values, ordinary]:
         if not set(pool) & set(wrong):
             continue
-        for hint, mutant in mutants.items():
-            ask = Ask(mutant)
-            if all(same(got[i], shows(hint, i) if shows else observe(ask, cases[i]), cases[i]) for i in pool):
-                return hint
+        for name, mutant in mutants.items():
+            ask = Ask(mutant.answer)
+            if all(same(got[i], shows(name, i) if shows else observe(ask, cases[i]), cases[i]) for i in pool):
+                return mutant.hint
     first = wrong[0]
     return obstacle(got[first], want[first]) or fact(cases[first], got[first], want[first]) or pattern(cases, got, want)
 
@@ -70,7 +71,7 @@ def fact(case: Case, got: Any, want: Any) -> str:
         return ""
     wrong = next((key for key in want if not same(got.get(key), want[key], case)), None)
     if wrong is not None and want[wrong] is True:
-        return f"this should hold and does not: {wrong}"
+        return does_not_hold(wrong)
     return f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}" if wrong else ""
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import record
+from course_utils import progress
 from course_utils.checks.diagnosis import compared, diagnose
-from course_utils.checks.engine import Ask, Case, Exercise, Raised, observe, same
+from course_utils.asking.ask import Ask, Raised
+from course_utils.checks.exercise import Case, Exercise, observe, same
 from course_utils.checks.limits import within
 from course_utils.checks.render import display
 
@@ -52,9 +53,9 @@ class Checked:
 def exercises(lesson: int) -> dict[str, Exercise]:
     """The exercises of a lesson by id. Raises LookupError if the lesson has none."""
     try:
-        module = importlib.import_module(f"course_utils.checks.lesson{lesson:02d}")
+        module = importlib.import_module(f"course_utils.lesson{lesson:02d}.exercises")
     except ModuleNotFoundError as error:
-        if error.name != f"course_utils.checks.lesson{lesson:02d}":
+        if not f"course_utils.lesson{lesson:02d}.exercises".startswith(str(error.name)):
             raise
         raise LookupError(f"there are no exercises for lesson {lesson:02d}") from None
     return {exercise.id: exercise for exercise in module.EXERCISES}
@@ -74,7 +75,7 @@ def find(exercise_id: str) -> Exercise:
 def course_version(exercise: Exercise) -> Callable:
     """The course's own function for an exercise."""
     lesson = int(exercise.id.split(".")[0])
-    return getattr(importlib.import_module(f"course_utils.taught.lesson{lesson:02d}"), exercise.name)
+    return getattr(importlib.import_module(f"course_utils.lesson{lesson:02d}.taught"), exercise.name)
 
 
 def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
@@ -112,7 +113,7 @@ def check(exercise_id: str, answer: Any) -> Any:
     except (Exception, KeyboardInterrupt) as error:
         outcome = Outcome("fail", f"this check was broken off: {type(error).__name__} {error}".strip())
     display(f"{exercise.id} {exercise.name}", outcome, goes_on=outcome.status != "pass")
-    record.note(exercise.id, outcome.status)
+    progress.note(exercise.id, outcome.status)
     return _handed_back(exercise.name, yours, course, outcome.status == "pass")
 
 

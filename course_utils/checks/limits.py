@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from course_utils.checks.engine import Stop
+from course_utils.asking.ask import Stop
 
 PATIENCE = 10  # times the limit, on a machine where others take the processors
 ASLEEP = 0.05  # share of the time; who uses less waits for something else than a processor

@@ -1,38 +1,15 @@
-"""What the learner has done so far, in the file that COURSE_PROGRESS names. It stays on this computer."""
+"""How far each lesson is answered, from the learner's progress."""
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
-
-def note(exercise_id: str, status: str) -> None:
-    """Remember the latest verdict on an exercise. Without COURSE_PROGRESS, or if writing fails, nothing happens."""
-    name = os.environ.get("COURSE_PROGRESS")
-    if not name:
-        return
-    try:
-        done = load() | {exercise_id: status}
-        temporary = Path(f"{name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(done, indent=1, sort_keys=True), encoding="utf-8")
-        os.replace(temporary, name)
-    except OSError:
-        pass
-
-
-def load() -> dict[str, str]:
-    """Exercise id -> latest verdict; empty where nothing is known or the file cannot be read."""
-    try:
-        done = json.loads(Path(os.environ.get("COURSE_PROGRESS", "")).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return done if isinstance(done, dict) else {}
+from course_utils import progress
+from course_utils.checks.judging import exercises
 
 
 def lessons() -> list[tuple[int, list[str], list[str]]]:
     """For every lesson with exercises: its number, the ids that pass, the ids that do not yet."""
-    from course_utils.checks import exercises
-    done, found = load(), []
+    done, found = progress.load(), []
     for lesson in range(1, 11):
         try:
             ids = list(exercises(lesson))

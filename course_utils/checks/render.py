@@ -5,7 +5,7 @@ import html
 import re
 from typing import Any
 
-from course_utils.frontend import publish
+from course_utils.platform.frontend import publish
 
 SIGNS = {"pass": ("✅", "public checks pass"), "fail": ("❌", "not yet"), "unanswered": ("⏳", "not answered yet")}
 GOES_ON = "The notebook goes on with the course's own version."

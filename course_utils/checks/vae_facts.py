@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import AnswerRaised, Ask, NotData, numbers_in
+from course_utils.asking.ask import AnswerRaised, Ask, NotData
+from course_utils.checks.exercise import numbers_in
 
 
 def asked(ask: Ask, probe: str, two_pairs: str, *args: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ STUDIES = Path(__file__).resolve().parent / "studies"
 
 
 def study(name: str) -> dict[str, np.ndarray]:
-    """The arrays that `benchmarks/studies/NAME.py` measured; `script` is that file's hash, `cpu_seconds` what it took.
+    """The arrays that `tools/measure/studies/NAME.py` measured; `script` is that file's hash, `cpu_seconds` what it took.
 
     Raises ValueError for an unknown name, which lists the known ones.
     """

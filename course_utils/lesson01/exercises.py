@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Seed, again, numbers_in
+from course_utils.asking.ask import Ask, Seed
+from course_utils.checks.exercise import again, Case, Exercise, Mutant, numbers_in
 
 # ---- 1.1 normal_logpdf -----------------------------------------------------------------------------------------------
 
@@ -49,70 +50,70 @@ def _log_of_pdf(x: Any, mu: float, var: float) -> Any:
 
 
 NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
-    "the third argument is the variance σ², and it was squared once more, as if it were σ":
-        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2),
-    "this is the density; its logarithm is asked for":
-        lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var),
-    "the 2π is lost: without it the density integrates to 2.507 instead of 1":
-        lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var),
-    "the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1":
-        lambda x, mu, var: -_quad(x, mu, var),
-    "the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm carries a ½":
-        lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var),
-    "the ½ in the exponent is lost: the bell comes out too narrow":
-        lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var),
-    "the exponent has the wrong sign: points far from the mean should be less likely":
-        lambda x, mu, var: -_log_z(var) + _quad(x, mu, var),
-    "the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell":
-        lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
-    "the sign is turned: this is the negative log-likelihood":
-        lambda x, mu, var: _log_z(var) + _quad(x, mu, var),
-    "the squared deviation was divided by σ, not by σ²":
-        lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var)),
-    "the squared deviation was divided by σ⁴: the variance is already a square":
-        lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2),
-    "the factor in front used σ² where it needs σ: it is 1/√(2πσ²)":
-        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var),
-    "the factor in front has σ inside its root, where the variance σ² belongs":
-        lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
-    "π stands where 2π belongs":
-        lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var),
-    "the mean was never subtracted":
-        lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var),
-    "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square":
-        lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
-    "the root was taken of the logarithm: the logarithm of a root is half the logarithm":
-        lambda x, mu, var: _root_of_log(x, mu, var),
-    "the exponential is still there: the logarithm of e^a is a":
-        lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var)),
-    "only the factor in front was taken to its logarithm, and the exponential still multiplies it: log(ab) = log a + log b":
-        lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var)),
-    "functions of `math` take one number, x may hold many: use NumPy's, and stay in logarithms":
-        lambda x, mu, var: math.log(math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)),
-    "right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout":
-        _log_of_pdf,
-    "far from the mean the values stop at a floor: a small number was added before the logarithm, or they were cut off":
-        lambda x, mu, var: np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300),
-    "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets":
-        lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
-    "the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it under the root":
-        lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var),
-    "the mean was computed from x: it is handed in as mu":
-        lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var),
-    "the logarithm of the factor in front is to base 10: take the natural one, `np.log`":
-        lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var),
-    "the factor and the exponential were multiplied after taking the logarithm: the logarithm of a product is a sum":
-        lambda x, mu, var: _log_z(var) * _quad(x, mu, var),
-    "this is a logarithm to base 10: the natural one, `np.log`, is asked for":
-        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
-    "this is a logarithm to base 2: the natural one, `np.log`, is asked for":
-        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2),
-    "it changes the array that it is given, so a second call gives something else: work on a copy":
-        lambda x, mu, var: _spoiling(x, mu, var),
-    "the points were added up: one value per point is asked for":
-        lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var)),
-    "the points were averaged: one value per point is asked for":
-        lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var)),
+    "variance-squared-again": Mutant("the third argument is the variance σ², and it was squared once more, as if it were σ",
+        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2)),
+    "density-not-log": Mutant("this is the density; its logarithm is asked for",
+        lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)),
+    "two-pi-missing": Mutant("the 2π is lost: without it the density integrates to 2.507 instead of 1",
+        lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var)),
+    "normalizer-missing": Mutant("the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1",
+        lambda x, mu, var: -_quad(x, mu, var)),
+    "normalizer-root-missing": Mutant("the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm carries a ½",
+        lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var)),
+    "exponent-half-missing": Mutant("the ½ in the exponent is lost: the bell comes out too narrow",
+        lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var)),
+    "exponent-sign-flipped": Mutant("the exponent has the wrong sign: points far from the mean should be less likely",
+        lambda x, mu, var: -_log_z(var) + _quad(x, mu, var)),
+    "normalizer-sign-flipped": Mutant("the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell",
+        lambda x, mu, var: _log_z(var) - _quad(x, mu, var)),
+    "nll-not-loglik": Mutant("the sign is turned: this is the negative log-likelihood",
+        lambda x, mu, var: _log_z(var) + _quad(x, mu, var)),
+    "square-over-sigma": Mutant("the squared deviation was divided by σ, not by σ²",
+        lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var))),
+    "square-over-variance-squared": Mutant("the squared deviation was divided by σ⁴: the variance is already a square",
+        lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2)),
+    "variance-for-sigma-in-normalizer": Mutant("the factor in front used σ² where it needs σ: it is 1/√(2πσ²)",
+        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var)),
+    "sigma-for-variance-in-normalizer": Mutant("the factor in front has σ inside its root, where the variance σ² belongs",
+        lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var)),
+    "pi-for-two-pi": Mutant("π stands where 2π belongs",
+        lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var)),
+    "mean-not-subtracted": Mutant("the mean was never subtracted",
+        lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var)),
+    "deviation-not-squared": Mutant("the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square",
+        lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var)),
+    "root-of-log": Mutant("the root was taken of the logarithm: the logarithm of a root is half the logarithm",
+        lambda x, mu, var: _root_of_log(x, mu, var)),
+    "exponential-not-logged": Mutant("the exponential is still there: the logarithm of e^a is a",
+        lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var))),
+    "log-of-normalizer-only": Mutant("only the factor in front was taken to its logarithm, and the exponential still multiplies it: log(ab) = log a + log b",
+        lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var))),
+    "math-scalar-functions": Mutant("functions of `math` take one number, x may hold many: use NumPy's, and stay in logarithms",
+        lambda x, mu, var: math.log(math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var))),
+    "density-underflow": Mutant("right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout",
+        _log_of_pdf),
+    "log-floor-epsilon": Mutant("far from the mean the values stop at a floor: a small number was added before the logarithm, or they were cut off",
+        lambda x, mu, var: np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300)),
+    "precedence-times-variance": Mutant("`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets",
+        lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var),
+    "variance-outside-log": Mutant("the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it under the root",
+        lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var)),
+    "mean-from-data": Mutant("the mean was computed from x: it is handed in as mu",
+        lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var)),
+    "log10-in-normalizer": Mutant("the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+        lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var)),
+    "logs-multiplied": Mutant("the factor and the exponential were multiplied after taking the logarithm: the logarithm of a product is a sum",
+        lambda x, mu, var: _log_z(var) * _quad(x, mu, var)),
+    "log10-for-ln": Mutant("this is a logarithm to base 10: the natural one, `np.log`, is asked for",
+        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10)),
+    "log2-for-ln": Mutant("this is a logarithm to base 2: the natural one, `np.log`, is asked for",
+        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2)),
+    "input-mutated": Mutant("it changes the array that it is given, so a second call gives something else: work on a copy",
+        lambda x, mu, var: _spoiling(x, mu, var)),
+    "sum-over-points": Mutant("the points were added up: one value per point is asked for",
+        lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var))),
+    "mean-over-points": Mutant("the points were averaged: one value per point is asked for",
+        lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var))),
 }, {
     "a sum of three logarithms":
         lambda x, mu, var: -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var),
@@ -217,58 +218,58 @@ def _zero_log_zero(counts: Any, theta: Any) -> float:
 
 
 MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomial_oracle, {
-    "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws the ten values add up to 0.41 only":
-        lambda counts, theta: _pmf(counts, theta, 0.0),
-    "the number of orders is missing, and a θ that does not sum to 1 should raise a ValueError":
-        lambda counts, theta: math.exp(_log_power(counts, theta)),
-    "everything is right but one thing: a θ that does not sum to 1 should raise a ValueError":
-        _without_sum_check,
-    "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since it is probably a mistake":
-        lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
-    "for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once":
-        _with_factorials,
-    "for many draws the number of orders becomes inf, then NaN: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once":
-        _with_float_factorials,
-    "the count of the impossible category was ignored: with a count the probability is 0, without one it plays no part":
-        lambda counts, theta: _skipping_impossible(counts, theta),
-    "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out":
-        _zero_log_zero,
-    "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out; with a count, the result is 0":
-        lambda counts, theta: _refusing_zero(counts, theta),
-    "a category that cannot occur, and was counted, ends in an error, as `math.log(0)` does: the probability is 0 then":
-        lambda counts, theta: _failing_where_impossible(counts, theta),
-    "a category that cannot occur was left out although it was counted: then the probability is 0":
-        lambda counts, theta: _pmf(*zip(*[(c, t) for c, t in zip(counts, theta) if t])),
-    "a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError":
-        lambda counts, theta: _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta),
-    "the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a billionth is asked for":
-        lambda counts, theta: _checked_loosely(counts, theta),
-    "the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less; allow for a billionth":
-        lambda counts, theta: _checked_exactly(counts, theta),
-    "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen":
-        lambda counts, theta: _asserting(counts, theta),
-    "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the caller's mistake":
-        lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
-    "the factorials below the line were added: x₁!⋯x_K! is their product":
-        lambda counts, theta: _pmf(counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)),
-    "the orders of the first category against the rest only: with more than two categories divide by every xᵢ!":
-        lambda counts, theta: _pmf(counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))),
-    "the n! is there, but not the division by x₁!⋯x_K!":
-        lambda counts, theta: _capped(math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta),
-    "the coefficient is upside down: it is n!/(x₁!⋯x_K!)":
-        lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts)),
-    "the division by x₁!⋯x_K! is there, but not the n!":
-        lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
-    "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`":
-        lambda counts, theta: _off_by_one_gamma(counts, theta),
-    "(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n + 1)`":
-        lambda counts, theta: _pmf(counts, theta, _log_coefficient(counts) - math.log(sum(counts))),
-    "this is the logarithm of the probability; the probability itself is asked for":
-        lambda counts, theta: math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta),
-    "the θᵢ^xᵢ were added; independent draws multiply":
-        lambda counts, theta: _summed(counts, theta),
-    "θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the power xᵢ":
-        lambda counts, theta: _linear(counts, theta),
+    "coefficient-missing": Mutant("the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws the ten values add up to 0.41 only",
+        lambda counts, theta: _pmf(counts, theta, 0.0)),
+    "coefficient-and-check-missing": Mutant("the number of orders is missing, and a θ that does not sum to 1 should raise a ValueError",
+        lambda counts, theta: math.exp(_log_power(counts, theta))),
+    "sum-check-missing": Mutant("everything is right but one thing: a θ that does not sum to 1 should raise a ValueError",
+        _without_sum_check),
+    "theta-renormalized": Mutant("a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since it is probably a mistake",
+        lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta))),
+    "factorial-overflow": Mutant("for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once",
+        _with_factorials),
+    "float-factorial-nan": Mutant("for many draws the number of orders becomes inf, then NaN: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once",
+        _with_float_factorials),
+    "impossible-count-ignored": Mutant("the count of the impossible category was ignored: with a count the probability is 0, without one it plays no part",
+        lambda counts, theta: _skipping_impossible(counts, theta)),
+    "zero-log-zero-nan": Mutant("0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out",
+        _zero_log_zero),
+    "log-zero-error": Mutant("`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out; with a count, the result is 0",
+        lambda counts, theta: _refusing_zero(counts, theta)),
+    "impossible-category-raises": Mutant("a category that cannot occur, and was counted, ends in an error, as `math.log(0)` does: the probability is 0 then",
+        lambda counts, theta: _failing_where_impossible(counts, theta)),
+    "zero-theta-dropped": Mutant("a category that cannot occur was left out although it was counted: then the probability is 0",
+        lambda counts, theta: _pmf(*zip(*[(c, t) for c, t in zip(counts, theta) if t]))),
+    "check-above-one-only": Mutant("a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError",
+        lambda counts, theta: _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)),
+    "sum-tolerance-too-loose": Mutant("the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a billionth is asked for",
+        lambda counts, theta: _checked_loosely(counts, theta)),
+    "exact-sum-comparison": Mutant("the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less; allow for a billionth",
+        lambda counts, theta: _checked_exactly(counts, theta)),
+    "assertion-not-valueerror": Mutant("an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen",
+        lambda counts, theta: _asserting(counts, theta)),
+    "zero-for-invalid-theta": Mutant("0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the caller's mistake",
+        lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0),
+    "factorials-summed": Mutant("the factorials below the line were added: x₁!⋯x_K! is their product",
+        lambda counts, theta: _pmf(counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts))),
+    "first-against-rest-coefficient": Mutant("the orders of the first category against the rest only: with more than two categories divide by every xᵢ!",
+        lambda counts, theta: _pmf(counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0])))),
+    "denominator-factorials-missing": Mutant("the n! is there, but not the division by x₁!⋯x_K!",
+        lambda counts, theta: _capped(math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta)),
+    "coefficient-inverted": Mutant("the coefficient is upside down: it is n!/(x₁!⋯x_K!)",
+        lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts))),
+    "n-factorial-missing": Mutant("the division by x₁!⋯x_K! is there, but not the n!",
+        lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts))),
+    "lgamma-off-by-one": Mutant("`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`",
+        lambda counts, theta: _off_by_one_gamma(counts, theta)),
+    "n-minus-one-factorial": Mutant("(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n + 1)`",
+        lambda counts, theta: _pmf(counts, theta, _log_coefficient(counts) - math.log(sum(counts)))),
+    "log-probability-returned": Mutant("this is the logarithm of the probability; the probability itself is asked for",
+        lambda counts, theta: math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)),
+    "powers-summed": Mutant("the θᵢ^xᵢ were added; independent draws multiply",
+        lambda counts, theta: _summed(counts, theta)),
+    "count-times-theta": Mutant("θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the power xᵢ",
+        lambda counts, theta: _linear(counts, theta)),
 }, {
     "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
     "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(counts, theta),
@@ -441,70 +442,70 @@ def _quotas(theta: np.ndarray, n: int) -> np.ndarray:
 _STREAM = np.random.default_rng()  # stands for NumPy's global generator in the mutants, without disturbing it
 
 CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorical_oracle, {
-    "this always returns the most probable category; a sampler returns each as often as θ says":
-        lambda theta, n, rng: np.full(n, np.argmax(theta)),
-    "these draws do not come from `rng`: the same state of `rng` must give the same draws":
-        _shared_stream,
-    "a generator made inside gives the same draws on every call: use the `rng` that is handed in":
-        lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n)),
-    "categories are counted from 0: yours start at 1":
-        lambda theta, n, rng: 1 + _inverse(theta, rng.random(n)),
-    "every category comes equally often: θ is not used":
-        lambda theta, n, rng: rng.integers(0, len(theta), size=n),
-    "one draw was repeated n times: each draw needs a number of its own":
-        lambda theta, n, rng: np.full(n, _inverse(theta, rng.random())),
-    "the counts are right, but the draws come sorted: consecutive draws must not depend on each other":
-        lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta)),
-    "these are the counts of each category; the draws themselves are asked for":
-        lambda theta, n, rng: rng.multinomial(n, theta),
-    "these are one-hot rows; the number of the category is asked for":
-        lambda theta, n, rng: rng.multinomial(1, theta, size=n),
-    "the uniform number was compared with θ itself, not with its running sum":
-        lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
-    "the edges were counted at the wrong end: the smallest category is one too low, the last is never drawn":
-        lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0),
-    "the dart was compared with each θ in turn, without a running sum: the second piece begins where the first ends":
-        lambda theta, n, rng: np.where((hit := rng.random((n, 1)) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1),
-    "the dart was looked up in θ itself: the strip needs the *running* sum":
-        lambda theta, n, rng: np.searchsorted(theta, rng.random(n)),
-    "you count the edges to the right of the dart: those to its left number the category":
-        lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n)),
-    "a fresh dart was thrown at every edge: one dart is compared with all edges":
-        lambda theta, n, rng: np.minimum((rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1),
-    "rows of shape (n, 1) came back: a flat array of n draws is asked for":
-        lambda theta, n, rng: _inverse(theta, rng.random((n, 1))),
-    "θ was sorted on the way: the categories must keep their places":
-        lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n)),
-    "each category got a coin of its own, and the first success won: one dart decides between all of them":
-        lambda theta, n, rng: np.where((hit := rng.random((n, len(theta))) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1),
-    "all pieces of the strip are equally long here: θ is not used":
-        lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int),
-    "three categories are built in: θ may hold any number of them":
-        lambda theta, n, rng: np.where((u := rng.random(n)) < theta[0], 0, np.where(u < theta[0] + theta[1], 1, 2)),
-    "the largest of θ times a random number is not a draw from θ: throw one dart at the strip":
-        lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
-    "normal numbers are no darts: they do not fall evenly between 0 and 1; use `rng.random`":
-        lambda theta, n, rng: _inverse(theta, rng.normal(size=n)),
-    "the last category is never drawn: its piece of the strip is missing":
-        lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2),
-    "the shares are exact every time: shuffled quotas are not draws, counts must vary by chance":
-        lambda theta, n, rng: rng.permutation(np.repeat(np.arange(len(theta)), _quotas(theta, n))),
-    "the running sum was written into the θ that was handed in, so a second call goes wrong: work on a copy":
-        lambda theta, n, rng: np.minimum(np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"), len(theta) - 1),
-    "`rng` was copied and never moves on: a second call gives the same draws again":
-        lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n)),
-    "the categories come in reverse order":
-        lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n)),
-    "only one draw came back: n are asked for":
-        lambda theta, n, rng: int(_inverse(theta, rng.random())),
-    "these are real numbers: categories are integers":
-        lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float),
-    "these are the uniform numbers themselves: look up in which category each falls":
-        lambda theta, n, rng: rng.random(n),
-    "θ was used as if it held logits, as in a softmax: it already holds probabilities (a Gumbel trick needs log θ)":
-        lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n)),
-    "this is the rounded average category, always the same; a sampler returns each category as often as θ says":
-        lambda theta, n, rng: np.full(n, int(round(float(np.dot(theta, np.arange(len(theta))))))),
+    "argmax-always": Mutant("this always returns the most probable category; a sampler returns each as often as θ says",
+        lambda theta, n, rng: np.full(n, np.argmax(theta))),
+    "global-rng-used": Mutant("these draws do not come from `rng`: the same state of `rng` must give the same draws",
+        _shared_stream),
+    "fixed-seed-inside": Mutant("a generator made inside gives the same draws on every call: use the `rng` that is handed in",
+        lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n))),
+    "one-based-categories": Mutant("categories are counted from 0: yours start at 1",
+        lambda theta, n, rng: 1 + _inverse(theta, rng.random(n))),
+    "uniform-categories": Mutant("every category comes equally often: θ is not used",
+        lambda theta, n, rng: rng.integers(0, len(theta), size=n)),
+    "one-draw-repeated": Mutant("one draw was repeated n times: each draw needs a number of its own",
+        lambda theta, n, rng: np.full(n, _inverse(theta, rng.random()))),
+    "draws-sorted": Mutant("the counts are right, but the draws come sorted: consecutive draws must not depend on each other",
+        lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta))),
+    "counts-returned": Mutant("these are the counts of each category; the draws themselves are asked for",
+        lambda theta, n, rng: rng.multinomial(n, theta)),
+    "one-hot-returned": Mutant("these are one-hot rows; the number of the category is asked for",
+        lambda theta, n, rng: rng.multinomial(1, theta, size=n)),
+    "theta-for-cdf-argmax": Mutant("the uniform number was compared with θ itself, not with its running sum",
+        lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1)),
+    "index-one-too-low": Mutant("the edges were counted at the wrong end: the smallest category is one too low, the last is never drawn",
+        lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0)),
+    "theta-for-cdf-last-fallback": Mutant("the dart was compared with each θ in turn, without a running sum: the second piece begins where the first ends",
+        lambda theta, n, rng: np.where((hit := rng.random((n, 1)) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1)),
+    "searchsorted-without-cumsum": Mutant("the dart was looked up in θ itself: the strip needs the *running* sum",
+        lambda theta, n, rng: np.searchsorted(theta, rng.random(n))),
+    "edges-above-counted": Mutant("you count the edges to the right of the dart: those to its left number the category",
+        lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n))),
+    "fresh-uniform-per-edge": Mutant("a fresh dart was thrown at every edge: one dart is compared with all edges",
+        lambda theta, n, rng: np.minimum((rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1)),
+    "shape-n-by-one": Mutant("rows of shape (n, 1) came back: a flat array of n draws is asked for",
+        lambda theta, n, rng: _inverse(theta, rng.random((n, 1)))),
+    "theta-sorted": Mutant("θ was sorted on the way: the categories must keep their places",
+        lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n))),
+    "independent-bernoulli-first-hit": Mutant("each category got a coin of its own, and the first success won: one dart decides between all of them",
+        lambda theta, n, rng: np.where((hit := rng.random((n, len(theta))) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1)),
+    "equal-width-bins": Mutant("all pieces of the strip are equally long here: θ is not used",
+        lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int)),
+    "three-categories-hardcoded": Mutant("three categories are built in: θ may hold any number of them",
+        lambda theta, n, rng: np.where((u := rng.random(n)) < theta[0], 0, np.where(u < theta[0] + theta[1], 1, 2))),
+    "argmax-theta-times-uniform": Mutant("the largest of θ times a random number is not a draw from θ: throw one dart at the strip",
+        lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1)),
+    "gaussian-for-uniform": Mutant("normal numbers are no darts: they do not fall evenly between 0 and 1; use `rng.random`",
+        lambda theta, n, rng: _inverse(theta, rng.normal(size=n))),
+    "last-category-missing": Mutant("the last category is never drawn: its piece of the strip is missing",
+        lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2)),
+    "shuffled-exact-quotas": Mutant("the shares are exact every time: shuffled quotas are not draws, counts must vary by chance",
+        lambda theta, n, rng: rng.permutation(np.repeat(np.arange(len(theta)), _quotas(theta, n)))),
+    "theta-overwritten-by-cumsum": Mutant("the running sum was written into the θ that was handed in, so a second call goes wrong: work on a copy",
+        lambda theta, n, rng: np.minimum(np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"), len(theta) - 1)),
+    "rng-state-copied": Mutant("`rng` was copied and never moves on: a second call gives the same draws again",
+        lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n))),
+    "categories-reversed": Mutant("the categories come in reverse order",
+        lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n))),
+    "single-draw-only": Mutant("only one draw came back: n are asked for",
+        lambda theta, n, rng: int(_inverse(theta, rng.random()))),
+    "float-dtype": Mutant("these are real numbers: categories are integers",
+        lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float)),
+    "uniforms-returned": Mutant("these are the uniform numbers themselves: look up in which category each falls",
+        lambda theta, n, rng: rng.random(n)),
+    "softmax-of-theta": Mutant("θ was used as if it held logits, as in a softmax: it already holds probabilities (a Gumbel trick needs log θ)",
+        lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n))),
+    "rounded-expectation": Mutant("this is the rounded average category, always the same; a sampler returns each category as often as θ says",
+        lambda theta, n, rng: np.full(n, int(round(float(np.dot(theta, np.arange(len(theta)))))))),
 }, {
     "rng.choice": lambda theta, n, rng: rng.choice(len(theta), size=n, p=theta),
     "one draw after another": lambda theta, n, rng: np.array(
@@ -543,68 +544,68 @@ def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
-    "no smoothing: a pixel that was never inked gets θ = 0, and one test image with ink there gets log-likelihood −∞":
-        lambda x, smoothing: x.mean(0),
-    "`smoothing` counts both ways, s imaginary images of ink and s of paper: the denominator is N + 2s, not N + s":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing),
-    "the numerator got its imaginary images, the denominator did not: divide by N + 2s":
-        lambda x, smoothing: (x.sum(0) + smoothing) / len(x),
-    "the denominator got its imaginary images, the numerator did not: add s to the count of ink":
-        lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing),
-    "the images were averaged over pixels: one θ per pixel is asked for, so sum over the first axis":
-        lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
-    "one θ for all pixels: sum over the first axis only":
-        lambda x, smoothing: np.full(x.shape[1], (x.sum() + smoothing) / (x.size + 2 * smoothing)),
-    "one θ in all, as a single number: sum over the first axis only":
-        lambda x, smoothing: (x.sum() + smoothing) / (x.size + 2 * smoothing),
-    "smoothing was added to the probability; it is a count, so add it before dividing":
-        lambda x, smoothing: x.mean(0) + smoothing,
-    "the probabilities were clipped; `smoothing` counts imaginary images instead":
-        lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6),
-    "`smoothing` is ignored: 1 is not always the number asked for":
-        lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
-    "s was spread over both outcomes: add s to each, so 2s to the denominator":
-        lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
-    "the mean was used where the count belongs, with the right denominator: add s to the number of inked images":
-        lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
-    "brackets are missing above the line: only s is divided, all of count + s should be":
-        lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
-    "the mean was used where the count belongs: add s to the number of inked images, then divide":
-        lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),
-    "the denominator counts all pixels of all images: N is the number of images, `len(x)`":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
-    "2s was added above the line too: only the s inked images join the count, all 2s join the N":
-        lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
-    "a fixed number of images stands below the line: N is the number that is handed in, `len(x)`":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing),
-    "the denominator grew by 2, not by 2s":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2),
-    "brackets are missing: all of count + s is divided by all of N + 2s":
-        lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
-    "s was added to every image: it stands for s imaginary images in all":
-        lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing),
-    "only pixels that were never or always inked were changed, smoothed or clipped: every pixel gets the same imaginary images":
-        lambda x, smoothing: np.where(np.isin(x.mean(0), (0, 1)), (x.sum(0) + smoothing) / (len(x) + 2 * smoothing), x.mean(0)),
-    "only pixels that were never inked were smoothed: every pixel gets the same imaginary images":
-        lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0)),
-    "fractions of an imaginary image were lost: `smoothing` need not be a whole number":
-        lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing)),
-    "smoothing was added into the images that were handed in, so a second call goes wrong: work on a copy":
-        lambda x, smoothing: _spoiling_first_image(x, smoothing),
-    "these are counts: divide by the number of images":
-        lambda x, smoothing: x.sum(0) + smoothing,
-    "this is the probability that a pixel is paper":
-        lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
-    "this is the logarithm of θ; θ itself is asked for":
-        lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
-    "the denominator counts pixels: N is the number of images, `len(x)`":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing),
-    "the denominator grew by s for every pixel: each pixel has only two outcomes, ink and paper":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1]),
-    "θ was rounded to 0 or 1: keep the frequency":
-        lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
-    "the θ were scaled to sum to 1 over pixels: each pixel has a distribution of its own":
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum(0) + smoothing).sum(),
+    "no-smoothing": Mutant("no smoothing: a pixel that was never inked gets θ = 0, and one test image with ink there gets log-likelihood −∞",
+        lambda x, smoothing: x.mean(0)),
+    "denominator-n-plus-s": Mutant("`smoothing` counts both ways, s imaginary images of ink and s of paper: the denominator is N + 2s, not N + s",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing)),
+    "numerator-smoothed-only": Mutant("the numerator got its imaginary images, the denominator did not: divide by N + 2s",
+        lambda x, smoothing: (x.sum(0) + smoothing) / len(x)),
+    "denominator-smoothed-only": Mutant("the denominator got its imaginary images, the numerator did not: add s to the count of ink",
+        lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing)),
+    "mean-over-pixels": Mutant("the images were averaged over pixels: one θ per pixel is asked for, so sum over the first axis",
+        lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing)),
+    "global-mean-broadcast": Mutant("one θ for all pixels: sum over the first axis only",
+        lambda x, smoothing: np.full(x.shape[1], (x.sum() + smoothing) / (x.size + 2 * smoothing))),
+    "global-mean-scalar": Mutant("one θ in all, as a single number: sum over the first axis only",
+        lambda x, smoothing: (x.sum() + smoothing) / (x.size + 2 * smoothing)),
+    "smoothing-added-to-mean": Mutant("smoothing was added to the probability; it is a count, so add it before dividing",
+        lambda x, smoothing: x.mean(0) + smoothing),
+    "clipped-not-smoothed": Mutant("the probabilities were clipped; `smoothing` counts imaginary images instead",
+        lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6)),
+    "smoothing-argument-ignored": Mutant("`smoothing` is ignored: 1 is not always the number asked for",
+        lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2)),
+    "pseudocount-halved": Mutant("s was spread over both outcomes: add s to each, so 2s to the denominator",
+        lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing)),
+    "mean-for-count": Mutant("the mean was used where the count belongs, with the right denominator: add s to the number of inked images",
+        lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing)),
+    "numerator-brackets-missing": Mutant("brackets are missing above the line: only s is divided, all of count + s should be",
+        lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing)),
+    "mean-for-count-unit-n": Mutant("the mean was used where the count belongs: add s to the number of inked images, then divide",
+        lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing)),
+    "all-entries-as-n": Mutant("the denominator counts all pixels of all images: N is the number of images, `len(x)`",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing)),
+    "numerator-plus-2s": Mutant("2s was added above the line too: only the s inked images join the count, all 2s join the N",
+        lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing)),
+    "hardcoded-n": Mutant("a fixed number of images stands below the line: N is the number that is handed in, `len(x)`",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing)),
+    "denominator-plus-2": Mutant("the denominator grew by 2, not by 2s",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2)),
+    "all-brackets-missing": Mutant("brackets are missing: all of count + s is divided by all of N + 2s",
+        lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing),
+    "smoothing-per-image": Mutant("s was added to every image: it stands for s imaginary images in all",
+        lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing)),
+    "extreme-pixels-only-smoothed": Mutant("only pixels that were never or always inked were changed, smoothed or clipped: every pixel gets the same imaginary images",
+        lambda x, smoothing: np.where(np.isin(x.mean(0), (0, 1)), (x.sum(0) + smoothing) / (len(x) + 2 * smoothing), x.mean(0))),
+    "zero-pixels-only-smoothed": Mutant("only pixels that were never inked were smoothed: every pixel gets the same imaginary images",
+        lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0))),
+    "smoothing-truncated-to-int": Mutant("fractions of an imaginary image were lost: `smoothing` need not be a whole number",
+        lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing))),
+    "input-mutated": Mutant("smoothing was added into the images that were handed in, so a second call goes wrong: work on a copy",
+        lambda x, smoothing: _spoiling_first_image(x, smoothing)),
+    "counts-not-divided": Mutant("these are counts: divide by the number of images",
+        lambda x, smoothing: x.sum(0) + smoothing),
+    "complement-probability": Mutant("this is the probability that a pixel is paper",
+        lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
+    "log-theta-returned": Mutant("this is the logarithm of θ; θ itself is asked for",
+        lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing))),
+    "pixel-count-as-n": Mutant("the denominator counts pixels: N is the number of images, `len(x)`",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing)),
+    "denominator-s-per-pixel": Mutant("the denominator grew by s for every pixel: each pixel has only two outcomes, ink and paper",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1])),
+    "theta-rounded": Mutant("θ was rounded to 0 or 1: keep the frequency",
+        lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing))),
+    "normalized-over-pixels": Mutant("the θ were scaled to sum to 1 over pixels: each pixel has a distribution of its own",
+        lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum(0) + smoothing).sum()),
 }, {
     "with imaginary images stacked below": lambda x, smoothing: np.average(
         np.vstack([x, np.ones(x.shape[1]), np.zeros(x.shape[1])]), axis=0,

@@ -1,4 +1,4 @@
-"""What lesson 01 built. Generated from solutions/01_distributions.py; do not edit."""
+"""What lesson 01 built. Generated from lessons/01_distributions.py; do not edit."""
 from __future__ import annotations
 
 from scipy.special import logsumexp

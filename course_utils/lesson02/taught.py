@@ -1,4 +1,4 @@
-"""What lesson 02 built. Generated from solutions/02_losses.py; do not edit."""
+"""What lesson 02 built. Generated from lessons/02_losses.py; do not edit."""
 from __future__ import annotations
 
 import math

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, AnswerRaised, Ask, Case, Exercise, NotData, Raised, Tensor, again, numbers
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant, numbers
 
 
 def _precise(read: Callable) -> Callable:
@@ -187,199 +188,199 @@ def _adam_float32(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: floa
 
 
 ADAM = Exercise("3.1", "adam_step", _adam_cases, _adam_oracle, {
-    "this is the article's formula: it lost m, v and the root. Adam's first step is `lr` times the sign of the gradient":
-        _adam(lambda s: s.lr * s.b1 * s.g / (1 - s.b2**s.t)),
-    "this is the article's formula with the gradient averaged: no v, no root. Adam's first step is `lr` times the sign of g":
-        _adam(lambda s: s.lr * s.b1 * s.m / (1 - s.b2**s.t)),
-    "the gradient itself was divided by 1 − β₁ᵗ: that corrects the average m, and the root of v̂ belongs below it":
-        _adam(lambda s: s.lr * s.g / (1 - s.b1**s.t)),
-    "the gradient itself was divided by 1 − β₂ᵗ: that corrects the average v, whose root belongs below m̂":
-        _adam(lambda s: s.lr * s.g / (1 - s.b2**s.t)),
-    "the corrections scale `lr`, but the gradient itself is used: m stands above, √v below":
-        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.g),
-    "this is gradient descent, lr·g: a gradient a thousand times larger should not give a larger first step":
-        _adam(lambda s: s.lr * s.g),
-    "no bias correction: with the usual β's your first step is 3.16·lr long instead of lr":
-        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps)),
-    "no bias correction, and ε inside the root: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and put ε next to the root":
-        _adam(lambda s: s.lr * s.m / np.sqrt(s.v + s.eps)),
-    "no bias correction, and no ε: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and add ε to the root":
-        _adam(lambda s: s.lr * s.m / np.sqrt(s.v)),
-    "only m is corrected: v starts at 0 too, so with the usual β's your first step is 31.6·lr long instead of lr":
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) + s.eps)),
-    "only v is corrected: m starts at 0 too, so with β₁ = 0.9 your first step is only a tenth of lr":
-        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v_hat) + s.eps)),
-    "the corrections are applied twice: in m̂ and v̂, and once more in the learning rate":
-        _adam(lambda s: _usual_move(s) * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t)),
-    "m and v were multiplied by 1 − βᵗ: they start too small, so divide":
-        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v * (1 - s.b2**s.t)) + s.eps)),
-    "m was multiplied by 1 − β₁ᵗ: it starts too small, so divide":
-        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v_hat) + s.eps)),
-    "m and v were divided by βᵗ: the correction divides by 1 − βᵗ":
-        _adam(lambda s: s.lr * s.m / s.b1**s.t / (np.sqrt(s.v / s.b2**s.t) + s.eps)),
-    "the corrections divide by (1 − β)ᵗ: the power belongs to β alone, 1 − βᵗ":
-        _adam(lambda s: s.lr * s.m / (1 - s.b1)**s.t / (np.sqrt(s.v / (1 - s.b2)**s.t) + s.eps)),
-    "the corrections multiply β by t: it is β to the power t, in Python `**`":
-        _adam(lambda s: s.lr * s.m / (1 - s.b1 * s.t) / (np.sqrt(s.v / (1 - s.b2 * s.t)) + s.eps)),
-    "the corrections should fade as t grows; yours amount to 1 − β in every step (is t counted on in the state?)":
-        _adam(lambda s: s.lr * s.m / (1 - s.b1) / (np.sqrt(s.v / (1 - s.b2)) + s.eps)),
-    "the correction of v was applied after the root: divide v itself by 1 − β₂ᵗ, then take the root":
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) / (1 - s.b2**s.t) + s.eps)),
-    "the corrections changed places: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v":
-        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps)),
-    "1 − β₁ᵗ corrects both averages: v has its own β, so divide it by 1 − β₂ᵗ":
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps)),
-    "1 − β₂ᵗ corrects both averages: m has its own β, so divide it by 1 − β₁ᵗ":
-        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v_hat) + s.eps)),
-    "β₁ stands in both averages: v has a β of its own, β₂":
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b1, b1, eps),
-    "β₂ stands in both averages: m has a β of its own, β₁":
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps),
-    "β₁ and β₂ changed places: β₁ belongs to the gradients, β₂ to their squares":
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps),
-    "every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing negative may stand under the root":
-        _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1)),
-    "a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Count first, then correct":
-        lambda theta, g, state, lr, b1, b2, eps: (theta - lr * g * (1 / (1 - b1 ** state[2])), state),
-    "the corrections are turned: βᵗ − 1 is negative, and has no root; divide by 1 − βᵗ":
-        _adam(lambda s: s.lr * s.m / (s.b1**s.t - 1) / (np.sqrt(s.v / (s.b2**s.t - 1)) + s.eps)),
-    "brackets are missing in the corrections: `m / 1 - b1**t` subtracts after dividing; the division is by all of 1 − βᵗ":
-        _adam(lambda s: s.lr * (s.m - s.b1**s.t) / (np.sqrt(s.v - s.b2**s.t) + s.eps)),
-    "brackets are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, nor with β₂":
-        _adam(m=lambda s: s.b1 * s.m + 1 - s.b1 * s.g, v=lambda s: s.b2 * s.v + 1 - s.b2 * s.g**2),
-    "`^` is no power in Python: βᵗ is written `b1**t`":
-        lambda theta, g, state, lr, b1, b2, eps: operator.xor(1 - b1, state[2] + 1),
-    "`math.sqrt` takes a single number: `np.sqrt` works on every entry of an array":
-        _adam(lambda s: s.lr * s.m_hat / (math.sqrt(s.v_hat) + s.eps)),
-    "t is one too large in the corrections: in the first step it is 1":
-        _adam(count=2, keep=lambda s: (s.m, s.v, s.t - 1)),
-    "t is counted twice in every step":
-        _adam(count=2),
-    "every step is made like the first one: the new m, v and t belong into the state that you return":
-        _adam(keep=lambda s: START),
-    "m starts from 0 in every step: the new m belongs into the state that you return":
-        _adam(keep=lambda s: (0.0, s.v, s.t)),
-    "v starts from 0 in every step: the new v belongs into the state that you return":
-        _adam(keep=lambda s: (s.m, 0.0, s.t)),
-    "m and v start from 0 in every step: let the old ones in, and return the new ones in the state":
-        _adam(keep=lambda s: (0.0, 0.0, s.t)),
-    "m̂ went back into the state: keep m, otherwise the next step corrects it again":
-        _adam(keep=lambda s: (s.m_hat, s.v, s.t)),
-    "v̂ went back into the state: keep v, otherwise the next step corrects it again":
-        _adam(keep=lambda s: (s.m, s.v_hat, s.t)),
-    "m̂ and v̂ went back into the state: keep m and v, otherwise the next step corrects them again":
-        _adam(keep=lambda s: (s.m_hat, s.v_hat, s.t)),
-    "m and v changed places in the state that you return: they come back as (m, v, t)":
-        _adam(keep=lambda s: (s.v, s.m, s.t)),
-    "the step was made with the old m and v: let this gradient into them first":
-        _adam(lambda s: s.lr * s.state[0] / (1 - s.b1**s.t) / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps)),
-    "the division uses the old v: let this gradient's square into it first":
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps)),
-    "m collects |g|: without its sign a gradient has no direction":
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * np.abs(s.g)),
-    "m collects g²: the squares belong to v, m averages the gradients themselves":
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2),
-    "m and v collect theta: they average the gradient and its square":
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta, v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2),
-    "ε was squared and put inside the root: it stands next to √v̂, as it is":
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2)),
-    "v collects the gradients themselves: without the square, their signs cancel and the root may not exist":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * s.g),
-    "v collects |g|: it needs the squares, so that its root is as large as a gradient":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.abs(s.g)),
-    "v collects the squares of m: it needs the squares of the gradient itself":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.b1 * s.state[0] + (1 - s.b1) * s.g)**2),
-    "v holds one number for all entries: every entry of theta has its own v, so no sum and no mean over the gradient":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.sum(s.g**2)),
-    "v holds the mean over the entries of the gradient: every entry of theta has its own v":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.mean(s.g**2)),
-    "v collects the squared deviations from m, as AdaBelief does: Adam collects g²":
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.g - s.b1 * s.state[0] - (1 - s.b1) * s.g)**2),
-    "1 − β₁ and 1 − β₂ changed places: in each average the two weights add up to 1":
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b2) * s.g, v=lambda s: s.b2 * s.v + (1 - s.b1) * s.g**2),
-    "m and v started at the first gradient and its square, without corrections: start them from 0, and correct":
+    "no-moments-scaled-gradient": Mutant("this is the article's formula: it lost m, v and the root. Adam's first step is `lr` times the sign of the gradient",
+        _adam(lambda s: s.lr * s.b1 * s.g / (1 - s.b2**s.t))),
+    "scaled-momentum-no-second-moment": Mutant("this is the article's formula with the gradient averaged: no v, no root. Adam's first step is `lr` times the sign of g",
+        _adam(lambda s: s.lr * s.b1 * s.m / (1 - s.b2**s.t))),
+    "raw-gradient-beta1-corrected": Mutant("the gradient itself was divided by 1 − β₁ᵗ: that corrects the average m, and the root of v̂ belongs below it",
+        _adam(lambda s: s.lr * s.g / (1 - s.b1**s.t))),
+    "raw-gradient-beta2-corrected": Mutant("the gradient itself was divided by 1 − β₂ᵗ: that corrects the average v, whose root belongs below m̂",
+        _adam(lambda s: s.lr * s.g / (1 - s.b2**s.t))),
+    "raw-gradient-corrected-lr": Mutant("the corrections scale `lr`, but the gradient itself is used: m stands above, √v below",
+        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.g)),
+    "plain-sgd": Mutant("this is gradient descent, lr·g: a gradient a thousand times larger should not give a larger first step",
+        _adam(lambda s: s.lr * s.g)),
+    "no-bias-correction": Mutant("no bias correction: with the usual β's your first step is 3.16·lr long instead of lr",
+        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps))),
+    "uncorrected-eps-inside-root": Mutant("no bias correction, and ε inside the root: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and put ε next to the root",
+        _adam(lambda s: s.lr * s.m / np.sqrt(s.v + s.eps))),
+    "uncorrected-without-eps": Mutant("no bias correction, and no ε: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and add ε to the root",
+        _adam(lambda s: s.lr * s.m / np.sqrt(s.v))),
+    "only-m-corrected": Mutant("only m is corrected: v starts at 0 too, so with the usual β's your first step is 31.6·lr long instead of lr",
+        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) + s.eps))),
+    "only-v-corrected": Mutant("only v is corrected: m starts at 0 too, so with β₁ = 0.9 your first step is only a tenth of lr",
+        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v_hat) + s.eps))),
+    "bias-corrected-twice": Mutant("the corrections are applied twice: in m̂ and v̂, and once more in the learning rate",
+        _adam(lambda s: _usual_move(s) * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t))),
+    "corrections-multiplied": Mutant("m and v were multiplied by 1 − βᵗ: they start too small, so divide",
+        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v * (1 - s.b2**s.t)) + s.eps))),
+    "m-correction-multiplied": Mutant("m was multiplied by 1 − β₁ᵗ: it starts too small, so divide",
+        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v_hat) + s.eps))),
+    "divided-by-beta-power": Mutant("m and v were divided by βᵗ: the correction divides by 1 − βᵗ",
+        _adam(lambda s: s.lr * s.m / s.b1**s.t / (np.sqrt(s.v / s.b2**s.t) + s.eps))),
+    "power-of-one-minus-beta": Mutant("the corrections divide by (1 − β)ᵗ: the power belongs to β alone, 1 − βᵗ",
+        _adam(lambda s: s.lr * s.m / (1 - s.b1)**s.t / (np.sqrt(s.v / (1 - s.b2)**s.t) + s.eps))),
+    "beta-times-t": Mutant("the corrections multiply β by t: it is β to the power t, in Python `**`",
+        _adam(lambda s: s.lr * s.m / (1 - s.b1 * s.t) / (np.sqrt(s.v / (1 - s.b2 * s.t)) + s.eps))),
+    "correction-constant-in-t": Mutant("the corrections should fade as t grows; yours amount to 1 − β in every step (is t counted on in the state?)",
+        _adam(lambda s: s.lr * s.m / (1 - s.b1) / (np.sqrt(s.v / (1 - s.b2)) + s.eps))),
+    "v-correction-outside-root": Mutant("the correction of v was applied after the root: divide v itself by 1 − β₂ᵗ, then take the root",
+        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) / (1 - s.b2**s.t) + s.eps))),
+    "corrections-swapped": Mutant("the corrections changed places: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v",
+        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps))),
+    "beta1-in-both-corrections": Mutant("1 − β₁ᵗ corrects both averages: v has its own β, so divide it by 1 − β₂ᵗ",
+        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps))),
+    "beta2-in-both-corrections": Mutant("1 − β₂ᵗ corrects both averages: m has its own β, so divide it by 1 − β₁ᵗ",
+        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v_hat) + s.eps))),
+    "beta1-for-both": Mutant("β₁ stands in both averages: v has a β of its own, β₂",
+        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b1, b1, eps)),
+    "beta2-for-both": Mutant("β₂ stands in both averages: m has a β of its own, β₁",
+        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps)),
+    "betas-swapped": Mutant("β₁ and β₂ changed places: β₁ belongs to the gradients, β₂ to their squares",
+        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps)),
+    "t-zero-nan": Mutant("every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing negative may stand under the root",
+        _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1))),
+    "t-zero-division-error": Mutant("a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Count first, then correct",
+        lambda theta, g, state, lr, b1, b2, eps: (theta - lr * g * (1 / (1 - b1 ** state[2])), state)),
+    "correction-sign-flipped": Mutant("the corrections are turned: βᵗ − 1 is negative, and has no root; divide by 1 − βᵗ",
+        _adam(lambda s: s.lr * s.m / (s.b1**s.t - 1) / (np.sqrt(s.v / (s.b2**s.t - 1)) + s.eps))),
+    "correction-brackets-missing": Mutant("brackets are missing in the corrections: `m / 1 - b1**t` subtracts after dividing; the division is by all of 1 − βᵗ",
+        _adam(lambda s: s.lr * (s.m - s.b1**s.t) / (np.sqrt(s.v - s.b2**s.t) + s.eps))),
+    "average-brackets-missing": Mutant("brackets are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, nor with β₂",
+        _adam(m=lambda s: s.b1 * s.m + 1 - s.b1 * s.g, v=lambda s: s.b2 * s.v + 1 - s.b2 * s.g**2)),
+    "xor-for-power": Mutant("`^` is no power in Python: βᵗ is written `b1**t`",
+        lambda theta, g, state, lr, b1, b2, eps: operator.xor(1 - b1, state[2] + 1)),
+    "math-sqrt-on-array": Mutant("`math.sqrt` takes a single number: `np.sqrt` works on every entry of an array",
+        _adam(lambda s: s.lr * s.m_hat / (math.sqrt(s.v_hat) + s.eps))),
+    "t-one-too-large": Mutant("t is one too large in the corrections: in the first step it is 1",
+        _adam(count=2, keep=lambda s: (s.m, s.v, s.t - 1))),
+    "t-counted-twice": Mutant("t is counted twice in every step",
+        _adam(count=2)),
+    "state-never-updated": Mutant("every step is made like the first one: the new m, v and t belong into the state that you return",
+        _adam(keep=lambda s: START)),
+    "m-not-kept": Mutant("m starts from 0 in every step: the new m belongs into the state that you return",
+        _adam(keep=lambda s: (0.0, s.v, s.t))),
+    "v-not-kept": Mutant("v starts from 0 in every step: the new v belongs into the state that you return",
+        _adam(keep=lambda s: (s.m, 0.0, s.t))),
+    "moments-not-kept": Mutant("m and v start from 0 in every step: let the old ones in, and return the new ones in the state",
+        _adam(keep=lambda s: (0.0, 0.0, s.t))),
+    "corrected-m-stored": Mutant("m̂ went back into the state: keep m, otherwise the next step corrects it again",
+        _adam(keep=lambda s: (s.m_hat, s.v, s.t))),
+    "corrected-v-stored": Mutant("v̂ went back into the state: keep v, otherwise the next step corrects it again",
+        _adam(keep=lambda s: (s.m, s.v_hat, s.t))),
+    "corrected-moments-stored": Mutant("m̂ and v̂ went back into the state: keep m and v, otherwise the next step corrects them again",
+        _adam(keep=lambda s: (s.m_hat, s.v_hat, s.t))),
+    "state-order-swapped": Mutant("m and v changed places in the state that you return: they come back as (m, v, t)",
+        _adam(keep=lambda s: (s.v, s.m, s.t))),
+    "stale-moments": Mutant("the step was made with the old m and v: let this gradient into them first",
+        _adam(lambda s: s.lr * s.state[0] / (1 - s.b1**s.t) / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps))),
+    "stale-second-moment": Mutant("the division uses the old v: let this gradient's square into it first",
+        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps))),
+    "m-of-absolute-gradient": Mutant("m collects |g|: without its sign a gradient has no direction",
+        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * np.abs(s.g))),
+    "m-of-squared-gradient": Mutant("m collects g²: the squares belong to v, m averages the gradients themselves",
+        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2)),
+    "moments-of-theta": Mutant("m and v collect theta: they average the gradient and its square",
+        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta, v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2)),
+    "eps-squared-inside-root": Mutant("ε was squared and put inside the root: it stands next to √v̂, as it is",
+        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2))),
+    "v-without-square": Mutant("v collects the gradients themselves: without the square, their signs cancel and the root may not exist",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * s.g)),
+    "v-of-absolute-gradient": Mutant("v collects |g|: it needs the squares, so that its root is as large as a gradient",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.abs(s.g))),
+    "v-of-squared-m": Mutant("v collects the squares of m: it needs the squares of the gradient itself",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.b1 * s.state[0] + (1 - s.b1) * s.g)**2)),
+    "v-summed-over-entries": Mutant("v holds one number for all entries: every entry of theta has its own v, so no sum and no mean over the gradient",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.sum(s.g**2))),
+    "v-averaged-over-entries": Mutant("v holds the mean over the entries of the gradient: every entry of theta has its own v",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.mean(s.g**2))),
+    "adabelief-variance": Mutant("v collects the squared deviations from m, as AdaBelief does: Adam collects g²",
+        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.g - s.b1 * s.state[0] - (1 - s.b1) * s.g)**2)),
+    "new-weights-swapped": Mutant("1 − β₁ and 1 − β₂ changed places: in each average the two weights add up to 1",
+        _adam(m=lambda s: s.b1 * s.m + (1 - s.b2) * s.g, v=lambda s: s.b2 * s.v + (1 - s.b1) * s.g**2)),
+    "moments-initialized-to-gradient": Mutant("m and v started at the first gradient and its square, without corrections: start them from 0, and correct",
         _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps),
               lambda s: s.g if s.t == 1 else s.b1 * s.m + (1 - s.b1) * s.g,
-              lambda s: s.g**2 if s.t == 1 else s.b2 * s.v + (1 - s.b2) * s.g**2),
-    "the old v was squared once more: v holds squares already, only the new gradient needs one":
-        _adam(v=lambda s: s.b2 * s.v**2 + (1 - s.b2) * s.g**2),
-    "(1 − β₂)·g was squared as a whole: the square belongs to g alone":
-        _adam(v=lambda s: s.b2 * s.v + ((1 - s.b2) * s.g)**2),
-    "the root is missing: m̂ was divided by v̂, which is as large as a squared gradient":
-        _adam(lambda s: s.lr * s.m_hat / (s.v_hat + s.eps)),
-    "this is RMSProp, with g above the line: Adam puts the corrected average m̂ there":
-        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v_hat) + s.eps)),
-    "this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ above the line and v̂ below":
-        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v) + s.eps)),
-    "this is RMSProp, g above the line, with ε inside the root: Adam needs m̂ above the line, and ε next to √v̂":
-        _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps)),
-    "m̂ is there, the division by √v̂ is not: a gradient a thousand times larger should not give a larger first step":
-        _adam(lambda s: s.lr * s.m_hat),
-    "this is momentum, lr·m: the corrections and the division by √v̂ are missing":
-        _adam(lambda s: s.lr * s.m),
-    "the sign of the gradient is right for the first step only: later ones need m̂ and v̂":
-        _adam(lambda s: s.lr * np.sign(s.g)),
-    "the sign of m̂ is right for the first step only: later ones divide m̂ by √v̂ + ε":
-        _adam(lambda s: s.lr * np.sign(s.m_hat)),
-    "it walks uphill, and without bias correction: subtract the step, and divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ":
-        _adam(lambda s: -s.lr * s.m / (np.sqrt(s.v) + s.eps)),
-    "it walks uphill: the step has to be subtracted":
-        _adam(lambda s: -_usual_move(s)),
-    "the new gradient enters m with weight 1: it needs 1 − β₁, so that m is an average":
-        _adam(m=lambda s: s.b1 * s.m + s.g),
-    "the squared gradient enters v with weight 1: it needs 1 − β₂, so that v is an average":
-        _adam(v=lambda s: s.b2 * s.v + s.g**2),
-    "g and g² enter m and v with weight 1: they need 1 − β₁ and 1 − β₂, so that both are averages":
-        _adam(m=lambda s: s.b1 * s.m + s.g, v=lambda s: s.b2 * s.v + s.g**2),
-    "the weights of m changed places: β₁ belongs to the old m, 1 − β₁ to the new gradient":
-        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g),
-    "the weights of v changed places: β₂ belongs to the old v, 1 − β₂ to the squared gradient":
-        _adam(v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2),
-    "the weights changed places in m and in v: β belongs to the old average, 1 − β to what is new":
-        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g, v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2),
-    "m and v never forget: the old m needs a factor β₁, the old v a factor β₂":
-        _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2),
-    "ε stands inside the root: it belongs next to √v̂":
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps)),
-    "ε was added to √v before its correction, as some libraries do: here it stands next to √v̂":
-        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps)),
-    "brackets are missing: ε was added to the fraction, it belongs to √v̂ below the line":
-        _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps)),
-    "brackets are missing: ε was added to the whole step, it belongs to √v̂ below the line":
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps),
-    "ε was multiplied: it is a small number added to √v̂":
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps)),
-    "ε is missing: where every gradient so far was 0, your step is 0/0":
-        _adam_with(eps=0.0),
-    "`eps` is ignored: 1e-8 is not always the number asked for":
-        _adam_with(eps=1e-8),
-    "`lr` is ignored: 0.001 is not always the number asked for":
-        _adam_with(lr=0.001),
-    "`lr` is missing: the step is `lr` times m̂ over √v̂ + ε":
-        _adam_with(lr=1.0),
-    "`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for":
-        _adam_with(b1=0.9, b2=0.999),
-    "this is AdaMax, with the largest gradient in place of v: Adam takes the root of an average of squares":
-        _adam(lambda s: s.lr * s.m_hat / (s.v + s.eps), v=lambda s: np.maximum(s.b2 * s.v, np.abs(s.g))),
-    "this is AMSGrad, which never lets v shrink: Adam uses v as it is":
+              lambda s: s.g**2 if s.t == 1 else s.b2 * s.v + (1 - s.b2) * s.g**2)),
+    "old-v-squared": Mutant("the old v was squared once more: v holds squares already, only the new gradient needs one",
+        _adam(v=lambda s: s.b2 * s.v**2 + (1 - s.b2) * s.g**2)),
+    "weight-squared-with-gradient": Mutant("(1 − β₂)·g was squared as a whole: the square belongs to g alone",
+        _adam(v=lambda s: s.b2 * s.v + ((1 - s.b2) * s.g)**2)),
+    "root-missing": Mutant("the root is missing: m̂ was divided by v̂, which is as large as a squared gradient",
+        _adam(lambda s: s.lr * s.m_hat / (s.v_hat + s.eps))),
+    "rmsprop-corrected": Mutant("this is RMSProp, with g above the line: Adam puts the corrected average m̂ there",
+        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v_hat) + s.eps))),
+    "rmsprop-uncorrected": Mutant("this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ above the line and v̂ below",
+        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v) + s.eps))),
+    "rmsprop-eps-inside-root": Mutant("this is RMSProp, g above the line, with ε inside the root: Adam needs m̂ above the line, and ε next to √v̂",
+        _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps))),
+    "second-moment-unused": Mutant("m̂ is there, the division by √v̂ is not: a gradient a thousand times larger should not give a larger first step",
+        _adam(lambda s: s.lr * s.m_hat)),
+    "plain-momentum": Mutant("this is momentum, lr·m: the corrections and the division by √v̂ are missing",
+        _adam(lambda s: s.lr * s.m)),
+    "sign-sgd": Mutant("the sign of the gradient is right for the first step only: later ones need m̂ and v̂",
+        _adam(lambda s: s.lr * np.sign(s.g))),
+    "sign-of-momentum": Mutant("the sign of m̂ is right for the first step only: later ones divide m̂ by √v̂ + ε",
+        _adam(lambda s: s.lr * np.sign(s.m_hat))),
+    "ascent-without-correction": Mutant("it walks uphill, and without bias correction: subtract the step, and divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
+        _adam(lambda s: -s.lr * s.m / (np.sqrt(s.v) + s.eps))),
+    "gradient-ascent": Mutant("it walks uphill: the step has to be subtracted",
+        _adam(lambda s: -_usual_move(s))),
+    "m-accumulates-unweighted": Mutant("the new gradient enters m with weight 1: it needs 1 − β₁, so that m is an average",
+        _adam(m=lambda s: s.b1 * s.m + s.g)),
+    "v-accumulates-unweighted": Mutant("the squared gradient enters v with weight 1: it needs 1 − β₂, so that v is an average",
+        _adam(v=lambda s: s.b2 * s.v + s.g**2)),
+    "moments-accumulate-unweighted": Mutant("g and g² enter m and v with weight 1: they need 1 − β₁ and 1 − β₂, so that both are averages",
+        _adam(m=lambda s: s.b1 * s.m + s.g, v=lambda s: s.b2 * s.v + s.g**2)),
+    "m-weights-swapped": Mutant("the weights of m changed places: β₁ belongs to the old m, 1 − β₁ to the new gradient",
+        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g)),
+    "v-weights-swapped": Mutant("the weights of v changed places: β₂ belongs to the old v, 1 − β₂ to the squared gradient",
+        _adam(v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2)),
+    "both-weights-swapped": Mutant("the weights changed places in m and in v: β belongs to the old average, 1 − β to what is new",
+        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g, v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2)),
+    "decay-missing": Mutant("m and v never forget: the old m needs a factor β₁, the old v a factor β₂",
+        _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2)),
+    "eps-inside-root": Mutant("ε stands inside the root: it belongs next to √v̂",
+        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps))),
+    "eps-before-correction": Mutant("ε was added to √v before its correction, as some libraries do: here it stands next to √v̂",
+        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps))),
+    "eps-added-to-ratio": Mutant("brackets are missing: ε was added to the fraction, it belongs to √v̂ below the line",
+        _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps))),
+    "eps-added-to-step": Mutant("brackets are missing: ε was added to the whole step, it belongs to √v̂ below the line",
+        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps)),
+    "eps-multiplied": Mutant("ε was multiplied: it is a small number added to √v̂",
+        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps))),
+    "eps-missing": Mutant("ε is missing: where every gradient so far was 0, your step is 0/0",
+        _adam_with(eps=0.0)),
+    "eps-hardcoded": Mutant("`eps` is ignored: 1e-8 is not always the number asked for",
+        _adam_with(eps=1e-8)),
+    "lr-hardcoded": Mutant("`lr` is ignored: 0.001 is not always the number asked for",
+        _adam_with(lr=0.001)),
+    "lr-missing": Mutant("`lr` is missing: the step is `lr` times m̂ over √v̂ + ε",
+        _adam_with(lr=1.0)),
+    "betas-hardcoded": Mutant("`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for",
+        _adam_with(b1=0.9, b2=0.999)),
+    "adamax-infinity-norm": Mutant("this is AdaMax, with the largest gradient in place of v: Adam takes the root of an average of squares",
+        _adam(lambda s: s.lr * s.m_hat / (s.v + s.eps), v=lambda s: np.maximum(s.b2 * s.v, np.abs(s.g)))),
+    "amsgrad-max-v": Mutant("this is AMSGrad, which never lets v shrink: Adam uses v as it is",
         _adam(lambda s: s.lr * s.m_hat / (np.sqrt(_largest(s) / (1 - s.b2**s.t)) + s.eps),
-              keep=lambda s: (s.m, s.v, s.t, _largest(s))),
-    "this looks one step ahead, as Nesterov's version does: Adam uses m̂ alone":
-        _adam(lambda s: s.lr * (s.b1 * s.m_hat + (1 - s.b1) * s.g / (1 - s.b1**s.t)) / (np.sqrt(s.v_hat) + s.eps)),
-    "theta was pulled towards 0 besides, as AdamW does: the step alone is asked for":
-        _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta),
-    "`lr` shrinks with √t: here it stays as it is":
-        _adam(lambda s: _usual_move(s) / np.sqrt(s.t)),
-    "theta never moves: subtract the step from it, and return what you get":
-        _adam(lambda s: 0 * s.theta),
-    "this is the step itself: subtract it from theta and return the new theta":
-        _adam(lambda s: s.theta - _usual_move(s)),
-    "this is the change alone, with the right sign: return theta plus the change":
-        _adam(lambda s: s.theta + _usual_move(s)),
-    "theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`":
-        _adam_in_place,
-    "the gradient that was handed in was changed, so a second call gives something else: work on a copy":
-        _adam_scaling_g,
+              keep=lambda s: (s.m, s.v, s.t, _largest(s)))),
+    "nadam-lookahead": Mutant("this looks one step ahead, as Nesterov's version does: Adam uses m̂ alone",
+        _adam(lambda s: s.lr * (s.b1 * s.m_hat + (1 - s.b1) * s.g / (1 - s.b1**s.t)) / (np.sqrt(s.v_hat) + s.eps))),
+    "adamw-weight-decay": Mutant("theta was pulled towards 0 besides, as AdamW does: the step alone is asked for",
+        _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta)),
+    "lr-decayed-by-root-t": Mutant("`lr` shrinks with √t: here it stays as it is",
+        _adam(lambda s: _usual_move(s) / np.sqrt(s.t))),
+    "theta-unchanged": Mutant("theta never moves: subtract the step from it, and return what you get",
+        _adam(lambda s: 0 * s.theta)),
+    "step-returned": Mutant("this is the step itself: subtract it from theta and return the new theta",
+        _adam(lambda s: s.theta - _usual_move(s))),
+    "negative-step-returned": Mutant("this is the change alone, with the right sign: return theta plus the change",
+        _adam(lambda s: s.theta + _usual_move(s))),
+    "theta-mutated": Mutant("theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`",
+        _adam_in_place),
+    "gradient-mutated": Mutant("the gradient that was handed in was changed, so a second call gives something else: work on a copy",
+        _adam_scaling_g),
 }, {
     "as in the text": _adam(),
     "corrections drawn into the learning rate": _adam_efficient,
@@ -486,126 +487,126 @@ def _sgd_by_torch(theta: Any, x: Any, y: float, lr: float) -> Any:
 
 
 SGD = Exercise("3.2", "sgd_step", _sgd_cases, _sgd_oracle, {
-    "the step is half as long as it should be: the derivative of a square brings a 2 in front":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x,
-    "it walks uphill: a sign is turned, in the step or in the error θ·x − y":
-        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x,
-    "it walks uphill, and half as far as it should: a sign is turned, and the 2 of the derivative is missing":
-        lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x,
-    "the step is a quarter of what it should be: the 2 of the derivative multiplies, it does not divide":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2,
-    "the step is twice as long as it should be: the derivative of a square brings one factor 2":
-        lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x,
-    "the gradient was divided by the number of entries of x: one example is no mean":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x),
-    "the gradient was divided by the number of entries of x, and its 2 is missing: one example is no mean":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x),
-    "the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
-    "the factors 2 and x are missing: the gradient has an outer and an inner derivative":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
-    "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is asked for":
-        lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
-    "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for":
-        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
-    "the size of the error is used, not its sign: a prediction that is too low must move theta the other way":
-        lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x,
-    "every entry moves by lr, with the sign of its gradient: the gradient itself is asked for":
-        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
-    "the error is squared in the step: the derivative of a square has one power less":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y)**2 * x,
-    "the loss times x was subtracted: the derivative of the square is asked for":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2 * x,
-    "the loss itself was subtracted, times lr: its gradient is asked for":
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2,
-    "each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one number":
-        lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x,
-    "each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is the sum θ·x, one number":
-        lambda theta, x, y, lr: theta - lr * (theta * x - y) * x,
-    "y was subtracted from every product before the sum: the prediction is the sum θ·x, then y is subtracted once":
-        lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x,
-    "the products θᵢ·xᵢ were averaged: the prediction is their sum":
-        lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x,
-    "this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
-    "x stands in the gradient squared: the inner derivative of θ·x is x":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
-    "the entries of x were added up: each entry of theta moves by its own entry of x":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x),
-    "the entries of x were averaged: each entry of theta moves by its own entry of x":
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x),
-    "the learning rate is missing: the step is lr times the gradient":
-        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x,
-    "the learning rate is missing, and so is the 2 of the derivative":
-        lambda theta, x, y, lr: theta - _off(theta, x, y) * x,
-    "the learning rate stands there twice":
-        lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
-    "the gradient was divided by lr: it is multiplied by it":
-        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr,
-    "`lr` is ignored: 0.01 is not always the number asked for":
-        lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x,
-    "brackets: `lr` multiplies theta as well, it belongs to the gradient alone":
-        lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x),
-    "y plays no part: the error is θ·x − y":
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x,
-    "y was added: the error is the prediction minus y":
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x,
-    "the prediction plays no part: the error is θ·x − y":
-        lambda theta, x, y, lr: theta + lr * 2 * y * x,
-    "brackets: y was multiplied by x alone, so the prediction was subtracted from theta; the error is θ·x − y as a whole":
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x),
-    "brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x":
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x,
-    "brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone":
-        lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
-    "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it with x":
-        lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
-    "brackets are missing: y is no step of its own, the error θ·x − y as a whole is multiplied by lr, 2 and x":
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y,
-    "the prediction was squared, not the error: the loss is (θ·x − y)², its derivative 2·(θ·x − y)·x":
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x)**2 - y) * x,
-    "the factor x is missing, and a sign is turned: θ·x changes with θ as fast as x is large, and downhill means minus":
-        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
-    "`lr` multiplies theta, it belongs to the gradient":
-        lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
-    "the step was subtracted from the loss: theta is what moves":
-        lambda theta, x, y, lr: _off(theta, x, y)**2 - lr * 2 * _off(theta, x, y) * x,
-    "the gradient was scaled to length 1: lr times the gradient itself is asked for":
-        lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
-    "the step was divided by x·x: that is another method (normalised least squares), here lr alone sets the length":
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 2),
-    "the step was divided by x·x, and the 2 is missing: here lr alone sets the length":
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 1),
-    "this goes all the way to θ·x = y: one step of length lr times the gradient is asked for":
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, 1, 1),
-    "the prediction went through a sigmoid: here it is θ·x itself":
-        lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x,
-    "these are two steps: one is asked for":
-        _sgd_twice,
-    "theta moved while the gradient was still being computed: all entries share one error, computed first":
-        lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr),
-    "theta moved, in the array that was handed in, while the gradient was still being computed: compute the error first":
-        _sgd_one_after_another_in_place,
-    "this is the gradient: subtract lr times it from theta, and return the new theta":
-        lambda theta, x, y, lr: 2 * _off(theta, x, y) * x,
-    "this is lr times the gradient: subtract it from theta, and return the new theta":
-        lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x,
-    "this is the change alone, with the right sign: return theta plus the change":
-        lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x,
-    "this is the gradient without its 2: subtract lr times the gradient from theta, and return the new theta":
-        lambda theta, x, y, lr: _off(theta, x, y) * x,
-    "this is lr times the gradient, without its 2: subtract lr times the gradient from theta, and return the new theta":
-        lambda theta, x, y, lr: lr * _off(theta, x, y) * x,
-    "each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one number, and the inner derivative is x":
-        lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta,
-    "this is the loss: the new theta is asked for":
-        lambda theta, x, y, lr: _off(theta, x, y)**2,
-    "this is the error θ·x − y: the new theta is asked for":
-        lambda theta, x, y, lr: _off(theta, x, y),
-    "theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`":
-        _sgd_in_place,
-    "x was changed on the way, so a second call gives something else: work on a copy":
-        _sgd_spoiling_x,
+    "factor-2-missing": Mutant("the step is half as long as it should be: the derivative of a square brings a 2 in front",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x),
+    "gradient-ascent": Mutant("it walks uphill: a sign is turned, in the step or in the error θ·x − y",
+        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x),
+    "ascent-factor-2-missing": Mutant("it walks uphill, and half as far as it should: a sign is turned, and the 2 of the derivative is missing",
+        lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x),
+    "divided-by-2": Mutant("the step is a quarter of what it should be: the 2 of the derivative multiplies, it does not divide",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2),
+    "factor-2-doubled": Mutant("the step is twice as long as it should be: the derivative of a square brings one factor 2",
+        lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x),
+    "mean-over-entries": Mutant("the gradient was divided by the number of entries of x: one example is no mean",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x)),
+    "mean-over-entries-no-2": Mutant("the gradient was divided by the number of entries of x, and its 2 is missing: one example is no mean",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x)),
+    "inner-derivative-missing": Mutant("the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y)),
+    "factors-2-and-x-missing": Mutant("the factors 2 and x are missing: the gradient has an outer and an inner derivative",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)),
+    "doubled-sign-of-error": Mutant("only the sign of the error is used: this goes down 2·|θ·x − y|, the square is asked for",
+        lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x),
+    "sign-of-error": Mutant("only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
+        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x),
+    "absolute-error-in-gradient": Mutant("the size of the error is used, not its sign: a prediction that is too low must move theta the other way",
+        lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x),
+    "sign-sgd": Mutant("every entry moves by lr, with the sign of its gradient: the gradient itself is asked for",
+        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x)),
+    "error-squared": Mutant("the error is squared in the step: the derivative of a square has one power less",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y)**2 * x),
+    "loss-times-x": Mutant("the loss times x was subtracted: the derivative of the square is asked for",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2 * x),
+    "loss-as-gradient": Mutant("the loss itself was subtracted, times lr: its gradient is asked for",
+        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2),
+    "elementwise-error": Mutant("each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one number",
+        lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x),
+    "elementwise-error-no-2": Mutant("each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is the sum θ·x, one number",
+        lambda theta, x, y, lr: theta - lr * (theta * x - y) * x),
+    "y-subtracted-per-entry": Mutant("y was subtracted from every product before the sum: the prediction is the sum θ·x, then y is subtracted once",
+        lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x),
+    "mean-for-dot-product": Mutant("the products θᵢ·xᵢ were averaged: the prediction is their sum",
+        lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x),
+    "derivative-by-x": Mutant("this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta),
+    "x-squared-in-gradient": Mutant("x stands in the gradient squared: the inner derivative of θ·x is x",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2),
+    "x-summed": Mutant("the entries of x were added up: each entry of theta moves by its own entry of x",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x)),
+    "x-averaged": Mutant("the entries of x were averaged: each entry of theta moves by its own entry of x",
+        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x)),
+    "lr-missing": Mutant("the learning rate is missing: the step is lr times the gradient",
+        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x),
+    "lr-and-2-missing": Mutant("the learning rate is missing, and so is the 2 of the derivative",
+        lambda theta, x, y, lr: theta - _off(theta, x, y) * x),
+    "lr-squared": Mutant("the learning rate stands there twice",
+        lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x),
+    "divided-by-lr": Mutant("the gradient was divided by lr: it is multiplied by it",
+        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr),
+    "lr-hardcoded": Mutant("`lr` is ignored: 0.01 is not always the number asked for",
+        lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x),
+    "lr-times-new-theta": Mutant("brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
+        lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x)),
+    "target-ignored": Mutant("y plays no part: the error is θ·x − y",
+        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x),
+    "target-added": Mutant("y was added: the error is the prediction minus y",
+        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x),
+    "prediction-ignored": Mutant("the prediction plays no part: the error is θ·x − y",
+        lambda theta, x, y, lr: theta + lr * 2 * y * x),
+    "target-times-x-only": Mutant("brackets: y was multiplied by x alone, so the prediction was subtracted from theta; the error is θ·x − y as a whole",
+        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x)),
+    "target-times-x-outside-lr": Mutant("brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
+        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x),
+    "target-times-x-without-2": Mutant("brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
+        lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x)),
+    "matrix-formula-on-vector": Mutant("`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it with x",
+        lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y)),
+    "target-outside-gradient": Mutant("brackets are missing: y is no step of its own, the error θ·x − y as a whole is multiplied by lr, 2 and x",
+        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y),
+    "prediction-squared": Mutant("the prediction was squared, not the error: the loss is (θ·x − y)², its derivative 2·(θ·x − y)·x",
+        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x)**2 - y) * x),
+    "ascent-inner-derivative-missing": Mutant("the factor x is missing, and a sign is turned: θ·x changes with θ as fast as x is large, and downhill means minus",
+        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y)),
+    "lr-times-old-theta": Mutant("`lr` multiplies theta, it belongs to the gradient",
+        lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x),
+    "step-subtracted-from-loss": Mutant("the step was subtracted from the loss: theta is what moves",
+        lambda theta, x, y, lr: _off(theta, x, y)**2 - lr * 2 * _off(theta, x, y) * x),
+    "gradient-normalized": Mutant("the gradient was scaled to length 1: lr times the gradient itself is asked for",
+        lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x)),
+    "normalized-lms": Mutant("the step was divided by x·x: that is another method (normalised least squares), here lr alone sets the length",
+        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 2)),
+    "normalized-lms-no-2": Mutant("the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
+        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 1)),
+    "full-kaczmarz-projection": Mutant("this goes all the way to θ·x = y: one step of length lr times the gradient is asked for",
+        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, 1, 1)),
+    "sigmoid-on-prediction": Mutant("the prediction went through a sigmoid: here it is θ·x itself",
+        lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x),
+    "two-steps": Mutant("these are two steps: one is asked for",
+        _sgd_twice),
+    "sequential-update": Mutant("theta moved while the gradient was still being computed: all entries share one error, computed first",
+        lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr)),
+    "sequential-update-in-place": Mutant("theta moved, in the array that was handed in, while the gradient was still being computed: compute the error first",
+        _sgd_one_after_another_in_place),
+    "gradient-returned": Mutant("this is the gradient: subtract lr times it from theta, and return the new theta",
+        lambda theta, x, y, lr: 2 * _off(theta, x, y) * x),
+    "step-returned": Mutant("this is lr times the gradient: subtract it from theta, and return the new theta",
+        lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x),
+    "negative-step-returned": Mutant("this is the change alone, with the right sign: return theta plus the change",
+        lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x),
+    "gradient-without-2-returned": Mutant("this is the gradient without its 2: subtract lr times the gradient from theta, and return the new theta",
+        lambda theta, x, y, lr: _off(theta, x, y) * x),
+    "step-without-2-returned": Mutant("this is lr times the gradient, without its 2: subtract lr times the gradient from theta, and return the new theta",
+        lambda theta, x, y, lr: lr * _off(theta, x, y) * x),
+    "elementwise-error-times-theta": Mutant("each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one number, and the inner derivative is x",
+        lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta),
+    "loss-returned": Mutant("this is the loss: the new theta is asked for",
+        lambda theta, x, y, lr: _off(theta, x, y)**2),
+    "error-returned": Mutant("this is the error θ·x − y: the new theta is asked for",
+        lambda theta, x, y, lr: _off(theta, x, y)),
+    "theta-mutated": Mutant("theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`",
+        _sgd_in_place),
+    "x-mutated": Mutant("x was changed on the way, so a second call gives something else: work on a copy",
+        _sgd_spoiling_x),
 }, {
     "the error turned, and added": lambda theta, x, y, lr: theta + 2 * lr * (y - x @ theta) * x,
     "entry by entry, in a list": lambda theta, x, y, lr: [
@@ -713,104 +714,104 @@ def _with_ones(X: np.ndarray) -> np.ndarray:
 
 
 STABLE = Exercise("3.3", "max_stable_lr", _stable_cases, _stable_oracle, {
-    "the bound is 2/λ: at 1/λ a step lands at the bottom, up to twice as long it still comes closer":
-        lambda X: 1 / _curvatures(X)[-1],
-    "the smallest eigenvalue was taken: the steepest direction, with the largest one, is the first to explode":
-        lambda X: _over(2, _curvatures(X)[0]),
-    "the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/λ, with the largest λ":
-        lambda X: _over(1, _curvatures(X)[0]),
-    "the smallest eigenvalue was taken, and the 2 of the Hessian is missing: the steepest direction is the first to explode":
-        lambda X: _over(4, _curvatures(X)[0]),
-    "the factor 2/n of the Hessian is missing: J is a mean of squares, so its second derivative is (2/n)·XᵀX":
-        lambda X: 2 / _sigma(X)**2,
-    "the factor 2 of the Hessian is missing: the derivative of a square brings it in front":
-        lambda X: 2 * len(X) / _sigma(X)**2,
-    "the factor 1/n of the Hessian is missing: J is a mean over the rows":
-        lambda X: 1 / _sigma(X)**2,
-    "the sum of all eigenvalues (the trace) was taken: only the largest one sets the bound":
-        lambda X: _over(2, np.sum(_curvatures(X))),
-    "the mean of the eigenvalues was taken, or of all squared entries, which is the same: the largest one sets the bound":
-        lambda X: _over(2, np.mean(_curvatures(X))),
-    "this is 2 over the mean of all squared entries of X: the largest eigenvalue of the Hessian, (2/n)·XᵀX, is needed":
-        lambda X: 2 / np.mean(X**2),
-    "this used the spread of X around its mean: J uses X as it is":
-        lambda X: _over(1, np.var(X)),
-    "the largest entry of the Hessian was taken: with columns that lean on each other its largest eigenvalue is larger":
-        lambda X: _over(2, np.max(_hessian(X))),
-    "the sum of all entries of the Hessian was taken: its largest eigenvalue is needed":
-        lambda X: _over(2, np.sum(_hessian(X))),
-    "the largest row sum of the Hessian was taken: that only bounds its largest eigenvalue":
-        lambda X: _over(2, np.abs(_hessian(X)).sum(axis=1).max()),
-    "the Frobenius norm of the Hessian was taken (`np.linalg.norm` does that): its largest eigenvalue is needed":
-        lambda X: _over(2, np.linalg.norm(_hessian(X))),
-    "the determinant was taken, the product of all eigenvalues: the largest one is needed":
-        lambda X: _over(2, np.linalg.det(_hessian(X))),
-    "the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest":
-        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[0])),
-    "the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest":
-        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
-    "2/(λ_min + λ_max) is the fastest step, not the longest one that still converges":
-        lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
-    "the singular value of X was not squared: XᵀX has its square as eigenvalue":
-        lambda X: len(X) / _sigma(X),
-    "a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²":
-        lambda X: 2 / _sigma(X),
-    "the reciprocal of the singular value of X was taken: the Hessian has the eigenvalue (2/n)·σ², the bound is 2 over it":
-        lambda X: 1 / _sigma(X),
-    "2 over the norm of all of X: the bound is 2 over the largest eigenvalue of the Hessian, (2/n)·XᵀX":
-        lambda X: 2 / np.linalg.norm(X),
-    "a root was taken of the eigenvalue: the bound is 2/λ, with λ itself":
-        lambda X: 2 / np.sqrt(_curvatures(X)[-1]),
-    "the eigenvalue was squared: the bound is 2/λ, with λ itself":
-        lambda X: 2 / _curvatures(X)[-1]**2,
-    "the columns were centred first: J uses X as it is":
-        lambda X: _bound(_hessian(_centred(X))),
-    "this used the covariance of the columns, centred and with n − 1: J uses X as it is":
-        lambda X: _bound(_hessian(_centred(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan,
-    "the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a factor 2/n":
-        lambda X: _bound(_hessian(_centred(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan,
-    "the columns were standardised first: J uses X as it is":
-        lambda X: _bound(_hessian(_centred(X) / _spread(X))) if len(X) > 1 else np.nan,
-    "a column of ones was added: J has no offset, so X stands alone":
-        lambda X: _bound(_hessian(_with_ones(X))),
-    "XᵀX was divided by the number of columns: the mean runs over the rows":
-        lambda X: _table(X).shape[1] / _sigma(X)**2,
-    "XᵀX was divided by the number of all entries: the mean runs over the rows":
-        lambda X: _table(X).size / _sigma(X)**2,
-    "XᵀX was divided by n − 1: J is a mean over n rows":
-        lambda X: (len(X) - 1) / _sigma(X)**2,
-    "X of shape (n,) was taken for a single row: it is a single column, n examples of one number":
-        lambda X: len(np.atleast_2d(X)) / _sigma(X)**2,
-    "X of shape (n,) was taken for a single row, and 1/λ for the bound: X is a single column, and the bound is 2/λ":
-        lambda X: len(np.atleast_2d(X)) / (2 * _sigma(X)**2),
-    "this is the bound for the row with the longest x alone: J is a mean over all rows":
-        lambda X: 1 / (_table(X)**2).sum(axis=1).max(),
-    "this is the largest eigenvalue of the Hessian, the curvature itself: the bound on the step size is 2 over it":
-        lambda X: _curvatures(X)[-1],
-    "this is upside down, λ/2: the steeper the bowl, the smaller the step has to be":
-        lambda X: _curvatures(X)[-1] / 2,
-    "the largest eigenvalue was multiplied by 2: the steeper the bowl, the smaller the step, so divide 2 by it":
-        lambda X: 2 * _curvatures(X)[-1],
-    "this is the largest eigenvalue over the smallest, the condition number: the bound is 2 over the largest":
-        lambda X: _over(_curvatures(X)[-1], _curvatures(X)[0]),
-    "one bound per direction came back: the smallest of them is the bound for every start":
-        lambda X: 2 / np.maximum(_curvatures(X), 1e-300),
-    "the power method stopped after one round: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`":
-        lambda X: _power_method(X, 1),
-    "the power method stopped too early: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`":
-        lambda X: _power_method(X, 3),
-    "right for tables, but a single column of shape (n,) makes it fail: turn it into a table of shape (n, 1) first":
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError),
-    "right for tables, but X of shape (n,) has no second length: turn it into a table of shape (n, 1) first":
-        lambda X: _refusing_flat(X, IndexError),
-    "right for tables, but X of shape (n,) does not fit: turn it into a table of shape (n, 1) first":
-        lambda X: _refusing_flat(X, ValueError),
-    "a single column of shape (n,) makes it fail, and the 2/n of the Hessian is missing: start from a table of shape (n, 1)":
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 2),
-    "a single column of shape (n,) makes it fail, and the 1/n of the Hessian is missing: start from a table of shape (n, 1)":
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 1),
-    "X itself was changed, so a second call gives something else: work on a copy":
-        _stable_in_place,
+    "one-over-lambda": Mutant("the bound is 2/λ: at 1/λ a step lands at the bottom, up to twice as long it still comes closer",
+        lambda X: 1 / _curvatures(X)[-1]),
+    "smallest-eigenvalue": Mutant("the smallest eigenvalue was taken: the steepest direction, with the largest one, is the first to explode",
+        lambda X: _over(2, _curvatures(X)[0])),
+    "one-over-smallest-eigenvalue": Mutant("the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/λ, with the largest λ",
+        lambda X: _over(1, _curvatures(X)[0])),
+    "smallest-eigenvalue-no-2": Mutant("the smallest eigenvalue was taken, and the 2 of the Hessian is missing: the steepest direction is the first to explode",
+        lambda X: _over(4, _curvatures(X)[0])),
+    "hessian-2-over-n-missing": Mutant("the factor 2/n of the Hessian is missing: J is a mean of squares, so its second derivative is (2/n)·XᵀX",
+        lambda X: 2 / _sigma(X)**2),
+    "hessian-2-missing": Mutant("the factor 2 of the Hessian is missing: the derivative of a square brings it in front",
+        lambda X: 2 * len(X) / _sigma(X)**2),
+    "hessian-1-over-n-missing": Mutant("the factor 1/n of the Hessian is missing: J is a mean over the rows",
+        lambda X: 1 / _sigma(X)**2),
+    "trace-for-max-eigenvalue": Mutant("the sum of all eigenvalues (the trace) was taken: only the largest one sets the bound",
+        lambda X: _over(2, np.sum(_curvatures(X)))),
+    "mean-eigenvalue": Mutant("the mean of the eigenvalues was taken, or of all squared entries, which is the same: the largest one sets the bound",
+        lambda X: _over(2, np.mean(_curvatures(X)))),
+    "mean-square-of-x": Mutant("this is 2 over the mean of all squared entries of X: the largest eigenvalue of the Hessian, (2/n)·XᵀX, is needed",
+        lambda X: 2 / np.mean(X**2)),
+    "variance-of-entries": Mutant("this used the spread of X around its mean: J uses X as it is",
+        lambda X: _over(1, np.var(X))),
+    "largest-hessian-entry": Mutant("the largest entry of the Hessian was taken: with columns that lean on each other its largest eigenvalue is larger",
+        lambda X: _over(2, np.max(_hessian(X)))),
+    "sum-of-hessian-entries": Mutant("the sum of all entries of the Hessian was taken: its largest eigenvalue is needed",
+        lambda X: _over(2, np.sum(_hessian(X)))),
+    "max-row-sum-norm": Mutant("the largest row sum of the Hessian was taken: that only bounds its largest eigenvalue",
+        lambda X: _over(2, np.abs(_hessian(X)).sum(axis=1).max())),
+    "frobenius-norm-of-hessian": Mutant("the Frobenius norm of the Hessian was taken (`np.linalg.norm` does that): its largest eigenvalue is needed",
+        lambda X: _over(2, np.linalg.norm(_hessian(X)))),
+    "determinant-for-max-eigenvalue": Mutant("the determinant was taken, the product of all eigenvalues: the largest one is needed",
+        lambda X: _over(2, np.linalg.det(_hessian(X)))),
+    "first-listed-eigenvalue": Mutant("the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest",
+        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[0]))),
+    "last-listed-eigenvalue": Mutant("the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest",
+        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1]))),
+    "optimal-lr-not-bound": Mutant("2/(λ_min + λ_max) is the fastest step, not the longest one that still converges",
+        lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1])),
+    "singular-value-not-squared": Mutant("the singular value of X was not squared: XᵀX has its square as eigenvalue",
+        lambda X: len(X) / _sigma(X)),
+    "singular-value-as-eigenvalue": Mutant("a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²",
+        lambda X: 2 / _sigma(X)),
+    "reciprocal-singular-value": Mutant("the reciprocal of the singular value of X was taken: the Hessian has the eigenvalue (2/n)·σ², the bound is 2 over it",
+        lambda X: 1 / _sigma(X)),
+    "norm-of-x": Mutant("2 over the norm of all of X: the bound is 2 over the largest eigenvalue of the Hessian, (2/n)·XᵀX",
+        lambda X: 2 / np.linalg.norm(X)),
+    "root-of-eigenvalue": Mutant("a root was taken of the eigenvalue: the bound is 2/λ, with λ itself",
+        lambda X: 2 / np.sqrt(_curvatures(X)[-1])),
+    "eigenvalue-squared": Mutant("the eigenvalue was squared: the bound is 2/λ, with λ itself",
+        lambda X: 2 / _curvatures(X)[-1]**2),
+    "columns-centered": Mutant("the columns were centred first: J uses X as it is",
+        lambda X: _bound(_hessian(_centred(X)))),
+    "sample-covariance-with-2": Mutant("this used the covariance of the columns, centred and with n − 1: J uses X as it is",
+        lambda X: _bound(_hessian(_centred(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan),
+    "covariance-as-hessian": Mutant("the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a factor 2/n",
+        lambda X: _bound(_hessian(_centred(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan),
+    "columns-standardized": Mutant("the columns were standardised first: J uses X as it is",
+        lambda X: _bound(_hessian(_centred(X) / _spread(X))) if len(X) > 1 else np.nan),
+    "bias-column-added": Mutant("a column of ones was added: J has no offset, so X stands alone",
+        lambda X: _bound(_hessian(_with_ones(X)))),
+    "mean-over-columns": Mutant("XᵀX was divided by the number of columns: the mean runs over the rows",
+        lambda X: _table(X).shape[1] / _sigma(X)**2),
+    "mean-over-all-entries": Mutant("XᵀX was divided by the number of all entries: the mean runs over the rows",
+        lambda X: _table(X).size / _sigma(X)**2),
+    "n-minus-one": Mutant("XᵀX was divided by n − 1: J is a mean over n rows",
+        lambda X: (len(X) - 1) / _sigma(X)**2),
+    "vector-as-row": Mutant("X of shape (n,) was taken for a single row: it is a single column, n examples of one number",
+        lambda X: len(np.atleast_2d(X)) / _sigma(X)**2),
+    "vector-as-row-half-bound": Mutant("X of shape (n,) was taken for a single row, and 1/λ for the bound: X is a single column, and the bound is 2/λ",
+        lambda X: len(np.atleast_2d(X)) / (2 * _sigma(X)**2)),
+    "longest-row-only": Mutant("this is the bound for the row with the longest x alone: J is a mean over all rows",
+        lambda X: 1 / (_table(X)**2).sum(axis=1).max()),
+    "eigenvalue-returned": Mutant("this is the largest eigenvalue of the Hessian, the curvature itself: the bound on the step size is 2 over it",
+        lambda X: _curvatures(X)[-1]),
+    "bound-inverted": Mutant("this is upside down, λ/2: the steeper the bowl, the smaller the step has to be",
+        lambda X: _curvatures(X)[-1] / 2),
+    "two-times-eigenvalue": Mutant("the largest eigenvalue was multiplied by 2: the steeper the bowl, the smaller the step, so divide 2 by it",
+        lambda X: 2 * _curvatures(X)[-1]),
+    "condition-number": Mutant("this is the largest eigenvalue over the smallest, the condition number: the bound is 2 over the largest",
+        lambda X: _over(_curvatures(X)[-1], _curvatures(X)[0])),
+    "bound-per-eigenvalue": Mutant("one bound per direction came back: the smallest of them is the bound for every start",
+        lambda X: 2 / np.maximum(_curvatures(X), 1e-300)),
+    "power-iteration-one-round": Mutant("the power method stopped after one round: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`",
+        lambda X: _power_method(X, 1)),
+    "power-iteration-too-short": Mutant("the power method stopped too early: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`",
+        lambda X: _power_method(X, 3)),
+    "vector-linalg-error": Mutant("right for tables, but a single column of shape (n,) makes it fail: turn it into a table of shape (n, 1) first",
+        lambda X: _refusing_flat(X, np.linalg.LinAlgError)),
+    "vector-index-error": Mutant("right for tables, but X of shape (n,) has no second length: turn it into a table of shape (n, 1) first",
+        lambda X: _refusing_flat(X, IndexError)),
+    "vector-value-error": Mutant("right for tables, but X of shape (n,) does not fit: turn it into a table of shape (n, 1) first",
+        lambda X: _refusing_flat(X, ValueError)),
+    "vector-error-unscaled-hessian": Mutant("a single column of shape (n,) makes it fail, and the 2/n of the Hessian is missing: start from a table of shape (n, 1)",
+        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 2)),
+    "vector-error-summed-hessian": Mutant("a single column of shape (n,) makes it fail, and the 1/n of the Hessian is missing: start from a table of shape (n, 1)",
+        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 1)),
+    "input-mutated": Mutant("X itself was changed, so a second call gives something else: work on a copy",
+        _stable_in_place),
 }, {
     "eigenvalues of the Hessian": lambda X: 2 / _curvatures(X).max(),
     "the general eigenvalues": lambda X: 2 / np.linalg.eigvals(_hessian(X)).max(),
@@ -835,7 +836,7 @@ def _stable_by_torch(X: np.ndarray) -> Any:
 
 @_precise
 def _trained(ask: Ask, *args: Any) -> Any:
-    found = ask.probe("training", *args)
+    found = ask.probe("lesson03.training", *args)
     losses = found["the losses it returned"]
     if isinstance(losses, list) and None in losses:
         raise NotData("the list that it returned holds None: `loss.backward()` returns nothing, note down the loss itself")
@@ -975,123 +976,123 @@ def _setting_gradients(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y:
 
 
 FIT = Exercise("3.4", "fit", _fit_cases, _fit_oracle, {
-    "the gradients of all steps so far were added up, as PyTorch does: clear them in every round, `optimizer.zero_grad()`":
-        _loop("loss back step note"),
-    "the weights never move: either `optimizer.step()` is not called, or no gradients reach it, because `backward` was not "
-    "called on the model's loss before, or `zero_grad` came in between":
-        _loop("loss clear back note"),
-    "`backward` ran through the same graph in two rounds: each needs a loss of its own, from a fresh pass through the model":
-        _loop("clear back step note", before="loss"),
-    "the gradients at the start were used for all steps: each round needs a fresh pass through the model, and its own step":
-        _loop("clear back_keep step note", before="loss"),
-    "`step` came before `backward`, so every step follows the gradient of the round before":
-        _loop("loss step clear back note"),
-    "the losses are right, the weights are one step behind: each round ends with its own step":
-        _loop("step loss clear back note"),
-    "the loss was computed a second time, after the step: the loss before each step is asked for":
-        _loop("loss clear back step loss note"),
-    "one loss more than steps: the loss after the last step is not asked for":
-        _loop(after="loss note"),
-    "one step too many: the loop runs `steps` times":
-        _loop(rounds=lambda r: r.steps + 1),
-    "one step too few: the loop runs `steps` times":
-        _loop(rounds=lambda r: max(0, r.steps - 1)),
-    "the loop ended after its first round: `return` belongs behind the loop, not in it":
-        _loop(rounds=lambda r: min(1, r.steps)),
-    "there were as many rounds as rows in x: `steps` rounds are asked for, each on all rows":
-        _loop(rounds=lambda r: len(r.x)),
-    "it trains as it should, but returns nothing: return the list of losses":
-        _loop(told=lambda r: None),
-    "it trains as it should, but returns the last loss alone: return the losses of all steps, in a list":
-        _loop(told=lambda r: r.losses[-1]),
-    "it trains as it should, but the list holds the last loss alone: make it before the loop, add to it in every round":
-        _loop(told=lambda r: r.losses[-1:]),
-    "it trains as it should, but returns the sum of the losses: return them all, in a list":
-        _loop(told=lambda r: sum(r.losses)),
-    "it trains as it should, but returns the mean of the losses: return them all, in a list":
-        _loop(told=lambda r: sum(r.losses) / max(1, len(r.losses))),
-    "the losses were added up from round to round: note each one as it is":
-        _loop(told=lambda r: np.cumsum(r.losses)),
-    "these are means over all rounds so far: note each loss as it is":
-        _loop(told=lambda r: np.cumsum(r.losses) / np.arange(1, 1 + len(r.losses))),
-    "the losses were divided by the number of rows: `loss_fn` has taken the mean already":
-        _loop(told=lambda r: [loss / len(r.x) for loss in r.losses]),
-    "the losses were multiplied by the number of rows: note each one as `loss_fn` gives it":
-        _loop(told=lambda r: [loss * len(r.x) for loss in r.losses]),
-    "the losses were divided by the number of steps: note each one as it is":
-        _loop(told=lambda r: [loss / r.steps for loss in r.losses]),
-    "these are roots of the losses: note each one as it is":
-        _loop(told=lambda r: [loss**0.5 for loss in r.losses]),
-    "the losses were rounded: note each one as it is":
-        _loop(told=lambda r: [round(loss, 2) for loss in r.losses]),
-    "it trains as it should, but notes the number of the step beside each loss: the losses alone are asked for":
-        _loop(told=lambda r: list(enumerate(r.losses))),
-    "the losses come in reverse order: the first step's comes first":
-        _loop(told=lambda r: r.losses[::-1]),
-    "the loss became a plain number before `backward`: call `.item()` only to note it down":
-        _loop(forward=lambda r: _usual_loss(r).item()),
-    "the loss has no way back to the weights: is it computed from `model(x)`, without `no_grad`, `detach` or a new tensor?":
-        _loop(forward=_unrecorded),
-    "`backward` was called twice in a round: once is enough, the second call finds the graph gone":
-        _loop("loss clear back back step note"),
-    "each step is twice as long as it should be: is `backward`, `step` or an update by hand done a second time?":
-        _loop("loss clear back_keep back step note"),
-    "it walks uphill: `backward` belongs to the loss itself, not to its negative":
-        _loop("loss clear back_up step note"),
-    "it walks uphill, on the negative loss: `loss_fn` is to become small":
-        _loop(forward=lambda r: -_usual_loss(r)),
-    "the weights moved only once, after the loop: every round needs its own step":
-        _loop("loss clear back note", after="step"),
-    "`optimizer.step()` takes no loss: `backward` has left the gradients where it finds them":
-        _loop("loss clear back step_loss note"),
-    "`zero_grad` belongs to the optimizer, not to the loss":
-        _loop("loss clear_loss back step note"),
-    "`backward` belongs to the loss, not to the model":
-        _loop("loss clear back_model step note"),
-    "the loss was computed in NumPy, which keeps no record of the way back: compute it from tensors, with `loss_fn`":
-        _loop(forward=lambda r: np.float32(_usual_loss(r).item())),
-    "one squared error per row is no loss yet: use the `loss_fn` that is handed in, which takes the mean":
-        _loop(forward=lambda r: (r.model(r.x) - r.y)**2),
-    "the mean error was used, which may become as negative as it likes: use the `loss_fn` that is handed in":
-        _loop(forward=lambda r: (r.model(r.x) - r.y).mean()),
-    "the steps are those of SGD with lr 0.1, by another optimizer or by hand: use the `optimizer` that is handed in":
-        _loop(before="own_large_sgd"),
-    "the steps are those of SGD with lr 0.01, by another optimizer or by hand: use the `optimizer` that is handed in":
-        _loop(before="own_sgd"),
-    "the steps are those of SGD with lr 0.001, by another optimizer or by hand: use the `optimizer` that is handed in":
-        _loop(before="own_small_sgd"),
-    "the steps are those of Adam with lr 0.001, not of the optimizer given: use the `optimizer` that is handed in":
-        _loop(before="own_adam"),
-    "only the first row was used: every step takes all of x and y":
-        _loop(forward=lambda r: r.loss_fn(r.model(r.x[:1]), r.y[:1])),
-    "every step used one row, in turn: every step takes all of x and y":
-        _loop(forward=_one_row),
-    "every row had a step of its own: every step takes all of x and y":
-        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x)),
-    "every row had a step of its own, and the last row's loss was noted: every step takes all of x and y":
-        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x), told=lambda r: r.losses[len(r.x) - 1::len(r.x)]),
-    "predictions and y have different shapes, so each prediction was compared with every y: keep both as (N, 1)":
-        _loop(forward=lambda r: r.loss_fn(r.model(r.x).squeeze(-1), r.y)),
-    "the root of the loss was made small: use the loss that `loss_fn` gives as it is":
-        _loop(forward=lambda r: _usual_loss(r)**0.5),
-    "the squared errors of all rows were added up: use the mean that `loss_fn` gives, as it is":
-        _loop(forward=lambda r: ((r.model(r.x) - r.y)**2).sum()),
-    "half the mean squared error was used: use what `loss_fn` gives, as it is":
-        _loop(forward=lambda r: 0.5 * _usual_loss(r)),
-    "the absolute errors were used: use the `loss_fn` that is handed in":
-        _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean()),
-    "the loss was divided by the number of rows before `backward`: `loss_fn` has taken the mean already":
-        _loop(forward=lambda r: _usual_loss(r) / len(r.x)),
-    "the squared error was written out: `loss_fn` may be any loss, so call the one that is handed in":
-        _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean()),
-    "the weights were moved by hand: `optimizer` may be any optimizer, so call its `step()`":
-        _loop("loss clear back move note"),
-    "the loss was divided by the number of steps before `backward`: every step uses the loss as it is":
-        _loop(forward=lambda r: _usual_loss(r) / r.steps),
-    "x was standardised on the way: the model gets x as it is":
-        _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y)),
-    "the gradients were clipped to length 1: the step uses them as they are":
-        _loop("loss clear back clip step note"),
+    "zero-grad-missing": Mutant("the gradients of all steps so far were added up, as PyTorch does: clear them in every round, `optimizer.zero_grad()`",
+        _loop("loss back step note")),
+    "weights-never-updated": Mutant("the weights never move: either `optimizer.step()` is not called, or no gradients reach it, because `backward` was not "
+    "called on the model's loss before, or `zero_grad` came in between",
+        _loop("loss clear back note")),
+    "graph-reused": Mutant("`backward` ran through the same graph in two rounds: each needs a loss of its own, from a fresh pass through the model",
+        _loop("clear back step note", before="loss")),
+    "stale-gradients": Mutant("the gradients at the start were used for all steps: each round needs a fresh pass through the model, and its own step",
+        _loop("clear back_keep step note", before="loss")),
+    "step-before-backward": Mutant("`step` came before `backward`, so every step follows the gradient of the round before",
+        _loop("loss step clear back note")),
+    "weights-one-step-behind": Mutant("the losses are right, the weights are one step behind: each round ends with its own step",
+        _loop("step loss clear back note")),
+    "loss-after-step": Mutant("the loss was computed a second time, after the step: the loss before each step is asked for",
+        _loop("loss clear back step loss note")),
+    "extra-final-loss": Mutant("one loss more than steps: the loss after the last step is not asked for",
+        _loop(after="loss note")),
+    "one-step-too-many": Mutant("one step too many: the loop runs `steps` times",
+        _loop(rounds=lambda r: r.steps + 1)),
+    "one-step-too-few": Mutant("one step too few: the loop runs `steps` times",
+        _loop(rounds=lambda r: max(0, r.steps - 1))),
+    "return-inside-loop": Mutant("the loop ended after its first round: `return` belongs behind the loop, not in it",
+        _loop(rounds=lambda r: min(1, r.steps))),
+    "rows-as-step-count": Mutant("there were as many rounds as rows in x: `steps` rounds are asked for, each on all rows",
+        _loop(rounds=lambda r: len(r.x))),
+    "nothing-returned": Mutant("it trains as it should, but returns nothing: return the list of losses",
+        _loop(told=lambda r: None)),
+    "last-loss-returned": Mutant("it trains as it should, but returns the last loss alone: return the losses of all steps, in a list",
+        _loop(told=lambda r: r.losses[-1])),
+    "list-with-last-loss-only": Mutant("it trains as it should, but the list holds the last loss alone: make it before the loop, add to it in every round",
+        _loop(told=lambda r: r.losses[-1:])),
+    "sum-of-losses-returned": Mutant("it trains as it should, but returns the sum of the losses: return them all, in a list",
+        _loop(told=lambda r: sum(r.losses))),
+    "mean-of-losses-returned": Mutant("it trains as it should, but returns the mean of the losses: return them all, in a list",
+        _loop(told=lambda r: sum(r.losses) / max(1, len(r.losses)))),
+    "cumulative-losses": Mutant("the losses were added up from round to round: note each one as it is",
+        _loop(told=lambda r: np.cumsum(r.losses))),
+    "running-mean-of-losses": Mutant("these are means over all rounds so far: note each loss as it is",
+        _loop(told=lambda r: np.cumsum(r.losses) / np.arange(1, 1 + len(r.losses)))),
+    "recorded-loss-over-n": Mutant("the losses were divided by the number of rows: `loss_fn` has taken the mean already",
+        _loop(told=lambda r: [loss / len(r.x) for loss in r.losses])),
+    "recorded-loss-times-n": Mutant("the losses were multiplied by the number of rows: note each one as `loss_fn` gives it",
+        _loop(told=lambda r: [loss * len(r.x) for loss in r.losses])),
+    "recorded-loss-over-steps": Mutant("the losses were divided by the number of steps: note each one as it is",
+        _loop(told=lambda r: [loss / r.steps for loss in r.losses])),
+    "root-of-recorded-losses": Mutant("these are roots of the losses: note each one as it is",
+        _loop(told=lambda r: [loss**0.5 for loss in r.losses])),
+    "losses-rounded": Mutant("the losses were rounded: note each one as it is",
+        _loop(told=lambda r: [round(loss, 2) for loss in r.losses])),
+    "step-numbers-with-losses": Mutant("it trains as it should, but notes the number of the step beside each loss: the losses alone are asked for",
+        _loop(told=lambda r: list(enumerate(r.losses)))),
+    "losses-reversed": Mutant("the losses come in reverse order: the first step's comes first",
+        _loop(told=lambda r: r.losses[::-1])),
+    "item-before-backward": Mutant("the loss became a plain number before `backward`: call `.item()` only to note it down",
+        _loop(forward=lambda r: _usual_loss(r).item())),
+    "graph-detached": Mutant("the loss has no way back to the weights: is it computed from `model(x)`, without `no_grad`, `detach` or a new tensor?",
+        _loop(forward=_unrecorded)),
+    "backward-twice-error": Mutant("`backward` was called twice in a round: once is enough, the second call finds the graph gone",
+        _loop("loss clear back back step note")),
+    "update-doubled": Mutant("each step is twice as long as it should be: is `backward`, `step` or an update by hand done a second time?",
+        _loop("loss clear back_keep back step note")),
+    "backward-on-negative-loss": Mutant("it walks uphill: `backward` belongs to the loss itself, not to its negative",
+        _loop("loss clear back_up step note")),
+    "loss-negated": Mutant("it walks uphill, on the negative loss: `loss_fn` is to become small",
+        _loop(forward=lambda r: -_usual_loss(r))),
+    "step-after-loop-only": Mutant("the weights moved only once, after the loop: every round needs its own step",
+        _loop("loss clear back note", after="step")),
+    "loss-passed-to-step": Mutant("`optimizer.step()` takes no loss: `backward` has left the gradients where it finds them",
+        _loop("loss clear back step_loss note")),
+    "zero-grad-on-loss": Mutant("`zero_grad` belongs to the optimizer, not to the loss",
+        _loop("loss clear_loss back step note")),
+    "backward-on-model": Mutant("`backward` belongs to the loss, not to the model",
+        _loop("loss clear back_model step note")),
+    "loss-in-numpy": Mutant("the loss was computed in NumPy, which keeps no record of the way back: compute it from tensors, with `loss_fn`",
+        _loop(forward=lambda r: np.float32(_usual_loss(r).item()))),
+    "loss-not-reduced": Mutant("one squared error per row is no loss yet: use the `loss_fn` that is handed in, which takes the mean",
+        _loop(forward=lambda r: (r.model(r.x) - r.y)**2)),
+    "mean-signed-error": Mutant("the mean error was used, which may become as negative as it likes: use the `loss_fn` that is handed in",
+        _loop(forward=lambda r: (r.model(r.x) - r.y).mean())),
+    "own-sgd-lr-0-1": Mutant("the steps are those of SGD with lr 0.1, by another optimizer or by hand: use the `optimizer` that is handed in",
+        _loop(before="own_large_sgd")),
+    "own-sgd-lr-0-01": Mutant("the steps are those of SGD with lr 0.01, by another optimizer or by hand: use the `optimizer` that is handed in",
+        _loop(before="own_sgd")),
+    "own-sgd-lr-0-001": Mutant("the steps are those of SGD with lr 0.001, by another optimizer or by hand: use the `optimizer` that is handed in",
+        _loop(before="own_small_sgd")),
+    "own-adam": Mutant("the steps are those of Adam with lr 0.001, not of the optimizer given: use the `optimizer` that is handed in",
+        _loop(before="own_adam")),
+    "first-row-only": Mutant("only the first row was used: every step takes all of x and y",
+        _loop(forward=lambda r: r.loss_fn(r.model(r.x[:1]), r.y[:1]))),
+    "one-row-per-step": Mutant("every step used one row, in turn: every step takes all of x and y",
+        _loop(forward=_one_row)),
+    "step-per-row": Mutant("every row had a step of its own: every step takes all of x and y",
+        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x))),
+    "step-per-row-last-loss": Mutant("every row had a step of its own, and the last row's loss was noted: every step takes all of x and y",
+        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x), told=lambda r: r.losses[len(r.x) - 1::len(r.x)])),
+    "shapes-broadcast": Mutant("predictions and y have different shapes, so each prediction was compared with every y: keep both as (N, 1)",
+        _loop(forward=lambda r: r.loss_fn(r.model(r.x).squeeze(-1), r.y))),
+    "root-of-loss-trained": Mutant("the root of the loss was made small: use the loss that `loss_fn` gives as it is",
+        _loop(forward=lambda r: _usual_loss(r)**0.5)),
+    "sum-squared-error": Mutant("the squared errors of all rows were added up: use the mean that `loss_fn` gives, as it is",
+        _loop(forward=lambda r: ((r.model(r.x) - r.y)**2).sum())),
+    "half-mse": Mutant("half the mean squared error was used: use what `loss_fn` gives, as it is",
+        _loop(forward=lambda r: 0.5 * _usual_loss(r))),
+    "absolute-error": Mutant("the absolute errors were used: use the `loss_fn` that is handed in",
+        _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean())),
+    "loss-over-n": Mutant("the loss was divided by the number of rows before `backward`: `loss_fn` has taken the mean already",
+        _loop(forward=lambda r: _usual_loss(r) / len(r.x))),
+    "mse-hardcoded": Mutant("the squared error was written out: `loss_fn` may be any loss, so call the one that is handed in",
+        _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean())),
+    "manual-sgd-update": Mutant("the weights were moved by hand: `optimizer` may be any optimizer, so call its `step()`",
+        _loop("loss clear back move note")),
+    "loss-over-steps": Mutant("the loss was divided by the number of steps before `backward`: every step uses the loss as it is",
+        _loop(forward=lambda r: _usual_loss(r) / r.steps)),
+    "inputs-standardized": Mutant("x was standardised on the way: the model gets x as it is",
+        _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y))),
+    "gradient-clipped": Mutant("the gradients were clipped to length 1: the step uses them as they are",
+        _loop("loss clear back clip step note")),
 }, {
     "as in the text": _loop(),
     "cleared at the end of each round": _loop("loss back step clear note"),

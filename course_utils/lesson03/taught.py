@@ -1,4 +1,4 @@
-"""What lesson 03 built. Generated from solutions/03_optimizers.py; do not edit."""
+"""What lesson 03 built. Generated from lessons/03_optimizers.py; do not edit."""
 from __future__ import annotations
 
 from torch import nn

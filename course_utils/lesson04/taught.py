@@ -1,4 +1,4 @@
-"""What lesson 04 built. Generated from solutions/04_autoencoder_to_vae.py; do not edit."""
+"""What lesson 04 built. Generated from lessons/04_autoencoder_to_vae.py; do not edit."""
 from __future__ import annotations
 
 from torch import Tensor

@@ -8,27 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks import coders
-from course_utils.checks.engine import (
-    UNREADABLE,
-    Answer,
-    Ask,
-    Case,
-    Exercise,
-    NotData,
-    Raised,
-    Tensor,
-    again,
-    numbers_in,
-    until_one_fails,
-)
+from course_utils.checks import vae_facts
+from course_utils.asking.ask import Answer, Ask, NotData, Raised, Tensor
+from course_utils.checks.exercise import again, breaking, Case, Exercise, Mutant, numbers_in, UNREADABLE, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # float32
-
-
-def _does_not_hold(fact: str) -> str:
-    """The hint for a fact that is not as it should be."""
-    return f"this should hold and does not: {fact}"
 
 
 # ---- 5.1 make_splits -------------------------------------------------------------------------------------------------
@@ -85,7 +69,7 @@ def _split_facts(n: int, found: dict[str, Any]) -> Any:
 
 def _split_read(ask: Ask, n: int) -> dict[str, bool]:
     """Facts up to the first that does not hold."""
-    return until_one_fails(_split_facts(n, ask.probe("splits", n, 40)), SPLIT)
+    return until_one_fails(_split_facts(n, ask.probe("lesson05.splits", n, 40)), SPLIT)
 
 
 def _split_cases(rng: np.random.Generator) -> list[Case]:
@@ -163,8 +147,8 @@ def _shuffled_tail(n: int, seed: int) -> Any:
 
 
 SPLITS = Exercise("5.1", "make_splits", _split_cases, lambda n, seed: _cut(_permuted(n, seed), n // 10), {
-    TWO_SETS: lambda n, seed: _permuted(n, seed),
-} | {_does_not_hold(SPLIT[key]): mutant for key, mutant in {
+    "single-index-set": Mutant(TWO_SETS, lambda n, seed: _permuted(n, seed)),
+} | breaking(SPLIT, {
     "whole": lambda n, seed: _cut(_permuted(n, seed) / n, n // 10),
     "larger first": lambda n, seed: _cut(_permuted(n, seed), n - n // 10),
     "apart": _two_draws,
@@ -179,7 +163,7 @@ SPLITS = Exercise("5.1", "make_splits", _split_cases, lambda n, seed: _cut(_perm
     "membership": _always_the_same,
     "everywhere": _shuffled_tail,
     "guest": _with_global_seed,
-}.items()}, {
+}), {
     "NumPy": lambda n, seed: _cut(_permuted(n, seed), n // 10),
     "Python's shuffle, lists": _python_shuffle,
     "a mask, in the order of the file": _with_a_mask,
@@ -330,71 +314,71 @@ def _single_fd(a: Any, b: Any) -> Any:
 
 
 FRECHET = Exercise("5.2", "frechet", _fd_cases, _fd_oracle, {
-    COMPLEX: _complex_fd,
-    "the cross term is missing: two equal clouds must be at distance 0":
-        _fd(cross=lambda A, B: 0),
-    "only the variances were compared: two clouds may agree in these, and differ in how two features go together":
-        _fd(cross=lambda A, B: (A.diagonal() * B.diagonal()).sqrt().sum()),
-    "the 2 before the cross term is missing: two equal clouds must be at distance 0":
-        _fd(factor=1.0),
-    "the cross term was added: it is what the clouds have in common, so subtract it":
-        _fd(factor=-2.0),
-    "the means are missing: a cloud that moves away gets farther":
-        _fd(shift=lambda m, n: 0),
-    "this is the distance of the means alone: the covariances are missing":
-        _fd(widths=lambda A, B: 0, factor=0.0),
-    "the covariances are right, but the difference of the means was not squared":
-        _fd(shift=lambda m, n: (m - n).norm()),
-    "the differences of the means were summed before they were squared: square each, then sum":
-        _fd(shift=lambda m, n: (m - n).sum() ** 2),
-    "the squared differences of the means were averaged over the features: sum them":
-        _fd(shift=lambda m, n: ((m - n) ** 2).mean()),
-    "the differences of the means were taken without their square, |m_a − m_b| feature by feature":
-        _fd(shift=lambda m, n: (m - n).abs().sum()),
-    "the covariance was divided by n: `torch.cov` divides by n − 1":
-        _fd(ddof=0),
-    "the root was taken at the end: the formula has none there":
-        _fd(end=lambda value: value.clamp(min=0).sqrt()),
-    "the root in the cross term is missing: tr(AB) is not tr (AB)^½":
-        _fd(cross=lambda A, B: (A @ B).trace()),
-    "the root was taken of the whole trace: it belongs to the matrix, so to each eigenvalue by itself":
-        _fd(cross=lambda A, B: (A @ B).trace().clamp(min=0).sqrt()),
-    "the root was taken entry by entry, of the diagonal of AB: the root of a matrix is taken of its eigenvalues":
-        _fd(cross=lambda A, B: (A @ B).diagonal().clamp(min=0).sqrt().sum()),
-    "A^½ B^½ is not (AB)^½ when A and B do not commute: root the product":
-        _fd(cross=lambda A, B: (_symmetric_root(A) @ _symmetric_root(B)).trace()),
-    "AB is not symmetric, so `eigvalsh`, which looks at one half of it, is wrong: use `eigvals`":
-        _fd(cross=_eigvalsh),
-    "A and B were multiplied entry by entry, `*`: the formula has the matrix product, `@`":
-        _fd(cross=lambda A, B: _cross(A * B, (A * 0).fill_diagonal_(1))),
-    "the sum of two roots stands where the root of the product belongs":
-        _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace()),
-    "NaN where features depend on each other: rounding made an eigenvalue slightly negative, so clamp before the root":
-        _fd(cross=_unclamped),
-    "`torch.cov` wants one row per feature, and the means run over the points: here points and features have changed places":
-        _wrong_axis,
-    "`torch.cov` wants one row per feature: transpose the cloud":
-        _rows_as_features,
-    "correlations were taken: a covariance also knows how wide the cloud is":
-        _correlations,
-    "only the trace of A is there: B has one too":
-        _fd(widths=lambda A, B: A.trace()),
-    "the trace of A was taken twice: one of them is that of B":
-        _fd(widths=lambda A, B: 2 * A.trace()),
-    "the cross term holds A twice: it is the root of A @ B":
-        _fd(cross=lambda A, B: _cross(A, A)),
-    "one mean was taken over all features: each feature has its own":
-        _fd(shift=lambda m, n: (m.mean() - n.mean()) ** 2),
-    "the covariance was taken around 0: subtract the mean first, as `torch.cov` does":
-        _around_zero,
-    "determinants stand where traces belong":
-        _fd(widths=lambda A, B: A.det() + B.det()),
-    "all entries of A and B were summed: the trace is the sum of the diagonal":
-        _fd(widths=lambda A, B: A.sum() + B.sum()),
-    "the value was divided by the number of features: the formula has no average":
-        lambda a, b: _fd()(a, b) / a.shape[1],
-    "standard deviations stand where variances belong: the trace sums variances":
-        _fd(widths=lambda A, B: A.diagonal().sqrt().sum() + B.diagonal().sqrt().sum()),
+    "complex-result": Mutant(COMPLEX, _complex_fd),
+    "cross-term-missing": Mutant("the cross term is missing: two equal clouds must be at distance 0",
+        _fd(cross=lambda A, B: 0)),
+    "variances-only": Mutant("only the variances were compared: two clouds may agree in these, and differ in how two features go together",
+        _fd(cross=lambda A, B: (A.diagonal() * B.diagonal()).sqrt().sum())),
+    "cross-term-factor-missing": Mutant("the 2 before the cross term is missing: two equal clouds must be at distance 0",
+        _fd(factor=1.0)),
+    "cross-term-added": Mutant("the cross term was added: it is what the clouds have in common, so subtract it",
+        _fd(factor=-2.0)),
+    "mean-term-missing": Mutant("the means are missing: a cloud that moves away gets farther",
+        _fd(shift=lambda m, n: 0)),
+    "mean-term-alone": Mutant("this is the distance of the means alone: the covariances are missing",
+        _fd(widths=lambda A, B: 0, factor=0.0)),
+    "mean-norm-unsquared": Mutant("the covariances are right, but the difference of the means was not squared",
+        _fd(shift=lambda m, n: (m - n).norm())),
+    "mean-differences-summed-first": Mutant("the differences of the means were summed before they were squared: square each, then sum",
+        _fd(shift=lambda m, n: (m - n).sum() ** 2)),
+    "mean-term-averaged": Mutant("the squared differences of the means were averaged over the features: sum them",
+        _fd(shift=lambda m, n: ((m - n) ** 2).mean())),
+    "mean-differences-absolute": Mutant("the differences of the means were taken without their square, |m_a − m_b| feature by feature",
+        _fd(shift=lambda m, n: (m - n).abs().sum())),
+    "population-covariance": Mutant("the covariance was divided by n: `torch.cov` divides by n − 1",
+        _fd(ddof=0)),
+    "final-square-root": Mutant("the root was taken at the end: the formula has none there",
+        _fd(end=lambda value: value.clamp(min=0).sqrt())),
+    "root-missing-in-cross-term": Mutant("the root in the cross term is missing: tr(AB) is not tr (AB)^½",
+        _fd(cross=lambda A, B: (A @ B).trace())),
+    "root-of-trace": Mutant("the root was taken of the whole trace: it belongs to the matrix, so to each eigenvalue by itself",
+        _fd(cross=lambda A, B: (A @ B).trace().clamp(min=0).sqrt())),
+    "elementwise-root-of-diagonal": Mutant("the root was taken entry by entry, of the diagonal of AB: the root of a matrix is taken of its eigenvalues",
+        _fd(cross=lambda A, B: (A @ B).diagonal().clamp(min=0).sqrt().sum())),
+    "product-of-matrix-roots": Mutant("A^½ B^½ is not (AB)^½ when A and B do not commute: root the product",
+        _fd(cross=lambda A, B: (_symmetric_root(A) @ _symmetric_root(B)).trace())),
+    "eigvalsh-on-asymmetric": Mutant("AB is not symmetric, so `eigvalsh`, which looks at one half of it, is wrong: use `eigvals`",
+        _fd(cross=_eigvalsh)),
+    "elementwise-product": Mutant("A and B were multiplied entry by entry, `*`: the formula has the matrix product, `@`",
+        _fd(cross=lambda A, B: _cross(A * B, (A * 0).fill_diagonal_(1)))),
+    "sum-of-roots": Mutant("the sum of two roots stands where the root of the product belongs",
+        _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace())),
+    "eigenvalues-unclamped": Mutant("NaN where features depend on each other: rounding made an eigenvalue slightly negative, so clamp before the root",
+        _fd(cross=_unclamped)),
+    "points-and-features-swapped": Mutant("`torch.cov` wants one row per feature, and the means run over the points: here points and features have changed places",
+        _wrong_axis),
+    "covariance-not-transposed": Mutant("`torch.cov` wants one row per feature: transpose the cloud",
+        _rows_as_features),
+    "correlation-for-covariance": Mutant("correlations were taken: a covariance also knows how wide the cloud is",
+        _correlations),
+    "trace-of-b-missing": Mutant("only the trace of A is there: B has one too",
+        _fd(widths=lambda A, B: A.trace())),
+    "trace-of-a-twice": Mutant("the trace of A was taken twice: one of them is that of B",
+        _fd(widths=lambda A, B: 2 * A.trace())),
+    "cross-term-a-twice": Mutant("the cross term holds A twice: it is the root of A @ B",
+        _fd(cross=lambda A, B: _cross(A, A))),
+    "mean-over-all-features": Mutant("one mean was taken over all features: each feature has its own",
+        _fd(shift=lambda m, n: (m.mean() - n.mean()) ** 2)),
+    "covariance-uncentred": Mutant("the covariance was taken around 0: subtract the mean first, as `torch.cov` does",
+        _around_zero),
+    "determinant-for-trace": Mutant("determinants stand where traces belong",
+        _fd(widths=lambda A, B: A.det() + B.det())),
+    "entry-sum-for-trace": Mutant("all entries of A and B were summed: the trace is the sum of the diagonal",
+        _fd(widths=lambda A, B: A.sum() + B.sum())),
+    "divided-by-feature-count": Mutant("the value was divided by the number of features: the formula has no average",
+        lambda a, b: _fd()(a, b) / a.shape[1]),
+    "stds-for-variances": Mutant("standard deviations stand where variances belong: the trace sums variances",
+        _fd(widths=lambda A, B: A.diagonal().sqrt().sum() + B.diagonal().sqrt().sum())),
 }, {
     "scipy's matrix root": _scipy_fd,
     "NumPy throughout": _numpy_fd,
@@ -458,66 +442,66 @@ def _iwae_running(logw: Any) -> Any:
 
 
 IWAE = Exercise("5.3", "iwae", _iwae_cases, _iwae_oracle, {
-    "this is the mean of the logs, which is the ELBO again: the log of the mean is asked for":
-        lambda logw: logw.mean(1),
-    "log K is missing: the weights were summed, not averaged":
-        lambda logw: _lse(logw),
-    "log K was added: a mean is the sum divided by K, so subtract it":
-        lambda logw: _lse(logw) + _k(logw),
-    "it was divided by K outside the logarithm: inside, a division by K is −log K":
-        lambda logw: _lse(logw) / logw.shape[1],
-    "K was subtracted, not log K":
-        lambda logw: _lse(logw) - logw.shape[1],
-    "right as long as no weight is too small or too large for the exponential: use `logsumexp`":
-        lambda logw: logw.exp().mean(1).log(),
-    "right as long as float64 can hold the weights: at e^−900 it cannot, so use `logsumexp`":
-        lambda logw: logw.double().exp().mean(1).log(),
-    "the largest weight of *all* pictures was pulled out: beside it those of another picture may vanish, so each row needs its own":
-        lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max(),
-    "the smallest weight of a row, or the mean of its logs, was pulled out: a weight far above it overflows; pull out the largest":
-        lambda logw: (logw - logw.amin(1, keepdim=True)).exp().mean(1).log() + logw.amin(1),
-    "the largest weight was pulled out and not put back: add its logarithm in the end":
-        lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log(),
-    "a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`":
-        lambda logw: (logw.exp().mean(1) + 1e-8).log(),
-    "the mean ran over the pictures: each picture has its own K weights, so dimension 1":
-        lambda logw: _lse(logw, 0) - math.log(len(logw)),
-    "the sum ran over the pictures, dimension 0, with log K for dimension 1":
-        lambda logw: _lse(logw, 0) - _k(logw),
-    "log B was subtracted, the number of pictures: there are K weights for each":
-        lambda logw: _lse(logw) - math.log(len(logw)),
-    "the mean over the pictures was taken as well: one value per picture is asked for":
-        lambda logw: (_lse(logw) - _k(logw)).mean(),
-    "all weights of all pictures were averaged into one: each picture has its own":
-        lambda logw: logw.flatten().logsumexp(0) - math.log(logw.numel()),
-    "the largest weight alone was taken: it bounds the mean from above":
-        lambda logw: logw.max(1).values,
-    "the largest weight alone was taken, minus log K: the others count too":
-        lambda logw: logw.max(1).values - _k(logw),
-    "the logs were summed: that is a product of weights":
-        lambda logw: logw.sum(1),
-    "the sign is turned: this is the loss":
-        lambda logw: _k(logw) - _lse(logw),
-    "the mean weight came back, not its logarithm":
-        lambda logw: logw.exp().mean(1),
-    "a column (B, 1) came back: without `keepdim`, (B,) is left":
-        lambda logw: _lse(logw)[:, None] - _k(logw),
-    "log K was taken to base 2: nats are asked for":
-        lambda logw: _lse(logw) - math.log2(logw.shape[1]),
-    "the value is in bits: nats are asked for":
-        lambda logw: (_lse(logw) - _k(logw)) / math.log(2),
-    "the value is right, but no gradient reaches logw: look for `detach`, `no_grad`, `.item` or NumPy":
-        lambda logw: (_lse(logw) - _k(logw)).detach(),
-    "the logarithm of logw was taken: the weights are given as logarithms already":
-        lambda logw: logw.mean(1).log(),
-    "log (K + 1) or K − 1 was used: a mean of K weights divides by K":
-        lambda logw: _lse(logw) - math.log(logw.shape[1] + 1),
-    "the last weight was left out":
-        lambda logw: _lse(logw[:, :-1]) - math.log(max(logw.shape[1] - 1, 1)),
-    "these are the normalised weights: their mean is asked for, not their shares":
-        lambda logw: logw.softmax(1),
-    "the logs were weighted by their shares: that is another average than the log of the mean":
-        lambda logw: (logw.softmax(1) * logw).sum(1),
+    "mean-of-logs": Mutant("this is the mean of the logs, which is the ELBO again: the log of the mean is asked for",
+        lambda logw: logw.mean(1)),
+    "log-k-missing": Mutant("log K is missing: the weights were summed, not averaged",
+        lambda logw: _lse(logw)),
+    "log-k-added": Mutant("log K was added: a mean is the sum divided by K, so subtract it",
+        lambda logw: _lse(logw) + _k(logw)),
+    "divided-by-k-outside-log": Mutant("it was divided by K outside the logarithm: inside, a division by K is −log K",
+        lambda logw: _lse(logw) / logw.shape[1]),
+    "k-for-log-k": Mutant("K was subtracted, not log K",
+        lambda logw: _lse(logw) - logw.shape[1]),
+    "naive-exp-overflows": Mutant("right as long as no weight is too small or too large for the exponential: use `logsumexp`",
+        lambda logw: logw.exp().mean(1).log()),
+    "float64-exp-underflows": Mutant("right as long as float64 can hold the weights: at e^−900 it cannot, so use `logsumexp`",
+        lambda logw: logw.double().exp().mean(1).log()),
+    "global-max-shift": Mutant("the largest weight of *all* pictures was pulled out: beside it those of another picture may vanish, so each row needs its own",
+        lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max()),
+    "row-min-shift": Mutant("the smallest weight of a row, or the mean of its logs, was pulled out: a weight far above it overflows; pull out the largest",
+        lambda logw: (logw - logw.amin(1, keepdim=True)).exp().mean(1).log() + logw.amin(1)),
+    "max-shift-not-restored": Mutant("the largest weight was pulled out and not put back: add its logarithm in the end",
+        lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log()),
+    "epsilon-inside-log": Mutant("a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`",
+        lambda logw: (logw.exp().mean(1) + 1e-8).log()),
+    "mean-over-batch-axis": Mutant("the mean ran over the pictures: each picture has its own K weights, so dimension 1",
+        lambda logw: _lse(logw, 0) - math.log(len(logw))),
+    "sum-over-batch-axis": Mutant("the sum ran over the pictures, dimension 0, with log K for dimension 1",
+        lambda logw: _lse(logw, 0) - _k(logw)),
+    "log-batch-for-log-k": Mutant("log B was subtracted, the number of pictures: there are K weights for each",
+        lambda logw: _lse(logw) - math.log(len(logw))),
+    "averaged-over-batch-too": Mutant("the mean over the pictures was taken as well: one value per picture is asked for",
+        lambda logw: (_lse(logw) - _k(logw)).mean()),
+    "all-weights-pooled": Mutant("all weights of all pictures were averaged into one: each picture has its own",
+        lambda logw: logw.flatten().logsumexp(0) - math.log(logw.numel())),
+    "max-for-mean": Mutant("the largest weight alone was taken: it bounds the mean from above",
+        lambda logw: logw.max(1).values),
+    "max-minus-log-k": Mutant("the largest weight alone was taken, minus log K: the others count too",
+        lambda logw: logw.max(1).values - _k(logw)),
+    "sum-of-logs": Mutant("the logs were summed: that is a product of weights",
+        lambda logw: logw.sum(1)),
+    "sign-flipped": Mutant("the sign is turned: this is the loss",
+        lambda logw: _k(logw) - _lse(logw)),
+    "log-missing": Mutant("the mean weight came back, not its logarithm",
+        lambda logw: logw.exp().mean(1)),
+    "keepdim-column": Mutant("a column (B, 1) came back: without `keepdim`, (B,) is left",
+        lambda logw: _lse(logw)[:, None] - _k(logw)),
+    "log2-for-ln": Mutant("log K was taken to base 2: nats are asked for",
+        lambda logw: _lse(logw) - math.log2(logw.shape[1])),
+    "bits-for-nats": Mutant("the value is in bits: nats are asked for",
+        lambda logw: (_lse(logw) - _k(logw)) / math.log(2)),
+    "no-gradient": Mutant("the value is right, but no gradient reaches logw: look for `detach`, `no_grad`, `.item` or NumPy",
+        lambda logw: (_lse(logw) - _k(logw)).detach()),
+    "log-of-mean-logw": Mutant("the logarithm of logw was taken: the weights are given as logarithms already",
+        lambda logw: logw.mean(1).log()),
+    "off-by-one-k": Mutant("log (K + 1) or K − 1 was used: a mean of K weights divides by K",
+        lambda logw: _lse(logw) - math.log(logw.shape[1] + 1)),
+    "last-weight-dropped": Mutant("the last weight was left out",
+        lambda logw: _lse(logw[:, :-1]) - math.log(max(logw.shape[1] - 1, 1))),
+    "normalised-weights": Mutant("these are the normalised weights: their mean is asked for, not their shares",
+        lambda logw: logw.softmax(1)),
+    "softmax-weighted-logs": Mutant("the logs were weighted by their shares: that is another average than the log of the mean",
+        lambda logw: (logw.softmax(1) * logw).sum(1)),
 }, {
     "the largest pulled out": _iwae_oracle,
     "loop": _iwae_loop,
@@ -584,62 +568,62 @@ def _var(mu: Any) -> Any:
 
 
 UNITS = Exercise("5.4", "active_units", _units_cases, _units_oracle, {
-    "variance along the wrong axis: one answer per number of the code is asked for, so over the pictures, dimension 0":
-        lambda mu, tol: mu.var(1) > tol,
-    "the standard deviation was compared with tol: tol is a variance":
-        lambda mu, tol: mu.std(0) > tol,
-    "the standard deviation was compared with the square of tol: tol is a variance, compare it with the variance":
-        lambda mu, tol: mu.std(0) > tol**2,
-    "the variances within minibatches were averaged: what differs *between* them is lost; take all pictures at once":
-        lambda mu, tol: __import__("torch").stack([part.var(0, unbiased=False) for part in mu.split(100)]).mean(0) > tol,
-    "tol was compared with the square of the variance":
-        lambda mu, tol: _var(mu)**2 > tol,
-    "only the first hundred pictures were looked at: use all of them":
-        lambda mu, tol: mu[:100].var(0) > tol,
-    "only the last hundred pictures were looked at: use all of them":
-        lambda mu, tol: mu[-100:].var(0) > tol,
-    "only one minibatch, the first 64 pictures, was looked at: use all of them":
-        lambda mu, tol: mu[:64].var(0) > tol,
-    "the other way round: True is for the numbers that work, with more than tol":
-        lambda mu, tol: _var(mu) < tol,
-    "this is their count: one True or False per number of the code is asked for":
-        lambda mu, tol: (_var(mu) > tol).sum(),
-    "this is the count of idle ones: one True or False per number of the code is asked for":
-        lambda mu, tol: (_var(mu) <= tol).sum(),
-    "these are the positions of those that work: one True or False per number is asked for":
-        lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1),
-    "these are the variances: compare them with tol":
-        lambda mu, tol: _var(mu),
-    "the mean square was taken, not the variance: a number that is 3 for every picture says nothing":
-        lambda mu, tol: (mu**2).mean(0) > tol,
-    "the mean of |mu| was compared: a number that is 3 for every picture says nothing":
-        lambda mu, tol: mu.abs().mean(0) > tol,
-    "the mean of mu was compared: what counts is how much it varies between pictures":
-        lambda mu, tol: mu.mean(0) > tol,
-    "the size of the mean of mu was compared: what counts is how much it varies between pictures":
-        lambda mu, tol: mu.mean(0).abs() > tol,
-    "the largest |mu| was compared: what counts is the variance between pictures":
-        lambda mu, tol: mu.abs().max(0).values > tol,
-    "the range of mu was compared with tol: tol is a variance":
-        lambda mu, tol: mu.max(0).values - mu.min(0).values > tol,
-    "one variance was taken over all numbers of all pictures: each number of the code has its own":
-        lambda mu, tol: mu.var() > tol,
-    "tol is ignored: 0.01 is not always the bar asked for":
-        lambda mu, tol: _var(mu) > 0.01,
-    "tol is ignored: 0.1 is not always the bar asked for":
-        lambda mu, tol: _var(mu) > 0.1,
-    "tol was taken as a share of the largest variance: it is a variance itself":
-        lambda mu, tol: _var(mu) > tol * _var(mu).max(),
-    "tol was taken as a share of the total variance: it is a variance itself":
-        lambda mu, tol: _var(mu) > tol * _var(mu).sum(),
-    "each picture was judged by itself: take the variance over all pictures first":
-        lambda mu, tol: (mu - mu.mean(0))**2 > tol,
-    "a single answer for the whole code came back: one per number is asked for":
-        lambda mu, tol: bool((_var(mu) > tol).any()),
-    "a row of shape (1, Z) came back: without `keepdim`, (Z,) is left":
-        lambda mu, tol: mu.var(0, keepdim=True) > tol,
-    "the squares were summed over the pictures and not averaged: with many pictures everything seems to work":
-        lambda mu, tol: ((mu - mu.mean(0))**2).sum(0) > tol,
+    "variance-over-latent-dims": Mutant("variance along the wrong axis: one answer per number of the code is asked for, so over the pictures, dimension 0",
+        lambda mu, tol: mu.var(1) > tol),
+    "std-for-variance": Mutant("the standard deviation was compared with tol: tol is a variance",
+        lambda mu, tol: mu.std(0) > tol),
+    "std-against-tol-squared": Mutant("the standard deviation was compared with the square of tol: tol is a variance, compare it with the variance",
+        lambda mu, tol: mu.std(0) > tol**2),
+    "minibatch-variances-averaged": Mutant("the variances within minibatches were averaged: what differs *between* them is lost; take all pictures at once",
+        lambda mu, tol: __import__("torch").stack([part.var(0, unbiased=False) for part in mu.split(100)]).mean(0) > tol),
+    "variance-squared": Mutant("tol was compared with the square of the variance",
+        lambda mu, tol: _var(mu)**2 > tol),
+    "first-hundred-only": Mutant("only the first hundred pictures were looked at: use all of them",
+        lambda mu, tol: mu[:100].var(0) > tol),
+    "last-hundred-only": Mutant("only the last hundred pictures were looked at: use all of them",
+        lambda mu, tol: mu[-100:].var(0) > tol),
+    "first-minibatch-only": Mutant("only one minibatch, the first 64 pictures, was looked at: use all of them",
+        lambda mu, tol: mu[:64].var(0) > tol),
+    "comparison-flipped": Mutant("the other way round: True is for the numbers that work, with more than tol",
+        lambda mu, tol: _var(mu) < tol),
+    "count-of-active": Mutant("this is their count: one True or False per number of the code is asked for",
+        lambda mu, tol: (_var(mu) > tol).sum()),
+    "count-of-inactive": Mutant("this is the count of idle ones: one True or False per number of the code is asked for",
+        lambda mu, tol: (_var(mu) <= tol).sum()),
+    "indices-of-active": Mutant("these are the positions of those that work: one True or False per number is asked for",
+        lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1)),
+    "variances-unthresholded": Mutant("these are the variances: compare them with tol",
+        lambda mu, tol: _var(mu)),
+    "mean-square-for-variance": Mutant("the mean square was taken, not the variance: a number that is 3 for every picture says nothing",
+        lambda mu, tol: (mu**2).mean(0) > tol),
+    "mean-abs-for-variance": Mutant("the mean of |mu| was compared: a number that is 3 for every picture says nothing",
+        lambda mu, tol: mu.abs().mean(0) > tol),
+    "mean-for-variance": Mutant("the mean of mu was compared: what counts is how much it varies between pictures",
+        lambda mu, tol: mu.mean(0) > tol),
+    "abs-mean-for-variance": Mutant("the size of the mean of mu was compared: what counts is how much it varies between pictures",
+        lambda mu, tol: mu.mean(0).abs() > tol),
+    "max-abs-for-variance": Mutant("the largest |mu| was compared: what counts is the variance between pictures",
+        lambda mu, tol: mu.abs().max(0).values > tol),
+    "range-for-variance": Mutant("the range of mu was compared with tol: tol is a variance",
+        lambda mu, tol: mu.max(0).values - mu.min(0).values > tol),
+    "variance-over-all": Mutant("one variance was taken over all numbers of all pictures: each number of the code has its own",
+        lambda mu, tol: mu.var() > tol),
+    "tol-fixed-at-0-01": Mutant("tol is ignored: 0.01 is not always the bar asked for",
+        lambda mu, tol: _var(mu) > 0.01),
+    "tol-fixed-at-0-1": Mutant("tol is ignored: 0.1 is not always the bar asked for",
+        lambda mu, tol: _var(mu) > 0.1),
+    "tol-relative-to-max": Mutant("tol was taken as a share of the largest variance: it is a variance itself",
+        lambda mu, tol: _var(mu) > tol * _var(mu).max()),
+    "tol-relative-to-total": Mutant("tol was taken as a share of the total variance: it is a variance itself",
+        lambda mu, tol: _var(mu) > tol * _var(mu).sum()),
+    "not-averaged-over-batch": Mutant("each picture was judged by itself: take the variance over all pictures first",
+        lambda mu, tol: (mu - mu.mean(0))**2 > tol),
+    "single-answer-any": Mutant("a single answer for the whole code came back: one per number is asked for",
+        lambda mu, tol: bool((_var(mu) > tol).any())),
+    "keepdim-row": Mutant("a row of shape (1, Z) came back: without `keepdim`, (Z,) is left",
+        lambda mu, tol: mu.var(0, keepdim=True) > tol),
+    "sum-of-squares-unaveraged": Mutant("the squares were summed over the pictures and not averaged: with many pictures everything seems to work",
+        lambda mu, tol: ((mu - mu.mean(0))**2).sum(0) > tol),
 }, {
     "divided by n": lambda mu, tol: mu.var(0, unbiased=False) > tol,
     "NumPy": lambda mu, tol: np.var(np.asarray(mu), axis=0) > tol,
@@ -675,14 +659,14 @@ REACHED = f"−ELBO of the held-out digits, where {-BAR:g} nats or less is asked
 
 def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
     """BUILD up to the first fact that does not hold; −ELBO last, as a number down to the bar."""
-    found = coders.asked(ask, "timed_coder", TWO_PAIRS, x_train, x_test, noise)
+    found = vae_facts.asked(ask, "timed_coder", TWO_PAIRS, x_train, x_test, noise)
     return until_one_fails(_build_facts(found["mu"], found["logvar"], found["logits"], x_test.values, found["seconds"]), BUILD)
 
 
 def _build_facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray, seconds: float) -> Any:
     """Pairs of a key of BUILD and whether it holds, in an order in which each may rely on those before it."""
-    yield from coders.sound(mu, logvar, logits, x)
-    kl, logits = coders.price(mu, logvar), logits.astype(np.float64)
+    yield from vae_facts.sound(mu, logvar, logits, x)
+    kl, logits = vae_facts.price(mu, logvar), logits.astype(np.float64)
     bce = (np.logaddexp(0, logits) - x * logits).sum(1).mean()
     yield "price", kl < -BAR
     yield "learnt", bce < 400
@@ -785,20 +769,18 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
     return _fit(x, encoder, decoder, optimizer, 16, 4e-3)
 
 
-VAE = Exercise("5.5", "train_digits", _build_cases, None, {TWO_PAIRS: _vae(encoded=lambda mu, logvar: mu)} | {
-    _does_not_hold(BUILD[key]): mutant for key, mutant in {
-        "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
-        "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 28, 28))),
-        "finite": _vae(epochs=1, decoded=lambda logits: logits / 0),
-        "logits": _vae(decoded=lambda logits: logits.sigmoid()),
-        "logvar": _vae(encoded=lambda mu, logvar: (mu, (0.5 * logvar).exp())),
-        "price": _vae(loss=lambda bce, kl: bce),
-        "learnt": _vae(decoded=lambda logits: -logits),
-        "listens": _vae(loss=lambda bce, kl: bce / 784 + kl),
-        "coins": _vae(decoded=lambda logits: 0.15 * logits),
-        "seconds": _vae(slow=BUSY * SECONDS + 0.1),
-    }.items()
-}, {
+VAE = Exercise("5.5", "train_digits", _build_cases, None, {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))} | breaking(BUILD, {
+    "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
+    "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 28, 28))),
+    "finite": _vae(epochs=1, decoded=lambda logits: logits / 0),
+    "logits": _vae(decoded=lambda logits: logits.sigmoid()),
+    "logvar": _vae(encoded=lambda mu, logvar: (mu, (0.5 * logvar).exp())),
+    "price": _vae(loss=lambda bce, kl: bce),
+    "learnt": _vae(decoded=lambda logits: -logits),
+    "listens": _vae(loss=lambda bce, kl: bce / 784 + kl),
+    "coins": _vae(decoded=lambda logits: 0.15 * logits),
+    "seconds": _vae(slow=BUSY * SECONDS + 0.1),
+}), {
     "one hidden layer, a cycle": _vae(epochs=16, rate=5e-3),
     "two hidden layers, GELU, 32 numbers of code": _deeper,
     "a convolution in front": _convolutional,

@@ -1,8 +1,8 @@
-"""What lesson 05 built. Generated from solutions/05_digit_project.py; do not edit."""
+"""What lesson 05 built. Generated from lessons/05_digit_project.py; do not edit."""
 from __future__ import annotations
 
-from course_utils.taught.lesson04 import kl_normal
-from course_utils.taught.lesson04 import reparameterize
+from course_utils.lesson04 import kl_normal
+from course_utils.lesson04 import reparameterize
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F

@@ -7,18 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import (
-    Answer,
-    AnswerRaised,
-    Ask,
-    Case,
-    Exercise,
-    NotData,
-    Tensor,
-    again,
-    numbers_in,
-    until_one_fails,
-)
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, numbers_in, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # float32
 
@@ -87,74 +77,74 @@ def _naive(logits: Any) -> Any:
     return logits.sigmoid().log()
 
 
-D_MUTANTS: dict[str, Answer] = {
-    "the labels are swapped: this inspector is rewarded for taking forgeries for real":
-        lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean(),
-    "the sign is turned: this is V itself; a loss is made small, so it is minus V":
-        lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean(),
-    "the sigmoid is taken twice: the loss with logits has it inside already":
-        lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean(),
-    "the half about forgeries is missing: then saying \"real\" to everything is best":
-        lambda real, fake: _softplus(-real).mean(),
-    "the half about real things is missing: then saying \"forged\" to everything is best":
-        lambda real, fake: _softplus(fake).mean(),
-    "this is half of it: V is the sum of the two averages":
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2,
-    "summed over the batches: each half is an average":
-        lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum(),
-    "one average over all logits together: each half is averaged over its own batch, then the two are added":
-        lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean(),
-    "one average over all logits together, doubled: with batches of unequal size each half needs its own":
-        lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean(),
-    "both halves were divided by the number of real things: each by its own":
-        lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel(),
-    "the logits were taken for probabilities: apply the sigmoid, or use a loss with logits":
-        lambda real, fake: -(real.log().mean() + (1 - fake).log().mean()),
-    "both batches got the label \"real\"":
-        lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean(),
-    "both batches got the label \"forged\"":
-        lambda real, fake: _softplus(real).mean() + _softplus(fake).mean(),
-    "the two halves are subtracted: both are surprises, so both are to be small":
-        lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
-    "the two halves are subtracted, and the wrong way round: both are surprises, so both are to be small":
-        lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
-    "the numbers of each thing were summed: each half is an average over all its logits":
-        lambda real, fake: sum(_softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake)),
-    "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits":
-        lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean(),
-    "a number added inside the logarithm caps the loss, and kills the gradient where D is wrong and sure: use `softplus`":
-        lambda real, fake: -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean(),
-    "clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use `softplus`":
+D_MUTANTS: dict[str, Mutant] = {
+    "labels-swapped": Mutant("the labels are swapped: this inspector is rewarded for taking forgeries for real",
+        lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean()),
+    "sign-flipped": Mutant("the sign is turned: this is V itself; a loss is made small, so it is minus V",
+        lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean()),
+    "sigmoid-twice": Mutant("the sigmoid is taken twice: the loss with logits has it inside already",
+        lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean()),
+    "fake-half-missing": Mutant("the half about forgeries is missing: then saying \"real\" to everything is best",
+        lambda real, fake: _softplus(-real).mean()),
+    "real-half-missing": Mutant("the half about real things is missing: then saying \"forged\" to everything is best",
+        lambda real, fake: _softplus(fake).mean()),
+    "halved-loss": Mutant("this is half of it: V is the sum of the two averages",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2),
+    "sum-over-batch": Mutant("summed over the batches: each half is an average",
+        lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum()),
+    "mean-over-pooled-logits": Mutant("one average over all logits together: each half is averaged over its own batch, then the two are added",
+        lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean()),
+    "doubled-pooled-mean": Mutant("one average over all logits together, doubled: with batches of unequal size each half needs its own",
+        lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean()),
+    "both-divided-by-real-count": Mutant("both halves were divided by the number of real things: each by its own",
+        lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel()),
+    "logits-as-probs": Mutant("the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
+        lambda real, fake: -(real.log().mean() + (1 - fake).log().mean())),
+    "both-labelled-real": Mutant("both batches got the label \"real\"",
+        lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean()),
+    "both-labelled-fake": Mutant("both batches got the label \"forged\"",
+        lambda real, fake: _softplus(real).mean() + _softplus(fake).mean()),
+    "fake-half-subtracted": Mutant("the two halves are subtracted: both are surprises, so both are to be small",
+        lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean()),
+    "real-half-subtracted": Mutant("the two halves are subtracted, and the wrong way round: both are surprises, so both are to be small",
+        lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean()),
+    "summed-per-sample": Mutant("the numbers of each thing were summed: each half is an average over all its logits",
+        lambda real, fake: sum(_softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake))),
+    "log-of-sigmoid-underflows": Mutant("right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits",
+        lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean()),
+    "epsilon-inside-log": Mutant("a number added inside the logarithm caps the loss, and kills the gradient where D is wrong and sure: use `softplus`",
+        lambda real, fake: -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean()),
+    "probs-clamped": Mutant("clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use `softplus`",
         lambda real, fake: -(real.sigmoid().clamp(1e-7, 1 - 1e-7).log().mean()
-                             + (1 - fake.sigmoid().clamp(1e-7, 1 - 1e-7)).log().mean()),
-    "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits":
-        lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0),
-    "the label \"real\" was softened to 0.9: then the best answer is no longer p/(p + q)":
-        lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0),
-    "this is a critic's loss, fake minus real: here logits are turned into surprises":
-        lambda real, fake: fake.mean() - real.mean(),
-    "this is the hinge loss: the game's value has logarithms":
-        lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
-    "this is the squared error of the probabilities: the game's value has logarithms":
-        lambda real, fake: ((real.sigmoid() - 1)**2).mean() + (fake.sigmoid()**2).mean(),
-    "this is the squared error of the logits, against 1 and 0: the game's value has logarithms of probabilities":
-        lambda real, fake: ((real - 1)**2).mean() + (fake**2).mean(),
-    "the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`":
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach(),
-    "the forged logits are detached: then the inspector learns nothing from forgeries":
-        lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean(),
-    "this is in bits: nats need the natural logarithm":
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2),
-    "the averages came before the surprise: take the surprise of every logit, then average":
-        lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean()),
-    "these are two numbers, one for each half: add them":
-        lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean()),
-    "the probabilities were averaged first: take the logarithm of each, then average":
-        lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log()),
-    "the surprises of the batches were left unaveraged":
-        lambda real, fake: _cat(_softplus(-real), _softplus(fake)),
-    "1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms":
-        lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean(),
+                             + (1 - fake.sigmoid().clamp(1e-7, 1 - 1e-7)).log().mean())),
+    "bce-after-sigmoid": Mutant("`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits",
+        lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0)),
+    "label-smoothing": Mutant("the label \"real\" was softened to 0.9: then the best answer is no longer p/(p + q)",
+        lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0)),
+    "wasserstein-critic-loss": Mutant("this is a critic's loss, fake minus real: here logits are turned into surprises",
+        lambda real, fake: fake.mean() - real.mean()),
+    "hinge-loss": Mutant("this is the hinge loss: the game's value has logarithms",
+        lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean()),
+    "squared-error-of-probs": Mutant("this is the squared error of the probabilities: the game's value has logarithms",
+        lambda real, fake: ((real.sigmoid() - 1)**2).mean() + (fake.sigmoid()**2).mean()),
+    "least-squares-loss": Mutant("this is the squared error of the logits, against 1 and 0: the game's value has logarithms of probabilities",
+        lambda real, fake: ((real - 1)**2).mean() + (fake**2).mean()),
+    "no-gradient": Mutant("the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach()),
+    "no-gradient-to-fake": Mutant("the forged logits are detached: then the inspector learns nothing from forgeries",
+        lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean()),
+    "bits-for-nats": Mutant("this is in bits: nats need the natural logarithm",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2)),
+    "logits-averaged-first": Mutant("the averages came before the surprise: take the surprise of every logit, then average",
+        lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean())),
+    "halves-not-added": Mutant("these are two numbers, one for each half: add them",
+        lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean())),
+    "probs-averaged-first": Mutant("the probabilities were averaged first: take the logarithm of each, then average",
+        lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log())),
+    "not-averaged": Mutant("the surprises of the batches were left unaveraged",
+        lambda real, fake: _cat(_softplus(-real), _softplus(fake))),
+    "probs-without-log": Mutant("1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms",
+        lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean()),
 }
 
 D_LOSS = Exercise("6.1", "d_loss", _d_cases, lambda real, fake: _surprise(real, 1.0) + _surprise(fake, 0.0), D_MUTANTS, {
@@ -198,64 +188,64 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
 
 
 G_LOSS = Exercise("6.2", "g_loss", _g_cases, lambda fake: _surprise(fake, 1.0), {
-    "this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where −log D has 0.9933":
-        lambda fake: -_softplus(fake).mean(),
-    "the labels are swapped: this forger is rewarded for being found out":
-        lambda fake: _softplus(fake).mean(),
-    "the sign is turned: log D is to be large, so the loss is −log D":
-        lambda fake: -_softplus(-fake).mean(),
-    "the sigmoid is taken twice: the loss with logits has it inside already":
-        lambda fake: _softplus(-fake.sigmoid()).mean(),
-    "summed over the batch: take the average":
-        lambda fake: _softplus(-fake).sum(),
-    "one value for each forgery came back: average them":
-        lambda fake: _softplus(-fake),
-    "the numbers of each forgery were summed: average over all logits":
-        lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean(),
-    "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits":
-        lambda fake: -_naive(fake).mean(),
-    "a number added inside the logarithm caps the loss, and kills the gradient where it is needed most: use `softplus`":
-        lambda fake: -(fake.sigmoid() + 1e-8).log().mean(),
-    "clamped probabilities cap the loss, and kill the gradient where it is needed most: use `softplus`":
-        lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean(),
-    "the logits were taken for probabilities: apply the sigmoid, or use a loss with logits":
-        lambda fake: -fake.log().mean(),
-    "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits":
-        lambda fake: _bce_after_sigmoid(fake, 1.0),
-    "the label \"real\" was softened to 0.9: −log D alone is asked for":
-        lambda fake: _bce(fake, 0.9),
-    "this is a critic's loss, minus the score: here the logit is turned into a surprise":
-        lambda fake: -fake.mean(),
-    "this is the score itself, with its sign turned the wrong way: the loss is the surprise of \"real\"":
-        lambda fake: fake.mean(),
-    "this is 1 − D without a logarithm: it goes deaf at D = 0 as well":
-        lambda fake: (1 - fake.sigmoid()).mean(),
-    "this is −D without a logarithm: it goes deaf at D = 0 as well":
-        lambda fake: -fake.sigmoid().mean(),
-    "this is D: a forger wants it large, and −log D small":
-        lambda fake: fake.sigmoid().mean(),
-    "this is the squared error of D against 1: −log D is asked for":
-        lambda fake: ((fake.sigmoid() - 1)**2).mean(),
-    "this is the squared error of the logit against 1: −log D is asked for":
-        lambda fake: ((fake - 1)**2).mean(),
-    "the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`":
-        lambda fake: _softplus(-fake).mean().detach(),
-    "the average came before the surprise: take the surprise of every logit, then average":
-        lambda fake: _softplus(-fake.mean()),
-    "the probabilities were averaged first: take the logarithm of each, then average":
-        lambda fake: -fake.sigmoid().mean().log(),
-    "this is in bits: nats need the natural logarithm":
-        lambda fake: _softplus(-fake).mean() / math.log(2),
-    "this is half of it":
-        lambda fake: _softplus(-fake).mean() / 2,
-    "this is the hinge loss: −log D is asked for":
-        lambda fake: (1 - fake).relu().mean(),
-    "both labels were scored: the forger cares for \"real\" alone":
-        lambda fake: (_softplus(-fake) + _softplus(fake)).mean(),
-    "this is the largest surprise: take the average":
-        lambda fake: _softplus(-fake).max(),
-    "the median was taken: take the average":
-        lambda fake: _softplus(-fake).median(),
+    "saturating-loss": Mutant("this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where −log D has 0.9933",
+        lambda fake: -_softplus(fake).mean()),
+    "labels-swapped": Mutant("the labels are swapped: this forger is rewarded for being found out",
+        lambda fake: _softplus(fake).mean()),
+    "sign-flipped": Mutant("the sign is turned: log D is to be large, so the loss is −log D",
+        lambda fake: -_softplus(-fake).mean()),
+    "sigmoid-twice": Mutant("the sigmoid is taken twice: the loss with logits has it inside already",
+        lambda fake: _softplus(-fake.sigmoid()).mean()),
+    "sum-over-batch": Mutant("summed over the batch: take the average",
+        lambda fake: _softplus(-fake).sum()),
+    "not-averaged": Mutant("one value for each forgery came back: average them",
+        lambda fake: _softplus(-fake)),
+    "summed-per-sample": Mutant("the numbers of each forgery were summed: average over all logits",
+        lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean()),
+    "log-of-sigmoid-underflows": Mutant("right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits",
+        lambda fake: -_naive(fake).mean()),
+    "epsilon-inside-log": Mutant("a number added inside the logarithm caps the loss, and kills the gradient where it is needed most: use `softplus`",
+        lambda fake: -(fake.sigmoid() + 1e-8).log().mean()),
+    "probs-clamped": Mutant("clamped probabilities cap the loss, and kill the gradient where it is needed most: use `softplus`",
+        lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean()),
+    "logits-as-probs": Mutant("the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
+        lambda fake: -fake.log().mean()),
+    "bce-after-sigmoid": Mutant("`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits",
+        lambda fake: _bce_after_sigmoid(fake, 1.0)),
+    "label-smoothing": Mutant("the label \"real\" was softened to 0.9: −log D alone is asked for",
+        lambda fake: _bce(fake, 0.9)),
+    "wasserstein-generator-loss": Mutant("this is a critic's loss, minus the score: here the logit is turned into a surprise",
+        lambda fake: -fake.mean()),
+    "wasserstein-sign-flipped": Mutant("this is the score itself, with its sign turned the wrong way: the loss is the surprise of \"real\"",
+        lambda fake: fake.mean()),
+    "one-minus-prob-without-log": Mutant("this is 1 − D without a logarithm: it goes deaf at D = 0 as well",
+        lambda fake: (1 - fake.sigmoid()).mean()),
+    "negative-prob-without-log": Mutant("this is −D without a logarithm: it goes deaf at D = 0 as well",
+        lambda fake: -fake.sigmoid().mean()),
+    "prob-minimised": Mutant("this is D: a forger wants it large, and −log D small",
+        lambda fake: fake.sigmoid().mean()),
+    "squared-error-of-probs": Mutant("this is the squared error of D against 1: −log D is asked for",
+        lambda fake: ((fake.sigmoid() - 1)**2).mean()),
+    "least-squares-loss": Mutant("this is the squared error of the logit against 1: −log D is asked for",
+        lambda fake: ((fake - 1)**2).mean()),
+    "no-gradient": Mutant("the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`",
+        lambda fake: _softplus(-fake).mean().detach()),
+    "logits-averaged-first": Mutant("the average came before the surprise: take the surprise of every logit, then average",
+        lambda fake: _softplus(-fake.mean())),
+    "probs-averaged-first": Mutant("the probabilities were averaged first: take the logarithm of each, then average",
+        lambda fake: -fake.sigmoid().mean().log()),
+    "bits-for-nats": Mutant("this is in bits: nats need the natural logarithm",
+        lambda fake: _softplus(-fake).mean() / math.log(2)),
+    "halved-loss": Mutant("this is half of it",
+        lambda fake: _softplus(-fake).mean() / 2),
+    "hinge-loss": Mutant("this is the hinge loss: −log D is asked for",
+        lambda fake: (1 - fake).relu().mean()),
+    "both-labels-scored": Mutant("both labels were scored: the forger cares for \"real\" alone",
+        lambda fake: (_softplus(-fake) + _softplus(fake)).mean()),
+    "max-for-mean": Mutant("this is the largest surprise: take the average",
+        lambda fake: _softplus(-fake).max()),
+    "median-for-mean": Mutant("the median was taken: take the average",
+        lambda fake: _softplus(-fake).median()),
 }, {
     "cross-entropy with logits": lambda fake: _bce(fake, 1.0),
     "log-sigmoid": lambda fake: -_log_sigmoid(fake).mean(),
@@ -273,7 +263,7 @@ NO_NOISE_INSIDE = "the same x, z1 and z2 give the same round: no noise is drawn 
 
 def _round(ask: Ask, *args: Any) -> dict[str, Any]:
     try:
-        found = {FRESH: True} | ask.probe("game_round", *args)
+        found = {FRESH: True} | ask.probe("lesson06.game_round", *args)
     except AnswerRaised as error:
         if "second time" in error.raised.message or "inplace" in error.raised.message:
             return {FRESH: False}
@@ -498,76 +488,76 @@ def _frozen(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
 
 
 TRAIN_STEP = Exercise("6.3", "train_step", _round_cases, _round_by_hand, {
-    "no detach: D's loss goes back through G and leaves slopes there, the opposite of what G wants":
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1)))),
-    "no detach, and the slopes that D's loss left in G are added to G's own, against which they pull: forget them, or better, do not make them":
-        _leak_kept,
-    "no detach, and G moves on D's loss too: that helps the inspector":
-        _leaky_optimizers,
-    "z1, or what was forged from it, was used for both moves: G forges anew, from z2":
-        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z1)))),
-    "z2 was used for both moves: D's forgeries come from z1":
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach()))),
-    "z1 and z2 have changed places":
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())), second=lambda G, D, x, z1, z2: _g(D(G(z1)))),
-    "G moved first: D begins, and G is judged by the inspector that has moved":
-        _g_first,
-    "G moved first, and on z1: D begins, on z1":
-        _g_first_with_z1,
-    f"this should hold and does not: {FRESH}":
-        _both_first,
-    "G was judged by the inspector as it was before its move: compute G's loss after D has moved":
-        _old_judge,
-    "the two losses were added and sent back together: each player has its own, and moves on it alone":
-        _one_sum,
-    "D moved along on G's loss: only G moves then":
-        _both_follow_g,
-    "D does not move":
-        _moves(move=(0, 1)),
-    "G does not move: is its move missing, or does its loss see detached forgeries?":
-        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z2).detach()))),
-    "nobody moves":
-        _moves(move=(0, 0)),
-    "D moves twice in one round":
-        _moves(move=(2, 1)),
-    "G moves twice in one round":
-        _moves(move=(1, 2)),
-    "G makes log(1 − D) small, the loss that goes deaf: use g_loss":
-        _moves(second=lambda G, D, x, z1, z2: -_softplus(D(G(z2))).mean()),
-    "G is rewarded for being found out: its loss has the label turned":
-        _moves(second=lambda G, D, x, z1, z2: _softplus(D(G(z2))).mean()),
-    "G moves on D's loss: it has its own":
-        _moves(second=lambda G, D, x, z1, z2: _d(D(x), D(G(z2)))),
-    "G moves on minus D's loss, the loss that goes deaf: use g_loss":
-        _moves(second=lambda G, D, x, z1, z2: -_d(D(x), D(G(z2)))),
-    "real and forged have changed places in D's loss":
-        _moves(first=lambda G, D, x, z1, z2: _d(D(G(z1).detach()), D(x))),
-    "the signs of D's move are turned: it makes its loss large":
-        _moves(first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())), told=lambda d, g: (-d, g)),
-    "the real things are missing from D's loss":
-        _moves(first=lambda G, D, x, z1, z2: _softplus(D(G(z1).detach())).mean()),
-    "the detach stands outside D, `D(G(z1)).detach()`: then D learns nothing from forgeries; it belongs on what G made":
-        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean() + _softplus(D(G(z1)).detach()).mean()),
-    "D's loss was halved: it is the sum of both averages":
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())) / 2),
-    "the forgeries are missing from D's loss":
-        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean()),
-    "D's slopes were not set back to zero: those of the last round are still in them":
-        _moves(forget=(False, True)),
-    "G's slopes were not set back to zero: those of the last round are still in them":
-        _moves(forget=(True, False)),
-    "no slopes were set back to zero: those of the last round are still in them":
-        _moves(forget=(False, False)),
-    "the two losses came back in the other order: D's first":
-        _moves(told=lambda d, g: (g, d)),
-    "the losses are those after the moves: those before are asked for":
-        _losses_afterwards,
-    MOVE_TELLS_NOTHING:
-        _moves(told=lambda d, g: (None, None)),
-    "the losses were added up: both are asked for, D's first":
-        _moves(told=lambda d, g: (d + g, d + g)),
-    f"this should hold and does not: {NO_NOISE_INSIDE}":
-        _own_noise,
+    "detach-missing": Mutant("no detach: D's loss goes back through G and leaves slopes there, the opposite of what G wants",
+        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1))))),
+    "detach-missing-grads-added": Mutant("no detach, and the slopes that D's loss left in G are added to G's own, against which they pull: forget them, or better, do not make them",
+        _leak_kept),
+    "detach-missing-g-steps-too": Mutant("no detach, and G moves on D's loss too: that helps the inspector",
+        _leaky_optimizers),
+    "z1-for-both": Mutant("z1, or what was forged from it, was used for both moves: G forges anew, from z2",
+        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z1))))),
+    "z2-for-both": Mutant("z2 was used for both moves: D's forgeries come from z1",
+        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())))),
+    "z1-and-z2-swapped": Mutant("z1 and z2 have changed places",
+        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())), second=lambda G, D, x, z1, z2: _g(D(G(z1))))),
+    "g-steps-first": Mutant("G moved first: D begins, and G is judged by the inspector that has moved",
+        _g_first),
+    "g-steps-first-on-z1": Mutant("G moved first, and on z1: D begins, on z1",
+        _g_first_with_z1),
+    "both-losses-before-steps": Mutant(does_not_hold(FRESH),
+        _both_first),
+    "g-loss-from-old-d": Mutant("G was judged by the inspector as it was before its move: compute G's loss after D has moved",
+        _old_judge),
+    "losses-summed-one-backward": Mutant("the two losses were added and sent back together: each player has its own, and moves on it alone",
+        _one_sum),
+    "d-follows-g-loss": Mutant("D moved along on G's loss: only G moves then",
+        _both_follow_g),
+    "d-never-steps": Mutant("D does not move",
+        _moves(move=(0, 1))),
+    "g-never-steps": Mutant("G does not move: is its move missing, or does its loss see detached forgeries?",
+        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z2).detach())))),
+    "neither-steps": Mutant("nobody moves",
+        _moves(move=(0, 0))),
+    "d-steps-twice": Mutant("D moves twice in one round",
+        _moves(move=(2, 1))),
+    "g-steps-twice": Mutant("G moves twice in one round",
+        _moves(move=(1, 2))),
+    "g-saturating-loss": Mutant("G makes log(1 − D) small, the loss that goes deaf: use g_loss",
+        _moves(second=lambda G, D, x, z1, z2: -_softplus(D(G(z2))).mean())),
+    "g-labels-swapped": Mutant("G is rewarded for being found out: its loss has the label turned",
+        _moves(second=lambda G, D, x, z1, z2: _softplus(D(G(z2))).mean())),
+    "g-steps-on-d-loss": Mutant("G moves on D's loss: it has its own",
+        _moves(second=lambda G, D, x, z1, z2: _d(D(x), D(G(z2))))),
+    "g-on-negative-d-loss": Mutant("G moves on minus D's loss, the loss that goes deaf: use g_loss",
+        _moves(second=lambda G, D, x, z1, z2: -_d(D(x), D(G(z2))))),
+    "d-labels-swapped": Mutant("real and forged have changed places in D's loss",
+        _moves(first=lambda G, D, x, z1, z2: _d(D(G(z1).detach()), D(x)))),
+    "d-sign-flipped": Mutant("the signs of D's move are turned: it makes its loss large",
+        _moves(first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())), told=lambda d, g: (-d, g))),
+    "d-real-half-missing": Mutant("the real things are missing from D's loss",
+        _moves(first=lambda G, D, x, z1, z2: _softplus(D(G(z1).detach())).mean())),
+    "detach-outside-d": Mutant("the detach stands outside D, `D(G(z1)).detach()`: then D learns nothing from forgeries; it belongs on what G made",
+        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean() + _softplus(D(G(z1)).detach()).mean())),
+    "d-loss-halved": Mutant("D's loss was halved: it is the sum of both averages",
+        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())) / 2)),
+    "d-fake-half-missing": Mutant("the forgeries are missing from D's loss",
+        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean())),
+    "d-zero-grad-missing": Mutant("D's slopes were not set back to zero: those of the last round are still in them",
+        _moves(forget=(False, True))),
+    "g-zero-grad-missing": Mutant("G's slopes were not set back to zero: those of the last round are still in them",
+        _moves(forget=(True, False))),
+    "zero-grad-missing": Mutant("no slopes were set back to zero: those of the last round are still in them",
+        _moves(forget=(False, False))),
+    "losses-swapped": Mutant("the two losses came back in the other order: D's first",
+        _moves(told=lambda d, g: (g, d))),
+    "losses-after-steps": Mutant("the losses are those after the moves: those before are asked for",
+        _losses_afterwards),
+    "step-result-as-loss": Mutant(MOVE_TELLS_NOTHING,
+        _moves(told=lambda d, g: (None, None))),
+    "losses-added": Mutant("the losses were added up: both are asked for, D's first",
+        _moves(told=lambda d, g: (d + g, d + g))),
+    "own-noise-ignores-z": Mutant(does_not_hold(NO_NOISE_INSIDE),
+        _own_noise),
 }, {
     "written out": _moves(),
     "with move, and forgeries without a record": _by_move,
@@ -579,7 +569,7 @@ TRAIN_STEP = Exercise("6.3", "train_step", _round_cases, _round_by_hand, {
 
 
 def _fine(ask: Ask, *args: Any) -> dict[str, Any]:
-    return ask.probe("penalty", *args)
+    return ask.probe("lesson06.penalty", *args)
 
 
 def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
@@ -647,62 +637,62 @@ def _with_ones(D: Any, real: Any, fake: Any, eps: Any) -> Any:
 
 
 PENALTY = Exercise("6.4", "gradient_penalty", _fine_cases, _fine_by_formula, {
-    "the value is right, but teaches D nothing: the slope needs a record of its own (`create_graph=True`), and nothing may be detached":
-        _fined(create=False),
-    "one length was taken over the whole batch: every pair has a slope of its own":
-        _fined(of=lambda slope: (slope.norm() - 1)**2),
-    "the length runs over the batch, dimension 0: it runs over the numbers of each point":
-        _fined(of=lambda slope: ((slope.norm(dim=0) - 1)**2).mean()),
-    "this pulls the slope to 0: its length should be 1":
-        _fined(of=lambda slope: (slope.norm(dim=1)**2).mean()),
-    "this is the length itself, pulled to 0: its distance from 1 is fined, squared":
-        _fined(of=lambda slope: slope.norm(dim=1).mean()),
-    "the distance from 1 is not squared":
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
-    "the distance from 1 is taken without its sign, but not squared":
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
-    "only slopes steeper than 1 are fined: here shallow ones are too":
-        _fined(of=lambda slope: ((slope.norm(dim=1) - 1).relu()**2).mean()),
-    "the squared length was compared with 1: take the root first":
-        _fined(of=lambda slope: ((slope.square().sum(1) - 1)**2).mean()),
-    "the square stands outside the average: square every distance, then average":
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()**2),
-    "summed over the batch: take the average":
-        _fined(of=lambda slope: ((slope.norm(dim=1) - 1)**2).sum()),
-    "one fine for each pair came back: average them":
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1)**2),
-    "every number of the slope was compared with 1: its length is":
-        _fined(of=lambda slope: ((slope - 1)**2).mean()),
-    "the absolute values of the slope were added up (L1): its length is the root of the sum of squares":
-        _fined(of=lambda slope: ((slope.abs().sum(1) - 1)**2).mean()),
-    "the largest number of the slope was taken for its length":
-        _fined(of=lambda slope: ((slope.abs().max(1).values - 1)**2).mean()),
-    "the slope was averaged over the batch before its length was taken":
-        _fined(of=lambda slope: (slope.mean(0).norm() - 1)**2),
-    "the root of the average square was taken for the length: it is the root of the sum":
-        _fined(of=lambda slope: ((slope.square().mean(1).sqrt() - 1)**2).mean()),
-    "eps and 1 − eps have changed places: as good a fine on average, but eps belongs to the real one here":
-        _fined(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
-    "the slope was taken at the real points: take it between real and forged":
-        _fined(at=lambda real, fake, eps: real),
-    "the slope was taken at the forged points: take it between real and forged":
-        _fined(at=lambda real, fake, eps: fake),
-    "the slope was taken half way: eps says where between real and forged":
-        _fined(at=lambda real, fake, eps: (real + fake) / 2),
-    "real and forged were added with weight eps each: the weights eps and 1 − eps add up to 1":
-        _fined(at=lambda real, fake, eps: eps * (real + fake)),
-    "the difference of real and forged, with weight eps, was taken for a point between: add it to the forged one":
-        _fined(at=lambda real, fake, eps: eps * (real - fake)),
-    "all pairs got the eps of the first: each has its own":
-        _fined(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
-    "the score was averaged before its slope was taken, so every slope is divided by the batch: take the slope of the sum":
-        _fined(score=lambda D: lambda x: D(x).mean()),
-    "the weight λ = 10 is in it: the fine without its weight is asked for":
-        _fined(of=lambda slope: 10 * ((slope.norm(dim=1) - 1)**2).mean()),
-    "a sigmoid was taken of the score: a critic's score is used as it is":
-        _fined(score=lambda D: lambda x: D(x).sigmoid()),
-    "half of it: a square without the ½ is asked for":
-        _fined(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1)**2).mean()),
+    "create-graph-missing": Mutant("the value is right, but teaches D nothing: the slope needs a record of its own (`create_graph=True`), and nothing may be detached",
+        _fined(create=False)),
+    "norm-over-whole-batch": Mutant("one length was taken over the whole batch: every pair has a slope of its own",
+        _fined(of=lambda slope: (slope.norm() - 1)**2)),
+    "norm-over-batch-axis": Mutant("the length runs over the batch, dimension 0: it runs over the numbers of each point",
+        _fined(of=lambda slope: ((slope.norm(dim=0) - 1)**2).mean())),
+    "norm-pulled-to-zero": Mutant("this pulls the slope to 0: its length should be 1",
+        _fined(of=lambda slope: (slope.norm(dim=1)**2).mean())),
+    "norm-without-target": Mutant("this is the length itself, pulled to 0: its distance from 1 is fined, squared",
+        _fined(of=lambda slope: slope.norm(dim=1).mean())),
+    "distance-not-squared": Mutant("the distance from 1 is not squared",
+        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean())),
+    "absolute-distance": Mutant("the distance from 1 is taken without its sign, but not squared",
+        _fined(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean())),
+    "one-sided-penalty": Mutant("only slopes steeper than 1 are fined: here shallow ones are too",
+        _fined(of=lambda slope: ((slope.norm(dim=1) - 1).relu()**2).mean())),
+    "squared-norm-against-one": Mutant("the squared length was compared with 1: take the root first",
+        _fined(of=lambda slope: ((slope.square().sum(1) - 1)**2).mean())),
+    "square-outside-mean": Mutant("the square stands outside the average: square every distance, then average",
+        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()**2)),
+    "sum-over-batch": Mutant("summed over the batch: take the average",
+        _fined(of=lambda slope: ((slope.norm(dim=1) - 1)**2).sum())),
+    "not-averaged": Mutant("one fine for each pair came back: average them",
+        _fined(of=lambda slope: (slope.norm(dim=1) - 1)**2)),
+    "components-against-one": Mutant("every number of the slope was compared with 1: its length is",
+        _fined(of=lambda slope: ((slope - 1)**2).mean())),
+    "l1-norm": Mutant("the absolute values of the slope were added up (L1): its length is the root of the sum of squares",
+        _fined(of=lambda slope: ((slope.abs().sum(1) - 1)**2).mean())),
+    "max-norm": Mutant("the largest number of the slope was taken for its length",
+        _fined(of=lambda slope: ((slope.abs().max(1).values - 1)**2).mean())),
+    "gradient-averaged-first": Mutant("the slope was averaged over the batch before its length was taken",
+        _fined(of=lambda slope: (slope.mean(0).norm() - 1)**2)),
+    "rms-for-norm": Mutant("the root of the average square was taken for the length: it is the root of the sum",
+        _fined(of=lambda slope: ((slope.square().mean(1).sqrt() - 1)**2).mean())),
+    "eps-weights-swapped": Mutant("eps and 1 − eps have changed places: as good a fine on average, but eps belongs to the real one here",
+        _fined(at=lambda real, fake, eps: (1 - eps) * real + eps * fake)),
+    "gradient-at-real": Mutant("the slope was taken at the real points: take it between real and forged",
+        _fined(at=lambda real, fake, eps: real)),
+    "gradient-at-fake": Mutant("the slope was taken at the forged points: take it between real and forged",
+        _fined(at=lambda real, fake, eps: fake)),
+    "midpoint-ignores-eps": Mutant("the slope was taken half way: eps says where between real and forged",
+        _fined(at=lambda real, fake, eps: (real + fake) / 2)),
+    "eps-weight-on-both": Mutant("real and forged were added with weight eps each: the weights eps and 1 − eps add up to 1",
+        _fined(at=lambda real, fake, eps: eps * (real + fake))),
+    "eps-times-difference": Mutant("the difference of real and forged, with weight eps, was taken for a point between: add it to the forged one",
+        _fined(at=lambda real, fake, eps: eps * (real - fake))),
+    "first-eps-for-all": Mutant("all pairs got the eps of the first: each has its own",
+        _fined(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake)),
+    "score-averaged-first": Mutant("the score was averaged before its slope was taken, so every slope is divided by the batch: take the slope of the sum",
+        _fined(score=lambda D: lambda x: D(x).mean())),
+    "lambda-included": Mutant("the weight λ = 10 is in it: the fine without its weight is asked for",
+        _fined(of=lambda slope: 10 * ((slope.norm(dim=1) - 1)**2).mean())),
+    "sigmoid-on-score": Mutant("a sigmoid was taken of the score: a critic's score is used as it is",
+        _fined(score=lambda D: lambda x: D(x).sigmoid())),
+    "halved-penalty": Mutant("half of it: a square without the ½ is asked for",
+        _fined(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1)**2).mean())),
 }, {
     "as published, with ones": _with_ones,
     "torch.func": _by_func,
@@ -833,68 +823,68 @@ def _point_by_point(real: Any, fake: Any, k: int) -> tuple[float, float]:
 
 
 PRECISION_RECALL = Exercise("6.5", "precision_recall", _share_cases, _shares_by_tree, {
-    "the two have changed places: a generator that draws one hump well has high precision and low recall":
-        _shares(told=lambda p, r: (r, p)),
-    "every point counted as its own fellow: column 0 of the sorted distances is the point itself":
-        _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
-    "distances of 0 were left out: another member at the same place is a fellow too, only the point itself is none":
-        _shares(radius=lambda crowd, k: (d := _cdist(crowd, crowd)).masked_fill(d == 0, math.inf).sort(dim=1).values[:, k - 1]),
-    "the radius reaches to fellow k + 1: one too far":
-        _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
-    "one radius for all, the average: every member has its own":
-        _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd))),
-    "one radius for all, the median: every member has its own":
-        _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd))),
-    "one radius for all, the largest: every member has its own":
-        _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd))),
-    "one radius for all, the smallest: every member has its own":
-        _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd))),
-    "the balls stand around the points that ask: for precision they stand around the real ones":
-        _own_radius,
-    "the radius was measured in the other crowd: each member's reaches to its k-th fellow in its own":
-        _radius_across,
-    "the rim was left out: a point at exactly that distance is inside":
-        _shares(inside=lambda between, radius: between < radius),
-    "a point counted only if it lies in every ball: one is enough":
-        _shares(share=lambda inside: inside.all(1).float().mean()),
-    "the share of pairs was taken: a point counts once, however many balls hold it":
-        _shares(share=lambda inside: inside.float().mean()),
-    "the number of balls around each point was averaged (density): a point counts once":
-        _shares(share=lambda inside: inside.float().sum(1).mean()),
-    "any and mean run over the wrong axis: ask of every point whether some ball holds it, not of every ball whether it holds some point":
-        _shares(share=lambda inside: inside.any(0).float().mean()),
-    "these are counts: divide by the number of points that were asked":
-        _shares(share=lambda inside: inside.any(1).float().sum()),
-    "these are percentages: shares are asked for":
-        _shares(told=lambda p, r: (100 * p, 100 * r)),
-    "precision came back twice: recall asks the real points":
-        _precision_twice,
-    "these are the shares outside: turn them round":
-        _shares(told=lambda p, r: (1 - p, 1 - r)),
-    "only the ball of the nearest member was tried: a sparse member further away may reach as well":
-        _nearest_ball,
-    "squared distances were compared with plain ones":
-        _shares(inside=lambda between, radius: between**2 <= radius),
-    "plain distances were compared with squared radii":
-        _shares(inside=lambda between, radius: between <= radius**2),
-    "distances were added up number by number (L1): take the straight line":
-        _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0),
-    "the largest difference was taken for the distance: take the straight line":
-        _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf),
-    "k is ignored: 3 is not always the number asked for":
-        _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k)),
-    "k is ignored: 1 is not always the number asked for":
-        _shares(radius=lambda crowd, k: _radius(crowd, 1)),
-    "the radius is the average distance to the k nearest fellows: it reaches to the k-th":
-        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1).values[:, 1:k + 1].mean(1)),
-    "the k-th largest distance was taken: sort upwards":
-        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k]),
-    "the radius was halved: the ball reaches all the way to the k-th fellow":
-        _shares(radius=lambda crowd, k: _radius(crowd, k) / 2),
-    "a point counted only if at least k balls hold it: one is enough":
-        lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) >= k).float().mean())(real, fake, k),
-    "these are one number twice, the harmonic mean: both shares are asked for":
-        _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
+    "precision-and-recall-swapped": Mutant("the two have changed places: a generator that draws one hump well has high precision and low recall",
+        _shares(told=lambda p, r: (r, p))),
+    "self-counted-as-neighbour": Mutant("every point counted as its own fellow: column 0 of the sorted distances is the point itself",
+        _shares(radius=lambda crowd, k: _radius(crowd, k - 1))),
+    "zero-distances-dropped": Mutant("distances of 0 were left out: another member at the same place is a fellow too, only the point itself is none",
+        _shares(radius=lambda crowd, k: (d := _cdist(crowd, crowd)).masked_fill(d == 0, math.inf).sort(dim=1).values[:, k - 1])),
+    "radius-to-k-plus-one": Mutant("the radius reaches to fellow k + 1: one too far",
+        _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1)))),
+    "mean-radius-for-all": Mutant("one radius for all, the average: every member has its own",
+        _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd)))),
+    "median-radius-for-all": Mutant("one radius for all, the median: every member has its own",
+        _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd)))),
+    "max-radius-for-all": Mutant("one radius for all, the largest: every member has its own",
+        _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd)))),
+    "min-radius-for-all": Mutant("one radius for all, the smallest: every member has its own",
+        _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd)))),
+    "balls-around-query-points": Mutant("the balls stand around the points that ask: for precision they stand around the real ones",
+        _own_radius),
+    "radius-across-sets": Mutant("the radius was measured in the other crowd: each member's reaches to its k-th fellow in its own",
+        _radius_across),
+    "boundary-excluded": Mutant("the rim was left out: a point at exactly that distance is inside",
+        _shares(inside=lambda between, radius: between < radius)),
+    "inside-all-balls": Mutant("a point counted only if it lies in every ball: one is enough",
+        _shares(share=lambda inside: inside.all(1).float().mean())),
+    "share-of-pairs": Mutant("the share of pairs was taken: a point counts once, however many balls hold it",
+        _shares(share=lambda inside: inside.float().mean())),
+    "density-for-precision": Mutant("the number of balls around each point was averaged (density): a point counts once",
+        _shares(share=lambda inside: inside.float().sum(1).mean())),
+    "any-over-wrong-axis": Mutant("any and mean run over the wrong axis: ask of every point whether some ball holds it, not of every ball whether it holds some point",
+        _shares(share=lambda inside: inside.any(0).float().mean())),
+    "counts-for-shares": Mutant("these are counts: divide by the number of points that were asked",
+        _shares(share=lambda inside: inside.any(1).float().sum())),
+    "percent-for-shares": Mutant("these are percentages: shares are asked for",
+        _shares(told=lambda p, r: (100 * p, 100 * r))),
+    "precision-twice": Mutant("precision came back twice: recall asks the real points",
+        _precision_twice),
+    "complement-returned": Mutant("these are the shares outside: turn them round",
+        _shares(told=lambda p, r: (1 - p, 1 - r))),
+    "nearest-ball-only": Mutant("only the ball of the nearest member was tried: a sparse member further away may reach as well",
+        _nearest_ball),
+    "squared-distances-vs-radii": Mutant("squared distances were compared with plain ones",
+        _shares(inside=lambda between, radius: between**2 <= radius)),
+    "distances-vs-squared-radii": Mutant("plain distances were compared with squared radii",
+        _shares(inside=lambda between, radius: between <= radius**2)),
+    "l1-distance": Mutant("distances were added up number by number (L1): take the straight line",
+        _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0)),
+    "chebyshev-distance": Mutant("the largest difference was taken for the distance: take the straight line",
+        _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf)),
+    "k-fixed-at-3": Mutant("k is ignored: 3 is not always the number asked for",
+        _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k))),
+    "k-fixed-at-1": Mutant("k is ignored: 1 is not always the number asked for",
+        _shares(radius=lambda crowd, k: _radius(crowd, 1))),
+    "mean-distance-to-k-nearest": Mutant("the radius is the average distance to the k nearest fellows: it reaches to the k-th",
+        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1).values[:, 1:k + 1].mean(1))),
+    "kth-largest-distance": Mutant("the k-th largest distance was taken: sort upwards",
+        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k])),
+    "radius-halved": Mutant("the radius was halved: the ball reaches all the way to the k-th fellow",
+        _shares(radius=lambda crowd, k: _radius(crowd, k) / 2)),
+    "inside-at-least-k-balls": Mutant("a point counted only if at least k balls hold it: one is enough",
+        lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) >= k).float().mean())(real, fake, k)),
+    "f1-for-both": Mutant("these are one number twice, the harmonic mean: both shares are asked for",
+        _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2)),
 }, {
     "NumPy and a partition": _numpy_shares,
     "point by point": _point_by_point,
@@ -946,7 +936,7 @@ def _on_the_ring(ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray,
 
 def _one_training(ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
     """RING that hold up to the first that does not; the share last, as a number up to what is asked for."""
-    points = numbers_in(ask.probe("sampler", x, n, seed))
+    points = numbers_in(ask.probe("lesson06.sampler", x, n, seed))
     return until_one_fails(_ring_facts(points, x.values, n, centres, width, fresh), RING)
 
 
@@ -1049,8 +1039,7 @@ def _plain_gan(x: Any) -> Any:
     return lambda n: average(torch.randn(n, 2, generator=generator)) * scale
 
 
-BUILD = Exercise("6.6", "train_ring_sampler", _ring_cases, None, {
-    f"this should hold and does not: {RING[key]}": _drawing(how) for key, how in {
+BUILD = Exercise("6.6", "train_ring_sampler", _ring_cases, None, breaking(RING, {key: _drawing(how) for key, how in {
         "shape": lambda x, n: _pick(x, 100, 0.03),
         "finite": lambda x, n: _pick(x, n, math.nan),
         "varied": lambda x, n: x[:1].repeat(n, 1),
@@ -1059,7 +1048,7 @@ BUILD = Exercise("6.6", "train_ring_sampler", _ring_cases, None, {
         "some": _one_hump,
         "all": _two_humps,
     }.items()
-}, {
+}), {
     "eight bells by k-means": _mixture,
     "bells around the points, as wide as the humps allow": _drawing(lambda x, n: _pick(x, n, 0.03)),
     "a GAN whose generator is averaged": _plain_gan,

@@ -1,4 +1,4 @@
-"""What lesson 06 built. Generated from solutions/06_gan.py; do not edit."""
+"""What lesson 06 built. Generated from lessons/06_gan.py; do not edit."""
 from __future__ import annotations
 
 from torch import Tensor

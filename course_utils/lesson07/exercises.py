@@ -5,19 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import floorplans as fp
-from course_utils.checks.engine import (
-    Answer,
-    AnswerRaised,
-    Ask,
-    Case,
-    Exercise,
-    NotData,
-    Tensor,
-    numbers,
-    numbers_in,
-    until_one_fails,
-)
+from course_utils.lesson07 import floorplans as fp
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.checks.exercise import Case, does_not_hold, Exercise, Mutant, numbers, numbers_in, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -51,7 +41,7 @@ DRAWN = {
 
 def _drawn(ask: Ask, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int) -> dict[str, Any]:
     """What `sample_given` asked a small decoder, and what it handed back."""
-    found = [ask.probe("drawn_to_order", from_both, bias, c, n, seed) for _ in range(2)]
+    found = [ask.probe("lesson07.drawn_to_order", from_both, bias, c, n, seed) for _ in range(2)]
     first, again = (numbers_in(one["pictures"]) for one in found)
     second = numbers_in(found[0]["pictures of a second call"])
     return _until_first(_about_drawing(found[0], first, again, second, from_both.values, bias.values, c.values, n))
@@ -182,74 +172,74 @@ def _numpy_plans(n: int, Z: int) -> Any:
 
 
 SAMPLE = Exercise("7.1", "sample_given", _order_cases, lambda *args: None, {
-    "the encoder was asked, and it needs a picture: there is none yet, so plans come from the prior":
-        _encoding,
-    "c was dropped: the decoder heard zeros in its place, so nobody's order is known":
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1)),
-    "every condition was asked for in equal parts: hand the decoder the c that was ordered":
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1 / len(c)),
-    "the condition holds ones only: hand the decoder the c that was ordered":
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1),
-    "the neighbour of the condition was ordered: is there an index off by one?":
-        _drawing(condition=lambda c, n: c.roll(1).expand(n, -1)),
-    "the condition went through a softmax: hand it on as it is":
-        _drawing(condition=lambda c, n: c.softmax(0).expand(n, -1)),
-    "the condition was doubled: hand it on as it is":
-        _drawing(condition=lambda c, n: 2 * c.expand(n, -1)),
-    "one plan was drawn for all pictures: they will be n times the same":
-        _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1)),
-    "all plans are zero: that is one picture n times, the middle of the prior":
-        _drawing(lambda n, Z: _torch().zeros(n, Z)),
-    "half of the plans were used twice: every picture needs a plan of its own":
-        _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1)),
-    "the plans lie between 0 and 1, as `rand` draws them: the prior is N(0, I), which `randn` draws":
-        _drawing(lambda n, Z: _torch().rand(n, Z)),
-    "the plans are uniform from −1 to 1: the prior is N(0, I)":
-        _drawing(lambda n, Z: 2 * _torch().rand(n, Z) - 1),
-    "the plans are narrower than the prior: no temperature was asked for":
-        _drawing(lambda n, Z: 0.5 * _torch().randn(n, Z)),
-    "the plans are wider than the prior: no temperature was asked for":
-        _drawing(lambda n, Z: 2 * _torch().randn(n, Z)),
-    "the plans have mean 0 and spread 1, but are spread evenly: the prior is a normal distribution, which `randn` draws":
-        _drawing(lambda n, Z: (_torch().rand(n, Z) - 0.5) * 12**0.5),
-    "the plans have mean 0 and spread 1, but tails that are too heavy: the prior is a normal distribution, which `randn` draws":
-        _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z))),
-    "there are only a few different plans: every picture needs a plan of its own, made of real numbers":
-        _drawing(lambda n, Z: _torch().randn(n, Z).sign()),
-    "the plans were cut off a little beyond 1, so the prior's rarer plans never come":
-        _drawing(lambda n, Z: _torch().nn.init.trunc_normal_(_torch().empty(n, Z), a=-1.3, b=1.3)),
-    "all numbers of a plan are the same draw: a plan is Z independent numbers":
-        _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z)),
-    "the decoder's logits came back: greys are their sigmoid":
-        _drawing(greys=lambda logits: logits),
-    "tanh gives −1 to 1: greys are the sigmoid of the logits":
-        _drawing(greys=lambda logits: logits.tanh()),
-    "the logits were clamped to 0 and 1: greys are their sigmoid":
-        _drawing(greys=lambda logits: logits.clamp(0, 1)),
-    "the exponential of a logit is no grey: the sigmoid is":
-        _drawing(greys=lambda logits: logits.exp()),
-    "the sigmoid was taken twice: everything turns grey, between 0.5 and 0.73":
-        _drawing(greys=lambda logits: logits.sigmoid().sigmoid()),
-    "ink and paper are exchanged: σ(logit) is the ink":
-        _drawing(greys=lambda logits: (-logits).sigmoid()),
-    "a softmax over the pixels: each pixel has a grey of its own, the sigmoid of its logit":
-        _drawing(greys=lambda logits: logits.softmax(1)),
-    "the greys were rounded to black and white: keep them":
-        _drawing(greys=lambda logits: logits.sigmoid().round()),
-    "a coin was tossed for every pixel: greys are asked for, the coins themselves":
-        _drawing(greys=lambda logits: logits.sigmoid().bernoulli()),
-    "negative logits were cut off, and no sigmoid taken":
-        _drawing(greys=lambda logits: logits.relu()),
-    "the pictures were averaged: hand back all n":
-        _drawing(greys=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
-    "one picture came back, the average of all: hand back all n":
-        _drawing(greys=lambda logits: logits.sigmoid().mean(0)),
-    "one picture came back instead of n":
-        lambda model, c, n: _drawing()(model, c, 1),
-    "the seed is set inside, so every call gives the same pictures: leave that to the caller":
-        _drawing(seed=True),
-    "torch's seed does not reach the plans: they come from another generator, so draw with `torch.randn` alone":
-        _drawing(_numpy_plans),
+    "encoder-for-prior": Mutant("the encoder was asked, and it needs a picture: there is none yet, so plans come from the prior",
+        _encoding),
+    "condition-zeroed": Mutant("c was dropped: the decoder heard zeros in its place, so nobody's order is known",
+        _drawing(condition=lambda c, n: 0 * c.expand(n, -1))),
+    "condition-uniform": Mutant("every condition was asked for in equal parts: hand the decoder the c that was ordered",
+        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1 / len(c))),
+    "condition-all-ones": Mutant("the condition holds ones only: hand the decoder the c that was ordered",
+        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1)),
+    "condition-off-by-one": Mutant("the neighbour of the condition was ordered: is there an index off by one?",
+        _drawing(condition=lambda c, n: c.roll(1).expand(n, -1))),
+    "condition-softmaxed": Mutant("the condition went through a softmax: hand it on as it is",
+        _drawing(condition=lambda c, n: c.softmax(0).expand(n, -1))),
+    "condition-doubled": Mutant("the condition was doubled: hand it on as it is",
+        _drawing(condition=lambda c, n: 2 * c.expand(n, -1))),
+    "one-latent-for-all": Mutant("one plan was drawn for all pictures: they will be n times the same",
+        _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1))),
+    "latents-all-zero": Mutant("all plans are zero: that is one picture n times, the middle of the prior",
+        _drawing(lambda n, Z: _torch().zeros(n, Z))),
+    "latents-repeated-twice": Mutant("half of the plans were used twice: every picture needs a plan of its own",
+        _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1))),
+    "uniform-0-1-latents": Mutant("the plans lie between 0 and 1, as `rand` draws them: the prior is N(0, I), which `randn` draws",
+        _drawing(lambda n, Z: _torch().rand(n, Z))),
+    "uniform-symmetric-latents": Mutant("the plans are uniform from −1 to 1: the prior is N(0, I)",
+        _drawing(lambda n, Z: 2 * _torch().rand(n, Z) - 1)),
+    "latent-std-halved": Mutant("the plans are narrower than the prior: no temperature was asked for",
+        _drawing(lambda n, Z: 0.5 * _torch().randn(n, Z))),
+    "latent-std-doubled": Mutant("the plans are wider than the prior: no temperature was asked for",
+        _drawing(lambda n, Z: 2 * _torch().randn(n, Z))),
+    "uniform-latents-unit-variance": Mutant("the plans have mean 0 and spread 1, but are spread evenly: the prior is a normal distribution, which `randn` draws",
+        _drawing(lambda n, Z: (_torch().rand(n, Z) - 0.5) * 12**0.5)),
+    "laplace-latents": Mutant("the plans have mean 0 and spread 1, but tails that are too heavy: the prior is a normal distribution, which `randn` draws",
+        _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z)))),
+    "sign-only-latents": Mutant("there are only a few different plans: every picture needs a plan of its own, made of real numbers",
+        _drawing(lambda n, Z: _torch().randn(n, Z).sign())),
+    "truncated-normal-latents": Mutant("the plans were cut off a little beyond 1, so the prior's rarer plans never come",
+        _drawing(lambda n, Z: _torch().nn.init.trunc_normal_(_torch().empty(n, Z), a=-1.3, b=1.3))),
+    "one-draw-per-latent": Mutant("all numbers of a plan are the same draw: a plan is Z independent numbers",
+        _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z))),
+    "logits-returned": Mutant("the decoder's logits came back: greys are their sigmoid",
+        _drawing(greys=lambda logits: logits)),
+    "tanh-for-sigmoid": Mutant("tanh gives −1 to 1: greys are the sigmoid of the logits",
+        _drawing(greys=lambda logits: logits.tanh())),
+    "logits-clamped": Mutant("the logits were clamped to 0 and 1: greys are their sigmoid",
+        _drawing(greys=lambda logits: logits.clamp(0, 1))),
+    "exp-for-sigmoid": Mutant("the exponential of a logit is no grey: the sigmoid is",
+        _drawing(greys=lambda logits: logits.exp())),
+    "sigmoid-twice": Mutant("the sigmoid was taken twice: everything turns grey, between 0.5 and 0.73",
+        _drawing(greys=lambda logits: logits.sigmoid().sigmoid())),
+    "sign-flipped-logits": Mutant("ink and paper are exchanged: σ(logit) is the ink",
+        _drawing(greys=lambda logits: (-logits).sigmoid())),
+    "softmax-over-pixels": Mutant("a softmax over the pixels: each pixel has a grey of its own, the sigmoid of its logit",
+        _drawing(greys=lambda logits: logits.softmax(1))),
+    "probs-rounded": Mutant("the greys were rounded to black and white: keep them",
+        _drawing(greys=lambda logits: logits.sigmoid().round())),
+    "bernoulli-sampled": Mutant("a coin was tossed for every pixel: greys are asked for, the coins themselves",
+        _drawing(greys=lambda logits: logits.sigmoid().bernoulli())),
+    "relu-for-sigmoid": Mutant("negative logits were cut off, and no sigmoid taken",
+        _drawing(greys=lambda logits: logits.relu())),
+    "batch-mean-repeated": Mutant("the pictures were averaged: hand back all n",
+        _drawing(greys=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1))),
+    "batch-mean-returned": Mutant("one picture came back, the average of all: hand back all n",
+        _drawing(greys=lambda logits: logits.sigmoid().mean(0))),
+    "one-sample-for-n": Mutant("one picture came back instead of n",
+        lambda model, c, n: _drawing()(model, c, 1)),
+    "seed-fixed-inside": Mutant("the seed is set inside, so every call gives the same pictures: leave that to the caller",
+        _drawing(seed=True)),
+    "numpy-generator": Mutant("torch's seed does not reach the plans: they come from another generator, so draw with `torch.randn` alone",
+        _drawing(_numpy_plans)),
 }, {
     "one by one": _one_by_one,
     "torch.distributions, the sigmoid written out": _by_distribution,
@@ -284,7 +274,7 @@ def _read_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _scored(ask: Ask, pictures: Tensor, labels: Tensor, classes: int) -> Any:
-    return ask.probe("scored_by_reader", pictures, labels, classes)
+    return ask.probe("lesson07.scored_by_reader", pictures, labels, classes)
 
 
 def _read_oracle(samples: Any, labels: Any, classifier: Any) -> float:
@@ -339,71 +329,71 @@ def _by_weights(samples: Any, labels: Any, classifier: Any) -> float:
 
 
 ACCURACY = Exercise("7.2", "conditional_accuracy", _read_cases, _read_oracle, {
-    "the reader was scored on what it read itself: compare with the labels that were ordered":
-        _score(lambda labels, read: np.ones(len(read)).mean()),
-    "every picture counts equally here: average within each ordered class first, then over the classes":
-        _score(lambda labels, read: (read == labels).mean()),
-    "only classes that were read at all are averaged: a class that the model never draws must count as 0":
-        _score(lambda labels, read: np.mean(_present_only(labels, read))),
-    "this goes by what was *read*: go through the classes that were *ordered*":
-        _score(lambda labels, read: np.mean(_precisions(labels, read))),
-    "this is the error, 1 minus what is asked for":
-        _score(lambda labels, read: 1 - np.mean(_shares(labels, read))),
-    "this is in percent: a share from 0 to 1 is asked for":
-        _score(lambda labels, read: 100 * np.mean(_shares(labels, read))),
-    "the classes' shares were added up: average them":
-        _score(lambda labels, read: np.sum(_shares(labels, read))),
-    "this is the worst class: average over the classes":
-        _score(lambda labels, read: np.min(_shares(labels, read))),
-    "this is the best class: average over the classes":
-        _score(lambda labels, read: np.max(_shares(labels, read))),
-    "this is the median of the classes: the average is asked for":
-        _score(lambda labels, read: np.median(_shares(labels, read))),
-    "divided by ten, though fewer classes may have been ordered: average over those that were":
-        _score(lambda labels, read: np.sum(_shares(labels, read)) / 10),
-    "divided by the largest label, not by how many classes were ordered":
-        _score(lambda labels, read: np.sum(_shares(labels, read)) / labels.max()),
-    "this is the number of pictures read as ordered: a share is asked for, class by class":
-        _score(lambda labels, read: (read == labels).sum()),
-    "one share for each class came back: average them to one number":
-        lambda samples, labels, classifier: np.array(_shares(np.asarray(labels), np.asarray(classifier(samples)))),
-    "True or False for each picture came back: average within the classes, then over them":
-        lambda samples, labels, classifier: np.asarray(classifier(samples)) == np.asarray(labels),
-    "this is F1, which also counts what was read too often: the share of each ordered class is asked for":
-        _score(_f1),
-    "this compares how often each class was read and ordered: pictures must be compared one by one":
-        _score(lambda labels, read: np.minimum(np.bincount(labels, minlength=20), np.bincount(read, minlength=20)).sum() / len(labels)),
-    "labels and pictures are shifted against each other by one":
-        _score(lambda labels, read: np.mean(_shares(labels, np.roll(read, 1)))),
-    "this is how many different classes were read: the share that reads as ordered is asked for":
-        _score(lambda labels, read: len(np.unique(read)) / len(np.unique(labels))),
-    "every class up to the largest is averaged, and those that nobody ordered count as 0: leave them out":
+    "scored-against-predictions": Mutant("the reader was scored on what it read itself: compare with the labels that were ordered",
+        _score(lambda labels, read: np.ones(len(read)).mean())),
+    "micro-accuracy": Mutant("every picture counts equally here: average within each ordered class first, then over the classes",
+        _score(lambda labels, read: (read == labels).mean())),
+    "missed-classes-skipped": Mutant("only classes that were read at all are averaged: a class that the model never draws must count as 0",
+        _score(lambda labels, read: np.mean(_present_only(labels, read)))),
+    "precision-for-recall": Mutant("this goes by what was *read*: go through the classes that were *ordered*",
+        _score(lambda labels, read: np.mean(_precisions(labels, read)))),
+    "error-for-accuracy": Mutant("this is the error, 1 minus what is asked for",
+        _score(lambda labels, read: 1 - np.mean(_shares(labels, read)))),
+    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
+        _score(lambda labels, read: 100 * np.mean(_shares(labels, read)))),
+    "sum-over-classes": Mutant("the classes' shares were added up: average them",
+        _score(lambda labels, read: np.sum(_shares(labels, read)))),
+    "worst-class": Mutant("this is the worst class: average over the classes",
+        _score(lambda labels, read: np.min(_shares(labels, read)))),
+    "best-class": Mutant("this is the best class: average over the classes",
+        _score(lambda labels, read: np.max(_shares(labels, read)))),
+    "median-over-classes": Mutant("this is the median of the classes: the average is asked for",
+        _score(lambda labels, read: np.median(_shares(labels, read)))),
+    "divided-by-ten": Mutant("divided by ten, though fewer classes may have been ordered: average over those that were",
+        _score(lambda labels, read: np.sum(_shares(labels, read)) / 10)),
+    "divided-by-max-label": Mutant("divided by the largest label, not by how many classes were ordered",
+        _score(lambda labels, read: np.sum(_shares(labels, read)) / labels.max())),
+    "correct-count": Mutant("this is the number of pictures read as ordered: a share is asked for, class by class",
+        _score(lambda labels, read: (read == labels).sum())),
+    "per-class-vector": Mutant("one share for each class came back: average them to one number",
+        lambda samples, labels, classifier: np.array(_shares(np.asarray(labels), np.asarray(classifier(samples))))),
+    "per-sample-booleans": Mutant("True or False for each picture came back: average within the classes, then over them",
+        lambda samples, labels, classifier: np.asarray(classifier(samples)) == np.asarray(labels)),
+    "macro-f1": Mutant("this is F1, which also counts what was read too often: the share of each ordered class is asked for",
+        _score(_f1)),
+    "pooled-label-histograms": Mutant("this compares how often each class was read and ordered: pictures must be compared one by one",
+        _score(lambda labels, read: np.minimum(np.bincount(labels, minlength=20), np.bincount(read, minlength=20)).sum() / len(labels))),
+    "predictions-shifted-by-one": Mutant("labels and pictures are shifted against each other by one",
+        _score(lambda labels, read: np.mean(_shares(labels, np.roll(read, 1))))),
+    "predicted-class-coverage": Mutant("this is how many different classes were read: the share that reads as ordered is asked for",
+        _score(lambda labels, read: len(np.unique(read)) / len(np.unique(labels)))),
+    "absent-classes-as-zero": Mutant("every class up to the largest is averaged, and those that nobody ordered count as 0: leave them out",
         _score(lambda labels, read: np.mean([((read == k) & (labels == k)).sum() / max((labels == k).sum(), 1)
-                                             for k in range(labels.max() + 1)])),
-    "this divides by all pictures that were ordered *or* read as the class: divide by those that were ordered":
+                                             for k in range(labels.max() + 1)]))),
+    "jaccard-for-recall": Mutant("this divides by all pictures that were ordered *or* read as the class: divide by those that were ordered",
         _score(lambda labels, read: np.mean([((read == k) & (labels == k)).sum() / ((read == k) | (labels == k)).sum()
-                                             for k in np.unique(labels)])),
-    "for each class, all pictures were judged, also those of other classes: look at its own pictures only":
-        _score(lambda labels, read: np.mean([((read == k) == (labels == k)).mean() for k in np.unique(labels)])),
-    "each class was divided by the number of all pictures: divide by the number of its own":
-        _score(lambda labels, read: np.mean([((read == k) & (labels == k)).mean() for k in np.unique(labels)])),
-    "only the first class came back: is the `return` inside the loop?":
-        _score(lambda labels, read: _shares(labels, read)[0]),
-    "only the last class came back: collect the shares, then average":
-        _score(lambda labels, read: _shares(labels, read)[-1]),
-    "this compares how often each class was read with how often it was ordered: *its own* pictures must be read as it":
-        _score(lambda labels, read: np.mean([min((read == k).sum() / (labels == k).sum(), 1) for k in np.unique(labels)])),
-    "each class counts as right or wrong as a whole, by what most of its pictures were read as: average the shares":
-        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).argmax() == k for k in np.unique(labels)])),
-    "this is how often a class was read as *one and the same* digit: it must be the one that was ordered":
-        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).max() / (labels == k).sum() for k in np.unique(labels)])),
-    "class 0 was left out: it is a class as well":
-        _score(lambda labels, read: np.mean(_shares(labels, read)[1:])),
-    "the last class was left out: `range` stops before its end":
-        _score(lambda labels, read: np.mean(_shares(labels, read)[:-1])),
-    "all went through the classes that were read *or* ordered, and some of these were never ordered: leave them out":
+                                             for k in np.unique(labels)]))),
+    "one-vs-rest-accuracy": Mutant("for each class, all pictures were judged, also those of other classes: look at its own pictures only",
+        _score(lambda labels, read: np.mean([((read == k) == (labels == k)).mean() for k in np.unique(labels)]))),
+    "divided-by-all-samples": Mutant("each class was divided by the number of all pictures: divide by the number of its own",
+        _score(lambda labels, read: np.mean([((read == k) & (labels == k)).mean() for k in np.unique(labels)]))),
+    "first-class-only": Mutant("only the first class came back: is the `return` inside the loop?",
+        _score(lambda labels, read: _shares(labels, read)[0])),
+    "last-class-only": Mutant("only the last class came back: collect the shares, then average",
+        _score(lambda labels, read: _shares(labels, read)[-1])),
+    "per-class-count-ratio": Mutant("this compares how often each class was read with how often it was ordered: *its own* pictures must be read as it",
+        _score(lambda labels, read: np.mean([min((read == k).sum() / (labels == k).sum(), 1) for k in np.unique(labels)]))),
+    "majority-vote-per-class": Mutant("each class counts as right or wrong as a whole, by what most of its pictures were read as: average the shares",
+        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).argmax() == k for k in np.unique(labels)]))),
+    "modal-class-purity": Mutant("this is how often a class was read as *one and the same* digit: it must be the one that was ordered",
+        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).max() / (labels == k).sum() for k in np.unique(labels)]))),
+    "class-zero-skipped": Mutant("class 0 was left out: it is a class as well",
+        _score(lambda labels, read: np.mean(_shares(labels, read)[1:]))),
+    "last-class-skipped": Mutant("the last class was left out: `range` stops before its end",
+        _score(lambda labels, read: np.mean(_shares(labels, read)[:-1]))),
+    "predicted-classes-included": Mutant("all went through the classes that were read *or* ordered, and some of these were never ordered: leave them out",
         _score(lambda labels, read: np.mean([(read[labels == k] == k).mean() if (labels == k).any() else 0.0
-                                             for k in np.union1d(labels, read)])),
+                                             for k in np.union1d(labels, read)]))),
 }, {
     "torch, class by class": _balanced_in_torch,
     "a table of confusions": _by_confusion,
@@ -721,98 +711,98 @@ def _sizes(plan: np.ndarray) -> dict[int, int]:
 
 
 REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
-    "cells that touch at a corner were taken for connected: nobody squeezes through there, use rows and columns only":
-        _changed(rooms={"corners": True}, reachable={"corners": True}),
-    "`rooms` takes pieces that touch at a corner for one: use rows and columns only":
-        _changed(rooms={"corners": True}),
-    "`reachable` lets people squeeze through corners: use rows and columns only":
-        _changed(reachable={"corners": True}),
-    "`closed` looks at corners too: floor and outside that touch at a corner are no hole":
-        _changed(closed={"steps": ROUND}),
-    "`closed` looks at corners only: a hole is where floor and outside lie side by side":
-        _changed(closed={"steps": CORNERS}),
-    "`closed` objects to doors beside the outside: a front door is meant to be there":
-        _changed(closed={"doors_too": True}),
-    "`closed` objects to doors beside a room: rooms have doors":
-        _changed(closed={"walls_only": True}),
-    "`closed` looks to one side only, above: look at all four neighbours":
-        _changed(closed={"steps": ((-1, 0),)}),
-    "`closed` looks left and right only: look above and below too":
-        _changed(closed={"steps": ((0, -1), (0, 1))}),
-    "`areas` counts cells, not square metres: a cell has 0.4 times 0.4":
-        _changed(areas={"unit": 1.0}),
-    "`areas` takes 0.4 square metres a cell: it is 0.4 metres long and wide":
-        _changed(areas={"unit": fp.CELL}),
-    "`areas` asks for the areas of rooms that are not there: only rooms of the plan count":
-        _changed(areas={"all_kinds": True}),
-    "`areas` is satisfied when one room is large enough: every room must be":
-        _changed(areas={"how": any}),
-    "`areas` compares the wrong way round: the room must be at least as large":
-        _changed(areas={"fits": lambda area, least: area <= least}),
-    "`areas` leaves out second and third bedrooms: every room that is there counts":
-        _changed(areas={"kinds": range(fp.LIVING, fp.BEDROOM + 1)}),
-    "`areas` takes one minimum for all rooms: each kind has its own in `MIN_AREA`":
-        _changed(areas={"least": 5.0}),
-    "`areas` measures the box around a room: count the room's own cells":
-        _changed(areas=_box_areas),
-    "`areas` compares the whole house with the sum of the minima: every room must be large enough":
-        _changed(areas=lambda plan: sum(_sizes(plan).values()) * fp.CELL**2 >= sum(fp.MIN_AREA[k] for k in _sizes(plan))),
-    "`doors` accepts floor on any side: a door leads through, so opposite sides must both be free":
-        _changed(doors={"pair": lambda a, b, c, d: a | b | c | d}),
-    "`doors` accepts free cells on two sides that meet at a corner: they must be opposite":
-        _changed(doors={"pair": lambda a, b, c, d: ((a | b) & (c | d)) | (a & b) | (c & d)}),
-    "`doors` wants all four sides free: two opposite ones are enough":
-        _changed(doors={"pair": lambda a, b, c, d: a & b & c & d}),
-    "`doors` looks left and right only: a door may also lead up and down":
-        _changed(doors={"pair": lambda a, b, c, d: c & d}),
-    "`doors` looks above and below only: a door may also lead left and right":
-        _changed(doors={"pair": lambda a, b, c, d: a & b}),
-    "`doors` takes walls for free: a door that opens on a wall leads nowhere":
-        _changed(doors={"free": lambda plan: plan >= 0}),
-    "`doors` takes another door cell for free: there must be floor or outside on both sides":
-        _changed(doors={"free": lambda plan: plan != fp.WALL}),
-    "`doors` objects to a gate with the outside on both sides: floor or outside will do on either":
-        _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan)),
-    "`doors` asks for walls on two opposite sides: it is floor or outside that must lie there":
-        _changed(doors={"free": lambda plan: plan == fp.WALL}),
-    "`doors` asks for a door at least: a plan without any breaks nothing here":
-        _changed(doors=lambda plan: _doors_lead(plan) and (plan == fp.DOOR).any()),
-    "`doors` forgets that the outside is free too: the front door leads there":
-        _changed(doors={"free": lambda plan: plan >= fp.LIVING}),
-    "`doors` is satisfied when one door leads through: all of them must":
-        _changed(doors={"how": np.any}),
-    "`rooms` asks only whether the rooms are there: a kind in two pieces breaks it as well":
-        _changed(rooms={"once": ()}),
-    "`rooms` asks only whether kinds are in one piece: living room, kitchen, bath, hall and bedroom 1 must be there":
-        _changed(rooms={"needed": ()}),
-    "`rooms` looks for pieces only among the five that must be there: a second or third bedroom may not be in two pieces either":
-        _changed(rooms={"once": range(fp.LIVING, fp.BEDROOM + 1)}),
-    "`rooms` accepts any bedroom for bedroom 1":
-        _changed(rooms=lambda plan: _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any()),
-    "`rooms` asks for all three bedrooms: only bedroom 1 is a must":
-        _changed(rooms={"needed": range(fp.LIVING, fp.KINDS)}),
-    **{f"`rooms` forgets the {name}: it must be there":
-        _changed(rooms={"needed": [k for k in range(fp.LIVING, fp.BEDROOM + 1) if k != kind]})
+    "diagonal-connectivity": Mutant("cells that touch at a corner were taken for connected: nobody squeezes through there, use rows and columns only",
+        _changed(rooms={"corners": True}, reachable={"corners": True})),
+    "rooms-diagonal-connectivity": Mutant("`rooms` takes pieces that touch at a corner for one: use rows and columns only",
+        _changed(rooms={"corners": True})),
+    "reachable-diagonal-connectivity": Mutant("`reachable` lets people squeeze through corners: use rows and columns only",
+        _changed(reachable={"corners": True})),
+    "closed-diagonals-too": Mutant("`closed` looks at corners too: floor and outside that touch at a corner are no hole",
+        _changed(closed={"steps": ROUND})),
+    "closed-diagonals-only": Mutant("`closed` looks at corners only: a hole is where floor and outside lie side by side",
+        _changed(closed={"steps": CORNERS})),
+    "closed-rejects-front-door": Mutant("`closed` objects to doors beside the outside: a front door is meant to be there",
+        _changed(closed={"doors_too": True})),
+    "closed-rejects-room-doors": Mutant("`closed` objects to doors beside a room: rooms have doors",
+        _changed(closed={"walls_only": True})),
+    "closed-above-only": Mutant("`closed` looks to one side only, above: look at all four neighbours",
+        _changed(closed={"steps": ((-1, 0),)})),
+    "closed-horizontal-only": Mutant("`closed` looks left and right only: look above and below too",
+        _changed(closed={"steps": ((0, -1), (0, 1))})),
+    "areas-in-cells": Mutant("`areas` counts cells, not square metres: a cell has 0.4 times 0.4",
+        _changed(areas={"unit": 1.0})),
+    "areas-cell-side-for-area": Mutant("`areas` takes 0.4 square metres a cell: it is 0.4 metres long and wide",
+        _changed(areas={"unit": fp.CELL})),
+    "areas-absent-rooms-required": Mutant("`areas` asks for the areas of rooms that are not there: only rooms of the plan count",
+        _changed(areas={"all_kinds": True})),
+    "areas-any-for-all": Mutant("`areas` is satisfied when one room is large enough: every room must be",
+        _changed(areas={"how": any})),
+    "areas-comparison-flipped": Mutant("`areas` compares the wrong way round: the room must be at least as large",
+        _changed(areas={"fits": lambda area, least: area <= least})),
+    "areas-extra-bedrooms-skipped": Mutant("`areas` leaves out second and third bedrooms: every room that is there counts",
+        _changed(areas={"kinds": range(fp.LIVING, fp.BEDROOM + 1)})),
+    "areas-one-minimum": Mutant("`areas` takes one minimum for all rooms: each kind has its own in `MIN_AREA`",
+        _changed(areas={"least": 5.0})),
+    "areas-bounding-box": Mutant("`areas` measures the box around a room: count the room's own cells",
+        _changed(areas=_box_areas)),
+    "areas-total-only": Mutant("`areas` compares the whole house with the sum of the minima: every room must be large enough",
+        _changed(areas=lambda plan: sum(_sizes(plan).values()) * fp.CELL**2 >= sum(fp.MIN_AREA[k] for k in _sizes(plan)))),
+    "doors-any-side": Mutant("`doors` accepts floor on any side: a door leads through, so opposite sides must both be free",
+        _changed(doors={"pair": lambda a, b, c, d: a | b | c | d})),
+    "doors-adjacent-sides": Mutant("`doors` accepts free cells on two sides that meet at a corner: they must be opposite",
+        _changed(doors={"pair": lambda a, b, c, d: ((a | b) & (c | d)) | (a & b) | (c & d)})),
+    "doors-all-four-sides": Mutant("`doors` wants all four sides free: two opposite ones are enough",
+        _changed(doors={"pair": lambda a, b, c, d: a & b & c & d})),
+    "doors-horizontal-only": Mutant("`doors` looks left and right only: a door may also lead up and down",
+        _changed(doors={"pair": lambda a, b, c, d: c & d})),
+    "doors-vertical-only": Mutant("`doors` looks above and below only: a door may also lead left and right",
+        _changed(doors={"pair": lambda a, b, c, d: a & b})),
+    "doors-walls-as-free": Mutant("`doors` takes walls for free: a door that opens on a wall leads nowhere",
+        _changed(doors={"free": lambda plan: plan >= 0})),
+    "doors-doors-as-free": Mutant("`doors` takes another door cell for free: there must be floor or outside on both sides",
+        _changed(doors={"free": lambda plan: plan != fp.WALL})),
+    "doors-outside-gate-rejected": Mutant("`doors` objects to a gate with the outside on both sides: floor or outside will do on either",
+        _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan))),
+    "doors-walls-for-free": Mutant("`doors` asks for walls on two opposite sides: it is floor or outside that must lie there",
+        _changed(doors={"free": lambda plan: plan == fp.WALL})),
+    "doors-at-least-one": Mutant("`doors` asks for a door at least: a plan without any breaks nothing here",
+        _changed(doors=lambda plan: _doors_lead(plan) and (plan == fp.DOOR).any())),
+    "doors-outside-not-free": Mutant("`doors` forgets that the outside is free too: the front door leads there",
+        _changed(doors={"free": lambda plan: plan >= fp.LIVING})),
+    "doors-any-for-all": Mutant("`doors` is satisfied when one door leads through: all of them must",
+        _changed(doors={"how": np.any})),
+    "rooms-presence-only": Mutant("`rooms` asks only whether the rooms are there: a kind in two pieces breaks it as well",
+        _changed(rooms={"once": ()})),
+    "rooms-connectivity-only": Mutant("`rooms` asks only whether kinds are in one piece: living room, kitchen, bath, hall and bedroom 1 must be there",
+        _changed(rooms={"needed": ()})),
+    "rooms-extra-bedrooms-unchecked": Mutant("`rooms` looks for pieces only among the five that must be there: a second or third bedroom may not be in two pieces either",
+        _changed(rooms={"once": range(fp.LIVING, fp.BEDROOM + 1)})),
+    "rooms-any-bedroom": Mutant("`rooms` accepts any bedroom for bedroom 1",
+        _changed(rooms=lambda plan: _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any())),
+    "rooms-all-bedrooms-required": Mutant("`rooms` asks for all three bedrooms: only bedroom 1 is a must",
+        _changed(rooms={"needed": range(fp.LIVING, fp.KINDS)})),
+    **{f"rooms-forgets-{name.replace(' ', '-')}": Mutant(f"`rooms` forgets the {name}: it must be there",
+        _changed(rooms={"needed": [k for k in range(fp.LIVING, fp.BEDROOM + 1) if k != kind]}))
        for kind, name in ((fp.LIVING, "living room"), (fp.KITCHEN, "kitchen"), (fp.BATH, "bath"), (fp.HALL, "hall"))},
-    "the sheet was not padded: beyond its rim lies the outside":
-        lambda plan: _parts(np.asarray(plan), {}),
-    "`rooms` forgets bedroom 1: it must be there":
-        _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM)}),
-    "`rooms` accepts a kind in two pieces: one piece each":
-        _changed(rooms={"most": 2}),
-    "`reachable` asks only for a door at every room: one must get from everywhere to everywhere":
+    "no-padding": Mutant("the sheet was not padded: beyond its rim lies the outside",
+        lambda plan: _parts(np.asarray(plan), {})),
+    "rooms-bedroom-1-optional": Mutant("`rooms` forgets bedroom 1: it must be there",
+        _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM)})),
+    "rooms-two-pieces-allowed": Mutant("`rooms` accepts a kind in two pieces: one piece each",
+        _changed(rooms={"most": 2})),
+    "reachable-door-per-room": Mutant("`reachable` asks only for a door at every room: one must get from everywhere to everywhere",
         _changed(reachable=lambda plan: all((_near(plan == fp.DOOR).any(0) & (plan == k)).any()
-                                            for k in range(fp.LIVING, fp.KINDS) if (plan == k).any())),
-    "`reachable` accepts two pieces: outside and inside must be one":
-        _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2),
-    "`reachable` walks through walls":
-        _changed(reachable={"walk": lambda plan: plan >= 0}),
-    "`reachable` never leaves through the front door: the outside belongs to the same piece":
-        _changed(reachable={"walk": lambda plan: plan > fp.WALL}),
-    "`reachable` cannot pass doors: they belong to what one walks on":
-        _changed(reachable={"walk": lambda plan: (plan == fp.OUTSIDE) | (plan > fp.DOOR)}),
-    "all five are turned round: True is for a constraint that holds":
-        lambda plan: {key: not holds for key, holds in _changed()(plan).items()},
+                                            for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()))),
+    "reachable-two-components": Mutant("`reachable` accepts two pieces: outside and inside must be one",
+        _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2)),
+    "reachable-through-walls": Mutant("`reachable` walks through walls",
+        _changed(reachable={"walk": lambda plan: plan >= 0})),
+    "reachable-outside-excluded": Mutant("`reachable` never leaves through the front door: the outside belongs to the same piece",
+        _changed(reachable={"walk": lambda plan: plan > fp.WALL})),
+    "reachable-doors-blocked": Mutant("`reachable` cannot pass doors: they belong to what one walks on",
+        _changed(reachable={"walk": lambda plan: (plan == fp.OUTSIDE) | (plan > fp.DOOR)})),
+    "all-negated": Mutant("all five are turned round: True is for a constraint that holds",
+        lambda plan: {key: not holds for key, holds in _changed()(plan).items()}),
 }, {
     "SciPy's convolutions": _in_scipy,
     "torch and scikit-image": _in_skimage,
@@ -848,7 +838,7 @@ def _augmented(ask: Ask, x: Tensor, same: Tensor, y: Tensor, seed: Any) -> dict[
 
 
 def _seed(value: int) -> Any:
-    from course_utils.checks.engine import Seed
+    from course_utils.asking.ask import Seed
     return Seed(value)
 
 
@@ -1069,72 +1059,72 @@ def _global_random(x: Any, rng: Any) -> Any:
 
 
 AUGMENT = Exercise("7.4", "safe_augment", _digit_cases, lambda *args: None, {
-    "nothing was changed: that is safe, and no augmentation":
-        lambda x, rng: x,
-    "too many pictures came back as they were: change nearly all of them":
-        lambda x, rng: _torch().stack([_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x]),
-    "the change is too small to see: nothing is gained by it":
-        lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001),
-    "mirrored from left to right: a digit in a mirror is none, only 0 and 8 look alike there":
-        _turned_at_random((0,), (2,)),
-    "mirrored from top to bottom: a digit upside down is none":
-        _turned_at_random((0,), (1,)),
-    "turned by half a circle: a 6 turned is a 9, and its label stays 6":
-        _turned_at_random((0, 2)),
-    "turned by a quarter: nobody writes digits that lie on their side":
-        _turned_at_random((0, 1)),
-    "turned by a quarter to the right: nobody writes digits that lie on their side":
-        _turned_at_random((0, 3)),
-    "turned as far as upside down: a 6 turned is a 9, and the others lie or stand on their heads":
-        _turned_at_random((0, 1, 2, 3)),
-    "rows and columns were exchanged: that mirrors the digit":
-        lambda x, rng: _shift(x, rng).transpose(2, 3),
-    "mirrored both ways, at random: digits end in a mirror or upside down":
-        _turned_at_random((0,), (1, 2)),
-    "ink and paper were exchanged: a generator would draw white on black":
-        lambda x, rng: 1 - _shift(x, rng),
-    "noise was added: a generator learns to draw the specks too":
-        lambda x, rng: (x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()).clamp(0, 1),
-    "a grey veil lies over the paper: a generator learns it too":
-        lambda x, rng: (_shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()).clamp(0, 1),
-    "greys leave the range from 0 to 1: clamp them":
-        lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float(),
-    "the strokes turned pale: a generator would draw pale digits":
-        _darkened,
-    "the strokes are blurred: a generator would draw blurred digits":
-        _blurring,
-    "greys were rounded to black and white: a generator would draw hard edges":
-        lambda x, rng: _shift(x, rng).round(),
-    "a piece of the digit was wiped out: a generator would draw torn digits":
-        _wiped,
-    "the digits became far smaller or narrower: a generator would draw such ones":
-        lambda x, rng: _shift(_torch().nn.functional.pad(_torch().nn.functional.interpolate(x, size=14, mode="bilinear"), (7,) * 4), rng),
-    "many pictures are empty: `affine_grid` measures shifts in half widths of the picture, not in pixels":
-        lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0),
-    "lone black pixels were strewn over the picture: a generator would draw them too":
-        lambda x, rng: _shift(x, rng).masked_fill(_torch().tensor(rng.random(tuple(x.shape)) < 0.03), 1.0),
-    "cut out and blown up: what is left of the digit is too large, and part of it is gone":
-        _cropped,
-    "shifted so far that parts leave the picture, or come in at the other side":
-        lambda x, rng: _shift(x, rng, reach=12),
-    "tilted or bent too far: up to ten degrees or so was asked for":
-        lambda x, rng: _scipy_turns(x, rng, 30),
-    "one change was drawn for the whole batch: each picture needs its own":
-        lambda x, rng: _affine(x, rng, one=True),
-    "the pictures were exchanged among each other, while the labels stay: every label must keep its picture":
-        lambda x, rng: x[_torch().as_tensor(rng.permutation(len(x)))] if len(_torch().unique(x, dim=0)) > 1 else _shift(x, rng),
-    "two pictures were mixed into one: then two labels are needed":
-        lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0),
-    "the random numbers do not come from rng: the same state must give the same pictures":
-        _global_random,
-    "the same change comes whatever rng says: draw it from rng":
-        lambda x, rng: _shift(x, np.random.default_rng(0)),
-    "the pictures came back in another shape: (B, 1, 28, 28) goes in and comes out":
-        lambda x, rng: _shift(x, rng).flatten(1),
-    "the channel was lost: (B, 1, 28, 28) goes in and comes out":
-        lambda x, rng: _shift(x, rng)[:, 0],
-    "originals and changed pictures came back together: as many as went in are asked for":
-        lambda x, rng: _torch().cat([x, _shift(x, rng)]),
+    "input-unchanged": Mutant("nothing was changed: that is safe, and no augmentation",
+        lambda x, rng: x),
+    "mostly-unchanged": Mutant("too many pictures came back as they were: change nearly all of them",
+        lambda x, rng: _torch().stack([_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x])),
+    "negligible-change": Mutant("the change is too small to see: nothing is gained by it",
+        lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001)),
+    "horizontal-flip": Mutant("mirrored from left to right: a digit in a mirror is none, only 0 and 8 look alike there",
+        _turned_at_random((0,), (2,))),
+    "vertical-flip": Mutant("mirrored from top to bottom: a digit upside down is none",
+        _turned_at_random((0,), (1,))),
+    "rotate-180": Mutant("turned by half a circle: a 6 turned is a 9, and its label stays 6",
+        _turned_at_random((0, 2))),
+    "rotate-90": Mutant("turned by a quarter: nobody writes digits that lie on their side",
+        _turned_at_random((0, 1))),
+    "rotate-270": Mutant("turned by a quarter to the right: nobody writes digits that lie on their side",
+        _turned_at_random((0, 3))),
+    "rotate-any-quarter": Mutant("turned as far as upside down: a 6 turned is a 9, and the others lie or stand on their heads",
+        _turned_at_random((0, 1, 2, 3))),
+    "axes-transposed": Mutant("rows and columns were exchanged: that mirrors the digit",
+        lambda x, rng: _shift(x, rng).transpose(2, 3)),
+    "flips-both-axes": Mutant("mirrored both ways, at random: digits end in a mirror or upside down",
+        _turned_at_random((0,), (1, 2))),
+    "inverted-intensity": Mutant("ink and paper were exchanged: a generator would draw white on black",
+        lambda x, rng: 1 - _shift(x, rng)),
+    "gaussian-noise-added": Mutant("noise was added: a generator learns to draw the specks too",
+        lambda x, rng: (x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()).clamp(0, 1)),
+    "grey-background": Mutant("a grey veil lies over the paper: a generator learns it too",
+        lambda x, rng: (_shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()).clamp(0, 1)),
+    "noise-not-clamped": Mutant("greys leave the range from 0 to 1: clamp them",
+        lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()),
+    "contrast-lowered": Mutant("the strokes turned pale: a generator would draw pale digits",
+        _darkened),
+    "gaussian-blur": Mutant("the strokes are blurred: a generator would draw blurred digits",
+        _blurring),
+    "pixels-binarised": Mutant("greys were rounded to black and white: a generator would draw hard edges",
+        lambda x, rng: _shift(x, rng).round()),
+    "patch-erased": Mutant("a piece of the digit was wiped out: a generator would draw torn digits",
+        _wiped),
+    "digits-downscaled": Mutant("the digits became far smaller or narrower: a generator would draw such ones",
+        lambda x, rng: _shift(_torch().nn.functional.pad(_torch().nn.functional.interpolate(x, size=14, mode="bilinear"), (7,) * 4), rng)),
+    "pixel-shift-in-affine-grid": Mutant("many pictures are empty: `affine_grid` measures shifts in half widths of the picture, not in pixels",
+        lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0)),
+    "salt-noise": Mutant("lone black pixels were strewn over the picture: a generator would draw them too",
+        lambda x, rng: _shift(x, rng).masked_fill(_torch().tensor(rng.random(tuple(x.shape)) < 0.03), 1.0)),
+    "zoomed-crop": Mutant("cut out and blown up: what is left of the digit is too large, and part of it is gone",
+        _cropped),
+    "shift-too-large": Mutant("shifted so far that parts leave the picture, or come in at the other side",
+        lambda x, rng: _shift(x, rng, reach=12)),
+    "rotation-too-large": Mutant("tilted or bent too far: up to ten degrees or so was asked for",
+        lambda x, rng: _scipy_turns(x, rng, 30)),
+    "one-transform-per-batch": Mutant("one change was drawn for the whole batch: each picture needs its own",
+        lambda x, rng: _affine(x, rng, one=True)),
+    "shuffled-without-labels": Mutant("the pictures were exchanged among each other, while the labels stay: every label must keep its picture",
+        lambda x, rng: x[_torch().as_tensor(rng.permutation(len(x)))] if len(_torch().unique(x, dim=0)) > 1 else _shift(x, rng)),
+    "mixup-without-labels": Mutant("two pictures were mixed into one: then two labels are needed",
+        lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0)),
+    "global-random-state": Mutant("the random numbers do not come from rng: the same state must give the same pictures",
+        _global_random),
+    "fixed-seed": Mutant("the same change comes whatever rng says: draw it from rng",
+        lambda x, rng: _shift(x, np.random.default_rng(0))),
+    "flattened-output": Mutant("the pictures came back in another shape: (B, 1, 28, 28) goes in and comes out",
+        lambda x, rng: _shift(x, rng).flatten(1)),
+    "channel-dropped": Mutant("the channel was lost: (B, 1, 28, 28) goes in and comes out",
+        lambda x, rng: _shift(x, rng)[:, 0]),
+    "originals-concatenated": Mutant("originals and changed pictures came back together: as many as went in are asked for",
+        lambda x, rng: _torch().cat([x, _shift(x, rng)])),
 }, {
     "shifts by whole pixels": _shift,
     "shifts by one pixel at most": lambda x, rng: _shift(x, rng, reach=1),
@@ -1163,7 +1153,7 @@ TWICE = f"the share of plans with the right outline that hold all five constrain
 def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor) -> dict[str, Any]:
     """PLANNED up to the first that does not hold; the rate last, up to the bar."""
     try:
-        found = numbers(ask.probe("planner", plans, c, asked))
+        found = numbers(ask.probe("lesson07.planner", plans, c, asked))
     except AnswerRaised as error:
         if "not callable" in error.raised.message:
             return {PLANNED["function"]: False}
@@ -1292,18 +1282,18 @@ def _torn_doors(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
 
 
 PLANNER = Exercise("7.5", "train_planner", _planner_cases, None, {
-    f"this should hold and does not: {PLANNED['function']}": lambda plans, c: plans,
-    f"this should hold and does not: {PLANNED['shape']}": _by_rules(fp.make_plans, lambda sheets: sheets.flatten(1)),
-    f"this should hold and does not: {PLANNED['whole']}": _by_rules(fp.make_plans, lambda sheets: sheets.float()),
-    f"this should hold and does not: {PLANNED['varied']}":
-        _by_rules(lambda briefs, rng: np.concatenate([fp.make_plans([brief], np.random.default_rng(0)) for brief in briefs])),
-    f"this should hold and does not: {PLANNED['outline']}": _copies,
-    f"this should hold and does not: {PLANNED['bedrooms']}": _of_nearest_brief,
-    f"this should hold and does not: {PLANNED['walls']}":
-        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.WALL,), 20)),
-    f"this should hold and does not: {PLANNED['rooms']}":
-        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.LIVING,), 5)),
-    f"this should hold and does not: {PLANNED['doors']}": _by_rules(_torn_doors),
+    "no-function-returned": Mutant(does_not_hold(PLANNED['function']), lambda plans, c: plans),
+    "flattened-output": Mutant(does_not_hold(PLANNED['shape']), _by_rules(fp.make_plans, lambda sheets: sheets.flatten(1))),
+    "float-output": Mutant(does_not_hold(PLANNED['whole']), _by_rules(fp.make_plans, lambda sheets: sheets.float())),
+    "fixed-seed-per-sample": Mutant(does_not_hold(PLANNED['varied']),
+        _by_rules(lambda briefs, rng: np.concatenate([fp.make_plans([brief], np.random.default_rng(0)) for brief in briefs]))),
+    "condition-ignored": Mutant(does_not_hold(PLANNED['outline']), _copies),
+    "wrong-bedroom-count": Mutant(does_not_hold(PLANNED['bedrooms']), _of_nearest_brief),
+    "walls-broken": Mutant(does_not_hold(PLANNED['walls']),
+        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.WALL,), 20))),
+    "rooms-fragmented": Mutant(does_not_hold(PLANNED['rooms']),
+        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.LIVING,), 5))),
+    "door-misplaced": Mutant(does_not_hold(PLANNED['doors']), _by_rules(_torn_doors)),
 }, {
     "rules": _by_rules(fp.make_plans),
     "dice and a sieve": _by_rules(_sieved),

@@ -1,4 +1,4 @@
-"""A plan from `course_utils.floorplans` as an architect would draw it: solid walls, door swings, windows, areas, dimensions."""
+"""A plan from `course_utils.lesson07.floorplans` as an architect would draw it: solid walls, door swings, windows, areas, dimensions."""
 from __future__ import annotations
 
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import plots
-from course_utils.floorplans import BATH, BEDROOM, CELL, DOOR, HALL, KINDS, KITCHEN, LIVING, NAMES, OUTSIDE, WALL
+from course_utils.lesson07.floorplans import BATH, BEDROOM, CELL, DOOR, HALL, KINDS, KITCHEN, LIVING, NAMES, OUTSIDE, WALL
 
 INK, PAPER = "#222222", "#FFFFFF"
 TINTS = {LIVING: "#FBEBC8", KITCHEN: "#FBEBC8", BATH: "#D5E8F3", HALL: "#F1F1F1"}  # day, wet and passage; bedrooms are below

@@ -1,16 +1,15 @@
-"""What lesson 07 built. Generated from solutions/07_conditional_and_design.py; do not edit."""
+"""What lesson 07 built. Generated from lessons/07_conditional_and_design.py; do not edit."""
 from __future__ import annotations
 
-from course_utils import floorplans
-from course_utils import parts
-from course_utils.floorplans import BEDROOM
-from course_utils.floorplans import CELL
-from course_utils.floorplans import DOOR
-from course_utils.floorplans import KINDS
-from course_utils.floorplans import LIVING
-from course_utils.floorplans import MIN_AREA
-from course_utils.floorplans import OUTSIDE
-from course_utils.plan_drawing import draw
+from course_utils.lesson07 import floorplans
+from course_utils.lesson07 import parts
+from course_utils.lesson07.floorplans import BEDROOM
+from course_utils.lesson07.floorplans import CELL
+from course_utils.lesson07.floorplans import DOOR
+from course_utils.lesson07.floorplans import KINDS
+from course_utils.lesson07.floorplans import LIVING
+from course_utils.lesson07.floorplans import MIN_AREA
+from course_utils.lesson07.floorplans import OUTSIDE
 from itertools import combinations
 from scipy.ndimage import label
 from torch import Tensor

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import (Answer, AnswerRaised, Ask, Case, Exercise, NotData, Seed, Tensor, again, numbers_in,
-                                        until_one_fails)
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Seed, Tensor
+from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, numbers_in, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -24,7 +24,7 @@ def _mask_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _masked(ask: Ask, scores: Tensor) -> Any:
-    return ask.probe("masked", scores)
+    return ask.probe("lesson08.masked", scores)
 
 
 def _mask_oracle(T: int) -> np.ndarray:
@@ -51,52 +51,52 @@ def _by_comparison(T: int) -> Any:
 
 
 MASK = Exercise("8.1", "causal_mask", _mask_cases, _mask_oracle, {
-    "transposed: row t looks at what comes, not at what was; rows look, columns are looked at":
-        lambda T: _ones(T).triu(),
-    "the diagonal is hidden: a position may look at itself, and the first one would see nothing at all":
-        lambda T: _ones(T).tril(-1),
-    "nothing is masked: every position sees the answer, and bits below the entropy mean a leak":
-        lambda T: _ones(T),
-    "True and False are exchanged: here True means may attend":
-        lambda T: ~_ones(T).tril(),
-    "one position too many: the one right after t is the answer, and it must not be seen":
-        lambda T: _ones(T).tril(1),
-    "this mask is made to be added, 0 and −inf: True and False are asked for":
-        lambda T: _blocked(T, -math.inf),
-    "this mask is made to be added, 0 and a very negative number: True and False are asked for":
-        lambda T: _blocked(T, -1e9),
-    "the table is right, as an array of NumPy or as lists: attention needs a tensor":
-        lambda T: np.tri(T, dtype=bool),
-    "0 and 1 came back as numbers: True and False are asked for":
-        lambda T: _ones(T).tril().float(),
-    "0 and 1 came back as numbers, and they mark what must not be seen: True where t may look":
-        lambda T: _ones(T).triu(1).float(),
-    "each position sees itself alone: everything before it may be seen too":
-        lambda T: _ones(T).tril() & _ones(T).triu(),
-    "each position sees only the one before it: everything up to itself may be seen":
-        lambda T: _ones(T).tril(-1) & _ones(T).triu(-1),
-    "only the last three positions are seen: there is no limit to looking back":
-        _band,
-    "all rows see the first position alone: everything up to itself may be seen":
-        lambda T: _ones(T).tril()[:, :1] & (_ones(T).cumsum(1) == 1),
-    "nothing may be seen: the table is False everywhere":
-        lambda T: ~_ones(T),
-    "rows stand upside down: row 0 belongs to the first position, which sees only itself":
-        lambda T: _ones(T).tril().flip(0),
-    "columns are mirrored: column 0 is the first position, which everybody may see":
-        lambda T: _ones(T).tril().flip(1),
-    "it came with extra axes in front: a plain (T, T) table is asked for, it fits all heads by itself":
-        lambda T: _ones(T).tril()[None, None],
-    "it came with an extra axis in front: a plain (T, T) table is asked for":
-        lambda T: _ones(T).tril()[None],
-    "these are the places of True: the table itself is asked for":
-        lambda T: _ones(T).tril().nonzero(),
-    "a table for T + 1 positions: there are T":
-        lambda T: _ones(T + 1).tril(),
-    "a table for T − 1 positions: there are T":
-        lambda T: _ones(T - 1).tril(),
-    "one row only: each position has a row of its own":
-        lambda T: _ones(T)[-1],
+    "mask-transposed": Mutant("transposed: row t looks at what comes, not at what was; rows look, columns are looked at",
+        lambda T: _ones(T).triu()),
+    "diagonal-hidden": Mutant("the diagonal is hidden: a position may look at itself, and the first one would see nothing at all",
+        lambda T: _ones(T).tril(-1)),
+    "no-mask": Mutant("nothing is masked: every position sees the answer, and bits below the entropy mean a leak",
+        lambda T: _ones(T)),
+    "inverted-mask": Mutant("True and False are exchanged: here True means may attend",
+        lambda T: ~_ones(T).tril()),
+    "one-future-token-visible": Mutant("one position too many: the one right after t is the answer, and it must not be seen",
+        lambda T: _ones(T).tril(1)),
+    "additive-minus-inf": Mutant("this mask is made to be added, 0 and −inf: True and False are asked for",
+        lambda T: _blocked(T, -math.inf)),
+    "additive-large-negative": Mutant("this mask is made to be added, 0 and a very negative number: True and False are asked for",
+        lambda T: _blocked(T, -1e9)),
+    "numpy-not-tensor": Mutant("the table is right, as an array of NumPy or as lists: attention needs a tensor",
+        lambda T: np.tri(T, dtype=bool)),
+    "float-not-bool": Mutant("0 and 1 came back as numbers: True and False are asked for",
+        lambda T: _ones(T).tril().float()),
+    "inverted-float-mask": Mutant("0 and 1 came back as numbers, and they mark what must not be seen: True where t may look",
+        lambda T: _ones(T).triu(1).float()),
+    "diagonal-only": Mutant("each position sees itself alone: everything before it may be seen too",
+        lambda T: _ones(T).tril() & _ones(T).triu()),
+    "previous-token-only": Mutant("each position sees only the one before it: everything up to itself may be seen",
+        lambda T: _ones(T).tril(-1) & _ones(T).triu(-1)),
+    "sliding-window-three": Mutant("only the last three positions are seen: there is no limit to looking back",
+        _band),
+    "first-token-only": Mutant("all rows see the first position alone: everything up to itself may be seen",
+        lambda T: _ones(T).tril()[:, :1] & (_ones(T).cumsum(1) == 1)),
+    "all-false": Mutant("nothing may be seen: the table is False everywhere",
+        lambda T: ~_ones(T)),
+    "rows-reversed": Mutant("rows stand upside down: row 0 belongs to the first position, which sees only itself",
+        lambda T: _ones(T).tril().flip(0)),
+    "columns-reversed": Mutant("columns are mirrored: column 0 is the first position, which everybody may see",
+        lambda T: _ones(T).tril().flip(1)),
+    "two-extra-axes": Mutant("it came with extra axes in front: a plain (T, T) table is asked for, it fits all heads by itself",
+        lambda T: _ones(T).tril()[None, None]),
+    "one-extra-axis": Mutant("it came with an extra axis in front: a plain (T, T) table is asked for",
+        lambda T: _ones(T).tril()[None]),
+    "indices-not-mask": Mutant("these are the places of True: the table itself is asked for",
+        lambda T: _ones(T).tril().nonzero()),
+    "size-t-plus-1": Mutant("a table for T + 1 positions: there are T",
+        lambda T: _ones(T + 1).tril()),
+    "size-t-minus-1": Mutant("a table for T − 1 positions: there are T",
+        lambda T: _ones(T - 1).tril()),
+    "last-row-only": Mutant("one row only: each position has a row of its own",
+        lambda T: _ones(T)[-1]),
 }, {
     "a comparison of positions": _by_comparison,
     "what triu leaves": lambda T: ~_ones(T).triu(1),
@@ -322,72 +322,72 @@ def _masked_multinomial(logits: Any, T: float, p: float, rng: np.random.Generato
 
 
 TOP_P = Exercise("8.2", "sample_top_p", _top_p_cases, _nucleus_oracle, {
-    f"this should hold and does not: {SAME_STATE}": _global,
-    f"this should hold and does not: {MOVES_ON}": _fixed_seed,
-    f"this should hold and does not: {ROWS_APART}":
-        _nucleus(dart=lambda rng, B: __import__("torch").full((B, 1), rng.random(), dtype=__import__("torch").double)),
-    "the logits are multiplied by T: a low temperature should sharpen, so divide":
-        _nucleus(scaled=lambda logits, T: logits * T),
-    "the temperature is ignored: divide the logits by T first":
-        _nucleus(scaled=lambda logits, T: logits),
-    "the logits are divided by T twice":
-        _nucleus(scaled=lambda logits, T: logits / T**2),
-    "the temperature comes after the cut: it comes first, and decides with what the cut is made":
-        _nucleus(scaled=lambda logits, T: logits, then=lambda kept, T: kept ** (1 / T)),
-    "the word that crosses p is dropped: the words kept must together reach p":
-        _nucleus(keep=_at_least_one(lambda probs, p: probs.cumsum(-1) <= p)),
-    "one word too many is kept: the first word with which the sum reaches p is the last":
-        _nucleus(keep=lambda probs, p: probs.cumsum(-1) - probs - probs.roll(1, -1) * (probs.cumsum(-1) > probs) < p),
-    "what was kept is not shared out again: darts that miss it fall on the first word that was dropped":
-        lambda logits, T, p, rng: _short_strip(logits, T, p, rng),
-    "what was kept is not shared out again: darts that miss it fall on the unlikeliest word":
-        _nucleus(share=lambda kept: kept),
-    "what was kept is not shared out again: darts that miss it fall on the favourite":
-        lambda logits, T, p, rng: _spilled(logits, T, p, rng),
-    "p was taken as the least probability of a word: it is what the words kept have *together*":
-        _nucleus(keep=_at_least_one(lambda probs, p: probs >= p)),
-    "words with a share below 1 − p of the favourite's are cut: p is what the words kept have together":
-        _nucleus(keep=lambda probs, p: probs >= (1 - p) * probs[..., :1]),
-    "a fixed number of words is kept, p times V: how many are kept depends on their probabilities":
-        _top_k,
-    "the unlikeliest words are kept: sort the other way round":
-        _nucleus(highest=False),
-    "the running sum goes over the words in their own order: sort them first, likeliest first":
-        _unsorted,
-    "the ranks came back, 0 for the likeliest: turn them into words again with the order of the sorting":
-        _nucleus(named=False),
-    "the favourite is always taken: draw among the words kept":
-        lambda logits, T, p, rng: logits.argmax(-1),
-    "p is ignored: nothing was cut":
-        _nucleus(keep=lambda probs, p: probs >= 0),
-    "the words kept are all equally likely: they keep their proportions":
-        _nucleus(then=lambda kept, T: (kept > 0).double()),
-    "a column of shape (B, 1) came back: (B,) is asked for":
-        _nucleus(out=lambda words: words[:, None]),
-    "the words came back as real numbers: whole numbers are asked for":
-        _nucleus(out=lambda words: words.float()),
-    "every row was drawn with the logits of the first":
-        _first_row,
-    "the logits were used as probabilities: take the softmax first":
-        _unsoftened,
-    "the cut was made before the probabilities add up to one: exp alone is no softmax":
-        _unnormalised,
-    "how many words are kept was found in the first row and used in all: each row has a nucleus of its own":
-        _nucleus(keep=lambda probs, p: ((probs.cumsum(-1) - probs)[:1] < p).expand_as(probs)),
-    "the softmax went over the rows, dim=0: each row is a distribution of its own":
-        _over_rows,
-    "what to keep was found among the sorted words and laid over the unsorted ones: sort the probabilities along with it":
-        _laid_over,
-    "sorted from the unlikeliest on, the words to drop are those whose running sum stays within 1 − p, not within p":
-        _nucleus(highest=False, keep=lambda probs, p: probs.cumsum(-1) > p),
-    "darts fly up to p, but the words kept have p or more together: the last of them comes too rarely":
-        lambda logits, T, p, rng: _nucleus(keep=lambda probs, p: probs >= 0, share=lambda kept: kept / p)(logits, T, p, rng),
-    "the probabilities of the words kept went through a second softmax: divide them by their sum":
-        _nucleus(share=lambda kept: kept.masked_fill(kept == 0, -math.inf).softmax(-1)),
-    "`order` was turned round once more: it holds already which word stands at each rank":
-        _turned_order,
-    "one rank too far: the number of running sums below the dart is the rank, counted from 0":
-        _next_rank,
+    "global-random-state": Mutant(does_not_hold(SAME_STATE), _global),
+    "fixed-seed": Mutant(does_not_hold(MOVES_ON), _fixed_seed),
+    "same-draw-all-rows": Mutant(does_not_hold(ROWS_APART),
+        _nucleus(dart=lambda rng, B: __import__("torch").full((B, 1), rng.random(), dtype=__import__("torch").double))),
+    "temperature-multiplied": Mutant("the logits are multiplied by T: a low temperature should sharpen, so divide",
+        _nucleus(scaled=lambda logits, T: logits * T)),
+    "temperature-ignored": Mutant("the temperature is ignored: divide the logits by T first",
+        _nucleus(scaled=lambda logits, T: logits)),
+    "temperature-twice": Mutant("the logits are divided by T twice",
+        _nucleus(scaled=lambda logits, T: logits / T**2)),
+    "temperature-after-cut": Mutant("the temperature comes after the cut: it comes first, and decides with what the cut is made",
+        _nucleus(scaled=lambda logits, T: logits, then=lambda kept, T: kept ** (1 / T))),
+    "crossing-token-dropped": Mutant("the word that crosses p is dropped: the words kept must together reach p",
+        _nucleus(keep=_at_least_one(lambda probs, p: probs.cumsum(-1) <= p))),
+    "one-token-too-many": Mutant("one word too many is kept: the first word with which the sum reaches p is the last",
+        _nucleus(keep=lambda probs, p: probs.cumsum(-1) - probs - probs.roll(1, -1) * (probs.cumsum(-1) > probs) < p)),
+    "unnormalised-to-first-dropped": Mutant("what was kept is not shared out again: darts that miss it fall on the first word that was dropped",
+        lambda logits, T, p, rng: _short_strip(logits, T, p, rng)),
+    "unnormalised-to-last-token": Mutant("what was kept is not shared out again: darts that miss it fall on the unlikeliest word",
+        _nucleus(share=lambda kept: kept)),
+    "unnormalised-to-argmax": Mutant("what was kept is not shared out again: darts that miss it fall on the favourite",
+        lambda logits, T, p, rng: _spilled(logits, T, p, rng)),
+    "probability-threshold": Mutant("p was taken as the least probability of a word: it is what the words kept have *together*",
+        _nucleus(keep=_at_least_one(lambda probs, p: probs >= p))),
+    "min-p-for-top-p": Mutant("words with a share below 1 − p of the favourite's are cut: p is what the words kept have together",
+        _nucleus(keep=lambda probs, p: probs >= (1 - p) * probs[..., :1])),
+    "top-k-for-top-p": Mutant("a fixed number of words is kept, p times V: how many are kept depends on their probabilities",
+        _top_k),
+    "sorted-ascending": Mutant("the unlikeliest words are kept: sort the other way round",
+        _nucleus(highest=False)),
+    "unsorted-cumsum": Mutant("the running sum goes over the words in their own order: sort them first, likeliest first",
+        _unsorted),
+    "rank-not-token-id": Mutant("the ranks came back, 0 for the likeliest: turn them into words again with the order of the sorting",
+        _nucleus(named=False)),
+    "greedy-argmax": Mutant("the favourite is always taken: draw among the words kept",
+        lambda logits, T, p, rng: logits.argmax(-1)),
+    "no-truncation": Mutant("p is ignored: nothing was cut",
+        _nucleus(keep=lambda probs, p: probs >= 0)),
+    "uniform-over-nucleus": Mutant("the words kept are all equally likely: they keep their proportions",
+        _nucleus(then=lambda kept, T: (kept > 0).double())),
+    "column-shape": Mutant("a column of shape (B, 1) came back: (B,) is asked for",
+        _nucleus(out=lambda words: words[:, None])),
+    "float-token-ids": Mutant("the words came back as real numbers: whole numbers are asked for",
+        _nucleus(out=lambda words: words.float())),
+    "first-row-for-all": Mutant("every row was drawn with the logits of the first",
+        _first_row),
+    "logits-as-probs": Mutant("the logits were used as probabilities: take the softmax first",
+        _unsoftened),
+    "exp-without-normalising": Mutant("the cut was made before the probabilities add up to one: exp alone is no softmax",
+        _unnormalised),
+    "first-row-cutoff": Mutant("how many words are kept was found in the first row and used in all: each row has a nucleus of its own",
+        _nucleus(keep=lambda probs, p: ((probs.cumsum(-1) - probs)[:1] < p).expand_as(probs))),
+    "softmax-over-rows": Mutant("the softmax went over the rows, dim=0: each row is a distribution of its own",
+        _over_rows),
+    "sorted-mask-on-unsorted": Mutant("what to keep was found among the sorted words and laid over the unsorted ones: sort the probabilities along with it",
+        _laid_over),
+    "ascending-wrong-cutoff": Mutant("sorted from the unlikeliest on, the words to drop are those whose running sum stays within 1 − p, not within p",
+        _nucleus(highest=False, keep=lambda probs, p: probs.cumsum(-1) > p)),
+    "divided-by-p": Mutant("darts fly up to p, but the words kept have p or more together: the last of them comes too rarely",
+        lambda logits, T, p, rng: _nucleus(keep=lambda probs, p: probs >= 0, share=lambda kept: kept / p)(logits, T, p, rng)),
+    "second-softmax": Mutant("the probabilities of the words kept went through a second softmax: divide them by their sum",
+        _nucleus(share=lambda kept: kept.masked_fill(kept == 0, -math.inf).softmax(-1))),
+    "inverse-permutation": Mutant("`order` was turned round once more: it holds already which word stands at each rank",
+        _turned_order),
+    "rank-off-by-one": Mutant("one rank too far: the number of running sums below the dart is the rank, counted from 0",
+        _next_rank),
 }, {
     "row by row in NumPy": _row_by_row,
     "the largest of Gumbel noises, no sorting": _by_gumbel,
@@ -495,74 +495,74 @@ def _numpy_bits(logits: Any, y: Any) -> Any:
 
 
 BITS = Exercise("8.3", "bits_per_token", _bits_cases, _bits_oracle, {
-    "these are nats: one bit is ln 2 of them":
-        _bits(lambda bits, real: bits[real].mean() * math.log(2)),
-    "unshifted: row t speaks about the token at t + 1, not about the one at t, which it has read":
-        lambda logits, y: _mean_bits(logits, y),
-    "shifted the wrong way: row t speaks about the token at t + 1, not at t − 1":
-        lambda logits, y: _mean_bits(logits[:, 1:], y[:, :-1]),
-    "padding is scored: token 0 is no word, leave its places out":
-        _bits(lambda bits, real: bits.mean()),
-    "padding is left out of the sum but not of the count":
-        _bits(lambda bits, real: (bits * real).mean()),
-    "padding was sought among the tokens that were read: what counts is whether the *next* token is padding":
-        lambda logits, y: _scores(logits, y)[0][y[:, :-1] != 0].mean(),
-    "divided by the number of documents: these are bits per document, per token is asked for":
-        _bits(lambda bits, real: (bits * real).sum() / len(bits)),
-    "the first tokens are counted too, though no row speaks about them: one token fewer a document":
-        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y != 0).sum(),
-    "divided by all places, T a document: only those with a next token that is no padding count":
-        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / y.numel(),
-    "this is the sum: divide by the number of places that count":
-        _bits(lambda bits, real: bits[real].sum()),
-    "the documents were averaged first, so that short ones count as much as long ones: average over tokens":
-        _bits(lambda bits, real: _per_document(bits, real).mean()),
-    "one value a document came back: one for all is asked for":
-        _bits(_per_document),
-    "one value a place came back: average them":
-        _bits(lambda bits, real: bits[real]),
-    "the sign is turned: surprise is not negative":
-        _bits(lambda bits, real: -bits[real].mean()),
-    "this is 2 to the power of the bits, called perplexity: the bits are asked for":
-        _bits(lambda bits, real: 2 ** bits[real].mean()),
-    "multiplied by ln 2 in place of divided: a bit is smaller than a nat, so there are more of them":
-        _bits(lambda bits, real: bits[real].mean() * math.log(2)**2),
-    "these are digits, the logarithm to base 10: bits are to base 2":
-        _bits(lambda bits, real: bits[real].mean() * math.log10(2)),
-    "the probabilities were averaged before the logarithm: average the surprises":
-        _bits(lambda bits, real: -(2.0 ** -bits)[real].mean().log2()),
-    "this is the mean probability of the next token: its surprise is asked for":
-        _bits(lambda bits, real: (2.0 ** -bits)[real].mean()),
-    "the softmax was taken twice: `cross_entropy` wants logits and takes it itself":
-        lambda logits, y: _mean_bits(logits[:, :-1].softmax(-1), y[:, 1:]),
-    "the logits were taken for logarithms of probabilities: they need a softmax":
-        lambda logits, y: -logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean() / math.log(2),
-    "this is how uncertain the opinions are, their entropy: their surprise at what came is asked for":
+    "nats-for-bits": Mutant("these are nats: one bit is ln 2 of them",
+        _bits(lambda bits, real: bits[real].mean() * math.log(2))),
+    "targets-unshifted": Mutant("unshifted: row t speaks about the token at t + 1, not about the one at t, which it has read",
+        lambda logits, y: _mean_bits(logits, y)),
+    "targets-shifted-backwards": Mutant("shifted the wrong way: row t speaks about the token at t + 1, not at t − 1",
+        lambda logits, y: _mean_bits(logits[:, 1:], y[:, :-1])),
+    "padding-scored": Mutant("padding is scored: token 0 is no word, leave its places out",
+        _bits(lambda bits, real: bits.mean())),
+    "padding-in-count": Mutant("padding is left out of the sum but not of the count",
+        _bits(lambda bits, real: (bits * real).mean())),
+    "padding-mask-from-inputs": Mutant("padding was sought among the tokens that were read: what counts is whether the *next* token is padding",
+        lambda logits, y: _scores(logits, y)[0][y[:, :-1] != 0].mean()),
+    "bits-per-document": Mutant("divided by the number of documents: these are bits per document, per token is asked for",
+        _bits(lambda bits, real: (bits * real).sum() / len(bits))),
+    "first-tokens-counted": Mutant("the first tokens are counted too, though no row speaks about them: one token fewer a document",
+        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y != 0).sum()),
+    "divided-by-all-positions": Mutant("divided by all places, T a document: only those with a next token that is no padding count",
+        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / y.numel()),
+    "sum-not-mean": Mutant("this is the sum: divide by the number of places that count",
+        _bits(lambda bits, real: bits[real].sum())),
+    "mean-per-document-first": Mutant("the documents were averaged first, so that short ones count as much as long ones: average over tokens",
+        _bits(lambda bits, real: _per_document(bits, real).mean())),
+    "per-document-vector": Mutant("one value a document came back: one for all is asked for",
+        _bits(_per_document)),
+    "per-token-vector": Mutant("one value a place came back: average them",
+        _bits(lambda bits, real: bits[real])),
+    "sign-flipped": Mutant("the sign is turned: surprise is not negative",
+        _bits(lambda bits, real: -bits[real].mean())),
+    "perplexity-for-bits": Mutant("this is 2 to the power of the bits, called perplexity: the bits are asked for",
+        _bits(lambda bits, real: 2 ** bits[real].mean())),
+    "ln2-multiplied": Mutant("multiplied by ln 2 in place of divided: a bit is smaller than a nat, so there are more of them",
+        _bits(lambda bits, real: bits[real].mean() * math.log(2)**2)),
+    "log10-for-log2": Mutant("these are digits, the logarithm to base 10: bits are to base 2",
+        _bits(lambda bits, real: bits[real].mean() * math.log10(2))),
+    "log-of-mean-probability": Mutant("the probabilities were averaged before the logarithm: average the surprises",
+        _bits(lambda bits, real: -(2.0 ** -bits)[real].mean().log2())),
+    "mean-probability": Mutant("this is the mean probability of the next token: its surprise is asked for",
+        _bits(lambda bits, real: (2.0 ** -bits)[real].mean())),
+    "softmax-twice": Mutant("the softmax was taken twice: `cross_entropy` wants logits and takes it itself",
+        lambda logits, y: _mean_bits(logits[:, :-1].softmax(-1), y[:, 1:])),
+    "logits-as-log-probs": Mutant("the logits were taken for logarithms of probabilities: they need a softmax",
+        lambda logits, y: -logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean() / math.log(2)),
+    "entropy-for-cross-entropy": Mutant("this is how uncertain the opinions are, their entropy: their surprise at what came is asked for",
         lambda logits, y: __import__("torch").distributions.Categorical(logits=logits[:, :-1]).entropy()[y[:, 1:] != 0].mean()
-        / math.log(2),
-    "this is the share of wrong guesses: the surprise is asked for":
-        lambda logits, y: (logits[:, :-1].argmax(-1) != y[:, 1:])[y[:, 1:] != 0].float().mean(),
-    "two things: these are nats, and padding is scored":
-        lambda logits, y: _mean_bits(logits[:, :-1], y[:, 1:], ignore=-1) * math.log(2),
-    "two things: these are nats, and row t was compared with the token at t, which it has read":
-        lambda logits, y: _mean_bits(logits, y) * math.log(2),
-    "two things: padding is scored, and row t was compared with the token at t, which it has read":
-        lambda logits, y: _mean_bits(logits, y, ignore=-1),
-    "divided by the number of tokens that were read: what counts is the tokens that come next":
-        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y[:, :-1] != 0).sum(),
-    "padding was taken out of the choice: its logit belongs into the softmax like any other, only its *places* are left out":
-        lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1),
-    "the softmax went over the places, dim=1: it goes over the words, the last axis":
-        lambda logits, y: -logits.log_softmax(1)[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean() / math.log(2),
-    "this is the surprise at the likeliest word: the surprise at the word that came is asked for":
-        lambda logits, y: -logits[:, :-1].log_softmax(-1).max(-1).values[y[:, 1:] != 0].mean() / math.log(2),
-    "the logarithm was taken of the average surprise: `cross_entropy` has taken it already":
-        lambda logits, y: (_mean_bits(logits[:, :-1], y[:, 1:]) * math.log(2)).log2(),
-    "only the last place of each document was scored":
-        lambda logits, y: _mean_bits(logits[:, -2:-1], y[:, -1:]) if (y[:, -1] != 0).any() else logits.sum() * 0,
-    "a number added for safety inside the logarithm changes the surprise: use `cross_entropy` or `log_softmax`":
+        / math.log(2)),
+    "error-rate": Mutant("this is the share of wrong guesses: the surprise is asked for",
+        lambda logits, y: (logits[:, :-1].argmax(-1) != y[:, 1:])[y[:, 1:] != 0].float().mean()),
+    "nats-and-padding-scored": Mutant("two things: these are nats, and padding is scored",
+        lambda logits, y: _mean_bits(logits[:, :-1], y[:, 1:], ignore=-1) * math.log(2)),
+    "nats-and-unshifted": Mutant("two things: these are nats, and row t was compared with the token at t, which it has read",
+        lambda logits, y: _mean_bits(logits, y) * math.log(2)),
+    "unshifted-and-padding-scored": Mutant("two things: padding is scored, and row t was compared with the token at t, which it has read",
+        lambda logits, y: _mean_bits(logits, y, ignore=-1)),
+    "divided-by-input-tokens": Mutant("divided by the number of tokens that were read: what counts is the tokens that come next",
+        lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y[:, :-1] != 0).sum()),
+    "padding-logit-dropped": Mutant("padding was taken out of the choice: its logit belongs into the softmax like any other, only its *places* are left out",
+        lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1)),
+    "softmax-over-positions": Mutant("the softmax went over the places, dim=1: it goes over the words, the last axis",
+        lambda logits, y: -logits.log_softmax(1)[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean() / math.log(2)),
+    "nll-of-argmax": Mutant("this is the surprise at the likeliest word: the surprise at the word that came is asked for",
+        lambda logits, y: -logits[:, :-1].log_softmax(-1).max(-1).values[y[:, 1:] != 0].mean() / math.log(2)),
+    "log-of-mean-nll": Mutant("the logarithm was taken of the average surprise: `cross_entropy` has taken it already",
+        lambda logits, y: (_mean_bits(logits[:, :-1], y[:, 1:]) * math.log(2)).log2()),
+    "last-position-only": Mutant("only the last place of each document was scored",
+        lambda logits, y: _mean_bits(logits[:, -2:-1], y[:, -1:]) if (y[:, -1] != 0).any() else logits.sum() * 0),
+    "epsilon-inside-log": Mutant("a number added for safety inside the logarithm changes the surprise: use `cross_entropy` or `log_softmax`",
         lambda logits, y: -(logits[:, :-1].softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1) + 1e-3)
-        .log2()[y[:, 1:] != 0].mean(),
+        .log2()[y[:, 1:] != 0].mean()),
 }, {
     "log_softmax and gather": _bits(lambda bits, real: bits[real].mean()),
     "in loops": _bits_in_loops,
@@ -577,7 +577,7 @@ NOT_A_PAIR = "two things are asked for, the new h and the new c, in this order"
 
 def _stepped(ask: Ask, *args: Any) -> dict[str, Any]:
     try:
-        return ask.probe("stepped", *args)
+        return ask.probe("lesson08.stepped", *args)
     except AnswerRaised as error:
         if error.raised.message == "no pair came back":
             raise NotData(NOT_A_PAIR) from None
@@ -665,87 +665,87 @@ def _hard(z: Any) -> Any:
 
 
 LSTM = Exercise("8.4", "lstm_step", _lstm_cases, _lstm_oracle, {
-    "the blocks were read in the order i, f, o, g: in torch's weights the proposal g comes third":
-        _step("ifog"),
-    "input and forget gate are exchanged: block one is i, which lets the proposal in, block two f, which keeps the old ledger":
-        _step("figo"),
-    "the blocks were read in the order f, i, o, g: torch's order is i, f, g, o":
-        _step("fiog"),
-    "the blocks were read in the order i, g, f, o: torch's order is i, f, g, o":
-        _step("igfo"),
-    "the blocks were read in the order i, o, f, g: torch's order is i, f, g, o":
-        _step("iofg"),
-    "the blocks were read in the order g, i, f, o: torch's order is i, f, g, o":
-        _step("gifo"),
-    "the blocks were read in the order o, f, i, g: torch's order is i, f, g, o":
-        _step("ofig"),
-    "the proposal went through a sigmoid: it must be able to subtract, so tanh":
-        _step(propose=lambda z: z.sigmoid()),
-    "the proposal went through nothing at all: tanh keeps it between −1 and 1":
-        _step(propose=lambda z: z),
-    "the proposal went through a ReLU: it must be able to subtract, so tanh":
-        _step(propose=lambda z: z.relu()),
-    "the gates went through tanh: a gate lies between 0 and 1, so a sigmoid":
-        _step(open_=lambda z: z.tanh()),
-    "the gates went through nothing: a gate lies between 0 and 1, so a sigmoid":
-        _step(open_=lambda z: z),
-    "the gates are either open or shut: a sigmoid lies between":
-        _step(open_=_hard),
-    "the old h came back: the new one is asked for":
-        _step(out=lambda h, c, old_h, old_c: (old_h, c)),
-    "the old c came back: the new one is asked for":
-        _step(out=lambda h, c, old_h, old_c: (h, old_c)),
-    "h shows the old ledger: it is made from the new c":
-        _step(show=lambda o, c, old: o * old.tanh()),
-    "h shows c as it is: it goes through tanh first":
-        _step(show=lambda o, c, old: o * c),
-    "h is tanh(c) without the output gate":
-        _step(show=lambda o, c, old: c.tanh()),
-    "h is the output gate alone: it opens onto tanh(c)":
-        _step(show=lambda o, c, old: o),
-    "the tanh stands around gate and ledger together: only c goes through it":
-        _step(show=lambda o, c, old: (o * c).tanh()),
-    "c and h came back in the wrong order: first h, then c":
-        _step(out=lambda h, c, old_h, old_c: (c, h)),
-    "the input gate is missing: the proposal is entered in full":
-        _step(edit=lambda i, f, g, c: f * c + g),
-    "the forget gate is missing: the old ledger is kept in full":
-        _step(edit=lambda i, f, g, c: c + i * g),
-    "1 − f keeps the old ledger: f says how much is *kept*":
-        _step(edit=lambda i, f, g, c: (1 - f) * c + i * g),
-    "the proposal is entered with 1 − f: the LSTM has an input gate of its own":
-        _step(edit=lambda i, f, g, c: f * c + (1 - f) * g),
-    "the old ledger is not there: c is edited, not rewritten":
-        _step(edit=lambda i, f, g, c: i * g),
-    "the proposal was subtracted from the ledger":
-        _step(edit=lambda i, f, g, c: f * c - i * g),
-    "the second bias, b_hh, is missing":
-        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T),
-    "the first bias, b_ih, is missing":
-        _step(gates=lambda x, h, w: x @ w[0].T + h @ w[1].T + w[3]),
-    "both biases are missing":
-        _step(gates=lambda x, h, w: x @ w[0].T + h @ w[1].T),
-    "h is not heard: the gates look at x and at h":
-        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + w[3]),
-    "x is not heard: the gates look at x and at h":
-        _step(gates=lambda x, h, w: h @ w[1].T + w[2] + w[3]),
-    "the ledger was made from the old h: f keeps the old *c*":
-        lambda x, h, c, w: _step()(x, h, h, w),
-    "the first bias was added twice: the second one is b_hh":
-        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T + w[2]),
-    "all four blocks went through a sigmoid, and g through tanh besides: the proposal goes through tanh alone":
-        _step(propose=lambda z: z.sigmoid().tanh()),
-    "a sigmoid stands around the ledger: h shows tanh(c)":
-        _step(show=lambda o, c, old: o * c.sigmoid()),
-    "the ledger itself went through tanh: only what is shown does":
-        _step(edit=lambda i, f, g, c: (f * c + i * g).tanh(), show=lambda o, c, old: o * c),
-    "the forget gate opens onto tanh(c): what is shown is the output gate's business":
-        _shown_by_forget,
-    "the gates were read as every fourth row: torch's blocks of H rows follow each other":
-        _interleaved,
-    "the forget gate got an extra 1: that belongs into the bias when training starts, not into the step":
+    "gate-order-ifog": Mutant("the blocks were read in the order i, f, o, g: in torch's weights the proposal g comes third",
+        _step("ifog")),
+    "gate-order-figo": Mutant("input and forget gate are exchanged: block one is i, which lets the proposal in, block two f, which keeps the old ledger",
+        _step("figo")),
+    "gate-order-fiog": Mutant("the blocks were read in the order f, i, o, g: torch's order is i, f, g, o",
+        _step("fiog")),
+    "gate-order-igfo": Mutant("the blocks were read in the order i, g, f, o: torch's order is i, f, g, o",
+        _step("igfo")),
+    "gate-order-iofg": Mutant("the blocks were read in the order i, o, f, g: torch's order is i, f, g, o",
+        _step("iofg")),
+    "gate-order-gifo": Mutant("the blocks were read in the order g, i, f, o: torch's order is i, f, g, o",
+        _step("gifo")),
+    "gate-order-ofig": Mutant("the blocks were read in the order o, f, i, g: torch's order is i, f, g, o",
+        _step("ofig")),
+    "sigmoid-candidate": Mutant("the proposal went through a sigmoid: it must be able to subtract, so tanh",
+        _step(propose=lambda z: z.sigmoid())),
+    "linear-candidate": Mutant("the proposal went through nothing at all: tanh keeps it between −1 and 1",
+        _step(propose=lambda z: z)),
+    "relu-candidate": Mutant("the proposal went through a ReLU: it must be able to subtract, so tanh",
+        _step(propose=lambda z: z.relu())),
+    "tanh-gates": Mutant("the gates went through tanh: a gate lies between 0 and 1, so a sigmoid",
+        _step(open_=lambda z: z.tanh())),
+    "linear-gates": Mutant("the gates went through nothing: a gate lies between 0 and 1, so a sigmoid",
+        _step(open_=lambda z: z)),
+    "hard-threshold-gates": Mutant("the gates are either open or shut: a sigmoid lies between",
+        _step(open_=_hard)),
+    "old-hidden-returned": Mutant("the old h came back: the new one is asked for",
+        _step(out=lambda h, c, old_h, old_c: (old_h, c))),
+    "old-cell-returned": Mutant("the old c came back: the new one is asked for",
+        _step(out=lambda h, c, old_h, old_c: (h, old_c))),
+    "hidden-from-old-cell": Mutant("h shows the old ledger: it is made from the new c",
+        _step(show=lambda o, c, old: o * old.tanh())),
+    "no-tanh-on-cell": Mutant("h shows c as it is: it goes through tanh first",
+        _step(show=lambda o, c, old: o * c)),
+    "no-output-gate": Mutant("h is tanh(c) without the output gate",
+        _step(show=lambda o, c, old: c.tanh())),
+    "output-gate-only": Mutant("h is the output gate alone: it opens onto tanh(c)",
+        _step(show=lambda o, c, old: o)),
+    "tanh-after-output-gate": Mutant("the tanh stands around gate and ledger together: only c goes through it",
+        _step(show=lambda o, c, old: (o * c).tanh())),
+    "outputs-swapped": Mutant("c and h came back in the wrong order: first h, then c",
+        _step(out=lambda h, c, old_h, old_c: (c, h))),
+    "no-input-gate": Mutant("the input gate is missing: the proposal is entered in full",
+        _step(edit=lambda i, f, g, c: f * c + g)),
+    "no-forget-gate": Mutant("the forget gate is missing: the old ledger is kept in full",
+        _step(edit=lambda i, f, g, c: c + i * g)),
+    "forget-gate-inverted": Mutant("1 − f keeps the old ledger: f says how much is *kept*",
+        _step(edit=lambda i, f, g, c: (1 - f) * c + i * g)),
+    "coupled-input-forget-gate": Mutant("the proposal is entered with 1 − f: the LSTM has an input gate of its own",
+        _step(edit=lambda i, f, g, c: f * c + (1 - f) * g)),
+    "old-cell-missing": Mutant("the old ledger is not there: c is edited, not rewritten",
+        _step(edit=lambda i, f, g, c: i * g)),
+    "candidate-subtracted": Mutant("the proposal was subtracted from the ledger",
+        _step(edit=lambda i, f, g, c: f * c - i * g)),
+    "hidden-bias-missing": Mutant("the second bias, b_hh, is missing",
+        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T)),
+    "input-bias-missing": Mutant("the first bias, b_ih, is missing",
+        _step(gates=lambda x, h, w: x @ w[0].T + h @ w[1].T + w[3])),
+    "both-biases-missing": Mutant("both biases are missing",
+        _step(gates=lambda x, h, w: x @ w[0].T + h @ w[1].T)),
+    "recurrent-input-missing": Mutant("h is not heard: the gates look at x and at h",
+        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + w[3])),
+    "input-x-missing": Mutant("x is not heard: the gates look at x and at h",
+        _step(gates=lambda x, h, w: h @ w[1].T + w[2] + w[3])),
+    "old-hidden-for-cell": Mutant("the ledger was made from the old h: f keeps the old *c*",
+        lambda x, h, c, w: _step()(x, h, h, w)),
+    "input-bias-twice": Mutant("the first bias was added twice: the second one is b_hh",
+        _step(gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T + w[2])),
+    "sigmoid-then-tanh-candidate": Mutant("all four blocks went through a sigmoid, and g through tanh besides: the proposal goes through tanh alone",
+        _step(propose=lambda z: z.sigmoid().tanh())),
+    "sigmoid-on-cell": Mutant("a sigmoid stands around the ledger: h shows tanh(c)",
+        _step(show=lambda o, c, old: o * c.sigmoid())),
+    "tanh-on-stored-cell": Mutant("the ledger itself went through tanh: only what is shown does",
+        _step(edit=lambda i, f, g, c: (f * c + i * g).tanh(), show=lambda o, c, old: o * c)),
+    "forget-gate-for-output-gate": Mutant("the forget gate opens onto tanh(c): what is shown is the output gate's business",
+        _shown_by_forget),
+    "interleaved-gate-rows": Mutant("the gates were read as every fourth row: torch's blocks of H rows follow each other",
+        _interleaved),
+    "forget-bias-plus-one": Mutant("the forget gate got an extra 1: that belongs into the bias when training starts, not into the step",
         lambda x, h, c, w: _step(gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T + w[3]
-                                 + _second_quarter(h))(x, h, c, w),
+                                 + _second_quarter(h))(x, h, c, w)),
 }, {
     "one matrix for both": _functional,
     "NumPy": _lstm_numpy,
@@ -783,7 +783,7 @@ NO_WRITER = "`train_writer` returns a function write(n, rng)"
 def _writer_judged(ask: Ask, y: Tensor, seed: Seed) -> dict[str, Any]:
     """FACTS that hold up to the first that does not; the share of grammatical documents last, up to the bar."""
     try:
-        rows = numbers_in(ask.probe("writer", y, WRITTEN, seed))
+        rows = numbers_in(ask.probe("lesson08.writer", y, WRITTEN, seed))
     except AnswerRaised as error:
         if "not callable" in error.raised.message:
             raise NotData(NO_WRITER) from None
@@ -793,7 +793,7 @@ def _writer_judged(ask: Ask, y: Tensor, seed: Seed) -> dict[str, Any]:
 
 def _writer_facts(rows: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, Any]]:
     """Pairs of a key of FACTS and whether it holds, in an order in which each may rely on those before it."""
-    from course_utils import newsroom
+    from course_utils.lesson08 import newsroom
     yield "rows", rows.ndim == 2 and len(rows) == WRITTEN and rows.shape[1] > 0 and rows.dtype.kind in "iu"
     yield "vocabulary", 0 <= rows.min() and rows.max() < len(newsroom.VOCABULARY)
     yield "start", (rows[:, 0] == 1).all()
@@ -813,21 +813,21 @@ def _writer_facts(rows: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, Any]]:
 
 
 def _words(row: np.ndarray) -> list[str]:
-    from course_utils.newsroom import END, VOCABULARY
+    from course_utils.lesson08.newsroom import END, VOCABULARY
     words = [VOCABULARY[token] for token in row]
     return words[:words.index(END) + 1] if END in words else words
 
 
 def _tokens(documents: list[list[str]]) -> np.ndarray:
     """Lists of words as rows of tokens, padded with 0."""
-    from course_utils.newsroom import VOCABULARY
+    from course_utils.lesson08.newsroom import VOCABULARY
     number = {word: i for i, word in enumerate(VOCABULARY)}
     longest = max(map(len, documents))
     return np.array([[number[word] for word in words] + [0] * (longest - len(words)) for words in documents])
 
 
 def _writer_cases(rng: np.random.Generator) -> list[Case]:
-    from course_utils import newsroom
+    from course_utils.lesson08 import newsroom
     corpus = np.random.default_rng(int(rng.integers(2**31)))
     y = Tensor(_tokens([newsroom.document(corpus) for _ in range(4000)]))
     return [Case(f"trained on 4,000 documents, asked for {WRITTEN} new ones", (y, Seed(int(rng.integers(2**31)))), _writer_judged,
@@ -925,18 +925,16 @@ def _always_the_same(y: Any) -> Callable[..., Any]:
     return lambda n, rng: y[:1].repeat(n, 1)
 
 
-WRITER = Exercise("8.5", "train_writer", _writer_cases, None, {NO_WRITER: lambda y: y} | {
-    f"this should hold and does not: {FACTS[key]}": mutant for key, mutant in {
-        "rows": lambda y: lambda n, rng: y[:n].float(),
-        "vocabulary": lambda y: lambda n, rng: y[:n] + 100,
-        "start": lambda y: lambda n, rng: y[:n, 1:],
-        "box": _writes(steps=60, ahead=0),
-        "ends": lambda y: lambda n, rng: y[rng.permutation(len(y))[:n], :20],
-        "different": _always_the_same,
-        "new": _copier,
-        "facts": _long_table,
-    }.items()
-}, {
+WRITER = Exercise("8.5", "train_writer", _writer_cases, None, {"no-function-returned": Mutant(NO_WRITER, lambda y: y)} | breaking(FACTS, {
+    "rows": lambda y: lambda n, rng: y[:n].float(),
+    "vocabulary": lambda y: lambda n, rng: y[:n] + 100,
+    "start": lambda y: lambda n, rng: y[:n, 1:],
+    "box": _writes(steps=60, ahead=0),
+    "ends": lambda y: lambda n, rng: y[rng.permutation(len(y))[:n], :20],
+    "different": _always_the_same,
+    "new": _copier,
+    "facts": _long_table,
+}), {
     "torch's own Transformer layers": _writes(steps=700, lr=8e-3),
     "an LSTM with open gates": _writes("LSTM", steps=700, lr=8e-3),
     "torch's own Transformer layers, colder": _writes(steps=600, lr=8e-3, T=0.8),

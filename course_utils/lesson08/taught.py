@@ -1,4 +1,4 @@
-"""What lesson 08 built. Generated from solutions/08_sequences.py; do not edit."""
+"""What lesson 08 built. Generated from lessons/08_sequences.py; do not edit."""
 from __future__ import annotations
 
 from course_utils import progress

@@ -8,18 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import (
-    Answer,
-    AnswerRaised,
-    Ask,
-    Case,
-    Exercise,
-    NotData,
-    Tensor,
-    again,
-    numbers_in,
-    until_one_fails,
-)
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, numbers_in, until_one_fails
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -118,71 +108,71 @@ def _gram_lazily(text: str) -> Answer:
 
 
 GRAM = Exercise("9.1", "gram", _feature_cases, _gram_oracle, {
-    "nothing was divided: the sums grow with the picture, so divide by C·H·W":
-        _products,
-    "divided by H·W only: divide by C·H·W":
-        lambda f: _products(f) / math.prod(f.shape[2:]),
-    "divided by C only: divide by C·H·W":
-        lambda f: _products(f) / f.shape[1],
-    "divided by B·C·H·W: every picture has its own matrix, so the batch does not count":
-        lambda f: _products(f) / f.numel(),
-    "divided by C²·H·W: divide by C·H·W":
-        lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1]),
-    "divided by (C·H·W)²: divide by C·H·W once":
-        lambda f: _products(f) / math.prod(f.shape[1:])**2,
-    "divided by C·H·W − 1: divide by C·H·W":
-        lambda f: _products(f) / (math.prod(f.shape[1:]) - 1),
-    "divided by the root of C·H·W: divide by C·H·W":
-        lambda f: _products(f) / math.prod(f.shape[1:])**0.5,
-    "pixels were compared with pixels, (H·W)×(H·W): compare channels with channels":
-        lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:]),
-    "the whole batch went into one matrix, or the matrices were added up: every picture has its own":
-        lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
-    "the whole batch went into one matrix, repeated for each picture: every picture has its own":
-        _whole_batch,
-    "the matrices were averaged over the batch: every picture keeps its own":
-        lambda f: _gram(f).mean(0),
-    "only the first picture's matrix came back: one for each picture is asked for":
-        lambda f: _gram(f)[0],
-    "the mean of each channel was taken off: that is a covariance; a Gram matrix is not centred":
-        _with(lambda f: f - f.mean((2, 3), keepdim=True)),
-    "the mean of each picture was taken off: a Gram matrix is not centred":
-        _with(lambda f: f - f.mean((1, 2, 3), keepdim=True)),
-    "the mean over channels was taken off at each pixel: a Gram matrix is not centred":
-        _with(lambda f: f - f.mean(1, keepdim=True)),
-    "every channel was scaled to length 1: then it no longer matters how strongly a channel responds":
-        lambda f: _gram(f / _flat(f).norm(dim=2)[:, :, None, None]),
-    "the channels were averaged over the picture first: multiply at each pixel, then sum":
-        lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None],
-    "the axes were mixed up: `reshape` does not move the channels to the end, `transpose` or `permute` does":
-        _misread,
-    "this takes the last axis for the channels: f is (B, C, H, W)":
-        _gram_lazily("bhwc,bhwd->bcd"),
-    "this compares rows with rows: the channels are axis 1":
-        _gram_lazily("bchw,bcgw->bhg"),
-    "each channel was only multiplied with itself: every pair of channels is asked for":
-        lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:]),
-    "only the diagonal is filled: every pair of channels is asked for":
-        lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed(),
-    "only one triangle is filled: the matrix is symmetric, so fill both":
-        lambda f: _gram(f).tril(),
-    "the other triangle only is filled: the matrix is symmetric, so fill both":
-        lambda f: _gram(f).triu(),
-    "the root of the products was taken: leave them as they are":
-        lambda f: _gram(f).abs().sqrt(),
-    "the features lost their signs: multiply them as they are":
-        _with(lambda f: f.abs()),
-    "negative features were cut off: multiply them as they are":
-        _with(lambda f: f.relu()),
-    "the features were squared before they were multiplied":
-        _with(lambda f: f**2),
-    "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`, `.item`, NumPy or a list where one "
-    "tensor should be":
-        lambda f: _gram(f.detach()),
-    "the matrices came back as one row of numbers each: (B, C, C) is asked for":
-        lambda f: _gram(f).flatten(1),
-    "f itself was divided, in place, so a second call goes wrong: make a new tensor":
-        lambda f: _products(f.div_(math.prod(f.shape[1:])**0.5)),
+    "no-normalisation": Mutant("nothing was divided: the sums grow with the picture, so divide by C·H·W",
+        _products),
+    "divided-by-hw": Mutant("divided by H·W only: divide by C·H·W",
+        lambda f: _products(f) / math.prod(f.shape[2:])),
+    "divided-by-c": Mutant("divided by C only: divide by C·H·W",
+        lambda f: _products(f) / f.shape[1]),
+    "divided-by-batch-too": Mutant("divided by B·C·H·W: every picture has its own matrix, so the batch does not count",
+        lambda f: _products(f) / f.numel()),
+    "divided-by-c-twice": Mutant("divided by C²·H·W: divide by C·H·W",
+        lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1])),
+    "divided-by-chw-squared": Mutant("divided by (C·H·W)²: divide by C·H·W once",
+        lambda f: _products(f) / math.prod(f.shape[1:])**2),
+    "divided-by-chw-minus-1": Mutant("divided by C·H·W − 1: divide by C·H·W",
+        lambda f: _products(f) / (math.prod(f.shape[1:]) - 1)),
+    "divided-by-root-chw": Mutant("divided by the root of C·H·W: divide by C·H·W",
+        lambda f: _products(f) / math.prod(f.shape[1:])**0.5),
+    "pixel-gram": Mutant("pixels were compared with pixels, (H·W)×(H·W): compare channels with channels",
+        lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:])),
+    "batch-summed": Mutant("the whole batch went into one matrix, or the matrices were added up: every picture has its own",
+        lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:])),
+    "batch-summed-repeated": Mutant("the whole batch went into one matrix, repeated for each picture: every picture has its own",
+        _whole_batch),
+    "mean-over-batch": Mutant("the matrices were averaged over the batch: every picture keeps its own",
+        lambda f: _gram(f).mean(0)),
+    "first-picture-only": Mutant("only the first picture's matrix came back: one for each picture is asked for",
+        lambda f: _gram(f)[0]),
+    "channel-mean-removed": Mutant("the mean of each channel was taken off: that is a covariance; a Gram matrix is not centred",
+        _with(lambda f: f - f.mean((2, 3), keepdim=True))),
+    "picture-mean-removed": Mutant("the mean of each picture was taken off: a Gram matrix is not centred",
+        _with(lambda f: f - f.mean((1, 2, 3), keepdim=True))),
+    "pixel-mean-removed": Mutant("the mean over channels was taken off at each pixel: a Gram matrix is not centred",
+        _with(lambda f: f - f.mean(1, keepdim=True))),
+    "channels-unit-norm": Mutant("every channel was scaled to length 1: then it no longer matters how strongly a channel responds",
+        lambda f: _gram(f / _flat(f).norm(dim=2)[:, :, None, None])),
+    "outer-product-of-means": Mutant("the channels were averaged over the picture first: multiply at each pixel, then sum",
+        lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None]),
+    "reshape-without-transpose": Mutant("the axes were mixed up: `reshape` does not move the channels to the end, `transpose` or `permute` does",
+        _misread),
+    "channels-last-assumed": Mutant("this takes the last axis for the channels: f is (B, C, H, W)",
+        _gram_lazily("bhwc,bhwd->bcd")),
+    "rows-for-channels": Mutant("this compares rows with rows: the channels are axis 1",
+        _gram_lazily("bchw,bcgw->bhg")),
+    "diagonal-vector": Mutant("each channel was only multiplied with itself: every pair of channels is asked for",
+        lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:])),
+    "diagonal-matrix": Mutant("only the diagonal is filled: every pair of channels is asked for",
+        lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed()),
+    "lower-triangle-only": Mutant("only one triangle is filled: the matrix is symmetric, so fill both",
+        lambda f: _gram(f).tril()),
+    "upper-triangle-only": Mutant("the other triangle only is filled: the matrix is symmetric, so fill both",
+        lambda f: _gram(f).triu()),
+    "root-of-products": Mutant("the root of the products was taken: leave them as they are",
+        lambda f: _gram(f).abs().sqrt()),
+    "absolute-features": Mutant("the features lost their signs: multiply them as they are",
+        _with(lambda f: f.abs())),
+    "relu-features": Mutant("negative features were cut off: multiply them as they are",
+        _with(lambda f: f.relu())),
+    "squared-features": Mutant("the features were squared before they were multiplied",
+        _with(lambda f: f**2)),
+    "no-gradient-to-features": Mutant("the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`, `.item`, NumPy or a list where one "
+    "tensor should be",
+        lambda f: _gram(f.detach())),
+    "flattened-output": Mutant("the matrices came back as one row of numbers each: (B, C, C) is asked for",
+        lambda f: _gram(f).flatten(1)),
+    "input-changed-in-place": Mutant("f itself was divided, in place, so a second call goes wrong: make a new tensor",
+        lambda f: _products(f.div_(math.prod(f.shape[1:])**0.5))),
 }, {
     "einsum": _gram_lazily("bchw,bdhw->bcd"),
     "loops": _gram_loop,
@@ -282,82 +272,82 @@ def _one(a: Any) -> Any:
 
 
 Q_SAMPLE = Exercise("9.2", "q_sample", _jump_cases, _jump_oracle, {
-    "the roots are missing: ᾱ and 1 − ᾱ are *variances*, so their roots are the weights":
-        _mix(lambda a: a, lambda a: 1 - a),
-    "the first root is missing: the data are multiplied by √ᾱ":
-        _mix(lambda a: a, lambda a: (1 - a).sqrt()),
-    "the second root is missing: the noise is multiplied by √(1 − ᾱ)":
-        _mix(lambda a: a.sqrt(), lambda a: 1 - a),
-    "data and noise have changed places: √ᾱ is what is left of the *data*":
-        _mix(lambda a: (1 - a).sqrt(), lambda a: a.sqrt()),
-    "data and noise have changed places, and the roots are missing":
-        _mix(lambda a: 1 - a, lambda a: a),
-    "1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root":
-        _mix(lambda a: a.sqrt(), lambda a: 1 - a.sqrt()),
-    "the data are not shrunk: multiply x0 by √ᾱ, or the variance grows":
-        _mix(_one, lambda a: (1 - a).sqrt()),
-    "the noise is put on at full strength: multiply eps by √(1 − ᾱ)":
-        _mix(lambda a: a.sqrt(), _one),
-    "x0 and eps were added as they are: each has a weight that depends on t":
-        _mix(_one, _one),
-    "the noise is missing: this is only what is left of the data":
-        _mix(lambda a: a.sqrt(), lambda a: a * 0),
-    "the data are missing: this is only the noise":
-        _mix(lambda a: a * 0, lambda a: (1 - a).sqrt()),
-    "the noise was subtracted: another x_t than the one asked for":
-        _mix(lambda a: a.sqrt(), lambda a: -(1 - a).sqrt()),
-    "ᾱ was squared where its root is asked for":
-        _mix(lambda a: a**2, lambda a: 1 - a**2),
-    "√(1 − ᾱ²) is the partner of ᾱ as a weight; here the weight of the data is √ᾱ":
-        _mix(lambda a: a, lambda a: (1 - a**2).sqrt()),
-    "√(1 + ᾱ) in place of √(1 − ᾱ)":
-        _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt()),
-    "both got the weight √ᾱ: the noise gets √(1 − ᾱ)":
-        _mix(lambda a: a.sqrt(), lambda a: a.sqrt()),
-    "both got the weight √(1 − ᾱ): the data get √ᾱ":
-        _mix(lambda a: (1 - a).sqrt(), lambda a: (1 - a).sqrt()),
-    "the noise was divided by √(1 − ᾱ), not multiplied":
-        _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt()),
-    "this is the way back, from x_t to x0: x0 comes in, x_t is asked for":
-        lambda x0, t, ab, eps: (x0 - (1 - _wide(ab[t], x0)).sqrt() * eps) / _wide(ab[t], x0).sqrt(),
-    "β of one step was taken for ᾱ: the table already holds the product of all steps":
-        _table(lambda ab, t: 1 - ab[t] / _before(ab, t)),
-    "1 − β of one step was taken for ᾱ: the table already holds the product of all steps":
-        _table(lambda ab, t: ab[t] / _before(ab, t)),
-    "`cumprod` was taken again: ab is the finished table of ᾱ":
-        _table(lambda ab, t: ab.cumprod(0)[t]),
-    "the table was read one step too early: index t itself is meant":
-        _table(_before),
-    "the table was read one step too late: index t itself is meant":
-        _table(lambda ab, t: ab[(t + 1).clamp(max=len(ab) - 1)]),
-    "the table was read one step too early, and index −1 is its end: index t itself is meant":
-        _table(lambda ab, t: ab[t - 1]),
-    "the table was read at t − 1, and at 0 for t = 0: index t itself is meant":
-        _table(lambda ab, t: ab[(t - 1).clamp(min=0)]),
-    "the table was read backwards: index t itself is meant":
-        _table(lambda ab, t: ab.flip(0)[t]),
-    "all examples got the t of the first: each has its own":
-        _table(lambda ab, t: ab[t[:1]].expand(len(t))),
-    "all examples got the same ᾱ, the average: each has its own":
-        _table(lambda ab, t: ab[t].mean().expand(len(t))),
-    "t is ignored, the end of the table is used for all":
-        _table(lambda ab, t: ab[-1].expand(len(t))),
-    "1 − t/T was taken for ᾱ: look it up in the table":
-        _table(lambda ab, t: 1 - t / len(ab)),
-    "ᾱ runs along the wrong axis: give it lengths of 1 in its shape, so that each example keeps its own":
-        _unspread(lambda a: a),
-    "this works for points only: for pictures ᾱ needs one more length of 1 in its shape for each axis":
-        _unspread(lambda a: a[:, None]),
-    "this works for pictures only: as many lengths of 1 are needed as x0 has further axes":
-        _unspread(lambda a: a[:, None, None, None]),
-    f"this should hold and does not: {DRAWN_OUTSIDE}":
-        _own_noise,
-    "the value is right, but no gradient reaches x0: look for `no_grad`, `detach`, `.data` or NumPy":
-        lambda x0, t, ab, eps: _right_jump(x0.detach(), t, ab, eps),
-    "x0 was changed in place, so a second call goes wrong: make a new tensor":
-        _jump_in_place,
-    "two things came back: only x_t is asked for":
-        lambda x0, t, ab, eps: (_right_jump(x0, t, ab, eps), eps),
+    "both-roots-missing": Mutant("the roots are missing: ᾱ and 1 − ᾱ are *variances*, so their roots are the weights",
+        _mix(lambda a: a, lambda a: 1 - a)),
+    "signal-root-missing": Mutant("the first root is missing: the data are multiplied by √ᾱ",
+        _mix(lambda a: a, lambda a: (1 - a).sqrt())),
+    "noise-root-missing": Mutant("the second root is missing: the noise is multiplied by √(1 − ᾱ)",
+        _mix(lambda a: a.sqrt(), lambda a: 1 - a)),
+    "weights-swapped": Mutant("data and noise have changed places: √ᾱ is what is left of the *data*",
+        _mix(lambda a: (1 - a).sqrt(), lambda a: a.sqrt())),
+    "weights-swapped-no-roots": Mutant("data and noise have changed places, and the roots are missing",
+        _mix(lambda a: 1 - a, lambda a: a)),
+    "root-before-subtraction": Mutant("1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root",
+        _mix(lambda a: a.sqrt(), lambda a: 1 - a.sqrt())),
+    "signal-not-scaled": Mutant("the data are not shrunk: multiply x0 by √ᾱ, or the variance grows",
+        _mix(_one, lambda a: (1 - a).sqrt())),
+    "noise-not-scaled": Mutant("the noise is put on at full strength: multiply eps by √(1 − ᾱ)",
+        _mix(lambda a: a.sqrt(), _one)),
+    "unweighted-sum": Mutant("x0 and eps were added as they are: each has a weight that depends on t",
+        _mix(_one, _one)),
+    "noise-missing": Mutant("the noise is missing: this is only what is left of the data",
+        _mix(lambda a: a.sqrt(), lambda a: a * 0)),
+    "signal-missing": Mutant("the data are missing: this is only the noise",
+        _mix(lambda a: a * 0, lambda a: (1 - a).sqrt())),
+    "noise-subtracted": Mutant("the noise was subtracted: another x_t than the one asked for",
+        _mix(lambda a: a.sqrt(), lambda a: -(1 - a).sqrt())),
+    "alpha-bar-squared": Mutant("ᾱ was squared where its root is asked for",
+        _mix(lambda a: a**2, lambda a: 1 - a**2)),
+    "alpha-bar-as-signal-weight": Mutant("√(1 − ᾱ²) is the partner of ᾱ as a weight; here the weight of the data is √ᾱ",
+        _mix(lambda a: a, lambda a: (1 - a**2).sqrt())),
+    "plus-for-minus-under-root": Mutant("√(1 + ᾱ) in place of √(1 − ᾱ)",
+        _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt())),
+    "signal-weight-for-both": Mutant("both got the weight √ᾱ: the noise gets √(1 − ᾱ)",
+        _mix(lambda a: a.sqrt(), lambda a: a.sqrt())),
+    "noise-weight-for-both": Mutant("both got the weight √(1 − ᾱ): the data get √ᾱ",
+        _mix(lambda a: (1 - a).sqrt(), lambda a: (1 - a).sqrt())),
+    "noise-divided-by-weight": Mutant("the noise was divided by √(1 − ᾱ), not multiplied",
+        _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt())),
+    "inverted-to-x0": Mutant("this is the way back, from x_t to x0: x0 comes in, x_t is asked for",
+        lambda x0, t, ab, eps: (x0 - (1 - _wide(ab[t], x0)).sqrt() * eps) / _wide(ab[t], x0).sqrt()),
+    "beta-for-alpha-bar": Mutant("β of one step was taken for ᾱ: the table already holds the product of all steps",
+        _table(lambda ab, t: 1 - ab[t] / _before(ab, t))),
+    "alpha-for-alpha-bar": Mutant("1 − β of one step was taken for ᾱ: the table already holds the product of all steps",
+        _table(lambda ab, t: ab[t] / _before(ab, t))),
+    "cumprod-twice": Mutant("`cumprod` was taken again: ab is the finished table of ᾱ",
+        _table(lambda ab, t: ab.cumprod(0)[t])),
+    "index-one-early": Mutant("the table was read one step too early: index t itself is meant",
+        _table(_before)),
+    "index-one-late": Mutant("the table was read one step too late: index t itself is meant",
+        _table(lambda ab, t: ab[(t + 1).clamp(max=len(ab) - 1)])),
+    "index-one-early-wraps": Mutant("the table was read one step too early, and index −1 is its end: index t itself is meant",
+        _table(lambda ab, t: ab[t - 1])),
+    "index-one-early-clamped": Mutant("the table was read at t − 1, and at 0 for t = 0: index t itself is meant",
+        _table(lambda ab, t: ab[(t - 1).clamp(min=0)])),
+    "table-reversed": Mutant("the table was read backwards: index t itself is meant",
+        _table(lambda ab, t: ab.flip(0)[t])),
+    "first-t-for-all": Mutant("all examples got the t of the first: each has its own",
+        _table(lambda ab, t: ab[t[:1]].expand(len(t)))),
+    "mean-alpha-bar-for-all": Mutant("all examples got the same ᾱ, the average: each has its own",
+        _table(lambda ab, t: ab[t].mean().expand(len(t)))),
+    "last-alpha-bar-for-all": Mutant("t is ignored, the end of the table is used for all",
+        _table(lambda ab, t: ab[-1].expand(len(t)))),
+    "linear-schedule-for-table": Mutant("1 − t/T was taken for ᾱ: look it up in the table",
+        _table(lambda ab, t: 1 - t / len(ab))),
+    "broadcast-last-axis": Mutant("ᾱ runs along the wrong axis: give it lengths of 1 in its shape, so that each example keeps its own",
+        _unspread(lambda a: a)),
+    "broadcast-points-only": Mutant("this works for points only: for pictures ᾱ needs one more length of 1 in its shape for each axis",
+        _unspread(lambda a: a[:, None])),
+    "broadcast-images-only": Mutant("this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+        _unspread(lambda a: a[:, None, None, None])),
+    "own-noise-drawn": Mutant(does_not_hold(DRAWN_OUTSIDE),
+        _own_noise),
+    "no-gradient-to-x0": Mutant("the value is right, but no gradient reaches x0: look for `no_grad`, `detach`, `.data` or NumPy",
+        lambda x0, t, ab, eps: _right_jump(x0.detach(), t, ab, eps)),
+    "input-changed-in-place": Mutant("x0 was changed in place, so a second call goes wrong: make a new tensor",
+        _jump_in_place),
+    "noise-also-returned": Mutant("two things came back: only x_t is asked for",
+        lambda x0, t, ab, eps: (_right_jump(x0, t, ab, eps), eps)),
 }, {
     "gather, then view": lambda x0, t, ab, eps: (ab.gather(0, t).view(-1, *(1 for _ in x0.shape[1:])).sqrt() * x0
                                                  + (1 - _wide(ab[t], x0)).sqrt() * eps),
@@ -463,78 +453,78 @@ def _length(v: Any) -> Any:
 
 
 FLOW = Exercise("9.3", "flow_target", _path_cases, _no_oracle, {
-    "the velocity points backwards: the way goes from the noise x0 to the data x1":
-        _flow(speed=lambda a, b, s: a - b),
-    "the place runs the other way: x0 is where t = 0, x1 where t = 1":
-        _flow(place=lambda a, b, s: s * a + (1 - s) * b),
-    "x0 and x1 have changed roles, in the place and in the velocity: x0 is the noise, at t = 0":
-        _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b),
-    "the velocity is that of the way still to go, x1 − x_t: at constant speed it does not depend on t":
-        _flow(speed=lambda a, b, s: (1 - s) * (b - a)),
-    "the velocity is the way already gone, x_t − x0: at constant speed it does not depend on t":
-        _flow(speed=lambda a, b, s: s * (b - a)),
-    "the velocity was divided by t: it is constant along the way":
-        _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3)),
-    "the velocity was divided by 1 − t: it is constant along the way":
-        _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3)),
-    "the data came back as the velocity: take the noise off":
-        _flow(speed=lambda a, b, s: b),
-    "the noise came back as the velocity: DDPM asks for the noise, flow matching for x1 − x0":
-        _flow(speed=lambda a, b, s: a),
-    "the place came back as the velocity":
-        _flow(speed=lambda a, b, s: (1 - s) * a + s * b),
-    "x0 and x1 were added for the velocity: it is their difference":
-        _flow(speed=lambda a, b, s: b + a),
-    "the velocity was scaled to length 1: far goals are reached in the same time, so they need more speed":
-        _flow(speed=lambda a, b, s: (b - a) / _length(b - a)),
-    "the velocity was halved: the whole way is gone in one unit of time":
-        _flow(speed=lambda a, b, s: 0.5 * (b - a)),
-    "the velocities were averaged over the batch: each pair has its own":
-        _flow(speed=lambda a, b, s: (b - a).mean(0, keepdim=True).expand_as(b)),
-    "the distance came back as the velocity: it keeps its signs":
-        _flow(speed=lambda a, b, s: (b - a).abs()),
-    "the squared distance came back as the velocity":
-        _flow(speed=lambda a, b, s: (b - a)**2),
-    "the noise is not taken away on the way: x0 is multiplied by 1 − t":
-        _flow(place=lambda a, b, s: a + s * b),
-    "the data are there from the start: x1 is multiplied by t":
-        _flow(place=lambda a, b, s: (1 - s) * a + b),
-    "these are diffusion's weights, √(1 − t) and √t: a straight path has 1 − t and t":
-        _flow(place=lambda a, b, s: (1 - s).sqrt() * a + s.sqrt() * b),
-    "these weights, √(1 − t²) and t, keep the variance: a straight path has 1 − t and t":
-        _flow(place=lambda a, b, s: (1 - s**2).sqrt() * a + s * b),
-    "cosine and sine make an arc: a straight path has the weights 1 − t and t":
-        _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b),
-    "t was squared: at constant speed half of the way takes half of the time":
-        _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b),
-    "the place is always half way: use t":
-        _flow(place=lambda a, b, s: 0.5 * (a + b)),
-    "the place is x0, whatever t is":
-        _flow(place=lambda a, b, s: a),
-    "the place is x1, whatever t is":
-        _flow(place=lambda a, b, s: b),
-    "the place is only the way gone, t·(x1 − x0): it began at x0":
-        _flow(place=lambda a, b, s: s * (b - a)),
-    "the place is x0 less a part of the way: plus t times (x1 − x0)":
-        _flow(place=lambda a, b, s: a - s * (b - a)),
-    "all pairs got the t of the first: each has its own":
-        lambda x0, x1, t: _flow()(x0, x1, t[:1].expand(len(t))),
-    "all pairs got the average t: each has its own":
-        lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t))),
-    "t runs along the wrong axis: give it lengths of 1 in its shape, so that each pair keeps its own":
-        _flow_spread(lambda t: t),
-    "this works for points only: for pictures t needs one more length of 1 in its shape for each axis":
-        _flow_spread(lambda t: t[:, None]),
-    "this works for pictures only: as many lengths of 1 are needed as x0 has further axes":
-        _flow_spread(lambda t: t[:, None, None, None]),
-    "the order is turned: first the place x_t, then the velocity v":
-        lambda x0, x1, t: _flow()(x0, x1, t)[::-1],
-    PAIR:
-        lambda x0, x1, t: _flow()(x0, x1, t)[0],
-    f"this should hold and does not: {NO_DRAW}":
-        _flow_random_time,
-    "x0 was moved in place, so a second call goes wrong: make a new tensor":
-        _flow_in_place,
+    "velocity-reversed": Mutant("the velocity points backwards: the way goes from the noise x0 to the data x1",
+        _flow(speed=lambda a, b, s: a - b)),
+    "path-reversed": Mutant("the place runs the other way: x0 is where t = 0, x1 where t = 1",
+        _flow(place=lambda a, b, s: s * a + (1 - s) * b)),
+    "endpoints-swapped": Mutant("x0 and x1 have changed roles, in the place and in the velocity: x0 is the noise, at t = 0",
+        _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b)),
+    "remaining-displacement": Mutant("the velocity is that of the way still to go, x1 − x_t: at constant speed it does not depend on t",
+        _flow(speed=lambda a, b, s: (1 - s) * (b - a))),
+    "travelled-displacement": Mutant("the velocity is the way already gone, x_t − x0: at constant speed it does not depend on t",
+        _flow(speed=lambda a, b, s: s * (b - a))),
+    "velocity-over-t": Mutant("the velocity was divided by t: it is constant along the way",
+        _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3))),
+    "velocity-over-1-minus-t": Mutant("the velocity was divided by 1 − t: it is constant along the way",
+        _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3))),
+    "data-as-velocity": Mutant("the data came back as the velocity: take the noise off",
+        _flow(speed=lambda a, b, s: b)),
+    "noise-as-velocity": Mutant("the noise came back as the velocity: DDPM asks for the noise, flow matching for x1 − x0",
+        _flow(speed=lambda a, b, s: a)),
+    "position-as-velocity": Mutant("the place came back as the velocity",
+        _flow(speed=lambda a, b, s: (1 - s) * a + s * b)),
+    "sum-for-difference": Mutant("x0 and x1 were added for the velocity: it is their difference",
+        _flow(speed=lambda a, b, s: b + a)),
+    "velocity-unit-norm": Mutant("the velocity was scaled to length 1: far goals are reached in the same time, so they need more speed",
+        _flow(speed=lambda a, b, s: (b - a) / _length(b - a))),
+    "velocity-halved": Mutant("the velocity was halved: the whole way is gone in one unit of time",
+        _flow(speed=lambda a, b, s: 0.5 * (b - a))),
+    "mean-over-batch": Mutant("the velocities were averaged over the batch: each pair has its own",
+        _flow(speed=lambda a, b, s: (b - a).mean(0, keepdim=True).expand_as(b))),
+    "absolute-velocity": Mutant("the distance came back as the velocity: it keeps its signs",
+        _flow(speed=lambda a, b, s: (b - a).abs())),
+    "squared-velocity": Mutant("the squared distance came back as the velocity",
+        _flow(speed=lambda a, b, s: (b - a)**2)),
+    "noise-not-faded": Mutant("the noise is not taken away on the way: x0 is multiplied by 1 − t",
+        _flow(place=lambda a, b, s: a + s * b)),
+    "data-not-faded-in": Mutant("the data are there from the start: x1 is multiplied by t",
+        _flow(place=lambda a, b, s: (1 - s) * a + b)),
+    "square-root-weights": Mutant("these are diffusion's weights, √(1 − t) and √t: a straight path has 1 − t and t",
+        _flow(place=lambda a, b, s: (1 - s).sqrt() * a + s.sqrt() * b)),
+    "variance-preserving-weights": Mutant("these weights, √(1 − t²) and t, keep the variance: a straight path has 1 − t and t",
+        _flow(place=lambda a, b, s: (1 - s**2).sqrt() * a + s * b)),
+    "cosine-sine-path": Mutant("cosine and sine make an arc: a straight path has the weights 1 − t and t",
+        _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b)),
+    "t-squared": Mutant("t was squared: at constant speed half of the way takes half of the time",
+        _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b)),
+    "always-midpoint": Mutant("the place is always half way: use t",
+        _flow(place=lambda a, b, s: 0.5 * (a + b))),
+    "always-noise": Mutant("the place is x0, whatever t is",
+        _flow(place=lambda a, b, s: a)),
+    "always-data": Mutant("the place is x1, whatever t is",
+        _flow(place=lambda a, b, s: b)),
+    "displacement-only": Mutant("the place is only the way gone, t·(x1 − x0): it began at x0",
+        _flow(place=lambda a, b, s: s * (b - a))),
+    "minus-displacement": Mutant("the place is x0 less a part of the way: plus t times (x1 − x0)",
+        _flow(place=lambda a, b, s: a - s * (b - a))),
+    "first-t-for-all": Mutant("all pairs got the t of the first: each has its own",
+        lambda x0, x1, t: _flow()(x0, x1, t[:1].expand(len(t)))),
+    "mean-t-for-all": Mutant("all pairs got the average t: each has its own",
+        lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t)))),
+    "broadcast-last-axis": Mutant("t runs along the wrong axis: give it lengths of 1 in its shape, so that each pair keeps its own",
+        _flow_spread(lambda t: t)),
+    "broadcast-points-only": Mutant("this works for points only: for pictures t needs one more length of 1 in its shape for each axis",
+        _flow_spread(lambda t: t[:, None])),
+    "broadcast-images-only": Mutant("this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+        _flow_spread(lambda t: t[:, None, None, None])),
+    "outputs-swapped": Mutant("the order is turned: first the place x_t, then the velocity v",
+        lambda x0, x1, t: _flow()(x0, x1, t)[::-1]),
+    "velocity-not-returned": Mutant(PAIR,
+        lambda x0, x1, t: _flow()(x0, x1, t)[0]),
+    "own-time-drawn": Mutant(does_not_hold(NO_DRAW),
+        _flow_random_time),
+    "input-changed-in-place": Mutant("x0 was moved in place, so a second call goes wrong: make a new tensor",
+        _flow_in_place),
 }, {
     "lerp": lambda x0, x1, t: (x0.lerp(x1, _wide(t, x0).expand_as(x0)), x1 - x0),
     "from x0 on": _flow(place=lambda a, b, s: a + s * (b - a)),
@@ -569,62 +559,62 @@ def _same_length(v: Any, u: Any, like: Any) -> Any:
 
 
 GUIDED = Exercise("9.4", "guided", _guidance_cases, lambda u, c, w: (1 - w) * u.double() + w * c.double(), {
-    "the sign is turned: this moves away from what the words say":
-        lambda u, c, w: u - w * (c - u),
-    "the two have changed places: w = 0 is without words, w = 1 with them":
-        lambda u, c, w: c + w * (u - c),
-    "w = 1 must be the velocity with words: this begins there and goes further (the paper's own w is smaller by 1)":
-        lambda u, c, w: c + w * (c - u),
-    "what the words do is the *difference* of the two velocities":
-        lambda u, c, w: u + w * c,
-    "only the effect of the words came back: add it to the velocity without words":
-        lambda u, c, w: w * (c - u),
-    "w times the velocity with words: for w = 0 the painter should go on, without words":
-        lambda u, c, w: w * c,
-    "the guidance is ignored: this is the velocity with words, for every w":
-        lambda u, c, w: c,
-    "the guidance is ignored: this is the velocity without words, for every w":
-        lambda u, c, w: u,
-    "this is the average of the two, for every w":
-        lambda u, c, w: (u + c) / 2,
-    "the two were added up: the effect of the words is their difference":
-        lambda u, c, w: u + w * (c + u),
-    "w was kept between 0 and 1: guidance beyond 1 is what makes words louder":
-        lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u),
-    "w was kept from falling below 0: a negative w moves away from the words":
-        lambda u, c, w: u + max(w, 0.0) * (c - u),
-    "w was kept from falling below 1":
-        lambda u, c, w: u + max(w, 1.0) * (c - u),
-    "w was squared":
-        lambda u, c, w: u + w**2 * (c - u),
-    "w lost its sign":
-        lambda u, c, w: u + abs(w) * (c - u),
-    "w was rounded to a whole number":
-        lambda u, c, w: u + int(w) * (c - u),
-    "w is one too small: for w = 1 the velocity with words is asked for":
-        lambda u, c, w: u + (w - 1) * (c - u),
-    "the result was divided by 1 + w: leave it as long as it is":
-        lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf,
-    "this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond v_cond":
-        lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan,
-    "a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)":
-        lambda u, c, w: w * c + (w - 1) * u,
-    "the difference was scaled to length 1: its length is what the words do":
-        lambda u, c, w: u + w * (c - u) / (c - u).norm(),
-    "the result was shortened to the length of v_cond: a later paper does so, here it stays as long as it is":
-        lambda u, c, w: _same_length(u + w * (c - u), u, c),
-    "the effect of the words was taken number by number without its sign":
-        lambda u, c, w: u + w * (c - u).abs(),
-    "the effect of the words was averaged over the batch: each example has its own":
-        lambda u, c, w: u + w * (c - u).mean(0, keepdim=True),
-    "the value is right, but no gradient reaches the velocities: look for `no_grad`, `detach`, `.data` or NumPy":
-        lambda u, c, w: (u + w * (c - u)).detach(),
-    "the value is right, but the velocity without words is cut off from the gradient":
-        lambda u, c, w: u.detach() + w * (c - u.detach()),
-    "the velocity without words was changed in place, so a second call goes wrong: make a new tensor":
-        lambda u, c, w: u.data.add_(w * (c - u)) if not u.requires_grad else u + w * (c - u),
-    "the velocity with words was changed in place, so a second call goes wrong: make a new tensor":
-        lambda u, c, w: u + w * (c.sub_(u) if not c.requires_grad else c - u),
+    "sign-flipped": Mutant("the sign is turned: this moves away from what the words say",
+        lambda u, c, w: u - w * (c - u)),
+    "cond-uncond-swapped": Mutant("the two have changed places: w = 0 is without words, w = 1 with them",
+        lambda u, c, w: c + w * (u - c)),
+    "w-offset-plus-one": Mutant("w = 1 must be the velocity with words: this begins there and goes further (the paper's own w is smaller by 1)",
+        lambda u, c, w: c + w * (c - u)),
+    "cond-for-difference": Mutant("what the words do is the *difference* of the two velocities",
+        lambda u, c, w: u + w * c),
+    "uncond-base-missing": Mutant("only the effect of the words came back: add it to the velocity without words",
+        lambda u, c, w: w * (c - u)),
+    "scaled-cond-only": Mutant("w times the velocity with words: for w = 0 the painter should go on, without words",
+        lambda u, c, w: w * c),
+    "always-cond": Mutant("the guidance is ignored: this is the velocity with words, for every w",
+        lambda u, c, w: c),
+    "always-uncond": Mutant("the guidance is ignored: this is the velocity without words, for every w",
+        lambda u, c, w: u),
+    "always-average": Mutant("this is the average of the two, for every w",
+        lambda u, c, w: (u + c) / 2),
+    "sum-for-difference": Mutant("the two were added up: the effect of the words is their difference",
+        lambda u, c, w: u + w * (c + u)),
+    "w-clamped-0-1": Mutant("w was kept between 0 and 1: guidance beyond 1 is what makes words louder",
+        lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u)),
+    "w-clamped-at-zero": Mutant("w was kept from falling below 0: a negative w moves away from the words",
+        lambda u, c, w: u + max(w, 0.0) * (c - u)),
+    "w-clamped-at-one": Mutant("w was kept from falling below 1",
+        lambda u, c, w: u + max(w, 1.0) * (c - u)),
+    "w-squared": Mutant("w was squared",
+        lambda u, c, w: u + w**2 * (c - u)),
+    "w-absolute": Mutant("w lost its sign",
+        lambda u, c, w: u + abs(w) * (c - u)),
+    "w-truncated-to-integer": Mutant("w was rounded to a whole number",
+        lambda u, c, w: u + int(w) * (c - u)),
+    "w-offset-minus-one": Mutant("w is one too small: for w = 1 the velocity with words is asked for",
+        lambda u, c, w: u + (w - 1) * (c - u)),
+    "divided-by-1-plus-w": Mutant("the result was divided by 1 + w: leave it as long as it is",
+        lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf),
+    "weighted-average": Mutant("this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond v_cond",
+        lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan),
+    "uncond-weight-sign-flipped": Mutant("a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)",
+        lambda u, c, w: w * c + (w - 1) * u),
+    "difference-unit-norm": Mutant("the difference was scaled to length 1: its length is what the words do",
+        lambda u, c, w: u + w * (c - u) / (c - u).norm()),
+    "rescaled-to-cond-norm": Mutant("the result was shortened to the length of v_cond: a later paper does so, here it stays as long as it is",
+        lambda u, c, w: _same_length(u + w * (c - u), u, c)),
+    "absolute-difference": Mutant("the effect of the words was taken number by number without its sign",
+        lambda u, c, w: u + w * (c - u).abs()),
+    "difference-mean-over-batch": Mutant("the effect of the words was averaged over the batch: each example has its own",
+        lambda u, c, w: u + w * (c - u).mean(0, keepdim=True)),
+    "no-gradient": Mutant("the value is right, but no gradient reaches the velocities: look for `no_grad`, `detach`, `.data` or NumPy",
+        lambda u, c, w: (u + w * (c - u)).detach()),
+    "no-gradient-to-uncond": Mutant("the value is right, but the velocity without words is cut off from the gradient",
+        lambda u, c, w: u.detach() + w * (c - u.detach())),
+    "uncond-changed-in-place": Mutant("the velocity without words was changed in place, so a second call goes wrong: make a new tensor",
+        lambda u, c, w: u.data.add_(w * (c - u)) if not u.requires_grad else u + w * (c - u)),
+    "cond-changed-in-place": Mutant("the velocity with words was changed in place, so a second call goes wrong: make a new tensor",
+        lambda u, c, w: u + w * (c.sub_(u) if not c.requires_grad else c - u)),
 }, {
     "two weights": lambda u, c, w: (1 - w) * u + w * c,
     "lerp": lambda u, c, w: u.lerp(c, w),
@@ -818,72 +808,72 @@ def _stack(level: Any) -> bool:
 
 
 SOLVABLE = Exercise("9.5", "is_solvable", _map_cases, _no_oracle, {
-    "diagonal steps were allowed: one walks up, down, left and right":
-        _found(steps=HERE + CORNERS),
-    "only diagonal steps were allowed: one walks up, down, left and right":
-        _found(steps=CORNERS),
-    "walls do not block here, it is enough that start and exit exist: is there a way between them?":
-        lambda level: _has(level, START) and _has(level, EXIT),
-    "it is enough here that an exit exists: is there a way to it?":
-        lambda level: _has(level, EXIT),
-    "it is enough here that a start exists: is there a way to an exit?":
-        lambda level: _has(level, START),
-    "Python's recursion limit was hit in a long corridor: keep a list of places to visit instead":
-        _recursive,
-    "the map goes on at its other side here: it has rims":
-        _found(wrap="both"),
-    "index −1 is the *last* row or column in Python, so the map goes on at its other side: check for it":
-        _found(wrap="negative"),
-    "chests block the way here: only walls do":
-        _found(walk=lambda tile: tile not in (WALL, CHEST)),
-    "this says False to every map: can the exit be entered? Only walls block":
-        _found(walk=lambda tile: tile in (FLOOR, CHEST)),
-    "only chests can be walked on here, and the exit":
-        _found(walk=lambda tile: tile in (CHEST, EXIT)),
-    "walls can be walked on here, and floor cannot: 0 is wall, 1 is floor":
-        _found(walk=lambda tile: tile != FLOOR),
-    "this walks down and right only: four directions":
-        _found(steps=[(1, 0), (0, 1)]),
-    "this walks up and left only: four directions":
-        _found(steps=[(-1, 0), (0, -1)]),
-    "this walks left and right only: four directions":
-        _found(steps=[(0, -1), (0, 1)]),
-    "this walks up and down only: four directions":
-        _found(steps=[(-1, 0), (1, 0)]),
-    "one direction is missing: up":
-        _found(steps=HERE[1:]),
-    "one direction is missing: down":
-        _found(steps=[HERE[0], *HERE[2:]]),
-    "one direction is missing: left":
-        _found(steps=[*HERE[:2], HERE[3]]),
-    "one direction is missing: right":
-        _found(steps=HERE[:3]),
-    "only the neighbours of the start are looked at: go on from there":
-        _found(most=1),
-    "the search ends after two steps: go on until nothing new is found":
-        _found(most=2),
-    "this walks straight for the exit and gives up at the first wall: try all ways":
-        _greedy,
-    "only the first exit is tried: any exit will do":
-        _found(first_exit=True),
-    "a map with two exits is taken for one that cannot be solved: any exit will do":
-        lambda level: _find(level)[0] and int((level == EXIT).sum()) == 1,
-    "a map without start or exit makes it raise an error: it cannot be solved, so return False":
-        _index_error,
-    "the map was taken for a square: rows and columns may differ":
-        _square,
-    "the tiles at the rim were left out: one may walk there too":
-        _inner,
-    "all walkable tiles had to hang together: a dead room elsewhere does no harm":
-        _one_region,
-    "True and False are exchanged":
-        lambda level: not _find(level)[0],
-    "the number of steps came back: True or False is asked for":
-        lambda level: _find(level)[1] if _find(level)[0] else 0,
-    "1 and 0 came back: True or False is asked for":
-        lambda level: int(_find(level)[0]),
-    "the map itself was changed, so a second call goes wrong: keep a set of the places seen, or a copy":
-        _floods_in_place,
+    "diagonal-steps-allowed": Mutant("diagonal steps were allowed: one walks up, down, left and right",
+        _found(steps=HERE + CORNERS)),
+    "diagonal-steps-only": Mutant("only diagonal steps were allowed: one walks up, down, left and right",
+        _found(steps=CORNERS)),
+    "walls-ignored": Mutant("walls do not block here, it is enough that start and exit exist: is there a way between them?",
+        lambda level: _has(level, START) and _has(level, EXIT)),
+    "exit-exists-only": Mutant("it is enough here that an exit exists: is there a way to it?",
+        lambda level: _has(level, EXIT)),
+    "start-exists-only": Mutant("it is enough here that a start exists: is there a way to an exit?",
+        lambda level: _has(level, START)),
+    "recursion-limit": Mutant("Python's recursion limit was hit in a long corridor: keep a list of places to visit instead",
+        _recursive),
+    "wrap-around": Mutant("the map goes on at its other side here: it has rims",
+        _found(wrap="both")),
+    "negative-index-wraps": Mutant("index −1 is the *last* row or column in Python, so the map goes on at its other side: check for it",
+        _found(wrap="negative")),
+    "chests-block": Mutant("chests block the way here: only walls do",
+        _found(walk=lambda tile: tile not in (WALL, CHEST))),
+    "exit-not-walkable": Mutant("this says False to every map: can the exit be entered? Only walls block",
+        _found(walk=lambda tile: tile in (FLOOR, CHEST))),
+    "floor-not-walkable": Mutant("only chests can be walked on here, and the exit",
+        _found(walk=lambda tile: tile in (CHEST, EXIT))),
+    "walls-and-floor-swapped": Mutant("walls can be walked on here, and floor cannot: 0 is wall, 1 is floor",
+        _found(walk=lambda tile: tile != FLOOR)),
+    "down-right-only": Mutant("this walks down and right only: four directions",
+        _found(steps=[(1, 0), (0, 1)])),
+    "up-left-only": Mutant("this walks up and left only: four directions",
+        _found(steps=[(-1, 0), (0, -1)])),
+    "horizontal-only": Mutant("this walks left and right only: four directions",
+        _found(steps=[(0, -1), (0, 1)])),
+    "vertical-only": Mutant("this walks up and down only: four directions",
+        _found(steps=[(-1, 0), (1, 0)])),
+    "up-missing": Mutant("one direction is missing: up",
+        _found(steps=HERE[1:])),
+    "down-missing": Mutant("one direction is missing: down",
+        _found(steps=[HERE[0], *HERE[2:]])),
+    "left-missing": Mutant("one direction is missing: left",
+        _found(steps=[*HERE[:2], HERE[3]])),
+    "right-missing": Mutant("one direction is missing: right",
+        _found(steps=HERE[:3])),
+    "start-neighbours-only": Mutant("only the neighbours of the start are looked at: go on from there",
+        _found(most=1)),
+    "two-steps-only": Mutant("the search ends after two steps: go on until nothing new is found",
+        _found(most=2)),
+    "greedy-walk": Mutant("this walks straight for the exit and gives up at the first wall: try all ways",
+        _greedy),
+    "first-exit-only": Mutant("only the first exit is tried: any exit will do",
+        _found(first_exit=True)),
+    "two-exits-rejected": Mutant("a map with two exits is taken for one that cannot be solved: any exit will do",
+        lambda level: _find(level)[0] and int((level == EXIT).sum()) == 1),
+    "missing-start-raises": Mutant("a map without start or exit makes it raise an error: it cannot be solved, so return False",
+        _index_error),
+    "square-map-assumed": Mutant("the map was taken for a square: rows and columns may differ",
+        _square),
+    "border-excluded": Mutant("the tiles at the rim were left out: one may walk there too",
+        _inner),
+    "all-connected-required": Mutant("all walkable tiles had to hang together: a dead room elsewhere does no harm",
+        _one_region),
+    "result-negated": Mutant("True and False are exchanged",
+        lambda level: not _find(level)[0]),
+    "step-count-returned": Mutant("the number of steps came back: True or False is asked for",
+        lambda level: _find(level)[1] if _find(level)[0] else 0),
+    "integer-for-boolean": Mutant("1 and 0 came back: True or False is asked for",
+        lambda level: int(_find(level)[0])),
+    "input-changed-in-place": Mutant("the map itself was changed, so a second call goes wrong: keep a set of the places seen, or a copy",
+        _floods_in_place),
 }, {
     "breadth first": _found(),
     "a stack": _stack,
@@ -913,7 +903,7 @@ OBEYED = f"the share of pictures that are clean and show shape, colour and place
 def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
     """PAINTED facts up to the first that does not hold; the share that obeys last, as a number up to the bar."""
     try:
-        found = ask.probe("painter", *args)
+        found = ask.probe("lesson09.painter", *args)
     except AnswerRaised as error:
         if error.raised.kinds[0] == "TypeError" and "not callable" in error.raised.message:
             raise NotData(NOT_A_FUNCTION) from None
@@ -925,7 +915,8 @@ def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
 def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, captions: np.ndarray,
              asked: np.ndarray) -> Iterator[tuple[str, Any]]:
     """Pairs of a key of PAINTED and whether it holds, in an order in which each may rely on those before it."""
-    from course_utils import metrics, shapes
+    from course_utils import metrics
+    from course_utils.lesson09 import shapes
     yield "shapes", first.shape == second.shape == (len(asked), 3, shapes.SIZE, shapes.SIZE)
     yield "finite", np.isfinite(first).all()
     yield "range", first.min() < 0 and abs(np.median(first) - 1) < 0.3
@@ -947,7 +938,7 @@ def _spread(pictures: np.ndarray, captions: np.ndarray) -> float:
 
 
 def _painter_cases(rng: np.random.Generator) -> list[Case]:
-    from course_utils import shapes
+    from course_utils.lesson09 import shapes
     pictures, labels = (part.numpy() for part in shapes.sample(4000, rng))
     asked = np.tile(shapes.all_captions().numpy(), (3, 1))  # (108, 3)
     return [Case("trained on 4,000 captioned pictures, asked for every caption three times",
@@ -963,12 +954,12 @@ def _by_drawing(choose: Answer) -> Answer:
 
 
 def _drawn(asked: Any, *_known: Any) -> Any:
-    from course_utils import shapes
+    from course_utils.lesson09 import shapes
     return shapes.draw(asked)[0]
 
 
 def _jittered(asked: Any) -> Any:
-    from course_utils import shapes
+    from course_utils.lesson09 import shapes
     fresh = np.random.default_rng()
     return shapes.draw(asked, fresh.uniform(-0.7, 0.7, size=(len(asked), 2)), fresh.uniform(2.8, 3.6, size=len(asked)))[0]
 
@@ -1078,9 +1069,8 @@ def _renoise(believed: Answer, kept: Answer, n: int, steps: int = 14) -> Any:
 
 NOT_A_FUNCTION = "`train_painter` returns a function, paint(captions)"
 PAINTER = Exercise("9.6", "train_painter", _painter_cases, None, {
-    NOT_A_FUNCTION: lambda pictures, captions, seconds: pictures,
-} | {
-    f"this should hold and does not: {PAINTED[key]}": _by_drawing(mutant) for key, mutant in {
+    "no-function-returned": Mutant(NOT_A_FUNCTION, lambda pictures, captions, seconds: pictures),
+} | breaking(PAINTED, {key: _by_drawing(mutant) for key, mutant in {
         "shapes": lambda asked, *known: _drawn(asked).flatten(1),
         "finite": lambda asked, *known: _drawn(asked) * math.nan,
         "range": lambda asked, *known: (_jittered(asked) + 1) / 2,
@@ -1090,7 +1080,7 @@ PAINTER = Exercise("9.6", "train_painter", _painter_cases, None, {
         "listens": _deaf,
         "varied": _sprinkled,
     }.items()
-}, {
+}), {
     "a flow of one's own": _self_made(_straight, _follow),
     "diffusion with a cosine schedule, no fresh noise": _self_made(_round, partial(_follow, steps=30)),
     "diffusion with fresh noise at every step": _self_made(_round, _renoise),

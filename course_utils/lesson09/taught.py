@@ -1,4 +1,4 @@
-"""What lesson 09 built. Generated from solutions/09_images_and_maps.py; do not edit."""
+"""What lesson 09 built. Generated from lessons/09_images_and_maps.py; do not edit."""
 from __future__ import annotations
 
 from collections import deque

@@ -58,7 +58,7 @@ def layout(smiles: str) -> dict[str, list]:
 
 
 def shipped() -> dict[str, Any]:
-    """What the long run of `benchmarks/studies/smiles.py` wrote: "samples" (text), "layouts" of twelve new molecules,
+    """What the long run of `tools/measure/studies/smiles.py` wrote: "samples" (text), "layouts" of twelve new molecules,
     "spellings" (rows of text that each name one molecule), and the rates that were measured on the way."""
     found: dict[str, Any] = dict(data.study("smiles"))
     found["layouts"] = json.loads(str(found["layouts"]))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, Ask, Case, Exercise, NotData, Seed, Tensor, numbers_in, until_one_fails
+from course_utils.asking.ask import Answer, Ask, NotData, Seed, Tensor
+from course_utils.checks.exercise import breaking, Case, Exercise, Mutant, numbers_in, until_one_fails
 
 Table = dict[str, np.ndarray]
 
@@ -139,52 +140,52 @@ def _without_penalty(synth: Table, test: Table) -> float:
 
 
 TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
-    "the scaler has seen the test table: only the synthetic patients may be seen before the examination":
-        _scaled_by(lambda synth, test: test["x"]),
-    "the scaler was fitted on both tables together: only the synthetic patients may be seen before the examination":
-        _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]])),
-    "each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones":
-        _scaled_by(lambda synth, test: test["x"], own=True),
-    "this is trained on real and tested on synthetic: the two tables have changed places":
-        lambda synth, test: _tstr_oracle(test, synth),
-    "this was trained on the real patients: the synthetic ones are to be the only teachers":
-        lambda synth, test: _tstr_oracle(test, test),
-    "this was scored on the synthetic patients: the examination is on the real ones":
-        lambda synth, test: _tstr_oracle(synth, synth),
-    "this was trained on both tables together: the real patients are for the examination only":
-        lambda synth, test: _tstr_oracle(_both(synth, test), test),
-    "this was scored on both tables together: the examination is on the real patients only":
-        lambda synth, test: _tstr_oracle(synth, _both(synth, test)),
-    "the test patients were not scaled, but the classifier was trained on scaled ones: send both through the same scaler":
-        _scale_forgotten,
-    "the columns were not each divided by their own spread: a column in tiny units then counts for nothing":
-        _scored_raw,
-    "this is the share of wrong diagnoses: the share of right ones is asked for":
-        _then_score(lambda said, y: float((said != y).mean())),
-    "this is in percent: a share from 0 to 1 is asked for":
-        _then_score(lambda said, y: 100 * float((said == y).mean())),
-    "this is how many were right: divide by the number of real patients":
-        _then_score(lambda said, y: int((said == y).sum())),
-    "these are the diagnoses themselves: the share that is right is asked for":
-        _then_score(lambda said, y: said),
-    "these are right or wrong for every patient: their mean is asked for":
-        _then_score(lambda said, y: said == y),
-    "this is the accuracy of both classes averaged (balanced): every patient counts the same here":
-        _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2),
-    "this is the average probability given to the true diagnosis: count how often the more probable one is true":
-        _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean())),
-    "this is the area under the ROC curve, the order of the probabilities: the share of right diagnoses is asked for":
-        _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
-    "this is the share found among patients of class 1 (recall): all patients count":
-        _then_score(lambda said, y: _recall(said, y, 1)),
-    "this is the share found among patients of class 0: all patients count":
-        _then_score(lambda said, y: _recall(said, y, 0)),
-    "this is the share that is called class 1: it has to be compared with the true diagnoses":
-        _then_score(lambda said, y: float(said.mean())),
-    "this always says the most frequent diagnosis: no classifier was asked":
-        lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"])),
-    "the better of the score and its opposite came back: a TSTR below ½ is a finding, leave it":
-        _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean()))),
+    "scaler-fit-on-test": Mutant("the scaler has seen the test table: only the synthetic patients may be seen before the examination",
+        _scaled_by(lambda synth, test: test["x"])),
+    "scaler-fit-on-both": Mutant("the scaler was fitted on both tables together: only the synthetic patients may be seen before the examination",
+        _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]]))),
+    "separate-scalers": Mutant("each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones",
+        _scaled_by(lambda synth, test: test["x"], own=True)),
+    "train-test-swapped": Mutant("this is trained on real and tested on synthetic: the two tables have changed places",
+        lambda synth, test: _tstr_oracle(test, synth)),
+    "trained-on-test": Mutant("this was trained on the real patients: the synthetic ones are to be the only teachers",
+        lambda synth, test: _tstr_oracle(test, test)),
+    "scored-on-synthetic": Mutant("this was scored on the synthetic patients: the examination is on the real ones",
+        lambda synth, test: _tstr_oracle(synth, synth)),
+    "trained-on-both": Mutant("this was trained on both tables together: the real patients are for the examination only",
+        lambda synth, test: _tstr_oracle(_both(synth, test), test)),
+    "scored-on-both": Mutant("this was scored on both tables together: the examination is on the real patients only",
+        lambda synth, test: _tstr_oracle(synth, _both(synth, test))),
+    "test-not-scaled": Mutant("the test patients were not scaled, but the classifier was trained on scaled ones: send both through the same scaler",
+        _scale_forgotten),
+    "features-not-scaled": Mutant("the columns were not each divided by their own spread: a column in tiny units then counts for nothing",
+        _scored_raw),
+    "error-for-accuracy": Mutant("this is the share of wrong diagnoses: the share of right ones is asked for",
+        _then_score(lambda said, y: float((said != y).mean()))),
+    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
+        _then_score(lambda said, y: 100 * float((said == y).mean()))),
+    "correct-count": Mutant("this is how many were right: divide by the number of real patients",
+        _then_score(lambda said, y: int((said == y).sum()))),
+    "predictions-returned": Mutant("these are the diagnoses themselves: the share that is right is asked for",
+        _then_score(lambda said, y: said)),
+    "per-patient-booleans": Mutant("these are right or wrong for every patient: their mean is asked for",
+        _then_score(lambda said, y: said == y)),
+    "balanced-accuracy": Mutant("this is the accuracy of both classes averaged (balanced): every patient counts the same here",
+        _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2)),
+    "mean-true-class-probability": Mutant("this is the average probability given to the true diagnosis: count how often the more probable one is true",
+        _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean()))),
+    "auc-for-accuracy": Mutant("this is the area under the ROC curve, the order of the probabilities: the share of right diagnoses is asked for",
+        _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0]))),
+    "recall-class-1": Mutant("this is the share found among patients of class 1 (recall): all patients count",
+        _then_score(lambda said, y: _recall(said, y, 1))),
+    "recall-class-0": Mutant("this is the share found among patients of class 0: all patients count",
+        _then_score(lambda said, y: _recall(said, y, 0))),
+    "positive-rate": Mutant("this is the share that is called class 1: it has to be compared with the true diagnoses",
+        _then_score(lambda said, y: float(said.mean()))),
+    "majority-class-baseline": Mutant("this always says the most frequent diagnosis: no classifier was asked",
+        lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"]))),
+    "better-of-accuracy-and-error": Mutant("the better of the score and its opposite came back: a TSTR below ½ is a finding, leave it",
+        _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean())))),
 }, {
     "a pipeline": _sklearn,
     "a weak penalty, ddof 1": _weak_penalty,
@@ -303,66 +304,66 @@ def _p_value(scores_in: Any, scores_out: Any) -> float:
 
 
 MEMBERSHIP = Exercise("10.3", "membership_auc", _auc_cases, _auc_oracle, {
-    "reversed: this is the share of pairs in which the one who was *out* scores higher":
-        lambda a, b: 1 - _auc_oracle(a, b),
-    "ties were forgotten: a pair with equal scores counts one half":
-        _pairs(lambda d: (d > 0).float().mean().item()),
-    "ties count as won here: a pair with equal scores counts one half":
-        _pairs(lambda d: (d >= 0).float().mean().item()),
-    "the tied pairs were left out of the count: each is one half won":
-        _pairs(lambda d: ((d > 0).sum() / (d != 0).sum().clamp(min=1)).item()),
-    "reversed, and ties were forgotten: count the pairs in which the one who was in scores higher, and half of the ties":
-        _pairs(lambda d: (d < 0).float().mean().item()),
-    "turned to the better side of ½: an attack that errs in most pairs lies below ½, and that is a finding":
-        lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b)),
-    "this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is asked for":
-        lambda a, b: 2 * _auc_oracle(a, b) - 1,
-    "this is the accuracy with the median of all scores as threshold: the AUC needs no threshold, compare all pairs":
-        _accuracy_at(lambda a, b: _together(a, b).median()),
-    "this is the accuracy with the mean of all scores as threshold: the AUC needs no threshold, compare all pairs":
-        _accuracy_at(lambda a, b: _together(a, b).mean()),
-    "this is the accuracy with 0 as threshold: the AUC needs no threshold, compare all pairs":
-        _accuracy_at(lambda a, b: 0.0),
-    "this is the accuracy with ½ as threshold: scores are no probabilities, and the AUC needs no threshold":
-        _accuracy_at(lambda a, b: 0.5),
-    "this is the accuracy at the best threshold: the AUC needs no threshold, compare all pairs":
-        _best_accuracy,
-    "each score was compared with one other only, the one at the same place: compare each with each":
-        _matched,
-    "this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each":
-        lambda a, b: float(a.mean() > b.mean()),
-    "the scores of those in were compared with the average of those out: compare each with each":
-        lambda a, b: _wins(a - b.mean()).mean().item(),
-    "the scores of those in were compared with the middle one of those out: compare each with each":
-        lambda a, b: _wins(a - b.median()).mean().item(),
-    "this is the difference of the averages: the share of pairs won is asked for":
-        lambda a, b: (a.mean() - b.mean()).item(),
-    "this is the average difference over its spread: the share of pairs won is asked for":
-        lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item(),
-    "these are the pairs won, counted: divide by the number of pairs":
-        _pairs(lambda d: _wins(d).sum().item()),
-    "this is the share won of each one who was in: one number, over all pairs, is asked for":
-        _pairs(lambda d: _wins(d).mean(1)),
-    "this is the share lost by each one who was out: one number, over all pairs, is asked for":
-        _pairs(lambda d: _wins(d).mean(0)),
-    "this is the table of all pairs: their mean is asked for":
-        _pairs(_wins),
-    "divided by the square of the number in: the number of pairs is that in times that out":
-        lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2,
-    "divided by the sum of both numbers: the number of pairs is their product":
-        lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b)),
-    "the sum of ranks was divided, but the smallest sum possible, n(n + 1)/2, was not subtracted first":
-        _rank_sum,
-    "a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0":
-        _pairs(lambda d: d.sigmoid().mean().item()),
-    "this is the share of those in who score above everybody out: compare each with each":
-        _caught_at_no_false_alarm,
-    "this is the largest gap between the two distributions (Kolmogorov–Smirnov): the share of pairs won is asked for":
-        _kolmogorov,
-    "this is a p-value: how *sure* one is of a difference, not how large the share of pairs won is":
-        _p_value,
-    "this is in percent: a share from 0 to 1 is asked for":
-        lambda a, b: 100 * _auc_oracle(a, b),
+    "groups-reversed": Mutant("reversed: this is the share of pairs in which the one who was *out* scores higher",
+        lambda a, b: 1 - _auc_oracle(a, b)),
+    "ties-lost": Mutant("ties were forgotten: a pair with equal scores counts one half",
+        _pairs(lambda d: (d > 0).float().mean().item())),
+    "ties-won": Mutant("ties count as won here: a pair with equal scores counts one half",
+        _pairs(lambda d: (d >= 0).float().mean().item())),
+    "ties-excluded": Mutant("the tied pairs were left out of the count: each is one half won",
+        _pairs(lambda d: ((d > 0).sum() / (d != 0).sum().clamp(min=1)).item())),
+    "reversed-and-ties-lost": Mutant("reversed, and ties were forgotten: count the pairs in which the one who was in scores higher, and half of the ties",
+        _pairs(lambda d: (d < 0).float().mean().item())),
+    "folded-above-half": Mutant("turned to the better side of ½: an attack that errs in most pairs lies below ½, and that is a finding",
+        lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b))),
+    "gini-for-auc": Mutant("this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is asked for",
+        lambda a, b: 2 * _auc_oracle(a, b) - 1),
+    "accuracy-at-median": Mutant("this is the accuracy with the median of all scores as threshold: the AUC needs no threshold, compare all pairs",
+        _accuracy_at(lambda a, b: _together(a, b).median())),
+    "accuracy-at-mean": Mutant("this is the accuracy with the mean of all scores as threshold: the AUC needs no threshold, compare all pairs",
+        _accuracy_at(lambda a, b: _together(a, b).mean())),
+    "accuracy-at-zero": Mutant("this is the accuracy with 0 as threshold: the AUC needs no threshold, compare all pairs",
+        _accuracy_at(lambda a, b: 0.0)),
+    "accuracy-at-half": Mutant("this is the accuracy with ½ as threshold: scores are no probabilities, and the AUC needs no threshold",
+        _accuracy_at(lambda a, b: 0.5)),
+    "accuracy-at-best-threshold": Mutant("this is the accuracy at the best threshold: the AUC needs no threshold, compare all pairs",
+        _best_accuracy),
+    "paired-by-index": Mutant("each score was compared with one other only, the one at the same place: compare each with each",
+        _matched),
+    "means-compared": Mutant("this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each",
+        lambda a, b: float(a.mean() > b.mean())),
+    "against-mean-of-nonmembers": Mutant("the scores of those in were compared with the average of those out: compare each with each",
+        lambda a, b: _wins(a - b.mean()).mean().item()),
+    "against-median-of-nonmembers": Mutant("the scores of those in were compared with the middle one of those out: compare each with each",
+        lambda a, b: _wins(a - b.median()).mean().item()),
+    "difference-of-means": Mutant("this is the difference of the averages: the share of pairs won is asked for",
+        lambda a, b: (a.mean() - b.mean()).item()),
+    "standardised-mean-difference": Mutant("this is the average difference over its spread: the share of pairs won is asked for",
+        lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item()),
+    "wins-not-divided": Mutant("these are the pairs won, counted: divide by the number of pairs",
+        _pairs(lambda d: _wins(d).sum().item())),
+    "per-member-vector": Mutant("this is the share won of each one who was in: one number, over all pairs, is asked for",
+        _pairs(lambda d: _wins(d).mean(1))),
+    "per-nonmember-vector": Mutant("this is the share lost by each one who was out: one number, over all pairs, is asked for",
+        _pairs(lambda d: _wins(d).mean(0))),
+    "pair-matrix": Mutant("this is the table of all pairs: their mean is asked for",
+        _pairs(_wins)),
+    "divided-by-members-squared": Mutant("divided by the square of the number in: the number of pairs is that in times that out",
+        lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2),
+    "divided-by-sum-of-sizes": Mutant("divided by the sum of both numbers: the number of pairs is their product",
+        lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b))),
+    "rank-sum-minimum-kept": Mutant("the sum of ranks was divided, but the smallest sum possible, n(n + 1)/2, was not subtracted first",
+        _rank_sum),
+    "sigmoid-of-differences": Mutant("a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0",
+        _pairs(lambda d: d.sigmoid().mean().item())),
+    "tpr-at-zero-fpr": Mutant("this is the share of those in who score above everybody out: compare each with each",
+        _caught_at_no_false_alarm),
+    "kolmogorov-smirnov": Mutant("this is the largest gap between the two distributions (Kolmogorov–Smirnov): the share of pairs won is asked for",
+        _kolmogorov),
+    "p-value": Mutant("this is a p-value: how *sure* one is of a difference, not how large the share of pairs won is",
+        _p_value),
+    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
+        lambda a, b: 100 * _auc_oracle(a, b)),
 }, {
     "average ranks": _rank_auc,
     "scikit-learn": _roc,
@@ -480,66 +481,66 @@ def _by_numpy(tokens: Any, green: Any, gamma: float) -> Any:
 
 
 WATERMARK = Exercise("10.4", "watermark_z", _mark_cases, _mark_oracle, {
-    "the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))":
-        _of_hits(lambda count, T, gamma: count - gamma * T),
-    "divided by the variance: the standard deviation is its root":
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma))),
-    "the root is taken of T alone: γ(1 − γ) belongs to the variance too":
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T)),
-    "T is missing in the variance: it grows with the length of the text":
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma))),
-    "the factor 1 − γ is missing in the variance":
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma)),
-    "the factor γ is missing in the variance":
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma))),
-    "half of the words were expected to be green: a share gamma is":
-        _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))),
-    "gamma was taken for ½ throughout: it is given":
-        _of_hits(lambda count, T, gamma: _z(count, T, 0.5)),
-    "green and red have changed places in gamma: gamma is the share that is green":
-        _of_hits(lambda count, T, gamma: (count - (1 - gamma) * T) / math.sqrt(T * gamma * (1 - gamma))),
-    "the sign is turned: too many green words give a positive z":
-        _of_hits(lambda count, T, gamma: -_z(count, T, gamma)),
-    "the absolute value was taken: too few green words give a negative z":
-        _of_hits(lambda count, T, gamma: abs(_z(count, T, gamma))),
-    "the spread was taken from the text itself: under chance it is γ(1 − γ), and known":
-        _of_hits(_measured_share),
-    "this is the number of green words: how far it is from chance is asked for":
-        _of_hits(lambda count, T, gamma: count),
-    "this is the share of green words: how far it is from chance is asked for":
-        _of_hits(lambda count, T, gamma: count / T),
-    "this is the share of green words minus gamma: divide by its standard deviation, √(γ(1 − γ)/T)":
-        _of_hits(lambda count, T, gamma: count / T - gamma),
-    "the share minus gamma was divided by the spread of a count: stay with counts, or with shares":
-        _of_hits(lambda count, T, gamma: (count / T - gamma) / math.sqrt(T * gamma * (1 - gamma))),
-    "this only says whether z is above 4: z itself is asked for":
-        _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4),
-    "this is a p-value: z itself is asked for":
-        _of_hits(lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2))),
-    "the first token was counted too: it follows nothing, so T is one less than the number of tokens":
-        lambda tokens, green, gamma: _z(_hits(tokens, green).sum().item(), len(tokens), gamma),
-    "the first token was scored as if it followed token 0: it follows nothing":
-        _with_first,
-    "the first token was scored as if it followed the last: it follows nothing":
-        _from_hits(_wrapped),
-    "one fixed list was used for all words, that of token 0: the list depends on the word before":
-        _from_hits(lambda tokens, green: green[0, tokens[1:]]),
-    "one fixed list was used for all words, that of the first token: the list depends on the word before":
-        _from_hits(lambda tokens, green: green[tokens[0], tokens[1:]]),
-    "the list of the *next* word was asked about the one before: green[i, j] is for j after i":
-        _from_hits(lambda tokens, green: green[tokens[1:], tokens[:-1]]),
-    "each word was looked up in its own list: green[i, j] needs the word before, i, and the word, j":
-        _from_hits(lambda tokens, green: green[tokens[1:], tokens[1:]]),
-    "whole rows were counted, every word that *could* have followed: only the word that did follow counts":
-        _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1)),
-    "each word was paired with the one two before it: the list depends on its neighbour":
-        _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]]),
-    "every second pair was skipped: each word but the first follows one":
-        _from_hits(lambda tokens, green: green[tokens[:-1:2], tokens[1::2]]),
-    "pairs that come again were counted once: every pair counts here":
-        _from_hits(_distinct_pairs),
-    "one value per pair came back: add them up first":
-        lambda tokens, green, gamma: (_hits(tokens, green) - gamma) / math.sqrt(gamma * (1 - gamma)),
+    "not-standardised": Mutant("the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))",
+        _of_hits(lambda count, T, gamma: count - gamma * T)),
+    "variance-as-sigma": Mutant("divided by the variance: the standard deviation is its root",
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma)))),
+    "gamma-missing-in-variance": Mutant("the root is taken of T alone: γ(1 − γ) belongs to the variance too",
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T))),
+    "length-missing-in-variance": Mutant("T is missing in the variance: it grows with the length of the text",
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma)))),
+    "one-minus-gamma-missing": Mutant("the factor 1 − γ is missing in the variance",
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma))),
+    "gamma-factor-missing": Mutant("the factor γ is missing in the variance",
+        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma)))),
+    "expected-half-green": Mutant("half of the words were expected to be green: a share gamma is",
+        _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma)))),
+    "gamma-fixed-at-half": Mutant("gamma was taken for ½ throughout: it is given",
+        _of_hits(lambda count, T, gamma: _z(count, T, 0.5))),
+    "expected-red-for-green": Mutant("green and red have changed places in gamma: gamma is the share that is green",
+        _of_hits(lambda count, T, gamma: (count - (1 - gamma) * T) / math.sqrt(T * gamma * (1 - gamma)))),
+    "sign-flipped": Mutant("the sign is turned: too many green words give a positive z",
+        _of_hits(lambda count, T, gamma: -_z(count, T, gamma))),
+    "absolute-z": Mutant("the absolute value was taken: too few green words give a negative z",
+        _of_hits(lambda count, T, gamma: abs(_z(count, T, gamma)))),
+    "sample-variance-for-null": Mutant("the spread was taken from the text itself: under chance it is γ(1 − γ), and known",
+        _of_hits(_measured_share)),
+    "green-count": Mutant("this is the number of green words: how far it is from chance is asked for",
+        _of_hits(lambda count, T, gamma: count)),
+    "green-fraction": Mutant("this is the share of green words: how far it is from chance is asked for",
+        _of_hits(lambda count, T, gamma: count / T)),
+    "fraction-minus-gamma": Mutant("this is the share of green words minus gamma: divide by its standard deviation, √(γ(1 − γ)/T)",
+        _of_hits(lambda count, T, gamma: count / T - gamma)),
+    "fraction-over-count-sigma": Mutant("the share minus gamma was divided by the spread of a count: stay with counts, or with shares",
+        _of_hits(lambda count, T, gamma: (count / T - gamma) / math.sqrt(T * gamma * (1 - gamma)))),
+    "threshold-decision": Mutant("this only says whether z is above 4: z itself is asked for",
+        _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4)),
+    "p-value": Mutant("this is a p-value: z itself is asked for",
+        _of_hits(lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2)))),
+    "first-token-in-length": Mutant("the first token was counted too: it follows nothing, so T is one less than the number of tokens",
+        lambda tokens, green, gamma: _z(_hits(tokens, green).sum().item(), len(tokens), gamma)),
+    "first-token-after-token-0": Mutant("the first token was scored as if it followed token 0: it follows nothing",
+        _with_first),
+    "first-token-after-last": Mutant("the first token was scored as if it followed the last: it follows nothing",
+        _from_hits(_wrapped)),
+    "green-list-of-token-0": Mutant("one fixed list was used for all words, that of token 0: the list depends on the word before",
+        _from_hits(lambda tokens, green: green[0, tokens[1:]])),
+    "green-list-of-first-token": Mutant("one fixed list was used for all words, that of the first token: the list depends on the word before",
+        _from_hits(lambda tokens, green: green[tokens[0], tokens[1:]])),
+    "pair-transposed": Mutant("the list of the *next* word was asked about the one before: green[i, j] is for j after i",
+        _from_hits(lambda tokens, green: green[tokens[1:], tokens[:-1]])),
+    "own-green-list": Mutant("each word was looked up in its own list: green[i, j] needs the word before, i, and the word, j",
+        _from_hits(lambda tokens, green: green[tokens[1:], tokens[1:]])),
+    "whole-rows-counted": Mutant("whole rows were counted, every word that *could* have followed: only the word that did follow counts",
+        _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1))),
+    "pairs-two-apart": Mutant("each word was paired with the one two before it: the list depends on its neighbour",
+        _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]])),
+    "every-second-pair-skipped": Mutant("every second pair was skipped: each word but the first follows one",
+        _from_hits(lambda tokens, green: green[tokens[:-1:2], tokens[1::2]])),
+    "distinct-pairs-only": Mutant("pairs that come again were counted once: every pair counts here",
+        _from_hits(_distinct_pairs)),
+    "per-pair-vector": Mutant("one value per pair came back: add them up first",
+        lambda tokens, green, gamma: (_hits(tokens, green) - gamma) / math.sqrt(gamma * (1 - gamma))),
 }, {
     "the share, in torch": _by_share,
     "matrices of ones and zeros": _one_hot,
@@ -555,7 +556,7 @@ KEYS = "the dict has the keys valid, unique and novel"
 
 def _pool() -> tuple[list[list[str]], list[str]]:
     """Molecules, each as a list of its spellings with the canonical one first, and strings that are no molecules."""
-    from course_utils import chemistry
+    from course_utils.lesson10 import chemistry
     shipped = chemistry.shipped()
     named = [[chemistry.canonical(spelt) or spelt, *row] for spelt, row in zip(shipped["spelt"], shipped["spellings"])]
     return named, sorted({text for text, c in zip(shipped["samples"], shipped["canonical"]) if text and not c})
@@ -612,7 +613,7 @@ def _rates(valid: Answer = _share, unique: Answer = None, novel: Answer = None, 
            spell_train: Answer = None) -> Answer:
     """An answer to 10.2 in which some part is otherwise; the parts get (smiles, valid list, different set, new set)."""
     def report(smiles: list[str], train: list[str]) -> Any:
-        from course_utils.chemistry import canonical
+        from course_utils.lesson10.chemistry import canonical
         right = [(spell or canonical)(s) for s in smiles if canonical(s) is not None]
         different = set(right)
         new = different - {(spell_train or spell or canonical)(s) for s in train}
@@ -627,7 +628,7 @@ def _then_report(change: Callable[[dict[str, float]], Any]) -> Answer:
 
 
 def _with_none(smiles: list[str], train: list[str]) -> dict[str, float]:
-    from course_utils.chemistry import canonical
+    from course_utils.lesson10.chemistry import canonical
     spelt = [canonical(s) for s in smiles]
     different = set(spelt)
     return {"valid": _share([s for s in spelt if s], spelt), "unique": _share(different, spelt),
@@ -635,7 +636,7 @@ def _with_none(smiles: list[str], train: list[str]) -> dict[str, float]:
 
 
 def _no_care(smiles: list[str], train: list[str]) -> dict[str, float]:
-    from course_utils.chemistry import canonical
+    from course_utils.lesson10.chemistry import canonical
     valid = [c for c in map(canonical, smiles) if c]
     different = set(valid)
     return {"valid": len(valid) / len(smiles), "unique": len(different) / len(valid),
@@ -649,7 +650,7 @@ def _once(_smiles: Any, valid: list[str], _different: Any, _new: Any) -> float:
 def _counted(smiles: list[str], train: list[str]) -> dict[str, float]:
     from collections import Counter
 
-    from course_utils.chemistry import canonical
+    from course_utils.lesson10.chemistry import canonical
     counts = Counter(canonical(s) for s in smiles)
     broken, known = counts.pop(None, 0), {canonical(s) for s in train}
     total = sum(counts.values())
@@ -658,7 +659,7 @@ def _counted(smiles: list[str], train: list[str]) -> dict[str, float]:
 
 
 def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
-    from course_utils.chemistry import canonical
+    from course_utils.lesson10.chemistry import canonical
     valid, different = 0, []
     for s in smiles:
         if (c := canonical(s)) is not None:
@@ -672,48 +673,48 @@ def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
 
 
 MOLECULES = Exercise("10.2", "molecule_report", _report_cases, _rates(), {
-    "valid counts different molecules only: a string that repeats a molecule is valid too":
-        _rates(valid=lambda smiles, valid, different, new: _share(different, smiles)),
-    "unique is a share of the valid strings: here the broken ones count below the line":
-        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles)),
-    "novel is a share of the different molecules: here all strings count below the line":
-        _rates(novel=lambda smiles, valid, different, new: _share(new, smiles)),
-    "novel is a share of the different molecules: here the valid strings count below the line":
-        _rates(novel=lambda smiles, valid, different, new: _share(new, valid)),
-    "unique and novel are shares of what the rate before let through: here all strings count below the line":
+    "valid-counts-distinct": Mutant("valid counts different molecules only: a string that repeats a molecule is valid too",
+        _rates(valid=lambda smiles, valid, different, new: _share(different, smiles))),
+    "unique-over-all-strings": Mutant("unique is a share of the valid strings: here the broken ones count below the line",
+        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles))),
+    "novel-over-all-strings": Mutant("novel is a share of the different molecules: here all strings count below the line",
+        _rates(novel=lambda smiles, valid, different, new: _share(new, smiles))),
+    "novel-over-valid": Mutant("novel is a share of the different molecules: here the valid strings count below the line",
+        _rates(novel=lambda smiles, valid, different, new: _share(new, valid))),
+    "unique-and-novel-over-all": Mutant("unique and novel are shares of what the rate before let through: here all strings count below the line",
         _rates(unique=lambda smiles, valid, different, new: _share(different, smiles),
-               novel=lambda smiles, valid, different, new: _share(new, smiles)),
-    "novel counts repeated molecules again: a molecule that is new is new once":
-        _rates(novel=lambda smiles, valid, different, new: _share([c for c in valid if c in new], valid)),
-    "raw strings were compared: two spellings of a molecule are one, so make them canonical first, those of `train` too":
-        _rates(spell=lambda s: s),
-    "the training strings were left as they are spelt: make them canonical too":
-        _rates(spell_train=lambda s: s),
-    "the different molecules were counted in raw spelling, so a molecule counts once for each of its spellings":
-        lambda smiles, train: _rates()(smiles, train) | {"unique": _rates(spell=lambda s: s)(smiles, train)["unique"]},
-    "novelty was measured against the samples themselves: a molecule is new if `train` does not hold it":
-        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates()(smiles, smiles)["novel"]},
-    "novelty asks the raw spelling whether it is in `train`: compare canonical spellings":
-        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]},
-    "this is the share that is *known*: novel is the rest":
-        _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0}),
-    "this is the share that is *not* a molecule: valid is the rest":
-        _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0}),
-    "this is the share of repetitions: unique is the rest":
-        _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0}),
-    "strings that are no molecules count as one more molecule: leave `None` out before you count":
-        _with_none,
-    "right as long as something is valid: with nothing to divide by, the rate is 0":
-        _no_care,
-    "unique counts only molecules that were written once: one that repeats is one molecule, it does not vanish":
-        _rates(unique=_once),
-    "these are percentages: shares from 0 to 1 are asked for":
-        _then_report(lambda r: {key: 100 * rate for key, rate in r.items()}),
-    "the three rates came back without their names: a dict with the keys valid, unique and novel is asked for":
-        _then_report(lambda r: tuple(r.values())),
-    "these are counts: each is to be divided by what the rate before let through":
+               novel=lambda smiles, valid, different, new: _share(new, smiles))),
+    "novel-counts-duplicates": Mutant("novel counts repeated molecules again: a molecule that is new is new once",
+        _rates(novel=lambda smiles, valid, different, new: _share([c for c in valid if c in new], valid))),
+    "no-canonical-smiles": Mutant("raw strings were compared: two spellings of a molecule are one, so make them canonical first, those of `train` too",
+        _rates(spell=lambda s: s)),
+    "train-not-canonical": Mutant("the training strings were left as they are spelt: make them canonical too",
+        _rates(spell_train=lambda s: s)),
+    "unique-not-canonical": Mutant("the different molecules were counted in raw spelling, so a molecule counts once for each of its spellings",
+        lambda smiles, train: _rates()(smiles, train) | {"unique": _rates(spell=lambda s: s)(smiles, train)["unique"]}),
+    "novel-against-samples": Mutant("novelty was measured against the samples themselves: a molecule is new if `train` does not hold it",
+        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates()(smiles, smiles)["novel"]}),
+    "novel-not-canonical": Mutant("novelty asks the raw spelling whether it is in `train`: compare canonical spellings",
+        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]}),
+    "known-for-novel": Mutant("this is the share that is *known*: novel is the rest",
+        _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0})),
+    "invalid-for-valid": Mutant("this is the share that is *not* a molecule: valid is the rest",
+        _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0})),
+    "duplicates-for-unique": Mutant("this is the share of repetitions: unique is the rest",
+        _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0})),
+    "none-counted-as-molecule": Mutant("strings that are no molecules count as one more molecule: leave `None` out before you count",
+        _with_none),
+    "division-by-zero": Mutant("right as long as something is valid: with nothing to divide by, the rate is 0",
+        _no_care),
+    "singletons-for-unique": Mutant("unique counts only molecules that were written once: one that repeats is one molecule, it does not vanish",
+        _rates(unique=_once)),
+    "percent-for-fraction": Mutant("these are percentages: shares from 0 to 1 are asked for",
+        _then_report(lambda r: {key: 100 * rate for key, rate in r.items()})),
+    "tuple-for-dict": Mutant("the three rates came back without their names: a dict with the keys valid, unique and novel is asked for",
+        _then_report(lambda r: tuple(r.values()))),
+    "counts-for-rates": Mutant("these are counts: each is to be divided by what the rate before let through",
         _rates(valid=lambda smiles, valid, different, new: len(valid), unique=lambda smiles, valid, different, new: len(different),
-               novel=lambda smiles, valid, different, new: len(new)),
+               novel=lambda smiles, valid, different, new: len(new))),
 }, {
     "a counter": _counted,
     "lists that grow": _growing,
@@ -881,62 +882,62 @@ def _in_bits(df: Any) -> Any:
 
 
 TRIAL = Exercise("10.5", "trial_effect", _trial_cases, _trial_oracle, {
-    "this is what people believe: the clock's minutes are to be compared, not reports":
-        _of_believed,
-    "there is no interval: return (ratio, (low, high))":
-        _then_effect(lambda ratio, low, high: ratio),
-    "the interval is not in a pair of its own: return (ratio, (low, high))":
-        _then_effect(lambda ratio, low, high: (ratio, low, high)),
-    "one team was picked, the one that looks best: everybody counts":
-        _best_team,
-    "upside down: this is time without AI over time with it":
-        _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low))),
-    "plain means were divided: a ratio of *geometric* means is asked for, the mean of the logarithms":
-        _plain_means,
-    "medians were compared: a ratio of geometric means is asked for":
-        _effect(centre=lambda a, b: np.median(a) - np.median(b)),
-    "this is a difference in minutes: a ratio is asked for":
-        _in_minutes,
-    "the logarithms were not undone: take the exponential of the difference and of both ends":
-        _then_effect(lambda ratio, low, high: (math.log(ratio), (math.log(low), math.log(high)))),
-    "the ends of the interval are still logarithms: take their exponentials":
-        _then_effect(lambda ratio, low, high: (ratio, (math.log(low), math.log(high)))),
-    "the ratio is still a logarithm: take its exponential":
-        _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high))),
-    "this is the change, the ratio minus 1: the ratio is asked for":
-        _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1))),
-    "this is in percent: the ratio is asked for":
-        _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high))),
-    "the spread of *people* was taken, not that of a mean: divide each variance by the number in its group":
-        _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
-    "this is one standard error to each side, which holds the truth in 68 of 100 trials: 1.96 of them are asked for":
-        _effect(z=1.0),
-    "this is an interval of 90 in 100: 95 are asked for":
-        _effect(z=1.645),
-    "this is an interval of 99 in 100: 95 are asked for":
-        _effect(z=2.576),
-    "the interval is symmetric around the ratio: build it in logarithms, then undo them":
-        _symmetric,
-    "one variance was taken for both groups (pooled): each group has its own":
-        _effect(error=_pooled),
-    "the errors of both groups were added: their *squares* add up":
-        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)) + b.std(ddof=1) / math.sqrt(len(b))),
-    "standard deviations were divided by n where variances belong: s², not s":
-        _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b))),
-    "the root of the variance of the mean is missing":
-        _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
-    "each variance was divided by the number of all people: each by its own group's":
-        _effect(error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b)))),
-    "only the group with AI went into the error: the other group is uncertain too":
-        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a))),
-    "low and high have changed places":
-        _then_effect(lambda ratio, low, high: (ratio, (high, low))),
-    "the slowest was left out: everybody counts, in the group that chance put them into":
-        _effect(groups=_without_slowest),
-    "the interval says how far the ends lie from the ratio: the two ends themselves are asked for":
-        _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio))),
-    "logarithms to base 10 were undone with base e":
-        _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df))),
+    "self-reports-for-measured": Mutant("this is what people believe: the clock's minutes are to be compared, not reports",
+        _of_believed),
+    "no-interval": Mutant("there is no interval: return (ratio, (low, high))",
+        _then_effect(lambda ratio, low, high: ratio)),
+    "flat-triple": Mutant("the interval is not in a pair of its own: return (ratio, (low, high))",
+        _then_effect(lambda ratio, low, high: (ratio, low, high))),
+    "best-team-only": Mutant("one team was picked, the one that looks best: everybody counts",
+        _best_team),
+    "ratio-inverted": Mutant("upside down: this is time without AI over time with it",
+        _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low)))),
+    "arithmetic-means": Mutant("plain means were divided: a ratio of *geometric* means is asked for, the mean of the logarithms",
+        _plain_means),
+    "medians-for-geometric-means": Mutant("medians were compared: a ratio of geometric means is asked for",
+        _effect(centre=lambda a, b: np.median(a) - np.median(b))),
+    "difference-in-minutes": Mutant("this is a difference in minutes: a ratio is asked for",
+        _in_minutes),
+    "logs-not-exponentiated": Mutant("the logarithms were not undone: take the exponential of the difference and of both ends",
+        _then_effect(lambda ratio, low, high: (math.log(ratio), (math.log(low), math.log(high))))),
+    "interval-left-in-logs": Mutant("the ends of the interval are still logarithms: take their exponentials",
+        _then_effect(lambda ratio, low, high: (ratio, (math.log(low), math.log(high))))),
+    "ratio-left-in-logs": Mutant("the ratio is still a logarithm: take its exponential",
+        _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high)))),
+    "relative-change": Mutant("this is the change, the ratio minus 1: the ratio is asked for",
+        _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1)))),
+    "percent-for-ratio": Mutant("this is in percent: the ratio is asked for",
+        _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high)))),
+    "sd-for-standard-error": Mutant("the spread of *people* was taken, not that of a mean: divide each variance by the number in its group",
+        _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1)))),
+    "one-sigma-interval": Mutant("this is one standard error to each side, which holds the truth in 68 of 100 trials: 1.96 of them are asked for",
+        _effect(z=1.0)),
+    "ninety-percent-interval": Mutant("this is an interval of 90 in 100: 95 are asked for",
+        _effect(z=1.645)),
+    "ninety-nine-percent-interval": Mutant("this is an interval of 99 in 100: 95 are asked for",
+        _effect(z=2.576)),
+    "symmetric-interval": Mutant("the interval is symmetric around the ratio: build it in logarithms, then undo them",
+        _symmetric),
+    "pooled-variance": Mutant("one variance was taken for both groups (pooled): each group has its own",
+        _effect(error=_pooled)),
+    "errors-added-linearly": Mutant("the errors of both groups were added: their *squares* add up",
+        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)) + b.std(ddof=1) / math.sqrt(len(b)))),
+    "sd-for-variance": Mutant("standard deviations were divided by n where variances belong: s², not s",
+        _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b)))),
+    "root-missing": Mutant("the root of the variance of the mean is missing",
+        _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))),
+    "divided-by-total-n": Mutant("each variance was divided by the number of all people: each by its own group's",
+        _effect(error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b))))),
+    "treatment-error-only": Mutant("only the group with AI went into the error: the other group is uncertain too",
+        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)))),
+    "bounds-swapped": Mutant("low and high have changed places",
+        _then_effect(lambda ratio, low, high: (ratio, (high, low)))),
+    "slowest-excluded": Mutant("the slowest was left out: everybody counts, in the group that chance put them into",
+        _effect(groups=_without_slowest)),
+    "bounds-as-distances": Mutant("the interval says how far the ends lie from the ratio: the two ends themselves are asked for",
+        _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio)))),
+    "log10-with-exp": Mutant("logarithms to base 10 were undone with base e",
+        _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df)))),
 }, {
     "Welch's t": _welch,
     "a regression": _by_regression,
@@ -1068,17 +1069,15 @@ def _few_directions(table: Table, n: int, rng: np.random.Generator) -> Table:
     return {"x": np.concatenate(parts), "y": y}
 
 
-PATIENTS = Exercise("10.6", "make_patients", _patient_cases, None, {
-    f"this should hold and does not: {PATIENT_FACTS[key]}": mutant for key, mutant in {
-        "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
-        "finite": _with(lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}),
-        "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
-        "repeats": _unseeded,
-        "copies": _copied,
-        "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
-        "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
-    }.items()
-}, {
+PATIENTS = Exercise("10.6", "make_patients", _patient_cases, None, breaking(PATIENT_FACTS, {
+    "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
+    "finite": _with(lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}),
+    "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
+    "repeats": _unseeded,
+    "copies": _copied,
+    "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
+    "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
+}), {
     "a bell per diagnosis, shrunk": _bells,
     "scikit-learn's bell": _scikit,
     "fourteen directions and noise": _few_directions,

@@ -1,7 +1,7 @@
-"""What lesson 10 built. Generated from solutions/10_medicine_and_safety.py; do not edit."""
+"""What lesson 10 built. Generated from lessons/10_medicine_and_safety.py; do not edit."""
 from __future__ import annotations
 
-from course_utils.chemistry import canonical
+from course_utils.lesson10.chemistry import canonical
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor

@@ -33,7 +33,7 @@ def on_a_host() -> bool:
 
 def required() -> list[str]:
     """Names of what the installed course needs, its front end left out."""
-    lines = [line for line in metadata.requires("course-utils") or [] if "extra ==" not in line]
+    lines = [line for line in metadata.requires("generative-ai-course") or [] if "extra ==" not in line]
     names = [re.match(r"[\w.-]+", line)[0] for line in lines]
     return [name for name in names if name not in FRONT_END]
 

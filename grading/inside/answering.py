@@ -5,9 +5,9 @@ import json
 import socket
 from typing import Any
 
-from engine import AnswerRaised, Ask, NotData, Seed, Tensor  # the course's, without its checks
-from program import build
-from wire import decode, encode
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Seed, Tensor
+from course_utils.asking.serialization import decode, encode
+from grading.inside.program import build
 
 STAND_INS = (Seed, Tensor)
 

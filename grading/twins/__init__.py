@@ -1,7 +1,7 @@
 """Twins: siblings of the exercises that need their own thought, in a private folder of the instructor's.
 
-DIR/NN_twins.py     the source, in the format of solutions/NN_topic.py
-DIR/lessonNN.py     the exercises, in the format of course_utils/checks/lessonNN.py
+DIR/NN_twins.py     the source, in the format of lessons/NN_topic.py
+DIR/lessonNN.py     the exercises, in the format of course_utils/lessonNN/exercises.py
 DIR/blank/          made from them: what is handed out
 DIR/solved/         made from them: for the instructor
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from grading.course import ROOT
 from grading.report import write_text
 
-EXAMPLES = Path(__file__).parent / "twins_examples"
+EXAMPLES = Path(__file__).parent / "examples"
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +56,7 @@ def built(folder: Path) -> int:
     """Make the blank and the solved notebook of every source in a folder of twins, with the course's own builder."""
     try:
         from tools.build import notebook
-        from tools.fill import Facts
+        from tools.render import Facts
         from tools.source import Mistakes, read
     except ImportError as error:
         print(f"Building twins needs {error.name}: `.venv/bin/python -m pip install jupytext`.", file=sys.stderr)

@@ -8,20 +8,22 @@ def imports_the_checks(x, mu, var):
 
 
 def imports_the_oracle(x, mu, var):
-    from course_utils.checks.lesson01 import NORMAL
+    from course_utils.lesson01.exercises import NORMAL
     return NORMAL.oracle(x, mu, var)
 
 
 def imports_what_was_taught(x, mu, var):
-    from course_utils.taught.lesson01 import normal_logpdf as taught
+    from course_utils.lesson01.taught import normal_logpdf as taught
     return taught(x, mu, var)
 
 
 def imports_what_later_lessons_taught(x, mu, var):
     import importlib, pkgutil
-    import course_utils.taught
-    for module in pkgutil.iter_modules(course_utils.taught.__path__):
-        found = importlib.import_module(f"course_utils.taught.{module.name}")
+    import course_utils
+    for module in pkgutil.iter_modules(course_utils.__path__):
+        if not module.name.startswith("lesson"):
+            continue
+        found = importlib.import_module(f"course_utils.{module.name}.taught")
         if hasattr(found, "normal_logpdf"):
             return found.normal_logpdf(x, mu, var)
 
@@ -70,7 +72,7 @@ def searches_the_disk(x, mu, var):
         if folder.startswith(("/proc", "/sys", "/usr/share")):
             continue
         for name in files:
-            if re.search(r"lesson01\.py|01_distributions|normal_logpdf", name):
+            if re.search(r"lesson01/(exercises|taught)\.py|01_distributions|normal_logpdf", os.path.join(folder, name)):
                 space = {}
                 exec(open(os.path.join(folder, name)).read(), space)
                 return space["normal_logpdf"](x, mu, var)
@@ -78,7 +80,7 @@ def searches_the_disk(x, mu, var):
 
 def searches_the_package(x, mu, var):
     import importlib.metadata
-    files = importlib.metadata.files("course_utils") or []
+    files = importlib.metadata.files("generative-ai-course") or []
     text = "".join(f.read_text() for f in files if f.name.endswith(".py"))
     space = {}
     exec(text[text.index("def normal_logpdf"):], space)
@@ -91,14 +93,14 @@ def follows_the_editable_install(x, mu, var):
         mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
         for name, path in mapping.items():
             space = {}
-            exec(open(path + "/taught/lesson01.py").read(), space)
+            exec(open(path + "/lesson01/taught.py").read(), space)
             return space["normal_logpdf"](x, mu, var)
 
 
 def follows_the_mounts(x, mu, var):
     import os, re
     for path in set(re.findall(r" (/\S+)", open("/proc/self/mountinfo").read())):
-        place = os.path.join(path, "course_utils/checks/lesson01.py")
+        place = os.path.join(path, "course_utils/lesson01/exercises.py")
         if os.path.exists(place) or os.path.exists("/" + place.lstrip("/")):
             space = {}
             exec(open(place).read(), space)
@@ -109,7 +111,7 @@ def reads_the_command_lines(x, mu, var):
     import glob, os, re
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         for part in open(path).read().split("\0"):
-            place = os.path.join(os.path.dirname(part), "../solutions/01_distributions.py")
+            place = os.path.join(os.path.dirname(part), "../lessons/01_distributions.py")
             if os.path.exists(place):
                 return open(place).read()
 
@@ -178,13 +180,13 @@ def writes_into_the_parent(*args):
 
 def asks_the_network(*args):
     import urllib.request
-    url = "https://raw.githubusercontent.com/OWNER/generative-ai-course/main/course_utils/taught/lesson01.py"
+    url = "https://raw.githubusercontent.com/OWNER/generative-ai-course/main/course_utils/lesson01/taught.py"
     return urllib.request.urlopen(url, timeout=2).read().decode()
 
 
 def installs_the_course(*args):
     import subprocess, sys
-    return subprocess.run([sys.executable, "-m", "pip", "install", "--target", "/tmp/p", "course-utils"], timeout=2).returncode
+    return subprocess.run([sys.executable, "-m", "pip", "install", "--target", "/tmp/p", "generative-ai-course"], timeout=2).returncode
 
 
 def asks_a_local_server(*args):

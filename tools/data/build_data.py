@@ -1,4 +1,4 @@
-"""Write the data the course carries, and a card for each: python -m tools.build_data [--check] [--weights]
+"""Write the data the course carries, and a card for each: python -m tools data [--check] [--weights]
 
 The files are byte-reproducible: a run on a clean tree changes nothing. The small trained weights are not
 (floating point differs between machines), so they are only trained again when --weights asks for it.
@@ -20,9 +20,9 @@ from string import Template
 
 import numpy as np
 
-from tools import musicxml
+from tools.data import musicxml
 
-DATA = Path(__file__).resolve().parents[1] / "course_utils" / "data"
+DATA = Path(__file__).resolve().parents[2] / "course_utils" / "data"
 TEMPLATES = Path(__file__).resolve().parent / "cards"
 WEIGHTS = ("weights_classifier", "weights_digits", "weights_chorale")
 ELEMENTS = {"C", "N", "O", "S", "F", "Cl", "Br"}
@@ -165,7 +165,7 @@ def bundled_files(shipped: Path) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every bundled file; those already shipped with the same content keep their bytes."""
     for name in WEIGHTS:
         if not (shipped / f"{name}.npz").exists():
-            raise BuildError(f"{name}.npz is not there: train it with `python -m tools.build_data --weights`.")
+            raise BuildError(f"{name}.npz is not there: train it with `python -m tools data --weights`.")
         yield f"{name}.npz", (shipped / f"{name}.npz").read_bytes()
     for name, builder in FILES.items():
         data, old = builder(), shipped / name
@@ -174,7 +174,7 @@ def bundled_files(shipped: Path) -> Iterator[tuple[str, bytes]]:
 
 def train_weights(shipped: Path, names: list[str]) -> None:
     """Train the named weights, all if none is named, and write them; they are shipped until somebody trains again."""
-    from tools.train_weights import weights
+    from tools.data.train_weights import weights
     shipped.mkdir(parents=True, exist_ok=True)
     for name, arrays in weights(names or WEIGHTS).items():
         (shipped / f"{name}.npz").write_bytes(pack(arrays))
@@ -205,7 +205,7 @@ def stale(made: dict[str, bytes], folder: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line: writes what changed, or with --check says what would; the exit code is 1 if something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tools.build_data", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools data", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if something differs")
     parser.add_argument("--weights", nargs="*", choices=WEIGHTS, metavar="NAME",
                         help="train the named weights again, or all (about ten minutes)")
@@ -223,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
     changed = stale(made, DATA)
     if options.check:
         if changed:
-            print("Not up to date: " + ", ".join(changed) + ". Run `python -m tools.build_data`.", file=sys.stderr)
+            print("Not up to date: " + ", ".join(changed) + ". Run `python -m tools data`.", file=sys.stderr)
         return int(bool(changed))
     for path in changed:
         (DATA / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Train the singer that course_utils.pretrained.chorale runs: a recurrent network with tables of counterpoint.
 
-Five minutes on one core at most. Called by `python -m tools.build_data --weights`.
+Five minutes on one core at most. Called by `python -m tools data --weights`.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from course_utils.data import Chorale, chorale_scores
 from course_utils.pretrained import CHOICES, LOWEST, ORDER, conditions
-from tools.chorale_measures import tune
+from tools.data.chorale_measures import tune
 
 MEMORY, LOOK = 80, 64  # units of the recurrent layer, and of the layer that looks before each choice
 EPOCHS, BATCH, WINDOW = 160, 32, 64  # a window is eight bars of eighths

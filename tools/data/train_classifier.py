@@ -1,7 +1,7 @@
 """Train the classifier that course_utils.metrics measures 28x28 digits with, on the 4,000 training digits alone.
 
 Twelve epochs on digits that are turned, scaled, moved and slanted a little; twenty seconds on one core. Called by
-`python -m tools.build_data --weights`.
+`python -m tools data --weights`.
 """
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 First a variational autoencoder; then a mixture of Gaussians for each class of its codes, which says where to draw
 from; then the decoder is sharpened against a discriminator. Seven minutes on one core. Called by
-`python -m tools.build_data --weights`.
+`python -m tools data --weights`.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from course_utils import metrics
 from course_utils.data import Split
-from tools.train_classifier import train_judge, warp
+from tools.data.train_classifier import train_judge, warp
 
 CODE = 16
 WIDTHS = (32, 24, 12)  # channels at 7x7, 14x14 and 28x28

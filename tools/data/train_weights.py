@@ -1,4 +1,4 @@
-"""The small trained weights, and how good they are. Called by `python -m tools.build_data --weights`.
+"""The small trained weights, and how good they are. Called by `python -m tools data --weights`.
 
 Floating point differs between machines, so the files do too; what is shipped is known by its hash and tested by its
 quality.
@@ -13,8 +13,8 @@ import torch
 
 from course_utils import pretrained
 from course_utils.data import Split, mnist
-from tools import chorale_measures as measures
-from tools import train_chorale, train_classifier, train_digits
+from tools.data import chorale_measures as measures
+from tools.data import train_chorale, train_classifier, train_digits
 
 SEED = 0
 DRAWN, SUNG, BARS = 1000, 100, 4

@@ -1,21 +1,21 @@
 """Measurements, one command each.
 
-python -m benchmarks notebooks [NN]   CPU seconds and peak memory of every lesson, into benchmarks/budgets.json
-python -m benchmarks study [NAME]     a run too long for a lesson, into course_utils/data/studies/
-python -m benchmarks training         the lessons' training beside recipes that people copy; --json FILE keeps the rows
-python -m benchmarks checks [NN]      CPU seconds of the check of every exercise, into benchmarks/checks.json
-python -m benchmarks grading [NN]     --users N solved notebooks of a lesson graded, into benchmarks/grading.json
-python -m benchmarks hub [NN]         --users N people at once on a JupyterHub on this machine, into benchmarks/hub.json
+python -m tools measure notebooks [NN]   CPU seconds and peak memory of every lesson, into tools/measure/budgets.json
+python -m tools measure study [NAME]     a run too long for a lesson, into course_utils/data/studies/
+python -m tools measure training         the lessons' training beside recipes that people copy; --json FILE keeps the rows
+python -m tools measure checks [NN]      CPU seconds of the check of every exercise, into tools/measure/checks.json
+python -m tools measure grading [NN]     --users N solved notebooks of a lesson graded, into tools/measure/grading.json
+python -m tools measure hub [NN]         --users N people at once on a JupyterHub on this machine, into tools/measure/hub.json
 """
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarks import checks, grading, hub, notebooks, studies, training
+from tools.measure import checks, grading, hub, notebooks, studies, training
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python -m tools measure", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["notebooks", "study", "training", "checks", "grading", "hub"])
     parser.add_argument("which", nargs="?", default="", help="two digits of a lesson, or a study's name; all if left out")

@@ -10,15 +10,15 @@ import statistics
 import time
 from typing import Any
 
-from benchmarks import beside
+from tools.measure import beside
 from course_utils.checks import course_version, evaluate, exercises
-from course_utils.checks.engine import Exercise
+from course_utils.checks.exercise import Exercise
 from tools.build import ROOT
 from tools.run_lesson import lessons
 
-FILE = ROOT / "benchmarks/checks.json"
+FILE = ROOT / "tools/measure/checks.json"
 AGAIN = 5  # checks after the first
-BESIDE = "import json, sys; from benchmarks import checks; print(json.dumps(checks.measure(sys.argv[1])))"
+BESIDE = "import json, sys; from tools.measure import checks; print(json.dumps(checks.measure(sys.argv[1])))"
 
 
 def measure(number: str) -> list[dict[str, Any]]:

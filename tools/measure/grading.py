@@ -1,4 +1,4 @@
-"""How fast the grader works, lesson by lesson: `python -m benchmarks grading [NN] [--users 4]`.
+"""How fast the grader works, lesson by lesson: `python -m tools measure grading [NN] [--users 4]`.
 
 Hands in the solved notebook of a lesson USERS times, each with a cell of its own, so that no two files are the same, and
 grades them all with one job, as `python -m grading` does and in a process of its own. Needs bubblewrap.
@@ -12,12 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import beside
+from tools.measure import beside
 from grading import sandbox
 from tools.build import ROOT
 from tools.run_lesson import lessons
 
-FILE = ROOT / "benchmarks/grading.json"
+FILE = ROOT / "tools/measure/grading.json"
 BESIDE = """import json, sys
 from course_utils import runtime
 from grading.__main__ import main

@@ -1,7 +1,7 @@
-"""Several people on one JupyterHub at once: `python -m benchmarks hub [NN] [--users 10]`.
+"""Several people on one JupyterHub at once: `python -m tools measure hub [NN] [--users 10]`.
 
 Starts a hub on this machine (nobody else can reach it), logs in USERS people, gives each a server and a kernel of their
-own, and runs lesson NN, solved, to its end for all of them at the same time. What came out goes to benchmarks/hub.json.
+own, and runs lesson NN, solved, to its end for all of them at the same time. What came out goes to tools/measure/hub.json.
 Needs `pip install -e ".[hub]"` and `npm install -g configurable-http-proxy`.
 """
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 from tools.build import ROOT
 from tools.run_lesson import lessons
 
-FILE = ROOT / "benchmarks/hub.json"
+FILE = ROOT / "tools/measure/hub.json"
 PATIENCE = 900  # seconds that any one step may take
 CONFIG = """
 c = get_config()  # noqa
@@ -180,7 +180,7 @@ def summary(stem: str, users: int, profile: str, told: list[dict], kernels: list
 def main(lesson: str = "", users: int = 10, profile: str = "cpu") -> int:
     lacking = [tool for tool in ("jupyterhub", "configurable-http-proxy", "jupyterhub-singleuser") if not shutil.which(tool)]
     if lacking:
-        print(f"{', '.join(lacking)} missing: see the first lines of benchmarks/hub.py", file=sys.stderr)
+        print(f"{', '.join(lacking)} missing: see the first lines of tools/measure/hub.py", file=sys.stderr)
         return 2
     found = measure(lesson or "01", users, profile)
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -5,21 +5,19 @@ differ. An entry carries a hash of the lesson's code, so that a test can tell wh
 """
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 from tools.build import ROOT
 from tools.run_lesson import lessons, run
-from tools.source import read
+from tools.source import code_hash, read
 
-FILE = ROOT / "benchmarks/budgets.json"
+FILE = ROOT / "tools/measure/budgets.json"
 
 
-def code_hash(source: Path) -> str:
+def lesson_hash(source: Path) -> str:
     """A hash of a lesson's code cells; prose may change without a new measurement."""
-    code = "\0".join(cell.solved for cell in read(source) if cell.kind == "code")
-    return hashlib.sha256(code.encode()).hexdigest()[:16]
+    return code_hash(cell.solved for cell in read(source) if cell.kind == "code")
 
 
 def measure(source: Path) -> dict:
@@ -28,7 +26,7 @@ def measure(source: Path) -> dict:
     return {"seconds": round(solved["seconds"], 1), "peak_mb": round(solved["peak_mb"]),
             "slowest_cell_seconds": round(solved["slowest_cell_seconds"], 1),
             "smoke_seconds": round(blank["seconds"], 1), "smoke_peak_mb": round(blank["peak_mb"]),
-            "code": code_hash(source)}
+            "code": lesson_hash(source)}
 
 
 def main(lesson: str = "") -> int:

@@ -1,7 +1,7 @@
-"""Measure again what honest runs reach: `python -m tools.recalibrate [NN] [--seeds 5]`.
+"""Measure again what honest runs reach: `python -m tools measure numbers [NN] [--seeds 5]`.
 
 Every lesson hands its numbers to `runtime.reached`. This runs each lesson once per seed, and writes the middle value and
-the range into benchmarks/numbers.json: a diff to review before it is committed. What was written by hand stays: the label, and
+the range into course_utils/numbers.json: a diff to review before it is committed. What was written by hand stays: the label, and
 `most`, the largest value that there can be (1 for a share).
 """
 from __future__ import annotations
@@ -45,12 +45,12 @@ def entry(values: list[float], old: dict, seeds: range, torch_version: str) -> d
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.recalibrate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools measure numbers", description=__doc__.split("\n")[0])
     parser.add_argument("lesson", nargs="?", default="", help="two digits; all lessons if left out")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args(arguments)
     import torch
-    path, seeds = ROOT / "benchmarks/numbers.json", range(options.seeds)
+    path, seeds = ROOT / "course_utils/numbers.json", range(options.seeds)
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for source in lessons(ROOT, options.lesson):
         new = measured(ROOT, source, seeds)
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         version = torch.__version__.split("+")[0]
         numbers = kept | {key: entry(v, numbers.get(key, {}), seeds, version) for key, v in new.items()}
     path.write_text(json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    print("written; look at `git diff benchmarks/numbers.json`, then run `python -m tools.build`")
+    print("written; look at `git diff course_utils/numbers.json`, then run `python -m tools`")
     return 0
 
 

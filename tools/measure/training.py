@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks import recipes
-from benchmarks.recipes import Model
+from tools.measure import recipes
+from tools.measure.recipes import Model
 from course_utils import data, metrics, runtime
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TARGET = 117.0  # nats per digit
 REACHED = f"neg_elbo<={TARGET:.0f}"
 GAN_SECONDS = 60.0
@@ -32,8 +32,8 @@ GAN_SECONDS = 60.0
 
 def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 05's VAE with a detour on each side: 8 quick epochs, then 70 in which most digits are bent a little."""
-    from benchmarks.studies.digit_augment import bent
-    from course_utils.taught.lesson05 import DigitVAE, train_epochs
+    from tools.measure.studies.digit_augment import bent
+    from course_utils.lesson05.taught import DigitVAE, train_epochs
     model = DigitVAE(x.mean(dim=0), Z=32, hidden=(400, 400))
 
     def mostly_bent(x):
@@ -46,7 +46,7 @@ def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 06: small dense networks, and the numbers of forty heaps of similar digits as tags. No label is seen."""
-    from course_utils.taught import lesson06
+    from course_utils.lesson06 import taught as lesson06
     tagged = lesson06.tagged(x, 40, seed=0)
     players = lesson06.Player(lesson06.DigitForger(40), lr=8e-4), lesson06.Player(lesson06.DigitInspector(40), lr=8e-4)
     for average in lesson06.play(*players, tagged):
@@ -59,7 +59,7 @@ def one_hot(labels: Tensor) -> Tensor:
 
 def cvae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 07: a decoder that is told the label, and a code that costs three times its nats."""
-    from course_utils.taught.lesson07 import CVAE, cvae_loss, fit
+    from course_utils.lesson07.taught import CVAE, cvae_loss, fit
     model = CVAE(784, 10)
     model.decoder[-1].bias.data = torch.logit(x.mean(dim=0).clamp(0.002, 0.998))
     for _ in fit(model, lambda m, x, c: cvae_loss(m, x, c, beta=3.0), x, one_hot(y), epochs=40):
@@ -70,7 +70,7 @@ def cvae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
 
 def cgan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 07: small dense networks that are told the label, a step at a time."""
-    from course_utils.taught.lesson07 import train_cgan
+    from course_utils.lesson07.taught import train_cgan
     for smooth in train_cgan(x, one_hot(y)):
         yield Model(draw=lambda labels, net=smooth: net(torch.randn(len(labels), net.Z), one_hot(labels)))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Case, Exercise, again
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -43,22 +43,22 @@ def _with(formula: Any) -> Any:
 
 
 LAPLACE = Exercise("1.1t", "laplace_logpdf", _cases, _oracle, {
-    "this is the normal density: the Laplace density falls off with |x − μ|, not with its square":
-        _with(lambda d, b: -0.5 * math.log(2 * math.pi * b) - d**2 / (2 * b)),
-    "the factor ½ in front is lost: both sides of the peak together have probability 1":
-        _with(lambda d, b: -np.log(b) - d / b),
-    "the whole factor 1/(2b) is lost":
-        _with(lambda d, b: -d / b),
-    "the logarithm of 1/(2b) has a minus: a wider peak is a lower peak":
-        _with(lambda d, b: np.log(2 * b) - d / b),
-    "the distance was multiplied by b: it is divided by it":
-        _with(lambda d, b: -np.log(2 * b) - d * b),
-    "this is the density: its logarithm is asked for":
-        _with(lambda d, b: np.exp(-d / b) / (2 * b)),
-    "right near the peak, −∞ far away: stay in logarithms throughout":
-        _with(lambda d, b: np.log(np.exp(-d / b) / (2 * b))),
-    "everything is right but one thing: a b that is not positive should raise a ValueError":
-        lambda x, mu, b: -np.log(2 * abs(b) or 1) - np.abs(np.asarray(x) - mu) / (b or 1),
+    "normal-for-laplace": Mutant("this is the normal density: the Laplace density falls off with |x − μ|, not with its square",
+        _with(lambda d, b: -0.5 * math.log(2 * math.pi * b) - d**2 / (2 * b))),
+    "half-missing": Mutant("the factor ½ in front is lost: both sides of the peak together have probability 1",
+        _with(lambda d, b: -np.log(b) - d / b)),
+    "normalizer-missing": Mutant("the whole factor 1/(2b) is lost",
+        _with(lambda d, b: -d / b)),
+    "normalizer-sign-flipped": Mutant("the logarithm of 1/(2b) has a minus: a wider peak is a lower peak",
+        _with(lambda d, b: np.log(2 * b) - d / b)),
+    "distance-times-b": Mutant("the distance was multiplied by b: it is divided by it",
+        _with(lambda d, b: -np.log(2 * b) - d * b)),
+    "density-for-log-density": Mutant("this is the density: its logarithm is asked for",
+        _with(lambda d, b: np.exp(-d / b) / (2 * b))),
+    "log-of-underflow": Mutant("right near the peak, −∞ far away: stay in logarithms throughout",
+        _with(lambda d, b: np.log(np.exp(-d / b) / (2 * b)))),
+    "bad-b-accepted": Mutant("everything is right but one thing: a b that is not positive should raise a ValueError",
+        lambda x, mu, b: -np.log(2 * abs(b) or 1) - np.abs(np.asarray(x) - mu) / (b or 1)),
 }, {
     "math and a loop": _with(lambda d, b: np.reshape([-math.log(2 * b) - v / b for v in np.ravel(d)], np.shape(d))),
     "a sum of three logarithms": _with(lambda d, b: np.log(0.5) - np.log(b) - d / b),

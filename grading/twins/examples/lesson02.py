@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Case, Exercise
+from course_utils.checks.exercise import Case, Exercise, Mutant
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -53,26 +53,26 @@ def _naive(p: Any, q: Any) -> float:
 
 
 JENSEN_SHANNON = Exercise("2.2t", "jensen_shannon", _cases, _oracle, {
-    "this is the KL divergence from p to q: compare both with the point halfway":
-        _bits(_kl),
-    "this is the KL divergence from p to q, in nats: compare both with the point halfway, and divide by log 2":
-        _kl,
-    "this is the average of both KL divergences between p and q: the second of each is the point halfway, m":
-        _bits(lambda p, q: (_kl(p, q) + _kl(q, p)) / 2),
-    "the two halves were added, not averaged":
-        _bits(lambda p, q: _kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q))),
-    "this is in nats: bits are asked for":
-        lambda p, q: (_kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q))) / 2,
-    "only p was compared with the point halfway":
-        _bits(lambda p, q: _kl(p, _halfway(p, q))),
-    "only q was compared with the point halfway":
-        _bits(lambda p, q: _kl(q, _halfway(p, q))),
-    "the point halfway was compared with p and q, and not they with it":
-        _bits(lambda p, q: (_kl(_halfway(p, q), p) + _kl(_halfway(p, q), q)) / 2),
-    "0·log 0 gave NaN: what never happens costs nothing":
-        _bits(_naive),
-    "this is the square root, the Jensen–Shannon *distance*: the divergence is its square":
-        lambda p, q: math.sqrt(max(_bits(lambda p, q: (_kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q))) / 2)(p, q), 0)),
+    "kl-p-q": Mutant("this is the KL divergence from p to q: compare both with the point halfway",
+        _bits(_kl)),
+    "kl-p-q-in-nats": Mutant("this is the KL divergence from p to q, in nats: compare both with the point halfway, and divide by log 2",
+        _kl),
+    "symmetrized-kl": Mutant("this is the average of both KL divergences between p and q: the second of each is the point halfway, m",
+        _bits(lambda p, q: (_kl(p, q) + _kl(q, p)) / 2)),
+    "halves-added": Mutant("the two halves were added, not averaged",
+        _bits(lambda p, q: _kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q)))),
+    "nats-for-bits": Mutant("this is in nats: bits are asked for",
+        lambda p, q: (_kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q))) / 2),
+    "only-p-half": Mutant("only p was compared with the point halfway",
+        _bits(lambda p, q: _kl(p, _halfway(p, q)))),
+    "only-q-half": Mutant("only q was compared with the point halfway",
+        _bits(lambda p, q: _kl(q, _halfway(p, q)))),
+    "reference-reversed": Mutant("the point halfway was compared with p and q, and not they with it",
+        _bits(lambda p, q: (_kl(_halfway(p, q), p) + _kl(_halfway(p, q), q)) / 2)),
+    "zero-log-zero": Mutant("0·log 0 gave NaN: what never happens costs nothing",
+        _bits(_naive)),
+    "root-for-divergence": Mutant("this is the square root, the Jensen–Shannon *distance*: the divergence is its square",
+        lambda p, q: math.sqrt(max(_bits(lambda p, q: (_kl(p, _halfway(p, q)) + _kl(q, _halfway(p, q))) / 2)(p, q), 0))),
 }, {
     "entropies": _bits(lambda p, q: _entropy(_halfway(p, q)) - (_entropy(p) + _entropy(q)) / 2),
     "scipy": _oracle,

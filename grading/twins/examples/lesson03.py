@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Case, Exercise, again
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -34,28 +34,28 @@ def _from(bound: Callable[[np.ndarray, np.ndarray, float], Any]) -> Callable:
 
 
 DECAYED = Exercise("3.3t", "max_stable_lr_decayed", _cases, _oracle, {
-    "the decay is ignored: it adds its own curvature to every direction":
-        _from(lambda X, h, decay: 2 / h.max()),
-    "the decay was counted twice: the derivative of (λ/2)·θ² is λ·θ, so the curvature is λ":
-        _from(lambda X, h, decay: 2 / (h.max() + 2 * decay)),
-    "only half of the decay was counted: the second derivative of (λ/2)·θ² is λ":
-        _from(lambda X, h, decay: 2 / (h.max() + decay / 2)),
-    "the decay makes valleys steeper, not flatter: it is added":
-        _from(lambda X, h, decay: 2 / (h.max() - decay)),
-    "the flattest direction was taken: the steepest one explodes first":
-        _from(lambda X, h, decay: 2 / (h.min() + decay)),
-    "the curvatures of all directions were added up: the steepest alone decides":
-        _from(lambda X, h, decay: 2 / (h + decay).sum()),
-    "the bound is 2 over the curvature, not 1 over it":
-        _from(lambda X, h, decay: 1 / (h.max() + decay)),
-    "the mean over n is missing: the Hessian is (2/n)·XᵀX + λI":
-        _from(lambda X, h, decay: 2 / (len(X) * h.max() + decay)),
-    "the 2 of the square is missing: the Hessian is (2/n)·XᵀX + λI":
-        _from(lambda X, h, decay: 2 / (h.max() / 2 + decay)),
-    "the decay was added to the bound: it belongs to the curvature, below the line":
-        _from(lambda X, h, decay: 2 / h.max() + decay),
-    "the decay was divided by n as well: only the data are averaged":
-        _from(lambda X, h, decay: 2 / (h.max() + decay / len(X))),
+    "decay-ignored": Mutant("the decay is ignored: it adds its own curvature to every direction",
+        _from(lambda X, h, decay: 2 / h.max())),
+    "decay-doubled": Mutant("the decay was counted twice: the derivative of (λ/2)·θ² is λ·θ, so the curvature is λ",
+        _from(lambda X, h, decay: 2 / (h.max() + 2 * decay))),
+    "decay-halved": Mutant("only half of the decay was counted: the second derivative of (λ/2)·θ² is λ",
+        _from(lambda X, h, decay: 2 / (h.max() + decay / 2))),
+    "decay-subtracted": Mutant("the decay makes valleys steeper, not flatter: it is added",
+        _from(lambda X, h, decay: 2 / (h.max() - decay))),
+    "smallest-curvature": Mutant("the flattest direction was taken: the steepest one explodes first",
+        _from(lambda X, h, decay: 2 / (h.min() + decay))),
+    "curvatures-summed": Mutant("the curvatures of all directions were added up: the steepest alone decides",
+        _from(lambda X, h, decay: 2 / (h + decay).sum())),
+    "one-over-curvature": Mutant("the bound is 2 over the curvature, not 1 over it",
+        _from(lambda X, h, decay: 1 / (h.max() + decay))),
+    "mean-over-n-missing": Mutant("the mean over n is missing: the Hessian is (2/n)·XᵀX + λI",
+        _from(lambda X, h, decay: 2 / (len(X) * h.max() + decay))),
+    "two-of-square-missing": Mutant("the 2 of the square is missing: the Hessian is (2/n)·XᵀX + λI",
+        _from(lambda X, h, decay: 2 / (h.max() / 2 + decay))),
+    "decay-added-to-bound": Mutant("the decay was added to the bound: it belongs to the curvature, below the line",
+        _from(lambda X, h, decay: 2 / h.max() + decay)),
+    "decay-divided-by-n": Mutant("the decay was divided by n as well: only the data are averaged",
+        _from(lambda X, h, decay: 2 / (h.max() + decay / len(X)))),
 }, {
     "singular values": _oracle,
     "any eigenvalues": lambda X, decay: 2 / np.linalg.eigvals(2 / len(X) * X.T @ X + decay * np.eye(X.shape[1])).real.max(),

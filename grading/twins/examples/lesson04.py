@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Tensor, again
+from course_utils.asking.ask import Ask, Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -55,36 +56,36 @@ def _reverse(mu: Any, logvar: Any, m: float, s: float) -> Any:
 
 
 BETWEEN = Exercise("4.2t", "kl_between", _cases, _oracle, {
-    "m and s are ignored: this is the KL to N(0, 1)":
-        _sum(lambda mu, logvar, m, s: 0.5 * (mu**2 + logvar.exp() - 1 - logvar)),
-    "s is ignored: it divides the squares, and its logarithm is added":
-        _sum(lambda mu, logvar, m, s: 0.5 * ((mu - m) ** 2 + logvar.exp() - 1 - logvar)),
-    "m is ignored: the distance to the prior's mean counts":
-        _sum(lambda mu, logvar, m, s: 0.5 * ((mu**2 + logvar.exp()) / s**2 - 1 - logvar + 2 * math.log(s))),
-    "log s is missing":
-        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s**2 - 1 - logvar)),
-    "log s came in half: the ½ in front belongs to log s², which is 2·log s":
-        _sum(lambda mu, logvar, m, s: _each(mu, logvar, m, s) - 0.5 * math.log(s)),
-    "log s has the wrong sign: a wide prior spreads its probability thinner":
-        _sum(lambda mu, logvar, m, s: _each(mu, logvar, m, s) - 2 * math.log(s)),
-    "the squares were divided by s: s is the standard deviation, so divide by s²":
-        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s - 1 - logvar + 2 * math.log(s))),
-    "s was taken for the variance: it is the standard deviation":
-        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s - 1 - logvar + math.log(s))),
-    "only the shift was divided by s²: the variance is, too":
-        _sum(lambda mu, logvar, m, s: 0.5 * (logvar.exp() + (mu - m) ** 2 / s**2 - 1 - logvar + 2 * math.log(s))),
-    "the KL was taken from the prior to the code: the code comes first":
-        _sum(_reverse),
-    "the sign is turned: a KL divergence is never negative":
-        _sum(lambda *args: -_each(*args)),
-    "averaged over the code's dimensions: independent dimensions add up":
-        lambda *args: _each(*args).mean(1),
-    "summed over the batch: one value per row is asked for":
-        lambda *args: _each(*args).sum(0),
-    "one value for all rows: one per row is asked for":
-        lambda *args: _each(*args).sum(),
-    "the value is right, but no gradient reaches mu or logvar":
-        lambda *args: _each(*args).sum(1).detach(),
+    "prior-ignored": Mutant("m and s are ignored: this is the KL to N(0, 1)",
+        _sum(lambda mu, logvar, m, s: 0.5 * (mu**2 + logvar.exp() - 1 - logvar))),
+    "s-ignored": Mutant("s is ignored: it divides the squares, and its logarithm is added",
+        _sum(lambda mu, logvar, m, s: 0.5 * ((mu - m) ** 2 + logvar.exp() - 1 - logvar))),
+    "m-ignored": Mutant("m is ignored: the distance to the prior's mean counts",
+        _sum(lambda mu, logvar, m, s: 0.5 * ((mu**2 + logvar.exp()) / s**2 - 1 - logvar + 2 * math.log(s)))),
+    "log-s-missing": Mutant("log s is missing",
+        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s**2 - 1 - logvar))),
+    "log-s-halved": Mutant("log s came in half: the ½ in front belongs to log s², which is 2·log s",
+        _sum(lambda mu, logvar, m, s: _each(mu, logvar, m, s) - 0.5 * math.log(s))),
+    "log-s-sign-flipped": Mutant("log s has the wrong sign: a wide prior spreads its probability thinner",
+        _sum(lambda mu, logvar, m, s: _each(mu, logvar, m, s) - 2 * math.log(s))),
+    "squares-over-s": Mutant("the squares were divided by s: s is the standard deviation, so divide by s²",
+        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s - 1 - logvar + 2 * math.log(s)))),
+    "s-as-variance": Mutant("s was taken for the variance: it is the standard deviation",
+        _sum(lambda mu, logvar, m, s: 0.5 * ((logvar.exp() + (mu - m) ** 2) / s - 1 - logvar + math.log(s)))),
+    "only-shift-scaled": Mutant("only the shift was divided by s²: the variance is, too",
+        _sum(lambda mu, logvar, m, s: 0.5 * (logvar.exp() + (mu - m) ** 2 / s**2 - 1 - logvar + 2 * math.log(s)))),
+    "kl-reversed": Mutant("the KL was taken from the prior to the code: the code comes first",
+        _sum(_reverse)),
+    "sign-flipped": Mutant("the sign is turned: a KL divergence is never negative",
+        _sum(lambda *args: -_each(*args))),
+    "mean-over-latent": Mutant("averaged over the code's dimensions: independent dimensions add up",
+        lambda *args: _each(*args).mean(1)),
+    "sum-over-batch": Mutant("summed over the batch: one value per row is asked for",
+        lambda *args: _each(*args).sum(0)),
+    "one-value-for-batch": Mutant("one value for all rows: one per row is asked for",
+        lambda *args: _each(*args).sum()),
+    "no-gradient": Mutant("the value is right, but no gradient reaches mu or logvar",
+        lambda *args: _each(*args).sum(1).detach()),
 }, {
     "torch.distributions": lambda mu, logvar, m, s: _distributions(mu, logvar, m, s),
     "standardised first": _sum(lambda mu, logvar, m, s: _each((mu - m) / s, logvar - 2 * math.log(s), 0.0, 1.0)),

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Tensor, again
+from course_utils.asking.ask import Ask, Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # float32
 
@@ -59,36 +60,36 @@ def _pulled_out(logw: Any, alpha: float) -> Any:
 
 
 RENYI = Exercise("5.3t", "renyi_bound", _cases, _oracle, {
-    "α is ignored: this is the importance-weighted bound":
-        lambda logw, alpha: logw.logsumexp(1) - math.log(logw.shape[1]),
-    "this is the ELBO, the mean of the logarithms: that is the limit α → 1":
-        lambda logw, alpha: logw.mean(1),
-    "the weights got the power, but the logarithm was not divided by 1 − α":
-        _bound(outside=lambda a: 1.0),
-    "the logarithm was divided by 1 − α, but the weights did not get the power":
-        _bound(power=lambda a: 1.0, outside=lambda a: 1 - a),
-    "the logarithm was multiplied by 1 − α: it is divided":
-        _bound(outside=lambda a: 1 / (1 - a)),
-    "the power is α: it is 1 − α":
-        _bound(power=lambda a: a or 1e-3, outside=lambda a: 1 - a),
-    "1 − α stands as α − 1 in front: the bound has the wrong sign":
-        _bound(outside=lambda a: a - 1),
-    "log K is missing: the weights were summed, not averaged":
-        _bound(count=lambda K: 0.0),
-    "log K was added: a mean is the sum divided by K, so subtract it":
-        _bound(count=lambda K: -math.log(K)),
-    "log K was left outside the division: it belongs to the mean, which is divided by 1 − α":
-        lambda logw, alpha: ((1 - alpha) * logw).logsumexp(1) / (1 - alpha) - math.log(logw.shape[1]),
-    "right as long as no weight is too small for the exponential: use `logsumexp`":
-        lambda logw, alpha: (logw.exp() ** (1 - alpha)).mean(1).log() / (1 - alpha),
-    "right as long as float64 can hold the weights: use `logsumexp`":
-        lambda logw, alpha: (logw.double().exp() ** (1 - alpha)).mean(1).log() / (1 - alpha),
-    "the mean ran over the pictures: each picture has its own K weights":
-        lambda logw, alpha: (((1 - alpha) * logw).logsumexp(0) - math.log(len(logw))) / (1 - alpha),
-    "one bound for all pictures: one per row is asked for":
-        lambda logw, alpha: _bound()(logw, alpha).mean(),
-    "the value is right, but no gradient reaches logw":
-        lambda logw, alpha: _bound()(logw, alpha).detach(),
+    "alpha-ignored": Mutant("α is ignored: this is the importance-weighted bound",
+        lambda logw, alpha: logw.logsumexp(1) - math.log(logw.shape[1])),
+    "elbo-for-bound": Mutant("this is the ELBO, the mean of the logarithms: that is the limit α → 1",
+        lambda logw, alpha: logw.mean(1)),
+    "not-divided": Mutant("the weights got the power, but the logarithm was not divided by 1 − α",
+        _bound(outside=lambda a: 1.0)),
+    "power-missing": Mutant("the logarithm was divided by 1 − α, but the weights did not get the power",
+        _bound(power=lambda a: 1.0, outside=lambda a: 1 - a)),
+    "multiplied-not-divided": Mutant("the logarithm was multiplied by 1 − α: it is divided",
+        _bound(outside=lambda a: 1 / (1 - a))),
+    "power-alpha": Mutant("the power is α: it is 1 − α",
+        _bound(power=lambda a: a or 1e-3, outside=lambda a: 1 - a)),
+    "sign-flipped": Mutant("1 − α stands as α − 1 in front: the bound has the wrong sign",
+        _bound(outside=lambda a: a - 1)),
+    "log-k-missing": Mutant("log K is missing: the weights were summed, not averaged",
+        _bound(count=lambda K: 0.0)),
+    "log-k-added": Mutant("log K was added: a mean is the sum divided by K, so subtract it",
+        _bound(count=lambda K: -math.log(K))),
+    "log-k-outside-division": Mutant("log K was left outside the division: it belongs to the mean, which is divided by 1 − α",
+        lambda logw, alpha: ((1 - alpha) * logw).logsumexp(1) / (1 - alpha) - math.log(logw.shape[1])),
+    "float32-overflow": Mutant("right as long as no weight is too small for the exponential: use `logsumexp`",
+        lambda logw, alpha: (logw.exp() ** (1 - alpha)).mean(1).log() / (1 - alpha)),
+    "float64-overflow": Mutant("right as long as float64 can hold the weights: use `logsumexp`",
+        lambda logw, alpha: (logw.double().exp() ** (1 - alpha)).mean(1).log() / (1 - alpha)),
+    "mean-over-batch": Mutant("the mean ran over the pictures: each picture has its own K weights",
+        lambda logw, alpha: (((1 - alpha) * logw).logsumexp(0) - math.log(len(logw))) / (1 - alpha)),
+    "one-value-for-batch": Mutant("one bound for all pictures: one per row is asked for",
+        lambda logw, alpha: _bound()(logw, alpha).mean()),
+    "no-gradient": Mutant("the value is right, but no gradient reaches logw",
+        lambda logw, alpha: _bound()(logw, alpha).detach()),
 }, {
     "row by row": _loop,
     "the largest weight pulled out by hand": _pulled_out,

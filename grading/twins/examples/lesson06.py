@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Tensor, again
+from course_utils.asking.ask import Ask, Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -68,38 +69,38 @@ def _log_sigmoids(real: Any, fake: Any, s: float) -> Any:
 
 
 SOFT = Exercise("6.1t", "soft_d_loss", _cases, _oracle, {
-    "s is ignored: this is the loss with hard labels":
-        lambda real, fake, s: _half(real, 1.0) + _half(fake, 0.0),
-    "the forged ones were softened too: their label stays 0":
-        lambda real, fake, s: _half(real, s) + _half(fake, 1 - s),
-    "the forged ones were softened instead of the real ones":
-        lambda real, fake, s: _half(real, 1.0) + _half(fake, 1 - s),
-    "s scales the real half, and the part with 1 − s is missing":
-        lambda real, fake, s: s * _half(real, 1.0) + _half(fake, 0.0),
-    "s and 1 − s are swapped":
-        lambda real, fake, s: _half(real, 1 - s) + _half(fake, 0.0),
-    "the labels are swapped: the forged ones got s, the real ones 0":
-        lambda real, fake, s: _half(real, 0.0) + _half(fake, s),
-    "both batches got the label s":
-        lambda real, fake, s: _half(real, s) + _half(fake, s),
-    "the half about forgeries is missing":
-        lambda real, fake, s: _half(real, s),
-    "the sign is turned: a loss is made small":
-        lambda real, fake, s: -_half(real, s) - _half(fake, 0.0),
-    "this is half of it: the two averages are added":
-        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)) / 2,
-    "summed over the batches: each half is an average":
-        lambda real, fake, s: _each(real, s).sum() + _each(fake, 0.0).sum(),
-    "both halves were divided by the number of real things: each by its own":
-        lambda real, fake, s: (_each(real, s).sum() + _each(fake, 0.0).sum()) / real.numel(),
-    "the sigmoid is taken twice":
-        lambda real, fake, s: _half(real.sigmoid(), s) + _half(fake.sigmoid(), 0.0),
-    "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite":
-        _naive,
-    "this is in bits: nats need the natural logarithm":
-        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)) / math.log(2),
-    "the value is right, but no gradient reaches the logits":
-        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)).detach(),
+    "smoothing-ignored": Mutant("s is ignored: this is the loss with hard labels",
+        lambda real, fake, s: _half(real, 1.0) + _half(fake, 0.0)),
+    "both-smoothed": Mutant("the forged ones were softened too: their label stays 0",
+        lambda real, fake, s: _half(real, s) + _half(fake, 1 - s)),
+    "fake-smoothed-only": Mutant("the forged ones were softened instead of the real ones",
+        lambda real, fake, s: _half(real, 1.0) + _half(fake, 1 - s)),
+    "one-minus-s-missing": Mutant("s scales the real half, and the part with 1 − s is missing",
+        lambda real, fake, s: s * _half(real, 1.0) + _half(fake, 0.0)),
+    "s-swapped": Mutant("s and 1 − s are swapped",
+        lambda real, fake, s: _half(real, 1 - s) + _half(fake, 0.0)),
+    "labels-swapped": Mutant("the labels are swapped: the forged ones got s, the real ones 0",
+        lambda real, fake, s: _half(real, 0.0) + _half(fake, s)),
+    "same-label-for-both": Mutant("both batches got the label s",
+        lambda real, fake, s: _half(real, s) + _half(fake, s)),
+    "fake-half-missing": Mutant("the half about forgeries is missing",
+        lambda real, fake, s: _half(real, s)),
+    "sign-flipped": Mutant("the sign is turned: a loss is made small",
+        lambda real, fake, s: -_half(real, s) - _half(fake, 0.0)),
+    "halves-averaged": Mutant("this is half of it: the two averages are added",
+        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)) / 2),
+    "sum-over-batch": Mutant("summed over the batches: each half is an average",
+        lambda real, fake, s: _each(real, s).sum() + _each(fake, 0.0).sum()),
+    "divided-by-real-count": Mutant("both halves were divided by the number of real things: each by its own",
+        lambda real, fake, s: (_each(real, s).sum() + _each(fake, 0.0).sum()) / real.numel()),
+    "double-sigmoid": Mutant("the sigmoid is taken twice",
+        lambda real, fake, s: _half(real.sigmoid(), s) + _half(fake.sigmoid(), 0.0)),
+    "log-of-rounded-sigmoid": Mutant("right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite",
+        _naive),
+    "bits-for-nats": Mutant("this is in bits: nats need the natural logarithm",
+        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)) / math.log(2)),
+    "no-gradient": Mutant("the value is right, but no gradient reaches the logits",
+        lambda real, fake, s: (_half(real, s) + _half(fake, 0.0)).detach()),
 }, {
     "cross-entropy with logits": _with_logits,
     "log-sigmoid": _log_sigmoids,

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Ask, Case, Exercise, Tensor
+from course_utils.asking.ask import Ask, Tensor
+from course_utils.checks.exercise import Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 
@@ -75,28 +76,28 @@ def _counted(samples: Any, labels: Any, classifier: Any) -> float:
 
 
 WORST = Exercise("7.2t", "worst_control", _cases, _oracle, {
-    "this is the average over the classes: the smallest share is asked for":
-        _score(lambda labels, read: np.mean(_shares(labels, read))),
-    "every picture counts equally here: take the share within each ordered class, then the smallest":
-        _score(lambda labels, read: (labels == read).mean()),
-    "this is the best class: the smallest share is asked for":
-        _score(lambda labels, read: max(_shares(labels, read))),
-    "this goes by what was *read*: go through the classes that were *ordered*":
-        _score(lambda labels, read: min(_precisions(labels, read))),
-    "only classes that were read at all are looked at: a class that the model never draws has share 0":
-        _score(lambda labels, read: min(_shares(labels, read, np.intersect1d(labels, read)))),
-    "ten classes were assumed: one that nobody ordered does not count":
-        _score(lambda labels, read: min(_shares(labels, read) + [0.0] * (len(np.unique(labels)) < 10))),
-    "this is the class, not its share":
-        _score(lambda labels, read: np.unique(labels)[np.argmin(_shares(labels, read))]),
-    "this is the error of the worst class: 1 minus what is asked for":
-        _score(lambda labels, read: 1 - min(_shares(labels, read))),
-    "this is in percent: a share from 0 to 1 is asked for":
-        _score(lambda labels, read: 100 * min(_shares(labels, read))),
-    "this is the number of pictures read as ordered, not their share":
-        _score(lambda labels, read: min((read[labels == k] == k).sum() for k in np.unique(labels))),
-    "this is the share of the class that was ordered least":
-        _score(lambda labels, read: _shares(labels, read)[np.argmin(np.unique(labels, return_counts=True)[1])]),
+    "mean-over-classes": Mutant("this is the average over the classes: the smallest share is asked for",
+        _score(lambda labels, read: np.mean(_shares(labels, read)))),
+    "overall-accuracy": Mutant("every picture counts equally here: take the share within each ordered class, then the smallest",
+        _score(lambda labels, read: (labels == read).mean())),
+    "best-class": Mutant("this is the best class: the smallest share is asked for",
+        _score(lambda labels, read: max(_shares(labels, read)))),
+    "precision-for-recall": Mutant("this goes by what was *read*: go through the classes that were *ordered*",
+        _score(lambda labels, read: min(_precisions(labels, read)))),
+    "missed-classes-skipped": Mutant("only classes that were read at all are looked at: a class that the model never draws has share 0",
+        _score(lambda labels, read: min(_shares(labels, read, np.intersect1d(labels, read))))),
+    "ten-classes-assumed": Mutant("ten classes were assumed: one that nobody ordered does not count",
+        _score(lambda labels, read: min(_shares(labels, read) + [0.0] * (len(np.unique(labels)) < 10)))),
+    "class-for-share": Mutant("this is the class, not its share",
+        _score(lambda labels, read: np.unique(labels)[np.argmin(_shares(labels, read))])),
+    "error-for-share": Mutant("this is the error of the worst class: 1 minus what is asked for",
+        _score(lambda labels, read: 1 - min(_shares(labels, read)))),
+    "percent-for-share": Mutant("this is in percent: a share from 0 to 1 is asked for",
+        _score(lambda labels, read: 100 * min(_shares(labels, read)))),
+    "count-for-share": Mutant("this is the number of pictures read as ordered, not their share",
+        _score(lambda labels, read: min((read[labels == k] == k).sum() for k in np.unique(labels)))),
+    "rarest-class": Mutant("this is the share of the class that was ordered least",
+        _score(lambda labels, read: _shares(labels, read)[np.argmin(np.unique(labels, return_counts=True)[1])])),
 }, {
     "in PyTorch": _in_torch,
     "counted in a dictionary": _counted,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Case, Exercise, Tensor, again
+from course_utils.asking.ask import Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -70,31 +71,31 @@ def _by_cross_entropy(logits: Any, y: Any) -> Any:
 
 
 PLACE = Exercise("8.3t", "most_surprising", _cases, _oracle, {
-    "this is the row that was surprised, one place too early: the place of the *word* is asked for":
-        _from(lambda nats, y: nats.argmax(1)),
-    "one place too late: row t speaks about the word at t + 1, and place 0 is the first word":
-        _from(lambda nats, y: nats.argmax(1) + 2),
-    "padding was scored: token 0 is no word":
-        lambda logits, y: (-logits[:, :-1].log_softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1)).argmax(1) + 1,
-    "unshifted: row t speaks about the word at t + 1, not about the one it has read":
-        lambda logits, y: _masked(-logits.log_softmax(-1).gather(-1, y[..., None]).squeeze(-1), y).argmax(1),
-    "this is the word that was expected most: the largest surprise is asked for":
-        _from(lambda nats, y: nats.masked_fill(nats == -math.inf, math.inf).argmin(1) + 1),
-    "logits were compared as they are: they need a softmax first, since each row has an offset of its own":
-        lambda logits, y: _masked(-logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1), y[:, 1:]).argmax(1) + 1,
-    "this is where the model was least certain, its entropy: the surprise at the word that came is asked for":
+    "one-place-early": Mutant("this is the row that was surprised, one place too early: the place of the *word* is asked for",
+        _from(lambda nats, y: nats.argmax(1))),
+    "one-place-late": Mutant("one place too late: row t speaks about the word at t + 1, and place 0 is the first word",
+        _from(lambda nats, y: nats.argmax(1) + 2)),
+    "padding-scored": Mutant("padding was scored: token 0 is no word",
+        lambda logits, y: (-logits[:, :-1].log_softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1)).argmax(1) + 1),
+    "unshifted": Mutant("unshifted: row t speaks about the word at t + 1, not about the one it has read",
+        lambda logits, y: _masked(-logits.log_softmax(-1).gather(-1, y[..., None]).squeeze(-1), y).argmax(1)),
+    "least-surprising": Mutant("this is the word that was expected most: the largest surprise is asked for",
+        _from(lambda nats, y: nats.masked_fill(nats == -math.inf, math.inf).argmin(1) + 1)),
+    "logits-without-softmax": Mutant("logits were compared as they are: they need a softmax first, since each row has an offset of its own",
+        lambda logits, y: _masked(-logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1), y[:, 1:]).argmax(1) + 1),
+    "entropy-for-surprise": Mutant("this is where the model was least certain, its entropy: the surprise at the word that came is asked for",
         lambda logits, y: _masked(__import__("torch").distributions.Categorical(logits=logits[:, :-1]).entropy(), y[:, 1:])
-        .argmax(1) + 1,
-    "this is the word itself: its place is asked for":
-        _from(lambda nats, y: y.gather(1, nats.argmax(1)[:, None] + 1)[:, 0]),
-    "this is the largest surprise itself: its place is asked for":
-        _from(lambda nats, y: nats.max(1).values),
-    "one place for all documents came back: each has its own":
-        _from(lambda nats, y: nats.argmax()),
-    "a column of shape (B, 1) came back: (B,) is asked for":
-        _from(lambda nats, y: nats.argmax(1, keepdim=True) + 1),
-    "the last word of each document, whatever its surprise":
-        lambda logits, y: (y != 0).sum(1) - 1,
+        .argmax(1) + 1),
+    "token-for-place": Mutant("this is the word itself: its place is asked for",
+        _from(lambda nats, y: y.gather(1, nats.argmax(1)[:, None] + 1)[:, 0])),
+    "value-for-place": Mutant("this is the largest surprise itself: its place is asked for",
+        _from(lambda nats, y: nats.max(1).values)),
+    "one-place-for-batch": Mutant("one place for all documents came back: each has its own",
+        _from(lambda nats, y: nats.argmax())),
+    "column-returned": Mutant("a column of shape (B, 1) came back: (B,) is asked for",
+        _from(lambda nats, y: nats.argmax(1, keepdim=True) + 1)),
+    "always-last-token": Mutant("the last word of each document, whatever its surprise",
+        lambda logits, y: (y != 0).sum(1) - 1),
 }, {
     "in loops": _in_loops,
     "cross_entropy at each place": _by_cross_entropy,

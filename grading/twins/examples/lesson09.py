@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Answer, Case, Exercise, Tensor, again
+from course_utils.asking.ask import Answer, Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -44,40 +45,40 @@ def _row_by_row() -> Answer:
 
 
 AWAY = Exercise("9.4t", "guided_away", _cases, _oracle, {
-    "the sign of the second effect is turned: this moves *towards* what is to be avoided":
-        lambda u, c, a, w, away: u + w * (c - u) + away * (a - u),
-    "both signs are turned: towards the caption, away from the second one":
-        lambda u, c, a, w, away: u - w * (c - u) + away * (a - u),
-    "the two captions have changed places":
-        lambda u, c, a, w, away: _right(u, a, c, w, away),
-    "the two strengths have changed places: w belongs to the caption, away to what is to be avoided":
-        lambda u, c, a, w, away: _right(u, c, a, away, w),
-    "what is to be avoided is ignored":
-        lambda u, c, a, w, away: u + w * (c - u),
-    "the caption is ignored":
-        lambda u, c, a, w, away: u - away * (a - u),
-    "the second *velocity* was taken off: its effect is the difference to the velocity without words":
-        lambda u, c, a, w, away: u + w * (c - u) - away * a,
-    "the first *velocity* was added: its effect is the difference to the velocity without words":
-        lambda u, c, a, w, away: u + w * c - away * (a - u),
-    "the second effect was measured from the caption: measure it from the velocity without words":
-        lambda u, c, a, w, away: u + w * (c - u) - away * (a - c),
-    "the first effect was measured from what is to be avoided: measure it from the velocity without words":
-        lambda u, c, a, w, away: u + w * (c - a) - away * (a - u),
-    "the velocity without words is missing: the effects are added to it":
-        lambda u, c, a, w, away: w * (c - u) - away * (a - u),
-    "this begins at the velocity with the caption: begin at the one without words":
-        lambda u, c, a, w, away: c + w * (c - u) - away * (a - u),
-    "both effects got the strength w":
-        lambda u, c, a, w, away: _right(u, c, a, w, w),
-    "both effects got the strength away":
-        lambda u, c, a, w, away: _right(u, c, a, away, away),
-    "what is to be avoided took the place of the velocity without words":
-        lambda u, c, a, w, away: a + w * (c - a),
-    "the effect of the caption was scaled by away too":
-        lambda u, c, a, w, away: u + w * away * (c - u) - away * (a - u),
-    "the velocity without words was changed in place, so a second call goes wrong: make a new tensor":
-        _in_place,
+    "negative-sign-flipped": Mutant("the sign of the second effect is turned: this moves *towards* what is to be avoided",
+        lambda u, c, a, w, away: u + w * (c - u) + away * (a - u)),
+    "both-signs-flipped": Mutant("both signs are turned: towards the caption, away from the second one",
+        lambda u, c, a, w, away: u - w * (c - u) + away * (a - u)),
+    "captions-swapped": Mutant("the two captions have changed places",
+        lambda u, c, a, w, away: _right(u, a, c, w, away)),
+    "strengths-swapped": Mutant("the two strengths have changed places: w belongs to the caption, away to what is to be avoided",
+        lambda u, c, a, w, away: _right(u, c, a, away, w)),
+    "negative-ignored": Mutant("what is to be avoided is ignored",
+        lambda u, c, a, w, away: u + w * (c - u)),
+    "caption-ignored": Mutant("the caption is ignored",
+        lambda u, c, a, w, away: u - away * (a - u)),
+    "negative-velocity-raw": Mutant("the second *velocity* was taken off: its effect is the difference to the velocity without words",
+        lambda u, c, a, w, away: u + w * (c - u) - away * a),
+    "caption-velocity-raw": Mutant("the first *velocity* was added: its effect is the difference to the velocity without words",
+        lambda u, c, a, w, away: u + w * c - away * (a - u)),
+    "negative-relative-to-caption": Mutant("the second effect was measured from the caption: measure it from the velocity without words",
+        lambda u, c, a, w, away: u + w * (c - u) - away * (a - c)),
+    "caption-relative-to-negative": Mutant("the first effect was measured from what is to be avoided: measure it from the velocity without words",
+        lambda u, c, a, w, away: u + w * (c - a) - away * (a - u)),
+    "unconditional-missing": Mutant("the velocity without words is missing: the effects are added to it",
+        lambda u, c, a, w, away: w * (c - u) - away * (a - u)),
+    "starts-at-caption": Mutant("this begins at the velocity with the caption: begin at the one without words",
+        lambda u, c, a, w, away: c + w * (c - u) - away * (a - u)),
+    "same-strength-w": Mutant("both effects got the strength w",
+        lambda u, c, a, w, away: _right(u, c, a, w, w)),
+    "same-strength-away": Mutant("both effects got the strength away",
+        lambda u, c, a, w, away: _right(u, c, a, away, away)),
+    "negative-as-unconditional": Mutant("what is to be avoided took the place of the velocity without words",
+        lambda u, c, a, w, away: a + w * (c - a)),
+    "caption-scaled-by-away": Mutant("the effect of the caption was scaled by away too",
+        lambda u, c, a, w, away: u + w * away * (c - u) - away * (a - u)),
+    "changed-in-place": Mutant("the velocity without words was changed in place, so a second call goes wrong: make a new tensor",
+        _in_place),
 }, {
     "three weights": lambda u, c, a, w, away: (1 - w + away) * u + w * c - away * a,
     "in float64": lambda u, c, a, w, away: _right(u.double(), c.double(), a.double(), w, away),

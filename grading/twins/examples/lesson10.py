@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks.engine import Case, Exercise, Tensor, again
+from course_utils.asking.ask import Tensor
+from course_utils.checks.exercise import again, Case, Exercise, Mutant
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
@@ -81,32 +82,32 @@ def _loop(a: Any, b: Any) -> float:
 
 
 ADVANTAGE = Exercise("10.3t", "membership_advantage", _cases, _oracle, {
-    "this is the AUC, which needs no threshold: the best threshold's difference of two shares is asked for":
-        _auc,
-    "this is twice the AUC minus 1: the best threshold's difference of two shares is asked for":
-        lambda a, b: 2 * _auc(a, b) - 1,
-    "this is the best accuracy: the difference of the two shares is asked for":
-        _best_accuracy,
-    "this is the threshold, not what it gains":
-        lambda a, b: float(_cat(a, b)[_gains(a, b).argmax()]),
-    "this is the share of those in named without a single false accusation: a few may be worth it":
-        lambda a, b: float((a > b.max()).double().mean()),
-    "the threshold is the median of all scores: the best one is asked for":
-        _at(lambda all_scores: all_scores.median()),
-    "the threshold is the mean of all scores: the best one is asked for":
-        _at(lambda all_scores: all_scores.mean()),
-    "the largest difference in *either* direction: who was in scores high, so only named minus accused counts":
-        lambda a, b: max(float(_gains(a, b).abs().max()), float(_gains(a, b, strict=True).abs().max())),
-    "accused minus named: who was in scores high":
-        lambda a, b: _best(-_gains(a, b)),
-    "the counts were subtracted: there may be more people in one group, so subtract shares":
-        lambda a, b: _best((a[:, None] >= _cat(a, b)).sum(0) - (b[:, None] >= _cat(a, b)).sum(0)),
-    "both counts were divided by the number of all people: each share belongs to its own group":
-        lambda a, b: _best((a[:, None] >= _cat(a, b)).sum(0) - (b[:, None] >= _cat(a, b)).sum(0)) / (len(a) + len(b)),
-    "only the scores of those out were tried as thresholds: the best one lies at a score of someone in":
-        lambda a, b: _best(_gains(a, b, b)),
-    "this is the mean gain over all thresholds: the best one is asked for":
-        lambda a, b: float(_gains(a, b).mean()),
+    "auc-for-advantage": Mutant("this is the AUC, which needs no threshold: the best threshold's difference of two shares is asked for",
+        _auc),
+    "gini-for-advantage": Mutant("this is twice the AUC minus 1: the best threshold's difference of two shares is asked for",
+        lambda a, b: 2 * _auc(a, b) - 1),
+    "accuracy-for-advantage": Mutant("this is the best accuracy: the difference of the two shares is asked for",
+        _best_accuracy),
+    "threshold-for-gain": Mutant("this is the threshold, not what it gains",
+        lambda a, b: float(_cat(a, b)[_gains(a, b).argmax()])),
+    "gain-without-false-alarms": Mutant("this is the share of those in named without a single false accusation: a few may be worth it",
+        lambda a, b: float((a > b.max()).double().mean())),
+    "median-threshold": Mutant("the threshold is the median of all scores: the best one is asked for",
+        _at(lambda all_scores: all_scores.median())),
+    "mean-threshold": Mutant("the threshold is the mean of all scores: the best one is asked for",
+        _at(lambda all_scores: all_scores.mean())),
+    "either-direction": Mutant("the largest difference in *either* direction: who was in scores high, so only named minus accused counts",
+        lambda a, b: max(float(_gains(a, b).abs().max()), float(_gains(a, b, strict=True).abs().max()))),
+    "sign-flipped": Mutant("accused minus named: who was in scores high",
+        lambda a, b: _best(-_gains(a, b))),
+    "counts-for-shares": Mutant("the counts were subtracted: there may be more people in one group, so subtract shares",
+        lambda a, b: _best((a[:, None] >= _cat(a, b)).sum(0) - (b[:, None] >= _cat(a, b)).sum(0))),
+    "shares-of-everyone": Mutant("both counts were divided by the number of all people: each share belongs to its own group",
+        lambda a, b: _best((a[:, None] >= _cat(a, b)).sum(0) - (b[:, None] >= _cat(a, b)).sum(0)) / (len(a) + len(b))),
+    "thresholds-from-out-only": Mutant("only the scores of those out were tried as thresholds: the best one lies at a score of someone in",
+        lambda a, b: _best(_gains(a, b, b))),
+    "mean-over-thresholds": Mutant("this is the mean gain over all thresholds: the best one is asked for",
+        lambda a, b: float(_gains(a, b).mean())),
 }, {
     "a loop over the scores of those in": _loop,
     "Smirnov's one-sided statistic": _smirnov,

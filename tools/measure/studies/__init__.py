@@ -1,19 +1,19 @@
 """Runs that are too long for a lesson. Each module here has `run() -> dict[str, array or number]`, seeded, one thread.
 
-`python -m benchmarks study NAME` runs `benchmarks/studies/NAME.py` and writes `course_utils/data/studies/NAME.npz`, which
+`python -m tools measure study NAME` runs `tools/measure/studies/NAME.py` and writes `course_utils/data/studies/NAME.npz`, which
 lessons read with `course_utils.data.study("NAME")`. The file carries a hash of the script, so that a test can tell when
 the two no longer belong together.
 """
 from __future__ import annotations
 
-import hashlib
 import importlib
 import time
 from pathlib import Path
 
 import numpy as np
 
-from tools.build_data import DATA, pack
+from tools.data.build_data import DATA, pack
+from tools.source import code_hash
 
 SCRIPTS = Path(__file__).resolve().parent
 FILES = DATA / "studies"
@@ -24,8 +24,8 @@ def names() -> list[str]:
 
 
 def script_hash(name: str) -> str:
-    """The first 16 hex digits of the SHA-256 of a study's source."""
-    return hashlib.sha256((SCRIPTS / f"{name}.py").read_bytes()).hexdigest()[:16]
+    """A hash of what a study's script does."""
+    return code_hash([(SCRIPTS / f"{name}.py").read_text(encoding="utf-8")])
 
 
 def main(name: str) -> int:
@@ -33,7 +33,7 @@ def main(name: str) -> int:
     import torch
     torch.set_num_threads(1)
     start = time.process_time()
-    found = importlib.import_module(f"benchmarks.studies.{name}").run()
+    found = importlib.import_module(f"tools.measure.studies.{name}").run()
     facts = {"script": script_hash(name), "cpu_seconds": round(time.process_time() - start, 1),
              "torch": torch.__version__.split("+")[0]}
     FILES.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from course_utils import data, metrics
-from course_utils.taught.lesson07 import sample_given, train_cgan
+from course_utils.lesson07.taught import sample_given, train_cgan
 
 SECONDS, EVERY = 60.0, 5.0  # of CPU time in training; measuring is not counted
 A_CLASS = 100

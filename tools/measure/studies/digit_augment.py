@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from course_utils import data, metrics
-from course_utils.taught.lesson05 import DigitVAE, bce_and_kl, train_epochs
+from course_utils.lesson05.taught import DigitVAE, bce_and_kl, train_epochs
 
 EPOCHS, SEEDS = 30, 2
 

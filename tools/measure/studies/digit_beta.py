@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from course_utils import data, metrics
-from course_utils.taught.lesson05 import DigitVAE, active_units, bce_and_kl, train_epochs
+from course_utils.lesson05.taught import DigitVAE, active_units, bce_and_kl, train_epochs
 
 POWERS = range(-4, 5)
 

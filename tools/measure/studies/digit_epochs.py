@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from course_utils import data, metrics
-from course_utils.taught.lesson05 import DigitVAE, bce_and_kl
+from course_utils.lesson05.taught import DigitVAE, bce_and_kl
 
 CHECKPOINTS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 700, 1000)
 

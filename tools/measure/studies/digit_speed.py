@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from course_utils import data
-from course_utils.taught.lesson05 import DigitVAE, bce_and_kl
+from course_utils.lesson05.taught import DigitVAE, bce_and_kl
 
 STEPS = {  # name: what is changed besides all that stands above it
     "as copied, digit by digit": {},

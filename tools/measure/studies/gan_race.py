@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import data, metrics
-from course_utils.taught.lesson06 import DigitForger, DigitInspector, Player, forge, play, tagged
+from course_utils.lesson06.taught import DigitForger, DigitInspector, Player, forge, play, tagged
 
 SECONDS, SEEDS = (10, 30), (0, 1)
 

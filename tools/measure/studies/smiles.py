@@ -8,8 +8,9 @@ import json
 
 import numpy as np
 
-from course_utils import chemistry, data, runtime
-from course_utils.taught.lesson10 import SmilesModel, encode_smiles, molecule_report, train_smiles, write_smiles
+from course_utils import data, runtime
+from course_utils.lesson10 import chemistry
+from course_utils.lesson10.taught import SmilesModel, encode_smiles, molecule_report, train_smiles, write_smiles
 
 EPOCHS, TEMPERATURES = (1, 2, 4, 6, 9, 13, 18, 24), (0.6, 0.8, 1.0)
 SHIPPED = 9, 0.7  # after which epoch and at which temperature the strings were written that come with the course

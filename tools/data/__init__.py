@@ -1,0 +1,1 @@
+"""What the course carries: data sets with their cards, and small trained weights."""
