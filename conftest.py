@@ -1,4 +1,5 @@
 """Solved notebooks run in the `cpu` profile, blank ones in `smoke`; one thread each."""
+
 import os
 
 import pytest
@@ -21,4 +22,8 @@ def same_dice() -> None:
 
 
 def pytest_report_header() -> str:
-    return "network: off" if os.environ.get("COURSE_OFFLINE") else "network: as it is (no namespaces on this machine)"
+    return (
+        "network: off"
+        if os.environ.get("COURSE_OFFLINE")
+        else "network: as it is (no namespaces on this machine)"
+    )

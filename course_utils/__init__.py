@@ -1,4 +1,5 @@
 """Helpers of the course. Importing this is cheap: PyTorch is loaded when something needs it."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,5 +10,6 @@ __all__ = ["check"]
 def __getattr__(name: str) -> Any:
     if name == "check":
         from course_utils.checks import check
+
         return check
     raise AttributeError(f"module 'course_utils' has no attribute {name!r}")

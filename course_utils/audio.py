@@ -1,4 +1,5 @@
 """Turn notes into sound with NumPy alone: a small organ, four voices, no samples."""
+
 from __future__ import annotations
 
 import io
@@ -11,34 +12,40 @@ import numpy as np
 if TYPE_CHECKING:
     from IPython.display import Audio
 
-PARTIALS = np.array([1.0, 0.55, 0.3, 0.22, 0.12, 0.08, 0.05, 0.04])  # loudness of each overtone, soft organ pipes
+# loudness of each overtone, soft organ pipes
+PARTIALS = np.array([1.0, 0.55, 0.3, 0.22, 0.12, 0.08, 0.05, 0.04])
 SPREAD = (1.0, 0.9985)  # two slightly mistuned ranks of pipes, which keep the sound alive
 ATTACK, RELEASE = 0.035, 0.09  # seconds
 TAIL = 0.9  # seconds in which the last chord fades
-ECHOES = ((0.031, 0.20), (0.057, 0.15), (0.089, 0.10), (0.137, 0.06))  # delay in seconds, loudness: a small room
+# delay in seconds, loudness: a small room
+ECHOES = ((0.031, 0.20), (0.057, 0.15), (0.089, 0.10), (0.137, 0.06))
 PEAK = 0.9
 HIGHEST = 127  # the last MIDI pitch
 
 
-def synthesize(notes: np.ndarray, bpm: float = 84, rate: int = 22050,
-               onsets: np.ndarray | None = None) -> tuple[np.ndarray, int]:
-    """Play MIDI pitches (T, V), one row a sixteenth, negative for a rest: mono float32 (N,) in [-1, 1], and the rate.
+def synthesize(
+    notes: np.ndarray, bpm: float = 84, rate: int = 22050, onsets: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
+    """Play MIDI pitches (T, V), one row a sixteenth, negative for a rest: mono float32 (N,) in [-1,
+    1], and the rate.
 
-    `bpm` counts quarters a minute, `rate` samples a second. A pitch that stays is held; where `onsets` (T, V) bool is
-    true it is struck again. Nothing is random. Raises ValueError for wrong shapes, pitches above 127, or a tempo or
-    rate that is not positive.
+    `bpm` counts quarters a minute, `rate` samples a second. A pitch that stays is held; where
+    `onsets` (T, V) bool is true it is struck again. Nothing is random. Raises ValueError for wrong
+    shapes, pitches above 127, or a tempo or rate that is not positive.
     """
     notes, struck = checked(notes, onsets)
     if not (bpm > 0 and rate > 0):
         raise ValueError(f"bpm and rate must be positive, got bpm={bpm} and rate={rate}.")
     step = 60 / bpm / 4  # seconds in a sixteenth
-    sound = np.zeros(round((len(notes) * step + RELEASE + TAIL + ECHOES[-1][0]) * rate) + rate // 100)
+    sound = np.zeros(
+        round((len(notes) * step + RELEASE + TAIL + ECHOES[-1][0]) * rate) + rate // 100
+    )
     for voice in range(notes.shape[1]):
         for start, end in spans(notes[:, voice], struck[:, voice]):
             fade = TAIL if end == len(notes) else RELEASE
             tone = pipe(notes[start, voice], (end - start) * step, fade, rate)
             first = round(start * step * rate)
-            sound[first:first + len(tone)] += tone
+            sound[first : first + len(tone)] += tone
     sound = with_room(sound, rate)
     loudest = np.abs(sound).max(initial=0.0)
     return (sound * (PEAK / loudest if loudest > 0 else 1)).astype(np.float32), rate
@@ -48,7 +55,10 @@ def checked(notes: np.ndarray, onsets: np.ndarray | None) -> tuple[np.ndarray, n
     """Notes and onsets as arrays of one shape (T, V). Raises ValueError which names what is wrong."""
     notes = np.asarray(notes)
     if notes.ndim != 2 or not np.issubdtype(notes.dtype, np.number) or not np.isfinite(notes).all():
-        raise ValueError(f"notes must be numbers of shape (steps, voices), got {notes.dtype} of shape {notes.shape}.")
+        raise ValueError(
+            f"notes must be numbers of shape (steps, voices), got {notes.dtype} of shape"
+            f" {notes.shape}."
+        )
     if notes.size and notes.max() > HIGHEST:
         raise ValueError(f"MIDI pitches end at {HIGHEST}, got {notes.max()}.")
     struck = np.zeros(notes.shape, bool) if onsets is None else np.asarray(onsets, bool)
@@ -62,19 +72,27 @@ def spans(voice: np.ndarray, struck: np.ndarray) -> list[tuple[int, int]]:
     if len(voice) == 0:
         return []
     begins = np.flatnonzero(np.r_[True, (voice[1:] != voice[:-1]) | struck[1:]])
-    return [(int(start), int(end)) for start, end in zip(begins, np.r_[begins[1:], len(voice)]) if voice[start] >= 0]
+    return [
+        (int(start), int(end))
+        for start, end in zip(begins, np.r_[begins[1:], len(voice)], strict=True)
+        if voice[start] >= 0
+    ]
 
 
 def pipe(pitch: float, seconds: float, fade: float, rate: int) -> np.ndarray:
     """One organ tone of a MIDI pitch, held for some seconds and then fading: (N,) float64."""
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     time = np.arange(round((seconds + fade) * rate)) / rate
-    heard = np.arange(1, len(PARTIALS) + 1) * frequency < 0.45 * rate  # higher ones would come back as false tones
+    # higher ones would come back as false tones
+    heard = np.arange(1, len(PARTIALS) + 1) * frequency < 0.45 * rate
     tone = np.zeros(len(time))
     for number in np.flatnonzero(heard) + 1:
         for detune in SPREAD:
-            phase = np.pi * number ** 2 / len(PARTIALS)  # spread, so that the overtones do not peak together
-            tone += PARTIALS[number - 1] * np.sin(2 * np.pi * number * frequency * detune * time + phase)
+            # spread, so that the overtones do not peak together
+            phase = np.pi * number**2 / len(PARTIALS)
+            tone += PARTIALS[number - 1] * np.sin(
+                2 * np.pi * number * frequency * detune * time + phase
+            )
     settle = 0.8 + 0.2 * np.exp(-time / 0.25)  # a pipe speaks a little louder at first
     return tone * settle * envelope(time, seconds, fade)
 
@@ -91,17 +109,26 @@ def with_room(sound: np.ndarray, rate: int) -> np.ndarray:
     echoed = sound.copy()
     for delay, loudness in ECHOES:
         late = round(delay * rate)
-        echoed[late:] += loudness * sound[:len(sound) - late]
+        echoed[late:] += loudness * sound[: len(sound) - late]
     return echoed
 
 
-def player(notes: np.ndarray, *, alt: str, bpm: float = 84, rate: int = 16000,
-           onsets: np.ndarray | None = None) -> Audio:
-    """A player for a notebook: mono, 16 bits; notes as in `synthesize`. Raises ValueError as it does, or without `alt`.
+def player(
+    notes: np.ndarray,
+    *,
+    alt: str,
+    bpm: float = 84,
+    rate: int = 16000,
+    onsets: np.ndarray | None = None,
+) -> Audio:
+    """A player for a notebook: mono, 16 bits; notes as in `synthesize`. Raises ValueError as it
+    does, or without `alt`.
 
-    `alt` says in words what is heard: screen readers read it, and it stands where sound cannot be shown.
+    `alt` says in words what is heard: screen readers read it, and it stands where sound cannot be
+    shown.
     """
     from IPython.display import Audio
+
     if not alt.strip():
         raise ValueError("Say in `alt` what is heard, for those who cannot hear it.")
 

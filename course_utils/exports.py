@@ -1,4 +1,5 @@
 """How a lesson's package finds what it holds: `from course_utils.lesson04 import reparameterize`."""
+
 from __future__ import annotations
 
 import importlib
@@ -10,9 +11,11 @@ from typing import Any
 def of(package: str) -> Callable[[str], Any]:
     """The `__getattr__` of a lesson's package: a module of its own, or else what the lesson built.
 
-    Nothing is loaded before somebody asks for it: a probe needs no PyTorch, and an untrusted answer is asked in a place
-    where what its lesson built is missing. Raises AttributeError where there is no such name.
+    Nothing is loaded before somebody asks for it: a probe needs no PyTorch, and an untrusted answer
+    is asked in a place where what its lesson built is missing. Raises AttributeError where there is
+    no such name.
     """
+
     def find(name: str) -> Any:
         if not name.startswith("_"):
             if find_spec(f"{package}.{name}"):
@@ -20,4 +23,5 @@ def of(package: str) -> Callable[[str], Any]:
             if find_spec(f"{package}.taught"):
                 return getattr(importlib.import_module(f"{package}.taught"), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
     return find

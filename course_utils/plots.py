@@ -1,8 +1,10 @@
-"""Figures: arrays in, axes out. One style, colours that colour-blind readers can tell apart, alt text on every figure.
+"""Figures: arrays in, axes out. One style, colours that colour-blind readers can tell apart, alt
+text on every figure.
 
-A function that is given no `ax` makes a figure of its own and then needs `alt`: one sentence that says what is to be
-seen. In a notebook every figure is shown as an HTML image with that text.
+A function that is given no `ax` makes a figure of its own and then needs `alt`: one sentence that
+says what is to be seen. In a notebook every figure is shown as an HTML image with that text.
 """
+
 from __future__ import annotations
 
 import base64
@@ -15,14 +17,27 @@ import numpy as np
 
 from course_utils.platform.frontend import shell
 
-# The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind readers).
+# The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind
+# readers).
 DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"
-INKS = {MODEL: "#C25500", WRONG: "#BC4C92", OTHER: "#00845F", MUTED: "#757575"}  # the same, dark enough to be read as text
+# the same, dark enough to be read as text
+INKS = {MODEL: "#C25500", WRONG: "#BC4C92", OTHER: "#00845F", MUTED: "#757575"}
 STYLE = {
-    "figure.dpi": 100, "figure.constrained_layout.use": True, "font.size": 12, "axes.titlesize": 12,
-    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "lines.linewidth": 2.2,
-    "legend.frameon": False, "image.cmap": "gray_r", "savefig.facecolor": "white",
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 2.2,
+    "legend.frameon": False,
+    "image.cmap": "gray_r",
+    "savefig.facecolor": "white",
 }
 
 
@@ -30,18 +45,28 @@ def use_course_style() -> None:
     """Set the style, and in IPython show figures as images with alt text."""
     import matplotlib
     from matplotlib.figure import Figure
-    matplotlib.rcParams.update(STYLE | {"axes.prop_cycle": matplotlib.cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])})
+
+    matplotlib.rcParams.update(
+        STYLE | {"axes.prop_cycle": matplotlib.cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])}
+    )
     if shell() is not None:
         import matplotlib.pyplot as plt
-        plt.switch_backend(matplotlib.get_backend())  # loads the front end's own formatter, which is replaced here
+
+        # loads the front end's own formatter, which is replaced here
+        plt.switch_backend(matplotlib.get_backend())
         formatters = shell().display_formatter.formatters
         formatters["text/html"].for_type(Figure, as_html)
         formatters["image/png"].pop(Figure, None)
 
 
-def figure(rows: int = 1, cols: int = 1, *, alt: str, size: tuple[float, float] | None = None) -> tuple[Any, Any]:
-    """A figure and its axes: one Axes if there is one panel, else an array of them. `size` in inches."""
+def figure(
+    rows: int = 1, cols: int = 1, *, alt: str, size: tuple[float, float] | None = None
+) -> tuple[Any, Any]:
+    """A figure and its axes: one Axes if there is one panel, else an array of them. `size` in
+    inches.
+    """
     import matplotlib.pyplot as plt
+
     if not alt.strip():
         raise ValueError("alt must say in words what the figure shows")
     fig, axes = plt.subplots(rows, cols, figsize=size or (min(4.2 * cols, 11), 3.0 * rows))
@@ -58,12 +83,17 @@ def as_html(fig: Any) -> str:
     """The figure as an <img> with its alt text; words in a colour of the course get its darker ink."""
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
+
     for text in fig.findobj(Text):
         text.set_color(INKS.get(to_hex(text.get_color()).upper(), text.get_color()))
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})  # for sliders: speed before size
+    # for sliders: speed before size
+    fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
     picture = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{html.escape(fig.get_label(), quote=True)}" src="data:image/png;base64,{picture}">'
+    return (
+        f'<img alt="{html.escape(fig.get_label(), quote=True)}"'
+        f' src="data:image/png;base64,{picture}">'
+    )
 
 
 def axes_for(ax: Any, alt: str | None, size: tuple[float, float] | None = None) -> Any:
@@ -71,7 +101,9 @@ def axes_for(ax: Any, alt: str | None, size: tuple[float, float] | None = None) 
     if ax is not None:
         return ax
     if alt is None:
-        raise ValueError("a figure of its own needs alt='...': one sentence that says what is to be seen")
+        raise ValueError(
+            "a figure of its own needs alt='...': one sentence that says what is to be seen"
+        )
     return panel(alt=alt, size=size)
 
 
@@ -81,18 +113,38 @@ def label(ax: Any, title: str = "", x: str = "", y: str = "") -> Any:
     return ax
 
 
-def line(x: Any, y: Any, ax: Any = None, *, name: str = "", at: float = 1.0, alt: str | None = None, **style: Any) -> Any:
-    """A curve, (N,) against (N,), with its name written beside it at the fraction `at` of its length."""
+def line(
+    x: Any,
+    y: Any,
+    ax: Any = None,
+    *,
+    name: str = "",
+    at: float = 1.0,
+    alt: str | None = None,
+    **style: Any,
+) -> Any:
+    """A curve, (N,) against (N,), with its name written beside it at the fraction `at` of its
+    length.
+    """
     ax = axes_for(ax, alt)
-    drawn, = ax.plot(x, y, **style)
+    (drawn,) = ax.plot(x, y, **style)
     if name:
         i = min(int(at * len(x)), len(x) - 1)
-        ax.annotate(name, (x[i], y[i]), xytext=(5, 4), textcoords="offset points", color=drawn.get_color())
+        ax.annotate(
+            name, (x[i], y[i]), xytext=(5, 4), textcoords="offset points", color=drawn.get_color()
+        )
     return ax
 
 
-def bars(names: list[str], values: Any, ax: Any = None, *, color: Any = DATA, form: str = ".3g",
-         alt: str | None = None) -> Any:
+def bars(
+    names: list[str],
+    values: Any,
+    ax: Any = None,
+    *,
+    color: Any = DATA,
+    form: str = ".3g",
+    alt: str | None = None,
+) -> Any:
     """Horizontal bars, the first on top, each with its name at the left and its value at the end."""
     ax = axes_for(ax, alt, (7, 0.7 + 0.42 * len(names)))
     drawn = ax.barh(names, values, color=color, height=0.7)
@@ -104,41 +156,86 @@ def bars(names: list[str], values: Any, ax: Any = None, *, color: Any = DATA, fo
 
 
 def strip(theta: Any, dart: float, ax: Any = None, *, alt: str | None = None) -> Any:
-    """Probabilities (K,) side by side as pieces of a strip of length one, and a dart at a number from 0 to 1."""
+    """Probabilities (K,) side by side as pieces of a strip of length one, and a dart at a number
+    from 0 to 1.
+    """
     ax = axes_for(ax, alt, (8, 1.7))
     edges = np.concatenate([[0], np.cumsum(theta)])  # (K + 1,)
     for k, length in enumerate(theta):
-        ax.barh(0, length, left=edges[k], color=(DATA, OTHER, MODEL, WRONG)[k % 4], edgecolor="white", linewidth=3)
+        ax.barh(
+            0,
+            length,
+            left=edges[k],
+            color=(DATA, OTHER, MODEL, WRONG)[k % 4],
+            edgecolor="white",
+            linewidth=3,
+        )
         ax.text(edges[k] + length / 2, 0, str(k), ha="center", va="center", color="white")
-    ax.annotate(f"dart u = {dart:g}", (dart, 0.4), (dart, 0.85), ha="center", arrowprops={"arrowstyle": "->"})
+    ax.annotate(
+        f"dart u = {dart:g}",
+        (dart, 0.4),
+        (dart, 0.85),
+        ha="center",
+        arrowprops={"arrowstyle": "->"},
+    )
     ax.set(ylim=(-0.5, 1.1), yticks=[], xticks=edges.round(6))
     return label(ax, f"categories 0 to {len(theta) - 1}", "running sum of the probabilities")
 
 
-def images(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "", **style: Any) -> Any:
-    """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is ink."""
+def images(
+    x: Any,
+    ax: Any = None,
+    *,
+    columns: int = 10,
+    alt: str | None = None,
+    title: str = "",
+    **style: Any,
+) -> Any:
+    """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is
+    ink.
+    """
     x = np.asarray(x, dtype=float)
     x = x if x.ndim == 3 else x.reshape(len(x), math.isqrt(x.shape[1]), -1)
     return _sheet(x, ax, columns, 0.62, 2, np.nan, alt, title, **{"vmin": 0, "vmax": 1} | style)
 
 
-def pictures(x: Any, ax: Any = None, *, columns: int = 10, alt: str | None = None, title: str = "",
-             size: float = 0.95) -> Any:
-    """Colour pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size` inches wide."""
+def pictures(
+    x: Any,
+    ax: Any = None,
+    *,
+    columns: int = 10,
+    alt: str | None = None,
+    title: str = "",
+    size: float = 0.95,
+) -> Any:
+    """Colour pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size`
+    inches wide.
+    """
     x = ((np.clip(np.asarray(x, dtype=float), -1, 1) + 1) / 2).transpose(0, 2, 3, 1)  # (N, H, W, 3)
     return _sheet(x, ax, columns, size, max(1, x.shape[2] // 12), 0.85, alt, title)
 
 
-def _sheet(x: np.ndarray, ax: Any, columns: int, size: float, gap: int, paper: float, alt: str | None, title: str,
-           **style: Any) -> Any:
-    """Pictures (N, H, W) or (N, H, W, 3) in rows of `columns`, `size` inches each, `gap` pixels of `paper` between them."""
+def _sheet(
+    x: np.ndarray,
+    ax: Any,
+    columns: int,
+    size: float,
+    gap: int,
+    paper: float,
+    alt: str | None,
+    title: str,
+    **style: Any,
+) -> Any:
+    """Pictures (N, H, W) or (N, H, W, 3) in rows of `columns`, `size` inches each, `gap` pixels of
+    `paper` between them.
+    """
     n, height, width, *colours = x.shape
     rows = -(-n // columns)
     ax = axes_for(ax, alt, (min(size * columns, 11), size * rows + 0.35 * bool(title)))
     sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colours), paper)
     for i, picture in enumerate(x):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
-        sheet[top:top + height, left:left + width] = picture
+        sheet[top : top + height, left : left + width] = picture
     ax.imshow(sheet, **{"interpolation": "nearest"} | style)
     ax.set_title(title)
     ax.axis("off")
@@ -146,29 +243,42 @@ def _sheet(x: np.ndarray, ax: Any, columns: int, size: float, gap: int, paper: f
 
 
 def rows(groups: dict[str, Any], *, alt: str, columns: int = 20) -> Any:
-    """Several rows of images, each under its title: title -> (N, H, W) or (N, D). Returns the figure."""
+    """Several rows of images, each under its title: title -> (N, H, W) or (N, D). Returns the
+    figure.
+    """
     fig, axes = figure(len(groups), 1, alt=alt, size=(10, 0.86 * len(groups)))
-    for ax, (title, pictures) in zip(np.atleast_1d(axes), groups.items()):
+    for ax, (title, pictures) in zip(np.atleast_1d(axes), groups.items(), strict=True):
         images(pictures, ax, columns=columns, title=title)
     return fig
 
 
-def piano_roll(notes: Any, onsets: Any = None, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None) -> Any:
-    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a sixteenth.
+def piano_roll(
+    notes: Any, onsets: Any = None, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None
+) -> Any:
+    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a
+    sixteenth.
 
     `onsets` (T, 4) bool tells where a repeated note is struck again.
     """
     ax = axes_for(ax, alt, (10, 3.2))
     notes = np.asarray(notes)
     struck = np.zeros(notes.shape, bool) if onsets is None else np.asarray(onsets)
-    for voice, (name, color) in enumerate(zip(("soprano", "alto", "tenor", "bass"), (DATA, MODEL, OTHER, WRONG))):
+    for voice, (name, color) in enumerate(
+        zip(("soprano", "alto", "tenor", "bass"), (DATA, MODEL, OTHER, WRONG), strict=True)
+    ):
         pitch = notes[:, voice]
         starts = np.flatnonzero(np.r_[True, (pitch[1:] != pitch[:-1]) | struck[1:, voice]])
-        for begin, end in zip(starts, np.r_[starts[1:], len(pitch)]):
+        for begin, end in zip(starts, np.r_[starts[1:], len(pitch)], strict=True):
             if pitch[begin] >= 0:
                 ax.barh(pitch[begin], end - begin - 0.2, left=begin, height=0.9, color=color)
-        ax.annotate(name, (1, 0.86 - 0.24 * voice), xycoords="axes fraction", xytext=(6, 0),
-                    textcoords="offset points", color=color)
+        ax.annotate(
+            name,
+            (1, 0.86 - 0.24 * voice),
+            xycoords="axes fraction",
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=color,
+        )
     low, high = notes[notes >= 0].min() - 2, notes.max() + 3
     octaves = [c for c in range(0, 128, 12) if low <= c <= high]
     ax.set_yticks(octaves, [f"C{c // 12 - 1}" for c in octaves])

@@ -1,4 +1,7 @@
-"""How far: a loop, with a bar, and the learner, in the file that COURSE_PROGRESS names. That stays on this computer."""
+"""How far: a loop, with a bar, and the learner, in the file that COURSE_PROGRESS names. That stays
+on this computer.
+"""
+
 from __future__ import annotations
 
 import json
@@ -9,13 +12,18 @@ from typing import Any
 
 
 def bar(iterable: Iterable, label: str = "", **options: Any) -> Iterable:
-    """Wrap an iterable in a `tqdm` bar that fits the front end; quiet under test. `options` go to tqdm."""
+    """Wrap an iterable in a `tqdm` bar that fits the front end; quiet under test. `options` go to
+    tqdm.
+    """
     from tqdm.auto import tqdm
+
     return tqdm(iterable, desc=label, disable="PYTEST_VERSION" in os.environ or None, **options)
 
 
 def note(exercise_id: str, status: str) -> None:
-    """Remember the latest verdict on an exercise. Without COURSE_PROGRESS, or if writing fails, nothing happens."""
+    """Remember the latest verdict on an exercise. Without COURSE_PROGRESS, or if writing fails,
+    nothing happens.
+    """
     name = os.environ.get("COURSE_PROGRESS")
     if not name:
         return

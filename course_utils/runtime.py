@@ -1,4 +1,5 @@
 """Where a lesson runs and how long: device, threads, seeds, budgets, and what the run reached."""
+
 from __future__ import annotations
 
 import html
@@ -20,20 +21,28 @@ PROFILES = ("smoke", "cpu", "gpu")
 
 
 def setup(seed: int = 0) -> Any:
-    """Choose the device, seed everything, set one thread on a CPU, prepare figures, and say what was chosen.
+    """Choose the device, seed everything, set one thread on a CPU, prepare figures, and say what
+    was chosen.
 
-    Returns the `torch.device`: CUDA, then Apple's MPS, then Intel's XPU, then the CPU; COURSE_DEVICE overrides.
-    One thread is the default on a CPU because two oversubscribed ones were ten times slower on shared machines;
-    COURSE_THREADS overrides. Raises RuntimeError if COURSE_DEVICE names a device that is absent.
+    Returns the `torch.device`: CUDA, then Apple's MPS, then Intel's XPU, then the CPU;
+    COURSE_DEVICE overrides. One thread is the default on a CPU because two oversubscribed ones were
+    ten times slower on shared machines; COURSE_THREADS overrides. Raises RuntimeError if
+    COURSE_DEVICE names a device that is absent.
     """
     import torch
+
     from course_utils import plots
+
     device = torch.device(choose_device())
     threads = int(os.environ.get("COURSE_THREADS", "1" if device.type == "cpu" else "4"))
     torch.set_num_threads(threads)
     seed_all(seed)
     plots.use_course_style()
-    where = f"{device.type}, {threads} thread{'s' * (threads > 1)}" if device.type == "cpu" else device.type
+    where = (
+        f"{device.type}, {threads} thread{'s' * (threads > 1)}"
+        if device.type == "cpu"
+        else device.type
+    )
     print(f"device: {where} · profile: {profile()} · PyTorch {torch.__version__.split('+')[0]}")
     return device
 
@@ -41,17 +50,26 @@ def setup(seed: int = 0) -> Any:
 def available() -> list[str]:
     """The kinds of device present, best first."""
     import torch
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
-               "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(), "cpu": True}
+
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+        "cpu": True,
+    }
     return [name for name in DEVICES if present[name]]
 
 
 def choose_device() -> str:
-    """The best device, or the one COURSE_DEVICE names. Raises RuntimeError if that one is unknown or absent."""
+    """The best device, or the one COURSE_DEVICE names. Raises RuntimeError if that one is unknown
+    or absent.
+    """
     wanted, present = os.environ.get("COURSE_DEVICE", "").strip().lower(), available()
     if wanted and wanted.split(":")[0] not in present:
-        raise RuntimeError(f"COURSE_DEVICE is {wanted!r}, but this computer has {', '.join(present)}. "
-                           "Set COURSE_DEVICE to one of those, or unset it.")
+        raise RuntimeError(
+            f"COURSE_DEVICE is {wanted!r}, but this computer has {', '.join(present)}. "
+            "Set COURSE_DEVICE to one of those, or unset it."
+        )
     return wanted or present[0]
 
 
@@ -81,13 +99,16 @@ def rng(seed: int) -> np.random.Generator:
 def seed_all(seed: int) -> None:
     """Seed Python's, NumPy's global and PyTorch's generators."""
     import torch
+
     random.seed(seed + _shift())
     np.random.seed(seed + _shift())
     torch.manual_seed(seed + _shift())
 
 
 def expected_range(key: str) -> dict[str, Any]:
-    """What honest runs reached under a key such as "01.nats.mixture": value, low, high, label, seeds, device."""
+    """What honest runs reached under a key such as "01.nats.mixture": value, low, high, label,
+    seeds, device.
+    """
     if key not in _measured():
         raise KeyError(f"no measured number is called {key!r}")
     return _measured()[key]
@@ -95,34 +116,50 @@ def expected_range(key: str) -> dict[str, Any]:
 
 @cache
 def _measured() -> dict[str, dict[str, Any]]:
-    return json.loads(resources.files("course_utils").joinpath("numbers.json").read_text(encoding="utf-8"))
+    return json.loads(
+        resources.files("course_utils").joinpath("numbers.json").read_text(encoding="utf-8")
+    )
 
 
 def reached(values: dict[str, float]) -> bool:
-    """Show this run's numbers beside the range of honest runs, and what the run cost so far; True if all lie inside.
+    """Show this run's numbers beside the range of honest runs, and what the run cost so far; True
+    if all lie inside.
 
-    Says so where the numbers are not comparable: in the smoke profile, and on another device than the ranges' own.
+    Says so where the numbers are not comparable: in the smoke profile, and on another device than
+    the ranges' own.
     """
     _note(values)
     if _recording():
         return True
     rows = [(expected_range(key), value) for key, value in values.items()]
     fits = [h["low"] <= value <= h["high"] for h, value in rows]
-    lines = [(h["label"], f"{value:.4g}", f"{h['low']:.4g} to {h['high']:.4g}", "yes" if fit else "no")
-             for (h, value), fit in zip(rows, fits)]
+    lines = [
+        (h["label"], f"{value:.4g}", f"{h['low']:.4g} to {h['high']:.4g}", "yes" if fit else "no")
+        for (h, value), fit in zip(rows, fits, strict=True)
+    ]
     show_table(("what", "this run", "honest runs", "inside?"), lines)
     if profile() == "smoke":
         print("This was a smoke run: too short for its numbers to mean anything.")
     if others := {h["device"] for h, _ in rows} - {choose_device()}:
-        print(f"The ranges are those of another device, {', '.join(others)}: on this one expect small differences.")
-    print("So far: {seconds:.0f} processor seconds, at most {peak_mb:.0f} MB of memory.".format(**usage()))
+        print(
+            f"The ranges are those of another device, {', '.join(others)}: on this one expect small"
+            " differences."
+        )
+    print(
+        "So far: {seconds:.0f} processor seconds, at most {peak_mb:.0f} MB of memory.".format(
+            **usage()
+        )
+    )
     return all(fits)
 
 
 def show_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """A small table: HTML in a front end, aligned text elsewhere."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    text = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in [head, *rows])
+    text = "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    )
     body = "".join(f"<tr>{_html_cells('td', row)}</tr>" for row in rows)
     publish(text, f"<table><tr>{_html_cells('th', head)}</tr>{body}</table>")
 
@@ -135,9 +172,13 @@ def usage() -> dict[str, float]:
     """CPU seconds and peak memory in MB of this process so far."""
     try:
         import resource
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+            2**20 if sys.platform == "darwin" else 2**10
+        )
     except ImportError:  # Windows
         import psutil
+
         peak = psutil.Process().memory_info().peak_wset / 2**20
     return {"seconds": time.process_time(), "peak_mb": peak}
 

@@ -1,4 +1,7 @@
-"""The website's settings. `python -m tools site` copies this file and the pages to docs/_build/source and builds there."""
+"""The website's settings. `python -m tools site` copies this file and the pages to
+docs/_build/source and builds there.
+"""
+
 project = "Generative AI in Python and PyTorch"
 author = "the authors of the course"
 copyright = "the authors of the course. Prose and figures: CC BY 4.0. Code: MIT"
@@ -7,7 +10,8 @@ language = "en"
 extensions = ["myst_nb", "sphinx.ext.githubpages"]
 exclude_patterns = ["_static"]
 nb_execution_mode = "off"  # tools/site.py runs the lessons
-nb_ipywidgets_js = {}      # sliders need a kernel; without these scripts nothing is asked for outside
+# sliders need a kernel; without these scripts nothing is asked for outside
+nb_ipywidgets_js = {}
 myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 
@@ -19,15 +23,19 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/icon.svg"
-html_context = {"default_mode": "auto"}  # light or dark as the reader's system is, until they press the button
+# light or dark as the reader's system is, until they press the button
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sphinx = False
 html_last_updated_fmt = None
 html_theme_options = {
     "repository_branch": "main",
     "path_to_docs": "",  # notebooks/ is notebooks/ there too, so that the launch buttons find them
-    "launch_buttons": {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com",
-                       "notebook_interface": "jupyterlab"},
+    "launch_buttons": {
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com",
+        "notebook_interface": "jupyterlab",
+    },
     "use_repository_button": True,
     "use_download_button": False,
     "use_fullscreen_button": False,

@@ -1,1 +1,3 @@
-"""Grade a class of untrusted notebooks: `python -m grading SUBMISSIONS --out OUT`. See docs/grading.md."""
+"""Grade a class of untrusted notebooks: `python -m grading SUBMISSIONS --out OUT`. See
+docs/grading.md.
+"""

@@ -1,4 +1,7 @@
-"""TRUSTED side: grade a folder of submissions; stop and go on at any time; only what changed is graded again."""
+"""TRUSTED side: grade a folder of submissions; stop and go on at any time; only what changed is
+graded again.
+"""
+
 from __future__ import annotations
 
 import hashlib
@@ -30,6 +33,7 @@ MORE_MEMORY = 768 << 20  # bytes that the grader may take for its work
 @dataclass
 class Run:
     """What the command line asks for."""
+
     place: Path
     out: Path
     jobs: int = 1
@@ -44,6 +48,7 @@ class Run:
 @dataclass
 class Graded:
     """One notebook and what was found."""
+
     one: Submission
     lesson: str
     verdicts: list[dict[str, Any]] = field(default_factory=list)
@@ -51,14 +56,30 @@ class Graded:
     seconds: float = 0.0
 
     def as_data(self) -> dict[str, Any]:
-        return {"submission": self.one.name, "student": self.one.student, "lesson": self.lesson, "digest": self.one.digest,
-                "verdicts": self.verdicts, "prose": self.prose, "seconds": self.seconds}
+        return {
+            "submission": self.one.name,
+            "student": self.one.student,
+            "lesson": self.lesson,
+            "digest": self.one.digest,
+            "verdicts": self.verdicts,
+            "prose": self.prose,
+            "seconds": self.seconds,
+        }
 
 
 def grade(run: Run) -> dict[str, Any]:
-    """Grade all that is due; returns what results.json holds. Raises OSError if a folder cannot be read or written."""
-    course, found = lessons(run.twins), [one for one in submissions(run.place) if in_shard(one.student, run.shard)
-                                         and not run.without.intersection(one.name.split("/")[1:-1])]
+    """Grade all that is due; returns what results.json holds. Raises OSError if a folder cannot be
+    read or written.
+    """
+    course, found = (
+        lessons(run.twins),
+        [
+            one
+            for one in submissions(run.place)
+            if in_shard(one.student, run.shard)
+            and not run.without.intersection(one.name.split("/")[1:-1])
+        ],
+    )
     seed = recorded_seed(run)
     work, done = sorted_out(found, course, run.lesson)
     for graded in done:
@@ -66,13 +87,23 @@ def grade(run: Run) -> dict[str, Any]:
     with modest_memory():
         faults = _grade_all(work, course, seed, run)
     results = sorted((g.as_data() for g in work + done), key=lambda r: r["submission"])
-    return {"seed": seed, "shard": list(run.shard), "lesson": run.lesson, "twins": bool(run.twins), "trusted": run.trusted,
-            "course": fingerprint(list(course.values())), "faults": faults, "submissions": results}
+    return {
+        "seed": seed,
+        "shard": list(run.shard),
+        "lesson": run.lesson,
+        "twins": bool(run.twins),
+        "trusted": run.trusted,
+        "course": fingerprint(list(course.values())),
+        "faults": faults,
+        "submissions": results,
+    }
 
 
-def sorted_out(found: list[Submission], course: dict[str, Lesson], only: str) -> tuple[list[Graded], list[Graded]]:
-    """What can be graded, and what cannot. Of other lessons than the one asked for nothing is kept but the names of
-    students who have nothing else.
+def sorted_out(
+    found: list[Submission], course: dict[str, Lesson], only: str
+) -> tuple[list[Graded], list[Graded]]:
+    """What can be graded, and what cannot. Of other lessons than the one asked for nothing is kept
+    but the names of students who have nothing else.
     """
     work, done, others = [], [], {}
     for one in found:
@@ -90,20 +121,27 @@ def sorted_out(found: list[Submission], course: dict[str, Lesson], only: str) ->
 
 def not_graded(graded: Graded, course: dict[str, Lesson], reason: str = "") -> list[dict[str, Any]]:
     """A row for every exercise that might be in a notebook of which nothing can be said."""
-    reason = reason or graded.one.broken or "no exercise of the course is in it: neither a tag nor a function of that name"
+    reason = (
+        reason
+        or graded.one.broken
+        or "no exercise of the course is in it: neither a tag nor a function of that name"
+    )
     tasks = course[graded.lesson].tasks if graded.lesson else []
     rows = [Verdict(t.id, t.name, t.points, "not_graded", reason) for t in tasks]
     return as_data(rows or [Verdict("", "", 0, "not_graded", reason)])
 
 
 def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Run) -> list[str]:
-    """Fill in the verdicts, lesson by lesson, taking those that are known from the last time. Returns what went wrong."""
+    """Fill in the verdicts, lesson by lesson, taking those that are known from the last time.
+    Returns what went wrong.
+    """
     faults = []
     for number in sorted({graded.lesson for graded in work}):
         lesson, mine = course[number], [graded for graded in work if graded.lesson == number]
         mark = fingerprint([lesson])
         unknown = [graded for graded in mine if not _known(graded, run.out, f"{mark}-{seed}")]
-        first = {graded.one.digest: graded for graded in reversed(unknown)}  # the same file twice: once is enough
+        # the same file twice: once is enough
+        first = {graded.one.digest: graded for graded in reversed(unknown)}
         due = list(first.values())
         if due:
             with staged(number) as folder:
@@ -114,7 +152,10 @@ def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Ru
                     graded.verdicts = not_graded(graded, course, f"the self-test failed: {wrong}")
                 _in_parallel([] if wrong else due, grader, course, run, f"{mark}-{seed}")
         for graded in unknown:
-            graded.verdicts, graded.seconds = first[graded.one.digest].verdicts, first[graded.one.digest].seconds
+            graded.verdicts, graded.seconds = (
+                first[graded.one.digest].verdicts,
+                first[graded.one.digest].seconds,
+            )
         for graded in mine:
             graded.prose = prose(graded.one, lesson)
     if not sandbox.settle():
@@ -122,9 +163,14 @@ def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Ru
     return faults
 
 
-def _in_parallel(due: list[Graded], grader: Grader, course: dict[str, Lesson], run: Run, mark: str) -> None:
+def _in_parallel(
+    due: list[Graded], grader: Grader, course: dict[str, Lesson], run: Run, mark: str
+) -> None:
     title = f"lesson {grader.lesson.number}"
-    with ThreadPoolExecutor(run.jobs) as pool, tqdm(total=len(due), desc=title, disable=None) as bar:
+    with (
+        ThreadPoolExecutor(run.jobs) as pool,
+        tqdm(total=len(due), desc=title, disable=None) as bar,
+    ):
         waiting = [pool.submit(_grade_one, graded, grader, course, run.out, mark) for graded in due]
         try:
             for future in as_completed(waiting):
@@ -135,11 +181,17 @@ def _in_parallel(due: list[Graded], grader: Grader, course: dict[str, Lesson], r
             raise
 
 
-def _grade_one(graded: Graded, grader: Grader, course: dict[str, Lesson], out: Path, mark: str) -> None:
+def _grade_one(
+    graded: Graded, grader: Grader, course: dict[str, Lesson], out: Path, mark: str
+) -> None:
     try:
         verdicts, graded.seconds = grader.grade(graded.one.cells)
     except Exception as error:  # of the sandbox's or of ours, and no fault of the student's
-        reason = str(error) if isinstance(error, sandbox.Unusable) else f"the grader failed: {type(error).__name__}: {error}"
+        reason = (
+            str(error)
+            if isinstance(error, sandbox.Unusable)
+            else f"the grader failed: {type(error).__name__}: {error}"
+        )
         graded.verdicts = not_graded(graded, course, reason)
         return
     graded.verdicts = as_data(verdicts)
@@ -165,15 +217,20 @@ def _known(graded: Graded, out: Path, mark: str) -> bool:
 
 @contextmanager
 def modest_memory() -> Iterator[None]:
-    """Two arrays of odd shapes, sent by a student, must not multiply into one that fills the computer."""
+    """Two arrays of odd shapes, sent by a student, must not multiply into one that fills the
+    computer.
+    """
     if not sys.platform.startswith("linux"):
         yield
         return
     import resource
+
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + MORE_MEMORY
-    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )
     try:
         yield
     finally:
@@ -190,28 +247,47 @@ def staged(number: str) -> Iterator[Path]:
 
 
 def recorded_seed(run: Run) -> int:
-    """The seed of this OUT: the one asked for, else the one of the last time, else a fresh one; recorded in run.json."""
+    """The seed of this OUT: the one asked for, else the one of the last time, else a fresh one;
+    recorded in run.json.
+    """
     place = run.out / "run.json"
     try:
         last = json.loads(place.read_text(encoding="utf-8"))["seed"]
     except (OSError, ValueError, KeyError, TypeError):
         last = None
-    seed = run.seed if run.seed is not None else last if isinstance(last, int) else secrets.randbelow(2**31)
+    seed = (
+        run.seed
+        if run.seed is not None
+        else last
+        if isinstance(last, int)
+        else secrets.randbelow(2**31)
+    )
     write_text(place, json.dumps({"seed": seed}) + "\n")
     return seed
 
 
 def in_shard(student: str, shard: tuple[int, int]) -> bool:
-    """Whether a student belongs to part `shard[0]` of `shard[1]`; by name, so that every machine agrees."""
-    return int(hashlib.sha256(student.encode("utf-8", "replace")).hexdigest(), 16) % shard[1] == shard[0] - 1
+    """Whether a student belongs to part `shard[0]` of `shard[1]`; by name, so that every machine
+    agrees.
+    """
+    return (
+        int(hashlib.sha256(student.encode("utf-8", "replace")).hexdigest(), 16) % shard[1]
+        == shard[0] - 1
+    )
 
 
 def fingerprint(which: list[Lesson]) -> str:
     """Changes when a verdict might: with the lesson, the checks, the grader, and the libraries."""
     digest, last = hashlib.sha256(), max((lesson.number for lesson in which), default="")
-    for path in sorted(p for folder in ("course_utils", "grading") for p in (ROOT / folder).rglob("*")):
+    for path in sorted(
+        p for folder in ("course_utils", "grading") for p in (ROOT / folder).rglob("*")
+    ):
         lesson_of_its_own = re.search(r"/lesson(\d\d)/", path.as_posix())
-        if path.is_file() and path.parent.name != "__pycache__" and not (lesson_of_its_own and lesson_of_its_own[1] > last):
+        if (
+            path.is_file()
+            and path.parent.name != "__pycache__"
+            and not (lesson_of_its_own and lesson_of_its_own[1] > last)
+        ):
             digest.update(path.read_bytes())
     digest.update("\0".join(text for lesson in which for text in lesson.files).encode())
     digest.update(" ".join([sys.version, *map(version, ("torch", "numpy", "scipy"))]).encode())
@@ -221,8 +297,13 @@ def fingerprint(which: list[Lesson]) -> str:
 def prose(one: Submission, lesson: Lesson) -> list[str]:
     """What the student wrote in words: text cells that the course did not ship."""
     shipped = {re.sub(r"\s+", "", text) for text in lesson.prose}
-    return [cell.source for cell in one.cells if cell.kind == "markdown" and cell.source.strip()
-            and re.sub(r"\s+", "", cell.source) not in shipped]
+    return [
+        cell.source
+        for cell in one.cells
+        if cell.kind == "markdown"
+        and cell.source.strip()
+        and re.sub(r"\s+", "", cell.source) not in shipped
+    ]
 
 
 def stop() -> None:

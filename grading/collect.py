@@ -1,7 +1,9 @@
-"""TRUSTED side: find submissions in folders and zips, and read their cells. Every byte here was written by a stranger.
+"""TRUSTED side: find submissions in folders and zips, and read their cells. Every byte here was
+written by a stranger.
 
 Nothing is unpacked to disk, no link is followed, no text is executed or parsed as Python.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -22,7 +24,8 @@ from grading.course import Lesson, binds
 
 LARGEST, LARGEST_ZIP, MOST_FILES = 20 << 20, 50 << 20, 5000
 LARGEST_TEXT = 2 << 20  # of all cells together, outputs apart
-MOST_PARTS = {b"[": 300_000, b"{": 300_000, b",": 2_000_000}  # in a notebook's text, so that reading it stays cheap
+# in a notebook's text, so that reading it stays cheap
+MOST_PARTS = {b"[": 300_000, b"{": 300_000, b",": 2_000_000}
 DEEPEST_ZIP = 2
 
 
@@ -35,7 +38,10 @@ class Cell:
 
 @dataclass
 class Submission:
-    """One notebook. `name` is its path without suffix; `broken` says why it cannot be read; `digest` tells files apart."""
+    """One notebook. `name` is its path without suffix; `broken` says why it cannot be read;
+    `digest` tells files apart.
+    """
+
     name: str
     broken: str = ""
     digest: str = ""
@@ -51,7 +57,9 @@ class Unreadable(ValueError):
 
 
 def submissions(place: Path) -> list[Submission]:
-    """All notebooks in a folder or a zip, sorted by name. Raises OSError if the place itself cannot be read."""
+    """All notebooks in a folder or a zip, sorted by name. Raises OSError if the place itself cannot
+    be read.
+    """
     whole = sole_zip(place)
     found = list(_zipped(whole, "", 0) if whole else _folder(place))
     taken: dict[str, int] = {}
@@ -64,8 +72,12 @@ def submissions(place: Path) -> list[Submission]:
 
 
 def sole_zip(place: Path) -> Path | None:
-    """The zip that holds the class: the place itself, or the only file in it. Other zips belong to one student each."""
-    inside = [p for p in place.iterdir() if not p.name.startswith(".")] if place.is_dir() else [place]
+    """The zip that holds the class: the place itself, or the only file in it. Other zips belong to
+    one student each.
+    """
+    inside = (
+        [p for p in place.iterdir() if not p.name.startswith(".")] if place.is_dir() else [place]
+    )
     alone = len(inside) == 1 and inside[0].suffix.lower() == ".zip" and not inside[0].is_symlink()
     return inside[0] if alone and inside[0].is_file() else None
 
@@ -78,7 +90,12 @@ def _folder(place: Path) -> Iterator[Submission]:
         folders[:] = [name for name in folders if not _hidden(name)]
         for name in files:
             path = Path(folder) / name
-            label = clean(path.relative_to(place).as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+            label = clean(
+                path.relative_to(place)
+                .as_posix()
+                .encode("utf-8", "surrogateescape")
+                .decode("utf-8", "replace")
+            )
             if _hidden(name) or path.suffix.lower() not in (".ipynb", ".zip"):
                 continue
             is_zip = path.suffix.lower() == ".zip"
@@ -96,7 +113,9 @@ def _hidden(name: str) -> bool:
 
 def _bytes(path: Path, most: int) -> bytes:
     """The content of an ordinary file; links, pipes and devices are refused."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    )
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -133,8 +152,12 @@ def _zipped(file: Path | io.BytesIO, prefix: str, depth: int) -> Iterator[Submis
 
 def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The notebooks and zips in a zip, without what programs hide in it."""
-    entries = [e for e in archive.infolist() if e.filename.lower().endswith((".ipynb", ".zip"))
-               and not any(map(_hidden, re.split(r"[/\\]", e.filename)))]
+    entries = [
+        e
+        for e in archive.infolist()
+        if e.filename.lower().endswith((".ipynb", ".zip"))
+        and not any(map(_hidden, re.split(r"[/\\]", e.filename)))
+    ]
     if len(entries) > MOST_FILES:
         raise Unreadable(f"it holds more than {MOST_FILES} files")
     return entries
@@ -199,16 +222,24 @@ def _cell(cell: dict[str, Any]) -> Cell:
     tags = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
     text = source if isinstance(source, str) else ""
     text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
-    return Cell(str(cell.get("cell_type")), sys.intern(text), tags)  # most cells are the same in every notebook: kept once
+    # most cells are the same in every notebook: kept once
+    return Cell(str(cell.get("cell_type")), sys.intern(text), tags)
 
 
 def lesson_of(cells: list[Cell], lessons: dict[str, Lesson]) -> str:
-    """The two digits of the lesson that a notebook belongs to, by its tags, else by the names it defines; else ""."""
+    """The two digits of the lesson that a notebook belongs to, by its tags, else by the names it
+    defines; else "".
+    """
     tags = {tag for cell in cells for tag in cell.tags}
-    count = {number: sum(f"exercise:{task.id}" in tags for task in lesson.tasks) for number, lesson in lessons.items()}
+    count = {
+        number: sum(f"exercise:{task.id}" in tags for task in lesson.tasks)
+        for number, lesson in lessons.items()
+    }
     if not any(count.values()):
         text = "\n".join(cell.source for cell in cells)
-        count = {number: sum(bool(binds(task.name).search(text)) for task in lesson.tasks)
-                 for number, lesson in lessons.items()}
+        count = {
+            number: sum(bool(binds(task.name).search(text)) for task in lesson.tasks)
+            for number, lesson in lessons.items()
+        }
     best = max(count, key=lambda number: count[number], default="")
     return best if best and count[best] else ""

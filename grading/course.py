@@ -1,8 +1,9 @@
 """What is graded: the exercises of a lesson, their blanks and solutions, and the cells around them.
 
-A lesson is found by its files: the blank notebook, the solved notebook and the module with its exercises. A folder of
-twins holds the same three files, so both are read alike.
+A lesson is found by its files: the blank notebook, the solved notebook and the module with its
+exercises. A folder of twins holds the same three files, so both are read alike.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True)
 class Task:
     """An exercise with its points, the text of its blank cell and the course's own answer."""
+
     exercise: Exercise
     points: int
     blank: str
@@ -36,9 +38,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Lesson:
-    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: its Markdown cells;
-    `checks`: the text of the module with the exercises.
+    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: its
+    Markdown cells; `checks`: the text of the module with the exercises.
     """
+
     number: str
     stem: str
     tasks: list[Task]
@@ -49,31 +52,62 @@ class Lesson:
     @property
     def files(self) -> list[str]:
         """All that the verdicts depend on and that is not the grader's, for the fingerprint."""
-        return [self.stem, self.checks, *(f"{t.id}\n{t.points}\n{t.blank}\n{t.solution}" for t in self.tasks), *self.cells]
+        return [
+            self.stem,
+            self.checks,
+            *(f"{t.id}\n{t.points}\n{t.blank}\n{t.solution}" for t in self.tasks),
+            *self.cells,
+        ]
 
 
 def lessons(twins: Path | None = None) -> dict[str, Lesson]:
     """Every lesson that has exercises, by its two digits; those of a twins folder if there is one."""
-    blanks, solved = (twins / "blank", twins / "solved") if twins else (ROOT / "notebooks", ROOT / "solutions")
+    blanks, solved = (
+        (twins / "blank", twins / "solved") if twins else (ROOT / "notebooks", ROOT / "solutions")
+    )
     found = {}
     for path in sorted(blanks.glob("[0-9][0-9]_*.ipynb")):
         number = path.stem[:2]
         try:
-            exercises = _from_file(twins / f"lesson{number}.py") if twins else checks.exercises(int(number))
+            exercises = (
+                _from_file(twins / f"lesson{number}.py") if twins else checks.exercises(int(number))
+            )
         except LookupError:
             continue  # a lesson without exercises
-        module = twins / f"lesson{number}.py" if twins else ROOT / f"course_utils/lesson{number}/exercises.py"
-        found[number] = _lesson(path, solved / path.name, exercises, module.read_text(encoding="utf-8"))
+        module = (
+            twins / f"lesson{number}.py"
+            if twins
+            else ROOT / f"course_utils/lesson{number}/exercises.py"
+        )
+        found[number] = _lesson(
+            path, solved / path.name, exercises, module.read_text(encoding="utf-8")
+        )
     return found
 
 
 def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: str) -> Lesson:
     blanks, whole = _cells(blank), _cells(solved)
-    text = {_tagged(cell, "exercise"): _source(cell) for cell in blanks if _tagged(cell, "exercise")}
-    tasks = [Task(exercises[_tagged(cell, "exercise")], int(_tagged(cell, "points") or 1),
-                  text[_tagged(cell, "exercise")], _source(cell)) for cell in whole if _tagged(cell, "exercise")]
-    around = [_source(cell) for cell in whole if cell["cell_type"] == "code" and "setup" not in _tags(cell)
-              and not _tagged(cell, "exercise") and not _tagged(cell, "check")]
+    text = {
+        _tagged(cell, "exercise"): _source(cell) for cell in blanks if _tagged(cell, "exercise")
+    }
+    tasks = [
+        Task(
+            exercises[_tagged(cell, "exercise")],
+            int(_tagged(cell, "points") or 1),
+            text[_tagged(cell, "exercise")],
+            _source(cell),
+        )
+        for cell in whole
+        if _tagged(cell, "exercise")
+    ]
+    around = [
+        _source(cell)
+        for cell in whole
+        if cell["cell_type"] == "code"
+        and "setup" not in _tags(cell)
+        and not _tagged(cell, "exercise")
+        and not _tagged(cell, "check")
+    ]
     prose = [_source(cell) for cell in blanks if cell["cell_type"] == "markdown"]
     return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module)
 
@@ -103,6 +137,11 @@ def _tagged(cell: dict, prefix: str) -> str:
 
 
 def binds(name: str) -> re.Pattern[str]:
-    """Finds in a cell's text where a name is defined at the top level, but not where a check hands it back."""
-    return re.compile(rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b"
-                      rf"|^{re.escape(name)}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\()", re.MULTILINE)
+    """Finds in a cell's text where a name is defined at the top level, but not where a check hands
+    it back.
+    """
+    return re.compile(
+        rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b"
+        rf"|^{re.escape(name)}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\()",
+        re.MULTILINE,
+    )

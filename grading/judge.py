@@ -1,4 +1,7 @@
-"""TRUSTED side: put the cases to a boxed answer, compare what comes back, and keep what an appeal needs."""
+"""TRUSTED side: put the cases to a boxed answer, compare what comes back, and keep what an appeal
+needs.
+"""
+
 from __future__ import annotations
 
 import re
@@ -8,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Tensor
+from course_utils.asking.serialization import Malformed, decode, encode
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Tensor
 from course_utils.checks.exercise import Exercise, numbers, observe, same
 from grading.course import Lesson, Task, binds
 from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
-from course_utils.asking.serialization import Malformed, decode, encode
 
 STAND_INS = (Seed, Tensor)
 BLANK = re.compile(r"\s+")
@@ -22,10 +25,12 @@ BLANK = re.compile(r"\s+")
 
 @dataclass
 class Verdict:
-    """What one exercise of one notebook has come to. `known`: the reason is the hint of a known mistake.
+    """What one exercise of one notebook has come to. `known`: the reason is the hint of a known
+    mistake.
 
     `evidence` holds, for an appeal, the input that went wrong, what was expected and what came.
     """
+
     exercise: str
     name: str
     out_of: int
@@ -41,7 +46,10 @@ class Verdict:
 
 
 class Questions:
-    """The cases of an exercise, drawn once for everybody, with what is wanted and, when needed, what each mutant shows."""
+    """The cases of an exercise, drawn once for everybody, with what is wanted and, when needed,
+    what each mutant shows.
+    """
+
     def __init__(self, exercise: Exercise, seed: int):
         self.exercise = exercise
         self.cases = list(exercise.draw(np.random.default_rng([seed, *exercise.id.encode()])))
@@ -49,16 +57,21 @@ class Questions:
         self.shown: dict[tuple[str, int], Any] = {}
 
     def shows(self, name: str, i: int) -> Any:
-        """What the mutant of this name shows on a case; the same for every student, so it is asked once."""
+        """What the mutant of this name shows on a case; the same for every student, so it is asked
+        once.
+        """
         if (name, i) not in self.shown:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.shown[name, i] = observe(Ask(self.exercise.mutants[name].answer), self.cases[i])
+                self.shown[name, i] = observe(
+                    Ask(self.exercise.mutants[name].answer), self.cases[i]
+                )
         return self.shown[name, i]
 
 
 class Proxy:
     """Has the methods of `engine.Ask`, and asks an answer that lives in a box."""
+
     def __init__(self, box: Box):
         self.box, self.changed = box, False
 
@@ -87,7 +100,12 @@ class Proxy:
 
 def _error(reply: dict[str, Any]) -> Exception:
     kinds, message = reply["raised"], reply.get("message")
-    if type(kinds) is not list or not kinds or not all(type(kind) is str for kind in kinds) or type(message) is not str:
+    if (
+        type(kinds) is not list
+        or not kinds
+        or not all(type(kind) is str for kind in kinds)
+        or type(message) is not str
+    ):
         raise Lost("it answered in a form that was not asked for")
     if kinds[0] == "NotData":
         return NotData(message[:200])
@@ -95,7 +113,9 @@ def _error(reply: dict[str, Any]) -> Exception:
 
 
 def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> Verdict:
-    """The verdict on one exercise. Raises Gone if the box is no more, Unusable if nothing can be said."""
+    """The verdict on one exercise. Raises Gone if the box is no more, Unusable if nothing can be
+    said.
+    """
     made = Verdict(task.id, task.name, task.points)
     try:
         box.open(cells, questions.exercise.seconds + 1)
@@ -112,7 +132,14 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
         if box.alive:
             box.end()
     try:
-        found = verdict(questions.exercise, questions.cases, questions.wanted, got, proxy.changed, questions.shows)
+        found = verdict(
+            questions.exercise,
+            questions.cases,
+            questions.wanted,
+            got,
+            proxy.changed,
+            questions.shows,
+        )
         made.status, made.reason = found["status"], found.get("hint", "")
         made.known = made.status == "fail" and made.reason in questions.exercise.hints
         made.evidence = evidence(questions, got) if made.status == "fail" else {}
@@ -123,10 +150,14 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
 
 def evidence(questions: Questions, got: list[Any]) -> dict[str, str]:
     """The first case that went wrong: input, what was expected, what came."""
-    for case, ours, theirs in zip(questions.cases, questions.wanted, got):
+    for case, ours, theirs in zip(questions.cases, questions.wanted, got, strict=True):
         if not same(theirs, ours, case):
-            return {"case": case.says, "input": ", ".join(map(told, case.args)), "expected": told(ours),
-                    "came": told(theirs)}
+            return {
+                "case": case.says,
+                "input": ", ".join(map(told, case.args)),
+                "expected": told(ours),
+                "came": told(theirs),
+            }
     return {}
 
 
@@ -137,25 +168,38 @@ def told(value: Any) -> str:
     if isinstance(value, Seed):
         return f"numpy.random.default_rng({value.value})"
     if isinstance(value, dict):
-        return "; ".join(f"{told(key)}: {told(item)}" for key, item in list(value.items())[:12])[:600]
+        return "; ".join(f"{told(key)}: {told(item)}" for key, item in list(value.items())[:12])[
+            :600
+        ]
     array = numbers(value)
     if array is None or array.ndim == 0:
         return show(value)[:300]
     text = np.array2string(array, precision=5, threshold=30, edgeitems=3, separator=", ")
-    return f"{'tensor' if isinstance(value, Tensor) else 'array'} of shape {array.shape}: {' '.join(text.split())}"[:600]
+    return f"{'tensor' if isinstance(value, Tensor) else 'array'} of shape {array.shape}: {' '.join(text.split())}"[
+        :600
+    ]
 
 
 class Grader:
-    """Grades notebooks of one lesson: holds the questions of this run and the folder that the box sees."""
+    """Grades notebooks of one lesson: holds the questions of this run and the folder that the box
+    sees.
+    """
+
     def __init__(self, lesson: Lesson, seed: int, folder: Any, boxed: bool = True):
         self.lesson, self.folder, self.boxed = lesson, folder, boxed
         self.questions = {task.id: Questions(task.exercise, seed) for task in lesson.tasks}
         whole = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
-        known = [n for n in ("torch", "numpy", "scipy") if re.search(rf"^(?:import|from) {n}\b", whole, re.MULTILINE)]
+        known = [
+            n
+            for n in ("torch", "numpy", "scipy")
+            if re.search(rf"^(?:import|from) {n}\b", whole, re.MULTILINE)
+        ]
         self.warm = known + (["torch.nn.functional"] if "torch" in known else [])
 
     def grade(self, cells: list[Any]) -> tuple[list[Verdict], float]:
-        """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises Unusable."""
+        """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises
+        Unusable.
+        """
         answers = {task.id: find(task, cells) for task in self.lesson.tasks}
         verdicts: list[Verdict] = []
         box, seconds = None, 0.0
@@ -165,7 +209,8 @@ class Grader:
                     verdicts.append(Verdict(task.id, task.name, task.points))
                     continue
                 question, found = self._question(task, cells, answers, verdicts), None
-                for last in (False, True):  # an answer that takes its process down is tried once more, in a fresh box
+                # an answer that takes its process down is tried once more, in a fresh box
+                for last in (False, True):
                     if found is None and (box is None or not box.alive):
                         seconds += box.discard() if box else 0.0
                         box = Box(self.folder, self.warm, self.lesson.cells, self.boxed)
@@ -176,7 +221,9 @@ class Grader:
         return verdicts, seconds
 
     def _tried(self, task: Task, box: Box, question: dict[str, Any], last: bool) -> Verdict | None:
-        """A verdict, or None where another try is due: without the other cells, if it was they that broke it."""
+        """A verdict, or None where another try is due: without the other cells, if it was they that
+        broke it.
+        """
         try:
             return judge(self.questions[task.id], box, task, question)
         except Gone as error:
@@ -184,10 +231,14 @@ class Grader:
                 question["around"] = [[], []]
             return Verdict(task.id, task.name, task.points, "fail", str(error)) if last else None
 
-    def _question(self, task: Task, cells: list[Any], answers: dict[str, Any], before: list[Verdict]) -> dict[str, Any]:
-        """What the box needs for one exercise. Earlier ones come as the student's where right, else as the course's.
+    def _question(
+        self, task: Task, cells: list[Any], answers: dict[str, Any], before: list[Verdict]
+    ) -> dict[str, Any]:
+        """What the box needs for one exercise. Earlier ones come as the student's where right, else
+        as the course's.
 
-        Of later ones only the student's own are there: the course's would be answers that are still to be given.
+        Of later ones only the student's own are there: the course's would be answers that are still
+        to be given.
         """
         passed = {v.exercise: v.status == "pass" for v in before}
         given = {}
@@ -199,23 +250,33 @@ class Grader:
                 given[other.name] = own
         mine = answers[task.id]
         place = next(i for i, cell in enumerate(cells) if cell.source == mine)
-        around = [[c.source for c in part if c.kind == "code" and c.source != mine]
-                  for part in (cells[:place], cells[place:])]
+        around = [
+            [c.source for c in part if c.kind == "code" and c.source != mine]
+            for part in (cells[:place], cells[place:])
+        ]
         return {"name": task.name, "answer": mine, "around": around, "given": given}
 
 
 def find(task: Task, cells: list[Any]) -> str | None:
-    """The cell that holds the answer, by tag or by the name that it defines; None if that is still blank.
+    """The cell that holds the answer, by tag or by the name that it defines; None if that is still
+    blank.
 
-    Of several, the last, as the notebook would have it; a tagged cell, even one turned into text, before any other, and a
-    help cell turned into code, which shows a solution between fences, after any other.
+    Of several, the last, as the notebook would have it; a tagged cell, even one turned into text,
+    before any other, and a help cell turned into code, which shows a solution between fences, after
+    any other.
     """
     defines, blank = binds(task.name), BLANK.sub("", task.blank)
     tag = f"exercise:{task.id}"
     filled = [cell for cell in cells if BLANK.sub("", cell.source) not in (blank, "")]
-    untagged = [c for c in filled if tag not in c.tags and c.kind != "markdown" and defines.search(c.source)]
-    for found in ([c for c in filled if tag in c.tags and defines.search(c.source)],
-                  [c for c in untagged if "```" not in c.source], untagged, [c for c in filled if tag in c.tags]):
+    untagged = [
+        c for c in filled if tag not in c.tags and c.kind != "markdown" and defines.search(c.source)
+    ]
+    for found in (
+        [c for c in filled if tag in c.tags and defines.search(c.source)],
+        [c for c in untagged if "```" not in c.source],
+        untagged,
+        [c for c in filled if tag in c.tags],
+    ):
         if found:
             return found[-1].source
     return None

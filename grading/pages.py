@@ -1,4 +1,5 @@
 """Pages for people: the instructor's report, all prose on one page, and a letter for every student."""
+
 from __future__ import annotations
 
 import html
@@ -16,16 +17,31 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem
 .bar{display:inline-block;height:1em;vertical-align:middle;margin-right:.3em}
 .pass{background:#0072b2}.fail{background:#d55e00}.unanswered{background:#bbb}
 .not_graded{background:#fff;border:1px dashed #222}"""
-HEAD = ('<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
-        '<meta name="viewport" content="width=device-width"><title>TITLE</title><style>' + STYLE + "</style><h1>TITLE</h1>")
-WORDS = {"pass": "passed", "fail": "not yet", "unanswered": "not answered", "not_graded": "not graded"}
+HEAD = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta'
+    ' http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src'
+    ' \'unsafe-inline\'"><meta name="viewport"'
+    ' content="width=device-width"><title>TITLE</title><style>' + STYLE + "</style><h1>TITLE</h1>"
+)
+WORDS = {
+    "pass": "passed",
+    "fail": "not yet",
+    "unanswered": "not answered",
+    "not_graded": "not graded",
+}
 SIGNS = {"pass": "✅", "fail": "❌", "unanswered": "⏳", "not_graded": "⚠️"}
-TOLD = {"case": "The case", "input": "The input", "expected": "What was expected", "came": "What came"}
+TOLD = {
+    "case": "The case",
+    "input": "The input",
+    "expected": "What was expected",
+    "came": "What came",
+}
 
 
 def write_all(results: dict[str, Any], out: Path) -> None:
-    """report.html, prose.html and the letters in feedback/; letters of students who are gone are removed."""
+    """report.html, prose.html and the letters in feedback/; letters of students who are gone are
+    removed.
+    """
     write_text(out / "report.html", report(results))
     write_text(out / "prose.html", prose(results))
     students = defaultdict(list)
@@ -51,23 +67,40 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-# --- the instructor's report -------------------------------------------------------------------------------------------
+# --- the instructor's report ----------------------------------------------------------------------
+
 
 def report(results: dict[str, Any]) -> str:
     subs = results["submissions"]
     bare = " <strong>Graded without a sandbox.</strong>" if results["trusted"] else ""
-    parts = [HEAD.replace("TITLE", "Grading report"),
-             f"<p>{len(subs)} notebooks of {len({r['student'] for r in subs})} students, "
-             f"seed {results['seed']}, course {esc(results['course'])}.{bare}</p>"]
+    parts = [
+        HEAD.replace("TITLE", "Grading report"),
+        (
+            f"<p>{len(subs)} notebooks of {len({r['student'] for r in subs})} students, "
+            f"seed {results['seed']}, course {esc(results['course'])}.{bare}</p>"
+        ),
+    ]
     parts += [f"<p><strong>Fault:</strong> {esc(fault)}</p>" for fault in results["faults"]]
     left = [r for r in subs if any(v["status"] == "not_graded" for v in r["verdicts"])]
     if left:
-        parts.append(f"<h2>Not graded: {len(left)}</h2>" + table(
-            ["notebook", "why"], [[esc(r["submission"]), esc(r["verdicts"][0]["reason"])] for r in left]))
+        parts.append(
+            f"<h2>Not graded: {len(left)}</h2>"
+            + table(
+                ["notebook", "why"],
+                [[esc(r["submission"]), esc(r["verdicts"][0]["reason"])] for r in left],
+            )
+        )
     for number in sorted({r["lesson"] for r in subs} - {""}):
         mine = [r for r in subs if r["lesson"] == number]
-        parts += [f"<h2>Lesson {esc(number)}</h2>", "<h3>How each exercise went</h3>", histogram(mine),
-                  "<h3>Common wrong answers</h3>", mistakes(mine), "<h3>Who needs help with what</h3>", helped(mine)]
+        parts += [
+            f"<h2>Lesson {esc(number)}</h2>",
+            "<h3>How each exercise went</h3>",
+            histogram(mine),
+            "<h3>Common wrong answers</h3>",
+            mistakes(mine),
+            "<h3>Who needs help with what</h3>",
+            helped(mine),
+        ]
     return "\n".join(parts) + "\n"
 
 
@@ -84,14 +117,21 @@ def histogram(subs: list[dict]) -> str:
     rows = []
     for title, pairs in by_exercise(subs).items():
         count = Counter(v["status"] for _, v in pairs)
-        bars = "".join(f'<span class="bar {s}" style="width:{18 * count[s] / len(pairs):.2f}em"></span>'
-                       for s in WORDS if count[s])
-        rows.append([esc(title), bars, ", ".join(f"{count[s]} {WORDS[s]}" for s in WORDS if count[s])])
+        bars = "".join(
+            f'<span class="bar {s}" style="width:{18 * count[s] / len(pairs):.2f}em"></span>'
+            for s in WORDS
+            if count[s]
+        )
+        rows.append(
+            [esc(title), bars, ", ".join(f"{count[s]} {WORDS[s]}" for s in WORDS if count[s])]
+        )
     return table(["exercise", "share", "in numbers"], rows)
 
 
 def mistakes(subs: list[dict]) -> str:
-    """What went wrong, most common first. A known mistake is one whose every number a mutant of the exercise gave too."""
+    """What went wrong, most common first. A known mistake is one whose every number a mutant of the
+    exercise gave too.
+    """
     rows = []
     for title, pairs in by_exercise(subs).items():
         who = defaultdict(list)
@@ -99,9 +139,15 @@ def mistakes(subs: list[dict]) -> str:
             if v["status"] == "fail":
                 who[v["reason"], v["known"]].append(result["submission"])
         for (reason, known), names in sorted(who.items(), key=lambda item: -len(item[1])):
-            shown = ", ".join(map(esc, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+            shown = ", ".join(map(esc, names[:12])) + (
+                f" and {len(names) - 12} more" if len(names) > 12 else ""
+            )
             rows.append([esc(title), str(len(names)), esc(reason), "yes" if known else "no", shown])
-    return table(["exercise", "how many", "what was wrong", "known mistake", "who"], rows) if rows else "<p>None.</p>"
+    return (
+        table(["exercise", "how many", "what was wrong", "known mistake", "who"], rows)
+        if rows
+        else "<p>None.</p>"
+    )
 
 
 def helped(subs: list[dict]) -> str:
@@ -109,18 +155,28 @@ def helped(subs: list[dict]) -> str:
     rows = []
     for result in subs:
         lacks = [v for v in result["verdicts"] if v["status"] in ("fail", "unanswered")]
-        told = "<br>".join(f"{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: "
-                           f"{esc(v['reason'] or WORDS[v['status']])}" for v in lacks)
+        told = "<br>".join(
+            f"{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: "
+            f"{esc(v['reason'] or WORDS[v['status']])}"
+            for v in lacks
+        )
         if lacks:
-            rows.append([esc(result["submission"]), f"{len(lacks)} of {len(result['verdicts'])}", told])
+            rows.append(
+                [esc(result["submission"]), f"{len(lacks)} of {len(result['verdicts'])}", told]
+            )
     rows.sort(key=lambda row: -int(row[1].split()[0]))
     return table(["notebook", "missing", "with what"], rows) if rows else "<p>Nobody.</p>"
 
 
 def prose(results: dict[str, Any]) -> str:
-    """Predictions, model cards and whatever else was written in words, for a human to mark in marks.csv."""
-    how = ("<p>Enter points and out_of into <code>marks.csv</code> and run the same command again: they go into "
-           "<code>grades.csv</code>. Shown are text cells that the course did not ship.</p>")
+    """Predictions, model cards and whatever else was written in words, for a human to mark in
+    marks.csv.
+    """
+    how = (
+        "<p>Enter points and out_of into <code>marks.csv</code> and run the same command again:"
+        " they go into <code>grades.csv</code>. Shown are text cells that the course did not"
+        " ship.</p>"
+    )
     parts = [HEAD.replace("TITLE", "Answers in words"), how]
     for result in results["submissions"]:
         if result["prose"]:
@@ -129,20 +185,27 @@ def prose(results: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-# --- a letter for every student ----------------------------------------------------------------------------------------
+# --- a letter for every student -------------------------------------------------------------------
+
 
 def letter_html(student: str, subs: list[dict]) -> str:
     parts = [HEAD.replace("TITLE", f"Feedback for {esc(student)}")]
     for result in subs:
         points, out_of = score(result)
-        parts.append(f"<h2>{esc(result['submission'])}, lesson {esc(result['lesson'] or '?')}: "
-                     f"{points} of {out_of} points</h2>")
+        parts.append(
+            f"<h2>{esc(result['submission'])}, lesson {esc(result['lesson'] or '?')}: "
+            f"{points} of {out_of} points</h2>"
+        )
         for v in result["verdicts"]:
-            parts.append(f"<h3>{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: {WORDS[v['status']]}, "
-                         f"{given(v)} of {v['out_of']}</h3>")
+            parts.append(
+                f"<h3>{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}:"
+                f" {WORDS[v['status']]}, {given(v)} of {v['out_of']}</h3>"
+            )
             parts += [f"<p>{esc(v['reason'])}</p>"] if v["reason"] else []
             if v["evidence"]:
-                parts.append(table(["", ""], [[TOLD[key], esc(text)] for key, text in v["evidence"].items()]))
+                parts.append(
+                    table(["", ""], [[TOLD[key], esc(text)] for key, text in v["evidence"].items()])
+                )
     return "\n".join(parts) + "\n"
 
 
@@ -150,12 +213,24 @@ def letter_markdown(student: str, subs: list[dict]) -> str:
     lines = [f"# Feedback for {mark(student)}", ""]
     for result in subs:
         points, out_of = score(result)
-        lines += [f"## {mark(result['submission'])}, lesson {result['lesson'] or '?'}: {points} of {out_of} points", ""]
+        lines += [
+            (
+                f"## {mark(result['submission'])}, lesson {result['lesson'] or '?'}: {points} of"
+                f" {out_of} points"
+            ),
+            "",
+        ]
         for v in result["verdicts"]:
-            lines.append(f"### {SIGNS[v['status']]} {v['exercise']} {mark(v['name'])}: {WORDS[v['status']]}, "
-                         f"{given(v)} of {v['out_of']}")
+            lines.append(
+                f"### {SIGNS[v['status']]} {v['exercise']} {mark(v['name'])}: {WORDS[v['status']]},"
+                f" {given(v)} of {v['out_of']}"
+            )
             lines += ["", mark(v["reason"])] if v["reason"] else []
-            lines += ["", *(f"- {TOLD[key]}: {mark(text)}" for key, text in v["evidence"].items())] if v["evidence"] else []
+            lines += (
+                ["", *(f"- {TOLD[key]}: {mark(text)}" for key, text in v["evidence"].items())]
+                if v["evidence"]
+                else []
+            )
             lines.append("")
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,7 @@
-"""From results to files: CSV, JUnit, Gradescope. Names and reasons were written by strangers and are escaped."""
+"""From results to files: CSV, JUnit, Gradescope. Names and reasons were written by strangers and
+are escaped.
+"""
+
 from __future__ import annotations
 
 import csv
@@ -19,7 +22,9 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step: whoever is stopped meanwhile leaves the old one or the new one, whole."""
+    """Replace a file in one step: whoever is stopped meanwhile leaves the old one or the new one,
+    whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(3).hex()}")
     try:
@@ -30,7 +35,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_all(results: dict[str, Any], out: Path) -> None:
-    """Every file but results.json's pages. The marks for prose come from marks.csv, which a human fills in."""
+    """Every file but results.json's pages. The marks for prose come from marks.csv, which a human
+    fills in.
+    """
     marks = refreshed_marks(results, out / "marks.csv")
     rows = grade_rows(results, marks)
     write_text(out / "results.json", json.dumps(results, indent=1, ensure_ascii=True) + "\n")
@@ -38,10 +45,14 @@ def write_all(results: dict[str, Any], out: Path) -> None:
     write_text(out / "summary.csv", as_csv(SUMMARY, summary_rows(rows, results)))
     write_text(out / "junit.xml", junit(results))
     for result in results["submissions"]:
-        write_text(out / "gradescope" / file_name(result["submission"]) / "results.json", gradescope(result))
+        write_text(
+            out / "gradescope" / file_name(result["submission"]) / "results.json",
+            gradescope(result),
+        )
 
 
-# --- CSV -------------------------------------------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------
+
 
 def safe(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula, and that stays on one line."""
@@ -60,13 +71,26 @@ def as_csv(header: list[str], rows: Iterable[list[Any]]) -> str:
 
 
 def grade_rows(results: dict[str, Any], marks: list[list[Any]]) -> list[list[Any]]:
-    rows = [[r["submission"], r["lesson"], v["exercise"], v["points"], v["out_of"], v["status"], v["reason"]]
-            for r in results["submissions"] for v in r["verdicts"]]
+    rows = [
+        [
+            r["submission"],
+            r["lesson"],
+            v["exercise"],
+            v["points"],
+            v["out_of"],
+            v["status"],
+            v["reason"],
+        ]
+        for r in results["submissions"]
+        for v in r["verdicts"]
+    ]
     for submission, lesson, points, out_of, comment, _ in marks:
         number, most = _number(points), _number(out_of)
         if number is not None and most is not None:
             status = "pass" if number >= most else "fail"
-            rows.append([submission, lesson, "prose", number, most, status, comment or "marked by hand"])
+            rows.append(
+                [submission, lesson, "prose", number, most, status, comment or "marked by hand"]
+            )
     return sorted(rows, key=lambda row: (row[0], row[1]))
 
 
@@ -82,7 +106,9 @@ SUMMARY = ["student", "points", "out_of", "pass", "fail", "unanswered", "not_gra
 
 
 def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[Any]]:
-    """One row a student. An exercise that comes in several notebooks of a student counts once, with its best result."""
+    """One row a student. An exercise that comes in several notebooks of a student counts once, with
+    its best result.
+    """
     student = {r["submission"]: r["student"] for r in results["submissions"]}
     best: dict[str, dict[tuple, list]] = {name: {} for name in sorted(set(student.values()))}
     for row in rows:
@@ -95,16 +121,28 @@ def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[An
         graded = [row for row in mine.values() if row[5] != "not_graded"]
         counts = [sum(row[5] == status for row in mine.values()) for status in BEST]
         points = sum(row[3] for row in graded) if graded else None
-        made.append([name, points, sum(row[4] for row in graded) if graded else None, *counts,
-                     sum(who == name for who in student.values())])
+        made.append(
+            [
+                name,
+                points,
+                sum(row[4] for row in graded) if graded else None,
+                *counts,
+                sum(who == name for who in student.values()),
+            ]
+        )
     return made
 
 
 def refreshed_marks(results: dict[str, Any], path: Path) -> list[list[Any]]:
-    """marks.csv with a row for every notebook that has prose; what a human entered stays while the prose is the same."""
+    """marks.csv with a row for every notebook that has prose; what a human entered stays while the
+    prose is the same.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            old = {(row.get("submission"), row.get("lesson"), row.get("text")): row for row in csv.DictReader(file)}
+            old = {
+                (row.get("submission"), row.get("lesson"), row.get("text")): row
+                for row in csv.DictReader(file)
+            }
     except (OSError, csv.Error, UnicodeDecodeError):
         old = {}
     rows = []
@@ -112,8 +150,16 @@ def refreshed_marks(results: dict[str, Any], path: Path) -> list[list[Any]]:
         if result["prose"]:
             key = safe(result["submission"]), result["lesson"], digest(result["prose"])
             was = old.get(key, {})
-            rows.append([result["submission"], result["lesson"], was.get("points") or "", was.get("out_of") or "",
-                         was.get("comment") or "", key[2]])
+            rows.append(
+                [
+                    result["submission"],
+                    result["lesson"],
+                    was.get("points") or "",
+                    was.get("out_of") or "",
+                    was.get("comment") or "",
+                    key[2],
+                ]
+            )
     if rows or old:
         write_text(path, as_csv(MARKS, rows))
     return rows
@@ -124,26 +170,43 @@ def digest(prose: list[str]) -> str:
     return "t" + hashlib.sha256("\0".join(prose).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-# --- for other programs ------------------------------------------------------------------------------------------------
+# --- for other programs ---------------------------------------------------------------------------
+
 
 def file_name(name: str) -> str:
     """A name that is safe as a file on every system; different names stay different."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._-")[:80] or "unnamed"
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return (
+        plain
+        if plain == name
+        else f"{plain}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    )
 
 
 def junit(results: dict[str, Any]) -> str:
     root = ET.Element("testsuites")
     for result in results["submissions"]:
         bad = [v["status"] for v in result["verdicts"]]
-        suite = ET.SubElement(root, "testsuite", name=xml_text(result["submission"]), tests=str(len(bad)),
-                              failures=str(bad.count("fail")), errors=str(bad.count("not_graded")),
-                              skipped=str(bad.count("unanswered")))
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=xml_text(result["submission"]),
+            tests=str(len(bad)),
+            failures=str(bad.count("fail")),
+            errors=str(bad.count("not_graded")),
+            skipped=str(bad.count("unanswered")),
+        )
         for v in result["verdicts"]:
-            case = ET.SubElement(suite, "testcase", classname=f"lesson{result['lesson']}",
-                                 name=f"{v['exercise']} {v['name']}".strip() or "notebook")
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                classname=f"lesson{result['lesson']}",
+                name=f"{v['exercise']} {v['name']}".strip() or "notebook",
+            )
             if v["status"] != "pass":
-                tag = {"fail": "failure", "unanswered": "skipped", "not_graded": "error"}[v["status"]]
+                tag = {"fail": "failure", "unanswered": "skipped", "not_graded": "error"}[
+                    v["status"]
+                ]
                 ET.SubElement(case, tag, message=xml_text(v["reason"]))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -154,10 +217,19 @@ def xml_text(text: str) -> str:
 
 def gradescope(result: dict[str, Any]) -> str:
     """What Gradescope reads as /autograder/results/results.json, for one submission."""
-    tests = [{"name": f"{v['exercise']} {v['name']}".strip() or "notebook",
-              "score": v["points"] or 0, "max_score": v["out_of"], "status": "passed" if v["status"] == "pass" else "failed",
-              "output": v["reason"], "output_format": "text", "visibility": "visible"}
-             for v in result["verdicts"] if v["status"] != "not_graded"]
+    tests = [
+        {
+            "name": f"{v['exercise']} {v['name']}".strip() or "notebook",
+            "score": v["points"] or 0,
+            "max_score": v["out_of"],
+            "status": "passed" if v["status"] == "pass" else "failed",
+            "output": v["reason"],
+            "output_format": "text",
+            "visibility": "visible",
+        }
+        for v in result["verdicts"]
+        if v["status"] != "not_graded"
+    ]
     left = [v for v in result["verdicts"] if v["status"] == "not_graded"]
     said = f"Not graded: {left[0]['reason']}" if left else "Graded."
     return json.dumps({"output": said, "output_format": "text", "tests": tests}, indent=1) + "\n"

@@ -1,9 +1,12 @@
-"""Watch a room: grade everybody's notebooks of one lesson again and again, and show where the room stands.
+"""Watch a room: grade everybody's notebooks of one lesson again and again, and show where the room
+stands.
 
     python -m grading room HOMES --out OUT --lesson 04 [--every 60] [--jobs N] [--names] [--once]
 
-HOMES holds a folder for each person, such as /home on a JupyterHub. What lies in a folder named `solutions` is left out.
+HOMES holds a folder for each person, such as /home on a JupyterHub. What lies in a folder named
+`solutions` is left out.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -27,7 +30,13 @@ def main(arguments: list[str]) -> int:
     if lacking:
         print(lacking, file=sys.stderr)
         return 1
-    run = batch.Run(options.homes, options.out, options.jobs, lesson=options.lesson, without=frozenset({"solutions"}))
+    run = batch.Run(
+        options.homes,
+        options.out,
+        options.jobs,
+        lesson=options.lesson,
+        without=frozenset({"solutions"}),
+    )
     while True:
         start = time.monotonic()
         results = batch.grade(run)
@@ -40,10 +49,15 @@ def main(arguments: list[str]) -> int:
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m grading room", description=__doc__,
-                                     formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m grading room",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("homes", type=Path, help="a folder with one folder for each person")
-    parser.add_argument("--out", type=Path, required=True, help="the folder for room.html and what is known already")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the folder for room.html and what is known already"
+    )
     parser.add_argument("--lesson", required=True, help="such as 04")
     parser.add_argument("--every", type=float, default=60, help="seconds from one look to the next")
     parser.add_argument("--jobs", type=int, default=1, help="so many notebooks at a time")
@@ -61,7 +75,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 def best_of_each(results: dict[str, Any]) -> Best:
-    """The best verdict of every person on every exercise, over all copies of the notebook that can be read."""
+    """The best verdict of every person on every exercise, over all copies of the notebook that can
+    be read.
+    """
     best: Best = defaultdict(dict)
     for result in results["submissions"]:
         for verdict in [v for v in result["verdicts"] if v["status"] != "not_graded"]:
@@ -77,12 +93,17 @@ def lines(best: Best) -> list[str]:
     made = []
     for exercise, people in best.items():
         wrong = "; ".join(f"{n}: {safe(reason)}" for reason, n in common_mistakes(people))
-        made.append(f"{_passed(people)} of {len(people)} passed {exercise}" + (f"; {wrong}" if wrong else ""))
+        made.append(
+            f"{_passed(people)} of {len(people)} passed {exercise}"
+            + (f"; {wrong}" if wrong else "")
+        )
     return made or ["No notebook of this lesson yet."]
 
 
 def common_mistakes(people: dict[str, dict[str, Any]]) -> list[tuple[str, int]]:
-    return Counter(v["reason"] for v in people.values() if v["status"] == "fail").most_common(MISTAKES)
+    return Counter(v["reason"] for v in people.values() if v["status"] == "fail").most_common(
+        MISTAKES
+    )
 
 
 def _passed(people: dict[str, dict[str, Any]]) -> int:
@@ -92,13 +113,42 @@ def _passed(people: dict[str, dict[str, Any]]) -> int:
 def page(best: Best, faults: list[str], options: argparse.Namespace) -> str:
     """The same for a projector; it loads itself again."""
     head = pages.HEAD.replace("TITLE", f"The room, lesson {options.lesson}")
-    parts = [head, f'<meta http-equiv="refresh" content="{min(20, max(1, int(options.every)))}">',
-             f"<p>Seen at {time.strftime('%H:%M:%S')}.</p>", *(f"<p><strong>Fault:</strong> {pages.esc(f)}</p>" for f in faults)]
-    header = ["exercise", "passed", "most common mistakes", *(["not there yet"] if options.names else [])]
+    parts = [
+        head,
+        f'<meta http-equiv="refresh" content="{min(20, max(1, int(options.every)))}">',
+        f"<p>Seen at {time.strftime('%H:%M:%S')}.</p>",
+        *(f"<p><strong>Fault:</strong> {pages.esc(f)}</p>" for f in faults),
+    ]
+    header = [
+        "exercise",
+        "passed",
+        "most common mistakes",
+        *(["not there yet"] if options.names else []),
+    ]
     rows = []
     for exercise, people in best.items():
-        bar = f'<span class="bar pass" style="width:{8 * _passed(people) / len(people):.2f}em"></span>'
+        bar = (
+            '<span class="bar pass"'
+            f' style="width:{8 * _passed(people) / len(people):.2f}em"></span>'
+        )
         wrong = "<br>".join(f"{n}: {pages.esc(reason)}" for reason, n in common_mistakes(people))
-        waiting = ", ".join(pages.esc(name) for name, v in sorted(people.items()) if v["status"] != "pass")
-        rows.append([pages.esc(exercise), f"{bar}{_passed(people)} of {len(people)}", wrong, *([waiting] if options.names else [])])
-    return "\n".join([*parts, pages.table(header, rows) if rows else "<p>No notebook of this lesson yet.</p>"]) + "\n"
+        waiting = ", ".join(
+            pages.esc(name) for name, v in sorted(people.items()) if v["status"] != "pass"
+        )
+        rows.append(
+            [
+                pages.esc(exercise),
+                f"{bar}{_passed(people)} of {len(people)}",
+                wrong,
+                *([waiting] if options.names else []),
+            ]
+        )
+    return (
+        "\n".join(
+            [
+                *parts,
+                pages.table(header, rows) if rows else "<p>No notebook of this lesson yet.</p>",
+            ]
+        )
+        + "\n"
+    )

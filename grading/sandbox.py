@@ -1,7 +1,10 @@
-"""TRUSTED side: a box without network, files or rights, in which a student's code answers questions with plain data.
+"""TRUSTED side: a box without network, files or rights, in which a student's code answers questions
+with plain data.
 
-Nothing that comes out is believed: every wait has an end, every line a limit, and every reply the id of its question.
+Nothing that comes out is believed: every wait has an end, every line a limit, and every reply the
+id of its question.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -25,11 +28,18 @@ import course_utils
 HERE = Path(__file__).resolve().parent
 PACKAGE = Path(course_utils.__file__).resolve().parent
 MEGA = 1 << 20
-LIMITS = {"RLIMIT_AS": 4096 * MEGA, "RLIMIT_NPROC": 24, "RLIMIT_CPU": 90, "RLIMIT_FSIZE": 8 * MEGA, "RLIMIT_CORE": 0,
-          "RLIMIT_NOFILE": 64,
-          "RLIMIT_DATA": -1}  # none; the grader has one for itself
+LIMITS = {
+    "RLIMIT_AS": 4096 * MEGA,
+    "RLIMIT_NPROC": 24,
+    "RLIMIT_CPU": 90,
+    "RLIMIT_FSIZE": 8 * MEGA,
+    "RLIMIT_CORE": 0,
+    "RLIMIT_NOFILE": 64,
+    "RLIMIT_DATA": -1,
+}  # none; the grader has one for itself
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
-START, DEFINE, OVER = 30.0, 8.0, 3.0  # seconds for the libraries, for the student's cells, for sweeping up
+# seconds for the libraries, for the student's cells, for sweeping up
+START, DEFINE, OVER = 30.0, 8.0, 3.0
 LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
 MOST_PARTS = 200_000  # lists and items in one reply
 TOO_LONG = "it returned far more than was asked for"
@@ -37,8 +47,10 @@ TICK = 0.2  # seconds between two looks at the time and the memory used
 PATIENCE = 25  # so many times its limit on the clock, and the machine is too busy to say anything
 USER = "60001"
 NEEDED = "Untrusted grading needs Linux with bubblewrap (`apt install bubblewrap`)"
-ELSEWHERE = ("see \"Where there is no sandbox\" in docs/grading.md for the way by container, "
-             "or add --trusted to grade your own work.")
+ELSEWHERE = (
+    'see "Where there is no sandbox" in docs/grading.md for the way by container, '
+    "or add --trusted to grade your own work."
+)
 ENDING: set[int] = set()  # the first process of every closed box
 UIDS: set[int] = set()  # user ids that boxes of this process have had
 _slot = itertools.count(secrets.randbelow(24000))
@@ -56,35 +68,63 @@ def missing() -> str:
     """Why there is no sandbox here, in one sentence with what to do; "" if there is one."""
     if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
         return f"{NEEDED}; {ELSEWHERE}"
-    tried = subprocess.run(["bwrap", *walls(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
-                           check=False, capture_output=True, text=True, env={"PATH": os.environ.get("PATH", os.defpath)})
+    tried = subprocess.run(
+        ["bwrap", *walls(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ.get("PATH", os.defpath)},
+    )
     if tried.returncode == 0:
         return ""
     said = " ".join(tried.stderr.split())[:200]
-    return f"bubblewrap cannot make a sandbox here ({said}); on Ubuntu 24.04 AppArmor forbids it; {ELSEWHERE}"
+    return (
+        f"bubblewrap cannot make a sandbox here ({said}); on Ubuntu 24.04 AppArmor forbids it;"
+        f" {ELSEWHERE}"
+    )
 
 
 def can_change_user() -> bool:
-    """Whether we are root, and not merely called so in a namespace that knows no other user (as in `unshare -r`)."""
+    """Whether we are root, and not merely called so in a namespace that knows no other user
+    (as in `unshare -r`).
+    """
     if os.geteuid() != 0:
         return False
-    rows = [line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
+    rows = [
+        line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    ]
     return any(int(first) <= 40000 and int(first) + int(count) > 64000 for first, _, count in rows)
 
 
 def walls() -> list[str]:
-    """Own namespaces for everything; a distinct uid where we are root, an own user namespace elsewhere."""
-    apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    """Own namespaces for everything; a distinct uid where we are root, an own user namespace
+    elsewhere.
+    """
+    apart = [
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
     if can_change_user():
         return [*apart, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return ["--unshare-user", *apart, "--cap-drop", "ALL", "--uid", USER, "--gid", USER]
 
 
 def stage(folder: Path, number: str) -> Path:
-    """Put together what the box sees: the course without `exercises.py` and later lessons' `taught.py`, and inside/."""
+    """Put together what the box sees: the course without `exercises.py` and later lessons'
+    `taught.py`, and inside/.
+    """
+
     def left_out(where: str, names: list[str]) -> list[str]:
         later = Path(where).name >= f"lesson{number}"
-        return [name for name in names if name in ("exercises.py", "__pycache__") or name == "taught.py" and later]
+        return [
+            name
+            for name in names
+            if name in ("exercises.py", "__pycache__") or name == "taught.py" and later
+        ]
+
     shutil.copytree(PACKAGE, folder / "course_utils", ignore=left_out)
     shutil.copytree(HERE / "inside", folder / "grading" / "inside", ignore=left_out)
     (folder / "grading" / "__init__.py").touch()
@@ -94,13 +134,20 @@ def stage(folder: Path, number: str) -> Path:
 
 
 def mounts(folder: Path) -> list[str]:
-    """The interpreter and its packages, read-only; nothing else of this computer, above all not the course's own files."""
-    shown = {Path(p) for p in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")}
+    """The interpreter and its packages, read-only; nothing else of this computer, above all not the
+    course's own files.
+    """
+    shown = {
+        Path(p) for p in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+    }
     shown = {p for p in shown | {Path(sys.prefix), Path(sys.base_prefix)} if p.exists()}
     hidden = {PACKAGE.parent, *(Path(p) / "course_utils" for p in sys.path if p)}
     hidden = {p for p in hidden if p.is_dir() and any(p.is_relative_to(s) for s in shown)}
     made = ["--proc", "/proc", "--dev", "/dev", *_small("/dev/shm", 64), *_small("/tmp", 64)]
-    for path in sorted({q for p in shown | {Path("/box/x")} for q in p.parents} - {Path("/"), Path("/tmp")}, key=str):
+    for path in sorted(
+        {q for p in shown | {Path("/box/x")} for q in p.parents} - {Path("/"), Path("/tmp")},
+        key=str,
+    ):
         made += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(shown | hidden, key=lambda p: len(p.parts)):
         made += ["--tmpfs", str(path)] if path in hidden else ["--ro-bind", str(path), str(path)]
@@ -115,13 +162,26 @@ def _small(path: str, mega: int) -> list[str]:
 def environment(home: str, place: str) -> dict[str, str]:
     """All that the student's code finds in its environment."""
     one = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return one | {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "USER": "student",
-                  "PYTHONHASHSEED": "0", "PYTHONPATH": place, "COURSE_DEVICE": "cpu", "COURSE_PROFILE": "cpu", "TQDM_DISABLE": "1"}
+    return one | {
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "USER": "student",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": place,
+        "COURSE_DEVICE": "cpu",
+        "COURSE_PROFILE": "cpu",
+        "TQDM_DISABLE": "1",
+    }
 
 
 @dataclass
 class Usage:
-    """What a tree of processes has used, in seconds and bytes. `waited`: ready to run while others had the processors."""
+    """What a tree of processes has used, in seconds and bytes. `waited`: ready to run while others
+    had the processors.
+    """
+
     cpu: float = 0.0
     waited: float = 0.0
     memory: int = 0
@@ -154,7 +214,11 @@ def usage(root: int) -> Usage:
         except (OSError, IndexError):
             continue
         parents[int(name)] = int(fields[1])
-        rows[int(name)] = Usage(sum(map(int, fields[11:15])) / ticks, waited, int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+        rows[int(name)] = Usage(
+            sum(map(int, fields[11:15])) / ticks,
+            waited,
+            int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
+        )
     total = Usage()
     for pid, row in rows.items():
         above = pid
@@ -167,6 +231,7 @@ def usage(root: int) -> Usage:
 
 class Box:
     """One sandbox with the libraries loaded, good for one exercise after another of one submission."""
+
     def __init__(self, folder: Path, warm: list[str], course: list[str], boxed: bool = True):
         self.boxed, self.alive, self.init, self.replies, self.cpu = boxed, True, None, 0, 0.0
         self.parts: list[bytes] = []
@@ -176,27 +241,50 @@ class Box:
         self.process = self._launch(folder)
         for pipe in (self.process.stdin, self.process.stdout):
             os.set_blocking(pipe.fileno(), False)
-        job = {"id": secrets.token_hex(8), "warm": warm, "course": course, "boxed": boxed, "uid": uid,
-               "limits": LIMITS if boxed else {}}
+        job = {
+            "id": secrets.token_hex(8),
+            "warm": warm,
+            "course": course,
+            "boxed": boxed,
+            "uid": uid,
+            "limits": LIMITS if boxed else {},
+        }
         try:
             self._allow(START)
             self._send(job)
             self._receive(lambda line: line[:1] == b"w" and _json(line[1:]).get("id") == job["id"])
         except Lost as error:
             self.close()
-            said = " ".join((self.process.stderr.read() or b"").decode(errors="replace").split())[-200:]
+            said = " ".join((self.process.stderr.read() or b"").decode(errors="replace").split())[
+                -200:
+            ]
             self.discard()
             raise Unusable(f"the sandbox did not start: {error} {said}".strip()) from None
 
     def _launch(self, folder: Path) -> subprocess.Popen:
-        command = [sys.executable, "-s", "-B", "-P", "-m", "grading.inside.worker"]  # nothing is taken from the working folder
+        # nothing is taken from the working folder
+        command = [sys.executable, "-s", "-B", "-P", "-m", "grading.inside.worker"]
         if not self.boxed:
             self.home = tempfile.TemporaryDirectory(prefix="grading-home-")
             return self._popen(command, environment(self.home.name, str(folder)), ())
         reading, writing = os.pipe()
-        inside = [part for pair in environment("/tmp", "/box").items() for part in ("--setenv", *pair)]
-        bwrap = [shutil.which("bwrap") or "bwrap", "--info-fd", str(writing), *walls(), "--die-with-parent", "--new-session",
-                 "--clearenv", "--hostname", "box", *mounts(folder), *inside, "--"]
+        inside = [
+            part for pair in environment("/tmp", "/box").items() for part in ("--setenv", *pair)
+        ]
+        bwrap = [
+            shutil.which("bwrap") or "bwrap",
+            "--info-fd",
+            str(writing),
+            *walls(),
+            "--die-with-parent",
+            "--new-session",
+            "--clearenv",
+            "--hostname",
+            "box",
+            *mounts(folder),
+            *inside,
+            "--",
+        ]
         try:
             process = self._popen(bwrap + command, {}, (writing,))
         except OSError as error:
@@ -213,13 +301,22 @@ class Box:
         return process
 
     def _popen(self, command: list[str], env: dict[str, str], fds: tuple) -> subprocess.Popen:
-        return subprocess.Popen(command, env=env, pass_fds=fds, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            env=env,
+            pass_fds=fds,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
-    # --- one exercise ------------------------------------------------------------------------------------------------
+    # --- one exercise -----------------------------------------------------------------------------
 
     def open(self, exercise: dict[str, Any], seconds: float) -> None:
-        """Begin an exercise, whose calls may take `seconds` together. Raises Lost if the cells define no such function."""
+        """Begin an exercise, whose calls may take `seconds` together. Raises Lost if the cells
+        define no such function.
+        """
         self.replies = 0
         self._allow(DEFINE)
         try:
@@ -232,7 +329,9 @@ class Box:
         self._allow(seconds)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one question. Raises Lost if none comes, or not in time, or none that makes sense."""
+        """The reply to one question. Raises Lost if none comes, or not in time, or none that makes
+        sense.
+        """
         name = secrets.token_hex(8)
         self._send({"id": name} | question)
         line = self._receive(lambda line: line[:1] == b"c" or "gone" in _json(line[1:]))
@@ -254,7 +353,7 @@ class Box:
         except Lost:
             self.close()
 
-    # --- time and memory -----------------------------------------------------------------------------------------------
+    # --- time and memory --------------------------------------------------------------------------
 
     def _allow(self, seconds: float) -> None:
         self.seconds, self.passed, self.before = seconds, 0.0, self._used()
@@ -271,22 +370,28 @@ class Box:
             raise Lost("it took too much memory")
         spent = max(now.cpu - self.before.cpu, self.passed - (now.waited - self.before.waited))
         if spent > self.seconds:
-            raise Late(f"it was still running after {self.seconds:g} seconds: is there a loop without an end?")
+            raise Late(
+                f"it was still running after {self.seconds:g} seconds: is there a loop without an"
+                " end?"
+            )
         if time.monotonic() - self.began > self.seconds * PATIENCE:
             self.close()
             raise Busy("this computer is too busy: run the same command again later")
 
-    # --- bytes ---------------------------------------------------------------------------------------------------------
+    # --- bytes ------------------------------------------------------------------------------------
 
     def _send(self, what: dict[str, Any] | bytes) -> None:
         data = memoryview(what if isinstance(what, bytes) else json.dumps(what).encode() + b"\n")
         end, pipe = time.monotonic() + OVER * PATIENCE, self.process.stdin.fileno()
         while data:
-            if not self.alive or not select.select([], [pipe], [], max(0.0, end - time.monotonic()))[1]:
+            if (
+                not self.alive
+                or not select.select([], [pipe], [], max(0.0, end - time.monotonic()))[1]
+            ):
                 self.close()
                 raise Lost("it does not listen any more")
             try:
-                data = data[os.write(pipe, data[:65536]):]
+                data = data[os.write(pipe, data[:65536]) :]
             except BlockingIOError:
                 continue
             except OSError:
@@ -327,7 +432,9 @@ class Box:
             self.parts = [rest]
 
     def close(self) -> None:
-        """End every process of the box. The kernel takes a second to clear the namespaces away; `settle` waits for it."""
+        """End every process of the box. The kernel takes a second to clear the namespaces away;
+        `settle` waits for it.
+        """
         if not self.alive:
             return
         self.alive, self.cpu = False, self._used().cpu

@@ -1,4 +1,7 @@
-"""TRUSTED side, before each batch: the right answers score full, blanks score nothing, one hostile answer is contained."""
+"""TRUSTED side, before each batch: the right answers score full, blanks score nothing, one hostile
+answer is contained.
+"""
+
 from __future__ import annotations
 
 import socket
@@ -11,7 +14,7 @@ from grading.judge import Grader
 from grading.sandbox import Unusable
 
 CONTAINED = "nothing found"
-SPY = '''
+SPY = """
 def {name}(*args, **kwargs):
     import glob, importlib, os, socket
     found = []
@@ -36,15 +39,19 @@ def {name}(*args, **kwargs):
     if len(glob.glob("/proc/[0-9]*")) > 5:
         found.append("processes")
     raise RuntimeError(", ".join(found) or {contained!r})
-'''
+"""
 
 
 def fault(grader: Grader) -> str:
     """What is wrong with the grader itself, in one sentence; "" if all is well."""
     lesson = grader.lesson
     try:
-        right, _ = grader.grade([Cell("code", task.solution, (f"exercise:{task.id}",)) for task in lesson.tasks])
-        blank, _ = grader.grade([Cell("code", task.blank, (f"exercise:{task.id}",)) for task in lesson.tasks])
+        right, _ = grader.grade(
+            [Cell("code", task.solution, (f"exercise:{task.id}",)) for task in lesson.tasks]
+        )
+        blank, _ = grader.grade(
+            [Cell("code", task.blank, (f"exercise:{task.id}",)) for task in lesson.tasks]
+        )
         wrong = next((v for v in right if v.status != "pass"), None)
         if wrong:
             return f"the course's own answer to {wrong.exercise} does not pass here: {wrong.reason}"
@@ -58,12 +65,21 @@ def fault(grader: Grader) -> str:
 def escape(grader: Grader) -> str:
     """What a spying answer finds in its box, in words; "" if that is nothing."""
     task = min(grader.lesson.tasks, key=lambda t: t.exercise.seconds)
-    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory(prefix="grading-") as folder:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        tempfile.TemporaryDirectory(prefix="grading-") as folder,
+    ):
         listener.setblocking(False)
         secret = Path(folder) / "secret"
         secret.write_text("x", encoding="utf-8")
-        code = SPY.format(name=task.name, lesson=f"lesson{grader.lesson.number}", secret=str(secret), root=str(ROOT),
-                          port=listener.getsockname()[1], contained=CONTAINED)
+        code = SPY.format(
+            name=task.name,
+            lesson=f"lesson{grader.lesson.number}",
+            secret=str(secret),
+            root=str(ROOT),
+            port=listener.getsockname()[1],
+            contained=CONTAINED,
+        )
         verdicts, _ = grader.grade([Cell("code", code, (f"exercise:{task.id}",))])
         spied = next(v for v in verdicts if v.exercise == task.id)
         try:
@@ -72,5 +88,8 @@ def escape(grader: Grader) -> str:
         except BlockingIOError:
             pass
     came = spied.evidence.get("came", "")
-    return "" if spied.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}" else (
-        f"a spying answer was not contained: {spied.status}, {came or spied.reason}")
+    return (
+        ""
+        if spied.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}"
+        else (f"a spying answer was not contained: {spied.status}, {came or spied.reason}")
+    )

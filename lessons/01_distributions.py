@@ -41,8 +41,7 @@ device = runtime.setup(seed=0)
 
 # %%
 drawn = pretrained.digits(40, runtime.rng(0))  # (40, 28, 28)
-plots.images(drawn, columns=20, alt="Forty digits drawn by a model; most are easy to read.");
-
+plots.images(drawn, columns=20, alt="Forty digits drawn by a model; most are easy to read.")
 # %%
 notes, onsets = pretrained.chorale(4, runtime.rng(0), with_onsets=True)  # (64, 4) each
 plots.piano_roll(notes, onsets, alt="Four voices over four bars, moving mostly by small steps.")
@@ -74,10 +73,12 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 #
 # **Predict.** A probability never exceeds 1. Can a *density* exceed 1? Say yes or no, and why, before you run the cell.
 
+
 # %% tags=["nbval-check-output"]
 def normal_pdf(x, mu, var):
     """Density of N(mu, var) at x."""
     return np.exp(-((x - mu) ** 2) / (2 * var)) / np.sqrt(2 * np.pi * var)
+
 
 x = np.linspace(-12, 12, 24_001)  # (24001,) points, 0.001 apart
 for var in (4.0, 1.0, 0.01):
@@ -87,13 +88,13 @@ for var in (4.0, 1.0, 0.01):
 print(f"a die: highest mass {1 / 6:.4f}, all six together {6 * (1 / 6):.4f}")
 
 # %%
-ax = plots.panel(alt="Three bells of equal area: the narrowest is 4 high, the widest 0.2.",
-                 size=(7, 3))
+ax = plots.panel(
+    alt="Three bells of equal area: the narrowest is 4 high, the widest 0.2.", size=(7, 3)
+)
 bells = ((4.0, plots.MUTED, 0.68), (1.0, plots.DATA, 0.55), (0.01, plots.MODEL, 0.505))
 for var, color, at in bells:
     plots.line(x, normal_pdf(x, 0, var), ax, name=f"variance {var:g}", at=at, color=color)
-plots.label(ax, "The area is always one, the height is not", "x", "density (per unit of x)");
-
+plots.label(ax, "The area is always one, the height is not", "x", "density (per unit of x)")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -123,12 +124,13 @@ digits = data.mnist(numpy=True)  # 4,000 handwritten digits to learn from, 1,000
 x_train = (digits.x_train > 0.5).astype(float).reshape(4000, 784)  # (4000, 784): ink 1, paper 0
 x_test = (digits.x_test > 0.5).astype(float).reshape(1000, 784)  # (1000, 784)
 ink = 100 * x_train.mean(axis=1)  # (4000,): per cent of the picture that is ink
-plots.images(digits.x_train[:20], columns=20, alt="Twenty handwritten digits.");
+plots.images(digits.x_train[:20], columns=20, alt="Twenty handwritten digits.")
 
 # %% [markdown]
 # ### Exercise 1.1 · `normal_logpdf`
 # The logarithm of the normal density above. Work the formula out on paper first, then write it down: no `np.exp` is
 # needed, and without it nothing is rounded to 0 (*underflows*), however far $x$ is from the mean.
+
 
 # %% tags=["exercise:1.1", "points:4", "minutes:10"]
 def normal_logpdf(x, mu, var):
@@ -136,6 +138,7 @@ def normal_logpdf(x, mu, var):
     # BEGIN SOLUTION
     return -0.5 * np.log(2 * np.pi * var) - (x - mu) ** 2 / (2 * var)
     # END SOLUTION
+
 
 # %% tags=["check:1.1"]
 normal_logpdf = check("1.1", normal_logpdf)
@@ -164,6 +167,7 @@ print(f"log-density 80 widths away: {normal_logpdf(170, 10, 4):.1f}")
 mus, sigmas = np.linspace(4, 20, 41), np.linspace(2, 9, 36)
 surface = np.array([[normal_logpdf(ink, m, s**2).mean() for m in mus] for s in sigmas])  # (36, 41)
 
+
 def show_fit(axes, mean, sigma):
     """The bell over the data, and its place on the likelihood surface."""
     grid = np.linspace(0, 30, 200)
@@ -177,15 +181,22 @@ def show_fit(axes, mean, sigma):
     axes[1].plot(mean, sigma, "o", color="white", markeredgecolor="black", markersize=10)
     plots.label(axes[1], "all candidates; the dot is yours", "mean", "sigma")
 
+
 def describe_fit(mean, sigma):
     """The picture in words."""
     score = normal_logpdf(ink, mean, sigma**2).mean()
     return f"A bell of mean {mean:g} and sigma {sigma:g} over the data: {score:.3f} nats a digit."
 
+
 settings = [{"mean": 7, "sigma": 3}, {"mean": 15, "sigma": 3}, {"mean": 10, "sigma": 4}]
 fit_sliders = widgets.explore(
-    show_fit, alt=describe_fit, panels=2, grid=settings,
-    mean=widgets.Slider(4, 20, 0.5, 15), sigma=widgets.Slider(2, 9, 0.25, 3))
+    show_fit,
+    alt=describe_fit,
+    panels=2,
+    grid=settings,
+    mean=widgets.Slider(4, 20, 0.5, 15),
+    sigma=widgets.Slider(2, 9, 0.25, 3),
+)
 
 # %% [markdown]
 # There is one summit. School calculus finds it without sliding (the slope is zero there), and the answer is the one you
@@ -216,13 +227,14 @@ print("four small steps away, lower by", np.round(lower, 6))
 
 # %%
 theta = np.array([0.1, 0.2, 0.7])  # (3,)
-plots.strip(theta, dart=0.45, alt="A strip in pieces of 0.1, 0.2 and 0.7; a dart hits the third.");
+plots.strip(theta, dart=0.45, alt="A strip in pieces of 0.1, 0.2 and 0.7; a dart hits the third.")
 
 # %% [markdown]
 # ### Exercise 1.3 · `sample_categorical`
 # Draw `n` categories, numbered from 0. All randomness must come from `rng`, a NumPy generator: `rng.random(n)` gives `n`
 # darts. That is what makes a result repeatable. (`rng.choice` could do all of it. Today you are the one who writes it.
 # Exercise 1.2 waits in the studio.)
+
 
 # %% tags=["exercise:1.3", "points:4", "minutes:12"]
 def sample_categorical(theta, n, rng):
@@ -232,6 +244,7 @@ def sample_categorical(theta, n, rng):
     k = np.searchsorted(np.cumsum(theta), u, side="right")  # (n,) edges to the left of each dart
     return np.minimum(k, len(theta) - 1)  # rounding may leave the last edge a hair below 1
     # END SOLUTION
+
 
 # %% tags=["check:1.3"]
 sample_categorical = check("1.3", sample_categorical)
@@ -290,12 +303,14 @@ print("sampler: ", sample_categorical(theta, 20, runtime.rng(2)))
 # ### Exercise 1.4 · `fit_bernoulli`
 # The share of ink at each pixel, with these $2s$ imaginary pictures (`smoothing` is $s$) among the real ones.
 
+
 # %% tags=["exercise:1.4", "points:4", "minutes:9"]
 def fit_bernoulli(x, smoothing):
     """Probability of ink at each pixel, `smoothing` imaginary images each way. (N, D) -> (D,)"""
     # BEGIN SOLUTION
     return (x.sum(axis=0) + smoothing) / (len(x) + 2 * smoothing)  # (D,)
     # END SOLUTION
+
 
 # %% tags=["check:1.4"]
 fit_bernoulli = check("1.4", fit_bernoulli)
@@ -318,8 +333,10 @@ fit_bernoulli = check("1.4", fit_bernoulli)
 theta_one = fit_bernoulli(x_train, smoothing=1.0)  # (784,)
 coins = (runtime.rng(3).random((20, 784)) < theta_one).astype(float)  # (20, 784): u < θ is ink
 
-plots.rows({"one coin per pixel": coins, "real digits, black and white": x_test[:20]},
-           alt="Above: twenty clouds of dots without strokes. Below: twenty real digits.");
+plots.rows(
+    {"one coin per pixel": coins, "real digits, black and white": x_test[:20]},
+    alt="Above: twenty clouds of dots without strokes. Below: twenty real digits.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -335,10 +352,12 @@ plots.rows({"one coin per pixel": coins, "real digits, black and white": x_test[
 # them, and average. With a minus in front, less is better: the average *surprise*, in **nats per digit**. (These nats
 # come from masses. Those of the ink came from a density and depend on the unit: never compare the two.)
 
+
 # %% tags=["export"]
 def log_bernoulli(x, theta):
     """log p(x | θ) of each image. (N, D), theta (D,) -> (N,); K models at once: (K, D) -> (N, K)"""
     return x @ np.log(theta).T + (1 - x) @ np.log(1 - theta).T
+
 
 # %%
 uniform_nats = -log_bernoulli(x_test, np.full(784, 0.5)).mean()
@@ -362,9 +381,10 @@ y_drawn = sample_categorical(class_pi, 20, rng)  # (20,) first the class
 x_drawn = (rng.random((20, 784)) < class_theta[y_drawn]).astype(float)  # (20, 784) then its coins
 
 asked = f"samples, asked for {y_drawn.tolist()}"
-plots.rows({"the coins of each class": class_theta, asked: x_drawn},
-           alt="Above: ten blurred average digits. Below: twenty noisy samples, some readable.");
-
+plots.rows(
+    {"the coins of each class": class_theta, asked: x_drawn},
+    alt="Above: ten blurred average digits. Below: twenty noisy samples, some readable.",
+)
 # %% [markdown]
 # The same model can answer the opposite question: which class does a given picture have? We may split $p(x, y)$ either
 # way, as $p(y)\,p(x \mid y)$ or as $p(x)\,p(y \mid x)$. Setting the two equal gives **Bayes' rule**:
@@ -402,6 +422,7 @@ print(f"held-out digits classified right: {accuracy:.1%}   nats per digit: {clas
 # expectation-maximisation; without smoothing, the likelihood can only rise from round to round (Dempster, Laird & Rubin
 # 1977). We take 60 kinds, several for each numeral, and start from 60 training digits, faded to light and dark grey.
 
+
 # %% tags=["export"]
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
     """Mixture of K Bernoulli models by expectation-maximisation (Bishop 2006, section 9.3.3).
@@ -421,19 +442,26 @@ def fit_mixture(x, K, steps, rng, smoothing=0.1):
         history.append(log_px.mean())
     return pi, theta, np.array(history)
 
+
 # %%
 steps = runtime.budget(smoke=10, cpu=30)
 pi, theta_mix, history = fit_mixture(x_train, 60, steps, runtime.rng(5))
 mixture_nats = -logsumexp(log_bernoulli(x_test, theta_mix) + np.log(pi), axis=1).mean()
 
-fig, axes = plots.figure(1, 2, size=(11, 3), alt="Left: nats per digit fall for a few rounds, then "
-                         "level off. Right: forty kinds of digit, several for each numeral.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3),
+    alt="Left: nats per digit fall for a few rounds, then "
+    "level off. Right: forty kinds of digit, several for each numeral.",
+)
 plots.line(np.arange(1, len(history) + 1), -history, axes[0], color=plots.MODEL)
 plots.label(axes[0], "each round lowers the surprise", "round", "nats per training digit")
-plots.images(theta_mix[np.argsort(-pi)[:40]], axes[1], columns=10, title="the forty largest kinds");
+plots.images(theta_mix[np.argsort(-pi)[:40]], axes[1], columns=10, title="the forty largest kinds")
 
 # %% [markdown]
 # Nobody told it what a 1 is, and yet there are upright 1s and slanted 1s. Now draw from it: first the kind, then the coins.
+
 
 # %% tags=["export"]
 def sample_mixture(pi, theta, n, rng):
@@ -441,18 +469,27 @@ def sample_mixture(pi, theta, n, rng):
     k = sample_categorical(pi, n, rng)  # (n,) first the kind
     return (rng.random((n, theta.shape[1])) < theta[k]).astype(float)  # then its coins
 
-# %%
-x_mix = sample_mixture(pi, theta_mix, 20, runtime.rng(6))  # (20, 784)
-plots.rows({"one coin per pixel": coins, "one set per class": x_drawn, "mixture of 60": x_mix,
-            "real": x_test[:20]},
-           alt="Clouds of dots; noisy digits; clearer digits with ragged edges; real digits.");
 
 # %%
-ax = plots.bars(["knows nothing", "coin per pixel", "set per class", "mixture of 60"],
-                [uniform_nats, bernoulli_nats, class_nats, mixture_nats], form=".0f",
-                color=[plots.MUTED] + 3 * [plots.MODEL],
-                alt="Nats per digit: most for knowing nothing, less for each model in turn.")
-plots.label(ax, "Surprise at digits never seen: lower is better", "nats per digit");
+x_mix = sample_mixture(pi, theta_mix, 20, runtime.rng(6))  # (20, 784)
+plots.rows(
+    {
+        "one coin per pixel": coins,
+        "one set per class": x_drawn,
+        "mixture of 60": x_mix,
+        "real": x_test[:20],
+    },
+    alt="Clouds of dots; noisy digits; clearer digits with ragged edges; real digits.",
+)
+# %%
+ax = plots.bars(
+    ["knows nothing", "coin per pixel", "set per class", "mixture of 60"],
+    [uniform_nats, bernoulli_nats, class_nats, mixture_nats],
+    form=".0f",
+    color=[plots.MUTED] + 3 * [plots.MODEL],
+    alt="Nats per digit: most for knowing nothing, less for each model in turn.",
+)
+plots.label(ax, "Surprise at digits never seen: lower is better", "nats per digit")
 
 # %% [markdown]
 # Each model put in one more thing that is true of digits, and each time the surprise fell: from {{01.nats.uniform:.0f}}
@@ -468,26 +505,35 @@ plots.label(ax, "Surprise at digits never seen: lower is better", "nats per digi
 # **Predict.** What is the likelihood of a held-out digit under the photocopier, which gives mass only to the 4,000
 # pictures it has seen? And how far is one of its samples from the nearest training picture?
 
+
 # %% tags=["export"]
 def nearest(x, training):
     """Pixels that differ from the nearest image, and its row. (n, D), (N, D) -> (n,), (n,)"""
     differ = x @ (1 - training).T + (1 - x) @ training.T  # (n, N): ink in one of the two only
     return differ.min(axis=1), differ.argmin(axis=1)
 
+
 # %%
 many = sample_mixture(pi, theta_mix, 500, runtime.rng(7))  # (500, 784)
 opening = (pretrained.digits(500, runtime.rng(8)) > 0.5).astype(float).reshape(500, 784)
 photocopies = x_train[runtime.rng(9).choice(4000, 500)]  # (500, 784)
-sources = {"photocopier": photocopies, "real, held out": x_test[:500], "mixture": many,
-           "the opening's model": opening}
+sources = {
+    "photocopier": photocopies,
+    "real, held out": x_test[:500],
+    "mixture": many,
+    "the opening's model": opening,
+}
 distance = {name: nearest(x, x_train)[0].mean() for name, x in sources.items()}
 twins = int((nearest(x_test, x_train)[0] == 0).sum())
 print(f"held-out digits that the photocopier can produce: {twins} of 1,000")
-ax = plots.bars(list(distance), list(distance.values()), form=".0f",
-                color=[plots.WRONG, plots.DATA, plots.MODEL, plots.MODEL],
-                alt="Zero for the photocopier, tens of pixels for real digits and for both models.")
-plots.label(ax, "Average distance to the nearest training digit", "pixels that differ");
-
+ax = plots.bars(
+    list(distance),
+    list(distance.values()),
+    form=".0f",
+    color=[plots.WRONG, plots.DATA, plots.MODEL, plots.MODEL],
+    alt="Zero for the photocopier, tens of pixels for real digits and for both models.",
+)
+plots.label(ax, "Average distance to the nearest training digit", "pixels that differ")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -504,9 +550,10 @@ plots.label(ax, "Average distance to the nearest training digit", "pixels that d
 
 # %%
 which = nearest(x_mix, x_train)[1]  # (20,)
-plots.rows({"samples of the mixture": x_mix, "the nearest training digit of each": x_train[which]},
-           alt="Each sample above its nearest training digit: alike in kind, not in detail.");
-
+plots.rows(
+    {"samples of the mixture": x_mix, "the nearest training digit of each": x_train[which]},
+    alt="Each sample above its nearest training digit: alike in kind, not in detail.",
+)
 # %% [markdown]
 # So here are three tests, none of which is enough alone:
 #
@@ -524,11 +571,18 @@ plots.rows({"samples of the mixture": x_mix, "the nearest training digit of each
 # Beside your numbers stands the range that other runs of this notebook gave, with other seeds.
 
 # %%
-inside = runtime.reached({
-    "01.nats.uniform": uniform_nats, "01.nats.bernoulli": bernoulli_nats,
-    "01.nats.per_class": class_nats, "01.nats.mixture": mixture_nats,
-    "01.accuracy.per_class": accuracy, "01.copies.real": distance["real, held out"],
-    "01.copies.mixture": distance["mixture"], "01.copies.opening": distance["the opening's model"]})
+inside = runtime.reached(
+    {
+        "01.nats.uniform": uniform_nats,
+        "01.nats.bernoulli": bernoulli_nats,
+        "01.nats.per_class": class_nats,
+        "01.nats.mixture": mixture_nats,
+        "01.accuracy.per_class": accuracy,
+        "01.copies.real": distance["real, held out"],
+        "01.copies.mixture": distance["mixture"],
+        "01.copies.opening": distance["the opening's model"],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -555,6 +609,7 @@ assert uniform_nats > bernoulli_nats > class_nats > mixture_nats
 # **Predict.** With three tosses there are ten possible counts, from $(3, 0, 0)$ to $(0, 0, 3)$. Do the claim's ten values
 # add up to one, to less, or to more? And with ten tosses?
 
+
 # %% tags=["studio", "nbval-check-output"]
 def all_counts(n, K):
     """Every way to spread n draws over K categories. -> list of tuples"""
@@ -562,9 +617,11 @@ def all_counts(n, K):
         return [(n,)]
     return [(first, *rest) for first in range(n + 1) for rest in all_counts(n - first, K - 1)]
 
+
 def claimed_pmf(counts, theta):
     """The claim: the product of θ_i to the power x_i, and nothing else."""
-    return math.prod(t**c for c, t in zip(counts, theta))
+    return math.prod(t**c for c, t in zip(counts, theta, strict=True))
+
 
 theta = (0.2, 0.3, 0.5)
 for n in (1, 2, 3, 5, 10):
@@ -596,6 +653,7 @@ print(f"one of each: claimed {claimed_pmf((1, 1, 1), theta):.2f}, counted {one_e
 # Mend it. Factorials grow fast: `math.lgamma(n + 1)` is $\log n!$ and never overflows. If `theta` does not sum to 1
 # (within $10^{-9}$), raise a `ValueError`: silence would hide somebody's mistake. A category with $\theta = 0$ is allowed.
 
+
 # %% tags=["studio", "exercise:1.2", "points:4", "minutes:10"]
 def multinomial_pmf(counts, theta):
     """Probability of these counts in sum(counts) draws. K integers, K probabilities -> float"""
@@ -603,11 +661,12 @@ def multinomial_pmf(counts, theta):
     if abs(math.fsum(theta) - 1) > 1e-9:
         raise ValueError(f"theta must sum to 1, not {math.fsum(theta)}")
     log_orders = math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
-    if any(t == 0 and c > 0 for c, t in zip(counts, theta)):
+    if any(t == 0 and c > 0 for c, t in zip(counts, theta, strict=True)):
         return 0.0  # it happened, and it cannot
-    log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta) if c > 0)
+    log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c > 0)
     return math.exp(log_orders + log_one_order)
     # END SOLUTION
+
 
 # %% tags=["studio", "check:1.2"]
 multinomial_pmf = check("1.2", multinomial_pmf)
@@ -634,6 +693,7 @@ print(f"one of each: {multinomial_pmf((1, 1, 1), theta):.2f}")
 # multinomial; both totals stand above. Raise $n$ from 1 and watch the claim lose its mass, first in the middle, where
 # there are most orders.
 
+
 # %% tags=["studio"]
 def show_totals(ax, theta, n):
     """Both formulas for the number of heads in n tosses."""
@@ -641,21 +701,34 @@ def show_totals(ax, theta, n):
     right = np.array([multinomial_pmf((int(h), int(n - h)), (theta, 1 - theta)) for h in heads])
     claim = np.array([claimed_pmf((int(h), int(n - h)), (theta, 1 - theta)) for h in heads])
     ax.bar(heads - 0.2, right, 0.4, color=plots.DATA, label=f"with orders, total {right.sum():.3f}")
-    ax.bar(heads + 0.2, claim, 0.4, color=plots.MODEL, hatch="//", edgecolor="white",
-           label=f"claim, total {claim.sum():.3f}")
+    ax.bar(
+        heads + 0.2,
+        claim,
+        0.4,
+        color=plots.MODEL,
+        hatch="//",
+        edgecolor="white",
+        label=f"claim, total {claim.sum():.3f}",
+    )
     ax.legend(fontsize=9, loc="upper left")
-    ax.set(ylim=(0, 1.45 * max(right.max(), claim.max())), xticks=heads[::1 + n // 8])
+    ax.set(ylim=(0, 1.45 * max(right.max(), claim.max())), xticks=heads[:: 1 + n // 8])
     plots.label(ax, f"theta = {theta:g}, n = {n}", "heads", "mass")
+
 
 def describe_totals(theta, n):
     """The picture in words."""
     total = sum(claimed_pmf((h, n - h), (theta, 1 - theta)) for h in range(n + 1))
     return f"Masses for theta {theta:g}, {n} tosses: the right ones total 1, the claim {total:.3f}."
 
+
 settings = [{"theta": 0.5, "n": 1}, {"theta": 0.5, "n": 3}, {"theta": 0.3, "n": 8}]
 total_sliders = widgets.explore(
-    show_totals, alt=describe_totals, grid=settings,
-    theta=widgets.Slider(0.05, 0.95, 0.05, 0.5), n=widgets.Slider(1, 20, 1, 3))
+    show_totals,
+    alt=describe_totals,
+    grid=settings,
+    theta=widgets.Slider(0.05, 0.95, 0.05, 0.5),
+    n=widgets.Slider(1, 20, 1, 3),
+)
 
 # %% [markdown] tags=["studio"]
 # ### Room B · The integral that must be one
@@ -701,6 +774,7 @@ for var in (0.25, 1.0, 9.0):
 # %% tags=["studio"]
 from sklearn.linear_model import LogisticRegression
 
+
 def accuracies(x, y, x_new, y_new, per_class, rng):
     """Accuracy on new digits of coins and of logistic regression, trained on the same few."""
     of_class = [np.flatnonzero(y == c) for c in range(10)]
@@ -710,9 +784,11 @@ def accuracies(x, y, x_new, y_new, per_class, rng):
     generative = log_bernoulli(x_new, coins_of).argmax(axis=1)  # (1000,)
     return (generative == y_new).mean(), regression.score(x_new, y_new)
 
+
 def toss(y, rng):
     """Digits of the given classes, made with the coins of each class. (N,) -> (N, 784)"""
     return (rng.random((len(y), 784)) < class_theta[y]).astype(float)
+
 
 # %% tags=["studio"]
 y_train, y_test = digits.y_train, digits.y_test
@@ -722,14 +798,20 @@ sizes, repeats = [1, 2, 3, 5, 10, 30, 100], runtime.budget(smoke=1, cpu=5)
 scores = {name: [] for name in worlds}
 for n in progress.bar(sizes, "digits per class"):
     for name, (x, x_new) in worlds.items():
-        runs = [accuracies(x, y_train, x_new, y_test, n, runtime.rng(30 + i))
-                for i in range(repeats)]
+        runs = [
+            accuracies(x, y_train, x_new, y_test, n, runtime.rng(30 + i)) for i in range(repeats)
+        ]
         scores[name].append(np.mean(runs, axis=0))  # (2,)
 
 # %% tags=["studio"]
-fig, axes = plots.figure(1, 2, size=(11, 3.4), alt="Errors against digits per class. Real digits: "
-                         "discriminative below throughout. Digits made by coins: the curves cross.")
-for ax, (name, pairs) in zip(axes, scores.items()):
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3.4),
+    alt="Errors against digits per class. Real digits: "
+    "discriminative below throughout. Digits made by coins: the curves cross.",
+)
+for ax, (name, pairs) in zip(axes, scores.items(), strict=True):
     generative, discriminative = 1000 * (1 - np.array(pairs).T)  # (7,), (7,)
     plots.line(sizes, generative, ax, color=plots.MODEL, marker="o", label="generative")
     plots.line(sizes, discriminative, ax, color=plots.DATA, marker="s", label="discriminative")

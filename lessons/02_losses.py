@@ -44,14 +44,20 @@ device = runtime.setup(seed=0)
 # **Predict.** Which surprises you more: a fair coin that shows heads ten times in a row, or a friend who holds the single
 # winning ticket among a thousand? Write down your guess before you run the cell.
 
+
 # %% tags=["nbval-check-output"]
 def surprise(p, base=math.e):
     """-log p to the given base: nats, or bits for base 2."""
     return math.log(1 / p) / math.log(base)
 
-for what, p in [("a fair coin shows heads", 1 / 2), ("a die shows a six", 1 / 6),
-                ("ten heads in a row", 0.5**10), ("one ticket in a thousand", 1 / 1000),
-                ("a sure thing", 1.0)]:
+
+for what, p in [
+    ("a fair coin shows heads", 1 / 2),
+    ("a die shows a six", 1 / 6),
+    ("ten heads in a row", 0.5**10),
+    ("one ticket in a thousand", 1 / 1000),
+    ("a sure thing", 1.0),
+]:
     print(f"{what:<26} p = {p:<10.4g} {surprise(p):5.2f} nats  {surprise(p, 2):5.2f} bits")
 
 # %% [markdown]
@@ -82,6 +88,7 @@ for what, p in [("a fair coin shows heads", 1 / 2), ("a die shows a six", 1 / 6)
 # Write it, for nats or any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$; one that
 # happens and was called impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a `ValueError`.
 
+
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
 def cross_entropy(y, p, base=math.e):
     """Average surprise at outcomes that follow y, for somebody who believes p.
@@ -97,6 +104,7 @@ def cross_entropy(y, p, base=math.e):
     with np.errstate(divide="ignore"):  # -log 0 is infinite, and meant to be
         return float(-(y[happens] * np.log(p[happens])).sum() / math.log(base))
     # END SOLUTION
+
 
 # %% tags=["check:2.1"]
 cross_entropy = check("2.1", cross_entropy)
@@ -116,8 +124,11 @@ cross_entropy = check("2.1", cross_entropy)
 
 # %% tags=["nbval-check-output"]
 y, p = np.array([0.9, 0.1]), np.array([0.8, 0.2])
-for name, forecast in [("says 80 : 20", p), ("says 90 : 10", y),
-                       ("says 99 :  1", np.array([0.99, 0.01]))]:
+for name, forecast in [
+    ("says 80 : 20", p),
+    ("says 90 : 10", y),
+    ("says 99 :  1", np.array([0.99, 0.01])),
+]:
     nats = cross_entropy(y, forecast)
     print(f"{name}: {nats:.6f} nats = {cross_entropy(y, forecast, 2):.6f} bits a day")
 floor = cross_entropy(y, y)
@@ -137,6 +148,7 @@ print(f"and the other way round, H(p, y): {cross_entropy(p, y):.6f}")
 # %% [markdown]
 # **Drag the forecast.** The full bar is the cross-entropy: a floor that no forecast can lower, and the avoidable part on top.
 
+
 # %%
 def show_bars(axes, p_sun, y_sun):
     """The cross-entropy of one forecast as a bar, and of all forecasts as a curve."""
@@ -144,8 +156,10 @@ def show_bars(axes, p_sun, y_sun):
     floor, total = cross_entropy(y, y), cross_entropy(y, np.array([p_sun, 1 - p_sun]))
     axes[0].barh(0, floor, color=plots.DATA)
     axes[0].barh(0, total - floor, left=floor, color=plots.MODEL, hatch="//", edgecolor="white")
-    for at, told, color in ((0.02, f"floor {floor:.3f}", plots.DATA),
-                            (0.4, f"avoidable {total - floor:.3f}", plots.MODEL)):
+    for at, told, color in (
+        (0.02, f"floor {floor:.3f}", plots.DATA),
+        (0.4, f"avoidable {total - floor:.3f}", plots.MODEL),
+    ):
         axes[0].text(at, 0.16, told, color=color, transform=axes[0].transAxes)
     axes[0].set(xlim=(0, max(1.6, 1.1 * total)), ylim=(-0.9, 0.6), yticks=[])
     plots.label(axes[0], f"cross-entropy {total:.3f} nats", "nats a day")
@@ -156,16 +170,26 @@ def show_bars(axes, p_sun, y_sun):
     axes[1].set_ylim(0, 4.7)
     plots.label(axes[1], "all forecasts; the dot is yours", "forecast of sun", "nats a day")
 
+
 def describe_bars(p_sun, y_sun):
     """The picture in words."""
     total = cross_entropy(np.array([y_sun, 1 - y_sun]), np.array([p_sun, 1 - p_sun]))
     return f"Sun on {y_sun:.0%} of days, forecast {p_sun:.0%}: cross-entropy {total:.3f} nats."
 
-settings = [{"p_sun": 0.8, "y_sun": 0.9}, {"p_sun": 0.9, "y_sun": 0.9},
-            {"p_sun": 0.2, "y_sun": 0.9}]
+
+settings = [
+    {"p_sun": 0.8, "y_sun": 0.9},
+    {"p_sun": 0.9, "y_sun": 0.9},
+    {"p_sun": 0.2, "y_sun": 0.9},
+]
 bar_sliders = widgets.explore(
-    show_bars, alt=describe_bars, panels=2, grid=settings,
-    p_sun=widgets.Slider(0.01, 0.99, 0.01, 0.8), y_sun=widgets.Slider(0.05, 0.95, 0.05, 0.9))
+    show_bars,
+    alt=describe_bars,
+    panels=2,
+    grid=settings,
+    p_sun=widgets.Slider(0.01, 0.99, 0.01, 0.8),
+    y_sun=widgets.Slider(0.05, 0.95, 0.05, 0.9),
+)
 
 # %% [markdown]
 # Move the forecast past the truth in both directions: the curve is flat near the truth and steep near certainty. A
@@ -187,6 +211,7 @@ bar_sliders = widgets.explore(
 # sum to 1 is refused with a `ValueError`. It can be a long function or a very short one: what is a KL divergence, in terms of
 # the floor and the full bar?
 
+
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
 def kl(p, q):
     """KL divergence from p to q: the surprise that believing q adds where p is true.
@@ -196,6 +221,7 @@ def kl(p, q):
     # BEGIN SOLUTION
     return cross_entropy(p, q) - cross_entropy(p, p)
     # END SOLUTION
+
 
 # %% tags=["check:2.2"]
 kl = check("2.2", kl)
@@ -220,12 +246,15 @@ kl = check("2.2", kl)
 # %% tags=["nbval-check-output"]
 line = np.linspace(-6, 6, 200)  # (200,) boxes
 
+
 def masses(density):
     """Masses of the boxes: the density there, scaled to sum to one. (200,) -> (200,)"""
     return density / density.sum()
 
+
 def bell(mean, sigma):
     return masses(np.exp(normal_logpdf(line, mean, sigma**2)))
+
 
 target = masses(0.6 * bell(-2.5, 0.5) + 0.4 * bell(2.5, 0.5))  # (200,)
 candidates = [(m, s) for m in np.linspace(-4, 4, 33) for s in np.linspace(0.5, 3.5, 25)]
@@ -248,6 +277,7 @@ print(f"least KL(q||p): mean {reverse[0]:5.2f}, sigma {reverse[1]:.2f}")
 #
 # </details>
 
+
 # %%
 def show_directions(ax, mean, sigma):
     """The target, one bell, and both divergences."""
@@ -255,19 +285,28 @@ def show_directions(ax, mean, sigma):
     ax.fill_between(line, target, color=plots.DATA, alpha=0.5)
     ax.plot(line, q, color=plots.MODEL)
     ax.set_ylim(0, 0.05)
-    plots.label(ax, f"KL(p||q) {kl(target, q):.2f}   KL(q||p) {kl(q, target):.2f}", "x",
-                "mass of a box")
+    plots.label(
+        ax, f"KL(p||q) {kl(target, q):.2f}   KL(q||p) {kl(q, target):.2f}", "x", "mass of a box"
+    )
+
 
 def describe_directions(mean, sigma):
     """The picture in words."""
     q = bell(mean, sigma)
-    return (f"Two humps and a bell of mean {mean:g}, sigma {sigma:g}: "
-            f"forward KL {kl(target, q):.2f}, reverse {kl(q, target):.2f} nats.")
+    return (
+        f"Two humps and a bell of mean {mean:g}, sigma {sigma:g}: "
+        f"forward KL {kl(target, q):.2f}, reverse {kl(q, target):.2f} nats."
+    )
+
 
 settings = [{"mean": -0.5, "sigma": 2.7}, {"mean": -2.5, "sigma": 0.5}, {"mean": 2.5, "sigma": 0.5}]
 direction_sliders = widgets.explore(
-    show_directions, alt=describe_directions, grid=settings,
-    mean=widgets.Slider(-4, 4, 0.1, 1), sigma=widgets.Slider(0.5, 3.5, 0.1, 1.5))
+    show_directions,
+    alt=describe_directions,
+    grid=settings,
+    mean=widgets.Slider(-4, 4, 0.1, 1),
+    sigma=widgets.Slider(0.5, 3.5, 0.1, 1.5),
+)
 
 # %% [markdown]
 # Put the bell on one hump and make it narrow: KL(q‖p) is small, KL(p‖q) is large. Widen it over both: now it is the other
@@ -331,20 +370,25 @@ for sigma in (1.0, mse**0.5, 0.05):
 # nearly $e^{-z}$, so the surprise is very close to 40 nats. What does a computer make of $-\log(1 - \sigma(40))$? And
 # what if somebody keeps $\theta$ away from the ends first, between $10^{-7}$ and $1 - 10^{-7}$?
 
+
 # %% tags=["nbval-check-output"]
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
+
 
 def clipped_surprise(z):
     """Surprise at paper, with the probability kept away from 0 and 1."""
     return -np.log(1 - np.clip(sigmoid(z), 1e-7, 1 - 1e-7))
 
+
 for z in (5.0, 20.0, 40.0):
     with np.errstate(divide="ignore"):
         literal = -np.log(1 - sigmoid(z))
     slope = (clipped_surprise(z + 0.01) - clipped_surprise(z - 0.01)) / 0.02
-    print(f"z = {z:4.1f}: as it stands {literal:8.5f}   clipped {clipped_surprise(z):8.5f},"
-          f" its slope {slope:.5f}")
+    print(
+        f"z = {z:4.1f}: as it stands {literal:8.5f}   clipped {clipped_surprise(z):8.5f},"
+        f" its slope {slope:.5f}"
+    )
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -363,12 +407,14 @@ for z in (5.0, 20.0, 40.0):
 # Binary cross-entropy from logits, for every pixel, exact for any $z$. Targets may lie between 0 and 1 (grey pixels).
 # NumPy's `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
 
+
 # %% tags=["exercise:2.3", "points:4", "minutes:13"]
 def bce_logits(z, t):
     """Surprise at targets t in [0, 1] of coins with logits z, in nats. (...), (...) -> (...)"""
     # BEGIN SOLUTION
     return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
     # END SOLUTION
+
 
 # %% tags=["check:2.3"]
 bce_logits = check("2.3", bce_logits)
@@ -386,18 +432,24 @@ bce_logits = check("2.3", bce_logits)
 
 # %%
 z = np.linspace(-10, 40, 501)
-fig, axes = plots.figure(1, 2, size=(11, 3.2),
-                         alt="Left: the exact loss rises in a straight line, the "
-                         "clipped one stops at 16. Right: its slope falls from 1 to 0 there.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3.2),
+    alt="Left: the exact loss rises in a straight line, the "
+    "clipped one stops at 16. Right: its slope falls from 1 to 0 there.",
+)
 with np.errstate(divide="ignore"):
-    curves = {"exact": (bce_logits(z, np.zeros(501)), plots.MODEL, "-"),
-              "clipped": (clipped_surprise(z), plots.WRONG, "--")}
+    curves = {
+        "exact": (bce_logits(z, np.zeros(501)), plots.MODEL, "-"),
+        "clipped": (clipped_surprise(z), plots.WRONG, "--"),
+    }
 for name, (loss, color, style) in curves.items():
     axes[0].plot(z, loss, style, color=color, label=name)
     axes[1].plot(z, np.gradient(loss, z), style, color=color, label=name)
 axes[0].legend()
 plots.label(axes[0], "Surprise at paper", "logit z", "nats")
-plots.label(axes[1], "Slope: what the model is told", "logit z", "nats per unit of z");
+plots.label(axes[1], "Slope: what the model is told", "logit z", "nats per unit of z")
 
 # %% [markdown]
 # The exact slope climbs from 0 to 1 and stays there: the more wrong, the more it is told, up to a limit. Every library has
@@ -415,6 +467,7 @@ plots.label(axes[1], "Slope: what the model is told", "logit z", "nats per unit 
 #
 # **Predict.** What does the trained generator generate: both kinds, one kind, or something else?
 
+
 # %%
 def hats(z, K=12):
     """Twelve tent-shaped functions of z; a sum of them is a curve through 12 points.
@@ -423,12 +476,14 @@ def hats(z, K=12):
     """
     return np.maximum(0, 1 - np.abs(z[:, None] * (K - 1) - np.arange(K)))
 
+
 def train_generator(z, x):
     """Heights of the curve with the least squared error between g(z_i) and x_i.
 
     (n,), (n,) -> (12,)
     """
     return np.linalg.lstsq(hats(z), x, rcond=None)[0]
+
 
 rng, n = runtime.rng(1), 20_000
 kind = sample_categorical(np.array([0.5, 0.5]), n, rng)  # (20000,): 0 or 1
@@ -459,6 +514,7 @@ print(f"least squared error {loss:.3f}; variance of the data {x_real.var():.3f}"
 # Mend it. Give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that list,
 # find out which place each one took. Exercise 2.4 waits in the studio.)
 
+
 # %% tags=["exercise:2.5", "points:3", "minutes:7"]
 def pair(z, x):
     """The values of x reordered so that the i-th has among x the rank that z[i] has among z.
@@ -469,6 +525,7 @@ def pair(z, x):
     rank = np.argsort(np.argsort(z))  # (n,): 0 for the smallest z
     return np.sort(x)[rank]
     # END SOLUTION
+
 
 # %% tags=["check:2.5"]
 pair = check("2.5", pair)
@@ -498,6 +555,7 @@ for s in np.linspace(0, 1, 11).round(1):
     heights = train_generator(z_noise, x_mixed)  # (12,)
     mixtures[s] = x_mixed, heights, hats(z_new) @ heights
 
+
 def show_pairs(axes, share):
     """Some of the pairs with the curve they teach; what it generates, over the real data."""
     x_mixed, heights, x_made = mixtures[round(share, 1)]
@@ -508,18 +566,27 @@ def show_pairs(axes, share):
     for values, color in ((x_real, plots.DATA), (x_made, plots.MODEL)):
         axes[1].stairs(*np.histogram(values, edges), fill=True, alpha=0.6, color=color)
     axes[1].set_ylim(0, 3000)
-    plots.label(axes[1], f"spread of g(z) {x_made.std():.2f}, of x {x_real.std():.2f}", "value",
-                "of 20,000; cut at 3,000")
+    plots.label(
+        axes[1],
+        f"spread of g(z) {x_made.std():.2f}, of x {x_real.std():.2f}",
+        "value",
+        "of 20,000; cut at 3,000",
+    )
+
 
 def describe_pairs(share):
     """The picture in words."""
     x_mixed, _, x_made = mixtures[round(share, 1)]
-    return (f"{share:.0%} of the pairs right: the curve g(z) runs from {x_made.min():.1f} to "
-            f"{x_made.max():.1f}, and what it generates has spread {x_made.std():.2f}.")
+    return (
+        f"{share:.0%} of the pairs right: the curve g(z) runs from {x_made.min():.1f} to "
+        f"{x_made.max():.1f}, and what it generates has spread {x_made.std():.2f}."
+    )
+
 
 settings = [{"share": 0.0}, {"share": 0.5}, {"share": 1.0}]
-pair_sliders = widgets.explore(show_pairs, alt=describe_pairs, panels=2, grid=settings,
-                               share=widgets.Slider(0, 1, 0.1, 0.5))
+pair_sliders = widgets.explore(
+    show_pairs, alt=describe_pairs, panels=2, grid=settings, share=widgets.Slider(0, 1, 0.1, 0.5)
+)
 x_paired = mixtures[1.0][2]
 spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
 
@@ -554,8 +621,21 @@ spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
 
 # %% tags=["export"]
 # rows up and columns aside, nearest first; all are read before the pixel
-NEIGHBOURS = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, -1),
-              (-2, 1), (0, -3), (-3, 0)]
+NEIGHBOURS = [
+    (0, -1),
+    (-1, 0),
+    (-1, -1),
+    (-1, 1),
+    (0, -2),
+    (-2, 0),
+    (-1, 2),
+    (-1, -2),
+    (-2, -1),
+    (-2, 1),
+    (0, -3),
+    (-3, 0),
+]
+
 
 def patterns(x, k):
     """Which pattern the first k neighbours of each pixel show, 0 to 2^k - 1.
@@ -564,8 +644,11 @@ def patterns(x, k):
     """
     # (N, 34, 34): beyond the edge is paper
     framed = np.pad(x.astype(int), ((0, 0), (3, 3), (3, 3)))
-    parts = (framed[:, 3 + r:31 + r, 3 + c:31 + c] << i for i, (r, c) in enumerate(NEIGHBOURS[:k]))
+    parts = (
+        framed[:, 3 + r : 31 + r, 3 + c : 31 + c] << i for i, (r, c) in enumerate(NEIGHBOURS[:k])
+    )
     return sum(parts, np.zeros(x.shape, dtype=int))
+
 
 def count_patterns(x, k):
     """How often each pixel met each pattern, and was ink after it.
@@ -578,6 +661,7 @@ def count_patterns(x, k):
     inked = np.bincount(index, weights=x.ravel(), minlength=2**k * 784).reshape(-1, 28, 28)
     return seen, inked
 
+
 def pixel_surprise(x, theta, k):
     """-log p of every pixel, given its neighbours.
 
@@ -586,6 +670,7 @@ def pixel_surprise(x, theta, k):
     row, column = np.indices((28, 28))
     coin = theta[patterns(x, k), row, column]  # (N, 28, 28)
     return -np.log(np.where(x > 0, coin, 1 - coin))
+
 
 # %% [markdown]
 # **Predict.** More neighbours tell more. As $k$ grows from 0 to 12, what happens to the surprise at the digits we *count*
@@ -605,14 +690,16 @@ for k in range(13):
     curve["new"].append(pixel_surprise(x_choose, tables[k], k).sum((1, 2)).mean())
 best_k = int(np.argmin(curve["new"]))
 
-ax = plots.panel(alt="Training surprise falls all the way; on new digits it falls, then rises.",
-                 size=(8, 3.4))
+ax = plots.panel(
+    alt="Training surprise falls all the way; on new digits it falls, then rises.", size=(8, 3.4)
+)
 plots.line(range(13), curve["train"], ax, name="digits counted on", color=plots.MUTED)
 plots.line(range(13), curve["new"], ax, name="new digits", color=plots.MODEL, marker="o")
 ax.axvline(best_k, color=plots.MODEL, linestyle=":")
 ax.set_ylim(55, 215)
-plots.label(ax, f"Least surprise at new digits: {best_k} neighbours", "neighbours k",
-            "nats per digit");
+plots.label(
+    ax, f"Least surprise at new digits: {best_k} neighbours", "neighbours k", "nats per digit"
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -625,6 +712,7 @@ plots.label(ax, f"Least surprise at new digits: {best_k} neighbours", "neighbour
 #
 # </details>
 
+
 # %%
 def draw_tables(theta, k, n, rng):
     """n digits, pixel by pixel in reading order. theta (2^k, 28, 28) -> (n, 28, 28)"""
@@ -636,9 +724,13 @@ def draw_tables(theta, k, n, rng):
             x[:, 3 + r, 3 + c] = rng.random(n) < theta[pattern, r, c]
     return x[:, 3:31, 3:31]
 
-plots.rows({f"{k} neighbours": draw_tables(tables[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
-           | {"real": x_test[:20]}, columns=20,
-           alt="None: dust. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.");
+
+plots.rows(
+    {f"{k} neighbours": draw_tables(tables[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
+    | {"real": x_test[:20]},
+    columns=20,
+    alt="None: dust. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.",
+)
 
 # %% [markdown]
 # With six neighbours there are strokes that turn corners, some of them crumbling at the foot. With twelve, many drawings dissolve into
@@ -646,11 +738,13 @@ plots.rows({f"{k} neighbours": draw_tables(tables[k], k, 20, runtime.rng(3)) for
 # from there on everything is new. Our imaginary pictures were half ink, half paper. Better ones are at hand: what that
 # pattern leads to *anywhere* on the page.
 
+
 # %%
 def borrow(seen, inked, strength=3.0):
     """Coins per place, smoothed towards the same pattern's coin anywhere. -> (2^k, 28, 28)"""
     anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (2^k,)
     return (inked + strength * anywhere[:, None, None]) / (seen + strength)
+
 
 theta_12 = borrow(*count_patterns(x_train, 12))  # (4096, 28, 28)
 chosen = pixel_surprise(x_choose, theta_12, 12).sum((1, 2)).mean()
@@ -659,23 +753,33 @@ borrow_nats = pixel_surprise(x_test, theta_12, 12).sum((1, 2)).mean()
 print(f"to choose by: {best_k} neighbours {min(curve['new']):.1f} nats, borrowing {chosen:.1f}")
 print(f"to report on: {best_k} neighbours {tables_nats:.1f} nats, borrowing {borrow_nats:.1f}")
 x_borrow = draw_tables(theta_12, 12, 20, runtime.rng(3))
-plots.rows({"12 neighbours, borrowing": x_borrow, "real": x_test[:20]},
-           alt="Above: mostly clean pen strokes, some of them digits. Below: real digits.");
-
+plots.rows(
+    {"12 neighbours, borrowing": x_borrow, "real": x_test[:20]},
+    alt="Above: mostly clean pen strokes, some of them digits. Below: real digits.",
+)
 # %% [markdown]
 # The best number so far, and mostly clean strokes. But are these digits? Some. Most are letters of a script that nobody
 # reads. How can the number be so good? Look where the surprise sits:
 
 # %%
 example = x_test[1:9]  # (8, 28, 28)
-fig, axes = plots.figure(2, 1, size=(10, 3.2),
-                         alt="Surprise sits at the edges of strokes and where "
-                         "they begin or end; inside a stroke and on empty paper it is near zero.")
+fig, axes = plots.figure(
+    2,
+    1,
+    size=(10, 3.2),
+    alt="Surprise sits at the edges of strokes and where "
+    "they begin or end; inside a stroke and on empty paper it is near zero.",
+)
 plots.images(example, axes[0], columns=8, title="new digits")
-plots.images(pixel_surprise(example, theta_12, 12), axes[1], columns=8, vmax=3,
-             title="surprise of each pixel (black: 3 nats or more)")
+plots.images(
+    pixel_surprise(example, theta_12, 12),
+    axes[1],
+    columns=8,
+    vmax=3,
+    title="surprise of each pixel (black: 3 nats or more)",
+)
 framed = np.pad(x_test, ((0, 0), (1, 1), (1, 1)))  # (500, 30, 30)
-around = np.stack([framed[:, r:r + 28, c:c + 28] for r in range(3) for c in range(3)])
+around = np.stack([framed[:, r : r + 28, c : c + 28] for r in range(3) for c in range(3)])
 edge = around.max(axis=0) > around.min(axis=0)  # (500, 28, 28): ink and paper within one step
 all_of_it = pixel_surprise(x_test, theta_12, 12)  # (500, 28, 28)
 edge_share = all_of_it[edge].sum() / all_of_it.sum()
@@ -690,10 +794,17 @@ print(f"{edge.mean():.0%} of pixels are at an edge; they hold {edge_share:.0%} o
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "02.floor": floor, "02.unpaired.spread": spread["as claimed"],
-    "02.paired.spread": spread["mended"], "02.half.spread": spread["half right"],
-    "02.nats.tables": tables_nats, "02.nats.borrow": borrow_nats, "02.nats.edges": edge_share})
+inside = runtime.reached(
+    {
+        "02.floor": floor,
+        "02.unpaired.spread": spread["as claimed"],
+        "02.paired.spread": spread["mended"],
+        "02.half.spread": spread["half right"],
+        "02.nats.tables": tables_nats,
+        "02.nats.borrow": borrow_nats,
+        "02.nats.edges": edge_share,
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -726,6 +837,7 @@ assert borrow_nats < tables_nats
 import heapq
 from collections import Counter
 
+
 def huffman_lengths(p):
     """Bits of each symbol's codeword in Huffman's code.
 
@@ -740,6 +852,7 @@ def huffman_lengths(p):
             length[symbol] += 1
         heapq.heappush(groups, (a + b, i, left + right))
     return length
+
 
 # %% tags=["studio", "nbval-check-output"]
 text = "".join(data.molecules())
@@ -781,11 +894,14 @@ spoilt = np.where(np.arange(4000) < 40, 100.0, ink)
 levels = np.linspace(5, 25, 2001)  # candidates, 0.01 apart
 losses = {"squared": lambda e: e**2, "absolute": np.abs}
 for name, loss_of in losses.items():
-    best = [levels[np.argmin([loss_of(values - c).mean() for c in levels])]
-            for values in (ink, spoilt)]
+    best = [
+        levels[np.argmin([loss_of(values - c).mean() for c in levels])] for values in (ink, spoilt)
+    ]
     print(f"least {name} error: {best[0]:.2f} on clean digits, {best[1]:.2f} with 40 black ones")
-print(f"mean {ink.mean():.2f} and {spoilt.mean():.2f}; "
-      f"median {np.median(ink):.2f} and {np.median(spoilt):.2f}")
+print(
+    f"mean {ink.mean():.2f} and {spoilt.mean():.2f}; "
+    f"median {np.median(ink):.2f} and {np.median(spoilt):.2f}"
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -808,6 +924,7 @@ print(f"mean {ink.mean():.2f} and {spoilt.mean():.2f}; "
 # The surprise of a bell whose width matters too. If `sigma` is not positive, raise a `ValueError`. When it is written, find
 # the width at which it is the squared error exactly, but for a constant.
 
+
 # %% tags=["studio", "exercise:2.4", "points:4", "minutes:5"]
 def gaussian_nll(x, mu, sigma):
     """-log N(x; mu, sigma²) at each x, in nats.
@@ -819,6 +936,7 @@ def gaussian_nll(x, mu, sigma):
         raise ValueError(f"sigma must be positive, not {sigma}")
     return 0.5 * np.log(2 * np.pi) + np.log(sigma) + 0.5 * ((x - mu) / sigma) ** 2
     # END SOLUTION
+
 
 # %% tags=["studio", "check:2.4"]
 gaussian_nll = check("2.4", gaussian_nll)
@@ -840,8 +958,10 @@ print(f"the constant is half of log pi: {0.5 * math.log(math.pi):.4f}")
 a, b = 10.0, 13.0  # two scales say so; the first is good to 0.5, the second to 2
 weigh = np.linspace(9, 14, 5001)
 total = gaussian_nll(weigh, a, 0.5) + gaussian_nll(weigh, b, 2.0)
-print(f"two scales, one apple: 10 ± 0.5 and 13 ± 2 make {weigh[np.argmin(total)]:.2f}, "
-      "the plain mean is 11.5")
+print(
+    f"two scales, one apple: 10 ± 0.5 and 13 ± 2 make {weigh[np.argmin(total)]:.2f}, "
+    "the plain mean is 11.5"
+)
 
 # %% [markdown] tags=["studio"]
 # The last line is what the width buys: the sum of two surprises trusts each scale by $1/\sigma^2$. A plain squared error
@@ -857,23 +977,30 @@ print(f"two scales, one apple: 10 ± 0.5 and 13 ± 2 make {weigh[np.argmin(total
 # **Predict.** It says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the first
 # logit go up, go down, or stay? And if the label were hard, $(1, 0)$?
 
+
 # %% tags=["studio", "nbval-check-output"]
 def softmax(z):
     e = np.exp(z - z.max())  # the largest exponent is 0, so nothing overflows
     return e / e.sum()
 
+
 def slopes(y, z, h=1e-5):
     """Slope of the cross-entropy for each logit, by two nearby values. (K,), (K,) -> (K,)"""
     steps = h * np.eye(len(z))
-    return np.array([cross_entropy(y, softmax(z + s)) - cross_entropy(y, softmax(z - s))
-                     for s in steps]) / (2 * h)
+    return np.array(
+        [cross_entropy(y, softmax(z + s)) - cross_entropy(y, softmax(z - s)) for s in steps]
+    ) / (2 * h)
+
 
 z_net = np.log(np.array([0.99, 0.01]))
 for name, label in [("soft", np.array([0.9, 0.1])), ("hard", np.array([1.0, 0.0]))]:
-    print(f"{name} label {label}: slopes {np.round(slopes(label, z_net), 6)}, "
-          f"p - y = {np.round(softmax(z_net) - label, 6)}")
-print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f}"
-      f" = {cross_entropy(y, p):.6f}")
+    print(
+        f"{name} label {label}: slopes {np.round(slopes(label, z_net), 6)}, "
+        f"p - y = {np.round(softmax(z_net) - label, 6)}"
+    )
+print(
+    f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {cross_entropy(y, p):.6f}"
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>

@@ -20,7 +20,6 @@
 # filled in by the builder, the same in every lesson
 
 # %%
-import math
 
 import numpy as np
 import torch
@@ -52,11 +51,14 @@ device = runtime.setup(seed=0)
 x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 y = np.array([1.2, 2.1, 3.0, 4.2, 5.1])
 
+
 def J(theta):
     return ((theta * x - y) ** 2).mean()
 
+
 def slope(theta):
     return 2 * ((theta * x - y) * x).mean()
+
 
 def descend(theta, alpha, steps):
     """Every point that gradient descent visits. -> (steps + 1,)"""
@@ -64,6 +66,7 @@ def descend(theta, alpha, steps):
     for _ in range(steps):
         visited.append(visited[-1] - alpha * slope(visited[-1]))
     return np.array(visited)
+
 
 by_hand, two_values = slope(0.3), (J(0.3 + 1e-6) - J(0.3 - 1e-6)) / 2e-6
 print(f"slope at 0.3: {by_hand:.5f} by the formula, {two_values:.5f} from two nearby values")
@@ -73,12 +76,12 @@ print(f"the bottom, where the slope is zero: {(x * y).sum() / (x * x).sum():.4f}
 
 # %%
 grid = np.linspace(-0.1, 2.1, 200)
-ax = plots.panel(alt="A parabola; dots walk down its left side, far apart at first, then closer.",
-                 size=(7, 3))
+ax = plots.panel(
+    alt="A parabola; dots walk down its left side, far apart at first, then closer.", size=(7, 3)
+)
 plots.line(grid, [J(t) for t in grid], ax, color=plots.MUTED)
 ax.plot(path[:16], [J(t) for t in path[:16]], "o-", color=plots.MODEL, linewidth=1)
-plots.label(ax, "Fifteen steps from 0", "theta", "mean squared error");
-
+plots.label(ax, "Fifteen steps from 0", "theta", "mean squared error")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -105,14 +108,19 @@ for alpha, visited in walks.items():
     print(f"alpha {alpha:<6g} after 1, 2, 3, 50, 100 steps: {told}")
 
 # %%
-fig, axes = plots.figure(1, 4, size=(11, 2.7),
-                         alt="Step 0.02 slides down, 0.05 jumps across and settles, "
-                         "0.09 swings from side to side, 0.092 swings wider each time.")
+fig, axes = plots.figure(
+    1,
+    4,
+    size=(11, 2.7),
+    alt="Step 0.02 slides down, 0.05 jumps across and settles, "
+    "0.09 swings from side to side, 0.092 swings wider each time.",
+)
 wide = np.linspace(-0.4, 2.6, 200)
-for ax, (alpha, visited) in zip(axes, walks.items()):
+for ax, (alpha, visited) in zip(axes, walks.items(), strict=True):
     ax.plot(wide, [J(t) for t in wide], color=plots.MUTED)
-    ax.plot(visited[:9], [J(t) for t in visited[:9]], "o-", color=plots.MODEL, linewidth=1,
-            markersize=4)
+    ax.plot(
+        visited[:9], [J(t) for t in visited[:9]], "o-", color=plots.MODEL, linewidth=1, markersize=4
+    )
     ax.set(xlim=(-0.4, 2.6), ylim=(0, 22))
     plots.label(ax, f"alpha = {alpha:g}", "theta", "loss" if alpha == 0.02 else "")
 
@@ -202,6 +210,7 @@ print("predictions:", tuple(model(column).shape))
 #
 # Return the loss *before* each step as a list of plain numbers. (Exercises are named, not ordered: Exercise 3.1 comes with Adam.)
 
+
 # %% tags=["exercise:3.4", "points:4", "minutes:9", "export"]
 def fit(model, loss_fn, optimizer, x, y, steps):
     """Train for `steps` steps on all of x and y. -> the loss before each step, a list of numbers"""
@@ -215,6 +224,7 @@ def fit(model, loss_fn, optimizer, x, y, steps):
         losses.append(loss.item())
     return losses
     # END SOLUTION
+
 
 # %% tags=["check:3.4"]
 fit = check("3.4", fit)
@@ -237,7 +247,7 @@ ax = plots.panel(alt="The loss falls by a factor of a hundred at once, then slow
 plots.line(range(300), losses, ax, color=plots.MODEL)
 ax.set_yscale("log")
 found = ", ".join(f"{name} {p.item():.2f}" for name, p in model.named_parameters())
-plots.label(ax, f"Found {found}", "step", "mean squared error");
+plots.label(ax, f"Found {found}", "step", "mean squared error")
 
 # %% [markdown]
 # Two parameters, two speeds: a quick fall, then a long slow one. A change of the bias can nearly be made up by the weight:
@@ -247,9 +257,11 @@ plots.label(ax, f"Found {found}", "step", "mean squared error");
 # them: `nn.ReLU()`, which is $\max(0, \text{value})$ for each number. Linear, bend, linear: that is a **neural network**, and
 # the numbers in the middle are its **hidden** units. Your `fit` trains it as it stands.
 
+
 # %%
 class Curve(nn.Module):
     """A network with one hidden layer. (B, 1) -> (B, 1)"""
+
     def __init__(self, hidden=32):
         super().__init__()  # PyTorch's own bookkeeping, always first
         self.inner = nn.Linear(1, hidden)  # whatever hangs on self is found by .parameters()
@@ -258,17 +270,24 @@ class Curve(nn.Module):
     def forward(self, x):  # model(x) calls this
         return self.outer(torch.relu(self.inner(x)))  # (B, 1) -> (B, H) -> (B, 1)
 
+
 torch.manual_seed(0)
 wave_x = torch.linspace(-3, 3, 100)[:, None]  # (100, 1)
 wave_y = torch.sin(2 * wave_x)  # (100, 1)
 model = Curve()
-losses = fit(model, F.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1), wave_x, wave_y,
-             runtime.budget(smoke=100, cpu=4000))
+losses = fit(
+    model,
+    F.mse_loss,
+    torch.optim.SGD(model.parameters(), lr=0.1),
+    wave_x,
+    wave_y,
+    runtime.budget(smoke=100, cpu=4000),
+)
 ax = plots.panel(alt="A wave, and a chain of straight pieces that follows it.", size=(7, 2.8))
 plots.line(wave_x[:, 0], wave_y[:, 0], ax, color=plots.DATA, label="to be learned")
 plots.line(wave_x[:, 0], model(wave_x).detach()[:, 0], ax, color=plots.MODEL, label="the network")
 ax.legend()
-plots.label(ax, f"mean squared error {losses[0]:.2f} before, {losses[-1]:.3f} after", "x", "y");
+plots.label(ax, f"mean squared error {losses[0]:.2f} before, {losses[-1]:.3f} after", "x", "y")
 
 # %% [markdown]
 # `nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, 1))` says the same in one line. `nn.Parameter(t)` makes any
@@ -289,6 +308,7 @@ plots.label(ax, f"mean squared error {losses[0]:.2f} before, {losses[-1]:.3f} af
 # `theta` and `x` are arrays of equal length, so that $\theta \cdot x$ can be a line with a constant: $x = (1, \text{input})$.
 # Differentiate the loss of this single example; there is nothing to average. (Exercise 3.3 waits in the studio.)
 
+
 # %% tags=["exercise:3.2", "points:3", "minutes:7"]
 def sgd_step(theta, x, y, lr):
     """One step downhill on one example with loss (theta · x - y)².
@@ -298,6 +318,7 @@ def sgd_step(theta, x, y, lr):
     # BEGIN SOLUTION
     return theta - lr * 2 * (theta @ x - y) * x
     # END SOLUTION
+
 
 # %% tags=["check:3.2"]
 sgd_step = check("3.2", sgd_step)
@@ -326,6 +347,7 @@ X = np.stack([np.ones(1000), inputs], axis=1)  # (1000, 2)
 Y = 2 + 3 * inputs + rng.normal(size=1000)  # (1000,)
 best = np.linalg.lstsq(X, Y, rcond=None)[0]  # (2,) the bottom
 
+
 def sgd_path(lr, examples):
     """Every point that single-example steps visit; lr: step -> step size. -> (steps + 1, 2)"""
     visited = [np.zeros(2)]
@@ -333,28 +355,40 @@ def sgd_path(lr, examples):
         visited.append(sgd_step(visited[-1], X[i], Y[i], lr(t)))
     return np.array(visited)
 
+
 one_full = 0.046 * 2 * (X * Y[:, None]).mean(axis=0)  # (2,) after one full step of 0.046
 drawn = rng.integers(0, 1000, 20_000)
 steady = sgd_path(lambda t: 0.02, drawn)  # (20001, 2)
 fading = sgd_path(lambda t: 0.02 / (1 + t / 1000), drawn)  # (20001, 2)
-away = {"one full step": np.linalg.norm(one_full - best),
-        "1,000 single steps": np.linalg.norm(steady[901:1001] - best, axis=1).mean(),
-        "20,000, steady": np.linalg.norm(steady[-2000:] - best, axis=1).mean(),
-        "20,000, fading": np.linalg.norm(fading[-2000:] - best, axis=1).mean()}
+away = {
+    "one full step": np.linalg.norm(one_full - best),
+    "1,000 single steps": np.linalg.norm(steady[901:1001] - best, axis=1).mean(),
+    "20,000, steady": np.linalg.norm(steady[-2000:] - best, axis=1).mean(),
+    "20,000, fading": np.linalg.norm(fading[-2000:] - best, axis=1).mean(),
+}
 
 # %%
-fig, axes = plots.figure(1, 2, size=(11, 3.6),
-                         alt="Left: steady steps rush to the bottom and then dance around "
-                         "it; fading steps settle. Right: distances, largest for one full step.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3.6),
+    alt="Left: steady steps rush to the bottom and then dance around "
+    "it; fading steps settle. Right: distances, largest for one full step.",
+)
 axes[0].plot(*steady[:6000].T, color=plots.WRONG, linewidth=0.8)
 axes[0].plot(*fading[:6000].T, color=plots.MODEL, linewidth=1.2)
 axes[0].plot(*best, "k*", markersize=14)
 axes[0].text(0.7, 0.2, "steady", color=plots.WRONG, transform=axes[0].transAxes)
 axes[0].text(0.7, 0.1, "fading", color=plots.MODEL, transform=axes[0].transAxes)
 plots.label(axes[0], "The first 6,000 single steps", "constant", "slope of the line")
-plots.bars(list(away), list(away.values()), axes[1], form=".2f",
-           color=[plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL])
-plots.label(axes[1], "How far from the bottom?", "distance");
+plots.bars(
+    list(away),
+    list(away.values()),
+    axes[1],
+    form=".2f",
+    color=[plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL],
+)
+plots.label(axes[1], "How far from the bottom?", "distance")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -382,6 +416,7 @@ plots.label(axes[1], "How far from the bottom?", "distance");
 # **Predict.** In a valley of curvature 20 across and 1 along, the bound of *A step too large* allows $\alpha < 2/20$.
 # Does momentum help *below* the bound, or does it let you go *beyond* it?
 
+
 # %%
 def roll(step, momentum, curvature, steps=60):
     """Path of a ball in the valley (a² + curvature · b²)/2, from (-9, 1.5). -> (steps + 1, 2)"""
@@ -392,6 +427,7 @@ def roll(step, momentum, curvature, steps=60):
         theta = theta - step * v
         visited.append(theta)
     return np.array(visited)
+
 
 # %%
 def show_valley(ax, step, momentum, curvature):
@@ -408,19 +444,30 @@ def show_valley(ax, step, momentum, curvature):
     title = f"after 60 steps: loss {end:.2g}" if end < 1e3 else "off the map"
     plots.label(ax, f"{title}\nbound without momentum {2 / curvature:.3f}", "along", "across")
 
+
 def describe_valley(step, momentum, curvature):
     """The picture in words."""
     end = (roll(step, momentum, curvature)[-1] ** 2 @ [1, curvature]) / 2
-    return (f"Step {step:g}, momentum {momentum:g}, curvature {curvature:g}: "
-            f"loss {end:.2g} after 60 steps.")
+    return (
+        f"Step {step:g}, momentum {momentum:g}, curvature {curvature:g}: "
+        f"loss {end:.2g} after 60 steps."
+    )
 
-settings = [{"step": 0.09, "momentum": 0, "curvature": 20},
-            {"step": 0.09, "momentum": 0.7, "curvature": 20},
-            {"step": 0.11, "momentum": 0, "curvature": 20}]
+
+settings = [
+    {"step": 0.09, "momentum": 0, "curvature": 20},
+    {"step": 0.09, "momentum": 0.7, "curvature": 20},
+    {"step": 0.11, "momentum": 0, "curvature": 20},
+]
 valley_sliders = widgets.explore(
-    show_valley, alt=describe_valley, grid=settings, size=(7, 3.6),
-    step=widgets.Slider(0.01, 0.3, 0.01, 0.09), momentum=widgets.Slider(0, 0.95, 0.05, 0),
-    curvature=widgets.Slider(1, 30, 1, 20))
+    show_valley,
+    alt=describe_valley,
+    grid=settings,
+    size=(7, 3.6),
+    step=widgets.Slider(0.01, 0.3, 0.01, 0.09),
+    momentum=widgets.Slider(0, 0.95, 0.05, 0),
+    curvature=widgets.Slider(1, 30, 1, 20),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -453,6 +500,7 @@ valley_sliders = widgets.explore(
 # ### Exercise 3.1 · `adam_step`
 # One step. The state is $(m, v, t)$ and starts as `(0.0, 0.0, 0)`; return the new parameters and the new state.
 
+
 # %% tags=["exercise:3.1", "points:5", "minutes:14"]
 def adam_step(theta, g, state, lr, b1, b2, eps):
     """One step of Adam.
@@ -465,6 +513,7 @@ def adam_step(theta, g, state, lr, b1, b2, eps):
     m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)  # (d,), (d,)
     return theta - lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, t)
     # END SOLUTION
+
 
 # %% tags=["check:3.1"]
 adam_step = check("3.1", adam_step)
@@ -484,6 +533,7 @@ adam_step = check("3.1", adam_step)
 # **Predict.** At the very first step $m$ and $v$ hold nothing but the first slope $g$. How long is Adam's first step if
 # $g = 2$? And if $g = 2000$?
 
+
 # %% tags=["nbval-check-output"]
 def torch_adam(gradients, **settings):
     """Where PyTorch's Adam goes from 0 when it is given these slopes. (T, d) -> (d,)"""
@@ -493,6 +543,7 @@ def torch_adam(gradients, **settings):
         theta.grad = torch.tensor(g)
         optimizer.step()
     return theta.detach().numpy()
+
 
 usual = dict(lr=0.01, b1=0.9, b2=0.999, eps=1e-8)
 for g in (2.0, 2000.0):
@@ -517,6 +568,7 @@ print("200 steps: differs from PyTorch's by less than 1e-12:", gap < 1e-12)
 # **What the correction is for.** Below, every slope is 1 plus noise. The first picture shows the running average with and
 # without correction, the second the length of each step in units of $\alpha$.
 
+
 # %%
 def average_paths(b1, b2):
     """m, corrected m, steps without and with correction, for 60 noisy slopes. -> four (60,)"""
@@ -527,11 +579,14 @@ def average_paths(b1, b2):
     m_hat, v_hat = m[1:] / (1 - b1**t), v[1:] / (1 - b2**t)
     return m[1:], m_hat, m[1:] / np.sqrt(v[1:]), m_hat / np.sqrt(v_hat)
 
+
 def show_correction(axes, b1, b2):
     m, m_hat, raw_step, step = average_paths(b1, b2)
     t = np.arange(1, 61)
-    pairs = ((axes[0], m, m_hat, "running average of the slope"),
-             (axes[1], raw_step, step, "step, in units of alpha"))
+    pairs = (
+        (axes[0], m, m_hat, "running average of the slope"),
+        (axes[1], raw_step, step, "step, in units of alpha"),
+    )
     for ax, raw, corrected, title in pairs:
         ax.plot(t, raw, "--", color=plots.WRONG, label="not corrected")
         ax.plot(t, corrected, color=plots.MODEL, label="corrected")
@@ -539,16 +594,25 @@ def show_correction(axes, b1, b2):
         plots.label(ax, title, "step t")
         ax.legend(loc="upper right", fontsize=9)
 
+
 def describe_correction(b1, b2):
     """The picture in words."""
     raw_step = average_paths(b1, b2)[2]
-    return (f"beta1 {b1:g}, beta2 {b2:g}: uncorrected, the first step is {raw_step[0]:.2f} alpha "
-            f"and the longest {raw_step.max():.1f} alpha; corrected, the first step is 1 alpha.")
+    return (
+        f"beta1 {b1:g}, beta2 {b2:g}: uncorrected, the first step is {raw_step[0]:.2f} alpha "
+        f"and the longest {raw_step.max():.1f} alpha; corrected, the first step is 1 alpha."
+    )
+
 
 settings = [{"b1": 0.9, "b2": 0.999}, {"b1": 0.9, "b2": 0.9}, {"b1": 0, "b2": 0.999}]
 correction_sliders = widgets.explore(
-    show_correction, alt=describe_correction, panels=2, grid=settings,
-    b1=widgets.Slider(0, 0.99, 0.01, 0.9), b2=widgets.Slider(0.9, 0.999, 0.001, 0.999))
+    show_correction,
+    alt=describe_correction,
+    panels=2,
+    grid=settings,
+    b1=widgets.Slider(0, 0.99, 0.01, 0.9),
+    b2=widgets.Slider(0.9, 0.999, 0.001, 0.999),
+)
 
 # %% [markdown]
 # Without correction *both* averages start too small, and since $\sqrt v$ is much too small for much longer, the
@@ -564,18 +628,21 @@ correction_sliders = widgets.explore(
 # page); `place` adds what is special about this spot; then the same little network decides at every pixel, which is what a
 # `Conv2d` of width 1 is. A mask hides what has not been read yet. The loss is lesson 02's, binary cross-entropy from logits.
 
+
 # %% tags=["export"]
 class Window(nn.Module):
     """Logit of each pixel from the 24 read before it in a 7x7 window.
 
     (B, 1, 28, 28) -> (B, 1, 28, 28)
     """
+
     def __init__(self, hidden=32):
         super().__init__()
         self.look = nn.Conv2d(1, hidden, 7, padding=3)  # one set of weights for all places
         self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # what is special about each place
         self.decide = nn.Sequential(  # a small network, the same at every pixel
-            nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))
+            nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1)
+        )
         mask = torch.ones(7, 7)
         mask[3, 3:], mask[4:] = 0, 0  # the pixel itself, and all that follow
         self.register_buffer("mask", mask)
@@ -585,13 +652,14 @@ class Window(nn.Module):
         seen = F.conv2d(x, masked, self.look.bias, padding=3)  # (B, H, 28, 28)
         return self.decide(seen + self.place)  # (B, 1, 28, 28)
 
+
 # %% [markdown]
 # A model that could see the pixel it predicts would reach zero nats and be worthless. So before training, test the mask:
 # flip the pixel in row 10, column 10. No logit up to and including that pixel may change; some later ones must.
 
 # %%
 digits = data.mnist()  # torch tensors
-x_train = (digits.x_train > 0.5).float().to(device)[:runtime.budget(smoke=500, cpu=4000)]
+x_train = (digits.x_train > 0.5).float().to(device)[: runtime.budget(smoke=500, cpu=4000)]
 x_choose, x_test = (digits.x_test > 0.5).float().to(device).split(500)  # as in lesson 02
 print("to learn from:", tuple(x_train.shape))  # (4000, 1, 28, 28)
 
@@ -600,13 +668,15 @@ flipped = x_test[:1].clone()
 flipped[0, 0, 10, 10] = 1 - flipped[0, 0, 10, 10]
 moved = (model(flipped) != model(x_test[:1])).flatten()  # (784,) in reading order
 here = 10 * 28 + 10
-before, after = moved[:here + 1].sum().item(), moved[here + 1:].sum().item()
+before, after = moved[: here + 1].sum().item(), moved[here + 1 :].sum().item()
 print(f"logits that changed: {before} up to the pixel, {after} after it")
+
 
 # %%
 def nats(model, x):
     """Average surprise at digits. (B, 1, 28, 28) -> nats per digit"""
     return F.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / len(x)
+
 
 def train(model, optimizer, epochs, seed, batch=50, scheduler=None):
     """Minibatch training. -> nats per digit to choose by, each epoch; nats of each minibatch"""
@@ -624,6 +694,7 @@ def train(model, optimizer, epochs, seed, batch=50, scheduler=None):
             history.append(nats(model, x_choose).item())
     return history, losses
 
+
 # %% [markdown]
 # The loop is your `fit`, with handfuls. The loud weights of `look` hear from every pixel of every picture; each quiet number
 # of `place` hears from one, and at the start its slope is typically twenty to sixty times smaller.
@@ -632,10 +703,11 @@ def train(model, optimizer, epochs, seed, batch=50, scheduler=None):
 # weights and see the same minibatches. Who is ahead, and by how many nats?
 
 # %%
-runners = {"SGD": (lambda p, lr: torch.optim.SGD(p, lr), (0.001, 0.003, 0.01)),
-           "momentum 0.9": (lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9),
-                            (0.0003, 0.001, 0.003)),
-           "Adam": (lambda p, lr: torch.optim.Adam(p, lr), (0.003, 0.01, 0.03))}
+runners = {
+    "SGD": (lambda p, lr: torch.optim.SGD(p, lr), (0.001, 0.003, 0.01)),
+    "momentum 0.9": (lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9), (0.0003, 0.001, 0.003)),
+    "Adam": (lambda p, lr: torch.optim.Adam(p, lr), (0.003, 0.01, 0.03)),
+}
 entries = [(name, lr) for name, (_, rates) in runners.items() for lr in rates]
 race, epochs = {}, runtime.budget(smoke=1, cpu=2)
 for name, lr in progress.bar(entries, "runs"):
@@ -644,21 +716,27 @@ for name, lr in progress.bar(entries, "runs"):
     race[name, lr] = *train(model, runners[name][0](model.parameters(), lr), epochs, seed=3), model
 
 # %%
-winner = {name: min((entry for entry in entries if entry[0] == name), key=lambda e: race[e][0][-1])
-          for name in runners}  # each with the step size that was best on the digits to choose by
+winner = {
+    name: min((entry for entry in entries if entry[0] == name), key=lambda e: race[e][0][-1])
+    for name in runners
+}  # each with the step size that was best on the digits to choose by
 with torch.no_grad():
     final = {name: nats(race[entry][2], x_test).item() for name, entry in winner.items()}
-ax = plots.panel(alt="Adam falls fastest and lowest, momentum second, plain SGD last.",
-                 size=(8, 3.6))
+ax = plots.panel(
+    alt="Adam falls fastest and lowest, momentum second, plain SGD last.", size=(8, 3.6)
+)
 looks = ((plots.MUTED, ":"), (plots.DATA, "--"), (plots.MODEL, "-"))
-for (name, entry), (color, style) in zip(winner.items(), looks):
+for (name, entry), (color, style) in zip(winner.items(), looks, strict=True):
     smooth = np.convolve(race[entry][1], np.ones(8) / 8, "valid")  # mean of eight minibatches
-    ax.plot(smooth, color=color, linestyle=style,
-            label=f"{name}, step {entry[1]:g}: {final[name]:.0f} nats on new digits")
+    ax.plot(
+        smooth,
+        color=color,
+        linestyle=style,
+        label=f"{name}, step {entry[1]:g}: {final[name]:.0f} nats on new digits",
+    )
 ax.legend()
 ax.set_ylim(60, 240)
-plots.label(ax, "Each with its best step size", "minibatch", "nats per training digit");
-
+plots.label(ax, "Each with its best step size", "minibatch", "nats per training digit")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -683,6 +761,7 @@ with torch.no_grad():
 print("digits to choose by, after each epoch:", ", ".join(f"{h:.1f}" for h in history))
 print(f"digits to report on: {window_nats:.1f} nats per digit")
 
+
 # %%
 @torch.no_grad()
 def draw(model, n):
@@ -694,10 +773,12 @@ def draw(model, n):
             x[:, 0, r, c] = torch.bernoulli(theta)
     return x
 
-runtime.seed_all(6)
-plots.rows({"learned window": draw(model, 20)[:, 0].cpu(), "real": x_test[:20, 0].cpu()},
-           alt="Above: smooth pen strokes; several could be digits. Below: real digits.");
 
+runtime.seed_all(6)
+plots.rows(
+    {"learned window": draw(model, 20)[:, 0].cpu(), "real": x_test[:20, 0].cpu()},
+    alt="Above: smooth pen strokes; several could be digits. Below: real digits.",
+)
 # %% [markdown]
 # {{03.nats.window:.0f}} nats, against {{02.nats.borrow:.0f}} for the best of lesson 02: the best number so far, with weights
 # that no counting could find. You have trained a neural network, and it generates. The strokes are pen strokes. Whole digits still happen by
@@ -707,11 +788,18 @@ plots.rows({"learned window": draw(model, 20)[:, 0].cpu(), "real": x_test[:20, 0
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "03.sgd.full": away["one full step"], "03.sgd.single": away["1,000 single steps"],
-    "03.sgd.steady": away["20,000, steady"], "03.sgd.fading": away["20,000, fading"],
-    "03.race.sgd": final["SGD"], "03.race.momentum": final["momentum 0.9"],
-    "03.race.adam": final["Adam"], "03.nats.window": window_nats})
+inside = runtime.reached(
+    {
+        "03.sgd.full": away["one full step"],
+        "03.sgd.single": away["1,000 single steps"],
+        "03.sgd.steady": away["20,000, steady"],
+        "03.sgd.fading": away["20,000, fading"],
+        "03.race.sgd": final["SGD"],
+        "03.race.momentum": final["momentum 0.9"],
+        "03.race.adam": final["Adam"],
+        "03.nats.window": window_nats,
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -719,7 +807,7 @@ assert abs(path[1] - 0.2268) < 1e-9 and abs(path[100] - 1.030909) < 1e-5
 assert abs(walks[0.05][100] - 1.030909) < 1e-5 and walks[0.092][100] < -9 and gap < 1e-12
 assert away["20,000, fading"] < away["20,000, steady"] < away["one full step"]
 assert final["Adam"] < final["momentum 0.9"] < final["SGD"]
-assert not moved[:here + 1].any() and moved[here + 1:].any()
+assert not moved[: here + 1].any() and moved[here + 1 :].any()
 
 # %% [markdown]
 # That was the core. The studio has three rooms, in any order; nothing later needs them. In a hurry?
@@ -737,6 +825,7 @@ assert not moved[:here + 1].any() and moved[here + 1:].any()
 # ### Exercise 3.3 · `max_stable_lr`
 # The bound for any $X$, of shape $(n,)$ or $(n, d)$. `np.linalg.eigvalsh` gives the eigenvalues of a symmetric matrix.
 
+
 # %% tags=["studio", "exercise:3.3", "points:4", "minutes:9"]
 def max_stable_lr(X):
     """Step size below which gradient descent on mean((Xθ - y)²) converges.
@@ -748,6 +837,7 @@ def max_stable_lr(X):
     hessian = 2 / len(X) * X.T @ X  # (d, d)
     return float(2 / np.linalg.eigvalsh(hessian).max())
     # END SOLUTION
+
 
 # %% tags=["studio", "check:3.3"]
 max_stable_lr = check("3.3", max_stable_lr)
@@ -764,11 +854,16 @@ max_stable_lr = check("3.3", max_stable_lr)
 # %% tags=["studio", "nbval-check-output"]
 line_X = np.stack([np.ones(5), x], axis=1)  # (5, 2): constant and slope
 centred = np.stack([np.ones(5), (x - x.mean()) / x.std()], axis=1)  # (5, 2)
-for name, table in [("through the origin", x), ("with a constant", line_X),
-                    ("the same, input standardised", centred)]:
+for name, table in [
+    ("through the origin", x),
+    ("with a constant", line_X),
+    ("the same, input standardised", centred),
+]:
     h = np.linalg.eigvalsh(2 / 5 * table.reshape(5, -1).T @ table.reshape(5, -1))
-    print(f"{name:<29} bound {max_stable_lr(table):.4f}, "
-          f"steepest over flattest {h.max() / h.min():.1f}")
+    print(
+        f"{name:<29} bound {max_stable_lr(table):.4f}, "
+        f"steepest over flattest {h.max() / h.min():.1f}"
+    )
 
 # %% [markdown] tags=["studio"]
 # The second line is the valley with two speeds of the core. The third is the cheapest optimizer there is: shift and scale
@@ -781,6 +876,7 @@ for name, table in [("through the origin", x), ("with a constant", line_X),
 #
 # **Predict.** With $n = 1000$ examples: does the walk crash, diverge, stall or crawl? Would you notice from the loss?
 
+
 # %% tags=["studio"]
 def sgd_with(factor, steps, seed=7):
     """Distance to the bottom along the walk, each single step times `factor`. -> (steps,)"""
@@ -791,15 +887,19 @@ def sgd_with(factor, steps, seed=7):
         visited[t] = np.linalg.norm(theta - best)
     return visited
 
+
 right, stray = sgd_with(1, 3000), sgd_with(1 / 1000, runtime.budget(smoke=2000, cpu=100_000))
-ax = plots.panel(alt="The right step arrives within a few hundred steps; with the stray factor "
-                 "a hundred thousand are not enough.", size=(7, 3))
+ax = plots.panel(
+    alt="The right step arrives within a few hundred steps; with the stray factor "
+    "a hundred thousand are not enough.",
+    size=(7, 3),
+)
 plots.line(np.arange(1, 3001), right, ax, color=plots.MODEL)
 plots.line(np.arange(1, len(stray) + 1), stray, ax, color=plots.WRONG)
 ax.text(12, 0.5, "right", color=plots.MODEL)
 ax.text(1500, 3, "with the stray 1/n", color=plots.WRONG)
 ax.set(xscale="log", yscale="log")
-plots.label(ax, "One example a step, step size 0.02", "steps", "distance to the bottom");
+plots.label(ax, "One example a step, step size 0.02", "steps", "distance to the bottom")
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -821,11 +921,13 @@ plots.label(ax, "One example a step, step size 0.02", "steps", "distance to the 
 #
 # **Predict.** With $\alpha = 0.01$ and the usual constants, what is the claim's step size at $t = 1$, when $1 - \beta_2^t = 0.001$?
 
+
 # %% tags=["studio", "nbval-check-output"]
 def claimed_step(theta, g, state, lr, b1, b2, eps):
     """The claim, with the same signature as adam_step."""
     t = state[2] + 1
     return theta - lr * b1 * g / (1 - b2**t), (0.0, 0.0, t)
+
 
 def follow(step, gradient, start, steps):
     """Every point visited. gradient: function of theta (d,) -> (steps + 1, d)"""
@@ -835,14 +937,19 @@ def follow(step, gradient, start, steps):
         visited.append(theta)
     return np.array(visited)
 
+
 sizes = [0.01 * 0.9 / (1 - 0.999**t) for t in (1, 10, 100)]
 print("step size at t = 1, 10, 100:", ", ".join(f"{size:.3f}" for size in sizes))
-valleys = {"x²/2": (lambda q: q, [1.0]),
-           "curvatures 1 and 1000": (lambda q: q * [1, 1000], [1.0, 1.0]),
-           "the five points": (lambda q: 2 * ((q * x - y) * x).mean(keepdims=True), [0.0])}
+valleys = {
+    "x²/2": (lambda q: q, [1.0]),
+    "curvatures 1 and 1000": (lambda q: q * [1, 1000], [1.0, 1.0]),
+    "the five points": (lambda q: 2 * ((q * x - y) * x).mean(keepdims=True), [0.0]),
+}
 with np.errstate(over="ignore", invalid="ignore"):
-    peaks = {name: [abs(follow(step, *valley, 1000)).max() for step in (claimed_step, adam_step)]
-             for name, valley in valleys.items()}
+    peaks = {
+        name: [abs(follow(step, *valley, 1000)).max() for step in (claimed_step, adam_step)]
+        for name, valley in valleys.items()
+    }
 for name, (claimed, right_one) in peaks.items():
     told = f"{claimed:.1e}" if np.isfinite(claimed) else "overflow"
     print(f"{name:<22} furthest away: claimed {told:>9}, Adam {right_one:.2f}")
@@ -860,9 +967,11 @@ for name, (claimed, right_one) in peaks.items():
 # Mend it on the digits. Below, three optimizers drive the model of the race: the claim, your `adam_step`, and PyTorch's
 # Adam as the judge.
 
+
 # %% tags=["studio"]
 class Stepper(torch.optim.Optimizer):
     """Drives a model with a NumPy step function such as adam_step."""
+
     def __init__(self, parameters, step, lr):
         super().__init__(parameters, {"lr": lr})
         self.rule, self.states = step, {}
@@ -870,23 +979,31 @@ class Stepper(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self):
         for i, p in enumerate(self.param_groups[0]["params"]):
-            new, self.states[i] = self.rule(p.cpu().numpy().astype(float),
-                                            p.grad.cpu().numpy().astype(float),
-                                            self.states.get(i, (0.0, 0.0, 0)), **usual)
+            new, self.states[i] = self.rule(
+                p.cpu().numpy().astype(float),
+                p.grad.cpu().numpy().astype(float),
+                self.states.get(i, (0.0, 0.0, 0)),
+                **usual,
+            )
             p.copy_(torch.as_tensor(new))
 
+
 epochs, mended = runtime.budget(smoke=1, cpu=1), {}
-optimizers = {"as claimed": lambda p: Stepper(p, claimed_step, 0.01),
-              "your adam_step": lambda p: Stepper(p, adam_step, 0.01),
-              "PyTorch's Adam": lambda p: torch.optim.Adam(p, 0.01)}
+optimizers = {
+    "as claimed": lambda p: Stepper(p, claimed_step, 0.01),
+    "your adam_step": lambda p: Stepper(p, adam_step, 0.01),
+    "PyTorch's Adam": lambda p: torch.optim.Adam(p, 0.01),
+}
 for name, make in optimizers.items():
     runtime.seed_all(3)
     model = Window().to(device)
     with np.errstate(over="ignore", invalid="ignore"):
         history, losses = train(model, make(model.parameters()), epochs, seed=3)
     mended[name] = history[-1], max(losses)
-    print(f"{name:<15} worst minibatch {max(losses):9.3g} nats, "
-          f"new digits in the end {history[-1]:7.1f}")
+    print(
+        f"{name:<15} worst minibatch {max(losses):9.3g} nats, "
+        f"new digits in the end {history[-1]:7.1f}"
+    )
 
 # %% [markdown] tags=["studio"]
 # Knowing nothing costs $784 \log 2 = 543$ nats a digit. The claim's first steps hurl the weights so far out that a digit

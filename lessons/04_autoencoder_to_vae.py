@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
-from course_utils.lesson04 import drawing
 from course_utils.lesson01 import normal_logpdf
+from course_utils.lesson04 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -51,9 +51,11 @@ digits = data.digits8()
 x_train = (digits.x_train.flatten(1) > 0.5).float().to(device)  # (1000, 64)
 x_test = (digits.x_test.flatten(1) > 0.5).float().to(device)  # (797, 64)
 
+
 # %%
 class VAE(nn.Module):
     """Encoder (B, 64) -> mu, logvar (B, Z) each; decoder (B, Z) -> logits (B, 64)."""
+
     def __init__(self, Z=8, hidden=128):
         super().__init__()
         self.encoder = nn.Sequential(nn.Linear(64, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
@@ -64,6 +66,7 @@ class VAE(nn.Module):
 
     def decode(self, z):
         return self.decoder(z)  # (B, 64)
+
 
 def train(loss_of, epochs, seed, Z=8):
     """Train a fresh model to make loss_of(model, x) small, x a handful of digits. -> the model"""
@@ -80,6 +83,7 @@ def train(loss_of, epochs, seed, Z=8):
             fade.step()
     return model
 
+
 # %% [markdown]
 # The class has more than an autoencoder needs: its encoder gives *two* numbers per code dimension. Today's first model uses
 # only the first, `mu`, as its code. The loss is the surprise of the decoder's coins at the very picture that went in: here every
@@ -88,20 +92,25 @@ def train(loss_of, epochs, seed, Z=8):
 # %%
 epochs = runtime.budget(smoke=3, cpu=150)
 
+
 def reconstruct(logits, x):
     """log p(x|z) of each picture: its pixels are coins with these logits. (B, D), (B, D) -> (B,)"""
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)
+
 
 def ae_loss(model, x):
     mu, _ = model.encode(x)
     return -reconstruct(model.decode(mu), x).mean()
 
+
 ae = train(ae_loss, epochs, seed=1)
 with torch.no_grad():
     code, _ = ae.encode(x_test)  # (797, 8)
     seen = torch.sigmoid(ae.decode(code))  # (797, 64)
-plots.rows({"went in (never seen in training)": x_test[:20].cpu(), "came out": seen[:20].cpu()},
-           alt="Above: twenty small digits. Below: nearly the same digits, a little softened.");
+plots.rows(
+    {"went in (never seen in training)": x_test[:20].cpu(), "came out": seen[:20].cpu()},
+    alt="Above: twenty small digits. Below: nearly the same digits, a little softened.",
+)
 
 # %% [markdown]
 # Eight numbers are enough for 64 pixels, on digits it never met. The code has found something that is true of digits.
@@ -119,31 +128,37 @@ plots.rows({"went in (never seen in training)": x_test[:20].cpu(), "came out": s
 # pictures and the crowd of real ones, as a small digit classifier sees them. Zero would be the same crowd. Real training digits
 # are at {{04.floor:.2f}} from real test digits.
 
+
 # %%
 def pictures(model, z):
     """Black-and-white pictures for codes: each pixel's coin is tossed. (N, Z) -> (N, 64)"""
     with torch.no_grad():
         return torch.bernoulli(torch.sigmoid(model.decode(z)))
 
+
 def noise(n, Z=8):
     return torch.randn(n, Z).to(device)  # (n, Z)
 
+
 runtime.seed_all(2)
-fd = {"real digits": metrics.frechet_digits8(x_train),
-      "autoencoder": metrics.frechet_digits8(pictures(ae, noise(2000)))}
-plots.rows({"decoder, codes from N(0, 1)": pictures(ae, noise(20)).cpu(),
-            "real": x_test[:20].cpu()},
-           alt="Above: smudges and fragments, hardly any digit. Below: real digits.")
+fd = {
+    "real digits": metrics.frechet_digits8(x_train),
+    "autoencoder": metrics.frechet_digits8(pictures(ae, noise(2000))),
+}
+plots.rows(
+    {"decoder, codes from N(0, 1)": pictures(ae, noise(20)).cpu(), "real": x_test[:20].cpu()},
+    alt="Above: smudges and fragments, hardly any digit. Below: real digits.",
+)
 print(f"FD: real {fd['real digits']:.2f}, autoencoder {fd['autoencoder']:.1f}")
 
 # %%
-ax = plots.panel(alt="The codes of digits spread over tens of units; N(0, 1) is a small disc.",
-                 size=(5.5, 4))
+ax = plots.panel(
+    alt="The codes of digits spread over tens of units; N(0, 1) is a small disc.", size=(5.5, 4)
+)
 ax.scatter(*code[:, :2].cpu().T, s=8, color=plots.DATA, label="codes of real digits")
 ax.scatter(*noise(500)[:, :2].cpu().T, s=8, color=plots.MODEL, marker="x", label="N(0, 1)")
 ax.legend()
-plots.label(ax, "The first two numbers of the code", "z1", "z2");
-
+plots.label(ax, "The first two numbers of the code", "z1", "z2")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -172,13 +187,16 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2");
 z = np.linspace(-8, 8, 1601)  # (1601,) boxes, 0.01 wide
 dz = z[1] - z[0]
 
+
 def f(bend):
     """What each plan makes: z itself for bend 0, z² - 1 for bend 1. -> (1601,)"""
     return (1 - bend) * z + bend * (z**2 - 1)
 
+
 def joint(x, bend):
     """log p(z) + log p(x|z) on the line of plans. -> (1601,)"""
     return normal_logpdf(z, 0, 1) + normal_logpdf(x, f(bend), 0.5**2)
+
 
 x_seen = 1.0
 evidence = math.log(np.exp(joint(x_seen, 1)).sum() * dz)
@@ -216,14 +234,17 @@ print("within 0.5 of it with 100 random plans:", bool((abs(guesses - evidence) <
 #
 # For (2) and (3) we draw plans from $q$; the others are sums over boxes.
 
+
 # %% tags=["nbval-check-output"]
 def log_masses(log_density):
     """Logarithms of the boxes' masses, from log-densities. (1601,) -> (1601,)"""
     return log_density - logsumexp(log_density)
 
+
 def divergence(log_p, log_q):
     """Lesson 02's kl from log-masses, so that nothing underflows. (1601,), (1601,) -> nats"""
     return (np.exp(log_p) * (log_p - log_q)).sum()
+
 
 def parts(log_joint, m, s):
     """For the proposal q = N(m, s²): log p(x), reconstruction, price, and the gap of line (5)."""
@@ -233,6 +254,7 @@ def parts(log_joint, m, s):
     reconstruction = (q * (log_joint - log_prior)).sum()  # joint - prior is log p(x|z)
     price = divergence(log_masses(log_q), log_masses(log_prior))
     return evidence, reconstruction, price, divergence(log_masses(log_q), log_masses(log_joint))
+
 
 m, s = 0.5, 1.0  # a proposal
 evidence, reconstruction, price, gap = parts(joint(x_seen, 1), m, s)
@@ -262,28 +284,52 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 # **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1, get as low as you can, write your number down,
 # and only then reveal. (Which direction of KL is line 5, and what did lesson 02 say about it and two humps?)
 
+
 # %%
 def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
     """World, plans, ledger and, once revealed, all proposals."""
     log_joint = joint(x, bend)
-    drawing.elbo_gap(axes, z, f(bend), log_joint, parts(log_joint, q_mean, q_sigma),
-                         x=x, q=(q_mean, q_sigma), reveal=reveal)
+    drawing.elbo_gap(
+        axes,
+        z,
+        f(bend),
+        log_joint,
+        parts(log_joint, q_mean, q_sigma),
+        x=x,
+        q=(q_mean, q_sigma),
+        reveal=reveal,
+    )
+
 
 def describe_gap(x, q_mean, q_sigma, bend, reveal):
     """The picture in words."""
     evidence, reconstruction, price, gap = parts(joint(x, bend), q_mean, q_sigma)
-    return (f"x = {x:g}, bend {bend:g}, q of mean {q_mean:g} and sigma {q_sigma:g}: "
-            f"evidence {evidence:.2f}, reconstruction {reconstruction:.2f}, price {price:.2f}, "
-            f"gap {gap:.2f} nats.")
+    return (
+        f"x = {x:g}, bend {bend:g}, q of mean {q_mean:g} and sigma {q_sigma:g}: "
+        f"evidence {evidence:.2f}, reconstruction {reconstruction:.2f}, price {price:.2f}, "
+        f"gap {gap:.2f} nats."
+    )
+
 
 start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
-settings = [start | {"bend": 0}, start | {"bend": 1},
-            start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}]
+settings = [
+    start | {"bend": 0},
+    start | {"bend": 1},
+    start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1},
+]
 gap_sliders = widgets.explore(
-    show_gap, alt=describe_gap, panels=4, rows=2, grid=settings, size=(9, 5.4),
-    x=widgets.Slider(-1.5, 2, 0.1, 1), q_mean=widgets.Slider(-2, 2, 0.05, 0),
-    q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1), bend=widgets.Slider(0, 1, 0.1, 0),
-    reveal=widgets.Slider(0, 1, 1, 0))
+    show_gap,
+    alt=describe_gap,
+    panels=4,
+    rows=2,
+    grid=settings,
+    size=(9, 5.4),
+    x=widgets.Slider(-1.5, 2, 0.1, 1),
+    q_mean=widgets.Slider(-2, 2, 0.05, 0),
+    q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1),
+    bend=widgets.Slider(0, 1, 0.1, 0),
+    reveal=widgets.Slider(0, 1, 1, 0),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -332,12 +378,14 @@ print("rsample carries a gradient:", dice.rsample().requires_grad)
 # ### Exercise 4.1 · `reparameterize`
 # Return one sample per row. Networks like to output any real number, so ours gives $\log\sigma^2$, not $\sigma$.
 
+
 # %% tags=["exercise:4.1", "points:4", "minutes:4"]
 def reparameterize(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     """z ~ N(mu, exp(logvar)), differentiable in mu and logvar. (B, Z), (B, Z), (B, Z) -> (B, Z)"""
     # BEGIN SOLUTION
     return mu + torch.exp(0.5 * logvar) * eps  # (B, Z)
     # END SOLUTION
+
 
 # %% tags=["check:4.1"]
 reparameterize = check("4.1", reparameterize)
@@ -364,12 +412,14 @@ reparameterize = check("4.1", reparameterize)
 # $\mu^2 + \sigma^2$, and $(z - \mu)^2$ to $\sigma^2$. Work it out on paper, then sum over the numbers of each code: one price
 # per picture.
 
+
 # %% tags=["exercise:4.2", "points:4", "minutes:11"]
 def kl_normal(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL from N(mu, exp(logvar)) to N(0, I), in nats. (B, Z), (B, Z) -> (B,)"""
     # BEGIN SOLUTION
     return 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
     # END SOLUTION
+
 
 # %% tags=["check:4.2"]
 kl_normal = check("4.2", kl_normal)
@@ -398,6 +448,7 @@ for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
 # Line (4), per picture, with one sampled code: what the decoder's coins give the picture, minus the price. Both are *sums*,
 # over pixels and over the code. (`reconstruct` from above is at hand.)
 
+
 # %% tags=["exercise:4.3", "points:4", "minutes:5"]
 def elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """One-sample ELBO in nats: log p(x|z) - KL. logits, x: (B, D), mu, logvar: (B, Z) -> (B,)"""
@@ -405,6 +456,7 @@ def elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     log_px_z = -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
     return log_px_z - kl_normal(mu, logvar)  # (B,)
     # END SOLUTION
+
 
 # %% tags=["check:4.3"]
 elbo = check("4.3", elbo)
@@ -427,11 +479,13 @@ elbo = check("4.3", elbo)
 # **Predict.** Compared with the autoencoder, will the VAE's reconstructions of digits it trained on be better, worse or equal?
 # Those of new digits? And its samples?
 
+
 # %%
 def vae_loss(model, x):
     mu, logvar = model.encode(x)
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     return -elbo(model.decode(z), x, mu, logvar).mean()
+
 
 @torch.no_grad()
 def measure(model, x):
@@ -441,6 +495,7 @@ def measure(model, x):
     price = kl_normal(mu, logvar).mean().item()
     total = elbo(logits, x, mu, logvar).mean().item()
     return total, total + price, price
+
 
 vae = train(vae_loss, epochs, seed=1)
 runtime.seed_all(4)
@@ -454,17 +509,25 @@ for name, model in [("autoencoder", ae), ("VAE", vae)]:
             mu, logvar = model.encode(x)
             z_used = mu if model is ae else reparameterize(mu, logvar, torch.randn_like(mu))
             told[name, group] = reconstruct(model.decode(z_used), x).mean().item()
-    print(f"{name:<12} reconstruction: {told[name, 'trained on']:6.1f} nats on digits trained on, "
-          f"{told[name, 'new']:6.1f} on new ones;  FD {fd[name]:.1f}")
+    print(
+        f"{name:<12} reconstruction: {told[name, 'trained on']:6.1f} nats on digits trained on, "
+        f"{told[name, 'new']:6.1f} on new ones;  FD {fd[name]:.1f}"
+    )
 
 # %%
 with torch.no_grad():
     mu_test, logvar_test = vae.encode(x_test)
     coins = torch.sigmoid(vae.decode(noise(20))).cpu()  # (20, 64)
-plots.rows({"real": x_test[:20].cpu(), "VAE, coins": coins, "VAE, tossed": torch.bernoulli(coins),
-            "autoencoder, new": pictures(ae, noise(20)).cpu()},
-           alt="Real digits; soft grey digits from the VAE; the same tossed, about half readable; "
-           "specks from the autoencoder.");
+plots.rows(
+    {
+        "real": x_test[:20].cpu(),
+        "VAE, coins": coins,
+        "VAE, tossed": torch.bernoulli(coins),
+        "autoencoder, new": pictures(ae, noise(20)).cpu(),
+    },
+    alt="Real digits; soft grey digits from the VAE; the same tossed, about half readable; "
+    "specks from the autoencoder.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -479,6 +542,7 @@ plots.rows({"real": x_test[:20].cpu(), "VAE, coins": coins, "VAE, tossed": torch
 # **How tight is the bound on pictures?** Line (2) can be used as it stands: draw 100 plans for each new digit, from the prior
 # or from the encoder, and take the log of the mean ratio.
 
+
 # %%
 @torch.no_grad()
 def evidence_from(mu, logvar, x, K=100):
@@ -492,11 +556,16 @@ def evidence_from(mu, logvar, x, K=100):
         log_ratio.append(reconstruct(vae.decode(plan), x) + (log_prior - log_q).sum(dim=1))
     return (torch.logsumexp(torch.stack(log_ratio), dim=0) - math.log(K)).mean().item()
 
+
 still = torch.zeros_like(mu_test)
-tight = {"prior": evidence_from(still, still, x_test),
-         "encoder": evidence_from(mu_test, logvar_test, x_test)}
-print(f"ELBO {vae_elbo:.2f};  log p(x) from 100 plans of the prior {tight['prior']:.2f}, "
-      f"of the encoder {tight['encoder']:.2f} nats per digit")
+tight = {
+    "prior": evidence_from(still, still, x_test),
+    "encoder": evidence_from(mu_test, logvar_test, x_test),
+}
+print(
+    f"ELBO {vae_elbo:.2f};  log p(x) from 100 plans of the prior {tight['prior']:.2f}, "
+    f"of the encoder {tight['encoder']:.2f} nats per digit"
+)
 
 # %% [markdown]
 # A hundred plans by somebody who never saw the picture miss by nats; a hundred by the encoder do not. The bound lies less
@@ -512,10 +581,14 @@ with torch.no_grad():
 spread_out = torch.distributions.MultivariateNormal(codes.mean(dim=0), codes.T.cov())
 better_codes = spread_out.sample((2000,)).to(device)  # (2000, 8)
 fd["autoencoder, fitted"] = metrics.frechet_digits8(pictures(ae, better_codes))
-ax = plots.bars(list(fd), list(fd.values()), form=".2f",
-                color=[plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER],
-                alt="Real digits lowest, VAE and fitted autoencoder close; autoencoder far behind.")
-plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance");
+ax = plots.bars(
+    list(fd),
+    list(fd.values()),
+    form=".2f",
+    color=[plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER],
+    alt="Real digits lowest, VAE and fitted autoencoder close; autoencoder far behind.",
+)
+plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -535,6 +608,7 @@ plots.label(ax, "Distance to real digits: lower is better", "Fréchet distance")
 # **Predict.** In the first, which averages, the price weighs 64 times too much. In the second, with `sample()`, the encoder
 # hears of the price and of nothing else. What will it do in each, and what will the samples look like?
 
+
 # %%
 def averaged_loss(model, x):
     """The mistake: a mean over pixels beside a sum over the code."""
@@ -542,19 +616,23 @@ def averaged_loss(model, x):
     z = reparameterize(mu, logvar, torch.randn_like(mu))
     return (-reconstruct(model.decode(z), x) / 64 + kl_normal(mu, logvar)).mean()
 
+
 def deaf_loss(model, x):
     """The other mistake: a sample without a history."""
     mu, logvar = model.encode(x)
     z = torch.distributions.Normal(mu, torch.exp(0.5 * logvar)).sample()
     return -elbo(model.decode(z), x, mu, logvar).mean()
 
+
 deaf = train(deaf_loss, epochs, seed=1)
 collapsed = train(averaged_loss, epochs, seed=1)
 runtime.seed_all(6)
 collapsed_elbo, _, collapsed_price = measure(collapsed, x_test)
 fd["collapsed"] = metrics.frechet_digits8(pictures(collapsed, noise(2000)))
-print(f"held-out ELBO {collapsed_elbo:.2f}, price {collapsed_price:.4f} nats, "
-      f"FD {fd['collapsed']:.1f}")
+print(
+    f"held-out ELBO {collapsed_elbo:.2f}, price {collapsed_price:.4f} nats, "
+    f"FD {fd['collapsed']:.1f}"
+)
 deaf_elbo, _, deaf_price = measure(deaf, x_test)
 print(f"with sample(): ELBO {deaf_elbo:.2f}, price {deaf_price:.4f} nats")
 mean_picture = x_train.mean(0).clamp(0.001, 0.999)
@@ -562,9 +640,10 @@ level = reconstruct(torch.logit(mean_picture).expand_as(x_test), x_test).mean().
 print(f"one fixed coin per pixel, no code at all: {level:.2f}")
 with torch.no_grad():
     blurs = torch.sigmoid(collapsed.decode(noise(20)))
-plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(),
-            "VAE, new": pictures(vae, noise(20)).cpu()},
-           alt="Above: twenty times the same grey blur, the average digit. Below: varied digits.");
+plots.rows(
+    {"collapsed: its coins for 20 codes": blurs.cpu(), "VAE, new": pictures(vae, noise(20)).cpu()},
+    alt="Above: twenty times the same grey blur, the average digit. Below: varied digits.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -581,6 +660,7 @@ plots.rows({"collapsed: its coins for 20 codes": blurs.cpu(),
 # Write the alarm. A number of the code is asleep if, *averaged over the pictures*, its own KL is less than `tol` nats. The
 # formula is that of `kl_normal`, before the sum.
 
+
 # %% tags=["exercise:4.4", "points:3", "minutes:5"]
 def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
     """Which numbers of the code carry less than tol nats on average.
@@ -591,6 +671,7 @@ def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar)  # (N, Z)
     return price.mean(dim=0) < tol  # (Z,)
     # END SOLUTION
+
 
 # %% tags=["check:4.4"]
 collapsed_units = check("4.4", collapsed_units)
@@ -613,13 +694,16 @@ with torch.no_grad():
 # **Turn the price yourself.** Eight models, trained with the price multiplied by powers of two from 1/16 to 8, a weight
 # usually called $\beta$ (Higgins et al. 2017; nothing to do with momentum's). At 0, on the slider, is the true ELBO.
 
+
 # %%
 def weighted_loss(beta):
     def loss_of(model, x):
         mu, logvar = model.encode(x)
         z = reparameterize(mu, logvar, torch.randn_like(mu))
         return (-reconstruct(model.decode(z), x) + beta * kl_normal(mu, logvar)).mean()
+
     return loss_of
+
 
 sweep, asleep_in = {}, {}
 for k in progress.bar(range(-4, 4), "weights"):
@@ -627,25 +711,39 @@ for k in progress.bar(range(-4, 4), "weights"):
     runtime.seed_all(8)
     with torch.no_grad():
         asleep_in[k] = collapsed_units(*model.encode(x_test), tol=0.02).sum().item()
-    sweep[k] = (*measure(model, x_test), metrics.frechet_digits8(pictures(model, noise(2000))),
-                pictures(model, noise(40)).cpu())
+    sweep[k] = (
+        *measure(model, x_test),
+        metrics.frechet_digits8(pictures(model, noise(2000))),
+        pictures(model, noise(40)).cpu(),
+    )
+
 
 def show_weight(ax, log2_weight):
     """Forty samples of one model."""
     total, reconstruction, price, distance, drawn = sweep[log2_weight]
-    title = (f"beta {2.0**log2_weight:g}: FD {distance:.1f}, {asleep_in[log2_weight]} of 8 asleep\n"
-             f"ELBO {total:.1f} = {reconstruction:.1f} - {price:.1f}")
+    title = (
+        f"beta {2.0**log2_weight:g}: FD {distance:.1f}, {asleep_in[log2_weight]} of 8 asleep\n"
+        f"ELBO {total:.1f} = {reconstruction:.1f} - {price:.1f}"
+    )
     plots.images(drawn, ax, columns=10, title=title)
+
 
 def describe_weight(log2_weight):
     """The picture in words."""
     total, _, price, distance, _ = sweep[log2_weight]
-    return (f"Samples with the price weighted by {2.0**log2_weight:g}: ELBO {total:.1f}, "
-            f"price {price:.1f}, FD {distance:.1f}.")
+    return (
+        f"Samples with the price weighted by {2.0**log2_weight:g}: ELBO {total:.1f}, "
+        f"price {price:.1f}, FD {distance:.1f}."
+    )
+
 
 weight_sliders = widgets.explore(
-    show_weight, alt=describe_weight, grid=[{"log2_weight": k} for k in (-4, 0, 3)], size=(7, 3.4),
-    log2_weight=widgets.Slider(-4, 3, 1, 0))
+    show_weight,
+    alt=describe_weight,
+    grid=[{"log2_weight": k} for k in (-4, 0, 3)],
+    size=(7, 3.4),
+    log2_weight=widgets.Slider(-4, 3, 1, 0),
+)
 
 # %% [markdown]
 # Too cheap, and the crowd of codes no longer looks like the prior; too expensive, and the code falls silent, number by
@@ -656,13 +754,22 @@ weight_sliders = widgets.explore(
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "04.floor": fd["real digits"], "04.vae.elbo": vae_elbo, "04.vae.price": vae_price,
-    "04.vae.fd": fd["VAE"], "04.ae.trained": told["autoencoder", "trained on"],
-    "04.vae.trained": told["VAE", "trained on"], "04.tight.prior": tight["prior"],
-    "04.tight.encoder": tight["encoder"],
-    "04.ae.fd": fd["autoencoder"], "04.ae.fd_fitted": fd["autoencoder, fitted"],
-    "04.collapsed.elbo": collapsed_elbo, "04.collapsed.fd": fd["collapsed"]})
+inside = runtime.reached(
+    {
+        "04.floor": fd["real digits"],
+        "04.vae.elbo": vae_elbo,
+        "04.vae.price": vae_price,
+        "04.vae.fd": fd["VAE"],
+        "04.ae.trained": told["autoencoder", "trained on"],
+        "04.vae.trained": told["VAE", "trained on"],
+        "04.tight.prior": tight["prior"],
+        "04.tight.encoder": tight["encoder"],
+        "04.ae.fd": fd["autoencoder"],
+        "04.ae.fd_fitted": fd["autoencoder, fitted"],
+        "04.collapsed.elbo": collapsed_elbo,
+        "04.collapsed.fd": fd["collapsed"],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -690,6 +797,7 @@ assert max(sweep, key=lambda k: sweep[k][0]) == 0
 # prior* $p(z)$; the decoder turns it into a picture; the difference between this picture and the real one is made
 # small. There is no KL anywhere, and its listing returns $z$ where its text says $\mu$ and $\sigma^2$. Rebuilt with our parts:
 
+
 # %% tags=["studio"]
 def claimed_loss(model, x):
     """The claim:
@@ -700,11 +808,13 @@ def claimed_loss(model, x):
     z = torch.randn_like(mu)  # from p(z); mu and logvar are not used
     return -reconstruct(model.decode(z), x).mean()
 
+
 def half_mended_loss(model, x):
     """The plan comes from the encoder now. Still no price."""
     mu, logvar = model.encode(x)
     z = reparameterize(mu, logvar, torch.randn_like(mu))
     return -reconstruct(model.decode(z), x).mean()
+
 
 # %% [markdown] tags=["studio"]
 # **Predict.** Two failures, one after the other. What does the first model draw for twenty different plans? In the second the plan comes from
@@ -713,25 +823,31 @@ def half_mended_loss(model, x):
 
 # %% tags=["studio"]
 models, told = {}, {}
-for name, loss_of in [("as claimed", claimed_loss), ("half mended", half_mended_loss),
-                      ("mended", vae_loss)]:
+for name, loss_of in [
+    ("as claimed", claimed_loss),
+    ("half mended", half_mended_loss),
+    ("mended", vae_loss),
+]:
     model = models[name] = train(loss_of, epochs, seed=9)
     runtime.seed_all(10)
     with torch.no_grad():
         mu_m, logvar_m = model.encode(x_test)
         coins = torch.sigmoid(model.decode(noise(2000)))  # (2000, 64)
-    told[name] = {"ELBO": measure(model, x_test)[0],
-                  "FD": metrics.frechet_digits8(torch.bernoulli(coins)),
-                  "spread": coins.std(dim=0).mean().item(),
-                  "sigma": torch.exp(0.5 * logvar_m).mean().item(),
-                  "mu": mu_m.std(dim=0).mean().item()}
+    told[name] = {
+        "ELBO": measure(model, x_test)[0],
+        "FD": metrics.frechet_digits8(torch.bernoulli(coins)),
+        "spread": coins.std(dim=0).mean().item(),
+        "sigma": torch.exp(0.5 * logvar_m).mean().item(),
+        "mu": mu_m.std(dim=0).mean().item(),
+    }
     print(f"{name:<12}", "  ".join(f"{key} {value:8.3f}" for key, value in told[name].items()))
 
 # %% tags=["studio"]
 with torch.no_grad():
     shown = {name: torch.sigmoid(model.decode(noise(20))).cpu() for name, model in models.items()}
-plots.rows(shown,
-           alt="As claimed: one grey blur, twenty times. Half mended: fragments. Mended: digits.");
+plots.rows(
+    shown, alt="As claimed: one grey blur, twenty times. Half mended: fragments. Mended: digits."
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -757,6 +873,7 @@ plots.rows(shown,
 # ### Exercise 4.5 · `train_vae`
 # The check trains it on 1,000 digits and measures on 797 that it has not seen. It stops you after 30 seconds.
 
+
 # %% tags=["studio", "exercise:4.5", "points:8", "minutes:25"]
 def train_vae(x):
     """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode:
@@ -772,14 +889,16 @@ def train_vae(x):
         for rows in torch.randperm(len(x)).split(50):
             mu, logvar = encoder(x[rows]).chunk(2, dim=1)  # (B, 8) each
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows],
-                                                          reduction="none").sum(dim=1)  # (B,)
+            surprise = F.binary_cross_entropy_with_logits(
+                decoder(z), x[rows], reduction="none"
+            ).sum(dim=1)  # (B,)
             price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
             (surprise + price).mean().backward()
             optimizer.step()
     return lambda x: encoder(x).chunk(2, dim=1), decoder
     # END SOLUTION
+
 
 # %% tags=["studio", "check:4.5"]
 train_vae = check("4.5", train_vae)
@@ -802,11 +921,17 @@ with torch.no_grad():
     logits_b = decode(reparameterize(mu_b, logvar_b, torch.randn_like(mu_b)))  # (797, 64)
     built = elbo(logits_b, x_test.cpu(), mu_b, logvar_b).mean().item()
 print(f"held-out ELBO of what you built: {built:.2f} nats per digit")
-also_inside = runtime.reached({
-    "04.claimed.elbo": told["as claimed"]["ELBO"], "04.claimed.fd": told["as claimed"]["FD"],
-    "04.claimed.spread": told["as claimed"]["spread"], "04.half.fd": told["half mended"]["FD"],
-    "04.half.sigma": told["half mended"]["sigma"], "04.half.mu": told["half mended"]["mu"],
-    "04.build.elbo": built})
+also_inside = runtime.reached(
+    {
+        "04.claimed.elbo": told["as claimed"]["ELBO"],
+        "04.claimed.fd": told["as claimed"]["FD"],
+        "04.claimed.spread": told["as claimed"]["spread"],
+        "04.half.fd": told["half mended"]["FD"],
+        "04.half.sigma": told["half mended"]["sigma"],
+        "04.half.mu": told["half mended"]["mu"],
+        "04.build.elbo": built,
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
-from course_utils.lesson05 import drawing
 from course_utils.lesson04 import kl_normal, reparameterize
+from course_utils.lesson05 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -46,6 +46,7 @@ device = runtime.setup(seed=0)
 # Here it is as a minimal listing of our own, in PyTorch, with the same parts in the same order and the same mistakes. Read it as
 # if a colleague had sent it: *it is finished, only the pictures are missing.*
 
+
 # %%
 def the_listing():
     """A 'VAE' for digits, as found."""
@@ -55,7 +56,7 @@ def the_listing():
     judge.requires_grad_(False)
     optimizer = torch.optim.Adam(generator.parameters(), lr=1e-4)
     for _ in range(epochs):
-        for x, y in zip(x_train.split(batch), y_train.split(batch)):
+        for x, y in zip(x_train.split(batch), y_train.split(batch), strict=True):
             drawn = generator(x)
             loss = F.binary_cross_entropy(drawn, x) + F.binary_cross_entropy(judge(drawn), y)
             optimizer.zero_grad()
@@ -64,8 +65,10 @@ def the_listing():
     z = 2 * torch.rand(batch, code) - 1
     plots.images(generator(z).detach(), columns=batch, alt="Sixteen drawn digits.")
 
+
 # %% [markdown]
 # **Predict.** Where does the listing stop first? And when that is mended, where next? Write down two lines of it.
+
 
 # %%
 def says(run, *arguments):
@@ -75,6 +78,7 @@ def says(run, *arguments):
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "no error"
+
 
 first_failure = says(the_listing)
 print("1.", first_failure)
@@ -116,17 +120,23 @@ print("2.", second_failure)
 # first nine tenths and validates on the last tenth. What will the validation set look like? Will its number be too good or
 # too bad?
 
+
 # %%
 def coin_nats(x, x_new):
     """Surprise at new digits under one coin per pixel, the average of x. -> nats per digit"""
     coins = x.mean(dim=0).clamp(0.002, 0.998).expand_as(x_new)  # (M, 784)
     return F.binary_cross_entropy(coins, x_new, reduction="none").sum(dim=1).mean().item()
 
+
 as_in_the_file = torch.argsort(y_train, stable=True)  # (4000,) 0s first, 9s last
 sorted_fit, sorted_val = as_in_the_file[:3600], as_in_the_file[3600:]
 sorted_nats = coin_nats(x_train[sorted_fit], x_train[sorted_val])
-print("sorted: trained on", sorted(set(y_train[sorted_fit].tolist())),
-      "validated on", sorted(set(y_train[sorted_val].tolist())))
+print(
+    "sorted: trained on",
+    sorted(set(y_train[sorted_fit].tolist())),
+    "validated on",
+    sorted(set(y_train[sorted_val].tolist())),
+)
 
 # %% [markdown]
 # ### Exercise 5.1 · `make_splits`
@@ -134,13 +144,15 @@ print("sorted: trained on", sorted(set(y_train[sorted_fit].tolist())),
 # Shuffled; no row in both, none lost; the same seed gives the same split. And it is a guest in somebody else's program: it
 # leaves PyTorch's global random numbers as they are.
 
+
 # %% tags=["exercise:5.1", "points:3", "minutes:7"]
 def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """Shuffled row numbers to train on, (n - n // 10,), and to validate on, (n // 10,)."""
     # BEGIN SOLUTION
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))  # (n,)
-    return order[n // 10:], order[:n // 10]
+    return order[n // 10 :], order[: n // 10]
     # END SOLUTION
+
 
 # %% tags=["check:5.1"]
 make_splits = check("5.1", make_splits)
@@ -157,12 +169,17 @@ make_splits = check("5.1", make_splits)
 # %%
 fit_rows, val_rows = make_splits(len(x_train), seed=0)
 shuffled_nats = coin_nats(x_train[fit_rows], x_train[val_rows])
-print(f"one coin per pixel, on its validation set: {sorted_nats:.0f} nats per digit if sorted, "
-      f"{shuffled_nats:.0f} if shuffled")
-plots.rows({"sorted: validation": x_train[sorted_val[:20]],
-            "shuffled: validation": x_train[val_rows[:20]]},
-           alt="Above: twenty nines. Below: digits of all kinds, mixed.");
-
+print(
+    f"one coin per pixel, on its validation set: {sorted_nats:.0f} nats per digit if sorted, "
+    f"{shuffled_nats:.0f} if shuffled"
+)
+plots.rows(
+    {
+        "sorted: validation": x_train[sorted_val[:20]],
+        "shuffled: validation": x_train[val_rows[:20]],
+    },
+    alt="Above: twenty nines. Below: digits of all kinds, mixed.",
+)
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -189,9 +206,11 @@ x_test = digits.x_test.flatten(1).to(device)  # (1000, 784): the drawer
 # training the model already draws the average digit, and need not spend its first hundred steps on finding that
 # corners are white.
 
+
 # %% tags=["export"]
 class Detour(nn.Module):
     """A layer that adds to what it was given. (B, width) -> (B, width)"""
+
     def __init__(self, width):
         super().__init__()
         self.linear = nn.Linear(width, width)
@@ -199,16 +218,19 @@ class Detour(nn.Module):
     def forward(self, h):
         return h + F.silu(self.linear(h))
 
+
 def layers(*sizes):
     """Linear layers with a SiLU between each two; between equal sizes a detour."""
     made = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
-        made += ([Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()])
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        made += [Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()]
     return nn.Sequential(*made[:-1])
+
 
 # %% tags=["export"]
 class DigitVAE(nn.Module):
     """Rows of 784 greys in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
+
     def __init__(self, mean_image, Z=20, hidden=(400,)):
         super().__init__()
         self.encoder = layers(784, *hidden, 2 * Z)
@@ -222,14 +244,17 @@ class DigitVAE(nn.Module):
     def decode(self, z):
         return self.decoder(z)  # (B, 784)
 
+
 # %%
 runtime.seed_all(1)
 untrained = DigitVAE(x_fit.mean(dim=0)).to(device)
 with torch.no_grad():
     first_guess = torch.sigmoid(untrained.decode(torch.randn(20, 20).to(device)))  # (20, 784)
 print(f"{sum(p.numel() for p in untrained.parameters()):,} parameters")
-plots.rows({"drawn before any training": first_guess.cpu()},
-           alt="Twenty times nearly the same grey blur, the average digit.");
+plots.rows(
+    {"drawn before any training": first_guess.cpu()},
+    alt="Twenty times nearly the same grey blur, the average digit.",
+)
 
 # %% [markdown]
 # ## Loss: what a grey pixel costs
@@ -240,6 +265,7 @@ plots.rows({"drawn before any training": first_guess.cpu()},
 # $$ -\mathrm{ELBO} = \underbrace{-\sum_{i=1}^{784} \big[ x_i \log \lambda_i + (1 - x_i) \log (1 - \lambda_i) \big]}_{\text{BCE}}
 #    + \underbrace{D_{\mathrm{KL}}\big(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(0, I)\big)}_{\text{KL}} $$
 
+
 # %% tags=["export"]
 def bce_and_kl(model, x):
     """The two parts of -ELBO with one sampled z, in nats per digit. (B, 784) -> (B,), (B,)"""
@@ -247,6 +273,7 @@ def bce_and_kl(model, x):
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     bce = F.binary_cross_entropy_with_logits(model.decode(z), x, reduction="none").sum(1)  # (B,)
     return bce, kl_normal(mu, logvar)
+
 
 # %% [markdown]
 # Something has changed under this formula. In lesson 04 pixels were black or white; these are **grey**, anything from 0 to 1.
@@ -260,10 +287,10 @@ pays = F.binary_cross_entropy(grey, grey, reduction="none")  # (999,) nats
 floor = F.binary_cross_entropy(x_val, x_val, reduction="none").sum(dim=1).mean().item()
 print(f"a perfect decoder still pays {floor:.1f} nats per digit")
 for coin in (0.5, 0.9, 0.99):  # is λ^x (1 - λ)^(1 - x) a density over greys? its area should be 1
-    print(f"coin {coin:4.2f}: area {(coin**grey * (1 - coin)**(1 - grey)).mean().item():.2f}")
+    print(f"coin {coin:4.2f}: area {(coin**grey * (1 - coin) ** (1 - grey)).mean().item():.2f}")
 ax = plots.panel(alt="An arch: nothing at 0 and at 1, 0.69 nats at grey one half.", size=(6, 2.8))
 plots.line(grey, pays, ax, color=plots.MODEL)
-plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BCE (nats)");
+plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BCE (nats)")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -290,6 +317,7 @@ plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BC
 #
 # `yield` makes it what Python calls a *generator*: after each epoch it pauses, and whoever called it may measure, print, or stop.
 
+
 # %% tags=["export"]
 def train_epochs(model, x, epochs, lr=4e-3, batch=64, beta=1.0, augment=None):
     """Train in place on x (N, 784), from the current seed; yields each epoch's number at its end.
@@ -310,12 +338,14 @@ def train_epochs(model, x, epochs, lr=4e-3, batch=64, beta=1.0, augment=None):
             cycle.step()
         yield epoch + 1
 
+
 # %%
 @torch.no_grad()
 def nats(model, x):
     """-ELBO in nats per digit, one z each. (N, 784) -> number"""
     bce, kl = bce_and_kl(model, x)
     return (bce + kl).mean().item()
+
 
 def follow(model, x, x_new, epochs, **how):
     """Train; note CPU seconds and -ELBO on x and x_new after every epoch. -> (epochs, 3)"""
@@ -325,6 +355,7 @@ def follow(model, x, x_new, epochs, **how):
         notes.append((seconds, nats(model, x), nats(model, x_new)))
         start = time.process_time()  # measuring does not count
     return np.array(notes)
+
 
 # %% [markdown]
 # **Predict.** We train twice: on the 3,600 digits, and on 100 of them for longer. In both runs the loss on the *training*
@@ -338,16 +369,26 @@ run = follow(trial, x_fit, x_val, epochs)
 runtime.seed_all(1)
 few = DigitVAE(x_fit[:100].mean(dim=0)).to(device)
 few_run = follow(few, x_fit[:100], x_val, runtime.budget(smoke=2, cpu=120), batch=50)
-print(f"3,600 digits: {run[-1, 1]:.1f} on them, {run[-1, 2]:.1f} on the validation set, "
-      f"{run[-1, 0]:.1f} CPU seconds")
-print(f"  100 digits: {few_run[-1, 1]:.1f} on them, {few_run[-1, 2]:.1f} on the validation set; "
-      f"best {few_run[:, 2].min():.1f} after {few_run[:, 2].argmin() + 1} epochs")
+print(
+    f"3,600 digits: {run[-1, 1]:.1f} on them, {run[-1, 2]:.1f} on the validation set, "
+    f"{run[-1, 0]:.1f} CPU seconds"
+)
+print(
+    f"  100 digits: {few_run[-1, 1]:.1f} on them, {few_run[-1, 2]:.1f} on the validation set; "
+    f"best {few_run[:, 2].min():.1f} after {few_run[:, 2].argmin() + 1} epochs"
+)
 
 # %%
-fig, axes = plots.figure(1, 2, alt="Left: both curves fall, a few nats apart. Right: the training "
-                         "curve falls on, the validation curve stalls far above it.",
-                         size=(10, 3.4))
-for ax, notes, title in zip(axes, (run, few_run), ("3,600 digits", "100 digits, many more epochs")):
+fig, axes = plots.figure(
+    1,
+    2,
+    alt="Left: both curves fall, a few nats apart. Right: the training "
+    "curve falls on, the validation curve stalls far above it.",
+    size=(10, 3.4),
+)
+for ax, notes, title in zip(
+    axes, (run, few_run), ("3,600 digits", "100 digits, many more epochs"), strict=True
+):
     x_axis = np.arange(1, len(notes) + 1)
     ax.plot(x_axis, notes[:, 1], "--", color=plots.MODEL, label="digits it trains on")
     ax.plot(x_axis, notes[:, 2], color=plots.DATA, label="validation digits")
@@ -391,23 +432,30 @@ print(f"test -ELBO {vae_nats:.1f} nats per digit (greys) after {seconds:.1f} CPU
 #
 # Test digits with their reconstructions, and pictures from the prior. We show the coins themselves, as greys.
 
+
 # %%
 def draw(model, z):
     """The decoder's coins as greys. (N, Z) -> (N, 784)"""
     with torch.no_grad():
         return torch.sigmoid(model.decode(z))
 
+
 def noise(n, Z=20):
     return torch.randn(n, Z).to(device)  # (n, Z)
+
 
 runtime.seed_all(3)
 with torch.no_grad():
     mu_test, logvar_test = vae.encode(x_test)  # (1000, 20) each
 rebuilt, samples = draw(vae, mu_test), draw(vae, noise(1000))  # (1000, 784) each
-plots.rows({"test digits": x_test[:20].cpu(), "reconstructed": rebuilt[:20].cpu(),
-            "new, codes from N(0, 1)": samples[:20].cpu()},
-           alt="Test digits; the same a little softer; new ones, many readable, some no digit.");
-
+plots.rows(
+    {
+        "test digits": x_test[:20].cpu(),
+        "reconstructed": rebuilt[:20].cpu(),
+        "new, codes from N(0, 1)": samples[:20].cpu(),
+    },
+    alt="Test digits; the same a little softer; new ones, many readable, some no digit.",
+)
 # %% [markdown]
 # Reconstructions are nearly perfect. Samples are not: some are no digit at all. Hold on to that difference; in the next
 # section it becomes a number.
@@ -418,8 +466,11 @@ plots.rows({"test digits": x_test[:20].cpu(), "reconstructed": rebuilt[:20].cpu(
 # %%
 runtime.seed_all(4)
 flat = DigitVAE(x_train.mean(dim=0), Z=2, hidden=(256, 128, 64)).to(device)
-for _ in progress.bar(train_epochs(flat, x_train, runtime.budget(smoke=1, cpu=16), lr=3e-3),
-                      "a map", total=runtime.budget(smoke=1, cpu=16)):
+for _ in progress.bar(
+    train_epochs(flat, x_train, runtime.budget(smoke=1, cpu=16), lr=3e-3),
+    "a map",
+    total=runtime.budget(smoke=1, cpu=16),
+):
     pass
 runtime.seed_all(5)
 flat_nats = nats(flat, x_test)
@@ -442,12 +493,22 @@ with torch.no_grad():
 # **Predict.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
 # And can you walk from a 7 to a 9 without leaving paper that shows digits? Then find out.
 
+
 # %%
 def show_map(axes, z1, z2, width):
     """Map of codes, the decoded dot, and samples of a square or of the bell."""
     picture = draw(flat, torch.tensor([[z1, z2]]).float().to(device)).cpu()
-    drawing.latent_map(axes, places, digits.y_test, z=(z1, z2), picture=picture[0],
-                           drawn=drawn[width][:40], width=width, title=map_title(width))
+    drawing.latent_map(
+        axes,
+        places,
+        digits.y_test,
+        z=(z1, z2),
+        picture=picture[0],
+        drawn=drawn[width][:40],
+        width=width,
+        title=map_title(width),
+    )
+
 
 def map_title(width):
     """What the samples are, and how good."""
@@ -456,17 +517,30 @@ def map_title(width):
     name = "the bell" if width == 0 else f"square ±{width:g}, {share:.0%} of the bell"
     return f"{name}\nFD {distance:.0f}, {kinds:.1f} kinds of digit"
 
+
 def describe_map(z1, z2, width):
     """The picture in words."""
-    return (f"Map of codes with a dot at ({z1:g}, {z2:g}), the digit decoded there, and samples: "
-            + map_title(width).replace("\n", ", ") + ".")
+    return (
+        f"Map of codes with a dot at ({z1:g}, {z2:g}), the digit decoded there, and samples: "
+        + map_title(width).replace("\n", ", ")
+        + "."
+    )
+
 
 map_sliders = widgets.explore(
-    show_map, alt=describe_map, panels=3, size=(9, 3.3),
-    grid=[{"z1": 0, "z2": 0, "width": 1.0}, {"z1": 1.5, "z2": -1, "width": 0.0},
-          {"z1": -2.5, "z2": 2.5, "width": 4.0}],
-    z1=widgets.Slider(-3, 3, 0.1, 0), z2=widgets.Slider(-3, 3, 0.1, 0),
-    width=widgets.Slider(0, 4, 0.5, 1))
+    show_map,
+    alt=describe_map,
+    panels=3,
+    size=(9, 3.3),
+    grid=[
+        {"z1": 0, "z2": 0, "width": 1.0},
+        {"z1": 1.5, "z2": -1, "width": 0.0},
+        {"z1": -2.5, "z2": 2.5, "width": 4.0},
+    ],
+    z1=widgets.Slider(-3, 3, 0.1, 0),
+    z2=widgets.Slider(-3, 3, 0.1, 0),
+    width=widgets.Slider(0, 4, 0.5, 1),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -508,12 +582,13 @@ map_sliders = widgets.explore(
 clouds = runtime.rng(6).normal(size=(2, 500, 2))  # two clouds of 500 points
 tilt = np.array([[1.0, 0.0], [0.9, math.sqrt(1 - 0.9**2)]])  # makes correlation 0.9
 right, left = clouds[0] @ tilt.T, clouds[1] @ tilt.T * [1, -1]  # (500, 2) each
-ax = plots.panel(alt="Two narrow clouds through one centre: one rises to the right, one falls.",
-                 size=(4.6, 3.6))
+ax = plots.panel(
+    alt="Two narrow clouds through one centre: one rises to the right, one falls.", size=(4.6, 3.6)
+)
 ax.scatter(*right.T, s=8, color=plots.DATA, label="a")
 ax.scatter(*left.T, s=14, color=plots.MODEL, marker="x", label="b")
 ax.legend()
-plots.label(ax, "Same means, same variances", "feature 1", "feature 2");
+plots.label(ax, "Same means, same variances", "feature 1", "feature 2")
 
 # %% [markdown]
 # ### Exercise 5.2 · `frechet`
@@ -521,6 +596,7 @@ plots.label(ax, "Same means, same variances", "feature 1", "feature 2");
 # $AB$ has directions that it only stretches, by its *eigenvalues*, and its trace is their sum. So $\operatorname{tr}\,(AB)^{1/2}$ is the sum of
 # the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real and not negative. In practice
 # rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
+
 
 # %% tags=["exercise:5.2", "points:5", "minutes:13"]
 def frechet(a: Tensor, b: Tensor) -> float:
@@ -532,6 +608,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
     shift = ((a.mean(dim=0) - b.mean(dim=0)) ** 2).sum()
     return (shift + A.trace() + B.trace()).item() - 2 * roots.sum().item()
     # END SOLUTION
+
 
 # %% tags=["check:5.2"]
 frechet = check("5.2", frechet)
@@ -550,8 +627,10 @@ frechet = check("5.2", frechet)
 two = [torch.tensor(cloud) for cloud in (right, left)]
 shifts, widths = ([f(cloud, axis=0) for cloud in (right, left)] for f in (np.mean, np.std))
 axis_by_axis = ((shifts[0] - shifts[1]) ** 2 + (widths[0] - widths[1]) ** 2).sum()
-print(f"axis by axis {axis_by_axis:.2f}, together {frechet(*two):.2f}; "
-      f"the course's own function: {metrics.frechet(right, left):.2f}")
+print(
+    f"axis by axis {axis_by_axis:.2f}, together {frechet(*two):.2f}; "
+    f"the course's own function: {metrics.frechet(right, left):.2f}"
+)
 
 # %% [markdown]
 # Axis by axis they are the same cloud. Together they are not: what differs is how the two features go *together*, and the cross
@@ -563,32 +642,50 @@ print(f"axis by axis {axis_by_axis:.2f}, together {frechet(*two):.2f}; "
 # %%
 runtime.seed_all(6)
 deep = DigitVAE(x_train.mean(dim=0), hidden=(400, 200)).to(device)
-for _ in progress.bar(train_epochs(deep, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
-                      "deeper", total=runtime.budget(smoke=1, cpu=15)):
+for _ in progress.bar(
+    train_epochs(deep, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
+    "deeper",
+    total=runtime.budget(smoke=1, cpu=15),
+):
     pass
 runtime.seed_all(7)
 deep_nats, deep_samples = nats(deep, x_test), draw(deep, noise(1000))  # (1000, 784)
+
 
 def features(x):
     """What the classifier sees. (N, 784) -> (N, 64)"""
     return torch.tensor(metrics.digit_features(x))
 
+
 real = features(x_test)  # (1000, 64)
 some = torch.randperm(4000)[:1000]
-crowds = {"training digits": x_train[some], "reconstructions": rebuilt, "VAE": samples,
-          "VAE, deeper": deep_samples, "average digit": x_train.mean(dim=0).expand(1000, -1)}
+crowds = {
+    "training digits": x_train[some],
+    "reconstructions": rebuilt,
+    "VAE": samples,
+    "VAE, deeper": deep_samples,
+    "average digit": x_train.mean(dim=0).expand(1000, -1),
+}
 fd = {name: frechet(features(x), real) for name, x in crowds.items()}
 print(f"test -ELBO: VAE {vae_nats:.1f}, deeper {deep_nats:.1f} nats per digit")
 
 # %%
-plots.label(plots.bars(list(fd), list(fd.values()), form=".0f",
-                       color=[plots.DATA, plots.OTHER, plots.MODEL, plots.MODEL, plots.MUTED],
-                       alt="Training digits and reconstructions near 0, the deeper VAE, the VAE, "
-                       "and far behind the average digit."),
-            "Distance to the test digits: lower is better", "Fréchet distance")
-plots.rows({"VAE": samples[:20].cpu(), "VAE, deeper": deep_samples[:20].cpu()},
-           alt="Samples of both; the deeper model's hold together better.");
-
+plots.label(
+    plots.bars(
+        list(fd),
+        list(fd.values()),
+        form=".0f",
+        color=[plots.DATA, plots.OTHER, plots.MODEL, plots.MODEL, plots.MUTED],
+        alt="Training digits and reconstructions near 0, the deeper VAE, the VAE, "
+        "and far behind the average digit.",
+    ),
+    "Distance to the test digits: lower is better",
+    "Fréchet distance",
+)
+plots.rows(
+    {"VAE": samples[:20].cpu(), "VAE, deeper": deep_samples[:20].cpu()},
+    alt="Samples of both; the deeper model's hold together better.",
+)
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -619,19 +716,28 @@ for n in (100, 300, 1000):
 #
 # **Predict.** Where does the copier land among the bars above?
 
+
 # %%
 def copier(n):
     """'Generates' n digits. -> (n, 784)"""
     return x_train[torch.randint(len(x_train), (n,))]
 
+
 runtime.seed_all(8)
 copies = copier(1000)
 fd["the copier"] = frechet(features(copies), real)
 names = ["VAE", "VAE, deeper", "the copier"]
-plots.label(plots.bars(names, [fd[name] for name in names], form=".0f",
-                       color=[plots.MODEL, plots.MODEL, plots.WRONG],
-                       alt="The copier has by far the smallest distance of the three generators."),
-            "Which generator is best?", "Fréchet distance (lower is better)");
+plots.label(
+    plots.bars(
+        names,
+        [fd[name] for name in names],
+        form=".0f",
+        color=[plots.MODEL, plots.MODEL, plots.WRONG],
+        alt="The copier has by far the smallest distance of the three generators.",
+    ),
+    "Which generator is best?",
+    "Fréchet distance (lower is better)",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -645,32 +751,51 @@ plots.label(plots.bars(names, [fd[name] for name in names], form=".0f",
 # So a second question has to be asked of every generator: **is it new?** Lesson 01 asked it, too. Take each sample's distance
 # to the nearest training digit, and compare with what the *test* digits have, which are new for certain:
 
+
 # %%
 def nearest(x, among):
     """Distance of each picture to the most similar one, pixel by pixel. (N, D), (M, D) -> (N,)"""
     return torch.cdist(x, among).min(dim=1).values  # (N, M) -> (N,)
 
+
 usual = nearest(x_test, x_train)  # (1000,)
-near = {"test digits": usual, "VAE": nearest(samples, x_train),
-        "VAE, deeper": nearest(deep_samples, x_train), "the copier": nearest(copies, x_train)}
+near = {
+    "test digits": usual,
+    "VAE": nearest(samples, x_train),
+    "VAE, deeper": nearest(deep_samples, x_train),
+    "the copier": nearest(copies, x_train),
+}
 limit = usual.quantile(0.01)  # one real new digit in a hundred is as near as this
 alarm = {name: (d < limit).float().mean().item() for name, d in near.items()}
 for name, d in near.items():
-    print(f"{name:<12} median distance {d.median().item():.2f}, "
-          f"nearer than the limit: {alarm[name]:.1%}")
+    print(
+        f"{name:<12} median distance {d.median().item():.2f}, "
+        f"nearer than the limit: {alarm[name]:.1%}"
+    )
 
 # %%
-ax = plots.panel(alt="Test digits and VAE samples spread around 5; the copier is one spike at 0.",
-                 size=(7, 3))
-styles = {"test digits": (plots.DATA, "-"), "VAE": (plots.MODEL, "--"),
-          "the copier": (plots.WRONG, ":")}
+ax = plots.panel(
+    alt="Test digits and VAE samples spread around 5; the copier is one spike at 0.", size=(7, 3)
+)
+styles = {
+    "test digits": (plots.DATA, "-"),
+    "VAE": (plots.MODEL, "--"),
+    "the copier": (plots.WRONG, ":"),
+}
 for name, (color, style) in styles.items():
-    ax.hist(near[name].cpu(), bins=np.linspace(0, 10, 41), histtype="step", label=name,
-            color=color, linestyle=style, linewidth=2)
+    ax.hist(
+        near[name].cpu(),
+        bins=np.linspace(0, 10, 41),
+        histtype="step",
+        label=name,
+        color=color,
+        linestyle=style,
+        linewidth=2,
+    )
 ax.axvline(limit.cpu(), color=plots.MUTED, linewidth=1)
 ax.set_ylim(0, 180)
 ax.legend()
-plots.label(ax, "Nearest training digit", "distance (grey units)", "pictures");
+plots.label(ax, "Nearest training digit", "distance (grey units)", "pictures")
 
 # %% [markdown]
 # The alarm rings for all the copier's pictures, and for hardly any of the VAE's.
@@ -678,10 +803,12 @@ plots.label(ax, "Nearest training digit", "distance (grey units)", "pictures");
 # **Predict.** Now the copier learns a trick: it moves every digit one pixel to the right. To you they are the
 # same digits. Does FD notice? Does the alarm?
 
+
 # %%
 def moved(x, down, right):
     """Pictures moved by whole pixels. (N, 784) -> (N, 784)"""
     return torch.roll(x.unflatten(1, (28, 28)), (down, right), dims=(1, 2)).flatten(1)
+
 
 sly = moved(copies, 0, 1)
 fd["the sly copier"] = frechet(features(sly), real)
@@ -689,8 +816,10 @@ alarm["the sly copier"] = (nearest(sly, x_train) < limit).float().mean().item()
 steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
 tries = torch.stack([nearest(moved(sly, i, j), x_train) for i, j in steps])  # (9, 1000)
 patient = (tries.min(dim=0).values < limit).float().mean().item()
-print(f"sly copier: FD {fd['the sly copier']:.0f}, alarm {alarm['the sly copier']:.1%}; "
-      f"alarm that tries nine places: {patient:.1%}")
+print(
+    f"sly copier: FD {fd['the sly copier']:.0f}, alarm {alarm['the sly copier']:.1%}; "
+    f"alarm that tries nine places: {patient:.1%}"
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -708,17 +837,32 @@ print(f"sly copier: FD {fd['the sly copier']:.0f}, alarm {alarm['the sly copier'
 
 # %%
 classes = len(set(metrics.read_digits(samples)))  # of 1,000 samples
-inside = runtime.reached({
-    "05.sorted": sorted_nats, "05.shuffled": shuffled_nats, "05.floor.grey": floor,
-    "05.trial.validation": run[-1, 2], "05.few.best": few_run[:, 2].min(),
-    "05.few.train": few_run[-1, 1], "05.vae.nats": vae_nats, "05.deep.nats": deep_nats,
-    "05.real.fd": fd["training digits"], "05.rebuilt.fd": fd["reconstructions"],
-    "05.vae.fd": fd["VAE"], "05.deep.fd": fd["VAE, deeper"], "05.copier.fd": fd["the copier"],
-    "05.sly.fd": fd["the sly copier"], "05.sly.alarm": alarm["the sly copier"],
-    "05.vae.near": near["VAE"].median().item(),
-    "05.vae.classes": classes,
-    "05.flat.nats": flat_nats, "05.bell.fd": tells[0][0], "05.bell.kinds": tells[0][1],
-    "05.square.fd": tells[1][0], "05.square.kinds": tells[1][1]})
+inside = runtime.reached(
+    {
+        "05.sorted": sorted_nats,
+        "05.shuffled": shuffled_nats,
+        "05.floor.grey": floor,
+        "05.trial.validation": run[-1, 2],
+        "05.few.best": few_run[:, 2].min(),
+        "05.few.train": few_run[-1, 1],
+        "05.vae.nats": vae_nats,
+        "05.deep.nats": deep_nats,
+        "05.real.fd": fd["training digits"],
+        "05.rebuilt.fd": fd["reconstructions"],
+        "05.vae.fd": fd["VAE"],
+        "05.deep.fd": fd["VAE, deeper"],
+        "05.copier.fd": fd["the copier"],
+        "05.sly.fd": fd["the sly copier"],
+        "05.sly.alarm": alarm["the sly copier"],
+        "05.vae.near": near["VAE"].median().item(),
+        "05.vae.classes": classes,
+        "05.flat.nats": flat_nats,
+        "05.bell.fd": tells[0][0],
+        "05.bell.kinds": tells[0][1],
+        "05.square.fd": tells[1][0],
+        "05.square.kinds": tells[1][1],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -753,6 +897,7 @@ measured = {
     "seed, epochs": f"2, {epochs}",
 }
 
+
 # %%
 def model_card(title, words, measured):
     """A model card in Markdown."""
@@ -760,6 +905,7 @@ def model_card(title, words, measured):
     table = [f"| {name} | {value} |" for name, value in measured.items()]
     head = ["| measured on the 1,000 test digits | |", "|---|---|"]
     return "\n".join([f"# {title}", "", *told, "", *head, *table, ""])
+
 
 card = model_card("A VAE of handwritten digits, 784-400-20", words, measured)
 display(Markdown(card.replace("# A VAE", "#### A VAE")))
@@ -783,18 +929,24 @@ if all(words.values()):
 #
 # **Predict.** Below, each line is the mend of the one before. How many of them will PyTorch refuse?
 
+
 # %% tags=["studio"]
 def sizes(*widths, end):
     """The listing's networks: linear, ReLU, linear, and an end."""
     a, b, c = widths
     return nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c), end).to(device)
 
+
 runtime.seed_all(20)
 generator, judge = sizes(2, 256, 784, end=nn.Identity()), sizes(784, 256, 1, end=nn.Sigmoid())
 x, y, z = x_train[:16], y_train[:16], noise(16, 2)
 bce = F.binary_cross_entropy
-attempts = {3: (generator(z), x), 4: (judge(x), y), 5: (judge(x).squeeze(1), y),
-            6: (judge(x).squeeze(1), y.float())}
+attempts = {
+    3: (generator(z), x),
+    4: (judge(x), y),
+    5: (judge(x).squeeze(1), y),
+    6: (judge(x).squeeze(1), y.float()),
+}
 loud = {number: says(bce, *attempt) for number, attempt in attempts.items()}
 for number, message in loud.items():
     print(f"{number}.", message[:90])
@@ -832,6 +984,7 @@ print(f"   as logits:         {(fresh.grad == 0).float().mean().item():.0%}")
 # **Predict.** How much does the judge change? Whom does it believe, the drawn digits or the real ones? And how
 # different are twenty drawn digits from each other?
 
+
 # %% tags=["studio"]
 def mended_so_far(epochs):
     """The listing with failures 1 to 7 mended. -> generator, judge, how far the judge moved"""
@@ -850,6 +1003,7 @@ def mended_so_far(epochs):
     way = (nn.utils.parameters_to_vector(judge.parameters()) - before).norm().item()
     return generator, judge, way
 
+
 # %% tags=["studio"]
 runtime.seed_all(21)
 generator, judge, judge_moved = mended_so_far(runtime.budget(smoke=1, cpu=4))
@@ -858,13 +1012,16 @@ with torch.no_grad():
     believed = {"drawn": judge(blur).mean().item(), "real": judge(x_test).mean().item()}
 spread = blur.std(dim=0).mean().item() / x_test.std(dim=0).mean().item()
 stage = {"listing that runs": frechet(features(blur), real)}
-print(f"8. the judge moved by {judge_moved:.1f}; it gives drawn digits {believed['drawn']:.0%}, "
-      f"real ones {believed['real']:.0%}")
-print(f"9. drawn digits vary {spread:.0%} as much as real ones, "
-      f"FD {stage['listing that runs']:.0f}")
-plots.rows({"the listing, now running": blur[:20].cpu()},
-           alt="Twenty times the same cloud of grey specks.");
-
+print(
+    f"8. the judge moved by {judge_moved:.1f}; it gives drawn digits {believed['drawn']:.0%}, "
+    f"real ones {believed['real']:.0%}"
+)
+print(
+    f"9. drawn digits vary {spread:.0%} as much as real ones, FD {stage['listing that runs']:.0f}"
+)
+plots.rows(
+    {"the listing, now running": blur[:20].cpu()}, alt="Twenty times the same cloud of grey specks."
+)
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
@@ -905,6 +1062,7 @@ print("10. BCE after 0, 100 and 300 steps:", ", ".join(f"{falling[i]:,.0f}" for 
 # **Predict.** **11** takes the digits in the order of the file, 0s first and 9s last, in every epoch. What will the model be
 # good at, in the end? **12** sets no seed: how far apart are three runs?
 
+
 # %% tags=["studio"]
 def short_run(x, shuffle=True):
     """Three epochs of Adam on x, in order or shuffled. -> the model"""
@@ -919,15 +1077,20 @@ def short_run(x, shuffle=True):
             optimizer.step()
     return model
 
+
 runtime.seed_all(23)
 in_order = short_run(x_train[as_in_the_file], shuffle=False)
 lucky = [short_run(x_train) for _ in range(3)]
 y_test = digits.y_test.to(device)
-told = {name: [nats(model, x_test[y_test == d]) for d in range(10)]
-        for name, model in {"shuffled": lucky[0], "in file order": in_order}.items()}
+told = {
+    name: [nats(model, x_test[y_test == d]) for d in range(10)]
+    for name, model in {"shuffled": lucky[0], "in file order": in_order}.items()
+}
 for name, per_digit in told.items():
-    print(f"11. {name:<14} nats on 0s {per_digit[0]:4.0f}, on 5s {per_digit[5]:4.0f}, "
-          f"on 9s {per_digit[9]:4.0f}")
+    print(
+        f"11. {name:<14} nats on 0s {per_digit[0]:4.0f}, on 5s {per_digit[5]:4.0f}, "
+        f"on 9s {per_digit[9]:4.0f}"
+    )
 luck = [nats(model, x_test) for model in lucky]
 print("12. three runs without a seed of their own:", ", ".join(f"{n:.1f}" for n in luck))
 
@@ -952,14 +1115,22 @@ share = 16 * thumbs[0].get_position().width ** 2
 plt.close(canvas)
 print(f"15. sixteen pictures of {inches:.2f} inch: {share:.1%} of the canvas")
 with torch.no_grad():
-    stage |= {"in file order": frechet(features(draw(in_order, noise(1000))), real),
-              "code of 2, square ±1": tells[1][0], "code of 2, bell": tells[0][0],
-              "code of 20": fd["VAE"], "deeper": fd["VAE, deeper"]}
-ax = plots.bars(list(stage), list(stage.values()), form=".0f",
-                color=[plots.WRONG] * 3 + [plots.MODEL] * 3,
-                alt="Over 900 for the listing, a few hundred for the order of the file and for "
-                "codes of two, most from the square; under 100 for the deeper model.")
-plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)");
+    stage |= {
+        "in file order": frechet(features(draw(in_order, noise(1000))), real),
+        "code of 2, square ±1": tells[1][0],
+        "code of 2, bell": tells[0][0],
+        "code of 20": fd["VAE"],
+        "deeper": fd["VAE, deeper"],
+    }
+ax = plots.bars(
+    list(stage),
+    list(stage.values()),
+    form=".0f",
+    color=[plots.WRONG] * 3 + [plots.MODEL] * 3,
+    alt="Over 900 for the listing, a few hundred for the order of the file and for "
+    "codes of two, most from the square; under 100 for the deeper model.",
+)
+plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)")
 
 # %% [markdown] tags=["studio"]
 # | | failure | how it shows | the mend |
@@ -999,12 +1170,14 @@ plots.label(ax, "What the mends bought", "Fréchet distance (lower is better)");
 # ### Exercise 5.3 · `iwae`
 # One row of log-weights per picture, one bound per picture. It would also serve as a loss, so gradients must pass.
 
+
 # %% tags=["studio", "exercise:5.3", "points:3", "minutes:6"]
 def iwae(logw: Tensor) -> Tensor:
     """Importance-weighted bound: log of the mean of K weights given as logs. (B, K) -> (B,)"""
     # BEGIN SOLUTION
     return torch.logsumexp(logw, dim=1) - math.log(logw.shape[1])  # (B,)
     # END SOLUTION
+
 
 # %% tags=["studio", "check:5.3"]
 iwae = check("5.3", iwae)
@@ -1017,6 +1190,7 @@ iwae = check("5.3", iwae)
 # is $0.549$.
 # ---
 # `logsumexp` pulls the largest weight out before it takes exponentials, so nothing underflows; `log K` turns the sum into a mean.
+
 
 # %% tags=["studio"]
 @torch.no_grad()
@@ -1031,20 +1205,23 @@ def log_weights(model, x, K):
         columns.append(log_px + 0.5 * (eps**2 + logvar - z**2).sum(dim=1))  # log p(z) - log q(z|x)
     return torch.stack(columns, dim=1)
 
+
 runtime.seed_all(24)
-logw = {"VAE": log_weights(vae, x_test[:200], 100),  # (200, 100)
-        "VAE, deeper": log_weights(deep, x_test[:200], 100)}
+logw = {
+    "VAE": log_weights(vae, x_test[:200], 100),  # (200, 100)
+    "VAE, deeper": log_weights(deep, x_test[:200], 100),
+}
 plans, bounds = (1, 2, 5, 20, 100), {}
 for name, table in logw.items():
     bounds[name] = [iwae(table[:, :k].reshape(-1, k)).mean().item() for k in plans]
 ax = plots.panel(alt="Both bounds rise with the number of plans and flatten out.", size=(7, 3.2))
-for (name, values), style in zip(bounds.items(), ("-", "--")):
+for (name, values), style in zip(bounds.items(), ("-", "--"), strict=True):
     ax.plot(plans, values, style, marker="o", color=plots.MODEL, label=name)
 ax.set_xscale("log")
 ax.set_xticks(plans, plans)
 ax.minorticks_off()
 ax.legend()
-plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (nats, greys)");
+plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (nats, greys)")
 
 # %% [markdown] tags=["studio"]
 # Nothing was trained: the same model, looked at with more plans. The ELBO lies {{05.iwae.gap:.1f}} nats below the bound with
@@ -1060,12 +1237,14 @@ plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (
 #
 # ### Exercise 5.4 · `active_units`
 
+
 # %% tags=["studio", "exercise:5.4", "points:3", "minutes:5"]
 def active_units(mu: Tensor, tol: float) -> Tensor:
     """Which numbers of the code have a variance above tol over the pictures. (N, Z) -> bool (Z,)"""
     # BEGIN SOLUTION
     return mu.var(dim=0) > tol  # (Z,)
     # END SOLUTION
+
 
 # %% tags=["studio", "check:5.4"]
 active_units = check("5.4", active_units)
@@ -1084,14 +1263,22 @@ active_units = check("5.4", active_units)
 # %% tags=["studio"]
 runtime.seed_all(25)
 roomy = DigitVAE(x_train.mean(dim=0), Z=64, hidden=(400, 200)).to(device)
-for _ in progress.bar(train_epochs(roomy, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
-                      "64 offered", total=runtime.budget(smoke=1, cpu=15)):
+for _ in progress.bar(
+    train_epochs(roomy, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
+    "64 offered",
+    total=runtime.budget(smoke=1, cpu=15),
+):
     pass
 working, tol = {}, 0.1  # after a short training idle numbers still tremble: a higher bar than 0.01
-ax = plots.panel(alt="Sorted variances: two curves fall off a cliff after about ten numbers, "
-                 "one does not.", size=(7, 3.2))
-for (name, model), style in zip({"VAE, 20 offered": vae, "deeper, 20 offered": deep,
-                                 "deeper, 64 offered": roomy}.items(), ("-", "--", ":")):
+ax = plots.panel(
+    alt="Sorted variances: two curves fall off a cliff after about ten numbers, one does not.",
+    size=(7, 3.2),
+)
+for (name, model), style in zip(
+    {"VAE, 20 offered": vae, "deeper, 20 offered": deep, "deeper, 64 offered": roomy}.items(),
+    ("-", "--", ":"),
+    strict=True,
+):
     with torch.no_grad():
         mu, _ = model.encode(x_test)
     working[name] = int(sum(active_units(mu, tol)))
@@ -1128,33 +1315,52 @@ middle = {name: np.median(study[name], axis=1) for name in names}  # (9,) each: 
 total = middle["bce"] + middle["kl"]  # (9,) -ELBO
 print(f"measured by tools/measure/studies/digit_beta.py, {study['cpu_seconds']:.0f} CPU seconds")
 
+
 # %% tags=["studio"]
 def show_beta(axes, log2_beta):
     """Forty samples at one weight, and where it stands among the others."""
     i = int(log2_beta) + 4
     left, right = axes
-    plots.images(study["samples"][i] / 255, left, columns=8, title=f"beta {2.0**log2_beta:g}: FD "
-                 f"{middle['fd'][i]:.0f}\n{middle['active'][i]:.0f} of 20 numbers work")
+    plots.images(
+        study["samples"][i] / 255,
+        left,
+        columns=8,
+        title=f"beta {2.0**log2_beta:g}: FD "
+        f"{middle['fd'][i]:.0f}\n{middle['active'][i]:.0f} of 20 numbers work",
+    )
     right.plot(study["power"], total, "o-", color=plots.MODEL, label="-ELBO")
     right.plot(study["power"], middle["fd"], "s--", color=plots.OTHER, label="FD")
     right.legend(fontsize=10)
     right.set_xticks(range(-4, 5, 2))
     right.axvline(log2_beta, color=plots.MUTED, linewidth=1)
-    plots.label(right, f"BCE {middle['bce'][i]:.0f} + KL {middle['kl'][i]:.0f}",
-                "log2 of beta", "nats, or FD")
+    plots.label(
+        right,
+        f"BCE {middle['bce'][i]:.0f} + KL {middle['kl'][i]:.0f}",
+        "log2 of beta",
+        "nats, or FD",
+    )
     right.set_yscale("log")
     right.set_yticks((100, 200, 400), (100, 200, 400))
     right.minorticks_off()
 
+
 def describe_beta(log2_beta):
     """The picture in words."""
     i = int(log2_beta) + 4
-    return (f"Samples with the price weighted by {2.0**log2_beta:g}: BCE {middle['bce'][i]:.0f}, "
-            f"KL {middle['kl'][i]:.0f}, FD {middle['fd'][i]:.0f}; -ELBO is smallest at 1.")
+    return (
+        f"Samples with the price weighted by {2.0**log2_beta:g}: BCE {middle['bce'][i]:.0f}, "
+        f"KL {middle['kl'][i]:.0f}, FD {middle['fd'][i]:.0f}; -ELBO is smallest at 1."
+    )
+
 
 beta_sliders = widgets.explore(
-    show_beta, alt=describe_beta, panels=2, size=(9, 3.1),
-    grid=[{"log2_beta": k} for k in (-4, 1, 4)], log2_beta=widgets.Slider(-4, 4, 1, 0))
+    show_beta,
+    alt=describe_beta,
+    panels=2,
+    size=(9, 3.1),
+    grid=[{"log2_beta": k} for k in (-4, 1, 4)],
+    log2_beta=widgets.Slider(-4, 4, 1, 0),
+)
 
 # %% [markdown] tags=["studio"]
 # Slide through the weights, then train one yourself:
@@ -1167,8 +1373,10 @@ for _ in progress.bar(train_epochs(weighted, x_train, epochs, beta=mine), "epoch
     pass
 live = {"nats": nats(weighted, x_test), "fd": frechet(features(draw(weighted, noise(1000))), real)}
 at = int(np.argmin(abs(study["power"] - math.log2(mine))))
-print(f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shipped: "
-      f"{middle['bce'][at] + middle['kl'][at]:.1f}, {middle['fd'][at]:.0f}")
+print(
+    f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shipped: "
+    f"{middle['bce'][at] + middle['kl'][at]:.1f}, {middle['fd'][at]:.0f}"
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -1185,8 +1393,13 @@ print(f"beta {mine:g}, live: -ELBO {live['nats']:.1f}, FD {live['fd']:.0f};  shi
 
 # %% tags=["studio"]
 long = data.study("digit_epochs")
-fig, axes = plots.figure(1, 2, alt="Left: -ELBO falls throughout on training digits, turns on test "
-                         "digits. Right: FD falls on.", size=(10, 3.4))
+fig, axes = plots.figure(
+    1,
+    2,
+    alt="Left: -ELBO falls throughout on training digits, turns on test "
+    "digits. Right: FD falls on.",
+    size=(10, 3.4),
+)
 names = ("train_nats", "test_nats", "fd")
 curves = {name: np.median(long[name], axis=0) for name in names}  # (12,) each
 axes[0].plot(long["epoch"], curves["train_nats"], "o--", color=plots.MODEL, label="trained on")
@@ -1199,8 +1412,10 @@ for ax in axes:
 plots.label(axes[0], "1,000 digits", "epoch", "-ELBO (nats per digit)")
 plots.label(axes[1], "Their samples", "epoch", "Fréchet distance")
 best = curves["test_nats"].argmin()
-print(f"test -ELBO: best {curves['test_nats'][best]:.0f} after {long['epoch'][best]} epochs, "
-      f"{curves['test_nats'][-1]:.0f} after 1,000; {long['cpu_seconds']:.0f} CPU seconds in all")
+print(
+    f"test -ELBO: best {curves['test_nats'][best]:.0f} after {long['epoch'][best]} epochs, "
+    f"{curves['test_nats'][-1]:.0f} after 1,000; {long['cpu_seconds']:.0f} CPU seconds in all"
+)
 near_then, near_last = np.median(long["nearest"], axis=0)[[best, -1]]
 print(f"samples, distance to the nearest of the 1,000: {near_then:.2f} then, {near_last:.2f} last")
 
@@ -1226,9 +1441,10 @@ for i, name in enumerate(("as they are", "half of them bent")):
     own, new, distance = (np.median(bent[key][i]) for key in ("train_nats", "test_nats", "fd"))
     print(f"{name:<18} -ELBO: trained on {own:.1f}, test {new:.1f};  FD of samples {distance:.0f}")
 drawn_by = [samples[:20] / 255 for samples in bent["samples"]]  # two times (20, 784)
-plots.rows({"as they are": drawn_by[0], "half of them bent": drawn_by[1]},
-           alt="Samples of both models; those of the second are more slanted and less tidy.");
-
+plots.rows(
+    {"as they are": drawn_by[0], "half of them bent": drawn_by[1]},
+    alt="Samples of both models; those of the second are more slanted and less tidy.",
+)
 # %% [markdown] tags=["studio"]
 # −ELBO on new digits improves a little, and the gap between old and new ones shrinks. The *samples* do not profit: bending
 # **leaks** into what is drawn, for a model of bent digits draws bent digits. Once more two numbers, two answers.
@@ -1250,13 +1466,19 @@ one_epoch = train_epochs(watched, x_train[:1280], 2)
 next(one_epoch)  # the first steps pay for setting up
 with profile(activities=[ProfilerActivity.CPU]) as record:
     next(one_epoch)  # twenty steps
-spent = {event.key.split("::")[-1].split("#")[0]: event.self_cpu_time_total / 20 / 1000
-         for event in record.key_averages()}
+spent = {
+    event.key.split("::")[-1].split("#")[0]: event.self_cpu_time_total / 20 / 1000
+    for event in record.key_averages()
+}
 most = sorted(spent, key=spent.get, reverse=True)[:7]
-ax = plots.bars(most, [spent[name] for name in most], color=plots.MODEL, form=".2f",
-                alt="Matrix products together lead; the fused optimizer and the loss follow.")
-plots.label(ax, f"One step, watched: {sum(spent.values()):.1f} ms", "milliseconds per step");
-
+ax = plots.bars(
+    most,
+    [spent[name] for name in most],
+    color=plots.MODEL,
+    form=".2f",
+    alt="Matrix products together lead; the fused optimizer and the loss follow.",
+)
+plots.label(ax, f"One step, watched: {sum(spent.values()):.1f} ms", "milliseconds per step")
 # %% [markdown] tags=["studio"]
 # `addmm` and `mm` are matrix products, forward and backward: the work that has to be done. `_fused_adamw_` is the whole
 # optimizer in one call. What is *not* in the list is the loader. Here is what each part of the recipe buys, one change after
@@ -1268,10 +1490,17 @@ lines = []
 for i, name in enumerate(speed["names"]):
     curve = np.median(speed[f"run_{i}"], axis=0)  # (epochs, 2) seconds, nats
     there = np.flatnonzero(curve[:, 1] <= 117)
-    lines.append((str(name), f"{curve[-1, 0] / len(curve):.2f}", f"{curve[11, 1]:.1f}",
-                  f"{curve[there[0], 0]:.1f}" if there.size else "not reached"))
-runtime.show_table(("one change after the other", "CPU s an epoch", "test -ELBO after 12",
-                    "CPU s to 117"), lines)
+    lines.append(
+        (
+            str(name),
+            f"{curve[-1, 0] / len(curve):.2f}",
+            f"{curve[11, 1]:.1f}",
+            f"{curve[there[0], 0]:.1f}" if there.size else "not reached",
+        )
+    )
+runtime.show_table(
+    ("one change after the other", "CPU s an epoch", "test -ELBO after 12", "CPU s to 117"), lines
+)
 
 # %% [markdown] tags=["studio"]
 # Read it from above. One tensor in the place of a loader makes an epoch cheaper by a quarter to a third. Smaller minibatches make
@@ -1304,10 +1533,12 @@ import json
 import platform
 
 record_of_run = {
-    "data": "mnist5k, split seed 0, 3600/400/1000", "model": "DigitVAE 784-400-20",
+    "data": "mnist5k, split seed 0, 3600/400/1000",
+    "model": "DigitVAE 784-400-20",
     "training": f"train_epochs, {epochs} epochs, lr 4e-3, batch 64, seed 2",
     "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    "threads": torch.get_num_threads(), "device": str(device),
+    "threads": torch.get_num_threads(),
+    "device": str(device),
     "measured": {"test -ELBO": round(float(vae_nats), 1), "FD": round(fd["VAE"])},
 }
 print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line a run
@@ -1321,6 +1552,7 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 #
 # ### Exercise 5.5 · `train_digits`
 # The check trains it, takes the time, and measures. It grants twice the time: a busy machine shall not decide.
+
 
 # %% tags=["studio", "exercise:5.5", "points:8", "minutes:25"]
 def train_digits(x):
@@ -1348,6 +1580,7 @@ def train_digits(x):
     return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
     # END SOLUTION
 
+
 # %% tags=["studio", "check:5.5"]
 train_digits = check("5.5", train_digits)
 
@@ -1370,14 +1603,22 @@ with torch.no_grad():
     bce_b = F.binary_cross_entropy_with_logits(logits_b, x_test.cpu(), reduction="none").sum(dim=1)
 built = (bce_b + kl_normal(mu_b, logvar_b)).mean().item()
 print(f"what you built: {built:.1f} nats per test digit (greys)")
-also_inside = runtime.reached({
-    "05.deaf": deaf, "05.listing.spread": spread, "05.listing.fd": stage["listing that runs"],
-    "05.listing.drawn": believed["drawn"], "05.listing.real": believed["real"],
-    "05.order.zeros": told["in file order"][0], "05.shuffled.zeros": told["shuffled"][0],
-    "05.iwae.gap": bounds["VAE"][-1] - bounds["VAE"][0],
-    "05.roomy.active": working["deeper, 64 offered"],
-    "05.deep.active": working["deeper, 20 offered"],
-    "05.beta2.fd": live["fd"], "05.build.nats": built})
+also_inside = runtime.reached(
+    {
+        "05.deaf": deaf,
+        "05.listing.spread": spread,
+        "05.listing.fd": stage["listing that runs"],
+        "05.listing.drawn": believed["drawn"],
+        "05.listing.real": believed["real"],
+        "05.order.zeros": told["in file order"][0],
+        "05.shuffled.zeros": told["shuffled"][0],
+        "05.iwae.gap": bounds["VAE"][-1] - bounds["VAE"][0],
+        "05.roomy.active": working["deeper, 64 offered"],
+        "05.deep.active": working["deeper, 20 offered"],
+        "05.beta2.fd": live["fd"],
+        "05.build.nats": built,
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -50,13 +50,25 @@ device = runtime.setup(seed=0)
 # networks, one game: a **generative adversarial network**, GAN.
 
 # %%
-ax = plots.panel(size=(9.5, 2.5), alt="Noise z goes into G, which makes G(z). Real data x and G(z) "
-                 "go into D, which says real or forged. Dashed: both learn from D's answer.")
-drawing.flow(ax, {
-    "noise z": (0, 1), "G": (1.3, 1), "G(z)": (2.6, 1), "data x": (2.6, 0), "D": (4, 0.5),
-    "real?": (5.4, 0.5)}, learned=("G", "D"), arrows=[
-    ("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "real?")],
-    messages=(("real?", "D"), ("real?", "G")));
+ax = plots.panel(
+    size=(9.5, 2.5),
+    alt="Noise z goes into G, which makes G(z). Real data x and G(z) "
+    "go into D, which says real or forged. Dashed: both learn from D's answer.",
+)
+drawing.flow(
+    ax,
+    {
+        "noise z": (0, 1),
+        "G": (1.3, 1),
+        "G(z)": (2.6, 1),
+        "data x": (2.6, 0),
+        "D": (4, 0.5),
+        "real?": (5.4, 0.5),
+    },
+    learned=("G", "D"),
+    arrows=[("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "real?")],
+    messages=(("real?", "D"), ("real?", "G")),
+)
 
 # %% [markdown]
 # What the inspector wants is one number, the **value** of the game:
@@ -72,6 +84,7 @@ drawing.flow(ax, {
 # returns its logit, as in Exercise 2.3: `real` are the logits of a batch of real things, `fake` those of a batch of forged ones. Each half is an average over
 # *its own* batch.
 
+
 # %% tags=["exercise:6.1", "points:3", "minutes:7", "export"]
 def d_loss(real: Tensor, fake: Tensor) -> Tensor:
     """The discriminator's loss, minus the value of the game.
@@ -81,6 +94,7 @@ def d_loss(real: Tensor, fake: Tensor) -> Tensor:
     # BEGIN SOLUTION
     return F.softplus(-real).mean() + F.softplus(fake).mean()
     # END SOLUTION
+
 
 # %% tags=["check:6.1"]
 d_loss = check("6.1", d_loss)
@@ -108,14 +122,22 @@ d_loss = check("6.1", d_loss)
 # **Predict.** What will the inspector say where both are equally dense? What in the gap between the humps? And what at both
 # ends, $x = \pm 4$, where it has hardly seen anything?
 
+
 # %% tags=["export"]
 def mlp(inputs, hidden, outputs):
     """A network with two hidden layers. (B, inputs) -> (B, outputs)"""
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
-                         nn.Linear(hidden, outputs))
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )
+
 
 class Player(nn.Module):
     """A network, and the optimizer that moves it and nobody else."""
+
     def __init__(self, net, lr=1e-3, beta1=0.5):
         super().__init__()
         self.net = net
@@ -130,23 +152,28 @@ class Player(nn.Module):
         loss.backward()
         self.optimizer.step()
 
+
 # %%
 width = 0.05
 grid = torch.arange(-4, 4 + width / 2, width)[:, None]  # (161, 1) boxes
+
 
 def bell(x, mu, sigma):
     """Density of N(mu, sigma²)."""
     return torch.exp(-0.5 * ((x - mu) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
 
+
 def draw_data(n):
     """Points from two humps, at -2 and 2. -> (n, 1)"""
     return (4 * torch.randint(2, (n, 1)) - 2 + 0.3 * torch.randn(n, 1)).to(device)
+
 
 def js(p, q):
     """Jensen-Shannon divergence of two densities on the grid, in nats, up to log 2."""
     middle = ((p + q) / 2).clamp(min=1e-30)
     halves = [torch.xlogy(a, a / middle).sum() * width for a in (p, q)]  # KL to the middle
     return (sum(halves) / 2).item()
+
 
 p = (bell(grid, -2, 0.3) + bell(grid, 2, 0.3)) / 2  # (161, 1)
 q = bell(grid, 0, 1)  # (161, 1) a forger who stands still
@@ -159,17 +186,20 @@ with torch.no_grad():
     said, best = torch.sigmoid(D(grid.to(device))).cpu(), p / (p + q)  # (161, 1) each
 
 # %%
-fig, axes = plots.figure(1, 2, size=(11, 3),
-                         alt="Left: two humps of data, a broad bell. Right: D near 1 on "
-                         "the humps, near 0 between, like the best one; not so far out.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3),
+    alt="Left: two humps of data, a broad bell. Right: D near 1 on "
+    "the humps, near 0 between, like the best one; not so far out.",
+)
 plots.line(grid, p, axes[0], color=plots.DATA, name="data p", at=0.28)
 plots.line(grid, q, axes[0], color=plots.MODEL, linestyle="--", name="forger q", at=0.46)
 plots.label(axes[0], "Two densities", "x", "density")
 axes[1].plot(grid, said, color=plots.MUTED, label="D, trained")
 axes[1].plot(grid, best, "--", color=plots.OTHER, label="best, p/(p + q)")
 axes[1].legend(loc="center")
-plots.label(axes[1], "What the inspector says", "x", "probability of real");
-
+plots.label(axes[1], "What the inspector says", "x", "probability of real")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -202,10 +232,12 @@ print(f"if q were p: {-math.log(4):.4f}, and D would say one half everywhere")
 # **Predict.** How hard does each of the two losses pull on the logit $-5$? (The slope, between 0 and 1.)
 
 # %% tags=["nbval-check-output"]
-for name, loss_of in [("log(1 - D)", lambda d: -F.softplus(d)),
-                      ("-log D", lambda d: F.softplus(-d))]:
+for name, loss_of in [
+    ("log(1 - D)", lambda d: -F.softplus(d)),
+    ("-log D", lambda d: F.softplus(-d)),
+]:
     logit = torch.tensor([-5.0, 0.0, 5.0], requires_grad=True)
-    slopes, = torch.autograd.grad(loss_of(logit).sum(), logit)
+    (slopes,) = torch.autograd.grad(loss_of(logit).sum(), logit)
     told = ", ".join(f"{s:.4f}" for s in slopes.abs())
     print(f"{name:<11} pull at D = .0067, .5, .9933: {told}")
 
@@ -223,6 +255,7 @@ for name, loss_of in [("log(1 - D)", lambda d: -F.softplus(d)),
 # ### Exercise 6.2 · `g_loss`
 # The non-saturating one, averaged over the batch of forged logits.
 
+
 # %% tags=["exercise:6.2", "points:2", "minutes:4", "export"]
 def g_loss(fake: Tensor) -> Tensor:
     """The generator's non-saturating loss, the mean of -log D(G(z)).
@@ -232,6 +265,7 @@ def g_loss(fake: Tensor) -> Tensor:
     # BEGIN SOLUTION
     return F.softplus(-fake).mean()
     # END SOLUTION
+
 
 # %% tags=["check:6.2"]
 g_loss = check("6.2", g_loss)
@@ -259,12 +293,14 @@ runtime.seed_all(2)
 G, D = Player(mlp(2, 64, 2)).to(device), Player(mlp(2, 64, 1)).to(device)
 x, z = torch.randn(256, 2).to(device) + 1, torch.randn(256, 2).to(device)
 
+
 def slopes_of_G(loss):
     """What backward() leaves with the generator. -> one long vector, or None"""
     G.zero_grad()
     loss.backward()
     left = [w.grad.flatten() for w in G.parameters() if w.grad is not None]
     return torch.cat(left) if left else None
+
 
 leaked, wanted = slopes_of_G(d_loss(D(x), D(G(z)))), slopes_of_G(g_loss(D(G(z))))
 cosine = F.cosine_similarity(leaked, wanted, dim=0).item()
@@ -292,6 +328,7 @@ print("with detach:", "nothing" if kept_out is None else "something")
 # `.grad`. Then $G$ moves, on *new* forgeries made from `z2`, judged by the inspector that has moved. Both are `Player`s: use
 # `.move(loss)`, or write its three lines out. Return the two losses, each as it was right before its own move.
 
+
 # %% tags=["exercise:6.3", "points:5", "minutes:10", "export"]
 def train_step(G, D, x: Tensor, z1: Tensor, z2: Tensor) -> tuple[float, float]:
     """One round: D moves on x (B, ...) and G(z1), then G moves on z2 (B, Z). -> D's, G's loss"""
@@ -302,6 +339,7 @@ def train_step(G, D, x: Tensor, z1: Tensor, z2: Tensor) -> tuple[float, float]:
     G.move(loss_g)
     return loss_d.item(), loss_g.item()
     # END SOLUTION
+
 
 # %% tags=["check:6.3"]
 train_step = check("6.3", train_step)
@@ -323,9 +361,11 @@ train_step = check("6.3", train_step)
 # $z_1 \sim \mathcal N(0, 1)$, becomes a place $g(z_1)$ on the line. We add a little noise of width $0.15$, so that its
 # density can be written down: a bell around every place, averaged, $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
 
+
 # %%
 class Bender(nn.Module):
     """The forger on a line: a place from a plan, and a little noise. z (B, 2) -> (B, 1)"""
+
     def __init__(self, hidden=32):
         super().__init__()
         self.bend = mlp(1, hidden, 1)
@@ -337,7 +377,9 @@ class Bender(nn.Module):
     def forward(self, z):
         return self.g(z[:, :1]) + 0.15 * z[:, 1:]  # (B, 1)
 
+
 plans = torch.special.ndtri((torch.arange(400) + 0.5) / 400)[:, None]  # (400, 1) evenly likely
+
 
 @torch.no_grad()
 def look(G, D):
@@ -346,12 +388,15 @@ def look(G, D):
     q = bell(grid, places.T, 0.15).mean(dim=1)  # (161,)
     return q, torch.sigmoid(D(grid.to(device))).cpu()[:, 0], places[:, 0]
 
+
 def noise(n, Z=2):
     return torch.randn(n, Z).to(device)  # (n, Z)
+
 
 # %% [markdown]
 # **Predict.** The theory above speaks of a perfect inspector. So will the forger learn better if $D$ may move four times
 # for each move of $G$? Or if it is the other way round? Five games, all else equal.
+
 
 # %%
 def duel(d_moves, g_moves, rounds, seed):
@@ -366,11 +411,14 @@ def duel(d_moves, g_moves, rounds, seed):
             D.move(d_loss(D(draw_data(128)), D(G(noise(128)).detach())))
         for _ in range(g_moves):
             G.move(g_loss(D(G(noise(128)))))
-    return G, [torch.stack(parts) for parts in zip(*film)]
+    return G, [torch.stack(parts) for parts in zip(*film, strict=True)]
+
 
 rounds = runtime.budget(smoke=40, cpu=1000)
-games = {ratio: duel(max(1, 2**ratio), max(1, 2**-ratio), rounds, seed=3)
-         for ratio in progress.bar((-2, -1, 0, 1, 2), "games")}
+games = {
+    ratio: duel(max(1, 2**ratio), max(1, 2**-ratio), rounds, seed=3)
+    for ratio in progress.bar((-2, -1, 0, 1, 2), "games")
+}
 
 # %% [markdown]
 # **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in
@@ -381,32 +429,57 @@ games = {ratio: duel(max(1, 2**ratio), max(1, 2**-ratio), rounds, seed=3)
 # **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then
 # slide `log2_ratio` to $-2$ in the last round, and compare the black curve with the green one. Whom is this forger fooling?
 
+
 # %%
 def show_duel(axes, round, log2_ratio):
     """Densities, answers, the bent noise, and the value of the game so far."""
     q, said, places = games[log2_ratio][1]
-    drawing.density_duel(axes, grid[:, 0], p[:, 0], q, said, plans[:, 0], places,
-                             frame=round * 40 // rounds, rounds=rounds)
+    drawing.density_duel(
+        axes,
+        grid[:, 0],
+        p[:, 0],
+        q,
+        said,
+        plans[:, 0],
+        places,
+        frame=round * 40 // rounds,
+        rounds=rounds,
+    )
+
 
 def describe_duel(round, log2_ratio):
     """The picture in words."""
     q = games[log2_ratio][1][0][round * 40 // rounds][:, None]
     left = (q[:80].sum() * width).item()
     who = f"{max(1, 2**log2_ratio)} moves of D for {max(1, 2**-log2_ratio)} of G"
-    return (f"{who}, after {round} rounds: {100 * left:.0f} per cent of the forger's mass is left "
-            f"of zero, JS {js(p, q):.2f} nats.")
+    return (
+        f"{who}, after {round} rounds: {100 * left:.0f} per cent of the forger's mass is left "
+        f"of zero, JS {js(p, q):.2f} nats."
+    )
 
-settings = [{"round": 2 * rounds // 40, "log2_ratio": 0}, {"round": rounds, "log2_ratio": 0},
-            {"round": rounds, "log2_ratio": -2}]
+
+settings = [
+    {"round": 2 * rounds // 40, "log2_ratio": 0},
+    {"round": rounds, "log2_ratio": 0},
+    {"round": rounds, "log2_ratio": -2},
+]
 duel_sliders = widgets.explore(
-    show_duel, alt=describe_duel, panels=4, rows=2, grid=settings, size=(9, 5.4),
+    show_duel,
+    alt=describe_duel,
+    panels=4,
+    rows=2,
+    grid=settings,
+    size=(9, 5.4),
     round=widgets.Slider(0, rounds, rounds // 40, 2 * rounds // 40),
-    log2_ratio=widgets.Slider(-2, 2, 1, 0))
+    log2_ratio=widgets.Slider(-2, 2, 1, 0),
+)
+
 
 # %%
 def w1(a, b):
     """Wasserstein distance of two samples on a line: sort, pair up, average. (n, 1), (n, 1)"""
     return (a.sort(dim=0).values - b.sort(dim=0).values).abs().mean().item()
+
 
 runtime.seed_all(4)
 reached_w1, reached_js = {}, {}
@@ -414,8 +487,10 @@ with torch.no_grad():
     for ratio, (G, film) in games.items():
         reached_w1[ratio] = w1(G(noise(4000)), draw_data(4000))
         reached_js[ratio] = np.mean([js(p, q[:, None]) for q in film[0][-10:]])  # last quarter
-        print(f"D : G = {max(1, 2**ratio)} : {max(1, 2**-ratio)}   W1 {reached_w1[ratio]:.2f}   "
-              f"JS {reached_js[ratio]:.3f} nats")
+        print(
+            f"D : G = {max(1, 2**ratio)} : {max(1, 2**-ratio)}   W1 {reached_w1[ratio]:.2f}   "
+            f"JS {reached_js[ratio]:.3f} nats"
+        )
 two_humps = reached_w1[0]
 
 # %% [markdown]
@@ -446,12 +521,15 @@ two_humps = reached_w1[0]
 # samples lies within four widths of it.
 
 # %%
-centres = torch.stack([torch.tensor([math.cos(a), math.sin(a)]) * 2
-                       for a in torch.arange(8) * math.pi / 4]).to(device)  # (8, 2)
+centres = torch.stack(
+    [torch.tensor([math.cos(a), math.sin(a)]) * 2 for a in torch.arange(8) * math.pi / 4]
+).to(device)  # (8, 2)
+
 
 def ring(n):
     """Points from eight narrow humps on a circle of radius 2. -> (n, 2)"""
     return centres[torch.randint(8, (n,))] + 0.05 * noise(n)
+
 
 def modes(points):
     """How many humps are found, and the share of points that lie on any. (n, 2) -> int, float"""
@@ -459,6 +537,7 @@ def modes(points):
     on = distance < 4 * 0.05  # (n,)
     found = torch.bincount(nearest[on], minlength=8) >= len(points) / 100  # (8,)
     return int(found.sum()), on.float().mean().item()
+
 
 def train_ring(beta1, rounds, seed):
     """Play on the ring. -> 1,000 samples after every 50 rounds, a list of (1000, 2)"""
@@ -472,6 +551,7 @@ def train_ring(beta1, rounds, seed):
                 film.append(G(noise(1000)))  # (1000, 2)
     return film
 
+
 # %% [markdown]
 # **Predict.** In which order will the humps be found: one after the other, in pairs, or all at once?
 
@@ -480,6 +560,7 @@ ring_rounds = runtime.budget(smoke=100, cpu=700)
 real_ring = ring(500).cpu()  # (500, 2)
 lab = {(0.5, 5): train_ring(0.5, ring_rounds, seed=5)}
 
+
 def show_ring(ax, samples, title):
     """Samples over the real ring."""
     ax.scatter(*real_ring.T, s=4, color=plots.DATA)
@@ -487,11 +568,16 @@ def show_ring(ax, samples, title):
     ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=(-2, 0, 2), yticks=(-2, 0, 2), aspect="equal")
     plots.label(ax, f"{title}: {modes(samples)[0]} modes", "x1", "x2")
 
-fig, axes = plots.figure(1, 4, size=(11, 2.9),
-                         alt="Samples over eight blue humps: a smear, a cloud over the disc, a "
-                         "circle, then an octagon with its corners on the humps.")
+
+fig, axes = plots.figure(
+    1,
+    4,
+    size=(11, 2.9),
+    alt="Samples over eight blue humps: a smear, a cloud over the disc, a "
+    "circle, then an octagon with its corners on the humps.",
+)
 last = ring_rounds // 50 - 1
-for ax, frame in zip(axes, (0, 1, 5, last)):
+for ax, frame in zip(axes, (0, 1, 5, last), strict=True):
     frame = min(frame, last)
     show_ring(ax, lab[0.5, 5][frame], f"round {50 * (frame + 1)}")
 
@@ -519,15 +605,19 @@ for beta1, seed in games_to_play[1:]:  # the first was played above
     lab[beta1, seed] = train_ring(beta1, ring_rounds, seed)
 found_modes = {key: [modes(samples)[0] for samples in film] for key, film in lab.items()}
 
-fig, axes = plots.figure(2, 4, size=(11, 5.4),
-                         alt="Above, beta1 0.5: three rings, seven or eight modes. Below, 0.9: "
-                         "a loose cloud, a single hump, a band; one or two modes throughout.")
-for row, beta1 in zip(axes, (0.5, 0.9)):
-    for ax, seed, style in zip(row, (5, 6, 7), ("-", "--", ":")):
+fig, axes = plots.figure(
+    2,
+    4,
+    size=(11, 5.4),
+    alt="Above, beta1 0.5: three rings, seven or eight modes. Below, 0.9: "
+    "a loose cloud, a single hump, a band; one or two modes throughout.",
+)
+for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
+    for ax, seed, style in zip(row, (5, 6, 7), ("-", "--", ":"), strict=True):
         show_ring(ax, lab[beta1, seed][-1], f"beta1 {beta1}")
         row[3].plot(range(50, ring_rounds + 1, 50), found_modes[beta1, seed], style, linewidth=1.4)
     row[3].set(ylim=(-0.3, 8.3))
-    plots.label(row[3], f"beta1 {beta1}, three seeds", "round", "modes found");
+    plots.label(row[3], f"beta1 {beta1}, three seeds", "round", "modes found")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -557,17 +647,21 @@ for row, beta1 in zip(axes, (0.5, 0.9)):
 # ### Exercise 6.5 · `precision_recall`
 # A point is *in* a crowd if it lies in at least one of the crowd's balls, its rim included. A point is not its own fellow. (Exercise 6.4 waits in the studio.)
 
+
 # %% tags=["exercise:6.5", "points:5", "minutes:12"]
 def precision_recall(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Shares of fake among real, and of real among fake. (N, d), (M, d), k < N, M -> two numbers"""
+
     # BEGIN SOLUTION
     def share(points, crowd):
         """The share of points that lie in some ball of the crowd."""
         fellows = torch.cdist(crowd, crowd).sort(dim=1).values  # (C, C), first column: itself
         inside = torch.cdist(points, crowd) <= fellows[:, k]  # (P, C)
         return inside.any(dim=1).float().mean().item()
+
     return share(fake, real), share(real, fake)
     # END SOLUTION
+
 
 # %% tags=["check:6.5"]
 precision_recall = check("6.5", precision_recall)
@@ -588,18 +682,26 @@ precision_recall = check("6.5", precision_recall)
 runtime.seed_all(6)
 real_points, angle = ring(1000), torch.rand(1000, 1) * 2 * math.pi
 candidates = {
-    "more real data": ring(1000), "one hump, perfect": centres[0] + 0.05 * noise(1000),
-    "sprayed over the disc": 2.2 * torch.rand(1000, 1).sqrt().to(device)
+    "more real data": ring(1000),
+    "one hump, perfect": centres[0] + 0.05 * noise(1000),
+    "sprayed over the disc": 2.2
+    * torch.rand(1000, 1).sqrt().to(device)
     * torch.cat([angle.cos(), angle.sin()], dim=1).to(device),
-    "GAN, beta1 0.5": lab[0.5, 5][-1]} | {
-    f"GAN, beta1 0.9, game {i}": lab[0.9, seed][-1] for i, seed in enumerate((5, 6, 7), 1)}
-measured = {name: precision_recall(real_points.double(), points.double(), 5)  # small balls
-            for name, points in candidates.items()}
+    "GAN, beta1 0.5": lab[0.5, 5][-1],
+} | {f"GAN, beta1 0.9, game {i}": lab[0.9, seed][-1] for i, seed in enumerate((5, 6, 7), 1)}
+measured = {
+    name: precision_recall(real_points.double(), points.double(), 5)  # small balls
+    for name, points in candidates.items()
+}
 for name, (precision, recall) in measured.items():
-    print(f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   "
-          f"modes {modes(candidates[name])[0]}")
-middle_pr = np.median([precision_recall(real_points.double(), lab[0.5, seed][-1].double(), 5)
-                       for seed in (5, 6, 7)], axis=0)
+    print(
+        f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   "
+        f"modes {modes(candidates[name])[0]}"
+    )
+middle_pr = np.median(
+    [precision_recall(real_points.double(), lab[0.5, seed][-1].double(), 5) for seed in (5, 6, 7)],
+    axis=0,
+)
 print(f"of three games with beta1 0.5 the middle values: {middle_pr.round(2)}")
 same = metrics.precision_recall(real_points.cpu(), lab[0.5, 5][-1].cpu(), k=5)
 print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
@@ -629,24 +731,40 @@ print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
 # comes with the number of its heap. The inspector asks "is this a real one *of this heap*?", and forty small games replace
 # one large one (Liu et al. 2020). Forgetting a heap is now impossible; within each, the old dangers remain.
 
+
 # %% tags=["export"]
 class DigitForger(nn.Module):
     """Noise and a tag to a picture in [0, 1] and the same tag. z (B, 32 + K) -> (B, 784 + K)"""
+
     def __init__(self, K):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Linear(32 + K, 256), nn.BatchNorm1d(256), nn.ReLU(),
-            nn.Linear(256, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid())
+            nn.Linear(32 + K, 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.BatchNorm1d(512),
+            nn.ReLU(),
+            nn.Linear(512, 784),
+            nn.Sigmoid(),
+        )
 
     def forward(self, z):
         return torch.cat([self.net(z), z[:, 32:]], dim=1)  # (B, 784 + K)
 
+
 class DigitInspector(nn.Module):
     """A logit for a picture with its tag. x (B, 784 + K) -> (B,)"""
+
     def __init__(self, K):
         super().__init__()
-        self.features = nn.Sequential(nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                                      nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.features = nn.Sequential(
+            nn.Linear(784, 512),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(0.3),
+            nn.Linear(512, 256),
+            nn.LeakyReLU(0.2),
+        )
         self.real = nn.Linear(256, 1)
         self.of_its_heap = nn.Linear(K, 256, bias=False)
         nn.init.normal_(self.of_its_heap.weight)  # far apart from the start
@@ -656,6 +774,7 @@ class DigitInspector(nn.Module):
         fits = (seen * self.of_its_heap(x[:, 784:])).sum(dim=1)  # (B,)
         return self.real(seen)[:, 0] + fits / 16  # (B,)
 
+
 # %% [markdown]
 # The inspector's last line is a *projection* (Miyato & Koyama 2018): what it saw is compared with a direction that belongs
 # to the heap. The sum of $256$ products is divided by $\sqrt{256} = 16$, so that its size does not grow with the width. With
@@ -664,19 +783,23 @@ class DigitInspector(nn.Module):
 # One more trick: the generator circles around its goal rather than settling, so we also keep a running average of its
 # weights, and draw with that.
 
+
 # %% tags=["export"]
 def tagged(x, K, seed):
     """Pictures with the one-hot number of their heap of similar ones. (N, 784) -> (N, 784 + K)"""
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
+
     seen = PCA(50, random_state=seed).fit_transform(x.cpu().numpy())  # (N, 50)
     heap = torch.tensor(KMeans(K, n_init=1, random_state=seed).fit_predict(seen)).long()  # (N,)
     return torch.cat([x, F.one_hot(heap, K).float().to(x.device)], dim=1)
+
 
 def noise_with_tags(n, x):
     """z for n forgeries, with tags as frequent as in x (N, 784 + K). -> (n, 32 + K)"""
     rows = torch.randint(len(x), (n,))
     return torch.cat([torch.randn(n, 32).to(x.device), x[rows, 784:]], dim=1)
+
 
 def play(G, D, x, batch=64, every=50):
     """Train on tagged pictures x (N, 784 + K), for ever; yields the averaged generator."""
@@ -685,15 +808,19 @@ def play(G, D, x, batch=64, every=50):
         z1, z2 = noise_with_tags(batch, x), noise_with_tags(batch, x)  # (B, 32 + K) each
         train_step(G, D, x[torch.randint(len(x), (batch,))], z1, z2)
         with torch.no_grad():
-            for kept, now in zip(average.state_dict().values(), G.net.state_dict().values()):
+            for kept, now in zip(
+                average.state_dict().values(), G.net.state_dict().values(), strict=True
+            ):
                 kept.lerp_(now, 0.02) if kept.is_floating_point() else kept.copy_(now)
         if t % every == 0:
             yield average
+
 
 @torch.no_grad()
 def forge(generator, x, n):
     """n pictures (n, 784) by a generator that was trained on x."""
     return generator(noise_with_tags(n, x))[:, :784]
+
 
 # %% [markdown]
 # **Predict.** Ten seconds of play. No heap can be forgotten, so all ten digits should be there (lesson 05's classifier reads
@@ -704,12 +831,18 @@ digits = data.mnist()
 x_train = digits.x_train.flatten(1).to(device)  # (4000, 784)
 real_features = metrics.digit_features(digits.x_test)  # (1000, 64)
 
+
 def report(pictures):
     """FD, precision, recall and the number of digits read among pictures (N, 784)."""
     features = metrics.digit_features(pictures.cpu())  # (N, 64)
     precision, recall = metrics.precision_recall(real_features, features)
-    return {"FD": metrics.frechet_digits(pictures.cpu()), "precision": precision,
-            "recall": recall, "digits read": len(set(metrics.read_digits(pictures.cpu())))}
+    return {
+        "FD": metrics.frechet_digits(pictures.cpu()),
+        "precision": precision,
+        "recall": recall,
+        "digits read": len(set(metrics.read_digits(pictures.cpu()))),
+    }
+
 
 runtime.seed_all(7)
 x = tagged(x_train, K=40, seed=7)  # (4000, 784 + 40)
@@ -725,13 +858,17 @@ print(f"{seconds:.0f} CPU seconds: ", "  ".join(f"{key} {v:.3g}" for key, v in f
 # %%
 race = data.study("gan_race")
 late = f"after {race['seconds'][-1]} s"
-plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": forged[:20].cpu(),
-            f"GAN, 40 heaps, {late}": race["samples_heaps"][:20] / 255,
-            f"GAN without tags, {late}": race["samples_plain"][:20] / 255,
-            f"VAE, {late}": race["samples_vae"][:20] / 255},
-           alt="Real digits. GANs: hard-edged digits, some of them broken, more without tags. VAE: "
-           "soft digits, some of them smears.");
-
+plots.rows(
+    {
+        "real": digits.x_test[:20].flatten(1),
+        "GAN, 40 heaps, this run": forged[:20].cpu(),
+        f"GAN, 40 heaps, {late}": race["samples_heaps"][:20] / 255,
+        f"GAN without tags, {late}": race["samples_plain"][:20] / 255,
+        f"VAE, {late}": race["samples_vae"][:20] / 255,
+    },
+    alt="Real digits. GANs: hard-edged digits, some of them broken, more without tags. VAE: "
+    "soft digits, some of them smears.",
+)
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -746,22 +883,34 @@ plots.rows({"real": digits.x_test[:20].flatten(1), "GAN, 40 heaps, this run": fo
 # thread. This takes minutes, so a script of the course ran it (`tools/measure/studies/gan_race.py`) and shipped the numbers.
 
 # %%
-fig, axes = plots.figure(1, 3, size=(11, 3),
-                         alt="FD, precision and recall of VAE, GAN, GAN with heaps at both times: "
-                         "the VAE leads early, the GAN with heaps has the lowest FD at the end.")
-styles = {"vae": (plots.DATA, "-", "VAE"), "plain": (plots.WRONG, ":", "GAN"),
-          "heaps": (plots.MODEL, "--", "GAN, 40 heaps")}
+fig, axes = plots.figure(
+    1,
+    3,
+    size=(11, 3),
+    alt="FD, precision and recall of VAE, GAN, GAN with heaps at both times: "
+    "the VAE leads early, the GAN with heaps has the lowest FD at the end.",
+)
+styles = {
+    "vae": (plots.DATA, "-", "VAE"),
+    "plain": (plots.WRONG, ":", "GAN"),
+    "heaps": (plots.MODEL, "--", "GAN, 40 heaps"),
+}
 for name, (color, style, label) in styles.items():
-    for ax, what in zip(axes, ("fd", "precision", "recall")):
+    for ax, what in zip(axes, ("fd", "precision", "recall"), strict=True):
         middle = np.median(race[f"{name}_{what}"], axis=0)  # over seeds
         ax.plot(race["seconds"], middle, style, marker="o", color=color, label=label)
-        ax.fill_between(race["seconds"], race[f"{name}_{what}"].min(axis=0),
-                        race[f"{name}_{what}"].max(axis=0), color=color, alpha=0.2)
+        ax.fill_between(
+            race["seconds"],
+            race[f"{name}_{what}"].min(axis=0),
+            race[f"{name}_{what}"].max(axis=0),
+            color=color,
+            alpha=0.2,
+        )
     at_last = [np.median(race[f"{name}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
     print(f"{label:<14} FD {at_last[0]:.0f}, P {at_last[1]:.2f}, R {at_last[2]:.2f} {late}")
 axes[0].set(yscale="log")
 axes[0].legend(fontsize=9)
-for ax, title in zip(axes, ("FD: lower is better", "precision", "recall")):
+for ax, title in zip(axes, ("FD: lower is better", "precision", "recall"), strict=True):
     plots.label(ax, title, "CPU seconds")
 
 # %% [markdown]
@@ -778,14 +927,24 @@ for ax, title in zip(axes, ("FD: lower is better", "precision", "recall")):
 # %%
 half = ring_rounds // 100  # of a game's film
 kept_modes, collapsed_modes = (
-    np.median([found_modes[beta1, seed][half:] for seed in (5, 6, 7)]) for beta1 in (0.5, 0.9))
-inside = runtime.reached({
-    "06.w1.even": two_humps, "06.js.even": reached_js[0], "06.js.weak": reached_js[-2],
-    "06.js.strong": reached_js[2], "06.ring.modes": kept_modes,
-    "06.ring.collapsed": collapsed_modes, "06.pr.precision": middle_pr[0],
-    "06.pr.recall": middle_pr[1], "06.digits.fd": found["FD"],
-    "06.digits.precision": found["precision"], "06.digits.recall": found["recall"],
-    "06.gan.classes": found["digits read"]})
+    np.median([found_modes[beta1, seed][half:] for seed in (5, 6, 7)]) for beta1 in (0.5, 0.9)
+)
+inside = runtime.reached(
+    {
+        "06.w1.even": two_humps,
+        "06.js.even": reached_js[0],
+        "06.js.weak": reached_js[-2],
+        "06.js.strong": reached_js[2],
+        "06.ring.modes": kept_modes,
+        "06.ring.collapsed": collapsed_modes,
+        "06.pr.precision": middle_pr[0],
+        "06.pr.recall": middle_pr[1],
+        "06.digits.fd": found["FD"],
+        "06.digits.precision": found["precision"],
+        "06.digits.recall": found["recall"],
+        "06.gan.classes": found["digits read"],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -820,18 +979,22 @@ assert found["digits read"] == 10
 #
 # **Predict.** Line (1) for a $D$ that is a little off everywhere, by $0.05$: is the value above or below line (5)?
 
+
 # %% tags=["studio", "nbval-check-output"]
 def V(D):
     """Line (1) by boxes, for probabilities D on the grid. (161, 1) -> number"""
     D = D.clamp(1e-9, 1 - 1e-9)
     return ((p * torch.log(D) + q * torch.log1p(-D)).sum() * width).item()
 
+
 m = (p + q) / 2
 kl_p, kl_q = ((torch.xlogy(a, a) - torch.xlogy(a, m)).sum().item() * width for a in (p, q))
 line_3 = (torch.xlogy(p, p / (2 * m)) + torch.xlogy(q, q / (2 * m))).sum().item() * width
 print(f"(1) with the best D   {V(p / (p + q)):.4f}")
-print(f"(3) {line_3:.4f}   (4) {-2 * math.log(2) + kl_p + kl_q:.4f}   "
-      f"(5) {-math.log(4) + 2 * js(p, q):.4f}")
+print(
+    f"(3) {line_3:.4f}   (4) {-2 * math.log(2) + kl_p + kl_q:.4f}   "
+    f"(5) {-math.log(4) + 2 * js(p, q):.4f}"
+)
 off = [V(p / (p + q) + shift) for shift in (-0.05, 0.05)]
 print(f"(1) with D too small or too large by 0.05: {off[0]:.4f}, {off[1]:.4f}")
 at = torch.linspace(0.01, 0.99, 99)  # one point, p = 0.3 and q = 0.1
@@ -852,10 +1015,12 @@ print(f"(2) p = .3, q = .1: best D by trying {at[tried.argmax()]:.2f}")
 side = torch.linspace(-3, 3, 61)
 plane = torch.cartesian_prod(side, side)  # (3721, 2)
 
+
 def blobs(points, at, sigma):
     """Density of a mixture of round bells. (n, 2), (k, 2) -> (n,)"""
     squared = torch.cdist(points, at) ** 2  # (n, k)
     return (torch.exp(-squared / (2 * sigma**2)) / (2 * math.pi * sigma**2)).mean(dim=1)
+
 
 def best_map(x1, x2, sigma):
     """D* on the plane, and the pull on the blob's centre. -> (61, 61), (2,)"""
@@ -864,11 +1029,14 @@ def best_map(x1, x2, sigma):
 
     def logit(points):
         return (blobs(points, humps, 0.25) + 1e-12).log() - (
-            blobs(points, place.detach(), sigma) + 1e-12).log()
-    pull, = torch.autograd.grad(F.softplus(-logit(place)).sum(), place)
+            blobs(points, place.detach(), sigma) + 1e-12
+        ).log()
+
+    (pull,) = torch.autograd.grad(F.softplus(-logit(place)).sum(), place)
     there = blobs(plane, humps, 0.25) + blobs(plane, place.detach(), sigma) > 1e-3  # (3721,)
     heights = torch.where(there, torch.sigmoid(logit(plane)), math.nan).detach()
     return heights.reshape(61, 61), -pull[0]
+
 
 # %% tags=["studio"]
 def show_map(ax, x1, x2, sigma):
@@ -877,23 +1045,40 @@ def show_map(ax, x1, x2, sigma):
     ax.pcolormesh(side, side, heights.T, cmap="cividis", vmin=0, vmax=1)
     ax.plot(x1, x2, "x", color=plots.MODEL, markersize=12, markeredgewidth=3)
     arrow = 0.5 * pull / max(pull.norm().item(), 0.5)
-    ax.annotate("", (x1 + arrow[0].item(), x2 + arrow[1].item()), (x1, x2),
-                arrowprops={"arrowstyle": "->", "color": plots.MODEL, "linewidth": 2})
+    ax.annotate(
+        "",
+        (x1 + arrow[0].item(), x2 + arrow[1].item()),
+        (x1, x2),
+        arrowprops={"arrowstyle": "->", "color": plots.MODEL, "linewidth": 2},
+    )
     ax.set(aspect="equal")
     plots.label(ax, f"pull {pull.norm():.2f}", "x1", "x2")
+
 
 def describe_map(x1, x2, sigma):
     """The picture in words."""
     heights, pull = best_map(x1, x2, sigma)
-    return (f"Forger's blob at ({x1:g}, {x2:g}), width {sigma:g}: the best inspector is dark "
-            f"there, bright on humps elsewhere; pull {pull.norm():.2f} towards "
-            f"({pull[0]:.2f}, {pull[1]:.2f}).")
+    return (
+        f"Forger's blob at ({x1:g}, {x2:g}), width {sigma:g}: the best inspector is dark "
+        f"there, bright on humps elsewhere; pull {pull.norm():.2f} towards "
+        f"({pull[0]:.2f}, {pull[1]:.2f})."
+    )
 
-spots = [{"x1": 0, "x2": 0, "sigma": 1}, {"x1": 2, "x2": 0, "sigma": 0.25},
-         {"x1": 1.5, "x2": 0.8, "sigma": 0.25}]
+
+spots = [
+    {"x1": 0, "x2": 0, "sigma": 1},
+    {"x1": 2, "x2": 0, "sigma": 0.25},
+    {"x1": 1.5, "x2": 0.8, "sigma": 0.25},
+]
 map_sliders = widgets.explore(
-    show_map, alt=describe_map, grid=spots, size=(4.6, 4.2), x1=widgets.Slider(-2.5, 2.5, 0.1, 1),
-    x2=widgets.Slider(-2.5, 2.5, 0.1, 0), sigma=widgets.Slider(0.1, 1.5, 0.05, 0.5))
+    show_map,
+    alt=describe_map,
+    grid=spots,
+    size=(4.6, 4.2),
+    x1=widgets.Slider(-2.5, 2.5, 0.1, 1),
+    x2=widgets.Slider(-2.5, 2.5, 0.1, 0),
+    sigma=widgets.Slider(0.1, 1.5, 0.05, 0.5),
+)
 
 # %% [markdown] tags=["studio"]
 # A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls
@@ -910,14 +1095,17 @@ map_sliders = widgets.explore(
 # forged, $-\log(1 - D(G(z)))$. Real data do not occur. Built as it is said (with a lid on the inspector's loss, which would
 # run to minus infinity):
 
+
 # %% tags=["studio"]
 def claimed_g(fake):
     """The claim: the forger makes the inspector's error small."""
     return F.softplus(fake).mean()
 
+
 def claimed_d(real, fake):
     """The claim: the inspector makes its own error large. The real ones are not looked at."""
     return -F.softplus(fake).clamp(max=10).mean()
+
 
 def play_line(d_objective, g_objective, seed):
     """Play on the line with any two objectives. -> W1, what D says of real and of forged"""
@@ -930,18 +1118,25 @@ def play_line(d_objective, g_objective, seed):
         says = torch.sigmoid(torch.cat([D(draw_data(4000)), D(G(noise(4000)))])).view(2, -1)
         return w1(G(noise(4000)), draw_data(4000)), *says.mean(dim=1).tolist()
 
+
 # %% [markdown] tags=["studio"]
 # **Predict.** What does this inspector learn to say, of real things and of forgeries? What can a forger learn from it? Then
 # mend it: the two losses are yours already.
 
 # %% tags=["studio"]
 reversed_w1 = {}
-sides = {"as claimed": (claimed_d, claimed_g), "only G mended": (claimed_d, g_loss),
-         "only D mended": (d_loss, claimed_g), "mended": (d_loss, g_loss)}
+sides = {
+    "as claimed": (claimed_d, claimed_g),
+    "only G mended": (claimed_d, g_loss),
+    "only D mended": (d_loss, claimed_g),
+    "mended": (d_loss, g_loss),
+}
 for name, objectives in progress.bar(sides.items(), "games"):
     reversed_w1[name], of_real, of_forged = play_line(*objectives, seed=8)
-    print(f"{name:<14} W1 {reversed_w1[name]:5.2f}   D says of real {of_real:.2f}, "
-          f"of forged {of_forged:.2f}")
+    print(
+        f"{name:<14} W1 {reversed_w1[name]:5.2f}   D says of real {of_real:.2f}, "
+        f"of forged {of_forged:.2f}"
+    )
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -958,6 +1153,7 @@ for name, objectives in progress.bar(sides.items(), "games"):
 # **The loop has faults of its own.** In the article's pseudocode the data loader yields $z$, one forward pass serves both
 # losses, nothing is detached, and $G$ moves before $D$'s gradient is computed. In PyTorch:
 
+
 # %% tags=["studio"]
 def claimed_round(G, D, x, z, retain=False):
     """One forward pass, two losses, G first."""
@@ -971,9 +1167,13 @@ def claimed_round(G, D, x, z, retain=False):
     loss_d.backward()
     D.optimizer.step()
 
+
 complaints = {}
-for name, retain, fused in [("as claimed", False, False), ("record kept", True, False),
-                            ("record kept, fused Adam", True, True)]:
+for name, retain, fused in [
+    ("as claimed", False, False),
+    ("record kept", True, False),
+    ("record kept, fused Adam", True, True),
+]:
     runtime.seed_all(11)
     G, D = Player(mlp(2, 64, 2)).to(device), Player(mlp(2, 64, 1)).to(device)
     G.optimizer = torch.optim.Adam(G.parameters(), fused=fused)
@@ -998,6 +1198,7 @@ for name, retain, fused in [("as claimed", False, False), ("record kept", True, 
 #
 # **Predict.** Which of the four arrive? (What did lesson 03 say about Adam and the *size* of a slope?)
 
+
 # %% tags=["studio"]
 def from_afar(g_objective, adam, seed=12):
     """A forger that starts near 8, an inspector far ahead. -> means, slopes, lists of 500"""
@@ -1017,16 +1218,24 @@ def from_afar(g_objective, adam, seed=12):
             pull.append(torch.cat([w.grad.flatten() for w in G.parameters()]).norm().item())
     return path, pull
 
+
 def saturating(fake):
     return -F.softplus(fake).mean()
 
+
 # %% tags=["studio"]
-afar = {(name, adam): from_afar(loss_of, adam)
-        for adam in progress.bar((True, False), "with Adam, and plain")
-        for name, loss_of in [("saturating", saturating), ("non-saturating", g_loss)]}
-fig, axes = plots.figure(1, 2, size=(11, 3),
-                         alt="With Adam both losses arrive. With plain gradient descent the "
-                         "non-saturating one arrives, the saturating one hardly moves.")
+afar = {
+    (name, adam): from_afar(loss_of, adam)
+    for adam in progress.bar((True, False), "with Adam, and plain")
+    for name, loss_of in [("saturating", saturating), ("non-saturating", g_loss)]
+}
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(11, 3),
+    alt="With Adam both losses arrive. With plain gradient descent the "
+    "non-saturating one arrives, the saturating one hardly moves.",
+)
 for (name, adam), (path, pull) in afar.items():
     color = plots.WRONG if name == "saturating" else plots.MODEL
     axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)
@@ -1036,8 +1245,7 @@ axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
 axes[1].set(yscale="log")
 axes[1].legend()
 plots.label(axes[0], "Mean of the forgeries; solid Adam, dashed plain", "round", "x")
-plots.label(axes[1], "Slope of G, plain gradient descent", "round", "length");
-
+plots.label(axes[1], "Slope of G, plain gradient descent", "round", "length")
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
@@ -1058,11 +1266,13 @@ plots.label(axes[1], "Slope of G, plain gradient descent", "round", "length");
 # %% tags=["studio"]
 hump = bell(grid, 2, 0.3)  # (161, 1) data in one hump, for once
 
+
 def distances(place, sigma):
     """JS in nats and W1 between one hump and a bell; W1 as the area between running sums."""
     bell_q = bell(grid, place, sigma)
     apart = ((hump - bell_q).cumsum(dim=0) * width).abs().sum().item() * width
     return js(hump, bell_q), apart
+
 
 def show_distances(axes, place, sigma):
     """Both densities, and both distances for every place."""
@@ -1079,15 +1289,21 @@ def show_distances(axes, place, sigma):
     axes[1].set(ylim=(0, 6))
     plots.label(axes[1], f"JS {here[0]:.2f} nats (solid)\nW1 {here[1]:.2f} (dashed)", "place")
 
+
 def describe_distances(place, sigma):
     """The picture in words."""
     apart = distances(place, sigma)
     return f"Forger at {place:g}, width {sigma:g}: JS {apart[0]:.2f} nats, W1 {apart[1]:.2f}."
 
+
 distance_sliders = widgets.explore(
-    show_distances, alt=describe_distances, panels=2,
+    show_distances,
+    alt=describe_distances,
+    panels=2,
     grid=[{"place": -2, "sigma": 0.2}, {"place": 0, "sigma": 0.2}, {"place": 1.5, "sigma": 0.5}],
-    place=widgets.Slider(-3.5, 3.5, 0.1, 0), sigma=widgets.Slider(0.05, 1.5, 0.05, 0.1))
+    place=widgets.Slider(-3.5, 3.5, 0.1, 0),
+    sigma=widgets.Slider(0.05, 1.5, 0.05, 0.1),
+)
 
 # %% [markdown] tags=["studio"]
 # Far off JS is flat, and a flat thing has no slope to walk along. $W_1$ falls with every step taken. It, too, can be had
@@ -1104,6 +1320,7 @@ distance_sliders = widgets.explore(
 # The fine, without its weight $\lambda$. `eps` is handed in. The critic must be able to *learn* from it, so the slope needs a record of its own: `torch.autograd.grad` with
 # `create_graph=True`.
 
+
 # %% tags=["studio", "exercise:6.4", "points:5", "minutes:12", "export"]
 def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     """The fine of WGAN-GP, without its weight, differentiable in D's weights.
@@ -1112,9 +1329,10 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     """
     # BEGIN SOLUTION
     between = (eps * real + (1 - eps) * fake).detach().requires_grad_()  # (B, d)
-    slopes, = torch.autograd.grad(D(between).sum(), between, create_graph=True)  # (B, d)
+    (slopes,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)  # (B, d)
     return ((slopes.norm(dim=1) - 1) ** 2).mean()
     # END SOLUTION
+
 
 # %% tags=["studio", "check:6.4"]
 gradient_penalty = check("6.4", gradient_penalty)
@@ -1130,6 +1348,7 @@ gradient_penalty = check("6.4", gradient_penalty)
 # Score number $i$ depends on point number $i$ alone, so the slope of the sum with respect to all points has each one's
 # slope in its row. The length is taken row by row, then compared with 1, squared, and averaged. Without `create_graph` the
 # number is right and teaches the critic nothing.
+
 
 # %% tags=["studio"]
 def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
@@ -1148,6 +1367,7 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
                 film.append(G(noise(1000)))  # (1000, 2)
     return film
 
+
 # %% [markdown] tags=["studio"]
 # **Predict.** In the collapse lab $\beta_1 = 0.9$ lost the ring. Will the critic, with the same long memory and the same
 # seed, keep it?
@@ -1155,16 +1375,19 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
 # %% tags=["studio"]
 critic_film = train_critic(0.9, ring_rounds, seed=5)
 critic_modes = [modes(samples)[0] for samples in critic_film]
-fig, axes = plots.figure(1, 3, size=(11, 3),
-                         alt="Left: the collapsed game, a loose cloud. Middle: the critic's, a "
-                         "circle through the humps. Right: its count of modes rises to eight.")
+fig, axes = plots.figure(
+    1,
+    3,
+    size=(11, 3),
+    alt="Left: the collapsed game, a loose cloud. Middle: the critic's, a "
+    "circle through the humps. Right: its count of modes rises to eight.",
+)
 show_ring(axes[0], lab[0.9, 5][-1], "inspector, beta1 0.9")
 show_ring(axes[1], critic_film[-1], "critic, beta1 0.9")
 axes[2].plot(range(50, ring_rounds + 1, 50), found_modes[0.9, 5], "--", label="inspector")
 axes[2].plot(range(50, ring_rounds + 1, 50), critic_modes, label="critic")
 axes[2].legend()
-plots.label(axes[2], "modes found", "round");
-
+plots.label(axes[2], "modes found", "round")
 # %% [markdown] tags=["studio"]
 # It finds the ring, also with a long memory, where the inspector had lost it: {{06.critic.gain:.0f}} modes more on average over the second half
 # of the game, in the middle one of five runs. No guarantee here either: two of the five never had all eight. A critic that may
@@ -1179,35 +1402,89 @@ plots.label(axes[2], "modes found", "round");
 # as it is.
 
 # %% tags=["studio"]
-ax = plots.panel(size=(11, 2.4),
-                 alt="The article's chart: data, encoder, distribution, decoder, generated, "
-                 "discriminator, loss, optimizer, update in a chain; one arrow back to encoder.")
-chain = ["data", "encoder", "distribution", "decoder", "generated", "discriminator", "loss",
-         "optimizer", "update"]
-drawing.flow(ax, {name: (1.5 * i, 0) for i, name in enumerate(chain)},
-                 arrows=list(zip(chain, chain[1:])), messages=(("update", "encoder"),),
-                 learned=("encoder", "decoder", "discriminator"), bend=0.15);
-
+ax = plots.panel(
+    size=(11, 2.4),
+    alt="The article's chart: data, encoder, distribution, decoder, generated, "
+    "discriminator, loss, optimizer, update in a chain; one arrow back to encoder.",
+)
+chain = [
+    "data",
+    "encoder",
+    "distribution",
+    "decoder",
+    "generated",
+    "discriminator",
+    "loss",
+    "optimizer",
+    "update",
+]
+drawing.flow(
+    ax,
+    {name: (1.5 * i, 0) for i, name in enumerate(chain)},
+    arrows=list(zip(chain, chain[1:], strict=False)),
+    messages=(("update", "encoder"),),
+    learned=("encoder", "decoder", "discriminator"),
+    bend=0.15,
+)
 # %% [markdown] tags=["studio"]
 # **Predict.** Which arrows would have to be added for a VAE? Which for a GAN? Which boxes must go, in each case?
 
 # %% tags=["studio"]
-fig, axes = plots.figure(2, 1, size=(11, 5.4),
-                         alt="Above, a VAE: x, encoder, mu and logvar, with noise to z, decoder, "
-                         "minus ELBO with x again. Below, a GAN: noise, G, D, data, two losses.")
-drawing.flow(axes[0], {
-    "data x": (0, 0), "encoder": (1.6, 0), "mu, logvar": (3.3, 0), "z": (4.9, 0), "noise": (4.9, 1),
-    "decoder": (6.3, 0), "minus ELBO": (8.2, 0), "x again": (8.2, 1)},
-    arrows=[("data x", "encoder"), ("encoder", "mu, logvar"), ("mu, logvar", "z"), ("noise", "z"),
-            ("z", "decoder"), ("decoder", "minus ELBO"), ("x again", "minus ELBO")],
-    messages=(("minus ELBO", "decoder"), ("minus ELBO", "encoder")), learned=("encoder", "decoder"))
+fig, axes = plots.figure(
+    2,
+    1,
+    size=(11, 5.4),
+    alt="Above, a VAE: x, encoder, mu and logvar, with noise to z, decoder, "
+    "minus ELBO with x again. Below, a GAN: noise, G, D, data, two losses.",
+)
+drawing.flow(
+    axes[0],
+    {
+        "data x": (0, 0),
+        "encoder": (1.6, 0),
+        "mu, logvar": (3.3, 0),
+        "z": (4.9, 0),
+        "noise": (4.9, 1),
+        "decoder": (6.3, 0),
+        "minus ELBO": (8.2, 0),
+        "x again": (8.2, 1),
+    },
+    arrows=[
+        ("data x", "encoder"),
+        ("encoder", "mu, logvar"),
+        ("mu, logvar", "z"),
+        ("noise", "z"),
+        ("z", "decoder"),
+        ("decoder", "minus ELBO"),
+        ("x again", "minus ELBO"),
+    ],
+    messages=(("minus ELBO", "decoder"), ("minus ELBO", "encoder")),
+    learned=("encoder", "decoder"),
+)
 axes[0].set_title("VAE: one loss, two networks that work together")
-drawing.flow(axes[1], {
-    "noise z": (0, 1), "G": (1.6, 1), "G(z)": (3.3, 1), "data x": (3.3, 0), "D": (4.9, 0.5),
-    "g_loss": (6.6, 1), "d_loss": (6.6, 0)},
-    arrows=[("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "d_loss"),
-            ("D", "g_loss")], messages=(("d_loss", "D"), ("g_loss", "G")), learned=("G", "D"))
-axes[1].set_title("GAN: two losses, two networks that do not");
+drawing.flow(
+    axes[1],
+    {
+        "noise z": (0, 1),
+        "G": (1.6, 1),
+        "G(z)": (3.3, 1),
+        "data x": (3.3, 0),
+        "D": (4.9, 0.5),
+        "g_loss": (6.6, 1),
+        "d_loss": (6.6, 0),
+    },
+    arrows=[
+        ("noise z", "G"),
+        ("G", "G(z)"),
+        ("G(z)", "D"),
+        ("data x", "D"),
+        ("D", "d_loss"),
+        ("D", "g_loss"),
+    ],
+    messages=(("d_loss", "D"), ("g_loss", "G")),
+    learned=("G", "D"),
+)
+axes[1].set_title("GAN: two losses, two networks that do not")
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What is missing, and what is too much</summary>
@@ -1232,6 +1509,7 @@ axes[1].set_title("GAN: two losses, two networks that do not");
 # may be unlucky, so it trains a second time before it says no. It
 # stops you after 90 seconds, in case your computer is busy.
 
+
 # %% tags=["studio", "exercise:6.6", "points:8", "minutes:25"]
 def train_ring_sampler(x):
     """Learn to draw such points. x: (N, 2) -> sample, a function of n that returns (n, 2)"""
@@ -1253,6 +1531,7 @@ def train_ring_sampler(x):
     return lambda n: G(torch.randn(n, 2)).detach() * scale
     # END SOLUTION
 
+
 # %% tags=["studio", "check:6.6"]
 train_ring_sampler = check("6.6", train_ring_sampler)
 
@@ -1273,11 +1552,16 @@ built_points = train_ring_sampler(ring(4000).cpu())(2000).to(device)
 built_modes, built_share = modes(built_points)
 print(f"what you built: {built_modes} modes, {100 * built_share:.0f} per cent of points on a hump")
 critic_gain = np.mean(critic_modes[half:]) - np.mean(found_modes[0.9, 5][half:])
-also_inside = runtime.reached({
-    "06.claimed.w1": reversed_w1["as claimed"], "06.mended.w1": reversed_w1["mended"],
-    "06.deaf.end": afar["saturating", False][0][-1],
-    "06.heard.end": afar["non-saturating", False][0][-1],
-    "06.critic.gain": critic_gain, "06.build.share": built_share})
+also_inside = runtime.reached(
+    {
+        "06.claimed.w1": reversed_w1["as claimed"],
+        "06.mended.w1": reversed_w1["mended"],
+        "06.deaf.end": afar["saturating", False][0][-1],
+        "06.heard.end": afar["non-saturating", False][0][-1],
+        "06.critic.gain": critic_gain,
+        "06.build.share": built_share,
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -32,11 +32,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
-from course_utils.lesson07 import floorplans, parts
-from course_utils.lesson07.floorplans import (BEDROOM, CELL, DOOR, HALL, KINDS, LIVING, MIN_AREA, OUTSIDE,
-                                     Brief)
-from course_utils.lesson07.plan_drawing import draw
 from course_utils.lesson04 import kl_normal, reparameterize
+from course_utils.lesson07 import floorplans, parts
+from course_utils.lesson07.floorplans import (
+    BEDROOM,
+    CELL,
+    DOOR,
+    HALL,
+    KINDS,
+    LIVING,
+    MIN_AREA,
+    OUTSIDE,
+    Brief,
+)
+from course_utils.lesson07.plan_drawing import draw
 
 device = runtime.setup(seed=0)
 
@@ -63,19 +72,27 @@ digits = data.mnist()
 x_train, y_train = digits.x_train.flatten(1).to(device), digits.y_train.to(device)  # (4000, 784)
 x_test, y_test = digits.x_test.flatten(1).to(device), digits.y_test.to(device)  # (1000, 784)
 
+
 def one_hot(labels):
     """Which digit, as a condition. (B,) -> (B, 10)"""
     return F.one_hot(labels, 10).float()
 
+
 # %% tags=["export"]
 class CVAE(nn.Module):
     """Encoder (B, D), (B, C) -> mu, logvar (B, Z) each; decoder (B, Z), (B, C) -> logits (B, D)."""
+
     def __init__(self, D, C, Z=10, hidden=400):
         super().__init__()
         self.Z = Z
         self.encoder = nn.Sequential(nn.Linear(D + C, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
-        self.decoder = nn.Sequential(nn.Linear(Z + C, hidden), nn.SiLU(),
-                                     nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, D))
+        self.decoder = nn.Sequential(
+            nn.Linear(Z + C, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, D),
+        )
 
     def encode(self, x, c):
         return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
@@ -83,9 +100,11 @@ class CVAE(nn.Module):
     def decode(self, z, c):
         return self.decoder(torch.cat([z, c], dim=1))  # (B, D)
 
+
 # %% [markdown]
 # The loss is lesson 04's, with grey pixels as in lesson 05: a pixel's surprise is its cross-entropy. The factor `beta` on the
 # price is 1 in the bound above; keep an eye on it.
+
 
 # %% tags=["export"]
 def cvae_loss(model, x, c, beta):
@@ -96,6 +115,7 @@ def cvae_loss(model, x, c, beta):
     surprise = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
     return (surprise + beta * price).mean()
+
 
 def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
     """Make loss_of(model, x, c) small. A generator: trains one epoch, then yields its number."""
@@ -111,6 +131,7 @@ def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
             cycle.step()
         yield epoch
 
+
 # %%
 def fresh_cvae(x, c, seed):
     """An untrained CVAE whose decoder begins with the mean picture: paper is white."""
@@ -119,6 +140,7 @@ def fresh_cvae(x, c, seed):
     model.decoder[-1].bias.data = torch.logit(x.mean(dim=0).clamp(0.002, 0.998))
     return model
 
+
 def digit_cvae(x, c, epochs, beta, seed=1):
     """A fresh CVAE, trained on pictures x (N, 784) under conditions c (N, C)."""
     model = fresh_cvae(x, c, seed)
@@ -126,6 +148,7 @@ def digit_cvae(x, c, epochs, beta, seed=1):
     for _ in progress.bar(training, "epochs", total=epochs):
         pass
     return model
+
 
 epochs = runtime.budget(smoke=1, cpu=14)
 c_train, c_test = one_hot(y_train), one_hot(y_test)
@@ -139,6 +162,7 @@ first = digit_cvae(x_train, c_train, epochs, beta=1)
 # `model.Z` is the width of a plan, `model.decode(z, c)` wants one row of each per picture. Draw with PyTorch's own random numbers,
 # so that a seed reaches them, and return greys between 0 and 1.
 
+
 # %% tags=["exercise:7.1", "points:4", "minutes:6"]
 def sample_given(model, c: Tensor, n: int) -> Tensor:
     """n pictures for one condition, their pixels' greys in [0, 1]. c (C,) -> (n, D)"""
@@ -147,6 +171,7 @@ def sample_given(model, c: Tensor, n: int) -> Tensor:
     with torch.no_grad():
         return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
     # END SOLUTION
+
 
 # %% tags=["check:7.1"]
 sample_given = check("7.1", sample_given)
@@ -164,8 +189,12 @@ sample_given = check("7.1", sample_given)
 runtime.seed_all(2)
 asked = torch.arange(10, device=device).repeat_interleave(10)  # 0 ten times, 1 ten times, ...
 drawn = torch.cat([sample_given(first, c, 10) for c in one_hot(torch.arange(10, device=device))])
-plots.images(drawn.cpu(), columns=20, title="ordered: ten of each, two digits a row",
-             alt="A hundred digits in order. Most are what was ordered; some are another digit.");
+plots.images(
+    drawn.cpu(),
+    columns=20,
+    title="ordered: ten of each, two digits a row",
+    alt="A hundred digits in order. Most are what was ordered; some are another digit.",
+)
 
 # %% [markdown]
 # ## Control is a number
@@ -177,6 +206,7 @@ plots.images(drawn.cpu(), columns=20, title="ordered: ten of each, two digits a 
 # classifier that came with the course and reads 97 to 98 of a hundred real digits. **Control** is the share that reads as ordered. (It
 # inherits the reader's mistakes: that is why we say its accuracy.)
 
+
 # %%
 def order(model, n, seed=3, c_of=one_hot):
     """n pictures of each digit from a model: the pictures, and what was ordered."""
@@ -184,10 +214,12 @@ def order(model, n, seed=3, c_of=one_hot):
     rows = c_of(torch.arange(10, device=device))  # (10, C)
     return torch.cat([sample_given(model, c, n) for c in rows]), np.repeat(np.arange(10), n)
 
+
 def control(model, n=100, **how):
     """The share of n pictures of each digit that reads as ordered."""
     pictures, wanted = order(model, n, **how)
     return (metrics.read_digits(pictures) == wanted).mean()
+
 
 real = (metrics.read_digits(x_test) == y_test.cpu().numpy()).mean()
 floor = metrics.frechet_digits(x_train)
@@ -214,8 +246,12 @@ for beta in (0.3, 1.0, 3.0):
     pictures, wanted = order(cvae, 100)
     scores[beta] = control(cvae), metrics.frechet_digits(pictures)
     print(f"beta {beta:<4g} control {scores[beta][0]:.3f}   FD {scores[beta][1]:.0f}")
-plots.images(order(cvae, 10, seed=2)[0].cpu(), columns=20, title="ordered as above, beta 3",
-             alt="A hundred digits in order; nearly all are what was ordered, and clearer.");
+plots.images(
+    order(cvae, 10, seed=2)[0].cpu(),
+    columns=20,
+    title="ordered as above, beta 3",
+    alt="A hundred digits in order; nearly all are what was ordered, and clearer.",
+)
 
 # %% [markdown]
 # The dear code obeys best: {{07.cvae.control:.2f}}, as good as the reader can tell. (The bound is some ten nats worse: nobody gets three wishes at once.) FD fell too. **A
@@ -230,6 +266,7 @@ plots.images(order(cvae, 10, seed=2)[0].cpu(), columns=20, title="ordered as abo
 # between output and data, one "between data and condition". It is said to have an encoder, a decoder *and* a discriminator; its code has no discriminator, and no
 # prior. (A CVAE needs no discriminator, a conditional GAN no encoder.) Rebuilt with our parts:
 
+
 # %%
 def claimed_loss(model, x, c):
     """Two differences: output and data, data and condition. No prior, no price."""
@@ -237,6 +274,7 @@ def claimed_loss(model, x, c):
     output = F.binary_cross_entropy_with_logits(model.decode(z, c), x, reduction="none").sum(dim=1)
     to_condition = (x.mean(dim=1) - c.mean(dim=1)) ** 2  # both have a mean, if nothing else
     return (output + to_condition).mean()
+
 
 # %% [markdown]
 # **Predict.** Pictures and conditions are rows of 784 and of 10 numbers, so any "difference" between them must be invented. What is the *gradient* of
@@ -273,6 +311,7 @@ print(f"{'as claimed':<15} no bound at all            control {control(claimed):
 #
 # **An alarm** for programs that do not listen needs no reader at all. Ask the bound: how many nats is the *right* condition worth, against a wrong one?
 
+
 # %%
 def worth_of_condition(model):
     """Held-out nats per picture that the right condition saves, against the next digit's."""
@@ -283,13 +322,19 @@ def worth_of_condition(model):
             nats.append(cvae_loss(model, x_test, c, beta=1).item())
     return nats[1] - nats[0]
 
-worth = {name: worth_of_condition(model) for name, model in
-         [("beta 1", first), ("beta 3", cvae), ("labels mislaid", deaf)]}
-ax = plots.bars(list(worth), list(worth.values()), form=".1f",
-                color=[plots.MUTED, plots.MODEL, plots.WRONG],
-                alt="The right condition saves most with beta 3, less with 1, nothing if mislaid.")
-plots.label(ax, "Who listens?", "nats per digit that the right condition saves");
 
+worth = {
+    name: worth_of_condition(model)
+    for name, model in [("beta 1", first), ("beta 3", cvae), ("labels mislaid", deaf)]
+}
+ax = plots.bars(
+    list(worth),
+    list(worth.values()),
+    form=".1f",
+    color=[plots.MUTED, plots.MODEL, plots.WRONG],
+    alt="The right condition saves most with beta 3, less with 1, nothing if mislaid.",
+)
+plots.label(ax, "Who listens?", "nats per digit that the right condition saves")
 # %% [markdown]
 # **Choose and vary.** The condition says *what*, the code says *how*. A **temperature** $\tau$ scales the plans, $z = \tau \varepsilon$: at 0 there
 # is one picture a digit, the model's idea of it; above 1 it is asked for plans rarer than the prior's. The slider `mix` goes to the next digit:
@@ -306,8 +351,11 @@ measured = {}
 for tau in progress.bar([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "temperatures"):
     with torch.no_grad():
         pictures = torch.sigmoid(cvae.decode(tau * each, tens))
-    measured[tau] = ((metrics.read_digits(pictures) == np.repeat(np.arange(10), 100)).mean(),
-                     metrics.frechet_digits(pictures))
+    measured[tau] = (
+        (metrics.read_digits(pictures) == np.repeat(np.arange(10), 100)).mean(),
+        metrics.frechet_digits(pictures),
+    )
+
 
 # %%
 def show_asked(ax, digit, mix, temperature):
@@ -318,21 +366,32 @@ def show_asked(ax, digit, mix, temperature):
         pictures = torch.sigmoid(cvae.decode(temperature * forty, c.expand(40, -1)))
     share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
     plots.images(pictures.cpu(), ax, columns=10)
-    plots.label(ax, f"{digit}, {mix:.0%} to the next, temperature {temperature:g}\n"
-                f"all digits: control {share:.2f}, FD {distance:.0f}")
+    plots.label(
+        ax,
+        f"{digit}, {mix:.0%} to the next, temperature {temperature:g}\n"
+        f"all digits: control {share:.2f}, FD {distance:.0f}",
+    )
+
 
 def describe_asked(digit, mix, temperature):
     """The picture in words."""
     share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
-    return (f"Forty pictures for digit {digit}, {mix:.0%} towards the next, temperature "
-            f"{temperature:g}: control {share:.2f}, FD {distance:.0f} over all digits.")
+    return (
+        f"Forty pictures for digit {digit}, {mix:.0%} towards the next, temperature "
+        f"{temperature:g}: control {share:.2f}, FD {distance:.0f} over all digits."
+    )
+
 
 start = {"digit": 7, "mix": 0.0, "temperature": 1.0}
 condition_sliders = widgets.explore(
-    show_asked, alt=describe_asked, size=(7, 3.6),
+    show_asked,
+    alt=describe_asked,
+    size=(7, 3.6),
     grid=[start | {"temperature": 0.25}, start, start | {"digit": 4, "mix": 0.5}],
-    digit=widgets.Slider(0, 9, 1, 7), mix=widgets.Slider(0, 1, 0.1, 0),
-    temperature=widgets.Slider(0, 1.5, 0.25, 1))
+    digit=widgets.Slider(0, 9, 1, 7),
+    mix=widgets.Slider(0, 1, 0.1, 0),
+    temperature=widgets.Slider(0, 1.5, 0.25, 1),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -355,10 +414,12 @@ condition_sliders = widgets.explore(
 # **Predict.** Turn every held-out 6 by half a circle. How many of a hundred will the reader take for a 9? Then: a CVAE trained on digits in all
 # four quarter turns is asked for digits. How many of a hundred will stand upright?
 
+
 # %%
 def turned(x, k):
     """k quarter turns. (B, 784) -> (B, 784)"""
     return torch.rot90(x.view(-1, 28, 28), k, dims=(1, 2)).flatten(1)  # (B, 784)
+
 
 x_turned = torch.cat([turned(x_train, k) for k in range(4)])  # (16000, 784)
 c_turned = c_train.repeat(4, 1)  # (16000, 10)
@@ -367,32 +428,49 @@ turns = torch.arange(4, device=device).repeat_interleave(4000)  # (16000,): 0 is
 runtime.seed_all(8)
 compass = nn.Sequential(nn.Linear(784 + 10, 128), nn.SiLU(), nn.Linear(128, 4)).to(device)
 rounds = runtime.budget(smoke=1, cpu=3)
-for _ in progress.bar(fit(compass, lambda model, x, k: F.cross_entropy(model(x), k),
-                          torch.cat([x_turned, c_turned], dim=1), turns, rounds),
-                      "compass", total=rounds):
+for _ in progress.bar(
+    fit(
+        compass,
+        lambda model, x, k: F.cross_entropy(model(x), k),
+        torch.cat([x_turned, c_turned], dim=1),
+        turns,
+        rounds,
+    ),
+    "compass",
+    total=rounds,
+):
     pass
+
 
 def upright(x, c):
     """The share of pictures that the compass, told the digit, takes for upright."""
     with torch.no_grad():
         return (compass(torch.cat([x, c], dim=1)).argmax(dim=1) == 0).float().mean().item()
 
+
 sixes = x_test[y_test == 6]
 as_nine = (metrics.read_digits(turned(sixes, 2)) == 9).mean()
 print(f"6 turned by half a circle, read as 9: {as_nine:.2f}")
-print(f"real digits that the compass calls upright: {upright(x_test, c_test):.3f}, "
-      f"a quarter turned: {upright(turned(x_test, 1), c_test):.3f}")
+print(
+    f"real digits that the compass calls upright: {upright(x_test, c_test):.3f}, "
+    f"a quarter turned: {upright(turned(x_test, 1), c_test):.3f}"
+)
+
 
 # %%
 def told(labels):
     """The condition with four more numbers: how the picture is turned, here not at all."""
     return torch.cat([one_hot(labels), F.one_hot(0 * labels, 4)], dim=1)  # (B, 14)
 
+
 c_told = torch.cat([c_turned, F.one_hot(turns, 4).float()], dim=1)  # (16000, 14)
 fourth = runtime.budget(smoke=1, cpu=3)  # a quarter of the epochs on four times the pictures
-augmented = {"as they are": (cvae, one_hot),
-             "turned": (digit_cvae(x_turned, c_turned, fourth, beta=3), one_hot),
-             "turned, and told": (digit_cvae(x_turned, c_told, fourth, beta=3), told)}
+augmented = {
+    "as they are": (cvae, one_hot),
+    "turned": (digit_cvae(x_turned, c_turned, fourth, beta=3), one_hot),
+    "turned, and told": (digit_cvae(x_turned, c_told, fourth, beta=3), told),
+}
+
 
 def report(model, c_of):
     """Held-out bound, control, upright and FD of what a model draws to order."""
@@ -401,20 +479,31 @@ def report(model, c_of):
     runtime.seed_all(9)
     with torch.no_grad():
         bound = -cvae_loss(model, x_test, c_of(y_test), beta=1).item()
-    return (bound, (metrics.read_digits(pictures) == wanted).mean(), upright(pictures, wishes),
-            metrics.frechet_digits(pictures))
+    return (
+        bound,
+        (metrics.read_digits(pictures) == wanted).mean(),
+        upright(pictures, wishes),
+        metrics.frechet_digits(pictures),
+    )
+
 
 leaks = {}
 for name, (model, c_of) in augmented.items():
     leaks[name] = report(model, c_of)
-    print(f"{name:<18} bound {leaks[name][0]:6.1f}   control {leaks[name][1]:.2f}   "
-          f"upright {leaks[name][2]:.2f}   FD {leaks[name][3]:.0f}")
+    print(
+        f"{name:<18} bound {leaks[name][0]:6.1f}   control {leaks[name][1]:.2f}   "
+        f"upright {leaks[name][2]:.2f}   FD {leaks[name][3]:.0f}"
+    )
 
 # %%
-plots.rows({name: order(model, 2, seed=10, c_of=c_of)[0].cpu()
-            for name, (model, c_of) in augmented.items()},
-           alt="Two of each digit. As they are: upright. Turned: lying and upside down. "
-           "Turned and told: upright again.");
+plots.rows(
+    {
+        name: order(model, 2, seed=10, c_of=c_of)[0].cpu()
+        for name, (model, c_of) in augmented.items()
+    },
+    alt="Two of each digit. As they are: upright. Turned: lying and upside down. "
+    "Turned and told: upright again.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -431,6 +520,7 @@ plots.rows({name: order(model, 2, seed=10, c_of=c_of)[0].cpu()
 # Write an augmentation that may leak, because its results could have been written by somebody: small shifts, tilts of up to ten degrees or
 # so, a little larger or smaller. Each picture gets its own, drawn from `rng`. Labels, ways up and greys in $[0, 1]$ must survive; leaving everything as it is does not count.
 
+
 # %% tags=["exercise:7.4", "points:4", "minutes:11"]
 def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
@@ -444,6 +534,7 @@ def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
     grid = F.affine_grid(where, list(x.shape), align_corners=False)  # (B, 28, 28, 2)
     return F.grid_sample(x, grid, align_corners=False).clamp(0, 1)  # (B, 1, 28, 28)
     # END SOLUTION
+
 
 # %% tags=["check:7.4"]
 safe_augment = check("7.4", safe_augment)
@@ -464,17 +555,21 @@ gentle = torch.cat([safe_augment(x_train.view(-1, 1, 28, 28), rng).flatten(1) fo
 x_gentle = torch.cat([x_train, gentle])  # (16000, 784)
 is_new = torch.arange(16000, device=device).ge(4000).float()[:, None]  # (16000, 1)
 
+
 def original(labels):
     """The condition with one more number: augmented or not, here not."""
     return torch.cat([one_hot(labels), torch.zeros(len(labels), 1, device=device)], dim=1)
+
 
 c_gentle = torch.cat([c_turned, is_new], dim=1)  # (16000, 11)
 augmented["gentle"] = digit_cvae(x_gentle, c_turned, fourth, beta=3), one_hot
 augmented["gentle, and told"] = digit_cvae(x_gentle, c_gentle, fourth, beta=3), original
 for name in ("as they are", "gentle", "gentle, and told"):
     leaks[name] = report(*augmented[name])
-    print(f"{name:<18} bound {leaks[name][0]:6.1f}   control {leaks[name][1]:.2f}   "
-          f"upright {leaks[name][2]:.2f}   FD {leaks[name][3]:.0f}")
+    print(
+        f"{name:<18} bound {leaks[name][0]:6.1f}   control {leaks[name][1]:.2f}   "
+        f"upright {leaks[name][2]:.2f}   FD {leaks[name][3]:.0f}"
+    )
 
 # %% [markdown]
 # Even the gentle kind leaks: FD goes from {{07.plain.fd:.0f}} to {{07.gentle.fd:.0f}}, partly because the model now draws the tilts and shifts too, partly because its steps
@@ -495,9 +590,14 @@ every = floorplans.all_briefs()
 rng.shuffle(every)
 unseen, briefs = every[:20], [every[i] for i in rng.integers(20, len(every), 4000)]
 plans = torch.as_tensor(floorplans.make_plans(briefs, rng), device=device)  # (4000, 26, 30)
-fig, axes = plots.figure(1, 3, size=(11, 4), alt="Three floor plans with walls, doors, windows "
-                         "and areas. A hall runs through the middle of each.")
-for ax, plan, brief in zip(axes, plans.cpu(), briefs):
+fig, axes = plots.figure(
+    1,
+    3,
+    size=(11, 4),
+    alt="Three floor plans with walls, doors, windows "
+    "and areas. A hall runs through the middle of each.",
+)
+for ax, plan, brief in zip(axes, plans.cpu(), briefs, strict=True):
     draw(plan, ax, title=f"{brief.bedrooms} bedrooms, living {brief.living}, door {brief.entrance}")
 
 # %% [markdown]
@@ -519,6 +619,7 @@ for ax, plan, brief in zip(axes, plans.cpu(), briefs):
 # metres. `label(mask)` of SciPy numbers the pieces of a mask, along rows and columns, and returns the numbered sheet and how
 # many pieces there are. Pad before you look at neighbours.
 
+
 # %% tags=["exercise:7.3", "points:6", "minutes:15"]
 def layout_report(plan: Tensor) -> dict:
     """Which of the five constraints hold. plan (H, W) of kinds -> {"rooms": bool, ...}"""
@@ -532,12 +633,15 @@ def layout_report(plan: Tensor) -> dict:
         return [np.roll(mask, s, axis) for s, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1))]
 
     above, below, left, right = beside(room | outside)
-    return {"rooms": {*range(LIVING, BEDROOM + 1)} <= {*there} and max(pieces.values()) == 1,
-            "areas": all((plan == k).sum() * CELL**2 >= MIN_AREA[k] for k in there),
-            "closed": not (room & np.any(beside(outside), axis=0)).any(),
-            "doors": bool(((above & below) | (left & right))[door].all()),
-            "reachable": label(room | outside | door)[1] == 1}
+    return {
+        "rooms": {*range(LIVING, BEDROOM + 1)} <= {*there} and max(pieces.values()) == 1,
+        "areas": all((plan == k).sum() * CELL**2 >= MIN_AREA[k] for k in there),
+        "closed": not (room & np.any(beside(outside), axis=0)).any(),
+        "doors": bool(((above & below) | (left & right))[door].all()),
+        "reachable": label(room | outside | door)[1] == 1,
+    }
     # END SOLUTION
+
 
 # %% tags=["check:7.3"]
 layout_report = check("7.3", layout_report)
@@ -554,11 +658,13 @@ layout_report = check("7.3", layout_report)
 # %%
 KEYS = ("rooms", "areas", "closed", "doors", "reachable")
 
+
 def valid_rates(sheets):
     """How often each constraint holds, and all of them. -> {key: share}"""
     reports = [layout_report(torch.as_tensor(sheet)) for sheet in sheets]
     rates = {key: np.mean([r[key] for r in reports]) for key in KEYS}
     return rates | {"all five": np.mean([all(r.values()) for r in reports])}
+
 
 print("the architect's plans:", valid_rates(plans[:400].cpu().numpy())["all five"])
 
@@ -573,6 +679,7 @@ print("the architect's plans:", valid_rates(plans[:400].cpu().numpy())["all five
 # %%
 ROWS, COLUMNS = plans.shape[1:]
 
+
 def plan_loss(model, kinds, c):
     """Surprise plus price, nats per plan. kinds (B, H*W) integers, c (B, 13) -> scalar"""
     x = F.one_hot(kinds, KINDS).float().flatten(1)  # (B, H*W*10)
@@ -582,19 +689,23 @@ def plan_loss(model, kinds, c):
     surprise = F.cross_entropy(logits, kinds, reduction="none").sum(dim=1)  # (B,)
     return (surprise + 2 * kl_normal(mu, logvar)).mean()  # beta 2
 
+
 def brief_rows(briefs):
     """Briefs as conditions. -> (N, 13)"""
     return torch.as_tensor(floorplans.brief_vectors(briefs), dtype=torch.float32, device=device)
 
+
 runtime.seed_all(13)
 planner = CVAE(ROWS * COLUMNS * KINDS, 13, Z=12, hidden=160).to(device)
 rounds = runtime.budget(smoke=1, cpu=14)
-for _ in progress.bar(fit(planner, plan_loss, plans.flatten(1), brief_rows(briefs), rounds),
-                      "plans", total=rounds):
+for _ in progress.bar(
+    fit(planner, plan_loss, plans.flatten(1), brief_rows(briefs), rounds), "plans", total=rounds
+):
     pass
 
 # %% [markdown]
 # **Predict.** Of a hundred plans, how many will pass all five constraints: cells for themselves, dice, the CVAE?
+
 
 # %%
 @torch.no_grad()
@@ -604,24 +715,33 @@ def propose(briefs):
     logits = planner.decode(z, brief_rows(briefs)).view(-1, KINDS, ROWS, COLUMNS)
     return torch.softmax(logits, dim=1).cpu().numpy()
 
+
 rng = runtime.rng(14)
 new_briefs = unseen * runtime.budget(smoke=2, cpu=15)  # 300
 runtime.seed_all(14)
 proposed = propose(new_briefs)
 shares = torch.stack([(plans == k).float().mean(dim=0).flatten() for k in range(KINDS)], dim=1)
 alone = torch.multinomial(shares, len(new_briefs), replacement=True).T.cpu().numpy()
-raw = {"cells alone": alone.reshape(-1, ROWS, COLUMNS),
-       "dice": floorplans.dice_plans(new_briefs, rng), "CVAE": proposed.argmax(axis=1)}
+raw = {
+    "cells alone": alone.reshape(-1, ROWS, COLUMNS),
+    "dice": floorplans.dice_plans(new_briefs, rng),
+    "CVAE": proposed.argmax(axis=1),
+}
 rates = {name: valid_rates(sheets) for name, sheets in raw.items()}
 print(" " * 12, "".join(f"{key:>11}" for key in (*KEYS, "all five")))
 for name, row in rates.items():
     print(f"{name:<12} ", "".join(f"{row[key]:>11.2f}" for key in row))
 
 # %%
-fig, axes = plots.figure(2, 3, size=(11, 7.6), alt="Above: plans by dice, tiny and huge rooms. "
-                         "Below: by the CVAE, house-like, some with a crumbled wall.")
-for row, name in zip(axes, ("dice", "CVAE")):
-    for ax, sheet in zip(row, raw[name]):
+fig, axes = plots.figure(
+    2,
+    3,
+    size=(11, 7.6),
+    alt="Above: plans by dice, tiny and huge rooms. "
+    "Below: by the CVAE, house-like, some with a crumbled wall.",
+)
+for row, name in zip(axes, ("dice", "CVAE"), strict=True):
+    for ax, sheet in zip(row, raw[name], strict=True):
         broken = [key for key, holds in layout_report(torch.as_tensor(sheet)).items() if not holds]
         draw(sheet, ax, title=f"{name}: " + (", ".join(broken) + " broken" if broken else "valid"))
 # %% [markdown]
@@ -640,6 +760,7 @@ for row, name in zip(axes, ("dice", "CVAE")):
 # straight walls between them. So cut the house in two where a straight wall agrees best with what the model drew, then each part
 # again, until every part is one room. Cuts that would leave a room too small are passed over.
 
+
 # %% tags=["export"]
 def straighten(p, box, rooms):
     """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
@@ -653,37 +774,52 @@ def straighten(p, box, rooms):
             mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
             share = mass / [[part.square_metres] for part in parts]
             first = share[0] > share[1]  # (R,): which rooms go to the first part
-            need = [sum(MIN_AREA[k] for k, f in zip(rooms, first) if f == side)
-                    for side in (True, False)]
-            if all(part.square_metres >= n > 0 for part, n in zip(parts, need)):
+            need = [
+                sum(MIN_AREA[k] for k, f in zip(rooms, first, strict=True) if f == side)
+                for side in (True, False)
+            ]
+            if all(part.square_metres >= n > 0 for part, n in zip(parts, need, strict=True)):
                 cuts.append((np.where(first, *mass).sum(), parts, first))
     for _, parts, first in sorted(cuts, key=lambda cut: -cut[0]):
-        found = [straighten(p, part, [k for k, f in zip(rooms, first) if f == side])
-                 for part, side in zip(parts, (True, False))]
+        found = [
+            straighten(p, part, [k for k, f in zip(rooms, first, strict=True) if f == side])
+            for part, side in zip(parts, (True, False), strict=True)
+        ]
         if None not in found:
             return found[0] | found[1]
     return None
+
 
 # %% [markdown]
 # Doors next. Between two rooms that share a wall, the model's favourite place. From all of these take the likeliest, then the
 # next, and leave out any that connects what is connected already: every room is reached, and no door is wasted. The front door comes last.
 
+
 # %% tags=["export"]
 def hang_doors(p_door, rooms, brief):
     """The likeliest doors that connect all rooms, and a front door. (H, W) -> lists of cells"""
+
     def likely(place):
         return p_door[tuple(np.transpose(place))].sum()
 
-    places = [(place, a, b) for a, b in combinations(rooms, 2) for place in
-              floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))]
+    places = [
+        (place, a, b)
+        for a, b in combinations(rooms, 2)
+        for place in floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))
+    ]
     doors, group = [], {room: room for room in rooms}
     for place, a, b in sorted(places, key=lambda option: -likely(option[0])):
         if group[a] != group[b]:
             group = {room: group[a] if g == group[b] else g for room, g in group.items()}
             doors.append(place)
-    outer = [place for box in rooms.values() for wall in floorplans.outer_walls(brief, box)
-             for place in floorplans.openings(wall)]
+    outer = [
+        place
+        for box in rooms.values()
+        for wall in floorplans.outer_walls(brief, box)
+        for place in floorplans.openings(wall)
+    ]
     return [*doors, max(outer, key=likely)]
+
 
 def repair(p, brief, rng):
     """A plan of straight walls near p (kinds, H, W). Where rooms do not fit, p is shaken."""
@@ -694,27 +830,35 @@ def repair(p, brief, rng):
             return floorplans.build(brief, rooms, hang_doors(q[DOOR], rooms, brief))
     raise ValueError(f"the rooms of {brief} do not fit into its house")
 
+
 # %% [markdown]
 # **Predict.** After repair, how many of the CVAE's plans are valid? And how many, if repair is handed *pure noise* in place of a model?
 
 # %%
 noise = runtime.rng(15).random(proposed.shape)
 rng = runtime.rng(18)
-mended_plans = {"CVAE, repaired": [repair(p, b, rng) for p, b in zip(proposed, new_briefs)],
-                "noise, repaired": [repair(p, b, rng) for p, b in zip(noise, new_briefs)]}
+mended_plans = {
+    "CVAE, repaired": [repair(p, b, rng) for p, b in zip(proposed, new_briefs, strict=True)],
+    "noise, repaired": [repair(p, b, rng) for p, b in zip(noise, new_briefs, strict=True)],
+}
+
 
 def at_the_hall(sheet, brief):
     """Does every room open onto the hall? A habit of the architect's, no constraint."""
     return all(floorplans.door_between(sheet, HALL, room) for room in brief.rooms if room != HALL)
 
+
 habits = {}
-for name, sheets in [("architect", floorplans.make_plans(new_briefs, runtime.rng(16))),
-                     *mended_plans.items()]:
+for name, sheets in [
+    ("architect", floorplans.make_plans(new_briefs, runtime.rng(16))),
+    *mended_plans.items(),
+]:
     rates[name] = valid_rates(sheets)
-    habits[name] = np.mean([at_the_hall(s, b) for s, b in zip(sheets, new_briefs)])
-    print(f"{name:<16} valid {rates[name]['all five']:.2f}   "
-          f"all rooms at the hall {habits[name]:.2f}")
-changed = [(r != m).sum() for r, m in zip(raw["CVAE"], mended_plans["CVAE, repaired"])]
+    habits[name] = np.mean([at_the_hall(s, b) for s, b in zip(sheets, new_briefs, strict=True)])
+    print(
+        f"{name:<16} valid {rates[name]['all five']:.2f}   all rooms at the hall {habits[name]:.2f}"
+    )
+changed = [(r != m).sum() for r, m in zip(raw["CVAE"], mended_plans["CVAE, repaired"], strict=True)]
 print(f"cells that repair changed in a CVAE's plan: {np.median(changed):.0f} of {ROWS * COLUMNS}")
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -726,9 +870,16 @@ print(f"cells that repair changed in a CVAE's plan: {np.median(changed):.0f} of 
 # </details>
 
 # %%
-fig, axes = plots.figure(2, 3, size=(11, 7.6), alt="Above: raw plans of the CVAE, some broken. "
-                         "Below: the same repaired, walls straight, every room with a door.")
-for column, (sheet, fixed) in enumerate(zip(raw["CVAE"], mended_plans["CVAE, repaired"])):
+fig, axes = plots.figure(
+    2,
+    3,
+    size=(11, 7.6),
+    alt="Above: raw plans of the CVAE, some broken. "
+    "Below: the same repaired, walls straight, every room with a door.",
+)
+for column, (sheet, fixed) in enumerate(
+    zip(raw["CVAE"], mended_plans["CVAE, repaired"], strict=True)
+):
     if column < 3:
         draw(sheet, axes[0, column], title="as the model drew it")
         draw(fixed, axes[1, column], title="repaired")
@@ -742,14 +893,17 @@ for column, (sheet, fixed) in enumerate(zip(raw["CVAE"], mended_plans["CVAE, rep
 runtime.seed_all(17)
 ideas = 0.7 * torch.randn(20, planner.Z, device=device)  # (20, Z), the same for all briefs
 
+
 def planned(width, depth, bedrooms, living_south, door_east, variant, repaired):
     """One plan for a brief: raw or repaired. -> (H, W)"""
-    brief = Brief(width, depth, bedrooms, ("north", "south")[living_south],
-                  ("west", "east")[door_east])
+    brief = Brief(
+        width, depth, bedrooms, ("north", "south")[living_south], ("west", "east")[door_east]
+    )
     with torch.no_grad():
         logits = planner.decode(ideas[variant][None], brief_rows([brief]))  # (1, 7800)
     p = torch.softmax(logits.view(KINDS, ROWS, COLUMNS), dim=0).cpu().numpy()
     return repair(p, brief, runtime.rng(19)) if repaired else p.argmax(0)
+
 
 # %%
 def verdict(sheet):
@@ -757,44 +911,73 @@ def verdict(sheet):
     broken = [key for key, holds in layout_report(torch.as_tensor(sheet)).items() if not holds]
     return "broken: " + ", ".join(broken) if broken else "all five constraints hold"
 
+
 def show_plan(ax, **wishes):
     """The plan as an architect would draw it, and what the report says."""
     sheet = planned(**wishes)
     draw(sheet, ax, title=verdict(sheet))
+
 
 def describe_plan(**wishes):
     """The picture in words."""
     named = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in wishes.items())
     return f"A floor plan for {named}; {verdict(planned(**wishes))}."
 
-start = {"width": 26, "depth": 22, "bedrooms": 2, "living_south": 1, "door_east": 0, "variant": 0,
-         "repaired": 1}
+
+start = {
+    "width": 26,
+    "depth": 22,
+    "bedrooms": 2,
+    "living_south": 1,
+    "door_east": 0,
+    "variant": 0,
+    "repaired": 1,
+}
 plan_sliders = widgets.explore(
-    show_plan, alt=describe_plan, size=(6.4, 5.4),
+    show_plan,
+    alt=describe_plan,
+    size=(6.4, 5.4),
     grid=[start | {"repaired": 0}, start, start | {"bedrooms": 3, "width": 28, "door_east": 1}],
-    width=widgets.Slider(24, 28, 2, 26), depth=widgets.Slider(20, 24, 2, 22),
-    bedrooms=widgets.Slider(1, 3, 1, 2), living_south=widgets.Slider(0, 1, 1, 1),
-    door_east=widgets.Slider(0, 1, 1, 0), variant=widgets.Slider(0, 19, 1, 0),
-    repaired=widgets.Slider(0, 1, 1, 1))
+    width=widgets.Slider(24, 28, 2, 26),
+    depth=widgets.Slider(20, 24, 2, 22),
+    bedrooms=widgets.Slider(1, 3, 1, 2),
+    living_south=widgets.Slider(0, 1, 1, 1),
+    door_east=widgets.Slider(0, 1, 1, 0),
+    variant=widgets.Slider(0, 19, 1, 0),
+    repaired=widgets.Slider(0, 1, 1, 1),
+)
 
 # %% [markdown]
 # ## What this run reached
 
 # %%
 classes = len(set(metrics.read_digits(order(cvae, 100)[0])))  # of 1,000 pictures
-inside = runtime.reached({
-    "07.floor": floor, "07.first.control": scores[1.0][0], "07.cvae.control": scores[3.0][0],
-    "07.cvae.fd": scores[3.0][1], "07.first.fd": scores[1.0][1],
-    "07.cvae.classes": classes,
-    "07.deaf.control": control(deaf), "07.claimed.control": control(claimed),
-    "07.worth.cvae": worth["beta 3"], "07.worth.deaf": worth["labels mislaid"],
-    "07.plain.upright": leaks["as they are"][2], "07.leak.upright": leaks["turned"][2],
-    "07.told.upright": leaks["turned, and told"][2], "07.plain.fd": leaks["as they are"][3],
-    "07.gentle.gain": leaks["gentle"][0] - leaks["as they are"][0],
-    "07.gentle.fd": leaks["gentle"][3], "07.gentle.told_fd": leaks["gentle, and told"][3],
-    "07.plans.dice": rates["dice"]["all five"], "07.plans.raw": rates["CVAE"]["all five"],
-    "07.plans.repaired": rates["CVAE, repaired"]["all five"],
-    "07.plans.habit": habits["CVAE, repaired"], "07.plans.noise_habit": habits["noise, repaired"]})
+inside = runtime.reached(
+    {
+        "07.floor": floor,
+        "07.first.control": scores[1.0][0],
+        "07.cvae.control": scores[3.0][0],
+        "07.cvae.fd": scores[3.0][1],
+        "07.first.fd": scores[1.0][1],
+        "07.cvae.classes": classes,
+        "07.deaf.control": control(deaf),
+        "07.claimed.control": control(claimed),
+        "07.worth.cvae": worth["beta 3"],
+        "07.worth.deaf": worth["labels mislaid"],
+        "07.plain.upright": leaks["as they are"][2],
+        "07.leak.upright": leaks["turned"][2],
+        "07.told.upright": leaks["turned, and told"][2],
+        "07.plain.fd": leaks["as they are"][3],
+        "07.gentle.gain": leaks["gentle"][0] - leaks["as they are"][0],
+        "07.gentle.fd": leaks["gentle"][3],
+        "07.gentle.told_fd": leaks["gentle, and told"][3],
+        "07.plans.dice": rates["dice"]["all five"],
+        "07.plans.raw": rates["CVAE"]["all five"],
+        "07.plans.repaired": rates["CVAE, repaired"]["all five"],
+        "07.plans.habit": habits["CVAE, repaired"],
+        "07.plans.noise_habit": habits["noise, repaired"],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -821,15 +1004,23 @@ assert rates["architect"]["all five"] == 1 and classes == 10
 #
 # $$ D(x, c) = \sigma\Big(w^\top f(x) + b + \frac{e_c^\top f(x)}{\sqrt{256}}\Big) $$
 
+
 # %% tags=["studio", "export"]
 class ConditionalGenerator(nn.Module):
     """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, greys (B, D) when called."""
+
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
         self.Z = Z
-        self.net = nn.Sequential(nn.Linear(Z + C, 256), nn.BatchNorm1d(256), nn.ReLU(),
-                                 nn.Linear(256, 512), nn.BatchNorm1d(512), nn.ReLU(),
-                                 nn.Linear(512, D))
+        self.net = nn.Sequential(
+            nn.Linear(Z + C, 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.BatchNorm1d(512),
+            nn.ReLU(),
+            nn.Linear(512, D),
+        )
 
     def decode(self, z, c):
         return self.net(torch.cat([z, c], dim=1))  # (B, D)
@@ -837,12 +1028,19 @@ class ConditionalGenerator(nn.Module):
     def forward(self, z, c):
         return torch.sigmoid(self.decode(z, c))  # (B, D)
 
+
 class ConditionalDiscriminator(nn.Module):
     """Pictures (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
+
     def __init__(self, D=784, C=10):
         super().__init__()
-        self.features = nn.Sequential(nn.Linear(D, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                                      nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.features = nn.Sequential(
+            nn.Linear(D, 512),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(0.3),
+            nn.Linear(512, 256),
+            nn.LeakyReLU(0.2),
+        )
         self.real, self.direction = nn.Linear(256, 1), nn.Linear(C, 256, bias=False)
         nn.init.normal_(self.direction.weight)  # far apart from the start: control comes sooner
 
@@ -850,9 +1048,11 @@ class ConditionalDiscriminator(nn.Module):
         f = self.features(x)  # (B, 256)
         return self.real(f).squeeze(1) + (f * self.direction(c)).sum(dim=1) / 16  # (B,)
 
+
 # %% [markdown] tags=["studio"]
 # The two losses are lesson 06's, $-\log D$ on what should be called real and $-\log(1 - D)$ on what should not. Training goes on until the caller
 # has had enough, and what it hands out is a *smoothed* generator: a running average of the weights, which swing.
+
 
 # %% tags=["studio", "export"]
 def train_cgan(x, c, batch=128, lr=4e-4):
@@ -860,8 +1060,9 @@ def train_cgan(x, c, batch=128, lr=4e-4):
     G = ConditionalGenerator(x.shape[1], c.shape[1]).to(x.device)
     D = ConditionalDiscriminator(x.shape[1], c.shape[1]).to(x.device)
     smooth = copy.deepcopy(G).eval().requires_grad_(False)
-    of_G, of_D = (torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True)
-                  for net in (G, D))
+    of_G, of_D = (
+        torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True) for net in (G, D)
+    )
     while True:
         rows = torch.randint(len(x), (batch,), device=x.device)
         fake = G(torch.randn(batch, G.Z, device=x.device), c[rows])  # (batch, D)
@@ -874,11 +1075,12 @@ def train_cgan(x, c, batch=128, lr=4e-4):
         F.softplus(-D(fake, c[rows])).mean().backward()
         of_G.step()
         with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), G.parameters()):
+            for slow, fast in zip(smooth.parameters(), G.parameters(), strict=True):
                 slow.lerp_(fast, 0.01)
-            for slow, fast in zip(smooth.buffers(), G.buffers()):
+            for slow, fast in zip(smooth.buffers(), G.buffers(), strict=True):
                 slow.copy_(fast)
         yield smooth
+
 
 # %% [markdown] tags=["studio"]
 # **Predict.** Live we can afford some ten seconds. The course ran the very same code for a minute and shipped what it saw. How does control come on, and who is ahead
@@ -897,20 +1099,34 @@ print(f"live, {steps} steps: control {gan_control:.2f}, FD {gan_fd:.0f}")
 
 # %% tags=["studio"]
 long = data.study("conditional_gan")
-fig, (left, right) = plots.figure(1, 2, size=(10, 3), alt="Control rises above nine in ten within "
-                                  "a minute, FD falls; the CVAE's values are dashed.")
+fig, (left, right) = plots.figure(
+    1,
+    2,
+    size=(10, 3),
+    alt="Control rises above nine in ten within a minute, FD falls; the CVAE's values are dashed.",
+)
 for ax, key, i, name in ((left, "control", 0, "control"), (right, "fd", 1, "Fréchet distance")):
     ax.plot(long["seconds"], long[key], "o-", color=plots.MODEL, markersize=4)
     ax.axhline(scores[3.0][i], color=plots.OTHER, linestyle="--")
-    ax.text(long["seconds"][-1], scores[3.0][i], "CVAE of this lesson", color=plots.OTHER,
-            ha="right", va="bottom")
+    ax.text(
+        long["seconds"][-1],
+        scores[3.0][i],
+        "CVAE of this lesson",
+        color=plots.OTHER,
+        ha="right",
+        va="bottom",
+    )
     plots.label(ax, name, "CPU seconds of training", name)
 
 # %% tags=["studio"]
-plots.rows({"GAN, live": order(gan, 2, seed=21)[0].cpu(),
-            "GAN, a minute": long["pictures"] / 255,
-            "CVAE": order(cvae, 2, seed=21)[0].cpu()},
-           alt="Two of each digit. GAN live: rough. After a minute: crisp. CVAE: softer.");
+plots.rows(
+    {
+        "GAN, live": order(gan, 2, seed=21)[0].cpu(),
+        "GAN, a minute": long["pictures"] / 255,
+        "CVAE": order(cvae, 2, seed=21)[0].cpu(),
+    },
+    alt="Two of each digit. GAN live: rough. After a minute: crisp. CVAE: softer.",
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -924,6 +1140,7 @@ plots.rows({"GAN, live": order(gan, 2, seed=21)[0].cpu(),
 # Orders do not always come evenly. If ninety of a hundred customers want a 1, a model that can draw nothing else has control $0.9$. So score *class by class*: for every class that
 # was ordered, the share of its pictures that `classifier(samples)` reads as that class; then the average of these shares. (`classifier` returns one label a picture.)
 
+
 # %% tags=["studio", "exercise:7.2", "points:3", "minutes:6"]
 def conditional_accuracy(samples, labels, classifier) -> float:
     """Control, each ordered class counting equally. samples (N, ...), labels (N,) -> 0 to 1"""
@@ -931,6 +1148,7 @@ def conditional_accuracy(samples, labels, classifier) -> float:
     labels, read = np.asarray(labels), np.asarray(classifier(samples))  # (N,), (N,)
     return float(np.mean([(read[labels == k] == k).mean() for k in np.unique(labels)]))
     # END SOLUTION
+
 
 # %% tags=["studio", "check:7.2"]
 conditional_accuracy = check("7.2", conditional_accuracy)
@@ -947,8 +1165,10 @@ ordered = np.r_[np.repeat(1, 400), np.arange(10).repeat(10)]  # mostly ones
 rows = one_hot(torch.as_tensor(ordered, device=device))
 with torch.no_grad():
     drawn = gan(torch.randn(len(rows), gan.Z, device=device), rows)
-print(f"plain {(metrics.read_digits(drawn) == ordered).mean():.3f}, "
-      f"class by class {conditional_accuracy(drawn.cpu(), ordered, metrics.read_digits):.3f}")
+print(
+    f"plain {(metrics.read_digits(drawn) == ordered).mean():.3f}, "
+    f"class by class {conditional_accuracy(drawn.cpu(), ordered, metrics.read_digits):.3f}"
+)
 
 # %% [markdown] tags=["studio"]
 # ### Room B · Fifty labels, and a model that has seen digits before
@@ -968,34 +1188,44 @@ y_coarse = torch.cat([coarse.y_train, coarse.y_test]).to(device)
 few = torch.cat([torch.nonzero(y_train == k)[:5, 0] for k in range(10)])  # (50,)
 x_few, c_few = x_train[few], c_train[few]
 
+
 def learning_curve(model, rounds):
     """Held-out bound and control after every tenth epoch on the fifty. -> {epoch: (nats, share)}"""
     curve = {}
-    tuning = fit(model, lambda m, x, c: cvae_loss(m, x, c, 3.0), x_few, c_few, rounds,
-                 lr=1e-3, batch=25)
+    tuning = fit(
+        model, lambda m, x, c: cvae_loss(m, x, c, 3.0), x_few, c_few, rounds, lr=1e-3, batch=25
+    )
     for epoch in progress.bar(tuning, "epochs", total=rounds):
         if epoch % 10 == 9 or epoch == 0:
             with torch.no_grad():
                 curve[epoch + 1] = -cvae_loss(model, x_test, c_test, 1.0).item(), control(model, 50)
     return curve
 
+
 # %% tags=["studio"]
 rounds, warm_up = runtime.budget(smoke=2, cpu=80), runtime.budget(smoke=1, cpu=12)
-starts = {"scratch": fresh_cvae(x_few, c_few, seed=22),
-          "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
-          "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, beta=3, seed=22)}
-fig, axes = plots.figure(1, 2, size=(10, 3.4), alt="Bound: the unlabelled start far above, others "
-                         "end alike. Control: coarse far above scratch, unlabelled near chance.")
+starts = {
+    "scratch": fresh_cvae(x_few, c_few, seed=22),
+    "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
+    "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, beta=3, seed=22),
+}
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(10, 3.4),
+    alt="Bound: the unlabelled start far above, others "
+    "end alike. Control: coarse far above scratch, unlabelled near chance.",
+)
 tuned = {}
 looks = (plots.MUTED, ":"), (plots.WRONG, "--"), (plots.MODEL, "-")
-for (name, model), (color, dash) in zip(starts.items(), looks):
+for (name, model), (color, dash) in zip(starts.items(), looks, strict=True):
     runtime.seed_all(23)
     curve = learning_curve(model, rounds)
     tuned[name] = curve[max(curve)]  # at the end
-    for ax, values in zip(axes, zip(*curve.values())):
+    for ax, values in zip(axes, zip(*curve.values(), strict=True), strict=True):
         plots.line(list(curve), values, ax, label=name, color=color, linestyle=dash)
     print(f"{name:<18} bound {tuned[name][0]:.1f}   control {tuned[name][1]:.2f}")
-for ax, what in zip(axes, ("held-out bound (nats)", "control")):
+for ax, what in zip(axes, ("held-out bound (nats)", "control"), strict=True):
     plots.label(ax, what, "epochs on fifty digits", what)
 axes[0].legend(loc="lower right")
 
@@ -1024,24 +1254,30 @@ axes[0].legend(loc="lower right")
 # %% tags=["studio"]
 RHO, SIGMA = 0.0027, 80.0  # g/mm³, N/mm²
 
+
 def mass(part):
     """Grams, four holes left out."""
     w, h, b, t, d, _ = part
     return RHO * t * (w * (h + b - t) - np.pi * d**2)
 
+
 def part_report(part, load, limit):
     """By how much each constraint holds, as a share of what is asked: 0 or more is fine."""
     w, h, b, t, d, e = part
     stress = 6 * load * (b - e) / (max(w - 2 * d, 1e-9) * t**2)
-    return {"wall": t / 2 - 1,  # at least 2 mm thick
-            "rim": (e - d / 2) / d - 1,  # a diameter of material around each hole
-            "between": (w - 2 * e - d) / (2 * d) - 1,  # two between them
-            "head": (min(h, b) - e - t) / (1.5 * d) - 1,  # the screw's head clears the bend
-            "stress": SIGMA / stress - 1,
-            "mass": limit / mass(part) - 1}
+    return {
+        "wall": t / 2 - 1,  # at least 2 mm thick
+        "rim": (e - d / 2) / d - 1,  # a diameter of material around each hole
+        "between": (w - 2 * e - d) / (2 * d) - 1,  # two between them
+        "head": (min(h, b) - e - t) / (1.5 * d) - 1,  # the screw's head clears the bend
+        "stress": SIGMA / stress - 1,
+        "mass": limit / mass(part) - 1,
+    }
+
 
 def holds(part, load, limit):
     return min(part_report(part, load, limit).values()) >= 0
+
 
 # %% [markdown] tags=["studio"]
 # Learn from examples: twenty thousand brackets by dice, each with a brief by dice, and of these the ones that hold. The same CVAE once more, six real numbers instead of pixels, so its
@@ -1053,14 +1289,16 @@ def holds(part, load, limit):
 rng = runtime.rng(24)
 tried = parts.random_brackets(20_000, rng)  # (20000, 6)
 asked_of = np.stack([rng.uniform(20, 300, 20_000), rng.uniform(10, 100, 20_000)], axis=1)  # N, g
-good = np.array([holds(part, *brief) for part, brief in zip(tried, asked_of)])
+good = np.array([holds(part, *brief) for part, brief in zip(tried, asked_of, strict=True)])
 centre, spread = tried[good].mean(axis=0), tried[good].std(axis=0)
 x_parts = torch.as_tensor((tried[good] - centre) / spread, dtype=torch.float32, device=device)
+
 
 def part_rows(briefs):
     """Loads and limits as conditions near 0. (N, 2) -> (N, 2)"""
     scaled = (np.asarray(briefs) - [160, 55]) / [80, 26]
     return torch.as_tensor(scaled, dtype=torch.float32, device=device)
+
 
 def part_loss(model, x, c):
     """Gaussian surprise with sigma 0.1, plus price. (B, 6), (B, 2) -> scalar"""
@@ -1069,17 +1307,20 @@ def part_loss(model, x, c):
     surprise = ((x - model.decode(z, c)) ** 2).sum(dim=1) / (2 * 0.1**2)  # (B,)
     return (surprise + kl_normal(mu, logvar)).mean()
 
+
 # %% tags=["studio"]
 runtime.seed_all(25)
 smith = CVAE(6, 2, Z=6, hidden=64).to(device)
 rounds = runtime.budget(smoke=2, cpu=60)
-for _ in progress.bar(fit(smith, part_loss, x_parts, part_rows(asked_of[good]), rounds),
-                      "brackets", total=rounds):
+for _ in progress.bar(
+    fit(smith, part_loss, x_parts, part_rows(asked_of[good]), rounds), "brackets", total=rounds
+):
     pass
 asked_for = np.stack([rng.uniform(20, 300, 1000), rng.uniform(10, 100, 1000)], axis=1)
 with torch.no_grad():
     z = torch.randn(1000, smith.Z, device=device)
     forged = smith.decode(z, part_rows(asked_for)).cpu().numpy() * spread + centre  # (1000, 6)
+
 
 def safe_part(load, limit):
     """A small bracket that holds, as thick as the load asks for; None if the limit is too low."""
@@ -1089,20 +1330,27 @@ def safe_part(load, limit):
             return part
     return None
 
+
 def mend_part(part, load, limit):
     """Walk from the part towards the safe one, no further than needed."""
     safe = safe_part(load, limit)
     walk = [] if safe is None else [part + share * (safe - part) for share in np.linspace(0, 1, 51)]
     return next((p for p in walk if holds(p, load, limit)), None)
 
+
 # %% tags=["studio"]
 dice_parts = parts.random_brackets(1000, rng)
 feasible = np.array([safe_part(*brief) is not None for brief in asked_for])
-part_rates = {"dice": np.mean([holds(p, *b) for p, b in zip(dice_parts, asked_for)]),
-              "CVAE": np.mean([holds(p, *b) for p, b in zip(forged, asked_for)])}
-mended_parts = [mend_part(p, *b) for p, b in zip(forged[feasible], asked_for[feasible])]
-part_rates["repaired"] = np.mean([p is not None and holds(p, *b)
-                                  for p, b in zip(mended_parts, asked_for[feasible])])
+part_rates = {
+    "dice": np.mean([holds(p, *b) for p, b in zip(dice_parts, asked_for, strict=True)]),
+    "CVAE": np.mean([holds(p, *b) for p, b in zip(forged, asked_for, strict=True)]),
+}
+mended_parts = [
+    mend_part(p, *b) for p, b in zip(forged[feasible], asked_for[feasible], strict=True)
+]
+part_rates["repaired"] = np.mean(
+    [p is not None and holds(p, *b) for p, b in zip(mended_parts, asked_for[feasible], strict=True)]
+)
 print(f"a safe bracket is known for {feasible.mean():.0%} of the briefs")
 print("   ".join(f"{name} {rate:.3f}" for name, rate in part_rates.items()))
 
@@ -1114,6 +1362,7 @@ print("   ".join(f"{name} {rate:.3f}" for name, rate in part_rates.items()))
 runtime.seed_all(26)
 blanks = torch.randn(20, smith.Z, device=device)  # (20, Z)
 
+
 def forge(load, limit, variant, repaired):
     """One bracket for a brief, (6,); raw where no repair is known."""
     with torch.no_grad():
@@ -1122,28 +1371,40 @@ def forge(load, limit, variant, repaired):
     fixed = mend_part(part, load, limit) if repaired else None
     return part if fixed is None else fixed
 
+
 def show_part(axes, load, limit, variant, repaired):
     """Front and side, with what holds and what does not."""
     part = forge(load, limit, variant, repaired)
     report = part_report(part, load, limit)
-    notes = "\n".join(f"{'ok  ' if v >= 0 else 'FAIL'} {name:<8}{v:+7.0%}"
-                      for name, v in report.items())
+    notes = "\n".join(
+        f"{'ok  ' if v >= 0 else 'FAIL'} {name:<8}{v:+7.0%}" for name, v in report.items()
+    )
     parts.draw(parts.Bracket(*part), axes, notes=f"{mass(part):.0f} g for {load:.0f} N\n{notes}")
+
 
 def describe_part(load, limit, variant, repaired):
     """The drawing in words."""
     part = forge(load, limit, variant, repaired)
     broken = [name for name, v in part_report(part, load, limit).items() if v < 0]
-    return (f"A bracket of {mass(part):.0f} g for {load:g} N and at most {limit:g} g, "
-            f"{part[0]:.0f} mm wide, {part[3]:.1f} mm thick; "
-            f"broken: {', '.join(broken) or 'nothing'}.")
+    return (
+        f"A bracket of {mass(part):.0f} g for {load:g} N and at most {limit:g} g, "
+        f"{part[0]:.0f} mm wide, {part[3]:.1f} mm thick; "
+        f"broken: {', '.join(broken) or 'nothing'}."
+    )
+
 
 start = {"load": 200, "limit": 50, "variant": 0, "repaired": 1}
 part_sliders = widgets.explore(
-    show_part, alt=describe_part, panels=2, size=(9.5, 4.4),
+    show_part,
+    alt=describe_part,
+    panels=2,
+    size=(9.5, 4.4),
     grid=[start | {"repaired": 0}, start, start | {"load": 40, "limit": 25}],
-    load=widgets.Slider(20, 300, 10, 200), limit=widgets.Slider(10, 100, 2, 50),
-    variant=widgets.Slider(0, 19, 1, 0), repaired=widgets.Slider(0, 1, 1, 1))
+    load=widgets.Slider(20, 300, 10, 200),
+    limit=widgets.Slider(10, 100, 2, 50),
+    variant=widgets.Slider(0, 19, 1, 0),
+    repaired=widgets.Slider(0, 1, 1, 1),
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What to find with the sliders</summary>
@@ -1164,6 +1425,7 @@ part_sliders = widgets.explore(
 # ### Exercise 7.5 · `train_planner`
 # The check trains it on 2,000 plans, and stops you after two minutes.
 
+
 # %% tags=["studio", "exercise:7.5", "points:8", "minutes:25"]
 def train_planner(plans, c):
     """Learn to draw plans (N, 26, 30) for conditions c (N, 13).
@@ -1173,8 +1435,13 @@ def train_planner(plans, c):
     # BEGIN SOLUTION
     N, H, W = plans.shape
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
-    decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
-                            nn.Linear(128, 10 * H * W))
+    decoder = nn.Sequential(
+        nn.Linear(12 + 13, 128),
+        nn.SiLU(),
+        nn.Linear(128, 128),
+        nn.SiLU(),
+        nn.Linear(128, 10 * H * W),
+    )
     weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
     optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
@@ -1190,9 +1457,13 @@ def train_planner(plans, c):
             (surprise + 4 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1)
-                             ).view(-1, 10, H, W).argmax(dim=1)  # (M, H, W), a little cooler
+    return lambda c: (
+        decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1))
+        .view(-1, 10, H, W)
+        .argmax(dim=1)
+    )  # (M, H, W), a little cooler
     # END SOLUTION
+
 
 # %% tags=["studio", "check:7.5"]
 train_planner = check("7.5", train_planner)
@@ -1213,17 +1484,24 @@ built = train_planner(plans[some].cpu(), brief_rows(briefs[some]).cpu())
 sheets = np.asarray(built(brief_rows(new_briefs).cpu()))
 built_rate = valid_rates(sheets)["all five"]
 print(f"raw validity of what you built: {built_rate:.2f}, dice {rates['dice']['all five']:.2f}")
-also_inside = runtime.reached({
-    "07.cgan.live_control": gan_control, "07.cgan.control": long["control"][-1],
-    "07.cgan.classes": gan_classes,
-    "07.cgan.fd": long["fd"][-1], "07.tune.scratch": -tuned["scratch"][0],
-    "07.tune.coarse": -tuned["coarse, labelled"][0],
-    "07.tune.unlabelled": -tuned["alike, unlabelled"][0],
-    "07.tune.scratch_control": tuned["scratch"][1],
-    "07.tune.coarse_control": tuned["coarse, labelled"][1],
-    "07.tune.unlabelled_control": tuned["alike, unlabelled"][1],
-    "07.parts.dice": part_rates["dice"], "07.parts.raw": part_rates["CVAE"],
-    "07.parts.repaired": part_rates["repaired"], "07.build.rate": built_rate})
+also_inside = runtime.reached(
+    {
+        "07.cgan.live_control": gan_control,
+        "07.cgan.control": long["control"][-1],
+        "07.cgan.classes": gan_classes,
+        "07.cgan.fd": long["fd"][-1],
+        "07.tune.scratch": -tuned["scratch"][0],
+        "07.tune.coarse": -tuned["coarse, labelled"][0],
+        "07.tune.unlabelled": -tuned["alike, unlabelled"][0],
+        "07.tune.scratch_control": tuned["scratch"][1],
+        "07.tune.coarse_control": tuned["coarse, labelled"][1],
+        "07.tune.unlabelled_control": tuned["alike, unlabelled"][1],
+        "07.parts.dice": part_rates["dice"],
+        "07.parts.raw": part_rates["CVAE"],
+        "07.parts.repaired": part_rates["repaired"],
+        "07.build.rate": built_rate,
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -52,11 +52,13 @@ device = runtime.setup(seed=0)
 # weather. Then the rules write a report. It need not tell every fact, but *whatever it tells is right*. Because we know
 # the rules, we can work out how many bits of free choice a document holds: its **entropy**. No honest model does better on average.
 
+
 # %%
 def written(n, seed):
     """Documents that the rules write, as lists of words."""
     rng = runtime.rng(seed)
     return [newsroom.document(rng) for _ in range(n)]
+
 
 train_docs = written(runtime.budget(smoke=1500, cpu=6000), 1)
 test_docs = written(1000, 2)
@@ -74,15 +76,17 @@ print(f"entropy {entropy:.3f} bits a token; {len(VOCABULARY)} different words")
 #
 # **Predict.** Which context is best for new text: one word, three, or five? And how close will it come to the entropy?
 
+
 # %%
 class NGram:
     """How often each context of up to n - 1 words was seen, and with which word after it."""
+
     def __init__(self, documents, n):
         self.seen, self.followed = Counter(), Counter()
         for words in documents:
             for t in range(1, len(words)):
                 for length in range(min(n, t + 1)):
-                    context = tuple(words[t - length:t])
+                    context = tuple(words[t - length : t])
                     self.seen[context] += 1
                     self.followed[context, words[t]] += 1
 
@@ -90,26 +94,46 @@ class NGram:
         """p(word | the last n - 1 words of `before`)"""
         p = 1 / len(VOCABULARY)
         for length in range(min(n, len(before) + 1)):
-            context = tuple(before[len(before) - length:])
+            context = tuple(before[len(before) - length :])
             p = (self.followed[context, word] + k * p) / (self.seen[context] + k)
         return p
 
+
 ngram = NGram(train_docs, 6)
-ngram_bits = {n: np.mean([-math.log2(ngram.probability(words[t], words[:t], n))
-                          for words in test_docs[:200] for t in range(1, len(words))])
-              for n in range(1, 7)}
+ngram_bits = {
+    n: np.mean(
+        [
+            -math.log2(ngram.probability(words[t], words[:t], n))
+            for words in test_docs[:200]
+            for t in range(1, len(words))
+        ]
+    )
+    for n in range(1, 7)
+}
 
 # %%
-ax = plots.panel(alt="Bits per token fall from 6 to a lowest point at n = 4, well above the "
-                 "entropy, and rise again.", size=(7, 3))
-plots.line([*ngram_bits], [*ngram_bits.values()], ax, name="n-gram, new text", at=0.2,
-           color=plots.MODEL, marker="o")
+ax = plots.panel(
+    alt="Bits per token fall from 6 to a lowest point at n = 4, well above the "
+    "entropy, and rise again.",
+    size=(7, 3),
+)
+plots.line(
+    [*ngram_bits],
+    [*ngram_bits.values()],
+    ax,
+    name="n-gram, new text",
+    at=0.2,
+    color=plots.MODEL,
+    marker="o",
+)
 ax.axhline(entropy, color=plots.DATA, linestyle="--")
-ax.annotate("entropy: the floor", (1, entropy), xytext=(0, 5), textcoords="offset points",
-            color=plots.DATA)
+ax.annotate(
+    "entropy: the floor", (1, entropy), xytext=(0, 5), textcoords="offset points", color=plots.DATA
+)
 ax.set(ylim=(0, 7))
-plots.label(ax, "More context helps, and then it hurts", "n (words looked at, plus one)",
-            "bits per token");
+plots.label(
+    ax, "More context helps, and then it hurts", "n (words looked at, plus one)", "bits per token"
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -127,6 +151,7 @@ plots.label(ax, "More context helps, and then it hurts", "n (words looked at, pl
 # and no way to write a new word. Most large models stand between. They begin with letters (bytes, in fact) and join the
 # most frequent pair of neighbours, again and again (Sennrich, Haddow & Birch 2016). Each time is a *joint*; `_` marks the end of a word:
 
+
 # %%
 def joined(pieces, pair):
     """The pieces with every neighbouring `pair` made one."""
@@ -138,18 +163,20 @@ def joined(pieces, pair):
             out.append(piece)
     return out
 
+
 def byte_pairs(counts, merges):
     """counts: word -> how often. -> word -> its pieces, and the joints in the order learned"""
     split, learned = {word: [*word, "_"] for word in counts}, []
     for _ in range(merges):
         pairs = Counter()
         for word, pieces in split.items():
-            for pair in zip(pieces, pieces[1:]):
+            for pair in zip(pieces, pieces[1:], strict=False):
                 pairs[pair] += counts[word]
         best = max(pairs, key=pairs.get)
         learned.append("".join(best))
         split = {word: joined(pieces, best) for word, pieces in split.items()}
     return split, learned
+
 
 # %% [markdown]
 # **Predict.** After forty joints, will *harbour* be one piece, a few, or seven letters? And *the*?
@@ -160,8 +187,10 @@ for merges in (0, 40, 200):
     split, learned = byte_pairs(counts, merges)
     length = sum(counts[word] * len(split[word]) for word in counts) / len(train_docs)
     kinds = len({piece for pieces in split.values() for piece in pieces})
-    print(f"{merges:>3} joints: {length:5.0f} tokens a document, {kinds:>3} different; "
-          + "  ".join("·".join(split[word]) for word in ("the", "harbour", "whistles")))
+    print(
+        f"{merges:>3} joints: {length:5.0f} tokens a document, {kinds:>3} different; "
+        + "  ".join("·".join(split[word]) for word in ("the", "harbour", "whistles"))
+    )
 print("the first joints:", *learned[:12])
 
 # %% [markdown]
@@ -176,12 +205,14 @@ print("the first joints:", *learned[:12])
 #
 # Here whole words are best: the town has few of them. A document becomes a row of numbers, padded with zeros at the end.
 
+
 # %% tags=["export"]
 def encode(documents, vocabulary):
     """Lists of words -> (N, T) their numbers, each row padded with 0 to the longest."""
     number = {word: i for i, word in enumerate(vocabulary)}
     rows = [torch.tensor([number[word] for word in words]) for words in documents]
     return nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (N, T)
+
 
 # %%
 V = len(VOCABULARY)
@@ -212,9 +243,11 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 # Along $c$ itself the gradient is multiplied by $f$ alone. **Predict.** Below are three untrained networks:
 # an RNN, an LSTM, and an LSTM whose forget gate starts open ($f \approx 0.95$). How much of the gradient reaches the first of forty inputs?
 
+
 # %% tags=["export"]
 class Recurrent(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each."""
+
     def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=1.0):
         super().__init__()
         self.embed = nn.Embedding(V, D)
@@ -222,11 +255,12 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(H, V)
         if kind is nn.LSTM:  # the second quarter of the biases belongs to the forget gate
             with torch.no_grad():
-                self.memory.bias_ih_l0[H:2 * H] = keep
+                self.memory.bias_ih_l0[H : 2 * H] = keep
 
     def forward(self, y):
         h, _ = self.memory(self.embed(y))  # (B, T, H)
         return self.out(h)  # (B, T, V)
+
 
 # %%
 def arriving(model, T=40, B=64):
@@ -237,16 +271,23 @@ def arriving(model, T=40, B=64):
     size = x.grad.norm(dim=(0, 2)).cpu()  # (T,)
     return (size / size[-1]).numpy()
 
+
 runtime.seed_all(3)
-ax = plots.panel(alt="The gradient falls by many powers of ten for RNN and LSTM, hardly at all for "
-                 "the LSTM with open gates.", size=(7, 3))
+ax = plots.panel(
+    alt="The gradient falls by many powers of ten for RNN and LSTM, hardly at all for "
+    "the LSTM with open gates.",
+    size=(7, 3),
+)
 arrives = {}
-for name, kind, keep, color in [("RNN", nn.RNN, 0, plots.WRONG), ("LSTM", nn.LSTM, 0, plots.MUTED),
-                                ("LSTM, gates open", nn.LSTM, 3, plots.MODEL)]:
+for name, kind, keep, color in [
+    ("RNN", nn.RNN, 0, plots.WRONG),
+    ("LSTM", nn.LSTM, 0, plots.MUTED),
+    ("LSTM, gates open", nn.LSTM, 3, plots.MODEL),
+]:
     arrives[name] = arriving(Recurrent(V, kind, keep=keep).to(device))
     plots.line(np.arange(40), arrives[name][::-1], ax, name=name, at=0.6, color=color)
 ax.set(yscale="log", ylim=(None, 30))
-plots.label(ax, "How much of the gradient arrives", "steps back", "share (log scale)");
+plots.label(ax, "How much of the gradient arrives", "steps back", "share (log scale)")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -259,6 +300,7 @@ plots.label(ax, "How much of the gradient arrives", "steps back", "share (log sc
 #
 # Now an RNN and an LSTM on the newspaper. (The LSTM is larger, and each has a step size that suits it.) The loop is lesson 03's. New is the loss: the surprise at *each next token*, all of a
 # document at once. (`OneCycleLR` lets the step size rise and then fall; `ignore_index=0` leaves the padding out.)
+
 
 # %% tags=["export"]
 def train(model, y, steps, lr, batch=32):
@@ -275,14 +317,14 @@ def train(model, y, steps, lr, batch=32):
         schedule.step()
     return model
 
+
 # %%
 runtime.seed_all(4)
 rnn = Recurrent(V, nn.RNN).to(device)
 train(rnn, y_train, runtime.budget(smoke=25, cpu=1200), lr=3e-3)
 runtime.seed_all(5)
 lstm = Recurrent(V, nn.LSTM, H=160, keep=2).to(device)
-train(lstm, y_train, runtime.budget(smoke=25, cpu=1200), lr=6e-3);
-
+train(lstm, y_train, runtime.budget(smoke=25, cpu=1200), lr=6e-3)
 # %% [markdown]
 # What they write, and how well, we see at the end. First, their rival.
 #
@@ -321,12 +363,14 @@ print("blend  ", round((weights @ values).item(), 2))
 # A table of True and False with a row for every position that looks and a column for every position looked at. True means: may
 # attend.
 
+
 # %% tags=["exercise:8.1", "points:3", "minutes:4"]
 def causal_mask(T: int) -> Tensor:
     """Row t, column s: True where position t may look at position s. -> bool (T, T)"""
     # BEGIN SOLUTION
     return torch.ones(T, T, dtype=torch.bool).tril()  # (T, T)
     # END SOLUTION
+
 
 # %% tags=["check:8.1"]
 causal_mask = check("8.1", causal_mask)
@@ -343,6 +387,7 @@ causal_mask = check("8.1", causal_mask)
 # Now attention in four lines, next to torch's own, which does the same faster. **Predict.** Change the last token's value:
 # which rows of the output may change?
 
+
 # %% tags=["export"]
 def attention(q, k, v, mask):
     """Blend values whose keys fit. (..., T, d) each -> (..., T, d), weights (..., T, T)"""
@@ -350,6 +395,7 @@ def attention(q, k, v, mask):
     scores = scores.masked_fill(~mask, -math.inf)  # what must not be seen gets weight 0
     weights = torch.softmax(scores, dim=-1)  # (..., T, T), rows add up to one
     return weights @ v, weights
+
 
 # %%
 runtime.seed_all(6)
@@ -382,9 +428,11 @@ print("rows that change with the last value:", changed.nonzero().flatten().tolis
 # as a second learned vector. (`LayerNorm` brings each vector to mean 0 and width 1; `GELU` is a smooth ReLU.) (One detail decides whether it works: the tables of vectors start *small*. PyTorch draws them with a
 # width of 1, so large that the blocks can hardly edit them, and some runs then never learn which noun a verb belongs to.)
 
+
 # %% tags=["export"]
 class Block(nn.Module):
     """One round of gathering and digesting. (B, T, D) -> (B, T, D)"""
+
     def __init__(self, D, heads):
         super().__init__()
         self.heads, self.norm1, self.norm2 = heads, nn.LayerNorm(D), nn.LayerNorm(D)
@@ -401,9 +449,11 @@ class Block(nn.Module):
         x = x + self.blend(seen.transpose(1, 2).flatten(2))  # (B, T, D)
         return x + self.digest(self.norm2(x))
 
+
 # %% tags=["export"]
 class Transformer(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each, for T up to `longest`."""
+
     def __init__(self, V, longest, D=64, heads=4, layers=2, mask=causal_mask):
         super().__init__()
         self.token, self.place = nn.Embedding(V, D), nn.Embedding(longest, D)
@@ -420,6 +470,7 @@ class Transformer(nn.Module):
             x = block(x, mask)
         return self.out(self.norm(x))  # (B, T, V)
 
+
 # %% [markdown]
 # **Predict.** Fewer weights than the LSTM, and half its training steps. Which will come closer to the floor? And a second one,
 # trained *without* the mask: will its loss be higher, lower, or the same?
@@ -427,9 +478,11 @@ class Transformer(nn.Module):
 # %%
 longest = y_train.shape[1]
 
+
 def everywhere(T):
     """No mask at all: every position sees every other."""
     return torch.ones(T, T, dtype=torch.bool)
+
 
 runtime.seed_all(7)
 transformer = Transformer(V, longest).to(device)
@@ -448,50 +501,67 @@ for name, model in [("LSTM", lstm), ("Transformer", transformer)]:
 # what stands in the frame. Below, what Transformer and LSTM expect there. Find the head that looks up the *scorer*, and one that
 # cares for *grammar*: "the singer of the fans" needs *sings*, not *sing*.
 
+
 # %%
 @torch.no_grad()
 def where_it_looks(model, y):
     """Attention weights of every head while it reads a document. (T,) -> (layers * heads, T, T)"""
-    x, found = model.token(y[None]) + model.place.weight[:len(y)], []
+    x, found = model.token(y[None]) + model.place.weight[: len(y)], []
     mask = causal_mask(len(y)).to(y.device)
     for block in model.blocks:
         found.append(attention(*block.queries_keys_values(x), mask)[1][0])  # (heads, T, T)
         x = block(x, mask)
     return torch.cat(found).cpu().numpy()
 
+
 def is_telling(words):
     """A scorer comes last, and the verb must agree with a noun that does not stand next to it."""
-    plural = {word: kind == "PEOPLE"
-              for kind in ("PERSON", "PEOPLE") for _, word in newsroom.RULES[kind]}
+    plural = {
+        word: kind == "PEOPLE" for kind in ("PERSON", "PEOPLE") for _, word in newsroom.RULES[kind]
+    }
     nouns = [plural[word] for word in words if word in plural]
     return len(nouns) == 3 and nouns[0] != nouns[-1] and words[-3] in newsroom.PLAYERS
+
 
 telling = next(words for words in test_docs if is_telling(words))
 y_seen = encode([telling], VOCABULARY)[0].to(device)  # (T,)
 looks = where_it_looks(transformer, y_seen)  # (8, T, T)
 with torch.no_grad():
-    expects = {name: torch.softmax(model(y_seen[None])[0], dim=-1).cpu().numpy()  # (T, V)
-               for name, model in [("Transformer", transformer), ("LSTM", lstm)]}
+    expects = {
+        name: torch.softmax(model(y_seen[None])[0], dim=-1).cpu().numpy()  # (T, V)
+        for name, model in [("Transformer", transformer), ("LSTM", lstm)]
+    }
+
 
 # %%
 def show_attention(axes, word, head):
     """The report with the words the head looks at, and what both models expect next."""
-    guesses = {name: dict(zip(VOCABULARY, p[word - 1])) for name, p in expects.items()}
+    guesses = {name: dict(zip(VOCABULARY, p[word - 1], strict=True)) for name, p in expects.items()}
     drawing.attention(axes, telling, word, looks[head, word - 1, :word], guesses)
+
 
 def describe_attention(word, head):
     """The picture in words."""
     weights = looks[head, word - 1, :word]
     top = [telling[s] for s in np.argsort(-weights)[:3]]
     hit = {name: p[word - 1, VOCABULARY.index(telling[word])] for name, p in expects.items()}
-    return (f"Head {head}, before {telling[word]!r}: looks most at {', '.join(top)}. Probability "
-            f"of that word: Transformer {hit['Transformer']:.2f}, LSTM {hit['LSTM']:.2f}.")
+    return (
+        f"Head {head}, before {telling[word]!r}: looks most at {', '.join(top)}. Probability "
+        f"of that word: Transformer {hit['Transformer']:.2f}, LSTM {hit['LSTM']:.2f}."
+    )
+
 
 scorer_at = len(telling) - 3
 looks_sliders = widgets.explore(
-    show_attention, alt=describe_attention, panels=2, rows=2, size=(9, 4.8),
+    show_attention,
+    alt=describe_attention,
+    panels=2,
+    rows=2,
+    size=(9, 4.8),
     grid=[{"word": 12, "head": 0}, {"word": 12, "head": 4}],
-    word=widgets.Slider(8, len(telling) - 1, 1, 12), head=widgets.Slider(0, 7, 1, 4))
+    word=widgets.Slider(8, len(telling) - 1, 1, 12),
+    head=widgets.Slider(0, 7, 1, 4),
+)
 
 # %% [markdown]
 # <details><summary>What to find</summary>
@@ -517,6 +587,7 @@ looks_sliders = widgets.explore(
 # One word for each row of logits. The temperature comes first, then the cut. All randomness comes from `rng`, a NumPy
 # generator. At least one word is always kept, so a tiny $p$ takes the favourite.
 
+
 # %% tags=["exercise:8.2", "points:5", "minutes:12"]
 def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
     """Draw one word a row from the nucleus. (B, V), temperature > 0, 0 < p <= 1 -> int64 (B,)"""
@@ -531,6 +602,7 @@ def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -
     return order.gather(1, rank).squeeze(1)  # (B,)
     # END SOLUTION
 
+
 # %% tags=["check:8.2"]
 sample_top_p = check("8.2", sample_top_p)
 
@@ -544,6 +616,7 @@ sample_top_p = check("8.2", sample_top_p)
 # Sorting loses the words' numbers, so `order` remembers them. The dart falls on the strip of kept probabilities, as in lesson
 # 01; the number of running sums it passes is the rank.
 
+
 # %% tags=["export"]
 @torch.no_grad()
 def write(model, start, steps, T, p, rng):
@@ -555,10 +628,12 @@ def write(model, start, steps, T, p, rng):
         y = torch.cat([y, sample_top_p(logits, T, p, rng)[:, None]], dim=1)
     return y
 
+
 def decode(rows, vocabulary, end):
     """Rows of tokens -> lists of words, each up to its first end."""
     texts = [[vocabulary[token] for token in row] for row in rows.tolist()]
-    return [words[:words.index(end) + 1] if end in words else words for words in texts]
+    return [words[: words.index(end) + 1] if end in words else words for words in texts]
+
 
 # %% [markdown]
 # What makes a document good? Four questions, four numbers. **Fluent**: could the rules have written it, whatever the facts?
@@ -569,22 +644,32 @@ def decode(rows, vocabulary, end):
 # %%
 printed = {" ".join(words) for words in train_docs}
 
+
 def judge(documents):
     """Shares of the documents: fluent, fluent and true, in no training document, different."""
     heads = [newsroom.facts_of(words) for words in documents]
-    fluent = [head is not None and newsroom.told(words[8:-1]) is not None
-              for head, words in zip(heads, documents)]
-    true = [good and all(newsroom.rightly_told(head, words[8:-1]))
-            for good, head, words in zip(fluent, heads, documents)]
-    return {"fluent": np.mean(fluent), "true": np.mean(true),
-            "new": np.mean([" ".join(words) not in printed for words in documents]),
-            "different": len({" ".join(words) for words in documents}) / len(documents)}
+    fluent = [
+        head is not None and newsroom.told(words[8:-1]) is not None
+        for head, words in zip(heads, documents, strict=True)
+    ]
+    true = [
+        good and all(newsroom.rightly_told(head, words[8:-1]))
+        for good, head, words in zip(fluent, heads, documents, strict=True)
+    ]
+    return {
+        "fluent": np.mean(fluent),
+        "true": np.mean(true),
+        "new": np.mean([" ".join(words) not in printed for words in documents]),
+        "different": len({" ".join(words) for words in documents}) / len(documents),
+    }
+
 
 # %%
 def continued(model, boxes, T, p, seed):
     """Documents that begin with these rows, such as a match's facts. (N, t) -> N lists of words"""
     rows = write(model, boxes.to(device), longest - boxes.shape[1], T, p, runtime.rng(seed))
     return decode(rows, VOCABULARY, END)
+
 
 start = encode([[START]] * runtime.budget(smoke=5, cpu=300), VOCABULARY)  # (300, 1)
 drawn = continued(transformer, start, T=1.0, p=0.95, seed=9)
@@ -609,13 +694,18 @@ for T in progress.bar(temperatures, "temperatures"):
         documents = continued(transformer, same, T, cut, seed=10)
         written_at[T, cut] = (judge(documents), documents[0][8:])
 
+
 # %%
 def show_writing(axes, temperature, top_p):
     """Above one report, below four shares over temperature for one cut, the chosen one marked."""
     T, cut = temperatures[temperature], cuts[top_p]
     drawing.paragraph(axes[0], f"temperature {T:g}, p = {cut:g}", written_at[T, cut][1])
-    for name, color, style in [("fluent", plots.DATA, "o-"), ("true", plots.OTHER, "s--"),
-                               ("new", plots.MODEL, "^:"), ("different", plots.WRONG, "d-.")]:
+    for name, color, style in [
+        ("fluent", plots.DATA, "o-"),
+        ("true", plots.OTHER, "s--"),
+        ("new", plots.MODEL, "^:"),
+        ("different", plots.WRONG, "d-."),
+    ]:
         shares = [written_at[other, cut][0][name] for other in temperatures]
         axes[1].plot(temperatures, shares, style, color=color, label=name)
     axes[1].axvline(T, color=plots.MUTED)
@@ -623,16 +713,24 @@ def show_writing(axes, temperature, top_p):
     axes[1].legend(loc="lower left")
     plots.label(axes[1], "", "temperature", "share of reports")
 
+
 def describe_writing(temperature, top_p):
     """The picture in words."""
     shares, _ = written_at[temperatures[temperature], cuts[top_p]]
     said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
     return f"Temperature {temperatures[temperature]:g}, cut at p = {cuts[top_p]:g}: {said}."
 
+
 writing_sliders = widgets.explore(
-    show_writing, alt=describe_writing, size=(8, 4.6), panels=2, rows=2,
+    show_writing,
+    alt=describe_writing,
+    size=(8, 4.6),
+    panels=2,
+    rows=2,
     grid=[{"temperature": 0, "top_p": 0}, {"temperature": 4, "top_p": 0}],
-    temperature=widgets.Slider(0, 5, 1, 3), top_p=widgets.Slider(0, 1, 1, 0))
+    temperature=widgets.Slider(0, 5, 1, 3),
+    top_p=widgets.Slider(0, 1, 1, 0),
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -657,6 +755,7 @@ writing_sliders = widgets.explore(
 # ### Exercise 8.3 · `bits_per_token`
 # The logits came from reading `y` itself, so mind which row speaks about which token. Padding is token 0.
 
+
 # %% tags=["exercise:8.3", "points:4", "minutes:6"]
 def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
     """Mean surprise at the next token, padding (0) left out. logits (B, T, V), y (B, T) -> ()"""
@@ -665,6 +764,7 @@ def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
     nats = F.cross_entropy(opinions.flatten(0, 1), answers.flatten(), ignore_index=0)
     return nats / math.log(2)
     # END SOLUTION
+
 
 # %% tags=["check:8.3"]
 bits_per_token = check("8.3", bits_per_token)
@@ -679,6 +779,7 @@ bits_per_token = check("8.3", bits_per_token)
 # Rows up to the last but one meet tokens from the second on. `ignore_index=0` takes the padding out of both sum and count;
 # dividing by $\ln 2$ turns nats into bits.
 
+
 # %%
 @torch.no_grad()
 def measured(model, y):
@@ -686,18 +787,25 @@ def measured(model, y):
     parts = [bits_per_token(model(part), part).item() for part in y.split(100)]
     return float(np.mean(parts))
 
-bits = {"n-gram": min(ngram_bits.values()),  # for the best n on 200 of them: a little flattered
-        "RNN": measured(rnn, y_test),
-        "LSTM": measured(lstm, y_test), "Transformer": measured(transformer, y_test),
-        "without a mask": measured(unmasked, y_test)}
-ax = plots.bars(list(bits), list(bits.values()), form=".2f",
-                color=[plots.MUTED, plots.WRONG, plots.OTHER, plots.MODEL, "black"],
-                alt="n-gram and RNN far above the entropy, LSTM nearer, Transformer almost on it; "
-                "the one without a mask far below.")
+
+bits = {
+    "n-gram": min(ngram_bits.values()),  # for the best n on 200 of them: a little flattered
+    "RNN": measured(rnn, y_test),
+    "LSTM": measured(lstm, y_test),
+    "Transformer": measured(transformer, y_test),
+    "without a mask": measured(unmasked, y_test),
+}
+ax = plots.bars(
+    list(bits),
+    list(bits.values()),
+    form=".2f",
+    color=[plots.MUTED, plots.WRONG, plots.OTHER, plots.MODEL, "black"],
+    alt="n-gram and RNN far above the entropy, LSTM nearer, Transformer almost on it; "
+    "the one without a mask far below.",
+)
 ax.axvline(entropy, color=plots.DATA, linestyle="--")
 ax.annotate("entropy", (entropy, 4.45), xytext=(4, 0), textcoords="offset points", color=plots.DATA)
-plots.label(ax, "Surprise at new documents", "bits per token");
-
+plots.label(ax, "Surprise at new documents", "bits per token")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -729,24 +837,31 @@ print("fluent:", judge(leaked)["fluent"])
 # to say so: the share of reports that read like the newspaper's. Predict each model's quality, run the cell, then *mend*
 # `quality`: let a report count only if every fact it tells is right (`judge` shows how to ask).
 
+
 # %%
 def quality(match, words):
     """As claimed: it reads well. Mend me."""
     return newsroom.told(words) is not None
 
+
 def reports(model, matches, seed):
     """One report a match, temperature 1, a cut at 0.95. -> lists of words without facts and end"""
     boxes = encode([[START, *match.box] for match in matches], VOCABULARY)  # (N, 8)
-    return [[word for word in words[8:] if word != END]
-            for words in continued(model, boxes, 1.0, 0.95, seed)]
+    return [
+        [word for word in words[8:] if word != END]
+        for words in continued(model, boxes, 1.0, 0.95, seed)
+    ]
+
 
 rng = runtime.rng(12)
 matches = [newsroom.a_match(rng) for _ in range(runtime.budget(smoke=10, cpu=300))]
-by = {name: reports(model, matches, seed=13)
-      for name, model in [("RNN", rnn), ("LSTM", lstm), ("Transformer", transformer)]}
+by = {
+    name: reports(model, matches, seed=13)
+    for name, model in [("RNN", rnn), ("LSTM", lstm), ("Transformer", transformer)]
+}
 by["rules"] = [newsroom.report(match, rng) for match in matches]
 for name, texts in by.items():
-    share = np.mean([quality(match, words) for match, words in zip(matches, texts)])
+    share = np.mean([quality(match, words) for match, words in zip(matches, texts, strict=True)])
     print(f"{name:<12} quality {share:.2f}")
 print("\nfacts      ", *matches[0].box)
 for name, texts in by.items():
@@ -760,39 +875,60 @@ for name, texts in by.items():
 #
 # </details>
 
+
 # %%
 def fact_copy(matches, texts):
     """Of the facts that fluent reports tell, the share that is right. -> kind of fact -> share"""
     kept = defaultdict(list)
-    for match, words in zip(matches, texts):
+    for match, words in zip(matches, texts, strict=True):
         for kind, word in newsroom.told(words) or ():
             kept[kind.split("_")[-1]].append(getattr(match, kind) == word)  # both goals: one kind
     every = [right for kind in kept for right in kept[kind]]
     return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(every or [False])}
 
+
 facts = {name: fact_copy(matches, texts) for name, texts in by.items()}
 kinds = ["home", "away", "goals", "scorer", "weather", "result"]
-ax = plots.panel(alt="Rules and Transformer tell every kind of fact right, the LSTM less so, "
-                 "the RNN the weather, half of the results, little else.", size=(9, 3.4))
-looks_of = {"RNN": (plots.WRONG, "//"), "LSTM": (plots.OTHER, ".."),
-            "Transformer": (plots.MODEL, ""), "rules": (plots.DATA, "xx")}
+ax = plots.panel(
+    alt="Rules and Transformer tell every kind of fact right, the LSTM less so, "
+    "the RNN the weather, half of the results, little else.",
+    size=(9, 3.4),
+)
+looks_of = {
+    "RNN": (plots.WRONG, "//"),
+    "LSTM": (plots.OTHER, ".."),
+    "Transformer": (plots.MODEL, ""),
+    "rules": (plots.DATA, "xx"),
+}
 for i, (name, (color, hatch)) in enumerate(looks_of.items()):
     shares = [facts[name].get(kind, 0) for kind in kinds]
-    ax.bar(np.arange(6) + 0.2 * i - 0.3, shares, 0.18, color=color, hatch=hatch, edgecolor="white",
-           label=name)
+    ax.bar(
+        np.arange(6) + 0.2 * i - 0.3,
+        shares,
+        0.18,
+        color=color,
+        hatch=hatch,
+        edgecolor="white",
+        label=name,
+    )
 ax.set_xticks(range(6), kinds)
 ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
-plots.label(ax, x="kind of fact", y="share told right");
-
+plots.label(ax, x="kind of fact", y="share told right")
 # %%
 fluent, true = {}, {}
 for name, texts in by.items():
     reads_well = [newsroom.told(words) is not None for words in texts]
     fluent[name] = np.mean(reads_well)
-    true[name] = np.mean([good and all(newsroom.rightly_told(match, words))
-                          for good, match, words in zip(reads_well, matches, texts)])
-    print(f"{name:<12} fluent {fluent[name]:.2f}   true {true[name]:.2f}   "
-          f"facts right {facts[name]['all']:.2f}")
+    true[name] = np.mean(
+        [
+            good and all(newsroom.rightly_told(match, words))
+            for good, match, words in zip(reads_well, matches, texts, strict=True)
+        ]
+    )
+    print(
+        f"{name:<12} fluent {fluent[name]:.2f}   true {true[name]:.2f}   "
+        f"facts right {facts[name]['all']:.2f}"
+    )
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -809,8 +945,9 @@ for name, texts in by.items():
 # Transformer write: no name, a comma, or some name?
 
 # %%
-gaps = encode([[START, *match.box[:4], ",", *match.box[5:]] for match in matches],
-              VOCABULARY)  # (N, 8)
+gaps = encode(
+    [[START, *match.box[:4], ",", *match.box[5:]] for match in matches], VOCABULARY
+)  # (N, 8)
 blind = [words[8:] for words in continued(transformer, gaps, 1.0, 0.95, seed=27)]
 named = np.mean([any(word in newsroom.PLAYERS for word in words) for words in blind])
 print(f"reports that name a scorer all the same: {named:.2f}")
@@ -831,17 +968,28 @@ print(" ".join(blind[0]))
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "08.entropy": entropy, "08.bits.ngram": bits["n-gram"], "08.bits.rnn": bits["RNN"],
-    "08.bits.lstm": bits["LSTM"], "08.bits.transformer": bits["Transformer"],
-    "08.bits.unmasked": bits["without a mask"], "08.excess.ngram": bits["n-gram"] - entropy,
-    "08.excess.lstm": bits["LSTM"] - entropy,
-    "08.excess.transformer": bits["Transformer"] - entropy,
-    "08.fluent.transformer": verdict["fluent"], "08.new.transformer": verdict["new"],
-    "08.fluent.lstm": fluent["LSTM"], "08.true.lstm": true["LSTM"],
-    "08.true.transformer": true["Transformer"], "08.facts.lstm": facts["LSTM"]["all"],
-    "08.facts.transformer": facts["Transformer"]["all"],
-    "08.named": named, "08.forget.rnn": -math.log10(arrives["RNN"][-40])})
+inside = runtime.reached(
+    {
+        "08.entropy": entropy,
+        "08.bits.ngram": bits["n-gram"],
+        "08.bits.rnn": bits["RNN"],
+        "08.bits.lstm": bits["LSTM"],
+        "08.bits.transformer": bits["Transformer"],
+        "08.bits.unmasked": bits["without a mask"],
+        "08.excess.ngram": bits["n-gram"] - entropy,
+        "08.excess.lstm": bits["LSTM"] - entropy,
+        "08.excess.transformer": bits["Transformer"] - entropy,
+        "08.fluent.transformer": verdict["fluent"],
+        "08.new.transformer": verdict["new"],
+        "08.fluent.lstm": fluent["LSTM"],
+        "08.true.lstm": true["LSTM"],
+        "08.true.transformer": true["Transformer"],
+        "08.facts.lstm": facts["LSTM"]["all"],
+        "08.facts.transformer": facts["Transformer"]["all"],
+        "08.named": named,
+        "08.forget.rnn": -math.log10(arrives["RNN"][-40]),
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -866,6 +1014,7 @@ assert facts["Transformer"]["all"] >= 0.95 and facts["rules"]["all"] == 1
 # `weights` are four tensors in torch's layout: $W$ for the input, $U$ for $h$, and a bias for each. Every one of them
 # holds four blocks of $H$ rows, in the order $i, f, g, o$. The gates go through a sigmoid, the proposal $g$ through $\tanh$.
 
+
 # %% tags=["studio", "exercise:8.4", "points:5", "minutes:12"]
 def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: tuple) -> tuple[Tensor, Tensor]:
     """One step. x (B, D), h and c (B, H), weights (4H, D), (4H, H), (4H,), (4H,) -> h, c (B, H)"""
@@ -875,6 +1024,7 @@ def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: tuple) -> tuple[Tensor, 
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)  # (B, H)
     return torch.sigmoid(o) * torch.tanh(c), c
     # END SOLUTION
+
 
 # %% tags=["studio", "check:8.4"]
 lstm_step = check("8.4", lstm_step)
@@ -887,6 +1037,7 @@ lstm_step = check("8.4", lstm_step)
 # ---
 # One matrix product each for $x$ and $h$, then `chunk` into four. The ledger is edited first; what is shown, $h$, is made from
 # the *new* $c$.
+
 
 # %% tags=["studio"]
 @torch.no_grad()
@@ -903,6 +1054,7 @@ def gates_along(model, y):
         ledger.append(c[0])
     return torch.stack(forget).cpu().numpy(), torch.stack(ledger).cpu().numpy(), h
 
+
 forget, ledger, last_h = gates_along(lstm, y_seen)  # (T, H) each
 with torch.no_grad():
     theirs = lstm.memory(lstm.embed(y_seen)[None])[0][0, -1]  # (H,)
@@ -913,21 +1065,30 @@ patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes le
 # **Your turn.** The numbers of the memory are sorted by how far their forget gate ever closes in the report: 0 closes least. Which of them keep
 # something from the facts up to the end? Which are wiped at a full stop?
 
+
 # %% tags=["studio"]
 def show_gates(ax, unit):
     """Forget gate (bars) and ledger (line) of one number of the memory, along the report."""
     drawing.gates(ax, telling, forget[:, patient[unit]], ledger[:, patient[unit]])
 
+
 def describe_gates(unit):
     """The picture in words."""
     gate = forget[8:scorer_at, patient[unit]]
     shut = telling[8 + int(gate.argmin())]
-    return (f"Number {unit} of the memory: its forget gate is {gate.mean():.2f} on average and "
-            f"lowest, {gate.min():.2f}, at {shut!r}.")
+    return (
+        f"Number {unit} of the memory: its forget gate is {gate.mean():.2f} on average and "
+        f"lowest, {gate.min():.2f}, at {shut!r}."
+    )
+
 
 gate_sliders = widgets.explore(
-    show_gates, alt=describe_gates, size=(9, 3.4), grid=[{"unit": 0}, {"unit": 120}],
-    unit=widgets.Slider(0, 159, 1, 0))
+    show_gates,
+    alt=describe_gates,
+    size=(9, 3.4),
+    grid=[{"unit": 0}, {"unit": 120}],
+    unit=widgets.Slider(0, 159, 1, 0),
+)
 
 # %% [markdown] tags=["studio"]
 # ### Room B · The architecture of the future
@@ -941,28 +1102,32 @@ gate_sliders = widgets.explore(
 # Below, our Transformer reads in pieces of ten tokens, as if that were its limit. First one piece: each block sees what it saw
 # in the piece before (`before`), and then the piece itself.
 
+
 # %% tags=["studio"]
 def read_piece(model, piece, place, memory):
     """Logits of a piece from `place` on, and what blocks saw. (B, S) -> (B, S, V), list"""
-    x, kept = model.token(piece) + model.place.weight[place:place + piece.shape[1]], []
-    for block, before in zip(model.blocks, memory):
+    x, kept = model.token(piece) + model.place.weight[place : place + piece.shape[1]], []
+    for block, before in zip(model.blocks, memory, strict=True):
         both = torch.cat([before, x], dim=1)  # (B, remembered + S, D)
         kept.append(both)
         q, k, v = block.queries_keys_values(both)
-        mask = causal_mask(both.shape[1])[-x.shape[1]:].to(x.device)  # (S, remembered + S)
-        seen = F.scaled_dot_product_attention(q[:, :, -x.shape[1]:], k, v, attn_mask=mask)
+        mask = causal_mask(both.shape[1])[-x.shape[1] :].to(x.device)  # (S, remembered + S)
+        seen = F.scaled_dot_product_attention(q[:, :, -x.shape[1] :], k, v, attn_mask=mask)
         x = x + block.blend(seen.transpose(1, 2).flatten(2))
         x = x + block.digest(block.norm2(x))
     return model.out(model.norm(x)), kept
+
 
 # %% [markdown] tags=["studio"]
 # Then a whole document. As it stands, the reader forgets at every border. Predict how many bits a token that costs. Then mend
 # `handed_on`, one word of it.
 
+
 # %% tags=["studio"]
 def handed_on(kept, nothing):
     """What the next piece may look at, one tensor a block. Mend me."""
     return nothing
+
 
 @torch.no_grad()
 def read_in_pieces(model, y, size, handed_on):
@@ -970,10 +1135,11 @@ def read_in_pieces(model, y, size, handed_on):
     nothing = [torch.zeros(len(y), 0, 64).to(y.device) for _ in model.blocks]
     memory, logits = nothing, []
     for place in range(0, y.shape[1], size):
-        piece_logits, kept = read_piece(model, y[:, place:place + size], place, memory)
+        piece_logits, kept = read_piece(model, y[:, place : place + size], place, memory)
         memory = handed_on(kept, nothing)
         logits.append(piece_logits)
     return torch.cat(logits, dim=1)
+
 
 some = y_test[:200]
 with torch.no_grad():
@@ -989,9 +1155,13 @@ print(f"in one go {whole:.4f}   in pieces of ten {in_pieces:.4f}")
 # </details>
 
 # %% tags=["studio"]
-pieces = {name: bits_per_token(read_in_pieces(transformer, some, 10, rule), some).item()
-          for name, rule in [("forgetting", lambda kept, nothing: nothing),
-                             ("remembering", lambda kept, nothing: kept)]}
+pieces = {
+    name: bits_per_token(read_in_pieces(transformer, some, 10, rule), some).item()
+    for name, rule in [
+        ("forgetting", lambda kept, nothing: nothing),
+        ("remembering", lambda kept, nothing: kept),
+    ]
+}
 print({name: round(value, 4) for name, value in pieces.items()})
 
 # %% [markdown] tags=["studio"]
@@ -1013,6 +1183,7 @@ print({name: round(value, 4) for name, value in pieces.items()})
 # forgive. The format is JSON, and what makes a script *valid* can be written down. A film has a title, a length in seconds, and
 # scenes. The first shot is wide, and the seconds of the scenes add up to the length.
 
+
 # %% tags=["studio"]
 def script_report(text):
     """Which demands a script meets. -> dict of flags, False from the first broken one on"""
@@ -1022,16 +1193,21 @@ def script_report(text):
         report["is JSON"] = True
         scenes = film["scenes"]
         report["has its parts"] = (
-            set(film) == {"title", "seconds", "scenes"} and len(scenes) >= 2
+            set(film) == {"title", "seconds", "scenes"}
+            and len(scenes) >= 2
             and all(set(scene) == {"shot", "seconds", "say"} for scene in scenes)
-            and all(scene["shot"] in newsroom.SHOTS and type(scene["seconds"]) is int
-                    for scene in scenes))
+            and all(
+                scene["shot"] in newsroom.SHOTS and type(scene["seconds"]) is int
+                for scene in scenes
+            )
+        )
         report["begins wide"] = report["has its parts"] and scenes[0]["shot"] == "wide"
         seconds = sum(scene["seconds"] for scene in scenes)
         report["adds up"] = report["begins wide"] and seconds == film["seconds"]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         pass  # not JSON, or not of this form: the flags say so
     return report
+
 
 # %% [markdown] tags=["studio"]
 # **Predict.** The same Transformer, trained on four thousand scripts. Which of the four demands will it find hardest? And the
@@ -1046,15 +1222,18 @@ runtime.seed_all(15)
 writer = Transformer(len(script_words), y_scripts.shape[1]).to(device)
 train(writer, y_scripts, runtime.budget(smoke=5, cpu=400), lr=5e-3, batch=16)
 
+
 def scripts_by(model, n, T, p, seed):
     """n scripts as JSON texts."""
     first = y_scripts[:1, :1].repeat(n, 1)  # (n, 1) the start
     rows = write(model, first, y_scripts.shape[1] - 1, T, p, runtime.rng(seed))
     return [" ".join(words[1:-1]) for words in decode(rows, script_words, END)]
 
+
 def demands(texts):
     """The share of texts that meets each demand."""
     return {key: np.mean([script_report(text)[key] for text in texts]) for key in script_report("")}
+
 
 films = {"Transformer": scripts_by(writer, runtime.budget(smoke=3, cpu=100), 1.0, 0.95, seed=16)}
 script_table, rng = NGram(scripts, 4), runtime.rng(17)
@@ -1080,6 +1259,7 @@ for name, texts in films.items():
 # A demand that can be checked can be *enforced*. Two ways: write again until it is valid, or repair what is known to be wrong,
 # here the total.
 
+
 # %% tags=["studio"]
 def repaired(text):
     """The script with its total worked out from its scenes; the text itself if it is no script."""
@@ -1089,10 +1269,12 @@ def repaired(text):
     film["seconds"] = sum(scene["seconds"] for scene in film["scenes"])
     return json.dumps(film)
 
+
 raw = demands(films["Transformer"])["adds up"]
 mended = demands([repaired(text) for text in films["Transformer"]])["adds up"]
-film = next((text for text in map(repaired, films["Transformer"])
-             if script_report(text)["adds up"]), "{}")
+film = next(
+    (text for text in map(repaired, films["Transformer"]) if script_report(text)["adds up"]), "{}"
+)
 print(f"valid as written {raw:.2f}, with the total repaired {mended:.2f}\n")
 print(json.dumps(json.loads(film), indent=1))
 
@@ -1107,6 +1289,7 @@ print(json.dumps(json.loads(film), indent=1))
 # %% tags=["studio"]
 DEMANDS = "is written well", "leads on", "is reached", "keeps its promise"
 
+
 def story_report(read):
     """Which demands a story meets, from what `newsroom.read_story` gives. -> dict of flags"""
     if read is None:
@@ -1120,7 +1303,8 @@ def story_report(read):
             reached.add(scene)
             ahead += [target for _, target in scenes[scene][1]]
     kept = any(scenes[scene][0].endswith(f"you find the {thing}") for scene in reached)
-    return dict(zip(DEMANDS, (True, leads, len(reached) == len(scenes), kept)))
+    return dict(zip(DEMANDS, (True, leads, len(reached) == len(scenes), kept), strict=True))
+
 
 # %% tags=["studio"]
 rng = runtime.rng(18)
@@ -1129,26 +1313,38 @@ tale_words = ["<pad>", *sorted({word for words in tales for word in words})]
 y_tales = encode(tales, tale_words).to(device)  # (5000, T)
 runtime.seed_all(19)
 teller = Transformer(len(tale_words), y_tales.shape[1]).to(device)
-train(teller, y_tales, runtime.budget(smoke=5, cpu=450), lr=5e-3);
+train(teller, y_tales, runtime.budget(smoke=5, cpu=450), lr=5e-3)
+
 
 # %% tags=["studio"]
 def misled(words, rng):
     """The baseline: a right story whose ways lead to scenes drawn at random."""
     count = max(int(word) for word in words if word.isdecimal())
-    return [str(rng.integers(1, count + 1)) if before == ">" else word
-            for before, word in zip(["", *words], words)]
+    return [
+        str(rng.integers(1, count + 1)) if before == ">" else word
+        for before, word in zip(["", *words], words, strict=True)
+    ]
+
 
 rng = runtime.rng(20)
 first = y_tales[:1, :1].repeat(runtime.budget(smoke=3, cpu=150), 1)  # (150, 1)
 told_tales = decode(write(teller, first, y_tales.shape[1] - 1, 1.0, 0.95, rng), tale_words, END)
-groups = {"Transformer": told_tales,
-          "ways at random": [misled(words, rng) for words in tales[:200]]}
+groups = {
+    "Transformer": told_tales,
+    "ways at random": [misled(words, rng) for words in tales[:200]],
+}
 sound = {}
 for name, group in groups.items():
     reports_of = [story_report(newsroom.read_story(words)) for words in group]
     sound[name] = np.mean([all(found.values()) for found in reports_of])
-    print(f"{name:<15}", {key: round(float(np.mean([found[key] for found in reports_of])), 2)
-                          for key in reports_of[0]}, f"all four: {sound[name]:.2f}")
+    print(
+        f"{name:<15}",
+        {
+            key: round(float(np.mean([found[key] for found in reports_of])), 2)
+            for key in reports_of[0]
+        },
+        f"all four: {sound[name]:.2f}",
+    )
 fresh = {" ".join(words) for words in told_tales} - {" ".join(words) for words in tales}
 print(f"in no training story: {len(fresh) / len(told_tales):.2f}")
 
@@ -1157,13 +1353,16 @@ print(f"in no training story: {len(fresh) / len(told_tales):.2f}")
 # numbers in the text, and attention can look up which of them still need a scene. **Walk it yourself.** At each of four steps, 0 takes the
 # first way and 1 the second, if there is one. Can you keep the promise?
 
+
 # %% tags=["studio"]
 def is_a_walk(words):
     """All four demands, and enough scenes to be worth a walk."""
     read = newsroom.read_story(words)
     return all(story_report(read).values()) and len(read[1]) >= 6
 
+
 tale = newsroom.read_story(next(filter(is_a_walk, told_tales), tales[0]))
+
 
 def walk(scenes, choices):
     """The scenes passed when these ways are taken, the second where there is one."""
@@ -1174,20 +1373,29 @@ def walk(scenes, choices):
             path.append(ways[min(choice, len(ways) - 1)][1])
     return path
 
+
 def show_walk(ax, fork_1, fork_2, fork_3, fork_4):
     """The story as a graph, the way taken marked."""
     drawing.story(ax, *tale, walk(tale[1], (fork_1, fork_2, fork_3, fork_4)))
+
 
 def describe_walk(fork_1, fork_2, fork_3, fork_4):
     """The picture in words."""
     path = walk(tale[1], (fork_1, fork_2, fork_3, fork_4))
     return f"Find the {tale[0]}. " + " Then ".join(tale[1][scene][0] for scene in path) + "."
 
+
 fork = widgets.Slider(0, 1, 1, 0)
 walk_sliders = widgets.explore(
-    show_walk, alt=describe_walk, size=(9, 4.6),
+    show_walk,
+    alt=describe_walk,
+    size=(9, 4.6),
     grid=[dict.fromkeys(["fork_1", "fork_2", "fork_3", "fork_4"], side) for side in (0, 1)],
-    fork_1=fork, fork_2=fork, fork_3=fork, fork_4=fork)
+    fork_1=fork,
+    fork_2=fork,
+    fork_3=fork,
+    fork_4=fork,
+)
 
 # %% [markdown] tags=["studio"]
 # ### Room E · Four voices
@@ -1200,16 +1408,19 @@ walk_sliders = widgets.explore(
 # %% tags=["studio"]
 LOW, BEATS = 33, 16  # the lowest pitch, A1; beats in a window of four bars
 
+
 def beats_of(piece):
     """A chord a beat, moved to no sharps or flats; a rest takes the note before. -> (beats, 4)"""
-    notes = piece.notes[piece.pickup % piece.bar::4].copy()  # from the first bar line
+    notes = piece.notes[piece.pickup % piece.bar :: 4].copy()  # from the first bar line
     for t in range(1, len(notes)):
         notes[t] = np.where(notes[t] < 0, notes[t - 1], notes[t])
     return notes + (-7 * piece.fifths + 5) % 12 - 5
 
+
 def tune_of(piece):
     """What makes a melody the same in any key: its first eight steps."""
     return tuple(np.diff(piece.notes[piece.onsets[:, 0], 0])[:8])
+
 
 pieces_44 = [piece for piece in data.chorale_scores() if piece.bar == 16]
 tunes = sorted({tune_of(piece) for piece in pieces_44})
@@ -1217,16 +1428,23 @@ held_out = set(tunes[::10])
 bach = {"training": [], "held out": []}
 for piece in pieces_44:
     bach["held out" if tune_of(piece) in held_out else "training"].append(beats_of(piece))
-windows = {part: torch.tensor(np.stack([notes[t:t + BEATS] for notes in group
-                                        for t in range(0, len(notes) - BEATS + 1, 4)]))
-           for part, group in bach.items()}  # (N, 16, 4)
+windows = {
+    part: torch.tensor(
+        np.stack(
+            [notes[t : t + BEATS] for notes in group for t in range(0, len(notes) - BEATS + 1, 4)]
+        )
+    )
+    for part, group in bach.items()
+}  # (N, 16, 4)
 print({part: tuple(found.shape) for part, found in windows.items()})
+
 
 # %% tags=["studio"]
 def as_tokens(chords):
     """Chords (N, beats, 4) -> tokens (N, 1 + 4 * beats): 1 to start, then pitches from 2 on."""
     pitches = (chords.flatten(1) - LOW).clamp(0, 55) + 2  # (N, 4 * beats)
     return torch.cat([torch.ones(len(pitches), 1, dtype=torch.long), pitches], dim=1)
+
 
 y_bach = {part: as_tokens(found).to(device) for part, found in windows.items()}  # (N, 65)
 runtime.seed_all(21)
@@ -1242,14 +1460,17 @@ print({part: round(value, 2) for part, value in music_bits.items()}, "bits a not
 # %% tags=["studio"]
 SCALE = [0, 2, 4, 5, 7, 9, 11]
 
+
 def in_key(melody):
     """Share of the notes in the seven-tone scale that holds most of them. (T,) -> number"""
     classes = np.bincount(melody % 12, minlength=12)
     return max(classes[np.add(SCALE, tonic) % 12].sum() for tonic in range(12)) / len(melody)
 
+
 def stretches(melody, length=8):
     """All stretches of so many notes, as steps, so that a moved copy counts as one."""
-    return {tuple(np.diff(melody[t:t + length])) for t in range(len(melody) - length + 1)}
+    return {tuple(np.diff(melody[t : t + length])) for t in range(len(melody) - length + 1)}
+
 
 def sung(n, seed, T=0.9, p=0.9):
     """Four bars by the singer trained here. -> (n, 16, 4) MIDI pitch"""
@@ -1257,14 +1478,18 @@ def sung(n, seed, T=0.9, p=0.9):
     rows = write(singer, first, 4 * BEATS, T, p, runtime.rng(seed))
     return rows[:, 1:].cpu().numpy().reshape(n, BEATS, 4) + LOW - 2
 
+
 rng = runtime.rng(22)
 count = runtime.budget(smoke=2, cpu=60)
 shipped = [pretrained.chorale(4, rng)[::4] for _ in range(count)]
 some = windows["training"].numpy()[:60]  # (60, 16, 4)
 shuffled = rng.permuted(some, axis=1) + rng.integers(-2, 3, some.shape)
-choirs = {"trained here": list(sung(count, 23)), "shipped": shipped,
-          "Bach, held out": list(windows["held out"].numpy()[::4]),
-          "pitches at random": list(shuffled)}
+choirs = {
+    "trained here": list(sung(count, 23)),
+    "shipped": shipped,
+    "Bach, held out": list(windows["held out"].numpy()[::4]),
+    "pitches at random": list(shuffled),
+}
 known = set().union(*(stretches(notes[:, 0]) for notes in bach["training"]))
 music = {}
 for name, choir in choirs.items():
@@ -1274,8 +1499,9 @@ for name, choir in choirs.items():
 
 # %% tags=["studio"]
 best = max(choirs["trained here"], key=lambda notes: in_key(notes.ravel()))
-plots.piano_roll(np.repeat(best, 4, axis=0),
-                 alt="Four voices over four bars, in steps and held notes.")
+plots.piano_roll(
+    np.repeat(best, 4, axis=0), alt="Four voices over four bars, in steps and held notes."
+)
 audio.player(np.repeat(best, 4, axis=0), bpm=76, alt="Four bars sung by the model trained above.")
 
 # %% [markdown] tags=["studio"]
@@ -1298,6 +1524,7 @@ audio.player(np.repeat(best, 4, axis=0), bpm=76, alt="Four bars sung by the mode
 # %% tags=["studio"]
 joy = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 60, 60]  # MIDI pitches
 
+
 @torch.no_grad()
 def harmonised(melody, seed, tries=40):
     """Three voices under a melody; of many tries the one the model finds likeliest. -> (16, 4)"""
@@ -1309,13 +1536,16 @@ def harmonised(melody, seed, tries=40):
     log_p = singer(y[:, :-1]).log_softmax(-1).gather(-1, y[:, 1:, None]).sum(dim=(1, 2))  # (tries,)
     return y[log_p.argmax(), 1:].cpu().numpy().reshape(-1, 4) + LOW - 2
 
+
 chords = np.repeat(harmonised(joy, seed=24), 4, axis=0)  # (64, 4)
 struck = np.arange(64)[:, None] % 4 == 0  # every beat is struck anew
 onsets = np.broadcast_to(struck, (64, 4))
-plots.piano_roll(chords, onsets,
-                 alt="Beethoven's melody on top, three voices found by the model below.")
-audio.player(chords, bpm=84, onsets=onsets,
-             alt="The hymn to joy in four voices, three of them by the model.")
+plots.piano_roll(
+    chords, onsets, alt="Beethoven's melody on top, three voices found by the model below."
+)
+audio.player(
+    chords, bpm=84, onsets=onsets, alt="The hymn to joy in four voices, three of them by the model."
+)
 
 # %% [markdown] tags=["studio"]
 # Run it again with another seed. Which of the voices would you have written so? Try a tune of your own: sixteen MIDI
@@ -1331,6 +1561,7 @@ audio.player(chords, bpm=84, onsets=onsets,
 # ### Exercise 8.5 · `train_writer`
 # Tokens are numbered as above: 0 is padding, 1 the start, 2 the end. The check trains your writer on four thousand documents.
 # Aim at a minute of training; it stops you after four. `rng` is a NumPy generator. Rows are equally long, and what follows a row's first 2 is ignored.
+
 
 # %% tags=["studio", "exercise:8.5", "points:8", "minutes:30"]
 def train_writer(y):
@@ -1351,10 +1582,13 @@ def train_writer(y):
         loss.backward()
         optimizer.step()
         schedule.step()
+
     def writer_of(n, rng):
         return write(model, y[:1, :1].repeat(n, 1), y.shape[1] - 1, 1.0, 0.9, rng)
+
     return writer_of
     # END SOLUTION
+
 
 # %% tags=["studio", "check:8.5"]
 train_writer = check("8.5", train_writer)
@@ -1373,18 +1607,28 @@ train_writer = check("8.5", train_writer)
 
 # %% tags=["studio"]
 runtime.seed_all(25)
-press = train_writer(y_train[:runtime.budget(smoke=128, cpu=4000)].cpu())
+press = train_writer(y_train[: runtime.budget(smoke=128, cpu=4000)].cpu())
 built = judge(decode(torch.as_tensor(press(200, runtime.rng(26))), VOCABULARY, END))
 print({name: round(float(share), 3) for name, share in built.items()})
-also_inside = runtime.reached({
-    "08.pieces.forgetting": pieces["forgetting"], "08.pieces.whole": whole, "08.script.raw": raw,
-    "08.script.mended": mended, "08.script.table": demands(films["4-gram"])["adds up"],
-    "08.story.sound": sound["Transformer"], "08.story.random": sound["ways at random"],
-    "08.music.key": music["trained here"][0], "08.music.key_shipped": music["shipped"][0],
-    "08.music.key_bach": music["Bach, held out"][0], "08.music.known": music["trained here"][1],
-    "08.music.known_shipped": music["shipped"][1],
-    "08.music.known_bach": music["Bach, held out"][1],
-    "08.music.bits": music_bits["held out"], "08.build.fluent": built["fluent"]})
+also_inside = runtime.reached(
+    {
+        "08.pieces.forgetting": pieces["forgetting"],
+        "08.pieces.whole": whole,
+        "08.script.raw": raw,
+        "08.script.mended": mended,
+        "08.script.table": demands(films["4-gram"])["adds up"],
+        "08.story.sound": sound["Transformer"],
+        "08.story.random": sound["ways at random"],
+        "08.music.key": music["trained here"][0],
+        "08.music.key_shipped": music["shipped"][0],
+        "08.music.key_bach": music["Bach, held out"][0],
+        "08.music.known": music["trained here"][1],
+        "08.music.known_shipped": music["shipped"][1],
+        "08.music.known_bach": music["Bach, held out"][1],
+        "08.music.bits": music_bits["held out"],
+        "08.build.fluent": built["fluent"],
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -58,10 +58,12 @@ device = runtime.setup(seed=0)
 T = 100
 beta = torch.linspace(0.001, 0.1, T)  # (T,)
 
+
 def moons(n, seed):
     """n points on two moons, moved and scaled to mean 0 and variance 1. -> (n, 2)"""
     x, _ = make_moons(n, noise=0.07, random_state=int(runtime.rng(seed).integers(10**6)))
     return torch.tensor((x - [0.5, 0.25]) / [0.87, 0.5], dtype=torch.float32)
+
 
 x_train, x_test = moons(4000, seed=1), moons(1000, seed=2)
 runtime.seed_all(3)
@@ -71,17 +73,22 @@ for t in range(T):
     seen[t + 1] = x_walked
 print(f"variance before {x_train.var():.2f}, after {T} steps {x_walked.var():.2f}")
 
+
 # %%
 def clouds(groups, color, alt):
     """Clouds of points side by side: title -> (N, 2)."""
     fig, axes = plots.figure(1, len(groups), size=(11, 2.5), alt=alt)
-    for ax, (title, points) in zip(axes, groups.items()):
+    for ax, (title, points) in zip(axes, groups.items(), strict=True):
         ax.scatter(*points[:1000].T, s=3, color=color)
         ax.set(title=title, xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), xticks=(-3, 0, 3), yticks=())
 
-clouds({f"after {t} steps": seen[t] for t in (0, 10, 20, 40, 100)}, plots.DATA,
-       alt="Five clouds of points: two clear moons after no step, fuzzy ones after 10, hardly a "
-           "trace after 40, a round bell at 100.")
+
+clouds(
+    {f"after {t} steps": seen[t] for t in (0, 10, 20, 40, 100)},
+    plots.DATA,
+    alt="Five clouds of points: two clear moons after no step, fuzzy ones after 10, hardly a "
+    "trace after 40, a round bell at 100.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -102,6 +109,7 @@ clouds({f"after {t} steps": seen[t] for t in (0, 10, 20, 40, 100)}, plots.DATA,
 # Make the jump for a batch in which every example has its own $t$. `ab` is the table of $\bar\alpha$; `ab[0]` belongs to the first step. It must work for points, (B, 2), and
 # for pictures, (B, 3, 16, 16), alike. (Exercise 9.1 waits in the studio.)
 
+
 # %% tags=["exercise:9.2", "points:4", "minutes:6"]
 def q_sample(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     """x_t from x_0 in one jump. x0, eps: (B, ...), t: int (B,), ab: (T,) -> (B, ...)"""
@@ -109,6 +117,7 @@ def q_sample(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     a = ab[t].reshape(-1, *[1] * (x0.dim() - 1))  # (B, 1, ...)
     return a.sqrt() * x0 + (1 - a).sqrt() * eps  # (B, ...)
     # END SOLUTION
+
 
 # %% tags=["check:9.2"]
 q_sample = check("9.2", q_sample)
@@ -142,6 +151,7 @@ drowning = torch.randn(cat.shape, generator=torch.Generator().manual_seed(4))
 angle = (torch.arange(T) / T + 0.008) / 1.008 * math.pi / 2
 schedules = [ab, torch.cos(angle) ** 2]  # (T,) each
 
+
 def show_noise(axes, t, schedule):
     """The picture at index t of the table, and where that is on the schedules."""
     share = schedules[schedule][t]
@@ -156,15 +166,22 @@ def show_noise(axes, t, schedule):
     axes[1].text(55, 0.5, "1", color=plots.MUTED)
     plots.label(axes[1], "the schedules", "t", "alpha bar")
 
+
 def describe_noise(t, schedule):
     """The picture in words."""
     kept = 100 * schedules[schedule][t]
     return f"A cat at t = {t}, schedule {schedule}: {kept:.0f} % of the variance is picture."
 
+
 noise_sliders = widgets.explore(
-    show_noise, alt=describe_noise, panels=2, size=(9, 3.2),
+    show_noise,
+    alt=describe_noise,
+    panels=2,
+    size=(9, 3.2),
     grid=[{"t": t, "schedule": 0} for t in (5, 25, 50, 80)],
-    t=widgets.Slider(0, T - 1, 1, 20), schedule=widgets.Slider(0, 1, 1, 0))
+    t=widgets.Slider(0, T - 1, 1, 20),
+    schedule=widgets.Slider(0, 1, 1, 0),
+)
 
 # %% [markdown]
 # ## Predict the noise
@@ -180,24 +197,34 @@ noise_sliders = widgets.explore(
 # **Predict.** Guessing 0 costs 1 per number. At which end of the film will the network do better than that: at the start, when
 # there is hardly any noise to be seen, or at the end, when there is nothing but noise?
 
+
 # %% tags=["export"]
 def clock(t: Tensor) -> Tensor:
     """A time from 0 to 1 as sixteen waves, so that a network can read it. (B,) -> (B, 16)"""
     angles = t[:, None] * (math.pi / 2) * 2.0 ** torch.arange(8, device=t.device)  # (B, 8)
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 16)
 
+
 class Field(nn.Module):
     """An arrow at every place and time: (B, 2), (B,) -> (B, 2)."""
+
     def __init__(self, hidden=128):
         super().__init__()
         # 30 numbers come in: 2 of the place, 6 + 6 of its waves, 16 of the clock
-        self.layers = nn.Sequential(nn.Linear(30, hidden), nn.SiLU(), nn.Linear(hidden, hidden),
-                                    nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
-                                    nn.Linear(hidden, 2))
+        self.layers = nn.Sequential(
+            nn.Linear(30, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 2),
+        )
 
     def forward(self, x, t):
         waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6): finer waves
         return self.layers(torch.cat([x, waves.sin(), waves.cos(), clock(t)], dim=1))
+
 
 # %%
 def train(model, loss_of, steps, seed, lr=2e-3):
@@ -216,6 +243,7 @@ def train(model, loss_of, steps, seed, lr=2e-3):
         pace.step()
     return model
 
+
 # %%
 def noise_loss(model, x=x_train):
     """The formula above, on a fresh batch of data, times and noises. x: (N, D)"""
@@ -223,6 +251,7 @@ def noise_loss(model, x=x_train):
     t = torch.randint(T, (256,))  # (B,)
     eps = torch.randn_like(x0)
     return F.mse_loss(model(q_sample(x0, t, ab, eps), t / T), eps)
+
 
 steps = runtime.budget(smoke=30, cpu=2000)
 denoiser = train(Field(), noise_loss, steps, seed=5, lr=8e-3)
@@ -232,12 +261,13 @@ with torch.no_grad():
         eps = torch.randn_like(x_test)
         x_t = q_sample(x_test, torch.full((1000,), t), ab, eps)
         error.append(F.mse_loss(denoiser(x_t, torch.full((1000,), t / T)), eps).item())
-ax = plots.panel(size=(7, 3), alt="The error falls from near 1 at the first steps to under a "
-                 "tenth at the end.")
+ax = plots.panel(
+    size=(7, 3), alt="The error falls from near 1 at the first steps to under a tenth at the end."
+)
 plots.line(np.arange(0, T, 3), error, ax, color=plots.MODEL, name="the network", at=0.3)
 plots.line([0, T], [1, 1], ax, color=plots.MUTED, linestyle="--", name="guessing 0", at=0)
 ax.set_ylim(0, 1.2)
-plots.label(ax, "how well is the noise guessed?", "t", "squared error");
+plots.label(ax, "how well is the noise guessed?", "t", "squared error")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -263,6 +293,7 @@ plots.label(ax, "how well is the noise guessed?", "t", "squared error");
 # **Predict.** Why put noise *on* while taking noise off? What will the points do if you leave it out: the same, or gather
 # somewhere?
 
+
 # %%
 @torch.no_grad()
 def ddpm(model, n, fresh=1.0, D=2):
@@ -277,12 +308,21 @@ def ddpm(model, n, fresh=1.0, D=2):
         film.append(x)
     return film
 
+
 runtime.seed_all(6)
 film, still = ddpm(denoiser, 1000), ddpm(denoiser, 1000, fresh=0.0)
-clouds({"noise": film[0], "after 60 steps": film[60], "after 85": film[85],
-        "after 100": film[-1], "no fresh noise": still[-1]}, plots.MODEL,
-       alt="A round cloud, then a cloud with a dent, then two moons; last, without fresh noise, "
-           "a small heap in the middle.")
+clouds(
+    {
+        "noise": film[0],
+        "after 60 steps": film[60],
+        "after 85": film[85],
+        "after 100": film[-1],
+        "no fresh noise": still[-1],
+    },
+    plots.MODEL,
+    alt="A round cloud, then a cloud with a dent, then two moons; last, without fresh noise, "
+    "a small heap in the middle.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -300,17 +340,21 @@ clouds({"noise": film[0], "after 60 steps": film[60], "after 85": film[85],
 #
 # with $X'$ a second, independent draw from the crowd of $X$, and $Y'$ from that of $Y$.
 
+
 # %%
 def energy_distance(x, y):
     """(N, 2), (M, 2) -> 0 for equal crowds; a float"""
     between, own_x, own_y = (torch.cdist(a, b).mean() for a, b in ((x, y), (x, x), (y, y)))
     return (2 * between - own_x - own_y).item()
 
+
 real = moons(20_000, seed=7)[runtime.rng(7).integers(20_000, size=1000)]  # (1000, 2): one by one
-distance = {"fresh moons": energy_distance(real, x_test),
-            "DDPM, 100 steps": energy_distance(film[-1], x_test),
-            "no fresh noise": energy_distance(still[-1], x_test),
-            "noise": energy_distance(film[0], x_test)}
+distance = {
+    "fresh moons": energy_distance(real, x_test),
+    "DDPM, 100 steps": energy_distance(film[-1], x_test),
+    "no fresh noise": energy_distance(still[-1], x_test),
+    "noise": energy_distance(film[0], x_test),
+}
 for name, value in distance.items():
     print(f"{name:<16} {value:7.4f}")
 
@@ -329,6 +373,7 @@ for name, value in distance.items():
 # ### Exercise 9.3 · `flow_target`
 # For a batch of pairs and times, return both: where the pair is at its time, and its velocity. Again for points and pictures alike.
 
+
 # %% tags=["exercise:9.3", "points:4", "minutes:5"]
 def flow_target(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Place at time t and velocity on the straight path from noise x0 to data x1.
@@ -339,6 +384,7 @@ def flow_target(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     s = t.reshape(-1, *[1] * (x0.dim() - 1))  # (B, 1, ...)
     return (1 - s) * x0 + s * x1, x1 - x0
     # END SOLUTION
+
 
 # %% tags=["check:9.3"]
 flow_target = check("9.3", flow_target)
@@ -357,6 +403,7 @@ flow_target = check("9.3", flow_target)
 #
 # **Predict.** If all paths are straight, is *one* step enough? Write down the number of steps from which on you expect moons.
 
+
 # %%
 def flow_loss(model, x=x_train):
     """The squared error of the velocity on a fresh batch. x: (N, D)"""
@@ -365,6 +412,7 @@ def flow_loss(model, x=x_train):
     x_t, v = flow_target(x0, x1, t)
     return F.mse_loss(model(x_t, t), v)
 
+
 @torch.no_grad()
 def euler(model, x, n):
     """Follow the arrows from t = 0 to 1 in n steps. (B, D) -> (B, D)"""
@@ -372,14 +420,18 @@ def euler(model, x, n):
         x = x + model(x, torch.full((len(x),), k / n)) / n
     return x
 
+
 flow = train(Field(), flow_loss, steps, seed=8, lr=8e-3)
 runtime.seed_all(9)
 start = torch.randn(1000, 2)
 by_steps = {n: euler(flow, start, n) for n in (1, 2, 4, 10, 30)}
 reached = {n: energy_distance(points, x_test) for n, points in by_steps.items()}
-clouds({f"steps: {n}, D = {reached[n]:.3f}": points for n, points in by_steps.items()}, plots.MODEL,
-       alt="One step: a small blob in the middle. Two: a bent blob. Four: rough moons. Ten and "
-           "thirty: two clear moons. The energy distance stands above each.")
+clouds(
+    {f"steps: {n}, D = {reached[n]:.3f}": points for n, points in by_steps.items()},
+    plots.MODEL,
+    alt="One step: a small blob in the middle. Two: a bent blob. Four: rough moons. Ten and "
+    "thirty: two clear moons. The energy distance stands above each.",
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -413,8 +465,9 @@ pictures, labels = shapes.sample(4000, runtime.rng(10))  # (4000, 3, 16, 16), (4
 read, misfit = shapes.read(pictures)
 print(f"reader right on all three attributes: {(read == labels).all(1).float().mean():.3f}")
 print(f"clean: {(misfit < shapes.CLEAN).float().mean():.3f} of the pictures")
-plots.pictures(pictures[:8], columns=8, size=1.2,
-               alt="Eight small pictures, each with one coloured shape.")
+plots.pictures(
+    pictures[:8], columns=8, size=1.2, alt="Eight small pictures, each with one coloured shape."
+)
 for label in labels[:4]:
     print("  ", shapes.caption(label))
 
@@ -422,11 +475,13 @@ for label in labels[:4]:
 # **Two pairs of words are kept from the painter.** It will never see a *green triangle* or a *blue circle*, wherever they are. It will see other
 # triangles and other green things. If it learns what the words mean, and not pictures by heart, it can paint these too.
 
+
 # %%
 def kept_away(labels):
     """Whether a caption asks for what training leaves out. (N, 3) -> bool (N,)"""
     shape, colour = labels[:, 0], labels[:, 1]
     return ((shape == 2) & (colour == 1)) | ((shape == 0) & (colour == 2))
+
 
 shown = ~kept_away(labels)
 x_seen, c_seen = pictures[shown].to(device), labels[shown].to(device)
@@ -441,9 +496,11 @@ print(f"{len(x_seen)} pictures to learn from; {new.sum().item()} of {len(asked)}
 # which is learned, and their sum goes into each layer together with the time. For each kind of word there is one more vector, for "no word". One time in seven the whole caption is
 # replaced by these, so that the painter also learns to paint *anything*. You will see in a moment what for.
 
+
 # %% tags=["export"]
 class Block(nn.Module):
     """h + what two layers make of it, told the note (time and words). (B, H), (B, 64) -> (B, H)"""
+
     def __init__(self, hidden):
         super().__init__()
         self.norm, self.note = nn.LayerNorm(hidden), nn.Linear(64, hidden)
@@ -452,8 +509,10 @@ class Block(nn.Module):
     def forward(self, h, note):
         return h + self.second(F.silu(self.first(self.norm(h)) + self.note(note)))
 
+
 class Painter(nn.Module):
     """Noisy picture (B, 3, 16, 16), time (B,), caption (B, 3) -> (B, 3, 16, 16) numbers."""
+
     def __init__(self, hidden=256):
         super().__init__()
         self.words = nn.ModuleList(nn.Embedding(k + 1, 64) for k in (3, 3, 4))  # + 1: no word
@@ -468,6 +527,7 @@ class Painter(nn.Module):
             h = block(h, F.silu(note))
         return self.leave(h).view_as(x)  # (B, 3, 16, 16)
 
+
 # %% [markdown]
 # What should those 768 numbers *be*? The velocity $v$, as before? Or the clean picture, from which the velocity follows? Both say the same:
 # the time left to reach $x_1$ is $1 - t$, so
@@ -481,11 +541,13 @@ class Painter(nn.Module):
 # %% tags=["export"]
 NOTHING = (3, 3, 4)  # the caption without words
 
+
 def velocity(painter, x, t, c, says="picture"):
     """Where x is heading. (B, 3, 16, 16), (B,), (B, 3) -> (B, 3, 16, 16)"""
     said = painter(x, t, c)
     left = (1 - t).clamp_min(0.1)[:, None, None, None]  # (B, 1, 1, 1)
     return (said - x) / left if says == "picture" else said
+
 
 # %%
 def painting_loss(painter, says="picture"):
@@ -497,6 +559,7 @@ def painting_loss(painter, says="picture"):
     x_t, v = flow_target(x0, x1, t)
     return F.mse_loss(velocity(painter, x_t, t, c, says), v)
 
+
 @torch.no_grad()
 def paint(painter, c, n=10, says="picture"):
     """One picture for each caption, in n Euler steps. (B, 3) -> (B, 3, 16, 16)"""
@@ -506,21 +569,33 @@ def paint(painter, c, n=10, says="picture"):
         x = x + velocity(painter, x, torch.full((len(c),), k / n, device=device), c, says) / n
     return x
 
+
 # %%
 painters, sheets, told = {}, {}, {}
 for says in ("velocity", "picture"):
-    painters[says] = train(Painter().to(device), lambda model: painting_loss(model, says),
-                           runtime.budget(smoke=20, cpu=1800), seed=11)
+    painters[says] = train(
+        Painter().to(device),
+        lambda model: painting_loss(model, says),
+        runtime.budget(smoke=20, cpu=1800),
+        seed=11,
+    )
     runtime.seed_all(12)
     sheets[says] = paint(painters[says], asked, says=says)
     seen_words, misfit = shapes.read(sheets[says])
     right = (seen_words.cpu() == asked).all(1)
-    told[says] = {"right": right[~new].float().mean().item(),
-                  "clean": (misfit < shapes.CLEAN).float().mean().item()}
+    told[says] = {
+        "right": right[~new].float().mean().item(),
+        "clean": (misfit < shapes.CLEAN).float().mean().item(),
+    }
     print(f"says the {says:<9}", {key: round(value, 2) for key, value in told[says].items()})
-fig, axes = plots.figure(2, 1, size=(10, 2.5), alt="Above: shapes under heavy coloured noise. "
-                         "Below: the same requests as clean shapes on white.")
-for ax, says in zip(axes, sheets):
+fig, axes = plots.figure(
+    2,
+    1,
+    size=(10, 2.5),
+    alt="Above: shapes under heavy coloured noise. "
+    "Below: the same requests as clean shapes on white.",
+)
+for ax, says in zip(axes, sheets, strict=True):
     plots.pictures(sheets[says][:24:2].cpu(), ax, columns=12, title=f"the network says the {says}")
 
 # %% [markdown]
@@ -545,12 +620,14 @@ for ax, says in zip(axes, sheets):
 # ### Exercise 9.4 · `guided`
 # $w = 0$ does not listen, $w = 1$ is the painter as trained, larger $w$ exaggerates.
 
+
 # %% tags=["exercise:9.4", "points:3", "minutes:4"]
 def guided(v_uncond: Tensor, v_cond: Tensor, w: float) -> Tensor:
     """The velocity, the caption's effect times w. (B, ...), (B, ...), float -> (B, ...)"""
     # BEGIN SOLUTION
     return v_uncond + w * (v_cond - v_uncond)
     # END SOLUTION
+
 
 # %% tags=["check:9.4"]
 guided = check("9.4", guided)
@@ -564,6 +641,7 @@ guided = check("9.4", guided)
 
 # %% [markdown]
 # **Predict.** The share of requests obeyed: once for those the painter knows, once for the two pairs of words it never saw. What will each do as $w$ goes from 0 to 5? And can a picture be *too* obedient?
+
 
 # %%
 @torch.no_grad()
@@ -579,23 +657,33 @@ def ask(painter, c, w, n=10, x=None):
         film.append(x)
     return film
 
+
 painter, scores = painters["picture"], {}
 for w in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0):
     runtime.seed_all(13)
     x = ask(painter, asked, w)[-1].cpu()
     seen_words, misfit = shapes.read(x)
     right = (seen_words == asked).all(1).float()
-    scores[w] = {"known": right[~new].mean().item(), "new": right[new].mean().item(),
-                 "clean": (misfit < shapes.CLEAN).float().mean().item()}
+    scores[w] = {
+        "known": right[~new].mean().item(),
+        "new": right[new].mean().item(),
+        "clean": (misfit < shapes.CLEAN).float().mean().item(),
+    }
     if w == 2.0:  # the same pictures, read against other people's requests
         others = asked[torch.randperm(len(asked))]
         shuffled_score = (seen_words == others).all(1).float().mean().item()
 
 # %%
-ax = plots.panel(size=(7, 3.4), alt="Against guidance: known requests rise from near 0 to 1 at "
-                 "w = 1. New ones rise more slowly. Clean pictures fall from 2 on, to few at 5.")
-for name, color, style, at in (("known", plots.DATA, "-", 0.35), ("new", plots.MODEL, "--", 0.3),
-                               ("clean", plots.OTHER, ":", 0.75)):
+ax = plots.panel(
+    size=(7, 3.4),
+    alt="Against guidance: known requests rise from near 0 to 1 at "
+    "w = 1. New ones rise more slowly. Clean pictures fall from 2 on, to few at 5.",
+)
+for name, color, style, at in (
+    ("known", plots.DATA, "-", 0.35),
+    ("new", plots.MODEL, "--", 0.3),
+    ("clean", plots.OTHER, ":", 0.75),
+):
     values = [score[name] for score in scores.values()]
     plots.line(list(scores), values, ax, name=name, at=at, color=color, linestyle=style, marker="o")
 plots.label(ax, "what guidance buys, and what it costs", "guidance w", "share of pictures")
@@ -616,15 +704,18 @@ print(f"read against shuffled requests: {shuffled_score:.3f} (chance: 1/36 = {1 
 # **Ask for something.** Write your own captions into the list: one shape, one colour, one place; other words are ignored.
 
 # %%
-wishes = ["a green triangle, top left", "a blue circle at the bottom right",
-          "an orange square, top right", "please: bottom left, blue, a square"]
+wishes = [
+    "a green triangle, top left",
+    "a blue circle at the bottom right",
+    "an orange square, top right",
+    "please: bottom left, blue, a square",
+]
 runtime.seed_all(14)
 answer = ask(painter, torch.stack([shapes.parse(wish) for wish in wishes]), w=2.0)[-1].cpu()
-for wish, label, m in zip(wishes, *shapes.read(answer)):
+for wish, label, m in zip(wishes, *shapes.read(answer), strict=True):
     verdict = "clean" if m < shapes.CLEAN else "not clean"
     print(f"{wish:<36} -> {shapes.caption(label):<30} {verdict}")
-plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each caption.");
-
+plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each caption.")
 # %% [markdown]
 # **Now turn the words yourself.** Compose a caption with three sliders, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
 # where the arrow leads at each of these moments, $x_t + (1 - t)\, v$, the picture the walk *believes* in. Third row: six pictures for the same caption. The title says how many of the six obey and are clean.
@@ -634,12 +725,14 @@ plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each cap
 noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
 MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 
+
 @cache  # computed once for each setting
 def answers(shape, colour, place, guidance):
     """Six films for one caption, and how many of the pictures obey."""
     c = torch.tensor([[shape, colour, place]]).repeat(6, 1)  # (6, 3)
     film = ask(painter, c, guidance, x=noises)
     return c, film, int(shapes.obeyed(film[-1].cpu(), c).sum())
+
 
 def show_caption(ax, shape, colour, place, guidance):
     """The way of one picture, what the network believes on the way, and six results."""
@@ -650,19 +743,30 @@ def show_caption(ax, shape, colour, place, guidance):
     with torch.no_grad():
         v = guided(*(velocity(painter, x, times, said) for said in (silent, words)), guidance)
     belief = x + (1 - times)[:, None, None, None] * v  # where the arrow leads
-    plots.pictures(torch.cat([x, belief, film[-1]]).cpu(), ax, columns=8,
-                   title=f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6")
+    plots.pictures(
+        torch.cat([x, belief, film[-1]]).cpu(),
+        ax,
+        columns=8,
+        title=f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6",
+    )
+
 
 def describe_caption(shape, colour, place, guidance):
     """The picture in words."""
     c, _, obey = answers(shape, colour, place, guidance)
     return f"{shapes.caption(c[0])}, guidance {guidance:g}: {obey} of 6 obey and are clean."
 
+
 caption_sliders = widgets.explore(
-    show_caption, alt=describe_caption, size=(7.6, 3.3),
+    show_caption,
+    alt=describe_caption,
+    size=(7.6, 3.3),
     grid=[{"shape": 2, "colour": 1, "place": 0, "guidance": w} for w in (0, 1, 3)],
-    shape=widgets.Slider(0, 2, 1, 2), colour=widgets.Slider(0, 2, 1, 1),
-    place=widgets.Slider(0, 3, 1, 0), guidance=widgets.Slider(0, 6, 0.5, 1))
+    shape=widgets.Slider(0, 2, 1, 2),
+    colour=widgets.Slider(0, 2, 1, 1),
+    place=widgets.Slider(0, 3, 1, 0),
+    guidance=widgets.Slider(0, 6, 0.5, 1),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -687,29 +791,36 @@ caption_sliders = widgets.explore(
 # The recipe this suggests can be run: a *decoder*, with a caption as its input and no chance on the way, trained by the difference between what it makes and the real
 # pictures. We need not train it: squared error learns the mean, and the mean of the pictures with a caption can be taken. **Predict.** What do six answers of this decoder to one caption look like, and what does it say to a caption nobody showed it? Then mend it: which line above makes six different pictures?
 
+
 # %%
 def decoder(c):
     """The best answer without chance: the mean of a caption's pictures. (3,) -> (3, 16, 16)"""
     return x_seen[(c_seen == c.to(device)).all(1)].mean(0).cpu()
 
+
 def spread(x):
     """How much the six answers to each caption differ. (216, 3, 16, 16) -> float"""
     return x.view(6, 36, -1)[:, ~new[:36]].var(dim=0).mean().sqrt().item()
 
+
 runtime.seed_all(19)
 moves = runtime.rng(16).uniform(-0.75, 0.75, (216, 2))
 sizes = runtime.rng(17).uniform(2.8, 3.6, 216)
-answers_of = {"real": shapes.draw(asked, moves, sizes)[0],
-              "decoder": torch.stack([decoder(c) for c in asked]),
-              "painter": ask(painter, asked, w=1.0)[-1].cpu()}
+answers_of = {
+    "real": shapes.draw(asked, moves, sizes)[0],
+    "decoder": torch.stack([decoder(c) for c in asked]),
+    "painter": ask(painter, asked, w=1.0)[-1].cpu(),
+}
 differ = {name: spread(x) for name, x in answers_of.items()}
 for name, value in differ.items():
     print(f"{name:<8} six answers to one caption differ by {value:.3f}")
 print("to a green triangle the decoder says", decoder(shapes.parse(wishes[0]))[0, 0, 0].item())
-plots.pictures(torch.cat([answers_of[name][3::36] for name in ("decoder", "painter")]), columns=12,
-               alt="Left, the decoder: six times the same soft circle. Right, the painter: six "
-                   "circles that differ in place and size.");
-
+plots.pictures(
+    torch.cat([answers_of[name][3::36] for name in ("decoder", "painter")]),
+    columns=12,
+    alt="Left, the decoder: six times the same soft circle. Right, the painter: six "
+    "circles that differ in place and size.",
+)
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -722,16 +833,25 @@ plots.pictures(torch.cat([answers_of[name][3::36] for name in ("decoder", "paint
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "09.moons.floor": distance["fresh moons"], "09.moons.ddpm": distance["DDPM, 100 steps"],
-    "09.moons.still": distance["no fresh noise"], "09.moons.flow10": reached[10],
-    "09.moons.flow30": reached[30], "09.moons.flow1": reached[1],
-    "09.picture.clean": told["picture"]["clean"],
-    "09.known.w1": scores[1.0]["known"], "09.known.w2": scores[2.0]["known"],
-    "09.new.w1": scores[1.0]["new"], "09.new.w3": scores[3.0]["new"],
-    "09.clean.w5": scores[5.0]["clean"], "09.shuffled": shuffled_score,
-    "09.spread.real": differ["real"],
-    "09.spread.painter": differ["painter"]})
+inside = runtime.reached(
+    {
+        "09.moons.floor": distance["fresh moons"],
+        "09.moons.ddpm": distance["DDPM, 100 steps"],
+        "09.moons.still": distance["no fresh noise"],
+        "09.moons.flow10": reached[10],
+        "09.moons.flow30": reached[30],
+        "09.moons.flow1": reached[1],
+        "09.picture.clean": told["picture"]["clean"],
+        "09.known.w1": scores[1.0]["known"],
+        "09.known.w2": scores[2.0]["known"],
+        "09.new.w1": scores[1.0]["new"],
+        "09.new.w3": scores[3.0]["new"],
+        "09.clean.w5": scores[5.0]["clean"],
+        "09.shuffled": shuffled_score,
+        "09.spread.real": differ["real"],
+        "09.spread.painter": differ["painter"],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -760,6 +880,7 @@ assert differ["decoder"] < 1e-3 < 0.5 * differ["real"] < differ["painter"]
 # ### Exercise 9.1 · `gram`
 # The **Gram matrix** of every picture in a batch. Do not subtract the mean first.
 
+
 # %% tags=["studio", "exercise:9.1", "points:4", "minutes:6"]
 def gram(f: Tensor) -> Tensor:
     """How strongly channels respond together, divided by C·H·W. (B, C, H, W) -> (B, C, C)"""
@@ -768,6 +889,7 @@ def gram(f: Tensor) -> Tensor:
     flat = f.flatten(2)  # (B, C, H·W)
     return flat @ flat.transpose(1, 2) / (C * H * W)  # (B, C, C)
     # END SOLUTION
+
 
 # %% tags=["studio", "check:9.1"]
 gram = check("9.1", gram)
@@ -806,6 +928,7 @@ for name, g in (("shuffled places", shuffled), ("coins for bells", coins)):
 # them through a random filter (one number per patch), sort, compare, and take another filter at each step. That is the **sliced Wasserstein distance**, on patches (Elnekave & Weiss 2022).
 # We take it twice, at full size and at half, where a patch of seven pixels covers fourteen: fine grain, and larger strokes.
 
+
 # %% tags=["studio"]
 def sliced(x, y, n=32):
     """Distance of two crowds of 7x7 patches through n random filters. (1, 3, H, W) twice -> ()"""
@@ -820,6 +943,7 @@ def sliced(x, y, n=32):
         x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
     return total
 
+
 def repaint(content, style):
     """Every pixel gets the style's colour of the same rank in brightness. (3, H, W) twice"""
     order, ranks = (p.mean(0).flatten().argsort() for p in (content, style))
@@ -827,23 +951,27 @@ def repaint(content, style):
     painted[:, order] = style.flatten(1)[:, ranks]
     return painted.view_as(content)
 
+
 # %% [markdown] tags=["studio"]
 # The *pixels* are what is trained; there is no network. We begin with the content in the style's colours (`repaint` is a sorting, too),
 # on a small picture, and go on with larger ones, so that large strokes come first. A second term keeps a blurred view of the picture near the
 # content: it may do what it likes with detail, and must keep the plan.
+
 
 # %% tags=["studio"]
 def closer(name, size, zoom):
     """The middle of a photograph, `zoom` times as near. -> (3, size, size)"""
     photo = data.photo(name, round(size * zoom))
     edge = (photo.shape[1] - size) // 2
-    return photo[:, edge:edge + size, edge:edge + size]
+    return photo[:, edge : edge + size, edge : edge + size]
+
 
 def blur(x):
     """The rough view. (1, 3, H, W) -> (1, 3, H, W)"""
     for _ in range(2):
         x = F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
     return x
+
 
 def restyle(content, style, zoom, weight, steps, sizes=(64, 128)):
     """The photograph `content` in the manner of `style`. -> (1, 3, size, size) in [0, 1]"""
@@ -863,12 +991,16 @@ def restyle(content, style, zoom, weight, steps, sizes=(64, 128)):
             fade.step()
     return x.detach().clamp(0, 1)
 
+
 # %% [markdown] tags=["studio"]
 # **Predict.** A cat in petals, a temple in stained tissue, a cup in gravel. What will be left of the cat: its outline, its eyes, its fur?
 
 # %% tags=["studio"]
-PAIRS = [("cat", "flower", 2.2, 0.7), ("china", "immunohistochemistry", 1.5, 0.7),
-         ("coffee", "gravel", 1.3, 1.0)]  # content, style, zoom into the style, weight
+PAIRS = [
+    ("cat", "flower", 2.2, 0.7),
+    ("china", "immunohistochemistry", 1.5, 0.7),
+    ("coffee", "gravel", 1.3, 1.0),
+]  # content, style, zoom into the style, weight
 runtime.seed_all(21)
 gallery, style_loss = {}, {}
 for content, style, zoom, weight in progress.bar(PAIRS, "pictures"):
@@ -876,13 +1008,18 @@ for content, style, zoom, weight in progress.bar(PAIRS, "pictures"):
     before, y = data.photo(content, 128)[None], closer(style, 128, zoom)[None]
     gallery[content] = torch.cat([before, y, x])  # (3, 3, 128, 128)
     style_loss[content] = [sliced(p, y, 256).item() for p in (before, x)]
-    print(f"{content} in {style}: style loss {style_loss[content][0]:.3f} -> "
-          f"{style_loss[content][1]:.3f}")
+    print(
+        f"{content} in {style}: style loss {style_loss[content][0]:.3f} -> "
+        f"{style_loss[content][1]:.3f}"
+    )
 falls = min(before / after for before, after in style_loss.values())
-plots.pictures(2 * torch.cat(list(gallery.values())) - 1, columns=3, size=2.2,
-               alt="Three rows: content, style, result. A cat in the oranges of a dahlia, a "
-                   "temple in brown tissue under a pale sky, a cup made of gravel.");
-
+plots.pictures(
+    2 * torch.cat(list(gallery.values())) - 1,
+    columns=3,
+    size=2.2,
+    alt="Three rows: content, style, result. A cat in the oranges of a dahlia, a "
+    "temple in brown tissue under a pale sky, a cup made of gravel.",
+)
 # %% [markdown] tags=["studio"]
 # (Photographs: see `card("photographs")` in `course_utils.data`; *temple* by danielbuechele, *dahlia* by vultilion, both CC BY, version 2.0.) The eyes stay: they
 # are in the plan. The fur is gone: it was texture, and texture is what was replaced. And no petal has become an ear: patches of seven pixels know
@@ -896,18 +1033,26 @@ runtime.seed_all(22)
 n = runtime.budget(smoke=2, cpu=80)
 mixtures = [restyle("coffee", "brick", 1.3, weight, n) for weight in WEIGHTS]
 
+
 def show_mixture(ax, content_weight):
     """A cup of coffee in a brick wall."""
-    plots.pictures(2 * mixtures[content_weight] - 1, ax, columns=1,
-                   title=f"weight {WEIGHTS[content_weight]:g}")
+    plots.pictures(
+        2 * mixtures[content_weight] - 1, ax, columns=1, title=f"weight {WEIGHTS[content_weight]:g}"
+    )
+
 
 def describe_mixture(content_weight):
     """The picture in words."""
     return f"A cup drawn in bricks, content weight {WEIGHTS[content_weight]:g}."
 
+
 mixture_sliders = widgets.explore(
-    show_mixture, alt=describe_mixture, size=(4, 4.3),
-    grid=[{"content_weight": i} for i in range(5)], content_weight=widgets.Slider(0, 4, 1, 2))
+    show_mixture,
+    alt=describe_mixture,
+    size=(4, 4.3),
+    grid=[{"content_weight": i} for i in range(5)],
+    content_weight=widgets.Slider(0, 4, 1, 2),
+)
 
 # %% [markdown] tags=["studio"]
 # **Debug a claim.** The article's list of papers says of the style transfer paper that it comes from DeepMind and that it works with GANs; in another place it names a third author who did not write it. Read what you wrote in Exercise 9.1
@@ -916,6 +1061,7 @@ mixture_sliders = widgets.explore(
 # claimed: the pixels against a patch critic, trained in turns, as many steps as ours.
 #
 # **Predict.** Better, equal or worse? The mend is in the same cell, behind `mended`: `sliced` in place of the critic's judgement. Mark the lines it no longer needs, take them out, and the first entry of the loop with them: the second number stays.
+
 
 # %% tags=["studio"]
 def claimed(content, style, steps, mended=False):
@@ -937,6 +1083,7 @@ def claimed(content, style, steps, mended=False):
         painter.step()
     return x.detach().clamp(0, 1)
 
+
 duel = {}
 for name, mended in (("as claimed, a GAN", False), ("mended, sorting", True)):
     runtime.seed_all(23)
@@ -956,6 +1103,7 @@ for name, mended in (("as claimed, a GAN", False), ("mended, sorting", True)):
 # %% tags=["studio"]
 ONLINE = False
 
+
 def neural_style(network, content, style, steps=200, weight=1e3):
     """Match Gram matrices of five layers, and the content of one. (1, 3, H, W) each"""
     with torch.no_grad():
@@ -965,12 +1113,13 @@ def neural_style(network, content, style, steps=200, weight=1e3):
     optimizer = torch.optim.Adam([x], lr=0.02)
     for _ in range(steps):
         layers, view = network(x)
-        manner = sum(F.mse_loss(gram(f), g) / g.norm() for f, g in zip(layers, wanted))
+        manner = sum(F.mse_loss(gram(f), g) / g.norm() for f, g in zip(layers, wanted, strict=True))
         loss = F.mse_loss(view, plan) / plan.var() + weight * manner
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return x.detach().clamp(0, 1)
+
 
 if ONLINE:
     cat_160, gravel_160 = (data.photo(name, 160)[None] for name in ("cat", "gravel"))
@@ -990,12 +1139,13 @@ else:
 # %% tags=["studio"]
 levels = dungeons.sample(1500, runtime.rng(30))  # (1500, 12, 12)
 ways = [f"{len(dungeons.shortest_path(level)) - 1} steps" for level in levels[:6]]
-dungeons.show(levels[:6], ways, alt="Six maps: rooms, corridors, a start, an exit, chests.");
+dungeons.show(levels[:6], ways, alt="Six maps: rooms, corridors, a start, an exit, chests.")
 
 # %% [markdown] tags=["studio"]
 # ### Exercise 9.5 · `is_solvable`
 # Is there a way from the start to an exit? A map without a start or without an exit cannot be solved. Maps may be large and winding, and need not be square.
 # (`deque` is a list from whose front you can take quickly, with `popleft()`.)
+
 
 # %% tags=["studio", "exercise:9.5", "points:5", "minutes:12"]
 def is_solvable(level: Tensor) -> bool:
@@ -1015,6 +1165,7 @@ def is_solvable(level: Tensor) -> bool:
                 queue.append((i, j))
     return False
     # END SOLUTION
+
 
 # %% tags=["studio", "check:9.5"]
 is_solvable = check("9.5", is_solvable)
@@ -1039,6 +1190,7 @@ map_encoder = nn.Sequential(nn.Linear(720, 256), nn.SiLU(), nn.Linear(256, 2 * 2
 map_decoder = nn.Sequential(nn.Linear(24, 256), nn.SiLU(), nn.Linear(256, 720))
 x_maps = F.one_hot(levels, 5).float().flatten(1)  # (1500, 720)
 
+
 def map_loss(pair):
     """Minus the ELBO of a batch of maps: surprise at every tile, plus the price of the code."""
     rows = torch.randint(len(levels), (128,))
@@ -1049,18 +1201,23 @@ def map_loss(pair):
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar)  # (B, 24)
     return (surprise.sum(1) + price.sum(1)).mean()
 
+
 train(nn.ModuleList([map_encoder, map_decoder]), map_loss, runtime.budget(smoke=20, cpu=1000), 31)
 with torch.no_grad():
     chances = F.softmax(map_decoder(torch.randn(500, 24)).view(500, 12, 12, 5), dim=-1)
 frequency = x_maps.mean(0).view(144, 5).expand(500, -1, -1)  # (500, 144, 5)
-made = {"each tile by itself": torch.multinomial(frequency.reshape(-1, 5), 1).view(500, 12, 12),
-        "VAE, tiles drawn": torch.multinomial(chances.reshape(-1, 5), 1).view(500, 12, 12),
-        "VAE, likeliest tile": chances.argmax(-1)}
+made = {
+    "each tile by itself": torch.multinomial(frequency.reshape(-1, 5), 1).view(500, 12, 12),
+    "VAE, tiles drawn": torch.multinomial(chances.reshape(-1, 5), 1).view(500, 12, 12),
+    "VAE, likeliest tile": chances.argmax(-1),
+}
+
 
 def playable(level):
     """Exactly one start, exactly one exit, and a way between them. (12, 12) -> bool"""
     one_each = (level == 2).sum() == 1 and (level == 3).sum() == 1
     return bool(one_each) and is_solvable(level)
+
 
 solved = {name: sum(map(playable, maps)) / 500 for name, maps in made.items()}
 for name, share in solved.items():
@@ -1077,6 +1234,7 @@ for name, share in solved.items():
 #
 # So repair. First, exactly one start and one exit, where the model itself finds them likeliest. Then the way that digs through the fewest walls: a search in which floor costs nothing and a wall costs one. Floor goes to the front of the queue, walls to its end.
 
+
 # %% tags=["studio"]
 def settle(level, chance):
     """Exactly one start and one exit, at the likeliest places. (12, 12), (12, 12, 5) -> (12, 12)"""
@@ -1086,6 +1244,7 @@ def settle(level, chance):
     exits[start] = -1  # not where the start is
     level.view(-1)[start], level.view(-1)[exits.argmax()] = 2, 3
     return level
+
 
 def dig(level):
     """Free a way from start to exit through as few walls as possible. (12, 12) -> (12, 12)"""
@@ -1108,23 +1267,35 @@ def dig(level):
         level[here] = 1 if level[here] == 0 else level[here]
     return level
 
+
 # %% tags=["studio"]
 raw = made["VAE, tiles drawn"]
-mended = torch.stack([dig(settle(level, chance)) for level, chance in zip(raw, chances)])
+mended = torch.stack(
+    [dig(settle(level, chance)) for level, chance in zip(raw, chances, strict=True)]
+)
 changed = (mended != raw).flatten(1).sum(1).float()
 known = {tuple(level) for level in levels.flatten(1).tolist()}
 copies = sum(tuple(level) in known for level in mended.flatten(1).tolist()) / 500
 solved["repaired"] = sum(map(playable, mended)) / 500
-print(f"repaired: playable {100 * solved['repaired']:.0f} %, {changed.mean():.1f} tiles changed "
-      f"on average, copies of training maps {100 * copies:.1f} %")
+print(
+    f"repaired: playable {100 * solved['repaired']:.0f} %, {changed.mean():.1f} tiles changed "
+    f"on average, copies of training maps {100 * copies:.1f} %"
+)
 verdicts = ["playable" if playable(level) else "not playable" for level in raw[:6]]
-marks = [[tuple(p) for p in (a != b).nonzero().tolist()] for a, b in zip(raw, mended[:6])]
-dungeons.show([*raw[:6], *mended[:6]], verdicts + 6 * ["repaired"], marked=6 * [[]] + marks,
-              alt="Above: six generated maps, most not playable. Below: the same maps repaired; "
-                  "frames mark the tiles that were changed.");
+marks = [
+    [tuple(p) for p in (a != b).nonzero().tolist()] for a, b in zip(raw, mended[:6], strict=True)
+]
+dungeons.show(
+    [*raw[:6], *mended[:6]],
+    verdicts + 6 * ["repaired"],
+    marked=6 * [[]] + marks,
+    alt="Above: six generated maps, most not playable. Below: the same maps repaired; "
+    "frames mark the tiles that were changed.",
+)
 
 # %% [markdown] tags=["studio"]
 # **Walk.** Pick a map with `level`, and walk its shortest way with `step`.
+
 
 # %% tags=["studio"]
 def show_walk(ax, level, step):
@@ -1136,15 +1307,21 @@ def show_walk(ax, level, step):
     ax.set_title(f"step {min(step, len(path) - 1)} of {len(path) - 1}{out}")
     ax.axis("off")
 
+
 def describe_walk(level, step):
     """The picture in words."""
     steps = len(dungeons.shortest_path(mended[level])) - 1
     return f"Map {level} with somebody after {min(step, steps)} of {steps} steps."
 
+
 walk_sliders = widgets.explore(
-    show_walk, alt=describe_walk, size=(4.2, 4.4),
+    show_walk,
+    alt=describe_walk,
+    size=(4.2, 4.4),
     grid=[{"level": 0, "step": step} for step in (0, 4, 8, 30)],
-    level=widgets.Slider(0, 19, 1, 0), step=widgets.Slider(0, 30, 1, 0))
+    level=widgets.Slider(0, 19, 1, 0),
+    step=widgets.Slider(0, 30, 1, 0),
+)
 
 # %% [markdown] tags=["studio"]
 # ### Room C · Digits: the same two losses
@@ -1152,22 +1329,38 @@ walk_sliders = widgets.explore(
 # Nothing in `noise_loss` and `flow_loss` knows that a moon has two coordinates. Hand them the small digits of lesson 04 instead, 64 numbers from $-1$ (paper)
 # to 1 (ink), and a network with the time in it.
 
+
 # %% tags=["studio"]
 class DigitField(nn.Module):
     """An arrow for every drowned digit and time: (B, 64), (B,) -> (B, 64)."""
+
     def __init__(self, hidden=256):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(64 + 16, hidden), nn.SiLU(),
-                                    nn.Linear(hidden, hidden), nn.SiLU(),
-                                    nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 64))
+        self.layers = nn.Sequential(
+            nn.Linear(64 + 16, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 64),
+        )
 
     def forward(self, x, t):
         return self.layers(torch.cat([x, clock(t)], dim=1))  # 64 pixels and 16 of the clock
 
+
 x_digits = 2 * data.digits8().x_train.flatten(1) - 1  # (1000, 64) in [-1, 1]
-engines = {name: train(DigitField(), lambda model: loss(model, x_digits),
-                       runtime.budget(smoke=20, cpu=1000), seed=32, lr=4e-3)
-           for name, loss in (("DDPM", noise_loss), ("flow", flow_loss))}
+engines = {
+    name: train(
+        DigitField(),
+        lambda model: loss(model, x_digits),
+        runtime.budget(smoke=20, cpu=1000),
+        seed=32,
+        lr=4e-3,
+    )
+    for name, loss in (("DDPM", noise_loss), ("flow", flow_loss))
+}
 
 # %% [markdown] tags=["studio"]
 # **Predict.** For one digit DDPM calls its network a hundred times, the flow ten times, the VAE of lesson 04 once. The Fréchet distance FD of the VAE, how far 2,000 drawn
@@ -1175,13 +1368,20 @@ engines = {name: train(DigitField(), lambda model: loss(model, x_digits),
 
 # %% tags=["studio"]
 runtime.seed_all(33)
-drawn = {"real": x_digits, "DDPM, 100 steps": ddpm(engines["DDPM"], 2000, D=64)[-1],
-         "flow, 10 steps": euler(engines["flow"], torch.randn(2000, 64), 10)}  # (N, 64) each
+drawn = {
+    "real": x_digits,
+    "DDPM, 100 steps": ddpm(engines["DDPM"], 2000, D=64)[-1],
+    "flow, 10 steps": euler(engines["flow"], torch.randn(2000, 64), 10),
+}  # (N, 64) each
 digit_fd = {name: metrics.frechet_digits8((x > 0).float()) for name, x in drawn.items()}
-plots.rows({f"{name}, FD {digit_fd[name]:.2f}": ((x[:20] + 1) / 2).clamp(0, 1)
-            for name, x in drawn.items()},
-           alt="Three rows of twenty small digits: real ones, those of DDPM, those of the flow. "
-               "Most of the generated ones can be read.");
+plots.rows(
+    {
+        f"{name}, FD {digit_fd[name]:.2f}": ((x[:20] + 1) / 2).clamp(0, 1)
+        for name, x in drawn.items()
+    },
+    alt="Three rows of twenty small digits: real ones, those of DDPM, those of the flow. "
+    "Most of the generated ones can be read.",
+)
 
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -1201,6 +1401,7 @@ plots.rows({f"{name}, FD {digit_fd[name]:.2f}": ((x[:20] + 1) / 2).clamp(0, 1)
 #
 # ### Exercise 9.6 · `train_painter`
 # The check trains it on 4,000 pictures and asks for every caption three times. It looks out for copies, and for painters that roll no dice or only sprinkle noise over the same picture.
+
 
 # %% tags=["studio", "exercise:9.6", "points:8", "minutes:30"]
 def train_painter(pictures, captions, seconds):
@@ -1230,8 +1431,10 @@ def train_painter(pictures, captions, seconds):
         for k in range(10):
             x = x + velocity(painter, x, torch.full((len(c),), k / 10), c) / 10
         return x
+
     return paint
     # END SOLUTION
+
 
 # %% tags=["studio", "check:9.6"]
 train_painter = check("9.6", train_painter)
@@ -1248,13 +1451,20 @@ runtime.seed_all(40)
 paint_it = train_painter(pictures, labels, seconds=runtime.budget(smoke=1, cpu=30))
 built = shapes.obeyed(paint_it(asked), asked).float().mean().item()
 print(f"captions obeyed by what you built: {built:.2f}")
-also_inside = runtime.reached({
-    "09.style.falls": falls, "09.style.gan": duel["as claimed, a GAN"],
-    "09.style.mended": duel["mended, sorting"], "09.maps.alone": solved["each tile by itself"],
-    "09.maps.drawn": solved["VAE, tiles drawn"],
-    "09.maps.repaired": solved["repaired"], "09.maps.changed": changed.mean().item(),
-    "09.digits.ddpm": digit_fd["DDPM, 100 steps"], "09.digits.flow": digit_fd["flow, 10 steps"],
-    "09.build": built})
+also_inside = runtime.reached(
+    {
+        "09.style.falls": falls,
+        "09.style.gan": duel["as claimed, a GAN"],
+        "09.style.mended": duel["mended, sorting"],
+        "09.maps.alone": solved["each tile by itself"],
+        "09.maps.drawn": solved["VAE, tiles drawn"],
+        "09.maps.repaired": solved["repaired"],
+        "09.maps.changed": changed.mean().item(),
+        "09.digits.ddpm": digit_fd["DDPM, 100 steps"],
+        "09.digits.flow": digit_fd["flow, 10 steps"],
+        "09.build": built,
+    }
+)
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -66,24 +66,31 @@ device = runtime.setup(seed=0)
 cancer = load_breast_cancer()
 width, texture = 0, 1  # the two columns that we will draw: radius of the nuclei, unevenness of grey
 
+
 def halves(rng):
     """Two tables that share nobody, with columns x (284, 30) and y (284,); 0 is malignant."""
     rows = rng.permutation(len(cancer.target))  # (569,), one patient is left over
-    return [{"x": cancer.data[half], "y": cancer.target[half]}
-            for half in (rows[:284], rows[284:568])]
+    return [
+        {"x": cancer.data[half], "y": cancer.target[half]} for half in (rows[:284], rows[284:568])
+    ]
+
 
 right = {"logistic regression": [], "naive Bayes": []}
 for split in range(10):
     train, test = halves(runtime.rng(split))
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    for name, model in zip(right, (logistic, GaussianNB())):
+    for name, model in zip(right, (logistic, GaussianNB()), strict=True):
         right[name].append(model.fit(train["x"], train["y"]).score(test["x"], test["y"]))
 right = {name: np.mean(scores) for name, scores in right.items()}
 majority = max(np.bincount(test["y"])) / len(test["y"])
-ax = plots.bars([*right, "always benign"], [*right.values(), majority], form=".3f",
-                color=[plots.DATA, plots.MODEL, plots.MUTED],
-                alt="Logistic regression ahead of naive Bayes; both far above always benign.")
-plots.label(ax, "Right diagnoses among new patients, ten splits", "share of patients");
+ax = plots.bars(
+    [*right, "always benign"],
+    [*right.values(), majority],
+    form=".3f",
+    color=[plots.DATA, plots.MODEL, plots.MUTED],
+    alt="Logistic regression ahead of naive Bayes; both far above always benign.",
+)
+plots.label(ax, "Right diagnoses among new patients, ten splits", "share of patients")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -106,14 +113,18 @@ plots.label(ax, "Right diagnoses among new patients, ten splits", "share of pati
 #
 # (`reg_covar` keeps a bell with few patients from shrinking to a point.)
 
+
 # %%
 def fit_bells(table, K, seed):
     """K bells for each diagnosis, on standardised columns. -> a model for draw_patients"""
     mean, sd = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
     z = (table["x"] - mean) / sd  # (N, D)
-    bells = [GaussianMixture(K, reg_covar=1e-3, random_state=seed).fit(z[table["y"] == c])
-             for c in (0, 1)]
+    bells = [
+        GaussianMixture(K, reg_covar=1e-3, random_state=seed).fit(z[table["y"] == c])
+        for c in (0, 1)
+    ]
     return {"mean": mean, "sd": sd, "bells": bells, "benign": table["y"].mean()}
+
 
 def draw_patients(model, n, rng):
     """Pick a diagnosis, then one of its bells, then a patient of that bell. -> a table of n"""
@@ -126,18 +137,31 @@ def draw_patients(model, n, rng):
         z[y == c] = mixture.means_[k] + np.einsum("nij,nj->ni", L, eps)
     return {"x": model["mean"] + model["sd"] * z, "y": y}
 
+
 # %%
 train, test = halves(runtime.rng(20))
 synth = draw_patients(fit_bells(train, 1, seed=0), 284, runtime.rng(21))
-fig, axes = plots.figure(1, 2, size=(9, 3.6), alt="Two clouds of patients, malignant with larger "
-                         "nuclei; the real and the synthetic scatter look alike.")
-for ax, (title, table) in zip(axes, {"real": train, "synthetic, one bell each": synth}.items()):
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(9, 3.6),
+    alt="Two clouds of patients, malignant with larger "
+    "nuclei; the real and the synthetic scatter look alike.",
+)
+for ax, (title, table) in zip(
+    axes, {"real": train, "synthetic, one bell each": synth}.items(), strict=True
+):
     for c, marker, color in [(0, "x", plots.MODEL), (1, "o", plots.DATA)]:
-        ax.scatter(*table["x"][table["y"] == c][:, [width, texture]].T, s=14, marker=marker,
-                   color=color, label=["malignant", "benign"][c])
+        ax.scatter(
+            *table["x"][table["y"] == c][:, [width, texture]].T,
+            s=14,
+            marker=marker,
+            color=color,
+            label=["malignant", "benign"][c],
+        )
     ax.set(xlim=(5, 30), ylim=(8, 42))
     plots.label(ax, title, "radius of the nuclei", "texture")
-axes[0].legend();
+axes[0].legend()
 
 # %% [markdown]
 # They look alike, in the two columns we can see. A hospital's partner wants to *learn* something from all thirty that is true
@@ -151,6 +175,7 @@ axes[0].legend();
 # Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardised columns, as
 # above. Everything that is *fitted*, scaling included, may see the synthetic table alone.
 
+
 # %% tags=["exercise:10.1", "points:4", "minutes:7"]
 def tstr(synth, test):
     """Accuracy on real patients of a classifier that has seen synthetic ones only.
@@ -162,6 +187,7 @@ def tstr(synth, test):
     model = LogisticRegression(max_iter=1000).fit(scaler.transform(synth["x"]), synth["y"])
     return float(model.score(scaler.transform(test["x"]), test["y"]))
     # END SOLUTION
+
 
 # %% tags=["check:10.1"]
 tstr = check("10.1", tstr)
@@ -184,23 +210,29 @@ tstr = check("10.1", tstr)
 #
 # **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is its TSTR?
 
+
 # %%
 def claimed(synth, rng):
     """The claim: patients that look right, diagnoses as frequent as they are, and no bond."""
     return {"x": synth["x"], "y": rng.permutation(synth["y"])}
+
 
 utility = {"trained on real patients": [], "synthetic": [], "as claimed": []}
 for split in range(10):
     rng = runtime.rng(30 + split)
     train, test = halves(rng)
     synth = draw_patients(fit_bells(train, 1, seed=split), 284, rng)
-    for name, table in zip(utility, (train, synth, claimed(synth, rng))):
+    for name, table in zip(utility, (train, synth, claimed(synth, rng)), strict=True):
         utility[name].append(tstr(table, test))
 utility = {name: np.mean(scores) for name, scores in utility.items()}
-ax = plots.bars(list(utility), list(utility.values()), form=".3f",
-                color=[plots.DATA, plots.OTHER, plots.WRONG],
-                alt="Real and synthetic nearly level; the claim far behind, like guessing.")
-plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patients");
+ax = plots.bars(
+    list(utility),
+    list(utility.values()),
+    form=".3f",
+    color=[plots.DATA, plots.OTHER, plots.WRONG],
+    alt="Real and synthetic nearly level; the claim far behind, like guessing.",
+)
+plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patients")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -230,10 +262,12 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 #
 # **Predict.** Order one bell, thirty bells and the photocopier by TSTR, then by alarm.
 
+
 # %%
 def distance_to(table, x, scale):
     """From each row of x (n, D) to the nearest patient of the table, in units of scale. -> (n,)"""
     return cdist(x / scale, table["x"] / scale).min(axis=1)
+
 
 def copier_alarm(synth, train, held_out):
     """Share of synthetic patients nearer to the training half than to the other; ½ is honest."""
@@ -241,38 +275,52 @@ def copier_alarm(synth, train, held_out):
     nearer = distance_to(train, synth["x"], scale) < distance_to(held_out, synth["x"], scale)
     return float(nearer.mean())
 
+
 def photocopy(table, n, rng):
     """Training patients drawn at random, with a speck of noise. -> a table of n"""
     rows = rng.choice(len(table["y"]), n)
     speck = 0.05 * table["x"].std(axis=0) * rng.normal(size=(n, table["x"].shape[1]))
     return {"x": table["x"][rows] + speck, "y": table["y"][rows]}
 
+
 # %%
 def release(split):
     """Both halves, and what each of three generators would publish: 284 synthetic patients."""
     rng = runtime.rng(40 + split)
     train, test = halves(rng)
-    tables = {"one bell": draw_patients(fit_bells(train, 1, split), 284, rng),
-              "thirty bells": draw_patients(fit_bells(train, 30, split), 284, rng),
-              "photocopier": photocopy(train, 284, rng)}
+    tables = {
+        "one bell": draw_patients(fit_bells(train, 1, split), 284, rng),
+        "thirty bells": draw_patients(fit_bells(train, 30, split), 284, rng),
+        "photocopier": photocopy(train, 284, rng),
+    }
     return train, test, tables
+
 
 releases = [release(split) for split in range(10)]
 
+
 def averaged(measure):
     """The mean of measure(train, test, synth) over the ten splits. -> {generator: number}"""
-    return {name: np.mean([measure(train, test, tables[name]) for train, test, tables in releases])
-            for name in releases[0][2]}
+    return {
+        name: np.mean([measure(train, test, tables[name]) for train, test, tables in releases])
+        for name in releases[0][2]
+    }
+
 
 useful = averaged(lambda train, test, synth: tstr(synth, test))
 alarm = averaged(lambda train, test, synth: copier_alarm(synth, train, test))
-fig, axes = plots.figure(1, 2, size=(10, 2.4), alt="TSTR is level for all three. The alarm is one "
-                         "half for one bell, far above two thirds for the other two.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(10, 2.4),
+    alt="TSTR is level for all three. The alarm is one "
+    "half for one bell, far above two thirds for the other two.",
+)
 plots.bars(list(useful), list(useful.values()), axes[0], color=plots.OTHER, form=".3f")
 plots.bars(list(alarm), list(alarm.values()), axes[1], color=plots.WRONG, form=".2f")
 axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
 plots.label(axes[0], "useful: TSTR", "share of patients")
-plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
+plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -305,6 +353,7 @@ plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half");
 # ### Exercise 10.3 · `membership_auc`
 # All pairs of one who was in with one who was out. (Exercise 10.2 is in the studio.)
 
+
 # %% tags=["exercise:10.3", "points:4", "minutes:6"]
 def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
     """P(in > out) + ½ P(in = out) over all pairs. (N,), (M,) -> float in [0, 1]"""
@@ -312,6 +361,7 @@ def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
     difference = scores_in[:, None] - scores_out[None, :]  # (N, M)
     return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
     # END SOLUTION
+
 
 # %% tags=["check:10.3"]
 membership_auc = check("10.3", membership_auc)
@@ -325,11 +375,13 @@ membership_auc = check("10.3", membership_auc)
 # `[:, None]` makes a column, so the subtraction meets each with each, (N, M). No threshold occurs: the AUC judges the order
 # of the scores. The two numbers of patients may differ.
 
+
 # %%
 def attack(synth, train, test):
     """Scores of those who were in and of those out: minus the distance to the nearest synthetic."""
     scale = synth["x"].std(axis=0)  # the attacker knows the published table only
     return [torch.tensor(-distance_to(synth, table["x"], scale)) for table in (train, test)]
+
 
 def unusual(table):
     """The tenth of the patients who lie farthest from the average one. -> bool (N,)"""
@@ -337,9 +389,11 @@ def unusual(table):
     far = np.linalg.norm(z, axis=1)  # (N,)
     return torch.tensor(far > np.quantile(far, 0.9))
 
+
 def attack_on_unusual(train, test, synth):
     s_in, s_out = attack(synth, train, test)
     return membership_auc(s_in[unusual(train)], s_out[unusual(test)])
+
 
 exposed = averaged(lambda train, test, synth: membership_auc(*attack(synth, train, test)))
 exposed_tail = averaged(attack_on_unusual)
@@ -348,18 +402,32 @@ for name in exposed:
 
 # %%
 train, test, tables = releases[0]
-fig, axes = plots.figure(1, 2, size=(10, 3.2), alt="Distances of those in and out: apart for "
-                         "thirty bells, those in are nearer; on top of each other for one bell.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(10, 3.2),
+    alt="Distances of those in and out: apart for "
+    "thirty bells, those in are nearer; on top of each other for one bell.",
+)
 edges = np.linspace(0, 8, 41)
-for ax, name in zip(axes, ("thirty bells", "one bell")):
+for ax, name in zip(axes, ("thirty bells", "one bell"), strict=True):
     s_in, s_out = attack(tables[name], train, test)
     ax.hist(-s_out.numpy(), edges, color=plots.MUTED, alpha=0.6, label="were not in")
-    ax.hist(-s_in.numpy(), edges, histtype="step", color=plots.WRONG, linewidth=2.2,
-            label="were in the data")
-    plots.label(ax, f"{name}: AUC {membership_auc(s_in, s_out):.2f}",
-                "distance to the nearest synthetic patient", "patients")
-axes[0].legend();
-
+    ax.hist(
+        -s_in.numpy(),
+        edges,
+        histtype="step",
+        color=plots.WRONG,
+        linewidth=2.2,
+        label="were in the data",
+    )
+    plots.label(
+        ax,
+        f"{name}: AUC {membership_auc(s_in, s_out):.2f}",
+        "distance to the nearest synthetic patient",
+        "patients",
+    )
+axes[0].legend()
 # %% [markdown]
 # With thirty bells the attacker is right in {{10.auc.many:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
 # its utility warned of it. (The photocopier's victims are not all found either: some patients were never drawn.) Among
@@ -387,16 +455,20 @@ for K in numbers_of_bells:
         left_out += share * cross_val_score(mixture, z, cv=5).mean()
     nats["fitted to"].append(fitted)
     nats["left out"].append(left_out)
-ax = plots.panel(size=(6.5, 3.2), alt="Fitted to, the likelihood rises with the number of bells; "
-                 "on patients left out it falls steeply from the first.")
-for (name, values), color, style in zip(nats.items(), (plots.WRONG, plots.DATA), ("--", "-")):
+ax = plots.panel(
+    size=(6.5, 3.2),
+    alt="Fitted to, the likelihood rises with the number of bells; "
+    "on patients left out it falls steeply from the first.",
+)
+for (name, values), color, style in zip(
+    nats.items(), (plots.WRONG, plots.DATA), ("--", "-"), strict=True
+):
     ax.plot(numbers_of_bells, values, style, color=color, marker="o", label=name)
 ax.set_xscale("log", base=2)
 ax.set_yscale("symlog", linthresh=20)
 ax.set_xticks(numbers_of_bells, numbers_of_bells)
 ax.legend()
-plots.label(ax, "How likely are the patients?", "bells per diagnosis", "nats a patient");
-
+plots.label(ax, "How likely are the patients?", "bells per diagnosis", "nats a patient")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -427,21 +499,33 @@ for log2_bells in range(6):
         s_in, s_out = attack(synth, train, test)
         plane[log2_bells, noise] = (membership_auc(s_in, s_out), tstr(synth, test), -s_in, -s_out)
 
+
 def show_plane(axes, log2_bells, noise):
     """Distances at this setting, and where it stands among all of them."""
     key = log2_bells, min(steps, key=lambda step: abs(step - noise))
     drawing.risk_and_use(axes, plane, key)
+
 
 def describe_plane(log2_bells, noise):
     """The picture in words."""
     auc, use, _, _ = plane[log2_bells, min(steps, key=lambda step: abs(step - noise))]
     return f"{2**log2_bells} bells, noise {noise:g}: AUC {auc:.2f}, TSTR {use:.3f}."
 
-settings = [{"log2_bells": 5, "noise": 0.0}, {"log2_bells": 5, "noise": 1.0},
-            {"log2_bells": 0, "noise": 0.0}]
+
+settings = [
+    {"log2_bells": 5, "noise": 0.0},
+    {"log2_bells": 5, "noise": 1.0},
+    {"log2_bells": 0, "noise": 0.0},
+]
 privacy_sliders = widgets.explore(
-    show_plane, alt=describe_plane, panels=2, grid=settings, size=(9, 3.4),
-    log2_bells=widgets.Slider(0, 5, 1, 5), noise=widgets.Slider(0, 3, 0.5, 0))
+    show_plane,
+    alt=describe_plane,
+    panels=2,
+    grid=settings,
+    size=(9, 3.4),
+    log2_bells=widgets.Slider(0, 5, 1, 5),
+    noise=widgets.Slider(0, 3, 0.5, 0),
+)
 
 # %% [markdown]
 # Noise works and costs: the table gets blurred for everybody, patient and partner alike. A smaller model forgets the
@@ -453,12 +537,14 @@ privacy_sliders = widgets.explore(
 # log-likelihood. What becomes of his AUC for one bell, and for eight? (Released as a *table*, eight bells leak little, as the
 # sliders show.)
 
+
 # %%
 def model_attack(model, table):
     """log p(x | y) of each patient under the released model: a score for the attacker. -> (N,)"""
     z = (table["x"] - model["mean"]) / model["sd"]
     both = np.stack([mixture.score_samples(z) for mixture in model["bells"]])  # (2, N)
     return torch.tensor(both[table["y"], np.arange(len(z))])
+
 
 with_model = {}
 for K in (1, 8, 30):
@@ -496,7 +582,9 @@ for K in (1, 8, 30):
 # Ours knows 115 words and writes without end about hospital life.
 
 # %%
-slots = [line.split() for line in """
+slots = [
+    line.split()
+    for line in """
 anxious calm cheerful curious grateful hopeful hungry patient restless sleepy tired wary young kind
 carers children cousins doctors families nurses parents porters students surgeons visitors cleaners
 carry check compare copy describe discuss explain file question read repeat sign trust write
@@ -505,19 +593,22 @@ answers charts diaries forms graphs leaflets letters lists notes recipes reports
 near behind beside in outside opposite above below inside around between beyond within across
 busy bright crowded dim draughty empty green narrow noisy quiet spare sunny tidy warm
 archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics
-. ; and but while so yet because""".strip().split("\n")]
+. ; and but while so yet because""".strip().split("\n")
+]
 words = [word for slot in slots for word in slot]  # V of them
 number = {word: i for i, word in enumerate(words)}
 V = len(words)
 
+
 def language_model(rng):
     """P[i, j]: how likely word j follows word i. Each has a taste of its own. -> (V, V)"""
     P = torch.zeros(V, V)
-    for here, there in zip(slots, slots[1:] + slots[:1]):
+    for here, there in zip(slots, slots[1:] + slots[:1], strict=True):
         for word in here:
             taste = torch.tensor(rng.dirichlet([5.0] * len(there))).float()
             P[number[word], [number[follower] for follower in there]] = taste
     return P
+
 
 P = language_model(runtime.rng(70))
 
@@ -529,17 +620,20 @@ P = language_model(runtime.rng(70))
 #
 # A hash is a scrambling that anybody with the key can repeat and nobody without it can guess.
 
+
 # %%
 def green_table(key, gamma):
     """green[i, j]: is word j green after word i? A share gamma of each row, by a hash. -> (V, V)"""
+
     def ticket(i, j):
         return hashlib.sha256(f"{key} {words[i]} {words[j]}".encode()).digest()
 
     green = torch.zeros(V, V, dtype=torch.bool)
     for i in range(V):
         order = sorted(range(V), key=lambda j: ticket(i, j))
-        green[i, order[:int(gamma * V)]] = True
+        green[i, order[: int(gamma * V)]] = True
     return green
+
 
 def write(n, T, delta, green):
     """n texts of T words, after a full stop that opens them. -> (n, T + 1)"""
@@ -548,6 +642,7 @@ def write(n, T, delta, green):
     for _ in range(T):
         texts.append(torch.multinomial(P_delta[texts[-1]], 1)[:, 0])  # (n,)
     return torch.stack(texts, dim=1)
+
 
 gamma = 0.5
 green = green_table("a secret of ours", gamma)
@@ -570,6 +665,7 @@ for delta in (0, 3):
 # `tokens` are word numbers, `green[i, j]` is as above. The first token follows nothing, so it is not scored: $T$ counts the
 # pairs.
 
+
 # %% tags=["exercise:10.4", "points:4", "minutes:6"]
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
     """How many standard deviations more green words than chance expects.
@@ -581,6 +677,7 @@ def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
     T = len(hits)
     return (hits.sum().item() - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
     # END SOLUTION
+
 
 # %% tags=["check:10.4"]
 watermark_z = check("10.4", watermark_z)
@@ -595,27 +692,36 @@ watermark_z = check("10.4", watermark_z)
 # `tokens[:-1]` are the previous words and `tokens[1:]` the next ones; indexing with both looks up all pairs at once. Then the
 # formula, with the number of *pairs* as $T$.
 
+
 # %%
 def z_of(texts, green, gamma=0.5):
     return np.array([watermark_z(text, green, gamma) for text in texts])
+
 
 runtime.seed_all(72)
 plain, marked = (write(100, 200, delta, green) for delta in (0, 3))
 z_plain, z_marked = z_of(plain, green), z_of(marked, green)
 z_wrong_key = z_of(marked, green_table("a guess", gamma))
-ax = plots.panel(size=(7.5, 3), alt="z of unmarked texts and of marked texts read with a wrong key "
-                 "around zero; of marked texts far to the right of four.")
-for values, name, color, style in [(z_plain, "unmarked", plots.MUTED, "stepfilled"),
-                                   (z_wrong_key, "marked, wrong key", plots.WRONG, "step"),
-                                   (z_marked, "marked", plots.OTHER, "stepfilled")]:
+ax = plots.panel(
+    size=(7.5, 3),
+    alt="z of unmarked texts and of marked texts read with a wrong key "
+    "around zero; of marked texts far to the right of four.",
+)
+for values, name, color, style in [
+    (z_plain, "unmarked", plots.MUTED, "stepfilled"),
+    (z_wrong_key, "marked, wrong key", plots.WRONG, "step"),
+    (z_marked, "marked", plots.OTHER, "stepfilled"),
+]:
     ax.hist(values, np.arange(-5, 14, 0.5), histtype=style, color=color, label=name, linewidth=2)
 ax.axvline(4, color="black", linestyle="--")
 ax.legend(loc=(0.52, 0.55))
 plots.label(ax, "100 texts of 200 words each; dashed: z = 4", "z", "texts")
 surprise = [-torch.log2(P[t[:, :-1], t[:, 1:]]).mean().item() for t in (plain, marked)]
 print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
-print(f"surprise of the unmarked model: at its own text {surprise[0]:.2f} bits a word, "
-      f"at marked text {surprise[1]:.2f}")
+print(
+    f"surprise of the unmarked model: at its own text {surprise[0]:.2f} bits a word, "
+    f"at marked text {surprise[1]:.2f}"
+)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -644,6 +750,7 @@ slot_of = torch.tensor([s for s, slot in enumerate(slots) for _ in slot])  # (V,
 begins = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
 sizes = torch.tensor([len(slot) for slot in slots])  # (9,)
 
+
 def paraphrase(texts, p):
     """Replace a share p of the words, each by another of its kind. (n, T + 1) -> (n, T + 1)"""
     kind = slot_of[texts]
@@ -651,25 +758,36 @@ def paraphrase(texts, p):
     other = begins[kind] + (texts - begins[kind] + step) % sizes[kind]
     return torch.where(torch.rand(texts.shape) < p, other, texts)
 
+
 def shuffle_clauses(texts):
     """Clauses of nine words in another order, after the opening full stop. (n, 9 m + 1) -> same"""
     n, order = len(texts), torch.randperm((texts.shape[1] - 1) // 9)
     clauses = texts[:, 1:].reshape(n, -1, 9)[:, order]  # (n, m, 9)
     return torch.cat([texts[:, :1], clauses.reshape(n, -1)], dim=1)
 
+
 runtime.seed_all(73)
 marked = write(100, 198, 3, green)  # 22 clauses of nine words
-edited = {"as written": marked, "clauses mixed up": shuffle_clauses(marked),
-          "half cut away": marked[:, :100], "1 of 10 words replaced": paraphrase(marked, 0.1),
-          "3 of 10 replaced": paraphrase(marked, 0.3), "6 of 10 replaced": paraphrase(marked, 0.6)}
+edited = {
+    "as written": marked,
+    "clauses mixed up": shuffle_clauses(marked),
+    "half cut away": marked[:, :100],
+    "1 of 10 words replaced": paraphrase(marked, 0.1),
+    "3 of 10 replaced": paraphrase(marked, 0.3),
+    "6 of 10 replaced": paraphrase(marked, 0.6),
+}
 survives = {name: z_of(texts, green) for name, texts in edited.items()}
 medians = [np.median(z) for z in survives.values()]
-ax = plots.bars(list(survives), medians, form=".1f", color=plots.OTHER,
-                alt="Mixing clauses costs little; cutting and light edits weaken the mark; "
-                "replacing six of ten words brings it below four.")
+ax = plots.bars(
+    list(survives),
+    medians,
+    form=".1f",
+    color=plots.OTHER,
+    alt="Mixing clauses costs little; cutting and light edits weaken the mark; "
+    "replacing six of ten words brings it below four.",
+)
 ax.axvline(4, color="black", linestyle="--", zorder=0)
-plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 texts");
-
+plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 texts")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
@@ -698,30 +816,44 @@ for strength in strengths:
         hits = green[found[:, :-1], found[:, 1:]].numpy()  # (100, 400)
         library[strength, share] = found[0].numpy(), hits
 
+
 def z_at(strength, replaced, length):
     """z of the first words of 100 texts, the formula of watermark_z for all at once. -> (100,)"""
     hits = library[strength, replaced][1][:, :length]
     return (hits.sum(axis=1) - gamma * length) / math.sqrt(length * gamma * (1 - gamma))
 
+
 def show_mark(axes, strength, length, replaced):
     """The found text with its green words, and how far it stands from chance."""
     text, hits = library[strength, round(replaced, 1)]
     z = z_at(strength, round(replaced, 1), length)
-    drawing.watermark(axes, [words[w] for w in text[1:71]], hits[0, :70], z,
-                          z_at(0.0, 0.0, length), length)
+    drawing.watermark(
+        axes, [words[w] for w in text[1:71]], hits[0, :70], z, z_at(0.0, 0.0, length), length
+    )
+
 
 def describe_mark(strength, length, replaced):
     """The picture in words."""
     z = z_at(strength, round(replaced, 1), length)
-    return (f"Strength {strength:g}, {length} words, {replaced:.0%} replaced: median z "
-            f"{np.median(z):.1f}, {(z > 4).mean():.0%} of 100 texts above 4.")
+    return (
+        f"Strength {strength:g}, {length} words, {replaced:.0%} replaced: median z "
+        f"{np.median(z):.1f}, {(z > 4).mean():.0%} of 100 texts above 4."
+    )
+
 
 start = {"strength": 3.0, "length": 200, "replaced": 0.0}
 settings = [start, start | {"replaced": 0.5}, start | {"strength": 0.0}]
 mark_sliders = widgets.explore(
-    show_mark, alt=describe_mark, panels=2, rows=2, grid=settings, size=(9, 5),
-    strength=widgets.Slider(0, 6, 0.5, 3), length=widgets.Slider(25, 400, 25, 200),
-    replaced=widgets.Slider(0, 0.9, 0.1, 0))
+    show_mark,
+    alt=describe_mark,
+    panels=2,
+    rows=2,
+    grid=settings,
+    size=(9, 5),
+    strength=widgets.Slider(0, 6, 0.5, 3),
+    length=widgets.Slider(25, 400, 25, 200),
+    replaced=widgets.Slider(0, 0.9, 0.1, 0),
+)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -764,12 +896,17 @@ card = [  # question, measured, bar, kept
     ("if the model leaks: AUC", leaked, "at most 0.6", leaked <= 0.6),
     ("marked? lowest z, 200 words", z_marked.min(), "above 4", z_marked.min() > 4),
     ("falsely accused? highest z", z_plain.max(), "below 4", z_plain.max() < 4),
-    ("after 3 of 10 words replaced: z", np.median(survives["3 of 10 replaced"]), "reported", True)]
+    ("after 3 of 10 words replaced: z", np.median(survives["3 of 10 replaced"]), "reported", True),
+]
 for question, answer in words_of_yours.items():
     print(f"{question:<18} {answer or '... still to be written, by you'}")
-runtime.show_table(("question", "measured", "bar", "kept?"),
-                   [(question, f"{value:.3g}", bar, "yes" if kept else "NO")
-                    for question, value, bar, kept in card])
+runtime.show_table(
+    ("question", "measured", "bar", "kept?"),
+    [
+        (question, f"{value:.3g}", bar, "yes" if kept else "NO")
+        for question, value, bar, kept in card
+    ],
+)
 
 # %% [markdown]
 # **Predict.** Set `which` to "thirty bells": which lines will turn to NO, and would anybody have noticed from the first line
@@ -785,18 +922,28 @@ runtime.show_table(("question", "measured", "bar", "kept?"),
 # ## What this run reached
 
 # %%
-inside = runtime.reached({
-    "10.logistic": right["logistic regression"], "10.bayes": right["naive Bayes"],
-    "10.trtr": utility["trained on real patients"], "10.tstr": utility["synthetic"],
-    "10.blind": utility["as claimed"], "10.tstr.many": useful["thirty bells"],
-    "10.alarm.one": alarm["one bell"], "10.alarm.many": alarm["thirty bells"],
-    "10.alarm.copier": alarm["photocopier"],
-    "10.auc.one": exposed["one bell"], "10.auc.many": exposed["thirty bells"],
-    "10.auc.many_tail": exposed_tail["thirty bells"], "10.auc.model_one": with_model[1],
-    "10.auc.model_eight": with_model[8],
-    "10.z.marked": z_marked.min(), "10.z.plain": z_plain.max(),
-    "10.z.replaced": np.median(survives["6 of 10 replaced"]),
-    "10.z.bits": surprise[1] - surprise[0]})
+inside = runtime.reached(
+    {
+        "10.logistic": right["logistic regression"],
+        "10.bayes": right["naive Bayes"],
+        "10.trtr": utility["trained on real patients"],
+        "10.tstr": utility["synthetic"],
+        "10.blind": utility["as claimed"],
+        "10.tstr.many": useful["thirty bells"],
+        "10.alarm.one": alarm["one bell"],
+        "10.alarm.many": alarm["thirty bells"],
+        "10.alarm.copier": alarm["photocopier"],
+        "10.auc.one": exposed["one bell"],
+        "10.auc.many": exposed["thirty bells"],
+        "10.auc.many_tail": exposed_tail["thirty bells"],
+        "10.auc.model_one": with_model[1],
+        "10.auc.model_eight": with_model[8],
+        "10.z.marked": z_marked.min(),
+        "10.z.plain": z_plain.max(),
+        "10.z.replaced": np.median(survives["6 of 10 replaced"]),
+        "10.z.bits": surprise[1] - surprise[0],
+    }
+)
 
 # %% tags=["solved"]
 assert inside
@@ -808,7 +955,7 @@ assert with_model[1] < 0.65 < 0.9 < with_model[8]
 assert np.argmax(nats["left out"]) == 0 and np.argmax(nats["fitted to"]) == 5
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
 z_0 = np.median(survives["as written"])
-for name, p in zip(list(survives)[3:], (0.1, 0.3, 0.6)):
+for name, p in zip(list(survives)[3:], (0.1, 0.3, 0.6), strict=True):
     assert abs(np.median(survives[name]) - (1 - p) ** 2 * z_0) < 1.2
 assert np.median(survives["6 of 10 replaced"]) < 4 < np.median(survives["3 of 10 replaced"])
 assert abs(np.median(survives["half cut away"]) - math.sqrt(0.5) * z_0) < 1
@@ -828,9 +975,11 @@ assert abs(np.median(survives["half cut away"]) - math.sqrt(0.5) * z_0) < 1
 # predict the next one. The course ships 4,047 small molecules; our model is a GRU, a relative of the LSTM (Segler et al. 2018
 # did it with an LSTM).
 
+
 # %% tags=["studio", "export"]
 class SmilesModel(nn.Module):
     """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its memory."""
+
     def __init__(self, V, hidden=192):
         super().__init__()
         self.embed = nn.Embedding(V, 32)
@@ -841,12 +990,14 @@ class SmilesModel(nn.Module):
         states, memory = self.gru(self.embed(tokens), memory)  # (B, T, hidden)
         return self.head(states), memory
 
+
 def encode_smiles(smiles, alphabet):
     """Numbers of characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
     rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
-    for row, text in zip(rows, smiles):
-        row[:len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
+    for row, text in zip(rows, smiles, strict=True):
+        row[: len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
     return rows
+
 
 # %% tags=["studio", "export"]
 def train_smiles(model, rows, epochs, lr=4e-3):
@@ -858,7 +1009,7 @@ def train_smiles(model, rows, epochs, lr=4e-3):
         order, losses = torch.randperm(len(rows)), []
         batches = order[(length[order] // 4).argsort(stable=True)].split(64)  # of similar length
         for b in torch.randperm(len(batches)).tolist():
-            batch = rows[batches[b], :length[batches[b]].max()]  # (B, T + 1)
+            batch = rows[batches[b], : length[batches[b]].max()]  # (B, T + 1)
             logits, _ = model(batch[:, :-1].clamp(min=0))  # (B, T, V)
             loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=-1)
             optimizer.zero_grad()
@@ -868,6 +1019,7 @@ def train_smiles(model, rows, epochs, lr=4e-3):
             fade.step()
             losses.append(loss.item())
         yield float(np.mean(losses))
+
 
 # %% tags=["studio", "export"]
 @torch.no_grad()
@@ -882,6 +1034,7 @@ def write_smiles(model, n, temperature, alphabet):
     model.train()
     texts = ["".join(alphabet[t] for t in row) for row in torch.cat(written, dim=1).tolist()]
     return [text.split("\n")[0] for text in texts]
+
 
 # %% tags=["studio"]
 molecules = data.molecules()
@@ -924,6 +1077,7 @@ else:
 # Compare canonical spellings, of `train` too: nobody promises that it is spelt canonically. If nothing is left to divide by,
 # the rate is 0.
 
+
 # %% tags=["studio", "exercise:10.2", "points:4", "minutes:9"]
 def molecule_report(smiles, train):
     """How many strings are molecules, how many of these differ, how many of those are new.
@@ -934,10 +1088,13 @@ def molecule_report(smiles, train):
     valid = [c for c in map(canonical, smiles) if c is not None]
     different = set(valid)
     new = different - {canonical(s) for s in train}
-    return {"valid": len(valid) / max(len(smiles), 1),
-            "unique": len(different) / max(len(valid), 1),
-            "novel": len(new) / max(len(different), 1)}
+    return {
+        "valid": len(valid) / max(len(smiles), 1),
+        "unique": len(different) / max(len(valid), 1),
+        "novel": len(new) / max(len(different), 1),
+    }
     # END SOLUTION
+
 
 # %% tags=["studio", "check:10.2"]
 molecule_report = check("10.2", molecule_report)
@@ -963,13 +1120,18 @@ shipped_report = molecule_report(long_run["samples"], molecules)
 print("a run the course ships:", {name: round(rate, 2) for name, rate in shipped_report.items()})
 
 # %% tags=["studio"]
-plans = dict(zip(long_run["drawn"], long_run["layouts"]))
+plans = dict(zip(long_run["drawn"], long_run["layouts"], strict=True))
 if chemistry.available():
     mine = sorted({c for c in map(canonical, written) if c} - set(molecules), key=len)
-    plans = {c: chemistry.layout(c) for c in mine[len(mine) // 2:][:8]}
-fig, axes = plots.figure(2, 4, size=(10, 4.2), alt="Eight structural formulas of molecules that "
-                         "the model wrote and that are not among its training data.")
-for ax, (spelling, plan) in zip(axes.flat, plans.items()):
+    plans = {c: chemistry.layout(c) for c in mine[len(mine) // 2 :][:8]}
+fig, axes = plots.figure(
+    2,
+    4,
+    size=(10, 4.2),
+    alt="Eight structural formulas of molecules that "
+    "the model wrote and that are not among its training data.",
+)
+for ax, (spelling, plan) in zip(axes.flat, plans.items(), strict=True):
     chemistry.draw(plan, ax, title=spelling)
 
 # %% [markdown] tags=["studio"]
@@ -979,13 +1141,25 @@ for ax, (spelling, plan) in zip(axes.flat, plans.items()):
 # **Predict.** With more epochs, what becomes of validity? And of novelty?
 
 # %% tags=["studio"]
-fig, axes = plots.figure(1, 2, size=(10, 3.3), alt="Over the epochs validity rises from near zero "
-                         "to about nine in ten, and novelty falls from nearly one.")
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(10, 3.3),
+    alt="Over the epochs validity rises from near zero "
+    "to about nine in ten, and novelty falls from nearly one.",
+)
 for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plots.MODEL)]:
-    curves = zip(long_run["temperatures"], long_run[rate].T, ("-", "--", ":"))
+    curves = zip(long_run["temperatures"], long_run[rate].T, ("-", "--", ":"), strict=True)
     for temperature, values, style in curves:
-        ax.plot(long_run["epochs"], values, style, color=color, marker="o", markersize=4,
-                label=f"temperature {temperature:g}")
+        ax.plot(
+            long_run["epochs"],
+            values,
+            style,
+            color=color,
+            marker="o",
+            markersize=4,
+            label=f"temperature {temperature:g}",
+        )
     ax.set(ylim=(0, 1.02))
     ax.legend(fontsize=9)
     plots.label(ax, rate, "epochs of training", "share")
@@ -1017,6 +1191,7 @@ for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plot
 # In this invented world the tool costs time, a factor of $1.15$ for everybody. People believe that it saves a fifth. And fast
 # people are the first to pick it up.
 
+
 # %% tags=["studio"]
 def simulate_trial(n, true_ratio, rng, chosen=False):
     """Invented data, columns of n: ai (bool), minutes, believed (a ratio), team 0 to 9.
@@ -1026,8 +1201,13 @@ def simulate_trial(n, true_ratio, rng, chosen=False):
     skill = rng.normal(size=n)
     ai = rng.permutation(n) < n // 2 if not chosen else skill + rng.normal(size=n) > 0
     alone = np.exp(math.log(60) - 0.3 * skill + 0.3 * rng.normal(size=n))  # minutes without it
-    return {"ai": ai, "minutes": alone * np.where(ai, true_ratio, 1),
-            "believed": np.exp(rng.normal(math.log(0.8), 0.15, n)), "team": rng.integers(0, 10, n)}
+    return {
+        "ai": ai,
+        "minutes": alone * np.where(ai, true_ratio, 1),
+        "believed": np.exp(rng.normal(math.log(0.8), 0.15, n)),
+        "team": rng.integers(0, 10, n),
+    }
+
 
 trial = simulate_trial(300, 1.15, runtime.rng(90))
 print({name: column[:3] for name, column in trial.items()})
@@ -1046,6 +1226,7 @@ print({name: column[:3] for name, column in trial.items()})
 # From the columns `ai` (bool) and `minutes`, NumPy arrays, the ratio and its 95 % interval. (Welch's t in place of $1.96$ is
 # as good.) The table holds other columns. Do you need them?
 
+
 # %% tags=["studio", "exercise:10.5", "points:4", "minutes:9"]
 def trial_effect(df):
     """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
@@ -1059,6 +1240,7 @@ def trial_effect(df):
     low, high = (math.exp(difference + side * 1.96 * error) for side in (-1, 1))
     return math.exp(difference), (low, high)
     # END SOLUTION
+
 
 # %% tags=["studio", "check:10.5"]
 trial_effect = check("10.5", trial_effect)
@@ -1079,16 +1261,24 @@ ratio, interval = trial_effect(trial)
 chosen = trial_effect(simulate_trial(300, 1.15, runtime.rng(91), chosen=True))
 told = np.log(trial["believed"][trial["ai"]])  # what those with the tool believe
 spread = 1.96 * told.std() / math.sqrt(len(told))
-teams = [trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
-         for team in range(10)]
+teams = [
+    trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
+    for team in range(10)
+]
 ends = np.exp(told.mean() + np.array([-spread, spread]))
-found = {"what users believe": (np.exp(told.mean()), ends),
-         "users who chose it, against the rest": chosen, "the best of ten teams": min(teams),
-         "the trial, everybody": (ratio, interval)}
+found = {
+    "what users believe": (np.exp(told.mean()), ends),
+    "users who chose it, against the rest": chosen,
+    "the best of ten teams": min(teams),
+    "the trial, everybody": (ratio, interval),
+}
 
 # %% tags=["studio"]
-ax = plots.panel(size=(8.5, 2.9), alt="Beliefs and self-chosen users lie below one, as if the tool "
-                 "saved time; the randomised trial lies above one, around the truth.")
+ax = plots.panel(
+    size=(8.5, 2.9),
+    alt="Beliefs and self-chosen users lie below one, as if the tool "
+    "saved time; the randomised trial lies above one, around the truth.",
+)
 for row, (name, (centre, (low, high))) in enumerate(found.items()):
     color = plots.DATA if "trial" in name else plots.WRONG
     ax.plot([low, high], [row, row], color=color)
@@ -1097,8 +1287,7 @@ ax.axvline(1.15, color="black", linestyle="--")
 ax.axvline(1, color=plots.MUTED, linewidth=1)
 ax.set_yticks(range(4), found)
 ax.invert_yaxis()
-plots.label(ax, "Dashed: the truth of this invented world", "time with AI / time without");
-
+plots.label(ax, "Dashed: the truth of this invented world", "time with AI / time without")
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
 #
@@ -1143,13 +1332,15 @@ the corridor is longer than the year and every door has learned to close like ba
 she knows the names that nobody will read she writes them small and carries them to day
 the morning takes the ward the way the sea will take a shore and never say""".split()
 
+
 def count_words(texts, n):
     """Which words followed each n - 1 words, and how often. -> {tuple: [words]}"""
     table = {}
     for text in texts:
         for i in range(len(text) - n + 1):
-            table.setdefault(tuple(text[i:i + n - 1]), []).append(text[i + n - 1])
+            table.setdefault(tuple(text[i : i + n - 1]), []).append(text[i + n - 1])
     return table
+
 
 def continue_text(table, start, length, rng):
     """Words drawn one by one; where the model has never been, it stops. -> list of words"""
@@ -1159,14 +1350,16 @@ def continue_text(table, start, length, rng):
         text.append(str(rng.choice(table[tuple(text[-n:])])))
     return text
 
+
 def longest_copy(text, source):
     """The longest run of words that stands in both: its length, and where in the text it begins."""
     inside = " " + " ".join(source) + " "
     best = (0, 0)
     for i in range(len(text)):
-        while i + best[0] < len(text) and " " + " ".join(text[i:i + best[0] + 1]) + " " in inside:
+        while i + best[0] < len(text) and " " + " ".join(text[i : i + best[0] + 1]) + " " in inside:
             best = best[0] + 1, i
     return best
+
 
 # %% [markdown] tags=["studio"]
 # `longest_copy` is the copier alarm for text: the longest run of words taken from a source. Everybody shares a few words with
@@ -1180,16 +1373,21 @@ runtime.seed_all(92)
 leaflets = [[words[w] for w in text] for text in write(400, 63, 0, green)]
 copied = {"with the verse": {}, "without it": {}}
 for n in (2, 3, 4):
-    for name, texts in zip(copied, ([*leaflets, verse], leaflets)):
+    for name, texts in zip(copied, ([*leaflets, verse], leaflets), strict=True):
         table = count_words(texts, n)
         runs = []
         for repeat in range(50):
-            text = continue_text(table, verse[:n - 1], 60, runtime.rng(100 + repeat))
+            text = continue_text(table, verse[: n - 1], 60, runtime.rng(100 + repeat))
             runs.append(longest_copy(text, verse)[0])
         copied[name][f"n = {n}"] = np.mean(runs)
-fig, axes = plots.figure(1, 2, size=(10, 2.2), alt="With the verse the copied run is long for n of "
-                         "three and four; without it only the prompt remains.")
-for ax, (name, runs), color in zip(axes, copied.items(), (plots.WRONG, plots.OTHER)):
+fig, axes = plots.figure(
+    1,
+    2,
+    size=(10, 2.2),
+    alt="With the verse the copied run is long for n of "
+    "three and four; without it only the prompt remains.",
+)
+for ax, (name, runs), color in zip(axes, copied.items(), (plots.WRONG, plots.OTHER), strict=True):
     plots.bars(list(runs), list(runs.values()), ax, color=color, form=".0f")
     ax.set_xlim(0, 70)
     plots.label(ax, f"trained {name}", "longest copied run, words (of 60)")
@@ -1222,6 +1420,7 @@ print("n = 3:", " ".join(recited))
 # `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows. Draw all randomness from `rng`. The check hands
 # you 284 patients and keeps the others, four times, and takes the averages; it stops you after a minute.
 
+
 # %% tags=["studio", "exercise:10.6", "points:8", "minutes:20"]
 def make_patients(table, n, rng):
     """Synthetic patients that teach a classifier and betray nobody.
@@ -1240,6 +1439,7 @@ def make_patients(table, n, rng):
         x[y == c] = mean + sd * z
     return {"x": x, "y": y}
     # END SOLUTION
+
 
 # %% tags=["studio", "check:10.6"]
 make_patients = check("10.6", make_patients)
@@ -1263,19 +1463,30 @@ for split in range(10):
     built["AUC"].append(membership_auc(*attack(synth, train, test)))
 built = {name: np.mean(values) for name, values in built.items()}
 print("what you built, ten splits:", {name: round(float(x), 3) for name, x in built.items()})
-also_inside = runtime.reached({
-    "10.trial.ratio": ratio, "10.trial.chosen": chosen[0],
-    "10.trial.believed": np.exp(told.mean()), "10.trial.coverage": np.mean(covered),
-    "10.copy.poem": copied["with the verse"]["n = 3"],
-    "10.copy.without": copied["without it"]["n = 3"],
-    "10.build.tstr": built["TSTR"], "10.build.auc": built["AUC"],
-    "10.mol.long_valid": long_run["valid"][-1, 1], "10.mol.long_unique": long_run["unique"][-1, 1],
-    "10.mol.long_novel": long_run["novel"][-1, 1],
-    "10.mol.shipped_unique": shipped_report["unique"]})
+also_inside = runtime.reached(
+    {
+        "10.trial.ratio": ratio,
+        "10.trial.chosen": chosen[0],
+        "10.trial.believed": np.exp(told.mean()),
+        "10.trial.coverage": np.mean(covered),
+        "10.copy.poem": copied["with the verse"]["n = 3"],
+        "10.copy.without": copied["without it"]["n = 3"],
+        "10.build.tstr": built["TSTR"],
+        "10.build.auc": built["AUC"],
+        "10.mol.long_valid": long_run["valid"][-1, 1],
+        "10.mol.long_unique": long_run["unique"][-1, 1],
+        "10.mol.long_novel": long_run["novel"][-1, 1],
+        "10.mol.shipped_unique": shipped_report["unique"],
+    }
+)
 if report is not None:
-    also_inside &= runtime.reached({
-        "10.mol.valid": report["valid"], "10.mol.unique": report["unique"],
-        "10.mol.novel": report["novel"]})
+    also_inside &= runtime.reached(
+        {
+            "10.mol.valid": report["valid"],
+            "10.mol.unique": report["unique"],
+            "10.mol.novel": report["novel"],
+        }
+    )
 
 # %% tags=["studio", "solved"]
 assert also_inside

@@ -1,4 +1,7 @@
-"""Helpers for the tests of the grader: notebooks to grade, and what came out. Skips where there is no sandbox."""
+"""Helpers for the tests of the grader: notebooks to grade, and what came out. Skips where there is
+no sandbox.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -17,26 +20,40 @@ from tests.lessons import IN_CI
 
 LESSONS = lessons()
 LACKING = sandbox.missing()
-needs_sandbox = pytest.mark.skipif(bool(LACKING) and not IN_CI, reason=LACKING or "there is a sandbox")
+needs_sandbox = pytest.mark.skipif(
+    bool(LACKING) and not IN_CI, reason=LACKING or "there is a sandbox"
+)
 SEED = 20261124
 
 
 def solved(number: str) -> dict[str, Any]:
-    return json.loads((ROOT / "solutions" / f"{LESSONS[number].stem}.ipynb").read_text(encoding="utf-8"))
+    return json.loads(
+        (ROOT / "solutions" / f"{LESSONS[number].stem}.ipynb").read_text(encoding="utf-8")
+    )
 
 
 def blank(number: str) -> dict[str, Any]:
-    return json.loads((ROOT / "notebooks" / f"{LESSONS[number].stem}.ipynb").read_text(encoding="utf-8"))
+    return json.loads(
+        (ROOT / "notebooks" / f"{LESSONS[number].stem}.ipynb").read_text(encoding="utf-8")
+    )
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:
-    return {"cell_type": "code", "execution_count": None, "id": "own", "metadata": {"tags": list(tags)}, "outputs": [],
-            "source": source}
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "own",
+        "metadata": {"tags": list(tags)},
+        "outputs": [],
+        "source": source,
+    }
 
 
 def answers(lesson: Lesson, sources: dict[str, str]) -> dict[str, Any]:
     """A notebook of nothing but answers: those given by exercise id, else the course's own."""
-    cells = [code(sources.get(task.id, task.solution), f"exercise:{task.id}") for task in lesson.tasks]
+    cells = [
+        code(sources.get(task.id, task.solution), f"exercise:{task.id}") for task in lesson.tasks
+    ]
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -72,7 +89,10 @@ def run(place: Path, out: Path, **options: Any) -> dict[str, Any]:
 
 def statuses(results: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Status by notebook and exercise."""
-    return {r["submission"]: {v["exercise"]: v["status"] for v in r["verdicts"]} for r in results["submissions"]}
+    return {
+        r["submission"]: {v["exercise"]: v["status"] for v in r["verdicts"]}
+        for r in results["submissions"]
+    }
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -87,7 +107,10 @@ def leftovers() -> list[str]:
         try:
             line = Path(f"/proc/{entry}/cmdline").read_bytes()
             status = Path(f"/proc/{entry}/status").read_text()
-            uid, parent = (int(re.search(rf"^{key}:\s+(\d+)", status, re.MULTILINE)[1]) for key in ("Uid", "PPid"))
+            uid, parent = (
+                int(re.search(rf"^{key}:\s+(\d+)", status, re.MULTILINE)[1])
+                for key in ("Uid", "PPid")
+            )
         except (OSError, TypeError):
             continue
         if uid in sandbox.UIDS or parent in ours and b"/worker.py" in line:

@@ -1,4 +1,5 @@
 """Which lessons exist; every test over lessons takes them from here, so that none is forgotten."""
+
 import os
 import sys
 from pathlib import Path
@@ -7,5 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py"))
 NUMBERS = [source.stem[:2] for source in SOURCES]
 STEMS = [source.stem for source in SOURCES]
-# where .ci/run, or a workflow, has installed the system packages, a missing one is a failure; elsewhere a reason to skip
-IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false") and sys.platform.startswith("linux")
+# where .ci/run, or a workflow, has installed the system packages, a missing one is a failure;
+# elsewhere a reason to skip
+IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false") and sys.platform.startswith(
+    "linux"
+)

@@ -1,4 +1,7 @@
-"""The course's public address is one setting: nothing spells another, and a command rewrites whatever did."""
+"""The course's public address is one setting: nothing spells another, and a command rewrites
+whatever did.
+"""
+
 import shutil
 
 import pytest
@@ -29,8 +32,12 @@ def copy(tmp_path):
     for folder in ("lessons", "solutions", "notebooks"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "lessons/lessons.toml", tmp_path / "lessons")
-    (tmp_path / "lessons/01_tiny.py").write_text("# %% [markdown]\n# {{header}}\n\n# %% tags=[\"setup\"]\n# set-up\n", encoding="utf-8")
-    (tmp_path / "page.md").write_text(links(OLD) + "[other](https://github.com/pytorch/pytorch)\n", encoding="utf-8")
+    (tmp_path / "lessons/01_tiny.py").write_text(
+        '# %% [markdown]\n# {{header}}\n\n# %% tags=["setup"]\n# set-up\n', encoding="utf-8"
+    )
+    (tmp_path / "page.md").write_text(
+        links(OLD) + "[other](https://github.com/pytorch/pytorch)\n", encoding="utf-8"
+    )
     assert address.main(["--root", str(tmp_path)]) == 0
     return tmp_path
 
@@ -41,7 +48,11 @@ def test_nothing_in_the_course_spells_another_address(capsys):
 
 def test_the_readme_and_every_notebook_are_looked_at():
     seen = set(address.files(ROOT))
-    assert {ROOT / "README.md", ROOT / "notebooks/01_distributions.ipynb", ROOT / "grading/examples/shards.yml"} <= seen
+    assert {
+        ROOT / "README.md",
+        ROOT / "notebooks/01_distributions.ipynb",
+        ROOT / "grading/examples/shards.yml",
+    } <= seen
     assert all(".venv" not in path.parts for path in seen)
 
 
@@ -50,7 +61,8 @@ def test_the_readme_and_every_notebook_are_looked_at():
 def test_every_way_to_spell_another_address_is_found(line, other):
     text = links(other).split("\n")[line]
     found = address.spelled(text, OLD.split("/")[1])
-    known = line < 3 or other.endswith(OLD.split("/")[1])  # a plain link to another repository is not ours to judge
+    # a plain link to another repository is not ours to judge
+    known = line < 3 or other.endswith(OLD.split("/")[1])
     assert found == ({other} if known else set())
 
 
@@ -59,12 +71,17 @@ def test_a_new_address_is_written_everywhere_and_a_second_time_changes_nothing(c
     assert address.main([f"https://github.com/{new}", "--root", str(copy)]) == 0
     page = (copy / "page.md").read_text(encoding="utf-8")
     assert page == links(new) + "[other](https://github.com/pytorch/pytorch)\n"
-    assert f'Repository = "https://github.com/{new}"' in (copy / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'Repository = "https://github.com/{new}"' in (copy / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
     notebook = (copy / "notebooks/01_tiny.ipynb").read_text(encoding="utf-8")
     assert notebook.count(new) == 3 and OLD not in notebook
     capsys.readouterr()
     assert address.main(["--check", "--root", str(copy)]) == 0
-    assert address.main(["--root", str(copy)]) == 0 and capsys.readouterr().out == "one address everywhere\n"
+    assert (
+        address.main(["--root", str(copy)]) == 0
+        and capsys.readouterr().out == "one address everywhere\n"
+    )
 
 
 def test_a_setting_changed_by_hand_is_followed(copy):

@@ -1,4 +1,5 @@
 """The little organ."""
+
 from __future__ import annotations
 
 import io
@@ -33,8 +34,9 @@ def test_pitch_is_right(pitch, frequency):
 
 def test_high_notes_bring_no_false_tones():
     rate = 8000
-    sound, _ = audio.synthesize(np.full((32, 1), 100), rate=rate)  # 2637 Hz: its overtones lie above half the rate
-    spectrum = np.abs(np.fft.rfft(sound[rate // 4:rate]))
+    # 2637 Hz: its overtones lie above half the rate
+    sound, _ = audio.synthesize(np.full((32, 1), 100), rate=rate)
+    spectrum = np.abs(np.fft.rfft(sound[rate // 4 : rate]))
     frequencies = np.fft.rfftfreq(rate - rate // 4, 1 / rate)
     assert spectrum[np.abs(frequencies - 2637) > 60].max() < 0.02 * spectrum.max()
 
@@ -48,7 +50,8 @@ def test_nothing_clicks():
     melody = np.repeat([[60], [67], [62], [-1], [72], [72]], 4, axis=0)
     sound, rate = audio.synthesize(melody, onsets=np.arange(24)[:, None] % 4 == 0)
     assert abs(sound[0]) < 1e-3 and abs(sound[-1]) < 1e-3
-    # a click is energy at every frequency: above the highest overtone, 8 x 523 Hz, there must be next to none
+    # a click is energy at every frequency: above the highest overtone, 8 x 523 Hz, there must be
+    # next to none
     spectrum = np.abs(np.fft.rfft(sound)) ** 2
     high = np.fft.rfftfreq(len(sound), 1 / rate) > 5500
     assert spectrum[high].sum() < 1e-6 * spectrum.sum()
@@ -70,11 +73,17 @@ def test_silence_and_nothing():
         assert len(sound) and not sound.any()
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"notes": [60, 62]}, "shape"), ({"notes": [[np.nan]]}, "numbers"), ({"notes": [[200]]}, "127"),
-    ({"notes": CHORD, "bpm": 0}, "bpm"), ({"notes": CHORD, "rate": -1}, "rate"),
-    ({"notes": CHORD, "onsets": np.zeros((2, 4))}, "onsets"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"notes": [60, 62]}, "shape"),
+        ({"notes": [[np.nan]]}, "numbers"),
+        ({"notes": [[200]]}, "127"),
+        ({"notes": CHORD, "bpm": 0}, "bpm"),
+        ({"notes": CHORD, "rate": -1}, "rate"),
+        ({"notes": CHORD, "onsets": np.zeros((2, 4))}, "onsets"),
+    ],
+)
 def test_errors_name_what_is_wrong(arguments, message):
     with pytest.raises(ValueError, match=message):
         audio.synthesize(**arguments)
@@ -83,7 +92,9 @@ def test_errors_name_what_is_wrong(arguments, message):
 def test_player():
     sound = audio.player(np.tile(CHORD, (4, 1)), alt='a "C major" chord')
     assert len(sound.data) <= LARGEST and len(sound._repr_html_()) <= LARGEST
-    assert 'aria-label="a &quot;C major&quot; chord"' in sound._repr_html_() and "C major" in repr(sound)
+    assert 'aria-label="a &quot;C major&quot; chord"' in sound._repr_html_() and "C major" in repr(
+        sound
+    )
     with wave.open(io.BytesIO(sound.data)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16000)
     with pytest.raises(ValueError, match="alt"):

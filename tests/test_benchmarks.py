@@ -1,4 +1,7 @@
-"""Benchmarks. Of training: clock, flops, rows on a tiny budget, missing numbers. Of checks and the grader: what is counted."""
+"""Benchmarks. Of training: clock, flops, rows on a tiny budget, missing numbers. Of checks and the
+grader: what is counted.
+"""
+
 import json
 import math
 import time
@@ -7,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from tools.measure import checks, grading, training
-from tools.measure.recipes import PictureFiles
 from course_utils import data
 from course_utils.checks import Outcome
 from tests.lessons import NUMBERS as LESSONS
+from tools.measure import checks, grading, training
 from tools.measure import numbers as recalibrate
+from tools.measure.recipes import PictureFiles
 from tools.measurements_page import page
 
 NUMBERS = {"neg_elbo": 104.0, "fd": 20.0, "precision": 0.8, "recall": 0.5, "control": 0.95}
@@ -20,9 +23,15 @@ NUMBERS = {"neg_elbo": 104.0, "fd": 20.0, "precision": 0.8, "recall": 0.5, "cont
 
 def a_row(name, **changes):
     task, variant = name.split("/")
-    row = {"task": task, "variant": variant, "cpu_seconds": 50.0, "peak_mb": 500.0, "flops_share": 0.3,
-           "seconds_to": {training.REACHED: 3.0} if task == "vae" else {},
-           "metrics": {key: NUMBERS[key] for key in training.ROWS[name].must}}
+    row = {
+        "task": task,
+        "variant": variant,
+        "cpu_seconds": 50.0,
+        "peak_mb": 500.0,
+        "flops_share": 0.3,
+        "seconds_to": {training.REACHED: 3.0} if task == "vae" else {},
+        "metrics": {key: NUMBERS[key] for key in training.ROWS[name].must},
+    }
     return row | changes
 
 
@@ -51,7 +60,10 @@ def test_the_clock_counts_training_and_not_what_happens_between():
 
 
 def test_flops_are_those_counted_by_hand():
-    """Linear, B x I to B x O: 2 B I O forward, as many for the weights' gradient, none for the data's."""
+    """Linear, B x I to B x O: 2 B I O forward, as many for the weights' gradient, none for the
+    data's.
+    """
+
     def train():
         net = nn.Linear(30, 7)
         while True:
@@ -88,13 +100,18 @@ def test_every_row_has_what_it_must_after_the_shortest_training(name):
 def test_the_bound_is_that_of_the_formula_and_looking_leaves_the_random_numbers_alone():
     x = torch.rand(6, 784, generator=torch.Generator().manual_seed(0))
     mu, logvar = torch.full((6, 2), 0.5), torch.full((6, 2), math.log(0.25))
-    model = training.Model(draw=lambda labels: torch.rand(len(labels), 784), encode=lambda x, labels: (mu, logvar),
-                           decode=lambda z, labels: torch.zeros(6, 784))
+    model = training.Model(
+        draw=lambda labels: torch.rand(len(labels), 784),
+        encode=lambda x, labels: (mu, logvar),
+        decode=lambda z, labels: torch.zeros(6, 784),
+    )
     torch.manual_seed(3)
     before = torch.random.get_rng_state()
     nats = training.neg_elbo(model, x, torch.zeros(6))
     training.quality(model, x.repeat(2, 1), torch.zeros(6))
-    kl = torch.distributions.kl_divergence(torch.distributions.Normal(0.5, 0.5), torch.distributions.Normal(0.0, 1.0))
+    kl = torch.distributions.kl_divergence(
+        torch.distributions.Normal(0.5, 0.5), torch.distributions.Normal(0.0, 1.0)
+    )
     assert nats == pytest.approx(784 * math.log(2) + 2 * kl.item(), rel=1e-5)
     assert torch.equal(before, torch.random.get_rng_state())
 
@@ -113,7 +130,11 @@ def test_a_value_that_is_absent_or_no_number_is_missing(rows):
     rows[0]["seconds_to"][training.REACHED] = None
     rows[2]["metrics"]["fd"] = float("nan")
     del rows[5]["metrics"]["control"]
-    assert training.missing(rows) == [f"vae/ours: {training.REACHED}", "gan/ours: fd", "cgan/ours: control"]
+    assert training.missing(rows) == [
+        f"vae/ours: {training.REACHED}",
+        "gan/ours: fd",
+        "cgan/ours: control",
+    ]
 
 
 def test_the_bars_are_judged(rows):
@@ -123,13 +144,18 @@ def test_the_bars_are_judged(rows):
     assert len(missed) == 2 and "6 times" in missed[0] and "half" in missed[1]
 
 
-def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing(rows, tmp_path, monkeypatch, capsys):
+def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing(
+    rows, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(training, "alone", lambda name: a_row(name))
     assert training.main(str(tmp_path / "rows.json")) == 0
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
     printed = capsys.readouterr().out
-    assert "cgan/ours" in printed and "-ELBO" in printed and "MISSED" in printed  # the made-up recipe is as good as ours
-    monkeypatch.setattr(training, "alone", lambda name: None if name == "gan/recipe" else a_row(name))
+    # the made-up recipe is as good as ours
+    assert "cgan/ours" in printed and "-ELBO" in printed and "MISSED" in printed
+    monkeypatch.setattr(
+        training, "alone", lambda name: None if name == "gan/recipe" else a_row(name)
+    )
     assert training.main() == 1 and "gan/recipe: the whole row" in capsys.readouterr().err
 
 
@@ -138,13 +164,21 @@ def test_the_shipped_result_is_complete():
     assert training.missing(rows) == []
 
 
-# --- checks, and the grader ------------------------------------------------------------------------------------------------
+# --- checks, and the grader -----------------------------------------------------------------------
+
 
 def test_a_check_is_timed_once_and_again_and_a_build_task_once(monkeypatch):
     asked, now = [], iter(range(100))
-    monkeypatch.setattr(checks, "evaluate", lambda exercise_id, answer: asked.append(exercise_id) or Outcome("pass"))
+    monkeypatch.setattr(
+        checks, "evaluate", lambda exercise_id, answer: asked.append(exercise_id) or Outcome("pass")
+    )
     monkeypatch.setattr(checks.time, "process_time", lambda: float(next(now)))
-    assert checks.cost(checks.exercises(4)["4.1"]) == {"id": "4.1", "name": "reparameterize", "first": 1.0, "again": 1.0}
+    assert checks.cost(checks.exercises(4)["4.1"]) == {
+        "id": "4.1",
+        "name": "reparameterize",
+        "first": 1.0,
+        "again": 1.0,
+    }
     assert checks.cost(checks.exercises(4)["4.5"])["again"] is None
     assert asked.count("4.1") == 1 + checks.AGAIN and asked.count("4.5") == 1
 
@@ -161,7 +195,9 @@ def test_every_exercise_has_been_timed():
     for number, rows in found.items():
         known = checks.exercises(int(number))
         assert {row["id"]: row["name"] for row in rows} == {e.id: e.name for e in known.values()}
-        assert all(row["first"] > 0 and (row["again"] is None) == known[row["id"]].is_build for row in rows)
+        assert all(
+            row["first"] > 0 and (row["again"] is None) == known[row["id"]].is_build for row in rows
+        )
 
 
 def test_everybody_hands_in_a_file_of_their_own(tmp_path):
@@ -178,14 +214,24 @@ def graded(status, seconds):
 def test_the_grader_is_summed_up_and_a_notebook_that_scores_less_is_an_error(monkeypatch, tmp_path):
     results = [graded("pass", 1.0), graded("fail", 5.0), graded("pass", 2.0)]
     found = grading.summary({"seconds": 3.25, "peak_mb": 300.4}, results)
-    assert found == {"notebooks": 3, "full": 2, "boxed": 2.0, "boxed_most": 5.0, "trusted": 3.2, "trusted_mb": 300}
+    assert found == {
+        "notebooks": 3,
+        "full": 2,
+        "boxed": 2.0,
+        "boxed_most": 5.0,
+        "trusted": 3.2,
+        "trusted_mb": 300,
+    }
     monkeypatch.setattr(grading, "FILE", tmp_path / "grading.json")
     monkeypatch.setattr(grading.sandbox, "missing", lambda: "")
     monkeypatch.setattr(grading, "measure", lambda number, users: found | {"full": 3})
     assert grading.main("04", 3) == 0
     monkeypatch.setattr(grading, "measure", lambda number, users: found)
     assert grading.main("05", 3) == 1
-    assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == {"04": found | {"full": 3}, "05": found}
+    assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == {
+        "04": found | {"full": 3},
+        "05": found,
+    }
 
 
 def test_the_grader_was_timed_on_every_lesson_and_all_scored_full():
@@ -195,16 +241,24 @@ def test_the_grader_was_timed_on_every_lesson_and_all_scored_full():
 
 def test_the_page_tells_what_checks_grader_and_hub_cost():
     text = page(checks.ROOT)
-    for title, command in (("What a check costs", "checks"), ("How fast the grader works", "grading"),
-                           ("Many people on one machine", "hub 01 --users 10")):
-        part = text[text.index(f"## {title}"):]
-        assert f"`python -m tools measure {command}" in part[:part.index("\n## ")]
+    for title, command in (
+        ("What a check costs", "checks"),
+        ("How fast the grader works", "grading"),
+        ("Many people on one machine", "hub 01 --users 10"),
+    ):
+        part = text[text.index(f"## {title}") :]
+        assert f"`python -m tools measure {command}" in part[: part.index("\n## ")]
     assert "None" not in text
 
 
 def test_a_range_holds_what_was_seen_and_a_margin_but_nothing_impossible():
     entry = recalibrate.entry([0.8, 0.9, 1.0], {"label": "a share", "most": 1}, range(3), "9.9")
-    assert (entry["low"], entry["value"], entry["high"], entry["label"]) == (pytest.approx(0.6), 0.9, 1, "a share")
+    assert (entry["low"], entry["value"], entry["high"], entry["label"]) == (
+        pytest.approx(0.6),
+        0.9,
+        1,
+        "a share",
+    )
     free = recalibrate.entry([1.0, 2.0], {}, range(2), "9.9")
     assert (free["low"], free["high"]) == (0.0, 3.0) and "most" not in free
     kept = json.loads((recalibrate.ROOT / "course_utils/numbers.json").read_text(encoding="utf-8"))

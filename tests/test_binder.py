@@ -1,4 +1,7 @@
-"""What Binder would build, read by repo2docker itself without Docker, and by hand against the course's own pins."""
+"""What Binder would build, read by repo2docker itself without Docker, and by hand against the
+course's own pins.
+"""
+
 import json
 import os
 import subprocess
@@ -26,19 +29,35 @@ def lines(name: str) -> list[str]:
 @pytest.fixture(scope="module")
 def dockerfile() -> str:
     pytest.importorskip("repo2docker", reason="repo2docker runs on Linux only")
-    told = subprocess.run([sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."], cwd=ROOT, text=True,
-                          capture_output=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert told.returncode == 0, told.stderr
     return told.stdout + told.stderr
 
 
 def test_repo2docker_reads_the_folder_as_meant(dockerfile):
     assert "for python=3.11" in dockerfile
-    installs = [line for line in dockerfile.splitlines() if line.startswith("RUN") and "pip install" in line]
+    installs = [
+        line for line in dockerfile.splitlines() if line.startswith("RUN") and "pip install" in line
+    ]
     assert len(installs) == 1 and "binder/requirements.txt" in installs[0], installs
-    steps = [dockerfile.index(step) for step in ("COPY --chown=0:0 src/ ", installs[0], "RUN ./binder/postBuild",
-                                                 'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"')]
-    assert steps == sorted(steps), "the course is installed from the repository, so it has to be there first"
+    steps = [
+        dockerfile.index(step)
+        for step in (
+            "COPY --chown=0:0 src/ ",
+            installs[0],
+            "RUN ./binder/postBuild",
+            'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"',
+        )
+    ]
+    assert steps == sorted(steps), (
+        "the course is installed from the repository, so it has to be there first"
+    )
 
 
 def test_the_python_is_one_that_the_course_takes():
@@ -57,13 +76,22 @@ def test_everything_is_pinned_and_torch_is_the_small_build():
 
 
 def test_what_a_lesson_can_use_beyond_the_course_is_there():
-    asked = {Requirement(line).name for line in lines("requirements.txt") if not line.startswith("-")}
-    assert {name for about in Facts(ROOT).lessons.values() for name in about.get("packages", [])} <= asked
+    asked = {
+        Requirement(line).name for line in lines("requirements.txt") if not line.startswith("-")
+    }
+    assert {
+        name for about in Facts(ROOT).lessons.values() for name in about.get("packages", [])
+    } <= asked
 
 
 def test_no_other_file_of_the_root_would_be_missed():
-    """Where binder/ exists, repo2docker reads nothing else, so what the root would say must be in it."""
-    assert not any((BINDER / name).exists() for name in ("environment.yml", "Dockerfile", "setup.py", "Pipfile"))
+    """Where binder/ exists, repo2docker reads nothing else, so what the root would say must be in
+    it.
+    """
+    assert not any(
+        (BINDER / name).exists()
+        for name in ("environment.yml", "Dockerfile", "setup.py", "Pipfile")
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="shell scripts")
@@ -75,19 +103,45 @@ def test_scripts_can_run(name):
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
 def test_the_start_passes_its_command_on_with_one_thread_and_a_record(tmp_path):
-    told = subprocess.run([str(BINDER / "start"), "sh", "-c", 'echo "$1 $OMP_NUM_THREADS $COURSE_PROGRESS"', "sh", "a b"],
-                          env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "8"}, text=True, capture_output=True,
-                          check=True)
+    told = subprocess.run(
+        [
+            str(BINDER / "start"),
+            "sh",
+            "-c",
+            'echo "$1 $OMP_NUM_THREADS $COURSE_PROGRESS"',
+            "sh",
+            "a b",
+        ],
+        env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "8"},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert told.stdout.strip() == f"a b 1 {tmp_path}/.course-progress.json"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
 def test_the_last_step_of_a_build_finds_a_course_that_runs(tmp_path):
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-    told = subprocess.run([str(BINDER / "postBuild")], env=environment, cwd=ROOT, text=True, capture_output=True, check=False)
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    told = subprocess.run(
+        [str(BINDER / "postBuild")],
+        env=environment,
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert told.returncode == 0 and "device: " in told.stdout, told.stderr
-    broken = subprocess.run([str(BINDER / "postBuild")], env={**environment, "COURSE_DEVICE": "none"}, cwd=ROOT,
-                            capture_output=True, check=False)
+    broken = subprocess.run(
+        [str(BINDER / "postBuild")],
+        env={**environment, "COURSE_DEVICE": "none"},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
     assert broken.returncode
 
 

@@ -1,4 +1,7 @@
-"""The lessons as a learner meets them: index, Run All on the blank, a wrong and a right answer, a slider that moves."""
+"""The lessons as a learner meets them: index, Run All on the blank, a wrong and a right answer, a
+slider that moves.
+"""
+
 import os
 
 import pytest
@@ -8,18 +11,24 @@ from tests.lessons import IN_CI
 
 if CHROMIUM is None and IN_CI:
     raise RuntimeError("Chromium is missing, and in CI that is a failure: .ci/run installs it")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-              pytest.mark.skipif(os.name == "nt", reason="the copy of the course needs symbolic links")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(os.name == "nt", reason="the copy of the course needs symbolic links"),
+]
 
-WRONG = '''def normal_logpdf(x, mu, var):
-    return -0.5 * np.log(2 * np.pi * var**2) - (x - mu) ** 2 / (2 * var**2)'''
-RIGHT = '''def normal_logpdf(x, mu, var):
-    return -0.5 * np.log(2 * np.pi * var) - (x - mu) ** 2 / (2 * var)'''
+WRONG = """def normal_logpdf(x, mu, var):
+    return -0.5 * np.log(2 * np.pi * var**2) - (x - mu) ** 2 / (2 * var**2)"""
+RIGHT = """def normal_logpdf(x, mu, var):
+    return -0.5 * np.log(2 * np.pi * var) - (x - mu) ** 2 / (2 * var)"""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    folder, config = copy_of_the_course(tmp_path_factory.mktemp("course")), tmp_path_factory.mktemp("jupyter")
+    folder, config = (
+        copy_of_the_course(tmp_path_factory.mktemp("course")),
+        tmp_path_factory.mktemp("jupyter"),
+    )
     with lab(folder, config) as where:
         yield where
 
@@ -33,9 +42,12 @@ def page(address):
 def test_the_lab_opens_on_the_index(page):
     page.page.goto(page.address.format("/"), wait_until="domcontentloaded")
     page.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-    page.page.locator(".jp-DirListing-item", has_text="01_distributions.ipynb").wait_for()  # the learner is in my/
+    # the learner is in my/
+    page.page.locator(".jp-DirListing-item", has_text="01_distributions.ipynb").wait_for()
     page.page.locator("a", has_text="Probability distributions").first.click()
-    page.page.locator(".jp-Notebook h1", has_text="01 · Probability distributions").wait_for(timeout=60_000)
+    page.page.locator(".jp-Notebook h1", has_text="01 · Probability distributions").wait_for(
+        timeout=60_000
+    )
 
 
 def test_a_learner_works_through_lesson_01(page):
@@ -48,7 +60,8 @@ def test_a_learner_works_through_lesson_01(page):
     verdict = page.run('check("1.1"')
     assert "not yet" in verdict and "squared once more" in verdict
     page.write_and_run("def normal_logpdf", RIGHT)
-    page.page.keyboard.press("Escape")  # without a mouse: out of the editor, down to the check, run it
+    # without a mouse: out of the editor, down to the check, run it
+    page.page.keyboard.press("Escape")
     page.page.keyboard.press("ArrowDown")
     page.page.keyboard.press("Control+Enter")
     page.cell('check("1.1"').get_by_text("public checks pass").wait_for(timeout=30_000)
@@ -58,9 +71,17 @@ def test_a_learner_works_through_lesson_01(page):
     assert images >= 14 and page.errors == [] and page.outside == []
 
 
-@pytest.mark.parametrize("stem, sliders", [("02_losses", "bar_sliders"), ("03_optimizers", "valley_sliders"),
-                                           ("04_autoencoder_to_vae", "gap_sliders"), ("06_gan", "duel_sliders"), ("08_sequences", "looks_sliders"),
-                                           ("09_images_and_maps", "noise_sliders")])
+@pytest.mark.parametrize(
+    "stem, sliders",
+    [
+        ("02_losses", "bar_sliders"),
+        ("03_optimizers", "valley_sliders"),
+        ("04_autoencoder_to_vae", "gap_sliders"),
+        ("06_gan", "duel_sliders"),
+        ("08_sequences", "looks_sliders"),
+        ("09_images_and_maps", "noise_sliders"),
+    ],
+)
 def test_a_blank_lesson_runs_to_its_end_and_its_slider_moves(page, stem, sliders):
     page.open(f"my/{stem}.ipynb")
     page.run_all()
@@ -70,18 +91,24 @@ def test_a_blank_lesson_runs_to_its_end_and_its_slider_moves(page, stem, sliders
 
 
 def move_a_slider(page, text):
-    """One step to the right on the first slider of a cell: the picture and its description must change."""
+    """One step to the right on the first slider of a cell: the picture and its description must
+    change.
+    """
     cell = page.cell(text)
     picture = cell.locator(".widget-html img").first
     before = picture.get_attribute("src"), picture.get_attribute("alt")
     cell.locator(".jp-InputPrompt").first.click()
-    for _ in range(15):  # from the cell to its first slider, as somebody without a mouse: past the cell's own buttons
+    # from the cell to its first slider, as somebody without a mouse: past the cell's own buttons
+    for _ in range(15):
         page.page.keyboard.press("Tab")
         if "noUi-handle" in page.page.evaluate("document.activeElement.className"):
             break
     page.page.keyboard.press("ArrowRight")
-    page.page.wait_for_function("([cell, src]) => cell.querySelector('.widget-html img').src !== src",
-                                arg=[cell.element_handle(), before[0]], timeout=30_000)
+    page.page.wait_for_function(
+        "([cell, src]) => cell.querySelector('.widget-html img').src !== src",
+        arg=[cell.element_handle(), before[0]],
+        timeout=30_000,
+    )
     assert picture.get_attribute("alt") != before[1]
 
 

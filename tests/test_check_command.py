@@ -1,4 +1,7 @@
-"""`python run.py check` names each thing that is wrong, in one screen, on computers that are broken on purpose."""
+"""`python run.py check` names each thing that is wrong, in one screen, on computers that are broken
+on purpose.
+"""
+
 import json
 import os
 import re
@@ -68,12 +71,16 @@ def only(rows, state):
     return [text for found, text in rows if found == state]
 
 
-# --- in order --------------------------------------------------------------------------------------------------------
+# --- in order -------------------------------------------------------------------------------------
+
 
 def test_where_all_is_there_it_says_so(whole):
     told = whole.run("check")
     assert told.returncode == 0 and "MISSING" not in told.stdout, told.stdout
-    assert "Nothing is missing: `python run.py lab` opens the course." in told.stdout and told.stderr == ""
+    assert (
+        "Nothing is missing: `python run.py lab` opens the course." in told.stdout
+        and told.stderr == ""
+    )
     assert whole.calls() == [], "it installs nothing"
 
 
@@ -84,27 +91,44 @@ def test_how_far_one_is_comes_from_the_small_file_and_only_if_it_is_there(whole)
     assert f"noted in {whole.folder / 'my/.progress.json'}" in whole.run("check").stdout
 
 
-@pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="run.py has installed nothing here, as in the weekly canary")
+@pytest.mark.skipif(
+    not (ROOT / ".venv").exists(),
+    reason="run.py has installed nothing here, as in the weekly canary",
+)
 def test_this_very_installation_is_in_order_and_shows_the_lessons(tmp_path):
     progress = tmp_path / "progress.json"
     progress.write_text('{"1.1": "pass"}')
-    told = subprocess.run([sys.executable, str(ROOT / "run.py"), "check"], text=True, capture_output=True, check=False,
-                          env={**os.environ, "COURSE_PROGRESS": str(progress)})
-    assert re.search(r"^ok +PyTorch [\d.]+ and the other packages start$", told.stdout, flags=re.M), told.stdout
+    told = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "check"],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COURSE_PROGRESS": str(progress)},
+    )
+    assert re.search(
+        r"^ok +PyTorch [\d.]+ and the other packages start$", told.stdout, flags=re.M
+    ), told.stdout
     assert re.search(r"^01 +#--- +1 of 4", told.stdout, flags=re.M), told.stdout
     assert len(told.stdout.splitlines()) <= SCREEN
 
 
 def test_it_knows_every_package_that_the_course_needs():
     from run import PACKAGES
-    assert {name for name, _ in PACKAGES} == {re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]} | {PROJECT["name"]}
+
+    assert {name for name, _ in PACKAGES} == {
+        re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]
+    } | {PROJECT["name"]}
 
 
-# --- broken installations --------------------------------------------------------------------------------------------
+# --- broken installations -------------------------------------------------------------------------
+
 
 def test_nothing_installed_is_said_and_stays_so(course):
     told = course.run("check")
-    assert told.returncode == 1 and "nothing is installed yet; `python run.py lab` installs them" in told.stdout
+    assert (
+        told.returncode == 1
+        and "nothing is installed yet; `python run.py lab` installs them" in told.stdout
+    )
     assert not (course.folder / ".venv").exists() and "One thing has to be mended" in told.stdout
 
 
@@ -117,7 +141,11 @@ def test_a_broken_venv_is_said(course):
 def test_an_unfinished_install_is_said(whole, capsys):
     (whole.packages() / "course-ready.json").unlink()
     code, rows = looked(whole, capsys)
-    assert code == 1 and len(only(rows, "MISSING")) == 1 and "not complete or not up to date" in only(rows, "MISSING")[0]
+    assert (
+        code == 1
+        and len(only(rows, "MISSING")) == 1
+        and "not complete or not up to date" in only(rows, "MISSING")[0]
+    )
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jupyterlab", "course_utils"])
@@ -128,10 +156,18 @@ def test_a_package_that_is_gone_is_named(whole, capsys, name):
     assert code == 1 and text.startswith(f"in .venv: {name.replace('_', '-')};")
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    ("raise OSError('libtorch_cpu.so: cannot open shared object file\\nmore')", "libtorch_cpu.so: cannot open"),
-    ("import nothing_like_this", "No module named 'nothing_like_this'"),
-    ("ones = None", "torch does not start: TypeError"), ("import os\nos._exit(3)", "torch ends Python itself")])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            "raise OSError('libtorch_cpu.so: cannot open shared object file\\nmore')",
+            "libtorch_cpu.so: cannot open",
+        ),
+        ("import nothing_like_this", "No module named 'nothing_like_this'"),
+        ("ones = None", "torch does not start: TypeError"),
+        ("import os\nos._exit(3)", "torch ends Python itself"),
+    ],
+)
 def test_a_package_that_does_not_start_is_quoted(whole, capsys, content, says):
     (whole.packages() / "torch/__init__.py").write_text(content)
     code, rows = looked(whole, capsys)
@@ -144,24 +180,36 @@ def test_another_version_than_the_tested_one_is_worth_a_note(whole, capsys):
     path.write_text(path.read_text().replace("numpy==2.13.0", "numpy==2.4.6"))
     mark(whole)
     code, rows = looked(whole, capsys)
-    assert code == 0 and "numpy is version 2.13.0, and the course is tested with 2.4.6" in only(rows, "note")
+    assert code == 0 and "numpy is version 2.13.0, and the course is tested with 2.4.6" in only(
+        rows, "note"
+    )
 
 
-# --- broken computers ------------------------------------------------------------------------------------------------
+# --- broken computers -----------------------------------------------------------------------------
+
 
 def other_python(module, version):
     module.sys = type("OtherSys", (), {**vars(sys), "version_info": version})
 
 
 def full_disk(module):
-    module.shutil = type("FullDisk", (), {**vars(shutil), "disk_usage": staticmethod(
-        lambda path: shutil._ntuple_diskusage(10**12, 10**12, 10**8))})
+    module.shutil = type(
+        "FullDisk",
+        (),
+        {
+            **vars(shutil),
+            "disk_usage": staticmethod(
+                lambda path: shutil._ntuple_diskusage(10**12, 10**12, 10**8)
+            ),
+        },
+    )
 
 
 def no_port(module):
     class Socket(socket.socket):
         def bind(self, address):
             raise PermissionError(13, "Permission denied")
+
     module.socket = type("NoSocket", (), {**vars(socket), "socket": Socket})
 
 
@@ -172,7 +220,10 @@ def read_only(module):
 BENT = {
     "old Python": (lambda m: other_python(m, (3, 9, 1)), "is needed, this is 3.9"),
     "new Python": (lambda m: other_python(m, (3, 99, 0)), "is needed, this is 3.99"),
-    "32 bits": (lambda m: setattr(m, "sys", type("Sys32", (), {**vars(sys), "maxsize": 2**31 - 1})), "32 bits"),
+    "32 bits": (
+        lambda m: setattr(m, "sys", type("Sys32", (), {**vars(sys), "maxsize": 2**31 - 1})),
+        "32 bits",
+    ),
     "disk": (full_disk, "0.1 GB are free on the disk"),
     "memory": (lambda m: setattr(m, "memory", lambda: 1_500_000_000), "memory: 1.5 GB"),
     "port": (no_port, "no port of 127.0.0.1 can be opened (Permission denied)"),
@@ -197,6 +248,7 @@ def test_all_that_is_wrong_is_named_at_once(course, capsys):
     def change(module):
         for bend in (full_disk, BENT["memory"][0], no_port):
             bend(module)
+
     code, rows = looked(course, capsys, change)
     assert code == 1 and len(only(rows, "MISSING")) == 4
 
@@ -204,7 +256,12 @@ def test_all_that_is_wrong_is_named_at_once(course, capsys):
 def test_what_one_can_live_with_is_a_note(whole, capsys):
     def change(module):
         module.memory = lambda: 3_000_000_000
-        module.webbrowser = type("NoBrowser", (), {"Error": OSError, "get": staticmethod(lambda: (_ for _ in ()).throw(OSError()))})
+        module.webbrowser = type(
+            "NoBrowser",
+            (),
+            {"Error": OSError, "get": staticmethod(lambda: (_ for _ in ()).throw(OSError()))},
+        )
+
     code, rows = looked(whole, capsys, change)
     notes = " ".join(only(rows, "note"))
     assert code == 0 and "3.0 GB of memory: enough" in notes and "no browser was found" in notes
@@ -225,6 +282,7 @@ def test_a_taken_port_is_a_note(whole, capsys):
 def test_a_look_that_fails_is_a_note_and_the_others_go_on(whole, capsys):
     def fails():
         raise RuntimeError("strange")
+
     code, rows = looked(whole, capsys, lambda module: setattr(module, "memory", fails))
     assert code == 0 and "memory could not be looked at (strange)" in only(rows, "note")
     assert any("PyTorch" in text for text in only(rows, "ok"))
@@ -237,6 +295,12 @@ def test_a_containers_limit_counts(course, monkeypatch):
 
     def limited(path, *rest):
         import io
-        return io.StringIO("1000000\n") if str(path) == "/sys/fs/cgroup/memory.max" else opened(path, *rest)
+
+        return (
+            io.StringIO("1000000\n")
+            if str(path) == "/sys/fs/cgroup/memory.max"
+            else opened(path, *rest)
+        )
+
     monkeypatch.setattr(module, "open", limited, raising=False)
     assert module.memory() == 1_000_000

@@ -1,4 +1,5 @@
 """The engine and the verdict: inputs, time, output, ids, plain data."""
+
 import os
 import subprocess
 import sys
@@ -10,9 +11,9 @@ import pytest
 import torch
 
 from course_utils import check, checks
+from course_utils.asking.ask import Ask, Seed, Tensor, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
-from course_utils.asking.ask import Ask, plain, Seed, Tensor
 from course_utils.checks.exercise import Case, Exercise
 
 
@@ -25,8 +26,14 @@ class Raises:
 
 
 def test_an_answer_that_calls_itself_by_name_is_judged_as_itself(capsys):
-    def normal_logpdf(x, mu, var):  # wrong, and recursive: handed the course's version it would seem right
-        return 0.0 if np.ndim(x) == 0 else np.array([answer(v, mu, var) for v in np.ravel(x)]).reshape(np.shape(x))
+    # wrong, and recursive: handed the course's version it would seem right
+    def normal_logpdf(x, mu, var):
+        return (
+            0.0
+            if np.ndim(x) == 0
+            else np.array([answer(v, mu, var) for v in np.ravel(x)]).reshape(np.shape(x))
+        )
+
     answer = normal_logpdf
     for _ in range(3):
         answer = check("1.1", answer)
@@ -41,6 +48,7 @@ def test_an_answer_that_spoils_its_input_harms_nobody_and_is_told():
         x = np.asarray(x)
         x -= mu
         return -0.5 * np.log(2 * np.pi * var) - x**2 / (2 * var)
+
     outcome = evaluate("1.1", greedy)
     assert outcome.status == "fail" and "a second call gives something else" in outcome.hint
     assert np.array_equal(before, find("1.1").draw(np.random.default_rng(0))[2].args[0])
@@ -50,13 +58,16 @@ def test_an_answer_that_changes_its_input_and_stays_right_passes_with_a_remark()
     def sorting(x, smoothing):
         x.sort(axis=0)
         return (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)
+
     outcome = evaluate("1.4", sorting)
     assert outcome.status == "pass" and "changes the array" in outcome.hint
 
 
 def test_what_others_take_of_the_processors_is_not_counted_and_sleep_is(monkeypatch):
     assert limits.starved(passed=2.1, used=0.5, seconds=2)  # four programs on one processor
-    assert not limits.starved(passed=2.1, used=2.0, seconds=2) and not limits.starved(passed=2.1, used=0.0, seconds=2)
+    assert not limits.starved(passed=2.1, used=2.0, seconds=2) and not limits.starved(
+        passed=2.1, used=0.0, seconds=2
+    )
     assert not limits.starved(passed=21, used=1.9, seconds=2)  # this will not end today
     asked = threading.Event()
     monkeypatch.setattr(limits, "starved", lambda *_: asked.set() or True)
@@ -69,8 +80,13 @@ def test_an_endless_answer_is_left_after_two_seconds_and_its_thread_is_stopped()
     def spin(*_args):
         while True:
             pass
+
     outcome = evaluate("1.1", spin)
-    assert outcome.status == "fail" and "2 seconds" in outcome.hint and time.perf_counter() - start < 20
+    assert (
+        outcome.status == "fail"
+        and "2 seconds" in outcome.hint
+        and time.perf_counter() - start < 20
+    )
     deadline = time.time() + 20
     while time.time() < deadline and set(threading.enumerate()) - before:
         time.sleep(0.1)
@@ -86,30 +102,45 @@ def test_what_an_answer_prints_is_kept_short_and_shown(capsys):
 
 def test_a_verdict_in_a_front_end_escapes_what_the_learner_wrote():
     outcome = evaluate("1.1", Raises(ValueError("<script>alert(1)</script>")))
-    assert "<script>" not in render.as_html("1.1", outcome, True) and "role=\"status\"" in render.as_html("1", outcome, True)
+    assert "<script>" not in render.as_html(
+        "1.1", outcome, True
+    ) and 'role="status"' in render.as_html("1", outcome, True)
 
 
-@pytest.mark.parametrize(("hint", "said"), [("the 2π is lost", "The 2π is lost."), ("σ was squared", "σ was squared."),
-                                            ("t is ignored", "t is ignored."), ("mu is missing", "mu is missing."),
-                                            ("x0 was changed", "x0 was changed."), ("a table: is it?", "A table: is it?"),
-                                            ("", "")])
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("the 2π is lost", "The 2π is lost."),
+        ("σ was squared", "σ was squared."),
+        ("t is ignored", "t is ignored."),
+        ("mu is missing", "mu is missing."),
+        ("x0 was changed", "x0 was changed."),
+        ("a table: is it?", "A table: is it?"),
+        ("", ""),
+    ],
+)
 def test_a_hint_is_a_sentence_and_keeps_the_case_of_symbols(hint, said):
     assert render._sentence(hint) == said
 
 
 def test_values_are_called_close_only_if_each_is_close_in_its_own_case():
     """One case of 1.1 has values near 3,000, beside which an error of 0.2 in another is nothing."""
+
     def missing(x, mu, var):
         return -np.log(var) - (np.asarray(x) - mu) ** 2 / (2 * var)
 
     assert "close" not in evaluate("1.1", missing).hint
-    assert "every value is close" in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
+    assert (
+        "every value is close"
+        in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
+    )
 
 
 def test_one_change_for_a_whole_batch_is_named_also_where_chance_made_it_none():
     def moved(x, rng):
         down, right = rng.integers(-2, 3, 2)  # both 0 for the batch that the notebook's seed draws
         return torch.roll(x, (int(down), int(right)), (2, 3))
+
     assert "whole batch" in evaluate("7.4", moved).hint
     assert "nothing was changed" in evaluate("7.4", lambda x, rng: x).hint
 
@@ -137,25 +168,34 @@ def test_plain_data_keep_nothing_of_the_answer():
     class Sly(np.ndarray):
         def __array_function__(self, *args):
             raise AssertionError("asked")
+
     assert type(plain(np.arange(3.0).view(Sly))) is np.ndarray
     assert type(plain(np.float64(2))) is float
 
 
-@pytest.mark.parametrize("returned", [ValueError, ValueError("y must sum to 1")], ids=["class", "instance"])
+@pytest.mark.parametrize(
+    "returned", [ValueError, ValueError("y must sum to 1")], ids=["class", "instance"]
+)
 def test_an_exception_that_is_returned_is_told_from_one_that_is_raised(returned):
     assert "`raise` it" in evaluate("2.1", lambda y, p, base=2.718: returned).hint
 
 
 def test_neither_the_package_nor_a_check_without_tensors_imports_torch():
-    code = ("import sys, course_utils; assert 'torch' not in sys.modules and 'numpy' not in sys.modules;"
-            "from course_utils import check, checks; assert 'torch' not in sys.modules;"
-            "checks.evaluate('1.1', lambda x, m, v: 0); assert 'torch' not in sys.modules")
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    code = (
+        "import sys, course_utils; assert 'torch' not in sys.modules and 'numpy' not in"
+        " sys.modules;from course_utils import check, checks; assert 'torch' not in"
+        " sys.modules;checks.evaluate('1.1', lambda x, m, v: 0); assert 'torch' not in sys.modules"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ}
+    )
     assert out.returncode == 0, out.stderr
 
 
 def test_checked_says_what_it_is():
-    assert "until yours passes" in repr(Checked("f", None, abs)) and "yours" in repr(Checked("f", abs, abs))
+    assert "until yours passes" in repr(Checked("f", None, abs)) and "yours" in repr(
+        Checked("f", abs, abs)
+    )
 
 
 def test_a_tensor_argument_is_fresh_for_every_call_and_a_change_is_noticed():
@@ -170,7 +210,8 @@ def test_the_gradient_probe_tells_a_gradient_from_none():
     a, b = Tensor(np.array([1.0, 2.0])), Tensor(np.array([3.0, 4.0]))
     facts = Ask(lambda a, b: a * b.detach()).probe("gradient", ["a", "b"], a, b)
     assert np.allclose(facts["the value"], [3, 8]) and facts["the gradient that reaches b"] is None
-    assert np.allclose(facts["the gradient that reaches a"], [3 * 1, 4 * 2])  # the value's entries weigh 1 and 2
+    # the value's entries weigh 1 and 2
+    assert np.allclose(facts["the gradient that reaches a"], [3 * 1, 4 * 2])
 
 
 def test_checking_a_training_loop_draws_no_random_numbers():
@@ -190,13 +231,16 @@ def test_losses_with_their_record_are_refused_since_no_figure_can_draw_them():
             losses[-1].backward()
             optimizer.step()
         return losses
+
     outcome = evaluate("3.4", keeps_the_record)
     assert outcome.status == "fail" and "`loss.item()`" in outcome.hint
 
 
 def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
     exercise = Exercise("0.0", "build", lambda rng: [], None)
-    assert exercise.is_build and exercise.wanted(Case("says", (), want={"a fact": True})) == {"a fact": True}
+    assert exercise.is_build and exercise.wanted(Case("says", (), want={"a fact": True})) == {
+        "a fact": True
+    }
 
 
 def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge():

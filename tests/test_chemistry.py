@@ -1,4 +1,7 @@
-"""Molecules: the same with RDKit and, for what the course ships, without; drawings are made of atoms and bonds."""
+"""Molecules: the same with RDKit and, for what the course ships, without; drawings are made of
+atoms and bonds.
+"""
+
 import matplotlib
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ def test_spellings_of_a_molecule_are_one_and_nonsense_is_none():
 
 def test_without_rdkit_shipped_strings_are_known_and_others_ask_for_it(no_rdkit):
     found = chemistry.shipped()
-    for row, spelt in zip(found["spellings"], found["spelt"]):
+    for row, spelt in zip(found["spellings"], found["spelt"], strict=True):
         assert {chemistry.canonical(text) for text in row} == {spelt}
     assert chemistry.canonical("OCC") == "CCO" and chemistry.canonical("C1CC") is None
     assert [chemistry.canonical(text) for text in data.molecules()[:50]] == data.molecules()[:50]
@@ -38,11 +41,16 @@ def test_without_rdkit_the_verdicts_are_those_of_rdkit(no_rdkit):
     found = chemistry.shipped()
     looked_up = [chemistry.canonical(text) for text in found["samples"]]
     from rdkit import Chem, rdBase
+
     with rdBase.BlockLogs():
         read = [Chem.MolFromSmiles(text) if text else None for text in found["samples"]]
     assert [c is None for c in looked_up] == [m is None for m in read]
-    same = [chemistry._read(c) is not None and Chem.MolToSmiles(chemistry._read(c)) == Chem.MolToSmiles(m)
-            for c, m in zip(looked_up, read) if m is not None]
+    same = [
+        chemistry._read(c) is not None
+        and Chem.MolToSmiles(chemistry._read(c)) == Chem.MolToSmiles(m)
+        for c, m in zip(looked_up, read, strict=True)
+        if m is not None
+    ]
     assert all(same)  # whatever this version of RDKit calls canonical
 
 
@@ -51,12 +59,18 @@ def test_the_long_run_is_complete_and_says_what_the_lesson_says():
     shape = len(found["epochs"]), len(found["temperatures"])
     for rate in ("valid", "unique", "novel"):
         assert found[rate].shape == shape and (0 <= found[rate]).all() and (found[rate] <= 1).all()
-    assert found["valid"][-1].min() > found["valid"][0].max() and found["novel"][-1].max() < found["novel"][0].min()
+    assert (
+        found["valid"][-1].min() > found["valid"][0].max()
+        and found["novel"][-1].max() < found["novel"][0].min()
+    )
     assert len(found["samples"]) == 500 and len(found["layouts"]) == len(found["drawn"]) == 12
 
 
 def test_a_drawing_has_a_letter_for_every_atom_that_is_not_carbon_and_needs_alt_text():
-    plan = {"atoms": [["C", 0.0, 0.0], ["N", 1.0, 0.0], ["O", 1.5, 0.9]], "bonds": [[0, 1, 1], [1, 2, 2]]}
+    plan = {
+        "atoms": [["C", 0.0, 0.0], ["N", 1.0, 0.0], ["O", 1.5, 0.9]],
+        "bonds": [[0, 1, 1], [1, 2, 2]],
+    }
     ax = chemistry.draw(plan, plots.panel(alt="given"), title="a molecule")
     assert sorted(text.get_text() for text in ax.texts) == ["N", "O"] and len(ax.lines) == 3
     with pytest.raises(ValueError, match="alt="):

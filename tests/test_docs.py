@@ -1,4 +1,7 @@
-"""Documents keep their promises: coverage complete, headings real, links inside the repository resolve."""
+"""Documents keep their promises: coverage complete, headings real, links inside the repository
+resolve.
+"""
+
 import re
 
 import pytest
@@ -11,13 +14,21 @@ ITEMS, ERRORS = 231, 76
 
 
 def coverage():
-    rows = re.findall(r"^\| (S[\d.]+[a-z]) \| (.*?) \| (\d\d) \| (.*?) ?\|$",
-                      (ROOT / "docs/coverage.md").read_text(encoding="utf-8"), flags=re.M)
-    return [dict(zip(("id", "what", "lesson", "where"), row)) for row in rows]
+    rows = re.findall(
+        r"^\| (S[\d.]+[a-z]) \| (.*?) \| (\d\d) \| (.*?) ?\|$",
+        (ROOT / "docs/coverage.md").read_text(encoding="utf-8"),
+        flags=re.M,
+    )
+    return [dict(zip(("id", "what", "lesson", "where"), row, strict=True)) for row in rows]
 
 
 def headings(path):
-    return {h for c in read(path) if c.kind == "markdown" for h in re.findall(r"^#+ (.*)", c.source, flags=re.M)}
+    return {
+        h
+        for c in read(path)
+        if c.kind == "markdown"
+        for h in re.findall(r"^#+ (.*)", c.source, flags=re.M)
+    }
 
 
 def test_every_item_is_listed_once_and_has_a_lesson():
@@ -40,8 +51,12 @@ def test_a_lesson_that_exists_teaches_all_its_items_under_real_headings(number):
 def errata():
     """Number, title, section, what holds, where it is shown, source."""
     text = (ROOT / "docs/errata.md").read_text(encoding="utf-8")
-    return re.findall(r"^\*\*E(\d+) · (.+)\*\* \((.+)\)\n\n- \*[A-Z]\w+\*.*\n- \*Holds\*: (.+)\n"
-                      r"- \*Shown in\* (.+)\n- \*Source\*: (.+)\n", text, flags=re.M)
+    return re.findall(
+        r"^\*\*E(\d+) · (.+)\*\* \((.+)\)\n\n- \*[A-Z]\w+\*.*\n- \*Holds\*: (.+)\n"
+        r"- \*Shown in\* (.+)\n- \*Source\*: (.+)\n",
+        text,
+        flags=re.M,
+    )
 
 
 def test_every_error_is_listed_once_with_what_holds_where_it_is_shown_and_a_source():
@@ -77,7 +92,7 @@ def test_the_readme_starts_with_the_two_commands_and_lists_ten_lessons():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     picture = re.search(r"!\[(.{40,})\]\((.+?)\)\n", text)
     assert (ROOT / picture[2]).exists()
-    start = text[:picture.start()] + text[picture.end():]
+    start = text[: picture.start()] + text[picture.end() :]
     assert "python run.py lab" in start[:300] and "python run.py test" in start[:400]
     assert len(re.findall(r"^\| \d\d \|", text, flags=re.M)) == 10
     assert all(f"notebooks/{source.stem}.ipynb" in text for source in SOURCES)

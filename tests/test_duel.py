@@ -1,4 +1,7 @@
-"""The showpiece of lesson 06 shows true numbers, redraws fast, and the flowcharts draw the arrows that they are given."""
+"""The showpiece of lesson 06 shows true numbers, redraws fast, and the flowcharts draw the arrows
+that they are given.
+"""
+
 import time
 
 import numpy as np
@@ -21,7 +24,9 @@ def draw(q, said, frame=0):
     """The four panels after drawing a film of two moments."""
     fig, axes = widgets.canvas(4, rows=2)
     places = np.stack([PLANS, PLANS])
-    explorables.density_duel(axes, X, P, np.stack([q, q]), np.stack([said, said]), PLANS, places, frame=frame, rounds=100)
+    explorables.density_duel(
+        axes, X, P, np.stack([q, q]), np.stack([said, said]), PLANS, places, frame=frame, rounds=100
+    )
     return fig, axes
 
 
@@ -29,7 +34,9 @@ def title(ax):
     return ax.get_title(loc="left") or ax.get_title()
 
 
-@pytest.mark.parametrize("q, js", [(P, 0.0), (bell(0, 0.1), np.log(2))], ids=["the same", "nothing in common"])
+@pytest.mark.parametrize(
+    "q, js", [(P, 0.0), (bell(0, 0.1), np.log(2))], ids=["the same", "nothing in common"]
+)
 def test_the_title_tells_the_jensen_shannon_divergence(q, js):
     _, axes = draw(q, np.full_like(X, 0.5))
     told = float(title(axes[3]).split("JS ")[1].split()[0])
@@ -38,21 +45,32 @@ def test_the_title_tells_the_jensen_shannon_divergence(q, js):
 
 def test_an_inspector_who_knows_nothing_plays_for_minus_log_four_and_the_best_for_more():
     _, axes = draw(bell(0, 1), np.full_like(X, 0.5))
-    actual, best = (float(part.split()[-1]) for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", with the best D"))
+    actual, best = (
+        float(part.split()[-1])
+        for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", with the best D")
+    )
     assert actual == pytest.approx(-np.log(4), abs=0.006) and best > actual
 
 
 def test_the_best_inspector_is_drawn_only_where_something_is():
     _, axes = draw(bell(0, 0.1), np.full_like(X, 0.5))
     shown = axes[1].lines[1].get_ydata()
-    assert np.isnan(shown[abs(X) > 3.9]).all() and shown[np.argmin(abs(X))] < 0.01 and shown[np.argmin(abs(X - 2))] > 0.99
+    assert (
+        np.isnan(shown[abs(X) > 3.9]).all()
+        and shown[np.argmin(abs(X))] < 0.01
+        and shown[np.argmin(abs(X - 2))] > 0.99
+    )
 
 
 def test_a_redraw_takes_at_most_a_tenth_of_a_second():
     fig, axes = widgets.canvas(4, size=(9, 5.4), rows=2)
     film = np.stack([P] * 41), np.full((41, len(X)), 0.5)
+
     def show(axes, frame):
-        explorables.density_duel(axes, X, P, *film, PLANS, np.stack([PLANS] * 41), frame=frame, rounds=1000)
+        explorables.density_duel(
+            axes, X, P, *film, PLANS, np.stack([PLANS] * 41), frame=frame, rounds=1000
+        )
+
     widgets.render(fig, axes, show, lambda frame: "the same", {"frame": 0})
     spent = []
     for frame in range(5):
@@ -64,7 +82,9 @@ def test_a_redraw_takes_at_most_a_tenth_of_a_second():
 
 def test_a_flowchart_has_its_boxes_and_arrows_and_names_a_missing_box():
     ax = plots.panel(alt="two boxes")
-    explorables.flow(ax, {"a": (0, 0), "b": (1, 0)}, arrows=[("a", "b")], messages=(("b", "a"),), learned=("a",))
+    explorables.flow(
+        ax, {"a": (0, 0), "b": (1, 0)}, arrows=[("a", "b")], messages=(("b", "a"),), learned=("a",)
+    )
     assert [text.get_text() for text in ax.texts] == ["a", "b", "", ""]
     with pytest.raises(KeyError):
         explorables.flow(ax, {"a": (0, 0)}, arrows=[("a", "nowhere")])

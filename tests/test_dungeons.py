@@ -1,4 +1,5 @@
 """Dungeon maps: all can be solved, the way is a shortest one, and what is drawn is what is there."""
+
 import numpy as np
 import pytest
 import torch
@@ -27,8 +28,14 @@ def test_the_same_generator_makes_the_same_maps():
 def test_a_shortest_way_is_one_and_goes_step_by_step():
     for level in dungeons.sample(50, np.random.default_rng(1)).numpy():
         path = dungeons.shortest_path(level)
-        assert level[path[0]] == START and level[path[-1]] == EXIT and all(level[place] != WALL for place in path)
-        assert all(abs(r - i) + abs(c - j) == 1 for (r, c), (i, j) in zip(path, path[1:]))
+        assert (
+            level[path[0]] == START
+            and level[path[-1]] == EXIT
+            and all(level[place] != WALL for place in path)
+        )
+        assert all(
+            abs(r - i) + abs(c - j) == 1 for (r, c), (i, j) in zip(path, path[1:], strict=False)
+        )
         assert len(path) - 1 == _distance(level)
 
 
@@ -39,7 +46,8 @@ def _distance(level):
         grown = reached.copy()
         for axis in (0, 1):
             for shift in (1, -1):
-                grown |= np.roll(reached, shift, axis)  # the rim is wall, so nothing comes in at the other side
+                # the rim is wall, so nothing comes in at the other side
+                grown |= np.roll(reached, shift, axis)
         reached, steps = grown & (level != WALL), steps + 1
     return steps
 
@@ -55,12 +63,25 @@ def test_a_map_is_drawn_tile_by_tile_with_somebody_in_it():
     assert picture.shape == (16, 16, 3) and 0 <= picture.min() and picture.max() <= 1
     changed = (picture != walked).any(axis=2)
     assert changed[:8, 8:].any() and not changed[8:].any() and not changed[:, :8].any()
-    assert len({picture[8 * r:8 * r + 8, 8 * c:8 * c + 8].tobytes() for r in (0, 1) for c in (0, 1)}) == 4
+    assert (
+        len(
+            {
+                picture[8 * r : 8 * r + 8, 8 * c : 8 * c + 8].tobytes()
+                for r in (0, 1)
+                for c in (0, 1)
+            }
+        )
+        == 4
+    )
 
 
 def test_a_sheet_of_maps_needs_alt_text_and_marks_places():
     level = np.array([[2, 1, 3]])
     with pytest.raises(ValueError, match="alt"):
         dungeons.show([level], ["one"], alt=" ")
-    fig = dungeons.show([level, level], ["one", "two"], alt="two maps", columns=2, marked=[[], [(0, 1)]])
-    assert [len(ax.lines) for ax in fig.axes] == [0, 1] and fig.axes[1].get_title() + fig.axes[1].get_title(loc="left")
+    fig = dungeons.show(
+        [level, level], ["one", "two"], alt="two maps", columns=2, marked=[[], [(0, 1)]]
+    )
+    assert [len(ax.lines) for ax in fig.axes] == [0, 1] and fig.axes[1].get_title() + fig.axes[
+        1
+    ].get_title(loc="left")

@@ -1,11 +1,14 @@
-"""Every exercise: the answer and its variants pass, every mutant and every trivial answer fails, with its own hint."""
+"""Every exercise: the answer and its variants pass, every mutant and every trivial answer fails,
+with its own hint.
+"""
+
 import numpy as np
 import pytest
 import torch
 
 from course_utils import check
-from course_utils.checks import course_version, evaluate, exercises
 from course_utils.asking.ask import Ask
+from course_utils.checks import course_version, evaluate, exercises
 from course_utils.checks.exercise import observe, same
 from tests.lessons import NUMBERS
 
@@ -13,14 +16,25 @@ EXERCISES = [e for number in NUMBERS for e in exercises(int(number)).values()]
 MUTANTS = [(e, name) for e in EXERCISES for name in e.mutants]
 QUICK = [(e, name) for e, name in MUTANTS if not e.is_build]
 ACCEPTED = [(e, label) for e in EXERCISES for label in e.accepted]
-TRIVIAL = {"None": lambda *a: None, "zero": lambda *a: 0, "one": lambda *a: 1, "zeros": lambda *a: np.zeros_like(a[0]),
-           "its input": lambda *a: a[0], "its last input": lambda *a: a[-1], "text": lambda *a: "yes",
-           "NaN": lambda *a: np.full(np.shape(a[0]), np.nan), "inf": lambda *a: np.inf, "empty": lambda *a: [],
-           "True": lambda *a: True}
+TRIVIAL = {
+    "None": lambda *a: None,
+    "zero": lambda *a: 0,
+    "one": lambda *a: 1,
+    "zeros": lambda *a: np.zeros_like(a[0]),
+    "its input": lambda *a: a[0],
+    "its last input": lambda *a: a[-1],
+    "text": lambda *a: "yes",
+    "NaN": lambda *a: np.full(np.shape(a[0]), np.nan),
+    "inf": lambda *a: np.inf,
+    "empty": lambda *a: [],
+    "True": lambda *a: True,
+}
 
 
 def seeds(exercise, trainings=1):
-    """Twenty; for a build task, which trains on every one, as many as `trainings`: more throws belong to the slow test."""
+    """Twenty; for a build task, which trains on every one, as many as `trainings`: more throws
+    belong to the slow test.
+    """
     return range(trainings if exercise.is_build else 20)
 
 
@@ -30,7 +44,10 @@ def case_ids(pairs):
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
 def test_the_course_version_passes(exercise):
-    assert all(evaluate(exercise.id, course_version(exercise), seed).status == "pass" for seed in seeds(exercise))
+    assert all(
+        evaluate(exercise.id, course_version(exercise), seed).status == "pass"
+        for seed in seeds(exercise)
+    )
 
 
 @pytest.mark.slow
@@ -48,7 +65,10 @@ def test_there_are_enough_of_each(exercise):
 
 @pytest.mark.parametrize("exercise, label", ACCEPTED, ids=case_ids(ACCEPTED))
 def test_a_different_right_answer_passes(exercise, label):
-    assert all(evaluate(exercise.id, exercise.accepted[label], seed).status == "pass" for seed in seeds(exercise))
+    assert all(
+        evaluate(exercise.id, exercise.accepted[label], seed).status == "pass"
+        for seed in seeds(exercise)
+    )
 
 
 @pytest.mark.parametrize("exercise, name", MUTANTS, ids=case_ids(MUTANTS))
@@ -63,11 +83,15 @@ def test_a_mutant_fails_with_its_own_hint(exercise, name):
 def test_a_trivial_answer_fails_with_a_true_hint(exercise, answer):
     outcome = evaluate(exercise.id, answer)
     # a hint of a mutant would be a guess at what somebody thought who wrote nothing
-    assert outcome.status == "fail" and (outcome.hint not in exercise.hints or _coincides(exercise, answer, outcome.hint))
+    assert outcome.status == "fail" and (
+        outcome.hint not in exercise.hints or _coincides(exercise, answer, outcome.hint)
+    )
 
 
 def _coincides(exercise, answer, hint):
-    """Some mutant does what the trivial answer does, say always return the first category: then its hint is true."""
+    """Some mutant does what the trivial answer does, say always return the first category: then its
+    hint is true.
+    """
     cases = exercise.draw(np.random.default_rng(0))
     mutant = next(m for m in exercise.mutants.values() if m.hint == hint)
     return all(same(observe(Ask(answer), c), observe(Ask(mutant.answer), c), c) for c in cases)
@@ -77,12 +101,14 @@ def _coincides(exercise, answer, hint):
 def test_the_blank_is_unanswered_and_hands_back_something_that_works(exercise, capsys):
     def blank(*_args):
         raise NotImplementedError(f"{exercise.id} {exercise.name}")
+
     answer = blank
     for _ in range(3):
         answer = check(exercise.id, answer)
         assert "⏳" in capsys.readouterr().out
         assert answer.yours is blank
-    assert evaluate(exercise.id, answer).status == "pass"  # what it handed back is the course's version
+    # what it handed back is the course's version
+    assert evaluate(exercise.id, answer).status == "pass"
 
 
 @pytest.mark.parametrize("exercise, name", QUICK, ids=case_ids(QUICK))

@@ -1,4 +1,7 @@
-"""The showpieces draw what is true: in a world of bells the gap can be closed, with two humps it cannot; the map shows every digit."""
+"""The showpieces draw what is true: in a world of bells the gap can be closed, with two humps it
+cannot; the map shows every digit.
+"""
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,16 @@ def title(ax):
 def test_the_smallest_gap_is_nothing_for_a_bell_and_about_log_two_for_two_humps(f, smallest):
     fig, axes = widgets.canvas(4, rows=2)
     log_joint, evidence = world(f, 1.0)
-    explorables.elbo_gap(axes, Z, f, log_joint, (evidence, -4.0, 0.5, -4.5 - evidence), x=1.0, q=(0.0, 1.0), reveal=True)
+    explorables.elbo_gap(
+        axes,
+        Z,
+        f,
+        log_joint,
+        (evidence, -4.0, 0.5, -4.5 - evidence),
+        x=1.0,
+        q=(0.0, 1.0),
+        reveal=True,
+    )
     found = float(title(axes[3]).split()[-1])
     assert smallest[0] <= found <= smallest[1]
     assert "-4.00 - 0.50" in title(axes[2])
@@ -31,7 +43,9 @@ def test_the_smallest_gap_is_nothing_for_a_bell_and_about_log_two_for_two_humps(
 def test_unrevealed_it_keeps_the_answer_to_itself():
     fig, axes = widgets.canvas(4, rows=2)
     log_joint, evidence = world(Z, 1.0)
-    explorables.elbo_gap(axes, Z, Z, log_joint, (evidence, -4.0, 0.5, 1.0), x=1.0, q=(0.0, 1.0), reveal=False)
+    explorables.elbo_gap(
+        axes, Z, Z, log_joint, (evidence, -4.0, 0.5, 1.0), x=1.0, q=(0.0, 1.0), reveal=False
+    )
     assert "reveal" in title(axes[3]) and not axes[3].collections
 
 
@@ -39,21 +53,35 @@ def test_unrevealed_it_keeps_the_answer_to_itself():
 def test_the_map_of_codes_shows_every_digit_the_place_and_the_square(width, lines):
     rng = np.random.default_rng(0)
     _fig, axes = widgets.canvas(3)
-    explorables.latent_map(axes, rng.normal(size=(200, 2)), np.arange(200) % 10, z=(0.5, -1), picture=np.zeros(784),
-                           drawn=np.zeros((40, 784)), width=width, title="forty")
+    explorables.latent_map(
+        axes,
+        rng.normal(size=(200, 2)),
+        np.arange(200) % 10,
+        z=(0.5, -1),
+        picture=np.zeros(784),
+        drawn=np.zeros((40, 784)),
+        width=width,
+        title="forty",
+    )
     where, here, crowd = axes
-    assert len(where.collections) == 10 and len(where.lines) == lines  # two rings, the dot, and a square if there is one
+    # two rings, the dot, and a square if there is one
+    assert len(where.collections) == 10 and len(where.lines) == lines
     assert [float(v[0]) for v in where.lines[-1].get_data()] == [0.5, -1]
     assert "(0.5, -1)" in title(here) and title(crowd) == "forty"
 
 
 def test_the_plane_of_risk_and_use_puts_the_star_where_the_release_stands():
     rng = np.random.default_rng(0)
-    plane = {(k, 0.0): (0.5 + 0.1 * k, 0.97 - 0.01 * k, rng.exponential(2, 50), rng.exponential(2, 50)) for k in range(4)}
+    plane = {
+        (k, 0.0): (0.5 + 0.1 * k, 0.97 - 0.01 * k, rng.exponential(2, 50), rng.exponential(2, 50))
+        for k in range(4)
+    }
     fig, axes = widgets.canvas(2)
     explorables.risk_and_use(axes, plane, (3, 0.0))
     assert "AUC 0.80, TSTR 0.940" in title(axes[1])
-    assert [list(map(float, line.get_data()[0])) for line in axes[1].lines] == [[pytest.approx(0.8)]]
+    assert [list(map(float, line.get_data()[0])) for line in axes[1].lines] == [
+        [pytest.approx(0.8)]
+    ]
 
 
 def test_green_words_are_bold_and_counted_and_fit_the_panel():
@@ -63,8 +91,12 @@ def test_green_words_are_bold_and_counted_and_fit_the_panel():
     bold, thin, dots = (axes[0].texts[kind::3] for kind in range(3))
     assert {word for text in bold for word in text.get_text().split()} == {"alpha", "gamma"}
     assert {word for text in thin for word in text.get_text().split()} == {"beta", "delta"}
-    assert all(text.get_weight() == "bold" for text in bold) and all(text.get_weight() == "normal" for text in thin)
-    assert [text.get_text().count("•") for text in dots] == [len(text.get_text().split()) for text in bold]
+    assert all(text.get_weight() == "bold" for text in bold) and all(
+        text.get_weight() == "normal" for text in thin
+    )
+    assert [text.get_text().count("•") for text in dots] == [
+        len(text.get_text().split()) for text in bold
+    ]
     shown = sum(len(text.get_text().split()) for text in [*bold, *thin])
     assert f"{sum(green[:shown])} of the first {shown} words" in title(axes[0])
     assert title(axes[1]).startswith("100%")
@@ -77,8 +109,10 @@ WORDS = ["<start>", "harbour", "3", "mill", "ada", ":", "ada", "scored", "."]
 def test_attention_shades_the_words_before_and_marks_the_true_next_one():
     _, axes = widgets.canvas(2, rows=2)
     weights = np.array([0.1, 0, 0, 0, 0.9, 0])
-    guesses = {"Transformer": {"ada": 0.9, "bela": 0.02, **{str(i): 0.01 for i in range(8)}},
-               "LSTM": {"ada": 0.2, "bela": 0.7, **{str(i): 0.01 for i in range(8)}}}
+    guesses = {
+        "Transformer": {"ada": 0.9, "bela": 0.02, **{str(i): 0.01 for i in range(8)}},
+        "LSTM": {"ada": 0.2, "bela": 0.7, **{str(i): 0.01 for i in range(8)}},
+    }
     explorables.attention(axes, WORDS, 6, weights, guesses)
     shades = axes[0].collections[0].get_facecolors()[:, 3]
     assert shades.argmax() == 4 and len(axes[0].texts) == len(WORDS) and "90 %" in title(axes[0])
@@ -100,10 +134,16 @@ def test_gates_are_drawn_for_every_word_and_the_ledger_is_scaled():
 
 def test_a_story_shows_every_scene_that_can_be_reached_and_survives_a_way_to_nowhere():
     _, ax = widgets.canvas()
-    scenes = {1: ("the mill", [("north", 2), ("south", 3)]), 2: ("the tower : a dead end", []), 3: ("the inn", [("left", 9)])}
+    scenes = {
+        1: ("the mill", [("north", 2), ("south", 3)]),
+        2: ("the tower : a dead end", []),
+        3: ("the inn", [("left", 9)]),
+    }
     explorables.story(ax, "key", scenes, [1, 3])
     shown = [text.get_text() for text in ax.texts]
-    assert {"the mill", "the tower\na dead end", "the inn", "north", "south"} <= set(shown) and "key" in title(ax)
+    assert {"the mill", "the tower\na dead end", "the inn", "north", "south"} <= set(
+        shown
+    ) and "key" in title(ax)
 
 
 def test_a_paragraph_breaks_lines():

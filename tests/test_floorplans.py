@@ -1,16 +1,21 @@
-"""Floor plans: what the careful architect draws holds, dice rarely do, and a drawing shows what the plan says."""
+"""Floor plans: what the careful architect draws holds, dice rarely do, and a drawing shows what the
+plan says.
+"""
+
 import numpy as np
 import pytest
 
-from course_utils.lesson07 import floorplans as fp
 from course_utils import plots
 from course_utils.checks import lesson07
+from course_utils.lesson07 import floorplans as fp
 from course_utils.lesson07.plan_drawing import draw
 
 
 def rates(plans):
     reports = [lesson07.report_by_walking(plan) for plan in plans]
-    return {key: np.mean([report[key] for report in reports]) for key in reports[0]}, np.mean([all(r.values()) for r in reports])
+    return {key: np.mean([report[key] for report in reports]) for key in reports[0]}, np.mean(
+        [all(r.values()) for r in reports]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +40,32 @@ def test_every_plan_of_the_architect_holds_for_every_brief(briefs):
 
 
 def test_the_architect_keeps_to_the_brief(briefs):
-    for brief, plan in zip(briefs, fp.make_plans(briefs, np.random.default_rng(1))):
+    for brief, plan in zip(briefs, fp.make_plans(briefs, np.random.default_rng(1)), strict=True):
         rows, columns = np.nonzero(plan)
         assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (brief.depth, brief.width)
         assert {int(k) for k in np.unique(plan) if k >= fp.LIVING} == set(brief.rooms)
         north = np.argwhere(plan == fp.LIVING).mean(0)[0] < np.argwhere(plan == fp.HALL).mean(0)[0]
         assert north == (brief.living == "north")
-        assert (plan[:, 1 if brief.entrance == "west" else brief.width] == fp.DOOR).sum() == fp.DOOR_CELLS
+        assert (
+            plan[:, 1 if brief.entrance == "west" else brief.width] == fp.DOOR
+        ).sum() == fp.DOOR_CELLS
         assert all(fp.door_between(plan, fp.HALL, room) for room in brief.rooms if room != fp.HALL)
 
 
 def test_plans_depend_on_the_generator_alone_and_differ(briefs):
-    once, again, other = (fp.make_plans(briefs[:20], np.random.default_rng(seed)) for seed in (3, 3, 4))
+    once, again, other = (
+        fp.make_plans(briefs[:20], np.random.default_rng(seed)) for seed in (3, 3, 4)
+    )
     assert (once == again).all() and (once != other).any()
 
 
 def test_what_the_lesson_teaches_repairs_anything_into_a_valid_plan_outside_its_notebook(briefs):
     from course_utils.lesson07.taught import repair
+
     rng = np.random.default_rng(6)
-    plans = [repair(rng.random((fp.KINDS, fp.HEIGHT, fp.WIDTH)), brief, rng) for brief in briefs[::27]]
+    plans = [
+        repair(rng.random((fp.KINDS, fp.HEIGHT, fp.WIDTH)), brief, rng) for brief in briefs[::27]
+    ]
     assert rates(plans)[1] == 1
 
 
@@ -84,18 +96,25 @@ def test_a_door_between_rooms_is_found_either_way_and_only_where_it_is():
     plan = np.zeros((3, 7), dtype=int)
     plan[1] = [1, fp.LIVING, fp.DOOR, fp.BATH, fp.WALL, fp.HALL, 1]
     for sheet in (plan, plan.T):
-        assert fp.door_between(sheet, fp.LIVING, fp.BATH) and fp.door_between(sheet, fp.BATH, fp.LIVING)
+        assert fp.door_between(sheet, fp.LIVING, fp.BATH) and fp.door_between(
+            sheet, fp.BATH, fp.LIVING
+        )
         assert not fp.door_between(sheet, fp.BATH, fp.HALL)
 
 
 def test_a_drawing_writes_areas_and_dimensions_and_one_arc_a_door(briefs):
     from matplotlib.patches import Arc
+
     plan = fp.make_plans([fp.Brief(24, 20, 2, "south", "west")], np.random.default_rng(7))[0]
     ax = draw(plan, alt="a plan")
     text = " ".join(t.get_text() for t in ax.texts)
     assert "9.60 m" in text and "8.00 m" in text
-    assert f"{(plan == fp.LIVING).sum() * fp.CELL**2:.1f} m²" in text and "bedroom 3" not in text.replace("\n", " ")
-    assert sum(isinstance(patch, Arc) for patch in ax.patches) == 6  # five rooms at the hall, and the front door
+    assert (
+        f"{(plan == fp.LIVING).sum() * fp.CELL**2:.1f} m²" in text
+        and "bedroom 3" not in text.replace("\n", " ")
+    )
+    # five rooms at the hall, and the front door
+    assert sum(isinstance(patch, Arc) for patch in ax.patches) == 6
 
 
 @pytest.mark.parametrize("seed", range(3))

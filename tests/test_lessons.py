@@ -1,12 +1,13 @@
 """Lessons as a whole: studio deletable, numbers measured, budgets current."""
+
 import json
 
 import pytest
 
-from tools.measure.notebooks import lesson_hash
 from course_utils import runtime
 from tests.lessons import ROOT, SOURCES, STEMS
 from tools.build import setup_cell
+from tools.measure.notebooks import lesson_hash
 from tools.render import Facts
 from tools.run_lesson import run
 
@@ -20,9 +21,15 @@ def test_deleting_every_studio_cell_leaves_the_lesson_running(source):
 
 @LESSONS
 def test_budgets_are_recorded_current_and_kept(source):
-    budget = json.loads((ROOT / "tools/measure/budgets.json").read_text(encoding="utf-8"))[source.stem]
-    assert budget["code"] == lesson_hash(source), "measure again: python -m tools measure notebooks " + source.stem[:2]
-    assert budget["seconds"] <= (90 if source.stem < "05" else 180) and budget["smoke_seconds"] <= 20
+    budget = json.loads((ROOT / "tools/measure/budgets.json").read_text(encoding="utf-8"))[
+        source.stem
+    ]
+    assert budget["code"] == lesson_hash(source), (
+        "measure again: python -m tools measure notebooks " + source.stem[:2]
+    )
+    assert (
+        budget["seconds"] <= (90 if source.stem < "05" else 180) and budget["smoke_seconds"] <= 20
+    )
     assert budget["slowest_cell_seconds"] <= 60
     assert max(budget["peak_mb"], budget["smoke_peak_mb"]) <= 1024
 
@@ -34,7 +41,11 @@ def test_every_number_of_a_lesson_is_measured_over_five_seeds(source):
     mine = {key: entry for key, entry in numbers.items() if key.startswith(source.stem[:2] + ".")}
     assert mine and all(f'"{key}"' in text for key in mine)
     for entry in mine.values():
-        assert entry["label"] and entry["low"] <= entry["value"] <= entry["high"] and len(entry["seeds"]) >= 5
+        assert (
+            entry["label"]
+            and entry["low"] <= entry["value"] <= entry["high"]
+            and len(entry["seeds"]) >= 5
+        )
         assert entry["device"] == "cpu" and entry["torch"]
 
 
@@ -42,6 +53,7 @@ def test_every_number_of_a_lesson_is_measured_over_five_seeds(source):
 def pip(monkeypatch):
     """What the set-up cell asks pip to do, without doing it."""
     import subprocess
+
     calls = []
     monkeypatch.setattr(subprocess, "check_call", calls.append)
     return calls
@@ -55,9 +67,14 @@ def test_the_set_up_cell_does_nothing_where_the_course_is_installed(pip):
 
 def test_the_set_up_cell_installs_the_course_and_nothing_else_where_it_is_missing(pip, monkeypatch):
     import importlib.util
+
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     exec(setup_cell(Facts(ROOT)), {})
-    assert pip[0][1:4] == ["-m", "pip", "install"] and "--no-deps" in pip[0] and pip[0][-1].startswith(Facts(ROOT).repository)
+    assert (
+        pip[0][1:4] == ["-m", "pip", "install"]
+        and "--no-deps" in pip[0]
+        and pip[0][-1].startswith(Facts(ROOT).repository)
+    )
     monkeypatch.setenv("COURSE_SOURCE", "course.whl")
     exec(setup_cell(Facts(ROOT)), {})
     assert pip[1][-1] == "course.whl"

@@ -1,4 +1,5 @@
 """The little town's writers: entropy exact, every report true, scripts and stories valid."""
+
 import json
 import math
 
@@ -9,8 +10,10 @@ from course_utils.lesson08 import newsroom
 from course_utils.lesson08.newsroom import END, RULES, START, VOCABULARY
 
 MATCH = newsroom.Match("harbour", "3", "mill", "1", "ada", "rainy")
-REPORT = 'on a rainy day harbour met mill : 3 to 1 . late ada struck . the singer of the fans sings outside . ' \
-         '" this game was famous " , said ada .'
+REPORT = (
+    "on a rainy day harbour met mill : 3 to 1 . late ada struck . the singer of the fans sings"
+    ' outside . " this game was famous " , said ada .'
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,9 @@ def test_no_report_can_be_written_in_two_ways(documents):
 def test_every_report_is_grammatical_and_true(documents):
     for words in documents:
         match = newsroom.facts_of(words)
-        assert match and newsroom.told(words[8:-1]) and all(newsroom.rightly_told(match, words[8:-1]))
+        assert (
+            match and newsroom.told(words[8:-1]) and all(newsroom.rightly_told(match, words[8:-1]))
+        )
 
 
 def test_documents_use_the_vocabulary_which_begins_with_padding_start_and_end(documents):
@@ -56,12 +61,27 @@ def test_nearly_all_documents_are_different(documents):
 
 def test_a_false_report_is_still_grammatical():
     words = REPORT.replace("ada", "bela").split()
-    assert newsroom.told(words) == (("weather", "rainy"), ("home", "harbour"), ("away", "mill"), ("home_goals", "3"),
-                                    ("away_goals", "1"), ("scorer", "bela"), ("scorer", "bela"))
+    assert newsroom.told(words) == (
+        ("weather", "rainy"),
+        ("home", "harbour"),
+        ("away", "mill"),
+        ("home_goals", "3"),
+        ("away_goals", "1"),
+        ("scorer", "bela"),
+        ("scorer", "bela"),
+    )
     assert newsroom.rightly_told(MATCH, words) == [True] * 5 + [False] * 2
 
 
-@pytest.mark.parametrize("old, new", [("sings", "sing"), (" . late", " late"), ("ada struck", "mill struck"), ("said ada .", "said ada")])
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("sings", "sing"),
+        (" . late", " late"),
+        ("ada struck", "mill struck"),
+        ("said ada .", "said ada"),
+    ],
+)
 def test_a_broken_report_is_not_grammatical(old, new):
     assert newsroom.told(REPORT.split()) and newsroom.told(REPORT.replace(old, new).split()) is None
 
@@ -69,8 +89,12 @@ def test_a_broken_report_is_not_grammatical(old, new):
 def test_what_the_newspaper_cannot_have_printed_has_no_probability():
     words = [START, *MATCH.box, *REPORT.split(), END]
     assert newsroom.log2_probability(words) > -100
-    for wrong in (words[:-1], words[1:], [START, *MATCH.box, *REPORT.replace("ada", "bela").split(), END],
-                  [START, *MATCH._replace(away="harbour").box, *REPORT.split(), END]):
+    for wrong in (
+        words[:-1],
+        words[1:],
+        [START, *MATCH.box, *REPORT.replace("ada", "bela").split(), END],
+        [START, *MATCH._replace(away="harbour").box, *REPORT.split(), END],
+    ):
         assert newsroom.log2_probability(wrong) == -math.inf
 
 
@@ -79,7 +103,9 @@ def test_facts_about_a_broken_report_are_refused():
         newsroom.rightly_told(MATCH, ["harbour"])
 
 
-@pytest.mark.parametrize("home, away, result", [("3", "1", "win"), ("2", "2", "draw"), ("1", "5", "loss")])
+@pytest.mark.parametrize(
+    "home, away, result", [("3", "1", "win"), ("2", "2", "draw"), ("1", "5", "loss")]
+)
 def test_the_result_follows_from_the_goals(home, away, result):
     assert MATCH._replace(home_goals=home, away_goals=away).result == result
 
@@ -91,7 +117,9 @@ def test_scripts_are_json_and_add_up():
         film = json.loads(" ".join(words[1:-1]))
         assert set(film) == {"title", "seconds", "scenes"} and 2 <= len(film["scenes"]) <= 4
         assert film["seconds"] == sum(scene["seconds"] for scene in film["scenes"])
-        assert film["scenes"][0]["shot"] == "wide" and all(scene["shot"] in newsroom.SHOTS for scene in film["scenes"])
+        assert film["scenes"][0]["shot"] == "wide" and all(
+            scene["shot"] in newsroom.SHOTS for scene in film["scenes"]
+        )
 
 
 def test_stories_lead_on_to_every_scene_and_keep_their_promise():
@@ -104,12 +132,23 @@ def test_stories_lead_on_to_every_scene_and_keep_their_promise():
         assert sum(f"you find the {thing}" in text for text, _ in scenes.values()) == 1
 
 
-@pytest.mark.parametrize("text", ["", "find the key", "find the key : 1 1 the mill .", "find the key : north > 2 . 1 the mill .",
-                                  "find the key : 1 the mill . 1 the tower ."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "find the key",
+        "find the key : 1 1 the mill .",
+        "find the key : north > 2 . 1 the mill .",
+        "find the key : 1 the mill . 1 the tower .",
+    ],
+)
 def test_what_is_not_written_like_a_story_is_none(text):
     assert newsroom.read_story([START, *text.split(), END]) is None
 
 
 def test_a_way_to_nowhere_is_read_as_it_stands():
     words = "find the key : 1 the mill . north > 9 . you find the key .".split()
-    assert newsroom.read_story([START, *words, END]) == ("key", {1: ("the mill : you find the key", [("north", 9)])})
+    assert newsroom.read_story([START, *words, END]) == (
+        "key",
+        {1: ("the mill : you find the key", [("north", 9)])},
+    )

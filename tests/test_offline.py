@@ -1,4 +1,5 @@
 """The whole suite, every notebook included, runs without network where the system allows it."""
+
 import os
 import socket
 from pathlib import Path
@@ -10,10 +11,15 @@ from tests.lessons import IN_CI
 OFFLINE = bool(os.environ.get("COURSE_OFFLINE"))
 
 
-@pytest.mark.skipif(not OFFLINE, reason="this run was not cut off from the network: start it with `python run.py test`")
+@pytest.mark.skipif(
+    not OFFLINE,
+    reason="this run was not cut off from the network: start it with `python run.py test`",
+)
 def test_there_is_no_way_out():
     routes = Path("/proc/net/route").read_text().strip().split("\n")[1:]
-    assert not [line for line in routes if line.split()[0] != "lo"], "a network other than the loopback is there"
+    assert not [line for line in routes if line.split()[0] != "lo"], (
+        "a network other than the loopback is there"
+    )
 
 
 @pytest.mark.skipif(not OFFLINE, reason="as above")

@@ -1,4 +1,5 @@
 """pyproject.toml, constraints.txt, environment.yml and run.py say the same; the licences are there."""
+
 import os
 import re
 import tomllib
@@ -16,9 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LEARNER = [Requirement(line) for line in PROJECT["dependencies"]]
-SITE = [Requirement(line) for line in EXTRAS["site"]]  # not installed by the tests, so only what it names is looked at
-TESTED = LEARNER + [Requirement(line) for extra in ("test", "data", "grading") for line in EXTRAS[extra]]
-ELSEWHERE = ("appnope", "colorama", "pywin", "cuda-", "nvidia-", "triton")  # other systems and NVIDIA cards bring these
+# not installed by the tests, so only what it names is looked at
+SITE = [Requirement(line) for line in EXTRAS["site"]]
+TESTED = LEARNER + [
+    Requirement(line) for extra in ("test", "data", "grading") for line in EXTRAS[extra]
+]
+# other systems and NVIDIA cards bring these
+ELSEWHERE = ("appnope", "colorama", "pywin", "cuda-", "nvidia-", "triton")
 CONDA_NAMES = {"pytorch": "torch"}
 
 
@@ -33,7 +38,9 @@ def conda() -> dict:
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("requirement", [r for r in TESTED + SITE if r.name != PROJECT["name"]], ids=str)
+@pytest.mark.parametrize(
+    "requirement", [r for r in TESTED + SITE if r.name != PROJECT["name"]], ids=str
+)
 def test_every_requirement_is_pinned_within_its_range(requirement):
     pin = pins().get(canonicalize_name(requirement.name))
     assert pin, f"{requirement.name} is missing in constraints.txt"
@@ -42,7 +49,9 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 
 
 def test_what_requirements_bring_along_is_pinned_too():
-    """Followed through the packages that are installed here; what another system brings along is not."""
+    """Followed through the packages that are installed here; what another system brings along is
+    not.
+    """
     seen, due = set(), [(r.name, extra) for r in TESTED for extra in ("", *r.extras)]
     while due:
         name, extra = due.pop()
@@ -58,18 +67,29 @@ def test_what_requirements_bring_along_is_pinned_too():
 
 
 def test_pins_fit_every_kind_of_computer():
-    assert not [f"{name}=={version}" for name, version in pins().items() if "+" in version or "@" in version]
+    assert not [
+        f"{name}=={version}" for name, version in pins().items() if "+" in version or "@" in version
+    ]
     assert PROJECT["name"] not in pins()
 
 
 def test_extras_name_only_extras_that_exist():
-    own = [Requirement(line) for lines in EXTRAS.values() for line in lines if line.startswith(PROJECT["name"])]
+    own = [
+        Requirement(line)
+        for lines in EXTRAS.values()
+        for line in lines
+        if line.startswith(PROJECT["name"])
+    ]
     assert {extra for requirement in own for extra in requirement.extras} <= set(EXTRAS)
 
 
 def test_conda_users_get_what_pip_users_get():
     plain = [Requirement(line) for line in conda()["dependencies"] if isinstance(line, str)]
-    found = {CONDA_NAMES.get(r.name, r.name): str(r.specifier) for r in plain if r.name not in ("python", "pip")}
+    found = {
+        CONDA_NAMES.get(r.name, r.name): str(r.specifier)
+        for r in plain
+        if r.name not in ("python", "pip")
+    }
     assert found == {r.name: str(r.specifier) for r in LEARNER}
     assert {"pip": ["-e ."]} in conda()["dependencies"] and "pip" in conda()["dependencies"]
 
@@ -80,9 +100,20 @@ def test_all_name_the_same_oldest_python():
     assert f"python>={oldest}" in conda()["dependencies"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/glossary.md", "docs/workshop/before.md", "docs/workshop/hub.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/index.md",
+        "docs/glossary.md",
+        "docs/workshop/before.md",
+        "docs/workshop/hub.md",
+    ],
+)
 def test_all_name_the_same_range_of_pythons(page):
-    assert "{}.{} to {}.{}".format(*run.MINIMUM, *run.NEWEST) in (ROOT / page).read_text(encoding="utf-8")
+    assert "{}.{} to {}.{}".format(*run.MINIMUM, *run.NEWEST) in (ROOT / page).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_run_py_knows_the_pin_of_torch_and_installs_extras_that_exist():
@@ -91,8 +122,13 @@ def test_run_py_knows_the_pin_of_torch_and_installs_extras_that_exist():
         assert set(re.findall(r"\w+", target)) <= set(EXTRAS)
 
 
-@pytest.mark.parametrize(("name", "says"), [("LICENSE", "MIT License"),
-                                            ("LICENSE-CONTENT", "creativecommons.org/licenses/by/4.0/legalcode")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("LICENSE", "MIT License"),
+        ("LICENSE-CONTENT", "creativecommons.org/licenses/by/4.0/legalcode"),
+    ],
+)
 def test_licences_are_there_and_packaged(name, says):
     assert says in (ROOT / name).read_text(encoding="utf-8")
     assert name in PROJECT["license-files"]

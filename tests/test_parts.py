@@ -1,4 +1,5 @@
 """Brackets: dice stay within their limits, and a drawing says every measure."""
+
 import numpy as np
 
 from course_utils import plots

@@ -1,4 +1,5 @@
 """runtime, progress and record: devices, profiles, seeds, tables, and what a learner has done."""
+
 import json
 import re
 import subprocess
@@ -15,17 +16,21 @@ from course_utils.checks import record
 @pytest.fixture
 def present(monkeypatch):
     """Pretend that exactly these devices are there."""
+
     def pretend(*kinds):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in kinds)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in kinds)
         monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in kinds)
+
     monkeypatch.delenv("COURSE_DEVICE", raising=False)
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     return pretend
 
 
-@pytest.mark.parametrize("kinds, chosen", [(("cuda", "mps", "xpu"), "cuda"), (("mps", "xpu"), "mps"), (("xpu",), "xpu"),
-                                           ((), "cpu")])
+@pytest.mark.parametrize(
+    "kinds, chosen",
+    [(("cuda", "mps", "xpu"), "cuda"), (("mps", "xpu"), "mps"), (("xpu",), "xpu"), ((), "cpu")],
+)
 def test_the_best_device_present_is_chosen(present, capsys, kinds, chosen):
     present(*kinds)
     assert runtime.setup(seed=0) == torch.device(chosen)
@@ -33,11 +38,15 @@ def test_the_best_device_present_is_chosen(present, capsys, kinds, chosen):
     assert runtime.profile() == ("cpu" if chosen == "cpu" else "gpu")
 
 
-@pytest.mark.parametrize("wanted, kinds", [("cuda", ("mps",)), ("mps", ()), ("xpu", ("cuda",)), ("tpu", ())])
+@pytest.mark.parametrize(
+    "wanted, kinds", [("cuda", ("mps",)), ("mps", ()), ("xpu", ("cuda",)), ("tpu", ())]
+)
 def test_an_absent_device_is_named_with_those_present(present, monkeypatch, wanted, kinds):
     present(*kinds)
     monkeypatch.setenv("COURSE_DEVICE", wanted)
-    with pytest.raises(RuntimeError, match=f"COURSE_DEVICE is '{wanted}', but this computer has .*cpu"):
+    with pytest.raises(
+        RuntimeError, match=f"COURSE_DEVICE is '{wanted}', but this computer has .*cpu"
+    ):
         runtime.setup()
 
 
@@ -69,7 +78,10 @@ def test_recalibration_moves_every_seed(present, monkeypatch):
     present()
     before = runtime.rng(1).random()
     monkeypatch.setenv("COURSE_SEED", "1000")
-    assert runtime.rng(1).random() != before and runtime.rng(1).random() == np.random.default_rng(1001).random()
+    assert (
+        runtime.rng(1).random() != before
+        and runtime.rng(1).random() == np.random.default_rng(1001).random()
+    )
 
 
 @pytest.mark.parametrize("profile, steps", [("smoke", 1), ("cpu", 2), ("gpu", 3)])
@@ -90,7 +102,10 @@ def test_an_unknown_profile_is_named(present, monkeypatch):
 def test_reached_compares_with_honest_runs(present, monkeypatch, capsys):
     present()
     key = "01.nats.uniform"
-    assert runtime.reached({key: runtime.expected_range(key)["value"]}) and "yes" in capsys.readouterr().out
+    assert (
+        runtime.reached({key: runtime.expected_range(key)["value"]})
+        and "yes" in capsys.readouterr().out
+    )
     assert not runtime.reached({key: 0.0}) and "no" in capsys.readouterr().out
     with pytest.raises(KeyError, match="no measured number"):
         runtime.reached({"01.unknown": 1})
@@ -126,8 +141,11 @@ def test_usage_is_positive():
 
 
 def test_helpers_of_the_first_cell_import_neither_torch_nor_matplotlib():
-    code = ("import sys, course_utils\nfrom course_utils import runtime, plots, progress, widgets\nfrom course_utils.checks import record\n"
-            "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules")
+    code = (
+        "import sys, course_utils\nfrom course_utils import runtime, plots, progress, widgets\nfrom"
+        " course_utils.checks import record\nassert 'torch' not in sys.modules and 'matplotlib' not"
+        " in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -145,11 +163,15 @@ def test_a_record_remembers_the_latest_verdict(monkeypatch, tmp_path, capsys):
     assert progress.load() == {"1.1": "pass", "1.2": "pass"} and not list(tmp_path.glob("*.tmp"))
     record.show()
     said = capsys.readouterr().out
-    assert re.search(r"^01 +##-- +2 of 4 +1\.3, 1\.4$", said, flags=re.M) and re.search(r"^02 +----- +0 of 5 ", said, flags=re.M)
+    assert re.search(r"^01 +##-- +2 of 4 +1\.3, 1\.4$", said, flags=re.M) and re.search(
+        r"^02 +----- +0 of 5 ", said, flags=re.M
+    )
     assert f"noted in {tmp_path / 'progress.json'} and nowhere else" in said
 
 
-def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(monkeypatch, tmp_path, capsys):
+def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(
+    monkeypatch, tmp_path, capsys
+):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
     progress.note("1.1", "pass")
     (tmp_path / "progress.json").unlink()
@@ -178,6 +200,7 @@ def test_a_failed_write_is_silent_and_without_a_file_nothing_is_written(monkeypa
 
 def test_check_writes_to_the_record(monkeypatch, tmp_path):
     from course_utils import check
+
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
     check("1.1", lambda *a: None)
     assert progress.load() == {"1.1": "fail"}

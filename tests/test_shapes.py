@@ -1,4 +1,5 @@
 """Captioned shapes: what is drawn is what the caption says, and the reader reads it."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ def test_the_reader_is_right_on_every_picture_and_finds_them_clean():
 
 def test_the_same_generator_draws_the_same_pictures():
     first, again = (shapes.sample(5, np.random.default_rng(3)) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
 def test_every_caption_can_be_said_and_understood():
@@ -25,7 +26,15 @@ def test_every_caption_can_be_said_and_understood():
     assert all(torch.equal(shapes.parse(shapes.caption(label)), label) for label in captions)
 
 
-@pytest.mark.parametrize("text", ["a red circle, top left", "a circle", "a blue circle and a square, top left", "a triangular green"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a red circle, top left",
+        "a circle",
+        "a blue circle and a square, top left",
+        "a triangular green",
+    ],
+)
 def test_a_sentence_that_does_not_fit_is_refused_with_the_words_that_are_known(text):
     with pytest.raises(ValueError, match="circle or square or triangle"):
         shapes.parse(text)
@@ -38,7 +47,9 @@ def test_a_drawing_has_its_colour_and_its_place():
     low = ink[:, 8:].sum((1, 2)) > ink[:, :8].sum((1, 2))
     assert torch.equal(right.long() + 2 * low.long(), labels[:, 2])
     darkest = pictures.flatten(2).min(dim=2).values  # (36, 3)
-    assert torch.allclose(darkest, torch.tensor(2 * shapes.INK[labels[:, 1]] - 1).float(), atol=1e-5)
+    assert torch.allclose(
+        darkest, torch.tensor(2 * shapes.INK[labels[:, 1]] - 1).float(), atol=1e-5
+    )
 
 
 def test_noise_and_blur_are_not_clean_and_half_a_request_is_not_obeyed():
@@ -58,6 +69,11 @@ def test_the_probe_of_the_build_task_asks_twice_and_needs_no_gradient():
         weight = torch.ones(1, requires_grad=True)
         told.append((pictures.shape, captions.shape, seconds))
         return lambda asked: weight * torch.rand(len(asked), 3, 16, 16)
-    found = probes.painter(answer, *shapes.sample(9, np.random.default_rng(2)), shapes.all_captions(), 60.0)
+
+    found = probes.painter(
+        answer, *shapes.sample(9, np.random.default_rng(2)), shapes.all_captions(), 60.0
+    )
     assert told == [((9, 3, 16, 16), (9, 3), 60.0)] and not found["first"].requires_grad
-    assert found["first"].shape == (36, 3, 16, 16) and not torch.equal(found["first"], found["second"])
+    assert found["first"].shape == (36, 3, 16, 16) and not torch.equal(
+        found["first"], found["second"]
+    )

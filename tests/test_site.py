@@ -1,4 +1,7 @@
-"""The website: its reference pages keep up with the lessons, no page is left out, and it builds without a warning."""
+"""The website: its reference pages keep up with the lessons, no page is left out, and it builds
+without a warning.
+"""
+
 import functools
 import importlib.util
 import re
@@ -20,7 +23,9 @@ from tools.source import read
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^- \*\*(.+?)\*\* \((.+?)\): (.+) Lesson (\d\d)\.$", GLOSSARY, flags=re.M)
 TERMS = ", ".join(term.casefold() for term, _, _, _ in ENTRIES)
-NOTATION = re.split(r"^## Lesson (\d\d)\n", (ROOT / "docs/notation.md").read_text(encoding="utf-8"), flags=re.M)
+NOTATION = re.split(
+    r"^## Lesson (\d\d)\n", (ROOT / "docs/notation.md").read_text(encoding="utf-8"), flags=re.M
+)
 NAMED = """
 generative ai · generative model · conditional generative model · vae · gan · data augmentation · transfer learning
 text generation · image generation · ai · lstm · rnn · unsupervised · supervised · semi-supervised · cvae · cgan
@@ -34,7 +39,23 @@ numpy · python · dense layer · matplotlib · flowchart · pseudocode · produ
 drug molecules · floor plan · mechanical part · map or level · hugging face · jmlr · tpami · coursera · edx · udacity
 """  # terms and abbreviations as docs/coverage.md lists them
 INVENTORY = [term.strip() for line in NAMED.strip().split("\n") for term in line.split(" · ")]
-COMMON = {"CPU", "GPU", "OK", "URL", "JSON", "MB", "GB", "PDF", "HTML", "CSV", "DOI", "ID", "II", "III", "IV"}
+COMMON = {
+    "CPU",
+    "GPU",
+    "OK",
+    "URL",
+    "JSON",
+    "MB",
+    "GB",
+    "PDF",
+    "HTML",
+    "CSV",
+    "DOI",
+    "ID",
+    "II",
+    "III",
+    "IV",
+}
 
 
 @functools.cache
@@ -42,19 +63,23 @@ def lesson(number):
     """Prose and code of a lesson, or None."""
     source = next((s for s in SOURCES if s.stem.startswith(number)), None)
     cells = read(source) if source else []
-    return source and tuple("\n".join(c.source for c in cells if c.kind == kind) for kind in ("markdown", "code"))
+    return source and tuple(
+        "\n".join(c.source for c in cells if c.kind == kind) for kind in ("markdown", "code")
+    )
 
 
 def test_every_line_of_the_glossary_is_an_entry_in_english_and_chinese():
     assert len(ENTRIES) == len(re.findall(r"^- ", GLOSSARY, flags=re.M)) >= 150
-    assert not [term for term, chinese, _, _ in ENTRIES if not re.search(r"[\u4e00-\u9fff]", chinese)]
+    assert not [
+        term for term, chinese, _, _ in ENTRIES if not re.search(r"[\u4e00-\u9fff]", chinese)
+    ]
     assert len({term for term, _, _, _ in ENTRIES}) == len(ENTRIES)
 
 
 def test_the_glossary_is_in_alphabetical_order():
     parts = re.split(r"^## (.*)\n", GLOSSARY, flags=re.M)[1:]
     names = [re.findall(r"^- \*\*(.+?)\*\*", text, flags=re.M) for text in parts[1::2]]
-    for heading, own in zip(parts[::2], names):
+    for heading, own in zip(parts[::2], names, strict=True):
         assert all(name[0].upper() in heading for name in own)
         assert [name.casefold() for name in own] == sorted(name.casefold() for name in own), heading
 
@@ -64,10 +89,17 @@ def test_every_term_of_the_article_is_in_the_glossary():
 
 
 def test_every_abbreviation_of_the_lessons_and_of_the_inventory_is_in_the_glossary():
-    texts = [re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{\{.*?\}\}", " ", lesson(n)[0], flags=re.S) for n in NUMBERS]
+    texts = [
+        re.sub(
+            r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{\{.*?\}\}", " ", lesson(n)[0], flags=re.S
+        )
+        for n in NUMBERS
+    ]
     inventory = (ROOT / "docs/coverage.md").read_text(encoding="utf-8")
     texts.append("\n".join(re.findall(r"^\| S\S+ \| (.*?) \|", inventory, flags=re.M)))
-    found = {word.removesuffix("s") for text in texts for word in re.findall(r"\b[A-Z]{2,}s?\b", text)}
+    found = {
+        word.removesuffix("s") for text in texts for word in re.findall(r"\b[A-Z]{2,}s?\b", text)
+    }
     missing = {word for word in found if word.casefold() not in GLOSSARY.casefold()} - COMMON
     assert not missing
 
@@ -76,16 +108,22 @@ def test_every_abbreviation_of_the_lessons_and_of_the_inventory_is_in_the_glossa
 def test_a_term_is_met_in_the_lesson_that_the_glossary_names(number):
     text = " ".join(lesson(number)).casefold()
     for term, _, said, where in ENTRIES:
-        words = [word[:5] for word in re.findall(r"[\w&·.]{3,}", term.casefold()) if word != "and"] or [term.casefold()]
+        words = [
+            word[:5] for word in re.findall(r"[\w&·.]{3,}", term.casefold()) if word != "and"
+        ] or [term.casefold()]
         assert where != number or any(word in text for word in words), term
 
 
-@pytest.mark.parametrize("number, table", list(zip(NOTATION[1::2], NOTATION[2::2])), ids=NOTATION[1::2])
+@pytest.mark.parametrize(
+    "number, table", list(zip(NOTATION[1::2], NOTATION[2::2], strict=True)), ids=NOTATION[1::2]
+)
 def test_every_symbol_is_used_in_its_lesson(number, table):
     if lesson(number) is None:
         pytest.skip(f"lesson {number} is in the making")
     prose, code = lesson(number)
-    formulas = re.sub(r"\s|\\,", "", " ".join(re.findall(r"\$+([^$]+)\$+", prose))).replace(r"\|", r"\Vert")
+    formulas = re.sub(r"\s|\\,", "", " ".join(re.findall(r"\$+([^$]+)\$+", prose))).replace(
+        r"\|", r"\Vert"
+    )
     rows = re.findall(r"^\| \$(.+?)\$ \| (?:`(\w+)` )?\| (.+?) \| (.*?) ?\|$", table, flags=re.M)
     assert len(rows) == len(re.findall(r"^\| ", table, flags=re.M)) - 1 >= 4  # all but the head
     for symbol, name, _, _ in rows:
@@ -98,20 +136,34 @@ def test_the_front_page_lists_every_lesson_and_every_page():
     listed = re.findall(r"^\w+$", text, flags=re.M)
     assert "\nnotebooks/*\n" in text and "\nworkshop/*/*\n" in text
     assert all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
-    assert sorted(listed) == sorted(p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index")
+    assert sorted(listed) == sorted(
+        p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index"
+    )
     plans = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
-    assert all(f"]({path.relative_to(ROOT / 'docs').as_posix()})" in plans for path in (ROOT / "docs/workshop").rglob("*.md"))
+    assert all(
+        f"]({path.relative_to(ROOT / 'docs').as_posix()})" in plans
+        for path in (ROOT / "docs/workshop").rglob("*.md")
+    )
 
 
 def test_the_glossary_leads_to_the_lessons():
-    text = site.filled(ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", Facts(ROOT))
-    assert text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01. More."
+    text = site.filled(
+        ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", Facts(ROOT)
+    )
+    assert (
+        text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01."
+        " More."
+    )
 
 
 def test_links_out_of_docs_lead_to_the_repository():
     facts = Facts(ROOT)
-    made = site.linked("[a](../grading/x.yml) [b](../../run.py) [c](grading.md)", site.Path("grading.md"), facts)
-    assert made == f"[a]({facts.repository}/blob/main/grading/x.yml) [b](../../run.py) [c](grading.md)"
+    made = site.linked(
+        "[a](../grading/x.yml) [b](../../run.py) [c](grading.md)", site.Path("grading.md"), facts
+    )
+    assert (
+        made == f"[a]({facts.repository}/blob/main/grading/x.yml) [b](../../run.py) [c](grading.md)"
+    )
     deep = site.linked("[a](../grading.md) [b](../../run.py)", site.Path("workshop/x.md"), facts)
     assert deep == f"[a](../grading.md) [b]({facts.repository}/blob/main/run.py)"
 
@@ -120,14 +172,24 @@ def test_links_out_of_docs_lead_to_the_repository():
 def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_path, monkeypatch):
     solved = nbformat.read(ROOT / f"solutions/{stem}.ipynb", 4)
     slider = {"_view_name": "FloatSliderView", "description": "mean", "min": 4.0, "max": 20.0}
-    state = {"box": {"state": {"children": ["IPY_MODEL_s"]}}, "s": {"state": slider}, "bar": {"state": {"children": []}}}
+    state = {
+        "box": {"state": {"children": ["IPY_MODEL_s"]}},
+        "s": {"state": slider},
+        "bar": {"state": {"children": []}},
+    }
     solved.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
     cell = next(c for c in solved.cells if "widgets.explore" in c.source)
-    views = [nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}}) for name in ("box", "bar")]
+    views = [
+        nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}})
+        for name in ("box", "bar")
+    ]
     picture = f'<img alt="Three bells." src="data:image/png;base64,{pixel}">'
-    cell.outputs = [*views, nbformat.v4.new_output("stream", name="stderr", text="50%"),
-                    nbformat.v4.new_output("display_data", {"text/html": picture})]
+    cell.outputs = [
+        *views,
+        nbformat.v4.new_output("stream", name="stderr", text="50%"),
+        nbformat.v4.new_output("display_data", {"text/html": picture}),
+    ]
     monkeypatch.setattr(site, "executed", lambda root, stem: solved)
     page = site.lesson_page(ROOT, stem, tmp_path)
     made = next(c for c in page.cells if "widgets.explore" in c.source)
@@ -135,7 +197,11 @@ def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_pat
     name = next(tmp_path.glob("*.png")).name
     expected = f'<img alt="Three bells." src="../_static/pictures/{name}" width="1" height="1"'
     assert expected in made.outputs[1].data["text/html"]
-    blank = [c.source for c in nbformat.read(ROOT / f"notebooks/{stem}.ipynb", 4).cells if c.cell_type == "code"]
+    blank = [
+        c.source
+        for c in nbformat.read(ROOT / f"notebooks/{stem}.ipynb", 4).cells
+        if c.cell_type == "code"
+    ]
     assert [c.source for c in page.cells if c.cell_type == "code"] == blank
     assert any("NotImplementedError" in source for source in blank)
 
@@ -163,12 +229,19 @@ def built(tmp_path_factory):
     if importlib.util.find_spec("sphinx_book_theme") is None:
         pytest.skip("needs pip install -e '.[test,site]'")
     out = tmp_path_factory.mktemp("site") / "html"
-    able = shutil.which("unshare") and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0
+    able = (
+        shutil.which("unshare")
+        and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0
+    )
     alone = ["unshare", "-rn"] if able else []
     command = [*alone, sys.executable, "-m", "tools.site", "--out", str(out)]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-3000:]
-    return {path: path.read_text(encoding="utf-8") for path in out.rglob("*.html") if "_static" not in path.parts}
+    return {
+        path: path.read_text(encoding="utf-8")
+        for path in out.rglob("*.html")
+        if "_static" not in path.parts
+    }
 
 
 @pytest.mark.slow
@@ -176,7 +249,9 @@ def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
     names = {path.stem for path in built}
     assert set(STEMS) | {path.stem for path in (ROOT / "docs").glob("*.md")} <= names
     for path, text in built.items():
-        assert not re.findall(r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text), path
+        assert not re.findall(
+            r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text
+        ), path
         assert not re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//', text), path
 
 
@@ -194,9 +269,13 @@ def test_beside_every_widget_stands_a_picture(built, stem):
 
 @pytest.mark.slow
 def test_every_link_inside_the_site_resolves(built):
-    names = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in built.items()}
+    names = {
+        path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in built.items()
+    }
     for path, text in built.items():
-        for target, anchor in re.findall(r'\bhref="(?!https?:|mailto:|data:)([^"#?]*)[^"#]*#?([^"]*)"', text):
+        for target, anchor in re.findall(
+            r'\bhref="(?!https?:|mailto:|data:)([^"#?]*)[^"#]*#?([^"]*)"', text
+        ):
             goal = (path.parent / target).resolve() if target else path.resolve()
             assert goal.exists(), (path.name, target)
             assert not anchor or anchor in names.get(goal, {anchor}), (path.name, target, anchor)
@@ -207,18 +286,24 @@ def test_launch_buttons_open_notebooks_that_exist(built):
     for stem in STEMS:
         text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
         targets = set(re.findall(r'href="https://colab[^"]*?/blob/main/([^"]+)"', text))
-        targets |= {t.replace("%2F", "/") for t in re.findall(r'href="https://mybinder[^"]*?tree(?:/|%2F)([^"]+)"', text)}
+        targets |= {
+            t.replace("%2F", "/")
+            for t in re.findall(r'href="https://mybinder[^"]*?tree(?:/|%2F)([^"]+)"', text)
+        }
         assert targets == {f"notebooks/{stem}.ipynb"}
 
 
 @pytest.mark.slow
 def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(built):
     for path, text in built.items():
-        assert not re.findall(r'<img(?![^>]*\balt="[^"]+")[^>]*>', text) and '<html lang="en"' in text, path
+        assert (
+            not re.findall(r'<img(?![^>]*\balt="[^"]+")[^>]*>', text) and '<html lang="en"' in text
+        ), path
         article = text.partition("<article")[2].partition("</article>")[0]
-        levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]  # the search page has no article
+        # the search page has no article
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]
         assert levels[0] == 1 and levels.count(1) == 1, path
-        assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), (path, levels)
+        assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), (path, levels)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -229,7 +314,9 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def address(built):
     folder = next(path for path in built if path.name == "search.html").parent
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=folder)
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -248,14 +335,23 @@ def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, widt
     with browser(width) as page:
         page.emulate_media(color_scheme=theme)
         said, outside = [], []
-        page.on("console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda m: said.append(m.text) if m.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda e: said.append(str(e)))
-        page.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+        page.on(
+            "request",
+            lambda r: (
+                outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None
+            ),
+        )
         for path in built:
             page.goto(address + path.relative_to(root).as_posix(), wait_until="networkidle")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
             assert page.locator("mjx-merror").count() == 0, path
-            assert page.locator("span.math").count() == 0 or page.locator("mjx-container").count() > 0, path
+            assert (
+                page.locator("span.math").count() == 0 or page.locator("mjx-container").count() > 0
+            ), path
         assert said == [] and outside == []
 
 

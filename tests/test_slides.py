@@ -1,4 +1,7 @@
-"""Slides from a lesson: what goes on them, and that they move in a browser without asking anybody outside."""
+"""Slides from a lesson: what goes on them, and that they move in a browser without asking anybody
+outside.
+"""
+
 import re
 
 import nbformat
@@ -9,25 +12,49 @@ from tests.lessons import IN_CI, ROOT, STEMS
 from tools import slides
 
 v4 = nbformat.v4
-PICTURE = '<img alt="two bells" src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==">'
+PICTURE = (
+    '<img alt="two bells"'
+    ' src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==">'
+)
 
 
 def cell(text, *tags, shows=()):
-    outputs = [v4.new_output("display_data", {"text/html": each}) if each.startswith("<") else
-               v4.new_output("stream", name="stdout", text=each) for each in shows]
+    outputs = [
+        (
+            v4.new_output("display_data", {"text/html": each})
+            if each.startswith("<")
+            else v4.new_output("stream", name="stdout", text=each)
+        )
+        for each in shows
+    ]
     return v4.new_code_cell(text, metadata={"tags": list(tags)}, outputs=outputs)
 
 
 def lesson(answer):
-    return v4.new_notebook(cells=[
-        v4.new_markdown_cell("# 01 · Bells\n\n[▶ Open in Colab](https://a.b)\n\n**What rings?**"),
-        cell("set-up", "setup"), cell("import math"),
-        v4.new_markdown_cell("## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n**Predict.** Will it *ring*?"),
-        cell("a < b\n" * 30, shows=["log 3\n", PICTURE]),
-        v4.new_markdown_cell("<details><summary>What happened</summary>\n\nIt rang.\n\n</details>"),
-        v4.new_markdown_cell("More prose.\n\n### Exercise 1.1 · `f`\nRing it: `bell # loud`."), cell(answer, "exercise:1.1"), cell("check", "check:1.1"), v4.new_markdown_cell("help", metadata={"tags": ["help:1.1"]}),
-        v4.new_markdown_cell("## Room A", metadata={"tags": ["studio"]}), cell("deep", "studio"),
-        cell("assert True", "solved"), cell("print(2)", shows=["2\n"])])
+    return v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell(
+                "# 01 · Bells\n\n[▶ Open in Colab](https://a.b)\n\n**What rings?**"
+            ),
+            cell("set-up", "setup"),
+            cell("import math"),
+            v4.new_markdown_cell(
+                "## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n**Predict.** Will it *ring*?"
+            ),
+            cell("a < b\n" * 30, shows=["log 3\n", PICTURE]),
+            v4.new_markdown_cell(
+                "<details><summary>What happened</summary>\n\nIt rang.\n\n</details>"
+            ),
+            v4.new_markdown_cell("More prose.\n\n### Exercise 1.1 · `f`\nRing it: `bell # loud`."),
+            cell(answer, "exercise:1.1"),
+            cell("check", "check:1.1"),
+            v4.new_markdown_cell("help", metadata={"tags": ["help:1.1"]}),
+            v4.new_markdown_cell("## Room A", metadata={"tags": ["studio"]}),
+            cell("deep", "studio"),
+            cell("assert True", "solved"),
+            cell("print(2)", shows=["2\n"]),
+        ]
+    )
 
 
 @pytest.fixture
@@ -39,11 +66,26 @@ def test_the_core_is_there_and_nothing_else(deck):
     text = "\n".join(deck)
     assert len(deck) == 7
     assert "<h1>01 · Bells</h1><p>What rings?</p>" in deck[0]
-    assert all(word not in text for word in ("set-up", "import math", "check", "help", "Room A", "deep", "assert True", "colab"))
+    assert all(
+        word not in text
+        for word in (
+            "set-up",
+            "import math",
+            "check",
+            "help",
+            "Room A",
+            "deep",
+            "assert True",
+            "colab",
+        )
+    )
 
 
 def test_a_prediction_stands_before_what_it_is_about_and_its_answer_after(deck):
-    places = [next(i for i, slide in enumerate(deck) if word in slide) for word in ("Predict.", "a &lt; b", "<img", "It rang")]
+    places = [
+        next(i for i, slide in enumerate(deck) if word in slide)
+        for word in ("Predict.", "a &lt; b", "<img", "It rang")
+    ]
     assert places == sorted(set(places))
 
 
@@ -60,18 +102,26 @@ def test_an_exercise_is_blank(deck):
 
 
 def test_a_bare_heading_shares_its_slide_with_the_cell_below():
-    book = v4.new_notebook(cells=[v4.new_markdown_cell("## Results"), cell("print(2)", shows=["2\n"])])
+    book = v4.new_notebook(
+        cells=[v4.new_markdown_cell("## Results"), cell("print(2)", shows=["2\n"])]
+    )
     [slide] = slides.deck(book, book)
     assert "<h2>Results</h2>" in slide and "print(2)" in slide
 
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_lesson_has_slides_for_its_core_and_shows_no_answer_of_an_exercise(stem):
-    solved, blank = (nbformat.read(ROOT / f"{folder}/{stem}.ipynb", as_version=4) for folder in ("solutions", "notebooks"))
+    solved, blank = (
+        nbformat.read(ROOT / f"{folder}/{stem}.ipynb", as_version=4)
+        for folder in ("solutions", "notebooks")
+    )
     made = slides.deck(solved, blank)
     assert 25 <= len(made) <= 90 and sum("Predict." in slide for slide in made) >= 3
     for cell in blank.cells:
-        if any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", [])) and "studio" not in cell.metadata["tags"]:
+        if (
+            any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", []))
+            and "studio" not in cell.metadata["tags"]
+        ):
             assert slides.code(cell.source) in "\n".join(made)
 
 

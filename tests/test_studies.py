@@ -1,9 +1,10 @@
 """Long runs that were shipped: their scripts are those that made them."""
+
 import numpy as np
 import pytest
 
-from tools.measure import studies
 from course_utils import data
+from tools.measure import studies
 
 NAMES = studies.names()
 
@@ -15,7 +16,9 @@ def test_every_study_was_run_and_every_file_has_a_script():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_belongs_to_its_script(name):
     found = data.study(name)
-    assert str(found["script"]) == studies.script_hash(name), f"run it again: python -m tools measure study {name}"
+    assert str(found["script"]) == studies.script_hash(name), (
+        f"run it again: python -m tools measure study {name}"
+    )
     assert found["cpu_seconds"] > 0 and str(found["torch"])
 
 
@@ -28,7 +31,17 @@ def test_running_a_study_ships_what_it_found(tmp_path, monkeypatch, capsys):
     (tmp_path / "tiny.py").write_text("")
     monkeypatch.setattr(studies, "SCRIPTS", tmp_path)
     monkeypatch.setattr(studies, "FILES", tmp_path / "out")
-    monkeypatch.setattr(studies.importlib, "import_module", lambda name: type("tiny", (), {"run": lambda: {"a": [1, 2]}}))
-    assert studies.names() == ["tiny"] and studies.main("tiny") == 0 and "tiny" in capsys.readouterr().out
+    monkeypatch.setattr(
+        studies.importlib,
+        "import_module",
+        lambda name: type("tiny", (), {"run": lambda: {"a": [1, 2]}}),
+    )
+    assert (
+        studies.names() == ["tiny"]
+        and studies.main("tiny") == 0
+        and "tiny" in capsys.readouterr().out
+    )
     with np.load(tmp_path / "out/tiny.npz") as archive:
-        assert archive["a"].tolist() == [1, 2] and str(archive["script"]) == studies.script_hash("tiny")
+        assert archive["a"].tolist() == [1, 2] and str(archive["script"]) == studies.script_hash(
+            "tiny"
+        )

@@ -1,4 +1,5 @@
 """What every lesson must have, and what none may have."""
+
 import ast
 import json
 import re
@@ -15,11 +16,15 @@ from tools.source import read
 LESSONS = pytest.mark.parametrize("source", SOURCES, ids=STEMS)
 EMPTY_WORDS = re.compile(r"\b(simply|obviously|just|trivially|clearly|of course)\b", re.I)
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "solutions").glob("*.ipynb")])
-EACH_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+EACH_NOTEBOOK = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
 
 
 def prose(cells, studio=True):
-    return "\n\n".join(c.source for c in cells if c.kind == "markdown" and (studio or "studio" not in c.tags))
+    return "\n\n".join(
+        c.source for c in cells if c.kind == "markdown" and (studio or "studio" not in c.tags)
+    )
 
 
 def code(cells):
@@ -51,8 +56,12 @@ def test_the_core_has_at_most_eight_beats_and_four_exercises(source):
 @LESSONS
 def test_goals_stand_at_the_start_and_at_the_end(source):
     text = prose(read(source), studio=False)
-    start = re.search(r"\*\*When you are through you will be able to\*\*\n((?:- .*\n(?:  .*\n)*)+)", text)
-    end = re.search(r"^## Where we are now\n+You can\n((?:- .*\n(?:  .*\n)*)+)", text + "\n", flags=re.M)
+    start = re.search(
+        r"\*\*When you are through you will be able to\*\*\n((?:- .*\n(?:  .*\n)*)+)", text
+    )
+    end = re.search(
+        r"^## Where we are now\n+You can\n((?:- .*\n(?:  .*\n)*)+)", text + "\n", flags=re.M
+    )
     assert start and end and start[1].count("\n- ") == end[1].count("\n- ")
 
 
@@ -63,13 +72,19 @@ def test_it_has_predictions_a_stop_point_a_debugged_claim_a_widget_and_a_table(s
     assert prose(cells).count("**Predict.**") >= 4 and prose(cells).count("<details>") >= 3
     assert "A good place to stop" in prose(cells, studio=False)
     assert "**Debug a claim.**" in prose(cells)
-    assert "widgets.explore(" in core and "runtime.reached(" in core and "runtime.setup(seed=" in core
+    assert (
+        "widgets.explore(" in core and "runtime.reached(" in core and "runtime.setup(seed=" in core
+    )
 
 
 @LESSONS
 def test_folds_are_closed(source):
     for cell in read(source):
-        assert cell.source.count("<details>") == cell.source.count("</details>") == cell.source.count("</summary>")
+        assert (
+            cell.source.count("<details>")
+            == cell.source.count("</details>")
+            == cell.source.count("</summary>")
+        )
 
 
 @LESSONS
@@ -78,7 +93,9 @@ def test_every_exercise_has_points_minutes_help_and_a_checked_id(source):
     helped, here = {c.tagged("help") for c in cells}, [c for c in cells if c.tagged("exercise")]
     assert {c.tagged("exercise") for c in here} == set(known)
     for cell in here:
-        assert cell.tagged("points") and cell.tagged("minutes") and cell.tagged("exercise") in helped
+        assert (
+            cell.tagged("points") and cell.tagged("minutes") and cell.tagged("exercise") in helped
+        )
         function = ast.parse(cell.source).body[0]
         assert ast.get_docstring(function) and known[cell.tagged("exercise")].name == function.name
 
@@ -95,10 +112,16 @@ def test_exercises_are_numbered_by_the_lesson_and_a_studio_exercise_is_studio_th
 
 @LESSONS
 def test_no_free_decimal_stands_in_prose(source):
-    """A measured value has a key, a stated constant stands in a formula; numbers of exercises are no decimals."""
+    """A measured value has a key, a stated constant stands in a formula; numbers of exercises are
+    no decimals.
+    """
     for cell in read(source):
         if cell.kind == "markdown":
-            text = re.sub(r"(Exercises? |in |section |version )\d+\.\d+(\.\d+)?", " ", without_math_and_code(cell.source))
+            text = re.sub(
+                r"(Exercises? |in |section |version )\d+\.\d+(\.\d+)?",
+                " ",
+                without_math_and_code(cell.source),
+            )
             found = re.findall(r"(?<![\w.])\d*\.\d+(?![\w.])", text)
             assert not found, f"{source.name}:{cell.line}: {found}"
 
@@ -110,14 +133,22 @@ def test_no_empty_words(source):
 
 @LESSONS
 def test_headings_go_down_one_level_at_a_time(source):
-    levels = [1, *(len(m) for m in re.findall(r"^(#+) ", without_math_and_code(prose(read(source))), flags=re.M))]
-    assert all(2 <= b <= a + 1 for a, b in zip(levels, levels[1:])), levels
+    levels = [
+        1,
+        *(
+            len(m)
+            for m in re.findall(r"^(#+) ", without_math_and_code(prose(read(source))), flags=re.M)
+        ),
+    ]
+    assert all(2 <= b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), levels
 
 
 @LESSONS
 def test_randomness_is_seeded_and_never_global(source):
     for cell in code(read(source)):
-        assert not re.search(r"np\.random\.(?!Generator)\w+\(", cell.source), f"{source.name}:{cell.line}"
+        assert not re.search(r"np\.random\.(?!Generator)\w+\(", cell.source), (
+            f"{source.name}:{cell.line}"
+        )
 
 
 @LESSONS
@@ -134,7 +165,9 @@ def test_audit_ids_stay_on_the_errata_page(source):
 
 @EACH_NOTEBOOK
 def test_outputs_are_kept_only_where_they_are_compared(path):
-    """nbval compares nothing where output or count is missing, and forgives any error under raises-exception."""
+    """nbval compares nothing where output or count is missing, and forgives any error under
+    raises-exception.
+    """
     for cell in cells_of(path):
         tags = cell["metadata"].get("tags", [])
         assert "raises-exception" not in tags
@@ -148,14 +181,22 @@ def test_badges_and_links_lead_somewhere(path):
     text = "\n".join("".join(c["source"]) for c in cells_of(path) if c["cell_type"] == "markdown")
     for target in re.findall(r"(?:blob/main/|lab%2Ftree%2F)(notebooks(?:/|%2F)\w+\.ipynb)", text):
         assert (ROOT / target.replace("%2F", "/")).exists(), target
-    anchors = {re.sub(r"\s+", "-", heading) for heading in re.findall(r"^#+ (.*)", text, flags=re.M)}
+    anchors = {
+        re.sub(r"\s+", "-", heading) for heading in re.findall(r"^#+ (.*)", text, flags=re.M)
+    }
     for target in re.findall(r"\]\((?!http)([^)]+)\)", text):
-        assert target[1:] in anchors if target.startswith("#") else (path.parent / target).exists(), target
+        assert (
+            target[1:] in anchors if target.startswith("#") else (path.parent / target).exists()
+        ), target
 
 
 def test_the_set_up_cell_is_the_same_everywhere_but_for_what_a_lesson_names():
-    found = {"".join(c["source"]).rpartition("\n")[0] for stem in STEMS for c in cells_of(ROOT / f"notebooks/{stem}.ipynb")
-             if "setup" in c["metadata"].get("tags", [])}
+    found = {
+        "".join(c["source"]).rpartition("\n")[0]
+        for stem in STEMS
+        for c in cells_of(ROOT / f"notebooks/{stem}.ipynb")
+        if "setup" in c["metadata"].get("tags", [])
+    }
     assert len(found) == 1
 
 
@@ -174,11 +215,22 @@ def lines_without_docstring(function):
 def test_functions_of_the_package_have_at_most_25_lines():
     for path in (ROOT / "course_utils").rglob("*.py"):
         if path.name != "taught.py":  # cells of lessons, put together by the builder
-            functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
-            assert not [f"{path.name}:{f.lineno} {f.name}" for f in functions if lines_without_docstring(f) > 25]
+            functions = [
+                n
+                for n in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(n, ast.FunctionDef)
+            ]
+            assert not [
+                f"{path.name}:{f.lineno} {f.name}"
+                for f in functions
+                if lines_without_docstring(f) > 25
+            ]
 
 
 def test_ruff_finds_nothing():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", ROOT],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", ROOT],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

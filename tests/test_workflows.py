@@ -1,4 +1,7 @@
-"""GitHub's workflows: they do no more than they need, run the commands of the README, and name files that exist."""
+"""GitHub's workflows: they do no more than they need, run the commands of the README, and name
+files that exist.
+"""
+
 import re
 import sys
 import threading
@@ -38,13 +41,17 @@ def test_the_four_are_there():
 
 @EACH
 def test_permissions_are_the_least(path):
-    """Reading for all, writing to Pages for the one job that does; and no job that checks out code may write."""
+    """Reading for all, writing to Pages for the one job that does; and no job that checks out code
+    may write.
+    """
     read = workflow(path)
     assert read["permissions"] == READ
     for name, job in read["jobs"].items():
         assert job.get("permissions", READ) == WRITES.get((path.stem, name), READ)
         if (path.stem, name) in WRITES:
-            assert not any("run" in step or "checkout" in step.get("uses", "") for step in job["steps"])
+            assert not any(
+                "run" in step or "checkout" in step.get("uses", "") for step in job["steps"]
+            )
 
 
 @EACH
@@ -78,7 +85,12 @@ def test_the_matrix_is_three_systems_with_the_oldest_and_the_newest_python():
 
 def test_the_examples_for_graders_use_the_same_actions_and_keep_no_token():
     tags = dict(step["uses"].split("@") for path in FILES for step in steps(path) if "uses" in step)
-    examples = [step for path in (ROOT / "grading/examples").glob("*.yml") for step in steps(path) if "uses" in step]
+    examples = [
+        step
+        for path in (ROOT / "grading/examples").glob("*.yml")
+        for step in steps(path)
+        if "uses" in step
+    ]
     for step in examples:
         name, tag = step["uses"].split("@")
         assert tag == tags.get(name, tag), step
@@ -98,21 +110,40 @@ def test_the_canary_runs_every_week_without_pins_and_on_the_literal_colab_path()
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", entry["cron"])
     said = commands(ROOT / ".github/workflows/canary.yml")
     assert "constraints.txt" not in said and "--upgrade" in said
-    installs = next(step["run"] for step in read["jobs"]["colab"]["steps"] if "pip" in step.get("run", ""))
-    assert "course" not in installs and " ." not in installs and "torch" in installs and "python tools/colab.py" in said
-    assert "COURSE_SOURCE" not in (ROOT / ".github/workflows/canary.yml").read_text(encoding="utf-8")
+    installs = next(
+        step["run"] for step in read["jobs"]["colab"]["steps"] if "pip" in step.get("run", "")
+    )
+    assert (
+        "course" not in installs
+        and " ." not in installs
+        and "torch" in installs
+        and "python tools/colab.py" in said
+    )
+    assert "COURSE_SOURCE" not in (ROOT / ".github/workflows/canary.yml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_notebooks_that_the_canary_opens_will_exist():
-    for stem in workflow(ROOT / ".github/workflows/canary.yml")["jobs"]["colab"]["strategy"]["matrix"]["notebook"]:
+    for stem in workflow(ROOT / ".github/workflows/canary.yml")["jobs"]["colab"]["strategy"][
+        "matrix"
+    ]["notebook"]:
         assert stem in STEMS
 
 
 def test_the_site_that_is_built_is_the_one_that_is_published():
-    built = re.search(r"tools\.site .*--out (\S+)", commands(ROOT / ".github/workflows/site.yml"))[1]
-    uploaded = next(step for step in steps(ROOT / ".github/workflows/site.yml") if "pages-artifact" in step.get("uses", ""))
+    built = re.search(r"tools\.site .*--out (\S+)", commands(ROOT / ".github/workflows/site.yml"))[
+        1
+    ]
+    uploaded = next(
+        step
+        for step in steps(ROOT / ".github/workflows/site.yml")
+        if "pages-artifact" in step.get("uses", "")
+    )
     assert uploaded["with"]["path"] == built
-    assert f"{built.split('/')[0]}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert (
+        f"{built.split('/')[0]}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    )
 
 
 @EACH
@@ -127,7 +158,8 @@ def test_what_the_commands_name_exists(path):
         assert set(extras.split(",")) <= set(EXTRAS)
 
 
-# --- the link check, against a server on this machine ----------------------------------------------------------------
+# --- the link check, against a server on this machine ---------------------------------------------
+
 
 class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -140,7 +172,8 @@ class Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(links, "TEMPLATE", re.compile("HUB"))  # else addresses of this machine are left out
+    # else addresses of this machine are left out
+    monkeypatch.setattr(links, "TEMPLATE", re.compile("HUB"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     made = HTTPServer(("127.0.0.1", 0), Pages)
     threading.Thread(target=made.serve_forever, daemon=True).start()
@@ -151,7 +184,9 @@ def server(monkeypatch):
 
 def test_a_page_that_is_gone_fails_and_one_that_refuses_does_not(server, tmp_path, capsys):
     page = tmp_path / "page.md"
-    page.write_text(f"[a]({server}/there), ({server}/refused). [hub](https://HUB/x)", encoding="utf-8")
+    page.write_text(
+        f"[a]({server}/there), ({server}/refused). [hub](https://HUB/x)", encoding="utf-8"
+    )
     assert links.main([str(page)]) == 0
     assert f"unclear: {server}/refused (403" in capsys.readouterr().out
     page.write_text(f"*{server}/gone*", encoding="utf-8")

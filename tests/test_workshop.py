@@ -1,4 +1,7 @@
-"""The workshop kit follows the lessons: tables and lists are current, times add up, commands and files exist."""
+"""The workshop kit follows the lessons: tables and lists are current, times add up, commands and
+files exist.
+"""
+
 import re
 
 import pytest
@@ -19,8 +22,13 @@ def page(name):
 
 def times(text):
     """Start and end of each row of a timetable, in minutes since midnight, one list for each day."""
-    tables = [re.findall(r"^\| (\d+):(\d\d) \| (\d+):(\d\d) \|", part, flags=re.M) for part in re.split(r"^\| from ", text, flags=re.M)]
-    return [[(60 * int(a) + int(b), 60 * int(c) + int(d)) for a, b, c, d in rows] for rows in tables[1:]]
+    tables = [
+        re.findall(r"^\| (\d+):(\d\d) \| (\d+):(\d\d) \|", part, flags=re.M)
+        for part in re.split(r"^\| from ", text, flags=re.M)
+    ]
+    return [
+        [(60 * int(a) + int(b), 60 * int(c) + int(d)) for a, b, c, d in rows] for rows in tables[1:]
+    ]
 
 
 def test_everything_made_from_the_lessons_is_current(capsys):
@@ -30,24 +38,32 @@ def test_everything_made_from_the_lessons_is_current(capsys):
 def test_a_changed_plan_is_noticed(monkeypatch, capsys):
     monkeypatch.setattr(workshop, "HALF_DAY", [])
     monkeypatch.setitem(workshop.PLANS, "half_day", [(600, [workshop.BREAK])])
-    assert workshop.main(["--check"]) == 1 and "docs/workshop/half_day.md" in capsys.readouterr().out
+    assert (
+        workshop.main(["--check"]) == 1 and "docs/workshop/half_day.md" in capsys.readouterr().out
+    )
 
 
-@pytest.mark.parametrize(("name", "days", "shortest", "longest"), [("half_day", 1, 180, 240), ("two_days", 2, 390, 480)])
+@pytest.mark.parametrize(
+    ("name", "days", "shortest", "longest"), [("half_day", 1, 180, 240), ("two_days", 2, 390, 480)]
+)
 def test_a_day_has_no_gaps_and_breaks_in_time(name, days, shortest, longest):
     found = times(page(name))
     assert len(found) == days
     for rows in found:
-        assert all(end == start for (_, end), (start, _) in zip(rows, rows[1:]))
+        assert all(end == start for (_, end), (start, _) in zip(rows, rows[1:], strict=False))
         assert shortest <= rows[-1][1] - rows[0][0] <= longest
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=STEMS)
 def test_a_plan_asks_for_the_lessons_that_the_header_names_and_the_core_uses(source):
     """What a lesson needs for its studio alone stands behind a semicolon."""
+
     def named(text):
         return set(re.findall(r"\b(0\d)\b", text))
-    needs = {number: named(about["needs"].split(";")[0]) for number, about in Facts(ROOT).lessons.items()}
+
+    needs = {
+        number: named(about["needs"].split(";")[0]) for number, about in Facts(ROOT).lessons.items()
+    }
     number = source.stem[:2]
     before = re.search(r"^\*\*Before\.\*\* (.+?)\n\n", page(source.stem), flags=re.M | re.S)[1]
     assert needs[number] == named(before.replace(source.stem, ""))
@@ -56,7 +72,11 @@ def test_a_plan_asks_for_the_lessons_that_the_header_names_and_the_core_uses(sou
         known |= due
         due = set().union(*(needs[one] for one in due)) - known
     core = "\n".join(c.source for c in read(source) if c.kind == "code" and "studio" not in c.tags)
-    assert set(re.findall(r"taught\.lesson(\d\d)", core)) <= known < {f"{n:02d}" for n in range(1, int(number) + 1)}
+    assert (
+        set(re.findall(r"taught\.lesson(\d\d)", core))
+        <= known
+        < {f"{n:02d}" for n in range(1, int(number) + 1)}
+    )
 
 
 def test_two_days_hold_all_ten_lessons_in_order_and_nobody_sits_for_more_than_two_hours():
@@ -73,9 +93,13 @@ def test_two_days_hold_all_ten_lessons_in_order_and_nobody_sits_for_more_than_tw
 def test_a_plan_of_a_day_says_when_to_stop_and_how_long_it_takes_alone(source):
     text, number = page("two_days"), source.stem[:2]
     [row] = [line for line in text.splitlines() if f"]({source.stem[:2]}/plan.md)" in line]
-    start = int(re.match(r"\| (\d+):(\d\d)", row)[1]) * 60 + int(re.match(r"\| (\d+):(\d\d)", row)[2])
+    start = int(re.match(r"\| (\d+):(\d\d)", row)[1]) * 60 + int(
+        re.match(r"\| (\d+):(\d\d)", row)[2]
+    )
     stop = next(begin for begin, _, what, _ in workshop.rows(ROOT, number) if "Stop point" in what)
-    assert f"at {workshop.clock(start + stop)}. " in row and row.endswith(f"| {minutes(read(source))['core']} min, core |")
+    assert f"at {workshop.clock(start + stop)}. " in row and row.endswith(
+        f"| {minutes(read(source))['core']} min, core |"
+    )
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -115,7 +139,9 @@ def test_participants_are_shown_what_the_check_prints():
 def test_commands_and_test_files_that_a_page_names_exist(path):
     text = path.read_text(encoding="utf-8")
     for module in re.findall(r"python -m ((?:tools|course_utils)(?:\.\w+)+|tools|grading)", text):
-        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists() or (ROOT / module / "__main__.py").exists(), module
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists() or (
+            ROOT / module / "__main__.py"
+        ).exists(), module
     for name in re.findall(r"\btests/\w+\.py", text):
         assert (ROOT / name).exists(), name
     for name in re.findall(r"`(?:course_utils|tools)/\w+\.(?:py|json)`", text):

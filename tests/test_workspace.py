@@ -1,4 +1,7 @@
-"""The learner's notebooks survive every update: merging on random edits, writing with a kill at every step."""
+"""The learner's notebooks survive every update: merging on random edits, writing with a kill at
+every step.
+"""
+
 import copy
 import json
 import os
@@ -18,27 +21,45 @@ from course_utils.platform.workspace import cell_id, is_touched, merge, refresh
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# --- notebooks to play with ------------------------------------------------------------------------------------------
+# --- notebooks to play with -----------------------------------------------------------------------
+
 
 def shipped(*sources: str) -> dict:
-    """A notebook as the builder makes it: 'text' is a code cell, '#text' Markdown, '1.1 text' an exercise."""
+    """A notebook as the builder makes it: 'text' is a code cell, '#text' Markdown, '1.1 text' an
+    exercise.
+    """
     seen, cells = Counter(), []
     for source in sources:
         kind = "markdown" if source.startswith("#") else "code"
         name = cell_id(kind, source)
         seen[name] += 1
-        cell = {"cell_type": kind, "id": name + (f"-{seen[name]}" if seen[name] > 1 else ""), "metadata": {}}
+        cell = {
+            "cell_type": kind,
+            "id": name + (f"-{seen[name]}" if seen[name] > 1 else ""),
+            "metadata": {},
+        }
         if source[:1].isdigit():
             cell["metadata"] = {"tags": [f"exercise:{source.split()[0]}", "points:4"]}
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
         cells.append(cell | {"source": source})
-    return {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}, "nbformat": 4, "nbformat_minor": 5}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def own(source: str, name: str | None = None) -> dict:
-    return {"cell_type": "code", "execution_count": None, "id": name or f"{random.getrandbits(64):016x}-own",
-            "metadata": {}, "outputs": [], "source": source}
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": name or f"{random.getrandbits(64):016x}-own",
+        "metadata": {},
+        "outputs": [],
+        "source": source,
+    }
 
 
 def edited(notebook: dict, changes: dict[int, str]) -> dict:
@@ -58,7 +79,8 @@ def texts(notebook: dict) -> list[str]:
     return [workspace._text(cell) for cell in notebook["cells"]]
 
 
-# --- merging ---------------------------------------------------------------------------------------------------------
+# --- merging --------------------------------------------------------------------------------------
+
 
 def test_nothing_happens_to_a_notebook_that_is_up_to_date():
     new = shipped("#a", "b", "b", "1.1 stub")
@@ -72,24 +94,41 @@ def test_cells_left_alone_are_refreshed_and_vanished_ones_vanish():
 
 def test_an_answer_moves_to_the_changed_exercise():
     old = edited(shipped("#a", "1.1 stub", "1.2 stub"), {1: "my answer"})
-    old["cells"][1] |= {"execution_count": 3, "outputs": [{"output_type": "stream", "name": "stdout", "text": "7"}]}
+    old["cells"][1] |= {
+        "execution_count": 3,
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": "7"}],
+    }
     new = shipped("#b", "1.2 stub", "1.1 another stub")
     merged = merge(new, old)
     assert texts(merged) == ["#b", "1.2 stub", "my answer"]
     cell = merged["cells"][2]
-    assert (cell["id"], cell["metadata"], cell["execution_count"]) == (new["cells"][2]["id"], new["cells"][2]["metadata"], 3)
+    assert (cell["id"], cell["metadata"], cell["execution_count"]) == (
+        new["cells"][2]["id"],
+        new["cells"][2]["metadata"],
+        3,
+    )
     assert cell["outputs"] == old["cells"][1]["outputs"]
 
 
 def test_an_edited_cell_keeps_its_place_and_a_changed_one_stands_before_the_edit():
     words = "one two three four five six"
-    old = edited(shipped("#a", f"x {words}", f"y {words}", "z"), {1: f"x {words} mine", 2: f"y {words} mine"})
+    old = edited(
+        shipped("#a", f"x {words}", f"y {words}", "z"), {1: f"x {words} mine", 2: f"y {words} mine"}
+    )
     new = shipped("#a", f"x {words}", f"y {words} news", "z")
-    assert texts(merge(new, old)) == ["#a", f"x {words} mine", f"y {words} news", f"y {words} mine", "z"]
+    assert texts(merge(new, old)) == [
+        "#a",
+        f"x {words} mine",
+        f"y {words} news",
+        f"y {words} mine",
+        "z",
+    ]
 
 
 def test_own_cells_stay_behind_their_neighbour_even_when_it_is_reworded():
-    old = with_own(with_own(with_own(shipped("#one two three four", "b", "c"), 3, "end"), 1, "note"), 0, "top")
+    old = with_own(
+        with_own(with_own(shipped("#one two three four", "b", "c"), 3, "end"), 1, "note"), 0, "top"
+    )
     new = shipped("#one two three FOUR", "b", "d")
     assert texts(merge(new, old)) == ["top", "#one two three FOUR", "note", "b", "end", "d"]
 
@@ -124,7 +163,12 @@ def test_an_exercise_turned_into_text_stays_and_the_exercise_returns():
 def test_outputs_and_marks_of_the_front_end_stay_and_tags_come_from_the_course():
     new = shipped("b", "c")
     old = copy.deepcopy(new)
-    old["cells"][0] |= {"execution_count": 5, "outputs": ["kept"], "source": ["b"], "metadata": {"collapsed": True}}
+    old["cells"][0] |= {
+        "execution_count": 5,
+        "outputs": ["kept"],
+        "source": ["b"],
+        "metadata": {"collapsed": True},
+    }
     new["cells"][0]["metadata"]["tags"] = ["export"]
     cell = merge(new, old)["cells"][0]
     assert (cell["execution_count"], cell["outputs"]) == (5, ["kept"])
@@ -138,7 +182,10 @@ def test_notebook_metadata_comes_from_the_course():
 
 
 def test_cells_whose_ids_were_replaced_by_a_front_end_are_not_doubled():
-    new, old = shipped("#a", "b", "1.1 stub"), edited(shipped("#a", "b", "1.1 stub"), {2: "my answer"})
+    new, old = (
+        shipped("#a", "b", "1.1 stub"),
+        edited(shipped("#a", "b", "1.1 stub"), {2: "my answer"}),
+    )
     for i, cell in enumerate(old["cells"]):
         cell["id"] = f"{i:08x}"
     del old["cells"][0]["id"]
@@ -147,14 +194,27 @@ def test_cells_whose_ids_were_replaced_by_a_front_end_are_not_doubled():
 
 def random_course(rng: random.Random, before: dict | None = None) -> dict:
     """A course notebook, or its next version: cells reworded, removed, added, moved."""
-    words = ["loss", "model", "sample", "noise", "latent", "mean", "digit", "train", "draw", "score"]
+    words = [
+        "loss",
+        "model",
+        "sample",
+        "noise",
+        "latent",
+        "mean",
+        "digit",
+        "train",
+        "draw",
+        "score",
+    ]
     kinds = ["#", "", "", *(f"1.{k} " for k in range(1, 5))]
     sources = texts(before) if before else []
     for _ in range(rng.randint(1, 6) if before else 12):
         change = rng.choice(["add", "add", "remove", "reword", "move"] if sources else ["add"])
         at = rng.randrange(len(sources) + (change == "add"))
         if change == "add":
-            sources.insert(at, rng.choice(kinds) + " ".join(rng.choices(words, k=rng.randint(1, 6))))
+            sources.insert(
+                at, rng.choice(kinds) + " ".join(rng.choices(words, k=rng.randint(1, 6)))
+            )
         elif change == "reword":
             sources[at] += " " + rng.choice(words)
         else:
@@ -169,7 +229,9 @@ def random_course(rng: random.Random, before: dict | None = None) -> dict:
 
 
 def random_learner(rng: random.Random, notebook: dict, count: int) -> dict:
-    """What a learner may do to a notebook: edit, add, delete, move, paste a copy, change a type, clear ids."""
+    """What a learner may do to a notebook: edit, add, delete, move, paste a copy, change a type,
+    clear ids.
+    """
     notebook = copy.deepcopy(notebook)
     cells = notebook["cells"]
     for step in range(count):
@@ -177,7 +239,12 @@ def random_learner(rng: random.Random, notebook: dict, count: int) -> dict:
         at = rng.randrange(len(cells) + 1)
         cell = cells[min(at, len(cells) - 1)] if cells else None
         if change == "own" or cell is None:
-            cells.insert(at, own(f"mine {rng.random()} {step}", rng.choice([None, f"{rng.getrandbits(32):08x}"])))
+            cells.insert(
+                at,
+                own(
+                    f"mine {rng.random()} {step}", rng.choice([None, f"{rng.getrandbits(32):08x}"])
+                ),
+            )
         elif change == "edit":
             cell["source"] = [f"edited {rng.random()}\n", *workspace._text(cell).splitlines(True)]
         elif change in ("delete", "move"):
@@ -193,12 +260,20 @@ def random_learner(rng: random.Random, notebook: dict, count: int) -> dict:
 
 
 def kept_as_promised(merged: dict, new: dict, old: dict) -> None:
-    """Nothing that the learner touched is lost or doubled, and what they did not touch is the course's."""
+    """Nothing that the learner touched is lost or doubled, and what they did not touch is the
+    course's.
+    """
     ids = [cell["id"] for cell in merged["cells"]]
     assert len(set(ids)) == len(ids)
-    course = Counter((cell["cell_type"], text) for cell, text in zip(new["cells"], texts(new), strict=True))
-    wanted = Counter((c["cell_type"], t) for c, t in zip(old["cells"], texts(old), strict=True) if is_touched(c))
-    found = Counter((c["cell_type"], t) for c, t in zip(merged["cells"], texts(merged), strict=True))
+    course = Counter(
+        (cell["cell_type"], text) for cell, text in zip(new["cells"], texts(new), strict=True)
+    )
+    wanted = Counter(
+        (c["cell_type"], t) for c, t in zip(old["cells"], texts(old), strict=True) if is_touched(c)
+    )
+    found = Counter(
+        (c["cell_type"], t) for c, t in zip(merged["cells"], texts(merged), strict=True)
+    )
     for key, count in wanted.items():  # what they wrote may by now be word for word in the course
         assert found[key] >= (1 if course[key] else count), f"lost: {key}"
     for key, count in found.items():
@@ -223,14 +298,16 @@ def test_random_lives_of_a_notebook(seed):
         mine = merged
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name
+)
 def test_no_shipped_cell_looks_like_a_learners(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     assert not [cell["id"] for cell in notebook["cells"] if is_touched(cell)]
     assert merge(notebook, notebook) == notebook
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 NAME = "01_first.ipynb"
 
@@ -280,24 +357,48 @@ def test_an_update_merges_once_and_keeps_the_previous_copy(course):
 def test_saving_in_a_front_end_is_no_reason_to_write(tmp_path):
     write(tmp_path / "notebooks" / NAME, shipped("a\nb"))
     saved = shipped("a\nb")
-    saved["metadata"] = {"kernelspec": {"display_name": "Python 3 (ipykernel)"}, "language_info": {"version": "3.12"}}
-    saved["cells"][0] |= {"source": ["a\n", "b"], "execution_count": 1, "metadata": {"scrolled": True}}
+    saved["metadata"] = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)"},
+        "language_info": {"version": "3.12"},
+    }
+    saved["cells"][0] |= {
+        "source": ["a\n", "b"],
+        "execution_count": 1,
+        "metadata": {"scrolled": True},
+    }
     write(tmp_path / "my" / NAME, saved)
     assert refresh(tmp_path / "notebooks", tmp_path / "my") == []
     assert load(tmp_path / "my" / NAME) == saved
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"\xff\xfe", b"[]", b"{}", b'{"cells": 1}', b'{"cells": [1]}', b"null",
-                                    b'{"cells": [{"cell_type": "code"}]}', b'{"worksheets": []}', b"[" * 100_000,
-                                    b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": [1]}}]}',
-                                    b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": null}}]}'],
-                         ids=range(13))
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"cells": 1}',
+        b'{"cells": [1]}',
+        b"null",
+        b'{"cells": [{"cell_type": "code"}]}',
+        b'{"worksheets": []}',
+        b"[" * 100_000,
+        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": [1]}}]}',
+        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": null}}]}',
+    ],
+    ids=range(13),
+)
 def test_a_broken_notebook_is_left_alone_and_a_fresh_one_is_beside_it(course, broken):
     mine = course / "my" / NAME
     mine.write_bytes(broken)
     messages = refresh(course / "notebooks", course / "my")
     assert mine.read_bytes() == broken
-    assert "my/01_first.fresh.ipynb" in messages[0] and f"my/{NAME} is not a readable notebook" in messages[0]
+    assert (
+        "my/01_first.fresh.ipynb" in messages[0]
+        and f"my/{NAME} is not a readable notebook" in messages[0]
+    )
     fresh = course / "my/01_first.fresh.ipynb"
     assert fresh.read_bytes() == (course / "notebooks" / NAME).read_bytes()
     write(fresh, edited(load(fresh), {1: "answered in the fresh copy"}))
@@ -310,7 +411,9 @@ def test_a_broken_course_notebook_stops_only_itself(course):
     (course / "notebooks" / NAME).write_text("<<<<<<< HEAD")
     before = (course / "my" / NAME).read_bytes()
     messages = refresh(course / "notebooks", course / "my")
-    assert "git checkout -- notebooks" in messages[0] and messages[1] == "my/02_second.ipynb is new."
+    assert (
+        "git checkout -- notebooks" in messages[0] and messages[1] == "my/02_second.ipynb is new."
+    )
     assert (course / "my" / NAME).read_bytes() == before
 
 
@@ -359,6 +462,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> lis
             if step(name):
                 raise error
             return function(*arguments, **options)
+
         return call
 
     monkeypatch.setattr(workspace, "open", opened, raising=False)
@@ -369,7 +473,9 @@ def dying(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> lis
     return steps
 
 
-@pytest.mark.parametrize("error", [Killed(), OSError(28, "No space left on device")], ids=["killed", "disk full"])
+@pytest.mark.parametrize(
+    "error", [Killed(), OSError(28, "No space left on device")], ids=["killed", "disk full"]
+)
 @pytest.mark.parametrize("at", range(1, 8))
 def test_dying_at_any_step_leaves_the_old_or_the_new_copy(course, at, error):
     mine, before = course / "my" / NAME, (course / "my" / NAME).read_bytes()
@@ -406,8 +512,12 @@ def test_killed_for_real_again_and_again(course, monkeypatch):
     write(course / "b" / NAME, shipped("#b " + "long " * 20_000, "1.1 stub", "more"))
     rng, wanted = random.Random(1), ("my answer é", "my own")
     for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", FOREVER], cwd=course, stdout=subprocess.PIPE,
-                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
+        process = subprocess.Popen(
+            [sys.executable, "-c", FOREVER],
+            cwd=course,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         process.stdout.readline()
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
@@ -418,11 +528,19 @@ def test_killed_for_real_again_and_again(course, monkeypatch):
     assert not list((course / "my").rglob("*.tmp"))
 
 
-# --- the command -----------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
+
 
 def command(folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "course_utils.platform.workspace"], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "course_utils.platform.workspace"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
 
 
 def test_the_command_finds_the_course_from_a_folder_inside_it(course):
@@ -442,7 +560,11 @@ def test_without_lessons_the_command_is_content(tmp_path):
 
 def test_outside_the_course_the_command_says_so(tmp_path):
     result = command(tmp_path)
-    assert result.returncode == 1 and "folder with run.py" in result.stderr and result.stderr.count("\n") == 1
+    assert (
+        result.returncode == 1
+        and "folder with run.py" in result.stderr
+        and result.stderr.count("\n") == 1
+    )
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
@@ -453,5 +575,8 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
 
 
 def test_it_is_cheap_to_import():
-    code = "import sys, course_utils.platform.workspace; sys.exit(bool({'torch', 'numpy', 'IPython'} & set(sys.modules)))"
+    code = (
+        "import sys, course_utils.platform.workspace; sys.exit(bool({'torch', 'numpy', 'IPython'} &"
+        " set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,8 +1,11 @@
-"""Follow every link to the outside: `python -m tools.links [FILE ...]`. The standard library only; it asks the network.
+"""Follow every link to the outside: `python -m tools.links [FILE ...]`. The standard library only;
+it asks the network.
 
-Looks through the pages and notebooks of the course. Exit code 1 and a list if a page is gone. A server that refuses
-programs (403, 405, 429 and the like) or is down for the moment is named, and does not count.
+Looks through the pages and notebooks of the course. Exit code 1 and a list if a page is gone. A
+server that refuses programs (403, 405, 429 and the like) or is down for the moment is named, and
+does not count.
 """
+
 from __future__ import annotations
 
 import json
@@ -22,8 +25,13 @@ GONE = {404, 410}
 
 def pages(root: Path) -> list[Path]:
     """Where people meet links: the documents and the blank notebooks."""
-    return [*sorted(root.glob("*.md")), *sorted((root / "docs").glob("*.md")), *sorted((root / "docs/workshop").glob("*.md")),
-            *sorted((root / "course_utils/data/cards").glob("*.md")), *sorted((root / "notebooks").glob("*.ipynb"))]
+    return [
+        *sorted(root.glob("*.md")),
+        *sorted((root / "docs").glob("*.md")),
+        *sorted((root / "docs/workshop").glob("*.md")),
+        *sorted((root / "course_utils/data/cards").glob("*.md")),
+        *sorted((root / "notebooks").glob("*.ipynb")),
+    ]
 
 
 def links(path: Path) -> set[str]:
@@ -31,7 +39,9 @@ def links(path: Path) -> set[str]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         cells = json.loads(text)["cells"]
-        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        text = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
     found = (balanced(link) for link in LINK.findall(text))
     return {link for link in found if not TEMPLATE.search(link)}
 
@@ -63,7 +73,7 @@ def main(arguments: Iterable[str] = ()) -> int:
         for link in links(path):
             where.setdefault(link, []).append(path.name)
     with ThreadPoolExecutor(8) as pool:
-        told = dict(zip(where, pool.map(ask, where)))
+        told = dict(zip(where, pool.map(ask, where), strict=True))
     for link, (state, said) in sorted(told.items()):
         if state != "ok":
             print(f"{state}: {link} ({said}), in {', '.join(where[link])}")

@@ -1,4 +1,5 @@
 """docs/benchmarks.md, made by tools.build from what benchmarks/ measured."""
+
 from __future__ import annotations
 
 import json
@@ -58,8 +59,13 @@ ELSEWHERE = """## What was not measured
 Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
 What a class of three hundred takes stands with [grading](grading.md).
 """
-METRICS = {"neg_elbo": ("−ELBO", ".1f"), "fd": ("FD", ".1f"), "precision": ("precision", ".2f"), "recall": ("recall", ".2f"),
-           "control": ("control", ".2f")}
+METRICS = {
+    "neg_elbo": ("−ELBO", ".1f"),
+    "fd": ("FD", ".1f"),
+    "precision": ("precision", ".2f"),
+    "recall": ("recall", ".2f"),
+    "control": ("control", ".2f"),
+}
 
 
 def page(root: Path) -> str:
@@ -67,10 +73,24 @@ def page(root: Path) -> str:
     facts = Facts(root)
     versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
     rows = json.loads((root / "tools/measure/training.json").read_text(encoding="utf-8"))
-    checked, graded, hub = (json.loads((root / f"tools/measure/{name}.json").read_text(encoding="utf-8"))
-                            for name in ("checks", "grading", "hub"))
-    parts = [HEAD.format(torch=versions), BUDGETS, budgets(facts), TRAINING, training(rows), CHECKS, checks(checked),
-             GRADING, grading(graded), *people(hub), NUMBERS, *numbers(facts)]
+    checked, graded, hub = (
+        json.loads((root / f"tools/measure/{name}.json").read_text(encoding="utf-8"))
+        for name in ("checks", "grading", "hub")
+    )
+    parts = [
+        HEAD.format(torch=versions),
+        BUDGETS,
+        budgets(facts),
+        TRAINING,
+        training(rows),
+        CHECKS,
+        checks(checked),
+        GRADING,
+        grading(graded),
+        *people(hub),
+        NUMBERS,
+        *numbers(facts),
+    ]
     return "\n".join([*parts, ELSEWHERE])
 
 
@@ -81,23 +101,46 @@ def table(head: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 def budgets(facts: Facts) -> str:
-    rows = [[stem[:2], f"{b['seconds']:.0f}", f"{b['slowest_cell_seconds']}", f"{b['peak_mb']}",
-             f"{b['smoke_seconds']:.0f}", f"{b['smoke_peak_mb']}"]
-            for stem, b in sorted(facts.budgets.items())]
-    return table("lesson | solved, CPU s | its slowest cell, CPU s | solved, MB | as handed out, CPU s | as handed out, MB", rows)
+    rows = [
+        [
+            stem[:2],
+            f"{b['seconds']:.0f}",
+            f"{b['slowest_cell_seconds']}",
+            f"{b['peak_mb']}",
+            f"{b['smoke_seconds']:.0f}",
+            f"{b['smoke_peak_mb']}",
+        ]
+        for stem, b in sorted(facts.budgets.items())
+    ]
+    return table(
+        "lesson | solved, CPU s | its slowest cell, CPU s | solved, MB | as handed out, CPU s | as"
+        " handed out, MB",
+        rows,
+    )
 
 
 def training(rows: list[dict]) -> str:
     """One line a training: its seconds, and its measures where it has them."""
-    made = [[f"{row['task']}, {row['variant']}", f"{row['cpu_seconds']:.1f}", *_reached(row), f"{row['flops_share']:.2f}",
-             f"{row['peak_mb']:.0f}"] for row in rows]
+    made = [
+        [
+            f"{row['task']}, {row['variant']}",
+            f"{row['cpu_seconds']:.1f}",
+            *_reached(row),
+            f"{row['flops_share']:.2f}",
+            f"{row['peak_mb']:.0f}",
+        ]
+        for row in rows
+    ]
     names = " | ".join(name for name, _ in METRICS.values())
     return table(f"training | CPU s | CPU s to −ELBO 117 | {names} | speed | MB", made)
 
 
 def _reached(row: dict) -> list[str]:
     target = row["seconds_to"].get("neg_elbo<=117")
-    measured = [f"{row['metrics'][key]:{form}}" if key in row["metrics"] else "" for key, (_, form) in METRICS.items()]
+    measured = [
+        f"{row['metrics'][key]:{form}}" if key in row["metrics"] else ""
+        for key, (_, form) in METRICS.items()
+    ]
     return [f"{target:.1f}" if target else "", *measured]
 
 
@@ -106,24 +149,56 @@ def checks(found: dict[str, list[dict]]) -> str:
     rows = []
     for number, own in sorted(found.items()):
         quick = [row for row in own if row["again"] is not None]
-        again, built = [row["again"] for row in quick], [f"{row['first']:.1f}" for row in own if row["again"] is None]
-        rows.append([number, f"{len(own)}", f"{max(row['first'] for row in quick):.2f}", f"{statistics.median(again):.3f}",
-                     f"{max(again):.3f}", ", ".join(built)])
-    return table("lesson | exercises | first check, slowest, CPU s | later, middle, CPU s | later, slowest, CPU s | "
-                 "build task, CPU s", rows)
+        again, built = (
+            [row["again"] for row in quick],
+            [f"{row['first']:.1f}" for row in own if row["again"] is None],
+        )
+        rows.append(
+            [
+                number,
+                f"{len(own)}",
+                f"{max(row['first'] for row in quick):.2f}",
+                f"{statistics.median(again):.3f}",
+                f"{max(again):.3f}",
+                ", ".join(built),
+            ]
+        )
+    return table(
+        "lesson | exercises | first check, slowest, CPU s | later, middle, CPU s | later, slowest,"
+        " CPU s | build task, CPU s",
+        rows,
+    )
 
 
 def grading(found: dict) -> str:
-    rows = [[number, row["notebooks"], f"{row['boxed']:.1f}", f"{row['boxed_most']:.1f}", f"{row['trusted']:.0f}",
-             row["trusted_mb"], f"{300 * row['boxed'] / 120:.0f}"] for number, row in sorted(found.items())]
-    return table("lesson | notebooks | sandbox, middle, CPU s | sandbox, most, CPU s | grader, all, CPU s | grader, MB | "
-                 "300 of them, minutes", [[str(value) for value in row] for row in rows])
+    rows = [
+        [
+            number,
+            row["notebooks"],
+            f"{row['boxed']:.1f}",
+            f"{row['boxed_most']:.1f}",
+            f"{row['trusted']:.0f}",
+            row["trusted_mb"],
+            f"{300 * row['boxed'] / 120:.0f}",
+        ]
+        for number, row in sorted(found.items())
+    ]
+    return table(
+        "lesson | notebooks | sandbox, middle, CPU s | sandbox, most, CPU s | grader, all, CPU s |"
+        " grader, MB | 300 of them, minutes",
+        [[str(value) for value in row] for row in rows],
+    )
 
 
 def people(hub: dict) -> list[str]:
     number, wrong = hub["lesson"][:2], len(hub["errors"])
-    row = [number, f"{hub['seconds_to_a_server']}", f"{hub['seconds_for_the_lesson']}", f"{hub['kernel_mb']}",
-           f"{hub['server_mb']}"]
+    row = [
+        number,
+        f"{hub['seconds_to_a_server']}",
+        f"{hub['seconds_for_the_lesson']}",
+        f"{hub['kernel_mb']}",
+        f"{hub['server_mb']}",
+    ]
     head = "lesson | seconds to a server | seconds for the lesson | a kernel, MB | a server, MB"
     mistakes = f"with {wrong} errors" if wrong else "without an error"
     return [HUB.format(**hub, number=number, mistakes=mistakes), table(head, [row])]
@@ -134,14 +209,25 @@ def numbers(facts: Facts) -> list[str]:
     rows: dict[str, list] = {}
     for key, entry in sorted(facts.numbers.items()):
         rows.setdefault(key[:2], []).append(_number(entry))
-    return [f"### Lesson {number}\n\n{table('what | value | range | runs', own)}" for number, own in rows.items()]
+    return [
+        f"### Lesson {number}\n\n{table('what | value | range | runs', own)}"
+        for number, own in rows.items()
+    ]
 
 
 def _number(entry: dict) -> list[str]:
-    """Label, value, range and number of runs, with as many digits as the range's width gives reason for."""
+    """Label, value, range and number of runs, with as many digits as the range's width gives reason
+    for.
+    """
     digits = max(0, min(6, 2 - _exponent(entry["high"] - entry["low"] or 0.1)))
-    return [entry["label"].replace("|", "\\|"), *(f"{entry['value']:.{digits}f}",
-            f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}"), str(len(entry["seeds"]))]
+    return [
+        entry["label"].replace("|", "\\|"),
+        *(
+            f"{entry['value']:.{digits}f}",
+            f"{entry['low']:.{digits}f} to {entry['high']:.{digits}f}",
+        ),
+        str(len(entry["seeds"])),
+    ]
 
 
 def _exponent(x: float) -> int:

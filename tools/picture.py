@@ -1,7 +1,9 @@
-"""Make docs/picture.png, the picture on top of the README, from the course's own models. It takes about half a minute.
+"""Make docs/picture.png, the picture on top of the README, from the course's own models. It takes
+about half a minute.
 
     python -m tools picture
 """
+
 from __future__ import annotations
 
 import sys
@@ -16,9 +18,9 @@ import torch
 from matplotlib import pyplot as plt
 
 from course_utils import plots, pretrained
-from course_utils.lesson10 import chemistry
 from course_utils.lesson07 import floorplans, plan_drawing
 from course_utils.lesson07 import taught as lesson07
+from course_utils.lesson10 import chemistry
 
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "picture.png"
 
@@ -29,7 +31,8 @@ def digits(ax: Any) -> None:
 
 
 def chorale(ax: Any) -> None:
-    notes, onsets = pretrained.chorale(4, np.random.default_rng(0), with_onsets=True)  # (64, 4) each
+    # (64, 4) each
+    notes, onsets = pretrained.chorale(4, np.random.default_rng(0), with_onsets=True)
     plots.piano_roll(notes, onsets, ax)
     plots.label(ax, "four voices that nobody composed")
 
@@ -41,9 +44,12 @@ def house(ax: Any) -> None:
     briefs = [briefs[i] for i in rng.integers(len(briefs), size=2000)]
     plans = torch.as_tensor(floorplans.make_plans(briefs, rng))  # (2000, H, W)
     torch.manual_seed(0)
-    draw = lesson07.train_planner(plans, torch.as_tensor(floorplans.brief_vectors(briefs), dtype=torch.float32))
+    draw = lesson07.train_planner(
+        plans, torch.as_tensor(floorplans.brief_vectors(briefs), dtype=torch.float32)
+    )
     with torch.no_grad():
-        sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]  # (H, W)
+        # (H, W)
+        sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]
     chosen = np.eye(floorplans.KINDS)[np.asarray(sheet)].transpose(2, 0, 1)  # (KINDS, H, W)
     plan_drawing.draw(lesson07.repair(chosen, unseen, rng), ax, title="a house that nobody planned")
 
@@ -59,8 +65,10 @@ def molecules(ax: Any) -> None:
 
 def main() -> int:
     plots.use_course_style()
-    fig, axes = plt.subplots(1, 4, figsize=(15, 3.9), width_ratios=(1.2, 1.6, 1.25, 1.3), layout="constrained")
-    for panel, ax in zip((digits, chorale, house, molecules), axes):
+    fig, axes = plt.subplots(
+        1, 4, figsize=(15, 3.9), width_ratios=(1.2, 1.6, 1.25, 1.3), layout="constrained"
+    )
+    for panel, ax in zip((digits, chorale, house, molecules), axes, strict=True):
         panel(ax)
         ax.set_anchor("N")  # all titles at one height
     fig.savefig(PLACE, dpi=100)

@@ -1,4 +1,7 @@
-"""What the builder fills into a lesson's prose: header, measured numbers, minutes, the ladder of help."""
+"""What the builder fills into a lesson's prose: header, measured numbers, minutes, the ladder of
+help.
+"""
+
 from __future__ import annotations
 
 import ast
@@ -19,6 +22,7 @@ RUNGS = ("A question to think about", "A toy case, worked", "One solution, and w
 @dataclass
 class Facts:
     """Everything measured or decided once, read from the repository's own files."""
+
     root: Path
     numbers: dict = field(init=False)
     budgets: dict = field(init=False)
@@ -46,7 +50,9 @@ class Facts:
 
 
 def minutes(cells: list[Cell]) -> dict[str, int]:
-    """Human minutes of core and studio: words at 180 a minute, a minute a figure, and what each exercise is tagged."""
+    """Human minutes of core and studio: words at 180 a minute, a minute a figure, and what each
+    exercise is tagged.
+    """
     total = {"core": 0.0, "studio": 0.0}
     for cell in cells:
         part = "studio" if "studio" in cell.tags else "core"
@@ -63,16 +69,28 @@ def filled(text: str, facts: Facts, extra: dict[str, str]) -> str:
 
 def header(stem: str, cells: list[Cell], facts: Facts) -> str:
     """Title, badges, the question, and the two times."""
-    number, about = stem[:2], facts.lessons.get(stem[:2], {"title": stem, "question": "", "needs": "nothing"})
+    number, about = (
+        stem[:2],
+        facts.lessons.get(stem[:2], {"title": stem, "question": "", "needs": "nothing"}),
+    )
     time, seconds = minutes(cells), facts.budgets.get(stem, {}).get("seconds")
-    machine = f"{seconds:.0f} s of computing on one laptop core" if seconds else "computing time not measured yet"
-    return (f"# {number} · {about['title']}\n\n{badges(stem, facts)}\n\n**{about['question']}**\n\n"
-            f"*Needs:* {about['needs']}. *Time:* about {time['core']} minutes for the core, {time['studio']} more for the "
-            f"studio; {machine}.")
+    machine = (
+        f"{seconds:.0f} s of computing on one laptop core"
+        if seconds
+        else "computing time not measured yet"
+    )
+    return (
+        f"# {number} ·"
+        f" {about['title']}\n\n{badges(stem, facts)}\n\n**{about['question']}**\n\n*Needs:*"
+        f" {about['needs']}. *Time:* about {time['core']} minutes for the core, {time['studio']}"
+        f" more for the studio; {machine}."
+    )
 
 
 def badges(stem: str, facts: Facts) -> str:
-    """Links that open this notebook in Colab and in Binder; text, since badge pictures would be missing offline."""
+    """Links that open this notebook in Colab and in Binder; text, since badge pictures would be
+    missing offline.
+    """
     path = facts.repository.removeprefix("https://github.com/")
     colab = f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{stem}.ipynb"
     binder = f"https://mybinder.org/v2/gh/{path}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{stem}.ipynb"
@@ -87,19 +105,29 @@ def lesson_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
         stem = stems.get(number)
         time = minutes(cells_of[stem]) if stem else {}
         title = f"[{about['title']}]({stem}.ipynb)" if stem else about["title"]
-        rows.append(f"| {number} | {title} | {about['question']} | "
-                    + (f"{time['core']} + {time['studio']} |" if stem else "in the making |"))
+        rows.append(
+            f"| {number} | {title} | {about['question']} | "
+            + (f"{time['core']} + {time['studio']} |" if stem else "in the making |")
+        )
     return "\n".join(rows)
 
 
 def readme_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
     """The same for the README, in fewer words, with what a learner will have built."""
-    rows = ["| | lesson | the question it answers | what you will have built | minutes, core + studio |", "|---|---|---|---|---|"]
+    rows = [
+        (
+            "| | lesson | the question it answers | what you will have built | minutes, core +"
+            " studio |"
+        ),
+        "|---|---|---|---|---|",
+    ]
     for stem in sorted(set(cells_of) - {"index"}):
         about, time = facts.lessons[stem[:2]], minutes(cells_of[stem])
         title = re.split("[:;]", about["title"])[0]
-        rows.append(f"| {stem[:2]} | [{title}](notebooks/{stem}.ipynb) | {about['question']} | {about['built']} | "
-                    f"{time['core']} + {time['studio']} |")
+        rows.append(
+            f"| {stem[:2]} | [{title}](notebooks/{stem}.ipynb) | {about['question']} |"
+            f" {about['built']} | {time['core']} + {time['studio']} |"
+        )
     return "\n".join(rows)
 
 
@@ -111,7 +139,9 @@ def ladder(text: str, solution: Cell) -> str:
     question, toy, reason = (part.strip() for part in re.split(r"^---$", text, flags=re.M))
     code = f"```python\n{_without_docstring(solution.solved)}\n```"
     folded = ""
-    for title, body in reversed(list(zip(RUNGS, (question, toy, f"{code}\n\n{reason}")))):
+    for title, body in reversed(
+        list(zip(RUNGS, (question, toy, f"{code}\n\n{reason}"), strict=True))
+    ):
         inner = f"{body}\n\n{folded}".rstrip()
         folded = f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
     return f"**Stuck on** `{exercise_name(solution)}`**?** Take one rung at a time.\n\n{folded}"
@@ -121,7 +151,7 @@ def _without_docstring(source: str) -> str:
     lines, body = source.split("\n"), ast.parse(source).body[0].body
     if not isinstance(body[0], ast.Expr):
         return source
-    return "\n".join(lines[:body[0].lineno - 1] + lines[body[0].end_lineno:])
+    return "\n".join(lines[: body[0].lineno - 1] + lines[body[0].end_lineno :])
 
 
 def _figures(cell: Cell) -> int:

@@ -1,4 +1,5 @@
-# Set-up. On your own computer this does nothing; on Colab it installs the course, and what this lesson lacks.
+# Set-up. On your own computer this does nothing; on Colab it installs the course, and what this
+# lesson lacks.
 import importlib.util
 import os
 import subprocess

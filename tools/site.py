@@ -2,14 +2,16 @@
 
 It needs `pip install -c constraints.txt -e ".[test,site]"`.
 
-docs/_build/executed   the solved notebooks with all they showed; --execute runs those whose code changed since
+docs/_build/executed   the solved notebooks with all they showed; --execute runs those whose code
+                       changed since
 docs/_build/source     the pages: docs/, and the blank notebooks with the outputs of the solved ones
 docs/_build/html       the site, built without a warning or not at all
 
-A page of a lesson shows what the course's answers lead to, and leaves the answers where the notebook has them: in the
-last rung of the help. Sliders need a kernel; in their place stands a line that names them, above the same picture at
-several settings.
+A page of a lesson shows what the course's answers lead to, and leaves the answers where the
+notebook has them: in the last rung of the help. Sliders need a kernel; in their place stands a line
+that names them, above the same picture at several settings.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -34,17 +36,26 @@ EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_bu
 PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)">')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
-RAN = "This page shows a run of the notebook in which every exercise was answered. The answers are left out here too: " \
-      "the last rung under *Stuck on* has them."
+RAN = (
+    "This page shows a run of the notebook in which every exercise was answered. The answers are"
+    " left out here too: the last rung under *Stuck on* has them."
+)
 INSTALL = 'Run: python -m pip install -c constraints.txt -e ".[test,site]"'
 NOT_RUN = "This page was built without running the notebook, so it shows no pictures."
 
 
 # Running the lessons.
 
+
 def code_of(book: nbformat.NotebookNode) -> str:
-    """A hash of a notebook's code, to tell whether its outputs are still its own. The set-up cell shows nothing."""
-    code = [c.source for c in book.cells if c.cell_type == "code" and "setup" not in c.metadata.get("tags", [])]
+    """A hash of a notebook's code, to tell whether its outputs are still its own. The set-up cell
+    shows nothing.
+    """
+    code = [
+        c.source
+        for c in book.cells
+        if c.cell_type == "code" and "setup" not in c.metadata.get("tags", [])
+    ]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
@@ -61,9 +72,14 @@ def execute(root: Path, stem: str) -> None:
     """Run one solved notebook and keep everything it shows. Raises Mistakes."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
+
     book = nbformat.read(root / f"solutions/{stem}.ipynb", 4)
-    client = NotebookClient(book, timeout=None, kernel_name="python3",
-                            resources={"metadata": {"path": str(root / "solutions")}})
+    client = NotebookClient(
+        book,
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(root / "solutions")}},
+    )
     try:
         with environment(COURSE_PROFILE="cpu", OMP_NUM_THREADS="1"):
             client.execute()
@@ -75,14 +91,22 @@ def execute(root: Path, stem: str) -> None:
 
 # From a notebook to a page.
 
+
 def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
-    """The blank notebook with the outputs of the solved one; pictures become files in the folder `pictures`."""
+    """The blank notebook with the outputs of the solved one; pictures become files in the folder
+    `pictures`.
+    """
     page, ran = nbformat.read(root / f"notebooks/{stem}.ipynb", 4), executed(root, stem)
     solved = ran or nbformat.read(root / f"solutions/{stem}.ipynb", 4)
-    widgets = solved.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-    outputs = dict(zip(_keys(solved), solved.cells))
-    for key, cell in zip(_keys(page), page.cells):
-        if cell.cell_type == "markdown":  # JupyterLab's names of headings keep their capitals, a page's do not
+    widgets = (
+        solved.metadata.get("widgets", {})
+        .get("application/vnd.jupyter.widget-state+json", {})
+        .get("state", {})
+    )
+    outputs = dict(zip(_keys(solved), solved.cells, strict=True))
+    for key, cell in zip(_keys(page), page.cells, strict=True):
+        # JupyterLab's names of headings keep their capitals, a page's do not
+        if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\(#([^)]+)\)", lambda m: f"](#{m[1].lower()})", cell.source)
         else:
             shown = [_shown(output, widgets, pictures, stem) for output in outputs[key].outputs]
@@ -90,18 +114,27 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
             cell.execution_count = None
         if "setup" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-cell")
-    page.cells.insert(1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{RAN if ran else NOT_RUN}\n:::"))
+    page.cells.insert(
+        1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{RAN if ran else NOT_RUN}\n:::")
+    )
     page.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     return page
 
 
 def _keys(book: nbformat.NotebookNode) -> list[str]:
-    """What a cell is called in both notebooks: its exercise, whose cells differ, or the set-up, or its id."""
-    tags = [[t for t in c.metadata.get("tags", []) if t.startswith(("exercise:", "setup"))] for c in book.cells]
-    return [own[0] if own else cell.id for own, cell in zip(tags, book.cells)]
+    """What a cell is called in both notebooks: its exercise, whose cells differ, or the set-up, or
+    its id.
+    """
+    tags = [
+        [t for t in c.metadata.get("tags", []) if t.startswith(("exercise:", "setup"))]
+        for c in book.cells
+    ]
+    return [own[0] if own else cell.id for own, cell in zip(tags, book.cells, strict=True)]
 
 
-def _shown(output: nbformat.NotebookNode, widgets: dict, pictures: Path, stem: str) -> nbformat.NotebookNode | None:
+def _shown(
+    output: nbformat.NotebookNode, widgets: dict, pictures: Path, stem: str
+) -> nbformat.NotebookNode | None:
     """An output as a page without a kernel can show it, or None."""
     if output.output_type == "stream":
         return output if output.name == "stdout" else None  # progress bars
@@ -110,7 +143,11 @@ def _shown(output: nbformat.NotebookNode, widgets: dict, pictures: Path, stem: s
         named = _sliders(widgets, data[WIDGET]["model_id"])
         return _html(named) if named else None  # other widgets are progress bars
     if "text/html" in data:
-        output.data = {"text/html": PICTURE.sub(lambda m: _filed(m[1], m[2], pictures, stem), data["text/html"])}
+        output.data = {
+            "text/html": PICTURE.sub(
+                lambda m: _filed(m[1], m[2], pictures, stem), data["text/html"]
+            )
+        }
     return output
 
 
@@ -121,27 +158,39 @@ def _html(text: str) -> nbformat.NotebookNode:
 def _sliders(widgets: dict, model: str) -> str:
     """A line that names the sliders in a box of widgets, or "" if it has none."""
     box = widgets.get(model, {}).get("state", {})
-    inside = [widgets[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])]
-    named = [f"<strong>{html.escape(s['description'])}</strong> ({s['min']:g} to {s['max']:g})" for s in inside if "min" in s
-             and s.get("_view_name") != "ProgressView"]
+    inside = [
+        widgets[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])
+    ]
+    named = [
+        f"<strong>{html.escape(s['description'])}</strong> ({s['min']:g} to {s['max']:g})"
+        for s in inside
+        if "min" in s and s.get("_view_name") != "ProgressView"
+    ]
     names = ", ".join(named[:-1]) + " and " * (len(named) > 1) + "".join(named[-1:])
-    return named and (f'<p class="course-sliders">In the notebook you move this picture with {names}. '
-                      "Here it stands at several settings.</p>")
+    return named and (
+        f'<p class="course-sliders">In the notebook you move this picture with {names}. '
+        "Here it stands at several settings.</p>"
+    )
 
 
 def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
     """The picture as a file of its own, saved as small as it gets; the image element that shows it."""
     from PIL import Image
+
     picture = Image.open(io.BytesIO(base64.b64decode(code)))
     name = f"{stem[:2]}-{hashlib.sha256(code.encode()).hexdigest()[:12]}.png"
     if not (pictures / name).exists():
         picture.convert("RGB").save(pictures / name, optimize=True)
     width, height = picture.size
     wide = ' class="wide"' if width > 700 else ""
-    return f'<img alt="{alt}" src="../_static/pictures/{name}" width="{width}" height="{height}"{wide} loading="lazy">'
+    return (
+        f'<img alt="{alt}" src="../_static/pictures/{name}" width="{width}" height="{height}"{wide}'
+        ' loading="lazy">'
+    )
 
 
 # The whole site.
+
 
 def stems(root: Path) -> list[str]:
     """The lessons that are built, in order."""
@@ -149,12 +198,16 @@ def stems(root: Path) -> list[str]:
 
 
 def stage(root: Path, source: Path) -> None:
-    """Write the Sphinx project: pages, settings, pictures, MathJax. Anything else in the folder goes away."""
+    """Write the Sphinx project: pages, settings, pictures, MathJax. Anything else in the folder
+    goes away.
+    """
     shutil.rmtree(source, ignore_errors=True)
     pictures, facts = source / "_static/pictures", Facts(root)
     pictures.mkdir(parents=True)
     for stem in stems(root):
-        _write(source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures)))
+        _write(
+            source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures))
+        )
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
@@ -168,21 +221,31 @@ def stage(root: Path, source: Path) -> None:
 
 
 def filled(root: Path, text: str, facts: Facts) -> str:
-    """A page with what it asks for in double braces: the table of lessons, the pages that no list names.
+    """A page with what it asks for in double braces: the table of lessons, the pages that no list
+    names.
 
     A line that ends with the number of a lesson leads there.
     """
-    table = "| no." + lesson_table(facts, {stem: read(root / f"lessons/{stem}.py") for stem in stems(root)})[1:]
-    named = set(re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)) | {"index"}
-    known = {"lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
-             "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named))}
+    table = (
+        "| no."
+        + lesson_table(facts, {stem: read(root / f"lessons/{stem}.py") for stem in stems(root)})[1:]
+    )
+    named = set(
+        re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)
+    ) | {"index"}
+    known = {
+        "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
+        "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named)),
+    }
     text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
     pages = {stem[:2]: f"[Lesson {stem[:2]}](notebooks/{stem}.ipynb)." for stem in stems(root)}
     return re.sub(r"Lesson (\d\d)\.$", lambda m: pages.get(m[1], m[0]), text, flags=re.M)
 
 
 def linked(text: str, page: Path, facts: Facts) -> str:
-    """A page of docs/ with its links out of docs/ led to the repository's public address, and its Chinese marked as such."""
+    """A page of docs/ with its links out of docs/ led to the repository's public address, and its
+    Chinese marked as such.
+    """
     text = CHINESE.sub(r'<span lang="zh-Hans">\g<0></span>', text)
     above = re.compile(r"\]\(" + re.escape("../" * len(page.parts)) + r"(?!\.\./)([^)]+)\)")
     return above.sub(lambda m: f"]({facts.repository}/blob/main/{m[1]})", text)
@@ -191,7 +254,11 @@ def linked(text: str, page: Path, facts: Facts) -> str:
 def mathjax() -> Path | None:
     """Where the installed package has MathJax's files; None without the package."""
     package = importlib.util.find_spec("mathjax")
-    return Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5" if package else None
+    return (
+        Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5"
+        if package
+        else None
+    )
 
 
 def copy_mathjax(to: Path) -> None:
@@ -205,9 +272,23 @@ def copy_mathjax(to: Path) -> None:
 def build(root: Path, source: Path, out: Path) -> int:
     """Run Sphinx; a warning is an error. -> exit code"""
     from sphinx.cmd.build import build_main
+
     shutil.rmtree(out, ignore_errors=True)
-    return build_main(["-W", "--keep-going", "-q", "-b", "html", "-d", str(source.parent / "doctrees"),
-                       "-D", f"html_theme_options.repository_url={Facts(root).repository}", str(source), str(out)])
+    return build_main(
+        [
+            "-W",
+            "--keep-going",
+            "-q",
+            "-b",
+            "html",
+            "-d",
+            str(source.parent / "doctrees"),
+            "-D",
+            f"html_theme_options.repository_url={Facts(root).repository}",
+            str(source),
+            str(out),
+        ]
+    )
 
 
 def size(folder: Path) -> float:
@@ -221,18 +302,33 @@ def _write(path: Path, text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools site", description=__doc__.split("\n")[0])
-    parser.add_argument("--execute", nargs="*", metavar="NN", help="first run the lessons whose code changed; all, or these")
-    parser.add_argument("--out", type=Path, default=None, help=f"where the site goes (default: {SITE})")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools site", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--execute",
+        nargs="*",
+        metavar="NN",
+        help="first run the lessons whose code changed; all, or these",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=None, help=f"where the site goes (default: {SITE})"
+    )
     options = parser.parse_args(arguments)
     out = options.out or ROOT / SITE
-    missing = [name for name in ("mathjax", "myst_nb", "sphinx_book_theme") if importlib.util.find_spec(name) is None]
+    missing = [
+        name
+        for name in ("mathjax", "myst_nb", "sphinx_book_theme")
+        if importlib.util.find_spec(name) is None
+    ]
     if missing:
         print(f"{', '.join(missing)}: not installed. {INSTALL}", file=sys.stderr)
         return 2
     try:
         for stem in stems(ROOT) if options.execute is not None else []:
-            if (not options.execute or stem[:2] in options.execute) and executed(ROOT, stem) is None:
+            if (not options.execute or stem[:2] in options.execute) and executed(
+                ROOT, stem
+            ) is None:
                 print(f"running {stem}", flush=True)
                 execute(ROOT, stem)
         stage(ROOT, ROOT / SOURCE)
@@ -240,7 +336,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(found, file=sys.stderr)
         return 1
     code = build(ROOT, ROOT / SOURCE, out)
-    print(f"{out}/index.html: {size(out):.1f} MB" if code == 0 else "the site has warnings, see above", flush=True)
+    print(
+        (
+            f"{out}/index.html: {size(out):.1f} MB"
+            if code == 0
+            else "the site has warnings, see above"
+        ),
+        flush=True,
+    )
     return code
 
 

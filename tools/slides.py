@@ -1,10 +1,13 @@
-"""Slides of a lesson for a projector: `python -m tools slides NN [--out FOLDER]`, one page that needs no network.
+"""Slides of a lesson for a projector: `python -m tools slides NN [--out FOLDER]`, one page that
+needs no network.
 
-Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction, each cell with what it
-shows, each exercise with its task and blank, each answer after its figure. Other prose goes into the speaker's notes (key
-n). Arrow keys move; a cell too long for a slide gets smaller letters.
-Formulas are set by the MathJax of the `site` extra where that is installed; elsewhere they stay as they are written.
+Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction,
+each cell with what it shows, each exercise with its task and blank, each answer after its figure.
+Other prose goes into the speaker's notes (key n). Arrow keys move; a cell too long for a slide gets
+smaller letters. Formulas are set by the MathJax of the `site` extra where that is installed;
+elsewhere they stay as they are written.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,16 +31,25 @@ HIDDEN = ("setup", "check:", "help:", "solved", "studio")
 FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
-MATHJAX = ('<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
-           '<script src="{}"></script>')
+MATHJAX = (
+    '<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
+    '<script src="{}"></script>'
+)
 
 
 def executed(source: Path) -> nbformat.NotebookNode:
-    """The solved notebook of a lesson as it is now, with all that a run of its code shows; the website keeps that run."""
+    """The solved notebook of a lesson as it is now, with all that a run of its code shows; the
+    website keeps that run.
+    """
     if site.executed(ROOT, source.stem) is None:
         site.execute(ROOT, source.stem)
-    book, ran = nbformat.read(source.with_suffix(".ipynb"), as_version=4), site.executed(ROOT, source.stem)
-    for now, then in zip(*([c for c in each.cells if c.cell_type == "code"] for each in (book, ran))):
+    book, ran = (
+        nbformat.read(source.with_suffix(".ipynb"), as_version=4),
+        site.executed(ROOT, source.stem),
+    )
+    for now, then in zip(
+        *([c for c in each.cells if c.cell_type == "code"] for each in (book, ran)), strict=True
+    ):
         now.outputs = then.outputs
     return book
 
@@ -52,14 +64,19 @@ def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]
             continue
         if cell.cell_type == "markdown":
             add(made, prose(TASK.sub("", cell.source)))
-            task = "".join(f"<h2>{_inline(title)}</h2>{markdown2html(text)}" for title, text in TASK.findall(cell.source))
+            task = "".join(
+                f"<h2>{_inline(title)}</h2>{markdown2html(text)}"
+                for title, text in TASK.findall(cell.source)
+            )
         else:
             add(made, [task + code(stubs[_exercise(cell)])] if _exercise(cell) else shown(cell))
     return made
 
 
 def add(made: list[str], pieces: list[str]) -> None:
-    """Put slides at the end. What cannot stand alone shares a slide: a bare heading with what follows, notes with what was."""
+    """Put slides at the end. What cannot stand alone shares a slide: a bare heading with what
+    follows, notes with what was.
+    """
     for piece in pieces:
         bare = bool(made) and made[-1].endswith("</h2>") and not piece.startswith("<h2>")
         if made and (bare or piece.startswith("<aside>")):
@@ -69,19 +86,34 @@ def add(made: list[str], pieces: list[str]) -> None:
 
 
 def prose(text: str) -> list[str]:
-    """A Markdown cell as slides: the heading with formulas and a prediction, other predictions, answers; the rest are notes."""
+    """A Markdown cell as slides: the heading with formulas and a prediction, other predictions,
+    answers; the rest are notes.
+    """
     if text.startswith("# "):
         title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
         question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
-        return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{html.escape(question[1]) if question else ''}</p>"]
+        return [
+            f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{html.escape(question[1]) if question else ''}</p>"
+        ]
     heading = re.match(r"#{2,3} (.+)", text)
-    body = FOLD.sub("", PREDICT.sub("", text[heading.end():] if heading else text)).strip()
-    predicted = [f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>' for said in PREDICT.findall(text)]
-    answers = [f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}" for title, answer in FOLD.findall(text)]
-    formulas = [f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>' for found in FORMULA.findall(body)]
+    body = FOLD.sub("", PREDICT.sub("", text[heading.end() :] if heading else text)).strip()
+    predicted = [
+        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>'
+        for said in PREDICT.findall(text)
+    ]
+    answers = [
+        f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}"
+        for title, answer in FOLD.findall(text)
+    ]
+    formulas = [
+        f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>'
+        for found in FORMULA.findall(body)
+    ]
     if heading or formulas:
         title = f"<h2>{_inline(heading[1])}</h2>" if heading else ""
-        first = markdown2html(body.split("\n\n")[0]) if body and not formulas and not predicted else ""
+        first = (
+            markdown2html(body.split("\n\n")[0]) if body and not formulas and not predicted else ""
+        )
         room = 1 if len("".join(formulas)) < 200 else 0  # for a prediction below the formulas
         predicted = [f"{title}{''.join(formulas + predicted[:room])}{first}", *predicted[room:]]
     first, *more = predicted + answers or [""]
@@ -105,15 +137,23 @@ def code(text: str) -> str:
 
 def page(title: str, slides: list[str], mathjax: str = "") -> str:
     """The whole page, with its style and its keys inside."""
-    style, keys = (Path(__file__).with_name(f"slides.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    style, keys = (
+        Path(__file__).with_name(f"slides.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js")
+    )
     body = "\n".join(f"<section>{slide}</section>" for slide in slides)
     math = MATHJAX.format(mathjax) if mathjax else ""
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-            f"<style>\n{style}</style>{math}</head>\n<body>\n{body}\n<nav></nav>\n<script>\n{keys}</script></body></html>\n")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta'
+        f' charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>\n{style}</style>{math}</head>\n<body>\n{body}\n<nav></nav>\n<script>\n{keys}</script></body></html>\n"
+    )
 
 
 def copy_mathjax(to: Path) -> str:
-    """MathJax beside the page, if the package that brings it is installed; its address there, or ""."""
+    """MathJax beside the page, if the package that brings it is installed; its address there, or
+    "".
+    """
     files = site.mathjax()
     if files is None:
         return ""
@@ -123,7 +163,10 @@ def copy_mathjax(to: Path) -> str:
 
 
 def _exercise(cell: nbformat.NotebookNode) -> str:
-    return next((tag.split(":")[1] for tag in cell.metadata.get("tags", []) if tag.startswith("exercise:")), "")
+    return next(
+        (tag.split(":")[1] for tag in cell.metadata.get("tags", []) if tag.startswith("exercise:")),
+        "",
+    )
 
 
 def _output(each: nbformat.NotebookNode) -> str:
@@ -144,17 +187,27 @@ def _inline(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools slides", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tools slides", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("lesson", help="two digits")
     parser.add_argument("--out", type=Path, default=OUT, help="the folder to write to")
     options = parser.parse_args(arguments)
     [source] = lessons(ROOT, options.lesson)
-    blank = nbformat.reads(json.dumps(json.loads((ROOT / f"notebooks/{source.stem}.ipynb").read_text(encoding="utf-8"))), 4)
+    blank = nbformat.reads(
+        json.dumps(
+            json.loads((ROOT / f"notebooks/{source.stem}.ipynb").read_text(encoding="utf-8"))
+        ),
+        4,
+    )
     options.out.mkdir(parents=True, exist_ok=True)
     slides, mathjax = deck(executed(source), blank), copy_mathjax(options.out)
     path = options.out / f"{source.stem}.html"
     path.write_text(page(source.stem, slides, mathjax), encoding="utf-8", newline="\n")
-    print(f"{path}: {len(slides)} slides" + ("" if mathjax else "; formulas stay as TeX, `pip install -e '.[site]'` sets them"))
+    print(
+        f"{path}: {len(slides)} slides"
+        + ("" if mathjax else "; formulas stay as TeX, `pip install -e '.[site]'` sets them")
+    )
     return 0
 
 

@@ -1,4 +1,7 @@
-"""Read a lesson's source (jupytext percent format) into cells that know their line, and say what is wrong with it."""
+"""Read a lesson's source (jupytext percent format) into cells that know their line, and say what is
+wrong with it.
+"""
+
 from __future__ import annotations
 
 import ast
@@ -12,11 +15,17 @@ import jupytext
 
 LONGEST_CELL = 30
 MARKER = re.compile(r"^[ \t]*# (BEGIN|END) SOLUTION[ \t]*$", re.M)
-REGION = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION[ \t]*\n.*?^(?P=indent)# END SOLUTION[ \t]*$", re.M | re.S)
-CODE_LIKE = re.compile(r"^(\s*)(def \w+\(.*:|class \w+.*:|import \w+(\.\w+)*$|from [\w.]+ import |(for|while|if|with) .*:$"
-                       r"|return\b.*[\w)\]]$|@\w+|[\w.]+ = \S)")
+REGION = re.compile(
+    r"^(?P<indent>[ \t]*)# BEGIN SOLUTION[ \t]*\n.*?^(?P=indent)# END SOLUTION[ \t]*$", re.M | re.S
+)
+CODE_LIKE = re.compile(
+    r"^(\s*)(def \w+\(.*:|class \w+.*:|import \w+(\.\w+)*$|from [\w.]+ import |(for|while|if|with)"
+    r" .*:$"
+    r"|return\b.*[\w)\]]$|@\w+|[\w.]+ = \S)"
+)
 PROSE_LIKE = re.compile(r"^# (#{1,6} |\*\*|- |> )", re.M)
-PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)  # what a reader is asked, in a Markdown cell
+# what a reader is asked, in a Markdown cell
+PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
 STRAY = re.compile(r"^\s*(#%%|# %(?!%)|#  +%%|# %%\S)|^[ \t]+# %%")
 
 
@@ -26,10 +35,10 @@ class Mistakes(Exception):
 
 @dataclass
 class Cell:
-    kind: str          # "code" | "markdown"
+    kind: str  # "code" | "markdown"
     source: str
     tags: list[str]
-    line: int          # of its `# %%` in the file, counted from 1
+    line: int  # of its `# %%` in the file, counted from 1
 
     def tagged(self, prefix: str) -> str:
         """What follows `prefix:` in the first such tag, or ""."""
@@ -38,7 +47,9 @@ class Cell:
     @property
     def solved(self) -> str:
         """The source without its solution markers."""
-        return re.sub(r"\n{3,}$", "\n", MARKER.sub("\0", self.source).replace("\0\n", "").replace("\0", "")).rstrip()
+        return re.sub(
+            r"\n{3,}$", "\n", MARKER.sub("\0", self.source).replace("\0\n", "").replace("\0", "")
+        ).rstrip()
 
     def blank(self, name: str) -> str:
         """The source with each marked region replaced by a line that says what is missing."""
@@ -53,8 +64,19 @@ def read(path: Path) -> list[Cell]:
     cells = jupytext.reads(text, fmt="py:percent").cells
     found = list(_mistyped_headers(text))
     if len(cells) != len(lines) and not found:
-        found = [(1, "the file must consist of cells that start with '# %%', with nothing before the first")]
-    made = [Cell(c.cell_type, c.source, list(c.metadata.get("tags", [])), n) for c, n in zip(cells, lines)]
+        found = [
+            (
+                1,
+                (
+                    "the file must consist of cells that start with '# %%', with nothing before the"
+                    " first"
+                ),
+            )
+        ]
+    made = [
+        Cell(c.cell_type, c.source, list(c.metadata.get("tags", [])), n)
+        for c, n in zip(cells, lines, strict=True)
+    ]
     found = found or sorted([*_under_prose(text, made), *_in_cells(made), *_among_cells(made)])
     if found:
         raise Mistakes("\n".join(f"{path}:{line}: {what}" for line, what in found))
@@ -62,7 +84,9 @@ def read(path: Path) -> list[Cell]:
 
 
 def exercise_name(cell: Cell) -> str:
-    """The name of the one function an exercise cell defines, or "" if it does not define exactly one."""
+    """The name of the one function an exercise cell defines, or "" if it does not define exactly
+    one.
+    """
     try:
         body = ast.parse(cell.source).body
     except SyntaxError:
@@ -71,18 +95,23 @@ def exercise_name(cell: Cell) -> str:
 
 
 def _mistyped_headers(text: str) -> Iterator[tuple[int, str]]:
-    yield from ((n, f"this is not a cell header: {line.strip()!r}; write '# %%' at the start of the line")
-                for n, line in enumerate(text.split("\n"), 1) if STRAY.match(line))
+    yield from (
+        (n, f"this is not a cell header: {line.strip()!r}; write '# %%' at the start of the line")
+        for n, line in enumerate(text.split("\n"), 1)
+        if STRAY.match(line)
+    )
 
 
 def _under_prose(text: str, cells: list[Cell]) -> Iterator[tuple[int, str]]:
     """Code under a Markdown header, which jupytext would swallow without a word."""
     lines, starts = text.split("\n"), [cell.line for cell in cells] + [text.count("\n") + 2]
-    for cell, end in zip(cells, starts[1:]):
+    for cell, end in zip(cells, starts[1:], strict=True):
         if cell.kind == "markdown":
-            yield from ((n, "code inside a Markdown cell: is a '# %%' missing above it?")
-                        for n, line in enumerate(lines[cell.line:end - 1], cell.line + 1)
-                        if line.strip() and not line.startswith("#"))
+            yield from (
+                (n, "code inside a Markdown cell: is a '# %%' missing above it?")
+                for n, line in enumerate(lines[cell.line : end - 1], cell.line + 1)
+                if line.strip() and not line.startswith("#")
+            )
 
 
 def _in_cells(cells: list[Cell]) -> Iterator[tuple[int, str]]:
@@ -93,18 +122,28 @@ def _in_cells(cells: list[Cell]) -> Iterator[tuple[int, str]]:
 
 def _line_of(text: str, cell: Cell) -> int:
     """How many lines below its header a cell first has this text."""
-    return cell.source[:cell.source.index(text)].count("\n") + 1
+    return cell.source[: cell.source.index(text)].count("\n") + 1
 
 
 def _markdown_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
     prose = re.sub(r"^```.*?^```", "", cell.source, flags=re.M | re.S)
     code = next((line for line in prose.split("\n") if CODE_LIKE.match(line)), None)
     if code is not None:
-        yield (_line_of(code, cell),
-               f"code-looking text in a Markdown cell: {code.strip()!r}; is a '# %%' missing, or a ``` fence?")
+        yield (
+            _line_of(code, cell),
+            (
+                f"code-looking text in a Markdown cell: {code.strip()!r}; is a '# %%' missing, or a"
+                " ``` fence?"
+            ),
+        )
     if "attachment:" in cell.source:
-        yield (_line_of("attachment:", cell), "an attachment: it would be lost; use a figure made by a cell")
-    image = re.search(r"!\[\s*\]\(", cell.source) or re.search(r"<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", cell.source)
+        yield (
+            _line_of("attachment:", cell),
+            "an attachment: it would be lost; use a figure made by a cell",
+        )
+    image = re.search(r"!\[\s*\]\(", cell.source) or re.search(
+        r"<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", cell.source
+    )
     if image:
         yield _line_of(image[0], cell), "an image without alt text"
     if MARKER.search(cell.source):
@@ -113,29 +152,52 @@ def _markdown_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
 
 def _code_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
     markers = [m[1] for m in MARKER.finditer(cell.source)]
-    if MARKER.search(REGION.sub("", cell.source)) or markers != ["BEGIN", "END"] * (len(markers) // 2):
-        yield (_line_of(MARKER.search(cell.source)[0], cell), "unbalanced solution markers: "
-               "each '# BEGIN SOLUTION' needs an '# END SOLUTION' at the same indentation")
+    if MARKER.search(REGION.sub("", cell.source)) or markers != ["BEGIN", "END"] * (
+        len(markers) // 2
+    ):
+        yield (
+            _line_of(MARKER.search(cell.source)[0], cell),
+            (
+                "unbalanced solution markers: "
+                "each '# BEGIN SOLUTION' needs an '# END SOLUTION' at the same indentation"
+            ),
+        )
     elif markers and not cell.tagged("exercise"):
-        yield _line_of(MARKER.search(cell.source)[0], cell), "solution markers outside an exercise cell"
+        yield (
+            _line_of(MARKER.search(cell.source)[0], cell),
+            "solution markers outside an exercise cell",
+        )
     length = sum(bool(line.strip()) for line in cell.solved.split("\n"))
     if length > LONGEST_CELL:
         yield 0, f"a cell of {length} lines; {LONGEST_CELL} is the limit, 15 the aim"
     prose = PROSE_LIKE.search(cell.source)
     if prose:
-        yield _line_of(prose[0], cell), "Markdown-looking comments in a code cell: is a '# %% [markdown]' missing?"
+        yield (
+            _line_of(prose[0], cell),
+            "Markdown-looking comments in a code cell: is a '# %% [markdown]' missing?",
+        )
     if _draws(cell) and "alt=" not in cell.source and "ax=" not in cell.source:
-        yield 0, "a figure without alt text: give the plot an alt='...' that says what is to be seen"
+        yield (
+            0,
+            "a figure without alt text: give the plot an alt='...' that says what is to be seen",
+        )
 
 
 def code_hash(texts: Iterable[str]) -> str:
-    """Changes with what code does: comments, formatting, the file's docstring and import statements do not count."""
+    """Changes with what code does: not with comments, docstrings, formatting or imports."""
     parts = []
     for text in texts:
-        body = ast.parse(without_magics(text)).body
-        told = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
-        parts += [ast.dump(node) for node in body[bool(told):] if not isinstance(node, ast.Import | ast.ImportFrom)]
+        tree = ast.parse(without_magics(text))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and _docstring(node):
+                node.body = node.body[1:] or [ast.Pass()]
+        imports = ast.Import | ast.ImportFrom
+        parts += [ast.dump(node) for node in tree.body if not isinstance(node, imports)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
+    return bool(node.body) and ast.get_docstring(node, clean=False) is not None
 
 
 def without_magics(source: str) -> str:
@@ -149,8 +211,12 @@ def _draws(cell: Cell) -> bool:
     except SyntaxError:
         return False
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return any(isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id in ("plots", "plt")
-               for f in calls)
+    return any(
+        isinstance(f, ast.Attribute)
+        and isinstance(f.value, ast.Name)
+        and f.value.id in ("plots", "plt")
+        for f in calls
+    )
 
 
 def _among_cells(cells: list[Cell]) -> Iterator[tuple[int, str]]:
@@ -163,9 +229,19 @@ def _among_cells(cells: list[Cell]) -> Iterator[tuple[int, str]]:
                 yield cell.line, f"duplicate id: {what} {key} is also in line {seen[key]}"
             seen.update({key: cell.line} if key else {})
         if exercise and not exercise_name(cell):
-            yield cell.line, f"exercise {exercise} must be one top-level function and nothing else; is a '# %%' missing?"
+            yield (
+                cell.line,
+                (
+                    f"exercise {exercise} must be one top-level function and nothing else; is a '#"
+                    " %%' missing?"
+                ),
+            )
         if exercise and not MARKER.search(cell.source):
             yield cell.line, f"exercise {exercise} marks no solution"
         if check and check not in exercises:
             yield cell.line, f"check {check} has no exercise above it"
-    yield from ((line, f"exercise {key} has no check") for key, line in exercises.items() if key not in checks)
+    yield from (
+        (line, f"exercise {key} has no check")
+        for key, line in exercises.items()
+        if key not in checks
+    )

@@ -1,7 +1,10 @@
-"""Call an answer with fresh arguments and turn what it shows into plain data, in the answer's own process.
+"""Call an answer with fresh arguments and turn what it shows into plain data, in the answer's own
+process.
 
-A notebook's check calls `Ask` directly; a grader calls it inside its sandbox, and has a proxy for it outside.
+A notebook's check calls `Ask` directly; a grader calls it inside its sandbox, and has a proxy for
+it outside.
 """
+
 from __future__ import annotations
 
 import copy
@@ -20,24 +23,32 @@ Answer = Callable[..., Any]
 @dataclass(frozen=True)
 class Seed:
     """Stands for a `numpy.random.Generator` among a case's arguments: every call gets a fresh one."""
+
     value: int
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """Stands for a torch tensor among a case's arguments: every call gets a fresh one, real numbers as float32."""
+    """Stands for a torch tensor among a case's arguments: every call gets a fresh one, real numbers
+    as float32.
+    """
+
     values: np.ndarray
 
 
 @dataclass(frozen=True)
 class Raised:
-    """What an answer raised, as plain data: the names of the exception's classes, nearest first, and its message."""
+    """What an answer raised, as plain data: the names of the exception's classes, nearest first,
+    and its message.
+    """
+
     kinds: tuple[str, ...]
     message: str = ""
 
 
 class AnswerRaised(Exception):
     """Carries a `Raised` from the answer to whoever reads it."""
+
     def __init__(self, raised: Raised):
         super().__init__(raised.kinds[0])
         self.raised = raised
@@ -52,10 +63,12 @@ class Stop(BaseException):
 
 
 class Ask:
-    """Calls an answer with copies of the arguments and returns plain data; raises AnswerRaised where it raises.
+    """Calls an answer with copies of the arguments and returns plain data; raises AnswerRaised
+    where it raises.
 
     `changed` tells whether a call changed an array that it was given.
     """
+
     def __init__(self, answer: Answer):
         self.answer, self.changed = answer, False
 
@@ -63,11 +76,17 @@ class Ask:
         return self.series(1, *args)[0]
 
     def series(self, times: int, *args: Any) -> list[Any]:
-        """Several calls with the very same arguments: a generator among them moves on from call to call."""
-        return self._guarded(lambda *fresh: [plain(self.answer(*fresh)) for _ in range(times)], args)
+        """Several calls with the very same arguments: a generator among them moves on from call to
+        call.
+        """
+        return self._guarded(
+            lambda *fresh: [plain(self.answer(*fresh)) for _ in range(times)], args
+        )
 
     def probe(self, name: str, *args: Any) -> Any:
-        """What a function of `course_utils.asking.probes` finds out about the answer, as plain data."""
+        """What a function of `course_utils.asking.probes` finds out about the answer, as plain
+        data.
+        """
         return self._guarded(lambda *fresh: plain(probes.find(name)(self.answer, *fresh)), args)
 
     def _guarded(self, calls: Callable[..., Any], args: tuple) -> Any:
@@ -76,14 +95,16 @@ class Ask:
             return calls(*fresh)
         except Stop:
             raise
-        except BaseException as error:  # SystemExit and KeyboardInterrupt from inside an answer are facts to report
+        # SystemExit and KeyboardInterrupt from inside an answer are facts to report
+        except BaseException as error:
             raise AnswerRaised(_raised(error)) from None
         finally:
-            self.changed |= any(_differ(was, now) for was, now in zip(args, fresh))
+            self.changed |= any(_differ(was, now) for was, now in zip(args, fresh, strict=True))
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Arrays, scalars, strings, lists, tuples and dicts, with nothing of the answer's own classes left in them.
+    """Arrays, scalars, strings, lists, tuples and dicts, with nothing of the answer's own classes
+    left in them.
 
     Raises NotData for anything else.
     """
@@ -99,7 +120,11 @@ def plain(value: Any, depth: int = 0) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
-    if isinstance(value, BaseException) or isinstance(value, type) and issubclass(value, BaseException):
+    if (
+        isinstance(value, BaseException)
+        or isinstance(value, type)
+        and issubclass(value, BaseException)
+    ):
         raise NotData("it returned an exception: `raise` it instead")
     array = np.array(value)
     if array.dtype.kind not in "biufcU":
@@ -112,7 +137,10 @@ def _fresh(arg: Any) -> Any:
         return np.random.default_rng(arg.value)
     if isinstance(arg, Tensor):
         import torch
-        return torch.tensor(arg.values, dtype=torch.float32 if arg.values.dtype.kind == "f" else None)
+
+        return torch.tensor(
+            arg.values, dtype=torch.float32 if arg.values.dtype.kind == "f" else None
+        )
     return copy.deepcopy(arg)
 
 
@@ -124,7 +152,9 @@ def _differ(was: Any, now: Any) -> bool:
 
 
 def _raised(error: BaseException) -> Raised:
-    kinds = tuple(k.__name__ for k in type(error).__mro__ if k not in (object, BaseException, Exception))
+    kinds = tuple(
+        k.__name__ for k in type(error).__mro__ if k not in (object, BaseException, Exception)
+    )
     try:
         message = str(error)[:200]
     except BaseException:

@@ -1,8 +1,11 @@
-"""What is done around an answer, in the answer's own process, so that nothing but numbers goes in and comes out.
+"""What is done around an answer, in the answer's own process, so that nothing but numbers goes in
+and comes out.
 
 A check asks for a probe by name: "gradient" is a function of this module, "lesson06.penalty" one of
-`course_utils/lesson06/probes.py`. Its first parameter is the answer, the others are plain numbers or fresh tensors.
+`course_utils/lesson06/probes.py`. Its first parameter is the answer, the others are plain numbers
+or fresh tensors.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -13,43 +16,56 @@ from typing import Any
 def find(name: str) -> Callable[..., Any]:
     """The probe with this name. Raises ModuleNotFoundError or AttributeError where there is none."""
     lesson, _, function = name.rpartition(".")
-    return getattr(importlib.import_module(f"course_utils.{lesson}.probes"), function) if lesson else globals()[name]
+    return (
+        getattr(importlib.import_module(f"course_utils.{lesson}.probes"), function)
+        if lesson
+        else globals()[name]
+    )
 
 
 def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:
-    """The value, and the gradient that reaches each named argument (the first ones, tensors); None where none does.
+    """The value, and the gradient that reaches each named argument (the first ones, tensors); None
+    where none does.
 
-    The entries of the value are weighted by numbers from 1 to 2, so that no two of them can stand in for each other.
+    The entries of the value are weighted by numbers from 1 to 2, so that no two of them can stand
+    in for each other.
     """
     import torch
-    inputs = [arg.requires_grad_() for arg in args[:len(names)]]
+
+    inputs = [arg.requires_grad_() for arg in args[: len(names)]]
     value = answer(*args)
     if isinstance(value, torch.Tensor) and value.requires_grad:
         weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)
         found = torch.autograd.grad((value * weights).sum(), inputs, allow_unused=True)
     else:
         found = [None] * len(inputs)
-    return {"the value": value} | {f"the gradient that reaches {name}": g for name, g in zip(names, found)}
+    return {"the value": value} | {
+        f"the gradient that reaches {name}": g for name, g in zip(names, found, strict=True)
+    }
 
 
 def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
-    """`encode, decode = answer(x_train)`, asked about digits that it has not seen, with one draw of the code for each.
+    """`encode, decode = answer(x_train)`, asked about digits that it has not seen, with one draw of
+    the code for each.
 
-    x_train (N, D), x_test (M, D); the code is mu + sigma * noise, with noise (M, Z_max) cut to the width of mu.
+    x_train (N, D), x_test (M, D); the code is mu + sigma * noise, with noise (M, Z_max) cut to the
+    width of mu.
     """
     import torch
+
     encode, decode = answer(x_train)
     for part in (encode, decode):
         if isinstance(part, torch.nn.Module):
             part.eval()  # forgotten dropout is not what is asked about
     with torch.no_grad():
         mu, logvar = encode(x_test)  # (M, Z) each
-        logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, :mu.shape[1]])  # (M, D)
+        logits = decode(mu + torch.exp(0.5 * logvar) * noise[:, : mu.shape[1]])  # (M, D)
     return {"mu": mu, "logvar": logvar, "logits": logits}
 
 
 def timed_coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
     """Like `coder`, with the CPU seconds that all of it took."""
     import time
+
     start = time.process_time()
     return coder(answer, x_train, x_test, noise) | {"seconds": time.process_time() - start}

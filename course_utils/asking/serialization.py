@@ -1,8 +1,11 @@
-"""Plain data as JSON, for both sides of the sandbox's wall. Nothing is unpickled, nothing is evaluated.
+"""Plain data as JSON, for both sides of the sandbox's wall. Nothing is unpickled, nothing is
+evaluated.
 
-What crosses: None, booleans, numbers, text, lists, tuples, dicts and arrays; towards the answer also the stand-ins for
-generators and tensors. Arrays travel as raw bytes whose type, shape and size are checked.
+What crosses: None, booleans, numbers, text, lists, tuples, dicts and arrays; towards the answer
+also the stand-ins for generators and tensors. Arrays travel as raw bytes whose type, shape and size
+are checked.
 """
+
 from __future__ import annotations
 
 import base64
@@ -21,7 +24,9 @@ class Malformed(ValueError):
 
 
 def encode(value: Any, stand_ins: tuple[type, ...] = ()) -> Any:
-    """JSON for plain data. `stand_ins` are the classes for a seed and for a tensor. Raises Malformed for anything else."""
+    """JSON for plain data. `stand_ins` are the classes for a seed and for a tensor. Raises
+    Malformed for anything else.
+    """
     kind = type(value)
     if value is None or kind in (bool, int, float, str):
         return value
@@ -34,7 +39,9 @@ def encode(value: Any, stand_ins: tuple[type, ...] = ()) -> Any:
     if isinstance(value, np.ndarray | np.generic | complex):
         array = np.asarray(value)
         name = "array" if isinstance(value, np.ndarray) else "scalar"
-        return {name: [array.dtype.str, list(array.shape), base64.b64encode(array.tobytes()).decode()]}
+        return {
+            name: [array.dtype.str, list(array.shape), base64.b64encode(array.tobytes()).decode()]
+        }
     raise Malformed(f"no plain data: {kind.__name__}")
 
 
@@ -44,11 +51,13 @@ def decode(value: Any, stand_ins: tuple[type, ...] = (), depth: int = 0) -> Any:
         return value
     if type(value) is not dict or len(value) != 1 or depth > DEEPEST:
         raise Malformed("not one of the known forms")
-    (form, content), = value.items()
+    ((form, content),) = value.items()
     if form in ("array", "scalar"):
         return _array(form, content)
     if form in ("list", "tuple") and type(content) is list:
-        return {"list": list, "tuple": tuple}[form](decode(item, stand_ins, depth + 1) for item in content)
+        return {"list": list, "tuple": tuple}[form](
+            decode(item, stand_ins, depth + 1) for item in content
+        )
     if form == "dict" and type(content) is list:
         return _dict(content, stand_ins, depth)
     for kind in stand_ins:
@@ -60,7 +69,11 @@ def decode(value: Any, stand_ins: tuple[type, ...] = (), depth: int = 0) -> Any:
 def _array(form: str, content: Any) -> Any:
     try:
         name, shape, text = content
-        if not DTYPE.fullmatch(name) or len(shape) > 16 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
+        if (
+            not DTYPE.fullmatch(name)
+            or len(shape) > 16
+            or not all(type(n) is int and 0 <= n < 2**40 for n in shape)
+        ):
             raise Malformed("not an array of numbers")
         kind, raw = np.dtype(name), base64.b64decode(text, validate=True)
         if math.prod(shape) * kind.itemsize != len(raw) or kind.itemsize == 0:

@@ -1,4 +1,7 @@
-"""From observations to one sentence that helps: the matching mutant's hint, or what is true of the numbers."""
+"""From observations to one sentence that helps: the matching mutant's hint, or what is true of the
+numbers.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,17 +10,33 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Ask, Raised
-from course_utils.checks.exercise import UNREADABLE, Case, Exercise, does_not_hold, kind_fits, numbers, observe, same
+from course_utils.checks.exercise import (
+    UNREADABLE,
+    Case,
+    Exercise,
+    does_not_hold,
+    kind_fits,
+    numbers,
+    observe,
+    same,
+)
 
 
-def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[Any],
-             shows: Callable[[str, int], Any] | None = None) -> str:
-    """The hint of the mutant that shows the same on every case; else the first observation that holds.
+def diagnose(
+    exercise: Exercise,
+    cases: list[Case],
+    got: list[Any],
+    want: list[Any],
+    shows: Callable[[str, int], Any] | None = None,
+) -> str:
+    """The hint of the mutant that shows the same on every case; else the first observation that
+    holds.
 
     `shows(name, i)` is what that mutant shows on the i-th case, where somebody knows already.
 
-    If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones among them: somebody
-    may have made a known mistake in the formula, and forgotten to refuse bad input or to avoid an overflow besides.
+    If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones
+    among them: somebody may have made a known mistake in the formula, and forgotten to refuse bad
+    input or to avoid an overflow besides.
     """
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     mutants = {} if exercise.is_build else exercise.mutants
@@ -28,45 +47,67 @@ def diagnose(exercise: Exercise, cases: list[Case], got: list[Any], want: list[A
             continue
         for name, mutant in mutants.items():
             ask = Ask(mutant.answer)
-            if all(same(got[i], shows(name, i) if shows else observe(ask, cases[i]), cases[i]) for i in pool):
+            if all(
+                same(got[i], shows(name, i) if shows else observe(ask, cases[i]), cases[i])
+                for i in pool
+            ):
                 return mutant.hint
     first = wrong[0]
-    return obstacle(got[first], want[first]) or fact(cases[first], got[first], want[first]) or pattern(cases, got, want)
+    return (
+        obstacle(got[first], want[first])
+        or fact(cases[first], got[first], want[first])
+        or pattern(cases, got, want)
+    )
 
 
 def obstacle(got: Any, want: Any) -> str:
-    """What keeps the values from being compared at all: an exception, a missing return, a type, a shape; else ""."""
+    """What keeps the values from being compared at all: an exception, a missing return, a type, a
+    shape; else "".
+    """
     if isinstance(got, Raised):
         if got.kinds[0] in ("NotData", UNREADABLE):
             return got.message
         told = f"{got.kinds[0]}: {got.message}" if got.message else got.kinds[0]
         return f"it raised {told}"
     if isinstance(want, Raised):
-        return f"this input makes no sense, so the function should raise {want.kinds[0]}; it returned {show(got)}"
+        return (
+            f"this input makes no sense, so the function should raise {want.kinds[0]}; it returned"
+            f" {show(got)}"
+        )
     if got is None:
         return "it returned None: is there a `return`?"
     g, w = numbers(got), numbers(want)
     if w is None:
-        return "" if type(got) is type(want) else f"it returned a {kind_name(got)}, not a {kind_name(want)}"
+        return (
+            ""
+            if type(got) is type(want)
+            else f"it returned a {kind_name(got)}, not a {kind_name(want)}"
+        )
     return f"it returned a {kind_name(got)}, not numbers" if g is None else _numeric_obstacle(g, w)
 
 
 def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
-    """What keeps two arrays from being compared, g got and w wanted: shape, type, values that are no numbers; else ""."""
+    """What keeps two arrays from being compared, g got and w wanted: shape, type, values that are
+    no numbers; else "".
+    """
     if g.shape != w.shape:
         return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
     if not kind_fits(g, w):
         due = {"b": "True or False", "f": "real numbers"}.get(w.dtype.kind, "integers")
         return f"it returned numbers of type {g.dtype}; {due} expected"
     if np.isnan(g).any() and not np.isnan(w).any():
-        return "it returned NaN: look for 0·log 0, 0/0, or the logarithm or root of a negative number"
+        return (
+            "it returned NaN: look for 0·log 0, 0/0, or the logarithm or root of a negative number"
+        )
     if np.isinf(g).any() and not np.isinf(w).any():
         return "it returned an infinite value: look for log 0, a division by 0 or an overflow"
     return ""
 
 
 def fact(case: Case, got: Any, want: Any) -> str:
-    """The first named fact that is not as it should be, where an answer is judged by facts about it; else ""."""
+    """The first named fact that is not as it should be, where an answer is judged by facts about
+    it; else "".
+    """
     if not isinstance(want, dict) or not isinstance(got, dict):
         return ""
     wrong = next((key for key in want if not same(got.get(key), want[key], case)), None)
@@ -76,31 +117,52 @@ def fact(case: Case, got: Any, want: Any) -> str:
 
 
 def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
-    """A regularity that holds over all cases, such as a constant factor; else how many cases are right."""
-    firsts = [(g, numbers(case.args[0]), case) for g, case in zip(got, cases) if case.args]
+    """A regularity that holds over all cases, such as a constant factor; else how many cases are
+    right.
+    """
+    firsts = [
+        (g, numbers(case.args[0]), case) for g, case in zip(got, cases, strict=True) if case.args
+    ]
     firsts = [(g, first, case) for g, first, case in firsts if first is not None]
     if firsts and all(same(g, first, case) for g, first, case in firsts):
         return "it returns its first argument unchanged"
     seen = _flat(got)
     if seen.size >= 3 and np.ptp(seen) < 1e-12:
         return f"it returns {show(seen[0])} whatever the input"
-    pairs = [(numbers(g), numbers(w)) for g, w in zip(got, want)]
+    pairs = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
     pairs = [(g, w) for g, w in pairs if g is not None and w is not None and g.shape == w.shape]
     g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
     usable = np.isfinite(g) & np.isfinite(w)
-    right = [same(g, w, case) for g, w, case in zip(got, want, cases)]
-    no_value_right = not any(ok and not isinstance(w, Raised) for ok, w in zip(right, want))
-    regular = (close(pairs) or regularity(g[usable], w[usable])) if no_value_right and usable.sum() >= 3 else ""
+    right = [same(g, w, case) for g, w, case in zip(got, want, cases, strict=True)]
+    no_value_right = not any(
+        ok and not isinstance(w, Raised) for ok, w in zip(right, want, strict=True)
+    )
+    regular = (
+        (close(pairs) or regularity(g[usable], w[usable]))
+        if no_value_right and usable.sum() >= 3
+        else ""
+    )
     if regular or not any(right):
         return regular or "no case is right yet"
-    return f"right in {sum(right)} of {len(cases)} cases; the first that is not: {cases[right.index(False)].says}"
+    return (
+        f"right in {sum(right)} of {len(cases)} cases; the first that is not:"
+        f" {cases[right.index(False)].says}"
+    )
 
 
 def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """That every finite value is near what it should be, measured by the middle one of its case; else ""."""
+    """That every finite value is near what it should be, measured by the middle one of its case;
+    else "".
+    """
     finite = [(g[ok], w[ok]) for g, w in pairs for ok in [np.isfinite(g) & np.isfinite(w)]]
-    if all(np.allclose(g, w, rtol=0.01, atol=0.01 * np.median(abs(w)) if w.size else 0) for g, w in finite):
-        return "every value is close, none exact: look for rounding, a number added for safety, or a simulation"
+    if all(
+        np.allclose(g, w, rtol=0.01, atol=0.01 * np.median(abs(w)) if w.size else 0)
+        for g, w in finite
+    ):
+        return (
+            "every value is close, none exact: look for rounding, a number added for safety, or a"
+            " simulation"
+        )
     return ""
 
 
@@ -110,7 +172,9 @@ def regularity(g: np.ndarray, w: np.ndarray) -> str:
         return "the sign is turned: every value is minus what it should be"
     ratio = g[w != 0] / w[w != 0]
     if ratio.size >= 3 and np.ptp(ratio) < 1e-4 * abs(ratio[0]) and np.allclose(g[w == 0], 0):
-        return f"every value is {ratio[0]:.4g} times what it should be: a factor is wrong or missing"
+        return (
+            f"every value is {ratio[0]:.4g} times what it should be: a factor is wrong or missing"
+        )
     if np.ptp(g - w) < 1e-4 * abs(g - w).min():
         return f"every value is off by {(g - w)[0]:+.4g}: a constant is wrong or missing"
     return ""
@@ -119,7 +183,9 @@ def regularity(g: np.ndarray, w: np.ndarray) -> str:
 def _flat(values: list[Any]) -> np.ndarray:
     """All numbers in the values, in one vector."""
     arrays = [numbers(v) for v in values]
-    return np.concatenate([np.ravel(a).astype(float) for a in arrays if a is not None] or [np.zeros(0)])
+    return np.concatenate(
+        [np.ravel(a).astype(float) for a in arrays if a is not None] or [np.zeros(0)]
+    )
 
 
 def compared(case: Case, got: Any, want: Any) -> str:
@@ -129,7 +195,9 @@ def compared(case: Case, got: Any, want: Any) -> str:
     g, w = numbers(got), numbers(want)
     if g is None or w is None or g.shape != w.shape or g.size == 0:
         return f"case: {case.says}"
-    at = np.unravel_index(np.argmax(~np.isclose(g, w, case.rtol, case.atol, equal_nan=True)), g.shape)
+    at = np.unravel_index(
+        np.argmax(~np.isclose(g, w, case.rtol, case.atol, equal_nan=True)), g.shape
+    )
     where = f" at index {list(map(int, at))}" if g.ndim else ""
     return f"case: {case.says}; expected {show(w[at])}, got {show(g[at])}{where}"
 

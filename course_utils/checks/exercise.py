@@ -1,10 +1,12 @@
 """What an exercise is, and when two observations of an answer are the same.
 
-An `Exercise` draws `Case`s from a generator. The same cases are put to the learner's function and to an independent
-oracle; only plain numbers are compared. When they differ, the exercise's *mutants* (plausible wrong answers) are
-asked too: the one that gives the learner's numbers on every case names the mistake. One list thus serves the hint,
-the tests and the instructor's report. A grader uses the same objects with a proxy for `ask` and a seed of its own.
+An `Exercise` draws `Case`s from a generator. The same cases are put to the learner's function and
+to an independent oracle; only plain numbers are compared. When they differ, the exercise's
+*mutants* (plausible wrong answers) are asked too: the one that gives the learner's numbers on every
+case names the mistake. One list thus serves the hint, the tests and the instructor's report. A
+grader uses the same objects with a proxy for `ask` and a seed of its own.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,17 +26,21 @@ def value(ask: Ask, *args: Any) -> Any:
 
 
 def again(ask: Ask, *args: Any) -> Any:
-    """The second of two calls with the very same arguments: an answer that spoils its input shows itself."""
+    """The second of two calls with the very same arguments: an answer that spoils its input shows
+    itself.
+    """
     return ask.series(2, *args)[1]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One question. `says` it in words; `read(ask, *args)` returns plain data, equal up to `rtol` and `atol`.
+    """One question. `says` it in words; `read(ask, *args)` returns plain data, equal up to `rtol`
+    and `atol`.
 
-    A `stress` case asks for numerical care (overflow, underflow), where a right formula may fail too. `want` is what
-    should come, where that is a list of facts and needs no oracle.
+    A `stress` case asks for numerical care (overflow, underflow), where a right formula may fail
+    too. `want` is what should come, where that is a list of facts and needs no oracle.
     """
+
     says: str
     args: tuple
     read: Callable[..., Any] = value
@@ -47,17 +53,20 @@ class Case:
 @dataclass(frozen=True)
 class Mutant:
     """A wrong answer that people write, and the hint for those who wrote it."""
+
     hint: str
     answer: Answer
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function to write. `mutants` maps a short name to a wrong answer and its hint, `accepted` a label to a right one.
+    """A function to write. `mutants` maps a short name to a wrong answer and its hint, `accepted` a
+    label to a right one.
 
-    All calls of one check together may take `seconds`. A build task trains a model: its cases hold the facts that
-    are wanted, and name the mistake themselves, so its mutants are not asked again.
+    All calls of one check together may take `seconds`. A build task trains a model: its cases hold
+    the facts that are wanted, and name the mistake themselves, so its mutants are not asked again.
     """
+
     id: str
     name: str
     draw: Callable[[np.random.Generator], Sequence[Case]]
@@ -93,7 +102,8 @@ def observe(ask: Ask, case: Case) -> Any:
 
 
 def until_one_fails(facts: Iterable[tuple[str, Any]], texts: dict[str, str]) -> dict[str, Any]:
-    """What is shown of a series of facts: whether each holds, under its text, up to the first that does not.
+    """What is shown of a series of facts: whether each holds, under its text, up to the first that
+    does not.
 
     A key without a text is a measure, which is shown as it is.
     """
@@ -112,23 +122,40 @@ def does_not_hold(fact: str) -> str:
 
 def breaking(texts: dict[str, str], answers: dict[str, Answer]) -> dict[str, Mutant]:
     """The mutants that each break the fact of their name."""
-    return {key.replace(" ", "-"): Mutant(does_not_hold(texts[key]), answer) for key, answer in answers.items()}
+    return {
+        key.replace(" ", "-"): Mutant(does_not_hold(texts[key]), answer)
+        for key, answer in answers.items()
+    }
 
 
 def same(got: Any, want: Any, case: Case) -> bool:
-    """Whether two observations of a case are equal: kind of number, shape, and values within the case's tolerance."""
+    """Whether two observations of a case are equal: kind of number, shape, and values within the
+    case's tolerance.
+    """
     if isinstance(want, Raised) or isinstance(got, Raised):
         both = isinstance(want, Raised) and isinstance(got, Raised)
         return both and want.kinds[0] in got.kinds
     if isinstance(want, dict):
-        return isinstance(got, dict) and got.keys() == want.keys() and all(same(got[k], want[k], case) for k in want)
+        return (
+            isinstance(got, dict)
+            and got.keys() == want.keys()
+            and all(same(got[k], want[k], case) for k in want)
+        )
     if isinstance(want, tuple):
-        return isinstance(got, tuple) and len(got) == len(want) and all(same(g, w, case) for g, w in zip(got, want))
+        return (
+            isinstance(got, tuple)
+            and len(got) == len(want)
+            and all(same(g, w, case) for g, w in zip(got, want, strict=True))
+        )
     if want is None or isinstance(want, str):
         return type(got) is type(want) and got == want
     g, w = numbers(got), numbers(want)
-    return (g is not None and g.shape == w.shape and kind_fits(g, w)
-            and bool(np.allclose(g, w, rtol=case.rtol, atol=case.atol, equal_nan=True)))
+    return (
+        g is not None
+        and g.shape == w.shape
+        and kind_fits(g, w)
+        and bool(np.allclose(g, w, rtol=case.rtol, atol=case.atol, equal_nan=True))
+    )
 
 
 def numbers(value: Any) -> np.ndarray | None:
@@ -148,12 +175,17 @@ def numbers_in(value: Any) -> np.ndarray:
     """Like `numbers`, for use inside a `read`. Raises NotData, which becomes the hint."""
     array = numbers(value)
     if array is None:
-        raise NotData("it returned None: is there a `return`?" if value is None
-                      else f"it returned {type(value).__name__}, not numbers")
+        raise NotData(
+            "it returned None: is there a `return`?"
+            if value is None
+            else f"it returned {type(value).__name__}, not numbers"
+        )
     return array
 
 
 def kind_fits(got: np.ndarray, want: np.ndarray) -> bool:
-    """Where whole numbers or booleans are asked for, those must come; where reals are, any real number will do."""
+    """Where whole numbers or booleans are asked for, those must come; where reals are, any real
+    number will do.
+    """
     allowed = {"b": "b", "i": "iu", "u": "iu"}.get(want.dtype.kind, "biuf")
     return got.dtype.kind in allowed or got.size == 0

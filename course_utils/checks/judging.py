@@ -1,4 +1,5 @@
 """Judge an answer to an exercise, in a notebook with `check`, elsewhere with `evaluate`."""
+
 from __future__ import annotations
 
 import contextlib
@@ -14,22 +15,28 @@ from typing import Any
 import numpy as np
 
 from course_utils import progress
-from course_utils.checks.diagnosis import compared, diagnose
 from course_utils.asking.ask import Ask, Raised
+from course_utils.checks.diagnosis import compared, diagnose
 from course_utils.checks.exercise import Case, Exercise, observe, same
 from course_utils.checks.limits import within
 from course_utils.checks.render import display
 
-CHANGES_INPUT = "one remark: it changes the array that it is given, which the caller may still need; work on a copy"
+CHANGES_INPUT = (
+    "one remark: it changes the array that it is given, which the caller may still need; work on a"
+    " copy"
+)
 PRINTED = 500  # characters of what an answer prints that are kept
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` is "pass", "fail" or "unanswered"; `hint` names the likely mistake, `case` the call that went wrong.
+    """`status` is "pass", "fail" or "unanswered"; `hint` names the likely mistake, `case` the call
+    that went wrong.
 
-    With "pass" a hint is a remark. `seconds` is how long the check took, `printed` what the answer printed, cut short.
+    With "pass" a hint is a remark. `seconds` is how long the check took, `printed` what the answer
+    printed, cut short.
     """
+
     status: str
     hint: str = ""
     seconds: float = 0.0
@@ -38,16 +45,23 @@ class Outcome:
 
 
 class Checked:
-    """What `check` hands back where the learner's function does not pass yet: the course's, with `.yours` inside."""
+    """What `check` hands back where the learner's function does not pass yet: the course's, with
+    `.yours` inside.
+    """
+
     def __init__(self, name: str, yours: Any, use: Callable):
         self.__name__, self.yours, self.use, self.judging = name, yours, use, False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # an answer that calls itself by name must meet itself while it is judged, not the course's function
+        # an answer that calls itself by name must meet itself while it is judged, not the course's
+        # function
         return (self.yours if self.judging else self.use)(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<{self.__name__}: {'yours' if self.use is self.yours else 'the course version, until yours passes'}>"
+        return (
+            f"<{self.__name__}:"
+            f" {'yours' if self.use is self.yours else 'the course version, until yours passes'}>"
+        )
 
 
 def exercises(lesson: int) -> dict[str, Exercise]:
@@ -68,26 +82,36 @@ def find(exercise_id: str) -> Exercise:
         raise LookupError(f"an exercise id looks like 1.3, not {str(exercise_id)[:20]!r}")
     known = exercises(int(lesson))
     if exercise_id not in known:
-        raise LookupError(f"there is no exercise {exercise_id}; lesson {int(lesson):02d} has {', '.join(known)}")
+        raise LookupError(
+            f"there is no exercise {exercise_id}; lesson {int(lesson):02d} has {', '.join(known)}"
+        )
     return known[exercise_id]
 
 
 def course_version(exercise: Exercise) -> Callable:
     """The course's own function for an exercise."""
     lesson = int(exercise.id.split(".")[0])
-    return getattr(importlib.import_module(f"course_utils.lesson{lesson:02d}.taught"), exercise.name)
+    return getattr(
+        importlib.import_module(f"course_utils.lesson{lesson:02d}.taught"), exercise.name
+    )
 
 
 def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
-    """Judge an answer on cases drawn from `seed`. Whatever the answer does, this returns an `Outcome`.
+    """Judge an answer on cases drawn from `seed`. Whatever the answer does, this returns an
+    `Outcome`.
 
     Raises LookupError for an unknown id.
     """
     start, exercise = time.perf_counter(), find(exercise_id)
     cases = list(exercise.draw(np.random.default_rng(seed)))
-    want = [exercise.wanted(case) for case in cases]  # first: it also imports what the answer may need
+    # first: it also imports what the answer may need
+    want = [exercise.wanted(case) for case in cases]
     printed = _Sink()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
         warnings.simplefilter("ignore")
         outcome = _verdict(exercise, cases, want, answer)
     outcome["printed"] = printed.getvalue()
@@ -95,7 +119,8 @@ def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
 
 
 def check(exercise_id: str, answer: Any) -> Any:
-    """Judge the answer, show the verdict, and return a function that works: yours if it passes, else the course's.
+    """Judge the answer, show the verdict, and return a function that works: yours if it passes,
+    else the course's.
 
     Never raises. Run again on what it returned, it judges your function again (kept in `.yours`).
     """
@@ -111,7 +136,9 @@ def check(exercise_id: str, answer: Any) -> Any:
         with _judging(wrapped):
             outcome = evaluate(exercise_id, yours)
     except (Exception, KeyboardInterrupt) as error:
-        outcome = Outcome("fail", f"this check was broken off: {type(error).__name__} {error}".strip())
+        outcome = Outcome(
+            "fail", f"this check was broken off: {type(error).__name__} {error}".strip()
+        )
     display(f"{exercise.id} {exercise.name}", outcome, goes_on=outcome.status != "pass")
     progress.note(exercise.id, outcome.status)
     return _handed_back(exercise.name, yours, course, outcome.status == "pass")
@@ -129,7 +156,9 @@ def _judging(wrapped: Checked | None) -> Iterator[None]:
 
 
 def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Callable:
-    """The learner's own function, marked with `.yours`, if it passes and can carry a mark; else a `Checked`."""
+    """The learner's own function, marked with `.yours`, if it passes and can carry a mark; else a
+    `Checked`.
+    """
     if passed and isinstance(yours, types.FunctionType):
         yours.yours = yours
         return yours
@@ -138,36 +167,64 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
 
 def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> dict[str, str]:
     if not callable(answer):
-        return {"status": "fail", "hint": f"a function is asked for, and this is an object of type {type(answer).__name__}"}
+        return {
+            "status": "fail",
+            "hint": (
+                f"a function is asked for, and this is an object of type {type(answer).__name__}"
+            ),
+        }
     ask = Ask(answer)
     try:
         got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases])
     except TimeoutError:
-        return {"status": "fail", "hint": f"it was still running after {exercise.seconds:g} seconds: is there a loop without an end?"}
+        return {
+            "status": "fail",
+            "hint": (
+                f"it was still running after {exercise.seconds:g} seconds: is there a loop without"
+                " an end?"
+            ),
+        }
     return verdict(exercise, cases, want, got, ask.changed)
 
 
-def verdict(exercise: Exercise, cases: list[Case], want: list, got: list, changed: bool,
-            shows: Callable[[str, int], Any] | None = None) -> dict[str, str]:
-    """Status, hint and case of an `Outcome`, from what an answer showed on each case. For `shows` see `diagnose`."""
+def verdict(
+    exercise: Exercise,
+    cases: list[Case],
+    want: list,
+    got: list,
+    changed: bool,
+    shows: Callable[[str, int], Any] | None = None,
+) -> dict[str, str]:
+    """Status, hint and case of an `Outcome`, from what an answer showed on each case. For `shows`
+    see `diagnose`.
+    """
     if any(_is_stub(g, exercise) for g in got):
         return {"status": "unanswered"}
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     if not wrong:
         return {"status": "pass", "hint": CHANGES_INPUT if changed else ""}
     first = wrong[0]
-    return {"status": "fail", "hint": diagnose(exercise, cases, got, want, shows),
-            "case": compared(cases[first], got[first], want[first])}
+    return {
+        "status": "fail",
+        "hint": diagnose(exercise, cases, got, want, shows),
+        "case": compared(cases[first], got[first], want[first]),
+    }
 
 
 def _is_stub(got: Any, exercise: Exercise) -> bool:
-    """A blank exercise raises NotImplementedError with its own name; torch raises others of that kind."""
-    return (isinstance(got, Raised) and got.kinds[0] == "NotImplementedError"
-            and got.message in ("", f"{exercise.id} {exercise.name}"))
+    """A blank exercise raises NotImplementedError with its own name; torch raises others of that
+    kind.
+    """
+    return (
+        isinstance(got, Raised)
+        and got.kinds[0] == "NotImplementedError"
+        and got.message in ("", f"{exercise.id} {exercise.name}")
+    )
 
 
 class _Sink(io.StringIO):
     """Keeps the first characters written to it and drops the rest."""
+
     def write(self, text: str) -> int:
-        super().write(text[:max(0, PRINTED - self.tell())])
+        super().write(text[: max(0, PRINTED - self.tell())])
         return len(text)

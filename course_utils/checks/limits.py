@@ -1,4 +1,5 @@
 """Run something that may never end, and come back all the same."""
+
 from __future__ import annotations
 
 import ctypes
@@ -18,9 +19,9 @@ ASLEEP = 0.05  # share of the time; who uses less waits for something else than 
 def within(seconds: float, work: Callable[[], Any]) -> Any:
     """The result of `work()`, run in a thread of its own. Raises TimeoutError when the time is up.
 
-    Time in which other programs had the processors is not counted: forty people on one hub are slow, not wrong. A thread
-    works on every platform, unlike a signal. Python code is stopped; a call that is asleep or inside C ends on its own
-    later, without anybody waiting.
+    Time in which other programs had the processors is not counted: forty people on one hub are
+    slow, not wrong. A thread works on every platform, unlike a signal. Python code is stopped; a
+    call that is asleep or inside C ends on its own later, without anybody waiting.
     """
     outcome: list[tuple[bool, Any]] = []
     with _without_interrupts():
@@ -28,10 +29,14 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
         begun, used = time.monotonic(), time.process_time()
         thread.start()
         thread.join(seconds)
-        while thread.is_alive() and starved(time.monotonic() - begun, time.process_time() - used, seconds):
+        while thread.is_alive() and starved(
+            time.monotonic() - begun, time.process_time() - used, seconds
+        ):
             thread.join(seconds / 10)
         if thread.is_alive():
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stop))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(Stop)
+            )
             thread.join(0.2)
     if not outcome:
         raise TimeoutError
@@ -42,13 +47,17 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
 
 
 def starved(passed: float, used: float, seconds: float) -> bool:
-    """Whether work that has run for `passed` seconds, `used` of them on a processor, is short of `seconds` by others' fault."""
+    """Whether work that has run for `passed` seconds, `used` of them on a processor, is short of
+    `seconds` by others' fault.
+    """
     return ASLEEP * passed < used < seconds and passed < PATIENCE * seconds
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """An answer may send an interrupt to the main thread; it must not arrive in the check, nor after it."""
+    """An answer may send an interrupt to the main thread; it must not arrive in the check, nor
+    after it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,5 @@
 """How far each lesson is answered, from the learner's progress."""
+
 from __future__ import annotations
 
 import os
@@ -23,12 +24,26 @@ def lessons() -> list[tuple[int, list[str], list[str]]]:
 def show() -> None:
     """Show how far each lesson is answered, and where that is noted."""
     from course_utils.runtime import show_table
-    rows = [(f"{lesson:02d}", "#" * len(passed) + "-" * len(still), f"{len(passed)} of {len(passed + still)}",
-             ", ".join(still) or "nothing") for lesson, passed, still in lessons()]
+
+    rows = [
+        (
+            f"{lesson:02d}",
+            "#" * len(passed) + "-" * len(still),
+            f"{len(passed)} of {len(passed + still)}",
+            ", ".join(still) or "nothing",
+        )
+        for lesson, passed, still in lessons()
+    ]
     show_table(("lesson", "", "exercises that pass", "still open"), rows)
     name = os.environ.get("COURSE_PROGRESS")
-    print(f"This is noted in {name} and nowhere else. Delete the file to start again." if name else
-          "Nothing is being noted: Jupyter was not started by `python run.py lab`, so COURSE_PROGRESS names no file.")
+    print(
+        f"This is noted in {name} and nowhere else. Delete the file to start again."
+        if name
+        else (
+            "Nothing is being noted: Jupyter was not started by `python run.py lab`, so"
+            " COURSE_PROGRESS names no file."
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Show a verdict: HTML in a front end, one plain line elsewhere."""
+
 from __future__ import annotations
 
 import html
@@ -7,7 +8,11 @@ from typing import Any
 
 from course_utils.platform.frontend import publish
 
-SIGNS = {"pass": ("✅", "public checks pass"), "fail": ("❌", "not yet"), "unanswered": ("⏳", "not answered yet")}
+SIGNS = {
+    "pass": ("✅", "public checks pass"),
+    "fail": ("❌", "not yet"),
+    "unanswered": ("⏳", "not answered yet"),
+}
 GOES_ON = "The notebook goes on with the course's own version."
 FIRST_STEP = "Write your answer in the cell above, run it, then run this cell again."
 NAMES = {"eps", "exp", "gamma", "log", "logvar", "max", "min", "mu", "tanh", "theta", "tol"}
@@ -21,10 +26,15 @@ def display(title: str, outcome: Any, goes_on: bool = False) -> None:
 
 def sentences(outcome: Any, goes_on: bool) -> list[str]:
     """What is to be said under the verdict, most useful first."""
-    said = [FIRST_STEP] if outcome.status == "unanswered" else [_sentence(outcome.hint), _sentence(outcome.case)]
+    said = (
+        [FIRST_STEP]
+        if outcome.status == "unanswered"
+        else [_sentence(outcome.hint), _sentence(outcome.case)]
+    )
     if outcome.printed.strip():
         said.append(f"It printed: {' '.join(outcome.printed.split())[:200]}")
-    said = [s.encode("utf-8", "replace").decode() for s in said if s]  # a learner's text may hold lone surrogates
+    # a learner's text may hold lone surrogates
+    said = [s.encode("utf-8", "replace").decode() for s in said if s]
     return said + ([GOES_ON] if goes_on else [])
 
 
@@ -34,11 +44,15 @@ def as_line(title: str, outcome: Any, goes_on: bool) -> str:
 
 
 def as_html(title: str, outcome: Any, goes_on: bool) -> str:
-    """Told by sign and word, not by colour alone; text colours stay the front end's, so dark themes work."""
+    """Told by sign and word, not by colour alone; text colours stay the front end's, so dark themes
+    work.
+    """
     sign, word = SIGNS[outcome.status]
     lines = "".join(f"<div>{_marked(s)}</div>" for s in sentences(outcome, goes_on))
-    return (f'<div role="status" style="border-left:5px solid {BORDER[outcome.status]};padding:.3em .8em;margin:.3em 0">'
-            f"<strong>{sign} {html.escape(title)}: {word}</strong>{lines}</div>")
+    return (
+        f'<div role="status" style="border-left:5px solid {BORDER[outcome.status]};padding:.3em'
+        f' .8em;margin:.3em 0"><strong>{sign} {html.escape(title)}: {word}</strong>{lines}</div>'
+    )
 
 
 def _marked(text: str) -> str:
@@ -48,7 +62,9 @@ def _marked(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a full stop, and with a capital unless it begins with a symbol or a name: σ and Σ, t and T are different things."""
+    """With a full stop, and with a capital unless it begins with a symbol or a name: σ and Σ, t and
+    T are different things.
+    """
     text = text.strip()
     word = re.match(r"[a-z]{2,}(?=[ ,:;'-])|a(?= )", text)
     if word and word[0] not in NAMES:

@@ -1,4 +1,5 @@
 """What the build tasks of a VAE have in common: an answer returns the pair encode, decode."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from course_utils.checks.exercise import numbers_in
 
 
 def asked(ask: Ask, probe: str, two_pairs: str, *args: Any) -> dict[str, Any]:
-    """What the probe finds, with mu, logvar and logits as arrays. Raises NotData(two_pairs) where no pair came back."""
+    """What the probe finds, with mu, logvar and logits as arrays. Raises NotData(two_pairs) where
+    no pair came back.
+    """
     try:
         found = ask.probe(probe, *args)
     except AnswerRaised as error:
@@ -21,9 +24,16 @@ def asked(ask: Ask, probe: str, two_pairs: str, *args: Any) -> dict[str, Any]:
     return found | {key: numbers_in(found[key]) for key in ("mu", "logvar", "logits")}
 
 
-def sound(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray) -> Iterator[tuple[str, bool]]:
-    """Facts about the form of a code and its decoding, each relying on those before it. (M, Z), (M, Z), (M, D), (M, D)"""
-    yield "shapes", mu.ndim == 2 and mu.shape == logvar.shape and len(mu) == len(x) and mu.shape[1] > 0
+def sound(
+    mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray
+) -> Iterator[tuple[str, bool]]:
+    """Facts about the form of a code and its decoding, each relying on those before it. (M, Z),
+    (M, Z), (M, D), (M, D)
+    """
+    yield (
+        "shapes",
+        mu.ndim == 2 and mu.shape == logvar.shape and len(mu) == len(x) and mu.shape[1] > 0,
+    )
     yield "pixels", logits.shape == x.shape
     yield "finite", all(np.isfinite(a).all() for a in (mu, logvar, logits))
     yield "logits", logits.min() < 0 < logits.max()

@@ -1,4 +1,5 @@
 """The files that come with the course."""
+
 from __future__ import annotations
 
 from functools import cache
@@ -13,7 +14,9 @@ def find(name: str) -> Path:
     """The path of a bundled file. Raises FileNotFoundError if the installation lacks it."""
     path = FILES / name
     if not path.exists():
-        raise FileNotFoundError(f"The course's file {name} is missing from {FILES}: install the course again.")
+        raise FileNotFoundError(
+            f"The course's file {name} is missing from {FILES}: install the course again."
+        )
     return path
 
 

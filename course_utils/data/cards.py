@@ -1,4 +1,5 @@
 """Data cards: where each data set is from, its licence, its size, and its traps."""
+
 from __future__ import annotations
 
 from pathlib import Path

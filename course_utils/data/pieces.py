@@ -1,4 +1,5 @@
 """Sequences: Bach's chorales and small molecules."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -22,25 +23,40 @@ class Chorale(NamedTuple):
 
 
 def chorale_scores() -> list[Chorale]:
-    """All 363 four-part chorales with onsets, phrase ends, key and metre; fresh arrays. See card("chorales")."""
+    """All 363 four-part chorales with onsets, phrase ends, key and metre; fresh arrays. See
+    card("chorales").
+    """
     content = bundled.arrays("chorales.npz")
     starts = np.r_[0, content["ends"][:-1]]
-    pieces = [slice(start, end) for start, end in zip(starts, content["ends"])]
-    return [Chorale(content["names"][index].decode(), content["notes"][piece].astype(np.int64),
-                    content["onsets"][piece].copy(), content["fermatas"][piece].copy(), int(content["fifths"][index]),
-                    bool(content["minor"][index]), int(content["bar"][index]), int(content["pickup"][index]))
-            for index, piece in enumerate(pieces)]
+    pieces = [slice(start, end) for start, end in zip(starts, content["ends"], strict=True)]
+    return [
+        Chorale(
+            content["names"][index].decode(),
+            content["notes"][piece].astype(np.int64),
+            content["onsets"][piece].copy(),
+            content["fermatas"][piece].copy(),
+            int(content["fifths"][index]),
+            bool(content["minor"][index]),
+            int(content["bar"][index]),
+            int(content["pickup"][index]),
+        )
+        for index, piece in enumerate(pieces)
+    ]
 
 
 def chorales() -> list[np.ndarray]:
-    """The notes of all 363 four-part chorales: (T, 4) int64 MIDI pitches each, one row a sixteenth, -1 for a rest.
+    """The notes of all 363 four-part chorales: (T, 4) int64 MIDI pitches each, one row a sixteenth,
+    -1 for a rest.
 
-    Columns are soprano, alto, tenor, bass; fresh arrays in catalogue order. Where a pitch is repeated, `notes` alone
-    cannot tell it from a held one: `chorale_scores` can. See card("chorales").
+    Columns are soprano, alto, tenor, bass; fresh arrays in catalogue order. Where a pitch is
+    repeated, `notes` alone cannot tell it from a held one: `chorale_scores` can. See
+    card("chorales").
     """
     return [piece.notes for piece in chorale_scores()]
 
 
 def molecules() -> list[str]:
-    """4,047 small molecules as canonical SMILES strings, 26 different characters. See card("molecules")."""
+    """4,047 small molecules as canonical SMILES strings, 26 different characters. See
+    card("molecules").
+    """
     return bundled.find("molecules.smi").read_text(encoding="ascii").splitlines()

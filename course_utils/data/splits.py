@@ -1,4 +1,5 @@
 """Training and test halves."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,10 +19,21 @@ class Split(NamedTuple):
     y_test: Tensor | np.ndarray
 
     def tensors(self) -> Split:
-        """The same as torch tensors: images (N, H, W) -> float32 (N, 1, H, W), labels -> int64 (N,)."""
+        """The same as torch tensors: images (N, H, W) -> float32 (N, 1, H, W), labels -> int64
+        (N,).
+        """
         import torch
-        return Split(*(torch.tensor(part, dtype=torch.float32).unsqueeze(1) if part.ndim == 3
-                       else torch.tensor(part, dtype=torch.int64) for part in self))
+
+        return Split(
+            *(
+                (
+                    torch.tensor(part, dtype=torch.float32).unsqueeze(1)
+                    if part.ndim == 3
+                    else torch.tensor(part, dtype=torch.int64)
+                )
+                for part in self
+            )
+        )
 
 
 def stratified_split(labels: np.ndarray, n_train: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +49,9 @@ def stratified_split(labels: np.ndarray, n_train: int, seed: int) -> tuple[np.nd
     classes, sizes = np.unique(labels, return_counts=True)
     shares = sizes * n_train / len(labels)
     quotas = np.floor(shares).astype(int)
-    quotas[np.argsort(quotas - shares, kind="stable")[:n_train - quotas.sum()]] += 1  # the largest remainders
+    # the largest remainders
+    quotas[np.argsort(quotas - shares, kind="stable")[: n_train - quotas.sum()]] += 1
     members = [shuffled[labels[shuffled] == label] for label in classes]
-    train = np.concatenate([group[:quota] for group, quota in zip(members, quotas)])
-    test = np.concatenate([group[quota:] for group, quota in zip(members, quotas)])
+    train = np.concatenate([group[:quota] for group, quota in zip(members, quotas, strict=True)])
+    test = np.concatenate([group[quota:] for group, quota in zip(members, quotas, strict=True)])
     return rng.permutation(train), rng.permutation(test)

@@ -1,4 +1,5 @@
 """What long runs found, measured once by a script of the course and shipped."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,7 +10,8 @@ STUDIES = Path(__file__).resolve().parent / "studies"
 
 
 def study(name: str) -> dict[str, np.ndarray]:
-    """The arrays that `tools/measure/studies/NAME.py` measured; `script` is that file's hash, `cpu_seconds` what it took.
+    """The arrays that `tools/measure/studies/NAME.py` measured; `script` is that file's hash,
+    `cpu_seconds` what it took.
 
     Raises ValueError for an unknown name, which lists the known ones.
     """

@@ -1,4 +1,5 @@
 """The exercises of lesson 01: densities, counts, sampling, fitting."""
+
 from __future__ import annotations
 
 import copy
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Ask, Seed
-from course_utils.checks.exercise import again, Case, Exercise, Mutant, numbers_in
+from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers_in
 
-# ---- 1.1 normal_logpdf -----------------------------------------------------------------------------------------------
+# ---- 1.1 normal_logpdf ---------------------------------------------------------------------------
 
 
 def _normal_cases(rng: np.random.Generator) -> list[Case]:
@@ -19,20 +20,32 @@ def _normal_cases(rng: np.random.Generator) -> list[Case]:
     five = mu + 2 * rng.normal(size=5)
     return [
         Case("N(10, 4) at its mean, x = 10", (10.0, 10.0, 4.0)),
-        Case("a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be positive",
-             (0.05, 0.0, 0.01)),
+        Case(
+            "a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be"
+            " positive",
+            (0.05, 0.0, 0.01),
+        ),
         Case(f"five points under N({mu:.2f}, {var:.2f})", (five, mu, var)),
         Case("the same five points, the same array, a second time", (five, mu, var), again),
         Case("whole numbers: N(10, 4) at x = 12", (12, 10, 4)),
-        Case("three points near a million under N(1000000, 1)", (1e6 + rng.normal(size=3), 1e6, 1.0), stress=True),
+        Case(
+            "three points near a million under N(1000000, 1)",
+            (1e6 + rng.normal(size=3), 1e6, 1.0),
+            stress=True,
+        ),
         Case("a table of shape (2, 3) under N(1, 2)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
-        Case("80 standard deviations from the mean, where the density itself is too small for a float",
-             (np.array([-160.0, 160.0]), 0.0, 4.0), stress=True),
+        Case(
+            "80 standard deviations from the mean, where the density itself is too small for a"
+            " float",
+            (np.array([-160.0, 160.0]), 0.0, 4.0),
+            stress=True,
+        ),
     ]
 
 
 def _normal_oracle(x: Any, mu: float, var: float) -> Any:
     from scipy import stats
+
     return stats.norm.logpdf(x, loc=mu, scale=math.sqrt(var))
 
 
@@ -49,81 +62,166 @@ def _log_of_pdf(x: Any, mu: float, var: float) -> Any:
         return np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var))
 
 
-NORMAL = Exercise("1.1", "normal_logpdf", _normal_cases, _normal_oracle, {
-    "variance-squared-again": Mutant("the third argument is the variance σ², and it was squared once more, as if it were σ",
-        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2)),
-    "density-not-log": Mutant("this is the density; its logarithm is asked for",
-        lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)),
-    "two-pi-missing": Mutant("the 2π is lost: without it the density integrates to 2.507 instead of 1",
-        lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var)),
-    "normalizer-missing": Mutant("the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1",
-        lambda x, mu, var: -_quad(x, mu, var)),
-    "normalizer-root-missing": Mutant("the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm carries a ½",
-        lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var)),
-    "exponent-half-missing": Mutant("the ½ in the exponent is lost: the bell comes out too narrow",
-        lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var)),
-    "exponent-sign-flipped": Mutant("the exponent has the wrong sign: points far from the mean should be less likely",
-        lambda x, mu, var: -_log_z(var) + _quad(x, mu, var)),
-    "normalizer-sign-flipped": Mutant("the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell",
-        lambda x, mu, var: _log_z(var) - _quad(x, mu, var)),
-    "nll-not-loglik": Mutant("the sign is turned: this is the negative log-likelihood",
-        lambda x, mu, var: _log_z(var) + _quad(x, mu, var)),
-    "square-over-sigma": Mutant("the squared deviation was divided by σ, not by σ²",
-        lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var))),
-    "square-over-variance-squared": Mutant("the squared deviation was divided by σ⁴: the variance is already a square",
-        lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2)),
-    "variance-for-sigma-in-normalizer": Mutant("the factor in front used σ² where it needs σ: it is 1/√(2πσ²)",
-        lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var)),
-    "sigma-for-variance-in-normalizer": Mutant("the factor in front has σ inside its root, where the variance σ² belongs",
-        lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var)),
-    "pi-for-two-pi": Mutant("π stands where 2π belongs",
-        lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var)),
-    "mean-not-subtracted": Mutant("the mean was never subtracted",
-        lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var)),
-    "deviation-not-squared": Mutant("the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square",
-        lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var)),
-    "root-of-log": Mutant("the root was taken of the logarithm: the logarithm of a root is half the logarithm",
-        lambda x, mu, var: _root_of_log(x, mu, var)),
-    "exponential-not-logged": Mutant("the exponential is still there: the logarithm of e^a is a",
-        lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var))),
-    "log-of-normalizer-only": Mutant("only the factor in front was taken to its logarithm, and the exponential still multiplies it: log(ab) = log a + log b",
-        lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var))),
-    "math-scalar-functions": Mutant("functions of `math` take one number, x may hold many: use NumPy's, and stay in logarithms",
-        lambda x, mu, var: math.log(math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var))),
-    "density-underflow": Mutant("right near the mean, but −∞ far away: the density was computed first and became 0; stay in logarithms throughout",
-        _log_of_pdf),
-    "log-floor-epsilon": Mutant("far from the mean the values stop at a floor: a small number was added before the logarithm, or they were cut off",
-        lambda x, mu, var: np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300)),
-    "precedence-times-variance": Mutant("`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets",
-        lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var),
-    "variance-outside-log": Mutant("the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it under the root",
-        lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var)),
-    "mean-from-data": Mutant("the mean was computed from x: it is handed in as mu",
-        lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var)),
-    "log10-in-normalizer": Mutant("the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
-        lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var)),
-    "logs-multiplied": Mutant("the factor and the exponential were multiplied after taking the logarithm: the logarithm of a product is a sum",
-        lambda x, mu, var: _log_z(var) * _quad(x, mu, var)),
-    "log10-for-ln": Mutant("this is a logarithm to base 10: the natural one, `np.log`, is asked for",
-        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10)),
-    "log2-for-ln": Mutant("this is a logarithm to base 2: the natural one, `np.log`, is asked for",
-        lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2)),
-    "input-mutated": Mutant("it changes the array that it is given, so a second call gives something else: work on a copy",
-        lambda x, mu, var: _spoiling(x, mu, var)),
-    "sum-over-points": Mutant("the points were added up: one value per point is asked for",
-        lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var))),
-    "mean-over-points": Mutant("the points were averaged: one value per point is asked for",
-        lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var))),
-}, {
-    "a sum of three logarithms":
-        lambda x, mu, var: -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var),
-    "standardised first":
-        lambda x, mu, var: -0.5 * ((np.asarray(x) - mu) / np.sqrt(var)) ** 2 - np.log(np.sqrt(2 * np.pi * var)),
-    "a loop over the points": lambda x, mu, var: np.reshape(
-        [-_log_z(var) - (v - mu) ** 2 / (2 * var) for v in np.ravel(x)], np.shape(x)),
-    "float32": lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)).astype(np.float32),
-    "a PyTorch tensor comes back": lambda x, mu, var: _torch_normal(x, mu, var),
-})
+NORMAL = Exercise(
+    "1.1",
+    "normal_logpdf",
+    _normal_cases,
+    _normal_oracle,
+    {
+        "variance-squared-again": Mutant(
+            "the third argument is the variance σ², and it was squared once more, as if it were σ",
+            lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2),
+        ),
+        "density-not-log": Mutant(
+            "this is the density; its logarithm is asked for",
+            lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var),
+        ),
+        "two-pi-missing": Mutant(
+            "the 2π is lost: without it the density integrates to 2.507 instead of 1",
+            lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var),
+        ),
+        "normalizer-missing": Mutant(
+            "the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1",
+            lambda x, mu, var: -_quad(x, mu, var),
+        ),
+        "normalizer-root-missing": Mutant(
+            "the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm"
+            " carries a ½",
+            lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var),
+        ),
+        "exponent-half-missing": Mutant(
+            "the ½ in the exponent is lost: the bell comes out too narrow",
+            lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var),
+        ),
+        "exponent-sign-flipped": Mutant(
+            "the exponent has the wrong sign: points far from the mean should be less likely",
+            lambda x, mu, var: -_log_z(var) + _quad(x, mu, var),
+        ),
+        "normalizer-sign-flipped": Mutant(
+            "the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell",
+            lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
+        ),
+        "nll-not-loglik": Mutant(
+            "the sign is turned: this is the negative log-likelihood",
+            lambda x, mu, var: _log_z(var) + _quad(x, mu, var),
+        ),
+        "square-over-sigma": Mutant(
+            "the squared deviation was divided by σ, not by σ²",
+            lambda x, mu, var: -_log_z(var) - _quad(x, mu, math.sqrt(var)),
+        ),
+        "square-over-variance-squared": Mutant(
+            "the squared deviation was divided by σ⁴: the variance is already a square",
+            lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2),
+        ),
+        "variance-for-sigma-in-normalizer": Mutant(
+            "the factor in front used σ² where it needs σ: it is 1/√(2πσ²)",
+            lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var),
+        ),
+        "sigma-for-variance-in-normalizer": Mutant(
+            "the factor in front has σ inside its root, where the variance σ² belongs",
+            lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
+        ),
+        "pi-for-two-pi": Mutant(
+            "π stands where 2π belongs", lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var)
+        ),
+        "mean-not-subtracted": Mutant(
+            "the mean was never subtracted", lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var)
+        ),
+        "deviation-not-squared": Mutant(
+            "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the"
+            " square",
+            lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
+        ),
+        "root-of-log": Mutant(
+            "the root was taken of the logarithm: the logarithm of a root is half the logarithm",
+            lambda x, mu, var: _root_of_log(x, mu, var),
+        ),
+        "exponential-not-logged": Mutant(
+            "the exponential is still there: the logarithm of e^a is a",
+            lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var)),
+        ),
+        "log-of-normalizer-only": Mutant(
+            "only the factor in front was taken to its logarithm, and the exponential still"
+            " multiplies it: log(ab) = log a + log b",
+            lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var)),
+        ),
+        "math-scalar-functions": Mutant(
+            "functions of `math` take one number, x may hold many: use NumPy's, and stay in"
+            " logarithms",
+            lambda x, mu, var: math.log(
+                math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)
+            ),
+        ),
+        "density-underflow": Mutant(
+            "right near the mean, but −∞ far away: the density was computed first and became 0;"
+            " stay in logarithms throughout",
+            _log_of_pdf,
+        ),
+        "log-floor-epsilon": Mutant(
+            "far from the mean the values stop at a floor: a small number was added before the"
+            " logarithm, or they were cut off",
+            lambda x, mu, var: np.log(
+                np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300
+            ),
+        ),
+        "precedence-times-variance": Mutant(
+            "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets",
+            lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
+        ),
+        "variance-outside-log": Mutant(
+            "the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it"
+            " under the root",
+            lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var),
+        ),
+        "mean-from-data": Mutant(
+            "the mean was computed from x: it is handed in as mu",
+            lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var),
+        ),
+        "log10-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+            lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var),
+        ),
+        "logs-multiplied": Mutant(
+            "the factor and the exponential were multiplied after taking the logarithm: the"
+            " logarithm of a product is a sum",
+            lambda x, mu, var: _log_z(var) * _quad(x, mu, var),
+        ),
+        "log10-for-ln": Mutant(
+            "this is a logarithm to base 10: the natural one, `np.log`, is asked for",
+            lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
+        ),
+        "log2-for-ln": Mutant(
+            "this is a logarithm to base 2: the natural one, `np.log`, is asked for",
+            lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2),
+        ),
+        "input-mutated": Mutant(
+            "it changes the array that it is given, so a second call gives something else: work on"
+            " a copy",
+            lambda x, mu, var: _spoiling(x, mu, var),
+        ),
+        "sum-over-points": Mutant(
+            "the points were added up: one value per point is asked for",
+            lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var)),
+        ),
+        "mean-over-points": Mutant(
+            "the points were averaged: one value per point is asked for",
+            lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var)),
+        ),
+    },
+    {
+        "a sum of three logarithms": lambda x, mu, var: (
+            -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var)
+        ),
+        "standardised first": lambda x, mu, var: (
+            -0.5 * ((np.asarray(x) - mu) / np.sqrt(var)) ** 2 - np.log(np.sqrt(2 * np.pi * var))
+        ),
+        "a loop over the points": lambda x, mu, var: np.reshape(
+            [-_log_z(var) - (v - mu) ** 2 / (2 * var) for v in np.ravel(x)], np.shape(x)
+        ),
+        "float32": lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)).astype(np.float32),
+        "a PyTorch tensor comes back": lambda x, mu, var: _torch_normal(x, mu, var),
+    },
+)
 
 
 def _root_of_log(x: Any, mu: float, var: float) -> Any:
@@ -138,10 +236,13 @@ def _spoiling(x: Any, mu: float, var: float) -> Any:
 
 def _torch_normal(x: Any, mu: float, var: float) -> Any:
     import torch
-    return torch.distributions.Normal(torch.tensor(mu), torch.tensor(var) ** 0.5).log_prob(torch.as_tensor(x))
+
+    return torch.distributions.Normal(torch.tensor(mu), torch.tensor(var) ** 0.5).log_prob(
+        torch.as_tensor(x)
+    )
 
 
-# ---- 1.2 multinomial_pmf ---------------------------------------------------------------------------------------------
+# ---- 1.2 multinomial_pmf -------------------------------------------------------------------------
 
 
 def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
@@ -153,16 +254,34 @@ def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
 def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
     theta = rng.dirichlet([2, 2, 2, 2])
     return [
-        Case("one of each: counts (1, 1, 1) with θ = (0.2, 0.3, 0.5)", ((1, 1, 1), (0.2, 0.3, 0.5))),
-        Case("a single draw: counts (0, 1, 0) with θ = (0.2, 0.3, 0.5)", ((0, 1, 0), (0.2, 0.3, 0.5))),
-        Case("random counts over four categories", (tuple(map(int, rng.multinomial(9, theta))), tuple(theta))),
+        Case(
+            "one of each: counts (1, 1, 1) with θ = (0.2, 0.3, 0.5)", ((1, 1, 1), (0.2, 0.3, 0.5))
+        ),
+        Case(
+            "a single draw: counts (0, 1, 0) with θ = (0.2, 0.3, 0.5)", ((0, 1, 0), (0.2, 0.3, 0.5))
+        ),
+        Case(
+            "random counts over four categories",
+            (tuple(map(int, rng.multinomial(9, theta))), tuple(theta)),
+        ),
         Case("the sum over all ways to make 3 draws", (3, (0.2, 0.3, 0.5)), _total),
-        Case("a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
-             ((2, 1, 0), (0.4, 0.6, 0.0))),
-        Case("a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)", ((1, 1, 1), (0.5, 0.5, 0.0))),
-        Case("ten categories of 0.1 each, which sum to 1 but for rounding", ((1,) + (0,) * 9, (0.1,) * 10)),
-        Case("a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
-             ((200, 300, 500), (0.2, 0.3, 0.5)), stress=True),
+        Case(
+            "a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
+            ((2, 1, 0), (0.4, 0.6, 0.0)),
+        ),
+        Case(
+            "a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)",
+            ((1, 1, 1), (0.5, 0.5, 0.0)),
+        ),
+        Case(
+            "ten categories of 0.1 each, which sum to 1 but for rounding",
+            ((1,) + (0,) * 9, (0.1,) * 10),
+        ),
+        Case(
+            "a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
+            ((200, 300, 500), (0.2, 0.3, 0.5)),
+            stress=True,
+        ),
         Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
         Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
         Case("θ = (0.5, 0.5000001), off by more than a billionth", ((1, 1), (0.5, 0.5000001))),
@@ -177,6 +296,7 @@ def _checked(theta: Any) -> np.ndarray:
 
 def _multinomial_oracle(counts: Any, theta: Any) -> float:
     from scipy import stats
+
     return float(stats.multinomial.pmf(list(counts), int(sum(counts)), _checked(theta)))
 
 
@@ -185,7 +305,9 @@ def _log_coefficient(counts: Any) -> float:
 
 
 def _log_power(counts: Any, theta: Any) -> float:
-    return sum(c * (math.log(t) if t else -math.inf) for c, t in zip(counts, theta) if c)
+    return sum(
+        c * (math.log(t) if t else -math.inf) for c, t in zip(counts, theta, strict=True) if c
+    )
 
 
 def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float:
@@ -197,15 +319,20 @@ def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float
 def _with_factorials(counts: Any, theta: Any) -> float:
     _checked(theta)
     lead = math.factorial(sum(counts)) / math.prod(math.factorial(c) for c in counts)
-    return float(lead * math.prod(t**c for c, t in zip(counts, theta)))
+    return float(lead * math.prod(t**c for c, t in zip(counts, theta, strict=True)))
 
 
 def _with_float_factorials(counts: Any, theta: Any) -> float:
     from scipy import special
+
     _checked(theta)
     c = np.asarray(counts)
     with np.errstate(all="ignore"):
-        return float(special.factorial(c.sum()) / special.factorial(c).prod() * (np.asarray(theta) ** c).prod())
+        return float(
+            special.factorial(c.sum())
+            / special.factorial(c).prod()
+            * (np.asarray(theta) ** c).prod()
+        )
 
 
 def _without_sum_check(counts: Any, theta: Any) -> float:
@@ -214,78 +341,177 @@ def _without_sum_check(counts: Any, theta: Any) -> float:
 
 def _zero_log_zero(counts: Any, theta: Any) -> float:
     with np.errstate(all="ignore"):
-        return float(np.exp(_log_coefficient(counts) + np.sum(np.asarray(counts) * np.log(_checked(theta)))))
+        return float(
+            np.exp(_log_coefficient(counts) + np.sum(np.asarray(counts) * np.log(_checked(theta))))
+        )
 
 
-MULTINOMIAL = Exercise("1.2", "multinomial_pmf", _multinomial_cases, _multinomial_oracle, {
-    "coefficient-missing": Mutant("the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws the ten values add up to 0.41 only",
-        lambda counts, theta: _pmf(counts, theta, 0.0)),
-    "coefficient-and-check-missing": Mutant("the number of orders is missing, and a θ that does not sum to 1 should raise a ValueError",
-        lambda counts, theta: math.exp(_log_power(counts, theta))),
-    "sum-check-missing": Mutant("everything is right but one thing: a θ that does not sum to 1 should raise a ValueError",
-        _without_sum_check),
-    "theta-renormalized": Mutant("a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since it is probably a mistake",
-        lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta))),
-    "factorial-overflow": Mutant("for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once",
-        _with_factorials),
-    "float-factorial-nan": Mutant("for many draws the number of orders becomes inf, then NaN: add logarithms, `math.lgamma(n + 1)` is log n!, and take `exp` once",
-        _with_float_factorials),
-    "impossible-count-ignored": Mutant("the count of the impossible category was ignored: with a count the probability is 0, without one it plays no part",
-        lambda counts, theta: _skipping_impossible(counts, theta)),
-    "zero-log-zero-nan": Mutant("0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out",
-        _zero_log_zero),
-    "log-zero-error": Mutant("`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out; with a count, the result is 0",
-        lambda counts, theta: _refusing_zero(counts, theta)),
-    "impossible-category-raises": Mutant("a category that cannot occur, and was counted, ends in an error, as `math.log(0)` does: the probability is 0 then",
-        lambda counts, theta: _failing_where_impossible(counts, theta)),
-    "zero-theta-dropped": Mutant("a category that cannot occur was left out although it was counted: then the probability is 0",
-        lambda counts, theta: _pmf(*zip(*[(c, t) for c, t in zip(counts, theta) if t]))),
-    "check-above-one-only": Mutant("a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError",
-        lambda counts, theta: _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)),
-    "sum-tolerance-too-loose": Mutant("the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a billionth is asked for",
-        lambda counts, theta: _checked_loosely(counts, theta)),
-    "exact-sum-comparison": Mutant("the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less; allow for a billionth",
-        lambda counts, theta: _checked_exactly(counts, theta)),
-    "assertion-not-valueerror": Mutant("an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen",
-        lambda counts, theta: _asserting(counts, theta)),
-    "zero-for-invalid-theta": Mutant("0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the caller's mistake",
-        lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0),
-    "factorials-summed": Mutant("the factorials below the line were added: x₁!⋯x_K! is their product",
-        lambda counts, theta: _pmf(counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts))),
-    "first-against-rest-coefficient": Mutant("the orders of the first category against the rest only: with more than two categories divide by every xᵢ!",
-        lambda counts, theta: _pmf(counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0])))),
-    "denominator-factorials-missing": Mutant("the n! is there, but not the division by x₁!⋯x_K!",
-        lambda counts, theta: _capped(math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta)),
-    "coefficient-inverted": Mutant("the coefficient is upside down: it is n!/(x₁!⋯x_K!)",
-        lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts))),
-    "n-factorial-missing": Mutant("the division by x₁!⋯x_K! is there, but not the n!",
-        lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts))),
-    "lgamma-off-by-one": Mutant("`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`",
-        lambda counts, theta: _off_by_one_gamma(counts, theta)),
-    "n-minus-one-factorial": Mutant("(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n + 1)`",
-        lambda counts, theta: _pmf(counts, theta, _log_coefficient(counts) - math.log(sum(counts)))),
-    "log-probability-returned": Mutant("this is the logarithm of the probability; the probability itself is asked for",
-        lambda counts, theta: math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)),
-    "powers-summed": Mutant("the θᵢ^xᵢ were added; independent draws multiply",
-        lambda counts, theta: _summed(counts, theta)),
-    "count-times-theta": Mutant("θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the power xᵢ",
-        lambda counts, theta: _linear(counts, theta)),
-}, {
-    "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
-    "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(counts, theta),
-    "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
-    "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
-})
+MULTINOMIAL = Exercise(
+    "1.2",
+    "multinomial_pmf",
+    _multinomial_cases,
+    _multinomial_oracle,
+    {
+        "coefficient-missing": Mutant(
+            "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws"
+            " the ten values add up to 0.41 only",
+            lambda counts, theta: _pmf(counts, theta, 0.0),
+        ),
+        "coefficient-and-check-missing": Mutant(
+            "the number of orders is missing, and a θ that does not sum to 1 should raise a"
+            " ValueError",
+            lambda counts, theta: math.exp(_log_power(counts, theta)),
+        ),
+        "sum-check-missing": Mutant(
+            "everything is right but one thing: a θ that does not sum to 1 should raise a"
+            " ValueError",
+            _without_sum_check,
+        ),
+        "theta-renormalized": Mutant(
+            "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since"
+            " it is probably a mistake",
+            lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
+        ),
+        "factorial-overflow": Mutant(
+            "for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is"
+            " log n!, and take `exp` once",
+            _with_factorials,
+        ),
+        "float-factorial-nan": Mutant(
+            "for many draws the number of orders becomes inf, then NaN: add logarithms,"
+            " `math.lgamma(n + 1)` is log n!, and take `exp` once",
+            _with_float_factorials,
+        ),
+        "impossible-count-ignored": Mutant(
+            "the count of the impossible category was ignored: with a count the probability is 0,"
+            " without one it plays no part",
+            lambda counts, theta: _skipping_impossible(counts, theta),
+        ),
+        "zero-log-zero-nan": Mutant(
+            "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out",
+            _zero_log_zero,
+        ),
+        "log-zero-error": Mutant(
+            "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out;"
+            " with a count, the result is 0",
+            lambda counts, theta: _refusing_zero(counts, theta),
+        ),
+        "impossible-category-raises": Mutant(
+            "a category that cannot occur, and was counted, ends in an error, as `math.log(0)`"
+            " does: the probability is 0 then",
+            lambda counts, theta: _failing_where_impossible(counts, theta),
+        ),
+        "zero-theta-dropped": Mutant(
+            "a category that cannot occur was left out although it was counted: then the"
+            " probability is 0",
+            lambda counts, theta: _pmf(
+                *zip(*[(c, t) for c, t in zip(counts, theta, strict=True) if t], strict=True)
+            ),
+        ),
+        "check-above-one-only": Mutant(
+            "a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError",
+            lambda counts, theta: (
+                _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)
+            ),
+        ),
+        "sum-tolerance-too-loose": Mutant(
+            "the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a"
+            " billionth is asked for",
+            lambda counts, theta: _checked_loosely(counts, theta),
+        ),
+        "exact-sum-comparison": Mutant(
+            "the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less;"
+            " allow for a billionth",
+            lambda counts, theta: _checked_exactly(counts, theta),
+        ),
+        "assertion-not-valueerror": Mutant(
+            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
+            " cannot happen",
+            lambda counts, theta: _asserting(counts, theta),
+        ),
+        "zero-for-invalid-theta": Mutant(
+            "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the"
+            " caller's mistake",
+            lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
+        ),
+        "factorials-summed": Mutant(
+            "the factorials below the line were added: x₁!⋯x_K! is their product",
+            lambda counts, theta: _pmf(
+                counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)
+            ),
+        ),
+        "first-against-rest-coefficient": Mutant(
+            "the orders of the first category against the rest only: with more than two categories"
+            " divide by every xᵢ!",
+            lambda counts, theta: _pmf(
+                counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))
+            ),
+        ),
+        "denominator-factorials-missing": Mutant(
+            "the n! is there, but not the division by x₁!⋯x_K!",
+            lambda counts, theta: _capped(
+                math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta
+            ),
+        ),
+        "coefficient-inverted": Mutant(
+            "the coefficient is upside down: it is n!/(x₁!⋯x_K!)",
+            lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts)),
+        ),
+        "n-factorial-missing": Mutant(
+            "the division by x₁!⋯x_K! is there, but not the n!",
+            lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
+        ),
+        "lgamma-off-by-one": Mutant(
+            "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`",
+            lambda counts, theta: _off_by_one_gamma(counts, theta),
+        ),
+        "n-minus-one-factorial": Mutant(
+            "(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n"
+            " + 1)`",
+            lambda counts, theta: _pmf(
+                counts, theta, _log_coefficient(counts) - math.log(sum(counts))
+            ),
+        ),
+        "log-probability-returned": Mutant(
+            "this is the logarithm of the probability; the probability itself is asked for",
+            lambda counts, theta: (
+                math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)
+            ),
+        ),
+        "powers-summed": Mutant(
+            "the θᵢ^xᵢ were added; independent draws multiply",
+            lambda counts, theta: _summed(counts, theta),
+        ),
+        "count-times-theta": Mutant(
+            "θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the"
+            " power xᵢ",
+            lambda counts, theta: _linear(counts, theta),
+        ),
+    },
+    {
+        "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
+        "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(
+            counts, theta
+        ),
+        "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
+        "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
+    },
+)
 
 
 def _refusing_zero(counts: Any, theta: Any) -> float:
     _checked(theta)
-    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta)))
+    return math.exp(
+        _log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True))
+    )
 
 
 def _failing_where_impossible(counts: Any, theta: Any) -> float:
     _checked(theta)
-    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta) if c))
+    return math.exp(
+        _log_coefficient(counts)
+        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c)
+    )
 
 
 def _checked_loosely(counts: Any, theta: Any) -> float:
@@ -307,12 +533,16 @@ def _asserting(counts: Any, theta: Any) -> float:
 
 def _log_sum_of_factorials(counts: Any) -> float:
     from scipy.special import logsumexp
+
     return float(logsumexp([math.lgamma(c + 1) for c in counts]))
 
 
 def _skipping_impossible(counts: Any, theta: Any) -> float:
     _checked(theta)
-    return math.exp(_log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta) if t))
+    return math.exp(
+        _log_coefficient(counts)
+        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if t)
+    )
 
 
 def _capped(log_value: float, theta: Any) -> float:
@@ -332,46 +562,62 @@ def _log_pmf(counts: Any, theta: Any) -> float:
 
 
 def _summed(counts: Any, theta: Any) -> float:
-    return math.exp(_log_coefficient(counts)) * sum(t**c for c, t in zip(counts, _checked(theta))) if sum(counts) < 1000 \
+    return (
+        math.exp(_log_coefficient(counts))
+        * sum(t**c for c, t in zip(counts, _checked(theta), strict=True))
+        if sum(counts) < 1000
         else math.inf
+    )
 
 
 def _linear(counts: Any, theta: Any) -> float:
     _checked(theta)
     lead = _log_coefficient(counts)
-    return math.exp(lead) * math.prod(t * c for c, t in zip(counts, theta)) if lead < 700 else math.inf
+    return (
+        math.exp(lead) * math.prod(t * c for c, t in zip(counts, theta, strict=True))
+        if lead < 700
+        else math.inf
+    )
 
 
 def _exact(counts: Any, theta: Any) -> float:
     from fractions import Fraction
+
     _checked(theta)
     lead = math.factorial(sum(counts)) // math.prod(math.factorial(c) for c in counts)
-    return float(lead * math.prod(Fraction(float(t)) ** int(c) for c, t in zip(counts, theta)))
+    return float(
+        lead * math.prod(Fraction(float(t)) ** int(c) for c, t in zip(counts, theta, strict=True))
+    )
 
 
 def _sequential(counts: Any, theta: Any) -> float:
     _checked(theta)
     done, log_p = 0, 0.0
-    for c, t in zip(counts, theta):
+    for c, t in zip(counts, theta, strict=True):
         done += c
-        log_p += math.log(math.comb(done, c)) + (c * (math.log(t) if t else -math.inf) if c else 0.0)
+        log_p += math.log(math.comb(done, c)) + (
+            c * (math.log(t) if t else -math.inf) if c else 0.0
+        )
     return math.exp(log_p)
 
 
 def _by_scipy(counts: Any, theta: Any) -> Any:
     from scipy.special import gammaln, xlogy
+
     c = np.asarray(counts)
     return np.exp(gammaln(c.sum() + 1) - gammaln(c + 1).sum() + xlogy(c, _checked(theta)).sum())
 
 
-# ---- 1.3 sample_categorical ------------------------------------------------------------------------------------------
+# ---- 1.3 sample_categorical ----------------------------------------------------------------------
 
 
 FREQUENCIES = "the frequencies of the categories"
 
 
 def _facts(draws: Any, categories: int) -> dict[str, Any]:
-    """What can be said of draws without knowing their order: form, kind, range, frequencies, dependence in a row."""
+    """What can be said of draws without knowing their order: form, kind, range, frequencies,
+    dependence in a row.
+    """
     x = numbers_in(draws)
     flat = np.ravel(x).astype(float)
     inside = flat[(flat >= 0) & (flat < categories)].astype(int)
@@ -381,28 +627,52 @@ def _facts(draws: Any, categories: int) -> dict[str, Any]:
         "no draw lies below 0": not (flat < 0).any(),
         "no draw lies above K − 1, the last category": not (flat >= categories).any(),
         FREQUENCIES: np.bincount(inside, minlength=categories) / max(1, flat.size),
-        "how often two neighbouring draws are equal (they must not depend on each other)": float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0,
+        "how often two neighbouring draws are equal (they must not depend on each other)": (
+            float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0
+        ),
     }
 
 
 def _sampled(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
-    (first, next_one), again, other = ask.series(2, theta, n, seed), ask(theta, n, seed), ask(theta, n, Seed(seed.value + 1))
+    (first, next_one), again, other = (
+        ask.series(2, theta, n, seed),
+        ask(theta, n, seed),
+        ask(theta, n, Seed(seed.value + 1)),
+    )
     return _facts(first, len(theta)) | {
         "called again with the same `rng`, it draws afresh": not np.array_equal(first, next_one),
-        "the frequencies in a second call with the same θ": _facts(next_one, len(theta))[FREQUENCIES],
+        "the frequencies in a second call with the same θ": _facts(next_one, len(theta))[
+            FREQUENCIES
+        ],
         "the same state of `rng` gives the same draws": bool(np.array_equal(first, again)),
-        "another state of `rng` gives other draws": not np.array_equal(first, other)}
+        "another state of `rng` gives other draws": not np.array_equal(first, other),
+    }
 
 
 def _spread(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
-    """Whether counts vary from run to run as those of independent draws do: their mean χ²/(K − 1) over runs is 1."""
-    runs = np.array([np.bincount(numbers_in(x).astype(int), minlength=len(theta)) for x in ask.series(500, theta, n, seed)])
+    """Whether counts vary from run to run as those of independent draws do: their mean χ²/(K − 1)
+    over runs is 1.
+    """
+    runs = np.array(
+        [
+            np.bincount(numbers_in(x).astype(int), minlength=len(theta))
+            for x in ask.series(500, theta, n, seed)
+        ]
+    )
     chi2 = ((runs - n * theta) ** 2 / (n * theta)).sum(axis=1).mean() / (len(theta) - 1)
-    return {"the draws are independent, so their counts vary by chance from run to run": bool(0.7 < chi2 < 1.3)}
+    return {
+        "the draws are independent, so their counts vary by chance from run to run": bool(
+            0.7 < chi2 < 1.3
+        )
+    }
 
 
 def _rare(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
-    return {"which categories came at all, the rarest first": np.isin(np.arange(len(theta)), numbers_in(ask(theta, n, seed)))}
+    return {
+        "which categories came at all, the rarest first": np.isin(
+            np.arange(len(theta)), numbers_in(ask(theta, n, seed))
+        )
+    }
 
 
 def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
@@ -410,16 +680,41 @@ def _one(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
 
 
 def _sampling_cases(rng: np.random.Generator) -> list[Case]:
-    theta = rng.dirichlet([60, 30, 120, 90])  # near 0.2, 0.1, 0.4, 0.3; few draws in all, as a loop over them is slow
+    # near 0.2, 0.1, 0.4, 0.3; few draws in all, as a loop over them is slow
+    theta = rng.dirichlet([60, 30, 120, 90])
     seeds = [Seed(int(s)) for s in rng.integers(1, 2**31, size=4)]
     return [
-        Case("2000 draws with θ = (0.1, 0.2, 0.7)", (np.array([0.1, 0.2, 0.7]), 2000, seeds[0]), _sampled, atol=0.08),
-        Case(f"2000 draws with θ = {np.round(theta, 2).tolist()}", (theta, 2000, seeds[1]), _sampled, atol=0.08),
-        Case("2000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
-             (np.array([0.5, 0.0, 0.5]), 2000, seeds[2]), _sampled, atol=0.08),
-        Case("many runs of 20 tosses of a fair coin, θ = (0.5, 0.5)", (np.array([0.5, 0.5]), 20, seeds[0]), _spread),
-        Case("4000 draws with a rare category, θ = (0.004, 0.016, 0.98)", (np.array([0.004, 0.016, 0.98]), 4000, seeds[3]), _rare),
-        Case("five draws of something certain, θ = (0, 1)", (np.array([0.0, 1.0]), 5, seeds[3]), _one),
+        Case(
+            "2000 draws with θ = (0.1, 0.2, 0.7)",
+            (np.array([0.1, 0.2, 0.7]), 2000, seeds[0]),
+            _sampled,
+            atol=0.08,
+        ),
+        Case(
+            f"2000 draws with θ = {np.round(theta, 2).tolist()}",
+            (theta, 2000, seeds[1]),
+            _sampled,
+            atol=0.08,
+        ),
+        Case(
+            "2000 draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
+            (np.array([0.5, 0.0, 0.5]), 2000, seeds[2]),
+            _sampled,
+            atol=0.08,
+        ),
+        Case(
+            "many runs of 20 tosses of a fair coin, θ = (0.5, 0.5)",
+            (np.array([0.5, 0.5]), 20, seeds[0]),
+            _spread,
+        ),
+        Case(
+            "4000 draws with a rare category, θ = (0.004, 0.016, 0.98)",
+            (np.array([0.004, 0.016, 0.98]), 4000, seeds[3]),
+            _rare,
+        ),
+        Case(
+            "five draws of something certain, θ = (0, 1)", (np.array([0.0, 1.0]), 5, seeds[3]), _one
+        ),
     ]
 
 
@@ -439,85 +734,198 @@ def _quotas(theta: np.ndarray, n: int) -> np.ndarray:
     return np.diff(np.round(n * np.concatenate([[0], np.cumsum(theta)])).astype(int))
 
 
-_STREAM = np.random.default_rng()  # stands for NumPy's global generator in the mutants, without disturbing it
+# stands for NumPy's global generator in the mutants, without disturbing it
+_STREAM = np.random.default_rng()
 
-CATEGORICAL = Exercise("1.3", "sample_categorical", _sampling_cases, _categorical_oracle, {
-    "argmax-always": Mutant("this always returns the most probable category; a sampler returns each as often as θ says",
-        lambda theta, n, rng: np.full(n, np.argmax(theta))),
-    "global-rng-used": Mutant("these draws do not come from `rng`: the same state of `rng` must give the same draws",
-        _shared_stream),
-    "fixed-seed-inside": Mutant("a generator made inside gives the same draws on every call: use the `rng` that is handed in",
-        lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n))),
-    "one-based-categories": Mutant("categories are counted from 0: yours start at 1",
-        lambda theta, n, rng: 1 + _inverse(theta, rng.random(n))),
-    "uniform-categories": Mutant("every category comes equally often: θ is not used",
-        lambda theta, n, rng: rng.integers(0, len(theta), size=n)),
-    "one-draw-repeated": Mutant("one draw was repeated n times: each draw needs a number of its own",
-        lambda theta, n, rng: np.full(n, _inverse(theta, rng.random()))),
-    "draws-sorted": Mutant("the counts are right, but the draws come sorted: consecutive draws must not depend on each other",
-        lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta))),
-    "counts-returned": Mutant("these are the counts of each category; the draws themselves are asked for",
-        lambda theta, n, rng: rng.multinomial(n, theta)),
-    "one-hot-returned": Mutant("these are one-hot rows; the number of the category is asked for",
-        lambda theta, n, rng: rng.multinomial(1, theta, size=n)),
-    "theta-for-cdf-argmax": Mutant("the uniform number was compared with θ itself, not with its running sum",
-        lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1)),
-    "index-one-too-low": Mutant("the edges were counted at the wrong end: the smallest category is one too low, the last is never drawn",
-        lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0)),
-    "theta-for-cdf-last-fallback": Mutant("the dart was compared with each θ in turn, without a running sum: the second piece begins where the first ends",
-        lambda theta, n, rng: np.where((hit := rng.random((n, 1)) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1)),
-    "searchsorted-without-cumsum": Mutant("the dart was looked up in θ itself: the strip needs the *running* sum",
-        lambda theta, n, rng: np.searchsorted(theta, rng.random(n))),
-    "edges-above-counted": Mutant("you count the edges to the right of the dart: those to its left number the category",
-        lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n))),
-    "fresh-uniform-per-edge": Mutant("a fresh dart was thrown at every edge: one dart is compared with all edges",
-        lambda theta, n, rng: np.minimum((rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1)),
-    "shape-n-by-one": Mutant("rows of shape (n, 1) came back: a flat array of n draws is asked for",
-        lambda theta, n, rng: _inverse(theta, rng.random((n, 1)))),
-    "theta-sorted": Mutant("θ was sorted on the way: the categories must keep their places",
-        lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n))),
-    "independent-bernoulli-first-hit": Mutant("each category got a coin of its own, and the first success won: one dart decides between all of them",
-        lambda theta, n, rng: np.where((hit := rng.random((n, len(theta))) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1)),
-    "equal-width-bins": Mutant("all pieces of the strip are equally long here: θ is not used",
-        lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int)),
-    "three-categories-hardcoded": Mutant("three categories are built in: θ may hold any number of them",
-        lambda theta, n, rng: np.where((u := rng.random(n)) < theta[0], 0, np.where(u < theta[0] + theta[1], 1, 2))),
-    "argmax-theta-times-uniform": Mutant("the largest of θ times a random number is not a draw from θ: throw one dart at the strip",
-        lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1)),
-    "gaussian-for-uniform": Mutant("normal numbers are no darts: they do not fall evenly between 0 and 1; use `rng.random`",
-        lambda theta, n, rng: _inverse(theta, rng.normal(size=n))),
-    "last-category-missing": Mutant("the last category is never drawn: its piece of the strip is missing",
-        lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2)),
-    "shuffled-exact-quotas": Mutant("the shares are exact every time: shuffled quotas are not draws, counts must vary by chance",
-        lambda theta, n, rng: rng.permutation(np.repeat(np.arange(len(theta)), _quotas(theta, n)))),
-    "theta-overwritten-by-cumsum": Mutant("the running sum was written into the θ that was handed in, so a second call goes wrong: work on a copy",
-        lambda theta, n, rng: np.minimum(np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"), len(theta) - 1)),
-    "rng-state-copied": Mutant("`rng` was copied and never moves on: a second call gives the same draws again",
-        lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n))),
-    "categories-reversed": Mutant("the categories come in reverse order",
-        lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n))),
-    "single-draw-only": Mutant("only one draw came back: n are asked for",
-        lambda theta, n, rng: int(_inverse(theta, rng.random()))),
-    "float-dtype": Mutant("these are real numbers: categories are integers",
-        lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float)),
-    "uniforms-returned": Mutant("these are the uniform numbers themselves: look up in which category each falls",
-        lambda theta, n, rng: rng.random(n)),
-    "softmax-of-theta": Mutant("θ was used as if it held logits, as in a softmax: it already holds probabilities (a Gumbel trick needs log θ)",
-        lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n))),
-    "rounded-expectation": Mutant("this is the rounded average category, always the same; a sampler returns each category as often as θ says",
-        lambda theta, n, rng: np.full(n, int(round(float(np.dot(theta, np.arange(len(theta)))))))),
-}, {
-    "rng.choice": lambda theta, n, rng: rng.choice(len(theta), size=n, p=theta),
-    "one draw after another": lambda theta, n, rng: np.array(
-        [min(int(np.searchsorted(np.cumsum(theta), rng.random(), side="right")), len(theta) - 1) for _ in range(n)]),
-    "rng.choice, one draw at a time": lambda theta, n, rng: [int(rng.choice(len(theta), p=theta)) for _ in range(n)],
-    "the Gumbel trick": lambda theta, n, rng: np.argmax(
-        np.log(np.maximum(theta, 1e-300)) + rng.gumbel(size=(n, len(theta))), axis=1),
-    "a plain list": lambda theta, n, rng: [int(i) for i in _inverse(theta, rng.random(n))],
-    "one-hot rows, then their index": lambda theta, n, rng: rng.multinomial(1, theta, size=n).argmax(1),
-})
+CATEGORICAL = Exercise(
+    "1.3",
+    "sample_categorical",
+    _sampling_cases,
+    _categorical_oracle,
+    {
+        "argmax-always": Mutant(
+            "this always returns the most probable category; a sampler returns each as often as θ"
+            " says",
+            lambda theta, n, rng: np.full(n, np.argmax(theta)),
+        ),
+        "global-rng-used": Mutant(
+            "these draws do not come from `rng`: the same state of `rng` must give the same draws",
+            _shared_stream,
+        ),
+        "fixed-seed-inside": Mutant(
+            "a generator made inside gives the same draws on every call: use the `rng` that is"
+            " handed in",
+            lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n)),
+        ),
+        "one-based-categories": Mutant(
+            "categories are counted from 0: yours start at 1",
+            lambda theta, n, rng: 1 + _inverse(theta, rng.random(n)),
+        ),
+        "uniform-categories": Mutant(
+            "every category comes equally often: θ is not used",
+            lambda theta, n, rng: rng.integers(0, len(theta), size=n),
+        ),
+        "one-draw-repeated": Mutant(
+            "one draw was repeated n times: each draw needs a number of its own",
+            lambda theta, n, rng: np.full(n, _inverse(theta, rng.random())),
+        ),
+        "draws-sorted": Mutant(
+            "the counts are right, but the draws come sorted: consecutive draws must not depend on"
+            " each other",
+            lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta)),
+        ),
+        "counts-returned": Mutant(
+            "these are the counts of each category; the draws themselves are asked for",
+            lambda theta, n, rng: rng.multinomial(n, theta),
+        ),
+        "one-hot-returned": Mutant(
+            "these are one-hot rows; the number of the category is asked for",
+            lambda theta, n, rng: rng.multinomial(1, theta, size=n),
+        ),
+        "theta-for-cdf-argmax": Mutant(
+            "the uniform number was compared with θ itself, not with its running sum",
+            lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
+        ),
+        "index-one-too-low": Mutant(
+            "the edges were counted at the wrong end: the smallest category is one too low, the"
+            " last is never drawn",
+            lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0),
+        ),
+        "theta-for-cdf-last-fallback": Mutant(
+            "the dart was compared with each θ in turn, without a running sum: the second piece"
+            " begins where the first ends",
+            lambda theta, n, rng: np.where(
+                (hit := rng.random((n, 1)) < theta).any(axis=1), hit.argmax(axis=1), len(theta) - 1
+            ),
+        ),
+        "searchsorted-without-cumsum": Mutant(
+            "the dart was looked up in θ itself: the strip needs the *running* sum",
+            lambda theta, n, rng: np.searchsorted(theta, rng.random(n)),
+        ),
+        "edges-above-counted": Mutant(
+            "you count the edges to the right of the dart: those to its left number the category",
+            lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n)),
+        ),
+        "fresh-uniform-per-edge": Mutant(
+            "a fresh dart was thrown at every edge: one dart is compared with all edges",
+            lambda theta, n, rng: np.minimum(
+                (rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1
+            ),
+        ),
+        "shape-n-by-one": Mutant(
+            "rows of shape (n, 1) came back: a flat array of n draws is asked for",
+            lambda theta, n, rng: _inverse(theta, rng.random((n, 1))),
+        ),
+        "theta-sorted": Mutant(
+            "θ was sorted on the way: the categories must keep their places",
+            lambda theta, n, rng: _inverse(np.sort(theta), rng.random(n)),
+        ),
+        "independent-bernoulli-first-hit": Mutant(
+            "each category got a coin of its own, and the first success won: one dart decides"
+            " between all of them",
+            lambda theta, n, rng: np.where(
+                (hit := rng.random((n, len(theta))) < theta).any(axis=1),
+                hit.argmax(axis=1),
+                len(theta) - 1,
+            ),
+        ),
+        "equal-width-bins": Mutant(
+            "all pieces of the strip are equally long here: θ is not used",
+            lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int),
+        ),
+        "three-categories-hardcoded": Mutant(
+            "three categories are built in: θ may hold any number of them",
+            lambda theta, n, rng: np.where(
+                (u := rng.random(n)) < theta[0], 0, np.where(u < theta[0] + theta[1], 1, 2)
+            ),
+        ),
+        "argmax-theta-times-uniform": Mutant(
+            "the largest of θ times a random number is not a draw from θ: throw one dart at the"
+            " strip",
+            lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
+        ),
+        "gaussian-for-uniform": Mutant(
+            "normal numbers are no darts: they do not fall evenly between 0 and 1; use"
+            " `rng.random`",
+            lambda theta, n, rng: _inverse(theta, rng.normal(size=n)),
+        ),
+        "last-category-missing": Mutant(
+            "the last category is never drawn: its piece of the strip is missing",
+            lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2),
+        ),
+        "shuffled-exact-quotas": Mutant(
+            "the shares are exact every time: shuffled quotas are not draws, counts must vary by"
+            " chance",
+            lambda theta, n, rng: rng.permutation(
+                np.repeat(np.arange(len(theta)), _quotas(theta, n))
+            ),
+        ),
+        "theta-overwritten-by-cumsum": Mutant(
+            "the running sum was written into the θ that was handed in, so a second call goes"
+            " wrong: work on a copy",
+            lambda theta, n, rng: np.minimum(
+                np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"),
+                len(theta) - 1,
+            ),
+        ),
+        "rng-state-copied": Mutant(
+            "`rng` was copied and never moves on: a second call gives the same draws again",
+            lambda theta, n, rng: _inverse(theta, copy.deepcopy(rng).random(n)),
+        ),
+        "categories-reversed": Mutant(
+            "the categories come in reverse order",
+            lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n)),
+        ),
+        "single-draw-only": Mutant(
+            "only one draw came back: n are asked for",
+            lambda theta, n, rng: int(_inverse(theta, rng.random())),
+        ),
+        "float-dtype": Mutant(
+            "these are real numbers: categories are integers",
+            lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float),
+        ),
+        "uniforms-returned": Mutant(
+            "these are the uniform numbers themselves: look up in which category each falls",
+            lambda theta, n, rng: rng.random(n),
+        ),
+        "softmax-of-theta": Mutant(
+            "θ was used as if it held logits, as in a softmax: it already holds probabilities (a"
+            " Gumbel trick needs log θ)",
+            lambda theta, n, rng: _inverse(np.exp(theta) / np.exp(theta).sum(), rng.random(n)),
+        ),
+        "rounded-expectation": Mutant(
+            "this is the rounded average category, always the same; a sampler returns each category"
+            " as often as θ says",
+            lambda theta, n, rng: np.full(
+                n, int(round(float(np.dot(theta, np.arange(len(theta))))))
+            ),
+        ),
+    },
+    {
+        "rng.choice": lambda theta, n, rng: rng.choice(len(theta), size=n, p=theta),
+        "one draw after another": lambda theta, n, rng: np.array(
+            [
+                min(
+                    int(np.searchsorted(np.cumsum(theta), rng.random(), side="right")),
+                    len(theta) - 1,
+                )
+                for _ in range(n)
+            ]
+        ),
+        "rng.choice, one draw at a time": lambda theta, n, rng: [
+            int(rng.choice(len(theta), p=theta)) for _ in range(n)
+        ],
+        "the Gumbel trick": lambda theta, n, rng: np.argmax(
+            np.log(np.maximum(theta, 1e-300)) + rng.gumbel(size=(n, len(theta))), axis=1
+        ),
+        "a plain list": lambda theta, n, rng: [int(i) for i in _inverse(theta, rng.random(n))],
+        "one-hot rows, then their index": (
+            lambda theta, n, rng: rng.multinomial(1, theta, size=n).argmax(1)
+        ),
+    },
+)
 
-# ---- 1.4 fit_bernoulli -----------------------------------------------------------------------------------------------
+# ---- 1.4 fit_bernoulli ---------------------------------------------------------------------------
 
 
 def _pixel_cases(rng: np.random.Generator) -> list[Case]:
@@ -526,96 +934,207 @@ def _pixel_cases(rng: np.random.Generator) -> list[Case]:
     x[0, 2], x[1, 2] = 0.0, 1.0
     tall = (rng.random((50, 3)) < 0.3).astype(float)
     return [
-        Case("12 images of 6 pixels, smoothing 1; the first pixel is never inked, the second always", (x, 1.0)),
+        Case(
+            "12 images of 6 pixels, smoothing 1; the first pixel is never inked, the second always",
+            (x, 1.0),
+        ),
         Case("the same images with smoothing 0.5", (x, 0.5)),
         Case("the same images, the same array, a second time", (x, 1.0), again),
         Case("50 images of 3 pixels, smoothing 2", (tall, 2.0)),
         Case("a single image, smoothing 1", (x[:1], 1.0)),
-        Case("300 images of 2 pixels, smoothing 1", ((rng.random((300, 2)) < 0.95).astype(float), 1.0)),
+        Case(
+            "300 images of 2 pixels, smoothing 1",
+            ((rng.random((300, 2)) < 0.95).astype(float), 1.0),
+        ),
         Case("the 50 images without smoothing, 0", (tall, 0.0)),
     ]
 
 
 def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
-    """The mean of the Beta posterior under a Beta(s, s) prior, which is what adding counts amounts to."""
+    """The mean of the Beta posterior under a Beta(s, s) prior, which is what adding counts amounts
+    to.
+    """
     from scipy import stats
+
     on = x.sum(0)
-    return np.array([stats.beta(smoothing + k, smoothing + len(x) - k).mean() if smoothing else k / len(x) for k in on])
+    return np.array(
+        [
+            stats.beta(smoothing + k, smoothing + len(x) - k).mean() if smoothing else k / len(x)
+            for k in on
+        ]
+    )
 
 
-BERNOULLI = Exercise("1.4", "fit_bernoulli", _pixel_cases, _bernoulli_oracle, {
-    "no-smoothing": Mutant("no smoothing: a pixel that was never inked gets θ = 0, and one test image with ink there gets log-likelihood −∞",
-        lambda x, smoothing: x.mean(0)),
-    "denominator-n-plus-s": Mutant("`smoothing` counts both ways, s imaginary images of ink and s of paper: the denominator is N + 2s, not N + s",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing)),
-    "numerator-smoothed-only": Mutant("the numerator got its imaginary images, the denominator did not: divide by N + 2s",
-        lambda x, smoothing: (x.sum(0) + smoothing) / len(x)),
-    "denominator-smoothed-only": Mutant("the denominator got its imaginary images, the numerator did not: add s to the count of ink",
-        lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing)),
-    "mean-over-pixels": Mutant("the images were averaged over pixels: one θ per pixel is asked for, so sum over the first axis",
-        lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing)),
-    "global-mean-broadcast": Mutant("one θ for all pixels: sum over the first axis only",
-        lambda x, smoothing: np.full(x.shape[1], (x.sum() + smoothing) / (x.size + 2 * smoothing))),
-    "global-mean-scalar": Mutant("one θ in all, as a single number: sum over the first axis only",
-        lambda x, smoothing: (x.sum() + smoothing) / (x.size + 2 * smoothing)),
-    "smoothing-added-to-mean": Mutant("smoothing was added to the probability; it is a count, so add it before dividing",
-        lambda x, smoothing: x.mean(0) + smoothing),
-    "clipped-not-smoothed": Mutant("the probabilities were clipped; `smoothing` counts imaginary images instead",
-        lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6)),
-    "smoothing-argument-ignored": Mutant("`smoothing` is ignored: 1 is not always the number asked for",
-        lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2)),
-    "pseudocount-halved": Mutant("s was spread over both outcomes: add s to each, so 2s to the denominator",
-        lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing)),
-    "mean-for-count": Mutant("the mean was used where the count belongs, with the right denominator: add s to the number of inked images",
-        lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing)),
-    "numerator-brackets-missing": Mutant("brackets are missing above the line: only s is divided, all of count + s should be",
-        lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing)),
-    "mean-for-count-unit-n": Mutant("the mean was used where the count belongs: add s to the number of inked images, then divide",
-        lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing)),
-    "all-entries-as-n": Mutant("the denominator counts all pixels of all images: N is the number of images, `len(x)`",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing)),
-    "numerator-plus-2s": Mutant("2s was added above the line too: only the s inked images join the count, all 2s join the N",
-        lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing)),
-    "hardcoded-n": Mutant("a fixed number of images stands below the line: N is the number that is handed in, `len(x)`",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing)),
-    "denominator-plus-2": Mutant("the denominator grew by 2, not by 2s",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2)),
-    "all-brackets-missing": Mutant("brackets are missing: all of count + s is divided by all of N + 2s",
-        lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing),
-    "smoothing-per-image": Mutant("s was added to every image: it stands for s imaginary images in all",
-        lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing)),
-    "extreme-pixels-only-smoothed": Mutant("only pixels that were never or always inked were changed, smoothed or clipped: every pixel gets the same imaginary images",
-        lambda x, smoothing: np.where(np.isin(x.mean(0), (0, 1)), (x.sum(0) + smoothing) / (len(x) + 2 * smoothing), x.mean(0))),
-    "zero-pixels-only-smoothed": Mutant("only pixels that were never inked were smoothed: every pixel gets the same imaginary images",
-        lambda x, smoothing: np.where(x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0))),
-    "smoothing-truncated-to-int": Mutant("fractions of an imaginary image were lost: `smoothing` need not be a whole number",
-        lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing))),
-    "input-mutated": Mutant("smoothing was added into the images that were handed in, so a second call goes wrong: work on a copy",
-        lambda x, smoothing: _spoiling_first_image(x, smoothing)),
-    "counts-not-divided": Mutant("these are counts: divide by the number of images",
-        lambda x, smoothing: x.sum(0) + smoothing),
-    "complement-probability": Mutant("this is the probability that a pixel is paper",
-        lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
-    "log-theta-returned": Mutant("this is the logarithm of θ; θ itself is asked for",
-        lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing))),
-    "pixel-count-as-n": Mutant("the denominator counts pixels: N is the number of images, `len(x)`",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing)),
-    "denominator-s-per-pixel": Mutant("the denominator grew by s for every pixel: each pixel has only two outcomes, ink and paper",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1])),
-    "theta-rounded": Mutant("θ was rounded to 0 or 1: keep the frequency",
-        lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing))),
-    "normalized-over-pixels": Mutant("the θ were scaled to sum to 1 over pixels: each pixel has a distribution of its own",
-        lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum(0) + smoothing).sum()),
-}, {
-    "with imaginary images stacked below": lambda x, smoothing: np.average(
-        np.vstack([x, np.ones(x.shape[1]), np.zeros(x.shape[1])]), axis=0,
-        weights=np.r_[np.ones(len(x)), smoothing, smoothing]),
-    "a loop over the pixels": lambda x, smoothing: [
-        (sum(column) + smoothing) / (len(column) + 2 * smoothing) for column in x.T],
-    "a mean pulled towards ½": lambda x, smoothing: (
-        len(x) * x.mean(0) + 2 * smoothing * 0.5) / (len(x) + 2 * smoothing),
-    "float32": lambda x, smoothing: ((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)).astype(np.float32),
-})
+BERNOULLI = Exercise(
+    "1.4",
+    "fit_bernoulli",
+    _pixel_cases,
+    _bernoulli_oracle,
+    {
+        "no-smoothing": Mutant(
+            "no smoothing: a pixel that was never inked gets θ = 0, and one test image with ink"
+            " there gets log-likelihood −∞",
+            lambda x, smoothing: x.mean(0),
+        ),
+        "denominator-n-plus-s": Mutant(
+            "`smoothing` counts both ways, s imaginary images of ink and s of paper: the"
+            " denominator is N + 2s, not N + s",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing),
+        ),
+        "numerator-smoothed-only": Mutant(
+            "the numerator got its imaginary images, the denominator did not: divide by N + 2s",
+            lambda x, smoothing: (x.sum(0) + smoothing) / len(x),
+        ),
+        "denominator-smoothed-only": Mutant(
+            "the denominator got its imaginary images, the numerator did not: add s to the count"
+            " of ink",
+            lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing),
+        ),
+        "mean-over-pixels": Mutant(
+            "the images were averaged over pixels: one θ per pixel is asked for, so sum over the"
+            " first axis",
+            lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
+        ),
+        "global-mean-broadcast": Mutant(
+            "one θ for all pixels: sum over the first axis only",
+            lambda x, smoothing: np.full(
+                x.shape[1], (x.sum() + smoothing) / (x.size + 2 * smoothing)
+            ),
+        ),
+        "global-mean-scalar": Mutant(
+            "one θ in all, as a single number: sum over the first axis only",
+            lambda x, smoothing: (x.sum() + smoothing) / (x.size + 2 * smoothing),
+        ),
+        "smoothing-added-to-mean": Mutant(
+            "smoothing was added to the probability; it is a count, so add it before dividing",
+            lambda x, smoothing: x.mean(0) + smoothing,
+        ),
+        "clipped-not-smoothed": Mutant(
+            "the probabilities were clipped; `smoothing` counts imaginary images instead",
+            lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6),
+        ),
+        "smoothing-argument-ignored": Mutant(
+            "`smoothing` is ignored: 1 is not always the number asked for",
+            lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
+        ),
+        "pseudocount-halved": Mutant(
+            "s was spread over both outcomes: add s to each, so 2s to the denominator",
+            lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
+        ),
+        "mean-for-count": Mutant(
+            "the mean was used where the count belongs, with the right denominator: add s to the"
+            " number of inked images",
+            lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
+        ),
+        "numerator-brackets-missing": Mutant(
+            "brackets are missing above the line: only s is divided, all of count + s should be",
+            lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
+        ),
+        "mean-for-count-unit-n": Mutant(
+            "the mean was used where the count belongs: add s to the number of inked images, then"
+            " divide",
+            lambda x, smoothing: (x.mean(0) + smoothing) / (1 + 2 * smoothing),
+        ),
+        "all-entries-as-n": Mutant(
+            "the denominator counts all pixels of all images: N is the number of images, `len(x)`",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
+        ),
+        "numerator-plus-2s": Mutant(
+            "2s was added above the line too: only the s inked images join the count, all 2s join"
+            " the N",
+            lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
+        ),
+        "hardcoded-n": Mutant(
+            "a fixed number of images stands below the line: N is the number that is handed in,"
+            " `len(x)`",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing),
+        ),
+        "denominator-plus-2": Mutant(
+            "the denominator grew by 2, not by 2s",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2),
+        ),
+        "all-brackets-missing": Mutant(
+            "brackets are missing: all of count + s is divided by all of N + 2s",
+            lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
+        ),
+        "smoothing-per-image": Mutant(
+            "s was added to every image: it stands for s imaginary images in all",
+            lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing),
+        ),
+        "extreme-pixels-only-smoothed": Mutant(
+            "only pixels that were never or always inked were changed, smoothed or clipped: every"
+            " pixel gets the same imaginary images",
+            lambda x, smoothing: np.where(
+                np.isin(x.mean(0), (0, 1)),
+                (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
+                x.mean(0),
+            ),
+        ),
+        "zero-pixels-only-smoothed": Mutant(
+            "only pixels that were never inked were smoothed: every pixel gets the same imaginary"
+            " images",
+            lambda x, smoothing: np.where(
+                x.sum(0) == 0, smoothing / (len(x) + 2 * smoothing), x.mean(0)
+            ),
+        ),
+        "smoothing-truncated-to-int": Mutant(
+            "fractions of an imaginary image were lost: `smoothing` need not be a whole number",
+            lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing)),
+        ),
+        "input-mutated": Mutant(
+            "smoothing was added into the images that were handed in, so a second call goes wrong:"
+            " work on a copy",
+            lambda x, smoothing: _spoiling_first_image(x, smoothing),
+        ),
+        "counts-not-divided": Mutant(
+            "these are counts: divide by the number of images",
+            lambda x, smoothing: x.sum(0) + smoothing,
+        ),
+        "complement-probability": Mutant(
+            "this is the probability that a pixel is paper",
+            lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
+        ),
+        "log-theta-returned": Mutant(
+            "this is the logarithm of θ; θ itself is asked for",
+            lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
+        ),
+        "pixel-count-as-n": Mutant(
+            "the denominator counts pixels: N is the number of images, `len(x)`",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (x.shape[1] + 2 * smoothing),
+        ),
+        "denominator-s-per-pixel": Mutant(
+            "the denominator grew by s for every pixel: each pixel has only two outcomes, ink and"
+            " paper",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing * x.shape[1]),
+        ),
+        "theta-rounded": Mutant(
+            "θ was rounded to 0 or 1: keep the frequency",
+            lambda x, smoothing: np.round((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
+        ),
+        "normalized-over-pixels": Mutant(
+            "the θ were scaled to sum to 1 over pixels: each pixel has a distribution of its own",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum(0) + smoothing).sum(),
+        ),
+    },
+    {
+        "with imaginary images stacked below": lambda x, smoothing: np.average(
+            np.vstack([x, np.ones(x.shape[1]), np.zeros(x.shape[1])]),
+            axis=0,
+            weights=np.r_[np.ones(len(x)), smoothing, smoothing],
+        ),
+        "a loop over the pixels": lambda x, smoothing: [
+            (sum(column) + smoothing) / (len(column) + 2 * smoothing) for column in x.T
+        ],
+        "a mean pulled towards ½": lambda x, smoothing: (
+            (len(x) * x.mean(0) + 2 * smoothing * 0.5) / (len(x) + 2 * smoothing)
+        ),
+        "float32": (
+            lambda x, smoothing: ((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)).astype(
+                np.float32
+            )
+        ),
+    },
+)
 
 
 def _spoiling_first_image(x: np.ndarray, smoothing: float) -> np.ndarray:

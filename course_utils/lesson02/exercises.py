@@ -1,4 +1,7 @@
-"""The exercises of lesson 02: cross-entropy, KL divergence, losses from logits, the surprise of a bell."""
+"""The exercises of lesson 02: cross-entropy, KL divergence, losses from logits, the surprise of a
+bell.
+"""
+
 from __future__ import annotations
 
 import math
@@ -8,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Ask
-from course_utils.checks.exercise import again, Case, Exercise, Mutant, numbers_in
+from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers_in
 
-# ---- what 2.1 and 2.2 share: two distributions that must sum to 1, zeros, infinity ----------------------------------
+# ---- what 2.1 and 2.2 share: two distributions that must sum to 1, zeros, infinity ---------------
 
 
 def _refuse(*distributions: Any, tolerance: float = 1e-9) -> None:
@@ -35,8 +38,10 @@ def _kl(p: Any, q: Any) -> float:
 def _impossible(ask: Ask, *args: Any) -> dict[str, Any]:
     """Facts, not the value: a floor under the probability gives a number that depends on the floor."""
     value = float(numbers_in(ask(*args)))
-    return {"what happens and was called impossible costs infinitely much": value == math.inf,
-            "it costs more than nothing": value > 0.1}
+    return {
+        "what happens and was called impossible costs infinitely much": value == math.inf,
+        "it costs more than nothing": value > 0.1,
+    }
 
 
 def _raise_if(bad: bool, kind: type[Exception]) -> None:
@@ -50,49 +55,90 @@ def _off(d: Any) -> float:
 
 # how two distributions may be looked at before the formula, in wrong ways
 LOOKS: dict[str, Mutant] = {
-    "only-sums-above-one": Mutant("a sum above 1 is refused, one below 1 is not: compare the size of the difference, `abs(… - 1)`, with a billionth",
-        lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError)),
-    "np-isclose-tolerance": Mutant("the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone forgives a hundred thousandth",
-        lambda a, b: _refuse(a, b, tolerance=1e-5)),
-    "tolerance-too-tight": Mutant("the sums must not be compared with `== 1`, nor more closely than asked: allow for a billionth of rounding",
-        lambda a, b: _refuse(a, b, tolerance=1e-13)),
-    "assertion-error": Mutant("an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen",
-        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, AssertionError)),
-    "assertion-error-too-loose": Mutant("an AssertionError is raised, and not for every wrong sum: a ValueError is asked for, beyond a billionth",
-        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError)),
-    "bare-exception": Mutant("an exception of the general kind is raised; ask for the particular one, `raise ValueError(…)`",
-        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception)),
+    "only-sums-above-one": Mutant(
+        "a sum above 1 is refused, one below 1 is not: compare the size of the difference, `abs(… -"
+        " 1)`, with a billionth",
+        lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError),
+    ),
+    "np-isclose-tolerance": Mutant(
+        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone"
+        " forgives a hundred thousandth",
+        lambda a, b: _refuse(a, b, tolerance=1e-5),
+    ),
+    "tolerance-too-tight": Mutant(
+        "the sums must not be compared with `== 1`, nor more closely than asked: allow for a"
+        " billionth of rounding",
+        lambda a, b: _refuse(a, b, tolerance=1e-13),
+    ),
+    "assertion-error": Mutant(
+        "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot"
+        " happen",
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, AssertionError),
+    ),
+    "assertion-error-too-loose": Mutant(
+        "an AssertionError is raised, and not for every wrong sum: a ValueError is asked for,"
+        " beyond a billionth",
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError),
+    ),
+    "bare-exception": Mutant(
+        "an exception of the general kind is raised; ask for the particular one, `raise"
+        " ValueError(…)`",
+        lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception),
+    ),
 }
 
 
 def _looks_named(one: str, two: str) -> dict[str, Mutant]:
     """More of the kind of `LOOKS`, with the names of the two distributions in the hint."""
     return {
-        "sums-not-checked": Mutant(f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or both, raise a ValueError",
-            lambda a, b: None),
-        "second-sum-not-checked": Mutant(f"a {one} that does not sum to 1 is refused, but not a {two}: check both",
-            lambda a, b: _refuse(a)),
-        "first-sum-not-checked": Mutant(f"a {two} that does not sum to 1 is refused, but not a {one}: check both",
-            lambda a, b: _refuse(b)),
-        "both-sums-must-be-wrong": Mutant(f"only a {one} and a {two} that are both wrong are refused: one wrong sum is enough, so `or`, not `and`",
-            lambda a, b: _raise_if(min(_off(a), _off(b)) > 1e-9, ValueError)),
-        "sums-compared-to-each-other": Mutant(f"{one} and {two} were only compared with each other: each of them must sum to 1",
-            lambda a, b: _raise_if(abs(a.sum() - b.sum()) > 1e-9, ValueError)),
+        "sums-not-checked": Mutant(
+            f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or"
+            " both, raise a ValueError",
+            lambda a, b: None,
+        ),
+        "second-sum-not-checked": Mutant(
+            f"a {one} that does not sum to 1 is refused, but not a {two}: check both",
+            lambda a, b: _refuse(a),
+        ),
+        "first-sum-not-checked": Mutant(
+            f"a {two} that does not sum to 1 is refused, but not a {one}: check both",
+            lambda a, b: _refuse(b),
+        ),
+        "both-sums-must-be-wrong": Mutant(
+            f"only a {one} and a {two} that are both wrong are refused: one wrong sum is enough, so"
+            " `or`, not `and`",
+            lambda a, b: _raise_if(min(_off(a), _off(b)) > 1e-9, ValueError),
+        ),
+        "sums-compared-to-each-other": Mutant(
+            f"{one} and {two} were only compared with each other: each of them must sum to 1",
+            lambda a, b: _raise_if(abs(a.sum() - b.sum()) > 1e-9, ValueError),
+        ),
     }
 
 
 def _refusals(right: Callable, one: str, two: str) -> dict[str, Mutant]:
-    """What can go wrong with the refusals around a formula that is `right`; `one` and `two` are its arguments' names."""
+    """What can go wrong with the refusals around a formula that is `right`; `one` and `two` are its
+    arguments' names.
+    """
+
     def looking(look: Callable[[Any, Any], None]) -> Callable:
         def answer(a: Any, b: Any, *base: float) -> float:
             look(a, b)
             return right(a, b, *base)
+
         return answer
 
-    looks = {name: Mutant(m.hint, looking(m.answer)) for name, m in (_looks_named(one, two) | LOOKS).items()}
-    return looks | {"sums-rescaled-silently": Mutant(
-        "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably a mistake",
-        lambda a, b, *base: right(a / a.sum(), b / b.sum(), *base))}
+    looks = {
+        name: Mutant(m.hint, looking(m.answer))
+        for name, m in (_looks_named(one, two) | LOOKS).items()
+    }
+    return looks | {
+        "sums-rescaled-silently": Mutant(
+            "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably"
+            " a mistake",
+            lambda a, b, *base: right(a / a.sum(), b / b.sum(), *base),
+        )
+    }
 
 
 def _bad_sums(one: str, two: str) -> list[Case]:
@@ -101,20 +147,26 @@ def _bad_sums(one: str, two: str) -> list[Case]:
         Case(f"{one} = (0.9, 0.2), which sums to 1.1", (np.array([0.9, 0.2]), fair)),
         Case(f"{two} = (0.6, 0.3), which sums to 0.9", (fair, np.array([0.6, 0.3]))),
         Case(f"{two} = (0.5, 0.500000005), off by five billionths", (fair, slightly)),
-        Case(f"{one} = {two} = (0.6, 0.5): the same sum, 1.1, and none of them right",
-             (np.array([0.6, 0.5]), np.array([0.6, 0.5]))),
-        Case(f"{one} and {two} off by a trillionth, which is rounding and no mistake",
-             (np.array([0.25, 0.75 + 1e-12]), np.array([0.6, 0.4 - 1e-12]))),
+        Case(
+            f"{one} = {two} = (0.6, 0.5): the same sum, 1.1, and none of them right",
+            (np.array([0.6, 0.5]), np.array([0.6, 0.5])),
+        ),
+        Case(
+            f"{one} and {two} off by a trillionth, which is rounding and no mistake",
+            (np.array([0.25, 0.75 + 1e-12]), np.array([0.6, 0.4 - 1e-12])),
+        ),
     ]
 
 
-# ---- 2.1 cross_entropy -----------------------------------------------------------------------------------------------
+# ---- 2.1 cross_entropy ---------------------------------------------------------------------------
 
 SUN, SAID = np.array([0.9, 0.1]), np.array([0.8, 0.2])
 
 
 def _spread_out(rng: np.random.Generator, k: int) -> np.ndarray:
-    """A distribution over k categories, none of them rare. In 1024ths, so that it sums to 1 without rounding."""
+    """A distribution over k categories, none of them rare. In 1024ths, so that it sums to 1 without
+    rounding.
+    """
     return (80 + rng.multinomial(1024 - 80 * k, rng.dirichlet(np.ones(k)))) / 1024
 
 
@@ -124,13 +176,28 @@ def _cross_cases(rng: np.random.Generator) -> list[Case]:
         Case("sun and rain, y = (0.9, 0.1), p = (0.8, 0.2), in nats", (SUN.copy(), SAID.copy())),
         Case("the same in bits, base 2", (SUN.copy(), SAID.copy(), 2)),
         Case("random y and p over five categories, in nats", (y, p)),
-        Case("random y and p over four categories, base 10", (_spread_out(rng, 4), _spread_out(rng, 4), 10)),
+        Case(
+            "random y and p over four categories, base 10",
+            (_spread_out(rng, 4), _spread_out(rng, 4), 10),
+        ),
         Case("the same five categories, the same arrays, a second time, in bits", (y, p, 2), again),
-        Case("a hard label, y = (1, 0), p = (0.8, 0.2)", (np.array([1.0, 0.0]), SAID.copy()), stress=True),
-        Case("a third outcome that is called impossible and never happens: y = (0.5, 0.5, 0), p = (0.25, 0.75, 0)",
-             (np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])), stress=True),
-        Case("an outcome that is called impossible and happens: y = (0.5, 0.5), p = (1, 0)",
-             (np.array([0.5, 0.5]), np.array([1.0, 0.0])), _impossible, stress=True),
+        Case(
+            "a hard label, y = (1, 0), p = (0.8, 0.2)",
+            (np.array([1.0, 0.0]), SAID.copy()),
+            stress=True,
+        ),
+        Case(
+            "a third outcome that is called impossible and never happens: y = (0.5, 0.5, 0), p ="
+            " (0.25, 0.75, 0)",
+            (np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])),
+            stress=True,
+        ),
+        Case(
+            "an outcome that is called impossible and happens: y = (0.5, 0.5), p = (1, 0)",
+            (np.array([0.5, 0.5]), np.array([1.0, 0.0])),
+            _impossible,
+            stress=True,
+        ),
         *_bad_sums("y", "p"),
     ]
 
@@ -138,24 +205,29 @@ def _cross_cases(rng: np.random.Generator) -> list[Case]:
 def _cross_oracle(y: np.ndarray, p: np.ndarray, base: float = math.e) -> float:
     """SciPy's entropy of y plus its divergence from y to p."""
     from scipy import stats
+
     _refuse(y, p)
     return float(stats.entropy(y, base=base) + stats.entropy(y, p, base=base))
 
 
 def _ce(nats: Callable[[Any, Any], Any]) -> Callable:
     """An answer that gets all right but the value in nats."""
+
     def answer(y: Any, p: Any, base: float = math.e) -> Any:
         _refuse(y, p)
         with np.errstate(all="ignore"):
             return nats(y, p) / math.log(base)
+
     return answer
 
 
 def _ce_based(change: Callable[[float, float], float]) -> Callable:
     """An answer that gets all right but the change from nats to the base."""
+
     def answer(y: Any, p: Any, base: float = math.e) -> float:
         _refuse(y, p)
         return change(_h(y, p), base)
+
     return answer
 
 
@@ -172,109 +244,227 @@ def _right_ce(y: Any, p: Any, base: float = math.e) -> float:
     return _h(y, p) / math.log(base)
 
 
-CROSS_ENTROPY = Exercise("2.1", "cross_entropy", _cross_cases, _cross_oracle, {
-    "arguments-swapped": Mutant("the two are swapped, which gives 0.545 for sun and rain: y says how often something happens, −log p how it surprises",
-        _ce(lambda y, p: _h(p, y))),
-    "arguments-swapped-base-ignored": Mutant("y and p are swapped, and `base` is ignored: y says how often something happens, −log p how much it surprises",
-        lambda y, p, base=math.e: (_refuse(y, p), _h(p, y))[1]),
-    "mean-over-outcomes": Mutant("the surprises were averaged once too often: y already holds the weights of the average, so sum, do not divide by K",
-        _ce(lambda y, p: _h(y, p) / len(y))),
-    "zero-log-zero-nan": Mutant("0·log 0 gave NaN: what never happens costs nothing, so leave outcomes with y = 0 out of the sum",
-        _ce(lambda y, p: -(y * np.log(p)).sum())),
-    "log-zero-error": Mutant("p = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and what happens all the same costs ∞",
-        _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p)))),
-    "impossible-outcome-raises": Mutant("an outcome that was called impossible and happens ends in an error, as `math.log(0)` does: return `math.inf` there",
-        _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p) if a > 0))),
-    "probability-clipped": Mutant("an infinite surprise came out finite: p was kept away from 0, or the result was cut off; −log 0 is meant to be ∞",
-        _ce(lambda y, p: -(y * np.log(np.clip(p, 1e-12, 1))).sum())),
-    "zero-p-dropped": Mutant("outcomes with p = 0 were left out, also one that happens, which costs ∞: leave out those with y = 0 instead",
-        _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p) if b > 0))),
-    "infinite-for-any-zero-p": Mutant("any p = 0 gives ∞ here: an outcome that never happens costs nothing, even if it was called impossible",
-        _ce(lambda y, p: _h(y, p) if (p > 0).all() else math.inf)),
-    "minus-missing": Mutant("the minus is missing: logarithms of probabilities are negative, surprises are not",
-        _ce(lambda y, p: -_h(y, p))),
-    "base-ignored": Mutant("`base` is ignored, all comes out in nats: divide by `math.log(base)`",
-        _ce_based(lambda nats, base: nats)),
-    "multiplied-by-log-base": Mutant("nats were multiplied by log(base): one nat is 1/log 2 bits, so divide",
-        _ce_based(lambda nats, base: nats * math.log(base))),
-    "always-bits": Mutant("everything comes out in bits: without a `base` nats are asked for, and else the base that is given",
-        _ce_based(lambda nats, base: nats / math.log(2))),
-    "always-log10": Mutant("the logarithm is always to base 10: without a `base` nats are asked for, and else the base that is given",
-        _ce_based(lambda nats, base: nats / math.log(10))),
-    "divided-by-base": Mutant("nats were divided by the base itself: divide by its logarithm",
-        _ce_based(lambda nats, base: nats / base)),
-    "divided-by-base-unless-e": Mutant("nats were divided by the base itself where it is not e: divide by its logarithm",
-        _ce_based(lambda nats, base: nats if base == math.e else nats / base)),
-    "only-base-2-converted": Mutant("bits come out right, other bases come out in nats: dividing by `math.log(base)` works for every base",
-        _ce_based(lambda nats, base: nats / math.log(2) if base == 2 else nats)),
-    "only-base-10-converted": Mutant("base 10 comes out right, bits come out in nats: dividing by `math.log(base)` works for every base",
-        _ce_based(lambda nats, base: nats / math.log(10) if base == 10 else nats)),
-    "default-base-2": Mutant("right with a `base`, but without one bits come out: nats are asked for, `base=math.e`",
-        lambda y, p, base=2: _right_ce(y, p, base) if _refuse(y, p) is None else None),
-    "base-inside-log": Mutant("p was divided by the base inside the logarithm: the logarithm is divided, by the logarithm of the base",
-        lambda y, p, base=math.e: _h(y, p / base) if _refuse(y, p) is None else None),
-    "divided-by-log2-base": Mutant("nats were divided by `log2(base)`: divide by the natural logarithm of the base",
-        _ce_based(lambda nats, base: nats / math.log2(base))),
-    "divided-by-log10-base": Mutant("nats were divided by `log10(base)`: divide by the natural logarithm of the base",
-        _ce_based(lambda nats, base: nats / math.log10(base))),
-    "base-change-inverted": Mutant("the change of base is upside down: log p to a base is log p / log base",
-        lambda y, p, base=math.e: (_refuse(y, p), -np.sum(y * math.log(base) / np.log(p)))[1]),
-    "entropy-of-y": Mutant("this is the entropy of y, the floor: the forecaster believes p, so the logarithm is of p",
-        _ce(lambda y, p: _h(y, y))),
-    "entropy-of-p": Mutant("this is the entropy of p: outcomes follow y, so weigh −log p by y",
-        _ce(lambda y, p: _h(p, p))),
-    "kl-returned": Mutant("this is the KL divergence, the avoidable part: the cross-entropy has the floor H(y) in it as well",
-        _ce(_kl)),
-    "complement-terms-added": Mutant("outcomes that do not come were charged too, with −(1 − y) log(1 − p): sum −y log p, and no more",
-        _ce(lambda y, p: _h(y, p) + _h(1 - y, 1 - p))),
-    "binary-ce-mean": Mutant("this is binary cross-entropy for every entry, averaged: sum −y log p, and no more",
-        _ce(lambda y, p: (_h(y, p) + _h(1 - y, 1 - p)) / len(y))),
-    "binary-ce-first-outcome": Mutant("this is binary cross-entropy of the first outcome against the rest: with more than two, each has a surprise of its own",
-        _ce(lambda y, p: float(-_xlog(y[0], p[0]) - _xlog(1 - y[0], 1 - p[0])))),
-    "target-entropy-added": Mutant("the floor H(y) was added: the surprise is −log p, with no y inside the logarithm",
-        _ce(lambda y, p: _h(y, p) + _h(y, y))),
-    "weights-missing": Mutant("the surprises were added without weights: an outcome counts as often as it happens, y times",
-        _ce(lambda y, p: -np.log(p).sum())),
-    "terms-not-summed": Mutant("one number per outcome came back: sum them",
-        _ce(lambda y, p: -_xlog(y, p))),
-    "log-of-mean": Mutant("this is the surprise at the average probability; the average of the surprises is asked for: logarithm first, then sum",
-        _ce(lambda y, p: -np.log((y * p).sum()))),
-    "log-missing": Mutant("the logarithm is missing: the surprise at an outcome is −log p",
-        _ce(lambda y, p: -(y * p).sum())),
-    "hard-label-only": Mutant("only the likeliest outcome was counted, as for a hard label: y may be soft, so sum over all outcomes",
-        _ce(lambda y, p: -np.log(p[np.argmax(y)]))),
-    "perplexity-returned": Mutant("this is e to the cross-entropy, the perplexity: the cross-entropy itself is asked for",
-        _ce(lambda y, p: np.exp(_h(y, p)))),
-    "squared-error": Mutant("this is a squared error between y and p; an average surprise is asked for",
-        _ce(lambda y, p: ((y - p) ** 2).sum())),
-    "log1p-for-log": Mutant("this is log(1 + p): the surprise is the logarithm of p itself",
-        _ce(lambda y, p: -(y * np.log1p(p)).sum())),
-    "both-directions-averaged": Mutant("both directions were averaged: only y decides how often, only p how surprising",
-        _ce(lambda y, p: (_h(y, p) + _h(p, y)) / 2)),
-    "softmax-on-probs": Mutant("p went through a softmax, as `torch.nn.functional.cross_entropy` does: here it already holds probabilities",
-        _ce(lambda y, p: _h(y, _softmax(p)))),
-    "first-outcome-only": Mutant("only the first outcome was counted: is the `return` inside the loop?",
-        _ce(lambda y, p: float(-_xlog(y, p)[0]))),
-    "last-outcome-only": Mutant("only the last outcome was counted: add to the total instead of replacing it",
-        _ce(lambda y, p: float(-_xlog(y, p)[-1]))),
-    "input-mutated": Mutant("an array that was handed in was overwritten, so a second call goes wrong: work on a copy",
-        _ce(lambda y, p: -np.multiply(y, np.log(np.where(y > 0, p, 1)), out=y).sum())),
-} | _refusals(_right_ce, "y", "p"), {
-    "a loop, with a logarithm to the base": lambda y, p, base=math.e: _looped_ce(y, p, base),
-    "NaN left out of the sum": _ce(lambda y, p: -np.nansum(y * np.log(p))),
-    "masked with np.where": _ce(lambda y, p: -np.sum(y * np.log(np.where(y > 0, p, 1)))),
-    "a dot product of what happens": _ce(lambda y, p: -(y[y > 0] @ np.log(p[y > 0]))),
-    "entropy plus divergence": _ce(lambda y, p: _h(y, y) + _kl(y, p)),
-    "float32": _ce(lambda y, p: np.float32(_h(y.astype(np.float32), p.astype(np.float32)))),
-    "a PyTorch tensor comes back": lambda y, p, base=math.e: _torch_ce(y, p, base),
-    "checked with np.isclose, both tolerances set": lambda y, p, base=math.e: _isclose_ce(y, p, base),
-})
+CROSS_ENTROPY = Exercise(
+    "2.1",
+    "cross_entropy",
+    _cross_cases,
+    _cross_oracle,
+    {
+        "arguments-swapped": Mutant(
+            "the two are swapped, which gives 0.545 for sun and rain: y says how often something"
+            " happens, −log p how it surprises",
+            _ce(lambda y, p: _h(p, y)),
+        ),
+        "arguments-swapped-base-ignored": Mutant(
+            "y and p are swapped, and `base` is ignored: y says how often something happens, −log p"
+            " how much it surprises",
+            lambda y, p, base=math.e: (_refuse(y, p), _h(p, y))[1],
+        ),
+        "mean-over-outcomes": Mutant(
+            "the surprises were averaged once too often: y already holds the weights of the"
+            " average, so sum, do not divide by K",
+            _ce(lambda y, p: _h(y, p) / len(y)),
+        ),
+        "zero-log-zero-nan": Mutant(
+            "0·log 0 gave NaN: what never happens costs nothing, so leave outcomes with y = 0 out"
+            " of the sum",
+            _ce(lambda y, p: -(y * np.log(p)).sum()),
+        ),
+        "log-zero-error": Mutant(
+            "p = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and"
+            " what happens all the same costs ∞",
+            _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True))),
+        ),
+        "impossible-outcome-raises": Mutant(
+            "an outcome that was called impossible and happens ends in an error, as `math.log(0)`"
+            " does: return `math.inf` there",
+            _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if a > 0)),
+        ),
+        "probability-clipped": Mutant(
+            "an infinite surprise came out finite: p was kept away from 0, or the result was cut"
+            " off; −log 0 is meant to be ∞",
+            _ce(lambda y, p: -(y * np.log(np.clip(p, 1e-12, 1))).sum()),
+        ),
+        "zero-p-dropped": Mutant(
+            "outcomes with p = 0 were left out, also one that happens, which costs ∞: leave out"
+            " those with y = 0 instead",
+            _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if b > 0)),
+        ),
+        "infinite-for-any-zero-p": Mutant(
+            "any p = 0 gives ∞ here: an outcome that never happens costs nothing, even if it was"
+            " called impossible",
+            _ce(lambda y, p: _h(y, p) if (p > 0).all() else math.inf),
+        ),
+        "minus-missing": Mutant(
+            "the minus is missing: logarithms of probabilities are negative, surprises are not",
+            _ce(lambda y, p: -_h(y, p)),
+        ),
+        "base-ignored": Mutant(
+            "`base` is ignored, all comes out in nats: divide by `math.log(base)`",
+            _ce_based(lambda nats, base: nats),
+        ),
+        "multiplied-by-log-base": Mutant(
+            "nats were multiplied by log(base): one nat is 1/log 2 bits, so divide",
+            _ce_based(lambda nats, base: nats * math.log(base)),
+        ),
+        "always-bits": Mutant(
+            "everything comes out in bits: without a `base` nats are asked for, and else the base"
+            " that is given",
+            _ce_based(lambda nats, base: nats / math.log(2)),
+        ),
+        "always-log10": Mutant(
+            "the logarithm is always to base 10: without a `base` nats are asked for, and else the"
+            " base that is given",
+            _ce_based(lambda nats, base: nats / math.log(10)),
+        ),
+        "divided-by-base": Mutant(
+            "nats were divided by the base itself: divide by its logarithm",
+            _ce_based(lambda nats, base: nats / base),
+        ),
+        "divided-by-base-unless-e": Mutant(
+            "nats were divided by the base itself where it is not e: divide by its logarithm",
+            _ce_based(lambda nats, base: nats if base == math.e else nats / base),
+        ),
+        "only-base-2-converted": Mutant(
+            "bits come out right, other bases come out in nats: dividing by `math.log(base)` works"
+            " for every base",
+            _ce_based(lambda nats, base: nats / math.log(2) if base == 2 else nats),
+        ),
+        "only-base-10-converted": Mutant(
+            "base 10 comes out right, bits come out in nats: dividing by `math.log(base)` works for"
+            " every base",
+            _ce_based(lambda nats, base: nats / math.log(10) if base == 10 else nats),
+        ),
+        "default-base-2": Mutant(
+            "right with a `base`, but without one bits come out: nats are asked for, `base=math.e`",
+            lambda y, p, base=2: _right_ce(y, p, base) if _refuse(y, p) is None else None,
+        ),
+        "base-inside-log": Mutant(
+            "p was divided by the base inside the logarithm: the logarithm is divided, by the"
+            " logarithm of the base",
+            lambda y, p, base=math.e: _h(y, p / base) if _refuse(y, p) is None else None,
+        ),
+        "divided-by-log2-base": Mutant(
+            "nats were divided by `log2(base)`: divide by the natural logarithm of the base",
+            _ce_based(lambda nats, base: nats / math.log2(base)),
+        ),
+        "divided-by-log10-base": Mutant(
+            "nats were divided by `log10(base)`: divide by the natural logarithm of the base",
+            _ce_based(lambda nats, base: nats / math.log10(base)),
+        ),
+        "base-change-inverted": Mutant(
+            "the change of base is upside down: log p to a base is log p / log base",
+            lambda y, p, base=math.e: (_refuse(y, p), -np.sum(y * math.log(base) / np.log(p)))[1],
+        ),
+        "entropy-of-y": Mutant(
+            "this is the entropy of y, the floor: the forecaster believes p, so the logarithm is"
+            " of p",
+            _ce(lambda y, p: _h(y, y)),
+        ),
+        "entropy-of-p": Mutant(
+            "this is the entropy of p: outcomes follow y, so weigh −log p by y",
+            _ce(lambda y, p: _h(p, p)),
+        ),
+        "kl-returned": Mutant(
+            "this is the KL divergence, the avoidable part: the cross-entropy has the floor H(y) in"
+            " it as well",
+            _ce(_kl),
+        ),
+        "complement-terms-added": Mutant(
+            "outcomes that do not come were charged too, with −(1 − y) log(1 − p): sum −y log p,"
+            " and no more",
+            _ce(lambda y, p: _h(y, p) + _h(1 - y, 1 - p)),
+        ),
+        "binary-ce-mean": Mutant(
+            "this is binary cross-entropy for every entry, averaged: sum −y log p, and no more",
+            _ce(lambda y, p: (_h(y, p) + _h(1 - y, 1 - p)) / len(y)),
+        ),
+        "binary-ce-first-outcome": Mutant(
+            "this is binary cross-entropy of the first outcome against the rest: with more than"
+            " two, each has a surprise of its own",
+            _ce(lambda y, p: float(-_xlog(y[0], p[0]) - _xlog(1 - y[0], 1 - p[0]))),
+        ),
+        "target-entropy-added": Mutant(
+            "the floor H(y) was added: the surprise is −log p, with no y inside the logarithm",
+            _ce(lambda y, p: _h(y, p) + _h(y, y)),
+        ),
+        "weights-missing": Mutant(
+            "the surprises were added without weights: an outcome counts as often as it happens, y"
+            " times",
+            _ce(lambda y, p: -np.log(p).sum()),
+        ),
+        "terms-not-summed": Mutant(
+            "one number per outcome came back: sum them", _ce(lambda y, p: -_xlog(y, p))
+        ),
+        "log-of-mean": Mutant(
+            "this is the surprise at the average probability; the average of the surprises is asked"
+            " for: logarithm first, then sum",
+            _ce(lambda y, p: -np.log((y * p).sum())),
+        ),
+        "log-missing": Mutant(
+            "the logarithm is missing: the surprise at an outcome is −log p",
+            _ce(lambda y, p: -(y * p).sum()),
+        ),
+        "hard-label-only": Mutant(
+            "only the likeliest outcome was counted, as for a hard label: y may be soft, so sum"
+            " over all outcomes",
+            _ce(lambda y, p: -np.log(p[np.argmax(y)])),
+        ),
+        "perplexity-returned": Mutant(
+            "this is e to the cross-entropy, the perplexity: the cross-entropy itself is asked for",
+            _ce(lambda y, p: np.exp(_h(y, p))),
+        ),
+        "squared-error": Mutant(
+            "this is a squared error between y and p; an average surprise is asked for",
+            _ce(lambda y, p: ((y - p) ** 2).sum()),
+        ),
+        "log1p-for-log": Mutant(
+            "this is log(1 + p): the surprise is the logarithm of p itself",
+            _ce(lambda y, p: -(y * np.log1p(p)).sum()),
+        ),
+        "both-directions-averaged": Mutant(
+            "both directions were averaged: only y decides how often, only p how surprising",
+            _ce(lambda y, p: (_h(y, p) + _h(p, y)) / 2),
+        ),
+        "softmax-on-probs": Mutant(
+            "p went through a softmax, as `torch.nn.functional.cross_entropy` does: here it already"
+            " holds probabilities",
+            _ce(lambda y, p: _h(y, _softmax(p))),
+        ),
+        "first-outcome-only": Mutant(
+            "only the first outcome was counted: is the `return` inside the loop?",
+            _ce(lambda y, p: float(-_xlog(y, p)[0])),
+        ),
+        "last-outcome-only": Mutant(
+            "only the last outcome was counted: add to the total instead of replacing it",
+            _ce(lambda y, p: float(-_xlog(y, p)[-1])),
+        ),
+        "input-mutated": Mutant(
+            "an array that was handed in was overwritten, so a second call goes wrong: work on a"
+            " copy",
+            _ce(lambda y, p: -np.multiply(y, np.log(np.where(y > 0, p, 1)), out=y).sum()),
+        ),
+    }
+    | _refusals(_right_ce, "y", "p"),
+    {
+        "a loop, with a logarithm to the base": lambda y, p, base=math.e: _looped_ce(y, p, base),
+        "NaN left out of the sum": _ce(lambda y, p: -np.nansum(y * np.log(p))),
+        "masked with np.where": _ce(lambda y, p: -np.sum(y * np.log(np.where(y > 0, p, 1)))),
+        "a dot product of what happens": _ce(lambda y, p: -(y[y > 0] @ np.log(p[y > 0]))),
+        "entropy plus divergence": _ce(lambda y, p: _h(y, y) + _kl(y, p)),
+        "float32": _ce(lambda y, p: np.float32(_h(y.astype(np.float32), p.astype(np.float32)))),
+        "a PyTorch tensor comes back": lambda y, p, base=math.e: _torch_ce(y, p, base),
+        "checked with np.isclose, both tolerances set": lambda y, p, base=math.e: _isclose_ce(
+            y, p, base
+        ),
+    },
+)
 
 
 def _looped_ce(y: Any, p: Any, base: float) -> float:
     _refuse(y, p)
     total = 0.0
-    for a, b in zip(y, p):
+    for a, b in zip(y, p, strict=True):
         if a > 0:
             total -= a * math.log(b, base) if b > 0 else -math.inf
     return total
@@ -282,17 +472,20 @@ def _looped_ce(y: Any, p: Any, base: float) -> float:
 
 def _torch_ce(y: Any, p: Any, base: float) -> Any:
     import torch
+
     _refuse(y, p)
     return -torch.special.xlogy(torch.as_tensor(y), torch.as_tensor(p)).sum() / math.log(base)
 
 
 def _isclose_ce(y: Any, p: Any, base: float) -> float:
-    if not (np.isclose(np.sum(y), 1, rtol=0, atol=1e-9) and np.isclose(np.sum(p), 1, rtol=0, atol=1e-9)):
+    if not (
+        np.isclose(np.sum(y), 1, rtol=0, atol=1e-9) and np.isclose(np.sum(p), 1, rtol=0, atol=1e-9)
+    ):
         raise ValueError("not a distribution")
     return _right_ce(y, p, base)
 
 
-# ---- 2.2 kl ----------------------------------------------------------------------------------------------------------
+# ---- 2.2 kl --------------------------------------------------------------------------------------
 
 
 def _kl_cases(rng: np.random.Generator) -> list[Case]:
@@ -300,32 +493,54 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
     care = {"atol": 1e-6, "stress": True}
     return [
         Case("p = (0.9, 0.1), q = (0.8, 0.2)", (SUN.copy(), SAID.copy()), atol=1e-6),
-        Case("p = q = (0.9, 0.1): nothing could have been avoided", (SUN.copy(), SUN.copy()), atol=1e-6),
+        Case(
+            "p = q = (0.9, 0.1): nothing could have been avoided",
+            (SUN.copy(), SUN.copy()),
+            atol=1e-6,
+        ),
         Case("random p and q over five categories", (p, q), atol=1e-6),
-        Case("random p and q over three categories", (_spread_out(rng, 3), _spread_out(rng, 3)), atol=1e-6),
+        Case(
+            "random p and q over three categories",
+            (_spread_out(rng, 3), _spread_out(rng, 3)),
+            atol=1e-6,
+        ),
         Case("the same five categories, the same arrays, a second time", (p, q), again, atol=1e-6),
-        Case("something certain and a fair coin: p = (1, 0), q = (0.5, 0.5)",
-             (np.array([1.0, 0.0]), np.array([0.5, 0.5])), **care),
-        Case("a third outcome that is called impossible and never happens: p = (0.5, 0.5, 0), q = (0.25, 0.75, 0)",
-             (np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])), **care),
-        Case("an outcome that is called impossible and happens: p = (0.5, 0.5), q = (1, 0)",
-             (np.array([0.5, 0.5]), np.array([1.0, 0.0])), _impossible, stress=True),
+        Case(
+            "something certain and a fair coin: p = (1, 0), q = (0.5, 0.5)",
+            (np.array([1.0, 0.0]), np.array([0.5, 0.5])),
+            **care,
+        ),
+        Case(
+            "a third outcome that is called impossible and never happens: p = (0.5, 0.5, 0), q ="
+            " (0.25, 0.75, 0)",
+            (np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])),
+            **care,
+        ),
+        Case(
+            "an outcome that is called impossible and happens: p = (0.5, 0.5), q = (1, 0)",
+            (np.array([0.5, 0.5]), np.array([1.0, 0.0])),
+            _impossible,
+            stress=True,
+        ),
         *_bad_sums("p", "q"),
     ]
 
 
 def _kl_oracle(p: np.ndarray, q: np.ndarray) -> float:
     from scipy import special
+
     _refuse(p, q)
     return float(special.rel_entr(p, q).sum())
 
 
 def _div(nats: Callable[[Any, Any], Any]) -> Callable:
     """An answer that gets all right but the value."""
+
     def answer(p: Any, q: Any) -> Any:
         _refuse(p, q)
         with np.errstate(all="ignore"):
             return nats(p, q)
+
     return answer
 
 
@@ -333,150 +548,308 @@ def _terms(p: Any, q: Any) -> Any:
     return _xlog(p, q) * -1 + _xlog(p, p)
 
 
-KL = Exercise("2.2", "kl", _kl_cases, _kl_oracle, {
-    "kl-reversed": Mutant("the direction is turned, this is the divergence from q to p: p decides what happens, q is surprised",
-        _div(lambda p, q: _kl(q, p))),
-    "sign-flipped": Mutant("the sign is turned: it is p·log(p/q), with p above the line, and the sum is never negative",
-        _div(lambda p, q: -_kl(p, q))),
-    "weighted-by-q": Mutant("the logarithms are weighted by q; things happen as p says, so weigh log(p/q) by p",
-        _div(lambda p, q: -_kl(q, p))),
-    "symmetric-sum": Mutant("both directions were added: one is asked for, with p deciding what happens",
-        _div(lambda p, q: _kl(p, q) + _kl(q, p))),
-    "symmetric-mean": Mutant("both directions were averaged: one is asked for, with p deciding what happens",
-        _div(lambda p, q: (_kl(p, q) + _kl(q, p)) / 2)),
-    "jensen-shannon-divergence": Mutant("this is the Jensen–Shannon divergence, which compares both with their middle: compare p with q directly",
-        _div(_halfway)),
-    "log2-for-ln": Mutant("this is in bits: nats are asked for, so take the natural logarithm",
-        _div(lambda p, q: _kl(p, q) / math.log(2))),
-    "kl-reversed-in-bits": Mutant("the direction is turned, and this is in bits: p decides what happens, and nats are asked for",
-        _div(lambda p, q: _kl(q, p) / math.log(2))),
-    "sign-flipped-in-bits": Mutant("the sign is turned, and this is in bits: it is p·log(p/q) with the natural logarithm",
-        _div(lambda p, q: -_kl(p, q) / math.log(2))),
-    "log1p-for-log": Mutant("these are logarithms of 1 + p and 1 + q: take those of p and q themselves",
-        _div(lambda p, q: (p * np.log1p(p) - p * np.log1p(q)).sum())),
-    "log10-for-ln": Mutant("this is a logarithm to base 10: nats are asked for, so take the natural one",
-        _div(lambda p, q: _kl(p, q) / math.log(10))),
-    "mean-over-outcomes": Mutant("the terms were averaged: p already holds the weights of the average, so sum, do not divide by K",
-        _div(lambda p, q: _kl(p, q) / len(p))),
-    "cross-entropy-returned": Mutant("this is the cross-entropy H(p, q): take the floor H(p) off, so that nothing is left for q = p",
-        _div(_h)),
-    "reversed-cross-entropy": Mutant("this is the other cross-entropy, H(q, p), and the floor is still in it: KL is H(p, q) − H(p)",
-        _div(lambda p, q: _h(q, p))),
-    "entropy-returned": Mutant("this is the entropy of p, which is the floor: KL is what lies above it",
-        _div(lambda p, q: _h(p, p))),
-    "entropy-added": Mutant("the floor was added: take it off, so that nothing is left for q = p",
-        _div(lambda p, q: _h(p, q) + _h(p, p))),
-    "entropy-of-q-subtracted": Mutant("the wrong floor was taken off, H(q): things happen as p says, so it is H(p)",
-        _div(lambda p, q: _h(p, q) - _h(q, q))),
-    "reversed-ce-minus-entropy-p": Mutant("this is H(q, p) − H(p): in the cross-entropy p comes first, it decides what happens",
-        _div(lambda p, q: _h(q, p) - _h(p, p))),
-    "cross-entropy-difference": Mutant("this is H(p, q) − H(q, p): what is taken off is the floor H(p), the entropy of p",
-        _div(lambda p, q: _h(p, q) - _h(q, p))),
-    "entropy-q-minus-entropy-p": Mutant("this is the difference of two entropies, H(q) − H(p); KL weighs log p and log q both by p",
-        _div(lambda p, q: _h(q, q) - _h(p, p))),
-    "entropy-p-minus-entropy-q": Mutant("this is the difference of two entropies, H(p) − H(q); KL weighs log p and log q both by p",
-        _div(lambda p, q: _h(p, p) - _h(q, q))),
-    "absolute-terms": Mutant("single terms may be negative and count as such: their signs were removed before the sum",
-        _div(lambda p, q: np.abs(_terms(p, q)).sum())),
-    "negative-terms-dropped": Mutant("negative terms were left out: single terms may be negative, and count",
-        _div(lambda p, q: np.maximum(_terms(p, q), 0).sum())),
-    "l1-distance": Mutant("these are differences of probabilities, added up: KL compares logarithms, p·log(p/q)",
-        _div(lambda p, q: np.abs(p - q).sum())),
-    "total-variation-distance": Mutant("this is half the sum of |p − q|: KL compares logarithms, p·log(p/q)",
-        _div(lambda p, q: np.abs(p - q).sum() / 2)),
-    "squared-error": Mutant("this is a squared error between p and q; KL compares logarithms, p·log(p/q)",
-        _div(lambda p, q: ((p - q) ** 2).sum())),
-    "chi-squared-divergence": Mutant("this is Σ (p − q)²/q, a close relative: KL is Σ p·log(p/q)",
-        _div(lambda p, q: ((p - q) ** 2 / q).sum())),
-    "log-ratio-squared": Mutant("the logarithm was squared: negative terms are meant to be there",
-        _div(lambda p, q: (p * np.log(p / q) ** 2).sum())),
-    "weights-missing": Mutant("the weights are missing: a term counts as often as it happens, p times",
-        _div(lambda p, q: np.log(p / q).sum())),
-    "log-missing": Mutant("the logarithm is missing: it is p·log(p/q)",
-        _div(lambda p, q: (p * p / q).sum())),
-    "terms-not-summed": Mutant("one number per outcome came back: sum them",
-        _div(_terms)),
-    "ratio-of-logs": Mutant("the logarithm of a quotient is a difference: log p was divided by log q",
-        _div(lambda p, q: (p * np.log(p) / np.log(q)).sum())),
-    "q-outside-log": Mutant("only p is inside the logarithm, q divides outside: a bracket belongs around p/q",
-        _div(lambda p, q: (p * np.log(p) / q).sum())),
-    "exp-of-kl": Mutant("this is e to the divergence: the divergence itself is asked for",
-        _div(lambda p, q: np.exp(_kl(p, q)))),
-    "root-of-kl": Mutant("this is the square root of the divergence: the divergence itself is asked for",
-        _div(lambda p, q: math.sqrt(max(0.0, _kl(p, q))))),
-    "torch-kl-div-without-log": Mutant("`torch.nn.functional.kl_div` expects log q as its first argument, and got q",
-        _div(lambda p, q: (_xlog(p, p) - p * q).sum())),
-    "torch-kl-div-arguments-swapped": Mutant("`torch.nn.functional.kl_div` expects log q first, then p; it got p, then q",
-        _div(lambda p, q: (_xlog(q, q) - p * q).sum())),
-    "jensen-shannon-distance": Mutant("this is the Jensen–Shannon distance, a root: compare p with q directly",
-        _div(lambda p, q: math.sqrt(max(0.0, _halfway(p, q))))),
-    "weighted-by-mixture": Mutant("log(p/q) is weighted by the average of p and q; things happen as p says",
-        _div(lambda p, q: ((p + q) / 2 * np.log(p / q)).sum())),
-    "log-q-unweighted": Mutant("only log p is weighted by p, log q is not: a bracket is missing around log p − log q",
-        _div(lambda p, q: (p * np.log(p) - np.log(q)).sum())),
-    "softmax-on-probs": Mutant("the inputs went through a softmax: they already hold probabilities",
-        _div(lambda p, q: _kl(_softmax(p), _softmax(q)))),
-    "first-outcome-only": Mutant("only the first outcome was counted: is the `return` inside the loop?",
-        _div(lambda p, q: float(_terms(p, q)[0]))),
-    "last-outcome-only": Mutant("only the last outcome was counted: add to the total instead of replacing it",
-        _div(lambda p, q: float(_terms(p, q)[-1]))),
-    "zero-log-zero-nan": Mutant("0·log 0 gave NaN: what never happens costs nothing, so leave outcomes with p = 0 out of the sum",
-        _div(lambda p, q: (p * np.log(p / q)).sum())),
-    "both-zero-nan": Mutant("NaN came up where p and q are both 0: what never happens costs nothing, so leave outcomes with p = 0 out of the sum",
-        _div(lambda p, q: (_xlog(p, p) - p * np.log(q)).sum())),
-    "zero-p-raises": Mutant("p = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, so leave it out of the sum",
-        _div(lambda p, q: sum(a * math.log(a / b) for a, b in zip(p, q)))),
-    "any-zero-raises": Mutant("any 0 ends in an error, as `math.log(0)` does: leave out what has p = 0, and return `math.inf` where only q is 0",
-        _div(lambda p, q: sum(a * (math.log(a) - math.log(b)) for a, b in zip(p, q)))),
-    "zero-q-raises": Mutant("q = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and what happens all the same costs ∞",
-        _div(lambda p, q: sum(_xlog(a, a) - a * math.log(b) for a, b in zip(p, q)))),
-    "impossible-outcome-raises": Mutant("an outcome that was called impossible and happens ends in an error, as `math.log(0)` does: return `math.inf` there",
-        _div(lambda p, q: sum(a * (math.log(a) - math.log(b)) for a, b in zip(p, q) if a > 0))),
-    "q-clipped": Mutant("an infinite divergence came out finite: q was kept away from 0, or the result was cut off; it is meant to be ∞",
-        _div(lambda p, q: _kl(p, np.clip(q, 1e-12, 1)))),
-    "zero-q-dropped": Mutant("outcomes with q = 0 were left out, also one that happens, which costs ∞: leave out those with p = 0 instead",
-        _div(lambda p, q: sum(a * math.log(a / b) for a, b in zip(p, q) if a > 0 and b > 0))),
-    "infinite-for-any-zero-q": Mutant("any q = 0 gives ∞ here: an outcome that never happens costs nothing, even if it was called impossible",
-        _div(lambda p, q: _kl(p, q) if (q > 0).all() else math.inf)),
-    "input-mutated": Mutant("an array that was handed in was overwritten, so a second call goes wrong: work on a copy",
-        _div(lambda p, q: np.multiply(p, np.log(np.where(p > 0, p / q, 1)), out=p).sum())),
-} | _refusals(_kl, "p", "q"), {
-    "a loop": _div(lambda p, q: sum(a * math.log(a / b) if b > 0 else math.inf for a, b in zip(p, q) if a > 0)),
-    "cross-entropy minus entropy": _div(_kl),
-    "p over q where something happens": _div(lambda p, q: (p[p > 0] * np.log(p[p > 0] / q[p > 0])).sum()),
-    "a difference of logarithms": _div(lambda p, q: np.nansum(p * (np.log(p) - np.log(q)))),
-    "scipy's kl_div": lambda p, q: _scipy_kl(p, q),
-    "float32": _div(lambda p, q: np.float32(_kl(p.astype(np.float32), q.astype(np.float32)))),
-    "a PyTorch tensor comes back": lambda p, q: _torch_kl(p, q),
-})
+KL = Exercise(
+    "2.2",
+    "kl",
+    _kl_cases,
+    _kl_oracle,
+    {
+        "kl-reversed": Mutant(
+            "the direction is turned, this is the divergence from q to p: p decides what happens, q"
+            " is surprised",
+            _div(lambda p, q: _kl(q, p)),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: it is p·log(p/q), with p above the line, and the sum is never"
+            " negative",
+            _div(lambda p, q: -_kl(p, q)),
+        ),
+        "weighted-by-q": Mutant(
+            "the logarithms are weighted by q; things happen as p says, so weigh log(p/q) by p",
+            _div(lambda p, q: -_kl(q, p)),
+        ),
+        "symmetric-sum": Mutant(
+            "both directions were added: one is asked for, with p deciding what happens",
+            _div(lambda p, q: _kl(p, q) + _kl(q, p)),
+        ),
+        "symmetric-mean": Mutant(
+            "both directions were averaged: one is asked for, with p deciding what happens",
+            _div(lambda p, q: (_kl(p, q) + _kl(q, p)) / 2),
+        ),
+        "jensen-shannon-divergence": Mutant(
+            "this is the Jensen–Shannon divergence, which compares both with their middle: compare"
+            " p with q directly",
+            _div(_halfway),
+        ),
+        "log2-for-ln": Mutant(
+            "this is in bits: nats are asked for, so take the natural logarithm",
+            _div(lambda p, q: _kl(p, q) / math.log(2)),
+        ),
+        "kl-reversed-in-bits": Mutant(
+            "the direction is turned, and this is in bits: p decides what happens, and nats are"
+            " asked for",
+            _div(lambda p, q: _kl(q, p) / math.log(2)),
+        ),
+        "sign-flipped-in-bits": Mutant(
+            "the sign is turned, and this is in bits: it is p·log(p/q) with the natural logarithm",
+            _div(lambda p, q: -_kl(p, q) / math.log(2)),
+        ),
+        "log1p-for-log": Mutant(
+            "these are logarithms of 1 + p and 1 + q: take those of p and q themselves",
+            _div(lambda p, q: (p * np.log1p(p) - p * np.log1p(q)).sum()),
+        ),
+        "log10-for-ln": Mutant(
+            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            _div(lambda p, q: _kl(p, q) / math.log(10)),
+        ),
+        "mean-over-outcomes": Mutant(
+            "the terms were averaged: p already holds the weights of the average, so sum, do not"
+            " divide by K",
+            _div(lambda p, q: _kl(p, q) / len(p)),
+        ),
+        "cross-entropy-returned": Mutant(
+            "this is the cross-entropy H(p, q): take the floor H(p) off, so that nothing is left"
+            " for q = p",
+            _div(_h),
+        ),
+        "reversed-cross-entropy": Mutant(
+            "this is the other cross-entropy, H(q, p), and the floor is still in it: KL is H(p, q)"
+            " − H(p)",
+            _div(lambda p, q: _h(q, p)),
+        ),
+        "entropy-returned": Mutant(
+            "this is the entropy of p, which is the floor: KL is what lies above it",
+            _div(lambda p, q: _h(p, p)),
+        ),
+        "entropy-added": Mutant(
+            "the floor was added: take it off, so that nothing is left for q = p",
+            _div(lambda p, q: _h(p, q) + _h(p, p)),
+        ),
+        "entropy-of-q-subtracted": Mutant(
+            "the wrong floor was taken off, H(q): things happen as p says, so it is H(p)",
+            _div(lambda p, q: _h(p, q) - _h(q, q)),
+        ),
+        "reversed-ce-minus-entropy-p": Mutant(
+            "this is H(q, p) − H(p): in the cross-entropy p comes first, it decides what happens",
+            _div(lambda p, q: _h(q, p) - _h(p, p)),
+        ),
+        "cross-entropy-difference": Mutant(
+            "this is H(p, q) − H(q, p): what is taken off is the floor H(p), the entropy of p",
+            _div(lambda p, q: _h(p, q) - _h(q, p)),
+        ),
+        "entropy-q-minus-entropy-p": Mutant(
+            "this is the difference of two entropies, H(q) − H(p); KL weighs log p and log q both"
+            " by p",
+            _div(lambda p, q: _h(q, q) - _h(p, p)),
+        ),
+        "entropy-p-minus-entropy-q": Mutant(
+            "this is the difference of two entropies, H(p) − H(q); KL weighs log p and log q both"
+            " by p",
+            _div(lambda p, q: _h(p, p) - _h(q, q)),
+        ),
+        "absolute-terms": Mutant(
+            "single terms may be negative and count as such: their signs were removed before"
+            " the sum",
+            _div(lambda p, q: np.abs(_terms(p, q)).sum()),
+        ),
+        "negative-terms-dropped": Mutant(
+            "negative terms were left out: single terms may be negative, and count",
+            _div(lambda p, q: np.maximum(_terms(p, q), 0).sum()),
+        ),
+        "l1-distance": Mutant(
+            "these are differences of probabilities, added up: KL compares logarithms, p·log(p/q)",
+            _div(lambda p, q: np.abs(p - q).sum()),
+        ),
+        "total-variation-distance": Mutant(
+            "this is half the sum of |p − q|: KL compares logarithms, p·log(p/q)",
+            _div(lambda p, q: np.abs(p - q).sum() / 2),
+        ),
+        "squared-error": Mutant(
+            "this is a squared error between p and q; KL compares logarithms, p·log(p/q)",
+            _div(lambda p, q: ((p - q) ** 2).sum()),
+        ),
+        "chi-squared-divergence": Mutant(
+            "this is Σ (p − q)²/q, a close relative: KL is Σ p·log(p/q)",
+            _div(lambda p, q: ((p - q) ** 2 / q).sum()),
+        ),
+        "log-ratio-squared": Mutant(
+            "the logarithm was squared: negative terms are meant to be there",
+            _div(lambda p, q: (p * np.log(p / q) ** 2).sum()),
+        ),
+        "weights-missing": Mutant(
+            "the weights are missing: a term counts as often as it happens, p times",
+            _div(lambda p, q: np.log(p / q).sum()),
+        ),
+        "log-missing": Mutant(
+            "the logarithm is missing: it is p·log(p/q)", _div(lambda p, q: (p * p / q).sum())
+        ),
+        "terms-not-summed": Mutant("one number per outcome came back: sum them", _div(_terms)),
+        "ratio-of-logs": Mutant(
+            "the logarithm of a quotient is a difference: log p was divided by log q",
+            _div(lambda p, q: (p * np.log(p) / np.log(q)).sum()),
+        ),
+        "q-outside-log": Mutant(
+            "only p is inside the logarithm, q divides outside: a bracket belongs around p/q",
+            _div(lambda p, q: (p * np.log(p) / q).sum()),
+        ),
+        "exp-of-kl": Mutant(
+            "this is e to the divergence: the divergence itself is asked for",
+            _div(lambda p, q: np.exp(_kl(p, q))),
+        ),
+        "root-of-kl": Mutant(
+            "this is the square root of the divergence: the divergence itself is asked for",
+            _div(lambda p, q: math.sqrt(max(0.0, _kl(p, q)))),
+        ),
+        "torch-kl-div-without-log": Mutant(
+            "`torch.nn.functional.kl_div` expects log q as its first argument, and got q",
+            _div(lambda p, q: (_xlog(p, p) - p * q).sum()),
+        ),
+        "torch-kl-div-arguments-swapped": Mutant(
+            "`torch.nn.functional.kl_div` expects log q first, then p; it got p, then q",
+            _div(lambda p, q: (_xlog(q, q) - p * q).sum()),
+        ),
+        "jensen-shannon-distance": Mutant(
+            "this is the Jensen–Shannon distance, a root: compare p with q directly",
+            _div(lambda p, q: math.sqrt(max(0.0, _halfway(p, q)))),
+        ),
+        "weighted-by-mixture": Mutant(
+            "log(p/q) is weighted by the average of p and q; things happen as p says",
+            _div(lambda p, q: ((p + q) / 2 * np.log(p / q)).sum()),
+        ),
+        "log-q-unweighted": Mutant(
+            "only log p is weighted by p, log q is not: a bracket is missing around log p − log q",
+            _div(lambda p, q: (p * np.log(p) - np.log(q)).sum()),
+        ),
+        "softmax-on-probs": Mutant(
+            "the inputs went through a softmax: they already hold probabilities",
+            _div(lambda p, q: _kl(_softmax(p), _softmax(q))),
+        ),
+        "first-outcome-only": Mutant(
+            "only the first outcome was counted: is the `return` inside the loop?",
+            _div(lambda p, q: float(_terms(p, q)[0])),
+        ),
+        "last-outcome-only": Mutant(
+            "only the last outcome was counted: add to the total instead of replacing it",
+            _div(lambda p, q: float(_terms(p, q)[-1])),
+        ),
+        "zero-log-zero-nan": Mutant(
+            "0·log 0 gave NaN: what never happens costs nothing, so leave outcomes with p = 0 out"
+            " of the sum",
+            _div(lambda p, q: (p * np.log(p / q)).sum()),
+        ),
+        "both-zero-nan": Mutant(
+            "NaN came up where p and q are both 0: what never happens costs nothing, so leave"
+            " outcomes with p = 0 out of the sum",
+            _div(lambda p, q: (_xlog(p, p) - p * np.log(q)).sum()),
+        ),
+        "zero-p-raises": Mutant(
+            "p = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, so"
+            " leave it out of the sum",
+            _div(lambda p, q: sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))),
+        ),
+        "any-zero-raises": Mutant(
+            "any 0 ends in an error, as `math.log(0)` does: leave out what has p = 0, and return"
+            " `math.inf` where only q is 0",
+            _div(
+                lambda p, q: sum(a * (math.log(a) - math.log(b)) for a, b in zip(p, q, strict=True))
+            ),
+        ),
+        "zero-q-raises": Mutant(
+            "q = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and"
+            " what happens all the same costs ∞",
+            _div(
+                lambda p, q: sum(_xlog(a, a) - a * math.log(b) for a, b in zip(p, q, strict=True))
+            ),
+        ),
+        "impossible-outcome-raises": Mutant(
+            "an outcome that was called impossible and happens ends in an error, as `math.log(0)`"
+            " does: return `math.inf` there",
+            _div(
+                lambda p, q: sum(
+                    a * (math.log(a) - math.log(b)) for a, b in zip(p, q, strict=True) if a > 0
+                )
+            ),
+        ),
+        "q-clipped": Mutant(
+            "an infinite divergence came out finite: q was kept away from 0, or the result was cut"
+            " off; it is meant to be ∞",
+            _div(lambda p, q: _kl(p, np.clip(q, 1e-12, 1))),
+        ),
+        "zero-q-dropped": Mutant(
+            "outcomes with q = 0 were left out, also one that happens, which costs ∞: leave out"
+            " those with p = 0 instead",
+            _div(
+                lambda p, q: sum(
+                    a * math.log(a / b) for a, b in zip(p, q, strict=True) if a > 0 and b > 0
+                )
+            ),
+        ),
+        "infinite-for-any-zero-q": Mutant(
+            "any q = 0 gives ∞ here: an outcome that never happens costs nothing, even if it was"
+            " called impossible",
+            _div(lambda p, q: _kl(p, q) if (q > 0).all() else math.inf),
+        ),
+        "input-mutated": Mutant(
+            "an array that was handed in was overwritten, so a second call goes wrong: work on a"
+            " copy",
+            _div(lambda p, q: np.multiply(p, np.log(np.where(p > 0, p / q, 1)), out=p).sum()),
+        ),
+    }
+    | _refusals(_kl, "p", "q"),
+    {
+        "a loop": _div(
+            lambda p, q: sum(
+                a * math.log(a / b) if b > 0 else math.inf
+                for a, b in zip(p, q, strict=True)
+                if a > 0
+            )
+        ),
+        "cross-entropy minus entropy": _div(_kl),
+        "p over q where something happens": _div(
+            lambda p, q: (p[p > 0] * np.log(p[p > 0] / q[p > 0])).sum()
+        ),
+        "a difference of logarithms": _div(lambda p, q: np.nansum(p * (np.log(p) - np.log(q)))),
+        "scipy's kl_div": lambda p, q: _scipy_kl(p, q),
+        "float32": _div(lambda p, q: np.float32(_kl(p.astype(np.float32), q.astype(np.float32)))),
+        "a PyTorch tensor comes back": lambda p, q: _torch_kl(p, q),
+    },
+)
 
 
 def _scipy_kl(p: Any, q: Any) -> Any:
     from scipy import special
+
     _refuse(p, q)
     return special.kl_div(p, q).sum()
 
 
 def _torch_kl(p: Any, q: Any) -> Any:
     import torch
+
     _refuse(p, q)
     theirs, believed = (torch.distributions.Categorical(torch.as_tensor(d)) for d in (p, q))
     return torch.distributions.kl_divergence(theirs, believed)
 
 
-# ---- 2.3 bce_logits --------------------------------------------------------------------------------------------------
+# ---- 2.3 bce_logits ------------------------------------------------------------------------------
 
 WRONG_BOTH_WAYS = (np.array([1.0, -1.0]), np.array([0.0, 1.0]))
 ALL_WAYS = (np.array([1.0, -1.0, 1.0, -1.0]), np.array([0.0, 1.0, 1.0, 0.0]))
 
 
 def _far(ask: Ask, size: float) -> dict[str, Any]:
-    """Facts about z = ±size, not values: what a floor under the probability gives depends on the floor."""
+    """Facts about z = ±size, not values: what a floor under the probability gives depends on the
+    floor.
+    """
     signs, t = ALL_WAYS
     got = numbers_in(ask(size * signs, t))
     right = got.shape == (4,) and np.allclose(got, [size, size, 0, 0], rtol=1e-5, atol=1e-5)
-    return {"every value is finite": bool(np.isfinite(got).all()),
-            f"a coin with |z| = {size:g} costs {size:g} nats if it was certain and wrong, nothing if it was right": right}
+    return {
+        "every value is finite": bool(np.isfinite(got).all()),
+        f"a coin with |z| = {size:g} costs {size:g} nats if it was certain and wrong, nothing if it was right": (
+            right
+        ),
+    }
 
 
 def _slope(ask: Ask, z: np.ndarray, t: np.ndarray) -> Any:
@@ -484,25 +857,59 @@ def _slope(ask: Ask, z: np.ndarray, t: np.ndarray) -> Any:
 
 
 def _tiny(ask: Ask) -> dict[str, Any]:
-    """Which of the two comes out exact depends on the order of adding, in right formulas too, so one is enough."""
+    """Which of the two comes out exact depends on the order of adding, in right formulas too, so
+    one is enough.
+    """
     got = numbers_in(ask(np.array([-40.0, 40.0]), np.array([0.0, 1.0])))
-    return {"a coin that was nearly certain, and right, costs a little: e^(−40) at z = 40, t = 1 or at z = −40, t = 0":
-            bool(np.isclose(got, math.exp(-40), rtol=1e-4, atol=0).any())}
+    return {
+        "a coin that was nearly certain, and right, costs a little: e^(−40) at z = 40, t = 1 or at z = −40, t = 0": bool(
+            np.isclose(got, math.exp(-40), rtol=1e-4, atol=0).any()
+        )
+    }
 
 
 def _bce_cases(rng: np.random.Generator) -> list[Case]:
-    z, soft = rng.uniform(0.5, 3, size=6) * [1, -1, 1, -1, 1, -1], np.array([0.3, 0.8, 0.6, 0.1, 0.0, 1.0])
+    z, soft = (
+        rng.uniform(0.5, 3, size=6) * [1, -1, 1, -1, 1, -1],
+        np.array([0.3, 0.8, 0.6, 0.1, 0.0, 1.0]),
+    )
     ordinary = {"atol": 1e-6}
     return [
-        Case("z = (2, 2) with t = (1, 0)", (np.array([2.0, 2.0]), np.array([1.0, 0.0])), **ordinary),
-        Case("ink and paper, random logits, t = (1, 1, 0, 0, 1, 0)", (z, np.array([1.0, 1, 0, 0, 1, 0])), **ordinary),
+        Case(
+            "z = (2, 2) with t = (1, 0)", (np.array([2.0, 2.0]), np.array([1.0, 0.0])), **ordinary
+        ),
+        Case(
+            "ink and paper, random logits, t = (1, 1, 0, 0, 1, 0)",
+            (z, np.array([1.0, 1, 0, 0, 1, 0])),
+            **ordinary,
+        ),
         Case(f"grey pixels, t = {tuple(soft.tolist())}", (z[::-1].copy(), soft), **ordinary),
-        Case("the same grey pixels, the same arrays, a second time", (z[::-1].copy(), soft), again, **ordinary),
-        Case("a table of shape (2, 3)", (rng.uniform(-3, 3, (2, 3)), rng.uniform(0.1, 0.9, (2, 3))), **ordinary),
-        Case("a single logit z = −1.5 with t = 0.3, an array of shape ()", (np.array(-1.5), np.array(0.3)), **ordinary),
+        Case(
+            "the same grey pixels, the same arrays, a second time",
+            (z[::-1].copy(), soft),
+            again,
+            **ordinary,
+        ),
+        Case(
+            "a table of shape (2, 3)",
+            (rng.uniform(-3, 3, (2, 3)), rng.uniform(0.1, 0.9, (2, 3))),
+            **ordinary,
+        ),
+        Case(
+            "a single logit z = −1.5 with t = 0.3, an array of shape ()",
+            (np.array(-1.5), np.array(0.3)),
+            **ordinary,
+        ),
         Case("certain: z = ±200, targets 0 and 1", (200.0,), _far, stress=True),
-        Case("the slope where the model is certain and wrong: z = 50, t = 0 and z = −50, t = 1, from 0.5 to either side",
-             (50 * WRONG_BOTH_WAYS[0], WRONG_BOTH_WAYS[1]), _slope, rtol=1e-4, atol=1e-4, stress=True),
+        Case(
+            "the slope where the model is certain and wrong: z = 50, t = 0 and z = −50, t = 1, from"
+            " 0.5 to either side",
+            (50 * WRONG_BOTH_WAYS[0], WRONG_BOTH_WAYS[1]),
+            _slope,
+            rtol=1e-4,
+            atol=1e-4,
+            stress=True,
+        ),
         Case("more than certain: z = ±10000, targets 0 and 1", (10000.0,), _far, stress=True),
         Case("nearly certain and right: z = 40, t = 1 and z = −40, t = 0", (), _tiny, stress=True),
     ]
@@ -510,6 +917,7 @@ def _bce_cases(rng: np.random.Generator) -> list[Case]:
 
 def _bce_oracle(z: Any, t: Any) -> Any:
     from scipy import special
+
     return -(t * special.log_expit(z) + (1 - t) * special.log_expit(-z))
 
 
@@ -537,162 +945,350 @@ def _coins(theta: Any, t: Any) -> Any:
         return -t * np.log(theta) - (1 - t) * np.log(1 - theta)
 
 
-BCE_LOGITS = Exercise("2.3", "bce_logits", _bce_cases, _bce_oracle, {
-    "naive-sigmoid-log": Mutant("right for ordinary logits, but for large ones σ(z) becomes 0 or 1 and log 0 comes up: write both surprises without σ",
-        lambda z, t: _coins(_sigmoid(z), t)),
-    "probability-clipped": Mutant("certain and wrong, and told nothing: a probability or logit was cut off, or a little added, so the slope became 0",
-        lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t)),
-    "naive-sigmoid-log1p": Mutant("right for ordinary logits and tiny surprises; for large ones σ(z) becomes 1 and log 0 comes up: write both surprises without σ",
-        lambda z, t: -_xlog(t, _sigmoid(z)) - np.where(t == 1, 0.0, (1 - t) * np.log1p(-_sigmoid(z)))),
-    "log-clamped-at-100": Mutant("certain and wrong, and told nothing: an infinite logarithm was cut off, as in PyTorch's `binary_cross_entropy` at 100",
-        lambda z, t: np.minimum(_softplus(-z), 100) * t + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t)),
-    "nan-to-num": Mutant("certain and wrong, and told nothing: infinite or missing numbers were replaced (`np.nan_to_num`) instead of avoided",
-        lambda z, t: np.nan_to_num(_coins(_sigmoid(z), t))),
-    "probability-clipped-above-only": Mutant("the probability was kept away from 1 only: paper that was certain to be ink has a flat slope, and log 0 still comes up",
-        lambda z, t: _coins(np.minimum(_sigmoid(z), 1 - 1e-9), t)),
-    "exp-overflow-without-log1p": Mutant("an exponential overflows for large logits: take it out, log(1 + e^a) = a + log(1 + e^−a); and tiny values need `log1p`",
-        lambda z, t: np.log(1 + np.exp(z)) - t * z),
-    "exp-overflow": Mutant("an exponential overflows for large logits: take a positive exponent out, log(1 + e^a) = a + log(1 + e^−a)",
-        lambda z, t: np.log1p(np.exp(z)) - t * z),
-    "log1p-precision-lost": Mutant("right but for very small surprises, which are lost: next to a 1, e^−40 is rounded away; `np.log1p` keeps it",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z)))),
-    "logit-clipped": Mutant("the logit, or its exponential, was cut off at some hundreds: finite, but wrong beyond; no exponent need be positive",
-        lambda z, t: np.log1p(np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500)),
-    "logit-clipped-without-log1p": Mutant("the logit, or its exponential, was cut off at some hundreds: wrong beyond, and tiny surprises need `np.log1p`",
-        lambda z, t: np.log(1 + np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500)),
-    "logit-as-probability": Mutant("z was taken for a probability: it is a logit, the probability is σ(z)",
-        _coins),
-    "clipped-logit-as-probability": Mutant("z was taken for a probability and cut off to lie between 0 and 1: it is a logit, the probability is σ(z)",
-        lambda z, t: _coins(np.clip(z, 1e-7, 1 - 1e-7), t)),
-    "double-sigmoid": Mutant("the sigmoid was applied twice, as when σ(z) is handed to a function that expects logits",
-        lambda z, t: _bce(_sigmoid(z), t)),
-    "positive-term-only": Mutant("only the ink half is there: paper, 1 − t, has a surprise of its own, −log(1 − σ(z))",
-        lambda z, t: t * _softplus(-z)),
-    "negative-term-only": Mutant("only the paper half is there: ink, t, has a surprise of its own, −log σ(z)",
-        lambda z, t: (1 - t) * _softplus(z)),
-    "sign-flipped": Mutant("the sign is turned: logarithms of probabilities are negative, surprises are not",
-        lambda z, t: -_bce(z, t)),
-    "negative-term-sign-flipped": Mutant("the two halves have different signs: both logarithms get a minus",
-        lambda z, t: t * _softplus(-z) - (1 - t) * _softplus(z)),
-    "positive-term-sign-flipped": Mutant("the two halves have different signs, the ink half the wrong one: both logarithms get a minus",
-        lambda z, t: (1 - t) * _softplus(z) - t * _softplus(-z)),
-    "brackets-missing-one-minus-t": Mutant("a bracket is missing around 1 − t: as it stands, 1 is added and only t is multiplied",
-        lambda z, t: -(-t * _softplus(-z) + 1 + t * _softplus(z))),
-    "mean-returned": Mutant("the mean came back: one surprise per pixel is asked for",
-        lambda z, t: np.mean(_bce(z, t))),
-    "sum-returned": Mutant("the sum came back: one surprise per pixel is asked for",
-        lambda z, t: np.sum(_bce(z, t))),
-    "sum-over-last-axis": Mutant("the surprises were added along the last axis: one surprise per pixel is asked for",
-        lambda z, t: np.sum(_bce(z, t), axis=-1)),
-    "arguments-swapped": Mutant("z and t are swapped: the first argument holds the logits",
-        lambda z, t: _bce(t, z)),
-    "logit-sign-flipped": Mutant("ink and paper are swapped: t = 1 wants a large logit",
-        lambda z, t: _bce(-z, t)),
-    "log1p-term-missing": Mutant("the logarithm is missing: max(z, 0) − z·t is only the corner that the curve is rounded off from",
-        lambda z, t: np.maximum(z, 0) - z * t),
-    "target-term-sign-flipped": Mutant("z·t has the wrong sign: ink, t = 1, and a large logit should agree",
-        lambda z, t: np.maximum(z, 0) + z * t + np.log1p(np.exp(-np.abs(z)))),
-    "relu-term-missing": Mutant("max(z, 0) is missing: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
-        lambda z, t: np.log1p(np.exp(-np.abs(z))) - z * t),
-    "abs-for-relu": Mutant("|z| stands where max(z, 0) belongs",
-        lambda z, t: np.abs(z) - z * t + np.log1p(np.exp(-np.abs(z)))),
-    "min-for-max": Mutant("min stands where max belongs: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
-        lambda z, t: np.minimum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))),
-    "z-for-relu": Mutant("z was taken out of the logarithm for both signs: for z < 0 the max(z, 0) is 0",
-        lambda z, t: z - z * t + np.log1p(np.exp(-np.abs(z)))),
-    "exponent-minus-z": Mutant("the exponent is −z, where max(z, 0) needs −|z|: negative logits come out too large",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-z))),
-    "exponent-plus-z": Mutant("the exponent is z, where max(z, 0) needs −|z|",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(z))),
-    "exponent-plus-abs-z": Mutant("the exponent is |z|, and a minus is missing: it should never be positive",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(np.abs(z)))),
-    "log1p-sign-flipped": Mutant("the logarithm has the wrong sign: max(z, 0) − z·t *plus* log(1 + e^−|z|)",
-        lambda z, t: np.maximum(z, 0) - z * t - np.log1p(np.exp(-np.abs(z)))),
-    "one-added-twice": Mutant("1 was added twice: `np.log1p(u)` is log(1 + u) already",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(1 + np.exp(-np.abs(z)))),
-    "scalar-max": Mutant("`if` and `max` look at one number, z holds many: `np.where` and `np.maximum` choose entry by entry",
-        lambda z, t: max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))),
-    "fails-on-scalars": Mutant("right for arrays, but entries are written by place, which a single number does not allow: `np.where` works for both",
-        lambda z, t: _written_by_place(z, t)),
-    "math-scalar-functions": Mutant("functions of `math` take one number, z and t hold many: use NumPy's",
-        lambda z, t: max(z, 0) - z * t + math.log1p(math.exp(-abs(z))) if z.ndim == 0 else math.exp(z)),
-    "np-max-for-maximum": Mutant("`np.max` looks for the largest entry: `np.maximum` compares every entry with 0",
-        lambda z, t: np.max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))),
-    "target-without-logit": Mutant("t is subtracted without its z: the two logarithms differ by z, so subtract z·t",
-        lambda z, t: _softplus(z) - t),
-    "softplus-without-target": Mutant("log(1 + e^z) is the surprise at paper: subtract z·t, so that the target plays a part",
-        lambda z, t: _softplus(z)),
-    "softplus-negated-without-target": Mutant("log(1 + e^−z) is the surprise at ink: the target must play a part",
-        lambda z, t: _softplus(-z)),
-    "wrong-linear-term": Mutant("log(1 + e^−z) is right for ink, but t·z was subtracted: for −z it is (1 − t)·z, and it is added",
-        lambda z, t: _softplus(-z) - t * z),
-    "both-weights-missing": Mutant("the weights t and 1 − t are missing",
-        lambda z, t: _softplus(-z) + _softplus(z)),
-    "positive-weight-missing": Mutant("the weight t of the ink half is missing",
-        lambda z, t: _softplus(-z) + (1 - t) * _softplus(z)),
-    "negative-weight-missing": Mutant("the weight 1 − t of the paper half is missing",
-        lambda z, t: t * _softplus(-z) + _softplus(z)),
-    "log2-for-ln": Mutant("this is in bits: nats are asked for, so take the natural logarithm",
-        lambda z, t: _bce(z, t) / math.log(2)),
-    "log10-for-ln": Mutant("this is a logarithm to base 10: nats are asked for, so take the natural one",
-        lambda z, t: _bce(z, t) / math.log(10)),
-    "targets-rounded": Mutant("grey targets were rounded to ink or paper at ½: t may lie anywhere between 0 and 1",
-        lambda z, t: _bce(z, np.where(t > 0.5, 1.0, 0.0))),
-    "soft-targets-as-zero": Mutant("grey targets were taken for paper: t may lie anywhere between 0 and 1",
-        lambda z, t: _bce(z, np.where(t == 1, 1.0, 0.0))),
-    "soft-targets-as-one": Mutant("grey targets were taken for ink: t may lie anywhere between 0 and 1",
-        lambda z, t: _bce(z, np.where(t > 0, 1.0, 0.0))),
-    "hard-target-margin": Mutant("right for ink and paper, wrong for grey: (2t − 1)·z in the exponent works for targets 0 and 1 only",
-        lambda z, t: _softplus((1 - 2 * t) * z)),
-    "margin-sign-flipped": Mutant("the exponent (2t − 1)·z has the wrong sign, and that trick works for targets 0 and 1 only: grey ones are asked for too",
-        lambda z, t: _softplus((2 * t - 1) * z)),
-    "wrong-log-complement": Mutant("log(1 − σ) is not 1 − log σ: the paper half is log(1 + e^z)",
-        lambda z, t: t * _softplus(-z) - (1 - t) * (1 + _softplus(-z))),
-    "logaddexp-one-for-zero": Mutant("`np.logaddexp` takes logarithms: for log(1 + e^z) its first argument is log 1, which is 0",
-        lambda z, t: np.logaddexp(1, z) - t * z),
-    "log2-in-softplus": Mutant("log(1 + e^−|z|) is to base 2: take the natural logarithm",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))) / math.log(2)),
-    "log-of-mixture": Mutant("right for ink and paper, wrong for grey: average the two surprises, not the probabilities inside one logarithm",
-        lambda z, t: -np.log(t * _sigmoid(z) + (1 - t) * _sigmoid(-z))),
-    "squared-error-of-sigmoid": Mutant("this is a squared error between σ(z) and t: the surprise of a coin is a logarithm",
-        lambda z, t: (_sigmoid(z) - t) ** 2),
-    "squared-error-of-logit": Mutant("this is a squared error between z and t: the surprise of a coin is a logarithm, and z is no probability",
-        lambda z, t: (z - t) ** 2),
-    "hinge-loss": Mutant("this is a hinge, max(0, 1 − (2t − 1)·z): the surprise of a coin is a logarithm",
-        lambda z, t: np.maximum(0, 1 - (2 * t - 1) * z)),
-    "gradient-returned": Mutant("this is the slope, σ(z) − t: the surprise itself is asked for",
-        lambda z, t: _sigmoid(z) - t),
-    "negative-gradient-returned": Mutant("this is the slope with its sign turned, t − σ(z): the surprise itself is asked for",
-        lambda z, t: t - _sigmoid(z)),
-    "likelihood-returned": Mutant("this is the probability of the target: its surprise, −log, is asked for",
-        lambda z, t: np.exp(-_bce(z, t))),
-    "tanh-for-sigmoid": Mutant("the bridge from logits to probabilities is the sigmoid; this is ½(1 + tanh z), which is σ(2z)",
-        lambda z, t: _bce(2 * z, t)),
-    "softmax-for-sigmoid": Mutant("the logits went through a softmax, as if one pixel excluded another: every pixel is a coin of its own",
-        lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t)),
-    "target-entropy-subtracted": Mutant("the entropy of the target was taken off, which gives a KL divergence: the whole surprise is asked for",
-        lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t)),
-    "input-mutated": Mutant("the array z was overwritten, so a second call goes wrong: work on a copy",
-        lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z, out=z)))),
-}, {
-    "two logarithms of sigmoids": lambda z, t: t * np.logaddexp(0, -z) + (1 - t) * np.logaddexp(0, z),
-    "logaddexp": lambda z, t: np.logaddexp(0, z) - t * z,
-    "added in another order": lambda z, t: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - z * t,
-    "two branches": lambda z, t: np.where(
-        z >= 0, z + np.log1p(np.exp(-np.abs(z))), np.log1p(np.exp(-np.abs(z)))) - t * z,
-    "two branches, of which the other one overflows unseen": lambda z, t: np.where(
-        z > 0, z - z * t + np.log1p(np.exp(-z)), -z * t + np.log1p(np.exp(z))),
-    "PyTorch's own": lambda z, t: _torch_bce(z, t),
-    "a loop over the pixels": lambda z, t: np.reshape(
-        [max(a, 0) - a * b + math.log1p(math.exp(-abs(a))) for a, b in zip(np.ravel(z), np.ravel(t))], np.shape(z)).tolist(),
-    "masks": lambda z, t: _masked_bce(z, t),
-    "float32": lambda z, t: _bce(z.astype(np.float32), t.astype(np.float32)),
-})
+BCE_LOGITS = Exercise(
+    "2.3",
+    "bce_logits",
+    _bce_cases,
+    _bce_oracle,
+    {
+        "naive-sigmoid-log": Mutant(
+            "right for ordinary logits, but for large ones σ(z) becomes 0 or 1 and log 0 comes up:"
+            " write both surprises without σ",
+            lambda z, t: _coins(_sigmoid(z), t),
+        ),
+        "probability-clipped": Mutant(
+            "certain and wrong, and told nothing: a probability or logit was cut off, or a little"
+            " added, so the slope became 0",
+            lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t),
+        ),
+        "naive-sigmoid-log1p": Mutant(
+            "right for ordinary logits and tiny surprises; for large ones σ(z) becomes 1 and log 0"
+            " comes up: write both surprises without σ",
+            lambda z, t: (
+                -_xlog(t, _sigmoid(z)) - np.where(t == 1, 0.0, (1 - t) * np.log1p(-_sigmoid(z)))
+            ),
+        ),
+        "log-clamped-at-100": Mutant(
+            "certain and wrong, and told nothing: an infinite logarithm was cut off, as in"
+            " PyTorch's `binary_cross_entropy` at 100",
+            lambda z, t: (
+                np.minimum(_softplus(-z), 100) * t
+                + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t)
+            ),
+        ),
+        "nan-to-num": Mutant(
+            "certain and wrong, and told nothing: infinite or missing numbers were replaced"
+            " (`np.nan_to_num`) instead of avoided",
+            lambda z, t: np.nan_to_num(_coins(_sigmoid(z), t)),
+        ),
+        "probability-clipped-above-only": Mutant(
+            "the probability was kept away from 1 only: paper that was certain to be ink has a flat"
+            " slope, and log 0 still comes up",
+            lambda z, t: _coins(np.minimum(_sigmoid(z), 1 - 1e-9), t),
+        ),
+        "exp-overflow-without-log1p": Mutant(
+            "an exponential overflows for large logits: take it out, log(1 + e^a) = a + log(1 +"
+            " e^−a); and tiny values need `log1p`",
+            lambda z, t: np.log(1 + np.exp(z)) - t * z,
+        ),
+        "exp-overflow": Mutant(
+            "an exponential overflows for large logits: take a positive exponent out, log(1 + e^a)"
+            " = a + log(1 + e^−a)",
+            lambda z, t: np.log1p(np.exp(z)) - t * z,
+        ),
+        "log1p-precision-lost": Mutant(
+            "right but for very small surprises, which are lost: next to a 1, e^−40 is rounded"
+            " away; `np.log1p` keeps it",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z))),
+        ),
+        "logit-clipped": Mutant(
+            "the logit, or its exponential, was cut off at some hundreds: finite, but wrong beyond;"
+            " no exponent need be positive",
+            lambda z, t: np.log1p(np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500),
+        ),
+        "logit-clipped-without-log1p": Mutant(
+            "the logit, or its exponential, was cut off at some hundreds: wrong beyond, and tiny"
+            " surprises need `np.log1p`",
+            lambda z, t: np.log(1 + np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500),
+        ),
+        "logit-as-probability": Mutant(
+            "z was taken for a probability: it is a logit, the probability is σ(z)", _coins
+        ),
+        "clipped-logit-as-probability": Mutant(
+            "z was taken for a probability and cut off to lie between 0 and 1: it is a logit, the"
+            " probability is σ(z)",
+            lambda z, t: _coins(np.clip(z, 1e-7, 1 - 1e-7), t),
+        ),
+        "double-sigmoid": Mutant(
+            "the sigmoid was applied twice, as when σ(z) is handed to a function that expects"
+            " logits",
+            lambda z, t: _bce(_sigmoid(z), t),
+        ),
+        "positive-term-only": Mutant(
+            "only the ink half is there: paper, 1 − t, has a surprise of its own, −log(1 − σ(z))",
+            lambda z, t: t * _softplus(-z),
+        ),
+        "negative-term-only": Mutant(
+            "only the paper half is there: ink, t, has a surprise of its own, −log σ(z)",
+            lambda z, t: (1 - t) * _softplus(z),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: logarithms of probabilities are negative, surprises are not",
+            lambda z, t: -_bce(z, t),
+        ),
+        "negative-term-sign-flipped": Mutant(
+            "the two halves have different signs: both logarithms get a minus",
+            lambda z, t: t * _softplus(-z) - (1 - t) * _softplus(z),
+        ),
+        "positive-term-sign-flipped": Mutant(
+            "the two halves have different signs, the ink half the wrong one: both logarithms get a"
+            " minus",
+            lambda z, t: (1 - t) * _softplus(z) - t * _softplus(-z),
+        ),
+        "brackets-missing-one-minus-t": Mutant(
+            "a bracket is missing around 1 − t: as it stands, 1 is added and only t is multiplied",
+            lambda z, t: -(-t * _softplus(-z) + 1 + t * _softplus(z)),
+        ),
+        "mean-returned": Mutant(
+            "the mean came back: one surprise per pixel is asked for",
+            lambda z, t: np.mean(_bce(z, t)),
+        ),
+        "sum-returned": Mutant(
+            "the sum came back: one surprise per pixel is asked for",
+            lambda z, t: np.sum(_bce(z, t)),
+        ),
+        "sum-over-last-axis": Mutant(
+            "the surprises were added along the last axis: one surprise per pixel is asked for",
+            lambda z, t: np.sum(_bce(z, t), axis=-1),
+        ),
+        "arguments-swapped": Mutant(
+            "z and t are swapped: the first argument holds the logits", lambda z, t: _bce(t, z)
+        ),
+        "logit-sign-flipped": Mutant(
+            "ink and paper are swapped: t = 1 wants a large logit", lambda z, t: _bce(-z, t)
+        ),
+        "log1p-term-missing": Mutant(
+            "the logarithm is missing: max(z, 0) − z·t is only the corner that the curve is rounded"
+            " off from",
+            lambda z, t: np.maximum(z, 0) - z * t,
+        ),
+        "target-term-sign-flipped": Mutant(
+            "z·t has the wrong sign: ink, t = 1, and a large logit should agree",
+            lambda z, t: np.maximum(z, 0) + z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "relu-term-missing": Mutant(
+            "max(z, 0) is missing: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
+            lambda z, t: np.log1p(np.exp(-np.abs(z))) - z * t,
+        ),
+        "abs-for-relu": Mutant(
+            "|z| stands where max(z, 0) belongs",
+            lambda z, t: np.abs(z) - z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "min-for-max": Mutant(
+            "min stands where max belongs: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
+            lambda z, t: np.minimum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "z-for-relu": Mutant(
+            "z was taken out of the logarithm for both signs: for z < 0 the max(z, 0) is 0",
+            lambda z, t: z - z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "exponent-minus-z": Mutant(
+            "the exponent is −z, where max(z, 0) needs −|z|: negative logits come out too large",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-z)),
+        ),
+        "exponent-plus-z": Mutant(
+            "the exponent is z, where max(z, 0) needs −|z|",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(z)),
+        ),
+        "exponent-plus-abs-z": Mutant(
+            "the exponent is |z|, and a minus is missing: it should never be positive",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(np.abs(z))),
+        ),
+        "log1p-sign-flipped": Mutant(
+            "the logarithm has the wrong sign: max(z, 0) − z·t *plus* log(1 + e^−|z|)",
+            lambda z, t: np.maximum(z, 0) - z * t - np.log1p(np.exp(-np.abs(z))),
+        ),
+        "one-added-twice": Mutant(
+            "1 was added twice: `np.log1p(u)` is log(1 + u) already",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(1 + np.exp(-np.abs(z))),
+        ),
+        "scalar-max": Mutant(
+            "`if` and `max` look at one number, z holds many: `np.where` and `np.maximum` choose"
+            " entry by entry",
+            lambda z, t: max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "fails-on-scalars": Mutant(
+            "right for arrays, but entries are written by place, which a single number does not"
+            " allow: `np.where` works for both",
+            lambda z, t: _written_by_place(z, t),
+        ),
+        "math-scalar-functions": Mutant(
+            "functions of `math` take one number, z and t hold many: use NumPy's",
+            lambda z, t: (
+                max(z, 0) - z * t + math.log1p(math.exp(-abs(z))) if z.ndim == 0 else math.exp(z)
+            ),
+        ),
+        "np-max-for-maximum": Mutant(
+            "`np.max` looks for the largest entry: `np.maximum` compares every entry with 0",
+            lambda z, t: np.max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+        ),
+        "target-without-logit": Mutant(
+            "t is subtracted without its z: the two logarithms differ by z, so subtract z·t",
+            lambda z, t: _softplus(z) - t,
+        ),
+        "softplus-without-target": Mutant(
+            "log(1 + e^z) is the surprise at paper: subtract z·t, so that the target plays a part",
+            lambda z, t: _softplus(z),
+        ),
+        "softplus-negated-without-target": Mutant(
+            "log(1 + e^−z) is the surprise at ink: the target must play a part",
+            lambda z, t: _softplus(-z),
+        ),
+        "wrong-linear-term": Mutant(
+            "log(1 + e^−z) is right for ink, but t·z was subtracted: for −z it is (1 − t)·z, and it"
+            " is added",
+            lambda z, t: _softplus(-z) - t * z,
+        ),
+        "both-weights-missing": Mutant(
+            "the weights t and 1 − t are missing", lambda z, t: _softplus(-z) + _softplus(z)
+        ),
+        "positive-weight-missing": Mutant(
+            "the weight t of the ink half is missing",
+            lambda z, t: _softplus(-z) + (1 - t) * _softplus(z),
+        ),
+        "negative-weight-missing": Mutant(
+            "the weight 1 − t of the paper half is missing",
+            lambda z, t: t * _softplus(-z) + _softplus(z),
+        ),
+        "log2-for-ln": Mutant(
+            "this is in bits: nats are asked for, so take the natural logarithm",
+            lambda z, t: _bce(z, t) / math.log(2),
+        ),
+        "log10-for-ln": Mutant(
+            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            lambda z, t: _bce(z, t) / math.log(10),
+        ),
+        "targets-rounded": Mutant(
+            "grey targets were rounded to ink or paper at ½: t may lie anywhere between 0 and 1",
+            lambda z, t: _bce(z, np.where(t > 0.5, 1.0, 0.0)),
+        ),
+        "soft-targets-as-zero": Mutant(
+            "grey targets were taken for paper: t may lie anywhere between 0 and 1",
+            lambda z, t: _bce(z, np.where(t == 1, 1.0, 0.0)),
+        ),
+        "soft-targets-as-one": Mutant(
+            "grey targets were taken for ink: t may lie anywhere between 0 and 1",
+            lambda z, t: _bce(z, np.where(t > 0, 1.0, 0.0)),
+        ),
+        "hard-target-margin": Mutant(
+            "right for ink and paper, wrong for grey: (2t − 1)·z in the exponent works for targets"
+            " 0 and 1 only",
+            lambda z, t: _softplus((1 - 2 * t) * z),
+        ),
+        "margin-sign-flipped": Mutant(
+            "the exponent (2t − 1)·z has the wrong sign, and that trick works for targets 0 and 1"
+            " only: grey ones are asked for too",
+            lambda z, t: _softplus((2 * t - 1) * z),
+        ),
+        "wrong-log-complement": Mutant(
+            "log(1 − σ) is not 1 − log σ: the paper half is log(1 + e^z)",
+            lambda z, t: t * _softplus(-z) - (1 - t) * (1 + _softplus(-z)),
+        ),
+        "logaddexp-one-for-zero": Mutant(
+            "`np.logaddexp` takes logarithms: for log(1 + e^z) its first argument is log 1, which"
+            " is 0",
+            lambda z, t: np.logaddexp(1, z) - t * z,
+        ),
+        "log2-in-softplus": Mutant(
+            "log(1 + e^−|z|) is to base 2: take the natural logarithm",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))) / math.log(2),
+        ),
+        "log-of-mixture": Mutant(
+            "right for ink and paper, wrong for grey: average the two surprises, not the"
+            " probabilities inside one logarithm",
+            lambda z, t: -np.log(t * _sigmoid(z) + (1 - t) * _sigmoid(-z)),
+        ),
+        "squared-error-of-sigmoid": Mutant(
+            "this is a squared error between σ(z) and t: the surprise of a coin is a logarithm",
+            lambda z, t: (_sigmoid(z) - t) ** 2,
+        ),
+        "squared-error-of-logit": Mutant(
+            "this is a squared error between z and t: the surprise of a coin is a logarithm, and z"
+            " is no probability",
+            lambda z, t: (z - t) ** 2,
+        ),
+        "hinge-loss": Mutant(
+            "this is a hinge, max(0, 1 − (2t − 1)·z): the surprise of a coin is a logarithm",
+            lambda z, t: np.maximum(0, 1 - (2 * t - 1) * z),
+        ),
+        "gradient-returned": Mutant(
+            "this is the slope, σ(z) − t: the surprise itself is asked for",
+            lambda z, t: _sigmoid(z) - t,
+        ),
+        "negative-gradient-returned": Mutant(
+            "this is the slope with its sign turned, t − σ(z): the surprise itself is asked for",
+            lambda z, t: t - _sigmoid(z),
+        ),
+        "likelihood-returned": Mutant(
+            "this is the probability of the target: its surprise, −log, is asked for",
+            lambda z, t: np.exp(-_bce(z, t)),
+        ),
+        "tanh-for-sigmoid": Mutant(
+            "the bridge from logits to probabilities is the sigmoid; this is ½(1 + tanh z), which"
+            " is σ(2z)",
+            lambda z, t: _bce(2 * z, t),
+        ),
+        "softmax-for-sigmoid": Mutant(
+            "the logits went through a softmax, as if one pixel excluded another: every pixel is a"
+            " coin of its own",
+            lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t),
+        ),
+        "target-entropy-subtracted": Mutant(
+            "the entropy of the target was taken off, which gives a KL divergence: the whole"
+            " surprise is asked for",
+            lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t),
+        ),
+        "input-mutated": Mutant(
+            "the array z was overwritten, so a second call goes wrong: work on a copy",
+            lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z, out=z))),
+        ),
+    },
+    {
+        "two logarithms of sigmoids": lambda z, t: (
+            t * np.logaddexp(0, -z) + (1 - t) * np.logaddexp(0, z)
+        ),
+        "logaddexp": lambda z, t: np.logaddexp(0, z) - t * z,
+        "added in another order": lambda z, t: (
+            np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - z * t
+        ),
+        "two branches": lambda z, t: (
+            np.where(z >= 0, z + np.log1p(np.exp(-np.abs(z))), np.log1p(np.exp(-np.abs(z)))) - t * z
+        ),
+        "two branches, of which the other one overflows unseen": lambda z, t: np.where(
+            z > 0, z - z * t + np.log1p(np.exp(-z)), -z * t + np.log1p(np.exp(z))
+        ),
+        "PyTorch's own": lambda z, t: _torch_bce(z, t),
+        "a loop over the pixels": (
+            lambda z, t: np.reshape(
+                [
+                    max(a, 0) - a * b + math.log1p(math.exp(-abs(a)))
+                    for a, b in zip(np.ravel(z), np.ravel(t), strict=True)
+                ],
+                np.shape(z),
+            ).tolist()
+        ),
+        "masks": lambda z, t: _masked_bce(z, t),
+        "float32": lambda z, t: _bce(z.astype(np.float32), t.astype(np.float32)),
+    },
+)
 
 
 def _torch_bce(z: Any, t: Any) -> Any:
     import torch
-    return torch.nn.functional.binary_cross_entropy_with_logits(torch.as_tensor(z), torch.as_tensor(t), reduction="none")
+
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.as_tensor(z), torch.as_tensor(t), reduction="none"
+    )
 
 
 def _masked_bce(z: Any, t: Any) -> Any:
@@ -702,7 +1298,7 @@ def _masked_bce(z: Any, t: Any) -> Any:
     return out
 
 
-# ---- 2.4 gaussian_nll ------------------------------------------------------------------------------------------------
+# ---- 2.4 gaussian_nll ----------------------------------------------------------------------------
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -711,9 +1307,12 @@ def _far_out(ask: Ask, distance: float, sigma: float) -> dict[str, Any]:
     """Facts, not values: what a floor under the density gives depends on the floor."""
     got = numbers_in(ask(np.array([5 - distance, 5 + distance]), 5.0, sigma))
     square = 0.5 * (distance / sigma) ** 2
-    return {"every value is finite": bool(np.isfinite(got).all()),
-            f"at a distance of {distance / sigma:g} σ the surprise is about ½·{distance / sigma:g}²":
-            got.shape == (2,) and bool(np.allclose(got, square, rtol=1e-3))}
+    return {
+        "every value is finite": bool(np.isfinite(got).all()),
+        f"at a distance of {distance / sigma:g} σ the surprise is about ½·{distance / sigma:g}²": (
+            got.shape == (2,) and bool(np.allclose(got, square, rtol=1e-3))
+        ),
+    }
 
 
 def _refused(ask: Ask, *args: Any) -> Any:
@@ -727,11 +1326,21 @@ def _bell_cases(rng: np.random.Generator) -> list[Case]:
     pair, one_two = np.array([1.5, -0.5]), np.array([1.0, 2.0])
     return [
         Case("x = 12 under a bell at 10 of width σ = 2", (12.0, 10.0, 2.0)),
-        Case("a narrow bell, σ = 0.1, at its mean: a density may exceed 1, so a surprise may be negative", (3.0, 3.0, 0.1)),
+        Case(
+            "a narrow bell, σ = 0.1, at its mean: a density may exceed 1, so a surprise may be"
+            " negative",
+            (3.0, 3.0, 0.1),
+        ),
         Case(f"five points under a bell at {mu:.2f} of width {sigma:.2f}", (five, mu, sigma)),
         Case("the same five points, the same array, a second time", (five, mu, sigma), again),
-        Case("the same five points, each with a bell of its own", (five, five - rng.uniform(-2, 2, size=5), sigma)),
-        Case("the width 1/√2, where only the squared error and a constant are left", (pair, np.zeros(2), ROOT_HALF)),
+        Case(
+            "the same five points, each with a bell of its own",
+            (five, five - rng.uniform(-2, 2, size=5), sigma),
+        ),
+        Case(
+            "the width 1/√2, where only the squared error and a constant are left",
+            (pair, np.zeros(2), ROOT_HALF),
+        ),
         Case("a table of shape (2, 3)", (rng.normal(1, 1, size=(2, 3)), 1.0, sigma)),
         Case("three points near a million", (1e6 + rng.normal(size=3), 1e6, 0.5), stress=True),
         Case("σ = 0.001, and points 10 away: 10000 widths", (10.0, 1e-3), _far_out, stress=True),
@@ -742,6 +1351,7 @@ def _bell_cases(rng: np.random.Generator) -> list[Case]:
 
 def _bell_oracle(x: Any, mu: Any, sigma: float) -> Any:
     from scipy import stats
+
     if not sigma > 0:
         raise ValueError("sigma must be positive")
     return -stats.norm.logpdf(x, loc=mu, scale=sigma)
@@ -752,11 +1362,13 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 def _positive(nll: Callable[[Any, Any, float], Any]) -> Callable:
     """An answer that gets all right but the value."""
+
     def answer(x: Any, mu: Any, sigma: float) -> Any:
         if sigma <= 0:
             raise ValueError("sigma must be positive")
         with np.errstate(all="ignore"):
             return nll(x, mu, sigma)
+
     return answer
 
 
@@ -779,138 +1391,352 @@ def _by_square(x: Any, mu: Any, sigma: float) -> Any:
         return 0.5 * np.log(2 * np.pi * variance) + (x - mu) ** 2 / (2 * variance)
 
 
-GAUSSIAN_NLL = Exercise("2.4", "gaussian_nll", _bell_cases, _bell_oracle, {
-    "sigma-as-variance": Mutant("σ was taken for the variance: here the third argument is the width, so the variance is its square",
-        _positive(lambda x, mu, sigma: _bell(x, mu, math.sqrt(sigma)))),
-    "sigma-squared-again": Mutant("σ was squared once too often, as when σ² is handed to a function that expects the width",
-        _positive(lambda x, mu, sigma: _bell(x, mu, sigma**2))),
-    "sigma-as-log-variance": Mutant("σ was taken for the logarithm of the variance: here it is the width itself",
-        _positive(lambda x, mu, sigma: 0.5 * (math.log(2 * math.pi) + sigma + (x - mu) ** 2 / math.exp(sigma)))),
-    "sigma-as-log-sigma": Mutant("σ was taken for a logarithm: here it is the width itself",
-        _positive(lambda x, mu, sigma: _bell(x, mu, math.exp(sigma)))),
-    "loglik-not-nll": Mutant("the sign is turned: this is the log-likelihood, its negative is asked for",
-        _positive(lambda x, mu, sigma: -_bell(x, mu, sigma))),
-    "two-pi-missing": Mutant("the 2π is lost: without it the density does not integrate to 1",
-        _positive(lambda x, mu, sigma: math.log(sigma) + _half_square(x, mu, sigma))),
-    "torch-gaussian-nll-loss": Mutant("the 2π is lost and σ was taken for the variance, as `torch.nn.functional.gaussian_nll_loss` does",
-        _positive(lambda x, mu, sigma: 0.5 * math.log(sigma) + _half_square(x, mu, math.sqrt(sigma)))),
-    "log-sigma-missing": Mutant("log σ is lost: without it the widest bell would always win",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma))),
-    "normalizer-missing": Mutant("the logarithm of √(2π)·σ is lost, only the squared part is there",
-        _positive(_half_square)),
-    "unit-sigma": Mutant("the width plays no part: this is the surprise under σ = 1",
-        _positive(lambda x, mu, sigma: _bell(x, mu, 1.0))),
-    "square-half-missing": Mutant("the ½ before the square is lost",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 2 * _half_square(x, mu, sigma))),
-    "normalizer-half-missing": Mutant("the ½ before log(2πσ²) is lost: the factor in front of the bell is 1/√(2πσ²)",
-        _positive(lambda x, mu, sigma: 2 * HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma))),
-    "both-halves-missing": Mutant("both halves are lost: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
-        _positive(lambda x, mu, sigma: 2 * _bell(x, mu, sigma))),
-    "log-two-pi-half-missing": Mutant("the ½ before log 2π is lost",
-        _positive(lambda x, mu, sigma: 2 * HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma))),
-    "square-over-sigma": Mutant("the squared deviation was divided by σ, not by σ²",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / (2 * sigma))),
-    "square-over-sigma-fourth": Mutant("the squared deviation was divided by σ⁴: one square too many",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma**2))),
-    "square-not-scaled": Mutant("the squared deviation was not divided by σ²: in a narrow bell the same distance surprises more",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) ** 2)),
-    "log-sigma-halved": Mutant("under the root stands σ² with 2π, not σ: ½ log(2πσ²) has a whole log σ in it",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + 0.5 * math.log(sigma) + _half_square(x, mu, sigma))),
-    "normalizer-halved-again": Mutant("log(√(2π)·σ) was halved once more: the root is the half",
-        _positive(lambda x, mu, sigma: 0.5 * (HALF_LOG_2PI + math.log(sigma)) + _half_square(x, mu, sigma))),
-    "log-sigma-doubled": Mutant("log σ counts once: ½ log σ² is log σ, not 2 log σ",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma))),
-    "pi-for-two-pi": Mutant("π stands where 2π belongs",
-        _positive(lambda x, mu, sigma: 0.5 * math.log(math.pi) + math.log(sigma) + _half_square(x, mu, sigma))),
-    "log-sigma-sign-flipped": Mutant("log σ has the wrong sign: a wider bell is a lower bell, so it surprises more at its mean",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI - math.log(sigma) + _half_square(x, mu, sigma))),
-    "normalizer-sign-flipped": Mutant("½ log(2πσ²) has the wrong sign: a wider bell is a lower bell, so it surprises more at its mean",
-        _positive(lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - math.log(sigma))),
-    "log-two-pi-sign-flipped": Mutant("½ log 2π has the wrong sign",
-        _positive(lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI + math.log(sigma))),
-    "square-sign-flipped": Mutant("the square has the wrong sign: points far from the mean should surprise more",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) - _half_square(x, mu, sigma))),
-    "squared-error-only": Mutant("this is the squared error: the width must play a part, and so must 2π",
-        _positive(lambda x, mu, sigma: (x - mu) ** 2)),
-    "scaled-squared-error-only": Mutant("this is the squared error divided by σ²: the ½ and the logarithm are lost",
-        _positive(lambda x, mu, sigma: ((x - mu) / sigma) ** 2)),
-    "fixed-sigma-root-half": Mutant("the squared error plus the constant that belongs to σ = 1/√2: other widths weigh the square by 1/(2σ²)",
-        _positive(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi))),
-    "sum-over-points": Mutant("the points were added up: one value per point is asked for",
-        _positive(lambda x, mu, sigma: np.sum(_bell(x, mu, sigma)))),
-    "mean-over-points": Mutant("the points were averaged: one value per point is asked for",
-        _positive(lambda x, mu, sigma: np.mean(_bell(x, mu, sigma)))),
-    "density-underflow": Mutant("right near the mean, but ∞ far away: the density was computed first and became 0; stay in logarithms throughout",
-        _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma)))),
-    "log-floor-epsilon": Mutant("far from the mean the values stop at a ceiling: a small number was added before the logarithm, or they were cut off",
-        _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300))),
-    "density-returned": Mutant("this is the density: its negative logarithm is asked for",
-        _positive(_density)),
-    "negative-density": Mutant("this is minus the density: its logarithm is missing",
-        _positive(lambda x, mu, sigma: -_density(x, mu, sigma))),
-    "absolute-deviation": Mutant("the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the square",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * np.abs((x - mu) / sigma))),
-    "deviation-not-squared": Mutant("the deviation was not squared: points below the mean should surprise as much as those above",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) / sigma)),
-    "mean-not-subtracted": Mutant("the mean was never subtracted",
-        _positive(lambda x, mu, sigma: _bell(x, 0.0, sigma))),
-    "mean-from-data": Mutant("the mean was computed from x: it is handed in as mu",
-        _positive(lambda x, mu, sigma: _bell(x, np.mean(x), sigma))),
-    "mu-averaged": Mutant("one mean was used for all points: mu may hold one for each",
-        _positive(lambda x, mu, sigma: _bell(x, np.mean(mu), sigma))),
-    "mean-added": Mutant("x and μ were added: it is their difference that counts",
-        _positive(lambda x, mu, sigma: _bell(x, -mu, sigma))),
-    "precedence-times-variance": Mutant("`/ 2 * sigma**2` divides by 2 and multiplies by σ²: the 2σ² belongs into brackets",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma**2)),
-    "precedence-times-sigma": Mutant("`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs into brackets",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma)),
-    "normalizer-not-logged": Mutant("the logarithm of √(2π)·σ was not taken, the factor itself was added",
-        _positive(lambda x, mu, sigma: math.sqrt(2 * math.pi) * sigma + _half_square(x, mu, sigma))),
-    "sigma-without-log": Mutant("σ was added without its logarithm",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + sigma + _half_square(x, mu, sigma))),
-    "variance-outside-log": Mutant("σ² stands outside the logarithm: it is ½ log(2πσ²), all of it inside",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma**2 + _half_square(x, mu, sigma))),
-    "sigma-outside-log": Mutant("σ stands outside the logarithm: it is log(√(2π)·σ), all of it inside",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma))),
-    "only-mu-scaled": Mutant("only μ was divided by σ: a bracket belongs around x − μ",
-        _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu / sigma) ** 2)),
-    "parts-multiplied": Mutant("the two parts were multiplied: the logarithm of a product is a sum",
-        _positive(lambda x, mu, sigma: (HALF_LOG_2PI + math.log(sigma)) * _half_square(x, mu, sigma))),
-    "log2-for-ln": Mutant("this is in bits: nats are asked for, so take the natural logarithm",
-        _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(2))),
-    "log10-for-ln": Mutant("this is a logarithm to base 10: nats are asked for, so take the natural one",
-        _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(10))),
-    "log10-in-normalizer": Mutant("the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
-        _positive(lambda x, mu, sigma: (HALF_LOG_2PI + math.log(sigma)) / math.log(10) + _half_square(x, mu, sigma))),
-    "log2-in-normalizer": Mutant("the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
-        _positive(lambda x, mu, sigma: (HALF_LOG_2PI + math.log(sigma)) / math.log(2) + _half_square(x, mu, sigma))),
-    "input-mutated": Mutant("the array x was overwritten, so a second call goes wrong: work on a copy",
-        _positive(lambda x, mu, sigma: _spoiling_bell(x, mu, sigma))),
-    "sigma-check-missing": Mutant("everything is right but one thing: a σ of 0 or below should raise a ValueError, and yours hands something back",
-        _by_square),
-    "zero-sigma-accepted": Mutant("a negative σ is refused, but not σ = 0: raise a ValueError for `sigma <= 0`",
-        lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma >= 0 else _bell(x, mu, sigma)),
-    "negative-sigma-accepted": Mutant("σ = 0 is refused, but not a negative σ: raise a ValueError for `sigma <= 0`",
-        lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma else _bell(x, mu, sigma)),
-    "zero-division-no-negative-check": Mutant("σ = 0 ends in a ZeroDivisionError, and a negative σ is not refused: raise a ValueError for `sigma <= 0`",
-        lambda x, mu, sigma: _by_square(x, mu, sigma) + 0 * (1 / sigma)),
-    "zero-division-not-valueerror": Mutant("σ = 0 ends in a ZeroDivisionError, which is not the ValueError asked for: raise one for `sigma <= 0`",
-        lambda x, mu, sigma: _bell(x, mu, sigma) if sigma else 1 / sigma),
-    "assertion-not-valueerror": Mutant("an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot happen",
-        lambda x, mu, sigma: _asserting_bell(x, mu, sigma)),
-    "none-for-invalid-sigma": Mutant("None came back for a σ that makes no bell: `raise ValueError(…)`, so that the caller hears of it",
-        lambda x, mu, sigma: _bell(x, mu, sigma) if sigma > 0 else None),
-}, {
-    "one logarithm": _positive(lambda x, mu, sigma: 0.5 * np.log(2 * np.pi * sigma**2) + (x - mu) ** 2 / (2 * sigma**2)),
-    "exercise 1.1 with the sign turned": _positive(
-        lambda x, mu, sigma: -(-0.5 * np.log(2 * np.pi * sigma**2) - 0.5 * (x - mu) ** 2 / sigma**2)),
-    "math.log refuses by itself": lambda x, mu, sigma: _refusing_bell(x, mu, sigma),
-    "a loop over the points": _positive(lambda x, mu, sigma: np.reshape(
-        [_bell(a, b, sigma) for a, b in zip(np.ravel(x), np.ravel(mu + 0 * x))], np.shape(x)).tolist()),
-    "scipy": _positive(lambda x, mu, sigma: -_scipy_bell(x, mu, sigma)),
-    "a PyTorch tensor comes back": lambda x, mu, sigma: _torch_bell(x, mu, sigma),
-    "float32": _positive(lambda x, mu, sigma: np.float32(_bell(x, mu, sigma))),
-})
+GAUSSIAN_NLL = Exercise(
+    "2.4",
+    "gaussian_nll",
+    _bell_cases,
+    _bell_oracle,
+    {
+        "sigma-as-variance": Mutant(
+            "σ was taken for the variance: here the third argument is the width, so the variance is"
+            " its square",
+            _positive(lambda x, mu, sigma: _bell(x, mu, math.sqrt(sigma))),
+        ),
+        "sigma-squared-again": Mutant(
+            "σ was squared once too often, as when σ² is handed to a function that expects the"
+            " width",
+            _positive(lambda x, mu, sigma: _bell(x, mu, sigma**2)),
+        ),
+        "sigma-as-log-variance": Mutant(
+            "σ was taken for the logarithm of the variance: here it is the width itself",
+            _positive(
+                lambda x, mu, sigma: (
+                    0.5 * (math.log(2 * math.pi) + sigma + (x - mu) ** 2 / math.exp(sigma))
+                )
+            ),
+        ),
+        "sigma-as-log-sigma": Mutant(
+            "σ was taken for a logarithm: here it is the width itself",
+            _positive(lambda x, mu, sigma: _bell(x, mu, math.exp(sigma))),
+        ),
+        "loglik-not-nll": Mutant(
+            "the sign is turned: this is the log-likelihood, its negative is asked for",
+            _positive(lambda x, mu, sigma: -_bell(x, mu, sigma)),
+        ),
+        "two-pi-missing": Mutant(
+            "the 2π is lost: without it the density does not integrate to 1",
+            _positive(lambda x, mu, sigma: math.log(sigma) + _half_square(x, mu, sigma)),
+        ),
+        "torch-gaussian-nll-loss": Mutant(
+            "the 2π is lost and σ was taken for the variance, as"
+            " `torch.nn.functional.gaussian_nll_loss` does",
+            _positive(
+                lambda x, mu, sigma: 0.5 * math.log(sigma) + _half_square(x, mu, math.sqrt(sigma))
+            ),
+        ),
+        "log-sigma-missing": Mutant(
+            "log σ is lost: without it the widest bell would always win",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma)),
+        ),
+        "normalizer-missing": Mutant(
+            "the logarithm of √(2π)·σ is lost, only the squared part is there",
+            _positive(_half_square),
+        ),
+        "unit-sigma": Mutant(
+            "the width plays no part: this is the surprise under σ = 1",
+            _positive(lambda x, mu, sigma: _bell(x, mu, 1.0)),
+        ),
+        "square-half-missing": Mutant(
+            "the ½ before the square is lost",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 2 * _half_square(x, mu, sigma)
+            ),
+        ),
+        "normalizer-half-missing": Mutant(
+            "the ½ before log(2πσ²) is lost: the factor in front of the bell is 1/√(2πσ²)",
+            _positive(
+                lambda x, mu, sigma: (
+                    2 * HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "both-halves-missing": Mutant(
+            "both halves are lost: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
+            _positive(lambda x, mu, sigma: 2 * _bell(x, mu, sigma)),
+        ),
+        "log-two-pi-half-missing": Mutant(
+            "the ½ before log 2π is lost",
+            _positive(
+                lambda x, mu, sigma: 2 * HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "square-over-sigma": Mutant(
+            "the squared deviation was divided by σ, not by σ²",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / (2 * sigma)
+            ),
+        ),
+        "square-over-sigma-fourth": Mutant(
+            "the squared deviation was divided by σ⁴: one square too many",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma**2)
+            ),
+        ),
+        "square-not-scaled": Mutant(
+            "the squared deviation was not divided by σ²: in a narrow bell the same distance"
+            " surprises more",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) ** 2),
+        ),
+        "log-sigma-halved": Mutant(
+            "under the root stands σ² with 2π, not σ: ½ log(2πσ²) has a whole log σ in it",
+            _positive(
+                lambda x, mu, sigma: (
+                    HALF_LOG_2PI + 0.5 * math.log(sigma) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "normalizer-halved-again": Mutant(
+            "log(√(2π)·σ) was halved once more: the root is the half",
+            _positive(
+                lambda x, mu, sigma: (
+                    0.5 * (HALF_LOG_2PI + math.log(sigma)) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log-sigma-doubled": Mutant(
+            "log σ counts once: ½ log σ² is log σ, not 2 log σ",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "pi-for-two-pi": Mutant(
+            "π stands where 2π belongs",
+            _positive(
+                lambda x, mu, sigma: (
+                    0.5 * math.log(math.pi) + math.log(sigma) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log-sigma-sign-flipped": Mutant(
+            "log σ has the wrong sign: a wider bell is a lower bell, so it surprises more at its"
+            " mean",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI - math.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "normalizer-sign-flipped": Mutant(
+            "½ log(2πσ²) has the wrong sign: a wider bell is a lower bell, so it surprises more at"
+            " its mean",
+            _positive(
+                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - math.log(sigma)
+            ),
+        ),
+        "log-two-pi-sign-flipped": Mutant(
+            "½ log 2π has the wrong sign",
+            _positive(
+                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI + math.log(sigma)
+            ),
+        ),
+        "square-sign-flipped": Mutant(
+            "the square has the wrong sign: points far from the mean should surprise more",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) - _half_square(x, mu, sigma)
+            ),
+        ),
+        "squared-error-only": Mutant(
+            "this is the squared error: the width must play a part, and so must 2π",
+            _positive(lambda x, mu, sigma: (x - mu) ** 2),
+        ),
+        "scaled-squared-error-only": Mutant(
+            "this is the squared error divided by σ²: the ½ and the logarithm are lost",
+            _positive(lambda x, mu, sigma: ((x - mu) / sigma) ** 2),
+        ),
+        "fixed-sigma-root-half": Mutant(
+            "the squared error plus the constant that belongs to σ = 1/√2: other widths weigh the"
+            " square by 1/(2σ²)",
+            _positive(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi)),
+        ),
+        "sum-over-points": Mutant(
+            "the points were added up: one value per point is asked for",
+            _positive(lambda x, mu, sigma: np.sum(_bell(x, mu, sigma))),
+        ),
+        "mean-over-points": Mutant(
+            "the points were averaged: one value per point is asked for",
+            _positive(lambda x, mu, sigma: np.mean(_bell(x, mu, sigma))),
+        ),
+        "density-underflow": Mutant(
+            "right near the mean, but ∞ far away: the density was computed first and became 0; stay"
+            " in logarithms throughout",
+            _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma))),
+        ),
+        "log-floor-epsilon": Mutant(
+            "far from the mean the values stop at a ceiling: a small number was added before the"
+            " logarithm, or they were cut off",
+            _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300)),
+        ),
+        "density-returned": Mutant(
+            "this is the density: its negative logarithm is asked for", _positive(_density)
+        ),
+        "negative-density": Mutant(
+            "this is minus the density: its logarithm is missing",
+            _positive(lambda x, mu, sigma: -_density(x, mu, sigma)),
+        ),
+        "absolute-deviation": Mutant(
+            "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the"
+            " square",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * np.abs((x - mu) / sigma)
+            ),
+        ),
+        "deviation-not-squared": Mutant(
+            "the deviation was not squared: points below the mean should surprise as much as those"
+            " above",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) / sigma),
+        ),
+        "mean-not-subtracted": Mutant(
+            "the mean was never subtracted", _positive(lambda x, mu, sigma: _bell(x, 0.0, sigma))
+        ),
+        "mean-from-data": Mutant(
+            "the mean was computed from x: it is handed in as mu",
+            _positive(lambda x, mu, sigma: _bell(x, np.mean(x), sigma)),
+        ),
+        "mu-averaged": Mutant(
+            "one mean was used for all points: mu may hold one for each",
+            _positive(lambda x, mu, sigma: _bell(x, np.mean(mu), sigma)),
+        ),
+        "mean-added": Mutant(
+            "x and μ were added: it is their difference that counts",
+            _positive(lambda x, mu, sigma: _bell(x, -mu, sigma)),
+        ),
+        "precedence-times-variance": Mutant(
+            "`/ 2 * sigma**2` divides by 2 and multiplies by σ²: the 2σ² belongs into brackets",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma**2
+            ),
+        ),
+        "precedence-times-sigma": Mutant(
+            "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs"
+            " into brackets",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma
+            ),
+        ),
+        "normalizer-not-logged": Mutant(
+            "the logarithm of √(2π)·σ was not taken, the factor itself was added",
+            _positive(
+                lambda x, mu, sigma: math.sqrt(2 * math.pi) * sigma + _half_square(x, mu, sigma)
+            ),
+        ),
+        "sigma-without-log": Mutant(
+            "σ was added without its logarithm",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI + sigma + _half_square(x, mu, sigma)),
+        ),
+        "variance-outside-log": Mutant(
+            "σ² stands outside the logarithm: it is ½ log(2πσ²), all of it inside",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma**2 + _half_square(x, mu, sigma)),
+        ),
+        "sigma-outside-log": Mutant(
+            "σ stands outside the logarithm: it is log(√(2π)·σ), all of it inside",
+            _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
+        ),
+        "only-mu-scaled": Mutant(
+            "only μ was divided by σ: a bracket belongs around x − μ",
+            _positive(
+                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu / sigma) ** 2
+            ),
+        ),
+        "parts-multiplied": Mutant(
+            "the two parts were multiplied: the logarithm of a product is a sum",
+            _positive(
+                lambda x, mu, sigma: (HALF_LOG_2PI + math.log(sigma)) * _half_square(x, mu, sigma)
+            ),
+        ),
+        "log2-for-ln": Mutant(
+            "this is in bits: nats are asked for, so take the natural logarithm",
+            _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(2)),
+        ),
+        "log10-for-ln": Mutant(
+            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(10)),
+        ),
+        "log10-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+            _positive(
+                lambda x, mu, sigma: (
+                    (HALF_LOG_2PI + math.log(sigma)) / math.log(10) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log2-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
+            _positive(
+                lambda x, mu, sigma: (
+                    (HALF_LOG_2PI + math.log(sigma)) / math.log(2) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "input-mutated": Mutant(
+            "the array x was overwritten, so a second call goes wrong: work on a copy",
+            _positive(lambda x, mu, sigma: _spoiling_bell(x, mu, sigma)),
+        ),
+        "sigma-check-missing": Mutant(
+            "everything is right but one thing: a σ of 0 or below should raise a ValueError, and"
+            " yours hands something back",
+            _by_square,
+        ),
+        "zero-sigma-accepted": Mutant(
+            "a negative σ is refused, but not σ = 0: raise a ValueError for `sigma <= 0`",
+            lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma >= 0 else _bell(x, mu, sigma),
+        ),
+        "negative-sigma-accepted": Mutant(
+            "σ = 0 is refused, but not a negative σ: raise a ValueError for `sigma <= 0`",
+            lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma else _bell(x, mu, sigma),
+        ),
+        "zero-division-no-negative-check": Mutant(
+            "σ = 0 ends in a ZeroDivisionError, and a negative σ is not refused: raise a ValueError"
+            " for `sigma <= 0`",
+            lambda x, mu, sigma: _by_square(x, mu, sigma) + 0 * (1 / sigma),
+        ),
+        "zero-division-not-valueerror": Mutant(
+            "σ = 0 ends in a ZeroDivisionError, which is not the ValueError asked for: raise one"
+            " for `sigma <= 0`",
+            lambda x, mu, sigma: _bell(x, mu, sigma) if sigma else 1 / sigma,
+        ),
+        "assertion-not-valueerror": Mutant(
+            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
+            " cannot happen",
+            lambda x, mu, sigma: _asserting_bell(x, mu, sigma),
+        ),
+        "none-for-invalid-sigma": Mutant(
+            "None came back for a σ that makes no bell: `raise ValueError(…)`, so that the caller"
+            " hears of it",
+            lambda x, mu, sigma: _bell(x, mu, sigma) if sigma > 0 else None,
+        ),
+    },
+    {
+        "one logarithm": _positive(
+            lambda x, mu, sigma: 0.5 * np.log(2 * np.pi * sigma**2) + (x - mu) ** 2 / (2 * sigma**2)
+        ),
+        "exercise 1.1 with the sign turned": _positive(
+            lambda x, mu, sigma: (
+                -(-0.5 * np.log(2 * np.pi * sigma**2) - 0.5 * (x - mu) ** 2 / sigma**2)
+            )
+        ),
+        "math.log refuses by itself": lambda x, mu, sigma: _refusing_bell(x, mu, sigma),
+        "a loop over the points": _positive(
+            lambda x, mu, sigma: np.reshape(
+                [
+                    _bell(a, b, sigma)
+                    for a, b in zip(np.ravel(x), np.ravel(mu + 0 * x), strict=True)
+                ],
+                np.shape(x),
+            ).tolist()
+        ),
+        "scipy": _positive(lambda x, mu, sigma: -_scipy_bell(x, mu, sigma)),
+        "a PyTorch tensor comes back": lambda x, mu, sigma: _torch_bell(x, mu, sigma),
+        "float32": _positive(lambda x, mu, sigma: np.float32(_bell(x, mu, sigma))),
+    },
+)
 
 
 def _spoiling_bell(x: Any, mu: Any, sigma: float) -> Any:
@@ -929,32 +1755,47 @@ def _asserting_bell(x: Any, mu: Any, sigma: float) -> Any:
 
 def _scipy_bell(x: Any, mu: Any, sigma: float) -> Any:
     from scipy import stats
+
     return stats.norm(mu, sigma).logpdf(x)
 
 
 def _torch_bell(x: Any, mu: Any, sigma: float) -> Any:
     import torch
-    mean, width = torch.as_tensor(mu, dtype=torch.float64), torch.as_tensor(sigma, dtype=torch.float64)
-    return -torch.distributions.Normal(mean, width).log_prob(torch.as_tensor(x, dtype=torch.float64))
 
-# ---- 2.5 pair --------------------------------------------------------------------------------------------------------
+    mean, width = (
+        torch.as_tensor(mu, dtype=torch.float64),
+        torch.as_tensor(sigma, dtype=torch.float64),
+    )
+    return -torch.distributions.Normal(mean, width).log_prob(
+        torch.as_tensor(x, dtype=torch.float64)
+    )
+
+
+# ---- 2.5 pair ------------------------------------------------------------------------------------
 
 
 def _pair_cases(rng: np.random.Generator) -> list[Case]:
     z, x = rng.random(9), rng.normal(0, 2, size=9)
     z4, x4 = np.array([0.2, 0.9, 0.5, 0.7]), np.array([1.0, 4.0, -2.0, 0.5])
     return [
-        Case("z = (0.7, 0.1, 0.4) and x = (−3, 5, 1)", (np.array([0.7, 0.1, 0.4]), np.array([-3.0, 5.0, 1.0]))),
+        Case(
+            "z = (0.7, 0.1, 0.4) and x = (−3, 5, 1)",
+            (np.array([0.7, 0.1, 0.4]), np.array([-3.0, 5.0, 1.0])),
+        ),
         Case("z = (0.2, 0.9, 0.5, 0.7) and x = (1, 4, −2, 0.5)", (z4, x4)),
         Case("nine random pairs", (z, x)),
         Case("the same nine, the same arrays, a second time", (z, x), again),
-        Case("values of x that occur twice", (rng.random(6), np.array([2.0, -2.0, 2.0, 2.0, -2.0, -2.0]))),
+        Case(
+            "values of x that occur twice",
+            (rng.random(6), np.array([2.0, -2.0, 2.0, 2.0, -2.0, -2.0])),
+        ),
         Case("a single pair", (z[:1], x[:1])),
     ]
 
 
 def _pair_oracle(z: np.ndarray, x: np.ndarray) -> np.ndarray:
     from scipy import stats
+
     return np.quantile(x, (stats.rankdata(z) - 1) / max(1, len(z) - 1), method="nearest")
 
 
@@ -968,7 +1809,7 @@ def _sorting_in_place(z: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _by_sorted_pairs(z: np.ndarray, x: np.ndarray) -> list[float]:
-    partner = dict(zip(sorted(range(len(z)), key=lambda i: z[i]), sorted(x)))
+    partner = dict(zip(sorted(range(len(z)), key=lambda i: z[i]), sorted(x), strict=True))
     return [float(partner[i]) for i in range(len(z))]
 
 
@@ -978,44 +1819,90 @@ def _by_assignment(z: np.ndarray, x: np.ndarray) -> np.ndarray:
     return out
 
 
-PAIR = Exercise("2.5", "pair", _pair_cases, _pair_oracle, {
-    "sorted-x-only": Mutant("x was sorted, but each z keeps its own place: the smallest x must stand where the smallest z stands",
-        lambda z, x: np.sort(x)),
-    "x-unchanged": Mutant("x came back as it was: the partners are still strangers",
-        lambda z, x: x),
-    "argsort-for-rank": Mutant("`np.argsort(z)` lists who comes first, second, third; what is needed is the place that each z took",
-        lambda z, x: np.sort(x)[np.argsort(z)]),
-    "ranks-into-unsorted-x": Mutant("the ranks are right, but they were looked up in x as it came: look them up in the sorted x",
-        lambda z, x: x[_rank(z)]),
-    "argsort-into-unsorted-x": Mutant("x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the smallest z",
-        lambda z, x: x[np.argsort(z)]),
-    "order-reversed": Mutant("the largest x went to the smallest z: the order is turned round",
-        lambda z, x: np.sort(x)[::-1][_rank(z)]),
-    "ranks-returned": Mutant("these are the ranks of z; the values of x with those ranks are asked for",
-        lambda z, x: _rank(z)),
-    "roles-swapped": Mutant("this reorders z by the ranks of x: the values that come back must be those of x",
-        lambda z, x: np.sort(z)[_rank(x)]),
-    "x-by-own-ranks": Mutant("x was looked up by its own ranks, and z plays no part: each z needs the x of *its* rank",
-        lambda z, x: x[_rank(x)]),
-    "x-sorted-descending": Mutant("the x were sorted from large to small, and z plays no part: each z needs the x of its rank",
-        lambda z, x: np.sort(x)[::-1]),
-    "both-sorted-returned": Mutant("both came back, sorted: return the partners of z alone, in the order in which z came",
-        lambda z, x: (np.sort(z), np.sort(x))),
-    "pairs-returned": Mutant("pairs came back: return the partners alone, one value of x for each z",
-        lambda z, x: np.stack([z, np.sort(x)[_rank(z)]], axis=1)),
-    "indices-returned": Mutant("these are positions in x; the values at these positions are asked for",
-        lambda z, x: np.argsort(x)[_rank(z)]),
-    "nearest-neighbor": Mutant("each z got the x nearest to it in value, so some x are used twice: pair by rank",
-        lambda z, x: x[np.abs(z[:, None] - x).argmin(axis=1)]),
-    "mean-for-all": Mutant("all got the same partner, the mean: every x belongs to exactly one z",
-        lambda z, x: np.full(len(z), x.mean())),
-}, {
-    "filling the places in the order of z": _by_assignment,
-    "a dictionary of partners": _by_sorted_pairs,
-    "counting how many z are smaller": lambda z, x: np.sort(x)[(z[None] < z[:, None]).sum(axis=1)],
-    "sorting in place": _sorting_in_place,
-    "scipy's ranks": lambda z, x: np.sort(x)[__import__("scipy.stats").stats.rankdata(z).astype(int) - 1],
-})
+PAIR = Exercise(
+    "2.5",
+    "pair",
+    _pair_cases,
+    _pair_oracle,
+    {
+        "sorted-x-only": Mutant(
+            "x was sorted, but each z keeps its own place: the smallest x must stand where the"
+            " smallest z stands",
+            lambda z, x: np.sort(x),
+        ),
+        "x-unchanged": Mutant(
+            "x came back as it was: the partners are still strangers", lambda z, x: x
+        ),
+        "argsort-for-rank": Mutant(
+            "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that"
+            " each z took",
+            lambda z, x: np.sort(x)[np.argsort(z)],
+        ),
+        "ranks-into-unsorted-x": Mutant(
+            "the ranks are right, but they were looked up in x as it came: look them up in the"
+            " sorted x",
+            lambda z, x: x[_rank(z)],
+        ),
+        "argsort-into-unsorted-x": Mutant(
+            "x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the"
+            " smallest z",
+            lambda z, x: x[np.argsort(z)],
+        ),
+        "order-reversed": Mutant(
+            "the largest x went to the smallest z: the order is turned round",
+            lambda z, x: np.sort(x)[::-1][_rank(z)],
+        ),
+        "ranks-returned": Mutant(
+            "these are the ranks of z; the values of x with those ranks are asked for",
+            lambda z, x: _rank(z),
+        ),
+        "roles-swapped": Mutant(
+            "this reorders z by the ranks of x: the values that come back must be those of x",
+            lambda z, x: np.sort(z)[_rank(x)],
+        ),
+        "x-by-own-ranks": Mutant(
+            "x was looked up by its own ranks, and z plays no part: each z needs the x of *its*"
+            " rank",
+            lambda z, x: x[_rank(x)],
+        ),
+        "x-sorted-descending": Mutant(
+            "the x were sorted from large to small, and z plays no part: each z needs the x of its"
+            " rank",
+            lambda z, x: np.sort(x)[::-1],
+        ),
+        "both-sorted-returned": Mutant(
+            "both came back, sorted: return the partners of z alone, in the order in which z came",
+            lambda z, x: (np.sort(z), np.sort(x)),
+        ),
+        "pairs-returned": Mutant(
+            "pairs came back: return the partners alone, one value of x for each z",
+            lambda z, x: np.stack([z, np.sort(x)[_rank(z)]], axis=1),
+        ),
+        "indices-returned": Mutant(
+            "these are positions in x; the values at these positions are asked for",
+            lambda z, x: np.argsort(x)[_rank(z)],
+        ),
+        "nearest-neighbor": Mutant(
+            "each z got the x nearest to it in value, so some x are used twice: pair by rank",
+            lambda z, x: x[np.abs(z[:, None] - x).argmin(axis=1)],
+        ),
+        "mean-for-all": Mutant(
+            "all got the same partner, the mean: every x belongs to exactly one z",
+            lambda z, x: np.full(len(z), x.mean()),
+        ),
+    },
+    {
+        "filling the places in the order of z": _by_assignment,
+        "a dictionary of partners": _by_sorted_pairs,
+        "counting how many z are smaller": lambda z, x: np.sort(x)[
+            (z[None] < z[:, None]).sum(axis=1)
+        ],
+        "sorting in place": _sorting_in_place,
+        "scipy's ranks": lambda z, x: np.sort(x)[
+            __import__("scipy.stats").stats.rankdata(z).astype(int) - 1
+        ],
+    },
+)
 
 
 EXERCISES = [CROSS_ENTROPY, KL, BCE_LOGITS, GAUSSIAN_NLL, PAIR]

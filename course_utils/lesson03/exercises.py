@@ -1,4 +1,7 @@
-"""The exercises of lesson 03: a step of Adam, a step on one example, the largest stable step, the training loop."""
+"""The exercises of lesson 03: a step of Adam, a step on one example, the largest stable step, the
+training loop.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -12,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, Tensor
-from course_utils.checks.exercise import again, Case, Exercise, Mutant, numbers
+from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers
 
 
 def _precise(read: Callable) -> Callable:
-    """A `read` after which two errors are the same only if their messages are: else one hint would serve them all."""
+    """A `read` after which two errors are the same only if their messages are: else one hint would
+    serve them all.
+    """
+
     @functools.wraps(read)
     def reading(ask: Ask, *args: Any) -> Any:
         try:
@@ -25,11 +31,14 @@ def _precise(read: Callable) -> Callable:
             raised = error.raised
             if raised.kinds[0] in ("NotData", "NotImplementedError") or not raised.message:
                 raise
-            raise AnswerRaised(Raised((f"{raised.kinds[0]}: {raised.message}", *raised.kinds))) from None
+            raise AnswerRaised(
+                Raised((f"{raised.kinds[0]}: {raised.message}", *raised.kinds))
+            ) from None
+
     return reading
 
 
-# ---- 3.1 adam_step ---------------------------------------------------------------------------------------------------
+# ---- 3.1 adam_step -------------------------------------------------------------------------------
 
 START = (0.0, 0.0, 0)
 PAIR = "a pair is asked for, the new theta and the new state"
@@ -45,9 +54,14 @@ def _new_theta(result: Any, theta: np.ndarray) -> np.ndarray:
         raise NotData(f"it returned {len(result)} values; {PAIR}")
     found = numbers(result[0])
     if found is None:
-        raise NotData("the first of the two values that it returned is not an array of numbers; it should be the new theta")
+        raise NotData(
+            "the first of the two values that it returned is not an array of numbers; it should be"
+            " the new theta"
+        )
     if found.shape != theta.shape:
-        raise NotData(f"the new theta has shape {found.shape}; the theta that went in has shape {theta.shape}")
+        raise NotData(
+            f"the new theta has shape {found.shape}; the theta that went in has shape {theta.shape}"
+        )
     return found
 
 
@@ -63,7 +77,9 @@ def _one_again(ask: Ask, theta: np.ndarray, g: np.ndarray, *rates: float) -> np.
 
 @_precise
 def _path(ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float) -> np.ndarray:
-    """theta after each step, (T, d). The state is handed on as it came: its form is the learner's own affair."""
+    """theta after each step, (T, d). The state is handed on as it came: its form is the learner's
+    own affair.
+    """
     state, path = START, []
     for g in gradients:
         result = ask(theta, g, state, *rates)
@@ -79,30 +95,76 @@ def _adam_cases(rng: np.random.Generator) -> list[Case]:
     two, g = np.array([1.0, -2.0]), np.array([0.5, -0.003])
     three, random = rng.normal(size=3), rng.normal(size=(5, 3)) + 0.3
     late = np.vstack([np.zeros(3), random * [1, 1, 0]])
-    fading = rng.choice([-1, 1], size=(5, 3)) * rng.uniform(0.5, 1, size=(5, 3)) * np.array([[3, 1, 0.4, 0.5, 0.1]]).T
+    fading = (
+        rng.choice([-1, 1], size=(5, 3))
+        * rng.uniform(0.5, 1, size=(5, 3))
+        * np.array([[3, 1, 0.4, 0.5, 0.1]]).T
+    )
     loose = {"rtol": 1e-5, "atol": 1e-6}  # theta moves by about 0.1 a step; float32 is good to 1e-7
     return [
-        Case("the first step from (1, −2) with gradient (0.5, −0.003) and lr 0.1 leads to (0.9, −1.9)",
-             (two, g, *usual), _one, **loose),
-        Case("the same first step with a gradient a thousand times larger: (0.9, −1.9) again",
-             (two, 1000 * g, *usual), _one, **loose),
-        Case("the first step with a large ε, 0.1, a second time from the same arrays",
-             (two, g, 0.1, 0.9, 0.999, 0.1), _one_again, **loose),
-        Case("theta after each of five steps with random gradients, lr 0.1", (three, random, *usual), _path, **loose),
-        Case("five steps with lr 0.02, β₁ 0.7, β₂ 0.9 and a large ε, 0.1; the gradients fade",
-             (three, fading, 0.02, 0.7, 0.9, 0.1), _path, **loose),
-        Case("ten steps with the same gradient (0.5, −3): each of them is lr long",
-             (two, np.tile([0.5, -3.0], (10, 1)), *usual), _path, **loose),
-        Case("a gradient of 0 in the first step, others later; the last entry of the gradient stays 0 throughout",
-             (three, late, *usual), _path, stress=True, **loose),
-        Case("a gradient as small as ε, 1e-8: the first step is half of lr long",
-             (two, np.array([1e-8, -1e-8]), *usual), _one, stress=True, **loose),
+        Case(
+            "the first step from (1, −2) with gradient (0.5, −0.003) and lr 0.1 leads to (0.9,"
+            " −1.9)",
+            (two, g, *usual),
+            _one,
+            **loose,
+        ),
+        Case(
+            "the same first step with a gradient a thousand times larger: (0.9, −1.9) again",
+            (two, 1000 * g, *usual),
+            _one,
+            **loose,
+        ),
+        Case(
+            "the first step with a large ε, 0.1, a second time from the same arrays",
+            (two, g, 0.1, 0.9, 0.999, 0.1),
+            _one_again,
+            **loose,
+        ),
+        Case(
+            "theta after each of five steps with random gradients, lr 0.1",
+            (three, random, *usual),
+            _path,
+            **loose,
+        ),
+        Case(
+            "five steps with lr 0.02, β₁ 0.7, β₂ 0.9 and a large ε, 0.1; the gradients fade",
+            (three, fading, 0.02, 0.7, 0.9, 0.1),
+            _path,
+            **loose,
+        ),
+        Case(
+            "ten steps with the same gradient (0.5, −3): each of them is lr long",
+            (two, np.tile([0.5, -3.0], (10, 1)), *usual),
+            _path,
+            **loose,
+        ),
+        Case(
+            "a gradient of 0 in the first step, others later; the last entry of the gradient stays"
+            " 0 throughout",
+            (three, late, *usual),
+            _path,
+            stress=True,
+            **loose,
+        ),
+        Case(
+            "a gradient as small as ε, 1e-8: the first step is half of lr long",
+            (two, np.array([1e-8, -1e-8]), *usual),
+            _one,
+            stress=True,
+            **loose,
+        ),
     ]
 
 
-def _adam_oracle(theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
-    """PyTorch's own Adam, which walks the whole way again: the state is where it began, and every gradient so far."""
+def _adam_oracle(
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
+    """PyTorch's own Adam, which walks the whole way again: the state is where it began, and every
+    gradient so far.
+    """
     import torch
+
     start, *past = state if isinstance(state, list) else [theta]
     p = torch.tensor(start, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([p], lr=lr, betas=(b1, b2), eps=eps)
@@ -116,10 +178,17 @@ def _usual_move(s: SimpleNamespace) -> Any:
     return s.lr * s.m_hat / (np.sqrt(s.v_hat) + s.eps)
 
 
-def _adam(move: Callable = _usual_move, m: Callable = lambda s: s.b1 * s.m + (1 - s.b1) * s.g,
-          v: Callable = lambda s: s.b2 * s.v + (1 - s.b2) * s.g**2,
-          keep: Callable = lambda s: (s.m, s.v, s.t), count: int = 1) -> Answer:
-    """A step of Adam with something in it replaced: how far to `move`, how `m` and `v` grow, what to `keep`."""
+def _adam(
+    move: Callable = _usual_move,
+    m: Callable = lambda s: s.b1 * s.m + (1 - s.b1) * s.g,
+    v: Callable = lambda s: s.b2 * s.v + (1 - s.b2) * s.g**2,
+    keep: Callable = lambda s: (s.m, s.v, s.t),
+    count: int = 1,
+) -> Answer:
+    """A step of Adam with something in it replaced: how far to `move`, how `m` and `v` grow, what
+    to `keep`.
+    """
+
     def answer(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
         s = SimpleNamespace(theta=theta, g=g, state=state, lr=lr, b1=b1, b2=b2, eps=eps)
         s.m, s.v, s.t = state[0], state[1], state[2] + count
@@ -127,13 +196,16 @@ def _adam(move: Callable = _usual_move, m: Callable = lambda s: s.b1 * s.m + (1 
             s.m, s.v = m(s), v(s)
             s.m_hat, s.v_hat = s.m / (1 - b1**s.t), s.v / (1 - b2**s.t)
             return theta - move(s), keep(s)
+
     return answer
 
 
 def _adam_with(**fixed: float) -> Answer:
     """Adam that pays no attention to one of the numbers that it is handed."""
+
     def answer(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
         return _adam()(theta, g, state, **({"lr": lr, "b1": b1, "b2": b2, "eps": eps} | fixed))
+
     return answer
 
 
@@ -141,19 +213,25 @@ def _largest(s: SimpleNamespace) -> Any:
     return np.maximum(s.v, s.state[3]) if len(s.state) > 3 else s.v
 
 
-def _adam_in_place(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_in_place(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     moved, state = _adam()(theta, g, state, lr, b1, b2, eps)
     theta[:] = moved
     return theta, state
 
 
-def _adam_scaling_g(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_scaling_g(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     result = _adam()(theta, g, state, lr, b1, b2, eps)
     g *= 1 - b1
     return result
 
 
-def _adam_efficient(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_efficient(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     """The corrections drawn into the learning rate, and ε drawn along with them."""
     m, v, t = state
     m, v, t = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2, t + 1
@@ -163,16 +241,25 @@ def _adam_efficient(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: fl
 
 def _adam_named(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
     """The state becomes a dict, whose arrays change in place."""
-    s = state if isinstance(state, dict) else {"m": np.zeros_like(theta), "v": np.zeros_like(theta), "t": 0}
+    s = (
+        state
+        if isinstance(state, dict)
+        else {"m": np.zeros_like(theta), "v": np.zeros_like(theta), "t": 0}
+    )
     s["t"] += 1
     s["m"] *= b1
     s["m"] += (1 - b1) * g
     s["v"] *= b2
     s["v"] += (1 - b2) * g * g
-    return theta - lr * (s["m"] / (1 - b1 ** s["t"])) / (np.sqrt(s["v"] / (1 - b2 ** s["t"])) + eps), s
+    return (
+        theta - lr * (s["m"] / (1 - b1 ** s["t"])) / (np.sqrt(s["v"] / (1 - b2 ** s["t"])) + eps),
+        s,
+    )
 
 
-def _adam_by_entries(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_by_entries(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     m, v, t = state if state[2] else ([0.0] * len(g), [0.0] * len(g), 0)
     t, new, m, v = t + 1, [], list(m), list(v)
     for i, slope in enumerate(g):
@@ -182,229 +269,511 @@ def _adam_by_entries(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: f
     return new, (m, v, t)
 
 
-def _adam_float32(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_float32(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     theta, state = _adam()(np.float32(theta), np.float32(g), state, lr, b1, b2, eps)
     return theta, tuple(np.float32(part) if np.ndim(part) else part for part in state)
 
 
-ADAM = Exercise("3.1", "adam_step", _adam_cases, _adam_oracle, {
-    "no-moments-scaled-gradient": Mutant("this is the article's formula: it lost m, v and the root. Adam's first step is `lr` times the sign of the gradient",
-        _adam(lambda s: s.lr * s.b1 * s.g / (1 - s.b2**s.t))),
-    "scaled-momentum-no-second-moment": Mutant("this is the article's formula with the gradient averaged: no v, no root. Adam's first step is `lr` times the sign of g",
-        _adam(lambda s: s.lr * s.b1 * s.m / (1 - s.b2**s.t))),
-    "raw-gradient-beta1-corrected": Mutant("the gradient itself was divided by 1 − β₁ᵗ: that corrects the average m, and the root of v̂ belongs below it",
-        _adam(lambda s: s.lr * s.g / (1 - s.b1**s.t))),
-    "raw-gradient-beta2-corrected": Mutant("the gradient itself was divided by 1 − β₂ᵗ: that corrects the average v, whose root belongs below m̂",
-        _adam(lambda s: s.lr * s.g / (1 - s.b2**s.t))),
-    "raw-gradient-corrected-lr": Mutant("the corrections scale `lr`, but the gradient itself is used: m stands above, √v below",
-        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.g)),
-    "plain-sgd": Mutant("this is gradient descent, lr·g: a gradient a thousand times larger should not give a larger first step",
-        _adam(lambda s: s.lr * s.g)),
-    "no-bias-correction": Mutant("no bias correction: with the usual β's your first step is 3.16·lr long instead of lr",
-        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps))),
-    "uncorrected-eps-inside-root": Mutant("no bias correction, and ε inside the root: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and put ε next to the root",
-        _adam(lambda s: s.lr * s.m / np.sqrt(s.v + s.eps))),
-    "uncorrected-without-eps": Mutant("no bias correction, and no ε: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and add ε to the root",
-        _adam(lambda s: s.lr * s.m / np.sqrt(s.v))),
-    "only-m-corrected": Mutant("only m is corrected: v starts at 0 too, so with the usual β's your first step is 31.6·lr long instead of lr",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) + s.eps))),
-    "only-v-corrected": Mutant("only v is corrected: m starts at 0 too, so with β₁ = 0.9 your first step is only a tenth of lr",
-        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v_hat) + s.eps))),
-    "bias-corrected-twice": Mutant("the corrections are applied twice: in m̂ and v̂, and once more in the learning rate",
-        _adam(lambda s: _usual_move(s) * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t))),
-    "corrections-multiplied": Mutant("m and v were multiplied by 1 − βᵗ: they start too small, so divide",
-        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v * (1 - s.b2**s.t)) + s.eps))),
-    "m-correction-multiplied": Mutant("m was multiplied by 1 − β₁ᵗ: it starts too small, so divide",
-        _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v_hat) + s.eps))),
-    "divided-by-beta-power": Mutant("m and v were divided by βᵗ: the correction divides by 1 − βᵗ",
-        _adam(lambda s: s.lr * s.m / s.b1**s.t / (np.sqrt(s.v / s.b2**s.t) + s.eps))),
-    "power-of-one-minus-beta": Mutant("the corrections divide by (1 − β)ᵗ: the power belongs to β alone, 1 − βᵗ",
-        _adam(lambda s: s.lr * s.m / (1 - s.b1)**s.t / (np.sqrt(s.v / (1 - s.b2)**s.t) + s.eps))),
-    "beta-times-t": Mutant("the corrections multiply β by t: it is β to the power t, in Python `**`",
-        _adam(lambda s: s.lr * s.m / (1 - s.b1 * s.t) / (np.sqrt(s.v / (1 - s.b2 * s.t)) + s.eps))),
-    "correction-constant-in-t": Mutant("the corrections should fade as t grows; yours amount to 1 − β in every step (is t counted on in the state?)",
-        _adam(lambda s: s.lr * s.m / (1 - s.b1) / (np.sqrt(s.v / (1 - s.b2)) + s.eps))),
-    "v-correction-outside-root": Mutant("the correction of v was applied after the root: divide v itself by 1 − β₂ᵗ, then take the root",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) / (1 - s.b2**s.t) + s.eps))),
-    "corrections-swapped": Mutant("the corrections changed places: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v",
-        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps))),
-    "beta1-in-both-corrections": Mutant("1 − β₁ᵗ corrects both averages: v has its own β, so divide it by 1 − β₂ᵗ",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps))),
-    "beta2-in-both-corrections": Mutant("1 − β₂ᵗ corrects both averages: m has its own β, so divide it by 1 − β₁ᵗ",
-        _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v_hat) + s.eps))),
-    "beta1-for-both": Mutant("β₁ stands in both averages: v has a β of its own, β₂",
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b1, b1, eps)),
-    "beta2-for-both": Mutant("β₂ stands in both averages: m has a β of its own, β₁",
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps)),
-    "betas-swapped": Mutant("β₁ and β₂ changed places: β₁ belongs to the gradients, β₂ to their squares",
-        lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps)),
-    "t-zero-nan": Mutant("every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing negative may stand under the root",
-        _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1))),
-    "t-zero-division-error": Mutant("a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Count first, then correct",
-        lambda theta, g, state, lr, b1, b2, eps: (theta - lr * g * (1 / (1 - b1 ** state[2])), state)),
-    "correction-sign-flipped": Mutant("the corrections are turned: βᵗ − 1 is negative, and has no root; divide by 1 − βᵗ",
-        _adam(lambda s: s.lr * s.m / (s.b1**s.t - 1) / (np.sqrt(s.v / (s.b2**s.t - 1)) + s.eps))),
-    "correction-brackets-missing": Mutant("brackets are missing in the corrections: `m / 1 - b1**t` subtracts after dividing; the division is by all of 1 − βᵗ",
-        _adam(lambda s: s.lr * (s.m - s.b1**s.t) / (np.sqrt(s.v - s.b2**s.t) + s.eps))),
-    "average-brackets-missing": Mutant("brackets are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, nor with β₂",
-        _adam(m=lambda s: s.b1 * s.m + 1 - s.b1 * s.g, v=lambda s: s.b2 * s.v + 1 - s.b2 * s.g**2)),
-    "xor-for-power": Mutant("`^` is no power in Python: βᵗ is written `b1**t`",
-        lambda theta, g, state, lr, b1, b2, eps: operator.xor(1 - b1, state[2] + 1)),
-    "math-sqrt-on-array": Mutant("`math.sqrt` takes a single number: `np.sqrt` works on every entry of an array",
-        _adam(lambda s: s.lr * s.m_hat / (math.sqrt(s.v_hat) + s.eps))),
-    "t-one-too-large": Mutant("t is one too large in the corrections: in the first step it is 1",
-        _adam(count=2, keep=lambda s: (s.m, s.v, s.t - 1))),
-    "t-counted-twice": Mutant("t is counted twice in every step",
-        _adam(count=2)),
-    "state-never-updated": Mutant("every step is made like the first one: the new m, v and t belong into the state that you return",
-        _adam(keep=lambda s: START)),
-    "m-not-kept": Mutant("m starts from 0 in every step: the new m belongs into the state that you return",
-        _adam(keep=lambda s: (0.0, s.v, s.t))),
-    "v-not-kept": Mutant("v starts from 0 in every step: the new v belongs into the state that you return",
-        _adam(keep=lambda s: (s.m, 0.0, s.t))),
-    "moments-not-kept": Mutant("m and v start from 0 in every step: let the old ones in, and return the new ones in the state",
-        _adam(keep=lambda s: (0.0, 0.0, s.t))),
-    "corrected-m-stored": Mutant("m̂ went back into the state: keep m, otherwise the next step corrects it again",
-        _adam(keep=lambda s: (s.m_hat, s.v, s.t))),
-    "corrected-v-stored": Mutant("v̂ went back into the state: keep v, otherwise the next step corrects it again",
-        _adam(keep=lambda s: (s.m, s.v_hat, s.t))),
-    "corrected-moments-stored": Mutant("m̂ and v̂ went back into the state: keep m and v, otherwise the next step corrects them again",
-        _adam(keep=lambda s: (s.m_hat, s.v_hat, s.t))),
-    "state-order-swapped": Mutant("m and v changed places in the state that you return: they come back as (m, v, t)",
-        _adam(keep=lambda s: (s.v, s.m, s.t))),
-    "stale-moments": Mutant("the step was made with the old m and v: let this gradient into them first",
-        _adam(lambda s: s.lr * s.state[0] / (1 - s.b1**s.t) / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps))),
-    "stale-second-moment": Mutant("the division uses the old v: let this gradient's square into it first",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps))),
-    "m-of-absolute-gradient": Mutant("m collects |g|: without its sign a gradient has no direction",
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * np.abs(s.g))),
-    "m-of-squared-gradient": Mutant("m collects g²: the squares belong to v, m averages the gradients themselves",
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2)),
-    "moments-of-theta": Mutant("m and v collect theta: they average the gradient and its square",
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta, v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2)),
-    "eps-squared-inside-root": Mutant("ε was squared and put inside the root: it stands next to √v̂, as it is",
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2))),
-    "v-without-square": Mutant("v collects the gradients themselves: without the square, their signs cancel and the root may not exist",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * s.g)),
-    "v-of-absolute-gradient": Mutant("v collects |g|: it needs the squares, so that its root is as large as a gradient",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.abs(s.g))),
-    "v-of-squared-m": Mutant("v collects the squares of m: it needs the squares of the gradient itself",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.b1 * s.state[0] + (1 - s.b1) * s.g)**2)),
-    "v-summed-over-entries": Mutant("v holds one number for all entries: every entry of theta has its own v, so no sum and no mean over the gradient",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.sum(s.g**2))),
-    "v-averaged-over-entries": Mutant("v holds the mean over the entries of the gradient: every entry of theta has its own v",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.mean(s.g**2))),
-    "adabelief-variance": Mutant("v collects the squared deviations from m, as AdaBelief does: Adam collects g²",
-        _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.g - s.b1 * s.state[0] - (1 - s.b1) * s.g)**2)),
-    "new-weights-swapped": Mutant("1 − β₁ and 1 − β₂ changed places: in each average the two weights add up to 1",
-        _adam(m=lambda s: s.b1 * s.m + (1 - s.b2) * s.g, v=lambda s: s.b2 * s.v + (1 - s.b1) * s.g**2)),
-    "moments-initialized-to-gradient": Mutant("m and v started at the first gradient and its square, without corrections: start them from 0, and correct",
-        _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps),
-              lambda s: s.g if s.t == 1 else s.b1 * s.m + (1 - s.b1) * s.g,
-              lambda s: s.g**2 if s.t == 1 else s.b2 * s.v + (1 - s.b2) * s.g**2)),
-    "old-v-squared": Mutant("the old v was squared once more: v holds squares already, only the new gradient needs one",
-        _adam(v=lambda s: s.b2 * s.v**2 + (1 - s.b2) * s.g**2)),
-    "weight-squared-with-gradient": Mutant("(1 − β₂)·g was squared as a whole: the square belongs to g alone",
-        _adam(v=lambda s: s.b2 * s.v + ((1 - s.b2) * s.g)**2)),
-    "root-missing": Mutant("the root is missing: m̂ was divided by v̂, which is as large as a squared gradient",
-        _adam(lambda s: s.lr * s.m_hat / (s.v_hat + s.eps))),
-    "rmsprop-corrected": Mutant("this is RMSProp, with g above the line: Adam puts the corrected average m̂ there",
-        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v_hat) + s.eps))),
-    "rmsprop-uncorrected": Mutant("this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ above the line and v̂ below",
-        _adam(lambda s: s.lr * s.g / (np.sqrt(s.v) + s.eps))),
-    "rmsprop-eps-inside-root": Mutant("this is RMSProp, g above the line, with ε inside the root: Adam needs m̂ above the line, and ε next to √v̂",
-        _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps))),
-    "second-moment-unused": Mutant("m̂ is there, the division by √v̂ is not: a gradient a thousand times larger should not give a larger first step",
-        _adam(lambda s: s.lr * s.m_hat)),
-    "plain-momentum": Mutant("this is momentum, lr·m: the corrections and the division by √v̂ are missing",
-        _adam(lambda s: s.lr * s.m)),
-    "sign-sgd": Mutant("the sign of the gradient is right for the first step only: later ones need m̂ and v̂",
-        _adam(lambda s: s.lr * np.sign(s.g))),
-    "sign-of-momentum": Mutant("the sign of m̂ is right for the first step only: later ones divide m̂ by √v̂ + ε",
-        _adam(lambda s: s.lr * np.sign(s.m_hat))),
-    "ascent-without-correction": Mutant("it walks uphill, and without bias correction: subtract the step, and divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
-        _adam(lambda s: -s.lr * s.m / (np.sqrt(s.v) + s.eps))),
-    "gradient-ascent": Mutant("it walks uphill: the step has to be subtracted",
-        _adam(lambda s: -_usual_move(s))),
-    "m-accumulates-unweighted": Mutant("the new gradient enters m with weight 1: it needs 1 − β₁, so that m is an average",
-        _adam(m=lambda s: s.b1 * s.m + s.g)),
-    "v-accumulates-unweighted": Mutant("the squared gradient enters v with weight 1: it needs 1 − β₂, so that v is an average",
-        _adam(v=lambda s: s.b2 * s.v + s.g**2)),
-    "moments-accumulate-unweighted": Mutant("g and g² enter m and v with weight 1: they need 1 − β₁ and 1 − β₂, so that both are averages",
-        _adam(m=lambda s: s.b1 * s.m + s.g, v=lambda s: s.b2 * s.v + s.g**2)),
-    "m-weights-swapped": Mutant("the weights of m changed places: β₁ belongs to the old m, 1 − β₁ to the new gradient",
-        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g)),
-    "v-weights-swapped": Mutant("the weights of v changed places: β₂ belongs to the old v, 1 − β₂ to the squared gradient",
-        _adam(v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2)),
-    "both-weights-swapped": Mutant("the weights changed places in m and in v: β belongs to the old average, 1 − β to what is new",
-        _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g, v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2)),
-    "decay-missing": Mutant("m and v never forget: the old m needs a factor β₁, the old v a factor β₂",
-        _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2)),
-    "eps-inside-root": Mutant("ε stands inside the root: it belongs next to √v̂",
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps))),
-    "eps-before-correction": Mutant("ε was added to √v before its correction, as some libraries do: here it stands next to √v̂",
-        _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps))),
-    "eps-added-to-ratio": Mutant("brackets are missing: ε was added to the fraction, it belongs to √v̂ below the line",
-        _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps))),
-    "eps-added-to-step": Mutant("brackets are missing: ε was added to the whole step, it belongs to √v̂ below the line",
-        _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps)),
-    "eps-multiplied": Mutant("ε was multiplied: it is a small number added to √v̂",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps))),
-    "eps-missing": Mutant("ε is missing: where every gradient so far was 0, your step is 0/0",
-        _adam_with(eps=0.0)),
-    "eps-hardcoded": Mutant("`eps` is ignored: 1e-8 is not always the number asked for",
-        _adam_with(eps=1e-8)),
-    "lr-hardcoded": Mutant("`lr` is ignored: 0.001 is not always the number asked for",
-        _adam_with(lr=0.001)),
-    "lr-missing": Mutant("`lr` is missing: the step is `lr` times m̂ over √v̂ + ε",
-        _adam_with(lr=1.0)),
-    "betas-hardcoded": Mutant("`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for",
-        _adam_with(b1=0.9, b2=0.999)),
-    "adamax-infinity-norm": Mutant("this is AdaMax, with the largest gradient in place of v: Adam takes the root of an average of squares",
-        _adam(lambda s: s.lr * s.m_hat / (s.v + s.eps), v=lambda s: np.maximum(s.b2 * s.v, np.abs(s.g)))),
-    "amsgrad-max-v": Mutant("this is AMSGrad, which never lets v shrink: Adam uses v as it is",
-        _adam(lambda s: s.lr * s.m_hat / (np.sqrt(_largest(s) / (1 - s.b2**s.t)) + s.eps),
-              keep=lambda s: (s.m, s.v, s.t, _largest(s)))),
-    "nadam-lookahead": Mutant("this looks one step ahead, as Nesterov's version does: Adam uses m̂ alone",
-        _adam(lambda s: s.lr * (s.b1 * s.m_hat + (1 - s.b1) * s.g / (1 - s.b1**s.t)) / (np.sqrt(s.v_hat) + s.eps))),
-    "adamw-weight-decay": Mutant("theta was pulled towards 0 besides, as AdamW does: the step alone is asked for",
-        _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta)),
-    "lr-decayed-by-root-t": Mutant("`lr` shrinks with √t: here it stays as it is",
-        _adam(lambda s: _usual_move(s) / np.sqrt(s.t))),
-    "theta-unchanged": Mutant("theta never moves: subtract the step from it, and return what you get",
-        _adam(lambda s: 0 * s.theta)),
-    "step-returned": Mutant("this is the step itself: subtract it from theta and return the new theta",
-        _adam(lambda s: s.theta - _usual_move(s))),
-    "negative-step-returned": Mutant("this is the change alone, with the right sign: return theta plus the change",
-        _adam(lambda s: s.theta + _usual_move(s))),
-    "theta-mutated": Mutant("theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`",
-        _adam_in_place),
-    "gradient-mutated": Mutant("the gradient that was handed in was changed, so a second call gives something else: work on a copy",
-        _adam_scaling_g),
-}, {
-    "as in the text": _adam(),
-    "corrections drawn into the learning rate": _adam_efficient,
-    "a dict as state, changed in place": _adam_named,
-    "entry by entry, in lists": _adam_by_entries,
-    "float32": _adam_float32,
-    "a list of two": lambda *args: list(_adam()(*args)),
-    "a PyTorch tensor comes back": lambda *args: _as_tensor(*_adam()(*args)),
-    "the powers of β kept in the state": lambda *args: _adam_with_powers(*args),
-})
+ADAM = Exercise(
+    "3.1",
+    "adam_step",
+    _adam_cases,
+    _adam_oracle,
+    {
+        "no-moments-scaled-gradient": Mutant(
+            "this is the article's formula: it lost m, v and the root. Adam's first step is `lr`"
+            " times the sign of the gradient",
+            _adam(lambda s: s.lr * s.b1 * s.g / (1 - s.b2**s.t)),
+        ),
+        "scaled-momentum-no-second-moment": Mutant(
+            "this is the article's formula with the gradient averaged: no v, no root. Adam's first"
+            " step is `lr` times the sign of g",
+            _adam(lambda s: s.lr * s.b1 * s.m / (1 - s.b2**s.t)),
+        ),
+        "raw-gradient-beta1-corrected": Mutant(
+            "the gradient itself was divided by 1 − β₁ᵗ: that corrects the average m, and the root"
+            " of v̂ belongs below it",
+            _adam(lambda s: s.lr * s.g / (1 - s.b1**s.t)),
+        ),
+        "raw-gradient-beta2-corrected": Mutant(
+            "the gradient itself was divided by 1 − β₂ᵗ: that corrects the average v, whose root"
+            " belongs below m̂",
+            _adam(lambda s: s.lr * s.g / (1 - s.b2**s.t)),
+        ),
+        "raw-gradient-corrected-lr": Mutant(
+            "the corrections scale `lr`, but the gradient itself is used: m stands above, √v below",
+            _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.g),
+        ),
+        "plain-sgd": Mutant(
+            "this is gradient descent, lr·g: a gradient a thousand times larger should not give a"
+            " larger first step",
+            _adam(lambda s: s.lr * s.g),
+        ),
+        "no-bias-correction": Mutant(
+            "no bias correction: with the usual β's your first step is 3.16·lr long instead of lr",
+            _adam(lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps)),
+        ),
+        "uncorrected-eps-inside-root": Mutant(
+            "no bias correction, and ε inside the root: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and"
+            " put ε next to the root",
+            _adam(lambda s: s.lr * s.m / np.sqrt(s.v + s.eps)),
+        ),
+        "uncorrected-without-eps": Mutant(
+            "no bias correction, and no ε: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ, and add ε to the"
+            " root",
+            _adam(lambda s: s.lr * s.m / np.sqrt(s.v)),
+        ),
+        "only-m-corrected": Mutant(
+            "only m is corrected: v starts at 0 too, so with the usual β's your first step is"
+            " 31.6·lr long instead of lr",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) + s.eps)),
+        ),
+        "only-v-corrected": Mutant(
+            "only v is corrected: m starts at 0 too, so with β₁ = 0.9 your first step is only a"
+            " tenth of lr",
+            _adam(lambda s: s.lr * s.m / (np.sqrt(s.v_hat) + s.eps)),
+        ),
+        "bias-corrected-twice": Mutant(
+            "the corrections are applied twice: in m̂ and v̂, and once more in the learning rate",
+            _adam(lambda s: _usual_move(s) * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t)),
+        ),
+        "corrections-multiplied": Mutant(
+            "m and v were multiplied by 1 − βᵗ: they start too small, so divide",
+            _adam(
+                lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v * (1 - s.b2**s.t)) + s.eps)
+            ),
+        ),
+        "m-correction-multiplied": Mutant(
+            "m was multiplied by 1 − β₁ᵗ: it starts too small, so divide",
+            _adam(lambda s: s.lr * s.m * (1 - s.b1**s.t) / (np.sqrt(s.v_hat) + s.eps)),
+        ),
+        "divided-by-beta-power": Mutant(
+            "m and v were divided by βᵗ: the correction divides by 1 − βᵗ",
+            _adam(lambda s: s.lr * s.m / s.b1**s.t / (np.sqrt(s.v / s.b2**s.t) + s.eps)),
+        ),
+        "power-of-one-minus-beta": Mutant(
+            "the corrections divide by (1 − β)ᵗ: the power belongs to β alone, 1 − βᵗ",
+            _adam(
+                lambda s: (
+                    s.lr * s.m / (1 - s.b1) ** s.t / (np.sqrt(s.v / (1 - s.b2) ** s.t) + s.eps)
+                )
+            ),
+        ),
+        "beta-times-t": Mutant(
+            "the corrections multiply β by t: it is β to the power t, in Python `**`",
+            _adam(
+                lambda s: s.lr * s.m / (1 - s.b1 * s.t) / (np.sqrt(s.v / (1 - s.b2 * s.t)) + s.eps)
+            ),
+        ),
+        "correction-constant-in-t": Mutant(
+            "the corrections should fade as t grows; yours amount to 1 − β in every step (is t"
+            " counted on in the state?)",
+            _adam(lambda s: s.lr * s.m / (1 - s.b1) / (np.sqrt(s.v / (1 - s.b2)) + s.eps)),
+        ),
+        "v-correction-outside-root": Mutant(
+            "the correction of v was applied after the root: divide v itself by 1 − β₂ᵗ, then take"
+            " the root",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) / (1 - s.b2**s.t) + s.eps)),
+        ),
+        "corrections-swapped": Mutant(
+            "the corrections changed places: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v",
+            _adam(
+                lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps)
+            ),
+        ),
+        "beta1-in-both-corrections": Mutant(
+            "1 − β₁ᵗ corrects both averages: v has its own β, so divide it by 1 − β₂ᵗ",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps)),
+        ),
+        "beta2-in-both-corrections": Mutant(
+            "1 − β₂ᵗ corrects both averages: m has its own β, so divide it by 1 − β₁ᵗ",
+            _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v_hat) + s.eps)),
+        ),
+        "beta1-for-both": Mutant(
+            "β₁ stands in both averages: v has a β of its own, β₂",
+            lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b1, b1, eps),
+        ),
+        "beta2-for-both": Mutant(
+            "β₂ stands in both averages: m has a β of its own, β₁",
+            lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps),
+        ),
+        "betas-swapped": Mutant(
+            "β₁ and β₂ changed places: β₁ belongs to the gradients, β₂ to their squares",
+            lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps),
+        ),
+        "t-zero-nan": Mutant(
+            "every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing"
+            " negative may stand under the root",
+            _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1)),
+        ),
+        "t-zero-division-error": Mutant(
+            "a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Count first, then"
+            " correct",
+            lambda theta, g, state, lr, b1, b2, eps: (
+                theta - lr * g * (1 / (1 - b1 ** state[2])),
+                state,
+            ),
+        ),
+        "correction-sign-flipped": Mutant(
+            "the corrections are turned: βᵗ − 1 is negative, and has no root; divide by 1 − βᵗ",
+            _adam(
+                lambda s: s.lr * s.m / (s.b1**s.t - 1) / (np.sqrt(s.v / (s.b2**s.t - 1)) + s.eps)
+            ),
+        ),
+        "correction-brackets-missing": Mutant(
+            "brackets are missing in the corrections: `m / 1 - b1**t` subtracts after dividing; the"
+            " division is by all of 1 − βᵗ",
+            _adam(lambda s: s.lr * (s.m - s.b1**s.t) / (np.sqrt(s.v - s.b2**s.t) + s.eps)),
+        ),
+        "average-brackets-missing": Mutant(
+            "brackets are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, nor with β₂",
+            _adam(
+                m=lambda s: s.b1 * s.m + 1 - s.b1 * s.g, v=lambda s: s.b2 * s.v + 1 - s.b2 * s.g**2
+            ),
+        ),
+        "xor-for-power": Mutant(
+            "`^` is no power in Python: βᵗ is written `b1**t`",
+            lambda theta, g, state, lr, b1, b2, eps: operator.xor(1 - b1, state[2] + 1),
+        ),
+        "math-sqrt-on-array": Mutant(
+            "`math.sqrt` takes a single number: `np.sqrt` works on every entry of an array",
+            _adam(lambda s: s.lr * s.m_hat / (math.sqrt(s.v_hat) + s.eps)),
+        ),
+        "t-one-too-large": Mutant(
+            "t is one too large in the corrections: in the first step it is 1",
+            _adam(count=2, keep=lambda s: (s.m, s.v, s.t - 1)),
+        ),
+        "t-counted-twice": Mutant("t is counted twice in every step", _adam(count=2)),
+        "state-never-updated": Mutant(
+            "every step is made like the first one: the new m, v and t belong into the state that"
+            " you return",
+            _adam(keep=lambda s: START),
+        ),
+        "m-not-kept": Mutant(
+            "m starts from 0 in every step: the new m belongs into the state that you return",
+            _adam(keep=lambda s: (0.0, s.v, s.t)),
+        ),
+        "v-not-kept": Mutant(
+            "v starts from 0 in every step: the new v belongs into the state that you return",
+            _adam(keep=lambda s: (s.m, 0.0, s.t)),
+        ),
+        "moments-not-kept": Mutant(
+            "m and v start from 0 in every step: let the old ones in, and return the new ones in"
+            " the state",
+            _adam(keep=lambda s: (0.0, 0.0, s.t)),
+        ),
+        "corrected-m-stored": Mutant(
+            "m̂ went back into the state: keep m, otherwise the next step corrects it again",
+            _adam(keep=lambda s: (s.m_hat, s.v, s.t)),
+        ),
+        "corrected-v-stored": Mutant(
+            "v̂ went back into the state: keep v, otherwise the next step corrects it again",
+            _adam(keep=lambda s: (s.m, s.v_hat, s.t)),
+        ),
+        "corrected-moments-stored": Mutant(
+            "m̂ and v̂ went back into the state: keep m and v, otherwise the next step corrects"
+            " them again",
+            _adam(keep=lambda s: (s.m_hat, s.v_hat, s.t)),
+        ),
+        "state-order-swapped": Mutant(
+            "m and v changed places in the state that you return: they come back as (m, v, t)",
+            _adam(keep=lambda s: (s.v, s.m, s.t)),
+        ),
+        "stale-moments": Mutant(
+            "the step was made with the old m and v: let this gradient into them first",
+            _adam(
+                lambda s: (
+                    s.lr
+                    * s.state[0]
+                    / (1 - s.b1**s.t)
+                    / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps)
+                )
+            ),
+        ),
+        "stale-second-moment": Mutant(
+            "the division uses the old v: let this gradient's square into it first",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps)),
+        ),
+        "m-of-absolute-gradient": Mutant(
+            "m collects |g|: without its sign a gradient has no direction",
+            _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * np.abs(s.g)),
+        ),
+        "m-of-squared-gradient": Mutant(
+            "m collects g²: the squares belong to v, m averages the gradients themselves",
+            _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2),
+        ),
+        "moments-of-theta": Mutant(
+            "m and v collect theta: they average the gradient and its square",
+            _adam(
+                m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta,
+                v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2,
+            ),
+        ),
+        "eps-squared-inside-root": Mutant(
+            "ε was squared and put inside the root: it stands next to √v̂, as it is",
+            _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2)),
+        ),
+        "v-without-square": Mutant(
+            "v collects the gradients themselves: without the square, their signs cancel and the"
+            " root may not exist",
+            _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * s.g),
+        ),
+        "v-of-absolute-gradient": Mutant(
+            "v collects |g|: it needs the squares, so that its root is as large as a gradient",
+            _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.abs(s.g)),
+        ),
+        "v-of-squared-m": Mutant(
+            "v collects the squares of m: it needs the squares of the gradient itself",
+            _adam(
+                v=lambda s: s.b2 * s.v + (1 - s.b2) * (s.b1 * s.state[0] + (1 - s.b1) * s.g) ** 2
+            ),
+        ),
+        "v-summed-over-entries": Mutant(
+            "v holds one number for all entries: every entry of theta has its own v, so no sum and"
+            " no mean over the gradient",
+            _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.sum(s.g**2)),
+        ),
+        "v-averaged-over-entries": Mutant(
+            "v holds the mean over the entries of the gradient: every entry of theta has its own v",
+            _adam(v=lambda s: s.b2 * s.v + (1 - s.b2) * np.mean(s.g**2)),
+        ),
+        "adabelief-variance": Mutant(
+            "v collects the squared deviations from m, as AdaBelief does: Adam collects g²",
+            _adam(
+                v=lambda s: (
+                    s.b2 * s.v + (1 - s.b2) * (s.g - s.b1 * s.state[0] - (1 - s.b1) * s.g) ** 2
+                )
+            ),
+        ),
+        "new-weights-swapped": Mutant(
+            "1 − β₁ and 1 − β₂ changed places: in each average the two weights add up to 1",
+            _adam(
+                m=lambda s: s.b1 * s.m + (1 - s.b2) * s.g,
+                v=lambda s: s.b2 * s.v + (1 - s.b1) * s.g**2,
+            ),
+        ),
+        "moments-initialized-to-gradient": Mutant(
+            "m and v started at the first gradient and its square, without corrections: start them"
+            " from 0, and correct",
+            _adam(
+                lambda s: s.lr * s.m / (np.sqrt(s.v) + s.eps),
+                lambda s: s.g if s.t == 1 else s.b1 * s.m + (1 - s.b1) * s.g,
+                lambda s: s.g**2 if s.t == 1 else s.b2 * s.v + (1 - s.b2) * s.g**2,
+            ),
+        ),
+        "old-v-squared": Mutant(
+            "the old v was squared once more: v holds squares already, only the new gradient"
+            " needs one",
+            _adam(v=lambda s: s.b2 * s.v**2 + (1 - s.b2) * s.g**2),
+        ),
+        "weight-squared-with-gradient": Mutant(
+            "(1 − β₂)·g was squared as a whole: the square belongs to g alone",
+            _adam(v=lambda s: s.b2 * s.v + ((1 - s.b2) * s.g) ** 2),
+        ),
+        "root-missing": Mutant(
+            "the root is missing: m̂ was divided by v̂, which is as large as a squared gradient",
+            _adam(lambda s: s.lr * s.m_hat / (s.v_hat + s.eps)),
+        ),
+        "rmsprop-corrected": Mutant(
+            "this is RMSProp, with g above the line: Adam puts the corrected average m̂ there",
+            _adam(lambda s: s.lr * s.g / (np.sqrt(s.v_hat) + s.eps)),
+        ),
+        "rmsprop-uncorrected": Mutant(
+            "this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ above the line and"
+            " v̂ below",
+            _adam(lambda s: s.lr * s.g / (np.sqrt(s.v) + s.eps)),
+        ),
+        "rmsprop-eps-inside-root": Mutant(
+            "this is RMSProp, g above the line, with ε inside the root: Adam needs m̂ above the"
+            " line, and ε next to √v̂",
+            _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps)),
+        ),
+        "second-moment-unused": Mutant(
+            "m̂ is there, the division by √v̂ is not: a gradient a thousand times larger should not"
+            " give a larger first step",
+            _adam(lambda s: s.lr * s.m_hat),
+        ),
+        "plain-momentum": Mutant(
+            "this is momentum, lr·m: the corrections and the division by √v̂ are missing",
+            _adam(lambda s: s.lr * s.m),
+        ),
+        "sign-sgd": Mutant(
+            "the sign of the gradient is right for the first step only: later ones need m̂ and v̂",
+            _adam(lambda s: s.lr * np.sign(s.g)),
+        ),
+        "sign-of-momentum": Mutant(
+            "the sign of m̂ is right for the first step only: later ones divide m̂ by √v̂ + ε",
+            _adam(lambda s: s.lr * np.sign(s.m_hat)),
+        ),
+        "ascent-without-correction": Mutant(
+            "it walks uphill, and without bias correction: subtract the step, and divide m by 1 −"
+            " β₁ᵗ and v by 1 − β₂ᵗ",
+            _adam(lambda s: -s.lr * s.m / (np.sqrt(s.v) + s.eps)),
+        ),
+        "gradient-ascent": Mutant(
+            "it walks uphill: the step has to be subtracted", _adam(lambda s: -_usual_move(s))
+        ),
+        "m-accumulates-unweighted": Mutant(
+            "the new gradient enters m with weight 1: it needs 1 − β₁, so that m is an average",
+            _adam(m=lambda s: s.b1 * s.m + s.g),
+        ),
+        "v-accumulates-unweighted": Mutant(
+            "the squared gradient enters v with weight 1: it needs 1 − β₂, so that v is an average",
+            _adam(v=lambda s: s.b2 * s.v + s.g**2),
+        ),
+        "moments-accumulate-unweighted": Mutant(
+            "g and g² enter m and v with weight 1: they need 1 − β₁ and 1 − β₂, so that both are"
+            " averages",
+            _adam(m=lambda s: s.b1 * s.m + s.g, v=lambda s: s.b2 * s.v + s.g**2),
+        ),
+        "m-weights-swapped": Mutant(
+            "the weights of m changed places: β₁ belongs to the old m, 1 − β₁ to the new gradient",
+            _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g),
+        ),
+        "v-weights-swapped": Mutant(
+            "the weights of v changed places: β₂ belongs to the old v, 1 − β₂ to the squared"
+            " gradient",
+            _adam(v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2),
+        ),
+        "both-weights-swapped": Mutant(
+            "the weights changed places in m and in v: β belongs to the old average, 1 − β to what"
+            " is new",
+            _adam(
+                m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g,
+                v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2,
+            ),
+        ),
+        "decay-missing": Mutant(
+            "m and v never forget: the old m needs a factor β₁, the old v a factor β₂",
+            _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2),
+        ),
+        "eps-inside-root": Mutant(
+            "ε stands inside the root: it belongs next to √v̂",
+            _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps)),
+        ),
+        "eps-before-correction": Mutant(
+            "ε was added to √v before its correction, as some libraries do: here it stands next"
+            " to √v̂",
+            _adam(
+                lambda s: (
+                    s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps)
+                )
+            ),
+        ),
+        "eps-added-to-ratio": Mutant(
+            "brackets are missing: ε was added to the fraction, it belongs to √v̂ below the line",
+            _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps)),
+        ),
+        "eps-added-to-step": Mutant(
+            "brackets are missing: ε was added to the whole step, it belongs to √v̂ below the line",
+            _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps),
+        ),
+        "eps-multiplied": Mutant(
+            "ε was multiplied: it is a small number added to √v̂",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps)),
+        ),
+        "eps-missing": Mutant(
+            "ε is missing: where every gradient so far was 0, your step is 0/0", _adam_with(eps=0.0)
+        ),
+        "eps-hardcoded": Mutant(
+            "`eps` is ignored: 1e-8 is not always the number asked for", _adam_with(eps=1e-8)
+        ),
+        "lr-hardcoded": Mutant(
+            "`lr` is ignored: 0.001 is not always the number asked for", _adam_with(lr=0.001)
+        ),
+        "lr-missing": Mutant(
+            "`lr` is missing: the step is `lr` times m̂ over √v̂ + ε", _adam_with(lr=1.0)
+        ),
+        "betas-hardcoded": Mutant(
+            "`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for",
+            _adam_with(b1=0.9, b2=0.999),
+        ),
+        "adamax-infinity-norm": Mutant(
+            "this is AdaMax, with the largest gradient in place of v: Adam takes the root of an"
+            " average of squares",
+            _adam(
+                lambda s: s.lr * s.m_hat / (s.v + s.eps),
+                v=lambda s: np.maximum(s.b2 * s.v, np.abs(s.g)),
+            ),
+        ),
+        "amsgrad-max-v": Mutant(
+            "this is AMSGrad, which never lets v shrink: Adam uses v as it is",
+            _adam(
+                lambda s: s.lr * s.m_hat / (np.sqrt(_largest(s) / (1 - s.b2**s.t)) + s.eps),
+                keep=lambda s: (s.m, s.v, s.t, _largest(s)),
+            ),
+        ),
+        "nadam-lookahead": Mutant(
+            "this looks one step ahead, as Nesterov's version does: Adam uses m̂ alone",
+            _adam(
+                lambda s: (
+                    s.lr
+                    * (s.b1 * s.m_hat + (1 - s.b1) * s.g / (1 - s.b1**s.t))
+                    / (np.sqrt(s.v_hat) + s.eps)
+                )
+            ),
+        ),
+        "adamw-weight-decay": Mutant(
+            "theta was pulled towards 0 besides, as AdamW does: the step alone is asked for",
+            _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta),
+        ),
+        "lr-decayed-by-root-t": Mutant(
+            "`lr` shrinks with √t: here it stays as it is",
+            _adam(lambda s: _usual_move(s) / np.sqrt(s.t)),
+        ),
+        "theta-unchanged": Mutant(
+            "theta never moves: subtract the step from it, and return what you get",
+            _adam(lambda s: 0 * s.theta),
+        ),
+        "step-returned": Mutant(
+            "this is the step itself: subtract it from theta and return the new theta",
+            _adam(lambda s: s.theta - _usual_move(s)),
+        ),
+        "negative-step-returned": Mutant(
+            "this is the change alone, with the right sign: return theta plus the change",
+            _adam(lambda s: s.theta + _usual_move(s)),
+        ),
+        "theta-mutated": Mutant(
+            "theta itself was changed, so a second call starts somewhere else: make a new one,"
+            " `theta = theta - …`",
+            _adam_in_place,
+        ),
+        "gradient-mutated": Mutant(
+            "the gradient that was handed in was changed, so a second call gives something else:"
+            " work on a copy",
+            _adam_scaling_g,
+        ),
+    },
+    {
+        "as in the text": _adam(),
+        "corrections drawn into the learning rate": _adam_efficient,
+        "a dict as state, changed in place": _adam_named,
+        "entry by entry, in lists": _adam_by_entries,
+        "float32": _adam_float32,
+        "a list of two": lambda *args: list(_adam()(*args)),
+        "a PyTorch tensor comes back": lambda *args: _as_tensor(*_adam()(*args)),
+        "the powers of β kept in the state": lambda *args: _adam_with_powers(*args),
+    },
+)
 
 
 def _as_tensor(theta: np.ndarray, state: Any) -> Any:
     import torch
+
     return torch.tensor(theta), state
 
 
-def _adam_with_powers(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_with_powers(
+    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     m, v, p1, p2 = state if len(state) == 4 else (0.0, 0.0, 1.0, 1.0)
     m, v, p1, p2 = m + (1 - b1) * (g - m), v + (1 - b2) * (g * g - v), p1 * b1, p2 * b2
     return theta - lr * (m / (1 - p1)) / ((v / (1 - p2)) ** 0.5 + eps), (m, v, p1, p2)
 
 
-# ---- 3.2 sgd_step ----------------------------------------------------------------------------------------------------
+# ---- 3.2 sgd_step --------------------------------------------------------------------------------
 
 _value, _again = _precise(lambda ask, *args: ask(*args)), _precise(again)
 
@@ -414,23 +783,55 @@ def _sgd_cases(rng: np.random.Generator) -> list[Case]:
     above, below = round(theta @ x - 2.3, 2), round(theta @ x + 3.7, 2)
     close = {"rtol": 1e-5, "atol": 1e-6, "read": _value}  # float32 is good to 1e-7
     return [
-        Case("theta (1, 2), x (3, −1), y = −2, lr 0.1: the prediction 1 is 3 too high, and (−0.8, 2.6) comes out",
-             (np.array([1.0, 2.0]), np.array([3.0, -1.0]), -2, 0.1), **close),
-        Case("one number: theta (2), x (3), y = 1, lr 0.01", (np.array([2.0]), np.array([3.0]), 1.0, 0.01), **close),
-        Case(f"four numbers, y = {above:.2f}, where the prediction is too high", (theta, x, above, lr), **close),
-        Case("the same four numbers, the same arrays, a second time",
-             (theta, x, above, lr), **close | {"read": _again}),
-        Case(f"the same four numbers, y = {below:.2f}, where the prediction is too low", (theta, x, below, lr), **close),
-        Case("seven numbers, lr 0.003", (rng.normal(size=7), rng.normal(size=7), float(rng.normal(3, 1)), 0.003), **close),
-        Case("a prediction that is exact: theta (1, 2, −1), x (2, 1, 1), y = 3; nothing is left to learn",
-             (np.array([1.0, 2.0, -1.0]), np.array([2.0, 1.0, 1.0]), 3.0, 0.1), **close),
-        Case("an example of zeros: x (0, 0), y = 1; it says nothing about theta",
-             (np.array([1.0, 2.0]), np.zeros(2), 1.0, 0.1), stress=True, **close),
+        Case(
+            "theta (1, 2), x (3, −1), y = −2, lr 0.1: the prediction 1 is 3 too high, and (−0.8,"
+            " 2.6) comes out",
+            (np.array([1.0, 2.0]), np.array([3.0, -1.0]), -2, 0.1),
+            **close,
+        ),
+        Case(
+            "one number: theta (2), x (3), y = 1, lr 0.01",
+            (np.array([2.0]), np.array([3.0]), 1.0, 0.01),
+            **close,
+        ),
+        Case(
+            f"four numbers, y = {above:.2f}, where the prediction is too high",
+            (theta, x, above, lr),
+            **close,
+        ),
+        Case(
+            "the same four numbers, the same arrays, a second time",
+            (theta, x, above, lr),
+            **close | {"read": _again},
+        ),
+        Case(
+            f"the same four numbers, y = {below:.2f}, where the prediction is too low",
+            (theta, x, below, lr),
+            **close,
+        ),
+        Case(
+            "seven numbers, lr 0.003",
+            (rng.normal(size=7), rng.normal(size=7), float(rng.normal(3, 1)), 0.003),
+            **close,
+        ),
+        Case(
+            "a prediction that is exact: theta (1, 2, −1), x (2, 1, 1), y = 3; nothing is left to"
+            " learn",
+            (np.array([1.0, 2.0, -1.0]), np.array([2.0, 1.0, 1.0]), 3.0, 0.1),
+            **close,
+        ),
+        Case(
+            "an example of zeros: x (0, 0), y = 1; it says nothing about theta",
+            (np.array([1.0, 2.0]), np.zeros(2), 1.0, 0.1),
+            stress=True,
+            **close,
+        ),
     ]
 
 
 def _sgd_oracle(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
     import torch
+
     p = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     loss = torch.square(torch.dot(p, torch.tensor(x, dtype=torch.float64)) - float(y))
     return (p - lr * torch.autograd.grad(loss, p)[0]).detach().numpy()
@@ -475,173 +876,346 @@ def _sgd_one_after_another_in_place(theta: Any, x: Any, y: float, lr: float) -> 
 
 def _sgd_by_differences(theta: Any, x: Any, y: float, lr: float) -> Any:
     steps = 1e-3 * np.eye(len(theta))
-    return theta - lr * np.array([(_off(theta + e, x, y)**2 - _off(theta - e, x, y)**2) / 2e-3 for e in steps])
+    return theta - lr * np.array(
+        [(_off(theta + e, x, y) ** 2 - _off(theta - e, x, y) ** 2) / 2e-3 for e in steps]
+    )
 
 
 def _sgd_by_torch(theta: Any, x: Any, y: float, lr: float) -> Any:
     import torch
+
     p = torch.tensor(theta, requires_grad=True)
     (p @ torch.tensor(x) - y).pow(2).backward()
     torch.optim.SGD([p], lr=lr).step()
     return p
 
 
-SGD = Exercise("3.2", "sgd_step", _sgd_cases, _sgd_oracle, {
-    "factor-2-missing": Mutant("the step is half as long as it should be: the derivative of a square brings a 2 in front",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x),
-    "gradient-ascent": Mutant("it walks uphill: a sign is turned, in the step or in the error θ·x − y",
-        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x),
-    "ascent-factor-2-missing": Mutant("it walks uphill, and half as far as it should: a sign is turned, and the 2 of the derivative is missing",
-        lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x),
-    "divided-by-2": Mutant("the step is a quarter of what it should be: the 2 of the derivative multiplies, it does not divide",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2),
-    "factor-2-doubled": Mutant("the step is twice as long as it should be: the derivative of a square brings one factor 2",
-        lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x),
-    "mean-over-entries": Mutant("the gradient was divided by the number of entries of x: one example is no mean",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x)),
-    "mean-over-entries-no-2": Mutant("the gradient was divided by the number of entries of x, and its 2 is missing: one example is no mean",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x)),
-    "inner-derivative-missing": Mutant("the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y)),
-    "factors-2-and-x-missing": Mutant("the factors 2 and x are missing: the gradient has an outer and an inner derivative",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)),
-    "doubled-sign-of-error": Mutant("only the sign of the error is used: this goes down 2·|θ·x − y|, the square is asked for",
-        lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x),
-    "sign-of-error": Mutant("only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
-        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x),
-    "absolute-error-in-gradient": Mutant("the size of the error is used, not its sign: a prediction that is too low must move theta the other way",
-        lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x),
-    "sign-sgd": Mutant("every entry moves by lr, with the sign of its gradient: the gradient itself is asked for",
-        lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x)),
-    "error-squared": Mutant("the error is squared in the step: the derivative of a square has one power less",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y)**2 * x),
-    "loss-times-x": Mutant("the loss times x was subtracted: the derivative of the square is asked for",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2 * x),
-    "loss-as-gradient": Mutant("the loss itself was subtracted, times lr: its gradient is asked for",
-        lambda theta, x, y, lr: theta - lr * _off(theta, x, y)**2),
-    "elementwise-error": Mutant("each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one number",
-        lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x),
-    "elementwise-error-no-2": Mutant("each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is the sum θ·x, one number",
-        lambda theta, x, y, lr: theta - lr * (theta * x - y) * x),
-    "y-subtracted-per-entry": Mutant("y was subtracted from every product before the sum: the prediction is the sum θ·x, then y is subtracted once",
-        lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x),
-    "mean-for-dot-product": Mutant("the products θᵢ·xᵢ were averaged: the prediction is their sum",
-        lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x),
-    "derivative-by-x": Mutant("this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta),
-    "x-squared-in-gradient": Mutant("x stands in the gradient squared: the inner derivative of θ·x is x",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2),
-    "x-summed": Mutant("the entries of x were added up: each entry of theta moves by its own entry of x",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x)),
-    "x-averaged": Mutant("the entries of x were averaged: each entry of theta moves by its own entry of x",
-        lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x)),
-    "lr-missing": Mutant("the learning rate is missing: the step is lr times the gradient",
-        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x),
-    "lr-and-2-missing": Mutant("the learning rate is missing, and so is the 2 of the derivative",
-        lambda theta, x, y, lr: theta - _off(theta, x, y) * x),
-    "lr-squared": Mutant("the learning rate stands there twice",
-        lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x),
-    "divided-by-lr": Mutant("the gradient was divided by lr: it is multiplied by it",
-        lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr),
-    "lr-hardcoded": Mutant("`lr` is ignored: 0.01 is not always the number asked for",
-        lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x),
-    "lr-times-new-theta": Mutant("brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
-        lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x)),
-    "target-ignored": Mutant("y plays no part: the error is θ·x − y",
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x),
-    "target-added": Mutant("y was added: the error is the prediction minus y",
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x),
-    "prediction-ignored": Mutant("the prediction plays no part: the error is θ·x − y",
-        lambda theta, x, y, lr: theta + lr * 2 * y * x),
-    "target-times-x-only": Mutant("brackets: y was multiplied by x alone, so the prediction was subtracted from theta; the error is θ·x − y as a whole",
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x)),
-    "target-times-x-outside-lr": Mutant("brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x),
-    "target-times-x-without-2": Mutant("brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
-        lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x)),
-    "matrix-formula-on-vector": Mutant("`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it with x",
-        lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y)),
-    "target-outside-gradient": Mutant("brackets are missing: y is no step of its own, the error θ·x − y as a whole is multiplied by lr, 2 and x",
-        lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y),
-    "prediction-squared": Mutant("the prediction was squared, not the error: the loss is (θ·x − y)², its derivative 2·(θ·x − y)·x",
-        lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x)**2 - y) * x),
-    "ascent-inner-derivative-missing": Mutant("the factor x is missing, and a sign is turned: θ·x changes with θ as fast as x is large, and downhill means minus",
-        lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y)),
-    "lr-times-old-theta": Mutant("`lr` multiplies theta, it belongs to the gradient",
-        lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x),
-    "step-subtracted-from-loss": Mutant("the step was subtracted from the loss: theta is what moves",
-        lambda theta, x, y, lr: _off(theta, x, y)**2 - lr * 2 * _off(theta, x, y) * x),
-    "gradient-normalized": Mutant("the gradient was scaled to length 1: lr times the gradient itself is asked for",
-        lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x)),
-    "normalized-lms": Mutant("the step was divided by x·x: that is another method (normalised least squares), here lr alone sets the length",
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 2)),
-    "normalized-lms-no-2": Mutant("the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 1)),
-    "full-kaczmarz-projection": Mutant("this goes all the way to θ·x = y: one step of length lr times the gradient is asked for",
-        lambda theta, x, y, lr: _sgd_normalised(theta, x, y, 1, 1)),
-    "sigmoid-on-prediction": Mutant("the prediction went through a sigmoid: here it is θ·x itself",
-        lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x),
-    "two-steps": Mutant("these are two steps: one is asked for",
-        _sgd_twice),
-    "sequential-update": Mutant("theta moved while the gradient was still being computed: all entries share one error, computed first",
-        lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr)),
-    "sequential-update-in-place": Mutant("theta moved, in the array that was handed in, while the gradient was still being computed: compute the error first",
-        _sgd_one_after_another_in_place),
-    "gradient-returned": Mutant("this is the gradient: subtract lr times it from theta, and return the new theta",
-        lambda theta, x, y, lr: 2 * _off(theta, x, y) * x),
-    "step-returned": Mutant("this is lr times the gradient: subtract it from theta, and return the new theta",
-        lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x),
-    "negative-step-returned": Mutant("this is the change alone, with the right sign: return theta plus the change",
-        lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x),
-    "gradient-without-2-returned": Mutant("this is the gradient without its 2: subtract lr times the gradient from theta, and return the new theta",
-        lambda theta, x, y, lr: _off(theta, x, y) * x),
-    "step-without-2-returned": Mutant("this is lr times the gradient, without its 2: subtract lr times the gradient from theta, and return the new theta",
-        lambda theta, x, y, lr: lr * _off(theta, x, y) * x),
-    "elementwise-error-times-theta": Mutant("each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one number, and the inner derivative is x",
-        lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta),
-    "loss-returned": Mutant("this is the loss: the new theta is asked for",
-        lambda theta, x, y, lr: _off(theta, x, y)**2),
-    "error-returned": Mutant("this is the error θ·x − y: the new theta is asked for",
-        lambda theta, x, y, lr: _off(theta, x, y)),
-    "theta-mutated": Mutant("theta itself was changed, so a second call starts somewhere else: make a new one, `theta = theta - …`",
-        _sgd_in_place),
-    "x-mutated": Mutant("x was changed on the way, so a second call gives something else: work on a copy",
-        _sgd_spoiling_x),
-}, {
-    "the error turned, and added": lambda theta, x, y, lr: theta + 2 * lr * (y - x @ theta) * x,
-    "entry by entry, in a list": lambda theta, x, y, lr: [
-        t - lr * 2 * (sum(a * b for a, b in zip(theta, x)) - y) * v for t, v in zip(theta, x)],
-    "by finite differences": _sgd_by_differences,
-    "PyTorch's gradient and PyTorch's SGD": _sgd_by_torch,
-    "as a matrix, (I − 2·lr·x xᵀ) θ + 2·lr·y·x":
-        lambda theta, x, y, lr: (np.eye(len(x)) - 2 * lr * np.outer(x, x)) @ theta + 2 * lr * y * x,
-    "float32": lambda theta, x, y, lr: np.float32(theta) - np.float32(lr * 2 * _off(theta, x, y)) * np.float32(x),
-})
+SGD = Exercise(
+    "3.2",
+    "sgd_step",
+    _sgd_cases,
+    _sgd_oracle,
+    {
+        "factor-2-missing": Mutant(
+            "the step is half as long as it should be: the derivative of a square brings a 2 in"
+            " front",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x,
+        ),
+        "gradient-ascent": Mutant(
+            "it walks uphill: a sign is turned, in the step or in the error θ·x − y",
+            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x,
+        ),
+        "ascent-factor-2-missing": Mutant(
+            "it walks uphill, and half as far as it should: a sign is turned, and the 2 of the"
+            " derivative is missing",
+            lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x,
+        ),
+        "divided-by-2": Mutant(
+            "the step is a quarter of what it should be: the 2 of the derivative multiplies, it"
+            " does not divide",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2,
+        ),
+        "factor-2-doubled": Mutant(
+            "the step is twice as long as it should be: the derivative of a square brings one"
+            " factor 2",
+            lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x,
+        ),
+        "mean-over-entries": Mutant(
+            "the gradient was divided by the number of entries of x: one example is no mean",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x),
+        ),
+        "mean-over-entries-no-2": Mutant(
+            "the gradient was divided by the number of entries of x, and its 2 is missing: one"
+            " example is no mean",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x),
+        ),
+        "inner-derivative-missing": Mutant(
+            "the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
+        ),
+        "factors-2-and-x-missing": Mutant(
+            "the factors 2 and x are missing: the gradient has an outer and an inner derivative",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
+        ),
+        "doubled-sign-of-error": Mutant(
+            "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is"
+            " asked for",
+            lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
+        ),
+        "sign-of-error": Mutant(
+            "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
+            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
+        ),
+        "absolute-error-in-gradient": Mutant(
+            "the size of the error is used, not its sign: a prediction that is too low must move"
+            " theta the other way",
+            lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x,
+        ),
+        "sign-sgd": Mutant(
+            "every entry moves by lr, with the sign of its gradient: the gradient itself is"
+            " asked for",
+            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
+        ),
+        "error-squared": Mutant(
+            "the error is squared in the step: the derivative of a square has one power less",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) ** 2 * x,
+        ),
+        "loss-times-x": Mutant(
+            "the loss times x was subtracted: the derivative of the square is asked for",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2 * x,
+        ),
+        "loss-as-gradient": Mutant(
+            "the loss itself was subtracted, times lr: its gradient is asked for",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2,
+        ),
+        "elementwise-error": Mutant(
+            "each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one"
+            " number",
+            lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x,
+        ),
+        "elementwise-error-no-2": Mutant(
+            "each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is"
+            " the sum θ·x, one number",
+            lambda theta, x, y, lr: theta - lr * (theta * x - y) * x,
+        ),
+        "y-subtracted-per-entry": Mutant(
+            "y was subtracted from every product before the sum: the prediction is the sum θ·x,"
+            " then y is subtracted once",
+            lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x,
+        ),
+        "mean-for-dot-product": Mutant(
+            "the products θᵢ·xᵢ were averaged: the prediction is their sum",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x,
+        ),
+        "derivative-by-x": Mutant(
+            "this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
+        ),
+        "x-squared-in-gradient": Mutant(
+            "x stands in the gradient squared: the inner derivative of θ·x is x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
+        ),
+        "x-summed": Mutant(
+            "the entries of x were added up: each entry of theta moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x),
+        ),
+        "x-averaged": Mutant(
+            "the entries of x were averaged: each entry of theta moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x),
+        ),
+        "lr-missing": Mutant(
+            "the learning rate is missing: the step is lr times the gradient",
+            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x,
+        ),
+        "lr-and-2-missing": Mutant(
+            "the learning rate is missing, and so is the 2 of the derivative",
+            lambda theta, x, y, lr: theta - _off(theta, x, y) * x,
+        ),
+        "lr-squared": Mutant(
+            "the learning rate stands there twice",
+            lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
+        ),
+        "divided-by-lr": Mutant(
+            "the gradient was divided by lr: it is multiplied by it",
+            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr,
+        ),
+        "lr-hardcoded": Mutant(
+            "`lr` is ignored: 0.01 is not always the number asked for",
+            lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x,
+        ),
+        "lr-times-new-theta": Mutant(
+            "brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
+            lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x),
+        ),
+        "target-ignored": Mutant(
+            "y plays no part: the error is θ·x − y",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x,
+        ),
+        "target-added": Mutant(
+            "y was added: the error is the prediction minus y",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x,
+        ),
+        "prediction-ignored": Mutant(
+            "the prediction plays no part: the error is θ·x − y",
+            lambda theta, x, y, lr: theta + lr * 2 * y * x,
+        ),
+        "target-times-x-only": Mutant(
+            "brackets: y was multiplied by x alone, so the prediction was subtracted from theta;"
+            " the error is θ·x − y as a whole",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x),
+        ),
+        "target-times-x-outside-lr": Mutant(
+            "brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x,
+        ),
+        "target-times-x-without-2": Mutant(
+            "brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
+            lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
+        ),
+        "matrix-formula-on-vector": Mutant(
+            "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it"
+            " with x",
+            lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
+        ),
+        "target-outside-gradient": Mutant(
+            "brackets are missing: y is no step of its own, the error θ·x − y as a whole is"
+            " multiplied by lr, 2 and x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y,
+        ),
+        "prediction-squared": Mutant(
+            "the prediction was squared, not the error: the loss is (θ·x − y)², its derivative"
+            " 2·(θ·x − y)·x",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) ** 2 - y) * x,
+        ),
+        "ascent-inner-derivative-missing": Mutant(
+            "the factor x is missing, and a sign is turned: θ·x changes with θ as fast as x is"
+            " large, and downhill means minus",
+            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
+        ),
+        "lr-times-old-theta": Mutant(
+            "`lr` multiplies theta, it belongs to the gradient",
+            lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
+        ),
+        "step-subtracted-from-loss": Mutant(
+            "the step was subtracted from the loss: theta is what moves",
+            lambda theta, x, y, lr: _off(theta, x, y) ** 2 - lr * 2 * _off(theta, x, y) * x,
+        ),
+        "gradient-normalized": Mutant(
+            "the gradient was scaled to length 1: lr times the gradient itself is asked for",
+            lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
+        ),
+        "normalized-lms": Mutant(
+            "the step was divided by x·x: that is another method (normalised least squares), here"
+            " lr alone sets the length",
+            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 2),
+        ),
+        "normalized-lms-no-2": Mutant(
+            "the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
+            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 1),
+        ),
+        "full-kaczmarz-projection": Mutant(
+            "this goes all the way to θ·x = y: one step of length lr times the gradient is"
+            " asked for",
+            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, 1, 1),
+        ),
+        "sigmoid-on-prediction": Mutant(
+            "the prediction went through a sigmoid: here it is θ·x itself",
+            lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x,
+        ),
+        "two-steps": Mutant("these are two steps: one is asked for", _sgd_twice),
+        "sequential-update": Mutant(
+            "theta moved while the gradient was still being computed: all entries share one error,"
+            " computed first",
+            lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr),
+        ),
+        "sequential-update-in-place": Mutant(
+            "theta moved, in the array that was handed in, while the gradient was still being"
+            " computed: compute the error first",
+            _sgd_one_after_another_in_place,
+        ),
+        "gradient-returned": Mutant(
+            "this is the gradient: subtract lr times it from theta, and return the new theta",
+            lambda theta, x, y, lr: 2 * _off(theta, x, y) * x,
+        ),
+        "step-returned": Mutant(
+            "this is lr times the gradient: subtract it from theta, and return the new theta",
+            lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x,
+        ),
+        "negative-step-returned": Mutant(
+            "this is the change alone, with the right sign: return theta plus the change",
+            lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x,
+        ),
+        "gradient-without-2-returned": Mutant(
+            "this is the gradient without its 2: subtract lr times the gradient from theta, and"
+            " return the new theta",
+            lambda theta, x, y, lr: _off(theta, x, y) * x,
+        ),
+        "step-without-2-returned": Mutant(
+            "this is lr times the gradient, without its 2: subtract lr times the gradient from"
+            " theta, and return the new theta",
+            lambda theta, x, y, lr: lr * _off(theta, x, y) * x,
+        ),
+        "elementwise-error-times-theta": Mutant(
+            "each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one"
+            " number, and the inner derivative is x",
+            lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta,
+        ),
+        "loss-returned": Mutant(
+            "this is the loss: the new theta is asked for",
+            lambda theta, x, y, lr: _off(theta, x, y) ** 2,
+        ),
+        "error-returned": Mutant(
+            "this is the error θ·x − y: the new theta is asked for",
+            lambda theta, x, y, lr: _off(theta, x, y),
+        ),
+        "theta-mutated": Mutant(
+            "theta itself was changed, so a second call starts somewhere else: make a new one,"
+            " `theta = theta - …`",
+            _sgd_in_place,
+        ),
+        "x-mutated": Mutant(
+            "x was changed on the way, so a second call gives something else: work on a copy",
+            _sgd_spoiling_x,
+        ),
+    },
+    {
+        "the error turned, and added": lambda theta, x, y, lr: theta + 2 * lr * (y - x @ theta) * x,
+        "entry by entry, in a list": lambda theta, x, y, lr: [
+            t - lr * 2 * (sum(a * b for a, b in zip(theta, x, strict=True)) - y) * v
+            for t, v in zip(theta, x, strict=True)
+        ],
+        "by finite differences": _sgd_by_differences,
+        "PyTorch's gradient and PyTorch's SGD": _sgd_by_torch,
+        "as a matrix, (I − 2·lr·x xᵀ) θ + 2·lr·y·x": lambda theta, x, y, lr: (
+            (np.eye(len(x)) - 2 * lr * np.outer(x, x)) @ theta + 2 * lr * y * x
+        ),
+        "float32": lambda theta, x, y, lr: (
+            np.float32(theta) - np.float32(lr * 2 * _off(theta, x, y)) * np.float32(x)
+        ),
+    },
+)
 
-# ---- 3.3 max_stable_lr -----------------------------------------------------------------------------------------------
+# ---- 3.3 max_stable_lr ---------------------------------------------------------------------------
 
 
 def _real(ask: Ask, X: np.ndarray) -> Any:
     """The answer; `np.linalg.eigvals` may hand out complex numbers with an imaginary part of 0."""
     found = ask(X)
-    return found.real if isinstance(found, complex) and abs(found.imag) <= 1e-9 * abs(found.real) else found
+    return (
+        found.real
+        if isinstance(found, complex) and abs(found.imag) <= 1e-9 * abs(found.real)
+        else found
+    )
 
 
 def _stable_cases(rng: np.random.Generator) -> list[Case]:
     line, tall = np.arange(1.0, 6), rng.normal(0.7, 1, size=(20, 3))
     scaled = rng.normal(0.5, 1, size=(12, 2)) * np.array([30.0, 0.5])
     tight = {"read": _real, "atol": 1e-12}
-    return [  # where eigenvalues of 0 occur (stress), wrong answers that divide by them give noise, which nobody can name
+    # where eigenvalues of 0 occur (stress), wrong answers that divide by them give noise, which
+    # nobody can name
+    return [
         Case("X = (1, 2, 3, 4, 5), a single column: the bound is 1/11", (line,), **tight),
-        Case("the same column as a table of shape (5, 1): the bound is 1/11 again", (line[:, None],), **tight),
-        Case("4 × 4, with (2, 1, 4, 3) on the diagonal and zeros elsewhere: the bound is 1/4",
-             (np.diag([2.0, 1.0, 4.0, 3.0]),), **tight),
+        Case(
+            "the same column as a table of shape (5, 1): the bound is 1/11 again",
+            (line[:, None],),
+            **tight,
+        ),
+        Case(
+            "4 × 4, with (2, 1, 4, 3) on the diagonal and zeros elsewhere: the bound is 1/4",
+            (np.diag([2.0, 1.0, 4.0, 3.0]),),
+            **tight,
+        ),
         Case("20 rows, 3 columns", (tall,), **tight),
         Case("the same 20 rows, the same array, a second time", (tall,), again, atol=1e-12),
         Case("12 rows, 2 columns, one of them about 60 times larger", (scaled,), **tight),
         Case("7 random numbers, a single column", (rng.normal(1, 2, size=7),), **tight),
-        Case("3 rows, 5 columns: some directions are flat, the others still set a bound",
-             (rng.normal(0.7, 1, size=(3, 5)),), stress=True, **tight),
+        Case(
+            "3 rows, 5 columns: some directions are flat, the others still set a bound",
+            (rng.normal(0.7, 1, size=(3, 5)),),
+            stress=True,
+            **tight,
+        ),
         Case("a single row of 3 columns", (rng.normal(1, 1, size=(1, 3)),), stress=True, **tight),
     ]
 
@@ -649,6 +1223,7 @@ def _stable_cases(rng: np.random.Generator) -> list[Case]:
 def _stable_oracle(X: np.ndarray) -> float:
     """Through the largest singular value σ of X: the Hessian's largest eigenvalue is 2σ²/n."""
     from scipy import linalg
+
     table = X.reshape(len(X), -1)
     return float(2 / (2 * linalg.svdvals(table)[0] ** 2 / len(X)))
 
@@ -713,125 +1288,263 @@ def _with_ones(X: np.ndarray) -> np.ndarray:
     return np.hstack([np.ones((len(X), 1)), _table(X)])
 
 
-STABLE = Exercise("3.3", "max_stable_lr", _stable_cases, _stable_oracle, {
-    "one-over-lambda": Mutant("the bound is 2/λ: at 1/λ a step lands at the bottom, up to twice as long it still comes closer",
-        lambda X: 1 / _curvatures(X)[-1]),
-    "smallest-eigenvalue": Mutant("the smallest eigenvalue was taken: the steepest direction, with the largest one, is the first to explode",
-        lambda X: _over(2, _curvatures(X)[0])),
-    "one-over-smallest-eigenvalue": Mutant("the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/λ, with the largest λ",
-        lambda X: _over(1, _curvatures(X)[0])),
-    "smallest-eigenvalue-no-2": Mutant("the smallest eigenvalue was taken, and the 2 of the Hessian is missing: the steepest direction is the first to explode",
-        lambda X: _over(4, _curvatures(X)[0])),
-    "hessian-2-over-n-missing": Mutant("the factor 2/n of the Hessian is missing: J is a mean of squares, so its second derivative is (2/n)·XᵀX",
-        lambda X: 2 / _sigma(X)**2),
-    "hessian-2-missing": Mutant("the factor 2 of the Hessian is missing: the derivative of a square brings it in front",
-        lambda X: 2 * len(X) / _sigma(X)**2),
-    "hessian-1-over-n-missing": Mutant("the factor 1/n of the Hessian is missing: J is a mean over the rows",
-        lambda X: 1 / _sigma(X)**2),
-    "trace-for-max-eigenvalue": Mutant("the sum of all eigenvalues (the trace) was taken: only the largest one sets the bound",
-        lambda X: _over(2, np.sum(_curvatures(X)))),
-    "mean-eigenvalue": Mutant("the mean of the eigenvalues was taken, or of all squared entries, which is the same: the largest one sets the bound",
-        lambda X: _over(2, np.mean(_curvatures(X)))),
-    "mean-square-of-x": Mutant("this is 2 over the mean of all squared entries of X: the largest eigenvalue of the Hessian, (2/n)·XᵀX, is needed",
-        lambda X: 2 / np.mean(X**2)),
-    "variance-of-entries": Mutant("this used the spread of X around its mean: J uses X as it is",
-        lambda X: _over(1, np.var(X))),
-    "largest-hessian-entry": Mutant("the largest entry of the Hessian was taken: with columns that lean on each other its largest eigenvalue is larger",
-        lambda X: _over(2, np.max(_hessian(X)))),
-    "sum-of-hessian-entries": Mutant("the sum of all entries of the Hessian was taken: its largest eigenvalue is needed",
-        lambda X: _over(2, np.sum(_hessian(X)))),
-    "max-row-sum-norm": Mutant("the largest row sum of the Hessian was taken: that only bounds its largest eigenvalue",
-        lambda X: _over(2, np.abs(_hessian(X)).sum(axis=1).max())),
-    "frobenius-norm-of-hessian": Mutant("the Frobenius norm of the Hessian was taken (`np.linalg.norm` does that): its largest eigenvalue is needed",
-        lambda X: _over(2, np.linalg.norm(_hessian(X)))),
-    "determinant-for-max-eigenvalue": Mutant("the determinant was taken, the product of all eigenvalues: the largest one is needed",
-        lambda X: _over(2, np.linalg.det(_hessian(X)))),
-    "first-listed-eigenvalue": Mutant("the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest",
-        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[0]))),
-    "last-listed-eigenvalue": Mutant("the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for the largest",
-        lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1]))),
-    "optimal-lr-not-bound": Mutant("2/(λ_min + λ_max) is the fastest step, not the longest one that still converges",
-        lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1])),
-    "singular-value-not-squared": Mutant("the singular value of X was not squared: XᵀX has its square as eigenvalue",
-        lambda X: len(X) / _sigma(X)),
-    "singular-value-as-eigenvalue": Mutant("a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²",
-        lambda X: 2 / _sigma(X)),
-    "reciprocal-singular-value": Mutant("the reciprocal of the singular value of X was taken: the Hessian has the eigenvalue (2/n)·σ², the bound is 2 over it",
-        lambda X: 1 / _sigma(X)),
-    "norm-of-x": Mutant("2 over the norm of all of X: the bound is 2 over the largest eigenvalue of the Hessian, (2/n)·XᵀX",
-        lambda X: 2 / np.linalg.norm(X)),
-    "root-of-eigenvalue": Mutant("a root was taken of the eigenvalue: the bound is 2/λ, with λ itself",
-        lambda X: 2 / np.sqrt(_curvatures(X)[-1])),
-    "eigenvalue-squared": Mutant("the eigenvalue was squared: the bound is 2/λ, with λ itself",
-        lambda X: 2 / _curvatures(X)[-1]**2),
-    "columns-centered": Mutant("the columns were centred first: J uses X as it is",
-        lambda X: _bound(_hessian(_centred(X)))),
-    "sample-covariance-with-2": Mutant("this used the covariance of the columns, centred and with n − 1: J uses X as it is",
-        lambda X: _bound(_hessian(_centred(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan),
-    "covariance-as-hessian": Mutant("the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a factor 2/n",
-        lambda X: _bound(_hessian(_centred(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan),
-    "columns-standardized": Mutant("the columns were standardised first: J uses X as it is",
-        lambda X: _bound(_hessian(_centred(X) / _spread(X))) if len(X) > 1 else np.nan),
-    "bias-column-added": Mutant("a column of ones was added: J has no offset, so X stands alone",
-        lambda X: _bound(_hessian(_with_ones(X)))),
-    "mean-over-columns": Mutant("XᵀX was divided by the number of columns: the mean runs over the rows",
-        lambda X: _table(X).shape[1] / _sigma(X)**2),
-    "mean-over-all-entries": Mutant("XᵀX was divided by the number of all entries: the mean runs over the rows",
-        lambda X: _table(X).size / _sigma(X)**2),
-    "n-minus-one": Mutant("XᵀX was divided by n − 1: J is a mean over n rows",
-        lambda X: (len(X) - 1) / _sigma(X)**2),
-    "vector-as-row": Mutant("X of shape (n,) was taken for a single row: it is a single column, n examples of one number",
-        lambda X: len(np.atleast_2d(X)) / _sigma(X)**2),
-    "vector-as-row-half-bound": Mutant("X of shape (n,) was taken for a single row, and 1/λ for the bound: X is a single column, and the bound is 2/λ",
-        lambda X: len(np.atleast_2d(X)) / (2 * _sigma(X)**2)),
-    "longest-row-only": Mutant("this is the bound for the row with the longest x alone: J is a mean over all rows",
-        lambda X: 1 / (_table(X)**2).sum(axis=1).max()),
-    "eigenvalue-returned": Mutant("this is the largest eigenvalue of the Hessian, the curvature itself: the bound on the step size is 2 over it",
-        lambda X: _curvatures(X)[-1]),
-    "bound-inverted": Mutant("this is upside down, λ/2: the steeper the bowl, the smaller the step has to be",
-        lambda X: _curvatures(X)[-1] / 2),
-    "two-times-eigenvalue": Mutant("the largest eigenvalue was multiplied by 2: the steeper the bowl, the smaller the step, so divide 2 by it",
-        lambda X: 2 * _curvatures(X)[-1]),
-    "condition-number": Mutant("this is the largest eigenvalue over the smallest, the condition number: the bound is 2 over the largest",
-        lambda X: _over(_curvatures(X)[-1], _curvatures(X)[0])),
-    "bound-per-eigenvalue": Mutant("one bound per direction came back: the smallest of them is the bound for every start",
-        lambda X: 2 / np.maximum(_curvatures(X), 1e-300)),
-    "power-iteration-one-round": Mutant("the power method stopped after one round: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`",
-        lambda X: _power_method(X, 1)),
-    "power-iteration-too-short": Mutant("the power method stopped too early: go on until the eigenvalue stands still, or use `np.linalg.eigvalsh`",
-        lambda X: _power_method(X, 3)),
-    "vector-linalg-error": Mutant("right for tables, but a single column of shape (n,) makes it fail: turn it into a table of shape (n, 1) first",
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError)),
-    "vector-index-error": Mutant("right for tables, but X of shape (n,) has no second length: turn it into a table of shape (n, 1) first",
-        lambda X: _refusing_flat(X, IndexError)),
-    "vector-value-error": Mutant("right for tables, but X of shape (n,) does not fit: turn it into a table of shape (n, 1) first",
-        lambda X: _refusing_flat(X, ValueError)),
-    "vector-error-unscaled-hessian": Mutant("a single column of shape (n,) makes it fail, and the 2/n of the Hessian is missing: start from a table of shape (n, 1)",
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 2)),
-    "vector-error-summed-hessian": Mutant("a single column of shape (n,) makes it fail, and the 1/n of the Hessian is missing: start from a table of shape (n, 1)",
-        lambda X: _refusing_flat(X, np.linalg.LinAlgError, 1)),
-    "input-mutated": Mutant("X itself was changed, so a second call gives something else: work on a copy",
-        _stable_in_place),
-}, {
-    "eigenvalues of the Hessian": lambda X: 2 / _curvatures(X).max(),
-    "the general eigenvalues": lambda X: 2 / np.linalg.eigvals(_hessian(X)).max(),
-    "the spectral norm of X": lambda X: len(X) / np.linalg.norm(_table(X), 2)**2,
-    "the power method, for long": lambda X: _power_method(X, 500),
-    "the rows' side, X Xᵀ": lambda X: len(X) / np.linalg.eigvalsh(_table(X) @ _table(X).T)[-1],
-    "float32": lambda X: len(X) / np.linalg.svd(np.float32(_table(X)), compute_uv=False)[0]**2,
-    "by PyTorch": lambda X: _stable_by_torch(X),
-})
+STABLE = Exercise(
+    "3.3",
+    "max_stable_lr",
+    _stable_cases,
+    _stable_oracle,
+    {
+        "one-over-lambda": Mutant(
+            "the bound is 2/λ: at 1/λ a step lands at the bottom, up to twice as long it still"
+            " comes closer",
+            lambda X: 1 / _curvatures(X)[-1],
+        ),
+        "smallest-eigenvalue": Mutant(
+            "the smallest eigenvalue was taken: the steepest direction, with the largest one, is"
+            " the first to explode",
+            lambda X: _over(2, _curvatures(X)[0]),
+        ),
+        "one-over-smallest-eigenvalue": Mutant(
+            "the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/λ, with"
+            " the largest λ",
+            lambda X: _over(1, _curvatures(X)[0]),
+        ),
+        "smallest-eigenvalue-no-2": Mutant(
+            "the smallest eigenvalue was taken, and the 2 of the Hessian is missing: the steepest"
+            " direction is the first to explode",
+            lambda X: _over(4, _curvatures(X)[0]),
+        ),
+        "hessian-2-over-n-missing": Mutant(
+            "the factor 2/n of the Hessian is missing: J is a mean of squares, so its second"
+            " derivative is (2/n)·XᵀX",
+            lambda X: 2 / _sigma(X) ** 2,
+        ),
+        "hessian-2-missing": Mutant(
+            "the factor 2 of the Hessian is missing: the derivative of a square brings it in front",
+            lambda X: 2 * len(X) / _sigma(X) ** 2,
+        ),
+        "hessian-1-over-n-missing": Mutant(
+            "the factor 1/n of the Hessian is missing: J is a mean over the rows",
+            lambda X: 1 / _sigma(X) ** 2,
+        ),
+        "trace-for-max-eigenvalue": Mutant(
+            "the sum of all eigenvalues (the trace) was taken: only the largest one sets the bound",
+            lambda X: _over(2, np.sum(_curvatures(X))),
+        ),
+        "mean-eigenvalue": Mutant(
+            "the mean of the eigenvalues was taken, or of all squared entries, which is the same:"
+            " the largest one sets the bound",
+            lambda X: _over(2, np.mean(_curvatures(X))),
+        ),
+        "mean-square-of-x": Mutant(
+            "this is 2 over the mean of all squared entries of X: the largest eigenvalue of the"
+            " Hessian, (2/n)·XᵀX, is needed",
+            lambda X: 2 / np.mean(X**2),
+        ),
+        "variance-of-entries": Mutant(
+            "this used the spread of X around its mean: J uses X as it is",
+            lambda X: _over(1, np.var(X)),
+        ),
+        "largest-hessian-entry": Mutant(
+            "the largest entry of the Hessian was taken: with columns that lean on each other its"
+            " largest eigenvalue is larger",
+            lambda X: _over(2, np.max(_hessian(X))),
+        ),
+        "sum-of-hessian-entries": Mutant(
+            "the sum of all entries of the Hessian was taken: its largest eigenvalue is needed",
+            lambda X: _over(2, np.sum(_hessian(X))),
+        ),
+        "max-row-sum-norm": Mutant(
+            "the largest row sum of the Hessian was taken: that only bounds its largest eigenvalue",
+            lambda X: _over(2, np.abs(_hessian(X)).sum(axis=1).max()),
+        ),
+        "frobenius-norm-of-hessian": Mutant(
+            "the Frobenius norm of the Hessian was taken (`np.linalg.norm` does that): its largest"
+            " eigenvalue is needed",
+            lambda X: _over(2, np.linalg.norm(_hessian(X))),
+        ),
+        "determinant-for-max-eigenvalue": Mutant(
+            "the determinant was taken, the product of all eigenvalues: the largest one is needed",
+            lambda X: _over(2, np.linalg.det(_hessian(X))),
+        ),
+        "first-listed-eigenvalue": Mutant(
+            "the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look"
+            " for the largest",
+            lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[0])),
+        ),
+        "last-listed-eigenvalue": Mutant(
+            "the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for"
+            " the largest",
+            lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
+        ),
+        "optimal-lr-not-bound": Mutant(
+            "2/(λ_min + λ_max) is the fastest step, not the longest one that still converges",
+            lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
+        ),
+        "singular-value-not-squared": Mutant(
+            "the singular value of X was not squared: XᵀX has its square as eigenvalue",
+            lambda X: len(X) / _sigma(X),
+        ),
+        "singular-value-as-eigenvalue": Mutant(
+            "a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²",
+            lambda X: 2 / _sigma(X),
+        ),
+        "reciprocal-singular-value": Mutant(
+            "the reciprocal of the singular value of X was taken: the Hessian has the eigenvalue"
+            " (2/n)·σ², the bound is 2 over it",
+            lambda X: 1 / _sigma(X),
+        ),
+        "norm-of-x": Mutant(
+            "2 over the norm of all of X: the bound is 2 over the largest eigenvalue of the"
+            " Hessian, (2/n)·XᵀX",
+            lambda X: 2 / np.linalg.norm(X),
+        ),
+        "root-of-eigenvalue": Mutant(
+            "a root was taken of the eigenvalue: the bound is 2/λ, with λ itself",
+            lambda X: 2 / np.sqrt(_curvatures(X)[-1]),
+        ),
+        "eigenvalue-squared": Mutant(
+            "the eigenvalue was squared: the bound is 2/λ, with λ itself",
+            lambda X: 2 / _curvatures(X)[-1] ** 2,
+        ),
+        "columns-centered": Mutant(
+            "the columns were centred first: J uses X as it is",
+            lambda X: _bound(_hessian(_centred(X))),
+        ),
+        "sample-covariance-with-2": Mutant(
+            "this used the covariance of the columns, centred and with n − 1: J uses X as it is",
+            lambda X: (
+                _bound(_hessian(_centred(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan
+            ),
+        ),
+        "covariance-as-hessian": Mutant(
+            "the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a"
+            " factor 2/n",
+            lambda X: _bound(_hessian(_centred(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan,
+        ),
+        "columns-standardized": Mutant(
+            "the columns were standardised first: J uses X as it is",
+            lambda X: _bound(_hessian(_centred(X) / _spread(X))) if len(X) > 1 else np.nan,
+        ),
+        "bias-column-added": Mutant(
+            "a column of ones was added: J has no offset, so X stands alone",
+            lambda X: _bound(_hessian(_with_ones(X))),
+        ),
+        "mean-over-columns": Mutant(
+            "XᵀX was divided by the number of columns: the mean runs over the rows",
+            lambda X: _table(X).shape[1] / _sigma(X) ** 2,
+        ),
+        "mean-over-all-entries": Mutant(
+            "XᵀX was divided by the number of all entries: the mean runs over the rows",
+            lambda X: _table(X).size / _sigma(X) ** 2,
+        ),
+        "n-minus-one": Mutant(
+            "XᵀX was divided by n − 1: J is a mean over n rows",
+            lambda X: (len(X) - 1) / _sigma(X) ** 2,
+        ),
+        "vector-as-row": Mutant(
+            "X of shape (n,) was taken for a single row: it is a single column, n examples of one"
+            " number",
+            lambda X: len(np.atleast_2d(X)) / _sigma(X) ** 2,
+        ),
+        "vector-as-row-half-bound": Mutant(
+            "X of shape (n,) was taken for a single row, and 1/λ for the bound: X is a single"
+            " column, and the bound is 2/λ",
+            lambda X: len(np.atleast_2d(X)) / (2 * _sigma(X) ** 2),
+        ),
+        "longest-row-only": Mutant(
+            "this is the bound for the row with the longest x alone: J is a mean over all rows",
+            lambda X: 1 / (_table(X) ** 2).sum(axis=1).max(),
+        ),
+        "eigenvalue-returned": Mutant(
+            "this is the largest eigenvalue of the Hessian, the curvature itself: the bound on the"
+            " step size is 2 over it",
+            lambda X: _curvatures(X)[-1],
+        ),
+        "bound-inverted": Mutant(
+            "this is upside down, λ/2: the steeper the bowl, the smaller the step has to be",
+            lambda X: _curvatures(X)[-1] / 2,
+        ),
+        "two-times-eigenvalue": Mutant(
+            "the largest eigenvalue was multiplied by 2: the steeper the bowl, the smaller the"
+            " step, so divide 2 by it",
+            lambda X: 2 * _curvatures(X)[-1],
+        ),
+        "condition-number": Mutant(
+            "this is the largest eigenvalue over the smallest, the condition number: the bound is 2"
+            " over the largest",
+            lambda X: _over(_curvatures(X)[-1], _curvatures(X)[0]),
+        ),
+        "bound-per-eigenvalue": Mutant(
+            "one bound per direction came back: the smallest of them is the bound for every start",
+            lambda X: 2 / np.maximum(_curvatures(X), 1e-300),
+        ),
+        "power-iteration-one-round": Mutant(
+            "the power method stopped after one round: go on until the eigenvalue stands still, or"
+            " use `np.linalg.eigvalsh`",
+            lambda X: _power_method(X, 1),
+        ),
+        "power-iteration-too-short": Mutant(
+            "the power method stopped too early: go on until the eigenvalue stands still, or use"
+            " `np.linalg.eigvalsh`",
+            lambda X: _power_method(X, 3),
+        ),
+        "vector-linalg-error": Mutant(
+            "right for tables, but a single column of shape (n,) makes it fail: turn it into a"
+            " table of shape (n, 1) first",
+            lambda X: _refusing_flat(X, np.linalg.LinAlgError),
+        ),
+        "vector-index-error": Mutant(
+            "right for tables, but X of shape (n,) has no second length: turn it into a table of"
+            " shape (n, 1) first",
+            lambda X: _refusing_flat(X, IndexError),
+        ),
+        "vector-value-error": Mutant(
+            "right for tables, but X of shape (n,) does not fit: turn it into a table of shape (n,"
+            " 1) first",
+            lambda X: _refusing_flat(X, ValueError),
+        ),
+        "vector-error-unscaled-hessian": Mutant(
+            "a single column of shape (n,) makes it fail, and the 2/n of the Hessian is missing:"
+            " start from a table of shape (n, 1)",
+            lambda X: _refusing_flat(X, np.linalg.LinAlgError, 2),
+        ),
+        "vector-error-summed-hessian": Mutant(
+            "a single column of shape (n,) makes it fail, and the 1/n of the Hessian is missing:"
+            " start from a table of shape (n, 1)",
+            lambda X: _refusing_flat(X, np.linalg.LinAlgError, 1),
+        ),
+        "input-mutated": Mutant(
+            "X itself was changed, so a second call gives something else: work on a copy",
+            _stable_in_place,
+        ),
+    },
+    {
+        "eigenvalues of the Hessian": lambda X: 2 / _curvatures(X).max(),
+        "the general eigenvalues": lambda X: 2 / np.linalg.eigvals(_hessian(X)).max(),
+        "the spectral norm of X": lambda X: len(X) / np.linalg.norm(_table(X), 2) ** 2,
+        "the power method, for long": lambda X: _power_method(X, 500),
+        "the rows' side, X Xᵀ": lambda X: len(X) / np.linalg.eigvalsh(_table(X) @ _table(X).T)[-1],
+        "float32": lambda X: (
+            len(X) / np.linalg.svd(np.float32(_table(X)), compute_uv=False)[0] ** 2
+        ),
+        "by PyTorch": lambda X: _stable_by_torch(X),
+    },
+)
 
 
 def _stable_by_torch(X: np.ndarray) -> Any:
     import torch
+
     table = torch.tensor(_table(X))
     start = torch.zeros(table.shape[1], dtype=table.dtype)
-    hessian = torch.autograd.functional.hessian(lambda theta: (table @ theta).square().mean(), start)
+    hessian = torch.autograd.functional.hessian(
+        lambda theta: (table @ theta).square().mean(), start
+    )
     return 2 / torch.linalg.eigvalsh(hessian).max()
 
 
-# ---- 3.4 fit ---------------------------------------------------------------------------------------------------------
+# ---- 3.4 fit -------------------------------------------------------------------------------------
 
 
 @_precise
@@ -839,13 +1552,28 @@ def _trained(ask: Ask, *args: Any) -> Any:
     found = ask.probe("lesson03.training", *args)
     losses = found["the losses it returned"]
     if isinstance(losses, list) and None in losses:
-        raise NotData("the list that it returned holds None: `loss.backward()` returns nothing, note down the loss itself")
+        raise NotData(
+            "the list that it returned holds None: `loss.backward()` returns nothing, note down the"
+            " loss itself"
+        )
     if found.pop("losses with their record"):
-        raise NotData("the list holds tensors, each with its record: no figure can draw them, so note `loss.item()`")
+        raise NotData(
+            "the list holds tensors, each with its record: no figure can draw them, so note"
+            " `loss.item()`"
+        )
     return found
 
 
-def _fit_case(says: str, weights: Any, bias: float, x: Any, y: Any, lr: float, steps: int, stress: bool = False) -> Case:
+def _fit_case(
+    says: str,
+    weights: Any,
+    bias: float,
+    x: Any,
+    y: Any,
+    lr: float,
+    steps: int,
+    stress: bool = False,
+) -> Case:
     tensors = [Tensor(np.array(values, dtype=np.float32)) for values in (weights, [bias], x, y)]
     return Case(says, (*tensors, lr, steps), _trained, rtol=1e-4, atol=1e-5, stress=stress)
 
@@ -853,33 +1581,78 @@ def _fit_case(says: str, weights: Any, bias: float, x: Any, y: Any, lr: float, s
 def _fit_cases(rng: np.random.Generator) -> list[Case]:
     points = ([[1.0], [2.0]], [[1.0], [3.0]])
     x = rng.normal(size=(8, 3))
-    y = x @ rng.uniform(0.5, 2, size=(3, 1)) * rng.choice([-1, 1]) + 1 + 0.3 * rng.normal(size=(8, 1))
+    y = (
+        x @ rng.uniform(0.5, 2, size=(3, 1)) * rng.choice([-1, 1])
+        + 1
+        + 0.3 * rng.normal(size=(8, 1))
+    )
     few = rng.normal(0, 1, size=(5, 2))
     return [
-        _fit_case("one step on the points (1, 1) and (2, 3), from weight 0 and bias 0 with lr 0.05: the loss before it is 5",
-                  [[0.0]], 0.0, *points, 0.05, 1),
+        _fit_case(
+            "one step on the points (1, 1) and (2, 3), from weight 0 and bias 0 with lr 0.05: the"
+            " loss before it is 5",
+            [[0.0]],
+            0.0,
+            *points,
+            0.05,
+            1,
+        ),
         _fit_case("five steps on the same two points", [[0.0]], 0.0, *points, 0.05, 5),
-        _fit_case("twenty steps on 8 random rows of 3 numbers, lr 0.04",
-                  0.3 * rng.normal(size=(1, 3)), -0.2, x, y, 0.04, 20),
-        _fit_case("four steps on 5 random rows of 2 numbers, lr 0.07", rng.normal(size=(1, 2)), 0.5, few,
-                  few.sum(1, keepdims=True) + 2, 0.07, 4),
-        _fit_case("no step at all: an empty list, and the weights stay", [[0.5]], 0.1, *points, 0.05, 0, stress=True),
+        _fit_case(
+            "twenty steps on 8 random rows of 3 numbers, lr 0.04",
+            0.3 * rng.normal(size=(1, 3)),
+            -0.2,
+            x,
+            y,
+            0.04,
+            20,
+        ),
+        _fit_case(
+            "four steps on 5 random rows of 2 numbers, lr 0.07",
+            rng.normal(size=(1, 2)),
+            0.5,
+            few,
+            few.sum(1, keepdims=True) + 2,
+            0.07,
+            4,
+        ),
+        _fit_case(
+            "no step at all: an empty list, and the weights stay",
+            [[0.5]],
+            0.1,
+            *points,
+            0.05,
+            0,
+            stress=True,
+        ),
     ]
 
 
-def _fit_oracle(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> list[float]:
+def _fit_oracle(
+    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+) -> list[float]:
     """By hand: functional gradients and an explicit update, without `backward` and `zero_grad`."""
     import torch
-    lr, names, losses = optimizer.param_groups[0]["lr"], [n for n, _ in model.named_parameters()], []
+
+    lr, names, losses = (
+        optimizer.param_groups[0]["lr"],
+        [n for n, _ in model.named_parameters()],
+        [],
+    )
     values = [p.detach().clone() for p in model.parameters()]
     for _ in range(steps):
         values = [v.requires_grad_() for v in values]
         optimizer.step()  # moves nothing, as no `.grad` is there; it counts as called
-        loss = loss_fn(torch.func.functional_call(model, dict(zip(names, values)), (x,)), y)
+        loss = loss_fn(
+            torch.func.functional_call(model, dict(zip(names, values, strict=True)), (x,)), y
+        )
         losses.append(float(loss.detach()))
-        values = [(v - lr * g).detach() for v, g in zip(values, torch.autograd.grad(loss, values))]
+        values = [
+            (v - lr * g).detach()
+            for v, g in zip(values, torch.autograd.grad(loss, values), strict=True)
+        ]
     with torch.no_grad():
-        for p, v in zip(model.parameters(), values):
+        for p, v in zip(model.parameters(), values, strict=True):
             p.copy_(v)
     return losses
 
@@ -890,6 +1663,7 @@ def _usual_loss(r: SimpleNamespace) -> Any:
 
 def _own_optimizer(r: SimpleNamespace, name: str, lr: float) -> None:
     import torch
+
     r.optimizer = getattr(torch.optim, name)(r.model.parameters(), lr=lr)
 
 
@@ -900,6 +1674,7 @@ def _move_by_hand(r: SimpleNamespace) -> None:
 
 def _clip(r: SimpleNamespace) -> None:
     import torch
+
     torch.nn.utils.clip_grad_norm_(r.model.parameters(), 1.0)
 
 
@@ -926,12 +1701,28 @@ ACTS: dict[str, Callable] = {
 }
 
 
-def _loop(each: str = "loss clear back step note", before: str = "", after: str = "", forward: Callable = _usual_loss,
-          rounds: Callable = lambda r: r.steps, told: Callable = lambda r: r.losses) -> Answer:
+def _loop(
+    each: str = "loss clear back step note",
+    before: str = "",
+    after: str = "",
+    forward: Callable = _usual_loss,
+    rounds: Callable = lambda r: r.steps,
+    told: Callable = lambda r: r.losses,
+) -> Answer:
     """A training loop that does the named acts `before` the loop, in `each` round and `after` it."""
+
     def answer(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> Any:
-        r = SimpleNamespace(model=model, loss_fn=loss_fn, optimizer=optimizer, x=x, y=y, steps=steps,
-                            losses=[], loss=None, forward=forward)
+        r = SimpleNamespace(
+            model=model,
+            loss_fn=loss_fn,
+            optimizer=optimizer,
+            x=x,
+            y=y,
+            steps=steps,
+            losses=[],
+            loss=None,
+            forward=forward,
+        )
         for act in before.split():
             ACTS[act](r)
         for _ in range(rounds(r)):
@@ -940,169 +1731,336 @@ def _loop(each: str = "loss clear back step note", before: str = "", after: str 
         for act in after.split():
             ACTS[act](r)
         return told(r)
+
     return answer
 
 
 def _unrecorded(r: SimpleNamespace) -> Any:
     import torch
+
     with torch.no_grad():
         return _usual_loss(r)
 
 
 def _one_row(r: SimpleNamespace) -> Any:
     i = len(r.losses) % len(r.x)
-    return r.loss_fn(r.model(r.x[i:i + 1]), r.y[i:i + 1])
+    return r.loss_fn(r.model(r.x[i : i + 1]), r.y[i : i + 1])
 
 
-def _with_closure(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> list[float]:
+def _with_closure(
+    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+) -> list[float]:
     def closure() -> Any:
         optimizer.zero_grad()
         loss = loss_fn(model(x), y)
         loss.backward()
         return loss
+
     return [optimizer.step(closure).item() for _ in range(steps)]
 
 
-def _setting_gradients(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> np.ndarray:
+def _setting_gradients(
+    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+) -> np.ndarray:
     import torch
+
     losses = np.zeros(steps)
     for i in range(steps):
         loss = loss_fn(model(x), y)
-        for p, g in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+        for p, g in zip(
+            model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
+        ):
             p.grad = g
         optimizer.step()
         losses[i] = loss
     return losses
 
 
-FIT = Exercise("3.4", "fit", _fit_cases, _fit_oracle, {
-    "zero-grad-missing": Mutant("the gradients of all steps so far were added up, as PyTorch does: clear them in every round, `optimizer.zero_grad()`",
-        _loop("loss back step note")),
-    "weights-never-updated": Mutant("the weights never move: either `optimizer.step()` is not called, or no gradients reach it, because `backward` was not "
-    "called on the model's loss before, or `zero_grad` came in between",
-        _loop("loss clear back note")),
-    "graph-reused": Mutant("`backward` ran through the same graph in two rounds: each needs a loss of its own, from a fresh pass through the model",
-        _loop("clear back step note", before="loss")),
-    "stale-gradients": Mutant("the gradients at the start were used for all steps: each round needs a fresh pass through the model, and its own step",
-        _loop("clear back_keep step note", before="loss")),
-    "step-before-backward": Mutant("`step` came before `backward`, so every step follows the gradient of the round before",
-        _loop("loss step clear back note")),
-    "weights-one-step-behind": Mutant("the losses are right, the weights are one step behind: each round ends with its own step",
-        _loop("step loss clear back note")),
-    "loss-after-step": Mutant("the loss was computed a second time, after the step: the loss before each step is asked for",
-        _loop("loss clear back step loss note")),
-    "extra-final-loss": Mutant("one loss more than steps: the loss after the last step is not asked for",
-        _loop(after="loss note")),
-    "one-step-too-many": Mutant("one step too many: the loop runs `steps` times",
-        _loop(rounds=lambda r: r.steps + 1)),
-    "one-step-too-few": Mutant("one step too few: the loop runs `steps` times",
-        _loop(rounds=lambda r: max(0, r.steps - 1))),
-    "return-inside-loop": Mutant("the loop ended after its first round: `return` belongs behind the loop, not in it",
-        _loop(rounds=lambda r: min(1, r.steps))),
-    "rows-as-step-count": Mutant("there were as many rounds as rows in x: `steps` rounds are asked for, each on all rows",
-        _loop(rounds=lambda r: len(r.x))),
-    "nothing-returned": Mutant("it trains as it should, but returns nothing: return the list of losses",
-        _loop(told=lambda r: None)),
-    "last-loss-returned": Mutant("it trains as it should, but returns the last loss alone: return the losses of all steps, in a list",
-        _loop(told=lambda r: r.losses[-1])),
-    "list-with-last-loss-only": Mutant("it trains as it should, but the list holds the last loss alone: make it before the loop, add to it in every round",
-        _loop(told=lambda r: r.losses[-1:])),
-    "sum-of-losses-returned": Mutant("it trains as it should, but returns the sum of the losses: return them all, in a list",
-        _loop(told=lambda r: sum(r.losses))),
-    "mean-of-losses-returned": Mutant("it trains as it should, but returns the mean of the losses: return them all, in a list",
-        _loop(told=lambda r: sum(r.losses) / max(1, len(r.losses)))),
-    "cumulative-losses": Mutant("the losses were added up from round to round: note each one as it is",
-        _loop(told=lambda r: np.cumsum(r.losses))),
-    "running-mean-of-losses": Mutant("these are means over all rounds so far: note each loss as it is",
-        _loop(told=lambda r: np.cumsum(r.losses) / np.arange(1, 1 + len(r.losses)))),
-    "recorded-loss-over-n": Mutant("the losses were divided by the number of rows: `loss_fn` has taken the mean already",
-        _loop(told=lambda r: [loss / len(r.x) for loss in r.losses])),
-    "recorded-loss-times-n": Mutant("the losses were multiplied by the number of rows: note each one as `loss_fn` gives it",
-        _loop(told=lambda r: [loss * len(r.x) for loss in r.losses])),
-    "recorded-loss-over-steps": Mutant("the losses were divided by the number of steps: note each one as it is",
-        _loop(told=lambda r: [loss / r.steps for loss in r.losses])),
-    "root-of-recorded-losses": Mutant("these are roots of the losses: note each one as it is",
-        _loop(told=lambda r: [loss**0.5 for loss in r.losses])),
-    "losses-rounded": Mutant("the losses were rounded: note each one as it is",
-        _loop(told=lambda r: [round(loss, 2) for loss in r.losses])),
-    "step-numbers-with-losses": Mutant("it trains as it should, but notes the number of the step beside each loss: the losses alone are asked for",
-        _loop(told=lambda r: list(enumerate(r.losses)))),
-    "losses-reversed": Mutant("the losses come in reverse order: the first step's comes first",
-        _loop(told=lambda r: r.losses[::-1])),
-    "item-before-backward": Mutant("the loss became a plain number before `backward`: call `.item()` only to note it down",
-        _loop(forward=lambda r: _usual_loss(r).item())),
-    "graph-detached": Mutant("the loss has no way back to the weights: is it computed from `model(x)`, without `no_grad`, `detach` or a new tensor?",
-        _loop(forward=_unrecorded)),
-    "backward-twice-error": Mutant("`backward` was called twice in a round: once is enough, the second call finds the graph gone",
-        _loop("loss clear back back step note")),
-    "update-doubled": Mutant("each step is twice as long as it should be: is `backward`, `step` or an update by hand done a second time?",
-        _loop("loss clear back_keep back step note")),
-    "backward-on-negative-loss": Mutant("it walks uphill: `backward` belongs to the loss itself, not to its negative",
-        _loop("loss clear back_up step note")),
-    "loss-negated": Mutant("it walks uphill, on the negative loss: `loss_fn` is to become small",
-        _loop(forward=lambda r: -_usual_loss(r))),
-    "step-after-loop-only": Mutant("the weights moved only once, after the loop: every round needs its own step",
-        _loop("loss clear back note", after="step")),
-    "loss-passed-to-step": Mutant("`optimizer.step()` takes no loss: `backward` has left the gradients where it finds them",
-        _loop("loss clear back step_loss note")),
-    "zero-grad-on-loss": Mutant("`zero_grad` belongs to the optimizer, not to the loss",
-        _loop("loss clear_loss back step note")),
-    "backward-on-model": Mutant("`backward` belongs to the loss, not to the model",
-        _loop("loss clear back_model step note")),
-    "loss-in-numpy": Mutant("the loss was computed in NumPy, which keeps no record of the way back: compute it from tensors, with `loss_fn`",
-        _loop(forward=lambda r: np.float32(_usual_loss(r).item()))),
-    "loss-not-reduced": Mutant("one squared error per row is no loss yet: use the `loss_fn` that is handed in, which takes the mean",
-        _loop(forward=lambda r: (r.model(r.x) - r.y)**2)),
-    "mean-signed-error": Mutant("the mean error was used, which may become as negative as it likes: use the `loss_fn` that is handed in",
-        _loop(forward=lambda r: (r.model(r.x) - r.y).mean())),
-    "own-sgd-lr-0-1": Mutant("the steps are those of SGD with lr 0.1, by another optimizer or by hand: use the `optimizer` that is handed in",
-        _loop(before="own_large_sgd")),
-    "own-sgd-lr-0-01": Mutant("the steps are those of SGD with lr 0.01, by another optimizer or by hand: use the `optimizer` that is handed in",
-        _loop(before="own_sgd")),
-    "own-sgd-lr-0-001": Mutant("the steps are those of SGD with lr 0.001, by another optimizer or by hand: use the `optimizer` that is handed in",
-        _loop(before="own_small_sgd")),
-    "own-adam": Mutant("the steps are those of Adam with lr 0.001, not of the optimizer given: use the `optimizer` that is handed in",
-        _loop(before="own_adam")),
-    "first-row-only": Mutant("only the first row was used: every step takes all of x and y",
-        _loop(forward=lambda r: r.loss_fn(r.model(r.x[:1]), r.y[:1]))),
-    "one-row-per-step": Mutant("every step used one row, in turn: every step takes all of x and y",
-        _loop(forward=_one_row)),
-    "step-per-row": Mutant("every row had a step of its own: every step takes all of x and y",
-        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x))),
-    "step-per-row-last-loss": Mutant("every row had a step of its own, and the last row's loss was noted: every step takes all of x and y",
-        _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x), told=lambda r: r.losses[len(r.x) - 1::len(r.x)])),
-    "shapes-broadcast": Mutant("predictions and y have different shapes, so each prediction was compared with every y: keep both as (N, 1)",
-        _loop(forward=lambda r: r.loss_fn(r.model(r.x).squeeze(-1), r.y))),
-    "root-of-loss-trained": Mutant("the root of the loss was made small: use the loss that `loss_fn` gives as it is",
-        _loop(forward=lambda r: _usual_loss(r)**0.5)),
-    "sum-squared-error": Mutant("the squared errors of all rows were added up: use the mean that `loss_fn` gives, as it is",
-        _loop(forward=lambda r: ((r.model(r.x) - r.y)**2).sum())),
-    "half-mse": Mutant("half the mean squared error was used: use what `loss_fn` gives, as it is",
-        _loop(forward=lambda r: 0.5 * _usual_loss(r))),
-    "absolute-error": Mutant("the absolute errors were used: use the `loss_fn` that is handed in",
-        _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean())),
-    "loss-over-n": Mutant("the loss was divided by the number of rows before `backward`: `loss_fn` has taken the mean already",
-        _loop(forward=lambda r: _usual_loss(r) / len(r.x))),
-    "mse-hardcoded": Mutant("the squared error was written out: `loss_fn` may be any loss, so call the one that is handed in",
-        _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean())),
-    "manual-sgd-update": Mutant("the weights were moved by hand: `optimizer` may be any optimizer, so call its `step()`",
-        _loop("loss clear back move note")),
-    "loss-over-steps": Mutant("the loss was divided by the number of steps before `backward`: every step uses the loss as it is",
-        _loop(forward=lambda r: _usual_loss(r) / r.steps)),
-    "inputs-standardized": Mutant("x was standardised on the way: the model gets x as it is",
-        _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y))),
-    "gradient-clipped": Mutant("the gradients were clipped to length 1: the step uses them as they are",
-        _loop("loss clear back clip step note")),
-}, {
-    "as in the text": _loop(),
-    "cleared at the end of each round": _loop("loss back step clear note"),
-    "cleared by the model, noted first": _loop("clear_model loss note back step"),
-    "detached tensors in the list": _loop("loss note_tensor clear back step"),
-    "an array": _loop(told=lambda r: np.array(r.losses)),
-    "a tuple": _loop(told=lambda r: tuple(r.losses)),
-    "a closure for the optimizer": _with_closure,
-    "gradients set by hand, losses in an array": _setting_gradients,
-    "the loss with its arguments swapped": _loop(forward=lambda r: r.loss_fn(r.y, r.model(r.x))),
-})
+FIT = Exercise(
+    "3.4",
+    "fit",
+    _fit_cases,
+    _fit_oracle,
+    {
+        "zero-grad-missing": Mutant(
+            "the gradients of all steps so far were added up, as PyTorch does: clear them in every"
+            " round, `optimizer.zero_grad()`",
+            _loop("loss back step note"),
+        ),
+        "weights-never-updated": Mutant(
+            "the weights never move: either `optimizer.step()` is not called, or no gradients reach"
+            " it, because `backward` was not called on the model's loss before, or `zero_grad` came"
+            " in between",
+            _loop("loss clear back note"),
+        ),
+        "graph-reused": Mutant(
+            "`backward` ran through the same graph in two rounds: each needs a loss of its own,"
+            " from a fresh pass through the model",
+            _loop("clear back step note", before="loss"),
+        ),
+        "stale-gradients": Mutant(
+            "the gradients at the start were used for all steps: each round needs a fresh pass"
+            " through the model, and its own step",
+            _loop("clear back_keep step note", before="loss"),
+        ),
+        "step-before-backward": Mutant(
+            "`step` came before `backward`, so every step follows the gradient of the round before",
+            _loop("loss step clear back note"),
+        ),
+        "weights-one-step-behind": Mutant(
+            "the losses are right, the weights are one step behind: each round ends with its own"
+            " step",
+            _loop("step loss clear back note"),
+        ),
+        "loss-after-step": Mutant(
+            "the loss was computed a second time, after the step: the loss before each step is"
+            " asked for",
+            _loop("loss clear back step loss note"),
+        ),
+        "extra-final-loss": Mutant(
+            "one loss more than steps: the loss after the last step is not asked for",
+            _loop(after="loss note"),
+        ),
+        "one-step-too-many": Mutant(
+            "one step too many: the loop runs `steps` times", _loop(rounds=lambda r: r.steps + 1)
+        ),
+        "one-step-too-few": Mutant(
+            "one step too few: the loop runs `steps` times",
+            _loop(rounds=lambda r: max(0, r.steps - 1)),
+        ),
+        "return-inside-loop": Mutant(
+            "the loop ended after its first round: `return` belongs behind the loop, not in it",
+            _loop(rounds=lambda r: min(1, r.steps)),
+        ),
+        "rows-as-step-count": Mutant(
+            "there were as many rounds as rows in x: `steps` rounds are asked for, each on all"
+            " rows",
+            _loop(rounds=lambda r: len(r.x)),
+        ),
+        "nothing-returned": Mutant(
+            "it trains as it should, but returns nothing: return the list of losses",
+            _loop(told=lambda r: None),
+        ),
+        "last-loss-returned": Mutant(
+            "it trains as it should, but returns the last loss alone: return the losses of all"
+            " steps, in a list",
+            _loop(told=lambda r: r.losses[-1]),
+        ),
+        "list-with-last-loss-only": Mutant(
+            "it trains as it should, but the list holds the last loss alone: make it before the"
+            " loop, add to it in every round",
+            _loop(told=lambda r: r.losses[-1:]),
+        ),
+        "sum-of-losses-returned": Mutant(
+            "it trains as it should, but returns the sum of the losses: return them all, in a list",
+            _loop(told=lambda r: sum(r.losses)),
+        ),
+        "mean-of-losses-returned": Mutant(
+            "it trains as it should, but returns the mean of the losses: return them all, in a"
+            " list",
+            _loop(told=lambda r: sum(r.losses) / max(1, len(r.losses))),
+        ),
+        "cumulative-losses": Mutant(
+            "the losses were added up from round to round: note each one as it is",
+            _loop(told=lambda r: np.cumsum(r.losses)),
+        ),
+        "running-mean-of-losses": Mutant(
+            "these are means over all rounds so far: note each loss as it is",
+            _loop(told=lambda r: np.cumsum(r.losses) / np.arange(1, 1 + len(r.losses))),
+        ),
+        "recorded-loss-over-n": Mutant(
+            "the losses were divided by the number of rows: `loss_fn` has taken the mean already",
+            _loop(told=lambda r: [loss / len(r.x) for loss in r.losses]),
+        ),
+        "recorded-loss-times-n": Mutant(
+            "the losses were multiplied by the number of rows: note each one as `loss_fn` gives it",
+            _loop(told=lambda r: [loss * len(r.x) for loss in r.losses]),
+        ),
+        "recorded-loss-over-steps": Mutant(
+            "the losses were divided by the number of steps: note each one as it is",
+            _loop(told=lambda r: [loss / r.steps for loss in r.losses]),
+        ),
+        "root-of-recorded-losses": Mutant(
+            "these are roots of the losses: note each one as it is",
+            _loop(told=lambda r: [loss**0.5 for loss in r.losses]),
+        ),
+        "losses-rounded": Mutant(
+            "the losses were rounded: note each one as it is",
+            _loop(told=lambda r: [round(loss, 2) for loss in r.losses]),
+        ),
+        "step-numbers-with-losses": Mutant(
+            "it trains as it should, but notes the number of the step beside each loss: the losses"
+            " alone are asked for",
+            _loop(told=lambda r: list(enumerate(r.losses))),
+        ),
+        "losses-reversed": Mutant(
+            "the losses come in reverse order: the first step's comes first",
+            _loop(told=lambda r: r.losses[::-1]),
+        ),
+        "item-before-backward": Mutant(
+            "the loss became a plain number before `backward`: call `.item()` only to note it down",
+            _loop(forward=lambda r: _usual_loss(r).item()),
+        ),
+        "graph-detached": Mutant(
+            "the loss has no way back to the weights: is it computed from `model(x)`, without"
+            " `no_grad`, `detach` or a new tensor?",
+            _loop(forward=_unrecorded),
+        ),
+        "backward-twice-error": Mutant(
+            "`backward` was called twice in a round: once is enough, the second call finds the"
+            " graph gone",
+            _loop("loss clear back back step note"),
+        ),
+        "update-doubled": Mutant(
+            "each step is twice as long as it should be: is `backward`, `step` or an update by hand"
+            " done a second time?",
+            _loop("loss clear back_keep back step note"),
+        ),
+        "backward-on-negative-loss": Mutant(
+            "it walks uphill: `backward` belongs to the loss itself, not to its negative",
+            _loop("loss clear back_up step note"),
+        ),
+        "loss-negated": Mutant(
+            "it walks uphill, on the negative loss: `loss_fn` is to become small",
+            _loop(forward=lambda r: -_usual_loss(r)),
+        ),
+        "step-after-loop-only": Mutant(
+            "the weights moved only once, after the loop: every round needs its own step",
+            _loop("loss clear back note", after="step"),
+        ),
+        "loss-passed-to-step": Mutant(
+            "`optimizer.step()` takes no loss: `backward` has left the gradients where it finds"
+            " them",
+            _loop("loss clear back step_loss note"),
+        ),
+        "zero-grad-on-loss": Mutant(
+            "`zero_grad` belongs to the optimizer, not to the loss",
+            _loop("loss clear_loss back step note"),
+        ),
+        "backward-on-model": Mutant(
+            "`backward` belongs to the loss, not to the model",
+            _loop("loss clear back_model step note"),
+        ),
+        "loss-in-numpy": Mutant(
+            "the loss was computed in NumPy, which keeps no record of the way back: compute it from"
+            " tensors, with `loss_fn`",
+            _loop(forward=lambda r: np.float32(_usual_loss(r).item())),
+        ),
+        "loss-not-reduced": Mutant(
+            "one squared error per row is no loss yet: use the `loss_fn` that is handed in, which"
+            " takes the mean",
+            _loop(forward=lambda r: (r.model(r.x) - r.y) ** 2),
+        ),
+        "mean-signed-error": Mutant(
+            "the mean error was used, which may become as negative as it likes: use the `loss_fn`"
+            " that is handed in",
+            _loop(forward=lambda r: (r.model(r.x) - r.y).mean()),
+        ),
+        "own-sgd-lr-0-1": Mutant(
+            "the steps are those of SGD with lr 0.1, by another optimizer or by hand: use the"
+            " `optimizer` that is handed in",
+            _loop(before="own_large_sgd"),
+        ),
+        "own-sgd-lr-0-01": Mutant(
+            "the steps are those of SGD with lr 0.01, by another optimizer or by hand: use the"
+            " `optimizer` that is handed in",
+            _loop(before="own_sgd"),
+        ),
+        "own-sgd-lr-0-001": Mutant(
+            "the steps are those of SGD with lr 0.001, by another optimizer or by hand: use the"
+            " `optimizer` that is handed in",
+            _loop(before="own_small_sgd"),
+        ),
+        "own-adam": Mutant(
+            "the steps are those of Adam with lr 0.001, not of the optimizer given: use the"
+            " `optimizer` that is handed in",
+            _loop(before="own_adam"),
+        ),
+        "first-row-only": Mutant(
+            "only the first row was used: every step takes all of x and y",
+            _loop(forward=lambda r: r.loss_fn(r.model(r.x[:1]), r.y[:1])),
+        ),
+        "one-row-per-step": Mutant(
+            "every step used one row, in turn: every step takes all of x and y",
+            _loop(forward=_one_row),
+        ),
+        "step-per-row": Mutant(
+            "every row had a step of its own: every step takes all of x and y",
+            _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x)),
+        ),
+        "step-per-row-last-loss": Mutant(
+            "every row had a step of its own, and the last row's loss was noted: every step takes"
+            " all of x and y",
+            _loop(
+                forward=_one_row,
+                rounds=lambda r: r.steps * len(r.x),
+                told=lambda r: r.losses[len(r.x) - 1 :: len(r.x)],
+            ),
+        ),
+        "shapes-broadcast": Mutant(
+            "predictions and y have different shapes, so each prediction was compared with every y:"
+            " keep both as (N, 1)",
+            _loop(forward=lambda r: r.loss_fn(r.model(r.x).squeeze(-1), r.y)),
+        ),
+        "root-of-loss-trained": Mutant(
+            "the root of the loss was made small: use the loss that `loss_fn` gives as it is",
+            _loop(forward=lambda r: _usual_loss(r) ** 0.5),
+        ),
+        "sum-squared-error": Mutant(
+            "the squared errors of all rows were added up: use the mean that `loss_fn` gives, as"
+            " it is",
+            _loop(forward=lambda r: ((r.model(r.x) - r.y) ** 2).sum()),
+        ),
+        "half-mse": Mutant(
+            "half the mean squared error was used: use what `loss_fn` gives, as it is",
+            _loop(forward=lambda r: 0.5 * _usual_loss(r)),
+        ),
+        "absolute-error": Mutant(
+            "the absolute errors were used: use the `loss_fn` that is handed in",
+            _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean()),
+        ),
+        "loss-over-n": Mutant(
+            "the loss was divided by the number of rows before `backward`: `loss_fn` has taken the"
+            " mean already",
+            _loop(forward=lambda r: _usual_loss(r) / len(r.x)),
+        ),
+        "mse-hardcoded": Mutant(
+            "the squared error was written out: `loss_fn` may be any loss, so call the one that is"
+            " handed in",
+            _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean()),
+        ),
+        "manual-sgd-update": Mutant(
+            "the weights were moved by hand: `optimizer` may be any optimizer, so call its"
+            " `step()`",
+            _loop("loss clear back move note"),
+        ),
+        "loss-over-steps": Mutant(
+            "the loss was divided by the number of steps before `backward`: every step uses the"
+            " loss as it is",
+            _loop(forward=lambda r: _usual_loss(r) / r.steps),
+        ),
+        "inputs-standardized": Mutant(
+            "x was standardised on the way: the model gets x as it is",
+            _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y)),
+        ),
+        "gradient-clipped": Mutant(
+            "the gradients were clipped to length 1: the step uses them as they are",
+            _loop("loss clear back clip step note"),
+        ),
+    },
+    {
+        "as in the text": _loop(),
+        "cleared at the end of each round": _loop("loss back step clear note"),
+        "cleared by the model, noted first": _loop("clear_model loss note back step"),
+        "detached tensors in the list": _loop("loss note_tensor clear back step"),
+        "an array": _loop(told=lambda r: np.array(r.losses)),
+        "a tuple": _loop(told=lambda r: tuple(r.losses)),
+        "a closure for the optimizer": _with_closure,
+        "gradients set by hand, losses in an array": _setting_gradients,
+        "the loss with its arguments swapped": _loop(
+            forward=lambda r: r.loss_fn(r.y, r.model(r.x))
+        ),
+    },
+)
 
 EXERCISES = [ADAM, SGD, STABLE, FIT]

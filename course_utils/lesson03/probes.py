@@ -1,17 +1,25 @@
-"""What lesson 03 does around an answer, in the answer's own process; see `course_utils.asking.probes`."""
+"""What lesson 03 does around an answer, in the answer's own process; see
+`course_utils.asking.probes`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 
-def training(answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: float, steps: int) -> dict[str, Any]:
-    """`answer(model, loss_fn, optimizer, x, y, steps)` on a linear model with given weights: what it returns and leaves.
+def training(
+    answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: float, steps: int
+) -> dict[str, Any]:
+    """`answer(model, loss_fn, optimizer, x, y, steps)` on a linear model with given weights: what
+    it returns and leaves.
 
     weights (1, D), bias (1,), x (N, D), y (N, 1); plain gradient descent on the mean squared error.
     """
     import torch
-    model = torch.nn.utils.skip_init(torch.nn.Linear, weights.shape[1], 1)  # draws no random numbers
+
+    # draws no random numbers
+    model = torch.nn.utils.skip_init(torch.nn.Linear, weights.shape[1], 1)
     with torch.no_grad():
         model.weight.copy_(weights)
         model.bias.copy_(bias)
@@ -20,6 +28,11 @@ def training(answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: floa
     optimizer.register_step_post_hook(lambda *_: used.add("step"))
     losses = answer(model, lambda *pair: used.add("loss") or mse(*pair), optimizer, x, y, steps)
     listed = losses if isinstance(losses, (list, tuple)) else []
-    return {"the losses it returned": losses, "the weights afterwards": model.weight, "the bias afterwards": model.bias,
-            "`loss_fn` was called": "loss" in used, "`optimizer.step` was called": "step" in used,
-            "losses with their record": any(getattr(loss, "requires_grad", False) for loss in listed)}
+    return {
+        "the losses it returned": losses,
+        "the weights afterwards": model.weight,
+        "the bias afterwards": model.bias,
+        "`loss_fn` was called": "loss" in used,
+        "`optimizer.step` was called": "step" in used,
+        "losses with their record": any(getattr(loss, "requires_grad", False) for loss in listed),
+    }

@@ -1,4 +1,7 @@
-"""The pictures of lesson 04 that need more than a few lines: drawing only, the ideas are in the notebook."""
+"""The pictures of lesson 04 that need more than a few lines: drawing only, the ideas are in the
+notebook.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,22 +10,36 @@ import numpy as np
 
 from course_utils import plots
 
-
 GAPS = (0.03, 0.1, 0.3, 0.6, 1, 2, 4)  # where the shade of the landscape changes, in nats
 
 
-def elbo_gap(axes: Any, z: np.ndarray, f: np.ndarray, log_joint: np.ndarray, ledger: tuple[float, float, float, float], *,
-             x: float, q: tuple[float, float], reveal: bool) -> None:
-    """One proposal q = N(mean, sigma²) in a world of one number: four panels on an array of four axes.
+def elbo_gap(
+    axes: Any,
+    z: np.ndarray,
+    f: np.ndarray,
+    log_joint: np.ndarray,
+    ledger: tuple[float, float, float, float],
+    *,
+    x: float,
+    q: tuple[float, float],
+    reveal: bool,
+) -> None:
+    """One proposal q = N(mean, sigma²) in a world of one number: four panels on an array of four
+    axes.
 
-    z (N,) even boxes, f (N,) what each plan makes, log_joint (N,) = log p(z) + log p(x|z); ledger holds log p(x),
-    reconstruction, price and gap in nats. With `reveal` the last panel shows the gap of every other proposal too.
+    z (N,) even boxes, f (N,) what each plan makes, log_joint (N,) = log p(z) + log p(x|z); ledger
+    holds log p(x), reconstruction, price and gap in nats. With `reveal` the last panel shows the
+    gap of every other proposal too.
     """
     world, plans, nats, proposals = np.ravel(axes)
     _world(world, z, f, x)
     _plans(plans, z, log_joint - ledger[0], q)
     _ledger(nats, *ledger)
-    title = _landscape(proposals, z, log_joint, ledger[0]) if reveal else "all proposals: set reveal to 1"
+    title = (
+        _landscape(proposals, z, log_joint, ledger[0])
+        if reveal
+        else "all proposals: set reveal to 1"
+    )
     proposals.plot(*q, "o", color=plots.MODEL, markeredgecolor="white", markersize=10)
     proposals.set(xlim=(-2, 2), ylim=(0.1, 1.5), xticks=(-2, 0, 2), yticks=(0.5, 1, 1.5))
     plots.label(proposals, title, "mean of q", "sigma of q")
@@ -36,8 +53,11 @@ def _world(ax: Any, z: np.ndarray, f: np.ndarray, x: float) -> None:
 
 
 def _plans(ax: Any, z: np.ndarray, log_posterior: np.ndarray, q: tuple[float, float]) -> None:
-    curves = (("prior", _bell(z, 0, 1), plots.MUTED, ":"), ("posterior", np.exp(log_posterior), plots.DATA, "-"),
-              ("q, yours", _bell(z, *q), plots.MODEL, "--"))
+    curves = (
+        ("prior", _bell(z, 0, 1), plots.MUTED, ":"),
+        ("posterior", np.exp(log_posterior), plots.DATA, "-"),
+        ("q, yours", _bell(z, *q), plots.MODEL, "--"),
+    )
     top = 1.45 * max(density.max() for _, density, _, _ in curves)
     for i, (name, density, color, style) in enumerate(curves):
         ax.plot(z[::4], density[::4], style, color=color)
@@ -60,7 +80,9 @@ def _ledger(ax: Any, evidence: float, reconstruction: float, price: float, gap: 
 
 
 def _landscape(ax: Any, z: np.ndarray, log_joint: np.ndarray, evidence: float) -> str:
-    """The gap of every proposal on a grid, by Gauss-Hermite quadrature with twelve nodes. -> what the smallest is"""
+    """The gap of every proposal on a grid, by Gauss-Hermite quadrature with twelve nodes. -> what
+    the smallest is
+    """
     means, sigmas = np.linspace(-2, 2, 41), np.geomspace(0.1, 1.5, 31)
     nodes, weights = np.polynomial.hermite_e.hermegauss(12)
     at = np.interp(means[:, None] + sigmas[:, None, None] * nodes, z, log_joint)  # (31, 41, 12)

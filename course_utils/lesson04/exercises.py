@@ -1,4 +1,7 @@
-"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, idle codes, a VAE."""
+"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, idle codes,
+a VAE.
+"""
+
 from __future__ import annotations
 
 import math
@@ -7,28 +10,55 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks import vae_facts
 from course_utils.asking.ask import Answer, Ask, Tensor
-from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, until_one_fails
+from course_utils.checks import vae_facts
+from course_utils.checks.exercise import (
+    Case,
+    Exercise,
+    Mutant,
+    again,
+    breaking,
+    does_not_hold,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
-DRAWN_OUTSIDE = "the same mu, logvar and eps give the same z: no noise is drawn inside, eps is what was drawn"
-NO_ESTIMATE = "the same mu and logvar give the same value: no samples are needed, between two Gaussians there is an exact formula"
+DRAWN_OUTSIDE = (
+    "the same mu, logvar and eps give the same z: no noise is drawn inside, eps is what was drawn"
+)
+NO_ESTIMATE = (
+    "the same mu and logvar give the same value: no samples are needed, between two Gaussians there"
+    " is an exact formula"
+)
 
 
 def _settled(fact: str) -> Callable[..., dict[str, bool]]:
-    """Reads whether two calls agree. No other case can name a draw inside the answer, as no two draws are alike."""
+    """Reads whether two calls agree. No other case can name a draw inside the answer, as no two
+    draws are alike.
+    """
+
     def read(ask: Ask, *args: Any) -> dict[str, bool]:
         first, second = (np.asarray(ask(*args)) for _ in range(2))
-        return {fact: np.array_equal(first, second, equal_nan=first.dtype.kind == second.dtype.kind == "f")}
+        return {
+            fact: np.array_equal(
+                first, second, equal_nan=first.dtype.kind == second.dtype.kind == "f"
+            )
+        }
+
     return read
 
 
 def _gradients(*names: str, skip: str = "") -> Callable[..., Any]:
-    """Reads the value and the gradients that reach the named arguments, but not the one that is nobody's concern."""
+    """Reads the value and the gradients that reach the named arguments, but not the one that is
+    nobody's concern.
+    """
+
     def read(ask: Ask, *args: Any) -> dict[str, Any]:
         found = ask.probe("gradient", list(names), *args)
-        return {key: value for key, value in found.items() if key != f"the gradient that reaches {skip}"}
+        return {
+            key: value for key, value in found.items() if key != f"the gradient that reaches {skip}"
+        }
+
     return read
 
 
@@ -45,163 +75,307 @@ def _kl_to_prior(mu: Any, logvar: Any) -> Any:
     """The same by torch.distributions, (B, Z) float64."""
     import torch
     from torch.distributions import Normal, kl_divergence
+
     mu, logvar = mu.double(), logvar.double()
-    return kl_divergence(Normal(mu, logvar.exp().sqrt()), Normal(torch.zeros_like(mu), torch.ones_like(mu)))
+    return kl_divergence(
+        Normal(mu, logvar.exp().sqrt()), Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    )
 
 
-# ---- 4.1 reparameterize ----------------------------------------------------------------------------------------------
+# ---- 4.1 reparameterize --------------------------------------------------------------------------
 
 
 def _noise_cases(rng: np.random.Generator) -> list[Case]:
     mu, logvar, eps = (Tensor(a) for a in rng.normal(size=(3, 4, 3)))
     fewer = tuple(Tensor(a) for a in rng.normal(size=(3, 3, 2)))
     return [
-        Case("four codes of three numbers, handed in twice", (mu, logvar, eps), _settled(DRAWN_OUTSIDE)),
-        Case("mu = 1, variance 4 (so logvar = 1.386) and eps = 1.5: z = 4",
-             (Tensor(np.array([[1.0]])), Tensor(np.log([[4.0]])), Tensor(np.array([[1.5]]))), **CLOSE),
-        Case("logvar = 0, so σ = 1: mu = (2, −1) and eps = (0.5, −2) give z = (2.5, −3)",
-             (Tensor(np.array([[2.0, -1.0]])), Tensor(np.zeros((1, 2))), Tensor(np.array([[0.5, -2.0]]))), **CLOSE),
+        Case(
+            "four codes of three numbers, handed in twice",
+            (mu, logvar, eps),
+            _settled(DRAWN_OUTSIDE),
+        ),
+        Case(
+            "mu = 1, variance 4 (so logvar = 1.386) and eps = 1.5: z = 4",
+            (Tensor(np.array([[1.0]])), Tensor(np.log([[4.0]])), Tensor(np.array([[1.5]]))),
+            **CLOSE,
+        ),
+        Case(
+            "logvar = 0, so σ = 1: mu = (2, −1) and eps = (0.5, −2) give z = (2.5, −3)",
+            (
+                Tensor(np.array([[2.0, -1.0]])),
+                Tensor(np.zeros((1, 2))),
+                Tensor(np.array([[0.5, -2.0]])),
+            ),
+            **CLOSE,
+        ),
         Case("four codes of three numbers", (mu, logvar, eps), **CLOSE),
-        Case("three codes of two numbers: the value, and the gradients that reach mu and logvar", fewer,
-             _gradients("mu", "logvar"), **CLOSE),
-        Case("the same four codes, the same tensors, a second time", (mu, logvar, eps), again, **CLOSE),
+        Case(
+            "three codes of two numbers: the value, and the gradients that reach mu and logvar",
+            fewer,
+            _gradients("mu", "logvar"),
+            **CLOSE,
+        ),
+        Case(
+            "the same four codes, the same tensors, a second time",
+            (mu, logvar, eps),
+            again,
+            **CLOSE,
+        ),
         Case("eps = 0 lands on the mean", (mu, logvar, Tensor(np.zeros((4, 3)))), **CLOSE),
-        Case("a nearly certain code and a very uncertain one, logvar = −12 and 12",
-             (Tensor(np.ones((2, 1))), Tensor(np.array([[-12.0], [12.0]])), Tensor(np.ones((2, 1)))), **CLOSE),
+        Case(
+            "a nearly certain code and a very uncertain one, logvar = −12 and 12",
+            (Tensor(np.ones((2, 1))), Tensor(np.array([[-12.0], [12.0]])), Tensor(np.ones((2, 1)))),
+            **CLOSE,
+        ),
     ]
 
 
 def _noise_oracle(mu: Any, logvar: Any, eps: Any) -> Any:
     from torch.distributions.transforms import AffineTransform
+
     return AffineTransform(mu, logvar.exp().sqrt())(eps)
 
 
 def _rsample(mu: Any, logvar: Any, _eps: Any) -> Any:
     from torch.distributions import Normal
+
     return Normal(mu, _sd(logvar)).rsample()
 
 
 def _softplus(values: Any) -> Any:
     from torch.nn.functional import softplus
+
     return softplus(values)
 
 
 def _addcmul(mu: Any, logvar: Any, eps: Any) -> Any:
     import torch
+
     return torch.addcmul(mu, torch.exp(logvar / 2), eps)
 
 
 def _row_by_row(mu: Any, logvar: Any, eps: Any) -> Any:
     import torch
-    return torch.stack([m + torch.sqrt(torch.exp(v)) * e for m, v, e in zip(mu, logvar, eps)])
+
+    return torch.stack(
+        [m + torch.sqrt(torch.exp(v)) * e for m, v, e in zip(mu, logvar, eps, strict=True)]
+    )
 
 
-REPARAMETERIZE = Exercise("4.1", "reparameterize", _noise_cases, _noise_oracle, {
-    "variance-as-sigma": Mutant("σ is e^(½·logvar): exp(logvar) is the variance σ²",
-        lambda mu, logvar, eps: mu + logvar.exp() * eps),
-    "noise-unscaled-unshifted": Mutant("this is the noise itself: shift it by mu and stretch it by σ",
-        lambda mu, logvar, eps: eps),
-    "no-gradient": Mutant("the value is right, but no gradient reaches mu or logvar: look for `no_grad`, `detach`, `.data`, `.item` or NumPy",
-        lambda mu, logvar, eps: (mu + _sd(logvar) * eps).detach()),
-    "no-gradient-to-mu": Mutant("the value is right, but no gradient reaches mu: is it detached?",
-        lambda mu, logvar, eps: mu.detach() + _sd(logvar) * eps),
-    "no-gradient-to-logvar": Mutant("the value is right, but no gradient reaches logvar: is σ detached?",
-        lambda mu, logvar, eps: mu + _sd(logvar).detach() * eps),
-    "mu-missing": Mutant("mu is missing: the noise is stretched by σ, but not moved to its place",
-        lambda mu, logvar, eps: _sd(logvar) * eps),
-    "sigma-missing": Mutant("σ is missing: the noise is moved to its place, but not stretched",
-        lambda mu, logvar, eps: mu + eps),
-    "noise-missing": Mutant("the noise is missing: this is the mean, the same at every draw",
-        lambda mu, logvar, eps: mu),
-    "sigma-plus-noise": Mutant("σ and the noise were added: σ stretches the noise, so multiply them",
-        lambda mu, logvar, eps: mu + _sd(logvar) + eps),
-    "noise-missing-mu-plus-sigma": Mutant("the noise is missing: this is the mean plus σ",
-        lambda mu, logvar, eps: mu + _sd(logvar)),
-    "logvar-as-sigma": Mutant("logvar was used as σ itself: it is log σ², so σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + logvar * eps),
-    "half-logvar-as-sigma": Mutant("½·logvar was used as σ itself: it is log σ, so take its exponential",
-        lambda mu, logvar, eps: mu + 0.5 * logvar * eps),
-    "abs-logvar-as-sigma": Mutant("|logvar| was used as σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + logvar.abs() * eps),
-    "params-averaged-over-batch": Mutant("mu and σ were averaged over the batch: every row keeps its own",
-        lambda mu, logvar, eps: mu.mean(0) + _sd(logvar).mean(0) * eps),
-    "own-noise-ignores-eps": Mutant(does_not_hold(DRAWN_OUTSIDE),
-        _rsample),
-    "sqrt-logvar-as-sigma": Mutant("√logvar is not σ, and NaN below 0: logvar is a logarithm, undo it first: σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + logvar.sqrt() * eps),
-    "sqrt-abs-logvar-as-sigma": Mutant("√|logvar| is not σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + logvar.abs().sqrt() * eps),
-    "exp-of-sqrt-logvar": Mutant("e to the power of √logvar is not σ: the root of a variance is half its logarithm, e^(½·logvar)",
-        lambda mu, logvar, eps: mu + logvar.sqrt().exp() * eps),
-    "sigma-fourth-power": Mutant("this is σ⁴ in place of σ: halve logvar, do not double it",
-        lambda mu, logvar, eps: mu + (2 * logvar).exp() * eps),
-    "half-outside-exp": Mutant("the ½ stands outside the exponential: it belongs in the exponent, e^(½·logvar)",
-        lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps),
-    "inverse-sigma": Mutant("this is 1/σ in place of σ: the exponent has a minus too many",
-        lambda mu, logvar, eps: mu + (-0.5 * logvar).exp() * eps),
-    "half-taken-twice": Mutant("there is a ½ too many: it belongs in the exponent alone, σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + 0.5 * _sd(logvar) * eps),
-    "inverse-variance-as-sigma": Mutant("1/σ² stretches the noise: σ = e^(½·logvar) is to do it",
-        lambda mu, logvar, eps: mu + (-logvar).exp() * eps),
-    "log-of-logvar": Mutant("the logarithm of logvar was taken: it is a logarithm already, undo it with `exp`",
-        lambda mu, logvar, eps: mu + 0.5 * logvar.log() * eps),
-    "standardised-by-variance": Mutant("the standardised noise (eps − mu)/σ² came back: a sample is mu + σ·eps",
-        lambda mu, logvar, eps: (eps - mu) / logvar.exp()),
-    "numpy-breaks-autograd": Mutant("right with plain numbers, but it raises an error where gradients are needed: use torch throughout, no NumPy, nothing in place",
-        lambda mu, logvar, eps: mu.numpy() + np.exp(0.5 * logvar.numpy()) * eps.numpy()),
-    "noise-averaged-per-row": Mutant("every number of a code got the same noise, the average of its row: each has its own eps",
-        lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(1, keepdim=True)),
-    "noise-averaged-over-all": Mutant("one noise for all, the average of eps: each number has its own",
-        lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean()),
-    "matrix-product-with-eps": Mutant("a matrix product was taken, `@`: σ and eps are multiplied number by number, `*`",
-        lambda mu, logvar, eps: mu + _sd(logvar) @ eps.T),
-    "sqrt-sigma-as-sigma": Mutant("σ is e^(½·logvar): here the quarter of logvar was taken, the root of σ",
-        lambda mu, logvar, eps: mu + (0.25 * logvar).exp() * eps),
-    "mu-and-sigma-swapped": Mutant("mu and σ have changed places: the noise is multiplied by σ, and mu is added",
-        lambda mu, logvar, eps: mu * eps + _sd(logvar)),
-    "sigma-scales-mu-only": Mutant("the noise must be multiplied by σ, not mu: here mu was stretched, and the noise added",
-        lambda mu, logvar, eps: mu * _sd(logvar) + eps),
-    "noise-scales-mu-too": Mutant("brackets too many: the noise stretches σ only, mu stands apart",
-        lambda mu, logvar, eps: (mu + _sd(logvar)) * eps),
-    "sigma-scales-mu-too": Mutant("σ stretched mu too: z = mu + σ·eps, so only the noise is multiplied",
-        lambda mu, logvar, eps: (mu + eps) * _sd(logvar)),
-    "noise-subtracted": Mutant("the noise was subtracted: that is as good a sample, but another z than mu + σ·eps, which is asked for",
-        lambda mu, logvar, eps: mu - _sd(logvar) * eps),
-    "noise-absolute-value": Mutant("the sample only goes to one side of mu: the noise keeps its sign",
-        lambda mu, logvar, eps: mu + (_sd(logvar) * eps).abs()),
-    "noise-squared": Mutant("the noise was squared: then it never goes below mu",
-        lambda mu, logvar, eps: mu + _sd(logvar) * eps**2),
-    "softplus-as-sigma": Mutant("the softplus of logvar is not σ: undo the logarithm, σ = e^(½·logvar)",
-        lambda mu, logvar, eps: mu + _softplus(logvar) * eps),
-    "eps-multiplied-in-exponent": Mutant("eps slipped into the exponent: close the bracket after ½·logvar",
-        lambda mu, logvar, eps: mu + (0.5 * logvar * eps).exp()),
-    "eps-added-in-exponent": Mutant("eps slipped into the exponent: ½·logvar stands there alone, then multiply by eps",
-        lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp()),
-    "first-row-noise-for-all": Mutant("all codes got the noise of the first: every row of eps goes with its own row",
-        lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1]),
-    "summed-over-latent-dims": Mutant("the numbers of each code were added up: keep them apart, (B, Z)",
-        lambda mu, logvar, eps: (mu + _sd(logvar) * eps).sum(1)),
-    "averaged-over-latent-dims": Mutant("the numbers of each code were averaged: keep them apart, (B, Z)",
-        lambda mu, logvar, eps: (mu + _sd(logvar) * eps).mean(1)),
-    "inverse-transform-to-noise": Mutant("this is the noise undone, (eps − mu)/σ: the other way round, mu + σ·eps",
-        lambda mu, logvar, eps: (eps - mu) / _sd(logvar)),
-    "mu-modified-in-place": Mutant("the sample was written into the mu that was handed in, so a second call goes wrong: make a new tensor",
-        lambda mu, logvar, eps: mu.add_(_sd(logvar) * eps)),
-    "logvar-modified-in-place": Mutant("σ was written into the logvar that was handed in, so a second call goes wrong: make a new tensor",
-        lambda mu, logvar, eps: mu + logvar.mul_(0.5).exp_() * eps),
-    "eps-modified-in-place": Mutant("the noise was stretched in place, so a second call goes wrong: make a new tensor",
-        lambda mu, logvar, eps: mu + eps.mul_(_sd(logvar))),
-    "logvar-added-to-mean": Mutant("logvar was added to the mean: it only decides how far the noise reaches",
-        lambda mu, logvar, eps: mu + logvar + eps),
-}, {
-    "the root of the variance": lambda mu, logvar, eps: mu + logvar.exp().sqrt() * eps,
-    "a power": lambda mu, logvar, eps: eps * math.e ** (logvar / 2) + mu,
-    "addcmul": _addcmul,
-    "row by row": _row_by_row,
-    "in float64": lambda mu, logvar, eps: mu.double() + _sd(logvar.double()) * eps.double(),
-})
+REPARAMETERIZE = Exercise(
+    "4.1",
+    "reparameterize",
+    _noise_cases,
+    _noise_oracle,
+    {
+        "variance-as-sigma": Mutant(
+            "σ is e^(½·logvar): exp(logvar) is the variance σ²",
+            lambda mu, logvar, eps: mu + logvar.exp() * eps,
+        ),
+        "noise-unscaled-unshifted": Mutant(
+            "this is the noise itself: shift it by mu and stretch it by σ",
+            lambda mu, logvar, eps: eps,
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient reaches mu or logvar: look for `no_grad`,"
+            " `detach`, `.data`, `.item` or NumPy",
+            lambda mu, logvar, eps: (mu + _sd(logvar) * eps).detach(),
+        ),
+        "no-gradient-to-mu": Mutant(
+            "the value is right, but no gradient reaches mu: is it detached?",
+            lambda mu, logvar, eps: mu.detach() + _sd(logvar) * eps,
+        ),
+        "no-gradient-to-logvar": Mutant(
+            "the value is right, but no gradient reaches logvar: is σ detached?",
+            lambda mu, logvar, eps: mu + _sd(logvar).detach() * eps,
+        ),
+        "mu-missing": Mutant(
+            "mu is missing: the noise is stretched by σ, but not moved to its place",
+            lambda mu, logvar, eps: _sd(logvar) * eps,
+        ),
+        "sigma-missing": Mutant(
+            "σ is missing: the noise is moved to its place, but not stretched",
+            lambda mu, logvar, eps: mu + eps,
+        ),
+        "noise-missing": Mutant(
+            "the noise is missing: this is the mean, the same at every draw",
+            lambda mu, logvar, eps: mu,
+        ),
+        "sigma-plus-noise": Mutant(
+            "σ and the noise were added: σ stretches the noise, so multiply them",
+            lambda mu, logvar, eps: mu + _sd(logvar) + eps,
+        ),
+        "noise-missing-mu-plus-sigma": Mutant(
+            "the noise is missing: this is the mean plus σ",
+            lambda mu, logvar, eps: mu + _sd(logvar),
+        ),
+        "logvar-as-sigma": Mutant(
+            "logvar was used as σ itself: it is log σ², so σ = e^(½·logvar)",
+            lambda mu, logvar, eps: mu + logvar * eps,
+        ),
+        "half-logvar-as-sigma": Mutant(
+            "½·logvar was used as σ itself: it is log σ, so take its exponential",
+            lambda mu, logvar, eps: mu + 0.5 * logvar * eps,
+        ),
+        "abs-logvar-as-sigma": Mutant(
+            "|logvar| was used as σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
+            lambda mu, logvar, eps: mu + logvar.abs() * eps,
+        ),
+        "params-averaged-over-batch": Mutant(
+            "mu and σ were averaged over the batch: every row keeps its own",
+            lambda mu, logvar, eps: mu.mean(0) + _sd(logvar).mean(0) * eps,
+        ),
+        "own-noise-ignores-eps": Mutant(does_not_hold(DRAWN_OUTSIDE), _rsample),
+        "sqrt-logvar-as-sigma": Mutant(
+            "√logvar is not σ, and NaN below 0: logvar is a logarithm, undo it first: σ ="
+            " e^(½·logvar)",
+            lambda mu, logvar, eps: mu + logvar.sqrt() * eps,
+        ),
+        "sqrt-abs-logvar-as-sigma": Mutant(
+            "√|logvar| is not σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
+            lambda mu, logvar, eps: mu + logvar.abs().sqrt() * eps,
+        ),
+        "exp-of-sqrt-logvar": Mutant(
+            "e to the power of √logvar is not σ: the root of a variance is half its logarithm,"
+            " e^(½·logvar)",
+            lambda mu, logvar, eps: mu + logvar.sqrt().exp() * eps,
+        ),
+        "sigma-fourth-power": Mutant(
+            "this is σ⁴ in place of σ: halve logvar, do not double it",
+            lambda mu, logvar, eps: mu + (2 * logvar).exp() * eps,
+        ),
+        "half-outside-exp": Mutant(
+            "the ½ stands outside the exponential: it belongs in the exponent, e^(½·logvar)",
+            lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps,
+        ),
+        "inverse-sigma": Mutant(
+            "this is 1/σ in place of σ: the exponent has a minus too many",
+            lambda mu, logvar, eps: mu + (-0.5 * logvar).exp() * eps,
+        ),
+        "half-taken-twice": Mutant(
+            "there is a ½ too many: it belongs in the exponent alone, σ = e^(½·logvar)",
+            lambda mu, logvar, eps: mu + 0.5 * _sd(logvar) * eps,
+        ),
+        "inverse-variance-as-sigma": Mutant(
+            "1/σ² stretches the noise: σ = e^(½·logvar) is to do it",
+            lambda mu, logvar, eps: mu + (-logvar).exp() * eps,
+        ),
+        "log-of-logvar": Mutant(
+            "the logarithm of logvar was taken: it is a logarithm already, undo it with `exp`",
+            lambda mu, logvar, eps: mu + 0.5 * logvar.log() * eps,
+        ),
+        "standardised-by-variance": Mutant(
+            "the standardised noise (eps − mu)/σ² came back: a sample is mu + σ·eps",
+            lambda mu, logvar, eps: (eps - mu) / logvar.exp(),
+        ),
+        "numpy-breaks-autograd": Mutant(
+            "right with plain numbers, but it raises an error where gradients are needed: use torch"
+            " throughout, no NumPy, nothing in place",
+            lambda mu, logvar, eps: mu.numpy() + np.exp(0.5 * logvar.numpy()) * eps.numpy(),
+        ),
+        "noise-averaged-per-row": Mutant(
+            "every number of a code got the same noise, the average of its row: each has its"
+            " own eps",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(1, keepdim=True),
+        ),
+        "noise-averaged-over-all": Mutant(
+            "one noise for all, the average of eps: each number has its own",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(),
+        ),
+        "matrix-product-with-eps": Mutant(
+            "a matrix product was taken, `@`: σ and eps are multiplied number by number, `*`",
+            lambda mu, logvar, eps: mu + _sd(logvar) @ eps.T,
+        ),
+        "sqrt-sigma-as-sigma": Mutant(
+            "σ is e^(½·logvar): here the quarter of logvar was taken, the root of σ",
+            lambda mu, logvar, eps: mu + (0.25 * logvar).exp() * eps,
+        ),
+        "mu-and-sigma-swapped": Mutant(
+            "mu and σ have changed places: the noise is multiplied by σ, and mu is added",
+            lambda mu, logvar, eps: mu * eps + _sd(logvar),
+        ),
+        "sigma-scales-mu-only": Mutant(
+            "the noise must be multiplied by σ, not mu: here mu was stretched, and the noise added",
+            lambda mu, logvar, eps: mu * _sd(logvar) + eps,
+        ),
+        "noise-scales-mu-too": Mutant(
+            "brackets too many: the noise stretches σ only, mu stands apart",
+            lambda mu, logvar, eps: (mu + _sd(logvar)) * eps,
+        ),
+        "sigma-scales-mu-too": Mutant(
+            "σ stretched mu too: z = mu + σ·eps, so only the noise is multiplied",
+            lambda mu, logvar, eps: (mu + eps) * _sd(logvar),
+        ),
+        "noise-subtracted": Mutant(
+            "the noise was subtracted: that is as good a sample, but another z than mu + σ·eps,"
+            " which is asked for",
+            lambda mu, logvar, eps: mu - _sd(logvar) * eps,
+        ),
+        "noise-absolute-value": Mutant(
+            "the sample only goes to one side of mu: the noise keeps its sign",
+            lambda mu, logvar, eps: mu + (_sd(logvar) * eps).abs(),
+        ),
+        "noise-squared": Mutant(
+            "the noise was squared: then it never goes below mu",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps**2,
+        ),
+        "softplus-as-sigma": Mutant(
+            "the softplus of logvar is not σ: undo the logarithm, σ = e^(½·logvar)",
+            lambda mu, logvar, eps: mu + _softplus(logvar) * eps,
+        ),
+        "eps-multiplied-in-exponent": Mutant(
+            "eps slipped into the exponent: close the bracket after ½·logvar",
+            lambda mu, logvar, eps: mu + (0.5 * logvar * eps).exp(),
+        ),
+        "eps-added-in-exponent": Mutant(
+            "eps slipped into the exponent: ½·logvar stands there alone, then multiply by eps",
+            lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp(),
+        ),
+        "first-row-noise-for-all": Mutant(
+            "all codes got the noise of the first: every row of eps goes with its own row",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1],
+        ),
+        "summed-over-latent-dims": Mutant(
+            "the numbers of each code were added up: keep them apart, (B, Z)",
+            lambda mu, logvar, eps: (mu + _sd(logvar) * eps).sum(1),
+        ),
+        "averaged-over-latent-dims": Mutant(
+            "the numbers of each code were averaged: keep them apart, (B, Z)",
+            lambda mu, logvar, eps: (mu + _sd(logvar) * eps).mean(1),
+        ),
+        "inverse-transform-to-noise": Mutant(
+            "this is the noise undone, (eps − mu)/σ: the other way round, mu + σ·eps",
+            lambda mu, logvar, eps: (eps - mu) / _sd(logvar),
+        ),
+        "mu-modified-in-place": Mutant(
+            "the sample was written into the mu that was handed in, so a second call goes wrong:"
+            " make a new tensor",
+            lambda mu, logvar, eps: mu.add_(_sd(logvar) * eps),
+        ),
+        "logvar-modified-in-place": Mutant(
+            "σ was written into the logvar that was handed in, so a second call goes wrong: make a"
+            " new tensor",
+            lambda mu, logvar, eps: mu + logvar.mul_(0.5).exp_() * eps,
+        ),
+        "eps-modified-in-place": Mutant(
+            "the noise was stretched in place, so a second call goes wrong: make a new tensor",
+            lambda mu, logvar, eps: mu + eps.mul_(_sd(logvar)),
+        ),
+        "logvar-added-to-mean": Mutant(
+            "logvar was added to the mean: it only decides how far the noise reaches",
+            lambda mu, logvar, eps: mu + logvar + eps,
+        ),
+    },
+    {
+        "the root of the variance": lambda mu, logvar, eps: mu + logvar.exp().sqrt() * eps,
+        "a power": lambda mu, logvar, eps: eps * math.e ** (logvar / 2) + mu,
+        "addcmul": _addcmul,
+        "row by row": _row_by_row,
+        "in float64": lambda mu, logvar, eps: mu.double() + _sd(logvar.double()) * eps.double(),
+    },
+)
 
-# ---- 4.2 kl_normal ---------------------------------------------------------------------------------------------------
+# ---- 4.2 kl_normal -------------------------------------------------------------------------------
 
 
 def _kl_cases(rng: np.random.Generator) -> list[Case]:
@@ -211,18 +385,40 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("five codes of three numbers, handed in twice", (mu, logvar), _settled(NO_ESTIMATE)),
         Case("mu = 0 and logvar = 0 is the prior itself: distance 0", (zeros, zeros), **CLOSE),
-        Case("a shift alone, mu = (3, 0) and logvar = 0: 4.5 nats", (Tensor(np.array([[3.0, 0.0]])), one), **CLOSE),
-        Case("a spread alone, mu = 0 and logvar = (1, 0): (e − 2)/2 = 0.359 nats",
-             (one, Tensor(np.array([[1.0, 0.0]]))), **CLOSE),
+        Case(
+            "a shift alone, mu = (3, 0) and logvar = 0: 4.5 nats",
+            (Tensor(np.array([[3.0, 0.0]])), one),
+            **CLOSE,
+        ),
+        Case(
+            "a spread alone, mu = 0 and logvar = (1, 0): (e − 2)/2 = 0.359 nats",
+            (one, Tensor(np.array([[1.0, 0.0]]))),
+            **CLOSE,
+        ),
         Case("five codes of three numbers", (mu, logvar), **CLOSE),
         Case("the same five codes, the same tensors, a second time", (mu, logvar), again, **CLOSE),
-        Case("four codes of two numbers: the value, and the gradients that reach mu and logvar", fewer,
-             _gradients("mu", "logvar"), **CLOSE),
-        Case("three codes wider than the prior, every logvar above 0",
-             (Tensor(rng.normal(size=(3, 2))), Tensor(rng.uniform(0.3, 2, size=(3, 2)))), **CLOSE),
-        Case("six codes of one number each", tuple(Tensor(a) for a in rng.normal(size=(2, 6, 1))), **CLOSE),
-        Case("a very narrow code and a very wide one, logvar = −30 and 10",
-             (Tensor(np.zeros((2, 1))), Tensor(np.array([[-30.0], [10.0]]))), stress=True, **CLOSE),
+        Case(
+            "four codes of two numbers: the value, and the gradients that reach mu and logvar",
+            fewer,
+            _gradients("mu", "logvar"),
+            **CLOSE,
+        ),
+        Case(
+            "three codes wider than the prior, every logvar above 0",
+            (Tensor(rng.normal(size=(3, 2))), Tensor(rng.uniform(0.3, 2, size=(3, 2)))),
+            **CLOSE,
+        ),
+        Case(
+            "six codes of one number each",
+            tuple(Tensor(a) for a in rng.normal(size=(2, 6, 1))),
+            **CLOSE,
+        ),
+        Case(
+            "a very narrow code and a very wide one, logvar = −30 and 10",
+            (Tensor(np.zeros((2, 1))), Tensor(np.array([[-30.0], [10.0]]))),
+            stress=True,
+            **CLOSE,
+        ),
     ]
 
 
@@ -232,18 +428,21 @@ def _reverse_kl(mu: Any, logvar: Any) -> Any:
 
 def _normal_kl(mu: Any, sd: Any) -> Any:
     from torch.distributions import Normal, kl_divergence
+
     return kl_divergence(Normal(mu, sd), Normal(0.0, 1.0))
 
 
 def _table_kl(mu: Any, logvar: Any) -> Any:
     from torch.nn.functional import kl_div
+
     return kl_div(mu, logvar, reduction="none").sum(1)
 
 
 def _monte_carlo_kl(mu: Any, logvar: Any) -> Any:
     import torch
+
     eps = torch.randn_like(mu)
-    return 0.5 * ((mu + _sd(logvar) * eps)**2 - eps**2 - logvar).sum(1)
+    return 0.5 * ((mu + _sd(logvar) * eps) ** 2 - eps**2 - logvar).sum(1)
 
 
 def _entropy(mu: Any, logvar: Any) -> Any:
@@ -261,132 +460,266 @@ def _log_with_care(mu: Any, logvar: Any, care: float) -> Any:
 def _independent_kl(mu: Any, logvar: Any) -> Any:
     import torch
     from torch.distributions import Independent, Normal, kl_divergence
+
     prior = Normal(torch.zeros_like(mu), torch.ones_like(mu))
     return kl_divergence(Independent(Normal(mu, _sd(logvar)), 1), Independent(prior, 1))
 
 
 def _kl_in_loops(mu: Any, logvar: Any) -> Any:
     import torch
-    return torch.stack([sum(_each_kl(m, v) for m, v in zip(row, spread)) for row, spread in zip(mu, logvar)])
+
+    return torch.stack(
+        [
+            sum(_each_kl(m, v) for m, v in zip(row, spread, strict=True))
+            for row, spread in zip(mu, logvar, strict=True)
+        ]
+    )
 
 
-KL = Exercise("4.2", "kl_normal", _kl_cases, lambda mu, logvar: _kl_to_prior(mu, logvar).sum(-1), {
-    "sign-flipped": Mutant("the sign is turned: a KL divergence is never negative",
-        lambda mu, logvar: -_each_kl(mu, logvar).sum(1)),
-    "mean-over-latent-dims": Mutant("averaged over the code's dimensions: independent dimensions add up, so sum them",
-        lambda mu, logvar: _each_kl(mu, logvar).mean(1)),
-    "sum-over-batch": Mutant("summed over the batch: one value per row is asked for, so sum over dimension 1",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(0)),
-    "mean-over-batch": Mutant("averaged over the batch: one value per row is asked for, so sum over dimension 1",
-        lambda mu, logvar: _each_kl(mu, logvar).mean(0)),
-    "total-over-all": Mutant("this is the total of the whole batch: one value per row is asked for",
-        lambda mu, logvar: _each_kl(mu, logvar).sum()),
-    "mean-over-all": Mutant("this is the mean over all numbers: one value per row is asked for, summed over dimension 1",
-        lambda mu, logvar: _each_kl(mu, logvar).mean()),
-    "summed-then-batch-mean": Mutant("summed over dimensions as it should be, then averaged over the batch: keep one value per row",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1).mean()),
-    "not-summed-over-dims": Mutant("the dimensions are still apart: sum over dimension 1",
-        _each_kl),
-    "keepdim-column": Mutant("a column of shape (B, 1) came back: sum without `keepdim`, so that (B,) is left",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1, keepdim=True)),
-    "logvar-as-variance": Mutant("logvar was used as the variance: the variance is exp(logvar), which is 1 at logvar = 0",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar.log())).sum(1)),
-    "logvar-for-exp-logvar": Mutant("logvar stands where the variance belongs: there it must be exp(logvar)",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar)).sum(1)),
-    "log-of-logvar": Mutant("the logarithm of logvar was taken: it is a logarithm already",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - logvar.log())).sum(1)),
-    "sigma-for-variance": Mutant("σ stands where σ² belongs: the variance is exp(logvar), without a ½",
-        lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1)),
-    "variance-squared": Mutant("the variance was squared: exp(logvar) is σ² already",
-        lambda mu, logvar: (0.5 * (mu**2 + (2 * logvar).exp() - 1 - logvar)).sum(1)),
-    "variance-as-sigma": Mutant("the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
-        lambda mu, logvar: _each_kl(mu, 2 * logvar).sum(1)),
-    "half-logvar-throughout": Mutant("σ and log σ stand where σ² and log σ² belong: take exp(logvar) and logvar, without another ½",
-        lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1)),
-    "logvar-as-sigma": Mutant("logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses what is not positive",
-        lambda mu, logvar: _normal_kl(mu, logvar).sum(1)),
-    "kl-div-on-parameters": Mutant("`kl_div` compares two tables of log-probabilities: mu and logvar are the parameters of a Gaussian; use the closed form",
-        _table_kl),
-    "numpy-breaks-autograd": Mutant("right with plain numbers, but it raises an error where gradients are needed: use torch throughout, no NumPy, nothing in place",
-        lambda mu, logvar: (0.5 * (mu.numpy()**2 + np.exp(logvar.numpy()) - 1 - logvar.numpy())).sum(1)),
-    "last-dim-only": Mutant("only the last number of each code was counted: add up all of them",
-        lambda mu, logvar: _each_kl(mu, logvar)[:, -1]),
-    "first-dim-only": Mutant("only the first number of each code was counted: add up all of them",
-        lambda mu, logvar: _each_kl(mu, logvar)[:, 0]),
-    "norm-of-mu-unsquared": Mutant("the length of mu stands where the square of that length belongs, the sum of mu²",
-        lambda mu, logvar: 0.5 * (mu.norm(dim=1) + (logvar.exp() - 1 - logvar).sum(1))),
-    "square-root-of-kl": Mutant("the root was taken: a KL divergence needs none",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1).sqrt()),
-    "product-over-dims": Mutant("the dimensions were multiplied: independent dimensions add up, so sum them",
-        lambda mu, logvar: _each_kl(mu, logvar).prod(1)),
-    "exp-mu-for-mu-squared": Mutant("e to the power of mu stands where mu² belongs",
-        lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1)),
-    "free-bits-clamp": Mutant("the distance was kept above 1 nat, as with free bits: the exact value is asked for",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1).clamp(min=1)),
-    "logvar-squared-as-variance": Mutant("logvar was squared in place of an exponential: the variance is exp(logvar)",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar**2 - 1 - logvar)).sum(1)),
-    "minus-one-missing": Mutant("the −1 is missing: check the distance of the prior to itself",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1)),
-    "one-added": Mutant("the 1 was added: subtract it, so that the prior is at distance 0 from itself",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() + 1 - logvar)).sum(1)),
-    "one-subtracted-once": Mutant("the 1 was subtracted once for the whole code: every dimension has its own",
-        lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1)),
-    "minus-one-outside-half": Mutant("the −1 stands outside the bracket: the ½ belongs to it too",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar) - 1).sum(1)),
-    "half-missing": Mutant("twice too large: look for the ½",
-        lambda mu, logvar: 2 * _each_kl(mu, logvar).sum(1)),
-    "half-taken-twice": Mutant("half of what it should be: the ½ was taken twice",
-        lambda mu, logvar: 0.5 * _each_kl(mu, logvar).sum(1)),
-    "half-not-on-logvar": Mutant("the ½ belongs to all four terms: the logvar was left out of the bracket",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1) - logvar).sum(1)),
-    "half-on-mu-only": Mutant("the ½ belongs to all four terms: here only mu² got it",
-        lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1)),
-    "log-sigma-for-logvar": Mutant("log σ stands where log σ² belongs: inside the bracket it is logvar, without another ½",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1)),
-    "mu-squared-missing": Mutant("mu² is missing: a code that moved away from 0 is farther from the prior",
-        lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1)),
-    "mu-not-squared": Mutant("mu was not squared: moving left costs as much as moving right",
-        lambda mu, logvar: (0.5 * (mu + logvar.exp() - 1 - logvar)).sum(1)),
-    "abs-mu-for-mu-squared": Mutant("|mu| stands where mu² belongs",
-        lambda mu, logvar: (0.5 * (mu.abs() + logvar.exp() - 1 - logvar)).sum(1)),
-    "mu-squared-subtracted": Mutant("mu² is subtracted: a code that moved away from 0 is farther from the prior, so add it",
-        lambda mu, logvar: (0.5 * (logvar.exp() - mu**2 - 1 - logvar)).sum(1)),
-    "variance-subtracted": Mutant("exp(logvar) is subtracted: only 1 and logvar are, mu² and exp(logvar) are added",
-        lambda mu, logvar: (0.5 * (mu**2 - logvar.exp() - 1 - logvar)).sum(1)),
-    "logvar-sign-flipped": Mutant("the logvar has the wrong sign: a narrow code, with negative logvar, must cost more",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1)),
-    "logvar-term-missing": Mutant("the logvar term is missing: check that the distance is smallest at logvar = 0",
-        lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1)).sum(1)),
-    "variance-term-missing": Mutant("the variance term is missing: a wide code costs too, so exp(logvar) belongs into the bracket",
-        lambda mu, logvar: (0.5 * (mu**2 - 1 - logvar)).sum(1)),
-    "kl-reversed": Mutant("this is KL(N(0, I) ‖ N(mu, σ²)): the code comes first, the prior second",
-        _reverse_kl),
-    "no-gradient": Mutant("the value is right, but no gradient reaches mu or logvar: look for `no_grad`, `detach`, `.data`, `.item` or NumPy",
-        lambda mu, logvar: _each_kl(mu, logvar).detach().sum(1)),
-    "mu-summed-before-square": Mutant("the sum over dimensions was squared: square each mu, then sum",
-        lambda mu, logvar: 0.5 * (mu.sum(1)**2 + (logvar.exp() - 1 - logvar).sum(1))),
-    "bits-for-nats": Mutant("this is in bits: take natural logarithms throughout, nats are asked for",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1) / math.log(2)),
-    "monte-carlo-estimate": Mutant(does_not_hold(NO_ESTIMATE),
-        _monte_carlo_kl),
-    "entropy-for-kl": Mutant("this is the entropy of the code: its distance from the prior is asked for",
-        _entropy),
-    "cross-entropy-for-kl": Mutant("this is the cross-entropy with the prior: subtract the entropy of the code",
-        _cross_entropy),
-    "epsilon-inside-log": Mutant("right unless the code is very narrow: a small number was added inside the logarithm; log exp(logvar) is logvar itself",
-        lambda mu, logvar: _log_with_care(mu, logvar, 1e-8)),
-    "divided-by-batch-size": Mutant("it was divided by the number of codes: that is for the loss; one whole value per row is asked for",
-        lambda mu, logvar: _each_kl(mu, logvar).sum(1) / len(mu)),
-}, {
-    "the formula of the paper, with a minus in front": lambda mu, logvar: -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1),
-    "by way of σ": lambda mu, logvar: ((_sd(logvar)**2 + mu**2) / 2 - _sd(logvar).log() - 0.5).sum(-1),
-    "torch.distributions, independent dimensions": _independent_kl,
-    "loops": _kl_in_loops,
-    "keepdim, squeezed": lambda mu, logvar: _each_kl(mu, logvar).sum(1, keepdim=True).squeeze(1),
-    "in float64, with expm1": lambda mu, logvar: 0.5 * (mu.double()**2 + logvar.double().expm1() - logvar.double()).sum(1),
-})
+KL = Exercise(
+    "4.2",
+    "kl_normal",
+    _kl_cases,
+    lambda mu, logvar: _kl_to_prior(mu, logvar).sum(-1),
+    {
+        "sign-flipped": Mutant(
+            "the sign is turned: a KL divergence is never negative",
+            lambda mu, logvar: -_each_kl(mu, logvar).sum(1),
+        ),
+        "mean-over-latent-dims": Mutant(
+            "averaged over the code's dimensions: independent dimensions add up, so sum them",
+            lambda mu, logvar: _each_kl(mu, logvar).mean(1),
+        ),
+        "sum-over-batch": Mutant(
+            "summed over the batch: one value per row is asked for, so sum over dimension 1",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(0),
+        ),
+        "mean-over-batch": Mutant(
+            "averaged over the batch: one value per row is asked for, so sum over dimension 1",
+            lambda mu, logvar: _each_kl(mu, logvar).mean(0),
+        ),
+        "total-over-all": Mutant(
+            "this is the total of the whole batch: one value per row is asked for",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(),
+        ),
+        "mean-over-all": Mutant(
+            "this is the mean over all numbers: one value per row is asked for, summed over"
+            " dimension 1",
+            lambda mu, logvar: _each_kl(mu, logvar).mean(),
+        ),
+        "summed-then-batch-mean": Mutant(
+            "summed over dimensions as it should be, then averaged over the batch: keep one value"
+            " per row",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1).mean(),
+        ),
+        "not-summed-over-dims": Mutant(
+            "the dimensions are still apart: sum over dimension 1", _each_kl
+        ),
+        "keepdim-column": Mutant(
+            "a column of shape (B, 1) came back: sum without `keepdim`, so that (B,) is left",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1, keepdim=True),
+        ),
+        "logvar-as-variance": Mutant(
+            "logvar was used as the variance: the variance is exp(logvar), which is 1 at"
+            " logvar = 0",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar.log())).sum(1),
+        ),
+        "logvar-for-exp-logvar": Mutant(
+            "logvar stands where the variance belongs: there it must be exp(logvar)",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar)).sum(1),
+        ),
+        "log-of-logvar": Mutant(
+            "the logarithm of logvar was taken: it is a logarithm already",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - logvar.log())).sum(1),
+        ),
+        "sigma-for-variance": Mutant(
+            "σ stands where σ² belongs: the variance is exp(logvar), without a ½",
+            lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1),
+        ),
+        "variance-squared": Mutant(
+            "the variance was squared: exp(logvar) is σ² already",
+            lambda mu, logvar: (0.5 * (mu**2 + (2 * logvar).exp() - 1 - logvar)).sum(1),
+        ),
+        "variance-as-sigma": Mutant(
+            "the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            lambda mu, logvar: _each_kl(mu, 2 * logvar).sum(1),
+        ),
+        "half-logvar-throughout": Mutant(
+            "σ and log σ stand where σ² and log σ² belong: take exp(logvar) and logvar, without"
+            " another ½",
+            lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1),
+        ),
+        "logvar-as-sigma": Mutant(
+            "logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses what is not"
+            " positive",
+            lambda mu, logvar: _normal_kl(mu, logvar).sum(1),
+        ),
+        "kl-div-on-parameters": Mutant(
+            "`kl_div` compares two tables of log-probabilities: mu and logvar are the parameters of"
+            " a Gaussian; use the closed form",
+            _table_kl,
+        ),
+        "numpy-breaks-autograd": Mutant(
+            "right with plain numbers, but it raises an error where gradients are needed: use torch"
+            " throughout, no NumPy, nothing in place",
+            lambda mu, logvar: (
+                0.5 * (mu.numpy() ** 2 + np.exp(logvar.numpy()) - 1 - logvar.numpy())
+            ).sum(1),
+        ),
+        "last-dim-only": Mutant(
+            "only the last number of each code was counted: add up all of them",
+            lambda mu, logvar: _each_kl(mu, logvar)[:, -1],
+        ),
+        "first-dim-only": Mutant(
+            "only the first number of each code was counted: add up all of them",
+            lambda mu, logvar: _each_kl(mu, logvar)[:, 0],
+        ),
+        "norm-of-mu-unsquared": Mutant(
+            "the length of mu stands where the square of that length belongs, the sum of mu²",
+            lambda mu, logvar: 0.5 * (mu.norm(dim=1) + (logvar.exp() - 1 - logvar).sum(1)),
+        ),
+        "square-root-of-kl": Mutant(
+            "the root was taken: a KL divergence needs none",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1).sqrt(),
+        ),
+        "product-over-dims": Mutant(
+            "the dimensions were multiplied: independent dimensions add up, so sum them",
+            lambda mu, logvar: _each_kl(mu, logvar).prod(1),
+        ),
+        "exp-mu-for-mu-squared": Mutant(
+            "e to the power of mu stands where mu² belongs",
+            lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1),
+        ),
+        "free-bits-clamp": Mutant(
+            "the distance was kept above 1 nat, as with free bits: the exact value is asked for",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1).clamp(min=1),
+        ),
+        "logvar-squared-as-variance": Mutant(
+            "logvar was squared in place of an exponential: the variance is exp(logvar)",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar**2 - 1 - logvar)).sum(1),
+        ),
+        "minus-one-missing": Mutant(
+            "the −1 is missing: check the distance of the prior to itself",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1),
+        ),
+        "one-added": Mutant(
+            "the 1 was added: subtract it, so that the prior is at distance 0 from itself",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() + 1 - logvar)).sum(1),
+        ),
+        "one-subtracted-once": Mutant(
+            "the 1 was subtracted once for the whole code: every dimension has its own",
+            lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
+        ),
+        "minus-one-outside-half": Mutant(
+            "the −1 stands outside the bracket: the ½ belongs to it too",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar) - 1).sum(1),
+        ),
+        "half-missing": Mutant(
+            "twice too large: look for the ½", lambda mu, logvar: 2 * _each_kl(mu, logvar).sum(1)
+        ),
+        "half-taken-twice": Mutant(
+            "half of what it should be: the ½ was taken twice",
+            lambda mu, logvar: 0.5 * _each_kl(mu, logvar).sum(1),
+        ),
+        "half-not-on-logvar": Mutant(
+            "the ½ belongs to all four terms: the logvar was left out of the bracket",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1) - logvar).sum(1),
+        ),
+        "half-on-mu-only": Mutant(
+            "the ½ belongs to all four terms: here only mu² got it",
+            lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
+        ),
+        "log-sigma-for-logvar": Mutant(
+            "log σ stands where log σ² belongs: inside the bracket it is logvar, without another ½",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1),
+        ),
+        "mu-squared-missing": Mutant(
+            "mu² is missing: a code that moved away from 0 is farther from the prior",
+            lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1),
+        ),
+        "mu-not-squared": Mutant(
+            "mu was not squared: moving left costs as much as moving right",
+            lambda mu, logvar: (0.5 * (mu + logvar.exp() - 1 - logvar)).sum(1),
+        ),
+        "abs-mu-for-mu-squared": Mutant(
+            "|mu| stands where mu² belongs",
+            lambda mu, logvar: (0.5 * (mu.abs() + logvar.exp() - 1 - logvar)).sum(1),
+        ),
+        "mu-squared-subtracted": Mutant(
+            "mu² is subtracted: a code that moved away from 0 is farther from the prior, so add it",
+            lambda mu, logvar: (0.5 * (logvar.exp() - mu**2 - 1 - logvar)).sum(1),
+        ),
+        "variance-subtracted": Mutant(
+            "exp(logvar) is subtracted: only 1 and logvar are, mu² and exp(logvar) are added",
+            lambda mu, logvar: (0.5 * (mu**2 - logvar.exp() - 1 - logvar)).sum(1),
+        ),
+        "logvar-sign-flipped": Mutant(
+            "the logvar has the wrong sign: a narrow code, with negative logvar, must cost more",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1),
+        ),
+        "logvar-term-missing": Mutant(
+            "the logvar term is missing: check that the distance is smallest at logvar = 0",
+            lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1)).sum(1),
+        ),
+        "variance-term-missing": Mutant(
+            "the variance term is missing: a wide code costs too, so exp(logvar) belongs into the"
+            " bracket",
+            lambda mu, logvar: (0.5 * (mu**2 - 1 - logvar)).sum(1),
+        ),
+        "kl-reversed": Mutant(
+            "this is KL(N(0, I) ‖ N(mu, σ²)): the code comes first, the prior second", _reverse_kl
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient reaches mu or logvar: look for `no_grad`,"
+            " `detach`, `.data`, `.item` or NumPy",
+            lambda mu, logvar: _each_kl(mu, logvar).detach().sum(1),
+        ),
+        "mu-summed-before-square": Mutant(
+            "the sum over dimensions was squared: square each mu, then sum",
+            lambda mu, logvar: 0.5 * (mu.sum(1) ** 2 + (logvar.exp() - 1 - logvar).sum(1)),
+        ),
+        "bits-for-nats": Mutant(
+            "this is in bits: take natural logarithms throughout, nats are asked for",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1) / math.log(2),
+        ),
+        "monte-carlo-estimate": Mutant(does_not_hold(NO_ESTIMATE), _monte_carlo_kl),
+        "entropy-for-kl": Mutant(
+            "this is the entropy of the code: its distance from the prior is asked for", _entropy
+        ),
+        "cross-entropy-for-kl": Mutant(
+            "this is the cross-entropy with the prior: subtract the entropy of the code",
+            _cross_entropy,
+        ),
+        "epsilon-inside-log": Mutant(
+            "right unless the code is very narrow: a small number was added inside the logarithm;"
+            " log exp(logvar) is logvar itself",
+            lambda mu, logvar: _log_with_care(mu, logvar, 1e-8),
+        ),
+        "divided-by-batch-size": Mutant(
+            "it was divided by the number of codes: that is for the loss; one whole value per row"
+            " is asked for",
+            lambda mu, logvar: _each_kl(mu, logvar).sum(1) / len(mu),
+        ),
+    },
+    {
+        "the formula of the paper, with a minus in front": lambda mu, logvar: (
+            -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1)
+        ),
+        "by way of σ": (
+            lambda mu, logvar: ((_sd(logvar) ** 2 + mu**2) / 2 - _sd(logvar).log() - 0.5).sum(-1)
+        ),
+        "torch.distributions, independent dimensions": _independent_kl,
+        "loops": _kl_in_loops,
+        "keepdim, squeezed": lambda mu, logvar: (
+            _each_kl(mu, logvar).sum(1, keepdim=True).squeeze(1)
+        ),
+        "in float64, with expm1": lambda mu, logvar: (
+            0.5 * (mu.double() ** 2 + logvar.double().expm1() - logvar.double()).sum(1)
+        ),
+    },
+)
 
-# ---- 4.3 elbo --------------------------------------------------------------------------------------------------------
+# ---- 4.3 elbo ------------------------------------------------------------------------------------
 
 
 def _ink(rng: np.random.Generator, *shape: int) -> Tensor:
@@ -394,7 +727,12 @@ def _ink(rng: np.random.Generator, *shape: int) -> Tensor:
 
 
 def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[Tensor, ...]:
-    return (Tensor(2 * rng.normal(size=(b, d))), _ink(rng, b, d), Tensor(rng.normal(size=(b, z))), Tensor(rng.normal(size=(b, z))))
+    return (
+        Tensor(2 * rng.normal(size=(b, d))),
+        _ink(rng, b, d),
+        Tensor(rng.normal(size=(b, z))),
+        Tensor(rng.normal(size=(b, z))),
+    )
 
 
 def _elbo_cases(rng: np.random.Generator) -> list[Case]:
@@ -402,24 +740,56 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
     wide = (*_elbo_case(rng, 3, 64, 8)[:3], Tensor(rng.uniform(0.3, 2, size=(3, 8))))
     sure = Tensor(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
-        Case("all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ = −2.773 nats",
-             (Tensor(np.zeros((2, 4))), Tensor(np.array([[1.0, 0, 1, 0], [0, 0, 0, 1]])), prior, prior), **CLOSE),
-        Case("two pixels with p = 0.75 (logit 1.0986), the first inked, mu = 1, logvar = 0: log 0.75 + log 0.25 − 0.5",
-             (Tensor(np.log([[3.0, 3.0]])), Tensor(np.array([[1.0, 0.0]])), Tensor(np.ones((1, 1))), Tensor(np.zeros((1, 1)))),
-             **CLOSE),
-        Case("three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide, **CLOSE),
+        Case(
+            "all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ ="
+            " −2.773 nats",
+            (
+                Tensor(np.zeros((2, 4))),
+                Tensor(np.array([[1.0, 0, 1, 0], [0, 0, 0, 1]])),
+                prior,
+                prior,
+            ),
+            **CLOSE,
+        ),
+        Case(
+            "two pixels with p = 0.75 (logit 1.0986), the first inked, mu = 1, logvar = 0: log 0.75"
+            " + log 0.25 − 0.5",
+            (
+                Tensor(np.log([[3.0, 3.0]])),
+                Tensor(np.array([[1.0, 0.0]])),
+                Tensor(np.ones((1, 1))),
+                Tensor(np.zeros((1, 1))),
+            ),
+            **CLOSE,
+        ),
+        Case(
+            "three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide, **CLOSE
+        ),
         Case("five pictures of 7 pixels, codes of 2 numbers", some, **CLOSE),
         Case("the same five pictures, the same tensors, a second time", some, again, **CLOSE),
-        Case("four pictures of 6 pixels: the value, and the gradients that reach logits, mu and logvar",
-             _elbo_case(rng, 4, 6, 3), _gradients("logits", "x", "mu", "logvar", skip="x"), **CLOSE),
-        Case("a decoder that is very sure, logits of 200 and −200, all right in the first picture, one wrong in the second",
-             (sure, Tensor(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior), stress=True, **CLOSE),
+        Case(
+            "four pictures of 6 pixels: the value, and the gradients that reach logits, mu and"
+            " logvar",
+            _elbo_case(rng, 4, 6, 3),
+            _gradients("logits", "x", "mu", "logvar", skip="x"),
+            **CLOSE,
+        ),
+        Case(
+            "a decoder that is very sure, logits of 200 and −200, all right in the first picture,"
+            " one wrong in the second",
+            (sure, Tensor(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior),
+            stress=True,
+            **CLOSE,
+        ),
     ]
 
 
 def _elbo_oracle(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
     from torch.distributions import Bernoulli
-    return Bernoulli(logits=logits.double()).log_prob(x.double()).sum(-1) - _kl_to_prior(mu, logvar).sum(-1)
+
+    return Bernoulli(logits=logits.double()).log_prob(x.double()).sum(-1) - _kl_to_prior(
+        mu, logvar
+    ).sum(-1)
 
 
 def _each_pixel(logits: Any, x: Any) -> Any:
@@ -457,204 +827,407 @@ def _clamped(logits: Any, x: Any, edge: float) -> Any:
 
 def _bce(p: Any, x: Any) -> Any:
     from torch.nn.functional import binary_cross_entropy
+
     return -binary_cross_entropy(p, x, reduction="none").sum(1)
 
 
 def _bce_with_logits(logits: Any, x: Any) -> Any:
     from torch.nn.functional import binary_cross_entropy_with_logits
+
     return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
 
 
 def _bernoulli_of_probabilities(p: Any, x: Any) -> Any:
     from torch.distributions import Bernoulli
+
     return Bernoulli(p).log_prob(x).sum(1)
 
 
 def _gauss(mean: Any, x: Any) -> Any:
-    return -0.5 * ((x - mean)**2 + math.log(2 * math.pi)).sum(1)
+    return -0.5 * ((x - mean) ** 2 + math.log(2 * math.pi)).sum(1)
 
 
 def _elbo_by_numpy(*tensors: Any) -> np.ndarray:
     logits, x, mu, logvar = (t.numpy() for t in tensors)
-    return (x * logits - np.logaddexp(0, logits)).sum(1) - 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1)
+    return (x * logits - np.logaddexp(0, logits)).sum(1) - 0.5 * (
+        mu**2 + np.exp(logvar) - 1 - logvar
+    ).sum(1)
 
 
 def _bernoulli_elbo(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
     from torch.distributions import Bernoulli, Independent
+
     return Independent(Bernoulli(logits=logits), 1).log_prob(x) - _independent_kl(mu, logvar)
 
 
 def _elbo_row_by_row(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
     import torch
-    return torch.stack([_each_pixel(logits[i], x[i]).sum() - _each_kl(mu[i], logvar[i]).sum() for i in range(len(x))])
+
+    return torch.stack(
+        [
+            _each_pixel(logits[i], x[i]).sum() - _each_kl(mu[i], logvar[i]).sum()
+            for i in range(len(x))
+        ]
+    )
 
 
-ELBO = Exercise("4.3", "elbo", _elbo_cases, _elbo_oracle, {
-    "likelihood-mean-over-pixels": Mutant("log p(x|z) was averaged over the pixels, the KL was not: with 64 pixels it counts 64 times too little, so sum",
-        _with(rec=lambda logits, x: _each_pixel(logits, x).mean(1))),
-    "both-terms-averaged": Mutant("both terms were averaged, over pixels and over the code: the ELBO is a sum, of all pixels and all numbers of the code",
-        _with(rec=lambda logits, x: _each_pixel(logits, x).mean(1), kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1))),
-    "kl-mean-over-latent-dims": Mutant("the KL was averaged over the code's dimensions: sum them",
-        _with(kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1))),
-    "divided-by-pixel-count": Mutant("the whole was divided by the number of pixels: nats per picture are asked for",
-        lambda logits, x, mu, logvar: (_rec(logits, x) - _kl(mu, logvar)) / x.shape[1]),
-    "kl-missing": Mutant("the KL is missing: this is log p(x|z) alone",
-        _then(lambda rec, kl: rec)),
-    "likelihood-missing": Mutant("log p(x|z) is missing: this is the KL alone, with a minus",
-        _then(lambda rec, kl: -kl)),
-    "kl-alone": Mutant("the KL alone came back: it is to be subtracted from log p(x|z)",
-        _then(lambda rec, kl: kl)),
-    "kl-added": Mutant("the KL was added: a code far from the prior costs, so subtract it",
-        _then(lambda rec, kl: rec + kl)),
-    "sign-flipped": Mutant("the sign is turned: this is the loss, the negative ELBO",
-        _then(lambda rec, kl: kl - rec)),
-    "loss-with-pixel-mean": Mutant("this is the loss, and log p(x|z) was averaged over the pixels in it: the ELBO has the other sign, and sums the pixels",
-        lambda logits, x, mu, logvar: _kl(mu, logvar) - _each_pixel(logits, x).mean(1)),
-    "likelihood-sign-flipped": Mutant("log p(x|z) has the wrong sign: the cross-entropy is its negative",
-        _then(lambda rec, kl: -rec - kl)),
-    "kl-halved": Mutant("only half of the KL was subtracted",
-        _then(lambda rec, kl: rec - 0.5 * kl)),
-    "kl-doubled": Mutant("the ½ of the KL is missing",
-        _then(lambda rec, kl: rec - 2 * kl)),
-    "terms-returned-separately": Mutant("the two terms came back apart: subtract the KL from log p(x|z), and return one tensor",
-        _then(lambda rec, kl: (rec, kl))),
-    "terms-multiplied": Mutant("the two terms were multiplied: subtract the KL from log p(x|z)",
-        _then(lambda rec, kl: rec * kl)),
-    "mean-over-batch": Mutant("this is the mean over the batch: one value per picture is asked for",
-        _then(lambda rec, kl: (rec - kl).mean())),
-    "loss-mean-over-batch": Mutant("this is the loss, and the mean over the batch: the ELBO of each picture is asked for",
-        _then(lambda rec, kl: (kl - rec).mean())),
-    "sum-over-batch": Mutant("this is the sum over the batch: one value per picture is asked for",
-        _then(lambda rec, kl: (rec - kl).sum())),
-    "loss-sum-over-batch": Mutant("this is the loss, and the sum over the batch: the ELBO of each picture is asked for",
-        _then(lambda rec, kl: (kl - rec).sum())),
-    "both-terms-mean-over-all": Mutant("both terms were averaged over the batch's pixels and numbers, into one: one value per picture, of sums, is asked for",
-        lambda logits, x, mu, logvar: _each_pixel(logits, x).mean() - _each_kl(mu, logvar).mean()),
-    "likelihood-sum-over-axis-0": Mutant("log p(x|z) was summed over the pictures: sum over the pixels, dimension 1",
-        _with(rec=lambda logits, x: _each_pixel(logits, x).sum(0))),
-    "both-sums-over-axis-0": Mutant("both terms were summed over the pictures: sum over pixels and over the code, dimension 1",
-        lambda logits, x, mu, logvar: _each_pixel(logits, x).sum(0) - _each_kl(mu, logvar).sum(0)),
-    "kl-sum-over-axis-0": Mutant("the KL was summed over the pictures: sum over the code, dimension 1",
-        _with(kl=lambda mu, logvar: _each_kl(mu, logvar).sum(0))),
-    "kl-not-summed": Mutant("the KL was not summed: sum over the code, dimension 1",
-        _with(kl=_each_kl)),
-    "likelihood-not-summed": Mutant("log p(x|z) was not summed: sum over the pixels, dimension 1",
-        _with(rec=_each_pixel)),
-    "numpy-breaks-autograd": Mutant("right with plain numbers, but it raises an error where gradients are needed: use torch throughout, no NumPy, nothing in place",
-        _elbo_by_numpy),
-    "keepdim-column": Mutant("a column of shape (B, 1) came back: sum without `keepdim`, so that (B,) is left",
-        _then(lambda rec, kl: (rec - kl)[:, None])),
-    "broadcast-to-square-table": Mutant("a table (B, B) came back: one of the two terms is a column, so each picture met each code",
-        _then(lambda rec, kl: rec[:, None] - kl)),
-    "exponential-taken": Mutant("the exponential was taken: the ELBO is in nats, a logarithm",
-        _then(lambda rec, kl: (rec - kl).exp())),
-    "bits-for-nats": Mutant("this is in bits: nats are asked for, so take natural logarithms",
-        _then(lambda rec, kl: (rec - kl) / math.log(2))),
-    "no-gradient": Mutant("the value is right, but no gradient comes through: look for `no_grad`, `detach`, `.data`, `.item` or NumPy",
-        _then(lambda rec, kl: (rec - kl).detach())),
-    "no-gradient-to-logits": Mutant("the value is right, but no gradient reaches the logits: log p(x|z) is detached",
-        _then(lambda rec, kl: rec.detach() - kl)),
-    "no-gradient-through-kl": Mutant("the value is right, but no gradient reaches mu and logvar: the KL is detached",
-        _then(lambda rec, kl: rec - kl.detach())),
-    "likelihood-total-over-batch": Mutant("log p(x|z) was added up over the whole batch: each picture has its own",
-        _then(lambda rec, kl: rec.sum() - kl)),
-    "likelihood-mean-over-batch": Mutant("log p(x|z) was averaged over the whole batch: each picture has its own",
-        _then(lambda rec, kl: rec.mean() - kl)),
-    "likelihood-mean-over-all": Mutant("log p(x|z) was averaged over batch and pixels, which is what `reduction` does unless told: sum the pixels of each picture",
-        _with(rec=lambda logits, x: _each_pixel(logits, x).mean())),
-    "kl-total-over-batch": Mutant("the KL was added up over the whole batch: each picture has its own",
-        _then(lambda rec, kl: rec - kl.sum())),
-    "kl-mean-over-batch": Mutant("the KL was averaged over the whole batch: each picture has its own",
-        _then(lambda rec, kl: rec - kl.mean())),
-    "sigmoid-twice": Mutant("the sigmoid was applied twice: this likelihood takes logits, and was handed probabilities",
-        _with(rec=lambda logits, x: _rec(logits.sigmoid(), x))),
-    "logits-as-probs": Mutant("the logits were used as probabilities: a sigmoid turns logits into probabilities",
-        _with(rec=lambda logits, x: (x * logits.log() + (1 - x) * (1 - logits).log()).sum(1))),
-    "logits-and-x-swapped": Mutant("x and the logits have changed places: the logits come first",
-        _with(rec=lambda logits, x: _rec(x, logits))),
-    "logits-to-bce-on-probs": Mutant("logits were handed to something that takes probabilities: use `binary_cross_entropy_with_logits`",
-        _with(rec=_bce)),
-    "logits-as-bernoulli-probs": Mutant("logits were handed to `Bernoulli` as probabilities: say `Bernoulli(logits=…)`",
-        _with(rec=_bernoulli_of_probabilities)),
-    "gaussian-around-logits": Mutant("this is a Gaussian around the logits: pixels that are on or off are Bernoulli's",
-        _with(rec=lambda logits, x: _gauss(logits, x))),
-    "gaussian-around-probs": Mutant("this is a Gaussian around the probabilities: pixels that are on or off are Bernoulli's",
-        _with(rec=lambda logits, x: _gauss(logits.sigmoid(), x))),
-    "one-minus-log-p": Mutant("1 − log p stands where log(1 − p) belongs",
-        _with(rec=lambda logits, x: (-x * _softplus(-logits) + (1 - x) * (1 + _softplus(-logits))).sum(1))),
-    "logit-as-log-prob": Mutant("this is x·logit + (1 − x)·(1 − logit): a logit is no log-probability; `logsigmoid` makes it one",
-        _with(rec=lambda logits, x: (x * logits + (1 - x) * (1 - logits)).sum(1))),
-    "linear-in-logits": Mutant("this is x·logit alone: a logit is no log-probability; `logsigmoid` makes it one",
-        _with(rec=lambda logits, x: (x * logits).sum(1))),
-    "absolute-error-of-probs": Mutant("this is the absolute error of the probabilities: for pixels that are on or off, log p(x|z) is Bernoulli's",
-        _with(rec=lambda logits, x: -(logits.sigmoid() - x).abs().sum(1))),
-    "squared-error-of-probs": Mutant("this is the squared error of the probabilities: for pixels that are on or off, log p(x|z) is Bernoulli's",
-        _with(rec=lambda logits, x: -((logits.sigmoid() - x)**2).sum(1))),
-    "half-squared-error-of-probs": Mutant("this is half the squared error of the probabilities: for pixels that are on or off, log p(x|z) is Bernoulli's",
-        _with(rec=lambda logits, x: -0.5 * ((logits.sigmoid() - x)**2).sum(1))),
-    "mean-squared-error-of-probs": Mutant("this is the mean squared error of the probabilities: for pixels that are on or off, log p(x|z) is Bernoulli's",
-        _with(rec=lambda logits, x: -((logits.sigmoid() - x)**2).mean(1))),
-    "squared-error-of-logits": Mutant("this is the squared error of the logits: for pixels that are on or off, log p(x|z) is Bernoulli's",
-        _with(rec=lambda logits, x: -((logits - x)**2).sum(1))),
-    "positive-pixels-only": Mutant("only the inked pixels count here: a pixel left blank has log(1 − p)",
-        _with(rec=lambda logits, x: -(x * _softplus(-logits)).sum(1))),
-    "negative-pixels-only": Mutant("only the blank pixels count here: an inked pixel has log p",
-        _with(rec=lambda logits, x: -((1 - x) * _softplus(logits)).sum(1))),
-    "all-pixels-as-positive": Mutant("every pixel was taken for inked: a pixel left blank has log(1 − p)",
-        _with(rec=lambda logits, x: -_softplus(-logits).sum(1))),
-    "labels-swapped": Mutant("ink and paper have changed places: an inked pixel has log p, a blank one log(1 − p)",
-        _with(rec=lambda logits, x: _rec(-logits, x))),
-    "log-one-minus-p-subtracted": Mutant("log(1 − p) was subtracted: both kinds of pixels add their logarithm",
-        _with(rec=lambda logits, x: ((1 - x) * _softplus(logits) - x * _softplus(-logits)).sum(1))),
-    "probs-summed-without-log": Mutant("the probability of what was seen was added up, without a logarithm",
-        _with(rec=lambda logits, x: (x * logits.sigmoid() + (1 - x) * (1 - logits.sigmoid())).sum(1))),
-    "softmax-over-pixels": Mutant("a softmax over the pixels lets them compete: each pixel has a sigmoid of its own",
-        _with(rec=lambda logits, x: (x * logits.log_softmax(1)).sum(1))),
-    "log-of-sigmoid-underflows": Mutant("right for moderate logits, but the logarithm of a sigmoid that became 0 is −∞: stay with logits, `logsigmoid` or BCE's form",
-        _with(rec=_by_probability)),
-    "bce-clamped-at-100": Mutant("right for moderate logits, but `binary_cross_entropy` stops at −100 for a pixel: use the form that takes logits",
-        _with(rec=lambda logits, x: _bce(logits.sigmoid(), x))),
-    "probs-clamped-at-1e-7": Mutant("the probabilities were cut off at 1e-7: a very sure decoder that errs must pay in full; stay with logits",
-        _with(rec=lambda logits, x: _clamped(logits, x, 1e-7))),
-    "probs-clamped-at-1e-6": Mutant("the probabilities were cut off at 1e-6: a very sure decoder that errs must pay in full; stay with logits",
-        _with(rec=lambda logits, x: _clamped(logits, x, 1e-6))),
-    "epsilon-inside-log": Mutant("1e-8 was added inside the logarithm: a very sure decoder that errs must pay in full; stay with logits",
-        _with(rec=lambda logits, x: _by_probability(logits, x, 1e-8))),
-    "logits-clamped-at-20": Mutant("the logits were cut off at ±20: a very sure decoder that errs must pay in full",
-        _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x))),
-    "kl-sigma-for-variance": Mutant("in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
-        _with(kl=lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1))),
-    "kl-minus-one-missing": Mutant("in the KL, the −1 is missing: check it where the code is the prior",
-        _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1))),
-    "kl-variance-as-sigma": Mutant("in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
-        _with(kl=lambda mu, logvar: _kl(mu, 2 * logvar))),
-    "kl-logvar-as-sigma": Mutant("in the KL, logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses what is not positive",
-        _with(kl=lambda mu, logvar: _normal_kl(mu, logvar).sum(1))),
-    "kl-reversed": Mutant("the KL was taken from the prior to the code: the code comes first",
-        _with(kl=_reverse_kl)),
-    "kl-mu-squared-missing": Mutant("in the KL, mu² is missing",
-        _with(kl=lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1))),
-    "kl-logvar-sign-flipped": Mutant("in the KL, the logvar has the wrong sign",
-        _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1))),
-}, {
-    "binary_cross_entropy_with_logits": _with(rec=_bce_with_logits),
-    "torch.distributions": _bernoulli_elbo,
-    "the logit of the pixel that was seen": _with(rec=lambda logits, x: -_softplus((1 - 2 * x) * logits).sum(1)),
-    "row by row": _elbo_row_by_row,
-    "minus the loss, in float64": lambda logits, x, mu, logvar: -(
-        _kl(mu.double(), logvar.double()) - _rec(logits.double(), x.double())),
-})
+ELBO = Exercise(
+    "4.3",
+    "elbo",
+    _elbo_cases,
+    _elbo_oracle,
+    {
+        "likelihood-mean-over-pixels": Mutant(
+            "log p(x|z) was averaged over the pixels, the KL was not: with 64 pixels it counts 64"
+            " times too little, so sum",
+            _with(rec=lambda logits, x: _each_pixel(logits, x).mean(1)),
+        ),
+        "both-terms-averaged": Mutant(
+            "both terms were averaged, over pixels and over the code: the ELBO is a sum, of all"
+            " pixels and all numbers of the code",
+            _with(
+                rec=lambda logits, x: _each_pixel(logits, x).mean(1),
+                kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1),
+            ),
+        ),
+        "kl-mean-over-latent-dims": Mutant(
+            "the KL was averaged over the code's dimensions: sum them",
+            _with(kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1)),
+        ),
+        "divided-by-pixel-count": Mutant(
+            "the whole was divided by the number of pixels: nats per picture are asked for",
+            lambda logits, x, mu, logvar: (_rec(logits, x) - _kl(mu, logvar)) / x.shape[1],
+        ),
+        "kl-missing": Mutant(
+            "the KL is missing: this is log p(x|z) alone", _then(lambda rec, kl: rec)
+        ),
+        "likelihood-missing": Mutant(
+            "log p(x|z) is missing: this is the KL alone, with a minus", _then(lambda rec, kl: -kl)
+        ),
+        "kl-alone": Mutant(
+            "the KL alone came back: it is to be subtracted from log p(x|z)",
+            _then(lambda rec, kl: kl),
+        ),
+        "kl-added": Mutant(
+            "the KL was added: a code far from the prior costs, so subtract it",
+            _then(lambda rec, kl: rec + kl),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: this is the loss, the negative ELBO",
+            _then(lambda rec, kl: kl - rec),
+        ),
+        "loss-with-pixel-mean": Mutant(
+            "this is the loss, and log p(x|z) was averaged over the pixels in it: the ELBO has the"
+            " other sign, and sums the pixels",
+            lambda logits, x, mu, logvar: _kl(mu, logvar) - _each_pixel(logits, x).mean(1),
+        ),
+        "likelihood-sign-flipped": Mutant(
+            "log p(x|z) has the wrong sign: the cross-entropy is its negative",
+            _then(lambda rec, kl: -rec - kl),
+        ),
+        "kl-halved": Mutant(
+            "only half of the KL was subtracted", _then(lambda rec, kl: rec - 0.5 * kl)
+        ),
+        "kl-doubled": Mutant("the ½ of the KL is missing", _then(lambda rec, kl: rec - 2 * kl)),
+        "terms-returned-separately": Mutant(
+            "the two terms came back apart: subtract the KL from log p(x|z), and return one tensor",
+            _then(lambda rec, kl: (rec, kl)),
+        ),
+        "terms-multiplied": Mutant(
+            "the two terms were multiplied: subtract the KL from log p(x|z)",
+            _then(lambda rec, kl: rec * kl),
+        ),
+        "mean-over-batch": Mutant(
+            "this is the mean over the batch: one value per picture is asked for",
+            _then(lambda rec, kl: (rec - kl).mean()),
+        ),
+        "loss-mean-over-batch": Mutant(
+            "this is the loss, and the mean over the batch: the ELBO of each picture is asked for",
+            _then(lambda rec, kl: (kl - rec).mean()),
+        ),
+        "sum-over-batch": Mutant(
+            "this is the sum over the batch: one value per picture is asked for",
+            _then(lambda rec, kl: (rec - kl).sum()),
+        ),
+        "loss-sum-over-batch": Mutant(
+            "this is the loss, and the sum over the batch: the ELBO of each picture is asked for",
+            _then(lambda rec, kl: (kl - rec).sum()),
+        ),
+        "both-terms-mean-over-all": Mutant(
+            "both terms were averaged over the batch's pixels and numbers, into one: one value per"
+            " picture, of sums, is asked for",
+            lambda logits, x, mu, logvar: (
+                _each_pixel(logits, x).mean() - _each_kl(mu, logvar).mean()
+            ),
+        ),
+        "likelihood-sum-over-axis-0": Mutant(
+            "log p(x|z) was summed over the pictures: sum over the pixels, dimension 1",
+            _with(rec=lambda logits, x: _each_pixel(logits, x).sum(0)),
+        ),
+        "both-sums-over-axis-0": Mutant(
+            "both terms were summed over the pictures: sum over pixels and over the code,"
+            " dimension 1",
+            lambda logits, x, mu, logvar: (
+                _each_pixel(logits, x).sum(0) - _each_kl(mu, logvar).sum(0)
+            ),
+        ),
+        "kl-sum-over-axis-0": Mutant(
+            "the KL was summed over the pictures: sum over the code, dimension 1",
+            _with(kl=lambda mu, logvar: _each_kl(mu, logvar).sum(0)),
+        ),
+        "kl-not-summed": Mutant(
+            "the KL was not summed: sum over the code, dimension 1", _with(kl=_each_kl)
+        ),
+        "likelihood-not-summed": Mutant(
+            "log p(x|z) was not summed: sum over the pixels, dimension 1", _with(rec=_each_pixel)
+        ),
+        "numpy-breaks-autograd": Mutant(
+            "right with plain numbers, but it raises an error where gradients are needed: use torch"
+            " throughout, no NumPy, nothing in place",
+            _elbo_by_numpy,
+        ),
+        "keepdim-column": Mutant(
+            "a column of shape (B, 1) came back: sum without `keepdim`, so that (B,) is left",
+            _then(lambda rec, kl: (rec - kl)[:, None]),
+        ),
+        "broadcast-to-square-table": Mutant(
+            "a table (B, B) came back: one of the two terms is a column, so each picture met each"
+            " code",
+            _then(lambda rec, kl: rec[:, None] - kl),
+        ),
+        "exponential-taken": Mutant(
+            "the exponential was taken: the ELBO is in nats, a logarithm",
+            _then(lambda rec, kl: (rec - kl).exp()),
+        ),
+        "bits-for-nats": Mutant(
+            "this is in bits: nats are asked for, so take natural logarithms",
+            _then(lambda rec, kl: (rec - kl) / math.log(2)),
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient comes through: look for `no_grad`, `detach`,"
+            " `.data`, `.item` or NumPy",
+            _then(lambda rec, kl: (rec - kl).detach()),
+        ),
+        "no-gradient-to-logits": Mutant(
+            "the value is right, but no gradient reaches the logits: log p(x|z) is detached",
+            _then(lambda rec, kl: rec.detach() - kl),
+        ),
+        "no-gradient-through-kl": Mutant(
+            "the value is right, but no gradient reaches mu and logvar: the KL is detached",
+            _then(lambda rec, kl: rec - kl.detach()),
+        ),
+        "likelihood-total-over-batch": Mutant(
+            "log p(x|z) was added up over the whole batch: each picture has its own",
+            _then(lambda rec, kl: rec.sum() - kl),
+        ),
+        "likelihood-mean-over-batch": Mutant(
+            "log p(x|z) was averaged over the whole batch: each picture has its own",
+            _then(lambda rec, kl: rec.mean() - kl),
+        ),
+        "likelihood-mean-over-all": Mutant(
+            "log p(x|z) was averaged over batch and pixels, which is what `reduction` does unless"
+            " told: sum the pixels of each picture",
+            _with(rec=lambda logits, x: _each_pixel(logits, x).mean()),
+        ),
+        "kl-total-over-batch": Mutant(
+            "the KL was added up over the whole batch: each picture has its own",
+            _then(lambda rec, kl: rec - kl.sum()),
+        ),
+        "kl-mean-over-batch": Mutant(
+            "the KL was averaged over the whole batch: each picture has its own",
+            _then(lambda rec, kl: rec - kl.mean()),
+        ),
+        "sigmoid-twice": Mutant(
+            "the sigmoid was applied twice: this likelihood takes logits, and was handed"
+            " probabilities",
+            _with(rec=lambda logits, x: _rec(logits.sigmoid(), x)),
+        ),
+        "logits-as-probs": Mutant(
+            "the logits were used as probabilities: a sigmoid turns logits into probabilities",
+            _with(rec=lambda logits, x: (x * logits.log() + (1 - x) * (1 - logits).log()).sum(1)),
+        ),
+        "logits-and-x-swapped": Mutant(
+            "x and the logits have changed places: the logits come first",
+            _with(rec=lambda logits, x: _rec(x, logits)),
+        ),
+        "logits-to-bce-on-probs": Mutant(
+            "logits were handed to something that takes probabilities: use"
+            " `binary_cross_entropy_with_logits`",
+            _with(rec=_bce),
+        ),
+        "logits-as-bernoulli-probs": Mutant(
+            "logits were handed to `Bernoulli` as probabilities: say `Bernoulli(logits=…)`",
+            _with(rec=_bernoulli_of_probabilities),
+        ),
+        "gaussian-around-logits": Mutant(
+            "this is a Gaussian around the logits: pixels that are on or off are Bernoulli's",
+            _with(rec=lambda logits, x: _gauss(logits, x)),
+        ),
+        "gaussian-around-probs": Mutant(
+            "this is a Gaussian around the probabilities: pixels that are on or off are"
+            " Bernoulli's",
+            _with(rec=lambda logits, x: _gauss(logits.sigmoid(), x)),
+        ),
+        "one-minus-log-p": Mutant(
+            "1 − log p stands where log(1 − p) belongs",
+            _with(
+                rec=lambda logits, x: (
+                    -x * _softplus(-logits) + (1 - x) * (1 + _softplus(-logits))
+                ).sum(1)
+            ),
+        ),
+        "logit-as-log-prob": Mutant(
+            "this is x·logit + (1 − x)·(1 − logit): a logit is no log-probability; `logsigmoid`"
+            " makes it one",
+            _with(rec=lambda logits, x: (x * logits + (1 - x) * (1 - logits)).sum(1)),
+        ),
+        "linear-in-logits": Mutant(
+            "this is x·logit alone: a logit is no log-probability; `logsigmoid` makes it one",
+            _with(rec=lambda logits, x: (x * logits).sum(1)),
+        ),
+        "absolute-error-of-probs": Mutant(
+            "this is the absolute error of the probabilities: for pixels that are on or off, log"
+            " p(x|z) is Bernoulli's",
+            _with(rec=lambda logits, x: -(logits.sigmoid() - x).abs().sum(1)),
+        ),
+        "squared-error-of-probs": Mutant(
+            "this is the squared error of the probabilities: for pixels that are on or off, log"
+            " p(x|z) is Bernoulli's",
+            _with(rec=lambda logits, x: -((logits.sigmoid() - x) ** 2).sum(1)),
+        ),
+        "half-squared-error-of-probs": Mutant(
+            "this is half the squared error of the probabilities: for pixels that are on or off,"
+            " log p(x|z) is Bernoulli's",
+            _with(rec=lambda logits, x: -0.5 * ((logits.sigmoid() - x) ** 2).sum(1)),
+        ),
+        "mean-squared-error-of-probs": Mutant(
+            "this is the mean squared error of the probabilities: for pixels that are on or off,"
+            " log p(x|z) is Bernoulli's",
+            _with(rec=lambda logits, x: -((logits.sigmoid() - x) ** 2).mean(1)),
+        ),
+        "squared-error-of-logits": Mutant(
+            "this is the squared error of the logits: for pixels that are on or off, log p(x|z) is"
+            " Bernoulli's",
+            _with(rec=lambda logits, x: -((logits - x) ** 2).sum(1)),
+        ),
+        "positive-pixels-only": Mutant(
+            "only the inked pixels count here: a pixel left blank has log(1 − p)",
+            _with(rec=lambda logits, x: -(x * _softplus(-logits)).sum(1)),
+        ),
+        "negative-pixels-only": Mutant(
+            "only the blank pixels count here: an inked pixel has log p",
+            _with(rec=lambda logits, x: -((1 - x) * _softplus(logits)).sum(1)),
+        ),
+        "all-pixels-as-positive": Mutant(
+            "every pixel was taken for inked: a pixel left blank has log(1 − p)",
+            _with(rec=lambda logits, x: -_softplus(-logits).sum(1)),
+        ),
+        "labels-swapped": Mutant(
+            "ink and paper have changed places: an inked pixel has log p, a blank one log(1 − p)",
+            _with(rec=lambda logits, x: _rec(-logits, x)),
+        ),
+        "log-one-minus-p-subtracted": Mutant(
+            "log(1 − p) was subtracted: both kinds of pixels add their logarithm",
+            _with(
+                rec=lambda logits, x: ((1 - x) * _softplus(logits) - x * _softplus(-logits)).sum(1)
+            ),
+        ),
+        "probs-summed-without-log": Mutant(
+            "the probability of what was seen was added up, without a logarithm",
+            _with(
+                rec=lambda logits, x: (x * logits.sigmoid() + (1 - x) * (1 - logits.sigmoid())).sum(
+                    1
+                )
+            ),
+        ),
+        "softmax-over-pixels": Mutant(
+            "a softmax over the pixels lets them compete: each pixel has a sigmoid of its own",
+            _with(rec=lambda logits, x: (x * logits.log_softmax(1)).sum(1)),
+        ),
+        "log-of-sigmoid-underflows": Mutant(
+            "right for moderate logits, but the logarithm of a sigmoid that became 0 is −∞: stay"
+            " with logits, `logsigmoid` or BCE's form",
+            _with(rec=_by_probability),
+        ),
+        "bce-clamped-at-100": Mutant(
+            "right for moderate logits, but `binary_cross_entropy` stops at −100 for a pixel: use"
+            " the form that takes logits",
+            _with(rec=lambda logits, x: _bce(logits.sigmoid(), x)),
+        ),
+        "probs-clamped-at-1e-7": Mutant(
+            "the probabilities were cut off at 1e-7: a very sure decoder that errs must pay in"
+            " full; stay with logits",
+            _with(rec=lambda logits, x: _clamped(logits, x, 1e-7)),
+        ),
+        "probs-clamped-at-1e-6": Mutant(
+            "the probabilities were cut off at 1e-6: a very sure decoder that errs must pay in"
+            " full; stay with logits",
+            _with(rec=lambda logits, x: _clamped(logits, x, 1e-6)),
+        ),
+        "epsilon-inside-log": Mutant(
+            "1e-8 was added inside the logarithm: a very sure decoder that errs must pay in full;"
+            " stay with logits",
+            _with(rec=lambda logits, x: _by_probability(logits, x, 1e-8)),
+        ),
+        "logits-clamped-at-20": Mutant(
+            "the logits were cut off at ±20: a very sure decoder that errs must pay in full",
+            _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x)),
+        ),
+        "kl-sigma-for-variance": Mutant(
+            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            _with(kl=lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1)),
+        ),
+        "kl-minus-one-missing": Mutant(
+            "in the KL, the −1 is missing: check it where the code is the prior",
+            _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1)),
+        ),
+        "kl-variance-as-sigma": Mutant(
+            "in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            _with(kl=lambda mu, logvar: _kl(mu, 2 * logvar)),
+        ),
+        "kl-logvar-as-sigma": Mutant(
+            "in the KL, logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses"
+            " what is not positive",
+            _with(kl=lambda mu, logvar: _normal_kl(mu, logvar).sum(1)),
+        ),
+        "kl-reversed": Mutant(
+            "the KL was taken from the prior to the code: the code comes first",
+            _with(kl=_reverse_kl),
+        ),
+        "kl-mu-squared-missing": Mutant(
+            "in the KL, mu² is missing",
+            _with(kl=lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1)),
+        ),
+        "kl-logvar-sign-flipped": Mutant(
+            "in the KL, the logvar has the wrong sign",
+            _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1)),
+        ),
+    },
+    {
+        "binary_cross_entropy_with_logits": _with(rec=_bce_with_logits),
+        "torch.distributions": _bernoulli_elbo,
+        "the logit of the pixel that was seen": _with(
+            rec=lambda logits, x: -_softplus((1 - 2 * x) * logits).sum(1)
+        ),
+        "row by row": _elbo_row_by_row,
+        "minus the loss, in float64": lambda logits, x, mu, logvar: (
+            -(_kl(mu.double(), logvar.double()) - _rec(logits.double(), x.double()))
+        ),
+    },
+)
 
-# ---- 4.4 collapsed_units ---------------------------------------------------------------------------------------------
+# ---- 4.4 collapsed_units -------------------------------------------------------------------------
 
 
 def _characters(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """mu and logvar (n, 6) of units that differ in how they use the code, each told below; n is a multiple of 50."""
+    """mu and logvar (n, 6) of units that differ in how they use the code, each told below; n is a
+    multiple of 50.
+    """
     mu, logvar = 0.01 * rng.normal(size=(2, n, 6))
     mu[:, 1] = rng.choice([-1.0, 1.0], size=n)  # 0.5 nats by the mean alone
     logvar[:, 2] = math.log(0.01)  # 1.81 nats by the spread alone
     mu[:, 3] = 0.8  # 0.32 nats, though it is the same for every picture
-    mu[:n // 50, 4] = 5.0  # 12.5 nats for 2 % of the pictures, 0.25 on average
+    mu[: n // 50, 4] = 5.0  # 12.5 nats for 2 % of the pictures, 0.25 on average
     logvar[:, 5] = 0.4  # 0.046 nats: a bit wider than the prior
     order = rng.permutation(n)
     return mu[order], logvar[order]
@@ -669,8 +1242,12 @@ def _away_from(tol: float, mu: np.ndarray, logvar: np.ndarray) -> tuple[np.ndarr
 
 def _many_units(rng: np.random.Generator, n: int, units: int) -> tuple[np.ndarray, np.ndarray]:
     """Units of all strengths, with averages from about 0.0005 to 1 nat."""
-    mu = rng.normal(size=(n, units)) * np.geomspace(0.03, 1.2, units) + rng.normal(0, 0.1, size=units)
-    logvar = rng.normal(size=(n, units)) * rng.permutation(np.geomspace(0.03, 1.0, units)) + rng.normal(0, 0.1, size=units)
+    mu = rng.normal(size=(n, units)) * np.geomspace(0.03, 1.2, units) + rng.normal(
+        0, 0.1, size=units
+    )
+    logvar = rng.normal(size=(n, units)) * rng.permutation(
+        np.geomspace(0.03, 1.0, units)
+    ) + rng.normal(0, 0.1, size=units)
     return mu, logvar
 
 
@@ -682,10 +1259,16 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
     used = np.array([[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0]])
     six, many, more = _characters(rng, 200), _many_units(rng, 41, 90), _many_units(rng, 25, 90)
     return [
-        Case("three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01: the second is idle",
-             _code(used, np.zeros((3, 2)), 0.01)),
-        Case("200 pictures, six units: idle, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of the pictures, logvar always 0.4; tol 0.1",
-             _code(*six, 0.1)),
+        Case(
+            "three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
+            " the second is idle",
+            _code(used, np.zeros((3, 2)), 0.01),
+        ),
+        Case(
+            "200 pictures, six units: idle, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of the"
+            " pictures, logvar always 0.4; tol 0.1",
+            _code(*six, 0.1),
+        ),
         Case("the same units with tol 0.02", _code(*six, 0.02)),
         Case("the same units with tol 0.4", _code(*six, 0.4)),
         Case("41 pictures, many units, tol 0.1", _code(*_away_from(0.1, *many), 0.1)),
@@ -693,8 +1276,14 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
         Case("25 pictures, many units, tol 0.4", _code(*_away_from(0.4, *more), 0.4)),
         Case("25 pictures, many units, tol 0.03", _code(*_away_from(0.03, *more), 0.03)),
         Case("25 pictures, many units, tol 0.8", _code(*_away_from(0.8, *more), 0.8)),
-        Case("20 pictures, four units that carry next to nothing, tol 0.5", _code(*0.1 * rng.normal(size=(2, 20, 4)), 0.5)),
-        Case("a single picture, many units, tol 0.1", _code(*_away_from(0.1, many[0][:1], many[1][:1]), 0.1)),
+        Case(
+            "20 pictures, four units that carry next to nothing, tol 0.5",
+            _code(*0.1 * rng.normal(size=(2, 20, 4)), 0.5),
+        ),
+        Case(
+            "a single picture, many units, tol 0.1",
+            _code(*_away_from(0.1, many[0][:1], many[1][:1]), 0.1),
+        ),
     ]
 
 
@@ -712,174 +1301,351 @@ def _reverse_each(mu: Any, logvar: Any) -> Any:
 
 
 def _kl_of_all_codes(mu: Any, logvar: Any, tol: float) -> Any:
-    """The distance of the averaged code, with the spread of its means, from the prior: a mixture taken for a Gaussian."""
+    """The distance of the averaged code, with the spread of its means, from the prior: a mixture
+    taken for a Gaussian.
+    """
     variance = logvar.exp().mean(0) + mu.var(0, correction=0)
-    return 0.5 * (mu.mean(0)**2 + variance - 1 - variance.log()) < tol
+    return 0.5 * (mu.mean(0) ** 2 + variance - 1 - variance.log()) < tol
 
 
 COLLAPSED = Exercise(
-    "4.4", "collapsed_units", _unit_cases, lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol, {
-    "mean-over-latent-dims": Mutant("averaged over the code: that tells which pictures are idle; average over the pictures, dimension 0",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).mean(1) < tol),
-    "sum-over-latent-dims": Mutant("summed over the code: that judges pictures; average over the pictures, dimension 0",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).sum(1) < tol),
-    "sum-over-batch": Mutant("summed over the pictures: then the answer depends on how many there are; average",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol),
-    "comparison-flipped": Mutant("turned round: these are the units that carry something",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol),
-    "all-samples-below-tol": Mutant("this asks that every single picture stays below tol: the average over the pictures decides",
-        lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).all(0)),
-    "any-sample-below-tol": Mutant("this asks that some picture lies below tol: the average over the pictures decides",
-        lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).any(0)),
-    "median-over-batch": Mutant("this is the median, which goes by most of the pictures: a unit used by few of them may carry a lot; take the mean",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).median(0).values < tol),
-    "share-below-tol-thresholded": Mutant("this counts the share of pictures below tol: the average number of nats decides",
-        lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0) < tol),
-    "share-below-tol-returned": Mutant("this is the share of pictures below tol: compare the average number of nats with tol, True or False is asked for",
-        lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0)),
-    "variance-of-mu": Mutant("this is the variance of mu over the pictures, another test: it overlooks what the spread says; take the KL",
-        lambda mu, logvar, tol: mu.var(0) < tol),
-    "population-variance-of-mu": Mutant("this is the variance of mu over the pictures (divided by N), another test: it overlooks what the spread says; take the KL",
-        lambda mu, logvar, tol: mu.var(0, correction=0) < tol),
-    "std-of-mu": Mutant("this is the standard deviation of mu over the pictures, another test: take the KL",
-        lambda mu, logvar, tol: mu.std(0) < tol),
-    "kl-variance-terms-only": Mutant("only the spread was looked at: a unit whose mu moves carries nats as well",
-        _on_mean(lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar))),
-    "mean-abs-logvar": Mutant("only logvar near 0 was looked for: a unit whose mu moves carries nats as well; take the whole KL",
-        _on_mean(lambda mu, logvar: logvar.abs())),
-    "abs-mean-logvar": Mutant("only the average logvar was looked at: a unit whose mu moves carries nats as well; take the whole KL",
-        lambda mu, logvar, tol: logvar.mean(0).abs() < tol),
-    "sigma-near-one": Mutant("only σ near 1 was looked for: a unit whose mu moves carries nats as well; take the whole KL",
-        _on_mean(lambda mu, logvar: (_sd(logvar) - 1).abs())),
-    "variance-near-one": Mutant("only σ² near 1 was looked for: a unit whose mu moves carries nats as well; take the whole KL",
-        _on_mean(lambda mu, logvar: (logvar.exp() - 1).abs())),
-    "half-mu-squared-only": Mutant("only mu was looked at: a narrow unit carries nats even at mu = 0",
-        _on_mean(lambda mu, logvar: 0.5 * mu**2)),
-    "mu-squared-only": Mutant("only mu² was looked at: a narrow unit carries nats even at mu = 0; take the whole KL",
-        _on_mean(lambda mu, logvar: mu**2)),
-    "mean-abs-mu": Mutant("only |mu| was looked at: a narrow unit carries nats even at mu = 0; take the whole KL",
-        _on_mean(lambda mu, logvar: mu.abs())),
-    "abs-mean-mu": Mutant("only the average mu was looked at: it may be 0 while mu moves from picture to picture; take the KL",
-        lambda mu, logvar, tol: mu.mean(0).abs() < tol),
-    "abs-mean-mu-and-logvar": Mutant("the averages of mu and logvar were compared with tol: mu may average 0 while it moves from picture to picture; take the KL",
-        lambda mu, logvar, tol: (mu.mean(0).abs() < tol) & (logvar.mean(0).abs() < tol)),
-    "mu-and-logvar-per-sample": Mutant("mu and logvar were compared with tol in every picture: tol is a number of nats, so take the KL, and average it",
-        lambda mu, logvar, tol: (mu.abs() < tol).all(0) & (logvar.abs() < tol).all(0)),
-    "mean-abs-mu-and-logvar": Mutant("mu and logvar were compared with tol, each by its average size: tol is a number of nats, so take the KL",
-        lambda mu, logvar, tol: (mu.abs().mean(0) < tol) & (logvar.abs().mean(0) < tol)),
-    "mean-sigma-near-one": Mutant("only the average σ was looked at: a unit whose mu moves carries nats as well; take the whole KL",
-        lambda mu, logvar, tol: (_sd(logvar).mean(0) - 1).abs() < tol),
-    "mean-sigma-above-bound": Mutant("only σ > 1 − tol was looked for: tol is a number of nats, so take the KL",
-        lambda mu, logvar, tol: _sd(logvar).mean(0) > 1 - tol),
-    "mean-variance-above-bound": Mutant("only σ² > 1 − tol was looked for: tol is a number of nats, so take the KL",
-        lambda mu, logvar, tol: logvar.exp().mean(0) > 1 - tol),
-    "std-of-kl": Mutant("this is how much the nats vary over the pictures: take their average",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).std(0) < tol),
-    "mu-variance-over-latent-dims": Mutant("the variance of mu was taken over the code: that judges pictures; and take the KL, averaged over pictures",
-        lambda mu, logvar, tol: mu.var(1) < tol),
-    "kl-of-averaged-parameters": Mutant("mu and logvar were averaged first: take the KL of every picture, then average",
-        lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.mean(0)) < tol),
-    "kl-of-mean-mu-variance": Mutant("mu and the variance were averaged first: take the KL of every picture, then average",
-        lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.exp().mean(0).log()) < tol),
-    "kl-of-aggregate-posterior": Mutant("this is the distance of all pictures' codes taken together: take the KL of every picture, then average",
-        _kl_of_all_codes),
-    "kl-returned-unthresholded": Mutant("these are the nats of each unit: compare them with tol, True or False is asked for",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar)),
-    "integers-for-booleans": Mutant("0 and 1 as whole numbers came back: leave the comparison as it is, True or False",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).int()),
-    "floats-for-booleans": Mutant("0 and 1 as real numbers came back: leave the comparison as it is, True or False",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float()),
-    "count-of-collapsed": Mutant("this is how many units are idle: which ones is asked for, True or False for each",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).sum()),
-    "share-of-collapsed": Mutant("this is the share of idle units: which ones is asked for, True or False for each",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float().mean()),
-    "indices-of-collapsed": Mutant("these are the numbers of the idle units: True or False for each unit is asked for",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero().squeeze(1)),
-    "indices-as-column": Mutant("these are the numbers of the idle units, in a column: True or False for each unit is asked for",
-        lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero()),
-    "whole-latent-kl": Mutant("the whole code was judged at once: each unit has its own average",
-        lambda mu, logvar, tol: _kl(mu, logvar).mean() < tol),
-    "mean-over-all": Mutant("one average over pictures and units was compared: each unit has its own",
-        lambda mu, logvar, tol: _each_kl(mu, logvar).mean() < tol),
-    "not-averaged-over-batch": Mutant("every picture was judged for itself: average over the pictures first, then compare",
-        lambda mu, logvar, tol: _each_kl(mu, logvar) < tol),
-    "first-sample-only": Mutant("only the first picture was looked at: average over all of them",
-        lambda mu, logvar, tol: _each_kl(mu, logvar)[0] < tol),
-    "keepdim-row": Mutant("a row of shape (1, Z) came back: average without `keepdim`, so that (Z,) is left",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar)[None] < tol),
-    "half-missing": Mutant("the ½ of the KL is missing",
-        _on_mean(lambda mu, logvar: 2 * _each_kl(mu, logvar))),
-    "half-taken-twice": Mutant("the ½ of the KL was taken twice",
-        _on_mean(lambda mu, logvar: 0.5 * _each_kl(mu, logvar))),
-    "minus-one-missing": Mutant("the −1 of the KL is missing: a unit equal to the prior carries 0 nats",
-        _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar))),
-    "kl-sign-flipped": Mutant("every unit is called idle, whatever it carries: is the sign of the KL turned?",
-        _on_mean(lambda mu, logvar: -_each_kl(mu, logvar))),
-    "sigma-for-variance": Mutant("in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
-        _on_mean(lambda mu, logvar: 0.5 * (mu**2 + _sd(logvar) - 1 - logvar))),
-    "logvar-as-variance": Mutant("in the KL, logvar was used as the variance: the variance is exp(logvar)",
-        _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log()))),
-    "logvar-sign-flipped": Mutant("in the KL, the logvar has the wrong sign",
-        _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar))),
-    "variance-as-sigma": Mutant("in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
-        _on_mean(lambda mu, logvar: _each_kl(mu, 2 * logvar))),
-    "mu-not-squared": Mutant("in the KL, mu was not squared",
-        _on_mean(lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar))),
-    "kl-reversed": Mutant("the KL was taken from the prior to the code: the code comes first",
-        _on_mean(_reverse_each)),
-    "bits-for-nats": Mutant("this compares in bits: tol is in nats",
-        _on_mean(lambda mu, logvar: _each_kl(mu, logvar) / math.log(2))),
-    "tol-relative-to-total": Mutant("tol was taken as a share of what the whole code carries: it is a number of nats",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).sum() < tol),
-    "tol-relative-to-max": Mutant("tol was taken as a share of what the strongest unit carries: it is a number of nats",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).max() < tol),
-    "tol-fixed-at-0-01": Mutant("tol is ignored: 0.01 is not always the number asked for",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.01),
-    "tol-fixed-at-0-1": Mutant("tol is ignored: 0.1 is not always the number asked for",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.1),
-    "exactly-zero-kl": Mutant("this asks for exactly 0 nats: tol says how many are still nothing",
-        lambda mu, logvar, tol: _mean_kl(mu, logvar) == 0),
-}, {
-    "torch.distributions": lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
-    "NumPy": lambda mu, logvar, tol: ~(_mean_kl(mu, logvar).numpy() >= tol),
-    "a list of booleans": lambda mu, logvar, tol: [bool(nats < tol) for nats in _mean_kl(mu, logvar)],
-    "at most tol": lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) / len(mu) <= tol,
-    "a sum compared with N times tol": lambda mu, logvar, tol: _each_kl(mu, logvar).double().sum(dim=0) < len(mu) * tol,
-})
+    "4.4",
+    "collapsed_units",
+    _unit_cases,
+    lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
+    {
+        "mean-over-latent-dims": Mutant(
+            "averaged over the code: that tells which pictures are idle; average over the pictures,"
+            " dimension 0",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).mean(1) < tol,
+        ),
+        "sum-over-latent-dims": Mutant(
+            "summed over the code: that judges pictures; average over the pictures, dimension 0",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).sum(1) < tol,
+        ),
+        "sum-over-batch": Mutant(
+            "summed over the pictures: then the answer depends on how many there are; average",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol,
+        ),
+        "comparison-flipped": Mutant(
+            "turned round: these are the units that carry something",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol,
+        ),
+        "all-samples-below-tol": Mutant(
+            "this asks that every single picture stays below tol: the average over the pictures"
+            " decides",
+            lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).all(0),
+        ),
+        "any-sample-below-tol": Mutant(
+            "this asks that some picture lies below tol: the average over the pictures decides",
+            lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).any(0),
+        ),
+        "median-over-batch": Mutant(
+            "this is the median, which goes by most of the pictures: a unit used by few of them may"
+            " carry a lot; take the mean",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).median(0).values < tol,
+        ),
+        "share-below-tol-thresholded": Mutant(
+            "this counts the share of pictures below tol: the average number of nats decides",
+            lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0) < tol,
+        ),
+        "share-below-tol-returned": Mutant(
+            "this is the share of pictures below tol: compare the average number of nats with tol,"
+            " True or False is asked for",
+            lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0),
+        ),
+        "variance-of-mu": Mutant(
+            "this is the variance of mu over the pictures, another test: it overlooks what the"
+            " spread says; take the KL",
+            lambda mu, logvar, tol: mu.var(0) < tol,
+        ),
+        "population-variance-of-mu": Mutant(
+            "this is the variance of mu over the pictures (divided by N), another test: it"
+            " overlooks what the spread says; take the KL",
+            lambda mu, logvar, tol: mu.var(0, correction=0) < tol,
+        ),
+        "std-of-mu": Mutant(
+            "this is the standard deviation of mu over the pictures, another test: take the KL",
+            lambda mu, logvar, tol: mu.std(0) < tol,
+        ),
+        "kl-variance-terms-only": Mutant(
+            "only the spread was looked at: a unit whose mu moves carries nats as well",
+            _on_mean(lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar)),
+        ),
+        "mean-abs-logvar": Mutant(
+            "only logvar near 0 was looked for: a unit whose mu moves carries nats as well; take"
+            " the whole KL",
+            _on_mean(lambda mu, logvar: logvar.abs()),
+        ),
+        "abs-mean-logvar": Mutant(
+            "only the average logvar was looked at: a unit whose mu moves carries nats as well;"
+            " take the whole KL",
+            lambda mu, logvar, tol: logvar.mean(0).abs() < tol,
+        ),
+        "sigma-near-one": Mutant(
+            "only σ near 1 was looked for: a unit whose mu moves carries nats as well; take the"
+            " whole KL",
+            _on_mean(lambda mu, logvar: (_sd(logvar) - 1).abs()),
+        ),
+        "variance-near-one": Mutant(
+            "only σ² near 1 was looked for: a unit whose mu moves carries nats as well; take the"
+            " whole KL",
+            _on_mean(lambda mu, logvar: (logvar.exp() - 1).abs()),
+        ),
+        "half-mu-squared-only": Mutant(
+            "only mu was looked at: a narrow unit carries nats even at mu = 0",
+            _on_mean(lambda mu, logvar: 0.5 * mu**2),
+        ),
+        "mu-squared-only": Mutant(
+            "only mu² was looked at: a narrow unit carries nats even at mu = 0; take the whole KL",
+            _on_mean(lambda mu, logvar: mu**2),
+        ),
+        "mean-abs-mu": Mutant(
+            "only |mu| was looked at: a narrow unit carries nats even at mu = 0; take the whole KL",
+            _on_mean(lambda mu, logvar: mu.abs()),
+        ),
+        "abs-mean-mu": Mutant(
+            "only the average mu was looked at: it may be 0 while mu moves from picture to picture;"
+            " take the KL",
+            lambda mu, logvar, tol: mu.mean(0).abs() < tol,
+        ),
+        "abs-mean-mu-and-logvar": Mutant(
+            "the averages of mu and logvar were compared with tol: mu may average 0 while it moves"
+            " from picture to picture; take the KL",
+            lambda mu, logvar, tol: (mu.mean(0).abs() < tol) & (logvar.mean(0).abs() < tol),
+        ),
+        "mu-and-logvar-per-sample": Mutant(
+            "mu and logvar were compared with tol in every picture: tol is a number of nats, so"
+            " take the KL, and average it",
+            lambda mu, logvar, tol: (mu.abs() < tol).all(0) & (logvar.abs() < tol).all(0),
+        ),
+        "mean-abs-mu-and-logvar": Mutant(
+            "mu and logvar were compared with tol, each by its average size: tol is a number of"
+            " nats, so take the KL",
+            lambda mu, logvar, tol: (mu.abs().mean(0) < tol) & (logvar.abs().mean(0) < tol),
+        ),
+        "mean-sigma-near-one": Mutant(
+            "only the average σ was looked at: a unit whose mu moves carries nats as well; take the"
+            " whole KL",
+            lambda mu, logvar, tol: (_sd(logvar).mean(0) - 1).abs() < tol,
+        ),
+        "mean-sigma-above-bound": Mutant(
+            "only σ > 1 − tol was looked for: tol is a number of nats, so take the KL",
+            lambda mu, logvar, tol: _sd(logvar).mean(0) > 1 - tol,
+        ),
+        "mean-variance-above-bound": Mutant(
+            "only σ² > 1 − tol was looked for: tol is a number of nats, so take the KL",
+            lambda mu, logvar, tol: logvar.exp().mean(0) > 1 - tol,
+        ),
+        "std-of-kl": Mutant(
+            "this is how much the nats vary over the pictures: take their average",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).std(0) < tol,
+        ),
+        "mu-variance-over-latent-dims": Mutant(
+            "the variance of mu was taken over the code: that judges pictures; and take the KL,"
+            " averaged over pictures",
+            lambda mu, logvar, tol: mu.var(1) < tol,
+        ),
+        "kl-of-averaged-parameters": Mutant(
+            "mu and logvar were averaged first: take the KL of every picture, then average",
+            lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.mean(0)) < tol,
+        ),
+        "kl-of-mean-mu-variance": Mutant(
+            "mu and the variance were averaged first: take the KL of every picture, then average",
+            lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.exp().mean(0).log()) < tol,
+        ),
+        "kl-of-aggregate-posterior": Mutant(
+            "this is the distance of all pictures' codes taken together: take the KL of every"
+            " picture, then average",
+            _kl_of_all_codes,
+        ),
+        "kl-returned-unthresholded": Mutant(
+            "these are the nats of each unit: compare them with tol, True or False is asked for",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar),
+        ),
+        "integers-for-booleans": Mutant(
+            "0 and 1 as whole numbers came back: leave the comparison as it is, True or False",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).int(),
+        ),
+        "floats-for-booleans": Mutant(
+            "0 and 1 as real numbers came back: leave the comparison as it is, True or False",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float(),
+        ),
+        "count-of-collapsed": Mutant(
+            "this is how many units are idle: which ones is asked for, True or False for each",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).sum(),
+        ),
+        "share-of-collapsed": Mutant(
+            "this is the share of idle units: which ones is asked for, True or False for each",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float().mean(),
+        ),
+        "indices-of-collapsed": Mutant(
+            "these are the numbers of the idle units: True or False for each unit is asked for",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero().squeeze(1),
+        ),
+        "indices-as-column": Mutant(
+            "these are the numbers of the idle units, in a column: True or False for each unit is"
+            " asked for",
+            lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero(),
+        ),
+        "whole-latent-kl": Mutant(
+            "the whole code was judged at once: each unit has its own average",
+            lambda mu, logvar, tol: _kl(mu, logvar).mean() < tol,
+        ),
+        "mean-over-all": Mutant(
+            "one average over pictures and units was compared: each unit has its own",
+            lambda mu, logvar, tol: _each_kl(mu, logvar).mean() < tol,
+        ),
+        "not-averaged-over-batch": Mutant(
+            "every picture was judged for itself: average over the pictures first, then compare",
+            lambda mu, logvar, tol: _each_kl(mu, logvar) < tol,
+        ),
+        "first-sample-only": Mutant(
+            "only the first picture was looked at: average over all of them",
+            lambda mu, logvar, tol: _each_kl(mu, logvar)[0] < tol,
+        ),
+        "keepdim-row": Mutant(
+            "a row of shape (1, Z) came back: average without `keepdim`, so that (Z,) is left",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar)[None] < tol,
+        ),
+        "half-missing": Mutant(
+            "the ½ of the KL is missing", _on_mean(lambda mu, logvar: 2 * _each_kl(mu, logvar))
+        ),
+        "half-taken-twice": Mutant(
+            "the ½ of the KL was taken twice",
+            _on_mean(lambda mu, logvar: 0.5 * _each_kl(mu, logvar)),
+        ),
+        "minus-one-missing": Mutant(
+            "the −1 of the KL is missing: a unit equal to the prior carries 0 nats",
+            _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar)),
+        ),
+        "kl-sign-flipped": Mutant(
+            "every unit is called idle, whatever it carries: is the sign of the KL turned?",
+            _on_mean(lambda mu, logvar: -_each_kl(mu, logvar)),
+        ),
+        "sigma-for-variance": Mutant(
+            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            _on_mean(lambda mu, logvar: 0.5 * (mu**2 + _sd(logvar) - 1 - logvar)),
+        ),
+        "logvar-as-variance": Mutant(
+            "in the KL, logvar was used as the variance: the variance is exp(logvar)",
+            _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log())),
+        ),
+        "logvar-sign-flipped": Mutant(
+            "in the KL, the logvar has the wrong sign",
+            _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar)),
+        ),
+        "variance-as-sigma": Mutant(
+            "in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            _on_mean(lambda mu, logvar: _each_kl(mu, 2 * logvar)),
+        ),
+        "mu-not-squared": Mutant(
+            "in the KL, mu was not squared",
+            _on_mean(lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar)),
+        ),
+        "kl-reversed": Mutant(
+            "the KL was taken from the prior to the code: the code comes first",
+            _on_mean(_reverse_each),
+        ),
+        "bits-for-nats": Mutant(
+            "this compares in bits: tol is in nats",
+            _on_mean(lambda mu, logvar: _each_kl(mu, logvar) / math.log(2)),
+        ),
+        "tol-relative-to-total": Mutant(
+            "tol was taken as a share of what the whole code carries: it is a number of nats",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).sum() < tol,
+        ),
+        "tol-relative-to-max": Mutant(
+            "tol was taken as a share of what the strongest unit carries: it is a number of nats",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).max() < tol,
+        ),
+        "tol-fixed-at-0-01": Mutant(
+            "tol is ignored: 0.01 is not always the number asked for",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.01,
+        ),
+        "tol-fixed-at-0-1": Mutant(
+            "tol is ignored: 0.1 is not always the number asked for",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.1,
+        ),
+        "exactly-zero-kl": Mutant(
+            "this asks for exactly 0 nats: tol says how many are still nothing",
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) == 0,
+        ),
+    },
+    {
+        "torch.distributions": lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
+        "NumPy": lambda mu, logvar, tol: ~(_mean_kl(mu, logvar).numpy() >= tol),
+        "a list of booleans": lambda mu, logvar, tol: [
+            bool(nats < tol) for nats in _mean_kl(mu, logvar)
+        ],
+        "at most tol": lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) / len(mu) <= tol,
+        "a sum compared with N times tol": lambda mu, logvar, tol: (
+            _each_kl(mu, logvar).double().sum(dim=0) < len(mu) * tol
+        ),
+    },
+)
 
-# ---- 4.5 train_vae ---------------------------------------------------------------------------------------------------
+# ---- 4.5 train_vae -------------------------------------------------------------------------------
 
-BAR, MEAN_PICTURE = -19.5, -24.6  # nats per held-out digit: asked for; reached by the mean of the training digits
+# nats per held-out digit: asked for; reached by the mean of the training digits
+BAR, MEAN_PICTURE = -19.5, -24.6
 FACTS = {
     "shapes": "`encode` returns mu and logvar, one row per digit and both of the same shape (B, Z)",
     "pixels": "`decode` returns one number for each pixel, (B, 64)",
-    "finite": "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning rate helps",
-    "logits": "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no logarithm at its end",
-    "logvar": "some logvar lie below 0, as a code that says something has a variance below 1: "
-              "is it the logarithm, not σ or σ² (which are never negative), and is the loss the *negative* ELBO?",
-    "price": f"the KL stays below {-BAR} nats per digit: beyond, the bar is missed before the first pixel is drawn; "
-             "is the KL in the loss, with its sign and its full weight?",
-    "noise": "log p(x|z) is above −60 nats for z = mu + σ·eps (64 tossed coins give −44.4): "
-             "does `encode` return mu first, then logvar, and did the decoder train on z with this very noise in it?",
-    "learnt": "log p(x|z) is above −40 nats, which 64 tossed coins nearly give: "
-              "does the optimizer hold the decoder's weights too, and was z drawn as it is here?",
-    "listens": "the KL is above 1 nat, so the code says something about its digit: if not, look whether the decoder got z from the "
-               "encoder with its gradient, whether pixels were summed, not averaged, and whether it trained long enough",
-    "mean": f"the held-out ELBO is above −{-MEAN_PICTURE} nats per digit, which the mean picture reaches with no code at all: "
-            "if not, both terms may lack equal weight",
+    "finite": (
+        "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning"
+        " rate helps"
+    ),
+    "logits": (
+        "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no"
+        " logarithm at its end"
+    ),
+    "logvar": (
+        "some logvar lie below 0, as a code that says something has a variance below 1: is it the"
+        " logarithm, not σ or σ² (which are never negative), and is the loss the *negative* ELBO?"
+    ),
+    "price": (
+        f"the KL stays below {-BAR} nats per digit: beyond, the bar is missed before the first"
+        " pixel is drawn; is the KL in the loss, with its sign and its full weight?"
+    ),
+    "noise": (
+        "log p(x|z) is above −60 nats for z = mu + σ·eps (64 tossed coins give −44.4): does"
+        " `encode` return mu first, then logvar, and did the decoder train on z with this very"
+        " noise in it?"
+    ),
+    "learnt": (
+        "log p(x|z) is above −40 nats, which 64 tossed coins nearly give: "
+        "does the optimizer hold the decoder's weights too, and was z drawn as it is here?"
+    ),
+    "listens": (
+        "the KL is above 1 nat, so the code says something about its digit: if not, look whether"
+        " the decoder got z from the encoder with its gradient, whether pixels were summed, not"
+        " averaged, and whether it trained long enough"
+    ),
+    "mean": (
+        f"the held-out ELBO is above −{-MEAN_PICTURE} nats per digit, which the mean picture"
+        " reaches with no code at all: if not, both terms may lack equal weight"
+    ),
 }
-TWO_PAIRS = "something did not come in two parts: `train_vae` returns the pair encode, decode, and encode(x) the pair mu, logvar"
+TWO_PAIRS = (
+    "something did not come in two parts: `train_vae` returns the pair encode, decode, and"
+    " encode(x) the pair mu, logvar"
+)
 REACHED = f"the held-out ELBO in nats per digit, where −{-BAR} or more is asked for"
 
 
 def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
     """FACTS that hold up to the first that does not; the ELBO last, as a number up to the bar."""
     found = vae_facts.asked(ask, "coder", TWO_PAIRS, x_train, x_test, noise)
-    return until_one_fails(_facts(found["mu"], found["logvar"], found["logits"], x_test.values), FACTS)
+    return until_one_fails(
+        _facts(found["mu"], found["logvar"], found["logits"], x_test.values), FACTS
+    )
 
 
 def _facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray) -> Any:
-    """Pairs of a key of FACTS and whether it holds, in an order in which each may rely on those before it."""
+    """Pairs of a key of FACTS and whether it holds, in an order in which each may rely on those
+    before it.
+    """
     yield from vae_facts.sound(mu, logvar, logits, x)
     kl, logits = vae_facts.price(mu, logvar), logits.astype(np.float64)
     rec = (x * logits - np.logaddexp(0, logits)).sum(1).mean()
@@ -893,32 +1659,55 @@ def _facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray
 
 def _vae_cases(rng: np.random.Generator) -> list[Case]:
     from course_utils.data import digits8
+
     digits = digits8(numpy=True)
-    x_train, x_test = (Tensor((part.reshape(-1, 64) > 0.5).astype(float)) for part in (digits.x_train, digits.x_test))
-    return [Case("trained on 1,000 digits, asked about 797 others, one z for each",
-                 (x_train, x_test, Tensor(rng.normal(size=(len(x_test.values), 256)))), _judged,
-                 want={fact: True for fact in FACTS.values()} | {REACHED: BAR})]
+    x_train, x_test = (
+        Tensor((part.reshape(-1, 64) > 0.5).astype(float))
+        for part in (digits.x_train, digits.x_test)
+    )
+    return [
+        Case(
+            "trained on 1,000 digits, asked about 797 others, one z for each",
+            (x_train, x_test, Tensor(rng.normal(size=(len(x_test.values), 256)))),
+            _judged,
+            want={fact: True for fact in FACTS.values()} | {REACHED: BAR},
+        )
+    ]
 
 
 def _sampled(mu: Any, logvar: Any) -> Any:
     import torch
+
     return mu + _sd(logvar) * torch.randn_like(mu)
 
 
 def _from_prior(mu: Any, logvar: Any) -> Any:
     import torch
+
     return torch.randn_like(mu)
 
 
 def _mlp(inputs: int, outputs: int) -> Any:
     from torch import nn
+
     return nn.Sequential(nn.Linear(inputs, 256), nn.ReLU(), nn.Linear(256, outputs))
 
 
-def _fit(x: Any, encoder: Any, decoder: Any, optimizer: Any, steps: int, schedule: Any = None, draw: Answer = _sampled,
-         loss: Answer = lambda pixels, kl: kl.sum(1) - pixels.sum(1)) -> tuple[Callable, Any]:
-    """Trains an encoder (B, 64) -> (B, 2Z) and a decoder; `loss` takes log p of each pixel (B, 64) and each KL (B, Z)."""
+def _fit(
+    x: Any,
+    encoder: Any,
+    decoder: Any,
+    optimizer: Any,
+    steps: int,
+    schedule: Any = None,
+    draw: Answer = _sampled,
+    loss: Answer = lambda pixels, kl: kl.sum(1) - pixels.sum(1),
+) -> tuple[Callable, Any]:
+    """Trains an encoder (B, 64) -> (B, 2Z) and a decoder; `loss` takes log p of each pixel (B, 64)
+    and each KL (B, Z).
+    """
     import torch
+
     for _ in range(steps):
         batch = x[torch.randint(len(x), (100,))]
         mu, logvar = encoder(batch).chunk(2, dim=1)
@@ -931,17 +1720,30 @@ def _fit(x: Any, encoder: Any, decoder: Any, optimizer: Any, steps: int, schedul
     return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
 
 
-def _vae(steps: int = 250, rate: float = 5e-3, frozen: bool = False, encoded: Answer = lambda mu, logvar: (mu, logvar),
-         decoded: Answer = lambda logits: logits, **how: Any) -> Answer:
-    """An answer to 4.5 whose way to train, or what it hands back, is changed. The caller's random state stays as it is."""
+def _vae(
+    steps: int = 250,
+    rate: float = 5e-3,
+    frozen: bool = False,
+    encoded: Answer = lambda mu, logvar: (mu, logvar),
+    decoded: Answer = lambda logits: logits,
+    **how: Any,
+) -> Answer:
+    """An answer to 4.5 whose way to train, or what it hands back, is changed. The caller's random
+    state stays as it is.
+    """
+
     def train_vae(x: Any) -> tuple[Callable, Callable]:
         import torch
+
         with torch.random.fork_rng():
             torch.manual_seed(0)
             encoder, decoder = _mlp(64, 16), _mlp(8, 64)
             weights = [*encoder.parameters(), *([] if frozen else decoder.parameters())]
-            encode, decode = _fit(x, encoder, decoder, torch.optim.Adam(weights, lr=rate), steps, **how)
+            encode, decode = _fit(
+                x, encoder, decoder, torch.optim.Adam(weights, lr=rate), steps, **how
+            )
         return lambda pictures: encoded(*encode(pictures)), lambda z: decoded(decode(z))
+
     return train_vae
 
 
@@ -949,8 +1751,16 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
     """A convolution in front, AdamW and a learning rate that rises and falls."""
     import torch
     from torch import nn
-    encoder = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.GELU(),
-                            nn.Flatten(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 20))
+
+    encoder = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 16, 3, stride=2, padding=1),
+        nn.GELU(),
+        nn.Flatten(),
+        nn.Linear(256, 256),
+        nn.GELU(),
+        nn.Linear(256, 20),
+    )
     decoder = nn.Sequential(nn.Linear(10, 256), nn.GELU(), nn.Linear(256, 64))
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], lr=5e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=800)
@@ -960,8 +1770,9 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
 def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
     """No modules: weights in a list, whole batches, Adam, and functions that close over them."""
     import torch
+
     sizes = [(64, 256), (256, 8), (256, 8), (8, 256), (256, 64)]
-    weights = [(torch.randn(i, o) * (1 / i)**0.5).requires_grad_() for i, o in sizes]
+    weights = [(torch.randn(i, o) * (1 / i) ** 0.5).requires_grad_() for i, o in sizes]
     biases = [torch.zeros(o, requires_grad=True) for _, o in sizes]
     optimizer = torch.optim.Adam(weights + biases, lr=5e-3)
 
@@ -983,21 +1794,33 @@ def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
     return encode, decode
 
 
-VAE = Exercise("4.5", "train_vae", _vae_cases, None, {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))} | breaking(FACTS, {
-    "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
-    "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 8, 8))),
-    "finite": _vae(rate=1e3, steps=50),
-    "logits": _vae(decoded=lambda logits: logits.sigmoid()),
-    "logvar": _vae(encoded=lambda mu, logvar: (mu, _sd(logvar))),
-    "price": _vae(loss=lambda pixels, kl: -pixels.sum(1)),
-    "noise": _vae(draw=lambda mu, logvar: mu),
-    "learnt": _vae(frozen=True),
-    "listens": _vae(draw=_from_prior),
-    "mean": _vae(loss=lambda pixels, kl: kl.mean(1) - pixels.sum(1), steps=400),
-}), {
-    "two small networks, Adam": _vae(steps=800),
-    "a convolution, AdamW, one cycle": _convolutional,
-    "tensors without modules": _bare_tensors,
-}, seconds=30.0)
+VAE = Exercise(
+    "4.5",
+    "train_vae",
+    _vae_cases,
+    None,
+    {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))}
+    | breaking(
+        FACTS,
+        {
+            "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
+            "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 8, 8))),
+            "finite": _vae(rate=1e3, steps=50),
+            "logits": _vae(decoded=lambda logits: logits.sigmoid()),
+            "logvar": _vae(encoded=lambda mu, logvar: (mu, _sd(logvar))),
+            "price": _vae(loss=lambda pixels, kl: -pixels.sum(1)),
+            "noise": _vae(draw=lambda mu, logvar: mu),
+            "learnt": _vae(frozen=True),
+            "listens": _vae(draw=_from_prior),
+            "mean": _vae(loss=lambda pixels, kl: kl.mean(1) - pixels.sum(1), steps=400),
+        },
+    ),
+    {
+        "two small networks, Adam": _vae(steps=800),
+        "a convolution, AdamW, one cycle": _convolutional,
+        "tensors without modules": _bare_tensors,
+    },
+    seconds=30.0,
+)
 
 EXERCISES = [REPARAMETERIZE, KL, ELBO, COLLAPSED, VAE]

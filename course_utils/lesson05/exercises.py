@@ -1,4 +1,7 @@
-"""The exercises of lesson 05: honest splits, the Fréchet distance, a tighter bound, numbers of the code that work, a VAE."""
+"""The exercises of lesson 05: honest splits, the Fréchet distance, a tighter bound, numbers of the
+code that work, a VAE.
+"""
+
 from __future__ import annotations
 
 import math
@@ -8,34 +11,63 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.checks import vae_facts
 from course_utils.asking.ask import Answer, Ask, NotData, Raised, Tensor
-from course_utils.checks.exercise import again, breaking, Case, Exercise, Mutant, numbers_in, UNREADABLE, until_one_fails
+from course_utils.checks import vae_facts
+from course_utils.checks.exercise import (
+    UNREADABLE,
+    Case,
+    Exercise,
+    Mutant,
+    again,
+    breaking,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # float32
 
 
-# ---- 5.1 make_splits -------------------------------------------------------------------------------------------------
+# ---- 5.1 make_splits -----------------------------------------------------------------------------
 
-TWO_SETS = "two sets of row numbers are asked for, a pair: those to train on, then those to validate on"
+TWO_SETS = (
+    "two sets of row numbers are asked for, a pair: those to train on, then those to validate on"
+)
 SPLIT = {
     "whole": "both sets are lists of whole numbers, the numbers of rows",
     "larger first": "the rows to train on come first: they are the nine tenths",
     "apart": "no row is in both sets: what a model was trained on must not judge it",
-    "once": "no row comes twice within a set: drawing with replacement repeats some rows and loses others",
+    "once": (
+        "no row comes twice within a set: drawing with replacement repeats some rows and loses"
+        " others"
+    ),
     "range": "row numbers go from 0 to n − 1",
-    "few": "with fewer than ten rows n // 10 is 0: all of them train, and none validates; a slice `[-0:]` is everything, "
-           "`[:-0]` nothing, so cut at n − n // 10",
+    "few": (
+        "with fewer than ten rows n // 10 is 0: all of them train, and none validates; a slice"
+        " `[-0:]` is everything, `[:-0]` nothing, so cut at n − n // 10"
+    ),
     "all": "every row is in one of the sets: none may be lost",
     "tenth": "n // 10 rows validate: a tenth, rounded down",
-    "shuffled": "the rows that validate are drawn at random, no block of neighbours and no fixed step: the file is sorted, so a block "
-                "holds one kind of digit only",
-    "repeatable": "the same n and seed give the same split at the second call: otherwise tomorrow's validation rows are today's training rows",
+    "shuffled": (
+        "the rows that validate are drawn at random, no block of neighbours and no fixed step: the"
+        " file is sorted, so a block holds one kind of digit only"
+    ),
+    "repeatable": (
+        "the same n and seed give the same split at the second call: otherwise tomorrow's"
+        " validation rows are today's training rows"
+    ),
     "seeded": "seeds 0 and 1 give different splits: is `seed` used?",
     "membership": "seeds 0 and 1 validate different rows, not the same ones in another order",
-    "everywhere": "over forty seeds nearly every row gets its turn to validate: shuffle all rows before you cut",
-    "guest": "the global random numbers of PyTorch, NumPy and Python are as they were before the call: a generator of its own leaves them alone",
-    "independent": "the split depends on n and seed alone: is a global random number used somewhere?",
+    "everywhere": (
+        "over forty seeds nearly every row gets its turn to validate: shuffle all rows before"
+        " you cut"
+    ),
+    "guest": (
+        "the global random numbers of PyTorch, NumPy and Python are as they were before the call: a"
+        " generator of its own leaves them alone"
+    ),
+    "independent": (
+        "the split depends on n and seed alone: is a global random number used somewhere?"
+    ),
 }
 
 
@@ -46,10 +78,15 @@ def _two_sets(value: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _split_facts(n: int, found: dict[str, Any]) -> Any:
-    """Pairs of a key of SPLIT and whether it holds, in an order in which each may rely on those before it."""
+    """Pairs of a key of SPLIT and whether it holds, in an order in which each may rely on those
+    before it.
+    """
     train, val = _two_sets(found["first"])
     pairs = [(train, val), *map(_two_sets, found["others"])]
-    yield "whole", all((rows.dtype.kind in "iu" or not rows.size) and rows.ndim == 1 for rows in (train, val))
+    yield (
+        "whole",
+        all((rows.dtype.kind in "iu" or not rows.size) and rows.ndim == 1 for rows in (train, val)),
+    )
     yield "larger first", not 0 < len(train) == n // 10
     yield "apart", not any(set(a.tolist()) & set(b.tolist()) for a, b in pairs)
     yield "once", all(len(set(rows.tolist())) == len(rows) for pair in pairs for rows in pair)
@@ -74,7 +111,9 @@ def _split_read(ask: Ask, n: int) -> dict[str, bool]:
 
 def _split_cases(rng: np.random.Generator) -> list[Case]:
     every = {fact: True for fact in SPLIT.values()}
-    return [Case(f"n = {n}, seeds 0 to 40", (n,), _split_read, want=every) for n in (50, 109, 200, 7)]
+    return [
+        Case(f"n = {n}, seeds 0 to 40", (n,), _split_read, want=every) for n in (50, 109, 200, 7)
+    ]
 
 
 def _permuted(n: int, seed: int) -> np.ndarray:
@@ -87,42 +126,47 @@ def _cut(rows: Any, at: int) -> tuple[Any, Any]:
 
 def _with_global_seed(n: int, seed: int) -> Any:
     import torch
+
     torch.manual_seed(seed)
     return _cut(torch.randperm(n), n // 10)
 
 
 def _unseeded(n: int, seed: int) -> Any:
     import torch
+
     return _cut(torch.randperm(n), n // 10)
 
 
 def _two_draws(n: int, seed: int) -> Any:
     rng = np.random.default_rng(seed)
-    return rng.permutation(n)[n // 10:], rng.permutation(n)[:n // 10]
+    return rng.permutation(n)[n // 10 :], rng.permutation(n)[: n // 10]
 
 
 def _with_replacement(n: int, seed: int) -> Any:
     rows = np.random.default_rng(seed).integers(0, n, n)
-    val = np.unique(rows)[:n // 10]
+    val = np.unique(rows)[: n // 10]
     return np.setdiff1d(rows, val).repeat(2), val
 
 
 def _python_shuffle(n: int, seed: int) -> Any:
     import random
+
     rows = list(range(n))
     random.Random(seed).shuffle(rows)
-    return rows[n // 10:], rows[:n // 10]
+    return rows[n // 10 :], rows[: n // 10]
 
 
 def _with_a_mask(n: int, seed: int) -> Any:
     import torch
+
     chosen = torch.zeros(n, dtype=torch.bool)
-    chosen[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:n // 10]] = True
+    chosen[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: n // 10]] = True
     return (~chosen).nonzero().squeeze(1), chosen.nonzero().squeeze(1)
 
 
 def _forked(n: int, seed: int) -> Any:
     import torch
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return torch.randperm(n).split([n - n // 10, n // 10])
@@ -135,45 +179,68 @@ def _shuffled_within(n: int, seed: int) -> Any:
 
 def _always_the_same(n: int, seed: int) -> Any:
     rows = np.arange(n)
-    val = np.random.default_rng(7).permutation(rows)[:n // 10]
+    val = np.random.default_rng(7).permutation(rows)[: n // 10]
     rng = np.random.default_rng(seed)
     return rng.permutation(np.setdiff1d(rows, val)), rng.permutation(val)
 
 
 def _shuffled_tail(n: int, seed: int) -> Any:
     rows = np.arange(n)
-    rows[n // 2:] = n // 2 + _permuted(n - n // 2, seed)
-    return rows[:n - n // 10], rows[n - n // 10:]
+    rows[n // 2 :] = n // 2 + _permuted(n - n // 2, seed)
+    return rows[: n - n // 10], rows[n - n // 10 :]
 
 
-SPLITS = Exercise("5.1", "make_splits", _split_cases, lambda n, seed: _cut(_permuted(n, seed), n // 10), {
-    "single-index-set": Mutant(TWO_SETS, lambda n, seed: _permuted(n, seed)),
-} | breaking(SPLIT, {
-    "whole": lambda n, seed: _cut(_permuted(n, seed) / n, n // 10),
-    "larger first": lambda n, seed: _cut(_permuted(n, seed), n - n // 10),
-    "apart": _two_draws,
-    "once": _with_replacement,
-    "range": lambda n, seed: _cut(1 + _permuted(n, seed), n // 10),
-    "few": lambda n, seed: (_permuted(n, seed)[:-(n // 10)], _permuted(n, seed)[-(n // 10):]),
-    "all": lambda n, seed: (_permuted(n, seed)[n // 10 + 1:], _permuted(n, seed)[:n // 10]),
-    "tenth": lambda n, seed: _cut(_permuted(n, seed), n // 5),
-    "shuffled": _shuffled_within,
-    "repeatable": _unseeded,
-    "seeded": lambda n, seed: _cut(_permuted(n, 0), n // 10),
-    "membership": _always_the_same,
-    "everywhere": _shuffled_tail,
-    "guest": _with_global_seed,
-}), {
-    "NumPy": lambda n, seed: _cut(_permuted(n, seed), n // 10),
-    "Python's shuffle, lists": _python_shuffle,
-    "a mask, in the order of the file": _with_a_mask,
-    "PyTorch, forked, the last tenth of a shuffle": _forked,
-    "the last tenth of a shuffle": lambda n, seed: (_permuted(n, seed)[:n - n // 10], _permuted(n, seed)[n - n // 10:]),
-})
+SPLITS = Exercise(
+    "5.1",
+    "make_splits",
+    _split_cases,
+    lambda n, seed: _cut(_permuted(n, seed), n // 10),
+    {
+        "single-index-set": Mutant(TWO_SETS, lambda n, seed: _permuted(n, seed)),
+    }
+    | breaking(
+        SPLIT,
+        {
+            "whole": lambda n, seed: _cut(_permuted(n, seed) / n, n // 10),
+            "larger first": lambda n, seed: _cut(_permuted(n, seed), n - n // 10),
+            "apart": _two_draws,
+            "once": _with_replacement,
+            "range": lambda n, seed: _cut(1 + _permuted(n, seed), n // 10),
+            "few": lambda n, seed: (
+                _permuted(n, seed)[: -(n // 10)],
+                _permuted(n, seed)[-(n // 10) :],
+            ),
+            "all": lambda n, seed: (
+                _permuted(n, seed)[n // 10 + 1 :],
+                _permuted(n, seed)[: n // 10],
+            ),
+            "tenth": lambda n, seed: _cut(_permuted(n, seed), n // 5),
+            "shuffled": _shuffled_within,
+            "repeatable": _unseeded,
+            "seeded": lambda n, seed: _cut(_permuted(n, 0), n // 10),
+            "membership": _always_the_same,
+            "everywhere": _shuffled_tail,
+            "guest": _with_global_seed,
+        },
+    ),
+    {
+        "NumPy": lambda n, seed: _cut(_permuted(n, seed), n // 10),
+        "Python's shuffle, lists": _python_shuffle,
+        "a mask, in the order of the file": _with_a_mask,
+        "PyTorch, forked, the last tenth of a shuffle": _forked,
+        "the last tenth of a shuffle": lambda n, seed: (
+            _permuted(n, seed)[: n - n // 10],
+            _permuted(n, seed)[n - n // 10 :],
+        ),
+    },
+)
 
-# ---- 5.2 frechet -----------------------------------------------------------------------------------------------------
+# ---- 5.2 frechet ---------------------------------------------------------------------------------
 
-COMPLEX = "it returned a complex number: take the real part of the eigenvalues before the root, and let none of them be below 0"
+COMPLEX = (
+    "it returned a complex number: take the real part of the eigenvalues before the root, and let"
+    " none of them be below 0"
+)
 FD = {"rtol": 2e-3, "atol": 5e-3}  # roots of small eigenvalues lose digits in float32
 
 
@@ -194,20 +261,44 @@ def _whitened(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
 def _fd_cases(rng: np.random.Generator) -> list[Case]:
     a, b = _whitened(rng, 12, 2), _whitened(rng, 9, 2)
     tilt = np.array([[1.0, 0.0], [0.9, math.sqrt(1 - 0.81)]]).T
-    some, more = rng.normal(size=(14, 3)) @ rng.normal(size=(3, 3)), 1.5 * rng.normal(size=(10, 3)) @ rng.normal(size=(3, 3)) + 1
+    some, more = (
+        rng.normal(size=(14, 3)) @ rng.normal(size=(3, 3)),
+        1.5 * rng.normal(size=(10, 3)) @ rng.normal(size=(3, 3)) + 1,
+    )
     three = rng.integers(-4, 5, size=(30, 3)).astype(float)
-    dependent = np.c_[three, three @ rng.integers(-2, 3, size=(3, 5))]  # rank 3, exactly, in float32 too
-    clouds = [("two clouds of the same form, one moved by (3, 4): 25", a, b + [3, 4]),
-              ("same place, covariance I and 4·I: 2", a, 2 * b),
-              ("rotation test: same means and variances, correlation 0.9 and −0.9: 2.256", a @ tilt, b @ tilt * [1, -1]),
-              ("two clouds of three features, 14 and 10 points", some, more),
-              ("the same two, the other way round", more, some),
-              ("a cloud with itself", some, some),
-              ("two clouds of six features, 40 points each", rng.normal(size=(40, 6)) @ rng.normal(size=(6, 6)), rng.normal(size=(40, 6)))]
-    return [*(Case(says, (Tensor(p), Tensor(q)), _real_distance, **FD) for says, p, q in clouds),
-            *(Case("eight features, of which five are sums of the others", (Tensor(p), Tensor(q)),
-                   _real_distance, stress=True, rtol=5e-3, atol=0.1)
-              for p, q in ((dependent, dependent[:20] + 1), (dependent[:20], dependent[10:])))]
+    # rank 3, exactly, in float32 too
+    dependent = np.c_[three, three @ rng.integers(-2, 3, size=(3, 5))]
+    clouds = [
+        ("two clouds of the same form, one moved by (3, 4): 25", a, b + [3, 4]),
+        ("same place, covariance I and 4·I: 2", a, 2 * b),
+        (
+            "rotation test: same means and variances, correlation 0.9 and −0.9: 2.256",
+            a @ tilt,
+            b @ tilt * [1, -1],
+        ),
+        ("two clouds of three features, 14 and 10 points", some, more),
+        ("the same two, the other way round", more, some),
+        ("a cloud with itself", some, some),
+        (
+            "two clouds of six features, 40 points each",
+            rng.normal(size=(40, 6)) @ rng.normal(size=(6, 6)),
+            rng.normal(size=(40, 6)),
+        ),
+    ]
+    return [
+        *(Case(says, (Tensor(p), Tensor(q)), _real_distance, **FD) for says, p, q in clouds),
+        *(
+            Case(
+                "eight features, of which five are sums of the others",
+                (Tensor(p), Tensor(q)),
+                _real_distance,
+                stress=True,
+                rtol=5e-3,
+                atol=0.1,
+            )
+            for p, q in ((dependent, dependent[:20] + 1), (dependent[:20], dependent[10:]))
+        ),
+    ]
 
 
 def _moments(cloud: Any, ddof: int = 1) -> tuple[Any, Any]:
@@ -219,6 +310,7 @@ def _moments(cloud: Any, ddof: int = 1) -> tuple[Any, Any]:
 
 def _symmetric_root(matrix: Any) -> Any:
     import torch
+
     values, vectors = torch.linalg.eigh(matrix)
     return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
@@ -226,6 +318,7 @@ def _symmetric_root(matrix: Any) -> Any:
 def _fd_oracle(a: Any, b: Any) -> float:
     """By the singular values of A^½ B^½, whose sum is the trace of (AB)^½."""
     import torch
+
     (m, A), (n, B) = _moments(a), _moments(b)
     cross = torch.linalg.svdvals(_symmetric_root(A) @ _symmetric_root(B)).sum()
     return (((m - n) ** 2).sum() + A.trace() + B.trace() - 2 * cross).item()
@@ -234,6 +327,7 @@ def _fd_oracle(a: Any, b: Any) -> float:
 def _eigenvalues(matrix: Any) -> Any:
     """NumPy's, since PyTorch's were seen to end the process where a matrix holds NaN."""
     import torch
+
     return torch.tensor(np.linalg.eigvals(matrix.double().numpy()))
 
 
@@ -242,18 +336,28 @@ def _cross(A: Any, B: Any) -> Any:
     return _eigenvalues(A @ B).real.clamp(min=0).sqrt().sum()
 
 
-def _fd(shift: Callable = lambda m, n: ((m - n) ** 2).sum(), widths: Callable = lambda A, B: A.trace() + B.trace(),
-        cross: Callable = _cross, factor: float = 2.0, ddof: int = 1, end: Callable = lambda value: value) -> Answer:
+def _fd(
+    shift: Callable = lambda m, n: ((m - n) ** 2).sum(),
+    widths: Callable = lambda A, B: A.trace() + B.trace(),
+    cross: Callable = _cross,
+    factor: float = 2.0,
+    ddof: int = 1,
+    end: Callable = lambda value: value,
+) -> Answer:
     """The distance with one part exchanged."""
+
     def answer(a: Any, b: Any) -> Any:
         (m, A), (n, B) = _moments(a, ddof), _moments(b, ddof)
         return end(shift(m, n) + widths(A, B) - factor * cross(A, B))
+
     return answer
 
 
 def _complex_fd(a: Any, b: Any) -> Any:
     (m, A), (n, B) = _moments(a), _moments(b)
-    return ((m - n) ** 2).sum() + A.trace() + B.trace() - 2 * (_eigenvalues(A @ B) + 0j).sqrt().sum()
+    return (
+        ((m - n) ** 2).sum() + A.trace() + B.trace() - 2 * (_eigenvalues(A @ B) + 0j).sqrt().sum()
+    )
 
 
 def _unclamped(A: Any, B: Any) -> Any:
@@ -264,12 +368,14 @@ def _unclamped(A: Any, B: Any) -> Any:
 
 def _wrong_axis(a: Any, b: Any) -> Any:
     import torch
+
     A, B = torch.cov(a), torch.cov(b)
     return ((a.mean(1) - b.mean(1)) ** 2).sum() + A.trace() + B.trace() - 2 * _cross(A, B)
 
 
 def _rows_as_features(a: Any, b: Any) -> Any:
     import torch
+
     A, B = torch.cov(a), torch.cov(b)
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + A.trace() + B.trace() - 2 * _cross(A, B)
 
@@ -282,112 +388,199 @@ def _around_zero(a: Any, b: Any) -> Any:
 
 def _correlations(a: Any, b: Any) -> Any:
     import torch
+
     A, B = torch.corrcoef(a.double().T), torch.corrcoef(b.double().T)
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + A.trace() + B.trace() - 2 * _cross(A, B)
 
 
 def _eigvalsh(A: Any, B: Any) -> Any:
     import torch
+
     return torch.linalg.eigvalsh(A @ B).clamp(min=0).sqrt().sum()
 
 
 def _scipy_fd(a: Any, b: Any) -> float:
     from scipy.linalg import sqrtm
+
     a, b = a.numpy().astype(float), b.numpy().astype(float)
     A, B = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     care = 1e-10 * np.eye(len(A))
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(A + B - 2 * sqrtm((A + care) @ (B + care)).real))
+    return float(
+        ((a.mean(0) - b.mean(0)) ** 2).sum()
+        + np.trace(A + B - 2 * sqrtm((A + care) @ (B + care)).real)
+    )
 
 
 def _numpy_fd(a: Any, b: Any) -> float:
     a, b = np.asarray(a), np.asarray(b)
     A, B = np.cov(a.T), np.cov(b.T)
     values = np.linalg.eigvals(A @ B)
-    return np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(A) + np.trace(B) - 2 * np.sqrt(np.abs(values)).sum()
+    return (
+        np.sum((a.mean(0) - b.mean(0)) ** 2)
+        + np.trace(A)
+        + np.trace(B)
+        - 2 * np.sqrt(np.abs(values)).sum()
+    )
 
 
 def _single_fd(a: Any, b: Any) -> Any:
     import torch
+
     A, B = torch.cov(a.T), torch.cov(b.T)
     roots = torch.linalg.eigvals(A @ B).real.clamp(min=0) ** 0.5
     return (a.mean(0) - b.mean(0)).square().sum() + torch.trace(A + B) - 2 * roots.sum()
 
 
-FRECHET = Exercise("5.2", "frechet", _fd_cases, _fd_oracle, {
-    "complex-result": Mutant(COMPLEX, _complex_fd),
-    "cross-term-missing": Mutant("the cross term is missing: two equal clouds must be at distance 0",
-        _fd(cross=lambda A, B: 0)),
-    "variances-only": Mutant("only the variances were compared: two clouds may agree in these, and differ in how two features go together",
-        _fd(cross=lambda A, B: (A.diagonal() * B.diagonal()).sqrt().sum())),
-    "cross-term-factor-missing": Mutant("the 2 before the cross term is missing: two equal clouds must be at distance 0",
-        _fd(factor=1.0)),
-    "cross-term-added": Mutant("the cross term was added: it is what the clouds have in common, so subtract it",
-        _fd(factor=-2.0)),
-    "mean-term-missing": Mutant("the means are missing: a cloud that moves away gets farther",
-        _fd(shift=lambda m, n: 0)),
-    "mean-term-alone": Mutant("this is the distance of the means alone: the covariances are missing",
-        _fd(widths=lambda A, B: 0, factor=0.0)),
-    "mean-norm-unsquared": Mutant("the covariances are right, but the difference of the means was not squared",
-        _fd(shift=lambda m, n: (m - n).norm())),
-    "mean-differences-summed-first": Mutant("the differences of the means were summed before they were squared: square each, then sum",
-        _fd(shift=lambda m, n: (m - n).sum() ** 2)),
-    "mean-term-averaged": Mutant("the squared differences of the means were averaged over the features: sum them",
-        _fd(shift=lambda m, n: ((m - n) ** 2).mean())),
-    "mean-differences-absolute": Mutant("the differences of the means were taken without their square, |m_a − m_b| feature by feature",
-        _fd(shift=lambda m, n: (m - n).abs().sum())),
-    "population-covariance": Mutant("the covariance was divided by n: `torch.cov` divides by n − 1",
-        _fd(ddof=0)),
-    "final-square-root": Mutant("the root was taken at the end: the formula has none there",
-        _fd(end=lambda value: value.clamp(min=0).sqrt())),
-    "root-missing-in-cross-term": Mutant("the root in the cross term is missing: tr(AB) is not tr (AB)^½",
-        _fd(cross=lambda A, B: (A @ B).trace())),
-    "root-of-trace": Mutant("the root was taken of the whole trace: it belongs to the matrix, so to each eigenvalue by itself",
-        _fd(cross=lambda A, B: (A @ B).trace().clamp(min=0).sqrt())),
-    "elementwise-root-of-diagonal": Mutant("the root was taken entry by entry, of the diagonal of AB: the root of a matrix is taken of its eigenvalues",
-        _fd(cross=lambda A, B: (A @ B).diagonal().clamp(min=0).sqrt().sum())),
-    "product-of-matrix-roots": Mutant("A^½ B^½ is not (AB)^½ when A and B do not commute: root the product",
-        _fd(cross=lambda A, B: (_symmetric_root(A) @ _symmetric_root(B)).trace())),
-    "eigvalsh-on-asymmetric": Mutant("AB is not symmetric, so `eigvalsh`, which looks at one half of it, is wrong: use `eigvals`",
-        _fd(cross=_eigvalsh)),
-    "elementwise-product": Mutant("A and B were multiplied entry by entry, `*`: the formula has the matrix product, `@`",
-        _fd(cross=lambda A, B: _cross(A * B, (A * 0).fill_diagonal_(1)))),
-    "sum-of-roots": Mutant("the sum of two roots stands where the root of the product belongs",
-        _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace())),
-    "eigenvalues-unclamped": Mutant("NaN where features depend on each other: rounding made an eigenvalue slightly negative, so clamp before the root",
-        _fd(cross=_unclamped)),
-    "points-and-features-swapped": Mutant("`torch.cov` wants one row per feature, and the means run over the points: here points and features have changed places",
-        _wrong_axis),
-    "covariance-not-transposed": Mutant("`torch.cov` wants one row per feature: transpose the cloud",
-        _rows_as_features),
-    "correlation-for-covariance": Mutant("correlations were taken: a covariance also knows how wide the cloud is",
-        _correlations),
-    "trace-of-b-missing": Mutant("only the trace of A is there: B has one too",
-        _fd(widths=lambda A, B: A.trace())),
-    "trace-of-a-twice": Mutant("the trace of A was taken twice: one of them is that of B",
-        _fd(widths=lambda A, B: 2 * A.trace())),
-    "cross-term-a-twice": Mutant("the cross term holds A twice: it is the root of A @ B",
-        _fd(cross=lambda A, B: _cross(A, A))),
-    "mean-over-all-features": Mutant("one mean was taken over all features: each feature has its own",
-        _fd(shift=lambda m, n: (m.mean() - n.mean()) ** 2)),
-    "covariance-uncentred": Mutant("the covariance was taken around 0: subtract the mean first, as `torch.cov` does",
-        _around_zero),
-    "determinant-for-trace": Mutant("determinants stand where traces belong",
-        _fd(widths=lambda A, B: A.det() + B.det())),
-    "entry-sum-for-trace": Mutant("all entries of A and B were summed: the trace is the sum of the diagonal",
-        _fd(widths=lambda A, B: A.sum() + B.sum())),
-    "divided-by-feature-count": Mutant("the value was divided by the number of features: the formula has no average",
-        lambda a, b: _fd()(a, b) / a.shape[1]),
-    "stds-for-variances": Mutant("standard deviations stand where variances belong: the trace sums variances",
-        _fd(widths=lambda A, B: A.diagonal().sqrt().sum() + B.diagonal().sqrt().sum())),
-}, {
-    "scipy's matrix root": _scipy_fd,
-    "NumPy throughout": _numpy_fd,
-    "float32, a tensor without dimensions": _single_fd,
-    "the course's metrics": lambda a, b: __import__("course_utils.metrics", fromlist=["frechet"]).frechet(a, b),
-    "by singular values": _fd_oracle,
-})
+FRECHET = Exercise(
+    "5.2",
+    "frechet",
+    _fd_cases,
+    _fd_oracle,
+    {
+        "complex-result": Mutant(COMPLEX, _complex_fd),
+        "cross-term-missing": Mutant(
+            "the cross term is missing: two equal clouds must be at distance 0",
+            _fd(cross=lambda A, B: 0),
+        ),
+        "variances-only": Mutant(
+            "only the variances were compared: two clouds may agree in these, and differ in how two"
+            " features go together",
+            _fd(cross=lambda A, B: (A.diagonal() * B.diagonal()).sqrt().sum()),
+        ),
+        "cross-term-factor-missing": Mutant(
+            "the 2 before the cross term is missing: two equal clouds must be at distance 0",
+            _fd(factor=1.0),
+        ),
+        "cross-term-added": Mutant(
+            "the cross term was added: it is what the clouds have in common, so subtract it",
+            _fd(factor=-2.0),
+        ),
+        "mean-term-missing": Mutant(
+            "the means are missing: a cloud that moves away gets farther", _fd(shift=lambda m, n: 0)
+        ),
+        "mean-term-alone": Mutant(
+            "this is the distance of the means alone: the covariances are missing",
+            _fd(widths=lambda A, B: 0, factor=0.0),
+        ),
+        "mean-norm-unsquared": Mutant(
+            "the covariances are right, but the difference of the means was not squared",
+            _fd(shift=lambda m, n: (m - n).norm()),
+        ),
+        "mean-differences-summed-first": Mutant(
+            "the differences of the means were summed before they were squared: square each,"
+            " then sum",
+            _fd(shift=lambda m, n: (m - n).sum() ** 2),
+        ),
+        "mean-term-averaged": Mutant(
+            "the squared differences of the means were averaged over the features: sum them",
+            _fd(shift=lambda m, n: ((m - n) ** 2).mean()),
+        ),
+        "mean-differences-absolute": Mutant(
+            "the differences of the means were taken without their square, |m_a − m_b| feature by"
+            " feature",
+            _fd(shift=lambda m, n: (m - n).abs().sum()),
+        ),
+        "population-covariance": Mutant(
+            "the covariance was divided by n: `torch.cov` divides by n − 1", _fd(ddof=0)
+        ),
+        "final-square-root": Mutant(
+            "the root was taken at the end: the formula has none there",
+            _fd(end=lambda value: value.clamp(min=0).sqrt()),
+        ),
+        "root-missing-in-cross-term": Mutant(
+            "the root in the cross term is missing: tr(AB) is not tr (AB)^½",
+            _fd(cross=lambda A, B: (A @ B).trace()),
+        ),
+        "root-of-trace": Mutant(
+            "the root was taken of the whole trace: it belongs to the matrix, so to each eigenvalue"
+            " by itself",
+            _fd(cross=lambda A, B: (A @ B).trace().clamp(min=0).sqrt()),
+        ),
+        "elementwise-root-of-diagonal": Mutant(
+            "the root was taken entry by entry, of the diagonal of AB: the root of a matrix is"
+            " taken of its eigenvalues",
+            _fd(cross=lambda A, B: (A @ B).diagonal().clamp(min=0).sqrt().sum()),
+        ),
+        "product-of-matrix-roots": Mutant(
+            "A^½ B^½ is not (AB)^½ when A and B do not commute: root the product",
+            _fd(cross=lambda A, B: (_symmetric_root(A) @ _symmetric_root(B)).trace()),
+        ),
+        "eigvalsh-on-asymmetric": Mutant(
+            "AB is not symmetric, so `eigvalsh`, which looks at one half of it, is wrong: use"
+            " `eigvals`",
+            _fd(cross=_eigvalsh),
+        ),
+        "elementwise-product": Mutant(
+            "A and B were multiplied entry by entry, `*`: the formula has the matrix product, `@`",
+            _fd(cross=lambda A, B: _cross(A * B, (A * 0).fill_diagonal_(1))),
+        ),
+        "sum-of-roots": Mutant(
+            "the sum of two roots stands where the root of the product belongs",
+            _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace()),
+        ),
+        "eigenvalues-unclamped": Mutant(
+            "NaN where features depend on each other: rounding made an eigenvalue slightly"
+            " negative, so clamp before the root",
+            _fd(cross=_unclamped),
+        ),
+        "points-and-features-swapped": Mutant(
+            "`torch.cov` wants one row per feature, and the means run over the points: here points"
+            " and features have changed places",
+            _wrong_axis,
+        ),
+        "covariance-not-transposed": Mutant(
+            "`torch.cov` wants one row per feature: transpose the cloud", _rows_as_features
+        ),
+        "correlation-for-covariance": Mutant(
+            "correlations were taken: a covariance also knows how wide the cloud is", _correlations
+        ),
+        "trace-of-b-missing": Mutant(
+            "only the trace of A is there: B has one too", _fd(widths=lambda A, B: A.trace())
+        ),
+        "trace-of-a-twice": Mutant(
+            "the trace of A was taken twice: one of them is that of B",
+            _fd(widths=lambda A, B: 2 * A.trace()),
+        ),
+        "cross-term-a-twice": Mutant(
+            "the cross term holds A twice: it is the root of A @ B",
+            _fd(cross=lambda A, B: _cross(A, A)),
+        ),
+        "mean-over-all-features": Mutant(
+            "one mean was taken over all features: each feature has its own",
+            _fd(shift=lambda m, n: (m.mean() - n.mean()) ** 2),
+        ),
+        "covariance-uncentred": Mutant(
+            "the covariance was taken around 0: subtract the mean first, as `torch.cov` does",
+            _around_zero,
+        ),
+        "determinant-for-trace": Mutant(
+            "determinants stand where traces belong", _fd(widths=lambda A, B: A.det() + B.det())
+        ),
+        "entry-sum-for-trace": Mutant(
+            "all entries of A and B were summed: the trace is the sum of the diagonal",
+            _fd(widths=lambda A, B: A.sum() + B.sum()),
+        ),
+        "divided-by-feature-count": Mutant(
+            "the value was divided by the number of features: the formula has no average",
+            lambda a, b: _fd()(a, b) / a.shape[1],
+        ),
+        "stds-for-variances": Mutant(
+            "standard deviations stand where variances belong: the trace sums variances",
+            _fd(widths=lambda A, B: A.diagonal().sqrt().sum() + B.diagonal().sqrt().sum()),
+        ),
+    },
+    {
+        "scipy's matrix root": _scipy_fd,
+        "NumPy throughout": _numpy_fd,
+        "float32, a tensor without dimensions": _single_fd,
+        "the course's metrics": (
+            lambda a, b: __import__("course_utils.metrics", fromlist=["frechet"]).frechet(a, b)
+        ),
+        "by singular values": _fd_oracle,
+    },
+)
 
-# ---- 5.3 iwae --------------------------------------------------------------------------------------------------------
+# ---- 5.3 iwae ------------------------------------------------------------------------------------
 
 
 def _with_gradient(ask: Ask, *args: Any) -> Any:
@@ -398,19 +591,52 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
     logw = rng.normal(-3, 1.5, size=(4, 5))
     return [
         Case("two weights, 1 and 3: log 2 = 0.693", (Tensor(np.log([[1.0, 3.0]])),), **CLOSE),
-        Case("three equal weights e^−2: −2, however many they are", (Tensor(np.full((1, 3), -2.0)),), **CLOSE),
+        Case(
+            "three equal weights e^−2: −2, however many they are",
+            (Tensor(np.full((1, 3), -2.0)),),
+            **CLOSE,
+        ),
         Case("four pictures, five plans each", (Tensor(logw),), **CLOSE),
-        Case("the same, with the gradient that reaches logw", (Tensor(logw),), _with_gradient, **CLOSE),
+        Case(
+            "the same, with the gradient that reaches logw",
+            (Tensor(logw),),
+            _with_gradient,
+            **CLOSE,
+        ),
         Case("the same tensor, a second time", (Tensor(logw),), again, **CLOSE),
-        Case("six pictures, one plan each: the plan's own logarithm", (Tensor(rng.normal(-2, 1, size=(6, 1))),), **CLOSE),
+        Case(
+            "six pictures, one plan each: the plan's own logarithm",
+            (Tensor(rng.normal(-2, 1, size=(6, 1))),),
+            **CLOSE,
+        ),
         Case("three pictures, three plans each", (Tensor(rng.normal(1, 1, size=(3, 3))),), **CLOSE),
-        Case("weights of real digits, about e^−115: too small for any float32", (Tensor(rng.normal(-115, 4, size=(3, 50))),),
-             stress=True, **CLOSE),
-        *(Case(f"two pictures, one with weights of about e^−10, one of about e^−{low}",
-               (Tensor(rng.normal([[-10.0], [-low]], 2, size=(2, 6))),), stress=True, **CLOSE) for low in (200, 900)),
-        Case("one picture whose weights lie far apart, e^−100, e^−500 and e^−900", (Tensor(np.array([[-100.0, -500.0, -900.0]])),),
-             stress=True, **CLOSE),
-        Case("weights that overflow, about e^300", (Tensor(rng.normal(300, 4, size=(2, 6))),), stress=True, **CLOSE),
+        Case(
+            "weights of real digits, about e^−115: too small for any float32",
+            (Tensor(rng.normal(-115, 4, size=(3, 50))),),
+            stress=True,
+            **CLOSE,
+        ),
+        *(
+            Case(
+                f"two pictures, one with weights of about e^−10, one of about e^−{low}",
+                (Tensor(rng.normal([[-10.0], [-low]], 2, size=(2, 6))),),
+                stress=True,
+                **CLOSE,
+            )
+            for low in (200, 900)
+        ),
+        Case(
+            "one picture whose weights lie far apart, e^−100, e^−500 and e^−900",
+            (Tensor(np.array([[-100.0, -500.0, -900.0]])),),
+            stress=True,
+            **CLOSE,
+        ),
+        Case(
+            "weights that overflow, about e^300",
+            (Tensor(rng.normal(300, 4, size=(2, 6))),),
+            stress=True,
+            **CLOSE,
+        ),
     ]
 
 
@@ -430,90 +656,164 @@ def _k(logw: Any) -> float:
 
 def _iwae_loop(logw: Any) -> Any:
     import torch
+
     return torch.stack([torch.logsumexp(row, 0) - math.log(len(row)) for row in logw])
 
 
 def _iwae_running(logw: Any) -> Any:
     import torch
+
     total = logw[:, 0]
     for k in range(1, logw.shape[1]):
         total = torch.logaddexp(total, logw[:, k])
     return total - _k(logw)
 
 
-IWAE = Exercise("5.3", "iwae", _iwae_cases, _iwae_oracle, {
-    "mean-of-logs": Mutant("this is the mean of the logs, which is the ELBO again: the log of the mean is asked for",
-        lambda logw: logw.mean(1)),
-    "log-k-missing": Mutant("log K is missing: the weights were summed, not averaged",
-        lambda logw: _lse(logw)),
-    "log-k-added": Mutant("log K was added: a mean is the sum divided by K, so subtract it",
-        lambda logw: _lse(logw) + _k(logw)),
-    "divided-by-k-outside-log": Mutant("it was divided by K outside the logarithm: inside, a division by K is −log K",
-        lambda logw: _lse(logw) / logw.shape[1]),
-    "k-for-log-k": Mutant("K was subtracted, not log K",
-        lambda logw: _lse(logw) - logw.shape[1]),
-    "naive-exp-overflows": Mutant("right as long as no weight is too small or too large for the exponential: use `logsumexp`",
-        lambda logw: logw.exp().mean(1).log()),
-    "float64-exp-underflows": Mutant("right as long as float64 can hold the weights: at e^−900 it cannot, so use `logsumexp`",
-        lambda logw: logw.double().exp().mean(1).log()),
-    "global-max-shift": Mutant("the largest weight of *all* pictures was pulled out: beside it those of another picture may vanish, so each row needs its own",
-        lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max()),
-    "row-min-shift": Mutant("the smallest weight of a row, or the mean of its logs, was pulled out: a weight far above it overflows; pull out the largest",
-        lambda logw: (logw - logw.amin(1, keepdim=True)).exp().mean(1).log() + logw.amin(1)),
-    "max-shift-not-restored": Mutant("the largest weight was pulled out and not put back: add its logarithm in the end",
-        lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log()),
-    "epsilon-inside-log": Mutant("a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`",
-        lambda logw: (logw.exp().mean(1) + 1e-8).log()),
-    "mean-over-batch-axis": Mutant("the mean ran over the pictures: each picture has its own K weights, so dimension 1",
-        lambda logw: _lse(logw, 0) - math.log(len(logw))),
-    "sum-over-batch-axis": Mutant("the sum ran over the pictures, dimension 0, with log K for dimension 1",
-        lambda logw: _lse(logw, 0) - _k(logw)),
-    "log-batch-for-log-k": Mutant("log B was subtracted, the number of pictures: there are K weights for each",
-        lambda logw: _lse(logw) - math.log(len(logw))),
-    "averaged-over-batch-too": Mutant("the mean over the pictures was taken as well: one value per picture is asked for",
-        lambda logw: (_lse(logw) - _k(logw)).mean()),
-    "all-weights-pooled": Mutant("all weights of all pictures were averaged into one: each picture has its own",
-        lambda logw: logw.flatten().logsumexp(0) - math.log(logw.numel())),
-    "max-for-mean": Mutant("the largest weight alone was taken: it bounds the mean from above",
-        lambda logw: logw.max(1).values),
-    "max-minus-log-k": Mutant("the largest weight alone was taken, minus log K: the others count too",
-        lambda logw: logw.max(1).values - _k(logw)),
-    "sum-of-logs": Mutant("the logs were summed: that is a product of weights",
-        lambda logw: logw.sum(1)),
-    "sign-flipped": Mutant("the sign is turned: this is the loss",
-        lambda logw: _k(logw) - _lse(logw)),
-    "log-missing": Mutant("the mean weight came back, not its logarithm",
-        lambda logw: logw.exp().mean(1)),
-    "keepdim-column": Mutant("a column (B, 1) came back: without `keepdim`, (B,) is left",
-        lambda logw: _lse(logw)[:, None] - _k(logw)),
-    "log2-for-ln": Mutant("log K was taken to base 2: nats are asked for",
-        lambda logw: _lse(logw) - math.log2(logw.shape[1])),
-    "bits-for-nats": Mutant("the value is in bits: nats are asked for",
-        lambda logw: (_lse(logw) - _k(logw)) / math.log(2)),
-    "no-gradient": Mutant("the value is right, but no gradient reaches logw: look for `detach`, `no_grad`, `.item` or NumPy",
-        lambda logw: (_lse(logw) - _k(logw)).detach()),
-    "log-of-mean-logw": Mutant("the logarithm of logw was taken: the weights are given as logarithms already",
-        lambda logw: logw.mean(1).log()),
-    "off-by-one-k": Mutant("log (K + 1) or K − 1 was used: a mean of K weights divides by K",
-        lambda logw: _lse(logw) - math.log(logw.shape[1] + 1)),
-    "last-weight-dropped": Mutant("the last weight was left out",
-        lambda logw: _lse(logw[:, :-1]) - math.log(max(logw.shape[1] - 1, 1))),
-    "normalised-weights": Mutant("these are the normalised weights: their mean is asked for, not their shares",
-        lambda logw: logw.softmax(1)),
-    "softmax-weighted-logs": Mutant("the logs were weighted by their shares: that is another average than the log of the mean",
-        lambda logw: (logw.softmax(1) * logw).sum(1)),
-}, {
-    "the largest pulled out": _iwae_oracle,
-    "loop": _iwae_loop,
-    "logaddexp, one plan after the other": _iwae_running,
-    "log K inside": lambda logw: (logw - _k(logw)).logsumexp(-1),
-    "in float64": lambda logw: logw.double().logsumexp(1) - _k(logw),
-})
+IWAE = Exercise(
+    "5.3",
+    "iwae",
+    _iwae_cases,
+    _iwae_oracle,
+    {
+        "mean-of-logs": Mutant(
+            "this is the mean of the logs, which is the ELBO again: the log of the mean is"
+            " asked for",
+            lambda logw: logw.mean(1),
+        ),
+        "log-k-missing": Mutant(
+            "log K is missing: the weights were summed, not averaged", lambda logw: _lse(logw)
+        ),
+        "log-k-added": Mutant(
+            "log K was added: a mean is the sum divided by K, so subtract it",
+            lambda logw: _lse(logw) + _k(logw),
+        ),
+        "divided-by-k-outside-log": Mutant(
+            "it was divided by K outside the logarithm: inside, a division by K is −log K",
+            lambda logw: _lse(logw) / logw.shape[1],
+        ),
+        "k-for-log-k": Mutant(
+            "K was subtracted, not log K", lambda logw: _lse(logw) - logw.shape[1]
+        ),
+        "naive-exp-overflows": Mutant(
+            "right as long as no weight is too small or too large for the exponential: use"
+            " `logsumexp`",
+            lambda logw: logw.exp().mean(1).log(),
+        ),
+        "float64-exp-underflows": Mutant(
+            "right as long as float64 can hold the weights: at e^−900 it cannot, so use"
+            " `logsumexp`",
+            lambda logw: logw.double().exp().mean(1).log(),
+        ),
+        "global-max-shift": Mutant(
+            "the largest weight of *all* pictures was pulled out: beside it those of another"
+            " picture may vanish, so each row needs its own",
+            lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max(),
+        ),
+        "row-min-shift": Mutant(
+            "the smallest weight of a row, or the mean of its logs, was pulled out: a weight far"
+            " above it overflows; pull out the largest",
+            lambda logw: (logw - logw.amin(1, keepdim=True)).exp().mean(1).log() + logw.amin(1),
+        ),
+        "max-shift-not-restored": Mutant(
+            "the largest weight was pulled out and not put back: add its logarithm in the end",
+            lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log(),
+        ),
+        "epsilon-inside-log": Mutant(
+            "a small number was added inside the logarithm: it drowns weights like e^−115; use"
+            " `logsumexp`",
+            lambda logw: (logw.exp().mean(1) + 1e-8).log(),
+        ),
+        "mean-over-batch-axis": Mutant(
+            "the mean ran over the pictures: each picture has its own K weights, so dimension 1",
+            lambda logw: _lse(logw, 0) - math.log(len(logw)),
+        ),
+        "sum-over-batch-axis": Mutant(
+            "the sum ran over the pictures, dimension 0, with log K for dimension 1",
+            lambda logw: _lse(logw, 0) - _k(logw),
+        ),
+        "log-batch-for-log-k": Mutant(
+            "log B was subtracted, the number of pictures: there are K weights for each",
+            lambda logw: _lse(logw) - math.log(len(logw)),
+        ),
+        "averaged-over-batch-too": Mutant(
+            "the mean over the pictures was taken as well: one value per picture is asked for",
+            lambda logw: (_lse(logw) - _k(logw)).mean(),
+        ),
+        "all-weights-pooled": Mutant(
+            "all weights of all pictures were averaged into one: each picture has its own",
+            lambda logw: logw.flatten().logsumexp(0) - math.log(logw.numel()),
+        ),
+        "max-for-mean": Mutant(
+            "the largest weight alone was taken: it bounds the mean from above",
+            lambda logw: logw.max(1).values,
+        ),
+        "max-minus-log-k": Mutant(
+            "the largest weight alone was taken, minus log K: the others count too",
+            lambda logw: logw.max(1).values - _k(logw),
+        ),
+        "sum-of-logs": Mutant(
+            "the logs were summed: that is a product of weights", lambda logw: logw.sum(1)
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: this is the loss", lambda logw: _k(logw) - _lse(logw)
+        ),
+        "log-missing": Mutant(
+            "the mean weight came back, not its logarithm", lambda logw: logw.exp().mean(1)
+        ),
+        "keepdim-column": Mutant(
+            "a column (B, 1) came back: without `keepdim`, (B,) is left",
+            lambda logw: _lse(logw)[:, None] - _k(logw),
+        ),
+        "log2-for-ln": Mutant(
+            "log K was taken to base 2: nats are asked for",
+            lambda logw: _lse(logw) - math.log2(logw.shape[1]),
+        ),
+        "bits-for-nats": Mutant(
+            "the value is in bits: nats are asked for",
+            lambda logw: (_lse(logw) - _k(logw)) / math.log(2),
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient reaches logw: look for `detach`, `no_grad`,"
+            " `.item` or NumPy",
+            lambda logw: (_lse(logw) - _k(logw)).detach(),
+        ),
+        "log-of-mean-logw": Mutant(
+            "the logarithm of logw was taken: the weights are given as logarithms already",
+            lambda logw: logw.mean(1).log(),
+        ),
+        "off-by-one-k": Mutant(
+            "log (K + 1) or K − 1 was used: a mean of K weights divides by K",
+            lambda logw: _lse(logw) - math.log(logw.shape[1] + 1),
+        ),
+        "last-weight-dropped": Mutant(
+            "the last weight was left out",
+            lambda logw: _lse(logw[:, :-1]) - math.log(max(logw.shape[1] - 1, 1)),
+        ),
+        "normalised-weights": Mutant(
+            "these are the normalised weights: their mean is asked for, not their shares",
+            lambda logw: logw.softmax(1),
+        ),
+        "softmax-weighted-logs": Mutant(
+            "the logs were weighted by their shares: that is another average than the log of the"
+            " mean",
+            lambda logw: (logw.softmax(1) * logw).sum(1),
+        ),
+    },
+    {
+        "the largest pulled out": _iwae_oracle,
+        "loop": _iwae_loop,
+        "logaddexp, one plan after the other": _iwae_running,
+        "log K inside": lambda logw: (logw - _k(logw)).logsumexp(-1),
+        "in float64": lambda logw: logw.double().logsumexp(1) - _k(logw),
+    },
+)
 
-# ---- 5.4 active_units ------------------------------------------------------------------------------------------------
+# ---- 5.4 active_units ----------------------------------------------------------------------------
 
 
-def _codes(rng: np.random.Generator, n: int, widths: list[float], offsets: list[float]) -> np.ndarray:
+def _codes(
+    rng: np.random.Generator, n: int, widths: list[float], offsets: list[float]
+) -> np.ndarray:
     """n codes, (n, Z), whose numbers have exactly these variances and means."""
     z = rng.normal(size=(n, len(widths)))
     z = (z - z.mean(0)) / z.std(0, ddof=1)
@@ -531,30 +831,68 @@ def _patchy_units(rng: np.random.Generator) -> list[Case]:
     middle[70:100, 0] *= 200
     return [
         Case("400 pictures: the first number works only in the last hundred", (Tensor(late), 0.01)),
-        Case("400 pictures: the first number works only in the first hundred", (Tensor(early), 0.01)),
-        Case("400 pictures: the first number works only from the seventieth to the hundredth", (Tensor(middle), 0.01)),
-        Case("400 pictures: the first number differs between hundreds, not within them", (Tensor(between), 0.01)),
+        Case(
+            "400 pictures: the first number works only in the first hundred", (Tensor(early), 0.01)
+        ),
+        Case(
+            "400 pictures: the first number works only from the seventieth to the hundredth",
+            (Tensor(middle), 0.01),
+        ),
+        Case(
+            "400 pictures: the first number differs between hundreds, not within them",
+            (Tensor(between), 0.01),
+        ),
     ]
 
 
 def _units_cases(rng: np.random.Generator) -> list[Case]:
     table, patchy = partial(_codes, rng), _patchy_units(rng)
     return [
-        Case("two pictures: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first works, the second is constant",
-             (Tensor(np.array([[2.0, 0.1], [-2.0, 0.1]])), 0.01)),
-        Case("variances 1, 0.001 and 0.5, tol 0.01", (Tensor(table(60, [1.0, 0.001, 0.5], [0, 0, 0])), 0.01)),
-        Case("a number that stands at 3 for every picture says nothing", (Tensor(table(50, [0.001, 0.8], [3.0, 0.0])), 0.01)),
-        Case("variance 0.05, which is more than tol 0.02 and less than tol 0.2", (Tensor(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.02)),
+        Case(
+            "two pictures: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first works, the second is"
+            " constant",
+            (Tensor(np.array([[2.0, 0.1], [-2.0, 0.1]])), 0.01),
+        ),
+        Case(
+            "variances 1, 0.001 and 0.5, tol 0.01",
+            (Tensor(table(60, [1.0, 0.001, 0.5], [0, 0, 0])), 0.01),
+        ),
+        Case(
+            "a number that stands at 3 for every picture says nothing",
+            (Tensor(table(50, [0.001, 0.8], [3.0, 0.0])), 0.01),
+        ),
+        Case(
+            "variance 0.05, which is more than tol 0.02 and less than tol 0.2",
+            (Tensor(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.02),
+        ),
         Case("the same with tol 0.2", (Tensor(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.2)),
-        Case("variance 0.0025, standard deviation 0.05, tol 0.01", (Tensor(table(70, [0.0025, 0.9], [0, -1.0])), 0.01)),
+        Case(
+            "variance 0.0025, standard deviation 0.05, tol 0.01",
+            (Tensor(table(70, [0.0025, 0.9], [0, -1.0])), 0.01),
+        ),
         *patchy,
-        Case("a number that is 0.05 or −0.05, tol 0.2", (Tensor(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2)),
-        Case("variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1", (Tensor(table(70, [0.0025, 0.9], [0, 0])), 0.1)),
+        Case(
+            "a number that is 0.05 or −0.05, tol 0.2",
+            (Tensor(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2),
+        ),
+        Case(
+            "variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1",
+            (Tensor(table(70, [0.0025, 0.9], [0, 0])), 0.1),
+        ),
         Case("variances 0.015 and 0.1, tol 0.02", (Tensor(table(60, [0.015, 0.1], [0, 0])), 0.02)),
-        Case("variances 1, 1, 1, 1 and 0.03, tol 0.02", (Tensor(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5)), 0.02)),
+        Case(
+            "variances 1, 1, 1, 1 and 0.03, tol 0.02",
+            (Tensor(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5)), 0.02),
+        ),
         Case("variance 0.3, tol 0.2", (Tensor(table(60, [0.3, 1.0], [0, 0])), 0.2)),
-        Case("three numbers that stand still at 3, 0 and −2", (Tensor(table(40, [0.001] * 3, [3.0, 0.0, -2.0])), 0.01)),
-        Case("as many pictures as numbers of code", (Tensor(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0])), 0.01)),
+        Case(
+            "three numbers that stand still at 3, 0 and −2",
+            (Tensor(table(40, [0.001] * 3, [3.0, 0.0, -2.0])), 0.01),
+        ),
+        Case(
+            "as many pictures as numbers of code",
+            (Tensor(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0])), 0.01),
+        ),
     ]
 
 
@@ -567,104 +905,211 @@ def _var(mu: Any) -> Any:
     return mu.var(0)
 
 
-UNITS = Exercise("5.4", "active_units", _units_cases, _units_oracle, {
-    "variance-over-latent-dims": Mutant("variance along the wrong axis: one answer per number of the code is asked for, so over the pictures, dimension 0",
-        lambda mu, tol: mu.var(1) > tol),
-    "std-for-variance": Mutant("the standard deviation was compared with tol: tol is a variance",
-        lambda mu, tol: mu.std(0) > tol),
-    "std-against-tol-squared": Mutant("the standard deviation was compared with the square of tol: tol is a variance, compare it with the variance",
-        lambda mu, tol: mu.std(0) > tol**2),
-    "minibatch-variances-averaged": Mutant("the variances within minibatches were averaged: what differs *between* them is lost; take all pictures at once",
-        lambda mu, tol: __import__("torch").stack([part.var(0, unbiased=False) for part in mu.split(100)]).mean(0) > tol),
-    "variance-squared": Mutant("tol was compared with the square of the variance",
-        lambda mu, tol: _var(mu)**2 > tol),
-    "first-hundred-only": Mutant("only the first hundred pictures were looked at: use all of them",
-        lambda mu, tol: mu[:100].var(0) > tol),
-    "last-hundred-only": Mutant("only the last hundred pictures were looked at: use all of them",
-        lambda mu, tol: mu[-100:].var(0) > tol),
-    "first-minibatch-only": Mutant("only one minibatch, the first 64 pictures, was looked at: use all of them",
-        lambda mu, tol: mu[:64].var(0) > tol),
-    "comparison-flipped": Mutant("the other way round: True is for the numbers that work, with more than tol",
-        lambda mu, tol: _var(mu) < tol),
-    "count-of-active": Mutant("this is their count: one True or False per number of the code is asked for",
-        lambda mu, tol: (_var(mu) > tol).sum()),
-    "count-of-inactive": Mutant("this is the count of idle ones: one True or False per number of the code is asked for",
-        lambda mu, tol: (_var(mu) <= tol).sum()),
-    "indices-of-active": Mutant("these are the positions of those that work: one True or False per number is asked for",
-        lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1)),
-    "variances-unthresholded": Mutant("these are the variances: compare them with tol",
-        lambda mu, tol: _var(mu)),
-    "mean-square-for-variance": Mutant("the mean square was taken, not the variance: a number that is 3 for every picture says nothing",
-        lambda mu, tol: (mu**2).mean(0) > tol),
-    "mean-abs-for-variance": Mutant("the mean of |mu| was compared: a number that is 3 for every picture says nothing",
-        lambda mu, tol: mu.abs().mean(0) > tol),
-    "mean-for-variance": Mutant("the mean of mu was compared: what counts is how much it varies between pictures",
-        lambda mu, tol: mu.mean(0) > tol),
-    "abs-mean-for-variance": Mutant("the size of the mean of mu was compared: what counts is how much it varies between pictures",
-        lambda mu, tol: mu.mean(0).abs() > tol),
-    "max-abs-for-variance": Mutant("the largest |mu| was compared: what counts is the variance between pictures",
-        lambda mu, tol: mu.abs().max(0).values > tol),
-    "range-for-variance": Mutant("the range of mu was compared with tol: tol is a variance",
-        lambda mu, tol: mu.max(0).values - mu.min(0).values > tol),
-    "variance-over-all": Mutant("one variance was taken over all numbers of all pictures: each number of the code has its own",
-        lambda mu, tol: mu.var() > tol),
-    "tol-fixed-at-0-01": Mutant("tol is ignored: 0.01 is not always the bar asked for",
-        lambda mu, tol: _var(mu) > 0.01),
-    "tol-fixed-at-0-1": Mutant("tol is ignored: 0.1 is not always the bar asked for",
-        lambda mu, tol: _var(mu) > 0.1),
-    "tol-relative-to-max": Mutant("tol was taken as a share of the largest variance: it is a variance itself",
-        lambda mu, tol: _var(mu) > tol * _var(mu).max()),
-    "tol-relative-to-total": Mutant("tol was taken as a share of the total variance: it is a variance itself",
-        lambda mu, tol: _var(mu) > tol * _var(mu).sum()),
-    "not-averaged-over-batch": Mutant("each picture was judged by itself: take the variance over all pictures first",
-        lambda mu, tol: (mu - mu.mean(0))**2 > tol),
-    "single-answer-any": Mutant("a single answer for the whole code came back: one per number is asked for",
-        lambda mu, tol: bool((_var(mu) > tol).any())),
-    "keepdim-row": Mutant("a row of shape (1, Z) came back: without `keepdim`, (Z,) is left",
-        lambda mu, tol: mu.var(0, keepdim=True) > tol),
-    "sum-of-squares-unaveraged": Mutant("the squares were summed over the pictures and not averaged: with many pictures everything seems to work",
-        lambda mu, tol: ((mu - mu.mean(0))**2).sum(0) > tol),
-}, {
-    "divided by n": lambda mu, tol: mu.var(0, unbiased=False) > tol,
-    "NumPy": lambda mu, tol: np.var(np.asarray(mu), axis=0) > tol,
-    "the covariance's diagonal": lambda mu, tol: __import__("torch").cov(mu.T).diagonal() > tol,
-    "mean square minus squared mean": lambda mu, tol: (mu.double()**2).mean(0) - mu.double().mean(0)**2 > tol,
-    "a list of booleans": lambda mu, tol: [bool(column.var() > tol) for column in mu.T],
-})
+UNITS = Exercise(
+    "5.4",
+    "active_units",
+    _units_cases,
+    _units_oracle,
+    {
+        "variance-over-latent-dims": Mutant(
+            "variance along the wrong axis: one answer per number of the code is asked for, so over"
+            " the pictures, dimension 0",
+            lambda mu, tol: mu.var(1) > tol,
+        ),
+        "std-for-variance": Mutant(
+            "the standard deviation was compared with tol: tol is a variance",
+            lambda mu, tol: mu.std(0) > tol,
+        ),
+        "std-against-tol-squared": Mutant(
+            "the standard deviation was compared with the square of tol: tol is a variance, compare"
+            " it with the variance",
+            lambda mu, tol: mu.std(0) > tol**2,
+        ),
+        "minibatch-variances-averaged": Mutant(
+            "the variances within minibatches were averaged: what differs *between* them is lost;"
+            " take all pictures at once",
+            lambda mu, tol: (
+                __import__("torch")
+                .stack([part.var(0, unbiased=False) for part in mu.split(100)])
+                .mean(0)
+                > tol
+            ),
+        ),
+        "variance-squared": Mutant(
+            "tol was compared with the square of the variance", lambda mu, tol: _var(mu) ** 2 > tol
+        ),
+        "first-hundred-only": Mutant(
+            "only the first hundred pictures were looked at: use all of them",
+            lambda mu, tol: mu[:100].var(0) > tol,
+        ),
+        "last-hundred-only": Mutant(
+            "only the last hundred pictures were looked at: use all of them",
+            lambda mu, tol: mu[-100:].var(0) > tol,
+        ),
+        "first-minibatch-only": Mutant(
+            "only one minibatch, the first 64 pictures, was looked at: use all of them",
+            lambda mu, tol: mu[:64].var(0) > tol,
+        ),
+        "comparison-flipped": Mutant(
+            "the other way round: True is for the numbers that work, with more than tol",
+            lambda mu, tol: _var(mu) < tol,
+        ),
+        "count-of-active": Mutant(
+            "this is their count: one True or False per number of the code is asked for",
+            lambda mu, tol: (_var(mu) > tol).sum(),
+        ),
+        "count-of-inactive": Mutant(
+            "this is the count of idle ones: one True or False per number of the code is asked for",
+            lambda mu, tol: (_var(mu) <= tol).sum(),
+        ),
+        "indices-of-active": Mutant(
+            "these are the positions of those that work: one True or False per number is asked for",
+            lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1),
+        ),
+        "variances-unthresholded": Mutant(
+            "these are the variances: compare them with tol", lambda mu, tol: _var(mu)
+        ),
+        "mean-square-for-variance": Mutant(
+            "the mean square was taken, not the variance: a number that is 3 for every picture says"
+            " nothing",
+            lambda mu, tol: (mu**2).mean(0) > tol,
+        ),
+        "mean-abs-for-variance": Mutant(
+            "the mean of |mu| was compared: a number that is 3 for every picture says nothing",
+            lambda mu, tol: mu.abs().mean(0) > tol,
+        ),
+        "mean-for-variance": Mutant(
+            "the mean of mu was compared: what counts is how much it varies between pictures",
+            lambda mu, tol: mu.mean(0) > tol,
+        ),
+        "abs-mean-for-variance": Mutant(
+            "the size of the mean of mu was compared: what counts is how much it varies between"
+            " pictures",
+            lambda mu, tol: mu.mean(0).abs() > tol,
+        ),
+        "max-abs-for-variance": Mutant(
+            "the largest |mu| was compared: what counts is the variance between pictures",
+            lambda mu, tol: mu.abs().max(0).values > tol,
+        ),
+        "range-for-variance": Mutant(
+            "the range of mu was compared with tol: tol is a variance",
+            lambda mu, tol: mu.max(0).values - mu.min(0).values > tol,
+        ),
+        "variance-over-all": Mutant(
+            "one variance was taken over all numbers of all pictures: each number of the code has"
+            " its own",
+            lambda mu, tol: mu.var() > tol,
+        ),
+        "tol-fixed-at-0-01": Mutant(
+            "tol is ignored: 0.01 is not always the bar asked for", lambda mu, tol: _var(mu) > 0.01
+        ),
+        "tol-fixed-at-0-1": Mutant(
+            "tol is ignored: 0.1 is not always the bar asked for", lambda mu, tol: _var(mu) > 0.1
+        ),
+        "tol-relative-to-max": Mutant(
+            "tol was taken as a share of the largest variance: it is a variance itself",
+            lambda mu, tol: _var(mu) > tol * _var(mu).max(),
+        ),
+        "tol-relative-to-total": Mutant(
+            "tol was taken as a share of the total variance: it is a variance itself",
+            lambda mu, tol: _var(mu) > tol * _var(mu).sum(),
+        ),
+        "not-averaged-over-batch": Mutant(
+            "each picture was judged by itself: take the variance over all pictures first",
+            lambda mu, tol: (mu - mu.mean(0)) ** 2 > tol,
+        ),
+        "single-answer-any": Mutant(
+            "a single answer for the whole code came back: one per number is asked for",
+            lambda mu, tol: bool((_var(mu) > tol).any()),
+        ),
+        "keepdim-row": Mutant(
+            "a row of shape (1, Z) came back: without `keepdim`, (Z,) is left",
+            lambda mu, tol: mu.var(0, keepdim=True) > tol,
+        ),
+        "sum-of-squares-unaveraged": Mutant(
+            "the squares were summed over the pictures and not averaged: with many pictures"
+            " everything seems to work",
+            lambda mu, tol: ((mu - mu.mean(0)) ** 2).sum(0) > tol,
+        ),
+    },
+    {
+        "divided by n": lambda mu, tol: mu.var(0, unbiased=False) > tol,
+        "NumPy": lambda mu, tol: np.var(np.asarray(mu), axis=0) > tol,
+        "the covariance's diagonal": lambda mu, tol: __import__("torch").cov(mu.T).diagonal() > tol,
+        "mean square minus squared mean": lambda mu, tol: (
+            (mu.double() ** 2).mean(0) - mu.double().mean(0) ** 2 > tol
+        ),
+        "a list of booleans": lambda mu, tol: [bool(column.var() > tol) for column in mu.T],
+    },
+)
 
-# ---- 5.5 train_digits ------------------------------------------------------------------------------------------------
+# ---- 5.5 train_digits ----------------------------------------------------------------------------
 
-BAR, COINS, SECONDS = -115.0, -206.0, 10.0  # nats per digit: asked for; reached by one coin per pixel; CPU seconds
-BUSY = 2  # how much longer the same training may take: a machine with other work to do must not decide
+# nats per digit: asked for; reached by one coin per pixel; CPU seconds
+BAR, COINS, SECONDS = -115.0, -206.0, 10.0
+# how much longer the same training may take: a machine with other work to do must not decide
+BUSY = 2
 BUILD = {
     "shapes": "`encode` returns mu and logvar, one row per digit and both of the same shape (B, Z)",
     "pixels": "`decode` returns one number for each pixel, (B, 784)",
-    "finite": "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning rate helps",
-    "logits": "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no logarithm at its end",
-    "logvar": "some logvar lie below 0, as a code that says something has a variance below 1: "
-              "is it the logarithm, not σ or σ², and is the loss BCE *plus* KL?",
-    "price": f"the KL stays below {-BAR:g} nats per digit: beyond, the bar is missed before the first pixel is drawn; "
-             "is the KL in the loss, with its sign and its full weight?",
-    "learnt": "BCE stays below 400 nats for z = mu + σ·eps (784 tossed coins cost 543): "
-              "does `encode` return mu first, then logvar, and are the decoder's weights trained with sampled z?",
-    "listens": "the KL is above 1 nat, so the code says something about its digit: if not, look whether the decoder gets z from the "
-               "encoder with its gradient, whether pixels are summed, not averaged, and whether it trained long enough",
-    "coins": f"−ELBO is below {-COINS:g} nats per digit, which one coin per pixel reaches with no code at all: "
-             "is BCE + KL made small, both with weight 1?",
-    "seconds": f"training takes at most {SECONDS:g} CPU seconds on one thread: whole data as one tensor, fewer epochs, a smaller network",
+    "finite": (
+        "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning"
+        " rate helps"
+    ),
+    "logits": (
+        "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no"
+        " logarithm at its end"
+    ),
+    "logvar": (
+        "some logvar lie below 0, as a code that says something has a variance below 1: "
+        "is it the logarithm, not σ or σ², and is the loss BCE *plus* KL?"
+    ),
+    "price": (
+        f"the KL stays below {-BAR:g} nats per digit: beyond, the bar is missed before the first"
+        " pixel is drawn; is the KL in the loss, with its sign and its full weight?"
+    ),
+    "learnt": (
+        "BCE stays below 400 nats for z = mu + σ·eps (784 tossed coins cost 543): does `encode`"
+        " return mu first, then logvar, and are the decoder's weights trained with sampled z?"
+    ),
+    "listens": (
+        "the KL is above 1 nat, so the code says something about its digit: if not, look whether"
+        " the decoder gets z from the encoder with its gradient, whether pixels are summed, not"
+        " averaged, and whether it trained long enough"
+    ),
+    "coins": (
+        f"−ELBO is below {-COINS:g} nats per digit, which one coin per pixel reaches with no code"
+        " at all: is BCE + KL made small, both with weight 1?"
+    ),
+    "seconds": (
+        f"training takes at most {SECONDS:g} CPU seconds on one thread: whole data as one tensor,"
+        " fewer epochs, a smaller network"
+    ),
 }
-TWO_PAIRS = "something did not come in two parts: `train_digits` returns the pair encode, decode, and encode(x) the pair mu, logvar"
+TWO_PAIRS = (
+    "something did not come in two parts: `train_digits` returns the pair encode, decode, and"
+    " encode(x) the pair mu, logvar"
+)
 REACHED = f"−ELBO of the held-out digits, where {-BAR:g} nats or less is asked for"
 
 
 def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
     """BUILD up to the first fact that does not hold; −ELBO last, as a number down to the bar."""
     found = vae_facts.asked(ask, "timed_coder", TWO_PAIRS, x_train, x_test, noise)
-    return until_one_fails(_build_facts(found["mu"], found["logvar"], found["logits"], x_test.values, found["seconds"]), BUILD)
+    return until_one_fails(
+        _build_facts(
+            found["mu"], found["logvar"], found["logits"], x_test.values, found["seconds"]
+        ),
+        BUILD,
+    )
 
 
-def _build_facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray, seconds: float) -> Any:
-    """Pairs of a key of BUILD and whether it holds, in an order in which each may rely on those before it."""
+def _build_facts(
+    mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray, seconds: float
+) -> Any:
+    """Pairs of a key of BUILD and whether it holds, in an order in which each may rely on those
+    before it.
+    """
     yield from vae_facts.sound(mu, logvar, logits, x)
     kl, logits = vae_facts.price(mu, logvar), logits.astype(np.float64)
     bce = (np.logaddexp(0, logits) - x * logits).sum(1).mean()
@@ -678,20 +1123,28 @@ def _build_facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.n
 
 def _build_cases(rng: np.random.Generator) -> list[Case]:
     from course_utils.data import mnist
+
     digits = mnist(numpy=True)
     x_train, x_test = (Tensor(part.reshape(-1, 784)) for part in (digits.x_train, digits.x_test))
-    return [Case("trained on 4,000 digits, asked about 1,000 others, one z for each",
-                 (x_train, x_test, Tensor(rng.normal(size=(len(x_test.values), 128)))), _judged,
-                 want={fact: True for fact in BUILD.values()} | {REACHED: -BAR})]
+    return [
+        Case(
+            "trained on 4,000 digits, asked about 1,000 others, one z for each",
+            (x_train, x_test, Tensor(rng.normal(size=(len(x_test.values), 128)))),
+            _judged,
+            want={fact: True for fact in BUILD.values()} | {REACHED: -BAR},
+        )
+    ]
 
 
 def _sampled(mu: Any, logvar: Any) -> Any:
     import torch
+
     return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
 def _surprise(logits: Any, x: Any) -> Any:
     from torch.nn.functional import binary_cross_entropy_with_logits
+
     return binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
 
 
@@ -702,16 +1155,30 @@ def _price(mu: Any, logvar: Any) -> Any:
 def _guessing(x: Any, decoder: Any) -> None:
     """Give the last layer the logit of the mean picture."""
     import torch
+
     with torch.no_grad():
         decoder[-1].bias.copy_(torch.logit(x.mean(0).clamp(0.002, 0.998)))
 
 
-def _fit(x: Any, encoder: Any, decoder: Any, optimizer: Any, epochs: int, cycle: float | None, draw: Answer = _sampled,
-         loss: Answer = lambda bce, kl: bce + kl) -> tuple[Callable, Any]:
+def _fit(
+    x: Any,
+    encoder: Any,
+    decoder: Any,
+    optimizer: Any,
+    epochs: int,
+    cycle: float | None,
+    draw: Answer = _sampled,
+    loss: Answer = lambda bce, kl: bce + kl,
+) -> tuple[Callable, Any]:
     """Trains an encoder (B, 784) -> (B, 2Z) and a decoder; `loss` takes BCE (B,) and KL (B,)."""
     import torch
+
     steps = epochs * -(-len(x) // 64)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, cycle, total_steps=steps, pct_start=0.15) if cycle else None
+    schedule = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, cycle, total_steps=steps, pct_start=0.15)
+        if cycle
+        else None
+    )
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(64):
             mu, logvar = encoder(x[rows]).chunk(2, dim=1)
@@ -724,14 +1191,25 @@ def _fit(x: Any, encoder: Any, decoder: Any, optimizer: Any, epochs: int, cycle:
     return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
 
 
-def _vae(epochs: int = 3, rate: float = 4e-3, frozen: bool = False, encoded: Answer = lambda mu, logvar: (mu, logvar),
-         decoded: Answer = lambda logits: logits, slow: float = 0.0, **how: Any) -> Answer:
-    """An answer to 5.5 whose way to train, or what it hands back, is changed. The caller's random state stays as it is."""
+def _vae(
+    epochs: int = 3,
+    rate: float = 4e-3,
+    frozen: bool = False,
+    encoded: Answer = lambda mu, logvar: (mu, logvar),
+    decoded: Answer = lambda logits: logits,
+    slow: float = 0.0,
+    **how: Any,
+) -> Answer:
+    """An answer to 5.5 whose way to train, or what it hands back, is changed. The caller's random
+    state stays as it is.
+    """
+
     def train_digits(x: Any) -> tuple[Callable, Callable]:
         import time
 
         import torch
         from torch import nn
+
         start = time.process_time()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -739,10 +1217,19 @@ def _vae(epochs: int = 3, rate: float = 4e-3, frozen: bool = False, encoded: Ans
             decoder = nn.Sequential(nn.Linear(20, 256), nn.SiLU(), nn.Linear(256, 784))
             _guessing(x, decoder)
             weights = [*encoder.parameters(), *([] if frozen else decoder.parameters())]
-            encode, decode = _fit(x, encoder, decoder, torch.optim.AdamW(weights, rate, fused=True), epochs, rate, **how)
+            encode, decode = _fit(
+                x,
+                encoder,
+                decoder,
+                torch.optim.AdamW(weights, rate, fused=True),
+                epochs,
+                rate,
+                **how,
+            )
         while time.process_time() - start < slow:
             pass
         return lambda pictures: encoded(*encode(pictures)), lambda z: decoded(decode(z))
+
     return train_digits
 
 
@@ -750,8 +1237,13 @@ def _deeper(x: Any) -> tuple[Callable, Any]:
     """Two hidden layers on each side, and a wider code."""
     import torch
     from torch import nn
-    encoder = nn.Sequential(nn.Linear(784, 512), nn.GELU(), nn.Linear(512, 256), nn.GELU(), nn.Linear(256, 64))
-    decoder = nn.Sequential(nn.Linear(32, 256), nn.GELU(), nn.Linear(256, 512), nn.GELU(), nn.Linear(512, 784))
+
+    encoder = nn.Sequential(
+        nn.Linear(784, 512), nn.GELU(), nn.Linear(512, 256), nn.GELU(), nn.Linear(256, 64)
+    )
+    decoder = nn.Sequential(
+        nn.Linear(32, 256), nn.GELU(), nn.Linear(256, 512), nn.GELU(), nn.Linear(512, 784)
+    )
     _guessing(x, decoder)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 2e-3, fused=True)
     return _fit(x, encoder, decoder, optimizer, 26, 2e-3)
@@ -761,29 +1253,49 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
     """A convolution in front of the encoder, whole patches at a time."""
     import torch
     from torch import nn
-    encoder = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 32, 4, stride=4), nn.SiLU(), nn.Flatten(),
-                            nn.Linear(32 * 49, 200), nn.SiLU(), nn.Linear(200, 40))
+
+    encoder = nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 32, 4, stride=4),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 49, 200),
+        nn.SiLU(),
+        nn.Linear(200, 40),
+    )
     decoder = nn.Sequential(nn.Linear(20, 400), nn.SiLU(), nn.Linear(400, 784))
     _guessing(x, decoder)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 4e-3, fused=True)
     return _fit(x, encoder, decoder, optimizer, 16, 4e-3)
 
 
-VAE = Exercise("5.5", "train_digits", _build_cases, None, {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))} | breaking(BUILD, {
-    "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
-    "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 28, 28))),
-    "finite": _vae(epochs=1, decoded=lambda logits: logits / 0),
-    "logits": _vae(decoded=lambda logits: logits.sigmoid()),
-    "logvar": _vae(encoded=lambda mu, logvar: (mu, (0.5 * logvar).exp())),
-    "price": _vae(loss=lambda bce, kl: bce),
-    "learnt": _vae(decoded=lambda logits: -logits),
-    "listens": _vae(loss=lambda bce, kl: bce / 784 + kl),
-    "coins": _vae(decoded=lambda logits: 0.15 * logits),
-    "seconds": _vae(slow=BUSY * SECONDS + 0.1),
-}), {
-    "one hidden layer, a cycle": _vae(epochs=16, rate=5e-3),
-    "two hidden layers, GELU, 32 numbers of code": _deeper,
-    "a convolution in front": _convolutional,
-}, seconds=120.0)
+VAE = Exercise(
+    "5.5",
+    "train_digits",
+    _build_cases,
+    None,
+    {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))}
+    | breaking(
+        BUILD,
+        {
+            "shapes": _vae(encoded=lambda mu, logvar: (mu, logvar.mean(1, keepdim=True))),
+            "pixels": _vae(decoded=lambda logits: logits.unflatten(1, (1, 28, 28))),
+            "finite": _vae(epochs=1, decoded=lambda logits: logits / 0),
+            "logits": _vae(decoded=lambda logits: logits.sigmoid()),
+            "logvar": _vae(encoded=lambda mu, logvar: (mu, (0.5 * logvar).exp())),
+            "price": _vae(loss=lambda bce, kl: bce),
+            "learnt": _vae(decoded=lambda logits: -logits),
+            "listens": _vae(loss=lambda bce, kl: bce / 784 + kl),
+            "coins": _vae(decoded=lambda logits: 0.15 * logits),
+            "seconds": _vae(slow=BUSY * SECONDS + 0.1),
+        },
+    ),
+    {
+        "one hidden layer, a cycle": _vae(epochs=16, rate=5e-3),
+        "two hidden layers, GELU, 32 numbers of code": _deeper,
+        "a convolution in front": _convolutional,
+    },
+    seconds=120.0,
+)
 
 EXERCISES = [SPLITS, FRECHET, IWAE, UNITS, VAE]

@@ -1,4 +1,7 @@
-"""The pictures of lesson 06 that need more than a few lines: drawing only, the ideas are in the notebook."""
+"""The pictures of lesson 06 that need more than a few lines: drawing only, the ideas are in the
+notebook.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,12 +11,24 @@ import numpy as np
 from course_utils import plots
 
 
-def density_duel(axes: Any, x: np.ndarray, p: np.ndarray, q: np.ndarray, said: np.ndarray, plans: np.ndarray,
-                 places: np.ndarray, *, frame: int, rounds: int) -> None:
-    """One moment of a game between a forger and an inspector on a line: four panels on an array of four axes.
+def density_duel(
+    axes: Any,
+    x: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+    said: np.ndarray,
+    plans: np.ndarray,
+    places: np.ndarray,
+    *,
+    frame: int,
+    rounds: int,
+) -> None:
+    """One moment of a game between a forger and an inspector on a line: four panels on an array of
+    four axes.
 
-    x (N,) even boxes, p (N,) density of the data; for each of F moments q (F, N) density of the forgeries, said (F, N)
-    the inspector's probability of real, places (F, P) where the plans (P,) land. `rounds` is the last moment's round.
+    x (N,) even boxes, p (N,) density of the data; for each of F moments q (F, N) density of the
+    forgeries, said (F, N) the inspector's probability of real, places (F, P) where the plans (P,)
+    land. `rounds` is the last moment's round.
     """
     x, p, q, said = (np.asarray(a, dtype=float) for a in (x, p, q, said))
     best = (p + 1e-12) / (p + q + 2e-12)  # (F, N), one half where neither ever is
@@ -66,31 +81,77 @@ def _value_of_the_game(ax: Any, values: list[np.ndarray], frame: int, rounds: in
     ax.plot(t, actual.clip(-2.2), color="black", linewidth=1.2)
     ax.axvline(t[frame], color=plots.WRONG, linewidth=1)
     ax.plot(t[frame], best[frame], "o", color=plots.OTHER)
-    ax.text(0.98 * rounds, floor - 0.04, "-log 4: q is p", ha="right", va="top", color=plots.MUTED, fontsize=11)
+    ax.text(
+        0.98 * rounds,
+        floor - 0.04,
+        "-log 4: q is p",
+        ha="right",
+        va="top",
+        color=plots.MUTED,
+        fontsize=11,
+    )
     ax.set(xlim=(0, rounds), ylim=(-2.3, 0.1), xticks=(0, rounds // 2, rounds), yticks=(-2, -1, 0))
-    plots.label(ax, f"V {actual[frame]:.2f}, with the best D {best[frame]:.2f}\nJS {(best[frame] - floor) / 2:.2f} nats", "round")
+    plots.label(
+        ax,
+        f"V {actual[frame]:.2f}, with the best D {best[frame]:.2f}\nJS"
+        f" {(best[frame] - floor) / 2:.2f} nats",
+        "round",
+    )
 
 
-def flow(ax: Any, boxes: dict[str, tuple[float, float]], *, arrows: list[tuple[str, str]],
-         messages: tuple[tuple[str, str], ...] = (), learned: tuple[str, ...] = (), bend: float = 0.3) -> Any:
-    """A flowchart: boxes by name at (x, y), arrows from box to box, dashed curved `messages` of what is learned.
+def flow(
+    ax: Any,
+    boxes: dict[str, tuple[float, float]],
+    *,
+    arrows: list[tuple[str, str]],
+    messages: tuple[tuple[str, str], ...] = (),
+    learned: tuple[str, ...] = (),
+    bend: float = 0.3,
+) -> Any:
+    """A flowchart: boxes by name at (x, y), arrows from box to box, dashed curved `messages` of
+    what is learned.
 
-    A message to a lower box passes below, any other above, as high as `bend` says. Boxes in `learned` are filled: they are networks. Raises
-    KeyError if an arrow names no box.
+    A message to a lower box passes below, any other above, as high as `bend` says. Boxes in
+    `learned` are filled: they are networks. Raises KeyError if an arrow names no box.
     """
     drawn = {}
     for name, (x, y) in boxes.items():
         network = name in learned
-        drawn[name] = ax.text(x, y, name, ha="center", va="center", color="white" if network else "black", fontsize=12, bbox={
-            "boxstyle": "round,pad=0.45", "facecolor": plots.DATA if network else "white",
-            "edgecolor": plots.DATA if network else plots.MUTED})
+        drawn[name] = ax.text(
+            x,
+            y,
+            name,
+            ha="center",
+            va="center",
+            color="white" if network else "black",
+            fontsize=12,
+            bbox={
+                "boxstyle": "round,pad=0.45",
+                "facecolor": plots.DATA if network else "white",
+                "edgecolor": plots.DATA if network else plots.MUTED,
+            },
+        )
     for start, end in [*arrows, *messages]:
         below = boxes[end][1] < boxes[start][1]
-        dashed = {"color": plots.MODEL, "linestyle": "--", "connectionstyle": f"arc3,rad={-bend if below else bend}"}
-        ax.annotate("", boxes[end], boxes[start], arrowprops={
-            "arrowstyle": "-|>", "patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch(),
-            "shrinkA": 3, "shrinkB": 3, **(dashed if (start, end) in messages else {"color": "black"})})
-    xs, ys = zip(*boxes.values())
+        dashed = {
+            "color": plots.MODEL,
+            "linestyle": "--",
+            "connectionstyle": f"arc3,rad={-bend if below else bend}",
+        }
+        ax.annotate(
+            "",
+            boxes[end],
+            boxes[start],
+            arrowprops={
+                "arrowstyle": "-|>",
+                "patchA": drawn[start].get_bbox_patch(),
+                "patchB": drawn[end].get_bbox_patch(),
+                "shrinkA": 3,
+                "shrinkB": 3,
+                **(dashed if (start, end) in messages else {"color": "black"}),
+            },
+        )
+    xs, ys = zip(*boxes.values(), strict=True)
     ax.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.9, max(ys) + 0.9))
     ax.axis("off")
     return ax

@@ -1,4 +1,7 @@
-"""The exercises of lesson 06: the losses of both players, one round, the gradient penalty, precision and recall, a ring."""
+"""The exercises of lesson 06: the losses of both players, one round, the gradient penalty,
+precision and recall, a ring.
+"""
+
 from __future__ import annotations
 
 import math
@@ -8,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
-from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, numbers_in, until_one_fails
+from course_utils.checks.exercise import (
+    Case,
+    Exercise,
+    Mutant,
+    again,
+    breaking,
+    does_not_hold,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # float32
 
@@ -20,23 +32,27 @@ def _gradients(*names: str) -> Callable[..., Any]:
 
 def _softplus(values: Any) -> Any:
     from torch.nn.functional import softplus
+
     return softplus(values)
 
 
 def _cat(*parts: Any) -> Any:
     import torch
+
     return torch.cat([part.flatten() for part in parts])
 
 
 def _bce(logits: Any, label: float, **how: Any) -> Any:
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
+
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), **how)
 
 
 def _bce_after_sigmoid(logits: Any, label: float) -> Any:
     import torch
     from torch.nn.functional import binary_cross_entropy
+
     return binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
 
 
@@ -44,11 +60,12 @@ def _surprise(logits: Any, label: float) -> Any:
     """Mean surprise of a label, by torch.distributions in float64."""
     import torch
     from torch.distributions import Bernoulli
+
     logits = logits.double()
     return -Bernoulli(logits=logits).log_prob(torch.full_like(logits, label)).mean()
 
 
-# ---- 6.1 d_loss ------------------------------------------------------------------------------------------------------
+# ---- 6.1 d_loss ----------------------------------------------------------------------------------
 
 
 def _d_cases(rng: np.random.Generator) -> list[Case]:
@@ -57,19 +74,49 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
 
     real, fake = logits(5), logits(5)
     return [
-        Case("one real thing with logit 0, one forged with logit log 3: log 2 + log 4 = 2.079",
-             (Tensor(np.zeros(1)), Tensor(np.log([3.0]))), **CLOSE),
-        Case("an inspector that knows nothing, all logits 0: 2 log 2 = 1.386", (Tensor(np.zeros(4)), Tensor(np.zeros(4))), **CLOSE),
+        Case(
+            "one real thing with logit 0, one forged with logit log 3: log 2 + log 4 = 2.079",
+            (Tensor(np.zeros(1)), Tensor(np.log([3.0]))),
+            **CLOSE,
+        ),
+        Case(
+            "an inspector that knows nothing, all logits 0: 2 log 2 = 1.386",
+            (Tensor(np.zeros(4)), Tensor(np.zeros(4))),
+            **CLOSE,
+        ),
         Case("five real and five forged logits", (real, fake), **CLOSE),
         Case("the same logits a second time", (real, fake), again, **CLOSE),
-        Case("six real and three forged: each half is averaged over its own batch", (logits(6), logits(3)), **CLOSE),
+        Case(
+            "six real and three forged: each half is averaged over its own batch",
+            (logits(6), logits(3)),
+            **CLOSE,
+        ),
         Case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1)), **CLOSE),
-        Case("two logits for each of four real and three forged things, (4, 2) and (3, 2)", (logits(4, 2), logits(3, 2)), **CLOSE),
-        Case("five of each: the value, and the gradients that reach both", (logits(5), logits(5)), _gradients("real", "fake"), **CLOSE),
-        Case("an inspector who is right and sure, logits 9 and −9", (Tensor(np.full(3, 9.0)), Tensor(np.full(3, -9.0))),
-             rtol=1e-2, atol=1e-8),
-        Case("an inspector who is wrong and very sure, logits −200 and 200: 400 nats, with a gradient",
-             (Tensor(np.full(2, -200.0)), Tensor(np.full(2, 200.0))), _gradients("real", "fake"), stress=True, **CLOSE),
+        Case(
+            "two logits for each of four real and three forged things, (4, 2) and (3, 2)",
+            (logits(4, 2), logits(3, 2)),
+            **CLOSE,
+        ),
+        Case(
+            "five of each: the value, and the gradients that reach both",
+            (logits(5), logits(5)),
+            _gradients("real", "fake"),
+            **CLOSE,
+        ),
+        Case(
+            "an inspector who is right and sure, logits 9 and −9",
+            (Tensor(np.full(3, 9.0)), Tensor(np.full(3, -9.0))),
+            rtol=1e-2,
+            atol=1e-8,
+        ),
+        Case(
+            "an inspector who is wrong and very sure, logits −200 and 200: 400 nats, with a"
+            " gradient",
+            (Tensor(np.full(2, -200.0)), Tensor(np.full(2, 200.0))),
+            _gradients("real", "fake"),
+            stress=True,
+            **CLOSE,
+        ),
     ]
 
 
@@ -78,186 +125,381 @@ def _naive(logits: Any) -> Any:
 
 
 D_MUTANTS: dict[str, Mutant] = {
-    "labels-swapped": Mutant("the labels are swapped: this inspector is rewarded for taking forgeries for real",
-        lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean()),
-    "sign-flipped": Mutant("the sign is turned: this is V itself; a loss is made small, so it is minus V",
-        lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean()),
-    "sigmoid-twice": Mutant("the sigmoid is taken twice: the loss with logits has it inside already",
-        lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean()),
-    "fake-half-missing": Mutant("the half about forgeries is missing: then saying \"real\" to everything is best",
-        lambda real, fake: _softplus(-real).mean()),
-    "real-half-missing": Mutant("the half about real things is missing: then saying \"forged\" to everything is best",
-        lambda real, fake: _softplus(fake).mean()),
-    "halved-loss": Mutant("this is half of it: V is the sum of the two averages",
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2),
-    "sum-over-batch": Mutant("summed over the batches: each half is an average",
-        lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum()),
-    "mean-over-pooled-logits": Mutant("one average over all logits together: each half is averaged over its own batch, then the two are added",
-        lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean()),
-    "doubled-pooled-mean": Mutant("one average over all logits together, doubled: with batches of unequal size each half needs its own",
-        lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean()),
-    "both-divided-by-real-count": Mutant("both halves were divided by the number of real things: each by its own",
-        lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel()),
-    "logits-as-probs": Mutant("the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
-        lambda real, fake: -(real.log().mean() + (1 - fake).log().mean())),
-    "both-labelled-real": Mutant("both batches got the label \"real\"",
-        lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean()),
-    "both-labelled-fake": Mutant("both batches got the label \"forged\"",
-        lambda real, fake: _softplus(real).mean() + _softplus(fake).mean()),
-    "fake-half-subtracted": Mutant("the two halves are subtracted: both are surprises, so both are to be small",
-        lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean()),
-    "real-half-subtracted": Mutant("the two halves are subtracted, and the wrong way round: both are surprises, so both are to be small",
-        lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean()),
-    "summed-per-sample": Mutant("the numbers of each thing were summed: each half is an average over all its logits",
-        lambda real, fake: sum(_softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake))),
-    "log-of-sigmoid-underflows": Mutant("right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits",
-        lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean()),
-    "epsilon-inside-log": Mutant("a number added inside the logarithm caps the loss, and kills the gradient where D is wrong and sure: use `softplus`",
-        lambda real, fake: -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean()),
-    "probs-clamped": Mutant("clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use `softplus`",
-        lambda real, fake: -(real.sigmoid().clamp(1e-7, 1 - 1e-7).log().mean()
-                             + (1 - fake.sigmoid().clamp(1e-7, 1 - 1e-7)).log().mean())),
-    "bce-after-sigmoid": Mutant("`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits",
-        lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0)),
-    "label-smoothing": Mutant("the label \"real\" was softened to 0.9: then the best answer is no longer p/(p + q)",
-        lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0)),
-    "wasserstein-critic-loss": Mutant("this is a critic's loss, fake minus real: here logits are turned into surprises",
-        lambda real, fake: fake.mean() - real.mean()),
-    "hinge-loss": Mutant("this is the hinge loss: the game's value has logarithms",
-        lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean()),
-    "squared-error-of-probs": Mutant("this is the squared error of the probabilities: the game's value has logarithms",
-        lambda real, fake: ((real.sigmoid() - 1)**2).mean() + (fake.sigmoid()**2).mean()),
-    "least-squares-loss": Mutant("this is the squared error of the logits, against 1 and 0: the game's value has logarithms of probabilities",
-        lambda real, fake: ((real - 1)**2).mean() + (fake**2).mean()),
-    "no-gradient": Mutant("the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`",
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach()),
-    "no-gradient-to-fake": Mutant("the forged logits are detached: then the inspector learns nothing from forgeries",
-        lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean()),
-    "bits-for-nats": Mutant("this is in bits: nats need the natural logarithm",
-        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2)),
-    "logits-averaged-first": Mutant("the averages came before the surprise: take the surprise of every logit, then average",
-        lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean())),
-    "halves-not-added": Mutant("these are two numbers, one for each half: add them",
-        lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean())),
-    "probs-averaged-first": Mutant("the probabilities were averaged first: take the logarithm of each, then average",
-        lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log())),
-    "not-averaged": Mutant("the surprises of the batches were left unaveraged",
-        lambda real, fake: _cat(_softplus(-real), _softplus(fake))),
-    "probs-without-log": Mutant("1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms",
-        lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean()),
+    "labels-swapped": Mutant(
+        "the labels are swapped: this inspector is rewarded for taking forgeries for real",
+        lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean(),
+    ),
+    "sign-flipped": Mutant(
+        "the sign is turned: this is V itself; a loss is made small, so it is minus V",
+        lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean(),
+    ),
+    "sigmoid-twice": Mutant(
+        "the sigmoid is taken twice: the loss with logits has it inside already",
+        lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean(),
+    ),
+    "fake-half-missing": Mutant(
+        'the half about forgeries is missing: then saying "real" to everything is best',
+        lambda real, fake: _softplus(-real).mean(),
+    ),
+    "real-half-missing": Mutant(
+        'the half about real things is missing: then saying "forged" to everything is best',
+        lambda real, fake: _softplus(fake).mean(),
+    ),
+    "halved-loss": Mutant(
+        "this is half of it: V is the sum of the two averages",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2,
+    ),
+    "sum-over-batch": Mutant(
+        "summed over the batches: each half is an average",
+        lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum(),
+    ),
+    "mean-over-pooled-logits": Mutant(
+        "one average over all logits together: each half is averaged over its own batch, then the"
+        " two are added",
+        lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean(),
+    ),
+    "doubled-pooled-mean": Mutant(
+        "one average over all logits together, doubled: with batches of unequal size each half"
+        " needs its own",
+        lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean(),
+    ),
+    "both-divided-by-real-count": Mutant(
+        "both halves were divided by the number of real things: each by its own",
+        lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel(),
+    ),
+    "logits-as-probs": Mutant(
+        "the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
+        lambda real, fake: -(real.log().mean() + (1 - fake).log().mean()),
+    ),
+    "both-labelled-real": Mutant(
+        'both batches got the label "real"',
+        lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean(),
+    ),
+    "both-labelled-fake": Mutant(
+        'both batches got the label "forged"',
+        lambda real, fake: _softplus(real).mean() + _softplus(fake).mean(),
+    ),
+    "fake-half-subtracted": Mutant(
+        "the two halves are subtracted: both are surprises, so both are to be small",
+        lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
+    ),
+    "real-half-subtracted": Mutant(
+        "the two halves are subtracted, and the wrong way round: both are surprises, so both are to"
+        " be small",
+        lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
+    ),
+    "summed-per-sample": Mutant(
+        "the numbers of each thing were summed: each half is an average over all its logits",
+        lambda real, fake: sum(
+            _softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake)
+        ),
+    ),
+    "log-of-sigmoid-underflows": Mutant(
+        "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or"
+        " exp(200): use `softplus` or a loss with logits",
+        lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean(),
+    ),
+    "epsilon-inside-log": Mutant(
+        "a number added inside the logarithm caps the loss, and kills the gradient where D is wrong"
+        " and sure: use `softplus`",
+        lambda real, fake: (
+            -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean()
+        ),
+    ),
+    "probs-clamped": Mutant(
+        "clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use"
+        " `softplus`",
+        lambda real, fake: (
+            -(
+                real.sigmoid().clamp(1e-7, 1 - 1e-7).log().mean()
+                + (1 - fake.sigmoid().clamp(1e-7, 1 - 1e-7)).log().mean()
+            )
+        ),
+    ),
+    "bce-after-sigmoid": Mutant(
+        "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient"
+        " with it: use the loss with logits",
+        lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0),
+    ),
+    "label-smoothing": Mutant(
+        'the label "real" was softened to 0.9: then the best answer is no longer p/(p + q)',
+        lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0),
+    ),
+    "wasserstein-critic-loss": Mutant(
+        "this is a critic's loss, fake minus real: here logits are turned into surprises",
+        lambda real, fake: fake.mean() - real.mean(),
+    ),
+    "hinge-loss": Mutant(
+        "this is the hinge loss: the game's value has logarithms",
+        lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
+    ),
+    "squared-error-of-probs": Mutant(
+        "this is the squared error of the probabilities: the game's value has logarithms",
+        lambda real, fake: ((real.sigmoid() - 1) ** 2).mean() + (fake.sigmoid() ** 2).mean(),
+    ),
+    "least-squares-loss": Mutant(
+        "this is the squared error of the logits, against 1 and 0: the game's value has logarithms"
+        " of probabilities",
+        lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
+    ),
+    "no-gradient": Mutant(
+        "the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or"
+        " `.item`",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach(),
+    ),
+    "no-gradient-to-fake": Mutant(
+        "the forged logits are detached: then the inspector learns nothing from forgeries",
+        lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean(),
+    ),
+    "bits-for-nats": Mutant(
+        "this is in bits: nats need the natural logarithm",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2),
+    ),
+    "logits-averaged-first": Mutant(
+        "the averages came before the surprise: take the surprise of every logit, then average",
+        lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean()),
+    ),
+    "halves-not-added": Mutant(
+        "these are two numbers, one for each half: add them",
+        lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean()),
+    ),
+    "probs-averaged-first": Mutant(
+        "the probabilities were averaged first: take the logarithm of each, then average",
+        lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log()),
+    ),
+    "not-averaged": Mutant(
+        "the surprises of the batches were left unaveraged",
+        lambda real, fake: _cat(_softplus(-real), _softplus(fake)),
+    ),
+    "probs-without-log": Mutant(
+        "1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms",
+        lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean(),
+    ),
 }
 
-D_LOSS = Exercise("6.1", "d_loss", _d_cases, lambda real, fake: _surprise(real, 1.0) + _surprise(fake, 0.0), D_MUTANTS, {
-    "cross-entropy with logits": lambda real, fake: _bce(real, 1.0) + _bce(fake, 0.0),
-    "log-sigmoid": lambda real, fake: -(_log_sigmoid(real).mean() + _log_sigmoid(-fake).mean()),
-    "logaddexp": lambda real, fake: _logaddexp(-real).mean() + _logaddexp(fake).mean(),
-    "in float64": lambda real, fake: _softplus(-real.double()).mean() + _softplus(fake.double()).mean(),
-    "one logit at a time": lambda real, fake: (sum(_softplus(-v) for v in real.flatten()) / real.numel()
-                                               + sum(_softplus(v) for v in fake.flatten()) / fake.numel()),
-})
+D_LOSS = Exercise(
+    "6.1",
+    "d_loss",
+    _d_cases,
+    lambda real, fake: _surprise(real, 1.0) + _surprise(fake, 0.0),
+    D_MUTANTS,
+    {
+        "cross-entropy with logits": lambda real, fake: _bce(real, 1.0) + _bce(fake, 0.0),
+        "log-sigmoid": lambda real, fake: -(_log_sigmoid(real).mean() + _log_sigmoid(-fake).mean()),
+        "logaddexp": lambda real, fake: _logaddexp(-real).mean() + _logaddexp(fake).mean(),
+        "in float64": lambda real, fake: (
+            _softplus(-real.double()).mean() + _softplus(fake.double()).mean()
+        ),
+        "one logit at a time": lambda real, fake: (
+            sum(_softplus(-v) for v in real.flatten()) / real.numel()
+            + sum(_softplus(v) for v in fake.flatten()) / fake.numel()
+        ),
+    },
+)
 
 
 def _log_sigmoid(logits: Any) -> Any:
     from torch.nn.functional import logsigmoid
+
     return logsigmoid(logits)
 
 
 def _logaddexp(logits: Any) -> Any:
     import torch
+
     return torch.logaddexp(torch.zeros_like(logits), logits)
 
 
-# ---- 6.2 g_loss ------------------------------------------------------------------------------------------------------
+# ---- 6.2 g_loss ----------------------------------------------------------------------------------
 
 
 def _g_cases(rng: np.random.Generator) -> list[Case]:
     fake = Tensor(2 * rng.normal(size=6))
     return [
-        Case("logits 0 and −log 3: (log 2 + log 4)/2 = 1.040", (Tensor(np.array([0.0, -math.log(3)])),), **CLOSE),
-        Case("a forgery that is nearly found out, logit −5 (D = 0.0067): the value, and a gradient of −0.9933",
-             (Tensor(np.array([-5.0])),), _gradients("fake"), **CLOSE),
+        Case(
+            "logits 0 and −log 3: (log 2 + log 4)/2 = 1.040",
+            (Tensor(np.array([0.0, -math.log(3)])),),
+            **CLOSE,
+        ),
+        Case(
+            "a forgery that is nearly found out, logit −5 (D = 0.0067): the value, and a gradient"
+            " of −0.9933",
+            (Tensor(np.array([-5.0])),),
+            _gradients("fake"),
+            **CLOSE,
+        ),
         Case("six forged logits", (fake,), **CLOSE),
         Case("the same logits a second time", (fake,), again, **CLOSE),
-        Case("a column of five: the value, and the gradient that reaches it", (Tensor(2 * rng.normal(size=(5, 1))),),
-             _gradients("fake"), **CLOSE),
-        Case("two logits for each of four forgeries, (4, 2)", (Tensor(2 * rng.normal(size=(4, 2))),), **CLOSE),
-        Case("forgeries that fool the inspector, logits of 9", (Tensor(np.full(3, 9.0)),), rtol=1e-2, atol=1e-8),
-        Case("forgeries that are surely found out, logits of −200: 200 nats, with a gradient", (Tensor(np.full(2, -200.0)),),
-             _gradients("fake"), stress=True, **CLOSE),
+        Case(
+            "a column of five: the value, and the gradient that reaches it",
+            (Tensor(2 * rng.normal(size=(5, 1))),),
+            _gradients("fake"),
+            **CLOSE,
+        ),
+        Case(
+            "two logits for each of four forgeries, (4, 2)",
+            (Tensor(2 * rng.normal(size=(4, 2))),),
+            **CLOSE,
+        ),
+        Case(
+            "forgeries that fool the inspector, logits of 9",
+            (Tensor(np.full(3, 9.0)),),
+            rtol=1e-2,
+            atol=1e-8,
+        ),
+        Case(
+            "forgeries that are surely found out, logits of −200: 200 nats, with a gradient",
+            (Tensor(np.full(2, -200.0)),),
+            _gradients("fake"),
+            stress=True,
+            **CLOSE,
+        ),
     ]
 
 
-G_LOSS = Exercise("6.2", "g_loss", _g_cases, lambda fake: _surprise(fake, 1.0), {
-    "saturating-loss": Mutant("this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where −log D has 0.9933",
-        lambda fake: -_softplus(fake).mean()),
-    "labels-swapped": Mutant("the labels are swapped: this forger is rewarded for being found out",
-        lambda fake: _softplus(fake).mean()),
-    "sign-flipped": Mutant("the sign is turned: log D is to be large, so the loss is −log D",
-        lambda fake: -_softplus(-fake).mean()),
-    "sigmoid-twice": Mutant("the sigmoid is taken twice: the loss with logits has it inside already",
-        lambda fake: _softplus(-fake.sigmoid()).mean()),
-    "sum-over-batch": Mutant("summed over the batch: take the average",
-        lambda fake: _softplus(-fake).sum()),
-    "not-averaged": Mutant("one value for each forgery came back: average them",
-        lambda fake: _softplus(-fake)),
-    "summed-per-sample": Mutant("the numbers of each forgery were summed: average over all logits",
-        lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean()),
-    "log-of-sigmoid-underflows": Mutant("right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or exp(200): use `softplus` or a loss with logits",
-        lambda fake: -_naive(fake).mean()),
-    "epsilon-inside-log": Mutant("a number added inside the logarithm caps the loss, and kills the gradient where it is needed most: use `softplus`",
-        lambda fake: -(fake.sigmoid() + 1e-8).log().mean()),
-    "probs-clamped": Mutant("clamped probabilities cap the loss, and kill the gradient where it is needed most: use `softplus`",
-        lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean()),
-    "logits-as-probs": Mutant("the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
-        lambda fake: -fake.log().mean()),
-    "bce-after-sigmoid": Mutant("`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient with it: use the loss with logits",
-        lambda fake: _bce_after_sigmoid(fake, 1.0)),
-    "label-smoothing": Mutant("the label \"real\" was softened to 0.9: −log D alone is asked for",
-        lambda fake: _bce(fake, 0.9)),
-    "wasserstein-generator-loss": Mutant("this is a critic's loss, minus the score: here the logit is turned into a surprise",
-        lambda fake: -fake.mean()),
-    "wasserstein-sign-flipped": Mutant("this is the score itself, with its sign turned the wrong way: the loss is the surprise of \"real\"",
-        lambda fake: fake.mean()),
-    "one-minus-prob-without-log": Mutant("this is 1 − D without a logarithm: it goes deaf at D = 0 as well",
-        lambda fake: (1 - fake.sigmoid()).mean()),
-    "negative-prob-without-log": Mutant("this is −D without a logarithm: it goes deaf at D = 0 as well",
-        lambda fake: -fake.sigmoid().mean()),
-    "prob-minimised": Mutant("this is D: a forger wants it large, and −log D small",
-        lambda fake: fake.sigmoid().mean()),
-    "squared-error-of-probs": Mutant("this is the squared error of D against 1: −log D is asked for",
-        lambda fake: ((fake.sigmoid() - 1)**2).mean()),
-    "least-squares-loss": Mutant("this is the squared error of the logit against 1: −log D is asked for",
-        lambda fake: ((fake - 1)**2).mean()),
-    "no-gradient": Mutant("the value is right, but no gradient reaches the logits: look for `no_grad`, `detach` or `.item`",
-        lambda fake: _softplus(-fake).mean().detach()),
-    "logits-averaged-first": Mutant("the average came before the surprise: take the surprise of every logit, then average",
-        lambda fake: _softplus(-fake.mean())),
-    "probs-averaged-first": Mutant("the probabilities were averaged first: take the logarithm of each, then average",
-        lambda fake: -fake.sigmoid().mean().log()),
-    "bits-for-nats": Mutant("this is in bits: nats need the natural logarithm",
-        lambda fake: _softplus(-fake).mean() / math.log(2)),
-    "halved-loss": Mutant("this is half of it",
-        lambda fake: _softplus(-fake).mean() / 2),
-    "hinge-loss": Mutant("this is the hinge loss: −log D is asked for",
-        lambda fake: (1 - fake).relu().mean()),
-    "both-labels-scored": Mutant("both labels were scored: the forger cares for \"real\" alone",
-        lambda fake: (_softplus(-fake) + _softplus(fake)).mean()),
-    "max-for-mean": Mutant("this is the largest surprise: take the average",
-        lambda fake: _softplus(-fake).max()),
-    "median-for-mean": Mutant("the median was taken: take the average",
-        lambda fake: _softplus(-fake).median()),
-}, {
-    "cross-entropy with logits": lambda fake: _bce(fake, 1.0),
-    "log-sigmoid": lambda fake: -_log_sigmoid(fake).mean(),
-    "logaddexp": lambda fake: _logaddexp(-fake).mean(),
-    "in float64": lambda fake: _softplus(-fake.double()).mean(),
-    "one logit at a time": lambda fake: sum(_softplus(-v) for v in fake.flatten()) / fake.numel(),
-})
+G_LOSS = Exercise(
+    "6.2",
+    "g_loss",
+    _g_cases,
+    lambda fake: _surprise(fake, 1.0),
+    {
+        "saturating-loss": Mutant(
+            "this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where"
+            " −log D has 0.9933",
+            lambda fake: -_softplus(fake).mean(),
+        ),
+        "labels-swapped": Mutant(
+            "the labels are swapped: this forger is rewarded for being found out",
+            lambda fake: _softplus(fake).mean(),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: log D is to be large, so the loss is −log D",
+            lambda fake: -_softplus(-fake).mean(),
+        ),
+        "sigmoid-twice": Mutant(
+            "the sigmoid is taken twice: the loss with logits has it inside already",
+            lambda fake: _softplus(-fake.sigmoid()).mean(),
+        ),
+        "sum-over-batch": Mutant(
+            "summed over the batch: take the average", lambda fake: _softplus(-fake).sum()
+        ),
+        "not-averaged": Mutant(
+            "one value for each forgery came back: average them", lambda fake: _softplus(-fake)
+        ),
+        "summed-per-sample": Mutant(
+            "the numbers of each forgery were summed: average over all logits",
+            lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean(),
+        ),
+        "log-of-sigmoid-underflows": Mutant(
+            "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or"
+            " exp(200): use `softplus` or a loss with logits",
+            lambda fake: -_naive(fake).mean(),
+        ),
+        "epsilon-inside-log": Mutant(
+            "a number added inside the logarithm caps the loss, and kills the gradient where it is"
+            " needed most: use `softplus`",
+            lambda fake: -(fake.sigmoid() + 1e-8).log().mean(),
+        ),
+        "probs-clamped": Mutant(
+            "clamped probabilities cap the loss, and kill the gradient where it is needed most: use"
+            " `softplus`",
+            lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean(),
+        ),
+        "logits-as-probs": Mutant(
+            "the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
+            lambda fake: -fake.log().mean(),
+        ),
+        "bce-after-sigmoid": Mutant(
+            "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its"
+            " gradient with it: use the loss with logits",
+            lambda fake: _bce_after_sigmoid(fake, 1.0),
+        ),
+        "label-smoothing": Mutant(
+            'the label "real" was softened to 0.9: −log D alone is asked for',
+            lambda fake: _bce(fake, 0.9),
+        ),
+        "wasserstein-generator-loss": Mutant(
+            "this is a critic's loss, minus the score: here the logit is turned into a surprise",
+            lambda fake: -fake.mean(),
+        ),
+        "wasserstein-sign-flipped": Mutant(
+            "this is the score itself, with its sign turned the wrong way: the loss is the surprise"
+            ' of "real"',
+            lambda fake: fake.mean(),
+        ),
+        "one-minus-prob-without-log": Mutant(
+            "this is 1 − D without a logarithm: it goes deaf at D = 0 as well",
+            lambda fake: (1 - fake.sigmoid()).mean(),
+        ),
+        "negative-prob-without-log": Mutant(
+            "this is −D without a logarithm: it goes deaf at D = 0 as well",
+            lambda fake: -fake.sigmoid().mean(),
+        ),
+        "prob-minimised": Mutant(
+            "this is D: a forger wants it large, and −log D small",
+            lambda fake: fake.sigmoid().mean(),
+        ),
+        "squared-error-of-probs": Mutant(
+            "this is the squared error of D against 1: −log D is asked for",
+            lambda fake: ((fake.sigmoid() - 1) ** 2).mean(),
+        ),
+        "least-squares-loss": Mutant(
+            "this is the squared error of the logit against 1: −log D is asked for",
+            lambda fake: ((fake - 1) ** 2).mean(),
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient reaches the logits: look for `no_grad`, `detach`"
+            " or `.item`",
+            lambda fake: _softplus(-fake).mean().detach(),
+        ),
+        "logits-averaged-first": Mutant(
+            "the average came before the surprise: take the surprise of every logit, then average",
+            lambda fake: _softplus(-fake.mean()),
+        ),
+        "probs-averaged-first": Mutant(
+            "the probabilities were averaged first: take the logarithm of each, then average",
+            lambda fake: -fake.sigmoid().mean().log(),
+        ),
+        "bits-for-nats": Mutant(
+            "this is in bits: nats need the natural logarithm",
+            lambda fake: _softplus(-fake).mean() / math.log(2),
+        ),
+        "halved-loss": Mutant("this is half of it", lambda fake: _softplus(-fake).mean() / 2),
+        "hinge-loss": Mutant(
+            "this is the hinge loss: −log D is asked for", lambda fake: (1 - fake).relu().mean()
+        ),
+        "both-labels-scored": Mutant(
+            'both labels were scored: the forger cares for "real" alone',
+            lambda fake: (_softplus(-fake) + _softplus(fake)).mean(),
+        ),
+        "max-for-mean": Mutant(
+            "this is the largest surprise: take the average", lambda fake: _softplus(-fake).max()
+        ),
+        "median-for-mean": Mutant(
+            "the median was taken: take the average", lambda fake: _softplus(-fake).median()
+        ),
+    },
+    {
+        "cross-entropy with logits": lambda fake: _bce(fake, 1.0),
+        "log-sigmoid": lambda fake: -_log_sigmoid(fake).mean(),
+        "logaddexp": lambda fake: _logaddexp(-fake).mean(),
+        "in float64": lambda fake: _softplus(-fake.double()).mean(),
+        "one logit at a time": lambda fake: (
+            sum(_softplus(-v) for v in fake.flatten()) / fake.numel()
+        ),
+    },
+)
 
-# ---- 6.3 train_step --------------------------------------------------------------------------------------------------
+# ---- 6.3 train_step ------------------------------------------------------------------------------
 
-FRESH = "G's loss is computed after D's move, from forgeries made anew: an old record is used up, or no longer fits D's weights"
-MOVE_TELLS_NOTHING = "a None is among what it returned: `move` returns nothing, so keep each loss before the move and return both, D's first"
+FRESH = (
+    "G's loss is computed after D's move, from forgeries made anew: an old record is used up, or no"
+    " longer fits D's weights"
+)
+MOVE_TELLS_NOTHING = (
+    "a None is among what it returned: `move` returns nothing, so keep each loss before the move"
+    " and return both, D's first"
+)
 NO_NOISE_INSIDE = "the same x, z1 and z2 give the same round: no noise is drawn inside"
 
 
@@ -275,13 +517,21 @@ def _round(ask: Ask, *args: Any) -> dict[str, Any]:
         raise NotData(MOVE_TELLS_NOTHING)
     flat = np.ravel(numbers_in(list(losses) if isinstance(losses, tuple) else losses)).astype(float)
     if flat.size != 2:
-        raise NotData(f"it returned {flat.size} number{'s' * (flat.size != 1)}: D's loss and G's loss are asked for, in this order")
-    return {key: value for key, value in found.items() if key != "the losses it returned"} | {"the losses it returned": flat}
+        raise NotData(
+            f"it returned {flat.size} number{'s' * (flat.size != 1)}: D's loss and G's loss are"
+            " asked for, in this order"
+        )
+    return {key: value for key, value in found.items() if key != "the losses it returned"} | {
+        "the losses it returned": flat
+    }
 
 
 def _round_twice(ask: Ask, *args: Any) -> dict[str, bool]:
     first, second = (_round(ask, *args) for _ in range(2))
-    same = all(np.array_equal(first.get(key, 0), second.get(key, 0)) for key in ("D's weights afterwards", "G's weights afterwards"))
+    same = all(
+        np.array_equal(first.get(key, 0), second.get(key, 0))
+        for key in ("D's weights afterwards", "G's weights afterwards")
+    )
     return {NO_NOISE_INSIDE: same}
 
 
@@ -291,14 +541,27 @@ def _round_args(rng: np.random.Generator, n: int, m: int, d: int, Z: int, lr: fl
 
 
 def _round_cases(rng: np.random.Generator) -> list[Case]:
-    one = [np.array(v, dtype=float) for v in ([[1.0]], [0.0], [[1.0]], [0.0], [[1.0]], [[-1.0]], [[0.0]])]
+    one = [
+        np.array(v, dtype=float)
+        for v in ([[1.0]], [0.0], [[1.0]], [0.0], [[1.0]], [[-1.0]], [[0.0]])
+    ]
     usual = _round_args(rng, 6, 6, 3, 2, 0.3)
     return [
         Case("six things of three numbers, two of noise, handed in twice", usual, _round_twice),
-        Case("numbers: G(z) = z, D's logit is x; x = 1, z1 = −1, z2 = 0, step size 1: losses 0.627 and 0.693",
-             (*(Tensor(v) for v in one), 1.0), _round, **CLOSE),
+        Case(
+            "numbers: G(z) = z, D's logit is x; x = 1, z1 = −1, z2 = 0, step size 1: losses 0.627"
+            " and 0.693",
+            (*(Tensor(v) for v in one), 1.0),
+            _round,
+            **CLOSE,
+        ),
         Case("six things of three numbers, two of noise", usual, _round, **CLOSE),
-        Case("eight real things and four forgeries", _round_args(rng, 8, 4, 2, 2, 0.5), _round, **CLOSE),
+        Case(
+            "eight real things and four forgeries",
+            _round_args(rng, 8, 4, 2, 2, 0.5),
+            _round,
+            **CLOSE,
+        ),
     ]
 
 
@@ -307,10 +570,16 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
 
 
 def _round_by_hand(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> tuple[float, float]:
-    """Slopes of both losses by the chain rule, in NumPy: both players are linear, and step by plain gradient descent."""
+    """Slopes of both losses by the chain rule, in NumPy: both players are linear, and step by plain
+    gradient descent.
+    """
     import torch
+
     lr = D.optimizer.param_groups[0]["lr"]
-    (A, a), (w, b) = ([part.detach().numpy().astype(float) for part in player.net.parameters()] for player in (G, D))
+    (A, a), (w, b) = (
+        [part.detach().numpy().astype(float) for part in player.net.parameters()]
+        for player in (G, D)
+    )
     x, z1, z2 = (part.numpy().astype(float) for part in (x, z1, z2))
     fake = z1 @ A.T + a
     r, f = x @ w[0] + b, fake @ w[0] + b
@@ -321,7 +590,9 @@ def _round_by_hand(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> tuple[float, flo
     loss_g, df = np.logaddexp(0, -f).mean(), (_sigmoid(f) - 1) / len(f)
     A, a = A - lr * np.outer(w[0], df @ z2), a - lr * df.sum() * w[0]
     with torch.no_grad():
-        for part, value in zip([*G.net.parameters(), *D.net.parameters()], (A, a, w, b)):
+        for part, value in zip(
+            [*G.net.parameters(), *D.net.parameters()], (A, a, w, b), strict=True
+        ):
             part.copy_(torch.tensor(value).reshape(part.shape))
     return float(loss_d), float(loss_g)
 
@@ -341,19 +612,29 @@ def _step(player: Any, loss: Any, forget: bool = True, **how: Any) -> None:
     player.optimizer.step()
 
 
-def _moves(first: Answer = lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())),
-           second: Answer = lambda G, D, x, z1, z2: _g(D(G(z2))), told: Answer = lambda d, g: (d, g),
-           forget: tuple[bool, bool] = (True, True), move: tuple[int, int] = (1, 1)) -> Answer:
-    """An answer to 6.3 with some part changed: the losses, what is returned, who forgets, how often each moves."""
+def _moves(
+    first: Answer = lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())),
+    second: Answer = lambda G, D, x, z1, z2: _g(D(G(z2))),
+    told: Answer = lambda d, g: (d, g),
+    forget: tuple[bool, bool] = (True, True),
+    move: tuple[int, int] = (1, 1),
+) -> Answer:
+    """An answer to 6.3 with some part changed: the losses, what is returned, who forgets, how often
+    each moves.
+    """
+
     def train_step(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
         seen = []
-        for player, loss_of, clear, times in zip((D, G), (first, second), forget, move):
+        for player, loss_of, clear, times in zip(
+            (D, G), (first, second), forget, move, strict=True
+        ):
             seen.append(loss_of(G, D, x, z1, z2).item() if not times else 0.0)
             for i in range(times):
                 loss = loss_of(G, D, x, z1, z2)
                 seen[-1] = seen[-1] if i else loss.item()
                 _step(player, loss, clear)
         return told(*seen)
+
     return train_step
 
 
@@ -442,6 +723,7 @@ def _losses_afterwards(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
 
 def _own_noise(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     import torch
+
     d = _d(D(x), D(G(torch.randn_like(z1)).detach()))
     D.move(d)
     g = _g(D(G(torch.randn_like(z2))))
@@ -451,6 +733,7 @@ def _own_noise(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
 
 def _by_move(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     import torch
+
     with torch.no_grad():
         fake = G(z1)
     d = _d(D(x), D(fake))
@@ -463,11 +746,12 @@ def _by_move(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
 def _by_grad(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     """Slopes asked for by name, without backward."""
     import torch
+
     losses = []
     for player, loss_of in ((D, lambda: _d(D(x), D(G(z1)))), (G, lambda: _g(D(G(z2))))):
         loss = loss_of()
         weights = list(player.parameters())
-        for w, g in zip(weights, torch.autograd.grad(loss, weights)):
+        for w, g in zip(weights, torch.autograd.grad(loss, weights), strict=True):
             w.grad = g
         player.optimizer.step()
         losses.append(loss.item())
@@ -487,85 +771,149 @@ def _frozen(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return np.array([d.item(), g.item()])
 
 
-TRAIN_STEP = Exercise("6.3", "train_step", _round_cases, _round_by_hand, {
-    "detach-missing": Mutant("no detach: D's loss goes back through G and leaves slopes there, the opposite of what G wants",
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1))))),
-    "detach-missing-grads-added": Mutant("no detach, and the slopes that D's loss left in G are added to G's own, against which they pull: forget them, or better, do not make them",
-        _leak_kept),
-    "detach-missing-g-steps-too": Mutant("no detach, and G moves on D's loss too: that helps the inspector",
-        _leaky_optimizers),
-    "z1-for-both": Mutant("z1, or what was forged from it, was used for both moves: G forges anew, from z2",
-        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z1))))),
-    "z2-for-both": Mutant("z2 was used for both moves: D's forgeries come from z1",
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())))),
-    "z1-and-z2-swapped": Mutant("z1 and z2 have changed places",
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())), second=lambda G, D, x, z1, z2: _g(D(G(z1))))),
-    "g-steps-first": Mutant("G moved first: D begins, and G is judged by the inspector that has moved",
-        _g_first),
-    "g-steps-first-on-z1": Mutant("G moved first, and on z1: D begins, on z1",
-        _g_first_with_z1),
-    "both-losses-before-steps": Mutant(does_not_hold(FRESH),
-        _both_first),
-    "g-loss-from-old-d": Mutant("G was judged by the inspector as it was before its move: compute G's loss after D has moved",
-        _old_judge),
-    "losses-summed-one-backward": Mutant("the two losses were added and sent back together: each player has its own, and moves on it alone",
-        _one_sum),
-    "d-follows-g-loss": Mutant("D moved along on G's loss: only G moves then",
-        _both_follow_g),
-    "d-never-steps": Mutant("D does not move",
-        _moves(move=(0, 1))),
-    "g-never-steps": Mutant("G does not move: is its move missing, or does its loss see detached forgeries?",
-        _moves(second=lambda G, D, x, z1, z2: _g(D(G(z2).detach())))),
-    "neither-steps": Mutant("nobody moves",
-        _moves(move=(0, 0))),
-    "d-steps-twice": Mutant("D moves twice in one round",
-        _moves(move=(2, 1))),
-    "g-steps-twice": Mutant("G moves twice in one round",
-        _moves(move=(1, 2))),
-    "g-saturating-loss": Mutant("G makes log(1 − D) small, the loss that goes deaf: use g_loss",
-        _moves(second=lambda G, D, x, z1, z2: -_softplus(D(G(z2))).mean())),
-    "g-labels-swapped": Mutant("G is rewarded for being found out: its loss has the label turned",
-        _moves(second=lambda G, D, x, z1, z2: _softplus(D(G(z2))).mean())),
-    "g-steps-on-d-loss": Mutant("G moves on D's loss: it has its own",
-        _moves(second=lambda G, D, x, z1, z2: _d(D(x), D(G(z2))))),
-    "g-on-negative-d-loss": Mutant("G moves on minus D's loss, the loss that goes deaf: use g_loss",
-        _moves(second=lambda G, D, x, z1, z2: -_d(D(x), D(G(z2))))),
-    "d-labels-swapped": Mutant("real and forged have changed places in D's loss",
-        _moves(first=lambda G, D, x, z1, z2: _d(D(G(z1).detach()), D(x)))),
-    "d-sign-flipped": Mutant("the signs of D's move are turned: it makes its loss large",
-        _moves(first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())), told=lambda d, g: (-d, g))),
-    "d-real-half-missing": Mutant("the real things are missing from D's loss",
-        _moves(first=lambda G, D, x, z1, z2: _softplus(D(G(z1).detach())).mean())),
-    "detach-outside-d": Mutant("the detach stands outside D, `D(G(z1)).detach()`: then D learns nothing from forgeries; it belongs on what G made",
-        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean() + _softplus(D(G(z1)).detach()).mean())),
-    "d-loss-halved": Mutant("D's loss was halved: it is the sum of both averages",
-        _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())) / 2)),
-    "d-fake-half-missing": Mutant("the forgeries are missing from D's loss",
-        _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean())),
-    "d-zero-grad-missing": Mutant("D's slopes were not set back to zero: those of the last round are still in them",
-        _moves(forget=(False, True))),
-    "g-zero-grad-missing": Mutant("G's slopes were not set back to zero: those of the last round are still in them",
-        _moves(forget=(True, False))),
-    "zero-grad-missing": Mutant("no slopes were set back to zero: those of the last round are still in them",
-        _moves(forget=(False, False))),
-    "losses-swapped": Mutant("the two losses came back in the other order: D's first",
-        _moves(told=lambda d, g: (g, d))),
-    "losses-after-steps": Mutant("the losses are those after the moves: those before are asked for",
-        _losses_afterwards),
-    "step-result-as-loss": Mutant(MOVE_TELLS_NOTHING,
-        _moves(told=lambda d, g: (None, None))),
-    "losses-added": Mutant("the losses were added up: both are asked for, D's first",
-        _moves(told=lambda d, g: (d + g, d + g))),
-    "own-noise-ignores-z": Mutant(does_not_hold(NO_NOISE_INSIDE),
-        _own_noise),
-}, {
-    "written out": _moves(),
-    "with move, and forgeries without a record": _by_move,
-    "slopes by torch.autograd.grad": _by_grad,
-    "the other player frozen": _frozen,
-})
+TRAIN_STEP = Exercise(
+    "6.3",
+    "train_step",
+    _round_cases,
+    _round_by_hand,
+    {
+        "detach-missing": Mutant(
+            "no detach: D's loss goes back through G and leaves slopes there, the opposite of what"
+            " G wants",
+            _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1)))),
+        ),
+        "detach-missing-grads-added": Mutant(
+            "no detach, and the slopes that D's loss left in G are added to G's own, against which"
+            " they pull: forget them, or better, do not make them",
+            _leak_kept,
+        ),
+        "detach-missing-g-steps-too": Mutant(
+            "no detach, and G moves on D's loss too: that helps the inspector", _leaky_optimizers
+        ),
+        "z1-for-both": Mutant(
+            "z1, or what was forged from it, was used for both moves: G forges anew, from z2",
+            _moves(second=lambda G, D, x, z1, z2: _g(D(G(z1)))),
+        ),
+        "z2-for-both": Mutant(
+            "z2 was used for both moves: D's forgeries come from z1",
+            _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach()))),
+        ),
+        "z1-and-z2-swapped": Mutant(
+            "z1 and z2 have changed places",
+            _moves(
+                first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())),
+                second=lambda G, D, x, z1, z2: _g(D(G(z1))),
+            ),
+        ),
+        "g-steps-first": Mutant(
+            "G moved first: D begins, and G is judged by the inspector that has moved", _g_first
+        ),
+        "g-steps-first-on-z1": Mutant(
+            "G moved first, and on z1: D begins, on z1", _g_first_with_z1
+        ),
+        "both-losses-before-steps": Mutant(does_not_hold(FRESH), _both_first),
+        "g-loss-from-old-d": Mutant(
+            "G was judged by the inspector as it was before its move: compute G's loss after D has"
+            " moved",
+            _old_judge,
+        ),
+        "losses-summed-one-backward": Mutant(
+            "the two losses were added and sent back together: each player has its own, and moves"
+            " on it alone",
+            _one_sum,
+        ),
+        "d-follows-g-loss": Mutant("D moved along on G's loss: only G moves then", _both_follow_g),
+        "d-never-steps": Mutant("D does not move", _moves(move=(0, 1))),
+        "g-never-steps": Mutant(
+            "G does not move: is its move missing, or does its loss see detached forgeries?",
+            _moves(second=lambda G, D, x, z1, z2: _g(D(G(z2).detach()))),
+        ),
+        "neither-steps": Mutant("nobody moves", _moves(move=(0, 0))),
+        "d-steps-twice": Mutant("D moves twice in one round", _moves(move=(2, 1))),
+        "g-steps-twice": Mutant("G moves twice in one round", _moves(move=(1, 2))),
+        "g-saturating-loss": Mutant(
+            "G makes log(1 − D) small, the loss that goes deaf: use g_loss",
+            _moves(second=lambda G, D, x, z1, z2: -_softplus(D(G(z2))).mean()),
+        ),
+        "g-labels-swapped": Mutant(
+            "G is rewarded for being found out: its loss has the label turned",
+            _moves(second=lambda G, D, x, z1, z2: _softplus(D(G(z2))).mean()),
+        ),
+        "g-steps-on-d-loss": Mutant(
+            "G moves on D's loss: it has its own",
+            _moves(second=lambda G, D, x, z1, z2: _d(D(x), D(G(z2)))),
+        ),
+        "g-on-negative-d-loss": Mutant(
+            "G moves on minus D's loss, the loss that goes deaf: use g_loss",
+            _moves(second=lambda G, D, x, z1, z2: -_d(D(x), D(G(z2)))),
+        ),
+        "d-labels-swapped": Mutant(
+            "real and forged have changed places in D's loss",
+            _moves(first=lambda G, D, x, z1, z2: _d(D(G(z1).detach()), D(x))),
+        ),
+        "d-sign-flipped": Mutant(
+            "the signs of D's move are turned: it makes its loss large",
+            _moves(
+                first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())),
+                told=lambda d, g: (-d, g),
+            ),
+        ),
+        "d-real-half-missing": Mutant(
+            "the real things are missing from D's loss",
+            _moves(first=lambda G, D, x, z1, z2: _softplus(D(G(z1).detach())).mean()),
+        ),
+        "detach-outside-d": Mutant(
+            "the detach stands outside D, `D(G(z1)).detach()`: then D learns nothing from"
+            " forgeries; it belongs on what G made",
+            _moves(
+                first=lambda G, D, x, z1, z2: (
+                    _softplus(-D(x)).mean() + _softplus(D(G(z1)).detach()).mean()
+                )
+            ),
+        ),
+        "d-loss-halved": Mutant(
+            "D's loss was halved: it is the sum of both averages",
+            _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())) / 2),
+        ),
+        "d-fake-half-missing": Mutant(
+            "the forgeries are missing from D's loss",
+            _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean()),
+        ),
+        "d-zero-grad-missing": Mutant(
+            "D's slopes were not set back to zero: those of the last round are still in them",
+            _moves(forget=(False, True)),
+        ),
+        "g-zero-grad-missing": Mutant(
+            "G's slopes were not set back to zero: those of the last round are still in them",
+            _moves(forget=(True, False)),
+        ),
+        "zero-grad-missing": Mutant(
+            "no slopes were set back to zero: those of the last round are still in them",
+            _moves(forget=(False, False)),
+        ),
+        "losses-swapped": Mutant(
+            "the two losses came back in the other order: D's first",
+            _moves(told=lambda d, g: (g, d)),
+        ),
+        "losses-after-steps": Mutant(
+            "the losses are those after the moves: those before are asked for", _losses_afterwards
+        ),
+        "step-result-as-loss": Mutant(MOVE_TELLS_NOTHING, _moves(told=lambda d, g: (None, None))),
+        "losses-added": Mutant(
+            "the losses were added up: both are asked for, D's first",
+            _moves(told=lambda d, g: (d + g, d + g)),
+        ),
+        "own-noise-ignores-z": Mutant(does_not_hold(NO_NOISE_INSIDE), _own_noise),
+    },
+    {
+        "written out": _moves(),
+        "with move, and forgeries without a record": _by_move,
+        "slopes by torch.autograd.grad": _by_grad,
+        "the other player frozen": _frozen,
+    },
+)
 
-# ---- 6.4 gradient_penalty --------------------------------------------------------------------------------------------
+# ---- 6.4 gradient_penalty ------------------------------------------------------------------------
 
 
 def _fine(ask: Ask, *args: Any) -> dict[str, Any]:
@@ -574,20 +922,65 @@ def _fine(ask: Ask, *args: Any) -> dict[str, Any]:
 
 def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
     shapes = ((d, h), (h,), (h,), (d,), (n, d), (n, d))
-    return (*(Tensor(rng.normal(size=shape)) for shape in shapes), Tensor(rng.uniform(size=(n, 1))), column)
+    return (
+        *(Tensor(rng.normal(size=shape)) for shape in shapes),
+        Tensor(rng.uniform(size=(n, 1))),
+        column,
+    )
 
 
 def _fine_cases(rng: np.random.Generator) -> list[Case]:
-    flat = [np.zeros((2, 1)), np.zeros(1), np.zeros(1), np.array([3.0, 4.0]), *rng.normal(size=(2, 3, 2)), rng.uniform(size=(3, 1))]
+    flat = [
+        np.zeros((2, 1)),
+        np.zeros(1),
+        np.zeros(1),
+        np.array([3.0, 4.0]),
+        *rng.normal(size=(2, 3, 2)),
+        rng.uniform(size=(3, 1)),
+    ]
     flatter = [*flat[:3], np.array([0.3, 0.4]), *flat[4:]]
-    level = [np.zeros((2, 1)), np.zeros(1), np.zeros(1), np.array([0.6, 0.8]), *rng.normal(size=(2, 3, 2)), rng.uniform(size=(3, 1))]
+    level = [
+        np.zeros((2, 1)),
+        np.zeros(1),
+        np.zeros(1),
+        np.array([0.6, 0.8]),
+        *rng.normal(size=(2, 3, 2)),
+        rng.uniform(size=(3, 1)),
+    ]
     return [
-        Case("D(x) = 3 x1 + 4 x2 has slope 5 everywhere: the penalty is 16", (*map(Tensor, flat), False), _fine, **CLOSE),
-        Case("D(x) = 0.3 x1 + 0.4 x2 has slope 0.5 everywhere: the penalty is 0.25", (*map(Tensor, flatter), False), _fine, **CLOSE),
-        Case("D(x) = 0.6 x1 + 0.8 x2 has slope 1 everywhere: the penalty is 0", (*map(Tensor, level), False), _fine, rtol=1e-4, atol=1e-5),
-        Case("a curved critic on six pairs of two numbers", _fine_args(rng, 6, 2, 5), _fine, rtol=1e-3, atol=1e-4),
-        Case("a curved critic on four pairs of three numbers, scores in a column", _fine_args(rng, 4, 3, 4, True), _fine,
-             rtol=1e-3, atol=1e-4),
+        Case(
+            "D(x) = 3 x1 + 4 x2 has slope 5 everywhere: the penalty is 16",
+            (*map(Tensor, flat), False),
+            _fine,
+            **CLOSE,
+        ),
+        Case(
+            "D(x) = 0.3 x1 + 0.4 x2 has slope 0.5 everywhere: the penalty is 0.25",
+            (*map(Tensor, flatter), False),
+            _fine,
+            **CLOSE,
+        ),
+        Case(
+            "D(x) = 0.6 x1 + 0.8 x2 has slope 1 everywhere: the penalty is 0",
+            (*map(Tensor, level), False),
+            _fine,
+            rtol=1e-4,
+            atol=1e-5,
+        ),
+        Case(
+            "a curved critic on six pairs of two numbers",
+            _fine_args(rng, 6, 2, 5),
+            _fine,
+            rtol=1e-3,
+            atol=1e-4,
+        ),
+        Case(
+            "a curved critic on four pairs of three numbers, scores in a column",
+            _fine_args(rng, 4, 3, 4, True),
+            _fine,
+            rtol=1e-3,
+            atol=1e-4,
+        ),
         Case("one pair of five numbers", _fine_args(rng, 1, 5, 3), _fine, rtol=1e-3, atol=1e-4),
     ]
 
@@ -595,112 +988,197 @@ def _fine_cases(rng: np.random.Generator) -> list[Case]:
 def _fine_by_formula(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     """The slope of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
     x = eps * real + (1 - eps) * fake
-    slope = (((1 - (x @ D.W + D.c).tanh()**2) * D.v) @ D.W.T) + D.u  # (B, d)
-    return (((slope**2).sum(1).sqrt() - 1)**2).mean()
+    slope = (((1 - (x @ D.W + D.c).tanh() ** 2) * D.v) @ D.W.T) + D.u  # (B, d)
+    return (((slope**2).sum(1).sqrt() - 1) ** 2).mean()
 
 
 def _slope(D: Any, x: Any, create: bool = True) -> Any:
     import torch
+
     x = x.detach().requires_grad_()
     return torch.autograd.grad(D(x).sum(), x, create_graph=create)[0]
 
 
-def _fined(of: Answer = lambda slope: ((slope.norm(dim=1) - 1)**2).mean(),
-           at: Answer = lambda real, fake, eps: eps * real + (1 - eps) * fake, create: bool = True,
-           score: Answer = lambda D: D) -> Answer:
-    """An answer to 6.4 with some part changed: what is made of the slopes (B, d), and where they are taken."""
+def _fined(
+    of: Answer = lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean(),
+    at: Answer = lambda real, fake, eps: eps * real + (1 - eps) * fake,
+    create: bool = True,
+    score: Answer = lambda D: D,
+) -> Answer:
+    """An answer to 6.4 with some part changed: what is made of the slopes (B, d), and where they
+    are taken.
+    """
     return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
 
 
 def _by_func(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     import torch
+
     x = torch.lerp(fake, real, eps)
     slope = torch.func.vmap(torch.func.grad(lambda point: D(point[None]).sum()))(x)
-    return ((slope.norm(dim=1) - 1)**2).mean()
+    return ((slope.norm(dim=1) - 1) ** 2).mean()
 
 
 def _pair_by_pair(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     import torch
+
     fines = []
-    for r, f, e in zip(real, fake, eps):
+    for r, f, e in zip(real, fake, eps, strict=True):
         x = (e * r + (1 - e) * f)[None].requires_grad_()
-        fines.append((torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].square().sum().sqrt() - 1)**2)
+        fines.append(
+            (torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].square().sum().sqrt() - 1)
+            ** 2
+        )
     return sum(fines) / len(fines)
 
 
 def _with_ones(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     import torch
+
     x = (fake + eps * (real - fake)).requires_grad_(True)
     score = D(x)
-    slope, = torch.autograd.grad(score, x, torch.ones_like(score), create_graph=True, retain_graph=True)
+    (slope,) = torch.autograd.grad(
+        score, x, torch.ones_like(score), create_graph=True, retain_graph=True
+    )
     return torch.mean((slope.view(len(real), -1).norm(2, dim=1) - 1).pow(2))
 
 
-PENALTY = Exercise("6.4", "gradient_penalty", _fine_cases, _fine_by_formula, {
-    "create-graph-missing": Mutant("the value is right, but teaches D nothing: the slope needs a record of its own (`create_graph=True`), and nothing may be detached",
-        _fined(create=False)),
-    "norm-over-whole-batch": Mutant("one length was taken over the whole batch: every pair has a slope of its own",
-        _fined(of=lambda slope: (slope.norm() - 1)**2)),
-    "norm-over-batch-axis": Mutant("the length runs over the batch, dimension 0: it runs over the numbers of each point",
-        _fined(of=lambda slope: ((slope.norm(dim=0) - 1)**2).mean())),
-    "norm-pulled-to-zero": Mutant("this pulls the slope to 0: its length should be 1",
-        _fined(of=lambda slope: (slope.norm(dim=1)**2).mean())),
-    "norm-without-target": Mutant("this is the length itself, pulled to 0: its distance from 1 is fined, squared",
-        _fined(of=lambda slope: slope.norm(dim=1).mean())),
-    "distance-not-squared": Mutant("the distance from 1 is not squared",
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean())),
-    "absolute-distance": Mutant("the distance from 1 is taken without its sign, but not squared",
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean())),
-    "one-sided-penalty": Mutant("only slopes steeper than 1 are fined: here shallow ones are too",
-        _fined(of=lambda slope: ((slope.norm(dim=1) - 1).relu()**2).mean())),
-    "squared-norm-against-one": Mutant("the squared length was compared with 1: take the root first",
-        _fined(of=lambda slope: ((slope.square().sum(1) - 1)**2).mean())),
-    "square-outside-mean": Mutant("the square stands outside the average: square every distance, then average",
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()**2)),
-    "sum-over-batch": Mutant("summed over the batch: take the average",
-        _fined(of=lambda slope: ((slope.norm(dim=1) - 1)**2).sum())),
-    "not-averaged": Mutant("one fine for each pair came back: average them",
-        _fined(of=lambda slope: (slope.norm(dim=1) - 1)**2)),
-    "components-against-one": Mutant("every number of the slope was compared with 1: its length is",
-        _fined(of=lambda slope: ((slope - 1)**2).mean())),
-    "l1-norm": Mutant("the absolute values of the slope were added up (L1): its length is the root of the sum of squares",
-        _fined(of=lambda slope: ((slope.abs().sum(1) - 1)**2).mean())),
-    "max-norm": Mutant("the largest number of the slope was taken for its length",
-        _fined(of=lambda slope: ((slope.abs().max(1).values - 1)**2).mean())),
-    "gradient-averaged-first": Mutant("the slope was averaged over the batch before its length was taken",
-        _fined(of=lambda slope: (slope.mean(0).norm() - 1)**2)),
-    "rms-for-norm": Mutant("the root of the average square was taken for the length: it is the root of the sum",
-        _fined(of=lambda slope: ((slope.square().mean(1).sqrt() - 1)**2).mean())),
-    "eps-weights-swapped": Mutant("eps and 1 − eps have changed places: as good a fine on average, but eps belongs to the real one here",
-        _fined(at=lambda real, fake, eps: (1 - eps) * real + eps * fake)),
-    "gradient-at-real": Mutant("the slope was taken at the real points: take it between real and forged",
-        _fined(at=lambda real, fake, eps: real)),
-    "gradient-at-fake": Mutant("the slope was taken at the forged points: take it between real and forged",
-        _fined(at=lambda real, fake, eps: fake)),
-    "midpoint-ignores-eps": Mutant("the slope was taken half way: eps says where between real and forged",
-        _fined(at=lambda real, fake, eps: (real + fake) / 2)),
-    "eps-weight-on-both": Mutant("real and forged were added with weight eps each: the weights eps and 1 − eps add up to 1",
-        _fined(at=lambda real, fake, eps: eps * (real + fake))),
-    "eps-times-difference": Mutant("the difference of real and forged, with weight eps, was taken for a point between: add it to the forged one",
-        _fined(at=lambda real, fake, eps: eps * (real - fake))),
-    "first-eps-for-all": Mutant("all pairs got the eps of the first: each has its own",
-        _fined(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake)),
-    "score-averaged-first": Mutant("the score was averaged before its slope was taken, so every slope is divided by the batch: take the slope of the sum",
-        _fined(score=lambda D: lambda x: D(x).mean())),
-    "lambda-included": Mutant("the weight λ = 10 is in it: the fine without its weight is asked for",
-        _fined(of=lambda slope: 10 * ((slope.norm(dim=1) - 1)**2).mean())),
-    "sigmoid-on-score": Mutant("a sigmoid was taken of the score: a critic's score is used as it is",
-        _fined(score=lambda D: lambda x: D(x).sigmoid())),
-    "halved-penalty": Mutant("half of it: a square without the ½ is asked for",
-        _fined(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1)**2).mean())),
-}, {
-    "as published, with ones": _with_ones,
-    "torch.func": _by_func,
-    "pair by pair": _pair_by_pair,
-    "the root of the sum of squares": _fined(of=lambda slope: ((slope.square().sum(1).sqrt() - 1)**2).mean()),
-})
+PENALTY = Exercise(
+    "6.4",
+    "gradient_penalty",
+    _fine_cases,
+    _fine_by_formula,
+    {
+        "create-graph-missing": Mutant(
+            "the value is right, but teaches D nothing: the slope needs a record of its own"
+            " (`create_graph=True`), and nothing may be detached",
+            _fined(create=False),
+        ),
+        "norm-over-whole-batch": Mutant(
+            "one length was taken over the whole batch: every pair has a slope of its own",
+            _fined(of=lambda slope: (slope.norm() - 1) ** 2),
+        ),
+        "norm-over-batch-axis": Mutant(
+            "the length runs over the batch, dimension 0: it runs over the numbers of each point",
+            _fined(of=lambda slope: ((slope.norm(dim=0) - 1) ** 2).mean()),
+        ),
+        "norm-pulled-to-zero": Mutant(
+            "this pulls the slope to 0: its length should be 1",
+            _fined(of=lambda slope: (slope.norm(dim=1) ** 2).mean()),
+        ),
+        "norm-without-target": Mutant(
+            "this is the length itself, pulled to 0: its distance from 1 is fined, squared",
+            _fined(of=lambda slope: slope.norm(dim=1).mean()),
+        ),
+        "distance-not-squared": Mutant(
+            "the distance from 1 is not squared",
+            _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
+        ),
+        "absolute-distance": Mutant(
+            "the distance from 1 is taken without its sign, but not squared",
+            _fined(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
+        ),
+        "one-sided-penalty": Mutant(
+            "only slopes steeper than 1 are fined: here shallow ones are too",
+            _fined(of=lambda slope: ((slope.norm(dim=1) - 1).relu() ** 2).mean()),
+        ),
+        "squared-norm-against-one": Mutant(
+            "the squared length was compared with 1: take the root first",
+            _fined(of=lambda slope: ((slope.square().sum(1) - 1) ** 2).mean()),
+        ),
+        "square-outside-mean": Mutant(
+            "the square stands outside the average: square every distance, then average",
+            _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean() ** 2),
+        ),
+        "sum-over-batch": Mutant(
+            "summed over the batch: take the average",
+            _fined(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).sum()),
+        ),
+        "not-averaged": Mutant(
+            "one fine for each pair came back: average them",
+            _fined(of=lambda slope: (slope.norm(dim=1) - 1) ** 2),
+        ),
+        "components-against-one": Mutant(
+            "every number of the slope was compared with 1: its length is",
+            _fined(of=lambda slope: ((slope - 1) ** 2).mean()),
+        ),
+        "l1-norm": Mutant(
+            "the absolute values of the slope were added up (L1): its length is the root of the sum"
+            " of squares",
+            _fined(of=lambda slope: ((slope.abs().sum(1) - 1) ** 2).mean()),
+        ),
+        "max-norm": Mutant(
+            "the largest number of the slope was taken for its length",
+            _fined(of=lambda slope: ((slope.abs().max(1).values - 1) ** 2).mean()),
+        ),
+        "gradient-averaged-first": Mutant(
+            "the slope was averaged over the batch before its length was taken",
+            _fined(of=lambda slope: (slope.mean(0).norm() - 1) ** 2),
+        ),
+        "rms-for-norm": Mutant(
+            "the root of the average square was taken for the length: it is the root of the sum",
+            _fined(of=lambda slope: ((slope.square().mean(1).sqrt() - 1) ** 2).mean()),
+        ),
+        "eps-weights-swapped": Mutant(
+            "eps and 1 − eps have changed places: as good a fine on average, but eps belongs to the"
+            " real one here",
+            _fined(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
+        ),
+        "gradient-at-real": Mutant(
+            "the slope was taken at the real points: take it between real and forged",
+            _fined(at=lambda real, fake, eps: real),
+        ),
+        "gradient-at-fake": Mutant(
+            "the slope was taken at the forged points: take it between real and forged",
+            _fined(at=lambda real, fake, eps: fake),
+        ),
+        "midpoint-ignores-eps": Mutant(
+            "the slope was taken half way: eps says where between real and forged",
+            _fined(at=lambda real, fake, eps: (real + fake) / 2),
+        ),
+        "eps-weight-on-both": Mutant(
+            "real and forged were added with weight eps each: the weights eps and 1 − eps add up"
+            " to 1",
+            _fined(at=lambda real, fake, eps: eps * (real + fake)),
+        ),
+        "eps-times-difference": Mutant(
+            "the difference of real and forged, with weight eps, was taken for a point between: add"
+            " it to the forged one",
+            _fined(at=lambda real, fake, eps: eps * (real - fake)),
+        ),
+        "first-eps-for-all": Mutant(
+            "all pairs got the eps of the first: each has its own",
+            _fined(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
+        ),
+        "score-averaged-first": Mutant(
+            "the score was averaged before its slope was taken, so every slope is divided by the"
+            " batch: take the slope of the sum",
+            _fined(score=lambda D: lambda x: D(x).mean()),
+        ),
+        "lambda-included": Mutant(
+            "the weight λ = 10 is in it: the fine without its weight is asked for",
+            _fined(of=lambda slope: 10 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+        ),
+        "sigmoid-on-score": Mutant(
+            "a sigmoid was taken of the score: a critic's score is used as it is",
+            _fined(score=lambda D: lambda x: D(x).sigmoid()),
+        ),
+        "halved-penalty": Mutant(
+            "half of it: a square without the ½ is asked for",
+            _fined(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+        ),
+    },
+    {
+        "as published, with ones": _with_ones,
+        "torch.func": _by_func,
+        "pair by pair": _pair_by_pair,
+        "the root of the sum of squares": _fined(
+            of=lambda slope: ((slope.square().sum(1).sqrt() - 1) ** 2).mean()
+        ),
+    },
+)
 
-# ---- 6.5 precision_recall --------------------------------------------------------------------------------------------
+# ---- 6.5 precision_recall ------------------------------------------------------------------------
 
 
 def _pair(ask: Ask, *args: Any) -> np.ndarray:
@@ -708,14 +1186,23 @@ def _pair(ask: Ask, *args: Any) -> np.ndarray:
     found = ask(*args)
     if found is None:
         raise NotData("it returned None: precision and recall are asked for, in this order")
-    flat = np.ravel(numbers_in(list(found) if isinstance(found, (tuple, list)) else found)).astype(float)
+    flat = np.ravel(numbers_in(list(found) if isinstance(found, (tuple, list)) else found)).astype(
+        float
+    )
     if flat.size != 2:
-        raise NotData(f"it returned {flat.size} number{'s' * (flat.size != 1)}: precision and recall are asked for, in this order")
+        raise NotData(
+            f"it returned {flat.size} number{'s' * (flat.size != 1)}: precision and recall are"
+            " asked for, in this order"
+        )
     return flat
 
 
-def _crowds(rng: np.random.Generator, n: int, m: int, d: int, shift: float, scale: float) -> tuple[Tensor, Tensor]:
-    """Two clouds in sparse and dense parts; few enough points for distances without rounding tricks."""
+def _crowds(
+    rng: np.random.Generator, n: int, m: int, d: int, shift: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Two clouds in sparse and dense parts; few enough points for distances without rounding
+    tricks.
+    """
     spread = np.where(rng.uniform(size=(n + m, 1)) < 0.5, 0.3, 1.5)
     points = np.round(spread * rng.normal(size=(n + m, d)), 3)
     return Tensor(points[:n]), Tensor(np.round(shift + scale * points[n:], 3))
@@ -729,32 +1216,77 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
     steps = np.arange(0.0, 24.0)[:, None]
     usual = _crowds(rng, 20, 24, 2, 0.4, 1.2)
     return [
-        Case("real 0, 1, 5, fake 1.5, 1.6, 9, k = 1: precision 1, recall 1/3", (*line, 1), _pair, atol=1e-6),
+        Case(
+            "real 0, 1, 5, fake 1.5, 1.6, 9, k = 1: precision 1, recall 1/3",
+            (*line, 1),
+            _pair,
+            atol=1e-6,
+        ),
         Case("twice the same crowd, k = 3: both are 1", (usual[0], usual[0], 3), _pair, atol=1e-6),
-        Case("a generator that draws one hump of four, k = 3: precision high, recall low", (Tensor(real), Tensor(one), 3), _pair, atol=1e-6),
-        Case("two crowds far from each other, k = 3: both are 0", (Tensor(real), Tensor(one + 100), 3), _pair, atol=1e-6),
-        Case("24 points one apart and ten points 3 further, k = 2: rims are touched", (Tensor(steps), Tensor(steps[:10] * 2 + 25), 2), _pair, atol=1e-6),
-        Case("real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a fellow may stand at the same place",
-             (Tensor(np.array([[-2.0], [-1.0], [0.0], [1.0]])), Tensor(np.array([[0.0], [0.0], [0.0], [3.0]])), 1), _pair, atol=1e-6),
+        Case(
+            "a generator that draws one hump of four, k = 3: precision high, recall low",
+            (Tensor(real), Tensor(one), 3),
+            _pair,
+            atol=1e-6,
+        ),
+        Case(
+            "two crowds far from each other, k = 3: both are 0",
+            (Tensor(real), Tensor(one + 100), 3),
+            _pair,
+            atol=1e-6,
+        ),
+        Case(
+            "24 points one apart and ten points 3 further, k = 2: rims are touched",
+            (Tensor(steps), Tensor(steps[:10] * 2 + 25), 2),
+            _pair,
+            atol=1e-6,
+        ),
+        Case(
+            "real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a fellow may stand at the"
+            " same place",
+            (
+                Tensor(np.array([[-2.0], [-1.0], [0.0], [1.0]])),
+                Tensor(np.array([[0.0], [0.0], [0.0], [3.0]])),
+                1,
+            ),
+            _pair,
+            atol=1e-6,
+        ),
         Case("20 real and 24 fake points in the plane, k = 3", (*usual, 3), _pair, atol=1e-6),
-        Case("the same, the same tensors, a second time", (*usual, 3), lambda ask, *args: np.ravel(again(ask, *args)), atol=1e-6),
+        Case(
+            "the same, the same tensors, a second time",
+            (*usual, 3),
+            lambda ask, *args: np.ravel(again(ask, *args)),
+            atol=1e-6,
+        ),
         Case("the same with k = 1", (*usual, 1), _pair, atol=1e-6),
         Case("the same with k = 5", (*usual, 5), _pair, atol=1e-6),
-        Case("24 real and 15 fake points of five numbers, k = 2", (*_crowds(rng, 24, 15, 5, 0.3, 1.0), 2), _pair, atol=1e-6),
-        Case("22 real and 22 fake points of three numbers, k = 4", (*_crowds(rng, 22, 22, 3, 0.8, 0.7), 4), _pair, atol=1e-6),
+        Case(
+            "24 real and 15 fake points of five numbers, k = 2",
+            (*_crowds(rng, 24, 15, 5, 0.3, 1.0), 2),
+            _pair,
+            atol=1e-6,
+        ),
+        Case(
+            "22 real and 22 fake points of three numbers, k = 4",
+            (*_crowds(rng, 22, 22, 3, 0.8, 0.7), 4),
+            _pair,
+            atol=1e-6,
+        ),
     ]
 
 
 def _shares_by_tree(real: Any, fake: Any, k: int) -> tuple[float, float]:
     """By k-d trees in float64: each member's radius, then a search from every point."""
     from scipy.spatial import cKDTree
+
     real, fake = (crowd.numpy().astype(np.float64) for crowd in (real, fake))
 
     def share(points: np.ndarray, crowd: np.ndarray) -> float:
         radius = cKDTree(crowd).query(crowd, k + 1)[0][:, k]
         tree = cKDTree(points)
         inside = np.zeros(len(points), bool)
-        for centre, r in zip(crowd, radius):
+        for centre, r in zip(crowd, radius, strict=True):
             inside[tree.query_ball_point(centre, r + 1e-6)] = True
         return float(inside.mean())
 
@@ -763,6 +1295,7 @@ def _shares_by_tree(real: Any, fake: Any, k: int) -> tuple[float, float]:
 
 def _cdist(a: Any, b: Any, p: float = 2.0) -> Any:
     import torch
+
     return torch.cdist(a, b, p=p, compute_mode="donot_use_mm_for_euclid_dist")
 
 
@@ -771,34 +1304,53 @@ def _radius(crowd: Any, k: int, p: float = 2.0) -> Any:
     return _cdist(crowd, crowd, p).sort(dim=1).values[:, k]
 
 
-def _shares(inside: Answer = lambda between, radius: between <= radius, share: Answer = lambda inside: inside.any(1).float().mean(),
-            radius: Answer = _radius, told: Answer = lambda p, r: (p, r), p: float = 2.0) -> Answer:
-    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to the crowd, `radius` (C,)."""
+def _shares(
+    inside: Answer = lambda between, radius: between <= radius,
+    share: Answer = lambda inside: inside.any(1).float().mean(),
+    radius: Answer = _radius,
+    told: Answer = lambda p, r: (p, r),
+    p: float = 2.0,
+) -> Answer:
+    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to the crowd,
+    `radius` (C,).
+    """
+
     def one(points: Any, crowd: Any, k: int) -> float:
         return share(inside(_cdist(points, crowd, p), radius(crowd, k))).item()
+
     return lambda real, fake, k: told(one(fake, real, k), one(real, fake, k))
 
 
 def _own_radius(real: Any, fake: Any, k: int) -> tuple[float, float]:
     """The balls stand around the asking points: coverage, with the roles exchanged."""
     between = _cdist(fake, real)
-    return ((between <= _radius(fake, k)[:, None]).any(1).float().mean().item(),
-            (between <= _radius(real, k)).any(0).float().mean().item())
+    return (
+        (between <= _radius(fake, k)[:, None]).any(1).float().mean().item(),
+        (between <= _radius(real, k)).any(0).float().mean().item(),
+    )
 
 
 def _radius_across(real: Any, fake: Any, k: int) -> tuple[float, float]:
     """The radius reaches to the k-th nearest of the other crowd."""
     between = _cdist(fake, real).sort
     d = _cdist(fake, real)
-    return ((d <= d.sort(dim=0).values[k]).any(1).float().mean().item(),
-            (d.T <= d.T.sort(dim=0).values[k]).any(1).float().mean().item()) if between else (0.0, 0.0)
+    return (
+        (
+            (d <= d.sort(dim=0).values[k]).any(1).float().mean().item(),
+            (d.T <= d.T.sort(dim=0).values[k]).any(1).float().mean().item(),
+        )
+        if between
+        else (0.0, 0.0)
+    )
 
 
 def _nearest_ball(real: Any, fake: Any, k: int) -> tuple[float, float]:
     """Only the ball of the nearest member is tried."""
+
     def share(points: Any, crowd: Any) -> float:
         nearest = _cdist(points, crowd).min(dim=1)
         return (nearest.values <= _radius(crowd, k)[nearest.indices]).float().mean().item()
+
     return share(fake, real), share(real, fake)
 
 
@@ -809,92 +1361,197 @@ def _precision_twice(real: Any, fake: Any, k: int) -> tuple[float, float]:
 
 def _numpy_shares(real: Any, fake: Any, k: int) -> tuple[float, float]:
     from scipy.spatial.distance import cdist
+
     real, fake = real.numpy(), fake.numpy()
     between = cdist(fake, real)
     reach_real, reach_fake = (np.partition(cdist(c, c), k, axis=1)[:, k] for c in (real, fake))
-    return (between <= reach_real + 1e-9).any(1).mean(), (between <= reach_fake[:, None] + 1e-9).any(0).mean()
+    return (between <= reach_real + 1e-9).any(1).mean(), (
+        between <= reach_fake[:, None] + 1e-9
+    ).any(0).mean()
 
 
 def _point_by_point(real: Any, fake: Any, k: int) -> tuple[float, float]:
     def share(points: Any, crowd: Any) -> float:
         reach = [sorted((c - other).norm().item() for other in crowd)[k] for c in crowd]
-        return sum(any((point - c).norm().item() <= r for c, r in zip(crowd, reach)) for point in points) / len(points)
+        return sum(
+            any((point - c).norm().item() <= r for c, r in zip(crowd, reach, strict=True))
+            for point in points
+        ) / len(points)
+
     return share(fake, real), share(real, fake)
 
 
-PRECISION_RECALL = Exercise("6.5", "precision_recall", _share_cases, _shares_by_tree, {
-    "precision-and-recall-swapped": Mutant("the two have changed places: a generator that draws one hump well has high precision and low recall",
-        _shares(told=lambda p, r: (r, p))),
-    "self-counted-as-neighbour": Mutant("every point counted as its own fellow: column 0 of the sorted distances is the point itself",
-        _shares(radius=lambda crowd, k: _radius(crowd, k - 1))),
-    "zero-distances-dropped": Mutant("distances of 0 were left out: another member at the same place is a fellow too, only the point itself is none",
-        _shares(radius=lambda crowd, k: (d := _cdist(crowd, crowd)).masked_fill(d == 0, math.inf).sort(dim=1).values[:, k - 1])),
-    "radius-to-k-plus-one": Mutant("the radius reaches to fellow k + 1: one too far",
-        _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1)))),
-    "mean-radius-for-all": Mutant("one radius for all, the average: every member has its own",
-        _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd)))),
-    "median-radius-for-all": Mutant("one radius for all, the median: every member has its own",
-        _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd)))),
-    "max-radius-for-all": Mutant("one radius for all, the largest: every member has its own",
-        _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd)))),
-    "min-radius-for-all": Mutant("one radius for all, the smallest: every member has its own",
-        _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd)))),
-    "balls-around-query-points": Mutant("the balls stand around the points that ask: for precision they stand around the real ones",
-        _own_radius),
-    "radius-across-sets": Mutant("the radius was measured in the other crowd: each member's reaches to its k-th fellow in its own",
-        _radius_across),
-    "boundary-excluded": Mutant("the rim was left out: a point at exactly that distance is inside",
-        _shares(inside=lambda between, radius: between < radius)),
-    "inside-all-balls": Mutant("a point counted only if it lies in every ball: one is enough",
-        _shares(share=lambda inside: inside.all(1).float().mean())),
-    "share-of-pairs": Mutant("the share of pairs was taken: a point counts once, however many balls hold it",
-        _shares(share=lambda inside: inside.float().mean())),
-    "density-for-precision": Mutant("the number of balls around each point was averaged (density): a point counts once",
-        _shares(share=lambda inside: inside.float().sum(1).mean())),
-    "any-over-wrong-axis": Mutant("any and mean run over the wrong axis: ask of every point whether some ball holds it, not of every ball whether it holds some point",
-        _shares(share=lambda inside: inside.any(0).float().mean())),
-    "counts-for-shares": Mutant("these are counts: divide by the number of points that were asked",
-        _shares(share=lambda inside: inside.any(1).float().sum())),
-    "percent-for-shares": Mutant("these are percentages: shares are asked for",
-        _shares(told=lambda p, r: (100 * p, 100 * r))),
-    "precision-twice": Mutant("precision came back twice: recall asks the real points",
-        _precision_twice),
-    "complement-returned": Mutant("these are the shares outside: turn them round",
-        _shares(told=lambda p, r: (1 - p, 1 - r))),
-    "nearest-ball-only": Mutant("only the ball of the nearest member was tried: a sparse member further away may reach as well",
-        _nearest_ball),
-    "squared-distances-vs-radii": Mutant("squared distances were compared with plain ones",
-        _shares(inside=lambda between, radius: between**2 <= radius)),
-    "distances-vs-squared-radii": Mutant("plain distances were compared with squared radii",
-        _shares(inside=lambda between, radius: between <= radius**2)),
-    "l1-distance": Mutant("distances were added up number by number (L1): take the straight line",
-        _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0)),
-    "chebyshev-distance": Mutant("the largest difference was taken for the distance: take the straight line",
-        _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf)),
-    "k-fixed-at-3": Mutant("k is ignored: 3 is not always the number asked for",
-        _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k))),
-    "k-fixed-at-1": Mutant("k is ignored: 1 is not always the number asked for",
-        _shares(radius=lambda crowd, k: _radius(crowd, 1))),
-    "mean-distance-to-k-nearest": Mutant("the radius is the average distance to the k nearest fellows: it reaches to the k-th",
-        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1).values[:, 1:k + 1].mean(1))),
-    "kth-largest-distance": Mutant("the k-th largest distance was taken: sort upwards",
-        _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k])),
-    "radius-halved": Mutant("the radius was halved: the ball reaches all the way to the k-th fellow",
-        _shares(radius=lambda crowd, k: _radius(crowd, k) / 2)),
-    "inside-at-least-k-balls": Mutant("a point counted only if at least k balls hold it: one is enough",
-        lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) >= k).float().mean())(real, fake, k)),
-    "f1-for-both": Mutant("these are one number twice, the harmonic mean: both shares are asked for",
-        _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2)),
-}, {
-    "NumPy and a partition": _numpy_shares,
-    "point by point": _point_by_point,
-    "the k + 1 smallest": _shares(radius=lambda crowd, k: _cdist(crowd, crowd).topk(k + 1, dim=1, largest=False).values[:, k]),
-    "in float64": lambda real, fake, k: _shares()(real.double(), fake.double(), k),
-    "kthvalue, as tensors": lambda real, fake, k: tuple(
-        (_cdist(a, b) <= _cdist(b, b).kthvalue(k + 1, dim=1).values).any(1).double().mean() for a, b in ((fake, real), (real, fake))),
-})
+PRECISION_RECALL = Exercise(
+    "6.5",
+    "precision_recall",
+    _share_cases,
+    _shares_by_tree,
+    {
+        "precision-and-recall-swapped": Mutant(
+            "the two have changed places: a generator that draws one hump well has high precision"
+            " and low recall",
+            _shares(told=lambda p, r: (r, p)),
+        ),
+        "self-counted-as-neighbour": Mutant(
+            "every point counted as its own fellow: column 0 of the sorted distances is the point"
+            " itself",
+            _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
+        ),
+        "zero-distances-dropped": Mutant(
+            "distances of 0 were left out: another member at the same place is a fellow too, only"
+            " the point itself is none",
+            _shares(
+                radius=lambda crowd, k: (
+                    (d := _cdist(crowd, crowd))
+                    .masked_fill(d == 0, math.inf)
+                    .sort(dim=1)
+                    .values[:, k - 1]
+                )
+            ),
+        ),
+        "radius-to-k-plus-one": Mutant(
+            "the radius reaches to fellow k + 1: one too far",
+            _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
+        ),
+        "mean-radius-for-all": Mutant(
+            "one radius for all, the average: every member has its own",
+            _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd))),
+        ),
+        "median-radius-for-all": Mutant(
+            "one radius for all, the median: every member has its own",
+            _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd))),
+        ),
+        "max-radius-for-all": Mutant(
+            "one radius for all, the largest: every member has its own",
+            _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd))),
+        ),
+        "min-radius-for-all": Mutant(
+            "one radius for all, the smallest: every member has its own",
+            _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd))),
+        ),
+        "balls-around-query-points": Mutant(
+            "the balls stand around the points that ask: for precision they stand around the real"
+            " ones",
+            _own_radius,
+        ),
+        "radius-across-sets": Mutant(
+            "the radius was measured in the other crowd: each member's reaches to its k-th fellow"
+            " in its own",
+            _radius_across,
+        ),
+        "boundary-excluded": Mutant(
+            "the rim was left out: a point at exactly that distance is inside",
+            _shares(inside=lambda between, radius: between < radius),
+        ),
+        "inside-all-balls": Mutant(
+            "a point counted only if it lies in every ball: one is enough",
+            _shares(share=lambda inside: inside.all(1).float().mean()),
+        ),
+        "share-of-pairs": Mutant(
+            "the share of pairs was taken: a point counts once, however many balls hold it",
+            _shares(share=lambda inside: inside.float().mean()),
+        ),
+        "density-for-precision": Mutant(
+            "the number of balls around each point was averaged (density): a point counts once",
+            _shares(share=lambda inside: inside.float().sum(1).mean()),
+        ),
+        "any-over-wrong-axis": Mutant(
+            "any and mean run over the wrong axis: ask of every point whether some ball holds it,"
+            " not of every ball whether it holds some point",
+            _shares(share=lambda inside: inside.any(0).float().mean()),
+        ),
+        "counts-for-shares": Mutant(
+            "these are counts: divide by the number of points that were asked",
+            _shares(share=lambda inside: inside.any(1).float().sum()),
+        ),
+        "percent-for-shares": Mutant(
+            "these are percentages: shares are asked for",
+            _shares(told=lambda p, r: (100 * p, 100 * r)),
+        ),
+        "precision-twice": Mutant(
+            "precision came back twice: recall asks the real points", _precision_twice
+        ),
+        "complement-returned": Mutant(
+            "these are the shares outside: turn them round",
+            _shares(told=lambda p, r: (1 - p, 1 - r)),
+        ),
+        "nearest-ball-only": Mutant(
+            "only the ball of the nearest member was tried: a sparse member further away may reach"
+            " as well",
+            _nearest_ball,
+        ),
+        "squared-distances-vs-radii": Mutant(
+            "squared distances were compared with plain ones",
+            _shares(inside=lambda between, radius: between**2 <= radius),
+        ),
+        "distances-vs-squared-radii": Mutant(
+            "plain distances were compared with squared radii",
+            _shares(inside=lambda between, radius: between <= radius**2),
+        ),
+        "l1-distance": Mutant(
+            "distances were added up number by number (L1): take the straight line",
+            _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0),
+        ),
+        "chebyshev-distance": Mutant(
+            "the largest difference was taken for the distance: take the straight line",
+            _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf),
+        ),
+        "k-fixed-at-3": Mutant(
+            "k is ignored: 3 is not always the number asked for",
+            _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k)),
+        ),
+        "k-fixed-at-1": Mutant(
+            "k is ignored: 1 is not always the number asked for",
+            _shares(radius=lambda crowd, k: _radius(crowd, 1)),
+        ),
+        "mean-distance-to-k-nearest": Mutant(
+            "the radius is the average distance to the k nearest fellows: it reaches to the k-th",
+            _shares(
+                radius=lambda crowd, k: (
+                    _cdist(crowd, crowd).sort(dim=1).values[:, 1 : k + 1].mean(1)
+                )
+            ),
+        ),
+        "kth-largest-distance": Mutant(
+            "the k-th largest distance was taken: sort upwards",
+            _shares(
+                radius=lambda crowd, k: (
+                    _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k]
+                )
+            ),
+        ),
+        "radius-halved": Mutant(
+            "the radius was halved: the ball reaches all the way to the k-th fellow",
+            _shares(radius=lambda crowd, k: _radius(crowd, k) / 2),
+        ),
+        "inside-at-least-k-balls": Mutant(
+            "a point counted only if at least k balls hold it: one is enough",
+            lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) >= k).float().mean())(
+                real, fake, k
+            ),
+        ),
+        "f1-for-both": Mutant(
+            "these are one number twice, the harmonic mean: both shares are asked for",
+            _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
+        ),
+    },
+    {
+        "NumPy and a partition": _numpy_shares,
+        "point by point": _point_by_point,
+        "the k + 1 smallest": _shares(
+            radius=lambda crowd, k: (
+                _cdist(crowd, crowd).topk(k + 1, dim=1, largest=False).values[:, k]
+            )
+        ),
+        "in float64": lambda real, fake, k: _shares()(real.double(), fake.double(), k),
+        "kthvalue, as tensors": lambda real, fake, k: tuple(
+            (_cdist(a, b) <= _cdist(b, b).kthvalue(k + 1, dim=1).values).any(1).double().mean()
+            for a, b in ((fake, real), (real, fake))
+        ),
+    },
+)
 
-# ---- 6.6 train_ring_sampler ------------------------------------------------------------------------------------------
+# ---- 6.6 train_ring_sampler ----------------------------------------------------------------------
 
 DRAWN = 2000
 ENOUGH = 0.7
@@ -904,8 +1561,13 @@ RING = {
     "varied": "the points differ from each other: does noise go into them?",
     "new": "the points are new: not those that were handed in, nor right beside them",
     "near": "half of the points lie within a fifth of the ring's radius from the ring",
-    "some": "at least two humps of eight are found (one in a hundred of the samples within four widths): else it collapsed",
-    "all": "all eight humps are found, each with one in a hundred of the samples within four widths",
+    "some": (
+        "at least two humps of eight are found (one in a hundred of the samples within four"
+        " widths): else it collapsed"
+    ),
+    "all": (
+        "all eight humps are found, each with one in a hundred of the samples within four widths"
+    ),
 }
 SHARE = "the share of samples within four widths of a hump, where 0.7 or more is asked for"
 
@@ -921,11 +1583,19 @@ def _ring(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, flo
 def _ring_cases(rng: np.random.Generator) -> list[Case]:
     x, centres, width = _ring(rng, 4000)
     fresh = centres[rng.integers(8, size=500)] + width * rng.normal(size=(500, 2))
-    return [Case("trained on 4,000 points, asked for 2,000 new ones", (Tensor(x), DRAWN, int(rng.integers(2**31))), lambda ask, *args: _on_the_ring(
-        ask, *args, centres=centres, width=width, fresh=fresh), want={fact: True for fact in RING.values()} | {SHARE: ENOUGH})]
+    return [
+        Case(
+            "trained on 4,000 points, asked for 2,000 new ones",
+            (Tensor(x), DRAWN, int(rng.integers(2**31))),
+            lambda ask, *args: _on_the_ring(ask, *args, centres=centres, width=width, fresh=fresh),
+            want={fact: True for fact in RING.values()} | {SHARE: ENOUGH},
+        )
+    ]
 
 
-def _on_the_ring(ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
+def _on_the_ring(
+    ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray, width: float, fresh: np.ndarray
+) -> dict[str, Any]:
     """What holds of the first training that passes, of two: an honest game may be unlucky once."""
     first = _one_training(ask, x, n, seed, centres, width, fresh)
     if first.get(SHARE) == ENOUGH:
@@ -934,15 +1604,24 @@ def _on_the_ring(ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray,
     return second if second.get(SHARE) == ENOUGH else first
 
 
-def _one_training(ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> dict[str, Any]:
-    """RING that hold up to the first that does not; the share last, as a number up to what is asked for."""
+def _one_training(
+    ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray
+) -> dict[str, Any]:
+    """RING that hold up to the first that does not; the share last, as a number up to what is asked
+    for.
+    """
     points = numbers_in(ask.probe("lesson06.sampler", x, n, seed))
     return until_one_fails(_ring_facts(points, x.values, n, centres, width, fresh), RING)
 
 
-def _ring_facts(points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, width: float, fresh: np.ndarray) -> Any:
-    """Pairs of a key of RING and whether it holds, in an order in which each may rely on those before it."""
+def _ring_facts(
+    points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, width: float, fresh: np.ndarray
+) -> Any:
+    """Pairs of a key of RING and whether it holds, in an order in which each may rely on those
+    before it.
+    """
     from scipy.spatial import cKDTree
+
     yield "shape", points.shape == (n, 2)
     yield "finite", np.isfinite(points).all()
     yield "varied", points.std() > 1e-6 and len(np.unique(points.round(6), axis=0)) > n / 4
@@ -960,35 +1639,47 @@ def _ring_facts(points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, 
 
 
 def _drawing(how: Callable[[Any, int], Any]) -> Answer:
-    """An answer to 6.6 that draws by `how(x, n)`, without training. The caller's random state stays as it is."""
+    """An answer to 6.6 that draws by `how(x, n)`, without training. The caller's random state stays
+    as it is.
+    """
+
     def train_ring_sampler(x: Any) -> Callable:
         import torch
+
         def sample(n: int) -> Any:
             with torch.random.fork_rng():
                 torch.manual_seed(0)
                 return how(x, n)
+
         return sample
+
     return train_ring_sampler
 
 
 def _pick(x: Any, n: int, noise: float) -> Any:
     """Points of x with some noise, as a share of their spread."""
     import torch
+
     return x[torch.randint(len(x), (n,))] + noise * x.std() * torch.randn(n, 2)
 
 
 def _one_hump(x: Any, n: int) -> Any:
     import torch
+
     return x[0] + 0.03 * x.std() * torch.randn(n, 2)
 
 
 def _two_humps(x: Any, n: int) -> Any:
     import torch
-    return torch.where(torch.rand(n, 1) < 0.5, 1.0, -1.0) * x[0] + 0.03 * x.std() * torch.randn(n, 2)
+
+    return torch.where(torch.rand(n, 1) < 0.5, 1.0, -1.0) * x[0] + 0.03 * x.std() * torch.randn(
+        n, 2
+    )
 
 
 def _bell(x: Any, n: int) -> Any:
     import torch
+
     return 0.2 * x.std() * torch.randn(n, 2)
 
 
@@ -996,16 +1687,21 @@ def _mixture(x: Any) -> Callable:
     """No GAN: eight bells found by k-means."""
     import torch
     from sklearn.cluster import KMeans
+
     found = KMeans(8, n_init=3, random_state=0).fit(x.numpy())
     middles = torch.tensor(found.cluster_centers_).float()
     width = (x - middles[torch.tensor(found.labels_).long()]).std()
     generator = torch.Generator().manual_seed(0)
-    return lambda n: middles[torch.randint(8, (n,), generator=generator)] + width * torch.randn(n, 2, generator=generator)
+    return lambda n: (
+        middles[torch.randint(8, (n,), generator=generator)]
+        + width * torch.randn(n, 2, generator=generator)
+    )
 
 
 def _plain_round(G: Any, D: Any, of_g: Any, of_d: Any, x: Any) -> None:
     """One move of the discriminator, then one of the generator, on 128 points each."""
     import torch
+
     d = _d(D(x[torch.randint(len(x), (128,))]), D(G(torch.randn(128, 2)).detach()))
     of_d.zero_grad()
     d.backward()
@@ -1016,42 +1712,67 @@ def _plain_round(G: Any, D: Any, of_g: Any, of_d: Any, x: Any) -> None:
 
 
 def _plain_gan(x: Any) -> Any:
-    """Two networks, two optimizers, Adam with beta1 = 0.5, step sizes that fade, an average of the generator."""
+    """Two networks, two optimizers, Adam with beta1 = 0.5, step sizes that fade, an average of the
+    generator.
+    """
     import copy
 
     import torch
     from torch import nn
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
         scale = x.std()
         x = x / scale
-        nets = [nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, k)) for k in (2, 1)]
-        movers = [torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True) for net in nets]
+        nets = [
+            nn.Sequential(
+                nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, k)
+            )
+            for k in (2, 1)
+        ]
+        movers = [
+            torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True) for net in nets
+        ]
         average = copy.deepcopy(nets[0])
         for t in range(1800):
             for mover in movers:
                 mover.param_groups[0]["lr"] = 2e-3 * min(1.0, 2 - t / 900)
             _plain_round(*nets, *movers, x)
             with torch.no_grad():
-                for kept, now in zip(average.parameters(), nets[0].parameters()):
+                for kept, now in zip(average.parameters(), nets[0].parameters(), strict=True):
                     kept.lerp_(now, 0.02)
     generator = torch.Generator().manual_seed(0)
     return lambda n: average(torch.randn(n, 2, generator=generator)) * scale
 
 
-BUILD = Exercise("6.6", "train_ring_sampler", _ring_cases, None, breaking(RING, {key: _drawing(how) for key, how in {
-        "shape": lambda x, n: _pick(x, 100, 0.03),
-        "finite": lambda x, n: _pick(x, n, math.nan),
-        "varied": lambda x, n: x[:1].repeat(n, 1),
-        "new": lambda x, n: _pick(x, n, 0.0),
-        "near": _bell,
-        "some": _one_hump,
-        "all": _two_humps,
-    }.items()
-}), {
-    "eight bells by k-means": _mixture,
-    "bells around the points, as wide as the humps allow": _drawing(lambda x, n: _pick(x, n, 0.03)),
-    "a GAN whose generator is averaged": _plain_gan,
-}, seconds=90.0)
+BUILD = Exercise(
+    "6.6",
+    "train_ring_sampler",
+    _ring_cases,
+    None,
+    breaking(
+        RING,
+        {
+            key: _drawing(how)
+            for key, how in {
+                "shape": lambda x, n: _pick(x, 100, 0.03),
+                "finite": lambda x, n: _pick(x, n, math.nan),
+                "varied": lambda x, n: x[:1].repeat(n, 1),
+                "new": lambda x, n: _pick(x, n, 0.0),
+                "near": _bell,
+                "some": _one_hump,
+                "all": _two_humps,
+            }.items()
+        },
+    ),
+    {
+        "eight bells by k-means": _mixture,
+        "bells around the points, as wide as the humps allow": _drawing(
+            lambda x, n: _pick(x, n, 0.03)
+        ),
+        "a GAN whose generator is averaged": _plain_gan,
+    },
+    seconds=90.0,
+)
 
 EXERCISES = [D_LOSS, G_LOSS, TRAIN_STEP, PENALTY, PRECISION_RECALL, BUILD]

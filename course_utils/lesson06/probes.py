@@ -1,36 +1,62 @@
-"""What lesson 06 does around an answer, in the answer's own process; see `course_utils.asking.probes`."""
+"""What lesson 06 does around an answer, in the answer's own process; see
+`course_utils.asking.probes`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 
-def game_round(answer: Callable, g_weight: Any, g_bias: Any, d_weight: Any, d_bias: Any, x: Any, z1: Any, z2: Any,
-               lr: float) -> dict[str, Any]:
-    """`answer(G, D, x, z1, z2)` on two linear players with given weights and biases: what it returns and leaves.
+def game_round(
+    answer: Callable,
+    g_weight: Any,
+    g_bias: Any,
+    d_weight: Any,
+    d_bias: Any,
+    x: Any,
+    z1: Any,
+    z2: Any,
+    lr: float,
+) -> dict[str, Any]:
+    """`answer(G, D, x, z1, z2)` on two linear players with given weights and biases: what it
+    returns and leaves.
 
-    Both move by plain gradient descent, and begin with slopes left over from an earlier round, all 7. While D moves, G's
-    slopes may be those or gone, but nothing new.
+    Both move by plain gradient descent, and begin with slopes left over from an earlier round, all
+    7. While D moves, G's slopes may be those or gone, but nothing new.
     """
     import torch
+
     G, D = _player(g_weight, g_bias, lr), _player(d_weight, d_bias, lr)
     alone = []
-    D.optimizer.register_step_pre_hook(lambda *_: alone.append(
-        all(w.grad is None or bool(((w.grad == 7) | (w.grad == 0)).all()) for w in G.parameters())))
+    D.optimizer.register_step_pre_hook(
+        lambda *_: alone.append(
+            all(
+                w.grad is None or bool(((w.grad == 7) | (w.grad == 0)).all())
+                for w in G.parameters()
+            )
+        )
+    )
     losses = answer(G, D, x, z1, z2)
-    return {"the losses it returned": losses, "G's slopes left alone while D moves": all(alone),
-            "D's weights afterwards": torch.cat([w.flatten() for w in D.parameters()]),
-            "G's weights afterwards": torch.cat([w.flatten() for w in G.parameters()])}
+    return {
+        "the losses it returned": losses,
+        "G's slopes left alone while D moves": all(alone),
+        "D's weights afterwards": torch.cat([w.flatten() for w in D.parameters()]),
+        "G's weights afterwards": torch.cat([w.flatten() for w in G.parameters()]),
+    }
 
 
 def _player(weight: Any, bias: Any, lr: float) -> Any:
-    """A network with an optimizer of its own, as lesson 06's Player, here linear and by plain gradient descent."""
+    """A network with an optimizer of its own, as lesson 06's Player, here linear and by plain
+    gradient descent.
+    """
     import torch
 
     class Player(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.net = torch.nn.utils.skip_init(torch.nn.Linear, weight.shape[1], weight.shape[0])  # draws no random numbers
+            # draws no random numbers
+            self.net = torch.nn.utils.skip_init(torch.nn.Linear, weight.shape[1], weight.shape[0])
             self.optimizer = torch.optim.SGD(self.net.parameters(), lr=lr)
 
         def forward(self, values: Any) -> Any:
@@ -50,8 +76,11 @@ def _player(weight: Any, bias: Any, lr: float) -> Any:
     return player
 
 
-def penalty(answer: Callable, W: Any, c: Any, v: Any, u: Any, real: Any, fake: Any, eps: Any, column: bool) -> dict[str, Any]:
-    """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and the slopes it leaves in D.
+def penalty(
+    answer: Callable, W: Any, c: Any, v: Any, u: Any, real: Any, fake: Any, eps: Any, column: bool
+) -> dict[str, Any]:
+    """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and the
+    slopes it leaves in D.
 
     W (d, h), c (h,), v (h,), u (d,). D returns (B, 1) with `column`, else (B,).
     """
@@ -70,16 +99,28 @@ def penalty(answer: Callable, W: Any, c: Any, v: Any, u: Any, real: Any, fake: A
     value = answer(D, real, fake, eps)
     slopes = {name: None for name in "Wcvu"}
     if isinstance(value, torch.Tensor) and value.requires_grad:
-        slopes = dict(zip("Wcvu", torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True)))
-    return {"the penalty": value} | {f"the slope it leaves in D's {name}": g if g is None else g + 0.0 for name, g in slopes.items()}
+        slopes = dict(
+            zip(
+                "Wcvu",
+                torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True),
+                strict=True,
+            )
+        )
+    return {"the penalty": value} | {
+        f"the slope it leaves in D's {name}": g if g is None else g + 0.0
+        for name, g in slopes.items()
+    }
 
 
 def sampler(answer: Callable, x: Any, n: int, seed: int) -> Any:
-    """`sample = answer(x)`, and n points that it draws, whatever module or function it is. x (N, 2) -> (n, 2)
+    """`sample = answer(x)`, and n points that it draws, whatever module or function it is. x
+    (N, 2) -> (n, 2)
 
-    Training starts from a given random state, so that the same answer gets the same verdict; the caller's is untouched.
+    Training starts from a given random state, so that the same answer gets the same verdict; the
+    caller's is untouched.
     """
     import torch
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sample = answer(x)

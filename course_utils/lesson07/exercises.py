@@ -1,13 +1,24 @@
-"""The exercises of lesson 07: drawing to order, control class by class, a plan's report, a safe augmentation, a planner."""
+"""The exercises of lesson 07: drawing to order, control class by class, a plan's report, a safe
+augmentation, a planner.
+"""
+
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 
-from course_utils.lesson07 import floorplans as fp
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
-from course_utils.checks.exercise import Case, does_not_hold, Exercise, Mutant, numbers, numbers_in, until_one_fails
+from course_utils.checks.exercise import (
+    Case,
+    Exercise,
+    Mutant,
+    does_not_hold,
+    numbers,
+    numbers_in,
+    until_one_fails,
+)
+from course_utils.lesson07 import floorplans as fp
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
@@ -22,7 +33,7 @@ def _until_first(facts: Any) -> dict[str, Any]:
     return shown
 
 
-# ---- 7.1 sample_given ------------------------------------------------------------------------------------------------
+# ---- 7.1 sample_given ----------------------------------------------------------------------------
 
 DRAWN = {
     "shape": "the result has one row of D numbers per picture, (n, D)",
@@ -39,28 +50,49 @@ DRAWN = {
 }
 
 
-def _drawn(ask: Ask, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int) -> dict[str, Any]:
+def _drawn(
+    ask: Ask, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int
+) -> dict[str, Any]:
     """What `sample_given` asked a small decoder, and what it handed back."""
     found = [ask.probe("lesson07.drawn_to_order", from_both, bias, c, n, seed) for _ in range(2)]
     first, again = (numbers_in(one["pictures"]) for one in found)
     second = numbers_in(found[0]["pictures of a second call"])
-    return _until_first(_about_drawing(found[0], first, again, second, from_both.values, bias.values, c.values, n))
+    return _until_first(
+        _about_drawing(found[0], first, again, second, from_both.values, bias.values, c.values, n)
+    )
 
 
-def _about_drawing(found: dict, got: np.ndarray, again: np.ndarray, second: np.ndarray, from_both: np.ndarray,
-                   bias: np.ndarray, c: np.ndarray, n: int) -> Any:
+def _about_drawing(
+    found: dict,
+    got: np.ndarray,
+    again: np.ndarray,
+    second: np.ndarray,
+    from_both: np.ndarray,
+    bias: np.ndarray,
+    c: np.ndarray,
+    n: int,
+) -> Any:
     plans, conditions = numbers_in(found["plans"]), numbers_in(found["conditions"])
     logits = np.concatenate([plans, conditions], axis=1) @ from_both + bias if len(plans) else plans
     yield DRAWN["shape"], True if got.shape == (n, len(bias)) else f"shape {got.shape}"
-    yield DRAWN["rows"], True if plans.shape == (n, len(from_both) - len(c)) else f"plans {plans.shape}"
+    yield (
+        DRAWN["rows"],
+        True if plans.shape == (n, len(from_both) - len(c)) else f"plans {plans.shape}",
+    )
     yield DRAWN["condition"], _which_condition(conditions, c)
     yield DRAWN["own"], True if len(np.unique(plans[:, 0].round(6))) > 0.9 * n else _how_many(plans)
     yield DRAWN["prior"], _which_spread(plans)
     yield DRAWN["normal"], _which_form(plans)
-    yield DRAWN["free"], bool(abs(np.corrcoef(plans, rowvar=False) - np.eye(plans.shape[1])).max() < 0.2)
+    yield (
+        DRAWN["free"],
+        bool(abs(np.corrcoef(plans, rowvar=False) - np.eye(plans.shape[1])).max() < 0.2),
+    )
     greys = 1 / (1 + np.exp(-logits))
     yield DRAWN["greys"], True if 0 <= got.min() and got.max() <= 1 else _which_greys(got, logits)
-    yield DRAWN["decoded"], True if np.allclose(got, greys, atol=1e-4) else _which_greys(got, logits)
+    yield (
+        DRAWN["decoded"],
+        True if np.allclose(got, greys, atol=1e-4) else _which_greys(got, logits),
+    )
     yield DRAWN["seed"], bool(np.allclose(got, again))
     yield DRAWN["fresh"], not np.allclose(got, second)
 
@@ -68,9 +100,17 @@ def _about_drawing(found: dict, got: np.ndarray, again: np.ndarray, second: np.n
 def _which_condition(rows: np.ndarray, c: np.ndarray) -> Any:
     if np.allclose(rows, c, atol=1e-5):
         return True
-    known = {"all zeros": np.zeros_like(c), "all equal": np.full_like(c, 1 / len(c)), "all ones": np.ones_like(c),
-             "the next one": np.roll(c, 1), "softened": np.exp(c) / np.exp(c).sum(), "doubled": 2 * c}
-    return next((name for name, row in known.items() if np.allclose(rows, row, atol=1e-4)), "something else")
+    known = {
+        "all zeros": np.zeros_like(c),
+        "all equal": np.full_like(c, 1 / len(c)),
+        "all ones": np.ones_like(c),
+        "the next one": np.roll(c, 1),
+        "softened": np.exp(c) / np.exp(c).sum(),
+        "doubled": 2 * c,
+    }
+    return next(
+        (name for name, row in known.items() if np.allclose(rows, row, atol=1e-4)), "something else"
+    )
 
 
 def _how_many(plans: np.ndarray) -> str:
@@ -78,7 +118,11 @@ def _how_many(plans: np.ndarray) -> str:
         return "all zeros"
     if np.allclose(plans, plans[:1]):
         return "one plan for all"
-    return "some plans twice" if len(np.unique(plans.round(6), axis=0)) > len(plans) / 3 else "a few plans only"
+    return (
+        "some plans twice"
+        if len(np.unique(plans.round(6), axis=0)) > len(plans) / 3
+        else "a few plans only"
+    )
 
 
 def _which_spread(plans: np.ndarray) -> Any:
@@ -87,7 +131,9 @@ def _which_spread(plans: np.ndarray) -> Any:
         return True
     if (abs(mean) < 0.2).all():
         if _which_form(plans) is True:
-            return "narrow" if spread.max() < 1 else "wide" if spread.min() > 1 else "another spread"
+            return (
+                "narrow" if spread.max() < 1 else "wide" if spread.min() > 1 else "another spread"
+            )
         if abs(plans).max() <= 1:
             return "from -1 to 1" if (abs(spread - 0.577) < 0.06).all() else "cut off at 1"
         return "cut off" if spread.max() < 1 else "another spread"
@@ -97,7 +143,9 @@ def _which_spread(plans: np.ndarray) -> Any:
 
 
 def _which_form(plans: np.ndarray) -> Any:
-    """By the mean size over the spread: 0.80 for a normal distribution, 0.87 for a flat one, 0.71 for Laplace's."""
+    """By the mean size over the spread: 0.80 for a normal distribution, 0.87 for a flat one, 0.71
+    for Laplace's.
+    """
     plans = plans - plans.mean(0)
     ratio = float((abs(plans).mean(0) / np.sqrt((plans**2).mean(0))).mean())
     return True if abs(ratio - 0.798) < 0.035 else "flat" if ratio > 0.798 else "heavy tails"
@@ -105,10 +153,18 @@ def _which_form(plans: np.ndarray) -> Any:
 
 def _which_greys(got: np.ndarray, logits: np.ndarray) -> str:
     sigmoid = 1 / (1 + np.exp(-logits))
-    tables = {"logits": logits, "tanh": np.tanh(logits), "exp": np.exp(logits), "clamped": np.clip(logits, 0, 1),
-              "sigmoid twice": 1 / (1 + np.exp(-sigmoid)), "turned": 1 - sigmoid, "rounded": (sigmoid > 0.5).astype(float),
-              "softmax": np.exp(logits) / np.exp(logits).sum(1, keepdims=True), "relu": np.maximum(logits, 0),
-              "log": np.log(sigmoid)}
+    tables = {
+        "logits": logits,
+        "tanh": np.tanh(logits),
+        "exp": np.exp(logits),
+        "clamped": np.clip(logits, 0, 1),
+        "sigmoid twice": 1 / (1 + np.exp(-sigmoid)),
+        "turned": 1 - sigmoid,
+        "rounded": (sigmoid > 0.5).astype(float),
+        "softmax": np.exp(logits) / np.exp(logits).sum(1, keepdims=True),
+        "relu": np.maximum(logits, 0),
+        "log": np.log(sigmoid),
+    }
     for name, table in tables.items():
         if np.allclose(got, table, rtol=1e-3, atol=1e-4):
             return name
@@ -119,29 +175,51 @@ def _which_greys(got: np.ndarray, logits: np.ndarray) -> str:
 
 def _order_cases(rng: np.random.Generator) -> list[Case]:
     cases = []
-    for Z, C, D, n, says in ((3, 10, 6, 600, "600 pictures of six pixels, one of ten digits"),
-                             (2, 4, 5, 500, "500 pictures under a mixed condition of four numbers")):
+    for Z, C, D, n, says in (
+        (3, 10, 6, 600, "600 pictures of six pixels, one of ten digits"),
+        (2, 4, 5, 500, "500 pictures under a mixed condition of four numbers"),
+    ):
         c = np.eye(C)[int(rng.integers(C))] if C == 10 else rng.dirichlet(np.ones(C)) + 0.05
-        cases.append(Case(says, (Tensor(rng.normal(size=(Z + C, D))), Tensor(rng.normal(size=D)), Tensor(c), n,
-                                 int(rng.integers(1, 2**31))), _drawn, want={fact: True for fact in DRAWN.values()}))
+        cases.append(
+            Case(
+                says,
+                (
+                    Tensor(rng.normal(size=(Z + C, D))),
+                    Tensor(rng.normal(size=D)),
+                    Tensor(c),
+                    n,
+                    int(rng.integers(1, 2**31)),
+                ),
+                _drawn,
+                want={fact: True for fact in DRAWN.values()},
+            )
+        )
     return cases
 
 
-def _drawing(plans: Answer | None = None, condition: Answer = lambda c, n: c.expand(n, -1),
-             greys: Answer = lambda logits: logits.sigmoid(), seed: bool = False) -> Answer:
+def _drawing(
+    plans: Answer | None = None,
+    condition: Answer = lambda c, n: c.expand(n, -1),
+    greys: Answer = lambda logits: logits.sigmoid(),
+    seed: bool = False,
+) -> Answer:
     """A `sample_given` of which one part is changed."""
+
     def sample_given(model: Any, c: Any, n: int) -> Any:
         import torch
+
         if seed:
             torch.manual_seed(0)
         z = torch.randn(n, model.Z) if plans is None else plans(n, model.Z)
         with torch.no_grad():
             return greys(model.decode(z, condition(c, n)))
+
     return sample_given
 
 
 def _torch() -> Any:
     import torch
+
     return torch
 
 
@@ -152,7 +230,9 @@ def _encoding(model: Any, c: Any, n: int) -> Any:
 
 def _one_by_one(model: Any, c: Any, n: int) -> Any:
     torch = _torch()
-    return torch.cat([torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)])
+    return torch.cat(
+        [torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)]
+    )
 
 
 def _by_distribution(model: Any, c: Any, n: int) -> Any:
@@ -171,89 +251,176 @@ def _numpy_plans(n: int, Z: int) -> Any:
     return _torch().as_tensor(np.random.default_rng().normal(size=(n, Z))).float()
 
 
-SAMPLE = Exercise("7.1", "sample_given", _order_cases, lambda *args: None, {
-    "encoder-for-prior": Mutant("the encoder was asked, and it needs a picture: there is none yet, so plans come from the prior",
-        _encoding),
-    "condition-zeroed": Mutant("c was dropped: the decoder heard zeros in its place, so nobody's order is known",
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1))),
-    "condition-uniform": Mutant("every condition was asked for in equal parts: hand the decoder the c that was ordered",
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1 / len(c))),
-    "condition-all-ones": Mutant("the condition holds ones only: hand the decoder the c that was ordered",
-        _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1)),
-    "condition-off-by-one": Mutant("the neighbour of the condition was ordered: is there an index off by one?",
-        _drawing(condition=lambda c, n: c.roll(1).expand(n, -1))),
-    "condition-softmaxed": Mutant("the condition went through a softmax: hand it on as it is",
-        _drawing(condition=lambda c, n: c.softmax(0).expand(n, -1))),
-    "condition-doubled": Mutant("the condition was doubled: hand it on as it is",
-        _drawing(condition=lambda c, n: 2 * c.expand(n, -1))),
-    "one-latent-for-all": Mutant("one plan was drawn for all pictures: they will be n times the same",
-        _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1))),
-    "latents-all-zero": Mutant("all plans are zero: that is one picture n times, the middle of the prior",
-        _drawing(lambda n, Z: _torch().zeros(n, Z))),
-    "latents-repeated-twice": Mutant("half of the plans were used twice: every picture needs a plan of its own",
-        _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1))),
-    "uniform-0-1-latents": Mutant("the plans lie between 0 and 1, as `rand` draws them: the prior is N(0, I), which `randn` draws",
-        _drawing(lambda n, Z: _torch().rand(n, Z))),
-    "uniform-symmetric-latents": Mutant("the plans are uniform from −1 to 1: the prior is N(0, I)",
-        _drawing(lambda n, Z: 2 * _torch().rand(n, Z) - 1)),
-    "latent-std-halved": Mutant("the plans are narrower than the prior: no temperature was asked for",
-        _drawing(lambda n, Z: 0.5 * _torch().randn(n, Z))),
-    "latent-std-doubled": Mutant("the plans are wider than the prior: no temperature was asked for",
-        _drawing(lambda n, Z: 2 * _torch().randn(n, Z))),
-    "uniform-latents-unit-variance": Mutant("the plans have mean 0 and spread 1, but are spread evenly: the prior is a normal distribution, which `randn` draws",
-        _drawing(lambda n, Z: (_torch().rand(n, Z) - 0.5) * 12**0.5)),
-    "laplace-latents": Mutant("the plans have mean 0 and spread 1, but tails that are too heavy: the prior is a normal distribution, which `randn` draws",
-        _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z)))),
-    "sign-only-latents": Mutant("there are only a few different plans: every picture needs a plan of its own, made of real numbers",
-        _drawing(lambda n, Z: _torch().randn(n, Z).sign())),
-    "truncated-normal-latents": Mutant("the plans were cut off a little beyond 1, so the prior's rarer plans never come",
-        _drawing(lambda n, Z: _torch().nn.init.trunc_normal_(_torch().empty(n, Z), a=-1.3, b=1.3))),
-    "one-draw-per-latent": Mutant("all numbers of a plan are the same draw: a plan is Z independent numbers",
-        _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z))),
-    "logits-returned": Mutant("the decoder's logits came back: greys are their sigmoid",
-        _drawing(greys=lambda logits: logits)),
-    "tanh-for-sigmoid": Mutant("tanh gives −1 to 1: greys are the sigmoid of the logits",
-        _drawing(greys=lambda logits: logits.tanh())),
-    "logits-clamped": Mutant("the logits were clamped to 0 and 1: greys are their sigmoid",
-        _drawing(greys=lambda logits: logits.clamp(0, 1))),
-    "exp-for-sigmoid": Mutant("the exponential of a logit is no grey: the sigmoid is",
-        _drawing(greys=lambda logits: logits.exp())),
-    "sigmoid-twice": Mutant("the sigmoid was taken twice: everything turns grey, between 0.5 and 0.73",
-        _drawing(greys=lambda logits: logits.sigmoid().sigmoid())),
-    "sign-flipped-logits": Mutant("ink and paper are exchanged: σ(logit) is the ink",
-        _drawing(greys=lambda logits: (-logits).sigmoid())),
-    "softmax-over-pixels": Mutant("a softmax over the pixels: each pixel has a grey of its own, the sigmoid of its logit",
-        _drawing(greys=lambda logits: logits.softmax(1))),
-    "probs-rounded": Mutant("the greys were rounded to black and white: keep them",
-        _drawing(greys=lambda logits: logits.sigmoid().round())),
-    "bernoulli-sampled": Mutant("a coin was tossed for every pixel: greys are asked for, the coins themselves",
-        _drawing(greys=lambda logits: logits.sigmoid().bernoulli())),
-    "relu-for-sigmoid": Mutant("negative logits were cut off, and no sigmoid taken",
-        _drawing(greys=lambda logits: logits.relu())),
-    "batch-mean-repeated": Mutant("the pictures were averaged: hand back all n",
-        _drawing(greys=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1))),
-    "batch-mean-returned": Mutant("one picture came back, the average of all: hand back all n",
-        _drawing(greys=lambda logits: logits.sigmoid().mean(0))),
-    "one-sample-for-n": Mutant("one picture came back instead of n",
-        lambda model, c, n: _drawing()(model, c, 1)),
-    "seed-fixed-inside": Mutant("the seed is set inside, so every call gives the same pictures: leave that to the caller",
-        _drawing(seed=True)),
-    "numpy-generator": Mutant("torch's seed does not reach the plans: they come from another generator, so draw with `torch.randn` alone",
-        _drawing(_numpy_plans)),
-}, {
-    "one by one": _one_by_one,
-    "torch.distributions, the sigmoid written out": _by_distribution,
-    "stacked conditions, float64 at the end": _in_double,
-})
+SAMPLE = Exercise(
+    "7.1",
+    "sample_given",
+    _order_cases,
+    lambda *args: None,
+    {
+        "encoder-for-prior": Mutant(
+            "the encoder was asked, and it needs a picture: there is none yet, so plans come from"
+            " the prior",
+            _encoding,
+        ),
+        "condition-zeroed": Mutant(
+            "c was dropped: the decoder heard zeros in its place, so nobody's order is known",
+            _drawing(condition=lambda c, n: 0 * c.expand(n, -1)),
+        ),
+        "condition-uniform": Mutant(
+            "every condition was asked for in equal parts: hand the decoder the c that was ordered",
+            _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1 / len(c)),
+        ),
+        "condition-all-ones": Mutant(
+            "the condition holds ones only: hand the decoder the c that was ordered",
+            _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1),
+        ),
+        "condition-off-by-one": Mutant(
+            "the neighbour of the condition was ordered: is there an index off by one?",
+            _drawing(condition=lambda c, n: c.roll(1).expand(n, -1)),
+        ),
+        "condition-softmaxed": Mutant(
+            "the condition went through a softmax: hand it on as it is",
+            _drawing(condition=lambda c, n: c.softmax(0).expand(n, -1)),
+        ),
+        "condition-doubled": Mutant(
+            "the condition was doubled: hand it on as it is",
+            _drawing(condition=lambda c, n: 2 * c.expand(n, -1)),
+        ),
+        "one-latent-for-all": Mutant(
+            "one plan was drawn for all pictures: they will be n times the same",
+            _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1)),
+        ),
+        "latents-all-zero": Mutant(
+            "all plans are zero: that is one picture n times, the middle of the prior",
+            _drawing(lambda n, Z: _torch().zeros(n, Z)),
+        ),
+        "latents-repeated-twice": Mutant(
+            "half of the plans were used twice: every picture needs a plan of its own",
+            _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1)),
+        ),
+        "uniform-0-1-latents": Mutant(
+            "the plans lie between 0 and 1, as `rand` draws them: the prior is N(0, I), which"
+            " `randn` draws",
+            _drawing(lambda n, Z: _torch().rand(n, Z)),
+        ),
+        "uniform-symmetric-latents": Mutant(
+            "the plans are uniform from −1 to 1: the prior is N(0, I)",
+            _drawing(lambda n, Z: 2 * _torch().rand(n, Z) - 1),
+        ),
+        "latent-std-halved": Mutant(
+            "the plans are narrower than the prior: no temperature was asked for",
+            _drawing(lambda n, Z: 0.5 * _torch().randn(n, Z)),
+        ),
+        "latent-std-doubled": Mutant(
+            "the plans are wider than the prior: no temperature was asked for",
+            _drawing(lambda n, Z: 2 * _torch().randn(n, Z)),
+        ),
+        "uniform-latents-unit-variance": Mutant(
+            "the plans have mean 0 and spread 1, but are spread evenly: the prior is a normal"
+            " distribution, which `randn` draws",
+            _drawing(lambda n, Z: (_torch().rand(n, Z) - 0.5) * 12**0.5),
+        ),
+        "laplace-latents": Mutant(
+            "the plans have mean 0 and spread 1, but tails that are too heavy: the prior is a"
+            " normal distribution, which `randn` draws",
+            _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z))),
+        ),
+        "sign-only-latents": Mutant(
+            "there are only a few different plans: every picture needs a plan of its own, made of"
+            " real numbers",
+            _drawing(lambda n, Z: _torch().randn(n, Z).sign()),
+        ),
+        "truncated-normal-latents": Mutant(
+            "the plans were cut off a little beyond 1, so the prior's rarer plans never come",
+            _drawing(
+                lambda n, Z: _torch().nn.init.trunc_normal_(_torch().empty(n, Z), a=-1.3, b=1.3)
+            ),
+        ),
+        "one-draw-per-latent": Mutant(
+            "all numbers of a plan are the same draw: a plan is Z independent numbers",
+            _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z)),
+        ),
+        "logits-returned": Mutant(
+            "the decoder's logits came back: greys are their sigmoid",
+            _drawing(greys=lambda logits: logits),
+        ),
+        "tanh-for-sigmoid": Mutant(
+            "tanh gives −1 to 1: greys are the sigmoid of the logits",
+            _drawing(greys=lambda logits: logits.tanh()),
+        ),
+        "logits-clamped": Mutant(
+            "the logits were clamped to 0 and 1: greys are their sigmoid",
+            _drawing(greys=lambda logits: logits.clamp(0, 1)),
+        ),
+        "exp-for-sigmoid": Mutant(
+            "the exponential of a logit is no grey: the sigmoid is",
+            _drawing(greys=lambda logits: logits.exp()),
+        ),
+        "sigmoid-twice": Mutant(
+            "the sigmoid was taken twice: everything turns grey, between 0.5 and 0.73",
+            _drawing(greys=lambda logits: logits.sigmoid().sigmoid()),
+        ),
+        "sign-flipped-logits": Mutant(
+            "ink and paper are exchanged: σ(logit) is the ink",
+            _drawing(greys=lambda logits: (-logits).sigmoid()),
+        ),
+        "softmax-over-pixels": Mutant(
+            "a softmax over the pixels: each pixel has a grey of its own, the sigmoid of its logit",
+            _drawing(greys=lambda logits: logits.softmax(1)),
+        ),
+        "probs-rounded": Mutant(
+            "the greys were rounded to black and white: keep them",
+            _drawing(greys=lambda logits: logits.sigmoid().round()),
+        ),
+        "bernoulli-sampled": Mutant(
+            "a coin was tossed for every pixel: greys are asked for, the coins themselves",
+            _drawing(greys=lambda logits: logits.sigmoid().bernoulli()),
+        ),
+        "relu-for-sigmoid": Mutant(
+            "negative logits were cut off, and no sigmoid taken",
+            _drawing(greys=lambda logits: logits.relu()),
+        ),
+        "batch-mean-repeated": Mutant(
+            "the pictures were averaged: hand back all n",
+            _drawing(greys=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
+        ),
+        "batch-mean-returned": Mutant(
+            "one picture came back, the average of all: hand back all n",
+            _drawing(greys=lambda logits: logits.sigmoid().mean(0)),
+        ),
+        "one-sample-for-n": Mutant(
+            "one picture came back instead of n", lambda model, c, n: _drawing()(model, c, 1)
+        ),
+        "seed-fixed-inside": Mutant(
+            "the seed is set inside, so every call gives the same pictures: leave that to the"
+            " caller",
+            _drawing(seed=True),
+        ),
+        "numpy-generator": Mutant(
+            "torch's seed does not reach the plans: they come from another generator, so draw with"
+            " `torch.randn` alone",
+            _drawing(_numpy_plans),
+        ),
+    },
+    {
+        "one by one": _one_by_one,
+        "torch.distributions, the sigmoid written out": _by_distribution,
+        "stacked conditions, float64 at the end": _in_double,
+    },
+)
 
-# ---- 7.2 conditional_accuracy ----------------------------------------------------------------------------------------
+# ---- 7.2 conditional_accuracy --------------------------------------------------------------------
 
 
 def _read_cases(rng: np.random.Generator) -> list[Case]:
-    def case(says: str, counts: list[int], n_classes: int, wrong: float, never: int | None = None) -> Case:
+    def case(
+        says: str, counts: list[int], n_classes: int, wrong: float, never: int | None = None
+    ) -> Case:
         labels = np.repeat(np.arange(len(counts)), counts)
         rng.shuffle(labels)
-        read = np.where(rng.random(len(labels)) < wrong, rng.integers(0, n_classes, len(labels)), labels)
+        read = np.where(
+            rng.random(len(labels)) < wrong, rng.integers(0, n_classes, len(labels)), labels
+        )
         if wrong:  # some of every class are misread
             first = np.array([np.flatnonzero(labels == k)[0] for k in np.unique(labels)])
             read[first] = (labels[first] + 1) % n_classes
@@ -262,12 +429,21 @@ def _read_cases(rng: np.random.Generator) -> list[Case]:
         pictures = 0.1 * rng.random((len(labels), n_classes))
         pictures[np.arange(len(labels)), read] = 1.0
         return Case(says, (Tensor(pictures), Tensor(labels), n_classes), _scored, **CLOSE)
+
     return [
-        case("six pictures, two classes: 4 of 4 and 0 of 2 read as ordered", [4, 2], 3, 0.0, never=1),
+        case(
+            "six pictures, two classes: 4 of 4 and 0 of 2 read as ordered", [4, 2], 3, 0.0, never=1
+        ),
         case("ten classes, ordered equally often, a third misread", [12] * 10, 10, 0.35),
         case("ten classes, one ordered 80 times, the others 5 times", [80] + [5] * 9, 10, 0.4),
         case("eight of ten classes ordered, unevenly", [30, 5, 9, 20, 7, 3, 16, 4], 10, 0.5),
-        case("ten classes, one of which is never read", [10, 25, 10, 5, 10, 40, 10, 10, 10, 10], 10, 0.2, never=3),
+        case(
+            "ten classes, one of which is never read",
+            [10, 25, 10, 5, 10, 40, 10, 10, 10, 10],
+            10,
+            0.2,
+            never=3,
+        ),
         case("three of ten classes ordered: 0, 3 and 8", [12, 0, 0, 7, 0, 0, 0, 0, 25], 10, 0.4),
         case("everything as ordered", [3, 5, 2], 4, 0.0),
     ]
@@ -281,6 +457,7 @@ def _read_oracle(samples: Any, labels: Any, classifier: Any) -> float:
     import warnings
 
     from sklearn.metrics import balanced_accuracy_score
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(balanced_accuracy_score(np.asarray(labels), np.asarray(classifier(samples))))
@@ -288,11 +465,16 @@ def _read_oracle(samples: Any, labels: Any, classifier: Any) -> float:
 
 def _score(how: Answer) -> Answer:
     """A wrong score, from the labels and what was read."""
-    return lambda samples, labels, classifier: float(how(np.asarray(labels), np.asarray(classifier(samples))))
+    return lambda samples, labels, classifier: float(
+        how(np.asarray(labels), np.asarray(classifier(samples)))
+    )
 
 
 def _shares(labels: np.ndarray, read: np.ndarray, over: Any = None) -> list[float]:
-    return [float((read[labels == k] == k).mean()) for k in (np.unique(labels) if over is None else over)]
+    return [
+        float((read[labels == k] == k).mean())
+        for k in (np.unique(labels) if over is None else over)
+    ]
 
 
 def _precisions(labels: np.ndarray, read: np.ndarray) -> list[float]:
@@ -305,6 +487,7 @@ def _present_only(labels: np.ndarray, read: np.ndarray) -> list[float]:
 
 def _f1(labels: np.ndarray, read: np.ndarray) -> float:
     from sklearn.metrics import f1_score
+
     return f1_score(labels, read, average="macro", zero_division=0)
 
 
@@ -328,79 +511,214 @@ def _by_weights(samples: Any, labels: Any, classifier: Any) -> float:
     return float(np.average(np.asarray(classifier(samples)) == labels, weights=weights))
 
 
-ACCURACY = Exercise("7.2", "conditional_accuracy", _read_cases, _read_oracle, {
-    "scored-against-predictions": Mutant("the reader was scored on what it read itself: compare with the labels that were ordered",
-        _score(lambda labels, read: np.ones(len(read)).mean())),
-    "micro-accuracy": Mutant("every picture counts equally here: average within each ordered class first, then over the classes",
-        _score(lambda labels, read: (read == labels).mean())),
-    "missed-classes-skipped": Mutant("only classes that were read at all are averaged: a class that the model never draws must count as 0",
-        _score(lambda labels, read: np.mean(_present_only(labels, read)))),
-    "precision-for-recall": Mutant("this goes by what was *read*: go through the classes that were *ordered*",
-        _score(lambda labels, read: np.mean(_precisions(labels, read)))),
-    "error-for-accuracy": Mutant("this is the error, 1 minus what is asked for",
-        _score(lambda labels, read: 1 - np.mean(_shares(labels, read)))),
-    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
-        _score(lambda labels, read: 100 * np.mean(_shares(labels, read)))),
-    "sum-over-classes": Mutant("the classes' shares were added up: average them",
-        _score(lambda labels, read: np.sum(_shares(labels, read)))),
-    "worst-class": Mutant("this is the worst class: average over the classes",
-        _score(lambda labels, read: np.min(_shares(labels, read)))),
-    "best-class": Mutant("this is the best class: average over the classes",
-        _score(lambda labels, read: np.max(_shares(labels, read)))),
-    "median-over-classes": Mutant("this is the median of the classes: the average is asked for",
-        _score(lambda labels, read: np.median(_shares(labels, read)))),
-    "divided-by-ten": Mutant("divided by ten, though fewer classes may have been ordered: average over those that were",
-        _score(lambda labels, read: np.sum(_shares(labels, read)) / 10)),
-    "divided-by-max-label": Mutant("divided by the largest label, not by how many classes were ordered",
-        _score(lambda labels, read: np.sum(_shares(labels, read)) / labels.max())),
-    "correct-count": Mutant("this is the number of pictures read as ordered: a share is asked for, class by class",
-        _score(lambda labels, read: (read == labels).sum())),
-    "per-class-vector": Mutant("one share for each class came back: average them to one number",
-        lambda samples, labels, classifier: np.array(_shares(np.asarray(labels), np.asarray(classifier(samples))))),
-    "per-sample-booleans": Mutant("True or False for each picture came back: average within the classes, then over them",
-        lambda samples, labels, classifier: np.asarray(classifier(samples)) == np.asarray(labels)),
-    "macro-f1": Mutant("this is F1, which also counts what was read too often: the share of each ordered class is asked for",
-        _score(_f1)),
-    "pooled-label-histograms": Mutant("this compares how often each class was read and ordered: pictures must be compared one by one",
-        _score(lambda labels, read: np.minimum(np.bincount(labels, minlength=20), np.bincount(read, minlength=20)).sum() / len(labels))),
-    "predictions-shifted-by-one": Mutant("labels and pictures are shifted against each other by one",
-        _score(lambda labels, read: np.mean(_shares(labels, np.roll(read, 1))))),
-    "predicted-class-coverage": Mutant("this is how many different classes were read: the share that reads as ordered is asked for",
-        _score(lambda labels, read: len(np.unique(read)) / len(np.unique(labels)))),
-    "absent-classes-as-zero": Mutant("every class up to the largest is averaged, and those that nobody ordered count as 0: leave them out",
-        _score(lambda labels, read: np.mean([((read == k) & (labels == k)).sum() / max((labels == k).sum(), 1)
-                                             for k in range(labels.max() + 1)]))),
-    "jaccard-for-recall": Mutant("this divides by all pictures that were ordered *or* read as the class: divide by those that were ordered",
-        _score(lambda labels, read: np.mean([((read == k) & (labels == k)).sum() / ((read == k) | (labels == k)).sum()
-                                             for k in np.unique(labels)]))),
-    "one-vs-rest-accuracy": Mutant("for each class, all pictures were judged, also those of other classes: look at its own pictures only",
-        _score(lambda labels, read: np.mean([((read == k) == (labels == k)).mean() for k in np.unique(labels)]))),
-    "divided-by-all-samples": Mutant("each class was divided by the number of all pictures: divide by the number of its own",
-        _score(lambda labels, read: np.mean([((read == k) & (labels == k)).mean() for k in np.unique(labels)]))),
-    "first-class-only": Mutant("only the first class came back: is the `return` inside the loop?",
-        _score(lambda labels, read: _shares(labels, read)[0])),
-    "last-class-only": Mutant("only the last class came back: collect the shares, then average",
-        _score(lambda labels, read: _shares(labels, read)[-1])),
-    "per-class-count-ratio": Mutant("this compares how often each class was read with how often it was ordered: *its own* pictures must be read as it",
-        _score(lambda labels, read: np.mean([min((read == k).sum() / (labels == k).sum(), 1) for k in np.unique(labels)]))),
-    "majority-vote-per-class": Mutant("each class counts as right or wrong as a whole, by what most of its pictures were read as: average the shares",
-        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).argmax() == k for k in np.unique(labels)]))),
-    "modal-class-purity": Mutant("this is how often a class was read as *one and the same* digit: it must be the one that was ordered",
-        _score(lambda labels, read: np.mean([np.bincount(read[labels == k]).max() / (labels == k).sum() for k in np.unique(labels)]))),
-    "class-zero-skipped": Mutant("class 0 was left out: it is a class as well",
-        _score(lambda labels, read: np.mean(_shares(labels, read)[1:]))),
-    "last-class-skipped": Mutant("the last class was left out: `range` stops before its end",
-        _score(lambda labels, read: np.mean(_shares(labels, read)[:-1]))),
-    "predicted-classes-included": Mutant("all went through the classes that were read *or* ordered, and some of these were never ordered: leave them out",
-        _score(lambda labels, read: np.mean([(read[labels == k] == k).mean() if (labels == k).any() else 0.0
-                                             for k in np.union1d(labels, read)]))),
-}, {
-    "torch, class by class": _balanced_in_torch,
-    "a table of confusions": _by_confusion,
-    "weights": _by_weights,
-})
+ACCURACY = Exercise(
+    "7.2",
+    "conditional_accuracy",
+    _read_cases,
+    _read_oracle,
+    {
+        "scored-against-predictions": Mutant(
+            "the reader was scored on what it read itself: compare with the labels that were"
+            " ordered",
+            _score(lambda labels, read: np.ones(len(read)).mean()),
+        ),
+        "micro-accuracy": Mutant(
+            "every picture counts equally here: average within each ordered class first, then over"
+            " the classes",
+            _score(lambda labels, read: (read == labels).mean()),
+        ),
+        "missed-classes-skipped": Mutant(
+            "only classes that were read at all are averaged: a class that the model never draws"
+            " must count as 0",
+            _score(lambda labels, read: np.mean(_present_only(labels, read))),
+        ),
+        "precision-for-recall": Mutant(
+            "this goes by what was *read*: go through the classes that were *ordered*",
+            _score(lambda labels, read: np.mean(_precisions(labels, read))),
+        ),
+        "error-for-accuracy": Mutant(
+            "this is the error, 1 minus what is asked for",
+            _score(lambda labels, read: 1 - np.mean(_shares(labels, read))),
+        ),
+        "percent-for-fraction": Mutant(
+            "this is in percent: a share from 0 to 1 is asked for",
+            _score(lambda labels, read: 100 * np.mean(_shares(labels, read))),
+        ),
+        "sum-over-classes": Mutant(
+            "the classes' shares were added up: average them",
+            _score(lambda labels, read: np.sum(_shares(labels, read))),
+        ),
+        "worst-class": Mutant(
+            "this is the worst class: average over the classes",
+            _score(lambda labels, read: np.min(_shares(labels, read))),
+        ),
+        "best-class": Mutant(
+            "this is the best class: average over the classes",
+            _score(lambda labels, read: np.max(_shares(labels, read))),
+        ),
+        "median-over-classes": Mutant(
+            "this is the median of the classes: the average is asked for",
+            _score(lambda labels, read: np.median(_shares(labels, read))),
+        ),
+        "divided-by-ten": Mutant(
+            "divided by ten, though fewer classes may have been ordered: average over those that"
+            " were",
+            _score(lambda labels, read: np.sum(_shares(labels, read)) / 10),
+        ),
+        "divided-by-max-label": Mutant(
+            "divided by the largest label, not by how many classes were ordered",
+            _score(lambda labels, read: np.sum(_shares(labels, read)) / labels.max()),
+        ),
+        "correct-count": Mutant(
+            "this is the number of pictures read as ordered: a share is asked for, class by class",
+            _score(lambda labels, read: (read == labels).sum()),
+        ),
+        "per-class-vector": Mutant(
+            "one share for each class came back: average them to one number",
+            lambda samples, labels, classifier: np.array(
+                _shares(np.asarray(labels), np.asarray(classifier(samples)))
+            ),
+        ),
+        "per-sample-booleans": Mutant(
+            "True or False for each picture came back: average within the classes, then over them",
+            lambda samples, labels, classifier: (
+                np.asarray(classifier(samples)) == np.asarray(labels)
+            ),
+        ),
+        "macro-f1": Mutant(
+            "this is F1, which also counts what was read too often: the share of each ordered class"
+            " is asked for",
+            _score(_f1),
+        ),
+        "pooled-label-histograms": Mutant(
+            "this compares how often each class was read and ordered: pictures must be compared one"
+            " by one",
+            _score(
+                lambda labels, read: (
+                    np.minimum(
+                        np.bincount(labels, minlength=20), np.bincount(read, minlength=20)
+                    ).sum()
+                    / len(labels)
+                )
+            ),
+        ),
+        "predictions-shifted-by-one": Mutant(
+            "labels and pictures are shifted against each other by one",
+            _score(lambda labels, read: np.mean(_shares(labels, np.roll(read, 1)))),
+        ),
+        "predicted-class-coverage": Mutant(
+            "this is how many different classes were read: the share that reads as ordered is"
+            " asked for",
+            _score(lambda labels, read: len(np.unique(read)) / len(np.unique(labels))),
+        ),
+        "absent-classes-as-zero": Mutant(
+            "every class up to the largest is averaged, and those that nobody ordered count as 0:"
+            " leave them out",
+            _score(
+                lambda labels, read: np.mean(
+                    [
+                        ((read == k) & (labels == k)).sum() / max((labels == k).sum(), 1)
+                        for k in range(labels.max() + 1)
+                    ]
+                )
+            ),
+        ),
+        "jaccard-for-recall": Mutant(
+            "this divides by all pictures that were ordered *or* read as the class: divide by those"
+            " that were ordered",
+            _score(
+                lambda labels, read: np.mean(
+                    [
+                        ((read == k) & (labels == k)).sum() / ((read == k) | (labels == k)).sum()
+                        for k in np.unique(labels)
+                    ]
+                )
+            ),
+        ),
+        "one-vs-rest-accuracy": Mutant(
+            "for each class, all pictures were judged, also those of other classes: look at its own"
+            " pictures only",
+            _score(
+                lambda labels, read: np.mean(
+                    [((read == k) == (labels == k)).mean() for k in np.unique(labels)]
+                )
+            ),
+        ),
+        "divided-by-all-samples": Mutant(
+            "each class was divided by the number of all pictures: divide by the number of its own",
+            _score(
+                lambda labels, read: np.mean(
+                    [((read == k) & (labels == k)).mean() for k in np.unique(labels)]
+                )
+            ),
+        ),
+        "first-class-only": Mutant(
+            "only the first class came back: is the `return` inside the loop?",
+            _score(lambda labels, read: _shares(labels, read)[0]),
+        ),
+        "last-class-only": Mutant(
+            "only the last class came back: collect the shares, then average",
+            _score(lambda labels, read: _shares(labels, read)[-1]),
+        ),
+        "per-class-count-ratio": Mutant(
+            "this compares how often each class was read with how often it was ordered: *its own*"
+            " pictures must be read as it",
+            _score(
+                lambda labels, read: np.mean(
+                    [min((read == k).sum() / (labels == k).sum(), 1) for k in np.unique(labels)]
+                )
+            ),
+        ),
+        "majority-vote-per-class": Mutant(
+            "each class counts as right or wrong as a whole, by what most of its pictures were read"
+            " as: average the shares",
+            _score(
+                lambda labels, read: np.mean(
+                    [np.bincount(read[labels == k]).argmax() == k for k in np.unique(labels)]
+                )
+            ),
+        ),
+        "modal-class-purity": Mutant(
+            "this is how often a class was read as *one and the same* digit: it must be the one"
+            " that was ordered",
+            _score(
+                lambda labels, read: np.mean(
+                    [
+                        np.bincount(read[labels == k]).max() / (labels == k).sum()
+                        for k in np.unique(labels)
+                    ]
+                )
+            ),
+        ),
+        "class-zero-skipped": Mutant(
+            "class 0 was left out: it is a class as well",
+            _score(lambda labels, read: np.mean(_shares(labels, read)[1:])),
+        ),
+        "last-class-skipped": Mutant(
+            "the last class was left out: `range` stops before its end",
+            _score(lambda labels, read: np.mean(_shares(labels, read)[:-1])),
+        ),
+        "predicted-classes-included": Mutant(
+            "all went through the classes that were read *or* ordered, and some of these were never"
+            " ordered: leave them out",
+            _score(
+                lambda labels, read: np.mean(
+                    [
+                        (read[labels == k] == k).mean() if (labels == k).any() else 0.0
+                        for k in np.union1d(labels, read)
+                    ]
+                )
+            ),
+        ),
+    },
+    {
+        "torch, class by class": _balanced_in_torch,
+        "a table of confusions": _by_confusion,
+        "weights": _by_weights,
+    },
+)
 
-# ---- 7.3 layout_report -----------------------------------------------------------------------------------------------
+# ---- 7.3 layout_report ---------------------------------------------------------------------------
 
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -408,7 +726,10 @@ CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 def _plan_cases(rng: np.random.Generator) -> list[Case]:
     briefs = fp.all_briefs()
-    two, three = (next(briefs[i] for i in rng.permutation(len(briefs)) if briefs[i].bedrooms == k) for k in (2, 3))
+    two, three = (
+        next(briefs[i] for i in rng.permutation(len(briefs)) if briefs[i].bedrooms == k)
+        for k in (2, 3)
+    )
     good, other = fp.make_plans([two, three], rng)
     edits = [
         ("a plan in which all five hold", good),
@@ -419,10 +740,15 @@ def _plan_cases(rng: np.random.Generator) -> list[Case]:
         ("a plan by dice", fp.dice_plans([three], rng)[0]),
         ("a plan with a hundred cells changed", _noisy(good, 100, rng)),
     ]
-    return [Case(says, (Tensor(np.ascontiguousarray(plan, dtype=np.int64)),), _reported) for says, plan in [*edits, *_small_sheets()]]
+    return [
+        Case(says, (Tensor(np.ascontiguousarray(plan, dtype=np.int64)),), _reported)
+        for says, plan in [*edits, *_small_sheets()]
+    ]
 
 
-def _room_edits(good: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+def _room_edits(
+    good: np.ndarray, other: np.ndarray, rng: np.random.Generator
+) -> list[tuple[str, np.ndarray]]:
     """A good plan, or another with three bedrooms, in which one room or the outer wall is wrong."""
     return [
         ("the kitchen turned to wall", _painted(good, good == fp.KITCHEN, fp.WALL)),
@@ -432,13 +758,19 @@ def _room_edits(good: np.ndarray, other: np.ndarray, rng: np.random.Generator) -
         ("no bedroom 1, but a bedroom 2", _painted(good, good == fp.BEDROOM, fp.WALL)),
         ("no bedroom at all", _painted(good, good >= fp.BEDROOM, fp.WALL)),
         ("one cell of bath in the middle of the living room", _speck(good, fp.LIVING, fp.BATH)),
-        ("one cell of bedroom 3 in the middle of the living room", _speck(other, fp.LIVING, fp.BEDROOM + 2)),
+        (
+            "one cell of bedroom 3 in the middle of the living room",
+            _speck(other, fp.LIVING, fp.BEDROOM + 2),
+        ),
         ("the hall in two pieces that touch at a corner", _corner(good, rng)),
         ("the bath shrunk to 15 cells, 2.4 square metres", _shrunk(good, fp.BATH, 15)),
         ("the bath shrunk to 20 cells, 3.2 square metres", _shrunk(good, fp.BATH, 20)),
         ("bedroom 3 shrunk to 25 cells, 4 square metres", _shrunk(other, fp.BEDROOM + 2, 25)),
         ("a hole in the outer wall", _hole(good)),
-        ("a corner of the house knocked off, so that floor and outside touch at a corner", _knocked(good)),
+        (
+            "a corner of the house knocked off, so that floor and outside touch at a corner",
+            _knocked(good),
+        ),
     ]
 
 
@@ -455,39 +787,63 @@ def _door_edits(good: np.ndarray, brief: fp.Brief) -> list[tuple[str, np.ndarray
 
 def _small_sheets() -> list[tuple[str, np.ndarray]]:
     """Sheets of a few cells that single out one neighbour each."""
+
     def sheet(*rows: str) -> np.ndarray:
         return np.array([[".#+LKBH123".index(cell) for cell in row] for row in rows])
+
     corner = sheet("......", ".####.", ".#L##.", ".##+#.", ".##H#.", ".##+#.", "......")
     open_above = sheet(".....", ".#L#.", ".###.", ".....")
     court = sheet(".......", ".#####.", ".##.##.", ".##L##.", ".#####.", ".......")
     through = sheet(".......", ".#####.", ".#L+K#.", ".#####.", ".......")
-    front, lost = sheet(".....", ".###.", ".+L#.", ".###.", "....."), sheet(".....", ".###.", ".#+#.", ".###.", ".....")
+    front, lost = (
+        sheet(".....", ".###.", ".+L#.", ".###.", "....."),
+        sheet(".....", ".###.", ".#+#.", ".###.", "....."),
+    )
     passage = sheet(".........", ".#######.", ".#L+++K#.", ".#######.", ".........")
     gate = sheet(".....", ".#+#.", ".....")
     two = sheet(".........", ".#######.", ".#L+K###.", ".#####+#.", ".#######.", ".........")
     small = np.full((6, 28), fp.WALL)
     for i, kind in enumerate(range(fp.LIVING, fp.BEDROOM + 1)):
-        small[1:5, 1 + 5 * i:5 + 5 * i] = kind
-    return [("a room whose only door touches it at a corner", corner),
-            *((f"one room cell, open to the {side}", np.rot90(open_above, k)) for k, side in enumerate(("north", "west", "south", "east"))),
-            ("a courtyard beside a room", court), ("a door that leads left and right", through),
-            ("a door that leads up and down", through.T), ("a front door to the left", front), ("a front door above", front.T),
-            ("a door with walls all around", lost), ("one door that leads through, one with walls all around", two),
-            ("three door cells one behind the other", passage), ("a gate with the outside on both sides", gate),
-            ("a room that reaches the rim of the sheet", sheet("LLL", "LLL", "###")),
-            ("a wall across the sheet, which one can walk around outside", sheet("...", "###", "...")),
-            ("five rooms of 16 cells each", np.pad(small, 1))]
+        small[1:5, 1 + 5 * i : 5 + 5 * i] = kind
+    return [
+        ("a room whose only door touches it at a corner", corner),
+        *(
+            (f"one room cell, open to the {side}", np.rot90(open_above, k))
+            for k, side in enumerate(("north", "west", "south", "east"))
+        ),
+        ("a courtyard beside a room", court),
+        ("a door that leads left and right", through),
+        ("a door that leads up and down", through.T),
+        ("a front door to the left", front),
+        ("a front door above", front.T),
+        ("a door with walls all around", lost),
+        ("one door that leads through, one with walls all around", two),
+        ("three door cells one behind the other", passage),
+        ("a gate with the outside on both sides", gate),
+        ("a room that reaches the rim of the sheet", sheet("LLL", "LLL", "###")),
+        ("a wall across the sheet, which one can walk around outside", sheet("...", "###", "...")),
+        ("five rooms of 16 cells each", np.pad(small, 1)),
+    ]
 
 
 def _reported(ask: Ask, plan: Tensor) -> dict[str, Any]:
     found = ask(plan)
     if type(found) is not dict:
-        raise NotData("it returned None: is there a `return`?" if found is None else
-                      "a dict is asked for, with the keys rooms, areas, closed, doors and reachable")
+        raise NotData(
+            "it returned None: is there a `return`?"
+            if found is None
+            else "a dict is asked for, with the keys rooms, areas, closed, doors and reachable"
+        )
     if missing := [key for key in PARTS if key not in found]:
-        raise NotData(f"the dict has no key {missing[0]!r}: rooms, areas, closed, doors and reachable are asked for")
+        raise NotData(
+            f"the dict has no key {missing[0]!r}: rooms, areas, closed, doors and reachable are"
+            " asked for"
+        )
     if more := [key for key in found if key not in PARTS]:
-        raise NotData(f"the dict has a key {str(more[0])[:20]!r} too many: rooms, areas, closed, doors and reachable are asked for")
+        raise NotData(
+            f"the dict has a key {str(more[0])[:20]!r} too many: rooms, areas, closed, doors and"
+            " reachable are asked for"
+        )
     if odd := [key for key in PARTS if type(found[key]) is not bool]:
         raise NotData(f"every value is one True or False, and {odd[0]!r} has something else")
     return found
@@ -505,13 +861,15 @@ def _speck(plan: np.ndarray, room: int, kind: int) -> np.ndarray:
 
 
 def _corner(plan: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A hall that touches itself at a corner only: two thirds of its length narrowed from above, the rest from below."""
+    """A hall that touches itself at a corner only: two thirds of its length narrowed from above,
+    the rest from below.
+    """
     rows, columns = (np.unique(a) for a in np.nonzero(plan == fp.HALL))
     split = columns[len(columns) // 2]
     plan = plan.copy()
-    plan[rows[1]:rows[-1] + 1, columns[0]:split] = fp.WALL
-    plan[rows[0], split:columns[-1] + 1] = fp.WALL
-    plan[rows[2]:rows[-1] + 1, split:columns[-1] + 1] = fp.WALL
+    plan[rows[1] : rows[-1] + 1, columns[0] : split] = fp.WALL
+    plan[rows[0], split : columns[-1] + 1] = fp.WALL
+    plan[rows[2] : rows[-1] + 1, split : columns[-1] + 1] = fp.WALL
     return plan
 
 
@@ -562,12 +920,16 @@ def _second_door(plan: np.ndarray, brief: fp.Brief) -> np.ndarray:
     living = np.argwhere(plan == fp.LIVING)
     row = 1 if living[0, 0] == 2 else brief.depth
     columns = np.unique(living[:, 1])
-    return _painted(plan, (row, columns[len(columns) // 2:len(columns) // 2 + 2]), fp.DOOR)
+    return _painted(plan, (row, columns[len(columns) // 2 : len(columns) // 2 + 2]), fp.DOOR)
 
 
 def _noisy(plan: np.ndarray, cells: int, rng: np.random.Generator) -> np.ndarray:
     plan = plan.copy()
-    for row, column in zip(rng.integers(1, plan.shape[0] - 1, cells), rng.integers(1, plan.shape[1] - 1, cells)):
+    for row, column in zip(
+        rng.integers(1, plan.shape[0] - 1, cells),
+        rng.integers(1, plan.shape[1] - 1, cells),
+        strict=True,
+    ):
         plan[row, column] = rng.integers(0, fp.KINDS)
     return plan
 
@@ -598,44 +960,79 @@ def report_by_walking(plan: Any) -> dict[str, bool]:
         return [kind.get((cell[0] + a, cell[1] + b), fp.OUTSIDE) for a, b in BESIDE]
 
     rooms = {k: cells[k] for k in range(fp.LIVING, fp.KINDS) if cells[k]}
-    free = {cell: [k >= fp.LIVING or k == fp.OUTSIDE for k in around(cell)] for cell in cells[fp.DOOR]}
-    return {"rooms": set(range(fp.LIVING, fp.BEDROOM + 1)) <= set(rooms) and all(_regions(room) == 1 for room in rooms.values()),
-            "areas": all(len(room) * 16 >= round(100 * fp.MIN_AREA[k]) for k, room in rooms.items()),  # in hundredths
-            "closed": all(fp.OUTSIDE not in around(cell) for room in rooms.values() for cell in room),
-            "doors": all((up and down) or (left and right) for up, down, left, right in free.values()),
-            "reachable": _regions({cell for cell, found in kind.items() if found != fp.WALL}) == 1}
+    free = {
+        cell: [k >= fp.LIVING or k == fp.OUTSIDE for k in around(cell)] for cell in cells[fp.DOOR]
+    }
+    return {
+        "rooms": (
+            set(range(fp.LIVING, fp.BEDROOM + 1)) <= set(rooms)
+            and all(_regions(room) == 1 for room in rooms.values())
+        ),
+        # in hundredths
+        "areas": all(len(room) * 16 >= round(100 * fp.MIN_AREA[k]) for k, room in rooms.items()),
+        "closed": all(fp.OUTSIDE not in around(cell) for room in rooms.values() for cell in room),
+        "doors": all((up and down) or (left and right) for up, down, left, right in free.values()),
+        "reachable": _regions({cell for cell, found in kind.items() if found != fp.WALL}) == 1,
+    }
 
 
 def _pieces(mask: np.ndarray, corners: bool) -> int:
     from scipy.ndimage import label
+
     return label(mask, np.ones((3, 3)) if corners else None)[1]
 
 
 def _near(mask: np.ndarray, steps: Any = BESIDE) -> np.ndarray:
-    """What each cell has at each of its neighbours, (len(steps), H, W); beyond the sheet there is nothing."""
+    """What each cell has at each of its neighbours, (len(steps), H, W); beyond the sheet there is
+    nothing.
+    """
     padded, (rows, columns) = np.pad(mask, 1), mask.shape
-    return np.stack([padded[1 + a:1 + a + rows, 1 + b:1 + b + columns] for a, b in steps])
+    return np.stack([padded[1 + a : 1 + a + rows, 1 + b : 1 + b + columns] for a, b in steps])
 
 
-def _has_rooms(plan: np.ndarray, needed: Any = range(fp.LIVING, fp.BEDROOM + 1), once: Any = range(fp.LIVING, fp.KINDS),
-               most: int = 1, corners: bool = False) -> bool:
-    return all((plan == k).any() for k in needed) and all(_pieces(plan == k, corners) <= most for k in once)
+def _has_rooms(
+    plan: np.ndarray,
+    needed: Any = range(fp.LIVING, fp.BEDROOM + 1),
+    once: Any = range(fp.LIVING, fp.KINDS),
+    most: int = 1,
+    corners: bool = False,
+) -> bool:
+    return all((plan == k).any() for k in needed) and all(
+        _pieces(plan == k, corners) <= most for k in once
+    )
 
 
-def _has_areas(plan: np.ndarray, unit: float = fp.CELL**2, fits: Answer = lambda area, least: area >= least - 1e-9,
-               all_kinds: bool = False, how: Answer = all, kinds: Any = range(fp.LIVING, fp.KINDS), least: Any = None) -> bool:
+def _has_areas(
+    plan: np.ndarray,
+    unit: float = fp.CELL**2,
+    fits: Answer = lambda area, least: area >= least - 1e-9,
+    all_kinds: bool = False,
+    how: Answer = all,
+    kinds: Any = range(fp.LIVING, fp.KINDS),
+    least: Any = None,
+) -> bool:
     sizes = np.bincount(plan.ravel(), minlength=fp.KINDS)
-    return how(fits(sizes[k] * unit, least or fp.MIN_AREA[k]) for k in kinds if sizes[k] or all_kinds)
+    return how(
+        fits(sizes[k] * unit, least or fp.MIN_AREA[k]) for k in kinds if sizes[k] or all_kinds
+    )
 
 
-def _is_closed(plan: np.ndarray, steps: Any = BESIDE, doors_too: bool = False, walls_only: bool = False) -> bool:
+def _is_closed(
+    plan: np.ndarray, steps: Any = BESIDE, doors_too: bool = False, walls_only: bool = False
+) -> bool:
     inside = plan >= (fp.DOOR if doors_too else fp.LIVING)
-    barred = _near(plan == fp.OUTSIDE, steps) | (_near(plan == fp.DOOR, steps) if walls_only else False)
+    barred = _near(plan == fp.OUTSIDE, steps) | (
+        _near(plan == fp.DOOR, steps) if walls_only else False
+    )
     return not (inside & barred.any(0)).any()
 
 
-def _doors_lead(plan: np.ndarray, free: Answer = lambda plan: (plan >= fp.LIVING) | (plan == fp.OUTSIDE), how: Answer = np.all,
-                pair: Answer = lambda up, down, left, right: (up & down) | (left & right)) -> bool:
+def _doors_lead(
+    plan: np.ndarray,
+    free: Answer = lambda plan: (plan >= fp.LIVING) | (plan == fp.OUTSIDE),
+    how: Answer = np.all,
+    pair: Answer = lambda up, down, left, right: (up & down) | (left & right),
+) -> bool:
     doors = plan == fp.DOOR
     return bool(how(pair(*_near(free(plan)))[doors])) or not doors.any()
 
@@ -649,58 +1046,94 @@ def _has_gate(plan: np.ndarray) -> bool:
 
 def _box_areas(plan: np.ndarray) -> bool:
     """Rooms measured by the box around them."""
-    spans = {k: [np.ptp(a) + 1 for a in np.nonzero(plan == k)] for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()}
-    return all(rows * columns * fp.CELL**2 >= fp.MIN_AREA[k] for k, (rows, columns) in spans.items())
+    spans = {
+        k: [np.ptp(a) + 1 for a in np.nonzero(plan == k)]
+        for k in range(fp.LIVING, fp.KINDS)
+        if (plan == k).any()
+    }
+    return all(
+        rows * columns * fp.CELL**2 >= fp.MIN_AREA[k] for k, (rows, columns) in spans.items()
+    )
 
 
-def _is_reachable(plan: np.ndarray, walk: Answer = lambda plan: plan != fp.WALL, corners: bool = False) -> bool:
+def _is_reachable(
+    plan: np.ndarray, walk: Answer = lambda plan: plan != fp.WALL, corners: bool = False
+) -> bool:
     return _pieces(walk(plan), corners) == 1
 
 
-PARTS = {"rooms": _has_rooms, "areas": _has_areas, "closed": _is_closed, "doors": _doors_lead, "reachable": _is_reachable}
+PARTS = {
+    "rooms": _has_rooms,
+    "areas": _has_areas,
+    "closed": _is_closed,
+    "doors": _doors_lead,
+    "reachable": _is_reachable,
+}
 
 
 def _parts(plan: np.ndarray, change: dict[str, Any]) -> dict[str, bool]:
-    return {key: bool(change[key](plan) if callable(change.get(key)) else part(plan, **change.get(key, {})))
-            for key, part in PARTS.items()}
+    return {
+        key: bool(
+            change[key](plan) if callable(change.get(key)) else part(plan, **change.get(key, {}))
+        )
+        for key, part in PARTS.items()
+    }
 
 
 def _changed(**change: Any) -> Answer:
-    """A report of which the named parts are done differently: part=dict(of keywords), or part=a function of the plan."""
+    """A report of which the named parts are done differently: part=dict(of keywords), or part=a
+    function of the plan.
+    """
     return lambda plan: _parts(np.pad(np.asarray(plan), 1), change)
 
 
 def _in_scipy(plan: Any) -> dict[str, Any]:
     """With SciPy's shifts in place of walking."""
     from scipy.ndimage import binary_dilation, label
+
     plan = np.pad(np.asarray(plan), 1)
     free, door = (plan >= fp.LIVING) | (plan == fp.OUTSIDE), plan == fp.DOOR
-    across, along = np.array([[0, 0, 0], [1, 0, 1], [0, 0, 0]]), np.array([[0, 1, 0], [0, 0, 0], [0, 1, 0]])
+    across, along = (
+        np.array([[0, 0, 0], [1, 0, 1], [0, 0, 0]]),
+        np.array([[0, 1, 0], [0, 0, 0], [0, 1, 0]]),
+    )
     from scipy.ndimage import convolve
-    leads = (convolve(free.astype(int), across, mode="constant") == 2) | (convolve(free.astype(int), along, mode="constant") == 2)
+
+    leads = (convolve(free.astype(int), across, mode="constant") == 2) | (
+        convolve(free.astype(int), along, mode="constant") == 2
+    )
     counts = [label(plan == k)[1] for k in range(fp.LIVING, fp.KINDS)]
     sizes = np.bincount(plan.ravel(), minlength=fp.KINDS)
-    return {"reachable": label(free | door)[1] == 1, "doors": leads[door].all(),
-            "closed": not (binary_dilation(plan == fp.OUTSIDE) & (plan >= fp.LIVING)).any(),
-            "areas": all(sizes[k] == 0 or sizes[k] * fp.CELL**2 >= m for k, m in fp.MIN_AREA.items()),
-            "rooms": max(counts) == 1 and min(counts[:5]) == 1}
+    return {
+        "reachable": label(free | door)[1] == 1,
+        "doors": leads[door].all(),
+        "closed": not (binary_dilation(plan == fp.OUTSIDE) & (plan >= fp.LIVING)).any(),
+        "areas": all(sizes[k] == 0 or sizes[k] * fp.CELL**2 >= m for k, m in fp.MIN_AREA.items()),
+        "rooms": max(counts) == 1 and min(counts[:5]) == 1,
+    }
 
 
 def _in_skimage(plan: Any) -> dict[str, Any]:
     """With torch and scikit-image."""
     torch = _torch()
     from skimage.measure import label
+
     p = torch.nn.functional.pad(torch.as_tensor(plan), (1, 1, 1, 1))
     free, room = p != fp.WALL, p >= fp.LIVING
     open_ = room | (p == fp.OUTSIDE)
     up, down, left, right = open_.roll(1, 0), open_.roll(-1, 0), open_.roll(1, 1), open_.roll(-1, 1)
     near = (p == 0).roll(1, 0) | (p == 0).roll(-1, 0) | (p == 0).roll(1, 1) | (p == 0).roll(-1, 1)
     pieces = [int(label((p == k).numpy(), connectivity=1).max()) for k in range(3, 10)]
-    return {"rooms": all(n == 1 for n in pieces[:5]) and all(n <= 1 for n in pieces),
-            "areas": all(not (p == k).any() or (p == k).sum().item() * 0.16 >= m - 1e-9 for k, m in fp.MIN_AREA.items()),
-            "closed": not bool((near & room).any()),
-            "doors": bool((((up & down) | (left & right)) | (p != fp.DOOR)).all()),
-            "reachable": int(label(free.numpy(), connectivity=1).max()) == 1}
+    return {
+        "rooms": all(n == 1 for n in pieces[:5]) and all(n <= 1 for n in pieces),
+        "areas": all(
+            not (p == k).any() or (p == k).sum().item() * 0.16 >= m - 1e-9
+            for k, m in fp.MIN_AREA.items()
+        ),
+        "closed": not bool((near & room).any()),
+        "doors": bool((((up & down) | (left & right)) | (p != fp.DOOR)).all()),
+        "reachable": int(label(free.numpy(), connectivity=1).max()) == 1,
+    }
 
 
 ROUND = (*BESIDE, *CORNERS)
@@ -710,105 +1143,234 @@ def _sizes(plan: np.ndarray) -> dict[int, int]:
     return {k: int((plan == k).sum()) for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()}
 
 
-REPORT = Exercise("7.3", "layout_report", _plan_cases, report_by_walking, {
-    "diagonal-connectivity": Mutant("cells that touch at a corner were taken for connected: nobody squeezes through there, use rows and columns only",
-        _changed(rooms={"corners": True}, reachable={"corners": True})),
-    "rooms-diagonal-connectivity": Mutant("`rooms` takes pieces that touch at a corner for one: use rows and columns only",
-        _changed(rooms={"corners": True})),
-    "reachable-diagonal-connectivity": Mutant("`reachable` lets people squeeze through corners: use rows and columns only",
-        _changed(reachable={"corners": True})),
-    "closed-diagonals-too": Mutant("`closed` looks at corners too: floor and outside that touch at a corner are no hole",
-        _changed(closed={"steps": ROUND})),
-    "closed-diagonals-only": Mutant("`closed` looks at corners only: a hole is where floor and outside lie side by side",
-        _changed(closed={"steps": CORNERS})),
-    "closed-rejects-front-door": Mutant("`closed` objects to doors beside the outside: a front door is meant to be there",
-        _changed(closed={"doors_too": True})),
-    "closed-rejects-room-doors": Mutant("`closed` objects to doors beside a room: rooms have doors",
-        _changed(closed={"walls_only": True})),
-    "closed-above-only": Mutant("`closed` looks to one side only, above: look at all four neighbours",
-        _changed(closed={"steps": ((-1, 0),)})),
-    "closed-horizontal-only": Mutant("`closed` looks left and right only: look above and below too",
-        _changed(closed={"steps": ((0, -1), (0, 1))})),
-    "areas-in-cells": Mutant("`areas` counts cells, not square metres: a cell has 0.4 times 0.4",
-        _changed(areas={"unit": 1.0})),
-    "areas-cell-side-for-area": Mutant("`areas` takes 0.4 square metres a cell: it is 0.4 metres long and wide",
-        _changed(areas={"unit": fp.CELL})),
-    "areas-absent-rooms-required": Mutant("`areas` asks for the areas of rooms that are not there: only rooms of the plan count",
-        _changed(areas={"all_kinds": True})),
-    "areas-any-for-all": Mutant("`areas` is satisfied when one room is large enough: every room must be",
-        _changed(areas={"how": any})),
-    "areas-comparison-flipped": Mutant("`areas` compares the wrong way round: the room must be at least as large",
-        _changed(areas={"fits": lambda area, least: area <= least})),
-    "areas-extra-bedrooms-skipped": Mutant("`areas` leaves out second and third bedrooms: every room that is there counts",
-        _changed(areas={"kinds": range(fp.LIVING, fp.BEDROOM + 1)})),
-    "areas-one-minimum": Mutant("`areas` takes one minimum for all rooms: each kind has its own in `MIN_AREA`",
-        _changed(areas={"least": 5.0})),
-    "areas-bounding-box": Mutant("`areas` measures the box around a room: count the room's own cells",
-        _changed(areas=_box_areas)),
-    "areas-total-only": Mutant("`areas` compares the whole house with the sum of the minima: every room must be large enough",
-        _changed(areas=lambda plan: sum(_sizes(plan).values()) * fp.CELL**2 >= sum(fp.MIN_AREA[k] for k in _sizes(plan)))),
-    "doors-any-side": Mutant("`doors` accepts floor on any side: a door leads through, so opposite sides must both be free",
-        _changed(doors={"pair": lambda a, b, c, d: a | b | c | d})),
-    "doors-adjacent-sides": Mutant("`doors` accepts free cells on two sides that meet at a corner: they must be opposite",
-        _changed(doors={"pair": lambda a, b, c, d: ((a | b) & (c | d)) | (a & b) | (c & d)})),
-    "doors-all-four-sides": Mutant("`doors` wants all four sides free: two opposite ones are enough",
-        _changed(doors={"pair": lambda a, b, c, d: a & b & c & d})),
-    "doors-horizontal-only": Mutant("`doors` looks left and right only: a door may also lead up and down",
-        _changed(doors={"pair": lambda a, b, c, d: c & d})),
-    "doors-vertical-only": Mutant("`doors` looks above and below only: a door may also lead left and right",
-        _changed(doors={"pair": lambda a, b, c, d: a & b})),
-    "doors-walls-as-free": Mutant("`doors` takes walls for free: a door that opens on a wall leads nowhere",
-        _changed(doors={"free": lambda plan: plan >= 0})),
-    "doors-doors-as-free": Mutant("`doors` takes another door cell for free: there must be floor or outside on both sides",
-        _changed(doors={"free": lambda plan: plan != fp.WALL})),
-    "doors-outside-gate-rejected": Mutant("`doors` objects to a gate with the outside on both sides: floor or outside will do on either",
-        _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan))),
-    "doors-walls-for-free": Mutant("`doors` asks for walls on two opposite sides: it is floor or outside that must lie there",
-        _changed(doors={"free": lambda plan: plan == fp.WALL})),
-    "doors-at-least-one": Mutant("`doors` asks for a door at least: a plan without any breaks nothing here",
-        _changed(doors=lambda plan: _doors_lead(plan) and (plan == fp.DOOR).any())),
-    "doors-outside-not-free": Mutant("`doors` forgets that the outside is free too: the front door leads there",
-        _changed(doors={"free": lambda plan: plan >= fp.LIVING})),
-    "doors-any-for-all": Mutant("`doors` is satisfied when one door leads through: all of them must",
-        _changed(doors={"how": np.any})),
-    "rooms-presence-only": Mutant("`rooms` asks only whether the rooms are there: a kind in two pieces breaks it as well",
-        _changed(rooms={"once": ()})),
-    "rooms-connectivity-only": Mutant("`rooms` asks only whether kinds are in one piece: living room, kitchen, bath, hall and bedroom 1 must be there",
-        _changed(rooms={"needed": ()})),
-    "rooms-extra-bedrooms-unchecked": Mutant("`rooms` looks for pieces only among the five that must be there: a second or third bedroom may not be in two pieces either",
-        _changed(rooms={"once": range(fp.LIVING, fp.BEDROOM + 1)})),
-    "rooms-any-bedroom": Mutant("`rooms` accepts any bedroom for bedroom 1",
-        _changed(rooms=lambda plan: _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any())),
-    "rooms-all-bedrooms-required": Mutant("`rooms` asks for all three bedrooms: only bedroom 1 is a must",
-        _changed(rooms={"needed": range(fp.LIVING, fp.KINDS)})),
-    **{f"rooms-forgets-{name.replace(' ', '-')}": Mutant(f"`rooms` forgets the {name}: it must be there",
-        _changed(rooms={"needed": [k for k in range(fp.LIVING, fp.BEDROOM + 1) if k != kind]}))
-       for kind, name in ((fp.LIVING, "living room"), (fp.KITCHEN, "kitchen"), (fp.BATH, "bath"), (fp.HALL, "hall"))},
-    "no-padding": Mutant("the sheet was not padded: beyond its rim lies the outside",
-        lambda plan: _parts(np.asarray(plan), {})),
-    "rooms-bedroom-1-optional": Mutant("`rooms` forgets bedroom 1: it must be there",
-        _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM)})),
-    "rooms-two-pieces-allowed": Mutant("`rooms` accepts a kind in two pieces: one piece each",
-        _changed(rooms={"most": 2})),
-    "reachable-door-per-room": Mutant("`reachable` asks only for a door at every room: one must get from everywhere to everywhere",
-        _changed(reachable=lambda plan: all((_near(plan == fp.DOOR).any(0) & (plan == k)).any()
-                                            for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()))),
-    "reachable-two-components": Mutant("`reachable` accepts two pieces: outside and inside must be one",
-        _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2)),
-    "reachable-through-walls": Mutant("`reachable` walks through walls",
-        _changed(reachable={"walk": lambda plan: plan >= 0})),
-    "reachable-outside-excluded": Mutant("`reachable` never leaves through the front door: the outside belongs to the same piece",
-        _changed(reachable={"walk": lambda plan: plan > fp.WALL})),
-    "reachable-doors-blocked": Mutant("`reachable` cannot pass doors: they belong to what one walks on",
-        _changed(reachable={"walk": lambda plan: (plan == fp.OUTSIDE) | (plan > fp.DOOR)})),
-    "all-negated": Mutant("all five are turned round: True is for a constraint that holds",
-        lambda plan: {key: not holds for key, holds in _changed()(plan).items()}),
-}, {
-    "SciPy's convolutions": _in_scipy,
-    "torch and scikit-image": _in_skimage,
-    "walking, cell by cell": lambda plan: dict(sorted(report_by_walking(plan).items())),
-}, seconds=6.0)
-# ---- 7.4 safe_augment ------------------------------------------------------------------------------------------------
+REPORT = Exercise(
+    "7.3",
+    "layout_report",
+    _plan_cases,
+    report_by_walking,
+    {
+        "diagonal-connectivity": Mutant(
+            "cells that touch at a corner were taken for connected: nobody squeezes through there,"
+            " use rows and columns only",
+            _changed(rooms={"corners": True}, reachable={"corners": True}),
+        ),
+        "rooms-diagonal-connectivity": Mutant(
+            "`rooms` takes pieces that touch at a corner for one: use rows and columns only",
+            _changed(rooms={"corners": True}),
+        ),
+        "reachable-diagonal-connectivity": Mutant(
+            "`reachable` lets people squeeze through corners: use rows and columns only",
+            _changed(reachable={"corners": True}),
+        ),
+        "closed-diagonals-too": Mutant(
+            "`closed` looks at corners too: floor and outside that touch at a corner are no hole",
+            _changed(closed={"steps": ROUND}),
+        ),
+        "closed-diagonals-only": Mutant(
+            "`closed` looks at corners only: a hole is where floor and outside lie side by side",
+            _changed(closed={"steps": CORNERS}),
+        ),
+        "closed-rejects-front-door": Mutant(
+            "`closed` objects to doors beside the outside: a front door is meant to be there",
+            _changed(closed={"doors_too": True}),
+        ),
+        "closed-rejects-room-doors": Mutant(
+            "`closed` objects to doors beside a room: rooms have doors",
+            _changed(closed={"walls_only": True}),
+        ),
+        "closed-above-only": Mutant(
+            "`closed` looks to one side only, above: look at all four neighbours",
+            _changed(closed={"steps": ((-1, 0),)}),
+        ),
+        "closed-horizontal-only": Mutant(
+            "`closed` looks left and right only: look above and below too",
+            _changed(closed={"steps": ((0, -1), (0, 1))}),
+        ),
+        "areas-in-cells": Mutant(
+            "`areas` counts cells, not square metres: a cell has 0.4 times 0.4",
+            _changed(areas={"unit": 1.0}),
+        ),
+        "areas-cell-side-for-area": Mutant(
+            "`areas` takes 0.4 square metres a cell: it is 0.4 metres long and wide",
+            _changed(areas={"unit": fp.CELL}),
+        ),
+        "areas-absent-rooms-required": Mutant(
+            "`areas` asks for the areas of rooms that are not there: only rooms of the plan count",
+            _changed(areas={"all_kinds": True}),
+        ),
+        "areas-any-for-all": Mutant(
+            "`areas` is satisfied when one room is large enough: every room must be",
+            _changed(areas={"how": any}),
+        ),
+        "areas-comparison-flipped": Mutant(
+            "`areas` compares the wrong way round: the room must be at least as large",
+            _changed(areas={"fits": lambda area, least: area <= least}),
+        ),
+        "areas-extra-bedrooms-skipped": Mutant(
+            "`areas` leaves out second and third bedrooms: every room that is there counts",
+            _changed(areas={"kinds": range(fp.LIVING, fp.BEDROOM + 1)}),
+        ),
+        "areas-one-minimum": Mutant(
+            "`areas` takes one minimum for all rooms: each kind has its own in `MIN_AREA`",
+            _changed(areas={"least": 5.0}),
+        ),
+        "areas-bounding-box": Mutant(
+            "`areas` measures the box around a room: count the room's own cells",
+            _changed(areas=_box_areas),
+        ),
+        "areas-total-only": Mutant(
+            "`areas` compares the whole house with the sum of the minima: every room must be large"
+            " enough",
+            _changed(
+                areas=lambda plan: (
+                    sum(_sizes(plan).values()) * fp.CELL**2
+                    >= sum(fp.MIN_AREA[k] for k in _sizes(plan))
+                )
+            ),
+        ),
+        "doors-any-side": Mutant(
+            "`doors` accepts floor on any side: a door leads through, so opposite sides must both"
+            " be free",
+            _changed(doors={"pair": lambda a, b, c, d: a | b | c | d}),
+        ),
+        "doors-adjacent-sides": Mutant(
+            "`doors` accepts free cells on two sides that meet at a corner: they must be opposite",
+            _changed(doors={"pair": lambda a, b, c, d: ((a | b) & (c | d)) | (a & b) | (c & d)}),
+        ),
+        "doors-all-four-sides": Mutant(
+            "`doors` wants all four sides free: two opposite ones are enough",
+            _changed(doors={"pair": lambda a, b, c, d: a & b & c & d}),
+        ),
+        "doors-horizontal-only": Mutant(
+            "`doors` looks left and right only: a door may also lead up and down",
+            _changed(doors={"pair": lambda a, b, c, d: c & d}),
+        ),
+        "doors-vertical-only": Mutant(
+            "`doors` looks above and below only: a door may also lead left and right",
+            _changed(doors={"pair": lambda a, b, c, d: a & b}),
+        ),
+        "doors-walls-as-free": Mutant(
+            "`doors` takes walls for free: a door that opens on a wall leads nowhere",
+            _changed(doors={"free": lambda plan: plan >= 0}),
+        ),
+        "doors-doors-as-free": Mutant(
+            "`doors` takes another door cell for free: there must be floor or outside on both"
+            " sides",
+            _changed(doors={"free": lambda plan: plan != fp.WALL}),
+        ),
+        "doors-outside-gate-rejected": Mutant(
+            "`doors` objects to a gate with the outside on both sides: floor or outside will do on"
+            " either",
+            _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan)),
+        ),
+        "doors-walls-for-free": Mutant(
+            "`doors` asks for walls on two opposite sides: it is floor or outside that must lie"
+            " there",
+            _changed(doors={"free": lambda plan: plan == fp.WALL}),
+        ),
+        "doors-at-least-one": Mutant(
+            "`doors` asks for a door at least: a plan without any breaks nothing here",
+            _changed(doors=lambda plan: _doors_lead(plan) and (plan == fp.DOOR).any()),
+        ),
+        "doors-outside-not-free": Mutant(
+            "`doors` forgets that the outside is free too: the front door leads there",
+            _changed(doors={"free": lambda plan: plan >= fp.LIVING}),
+        ),
+        "doors-any-for-all": Mutant(
+            "`doors` is satisfied when one door leads through: all of them must",
+            _changed(doors={"how": np.any}),
+        ),
+        "rooms-presence-only": Mutant(
+            "`rooms` asks only whether the rooms are there: a kind in two pieces breaks it as well",
+            _changed(rooms={"once": ()}),
+        ),
+        "rooms-connectivity-only": Mutant(
+            "`rooms` asks only whether kinds are in one piece: living room, kitchen, bath, hall and"
+            " bedroom 1 must be there",
+            _changed(rooms={"needed": ()}),
+        ),
+        "rooms-extra-bedrooms-unchecked": Mutant(
+            "`rooms` looks for pieces only among the five that must be there: a second or third"
+            " bedroom may not be in two pieces either",
+            _changed(rooms={"once": range(fp.LIVING, fp.BEDROOM + 1)}),
+        ),
+        "rooms-any-bedroom": Mutant(
+            "`rooms` accepts any bedroom for bedroom 1",
+            _changed(
+                rooms=lambda plan: (
+                    _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any()
+                )
+            ),
+        ),
+        "rooms-all-bedrooms-required": Mutant(
+            "`rooms` asks for all three bedrooms: only bedroom 1 is a must",
+            _changed(rooms={"needed": range(fp.LIVING, fp.KINDS)}),
+        ),
+        **{
+            f"rooms-forgets-{name.replace(' ', '-')}": Mutant(
+                f"`rooms` forgets the {name}: it must be there",
+                _changed(
+                    rooms={"needed": [k for k in range(fp.LIVING, fp.BEDROOM + 1) if k != kind]}
+                ),
+            )
+            for kind, name in (
+                (fp.LIVING, "living room"),
+                (fp.KITCHEN, "kitchen"),
+                (fp.BATH, "bath"),
+                (fp.HALL, "hall"),
+            )
+        },
+        "no-padding": Mutant(
+            "the sheet was not padded: beyond its rim lies the outside",
+            lambda plan: _parts(np.asarray(plan), {}),
+        ),
+        "rooms-bedroom-1-optional": Mutant(
+            "`rooms` forgets bedroom 1: it must be there",
+            _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM)}),
+        ),
+        "rooms-two-pieces-allowed": Mutant(
+            "`rooms` accepts a kind in two pieces: one piece each", _changed(rooms={"most": 2})
+        ),
+        "reachable-door-per-room": Mutant(
+            "`reachable` asks only for a door at every room: one must get from everywhere to"
+            " everywhere",
+            _changed(
+                reachable=lambda plan: all(
+                    (_near(plan == fp.DOOR).any(0) & (plan == k)).any()
+                    for k in range(fp.LIVING, fp.KINDS)
+                    if (plan == k).any()
+                )
+            ),
+        ),
+        "reachable-two-components": Mutant(
+            "`reachable` accepts two pieces: outside and inside must be one",
+            _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2),
+        ),
+        "reachable-through-walls": Mutant(
+            "`reachable` walks through walls", _changed(reachable={"walk": lambda plan: plan >= 0})
+        ),
+        "reachable-outside-excluded": Mutant(
+            "`reachable` never leaves through the front door: the outside belongs to the same"
+            " piece",
+            _changed(reachable={"walk": lambda plan: plan > fp.WALL}),
+        ),
+        "reachable-doors-blocked": Mutant(
+            "`reachable` cannot pass doors: they belong to what one walks on",
+            _changed(reachable={"walk": lambda plan: (plan == fp.OUTSIDE) | (plan > fp.DOOR)}),
+        ),
+        "all-negated": Mutant(
+            "all five are turned round: True is for a constraint that holds",
+            lambda plan: {key: not holds for key, holds in _changed()(plan).items()},
+        ),
+    },
+    {
+        "SciPy's convolutions": _in_scipy,
+        "torch and scikit-image": _in_skimage,
+        "walking, cell by cell": lambda plan: dict(sorted(report_by_walking(plan).items())),
+    },
+    seconds=6.0,
+)
+# ---- 7.4 safe_augment ----------------------------------------------------------------------------
 
 SAFE = {
     "shape": "the result has the shape of what went in, (B, 1, 28, 28)",
@@ -818,16 +1380,27 @@ SAFE = {
     "other": "another state of rng gives another result",
     "each": "every picture gets a change of its own",
     "up": "every picture keeps its way up and its side",
-    "paper": "paper stays paper and ink stays ink: the empty rim is white, strokes are as dark as before",
+    "paper": (
+        "paper stays paper and ink stays ink: the empty rim is white, strokes are as dark as before"
+    ),
     "ink": "no part of the digit is lost, and none doubled: the amount of ink stays within a third",
     "pairs": "a picture stays at the place of its label in the batch",
     "inside": "the digit stays inside the picture",
     "read": "the reader reads at least 85 of 100 as what they were",
-    "gentle": "tilts, shifts and sizes are gentle enough for a hand to have made them, and large enough to be worth something",
+    "gentle": (
+        "tilts, shifts and sizes are gentle enough for a hand to have made them, and large enough"
+        " to be worth something"
+    ),
 }
-TURNS = {"mirrored left to right": (0, True), "a quarter to the left": (1, False), "half a turn": (2, False),
-         "a quarter to the right": (3, False), "mirrored top to bottom": (2, True), "transposed": (3, True),
-         "transposed the other way": (1, True)}
+TURNS = {
+    "mirrored left to right": (0, True),
+    "a quarter to the left": (1, False),
+    "half a turn": (2, False),
+    "a quarter to the right": (3, False),
+    "mirrored top to bottom": (2, True),
+    "transposed": (3, True),
+    "transposed the other way": (1, True),
+}
 
 
 def _augmented(ask: Ask, x: Tensor, same: Tensor, y: Tensor, seed: Any) -> dict[str, Any]:
@@ -839,16 +1412,32 @@ def _augmented(ask: Ask, x: Tensor, same: Tensor, y: Tensor, seed: Any) -> dict[
 
 def _seed(value: int) -> Any:
     from course_utils.asking.ask import Seed
+
     return Seed(value)
 
 
-def _about_augmenting(got: np.ndarray, again: np.ndarray, other: np.ndarray, copies: np.ndarray, x: np.ndarray,
-                      same: np.ndarray) -> Any:
+def _about_augmenting(
+    got: np.ndarray,
+    again: np.ndarray,
+    other: np.ndarray,
+    copies: np.ndarray,
+    x: np.ndarray,
+    same: np.ndarray,
+) -> Any:
     yield SAFE["shape"], True if got.shape == x.shape else f"shape {got.shape}"
-    yield SAFE["state"], np.allclose(got, again, equal_nan=True) or "not the same"  # before all that dice can change
-    yield SAFE["greys"], True if np.isfinite(got).all() and got.min() >= -1e-6 and got.max() <= 1 + 1e-6 else "outside"
+    # before all that dice can change
+    yield SAFE["state"], np.allclose(got, again, equal_nan=True) or "not the same"
+    yield (
+        SAFE["greys"],
+        (
+            True
+            if np.isfinite(got).all() and got.min() >= -1e-6 and got.max() <= 1 + 1e-6
+            else "outside"
+        ),
+    )
     distinct = len(np.unique(copies.reshape(len(copies), -1).round(4), axis=0))
-    for_all = distinct == 1 and np.allclose(got, x) and not np.allclose(copies, same)  # one change, by chance once of nothing
+    # one change, by chance once of nothing
+    for_all = distinct == 1 and np.allclose(got, x) and not np.allclose(copies, same)
     middle = _centred(got[:, 0]), _centred(x[:, 0])
     yield SAFE["up"], _which_turns(*middle)
     yield SAFE["pairs"], _which_pairs(*middle)
@@ -857,11 +1446,18 @@ def _about_augmenting(got: np.ndarray, again: np.ndarray, other: np.ndarray, cop
     yield SAFE["other"], for_all or not np.allclose(got, other)
     yield SAFE["each"], True if distinct > 3 else f"{distinct} of {len(copies)}"
     ink = got.sum(axis=(1, 2, 3)) / x.sum(axis=(1, 2, 3))
-    yield SAFE["ink"], True if np.mean((ink > 0.66) & (ink < 1.4)) > 0.95 else _how_large(got[:, 0], x[:, 0], ink)
-    edge = np.concatenate([got[:, 0, 0], got[:, 0, :, 0], got[:, 0, -1], got[:, 0, :, -1]], axis=1)  # (N, 112)
+    yield (
+        SAFE["ink"],
+        True if np.mean((ink > 0.66) & (ink < 1.4)) > 0.95 else _how_large(got[:, 0], x[:, 0], ink),
+    )
+    # (N, 112)
+    edge = np.concatenate([got[:, 0, 0], got[:, 0, :, 0], got[:, 0, -1], got[:, 0, :, -1]], axis=1)
     yield SAFE["inside"], True if np.mean(edge.max(1) > 0.5) < 0.3 else "beyond the edge"
     yield SAFE["read"], bool((_read(got) == _read(x)).mean() >= 0.85)
-    yield SAFE["gentle"], _how_gentle(abs(_centre(got[:, 0]) - _centre(x[:, 0])), _likeness(*middle))
+    yield (
+        SAFE["gentle"],
+        _how_gentle(abs(_centre(got[:, 0]) - _centre(x[:, 0])), _likeness(*middle)),
+    )
 
 
 def _how_many_moved(moved: np.ndarray) -> Any:
@@ -872,6 +1468,7 @@ def _how_many_moved(moved: np.ndarray) -> Any:
 
 def _read(x: np.ndarray) -> np.ndarray:
     from course_utils.metrics import read_digits
+
     return read_digits(np.clip(x, 0, 1))
 
 
@@ -879,9 +1476,14 @@ def _how_large(got: np.ndarray, x: np.ndarray, ink: np.ndarray) -> str:
     """Why the amount of ink is another: by how far the ink reaches around its centre."""
     reach = []
     for pictures in (got, x):
-        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _centre(pictures).T]  # rows, columns: (N, 28) each
+        # rows, columns: (N, 28) each
+        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _centre(pictures).T]
         weight = pictures / (pictures.sum((1, 2), keepdims=True) + 1e-9)
-        reach.append(np.sqrt([np.einsum("nij,ni->n", weight, apart[0]), np.einsum("nij,nj->n", weight, apart[1])]))
+        reach.append(
+            np.sqrt(
+                [np.einsum("nij,ni->n", weight, apart[0]), np.einsum("nij,nj->n", weight, apart[1])]
+            )
+        )
     if np.median(reach[0] / (reach[1] + 1e-9), axis=1).min() < 0.72:
         return "shrunk"
     return "lost" if np.median(ink) < 1 else "more"
@@ -898,7 +1500,9 @@ def _centre(x: np.ndarray) -> np.ndarray:
 
 
 def _centred(x: np.ndarray) -> np.ndarray:
-    """Blurred, moved so that the ink's centre is in the middle, and scaled to mean 0 and length 1. (N, 28, 28)"""
+    """Blurred, moved so that the ink's centre is in the middle, and scaled to mean 0 and length 1.
+    (N, 28, 28)
+    """
     x = BLUR @ x @ BLUR.T
     by = np.round(_centre(x) - 13.5).astype(int)
     rows, columns = ((np.arange(28) + by[:, i, None]) % 28 for i in (0, 1))
@@ -914,20 +1518,32 @@ def _likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
     """The turns and mirrorings that explain a (centred) picture far better than no turn does."""
-    alike = np.stack([_likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
-                      for quarters, flip in TURNS.values()])  # (7, N)
+    alike = np.stack(
+        [
+            _likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
+            for quarters, flip in TURNS.values()
+        ]
+    )  # (7, N)
     own = _likeness(got, x)  # (N,)
     best = np.where((alike.max(0) > own + 0.2) & (alike.max(0) > 0.85), alike.argmax(0), -1)
     share = {name: np.mean(best == i) for i, name in enumerate(TURNS)}
     found = [name for name in TURNS if share[name] > 0.1]
-    if not found and np.median(own) > 0.8:  # where pictures were exchanged, some look turned by chance
+    # where pictures were exchanged, some look turned by chance
+    if not found and np.median(own) > 0.8:
         found = [name for name in TURNS if share[name] > 0.02]
     return not found or ", ".join(found)
 
 
 def _which_paper(got: np.ndarray, x: np.ndarray) -> Any:
-    rim = np.concatenate([got[:, rows, columns].reshape(len(got), -1) for rows in (slice(0, 2), slice(26, 28))
-                          for columns in (slice(0, 2), slice(26, 28))], axis=1)  # the corners, (N, 16)
+    rim = np.concatenate(
+        [
+            got[:, rows, columns].reshape(len(got), -1)
+            for rows in (slice(0, 2), slice(26, 28))
+            # the corners, (N, 16)
+            for columns in (slice(0, 2), slice(26, 28))
+        ],
+        axis=1,
+    )
     if np.median(_lone(got)) >= 3 > np.median(_lone(x)):
         return "lone black pixels"
     if np.median(rim.mean(1)) > 0.005:
@@ -948,6 +1564,7 @@ def _which_paper(got: np.ndarray, x: np.ndarray) -> Any:
 def _lone(x: np.ndarray) -> np.ndarray:
     """How many pixels are dark while all eight around them are light, (N,)"""
     from scipy.ndimage import maximum_filter
+
     ring = np.ones((1, 3, 3))
     ring[0, 1, 1] = 0
     return ((x > 0.5) & (maximum_filter(x, footprint=ring) < 0.3)).sum((1, 2))
@@ -957,13 +1574,16 @@ def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
     own, neighbour = np.median(_likeness(got, x)), np.median(_likeness(got, np.roll(x, 1, axis=0)))
     if own > 0.9:
         return True
-    if np.median(np.tensordot(got, x, ([1, 2], [1, 2])).max(1)) > 0.97:  # each is some other picture
+    # each is some other picture
+    if np.median(np.tensordot(got, x, ([1, 2], [1, 2])).max(1)) > 0.97:
         return "exchanged"
     return "mixed" if neighbour > 0.6 else True
 
 
 def _how_gentle(moved: np.ndarray, alike: np.ndarray) -> Any:
-    """Judged by what can be measured: how far the ink's centre went, how alike the centred pictures are."""
+    """Judged by what can be measured: how far the ink's centre went, how alike the centred pictures
+    are.
+    """
     if np.quantile(moved, 0.95) > 4.5:
         return "shifted far"
     return "bent or tilted far" if np.quantile(alike, 0.1) < 0.8 else True
@@ -971,59 +1591,103 @@ def _how_gentle(moved: np.ndarray, alike: np.ndarray) -> Any:
 
 def _digit_cases(rng: np.random.Generator) -> list[Case]:
     from course_utils.data import mnist
+
     digits = mnist(numpy=True)
     asked = np.flatnonzero(np.isin(digits.y_test, (2, 3, 4, 5, 6, 7, 9)))
     rows = rng.choice(asked, 80, replace=False)
     x, y = digits.x_test[rows][:, None], digits.y_test[rows]
     seven = digits.x_test[rng.choice(np.flatnonzero(digits.y_test == 7))]
-    return [Case("80 digits, and sixteen copies of a seven", (Tensor(x), Tensor(np.repeat(seven[None, None], 16, axis=0)), Tensor(y),
-                                                               int(rng.integers(1, 2**31))), _augmented,
-                 want={fact: True for fact in SAFE.values()})]
+    return [
+        Case(
+            "80 digits, and sixteen copies of a seven",
+            (
+                Tensor(x),
+                Tensor(np.repeat(seven[None, None], 16, axis=0)),
+                Tensor(y),
+                int(rng.integers(1, 2**31)),
+            ),
+            _augmented,
+            want={fact: True for fact in SAFE.values()},
+        )
+    ]
 
 
 def _shift(x: Any, rng: Any, reach: int = 2, fill: bool = False) -> Any:
     torch = _torch()
     moves = rng.integers(-reach, reach + 1, (len(x), 2))
-    return torch.stack([torch.roll(picture, tuple(map(int, move)), dims=(1, 2)) for picture, move in zip(x, moves)])
+    return torch.stack(
+        [
+            torch.roll(picture, tuple(map(int, move)), dims=(1, 2))
+            for picture, move in zip(x, moves, strict=True)
+        ]
+    )
 
 
-def _affine(x: Any, rng: Any, tilt: float = 0.15, size: float = 0.08, move: float = 0.1, one: bool = False) -> Any:
+def _affine(
+    x: Any, rng: Any, tilt: float = 0.15, size: float = 0.08, move: float = 0.1, one: bool = False
+) -> Any:
     """Tilt, size and shift for each picture (or one for all), by torch's grid."""
     torch, B = _torch(), len(x)
     angle, scale, shift = (rng.uniform(-r, r, s) for r, s in ((tilt, B), (size, B), (move, (B, 2))))
     if one:
         angle, scale, shift = angle[:1].repeat(B), scale[:1].repeat(B), shift[:1].repeat(B, 0)
     cos, sin = np.cos(angle) / (1 + scale), np.sin(angle) / (1 + scale)
-    where = torch.tensor(np.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], axis=1)).float().view(B, 2, 3)
+    where = (
+        torch.tensor(np.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], axis=1))
+        .float()
+        .view(B, 2, 3)
+    )
     F = torch.nn.functional
-    return F.grid_sample(x, F.affine_grid(where, list(x.shape), align_corners=False), align_corners=False).clamp(0, 1)
+    return F.grid_sample(
+        x, F.affine_grid(where, list(x.shape), align_corners=False), align_corners=False
+    ).clamp(0, 1)
 
 
 def _turned_at_random(quarters: tuple[int, ...], flip: tuple[int, ...] = ()) -> Answer:
     """Turn some pictures of a batch that is shifted besides."""
+
     def safe_augment(x: Any, rng: Any) -> Any:
         torch = _torch()
         x = _shift(x, rng)
         picked = rng.integers(0, len(quarters), len(x))
-        x = torch.stack([torch.rot90(picture, quarters[k], (1, 2)) for picture, k in zip(x, picked)])
+        x = torch.stack(
+            [
+                torch.rot90(picture, quarters[k], (1, 2))
+                for picture, k in zip(x, picked, strict=True)
+            ]
+        )
         for axis in flip:
-            x = torch.stack([picture.flip(axis) if rng.random() < 0.5 else picture for picture in x])
+            x = torch.stack(
+                [picture.flip(axis) if rng.random() < 0.5 else picture for picture in x]
+            )
         return x
+
     return safe_augment
 
 
 def _scipy_turns(x: Any, rng: Any, degrees: float = 10) -> np.ndarray:
     from scipy.ndimage import rotate
-    return np.stack([[rotate(p[0], rng.uniform(-degrees, degrees), reshape=False, order=1)] for p in np.asarray(x)]).clip(0, 1)
+
+    return np.stack(
+        [
+            [rotate(p[0], rng.uniform(-degrees, degrees), reshape=False, order=1)]
+            for p in np.asarray(x)
+        ]
+    ).clip(0, 1)
 
 
 def _skimage_affine(x: Any, rng: Any) -> Any:
     from skimage.transform import AffineTransform, warp
+
     made = []
     for picture in np.asarray(x)[:, 0]:
         to_middle = AffineTransform(translation=(-13.5, -13.5))
-        change = AffineTransform(scale=rng.uniform(0.92, 1.08), rotation=rng.uniform(-0.12, 0.12), shear=rng.uniform(-0.15, 0.15),
-                                 translation=rng.uniform(-1.5, 1.5, 2))
+        change = AffineTransform(
+            scale=rng.uniform(0.92, 1.08),
+            rotation=rng.uniform(-0.12, 0.12),
+            shear=rng.uniform(-0.15, 0.15),
+            translation=rng.uniform(-1.5, 1.5, 2),
+        )
         made.append([warp(picture.astype(float), (to_middle + change + to_middle.inverse).inverse)])
     return _torch().tensor(np.array(made)).float().clamp(0, 1)
 
@@ -1034,6 +1698,7 @@ def _darkened(x: Any, rng: Any) -> Any:
 
 def _blurring(x: Any, rng: Any) -> Any:
     from scipy.ndimage import gaussian_filter
+
     return np.stack([[gaussian_filter(p[0], 0.9)] for p in np.asarray(_shift(x, rng))]).clip(0, 1)
 
 
@@ -1041,7 +1706,7 @@ def _wiped(x: Any, rng: Any) -> Any:
     x = _shift(x, rng).clone()
     for picture in x:
         row, column = rng.integers(6, 12, 2)
-        picture[:, row:row + 10, column:column + 10] = 0
+        picture[:, row : row + 10, column : column + 10] = 0
     return x
 
 
@@ -1050,7 +1715,11 @@ def _cropped(x: Any, rng: Any) -> Any:
     F, torch, made = _torch().nn.functional, _torch(), []
     for picture in x:
         row, column = rng.integers(2, 13, 2)
-        made.append(F.interpolate(picture[None, :, row:row + 14, column:column + 14], size=28, mode="bilinear")[0])
+        made.append(
+            F.interpolate(
+                picture[None, :, row : row + 14, column : column + 14], size=28, mode="bilinear"
+            )[0]
+        )
     return torch.stack(made)
 
 
@@ -1058,96 +1727,209 @@ def _global_random(x: Any, rng: Any) -> Any:
     return _shift(x, np.random.default_rng())
 
 
-AUGMENT = Exercise("7.4", "safe_augment", _digit_cases, lambda *args: None, {
-    "input-unchanged": Mutant("nothing was changed: that is safe, and no augmentation",
-        lambda x, rng: x),
-    "mostly-unchanged": Mutant("too many pictures came back as they were: change nearly all of them",
-        lambda x, rng: _torch().stack([_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x])),
-    "negligible-change": Mutant("the change is too small to see: nothing is gained by it",
-        lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001)),
-    "horizontal-flip": Mutant("mirrored from left to right: a digit in a mirror is none, only 0 and 8 look alike there",
-        _turned_at_random((0,), (2,))),
-    "vertical-flip": Mutant("mirrored from top to bottom: a digit upside down is none",
-        _turned_at_random((0,), (1,))),
-    "rotate-180": Mutant("turned by half a circle: a 6 turned is a 9, and its label stays 6",
-        _turned_at_random((0, 2))),
-    "rotate-90": Mutant("turned by a quarter: nobody writes digits that lie on their side",
-        _turned_at_random((0, 1))),
-    "rotate-270": Mutant("turned by a quarter to the right: nobody writes digits that lie on their side",
-        _turned_at_random((0, 3))),
-    "rotate-any-quarter": Mutant("turned as far as upside down: a 6 turned is a 9, and the others lie or stand on their heads",
-        _turned_at_random((0, 1, 2, 3))),
-    "axes-transposed": Mutant("rows and columns were exchanged: that mirrors the digit",
-        lambda x, rng: _shift(x, rng).transpose(2, 3)),
-    "flips-both-axes": Mutant("mirrored both ways, at random: digits end in a mirror or upside down",
-        _turned_at_random((0,), (1, 2))),
-    "inverted-intensity": Mutant("ink and paper were exchanged: a generator would draw white on black",
-        lambda x, rng: 1 - _shift(x, rng)),
-    "gaussian-noise-added": Mutant("noise was added: a generator learns to draw the specks too",
-        lambda x, rng: (x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()).clamp(0, 1)),
-    "grey-background": Mutant("a grey veil lies over the paper: a generator learns it too",
-        lambda x, rng: (_shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()).clamp(0, 1)),
-    "noise-not-clamped": Mutant("greys leave the range from 0 to 1: clamp them",
-        lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()),
-    "contrast-lowered": Mutant("the strokes turned pale: a generator would draw pale digits",
-        _darkened),
-    "gaussian-blur": Mutant("the strokes are blurred: a generator would draw blurred digits",
-        _blurring),
-    "pixels-binarised": Mutant("greys were rounded to black and white: a generator would draw hard edges",
-        lambda x, rng: _shift(x, rng).round()),
-    "patch-erased": Mutant("a piece of the digit was wiped out: a generator would draw torn digits",
-        _wiped),
-    "digits-downscaled": Mutant("the digits became far smaller or narrower: a generator would draw such ones",
-        lambda x, rng: _shift(_torch().nn.functional.pad(_torch().nn.functional.interpolate(x, size=14, mode="bilinear"), (7,) * 4), rng)),
-    "pixel-shift-in-affine-grid": Mutant("many pictures are empty: `affine_grid` measures shifts in half widths of the picture, not in pixels",
-        lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0)),
-    "salt-noise": Mutant("lone black pixels were strewn over the picture: a generator would draw them too",
-        lambda x, rng: _shift(x, rng).masked_fill(_torch().tensor(rng.random(tuple(x.shape)) < 0.03), 1.0)),
-    "zoomed-crop": Mutant("cut out and blown up: what is left of the digit is too large, and part of it is gone",
-        _cropped),
-    "shift-too-large": Mutant("shifted so far that parts leave the picture, or come in at the other side",
-        lambda x, rng: _shift(x, rng, reach=12)),
-    "rotation-too-large": Mutant("tilted or bent too far: up to ten degrees or so was asked for",
-        lambda x, rng: _scipy_turns(x, rng, 30)),
-    "one-transform-per-batch": Mutant("one change was drawn for the whole batch: each picture needs its own",
-        lambda x, rng: _affine(x, rng, one=True)),
-    "shuffled-without-labels": Mutant("the pictures were exchanged among each other, while the labels stay: every label must keep its picture",
-        lambda x, rng: x[_torch().as_tensor(rng.permutation(len(x)))] if len(_torch().unique(x, dim=0)) > 1 else _shift(x, rng)),
-    "mixup-without-labels": Mutant("two pictures were mixed into one: then two labels are needed",
-        lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0)),
-    "global-random-state": Mutant("the random numbers do not come from rng: the same state must give the same pictures",
-        _global_random),
-    "fixed-seed": Mutant("the same change comes whatever rng says: draw it from rng",
-        lambda x, rng: _shift(x, np.random.default_rng(0))),
-    "flattened-output": Mutant("the pictures came back in another shape: (B, 1, 28, 28) goes in and comes out",
-        lambda x, rng: _shift(x, rng).flatten(1)),
-    "channel-dropped": Mutant("the channel was lost: (B, 1, 28, 28) goes in and comes out",
-        lambda x, rng: _shift(x, rng)[:, 0]),
-    "originals-concatenated": Mutant("originals and changed pictures came back together: as many as went in are asked for",
-        lambda x, rng: _torch().cat([x, _shift(x, rng)])),
-}, {
-    "shifts by whole pixels": _shift,
-    "shifts by one pixel at most": lambda x, rng: _shift(x, rng, reach=1),
-    "tilt, size and shift by torch's grid": _affine,
-    "tilts by SciPy, as NumPy": _scipy_turns,
-    "scikit-image, with shear": _skimage_affine,
-}, seconds=6.0)
+AUGMENT = Exercise(
+    "7.4",
+    "safe_augment",
+    _digit_cases,
+    lambda *args: None,
+    {
+        "input-unchanged": Mutant(
+            "nothing was changed: that is safe, and no augmentation", lambda x, rng: x
+        ),
+        "mostly-unchanged": Mutant(
+            "too many pictures came back as they were: change nearly all of them",
+            lambda x, rng: _torch().stack(
+                [_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x]
+            ),
+        ),
+        "negligible-change": Mutant(
+            "the change is too small to see: nothing is gained by it",
+            lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001),
+        ),
+        "horizontal-flip": Mutant(
+            "mirrored from left to right: a digit in a mirror is none, only 0 and 8 look alike"
+            " there",
+            _turned_at_random((0,), (2,)),
+        ),
+        "vertical-flip": Mutant(
+            "mirrored from top to bottom: a digit upside down is none",
+            _turned_at_random((0,), (1,)),
+        ),
+        "rotate-180": Mutant(
+            "turned by half a circle: a 6 turned is a 9, and its label stays 6",
+            _turned_at_random((0, 2)),
+        ),
+        "rotate-90": Mutant(
+            "turned by a quarter: nobody writes digits that lie on their side",
+            _turned_at_random((0, 1)),
+        ),
+        "rotate-270": Mutant(
+            "turned by a quarter to the right: nobody writes digits that lie on their side",
+            _turned_at_random((0, 3)),
+        ),
+        "rotate-any-quarter": Mutant(
+            "turned as far as upside down: a 6 turned is a 9, and the others lie or stand on their"
+            " heads",
+            _turned_at_random((0, 1, 2, 3)),
+        ),
+        "axes-transposed": Mutant(
+            "rows and columns were exchanged: that mirrors the digit",
+            lambda x, rng: _shift(x, rng).transpose(2, 3),
+        ),
+        "flips-both-axes": Mutant(
+            "mirrored both ways, at random: digits end in a mirror or upside down",
+            _turned_at_random((0,), (1, 2)),
+        ),
+        "inverted-intensity": Mutant(
+            "ink and paper were exchanged: a generator would draw white on black",
+            lambda x, rng: 1 - _shift(x, rng),
+        ),
+        "gaussian-noise-added": Mutant(
+            "noise was added: a generator learns to draw the specks too",
+            lambda x, rng: (
+                x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()
+            ).clamp(0, 1),
+        ),
+        "grey-background": Mutant(
+            "a grey veil lies over the paper: a generator learns it too",
+            lambda x, rng: (
+                _shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()
+            ).clamp(0, 1),
+        ),
+        "noise-not-clamped": Mutant(
+            "greys leave the range from 0 to 1: clamp them",
+            lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float(),
+        ),
+        "contrast-lowered": Mutant(
+            "the strokes turned pale: a generator would draw pale digits", _darkened
+        ),
+        "gaussian-blur": Mutant(
+            "the strokes are blurred: a generator would draw blurred digits", _blurring
+        ),
+        "pixels-binarised": Mutant(
+            "greys were rounded to black and white: a generator would draw hard edges",
+            lambda x, rng: _shift(x, rng).round(),
+        ),
+        "patch-erased": Mutant(
+            "a piece of the digit was wiped out: a generator would draw torn digits", _wiped
+        ),
+        "digits-downscaled": Mutant(
+            "the digits became far smaller or narrower: a generator would draw such ones",
+            lambda x, rng: _shift(
+                _torch().nn.functional.pad(
+                    _torch().nn.functional.interpolate(x, size=14, mode="bilinear"), (7,) * 4
+                ),
+                rng,
+            ),
+        ),
+        "pixel-shift-in-affine-grid": Mutant(
+            "many pictures are empty: `affine_grid` measures shifts in half widths of the picture,"
+            " not in pixels",
+            lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0),
+        ),
+        "salt-noise": Mutant(
+            "lone black pixels were strewn over the picture: a generator would draw them too",
+            lambda x, rng: _shift(x, rng).masked_fill(
+                _torch().tensor(rng.random(tuple(x.shape)) < 0.03), 1.0
+            ),
+        ),
+        "zoomed-crop": Mutant(
+            "cut out and blown up: what is left of the digit is too large, and part of it is gone",
+            _cropped,
+        ),
+        "shift-too-large": Mutant(
+            "shifted so far that parts leave the picture, or come in at the other side",
+            lambda x, rng: _shift(x, rng, reach=12),
+        ),
+        "rotation-too-large": Mutant(
+            "tilted or bent too far: up to ten degrees or so was asked for",
+            lambda x, rng: _scipy_turns(x, rng, 30),
+        ),
+        "one-transform-per-batch": Mutant(
+            "one change was drawn for the whole batch: each picture needs its own",
+            lambda x, rng: _affine(x, rng, one=True),
+        ),
+        "shuffled-without-labels": Mutant(
+            "the pictures were exchanged among each other, while the labels stay: every label must"
+            " keep its picture",
+            lambda x, rng: (
+                x[_torch().as_tensor(rng.permutation(len(x)))]
+                if len(_torch().unique(x, dim=0)) > 1
+                else _shift(x, rng)
+            ),
+        ),
+        "mixup-without-labels": Mutant(
+            "two pictures were mixed into one: then two labels are needed",
+            lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0),
+        ),
+        "global-random-state": Mutant(
+            "the random numbers do not come from rng: the same state must give the same pictures",
+            _global_random,
+        ),
+        "fixed-seed": Mutant(
+            "the same change comes whatever rng says: draw it from rng",
+            lambda x, rng: _shift(x, np.random.default_rng(0)),
+        ),
+        "flattened-output": Mutant(
+            "the pictures came back in another shape: (B, 1, 28, 28) goes in and comes out",
+            lambda x, rng: _shift(x, rng).flatten(1),
+        ),
+        "channel-dropped": Mutant(
+            "the channel was lost: (B, 1, 28, 28) goes in and comes out",
+            lambda x, rng: _shift(x, rng)[:, 0],
+        ),
+        "originals-concatenated": Mutant(
+            "originals and changed pictures came back together: as many as went in are asked for",
+            lambda x, rng: _torch().cat([x, _shift(x, rng)]),
+        ),
+    },
+    {
+        "shifts by whole pixels": _shift,
+        "shifts by one pixel at most": lambda x, rng: _shift(x, rng, reach=1),
+        "tilt, size and shift by torch's grid": _affine,
+        "tilts by SciPy, as NumPy": _scipy_turns,
+        "scikit-image, with shear": _skimage_affine,
+    },
+    seconds=6.0,
+)
 
-# ---- 7.5 train_planner -----------------------------------------------------------------------------------------------
+# ---- 7.5 train_planner ---------------------------------------------------------------------------
 
-DICE = 0.027  # of plans by dice, this share holds all five constraints (measured on 20,000; tests/test_floorplans.py)
+# of plans by dice, this share holds all five constraints (measured on 20,000;
+# tests/test_floorplans.py)
+DICE = 0.027
 PLANNED = {
     "function": "`train_planner` returns a function, which draws",
     "shape": "one plan per row of conditions comes back, (M, 26, 30)",
-    "whole": "the plans hold whole numbers from 0 to 9: take `argmax` over the kinds, with no logits or shares left",
-    "varied": "the plans for one condition are not all the same: every plan needs a draw of its own",
-    "outline": "at least half of the plans have the outline that was asked for: does the model hear its condition, row by row?",
-    "bedrooms": "at least half of the plans have that outline and as many bedrooms as asked for: a plan for another brief is no answer",
-    "walls": "at least a third of the plans have no floor beside the outside: has it trained long enough, with the surprise summed over cells?",
+    "whole": (
+        "the plans hold whole numbers from 0 to 9: take `argmax` over the kinds, with no logits or"
+        " shares left"
+    ),
+    "varied": (
+        "the plans for one condition are not all the same: every plan needs a draw of its own"
+    ),
+    "outline": (
+        "at least half of the plans have the outline that was asked for: does the model hear its"
+        " condition, row by row?"
+    ),
+    "bedrooms": (
+        "at least half of the plans have that outline and as many bedrooms as asked for: a plan for"
+        " another brief is no answer"
+    ),
+    "walls": (
+        "at least a third of the plans have no floor beside the outside: has it trained long"
+        " enough, with the surprise summed over cells?"
+    ),
     "rooms": "at least one plan in twenty has every room in one piece: has it trained long enough?",
-    "doors": "at least one plan in twenty has doors that all lead through: are doors drawn as two cells in a wall?",
+    "doors": (
+        "at least one plan in twenty has doors that all lead through: are doors drawn as two cells"
+        " in a wall?"
+    ),
 }
-TWICE = f"the share of plans with the right outline that hold all five constraints, where {2 * DICE:.3f} or more is asked for"
+TWICE = (
+    "the share of plans with the right outline that hold all five constraints, where"
+    f" {2 * DICE:.3f} or more is asked for"
+)
 
 
 def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor) -> dict[str, Any]:
@@ -1158,23 +1940,43 @@ def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor
         if "not callable" in error.raised.message:
             return {PLANNED["function"]: False}
         raise
-    return {PLANNED["function"]: True} | until_one_fails(_about_plans(found, asked.values, outlines.values), PLANNED)
+    return {PLANNED["function"]: True} | until_one_fails(
+        _about_plans(found, asked.values, outlines.values), PLANNED
+    )
 
 
 def _about_plans(found: Any, asked: np.ndarray, outlines: np.ndarray) -> Any:
     yield "shape", found is not None and found.shape == outlines.shape
     yield "whole", found.dtype.kind in "iu" and found.min() >= 0 and found.max() < fp.KINDS
-    same = [len(np.unique(found[(asked == row).all(1)], axis=0)) > 1 for row in np.unique(asked, axis=0)]
+    same = [
+        len(np.unique(found[(asked == row).all(1)], axis=0)) > 1 for row in np.unique(asked, axis=0)
+    ]
     yield "varied", np.mean(same) > 0.5
     outline = ((found == fp.OUTSIDE) == (outlines == fp.OUTSIDE)).all((1, 2))
     yield "outline", outline.mean() >= 0.5
-    bedrooms = [(np.unique(plan) >= fp.BEDROOM).sum() == _brief_of(row).bedrooms for plan, row in zip(found, asked)]
+    bedrooms = [
+        (np.unique(plan) >= fp.BEDROOM).sum() == _brief_of(row).bedrooms
+        for plan, row in zip(found, asked, strict=True)
+    ]
     yield "bedrooms", (outline & bedrooms).mean() >= 0.5
     reports = [_changed()(plan) for plan in found]
     yield "walls", np.mean([r["closed"] for r in reports]) >= 1 / 3
     yield "rooms", np.mean([r["rooms"] for r in reports]) >= 0.05
     yield "doors", np.mean([r["doors"] for r in reports]) >= 0.05
-    yield TWICE, min(round(float(np.mean([all(r.values()) and fits for r, fits in zip(reports, outline)])), 3), 2 * DICE)
+    yield (
+        TWICE,
+        min(
+            round(
+                float(
+                    np.mean(
+                        [all(r.values()) and fits for r, fits in zip(reports, outline, strict=True)]
+                    )
+                ),
+                3,
+            ),
+            2 * DICE,
+        ),
+    )
 
 
 def _planner_cases(rng: np.random.Generator) -> list[Case]:
@@ -1183,25 +1985,39 @@ def _planner_cases(rng: np.random.Generator) -> list[Case]:
     kept, given = briefs[:20], [briefs[i] for i in rng.integers(20, len(briefs), 2000)]
     asked = kept * 25
     outlines = np.stack([fp.build(brief, {}, []) for brief in asked])
-    return [Case("2,000 plans to learn from, 500 to draw for twenty briefs that were not among them",
-                 (Tensor(fp.make_plans(given, rng)), Tensor(fp.brief_vectors(given)), Tensor(fp.brief_vectors(asked)), Tensor(outlines)),
-                 _planned, want={fact: True for fact in PLANNED.values()} | {TWICE: 2 * DICE})]
+    return [
+        Case(
+            "2,000 plans to learn from, 500 to draw for twenty briefs that were not among them",
+            (
+                Tensor(fp.make_plans(given, rng)),
+                Tensor(fp.brief_vectors(given)),
+                Tensor(fp.brief_vectors(asked)),
+                Tensor(outlines),
+            ),
+            _planned,
+            want={fact: True for fact in PLANNED.values()} | {TWICE: 2 * DICE},
+        )
+    ]
 
 
 def _brief_of(row: np.ndarray) -> fp.Brief:
     """The brief that a row of conditions stands for."""
     parts, start = [], 0
     for options in fp.CHOICES:
-        parts.append(options[int(np.argmax(row[start:start + len(options)]))])
+        parts.append(options[int(np.argmax(row[start : start + len(options)]))])
         start += len(options)
     return fp.Brief(*parts)
 
 
 def _by_rules(how: Answer, wrong: Answer = lambda sheets: sheets) -> Answer:
     """A planner that goes by rules, not by data."""
+
     def train_planner(_plans: Any, _c: Any) -> Answer:
         rng = np.random.default_rng(0)
-        return lambda c: wrong(_torch().as_tensor(how([_brief_of(row) for row in np.asarray(c)], rng)))
+        return lambda c: wrong(
+            _torch().as_tensor(how([_brief_of(row) for row in np.asarray(c)], rng))
+        )
+
     return train_planner
 
 
@@ -1218,7 +2034,9 @@ def _sieved(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
 
 
 def _stretched(plans: Any, c: Any) -> Answer:
-    """A plan of the nearest brief, with rows and columns of its rooms doubled or left out until it has the right size."""
+    """A plan of the nearest brief, with rows and columns of its rooms doubled or left out until it
+    has the right size.
+    """
     plans, rows, rng = np.asarray(plans), np.asarray(c), np.random.default_rng(1)
 
     def draw(asked: Any) -> Any:
@@ -1227,6 +2045,7 @@ def _stretched(plans: Any, c: Any) -> Answer:
             brief, alike = _brief_of(row), np.flatnonzero((rows[:, 6:] == row[6:]).all(1))
             made.append(_fitted(plans[rng.choice(alike)], brief, rng))
         return np.stack(made)
+
     return draw
 
 
@@ -1237,11 +2056,15 @@ def _fitted(plan: np.ndarray, brief: fp.Brief, rng: np.random.Generator) -> np.n
         while len(lines) != wanted:
             at = int(rng.integers(2, len(lines) - 2))
             if (lines[at] == lines[at - 1]).all():  # in the midst of rooms
-                lines = lines[:at] + lines[at + 1:] if len(lines) > wanted else lines[:at] + [lines[at]] + lines[at:]
+                lines = (
+                    lines[:at] + lines[at + 1 :]
+                    if len(lines) > wanted
+                    else lines[:at] + [lines[at]] + lines[at:]
+                )
         plan = np.stack(lines) if axis == 0 else np.stack(lines).T
     sheet = np.zeros((fp.HEIGHT, fp.WIDTH), dtype=np.int64)
     plan = plan[:, plan.any(0)]
-    sheet[1:1 + plan.shape[0], 1:1 + plan.shape[1]] = plan
+    sheet[1 : 1 + plan.shape[0], 1 : 1 + plan.shape[1]] = plan
     return sheet
 
 
@@ -1260,17 +2083,24 @@ def _of_nearest_brief(plans: Any, c: Any) -> Answer:
             other = (rows[:, :6] == row[:6]).all(1) & (rows[:, 6:9] != row[6:9]).any(1)
             made.append(plans[rng.choice(np.flatnonzero(other))])
         return np.stack(made)
+
     return draw
 
 
-def _mostly_crumbled(briefs: list[fp.Brief], rng: np.random.Generator, kinds: tuple[int, ...], cells: int) -> np.ndarray:
-    """Good plans with some cells of the given kinds changed: walls to floor, floor to specks, doors to walls."""
+def _mostly_crumbled(
+    briefs: list[fp.Brief], rng: np.random.Generator, kinds: tuple[int, ...], cells: int
+) -> np.ndarray:
+    """Good plans with some cells of the given kinds changed: walls to floor, floor to specks, doors
+    to walls.
+    """
     sheets = fp.make_plans(briefs, rng)
     for sheet in sheets:
         for kind in kinds:
             places = np.argwhere(sheet == kind)
             for row, column in places[rng.integers(0, len(places), cells)]:
-                sheet[row, column] = {fp.WALL: fp.LIVING, fp.LIVING: fp.BATH, fp.DOOR: fp.WALL}[kind]
+                sheet[row, column] = {fp.WALL: fp.LIVING, fp.LIVING: fp.BATH, fp.DOOR: fp.WALL}[
+                    kind
+                ]
     return sheets
 
 
@@ -1281,23 +2111,46 @@ def _torn_doors(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
     return sheets
 
 
-PLANNER = Exercise("7.5", "train_planner", _planner_cases, None, {
-    "no-function-returned": Mutant(does_not_hold(PLANNED['function']), lambda plans, c: plans),
-    "flattened-output": Mutant(does_not_hold(PLANNED['shape']), _by_rules(fp.make_plans, lambda sheets: sheets.flatten(1))),
-    "float-output": Mutant(does_not_hold(PLANNED['whole']), _by_rules(fp.make_plans, lambda sheets: sheets.float())),
-    "fixed-seed-per-sample": Mutant(does_not_hold(PLANNED['varied']),
-        _by_rules(lambda briefs, rng: np.concatenate([fp.make_plans([brief], np.random.default_rng(0)) for brief in briefs]))),
-    "condition-ignored": Mutant(does_not_hold(PLANNED['outline']), _copies),
-    "wrong-bedroom-count": Mutant(does_not_hold(PLANNED['bedrooms']), _of_nearest_brief),
-    "walls-broken": Mutant(does_not_hold(PLANNED['walls']),
-        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.WALL,), 20))),
-    "rooms-fragmented": Mutant(does_not_hold(PLANNED['rooms']),
-        _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.LIVING,), 5))),
-    "door-misplaced": Mutant(does_not_hold(PLANNED['doors']), _by_rules(_torn_doors)),
-}, {
-    "rules": _by_rules(fp.make_plans),
-    "dice and a sieve": _by_rules(_sieved),
-    "plans of other briefs, stretched": _stretched,
-}, seconds=120.0)
+PLANNER = Exercise(
+    "7.5",
+    "train_planner",
+    _planner_cases,
+    None,
+    {
+        "no-function-returned": Mutant(does_not_hold(PLANNED["function"]), lambda plans, c: plans),
+        "flattened-output": Mutant(
+            does_not_hold(PLANNED["shape"]),
+            _by_rules(fp.make_plans, lambda sheets: sheets.flatten(1)),
+        ),
+        "float-output": Mutant(
+            does_not_hold(PLANNED["whole"]), _by_rules(fp.make_plans, lambda sheets: sheets.float())
+        ),
+        "fixed-seed-per-sample": Mutant(
+            does_not_hold(PLANNED["varied"]),
+            _by_rules(
+                lambda briefs, rng: np.concatenate(
+                    [fp.make_plans([brief], np.random.default_rng(0)) for brief in briefs]
+                )
+            ),
+        ),
+        "condition-ignored": Mutant(does_not_hold(PLANNED["outline"]), _copies),
+        "wrong-bedroom-count": Mutant(does_not_hold(PLANNED["bedrooms"]), _of_nearest_brief),
+        "walls-broken": Mutant(
+            does_not_hold(PLANNED["walls"]),
+            _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.WALL,), 20)),
+        ),
+        "rooms-fragmented": Mutant(
+            does_not_hold(PLANNED["rooms"]),
+            _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.LIVING,), 5)),
+        ),
+        "door-misplaced": Mutant(does_not_hold(PLANNED["doors"]), _by_rules(_torn_doors)),
+    },
+    {
+        "rules": _by_rules(fp.make_plans),
+        "dice and a sieve": _by_rules(_sieved),
+        "plans of other briefs, stretched": _stretched,
+    },
+    seconds=120.0,
+)
 
 EXERCISES = [SAMPLE, ACCURACY, REPORT, AUGMENT, PLANNER]

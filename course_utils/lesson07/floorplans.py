@@ -1,8 +1,11 @@
-"""Small houses as grids of cells: plans to learn from, plans made with dice, and an architect's drawing of either.
+"""Small houses as grids of cells: plans to learn from, plans made with dice, and an architect's
+drawing of either.
 
-A plan is an array (26, 30) of whole numbers, one a cell of 40 by 40 centimetres: OUTSIDE, WALL, DOOR, or the number of a
-room. A **brief** says what is wanted: the house's width and depth in cells and its number of bedrooms.
+A plan is an array (26, 30) of whole numbers, one a cell of 40 by 40 centimetres: OUTSIDE, WALL,
+DOOR, or the number of a room. A **brief** says what is wanted: the house's width and depth in cells
+and its number of bedrooms.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,17 +17,42 @@ import numpy as np
 
 CELL = 0.4  # metres
 HEIGHT, WIDTH = 26, 30  # cells of the sheet
-OUTSIDE, WALL, DOOR, LIVING, KITCHEN, BATH, HALL, BEDROOM = range(8)  # 8 and 9 are a second and a third bedroom
+# 8 and 9 are a second and a third bedroom
+OUTSIDE, WALL, DOOR, LIVING, KITCHEN, BATH, HALL, BEDROOM = range(8)
 KINDS = 10
-NAMES = ("outside", "wall", "door", "living", "kitchen", "bath", "hall", "bedroom 1", "bedroom 2", "bedroom 3")
-MIN_AREA = {LIVING: 12.0, KITCHEN: 5.0, BATH: 3.0, HALL: 3.0, BEDROOM: 5.0, BEDROOM + 1: 5.0, BEDROOM + 2: 5.0}  # square metres
+NAMES = (
+    "outside",
+    "wall",
+    "door",
+    "living",
+    "kitchen",
+    "bath",
+    "hall",
+    "bedroom 1",
+    "bedroom 2",
+    "bedroom 3",
+)
+# square metres
+MIN_AREA = {
+    LIVING: 12.0,
+    KITCHEN: 5.0,
+    BATH: 3.0,
+    HALL: 3.0,
+    BEDROOM: 5.0,
+    BEDROOM + 1: 5.0,
+    BEDROOM + 2: 5.0,
+}
 WISHED = {LIVING: 20.0, KITCHEN: 9.0, BATH: 5.0, BEDROOM: 13.0, BEDROOM + 1: 11.0, BEDROOM + 2: 9.5}
-CHOICES = ((24, 26, 28), (20, 22, 24), (1, 2, 3), ("north", "south"), ("west", "east"))  # of a brief, part by part
+# of a brief, part by part
+CHOICES = ((24, 26, 28), (20, 22, 24), (1, 2, 3), ("north", "south"), ("west", "east"))
 MIN_SIDE, DOOR_CELLS = 3, 2
 
 
 class Brief(NamedTuple):
-    """What is wanted: cells from west to east and from north to south, outer walls included, bedrooms, and two sides."""
+    """What is wanted: cells from west to east and from north to south, outer walls included,
+    bedrooms, and two sides.
+    """
+
     width: int
     depth: int
     bedrooms: int
@@ -40,6 +68,7 @@ class Brief(NamedTuple):
 @dataclass(frozen=True)
 class Box:
     """A rectangle of cells: its first row and column, and how many of each."""
+
     top: int
     left: int
     height: int
@@ -54,12 +83,18 @@ class Box:
         return self.height * self.width * CELL**2
 
     def cut(self, at: int, across: bool) -> tuple[Box, Box]:
-        """Two boxes with one row (`across`) or column of wall between them, after `at` rows or columns."""
+        """Two boxes with one row (`across`) or column of wall between them, after `at` rows or
+        columns.
+        """
         if across:
-            return (Box(self.top, self.left, at, self.width),
-                    Box(self.top + at + 1, self.left, self.height - at - 1, self.width))
-        return (Box(self.top, self.left, self.height, at),
-                Box(self.top, self.left + at + 1, self.height, self.width - at - 1))
+            return (
+                Box(self.top, self.left, at, self.width),
+                Box(self.top + at + 1, self.left, self.height - at - 1, self.width),
+            )
+        return (
+            Box(self.top, self.left, self.height, at),
+            Box(self.top, self.left + at + 1, self.height, self.width - at - 1),
+        )
 
 
 def all_briefs() -> list[Brief]:
@@ -73,52 +108,76 @@ def brief_vectors(briefs: Sequence[Brief]) -> np.ndarray:
     Raises ValueError for a brief with a choice that the plans do not cover.
     """
     for brief in briefs:
-        for part, value, options in zip(Brief._fields, brief, CHOICES):
+        for part, value, options in zip(Brief._fields, brief, CHOICES, strict=True):
             if value not in options:
-                raise ValueError(f"the {part} of a brief can be {', '.join(map(str, options))}; this one is {value!r}")
-    return np.array([[value == option for value, options in zip(brief, CHOICES) for option in options] for brief in briefs],
-                    dtype=float)
+                raise ValueError(
+                    f"the {part} of a brief can be {', '.join(map(str, options))}; this one is"
+                    f" {value!r}"
+                )
+    return np.array(
+        [
+            [
+                value == option
+                for value, options in zip(brief, CHOICES, strict=True)
+                for option in options
+            ]
+            for brief in briefs
+        ],
+        dtype=float,
+    )
 
 
 def inside(brief: Brief) -> Box:
-    """The cells within the outer walls; the house stands one cell from the sheet's upper left corner."""
+    """The cells within the outer walls; the house stands one cell from the sheet's upper left
+    corner.
+    """
     return Box(2, 2, brief.depth - 2, brief.width - 2)
 
 
 def make_plans(briefs: Sequence[Brief], rng: np.random.Generator) -> np.ndarray:
-    """A plan for each brief, as a careful architect would draw it: every constraint of the lesson holds. -> (N, 26, 30)"""
+    """A plan for each brief, as a careful architect would draw it: every constraint of the lesson
+    holds. -> (N, 26, 30)
+    """
     return np.stack([careful_plan(brief, rng) for brief in briefs])
 
 
 def dice_plans(briefs: Sequence[Brief], rng: np.random.Generator) -> np.ndarray:
-    """The random baseline: walls, rooms and doors by throws of dice, within the outline asked for. -> (N, 26, 30)
+    """The random baseline: walls, rooms and doors by throws of dice, within the outline asked
+    for. -> (N, 26, 30)
 
-    Straight walls at random places, the rooms asked for in any order, and a door somewhere in every wall between two rooms.
+    Straight walls at random places, the rooms asked for in any order, and a door somewhere in every
+    wall between two rooms.
     """
     return np.stack([_dice_plan(brief, rng) for brief in briefs])
 
 
 def careful_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:
-    """A hall from side to side, living room and kitchen on one side of it, bedrooms and bath on the other. -> (26, 30)
+    """A hall from side to side, living room and kitchen on one side of it, bedrooms and bath on the
+    other. -> (26, 30)
 
-    Every room opens onto the hall, and the hall to the outside; kitchen and bath are near the front door.
-    What the brief leaves open: the order of the bedrooms, and where the walls stand.
+    Every room opens onto the hall, and the hall to the outside; kitchen and bath are near the front
+    door. What the brief leaves open: the order of the bedrooms, and where the walls stand.
     """
     for _ in range(1000):
         rooms = _largest_bedroom_first(_bands(inside(brief), brief, rng))
-        if all(box.square_metres >= MIN_AREA[kind] and min(box.height, box.width) >= MIN_SIDE for kind, box in rooms.items()):
+        if all(
+            box.square_metres >= MIN_AREA[kind] and min(box.height, box.width) >= MIN_SIDE
+            for kind, box in rooms.items()
+        ):
             break
     else:
         raise ValueError(f"no plan was found for {brief}")
     doors = [middle(shared_walls(rooms[HALL], box)) for kind, box in rooms.items() if kind != HALL]
-    west, east = (wall for wall in outer_walls(brief, rooms[HALL]) if len(wall) == rooms[HALL].height)
+    west, east = (
+        wall for wall in outer_walls(brief, rooms[HALL]) if len(wall) == rooms[HALL].height
+    )
     return build(brief, rooms, [*doors, middle(west if brief.entrance == "west" else east)])
 
 
 def build(brief: Brief, rooms: dict[int, Box], doors: list[list[tuple[int, int]]]) -> np.ndarray:
     """Draw outer walls, rooms and doors (lists of cells) onto an empty sheet. -> (26, 30) int64"""
     plan = np.full((HEIGHT, WIDTH), OUTSIDE)
-    plan[1:1 + brief.depth, 1:1 + brief.width] = WALL
+    plan[1 : 1 + brief.depth, 1 : 1 + brief.width] = WALL
     for kind, box in rooms.items():
         plan[box.cells] = kind
     for door in doors:
@@ -153,16 +212,24 @@ def outer_walls(brief: Brief, box: Box) -> list[list[tuple[int, int]]]:
     """The runs of outer wall beside a room, one list of cells a side that it touches."""
     hall, rows = inside(brief), range(box.top, box.top + box.height)
     columns = range(box.left, box.left + box.width)
-    sides = [(box.top == hall.top, [(hall.top - 1, c) for c in columns]),
-             (box.top + box.height == hall.top + hall.height, [(hall.top + hall.height, c) for c in columns]),
-             (box.left == hall.left, [(r, hall.left - 1) for r in rows]),
-             (box.left + box.width == hall.left + hall.width, [(r, hall.left + hall.width) for r in rows])]
+    sides = [
+        (box.top == hall.top, [(hall.top - 1, c) for c in columns]),
+        (
+            box.top + box.height == hall.top + hall.height,
+            [(hall.top + hall.height, c) for c in columns],
+        ),
+        (box.left == hall.left, [(r, hall.left - 1) for r in rows]),
+        (
+            box.left + box.width == hall.left + hall.width,
+            [(r, hall.left + hall.width) for r in rows],
+        ),
+    ]
     return [cells for touches, cells in sides if touches]
 
 
 def openings(wall: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
     """All places for a door, two cells wide, in a straight piece of wall."""
-    return [wall[i:i + DOOR_CELLS] for i in range(len(wall) - DOOR_CELLS + 1)]
+    return [wall[i : i + DOOR_CELLS] for i in range(len(wall) - DOOR_CELLS + 1)]
 
 
 def middle(wall: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -173,7 +240,10 @@ def middle(wall: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _bands(box: Box, brief: Brief, rng: np.random.Generator) -> dict[int, Box]:
     """Two bands of rooms with a hall between them."""
-    day, night = [KITCHEN, LIVING], [BATH, *map(int, rng.permutation(np.arange(brief.bedrooms)) + BEDROOM)]
+    day, night = (
+        [KITCHEN, LIVING],
+        [BATH, *map(int, rng.permutation(np.arange(brief.bedrooms)) + BEDROOM)],
+    )
     if brief.entrance == "east":
         day, night = day[::-1], night[::-1]
     upper, lower = (day, night) if brief.living == "north" else (night, day)
@@ -189,7 +259,9 @@ def _row(box: Box, kinds: list[int], rng: np.random.Generator) -> dict[int, Box]
     wishes = np.array([WISHED[k] for k in kinds]) * rng.uniform(0.85, 1.15, len(kinds))
     rooms = {}
     for i, kind in enumerate(kinds[:-1]):
-        width = max(MIN_SIDE, round((box.width - (len(kinds) - 1 - i)) * wishes[i] / wishes[i:].sum()))
+        width = max(
+            MIN_SIDE, round((box.width - (len(kinds) - 1 - i)) * wishes[i] / wishes[i:].sum())
+        )
         rooms[int(kind)], box = box.cut(int(width), across=False)
     return rooms | {int(kinds[-1]): box}
 
@@ -197,7 +269,7 @@ def _row(box: Box, kinds: list[int], rng: np.random.Generator) -> dict[int, Box]
 def _largest_bedroom_first(rooms: dict[int, Box]) -> dict[int, Box]:
     """The same rooms, bedrooms numbered by their areas: bedroom 1 is the largest."""
     bedrooms = sorted((k for k in rooms if k >= BEDROOM), key=lambda k: -rooms[k].square_metres)
-    names = dict(zip(bedrooms, sorted(bedrooms)))
+    names = dict(zip(bedrooms, sorted(bedrooms), strict=True))
     return {names.get(kind, kind): box for kind, box in rooms.items()}
 
 
@@ -207,12 +279,17 @@ def _dice_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:
         i, across = int(rng.integers(len(boxes))), bool(rng.random() < 0.5)
         length = boxes[i].height if across else boxes[i].width
         if length >= 3:
-            boxes[i:i + 1] = boxes[i].cut(int(rng.integers(1, length - 1)), across)
-    rooms = dict(zip(map(int, rng.permutation(brief.rooms)), boxes))
+            boxes[i : i + 1] = boxes[i].cut(int(rng.integers(1, length - 1)), across)
+    rooms = dict(zip(map(int, rng.permutation(brief.rooms)), boxes, strict=True))
     doors = []
     for a, b in combinations(rooms.values(), 2):
         places = openings(shared_walls(a, b))
         if places:
             doors.append(places[int(rng.integers(len(places)))])
-    outer = [place for box in rooms.values() for wall in outer_walls(brief, box) for place in openings(wall)]
+    outer = [
+        place
+        for box in rooms.values()
+        for wall in outer_walls(brief, box)
+        for place in openings(wall)
+    ]
     return build(brief, rooms, [*doors, outer[int(rng.integers(len(outer)))]])

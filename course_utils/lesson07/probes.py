@@ -1,29 +1,45 @@
-"""What lesson 07 does around an answer, in the answer's own process; see `course_utils.asking.probes`."""
+"""What lesson 07 does around an answer, in the answer's own process; see
+`course_utils.asking.probes`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 
-def drawn_to_order(answer: Callable, from_both: Any, bias: Any, c: Any, n: int, seed: int) -> dict[str, Any]:
-    """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what the first one asked it.
+def drawn_to_order(
+    answer: Callable, from_both: Any, bias: Any, c: Any, n: int, seed: int
+) -> dict[str, Any]:
+    """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what
+    the first one asked it.
 
-    from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decode(z, c)` and an `encode`.
+    from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decode(z, c)`
+    and an `encode`.
     """
     import torch
+
     asked: list[tuple[Any, Any]] = []
     Z = len(from_both) - len(c)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pictures, calls = answer(_decoder(from_both, bias, Z, asked), c, n), list(asked)
         second = answer(_decoder(from_both, bias, Z, asked), c, n)
-    plans, conditions = zip(*calls) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
-    return {"pictures": pictures, "plans": torch.cat(plans), "conditions": torch.cat(conditions),
-            "pictures of a second call": second}
+    plans, conditions = (
+        zip(*calls, strict=True) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
+    )
+    return {
+        "pictures": pictures,
+        "plans": torch.cat(plans),
+        "conditions": torch.cat(conditions),
+        "pictures of a second call": second,
+    }
 
 
 def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]]) -> Any:
-    """A conditional decoder of `size` numbers of plan that appends what it is asked, (z, c), to `asked`."""
+    """A conditional decoder of `size` numbers of plan that appends what it is asked, (z, c), to
+    `asked`.
+    """
     import torch
 
     class Model(torch.nn.Module):
@@ -34,7 +50,8 @@ def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]])
             self.weight = torch.nn.Parameter(from_both)
 
         def encode(self, x: Any, c: Any) -> tuple[Any, Any]:
-            return 100 + x[:, :1].expand(-1, self.Z), x.new_zeros(len(x), self.Z)  # no draw of a prior
+            # no draw of a prior
+            return 100 + x[:, :1].expand(-1, self.Z), x.new_zeros(len(x), self.Z)
 
         def decode(self, z: Any, c: Any) -> Any:
             logits = torch.cat([z, c], dim=1) @ self.weight + bias  # (n, D)
@@ -45,16 +62,21 @@ def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]])
 
 
 def scored_by_reader(answer: Callable, pictures: Any, labels: Any, classes: int) -> Any:
-    """`answer(samples, labels, classifier)` with a reader that takes the brightest pixel's number for the class.
+    """`answer(samples, labels, classifier)` with a reader that takes the brightest pixel's number
+    for the class.
 
-    pictures (N, D) with D >= classes, labels (N,); the reader returns NumPy integers, as metrics.read_digits does.
+    pictures (N, D) with D >= classes, labels (N,); the reader returns NumPy integers, as
+    metrics.read_digits does.
     """
     return answer(pictures, labels, lambda x: x[:, :classes].argmax(1).numpy())
 
 
 def planner(answer: Callable, plans: Any, c: Any, asked: Any) -> Any:
-    """`draw = answer(plans, c)`, asked for one plan per row of other conditions. (N, H, W), (N, C), (M, C) -> (M, H, W)"""
+    """`draw = answer(plans, c)`, asked for one plan per row of other conditions. (N, H, W), (N, C),
+    (M, C) -> (M, H, W)
+    """
     import torch
+
     draw = answer(plans, c)
     with torch.no_grad():
         return draw(asked)

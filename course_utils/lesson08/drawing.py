@@ -1,4 +1,7 @@
-"""The pictures of lesson 08 that need more than a few lines: drawing only, the ideas are in the notebook."""
+"""The pictures of lesson 08 that need more than a few lines: drawing only, the ideas are in the
+notebook.
+"""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -8,15 +11,17 @@ import numpy as np
 
 from course_utils import plots
 
-
 COLUMNS = 84  # characters a line of the text
 
 
-def attention(axes: Any, words: list[str], at: int, weights: np.ndarray, guesses: dict[str, dict[str, float]]) -> None:
-    """A text with the words before `at` shaded by attention weights (at,), and below what models expect at `at`.
+def attention(
+    axes: Any, words: list[str], at: int, weights: np.ndarray, guesses: dict[str, dict[str, float]]
+) -> None:
+    """A text with the words before `at` shaded by attention weights (at,), and below what models
+    expect at `at`.
 
-    The word at `at` stands in a box. `guesses` holds, per model, word -> probability; the likeliest six words of all
-    models are shown as pairs of bars, the true one marked.
+    The word at `at` stands in a box. `guesses` holds, per model, word -> probability; the likeliest
+    six words of all models are shown as pairs of bars, the true one marked.
     """
     _shaded_text(axes[0], words, at, weights)
     _expected(axes[1], words[at], guesses)
@@ -26,22 +31,44 @@ def _shaded_text(ax: Any, words: list[str], at: int, weights: np.ndarray) -> Non
     from matplotlib.collections import PatchCollection
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
+
     column, line, boxes, colors = 0, 0, [], []
     for i, word in enumerate(words):
         if column + len(word) > COLUMNS:
             column, line = 0, line + 1
         weight = float(weights[i]) if i < at else 0.0
         boxes.append(Rectangle((column - 0.3, line - 0.42), len(word) + 0.6, 0.84))
-        colors.append(to_rgba(plots.MODEL, min(1.0, weight ** 0.6)))
-        ax.text(column, line, word, family="monospace", fontsize=12.5, va="center", clip_on=True,
-                color="white" if weight > 0.45 else "black" if i <= at else plots.MUTED)
+        colors.append(to_rgba(plots.MODEL, min(1.0, weight**0.6)))
+        ax.text(
+            column,
+            line,
+            word,
+            family="monospace",
+            fontsize=12.5,
+            va="center",
+            clip_on=True,
+            color="white" if weight > 0.45 else "black" if i <= at else plots.MUTED,
+        )
         if i == at:
-            ax.add_patch(Rectangle((column - 0.4, line - 0.45), len(word) + 0.8, 0.9, fill=False, lw=2, ec=plots.DATA))
+            ax.add_patch(
+                Rectangle(
+                    (column - 0.4, line - 0.45),
+                    len(word) + 0.8,
+                    0.9,
+                    fill=False,
+                    lw=2,
+                    ec=plots.DATA,
+                )
+            )
         column += len(word) + 1
     ax.add_collection(PatchCollection(boxes, facecolors=colors, edgecolors="none", zorder=0))
     ax.set(xlim=(-1, COLUMNS + 1), ylim=(line + 0.7, -0.7))
     ax.axis("off")
-    plots.label(ax, f"before the boxed word: darker is looked at more ({100 * weights.max():.0f} % on the darkest)")
+    plots.label(
+        ax,
+        f"before the boxed word: darker is looked at more ({100 * weights.max():.0f} % on the"
+        " darkest)",
+    )
 
 
 def _expected(ax: Any, truth: str, guesses: dict[str, dict[str, float]]) -> None:
@@ -50,8 +77,15 @@ def _expected(ax: Any, truth: str, guesses: dict[str, dict[str, float]]) -> None
     top = top if truth in top else [*top[:5], truth]
     for i, (name, p) in enumerate(guesses.items()):
         color, hatch = ((plots.MODEL, ""), (plots.OTHER, "//"))[i % 2]
-        ax.bar(np.arange(6) + 0.36 * i - 0.18, [p[word] for word in top], 0.34, color=color, hatch=hatch,
-               edgecolor="white", label=name)
+        ax.bar(
+            np.arange(6) + 0.36 * i - 0.18,
+            [p[word] for word in top],
+            0.34,
+            color=color,
+            hatch=hatch,
+            edgecolor="white",
+            label=name,
+        )
     ax.set_xticks(range(6), [f"[{word}]" if word == truth else word for word in top])
     ax.set(ylim=(0, 1.05))
     ax.legend(loc="upper right")
@@ -61,17 +95,37 @@ def _expected(ax: Any, truth: str, guesses: dict[str, dict[str, float]]) -> None
 def paragraph(ax: Any, title: str, words: list[str], columns: int = 46) -> None:
     """Words as running text on an axis without lines."""
     import textwrap
+
     ax.axis("off")
-    ax.text(0, 0.95, "\n".join(textwrap.wrap(" ".join(words), columns)[:4]), family="monospace", fontsize=12, va="top",
-            transform=ax.transAxes, parse_math=False)
+    ax.text(
+        0,
+        0.95,
+        "\n".join(textwrap.wrap(" ".join(words), columns)[:4]),
+        family="monospace",
+        fontsize=12,
+        va="top",
+        transform=ax.transAxes,
+        parse_math=False,
+    )
     plots.label(ax, title)
 
 
 def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> None:
-    """One number of an LSTM's memory along a text (T,): its forget gate as bars, its ledger, scaled to [-1, 1], as a line."""
+    """One number of an LSTM's memory along a text (T,): its forget gate as bars, its ledger, scaled
+    to [-1, 1], as a line.
+    """
     steps = np.arange(len(words))
-    ax.bar(steps, forget, color=plots.OTHER, alpha=0.45, width=0.85, label="forget gate (1: all is kept)")
-    ax.plot(steps, ledger / max(1e-9, np.abs(ledger).max()), color=plots.MODEL, label="ledger c, scaled")
+    ax.bar(
+        steps,
+        forget,
+        color=plots.OTHER,
+        alpha=0.45,
+        width=0.85,
+        label="forget gate (1: all is kept)",
+    )
+    ax.plot(
+        steps, ledger / max(1e-9, np.abs(ledger).max()), color=plots.MODEL, label="ledger c, scaled"
+    )
     ax.axhline(0, color=plots.MUTED, lw=0.8)
     ax.set_xticks(steps, words, rotation=90, fontsize=9, parse_math=False)
     ax.set(ylim=(-1.05, 1.05), xlim=(-0.6, len(words) - 0.4))
@@ -79,19 +133,54 @@ def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> 
     ax.grid(axis="x", visible=False)
 
 
-def story(ax: Any, thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]], path: list[int]) -> None:
-    """A branching story as a graph from top to bottom, the scenes of `path` and the ways between them marked."""
+def story(
+    ax: Any, thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]], path: list[int]
+) -> None:
+    """A branching story as a graph from top to bottom, the scenes of `path` and the ways between
+    them marked.
+    """
     depth, boxes = _depths(scenes), {}
     for scene, (x, y) in (at := _places(depth)).items():
-        boxes[scene] = ax.text(x, y, scenes[scene][0].replace(" : ", "\n"), ha="center", va="center", fontsize=10, bbox={
-            "boxstyle": "round", "fc": "#FBE3D3" if scene in path else "white",
-            "ec": plots.MODEL if scene == path[-1] else plots.MUTED, "lw": 2.5 if scene == path[-1] else 1})
-    for scene, target, way in ((scene, target, way) for scene in at for way, target in scenes[scene][1] if target in at):
+        boxes[scene] = ax.text(
+            x,
+            y,
+            scenes[scene][0].replace(" : ", "\n"),
+            ha="center",
+            va="center",
+            fontsize=10,
+            bbox={
+                "boxstyle": "round",
+                "fc": "#FBE3D3" if scene in path else "white",
+                "ec": plots.MODEL if scene == path[-1] else plots.MUTED,
+                "lw": 2.5 if scene == path[-1] else 1,
+            },
+        )
+    for scene, target, way in (
+        (scene, target, way) for scene in at for way, target in scenes[scene][1] if target in at
+    ):
         taken = (scene, target) in pairwise(path)
-        ax.annotate("", at[target], at[scene], zorder=4, arrowprops={
-            "arrowstyle": "-|>", "color": plots.MODEL if taken else plots.MUTED, "lw": 3 if taken else 1, "shrinkA": 1,
-            "shrinkB": 2, "patchA": boxes[scene].get_bbox_patch(), "patchB": boxes[target].get_bbox_patch()})
-        ax.text(*(0.5 * np.add(at[scene], at[target]) + (0.02, 0)), way, fontsize=9, ha="left", va="center")
+        ax.annotate(
+            "",
+            at[target],
+            at[scene],
+            zorder=4,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": plots.MODEL if taken else plots.MUTED,
+                "lw": 3 if taken else 1,
+                "shrinkA": 1,
+                "shrinkB": 2,
+                "patchA": boxes[scene].get_bbox_patch(),
+                "patchB": boxes[target].get_bbox_patch(),
+            },
+        )
+        ax.text(
+            *(0.5 * np.add(at[scene], at[target]) + (0.02, 0)),
+            way,
+            fontsize=9,
+            ha="left",
+            va="center",
+        )
     ax.set(xlim=(-0.2, 1.2), ylim=(-max(depth.values()) - 0.5, 0.5))
     ax.axis("off")
     plots.label(ax, f"find the {thing}")
@@ -113,4 +202,6 @@ def _places(depth: dict[int, int]) -> dict[int, tuple[float, float]]:
     rows: dict[int, list[int]] = {}
     for scene, row in depth.items():
         rows.setdefault(row, []).append(scene)
-    return {scene: ((i + 0.5) / len(row), -y) for y, row in rows.items() for i, scene in enumerate(row)}
+    return {
+        scene: ((i + 0.5) / len(row), -y) for y, row in rows.items() for i, scene in enumerate(row)
+    }

@@ -1,8 +1,11 @@
-"""A little town's newspaper, written by weighted rules: a corpus of lesson 08 whose entropy is known exactly.
+"""A little town's newspaper, written by weighted rules: a corpus of lesson 08 whose entropy is
+known exactly.
 
-A match has six facts. The rules turn them into a report: they choose the words, the facts fill the blanks. So every
-report that the rules write is true, and how many bits of choice are in it can be worked out by hand.
+A match has six facts. The rules turn them into a report: they choose the words, the facts fill the
+blanks. So every report that the rules write is true, and how many bits of choice are in it can be
+worked out by hand.
 """
+
 from __future__ import annotations
 
 import math
@@ -19,43 +22,132 @@ GOALS = ("1", "2", "3", "4", "5")
 RESULTS = ("loss", "draw", "win")  # of the home team
 PAD, START, END = "<pad>", "<start>", "<end>"
 
-# A rule is a weight and what it writes: CAPITALS are further rules, {braces} blanks for facts, all else words.
+# A rule is a weight and what it writes: CAPITALS are further rules, {braces} blanks for facts, all
+# else words.
 RULES = {
     "REPORT": [(1.0, "OPENING GOAL CROWD VOICE")],
-    "OPENING": [(0.3, "a DEGREE {result} for {home} against {away} , {home_goals} to {away_goals} ."),
-                (0.3, "on a {weather} day {home} met {away} : {home_goals} to {away_goals} ."),
-                (0.2, "{home} {home_goals} , {away} {away_goals} : a DEGREE {result} ."),
-                (0.2, "{weather} weather , and a {result} for {home} : {home_goals} to {away_goals} .")],
-    "DEGREE": [(0.25, "narrow"), (0.2, "deserved"), (0.15, "strange"), (0.15, "famous"), (0.15, "lucky"), (0.1, "quiet")],
-    "GOAL": [(0.4, "{scorer} SCORED WHEN ."), (0.3, "WHEN {scorer} SCORED ."), (0.3, "WHEN came {scorer} and SCORED .")],
-    "SCORED": [(0.3, "scored"), (0.2, "struck"), (0.15, "shone"), (0.15, "danced"), (0.1, "flew"), (0.1, "tripped")],
+    "OPENING": [
+        (0.3, "a DEGREE {result} for {home} against {away} , {home_goals} to {away_goals} ."),
+        (0.3, "on a {weather} day {home} met {away} : {home_goals} to {away_goals} ."),
+        (0.2, "{home} {home_goals} , {away} {away_goals} : a DEGREE {result} ."),
+        (0.2, "{weather} weather , and a {result} for {home} : {home_goals} to {away_goals} ."),
+    ],
+    "DEGREE": [
+        (0.25, "narrow"),
+        (0.2, "deserved"),
+        (0.15, "strange"),
+        (0.15, "famous"),
+        (0.15, "lucky"),
+        (0.1, "quiet"),
+    ],
+    "GOAL": [
+        (0.4, "{scorer} SCORED WHEN ."),
+        (0.3, "WHEN {scorer} SCORED ."),
+        (0.3, "WHEN came {scorer} and SCORED ."),
+    ],
+    "SCORED": [
+        (0.3, "scored"),
+        (0.2, "struck"),
+        (0.15, "shone"),
+        (0.15, "danced"),
+        (0.1, "flew"),
+        (0.1, "tripped"),
+    ],
     "WHEN": [(0.25, "early"), (0.25, "late"), (0.2, "then"), (0.15, "twice"), (0.15, "again")],
     "CROWD": [(0.5, "the ONE DOES MANNER ."), (0.5, "the MANY DO MANNER .")],
     "ONE": [(0.45, "PERSON"), (0.55, "PERSON of the OTHERS")],
     "MANY": [(0.45, "PEOPLE"), (0.55, "PEOPLE of the OTHERS")],
-    "OTHERS": [(0.35, "PERSON"), (0.35, "PEOPLE"), (0.15, "PERSON of the LAST"), (0.15, "PEOPLE of the LAST")],
+    "OTHERS": [
+        (0.35, "PERSON"),
+        (0.35, "PEOPLE"),
+        (0.15, "PERSON of the LAST"),
+        (0.15, "PEOPLE of the LAST"),
+    ],
     "LAST": [(0.5, "PERSON"), (0.5, "PEOPLE")],
-    "PERSON": [(0.2, "coach"), (0.15, "keeper"), (0.15, "mayor"), (0.1, "singer"), (0.1, "baker"), (0.1, "referee"),
-               (0.1, "captain"), (0.1, "doctor")],
-    "PEOPLE": [(0.2, "fans"), (0.15, "players"), (0.15, "children"), (0.1, "drummers"), (0.1, "cousins"),
-               (0.1, "farmers"), (0.1, "guests"), (0.1, "pupils")],
-    "DOES": [(0.2, "sings"), (0.2, "dances"), (0.15, "smiles"), (0.15, "waits"), (0.1, "cries"), (0.1, "whistles"),
-             (0.1, "sleeps")],
-    "DO": [(0.2, "sing"), (0.2, "dance"), (0.15, "smile"), (0.15, "wait"), (0.1, "cry"), (0.1, "whistle"), (0.1, "sleep")],
-    "MANNER": [(0.25, "tonight"), (0.25, "outside"), (0.2, "all night"), (0.15, "in the PLACE"), (0.15, "at the PLACE")],
+    "PERSON": [
+        (0.2, "coach"),
+        (0.15, "keeper"),
+        (0.15, "mayor"),
+        (0.1, "singer"),
+        (0.1, "baker"),
+        (0.1, "referee"),
+        (0.1, "captain"),
+        (0.1, "doctor"),
+    ],
+    "PEOPLE": [
+        (0.2, "fans"),
+        (0.15, "players"),
+        (0.15, "children"),
+        (0.1, "drummers"),
+        (0.1, "cousins"),
+        (0.1, "farmers"),
+        (0.1, "guests"),
+        (0.1, "pupils"),
+    ],
+    "DOES": [
+        (0.2, "sings"),
+        (0.2, "dances"),
+        (0.15, "smiles"),
+        (0.15, "waits"),
+        (0.1, "cries"),
+        (0.1, "whistles"),
+        (0.1, "sleeps"),
+    ],
+    "DO": [
+        (0.2, "sing"),
+        (0.2, "dance"),
+        (0.15, "smile"),
+        (0.15, "wait"),
+        (0.1, "cry"),
+        (0.1, "whistle"),
+        (0.1, "sleep"),
+    ],
+    "MANNER": [
+        (0.25, "tonight"),
+        (0.25, "outside"),
+        (0.2, "all night"),
+        (0.15, "in the PLACE"),
+        (0.15, "at the PLACE"),
+    ],
     "PLACE": [(0.3, "station"), (0.3, "square"), (0.2, "inn"), (0.2, "museum")],
     "VOICE": [(0.6, '{away} said : " SAYING " .'), (0.4, '" SAYING " , said {scorer} .')],
-    "SAYING": [(0.35, "we WERE than {home}"), (0.35, "I NEVER saw a DEGREE THING"), (0.3, "this THING was DEGREE")],
+    "SAYING": [
+        (0.35, "we WERE than {home}"),
+        (0.35, "I NEVER saw a DEGREE THING"),
+        (0.3, "this THING was DEGREE"),
+    ],
     "WERE": [(0.4, "ran faster"), (0.3, "wanted more"), (0.3, "slept better")],
     "NEVER": [(0.5, "never"), (0.3, "rarely"), (0.2, "once")],
     "THING": [(0.25, "game"), (0.25, "team"), (0.2, "crowd"), (0.15, "ball"), (0.15, "summer")],
 }
-KINDS = {"home": TEAMS, "away": TEAMS, "home_goals": GOALS, "away_goals": GOALS, "scorer": PLAYERS,
-         "weather": WEATHER, "result": RESULTS}
-VOCABULARY = [PAD, START, END, *sorted({word for options in RULES.values() for _, text in options for word in text.split()
-                                        if word not in RULES and "{" not in word} | {":"}
-                                       | {word for words in KINDS.values() for word in words})]
-BITS_OF_FACTS = math.log2(len(TEAMS) * (len(TEAMS) - 1) * len(GOALS)**2 * len(PLAYERS) * len(WEATHER))
+KINDS = {
+    "home": TEAMS,
+    "away": TEAMS,
+    "home_goals": GOALS,
+    "away_goals": GOALS,
+    "scorer": PLAYERS,
+    "weather": WEATHER,
+    "result": RESULTS,
+}
+VOCABULARY = [
+    PAD,
+    START,
+    END,
+    *sorted(
+        {
+            word
+            for options in RULES.values()
+            for _, text in options
+            for word in text.split()
+            if word not in RULES and "{" not in word
+        }
+        | {":"}
+        | {word for words in KINDS.values() for word in words}
+    ),
+]
+BITS_OF_FACTS = math.log2(
+    len(TEAMS) * (len(TEAMS) - 1) * len(GOALS) ** 2 * len(PLAYERS) * len(WEATHER)
+)
 
 
 class Match(NamedTuple):
@@ -70,7 +162,7 @@ class Match(NamedTuple):
 
     @property
     def result(self) -> str:
-        """"win", "draw" or "loss" of the home team."""
+        """ "win", "draw" or "loss" of the home team."""
         difference = int(self.home_goals) - int(self.away_goals)
         return RESULTS[1 + (difference > 0) - (difference < 0)]
 
@@ -84,8 +176,14 @@ def a_match(rng: np.random.Generator) -> Match:
     """Facts drawn evenly: two different teams, goals, who scored, the weather."""
     home, away = rng.choice(len(TEAMS), 2, replace=False)
     goals = rng.integers(len(GOALS), size=2)
-    return Match(TEAMS[home], GOALS[goals[0]], TEAMS[away], GOALS[goals[1]],
-                 PLAYERS[rng.integers(len(PLAYERS))], WEATHER[rng.integers(len(WEATHER))])
+    return Match(
+        TEAMS[home],
+        GOALS[goals[0]],
+        TEAMS[away],
+        GOALS[goals[1]],
+        PLAYERS[rng.integers(len(PLAYERS))],
+        WEATHER[rng.integers(len(WEATHER))],
+    )
 
 
 def report(match: Match, rng: np.random.Generator, symbol: str = "REPORT") -> list[str]:
@@ -109,8 +207,9 @@ def document(rng: np.random.Generator) -> list[str]:
 def choice(symbol: str = "REPORT") -> tuple[float, float]:
     """Bits of choice in what a rule writes, and how many words it writes, both on average.
 
-    H(A) = sum of p·(-log2 p + H of the parts), and lengths likewise: exact because no two ways of applying the rules
-    give the same words (Cover & Thomas 2006, chapter 2: the chain rule of entropy).
+    H(A) = sum of p·(-log2 p + H of the parts), and lengths likewise: exact because no two ways of
+    applying the rules give the same words (Cover & Thomas 2006, chapter 2: the chain rule of
+    entropy).
     """
     if symbol not in RULES:
         return 0.0, 1.0
@@ -128,10 +227,14 @@ def entropy() -> float:
     return (BITS_OF_FACTS + bits) / (7 + words + 1)
 
 
-def readings(words: list[str], symbols: tuple[str, ...] = ("REPORT",), at: int = 0) -> Iterator[tuple[float, tuple]]:
-    """Every way in which the rules could have written these words, blanks filled with any word of the right kind.
+def readings(
+    words: list[str], symbols: tuple[str, ...] = ("REPORT",), at: int = 0
+) -> Iterator[tuple[float, tuple]]:
+    """Every way in which the rules could have written these words, blanks filled with any word of
+    the right kind.
 
-    Yields log2 of the probability of the choices made, and the blanks as (kind of fact, word) in order.
+    Yields log2 of the probability of the choices made, and the blanks as (kind of fact, word) in
+    order.
     """
     if not symbols:
         if at == len(words):
@@ -150,12 +253,16 @@ def readings(words: list[str], symbols: tuple[str, ...] = ("REPORT",), at: int =
 
 
 def told(words: list[str]) -> tuple[tuple[str, str], ...] | None:
-    """What a report tells, as (kind of fact, word); None if the rules could not have written it: it is not grammatical."""
+    """What a report tells, as (kind of fact, word); None if the rules could not have written it: it
+    is not grammatical.
+    """
     return next((facts for _, facts in readings(words)), None)
 
 
 def rightly_told(match: Match, words: list[str]) -> list[bool]:
-    """Which of the facts that a grammatical report tells agree with the match. Raises ValueError for other words."""
+    """Which of the facts that a grammatical report tells agree with the match. Raises ValueError
+    for other words.
+    """
     facts = told(words)
     if facts is None:
         raise ValueError("this is no grammatical report: ask `told` first, which is then None")
@@ -163,7 +270,9 @@ def rightly_told(match: Match, words: list[str]) -> list[bool]:
 
 
 def facts_of(words: list[str]) -> Match | None:
-    """The facts at the head of a document; None if it does not begin with six facts of the right kinds and a colon."""
+    """The facts at the head of a document; None if it does not begin with six facts of the right
+    kinds and a colon.
+    """
     if len(words) < 8 or words[0] != START or words[7] != ":":
         return None
     match = Match(*words[1:7])
@@ -171,7 +280,9 @@ def facts_of(words: list[str]) -> Match | None:
 
 
 def log2_probability(words: list[str]) -> float:
-    """log2 of the probability of a whole document, start to end; minus infinity if the newspaper cannot have printed it."""
+    """log2 of the probability of a whole document, start to end; minus infinity if the newspaper
+    cannot have printed it.
+    """
     match, text = facts_of(words), words[8:-1]
     possible = match is not None and match.home != match.away and words[-1] == END
     if not possible or told(text) is None or not all(rightly_told(match, text)):
@@ -179,61 +290,96 @@ def log2_probability(words: list[str]) -> float:
     return math.log2(sum(2**bits for bits, _ in readings(text))) - BITS_OF_FACTS
 
 
-# ---------------------------------------------------------------------------------------------------- video scripts
+# --------------------------------------------------------------------------------------------------
 
 SHOTS = ("wide", "crowd", "replay", "interview")
 LONGEST_SCENE = 9  # seconds
 
 
 def script(rng: np.random.Generator) -> list[str]:
-    """The script of a short film about a match, as the tokens of a JSON text: joined by spaces, `json.loads` reads them.
+    """The script of a short film about a match, as the tokens of a JSON text: joined by spaces,
+    `json.loads` reads them.
 
-    Two to four scenes; the first is wide, and the scenes' seconds add up to the seconds of the whole.
+    Two to four scenes; the first is wide, and the scenes' seconds add up to the seconds of the
+    whole.
     """
     match, seconds = a_match(rng), rng.integers(2, LONGEST_SCENE + 1, size=rng.integers(2, 5))
     scenes = []
     for number, length in enumerate(seconds):
         shot = SHOTS[0] if number == 0 else SHOTS[rng.integers(1, len(SHOTS))]
         said = report(match, rng, ("OPENING", "GOAL", "SAYING")[min(number, 2)])
-        scenes += [",", *f'{{ "shot" : "{shot}" , "seconds" : {length} , "say" : " '.split(), *said, '"', "}"]
+        scenes += [
+            ",",
+            *f'{{ "shot" : "{shot}" , "seconds" : {length} , "say" : " '.split(),
+            *said,
+            '"',
+            "}",
+        ]
     title = f'" {match.home} against {match.away} "'
-    return [START, *f'{{ "title" : {title} , "seconds" : {sum(seconds)} , "scenes" : ['.split(), *scenes[1:], "]", "}", END]
+    return [
+        START,
+        *f'{{ "title" : {title} , "seconds" : {sum(seconds)} , "scenes" : ['.split(),
+        *scenes[1:],
+        "]",
+        "}",
+        END,
+    ]
 
 
-# ---------------------------------------------------------------------------------------------------- stories
+# --------------------------------------------------------------------------------------------------
 
-PLACES = ("mill", "harbour", "castle", "forest", "chapel", "cellar", "tower", "garden", "station", "library")
+PLACES = (
+    "mill",
+    "harbour",
+    "castle",
+    "forest",
+    "chapel",
+    "cellar",
+    "tower",
+    "garden",
+    "station",
+    "library",
+)
 WAYS = ("north", "south", "upstairs", "downstairs", "inside", "outside", "left", "right")
 THINGS = ("lantern", "letter", "violin", "key", "map", "kite")
 SCENES = (5, 7)  # fewest and most scenes of a story
 
-Story = dict[int, tuple[str, list[tuple[str, int]]]]  # scene -> what it says, and where each way leads
+# scene -> what it says, and where each way leads
+Story = dict[int, tuple[str, list[tuple[str, int]]]]
 
 
 def story(rng: np.random.Generator) -> list[str]:
-    """A branching story as words: what is sought, then numbered scenes with at most two ways on; ends have none.
+    """A branching story as words: what is sought, then numbered scenes with at most two ways on;
+    ends have none.
 
-    Every scene can be reached from scene 1, every way leads to a later scene, and some end keeps the promise.
+    Every scene can be reached from scene 1, every way leads to a later scene, and some end keeps
+    the promise.
     """
     count, thing = int(rng.integers(SCENES[0], SCENES[1] + 1)), THINGS[rng.integers(len(THINGS))]
     leads: dict[int, list[int]] = {scene: [] for scene in range(1, count + 1)}
     for scene in range(2, count + 1):
-        leads[int(rng.choice([other for other in range(1, scene) if len(leads[other]) < 2]))].append(scene)
+        leads[
+            int(rng.choice([other for other in range(1, scene) if len(leads[other]) < 2]))
+        ].append(scene)
     ends = [scene for scene in leads if not leads[scene]]
     found = int(rng.choice(ends))
     words = [START, "find", "the", thing, ":"]
     for scene, targets in leads.items():
         words += [str(scene), "the", PLACES[rng.integers(len(PLACES))], "."]
         ways = rng.choice(len(WAYS), len(targets), replace=False)
-        for way, target in zip(ways, targets):
+        for way, target in zip(ways, targets, strict=True):
             words += [WAYS[way], ">", str(target), "."]
         if not targets:
-            words += (["you", "find", "the", thing, "."] if scene == found else ["a", "dead", "end", "."])
+            words += (
+                ["you", "find", "the", thing, "."] if scene == found else ["a", "dead", "end", "."]
+            )
     return [*words, END]
 
 
 def read_story(words: list[str]) -> tuple[str, Story] | None:
-    """What is sought, and the scenes of a story, from its words; None if it is not written like one."""
+    """What is sought, and the scenes of a story, from its words; None if it is not written like
+    one.
+    """
     if len(words) < 8 or words[:3] != [START, "find", "the"] or words[4] != ":" or words[-1] != END:
         return None
     scenes: Story = {}

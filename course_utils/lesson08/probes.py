@@ -1,4 +1,7 @@
-"""What lesson 08 does around an answer, in the answer's own process; see `course_utils.asking.probes`."""
+"""What lesson 08 does around an answer, in the answer's own process; see
+`course_utils.asking.probes`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,12 +9,15 @@ from typing import Any
 
 
 def masked(answer: Callable, scores: Any) -> Any:
-    """The scores (T, T) as attention uses them: −inf where `answer(T)`, a tensor of True and False, says False."""
+    """The scores (T, T) as attention uses them: −inf where `answer(T)`, a tensor of True and False,
+    says False.
+    """
     return scores.masked_fill(~answer(len(scores)), float("-inf"))
 
 
 def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
-    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H): what comes out at the end.
+    """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H):
+    what comes out at the end.
 
     Raises TypeError("no pair came back") where that is so.
     """
@@ -24,8 +30,11 @@ def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str
 
 
 def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
-    """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own: write(n, rng)."""
+    """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own:
+    write(n, rng).
+    """
     import torch
+
     write = answer(y)
     with torch.no_grad():
         return write(n, rng)

@@ -1,8 +1,10 @@
-"""Dungeon maps of 12 x 12 tiles: a generator whose maps can always be solved, the way through, and how to draw them.
+"""Dungeon maps of 12 x 12 tiles: a generator whose maps can always be solved, the way through, and
+how to draw them.
 
-A level is an integer array (H, W): 0 wall, 1 floor, 2 start, 3 exit, 4 chest. One walks up, down, left and right, over
-everything but walls.
+A level is an integer array (H, W): 0 wall, 1 floor, 2 start, 3 exit, 4 chest. One walks up, down,
+left and right, over everything but walls.
 """
+
 from __future__ import annotations
 
 from collections import deque
@@ -21,8 +23,19 @@ TILES = ("wall", "floor", "start", "exit", "chest")
 SIZE = 12
 Place = tuple[int, int]
 
-PALETTE = {".": "#E9DFC7", ",": "#D8CBAC", "#": "#5B5F6B", "=": "#454954", "b": "#0072B2", "w": "#FFFFFF", "k": "#222222",
-           "o": "#D55E00", "g": "#009E73", "y": "#E8B923", "s": "#F3C9A5"}
+PALETTE = {
+    ".": "#E9DFC7",
+    ",": "#D8CBAC",
+    "#": "#5B5F6B",
+    "=": "#454954",
+    "b": "#0072B2",
+    "w": "#FFFFFF",
+    "k": "#222222",
+    "o": "#D55E00",
+    "g": "#009E73",
+    "y": "#E8B923",
+    "s": "#F3C9A5",
+}
 SPRITES = {  # 8 x 8 pixels each
     WALL: "####=### ####=### ####=### ======== =####### =####### =####### ========",
     FLOOR: "........ ........ ..,..... ........ ......,. ........ .,...... ........",
@@ -34,8 +47,11 @@ HERO = "..kkkk.. ..kssk.. ..ssss.. .oooooo. .soooos. ..oooo.. ..k..k.. ..k..k.."
 
 
 def sample(n: int, rng: np.random.Generator) -> Tensor:
-    """n random levels (n, 12, 12) int64: rooms, corridors, one start, one exit, up to two chests; all can be solved."""
+    """n random levels (n, 12, 12) int64: rooms, corridors, one start, one exit, up to two chests;
+    all can be solved.
+    """
     import torch
+
     return torch.tensor(np.stack([_level(rng) for _ in range(n)]))
 
 
@@ -43,23 +59,25 @@ def _level(rng: np.random.Generator) -> np.ndarray:
     level = np.full((SIZE, SIZE), WALL)
     sizes = rng.integers(2, 4, size=(rng.integers(4, 7), 2))
     corners = rng.integers(1, SIZE - sizes)  # rooms keep off the rim
-    for (top, left), (height, width) in zip(corners, sizes):
-        level[top:top + height, left:left + width] = FLOOR
+    for (top, left), (height, width) in zip(corners, sizes, strict=True):
+        level[top : top + height, left : left + width] = FLOOR
     centres = corners + sizes // 2
-    for (r0, c0), (r1, c1) in zip(centres, centres[1:]):
+    for (r0, c0), (r1, c1) in zip(centres, centres[1:], strict=False):
         bend_r, bend_c = (r0, c1) if rng.random() < 0.5 else (r1, c0)
-        level[min(r0, r1):max(r0, r1) + 1, bend_c] = FLOOR
-        level[bend_r, min(c0, c1):max(c0, c1) + 1] = FLOOR
+        level[min(r0, r1) : max(r0, r1) + 1, bend_c] = FLOOR
+        level[bend_r, min(c0, c1) : max(c0, c1) + 1] = FLOOR
     free = rng.permutation(np.argwhere(level == FLOOR))  # (floors, 2)
     far = 1 + np.abs(free[1:] - free[0]).sum(axis=1).argmax()
     level[tuple(free[0])], level[tuple(free[far])] = START, EXIT
-    for chest in np.delete(free, [0, far], axis=0)[:rng.integers(0, 3)]:
+    for chest in np.delete(free, [0, far], axis=0)[: rng.integers(0, 3)]:
         level[tuple(chest)] = CHEST
     return level
 
 
 def shortest_path(level: Any) -> list[Place]:
-    """A shortest way from the start to the exit, both included, as (row, column); [] if there is none."""
+    """A shortest way from the start to the exit, both included, as (row, column); [] if there is
+    none.
+    """
     level = np.asarray(level)
     starts = [tuple(map(int, place)) for place in np.argwhere(level == START)]
     came_from: dict[Place, Place | None] = dict.fromkeys(starts)
@@ -91,28 +109,51 @@ def neighbours(place: Place, shape: tuple[int, ...]) -> list[Place]:
 
 
 def picture(level: Any, hero: Place | None = None) -> np.ndarray:
-    """A level drawn with tiles of 8 x 8 pixels, and with somebody in it: (H, W) -> (8 H, 8 W, 3) in [0, 1]."""
+    """A level drawn with tiles of 8 x 8 pixels, and with somebody in it: (H, W) -> (8 H, 8 W, 3) in
+    [0, 1].
+    """
     level = np.asarray(level)
     tiles = np.stack([_sprite(SPRITES[tile]) for tile in range(len(TILES))])  # (5, 8, 8, 3)
-    drawn = tiles[level].transpose(0, 2, 1, 3, 4).reshape(8 * level.shape[0], 8 * level.shape[1], 3).copy()
+    drawn = (
+        tiles[level]
+        .transpose(0, 2, 1, 3, 4)
+        .reshape(8 * level.shape[0], 8 * level.shape[1], 3)
+        .copy()
+    )
     if hero is not None:
         row, column = (8 * i for i in hero)
         ink = np.array([c not in ".," for c in HERO.replace(" ", "")]).reshape(8, 8)
-        drawn[row:row + 8, column:column + 8][ink] = _sprite(HERO)[ink]
+        drawn[row : row + 8, column : column + 8][ink] = _sprite(HERO)[ink]
     return drawn
 
 
-def show(levels: Any, titles: list[str], *, alt: str, columns: int = 6, marked: list[list[Place]] | None = None) -> Any:
-    """Several levels side by side, each under its title, some places marked with a frame. Returns the figure."""
+def show(
+    levels: Any,
+    titles: list[str],
+    *,
+    alt: str,
+    columns: int = 6,
+    marked: list[list[Place]] | None = None,
+) -> Any:
+    """Several levels side by side, each under its title, some places marked with a frame. Returns
+    the figure.
+    """
     rows = -(-len(levels) // columns)
     fig, axes = plots.figure(rows, columns, alt=alt, size=(1.75 * columns, 2.0 * rows))
     for ax in np.ravel(axes):
         ax.axis("off")
-    for i, (ax, level, title) in enumerate(zip(np.ravel(axes), levels, titles)):
+    for i, (ax, level, title) in enumerate(zip(np.ravel(axes), levels, titles, strict=True)):
         ax.imshow(picture(level), interpolation="nearest")
         ax.set_title(title, fontsize=10)
         for row, column in marked[i] if marked else []:
-            ax.plot(8 * column + 3.5, 8 * row + 3.5, "s", color=plots.WRONG, markersize=6, fillstyle="none")
+            ax.plot(
+                8 * column + 3.5,
+                8 * row + 3.5,
+                "s",
+                color=plots.WRONG,
+                markersize=6,
+                fillstyle="none",
+            )
     return fig
 
 
@@ -120,4 +161,6 @@ def show(levels: Any, titles: list[str], *, alt: str, columns: int = 6, marked: 
 def _sprite(rows: str) -> np.ndarray:
     """Eight rows of eight letters -> (8, 8, 3) in [0, 1]."""
     codes = [PALETTE[letter] for letter in rows.replace(" ", "")]
-    return np.array([[int(code[i:i + 2], 16) / 255 for i in (1, 3, 5)] for code in codes]).reshape(8, 8, 3)
+    return np.array(
+        [[int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)] for code in codes]
+    ).reshape(8, 8, 3)

@@ -1,4 +1,7 @@
-"""The exercises of lesson 09: Gram matrices, noise in one jump, straight paths, guidance, maps, a painter that obeys."""
+"""The exercises of lesson 09: Gram matrices, noise in one jump, straight paths, guidance, maps, a
+painter that obeys.
+"""
+
 from __future__ import annotations
 
 import math
@@ -9,23 +12,40 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
-from course_utils.checks.exercise import again, breaking, Case, does_not_hold, Exercise, Mutant, numbers_in, until_one_fails
+from course_utils.checks.exercise import (
+    Case,
+    Exercise,
+    Mutant,
+    again,
+    breaking,
+    does_not_hold,
+    numbers_in,
+    until_one_fails,
+)
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
 
 
 def _gradients(*names: str) -> Callable[..., Any]:
     """Reads the value and the gradients that reach the named arguments."""
+
     def read(ask: Ask, *args: Any) -> dict[str, Any]:
         return ask.probe("gradient", list(names), *args)
+
     return read
 
 
 def _settled(fact: str) -> Callable[..., dict[str, bool]]:
     """Reads whether two calls agree: nothing may be drawn inside."""
+
     def read(ask: Ask, *args: Any) -> dict[str, bool]:
         first, second = (np.asarray(ask(*args)) for _ in range(2))
-        return {fact: np.array_equal(first, second, equal_nan=first.dtype.kind == second.dtype.kind == "f")}
+        return {
+            fact: np.array_equal(
+                first, second, equal_nan=first.dtype.kind == second.dtype.kind == "f"
+            )
+        }
+
     return read
 
 
@@ -38,28 +58,57 @@ def _wide(values: Any, like: Any) -> Any:
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
 
-# ---- 9.1 gram --------------------------------------------------------------------------------------------------------
+# ---- 9.1 gram ------------------------------------------------------------------------------------
 
 
 def _feature_cases(rng: np.random.Generator) -> list[Case]:
     two = np.array([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # (1, 2, 1, 2)
     return [
-        Case("two channels of two pixels, (1, 2) and (3, −1): the products are 5, 1 and 10, divided by 2·1·2",
-             _tensors(two), **CLOSE),
-        Case("three pictures of four channels, 5 by 6 pixels", _tensors(rng.normal(size=(3, 4, 5, 6))), **CLOSE),
-        Case("features that are never negative, as after a ReLU", _tensors(rng.uniform(1, 2, size=(2, 3, 4, 4))), **CLOSE),
-        Case("two pictures, two channels: the value, and the gradient that reaches f", _tensors(rng.normal(size=(2, 2, 3, 5))),
-             _gradients("f"), **CLOSE),
-        Case("as many channels as rows, columns and pictures", _tensors(rng.normal(size=(3, 3, 3, 3))), **CLOSE),
+        Case(
+            "two channels of two pixels, (1, 2) and (3, −1): the products are 5, 1 and 10, divided"
+            " by 2·1·2",
+            _tensors(two),
+            **CLOSE,
+        ),
+        Case(
+            "three pictures of four channels, 5 by 6 pixels",
+            _tensors(rng.normal(size=(3, 4, 5, 6))),
+            **CLOSE,
+        ),
+        Case(
+            "features that are never negative, as after a ReLU",
+            _tensors(rng.uniform(1, 2, size=(2, 3, 4, 4))),
+            **CLOSE,
+        ),
+        Case(
+            "two pictures, two channels: the value, and the gradient that reaches f",
+            _tensors(rng.normal(size=(2, 2, 3, 5))),
+            _gradients("f"),
+            **CLOSE,
+        ),
+        Case(
+            "as many channels as rows, columns and pictures",
+            _tensors(rng.normal(size=(3, 3, 3, 3))),
+            **CLOSE,
+        ),
         Case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2))), **CLOSE),
-        Case("three pictures, the same tensor a second time", _tensors(rng.normal(size=(3, 4, 2, 3))), again, **CLOSE),
+        Case(
+            "three pictures, the same tensor a second time",
+            _tensors(rng.normal(size=(3, 4, 2, 3))),
+            again,
+            **CLOSE,
+        ),
     ]
 
 
 def _gram_oracle(f: Any) -> np.ndarray:
     """Pixel by pixel, the outer product of what all channels say there, in float64."""
     values = f.double()
-    total = sum(values[:, :, i, j, None] * values[:, None, :, i, j] for i in range(f.shape[2]) for j in range(f.shape[3]))
+    total = sum(
+        values[:, :, i, j, None] * values[:, None, :, i, j]
+        for i in range(f.shape[2])
+        for j in range(f.shape[3])
+    )
     return total / math.prod(f.shape[1:])
 
 
@@ -89,17 +138,23 @@ def _whole_batch(f: Any) -> Any:
 
 
 def _misread(f: Any) -> Any:
-    rows = f.reshape(len(f), -1, f.shape[1])  # numbers in the wrong order: a reshape does not move axes
+    # numbers in the wrong order: a reshape does not move axes
+    rows = f.reshape(len(f), -1, f.shape[1])
     return rows.transpose(1, 2) @ rows / math.prod(f.shape[1:])
 
 
 def _gram_loop(f: Any) -> Any:
     import torch
-    return torch.stack([torch.stack([torch.stack([(a * b).sum() for b in x]) for a in x]) for x in f]) / f[0].numel()
+
+    return (
+        torch.stack([torch.stack([torch.stack([(a * b).sum() for b in x]) for a in x]) for x in f])
+        / f[0].numel()
+    )
 
 
 def _einsum(text: str) -> Answer:
     import torch
+
     return lambda f: torch.einsum(text, f, f) / math.prod(f.shape[1:])
 
 
@@ -107,82 +162,155 @@ def _gram_lazily(text: str) -> Answer:
     return lambda f: _einsum(text)(f)
 
 
-GRAM = Exercise("9.1", "gram", _feature_cases, _gram_oracle, {
-    "no-normalisation": Mutant("nothing was divided: the sums grow with the picture, so divide by C·H·W",
-        _products),
-    "divided-by-hw": Mutant("divided by H·W only: divide by C·H·W",
-        lambda f: _products(f) / math.prod(f.shape[2:])),
-    "divided-by-c": Mutant("divided by C only: divide by C·H·W",
-        lambda f: _products(f) / f.shape[1]),
-    "divided-by-batch-too": Mutant("divided by B·C·H·W: every picture has its own matrix, so the batch does not count",
-        lambda f: _products(f) / f.numel()),
-    "divided-by-c-twice": Mutant("divided by C²·H·W: divide by C·H·W",
-        lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1])),
-    "divided-by-chw-squared": Mutant("divided by (C·H·W)²: divide by C·H·W once",
-        lambda f: _products(f) / math.prod(f.shape[1:])**2),
-    "divided-by-chw-minus-1": Mutant("divided by C·H·W − 1: divide by C·H·W",
-        lambda f: _products(f) / (math.prod(f.shape[1:]) - 1)),
-    "divided-by-root-chw": Mutant("divided by the root of C·H·W: divide by C·H·W",
-        lambda f: _products(f) / math.prod(f.shape[1:])**0.5),
-    "pixel-gram": Mutant("pixels were compared with pixels, (H·W)×(H·W): compare channels with channels",
-        lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:])),
-    "batch-summed": Mutant("the whole batch went into one matrix, or the matrices were added up: every picture has its own",
-        lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:])),
-    "batch-summed-repeated": Mutant("the whole batch went into one matrix, repeated for each picture: every picture has its own",
-        _whole_batch),
-    "mean-over-batch": Mutant("the matrices were averaged over the batch: every picture keeps its own",
-        lambda f: _gram(f).mean(0)),
-    "first-picture-only": Mutant("only the first picture's matrix came back: one for each picture is asked for",
-        lambda f: _gram(f)[0]),
-    "channel-mean-removed": Mutant("the mean of each channel was taken off: that is a covariance; a Gram matrix is not centred",
-        _with(lambda f: f - f.mean((2, 3), keepdim=True))),
-    "picture-mean-removed": Mutant("the mean of each picture was taken off: a Gram matrix is not centred",
-        _with(lambda f: f - f.mean((1, 2, 3), keepdim=True))),
-    "pixel-mean-removed": Mutant("the mean over channels was taken off at each pixel: a Gram matrix is not centred",
-        _with(lambda f: f - f.mean(1, keepdim=True))),
-    "channels-unit-norm": Mutant("every channel was scaled to length 1: then it no longer matters how strongly a channel responds",
-        lambda f: _gram(f / _flat(f).norm(dim=2)[:, :, None, None])),
-    "outer-product-of-means": Mutant("the channels were averaged over the picture first: multiply at each pixel, then sum",
-        lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None]),
-    "reshape-without-transpose": Mutant("the axes were mixed up: `reshape` does not move the channels to the end, `transpose` or `permute` does",
-        _misread),
-    "channels-last-assumed": Mutant("this takes the last axis for the channels: f is (B, C, H, W)",
-        _gram_lazily("bhwc,bhwd->bcd")),
-    "rows-for-channels": Mutant("this compares rows with rows: the channels are axis 1",
-        _gram_lazily("bchw,bcgw->bhg")),
-    "diagonal-vector": Mutant("each channel was only multiplied with itself: every pair of channels is asked for",
-        lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:])),
-    "diagonal-matrix": Mutant("only the diagonal is filled: every pair of channels is asked for",
-        lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed()),
-    "lower-triangle-only": Mutant("only one triangle is filled: the matrix is symmetric, so fill both",
-        lambda f: _gram(f).tril()),
-    "upper-triangle-only": Mutant("the other triangle only is filled: the matrix is symmetric, so fill both",
-        lambda f: _gram(f).triu()),
-    "root-of-products": Mutant("the root of the products was taken: leave them as they are",
-        lambda f: _gram(f).abs().sqrt()),
-    "absolute-features": Mutant("the features lost their signs: multiply them as they are",
-        _with(lambda f: f.abs())),
-    "relu-features": Mutant("negative features were cut off: multiply them as they are",
-        _with(lambda f: f.relu())),
-    "squared-features": Mutant("the features were squared before they were multiplied",
-        _with(lambda f: f**2)),
-    "no-gradient-to-features": Mutant("the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`, `.item`, NumPy or a list where one "
-    "tensor should be",
-        lambda f: _gram(f.detach())),
-    "flattened-output": Mutant("the matrices came back as one row of numbers each: (B, C, C) is asked for",
-        lambda f: _gram(f).flatten(1)),
-    "input-changed-in-place": Mutant("f itself was divided, in place, so a second call goes wrong: make a new tensor",
-        lambda f: _products(f.div_(math.prod(f.shape[1:])**0.5))),
-}, {
-    "einsum": _gram_lazily("bchw,bdhw->bcd"),
-    "loops": _gram_loop,
-    "bmm of scaled features": lambda f: (_flat(f) / math.prod(f.shape[1:])**0.5) @ _flat(f).mT / math.prod(f.shape[1:])**0.5,
-    "in float64": lambda f: _gram(f.double()),
-})
+GRAM = Exercise(
+    "9.1",
+    "gram",
+    _feature_cases,
+    _gram_oracle,
+    {
+        "no-normalisation": Mutant(
+            "nothing was divided: the sums grow with the picture, so divide by C·H·W", _products
+        ),
+        "divided-by-hw": Mutant(
+            "divided by H·W only: divide by C·H·W", lambda f: _products(f) / math.prod(f.shape[2:])
+        ),
+        "divided-by-c": Mutant(
+            "divided by C only: divide by C·H·W", lambda f: _products(f) / f.shape[1]
+        ),
+        "divided-by-batch-too": Mutant(
+            "divided by B·C·H·W: every picture has its own matrix, so the batch does not count",
+            lambda f: _products(f) / f.numel(),
+        ),
+        "divided-by-c-twice": Mutant(
+            "divided by C²·H·W: divide by C·H·W",
+            lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1]),
+        ),
+        "divided-by-chw-squared": Mutant(
+            "divided by (C·H·W)²: divide by C·H·W once",
+            lambda f: _products(f) / math.prod(f.shape[1:]) ** 2,
+        ),
+        "divided-by-chw-minus-1": Mutant(
+            "divided by C·H·W − 1: divide by C·H·W",
+            lambda f: _products(f) / (math.prod(f.shape[1:]) - 1),
+        ),
+        "divided-by-root-chw": Mutant(
+            "divided by the root of C·H·W: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[1:]) ** 0.5,
+        ),
+        "pixel-gram": Mutant(
+            "pixels were compared with pixels, (H·W)×(H·W): compare channels with channels",
+            lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:]),
+        ),
+        "batch-summed": Mutant(
+            "the whole batch went into one matrix, or the matrices were added up: every picture has"
+            " its own",
+            lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
+        ),
+        "batch-summed-repeated": Mutant(
+            "the whole batch went into one matrix, repeated for each picture: every picture has"
+            " its own",
+            _whole_batch,
+        ),
+        "mean-over-batch": Mutant(
+            "the matrices were averaged over the batch: every picture keeps its own",
+            lambda f: _gram(f).mean(0),
+        ),
+        "first-picture-only": Mutant(
+            "only the first picture's matrix came back: one for each picture is asked for",
+            lambda f: _gram(f)[0],
+        ),
+        "channel-mean-removed": Mutant(
+            "the mean of each channel was taken off: that is a covariance; a Gram matrix is not"
+            " centred",
+            _with(lambda f: f - f.mean((2, 3), keepdim=True)),
+        ),
+        "picture-mean-removed": Mutant(
+            "the mean of each picture was taken off: a Gram matrix is not centred",
+            _with(lambda f: f - f.mean((1, 2, 3), keepdim=True)),
+        ),
+        "pixel-mean-removed": Mutant(
+            "the mean over channels was taken off at each pixel: a Gram matrix is not centred",
+            _with(lambda f: f - f.mean(1, keepdim=True)),
+        ),
+        "channels-unit-norm": Mutant(
+            "every channel was scaled to length 1: then it no longer matters how strongly a channel"
+            " responds",
+            lambda f: _gram(f / _flat(f).norm(dim=2)[:, :, None, None]),
+        ),
+        "outer-product-of-means": Mutant(
+            "the channels were averaged over the picture first: multiply at each pixel, then sum",
+            lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None],
+        ),
+        "reshape-without-transpose": Mutant(
+            "the axes were mixed up: `reshape` does not move the channels to the end, `transpose`"
+            " or `permute` does",
+            _misread,
+        ),
+        "channels-last-assumed": Mutant(
+            "this takes the last axis for the channels: f is (B, C, H, W)",
+            _gram_lazily("bhwc,bhwd->bcd"),
+        ),
+        "rows-for-channels": Mutant(
+            "this compares rows with rows: the channels are axis 1", _gram_lazily("bchw,bcgw->bhg")
+        ),
+        "diagonal-vector": Mutant(
+            "each channel was only multiplied with itself: every pair of channels is asked for",
+            lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:]),
+        ),
+        "diagonal-matrix": Mutant(
+            "only the diagonal is filled: every pair of channels is asked for",
+            lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed(),
+        ),
+        "lower-triangle-only": Mutant(
+            "only one triangle is filled: the matrix is symmetric, so fill both",
+            lambda f: _gram(f).tril(),
+        ),
+        "upper-triangle-only": Mutant(
+            "the other triangle only is filled: the matrix is symmetric, so fill both",
+            lambda f: _gram(f).triu(),
+        ),
+        "root-of-products": Mutant(
+            "the root of the products was taken: leave them as they are",
+            lambda f: _gram(f).abs().sqrt(),
+        ),
+        "absolute-features": Mutant(
+            "the features lost their signs: multiply them as they are", _with(lambda f: f.abs())
+        ),
+        "relu-features": Mutant(
+            "negative features were cut off: multiply them as they are", _with(lambda f: f.relu())
+        ),
+        "squared-features": Mutant(
+            "the features were squared before they were multiplied", _with(lambda f: f**2)
+        ),
+        "no-gradient-to-features": Mutant(
+            "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`,"
+            " `.item`, NumPy or a list where one tensor should be",
+            lambda f: _gram(f.detach()),
+        ),
+        "flattened-output": Mutant(
+            "the matrices came back as one row of numbers each: (B, C, C) is asked for",
+            lambda f: _gram(f).flatten(1),
+        ),
+        "input-changed-in-place": Mutant(
+            "f itself was divided, in place, so a second call goes wrong: make a new tensor",
+            lambda f: _products(f.div_(math.prod(f.shape[1:]) ** 0.5)),
+        ),
+    },
+    {
+        "einsum": _gram_lazily("bchw,bdhw->bcd"),
+        "loops": _gram_loop,
+        "bmm of scaled features": lambda f: (
+            (_flat(f) / math.prod(f.shape[1:]) ** 0.5) @ _flat(f).mT / math.prod(f.shape[1:]) ** 0.5
+        ),
+        "in float64": lambda f: _gram(f.double()),
+    },
+)
 
-# ---- 9.2 q_sample ----------------------------------------------------------------------------------------------------
+# ---- 9.2 q_sample --------------------------------------------------------------------------------
 
-DRAWN_OUTSIDE = "the same x0, t and eps give the same x_t: no noise is drawn inside, eps is what was drawn"
+DRAWN_OUTSIDE = (
+    "the same x0, t and eps give the same x_t: no noise is drawn inside, eps is what was drawn"
+)
 
 
 def _schedule(rng: np.random.Generator, steps: int = 20) -> np.ndarray:
@@ -191,7 +319,7 @@ def _schedule(rng: np.random.Generator, steps: int = 20) -> np.ndarray:
 
 def _jump(rng: np.random.Generator, shape: tuple[int, ...], steps: int = 20) -> tuple:
     """x0, t, ab, eps with a different t in every row."""
-    times = 1 + rng.permutation(steps - 2)[:shape[0]]
+    times = 1 + rng.permutation(steps - 2)[: shape[0]]
     return _tensors(rng.normal(size=shape), times, _schedule(rng, steps), rng.normal(size=shape))
 
 
@@ -200,42 +328,69 @@ def _jump_cases(rng: np.random.Generator) -> list[Case]:
     ends = _jump(rng, (2, 4))
     return [
         Case("five points, handed in twice", _jump(rng, (5, 2)), _settled(DRAWN_OUTSIDE)),
-        Case("x0 = (2, −1), ᾱ = 0.64, eps = (1, 1): x_t = (2.2, −0.2)",
-             _tensors([[2.0, -1.0]], [1], table, [[1.0, 1.0]]), **CLOSE),
+        Case(
+            "x0 = (2, −1), ᾱ = 0.64, eps = (1, 1): x_t = (2.2, −0.2)",
+            _tensors([[2.0, -1.0]], [1], table, [[1.0, 1.0]]),
+            **CLOSE,
+        ),
         Case("five points, each with its own t", _jump(rng, (5, 2)), **CLOSE),
-        Case("four points with four coordinates: as many as examples, so that a mix-up raises no error", _jump(rng, (4, 4)),
-             **CLOSE),
+        Case(
+            "four points with four coordinates: as many as examples, so that a mix-up raises no"
+            " error",
+            _jump(rng, (4, 4)),
+            **CLOSE,
+        ),
         Case("three pictures, (3, 3, 4, 4)", _jump(rng, (3, 3, 4, 4)), **CLOSE),
-        Case("four points, the value and the gradient that reaches x0", _jump(rng, (4, 3)), _gradients("x0"), **CLOSE),
-        Case("the first and the last entry of the table", (ends[0], Tensor(np.array([0, 19])), *ends[2:]), **CLOSE),
-        Case("the same points, the same tensors, a second time", _jump(rng, (4, 3)), again, **CLOSE),
+        Case(
+            "four points, the value and the gradient that reaches x0",
+            _jump(rng, (4, 3)),
+            _gradients("x0"),
+            **CLOSE,
+        ),
+        Case(
+            "the first and the last entry of the table",
+            (ends[0], Tensor(np.array([0, 19])), *ends[2:]),
+            **CLOSE,
+        ),
+        Case(
+            "the same points, the same tensors, a second time", _jump(rng, (4, 3)), again, **CLOSE
+        ),
         Case("one single number per example, (6, 1)", _jump(rng, (6, 1)), **CLOSE),
     ]
 
 
 def _jump_oracle(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
-    """Example by example, the mean and the standard deviation of what is left, in float64 up to the result."""
+    """Example by example, the mean and the standard deviation of what is left, in float64 up to the
+    result.
+    """
     import torch
+
     rows = []
-    for x, when, noise in zip(x0, t.tolist(), eps):
-        kept = torch.distributions.Normal(math.sqrt(float(ab[when])) * x.double(), math.sqrt(1 - float(ab[when])))
+    for x, when, noise in zip(x0, t.tolist(), eps, strict=True):
+        kept = torch.distributions.Normal(
+            math.sqrt(float(ab[when])) * x.double(), math.sqrt(1 - float(ab[when]))
+        )
         rows.append(kept.mean + kept.stddev * noise)
     return torch.stack(rows)
 
 
 def _mix(keep: Answer, add: Answer) -> Answer:
     """x_t with other weights, which are functions of ᾱ_t, spread as they should be."""
+
     def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
         a = _wide(ab[t], x0)
         return keep(a) * x0 + add(a) * eps
+
     return answer
 
 
 def _table(change: Callable[[Any, Any], Any]) -> Answer:
     """The right jump, with another number for ᾱ: a function of ab and t."""
+
     def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
         a = _wide(change(ab, t), x0)
         return a.sqrt() * x0 + (1 - a).sqrt() * eps
+
     return answer
 
 
@@ -247,17 +402,20 @@ def _unspread(spread: Answer) -> Answer:
     def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
         a = spread(ab[t])
         return a.sqrt() * x0 + (1 - a).sqrt() * eps
+
     return answer
 
 
 def _own_noise(x0: Any, t: Any, ab: Any, _eps: Any) -> Any:
     import torch
+
     return _right_jump(x0, t, ab, torch.randn_like(x0))
 
 
 def _before(ab: Any, t: Any) -> Any:
     """ᾱ one step earlier, 1 before the first."""
     import torch
+
     return torch.cat([ab.new_ones(1), ab])[t]
 
 
@@ -271,94 +429,188 @@ def _one(a: Any) -> Any:
     return a * 0 + 1
 
 
-Q_SAMPLE = Exercise("9.2", "q_sample", _jump_cases, _jump_oracle, {
-    "both-roots-missing": Mutant("the roots are missing: ᾱ and 1 − ᾱ are *variances*, so their roots are the weights",
-        _mix(lambda a: a, lambda a: 1 - a)),
-    "signal-root-missing": Mutant("the first root is missing: the data are multiplied by √ᾱ",
-        _mix(lambda a: a, lambda a: (1 - a).sqrt())),
-    "noise-root-missing": Mutant("the second root is missing: the noise is multiplied by √(1 − ᾱ)",
-        _mix(lambda a: a.sqrt(), lambda a: 1 - a)),
-    "weights-swapped": Mutant("data and noise have changed places: √ᾱ is what is left of the *data*",
-        _mix(lambda a: (1 - a).sqrt(), lambda a: a.sqrt())),
-    "weights-swapped-no-roots": Mutant("data and noise have changed places, and the roots are missing",
-        _mix(lambda a: 1 - a, lambda a: a)),
-    "root-before-subtraction": Mutant("1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root",
-        _mix(lambda a: a.sqrt(), lambda a: 1 - a.sqrt())),
-    "signal-not-scaled": Mutant("the data are not shrunk: multiply x0 by √ᾱ, or the variance grows",
-        _mix(_one, lambda a: (1 - a).sqrt())),
-    "noise-not-scaled": Mutant("the noise is put on at full strength: multiply eps by √(1 − ᾱ)",
-        _mix(lambda a: a.sqrt(), _one)),
-    "unweighted-sum": Mutant("x0 and eps were added as they are: each has a weight that depends on t",
-        _mix(_one, _one)),
-    "noise-missing": Mutant("the noise is missing: this is only what is left of the data",
-        _mix(lambda a: a.sqrt(), lambda a: a * 0)),
-    "signal-missing": Mutant("the data are missing: this is only the noise",
-        _mix(lambda a: a * 0, lambda a: (1 - a).sqrt())),
-    "noise-subtracted": Mutant("the noise was subtracted: another x_t than the one asked for",
-        _mix(lambda a: a.sqrt(), lambda a: -(1 - a).sqrt())),
-    "alpha-bar-squared": Mutant("ᾱ was squared where its root is asked for",
-        _mix(lambda a: a**2, lambda a: 1 - a**2)),
-    "alpha-bar-as-signal-weight": Mutant("√(1 − ᾱ²) is the partner of ᾱ as a weight; here the weight of the data is √ᾱ",
-        _mix(lambda a: a, lambda a: (1 - a**2).sqrt())),
-    "plus-for-minus-under-root": Mutant("√(1 + ᾱ) in place of √(1 − ᾱ)",
-        _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt())),
-    "signal-weight-for-both": Mutant("both got the weight √ᾱ: the noise gets √(1 − ᾱ)",
-        _mix(lambda a: a.sqrt(), lambda a: a.sqrt())),
-    "noise-weight-for-both": Mutant("both got the weight √(1 − ᾱ): the data get √ᾱ",
-        _mix(lambda a: (1 - a).sqrt(), lambda a: (1 - a).sqrt())),
-    "noise-divided-by-weight": Mutant("the noise was divided by √(1 − ᾱ), not multiplied",
-        _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt())),
-    "inverted-to-x0": Mutant("this is the way back, from x_t to x0: x0 comes in, x_t is asked for",
-        lambda x0, t, ab, eps: (x0 - (1 - _wide(ab[t], x0)).sqrt() * eps) / _wide(ab[t], x0).sqrt()),
-    "beta-for-alpha-bar": Mutant("β of one step was taken for ᾱ: the table already holds the product of all steps",
-        _table(lambda ab, t: 1 - ab[t] / _before(ab, t))),
-    "alpha-for-alpha-bar": Mutant("1 − β of one step was taken for ᾱ: the table already holds the product of all steps",
-        _table(lambda ab, t: ab[t] / _before(ab, t))),
-    "cumprod-twice": Mutant("`cumprod` was taken again: ab is the finished table of ᾱ",
-        _table(lambda ab, t: ab.cumprod(0)[t])),
-    "index-one-early": Mutant("the table was read one step too early: index t itself is meant",
-        _table(_before)),
-    "index-one-late": Mutant("the table was read one step too late: index t itself is meant",
-        _table(lambda ab, t: ab[(t + 1).clamp(max=len(ab) - 1)])),
-    "index-one-early-wraps": Mutant("the table was read one step too early, and index −1 is its end: index t itself is meant",
-        _table(lambda ab, t: ab[t - 1])),
-    "index-one-early-clamped": Mutant("the table was read at t − 1, and at 0 for t = 0: index t itself is meant",
-        _table(lambda ab, t: ab[(t - 1).clamp(min=0)])),
-    "table-reversed": Mutant("the table was read backwards: index t itself is meant",
-        _table(lambda ab, t: ab.flip(0)[t])),
-    "first-t-for-all": Mutant("all examples got the t of the first: each has its own",
-        _table(lambda ab, t: ab[t[:1]].expand(len(t)))),
-    "mean-alpha-bar-for-all": Mutant("all examples got the same ᾱ, the average: each has its own",
-        _table(lambda ab, t: ab[t].mean().expand(len(t)))),
-    "last-alpha-bar-for-all": Mutant("t is ignored, the end of the table is used for all",
-        _table(lambda ab, t: ab[-1].expand(len(t)))),
-    "linear-schedule-for-table": Mutant("1 − t/T was taken for ᾱ: look it up in the table",
-        _table(lambda ab, t: 1 - t / len(ab))),
-    "broadcast-last-axis": Mutant("ᾱ runs along the wrong axis: give it lengths of 1 in its shape, so that each example keeps its own",
-        _unspread(lambda a: a)),
-    "broadcast-points-only": Mutant("this works for points only: for pictures ᾱ needs one more length of 1 in its shape for each axis",
-        _unspread(lambda a: a[:, None])),
-    "broadcast-images-only": Mutant("this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
-        _unspread(lambda a: a[:, None, None, None])),
-    "own-noise-drawn": Mutant(does_not_hold(DRAWN_OUTSIDE),
-        _own_noise),
-    "no-gradient-to-x0": Mutant("the value is right, but no gradient reaches x0: look for `no_grad`, `detach`, `.data` or NumPy",
-        lambda x0, t, ab, eps: _right_jump(x0.detach(), t, ab, eps)),
-    "input-changed-in-place": Mutant("x0 was changed in place, so a second call goes wrong: make a new tensor",
-        _jump_in_place),
-    "noise-also-returned": Mutant("two things came back: only x_t is asked for",
-        lambda x0, t, ab, eps: (_right_jump(x0, t, ab, eps), eps)),
-}, {
-    "gather, then view": lambda x0, t, ab, eps: (ab.gather(0, t).view(-1, *(1 for _ in x0.shape[1:])).sqrt() * x0
-                                                 + (1 - _wide(ab[t], x0)).sqrt() * eps),
-    "row by row": lambda x0, t, ab, eps: __import__("torch").stack(
-        [ab[k]**0.5 * x + (1 - ab[k])**0.5 * e for x, k, e in zip(x0, t, eps)]),
-    "axes turned round": lambda x0, t, ab, eps: (ab[t].sqrt() * x0.movedim(0, -1)
-                                                 + (1 - ab[t]).sqrt() * eps.movedim(0, -1)).movedim(-1, 0),
-    "in float64": lambda x0, t, ab, eps: _right_jump(x0.double(), t, ab.double(), eps.double()),
-})
+Q_SAMPLE = Exercise(
+    "9.2",
+    "q_sample",
+    _jump_cases,
+    _jump_oracle,
+    {
+        "both-roots-missing": Mutant(
+            "the roots are missing: ᾱ and 1 − ᾱ are *variances*, so their roots are the weights",
+            _mix(lambda a: a, lambda a: 1 - a),
+        ),
+        "signal-root-missing": Mutant(
+            "the first root is missing: the data are multiplied by √ᾱ",
+            _mix(lambda a: a, lambda a: (1 - a).sqrt()),
+        ),
+        "noise-root-missing": Mutant(
+            "the second root is missing: the noise is multiplied by √(1 − ᾱ)",
+            _mix(lambda a: a.sqrt(), lambda a: 1 - a),
+        ),
+        "weights-swapped": Mutant(
+            "data and noise have changed places: √ᾱ is what is left of the *data*",
+            _mix(lambda a: (1 - a).sqrt(), lambda a: a.sqrt()),
+        ),
+        "weights-swapped-no-roots": Mutant(
+            "data and noise have changed places, and the roots are missing",
+            _mix(lambda a: 1 - a, lambda a: a),
+        ),
+        "root-before-subtraction": Mutant(
+            "1 − √ᾱ is not √(1 − ᾱ): subtract first, then take the root",
+            _mix(lambda a: a.sqrt(), lambda a: 1 - a.sqrt()),
+        ),
+        "signal-not-scaled": Mutant(
+            "the data are not shrunk: multiply x0 by √ᾱ, or the variance grows",
+            _mix(_one, lambda a: (1 - a).sqrt()),
+        ),
+        "noise-not-scaled": Mutant(
+            "the noise is put on at full strength: multiply eps by √(1 − ᾱ)",
+            _mix(lambda a: a.sqrt(), _one),
+        ),
+        "unweighted-sum": Mutant(
+            "x0 and eps were added as they are: each has a weight that depends on t",
+            _mix(_one, _one),
+        ),
+        "noise-missing": Mutant(
+            "the noise is missing: this is only what is left of the data",
+            _mix(lambda a: a.sqrt(), lambda a: a * 0),
+        ),
+        "signal-missing": Mutant(
+            "the data are missing: this is only the noise",
+            _mix(lambda a: a * 0, lambda a: (1 - a).sqrt()),
+        ),
+        "noise-subtracted": Mutant(
+            "the noise was subtracted: another x_t than the one asked for",
+            _mix(lambda a: a.sqrt(), lambda a: -(1 - a).sqrt()),
+        ),
+        "alpha-bar-squared": Mutant(
+            "ᾱ was squared where its root is asked for", _mix(lambda a: a**2, lambda a: 1 - a**2)
+        ),
+        "alpha-bar-as-signal-weight": Mutant(
+            "√(1 − ᾱ²) is the partner of ᾱ as a weight; here the weight of the data is √ᾱ",
+            _mix(lambda a: a, lambda a: (1 - a**2).sqrt()),
+        ),
+        "plus-for-minus-under-root": Mutant(
+            "√(1 + ᾱ) in place of √(1 − ᾱ)", _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt())
+        ),
+        "signal-weight-for-both": Mutant(
+            "both got the weight √ᾱ: the noise gets √(1 − ᾱ)",
+            _mix(lambda a: a.sqrt(), lambda a: a.sqrt()),
+        ),
+        "noise-weight-for-both": Mutant(
+            "both got the weight √(1 − ᾱ): the data get √ᾱ",
+            _mix(lambda a: (1 - a).sqrt(), lambda a: (1 - a).sqrt()),
+        ),
+        "noise-divided-by-weight": Mutant(
+            "the noise was divided by √(1 − ᾱ), not multiplied",
+            _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt()),
+        ),
+        "inverted-to-x0": Mutant(
+            "this is the way back, from x_t to x0: x0 comes in, x_t is asked for",
+            lambda x0, t, ab, eps: (
+                (x0 - (1 - _wide(ab[t], x0)).sqrt() * eps) / _wide(ab[t], x0).sqrt()
+            ),
+        ),
+        "beta-for-alpha-bar": Mutant(
+            "β of one step was taken for ᾱ: the table already holds the product of all steps",
+            _table(lambda ab, t: 1 - ab[t] / _before(ab, t)),
+        ),
+        "alpha-for-alpha-bar": Mutant(
+            "1 − β of one step was taken for ᾱ: the table already holds the product of all steps",
+            _table(lambda ab, t: ab[t] / _before(ab, t)),
+        ),
+        "cumprod-twice": Mutant(
+            "`cumprod` was taken again: ab is the finished table of ᾱ",
+            _table(lambda ab, t: ab.cumprod(0)[t]),
+        ),
+        "index-one-early": Mutant(
+            "the table was read one step too early: index t itself is meant", _table(_before)
+        ),
+        "index-one-late": Mutant(
+            "the table was read one step too late: index t itself is meant",
+            _table(lambda ab, t: ab[(t + 1).clamp(max=len(ab) - 1)]),
+        ),
+        "index-one-early-wraps": Mutant(
+            "the table was read one step too early, and index −1 is its end: index t itself is"
+            " meant",
+            _table(lambda ab, t: ab[t - 1]),
+        ),
+        "index-one-early-clamped": Mutant(
+            "the table was read at t − 1, and at 0 for t = 0: index t itself is meant",
+            _table(lambda ab, t: ab[(t - 1).clamp(min=0)]),
+        ),
+        "table-reversed": Mutant(
+            "the table was read backwards: index t itself is meant",
+            _table(lambda ab, t: ab.flip(0)[t]),
+        ),
+        "first-t-for-all": Mutant(
+            "all examples got the t of the first: each has its own",
+            _table(lambda ab, t: ab[t[:1]].expand(len(t))),
+        ),
+        "mean-alpha-bar-for-all": Mutant(
+            "all examples got the same ᾱ, the average: each has its own",
+            _table(lambda ab, t: ab[t].mean().expand(len(t))),
+        ),
+        "last-alpha-bar-for-all": Mutant(
+            "t is ignored, the end of the table is used for all",
+            _table(lambda ab, t: ab[-1].expand(len(t))),
+        ),
+        "linear-schedule-for-table": Mutant(
+            "1 − t/T was taken for ᾱ: look it up in the table",
+            _table(lambda ab, t: 1 - t / len(ab)),
+        ),
+        "broadcast-last-axis": Mutant(
+            "ᾱ runs along the wrong axis: give it lengths of 1 in its shape, so that each example"
+            " keeps its own",
+            _unspread(lambda a: a),
+        ),
+        "broadcast-points-only": Mutant(
+            "this works for points only: for pictures ᾱ needs one more length of 1 in its shape for"
+            " each axis",
+            _unspread(lambda a: a[:, None]),
+        ),
+        "broadcast-images-only": Mutant(
+            "this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+            _unspread(lambda a: a[:, None, None, None]),
+        ),
+        "own-noise-drawn": Mutant(does_not_hold(DRAWN_OUTSIDE), _own_noise),
+        "no-gradient-to-x0": Mutant(
+            "the value is right, but no gradient reaches x0: look for `no_grad`, `detach`, `.data`"
+            " or NumPy",
+            lambda x0, t, ab, eps: _right_jump(x0.detach(), t, ab, eps),
+        ),
+        "input-changed-in-place": Mutant(
+            "x0 was changed in place, so a second call goes wrong: make a new tensor",
+            _jump_in_place,
+        ),
+        "noise-also-returned": Mutant(
+            "two things came back: only x_t is asked for",
+            lambda x0, t, ab, eps: (_right_jump(x0, t, ab, eps), eps),
+        ),
+    },
+    {
+        "gather, then view": lambda x0, t, ab, eps: (
+            ab.gather(0, t).view(-1, *(1 for _ in x0.shape[1:])).sqrt() * x0
+            + (1 - _wide(ab[t], x0)).sqrt() * eps
+        ),
+        "row by row": (
+            lambda x0, t, ab, eps: __import__("torch").stack(
+                [
+                    ab[k] ** 0.5 * x + (1 - ab[k]) ** 0.5 * e
+                    for x, k, e in zip(x0, t, eps, strict=True)
+                ]
+            )
+        ),
+        "axes turned round": (
+            lambda x0, t, ab, eps: (
+                ab[t].sqrt() * x0.movedim(0, -1) + (1 - ab[t]).sqrt() * eps.movedim(0, -1)
+            ).movedim(-1, 0)
+        ),
+        "in float64": lambda x0, t, ab, eps: _right_jump(x0.double(), t, ab.double(), eps.double()),
+    },
+)
 
-# ---- 9.3 flow_target -------------------------------------------------------------------------------------------------
+# ---- 9.3 flow_target -----------------------------------------------------------------------------
 
 PAIR = "two things are asked for, a tuple: the place x_t and the velocity v"
 NO_DRAW = "the same x0, x1 and t give the same: nothing is drawn inside"
@@ -391,28 +643,47 @@ def _pair_named(value: Any) -> dict[str, Any]:
 
 
 def _path(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple:
-    return _tensors(rng.normal(size=shape), rng.normal(size=shape), rng.uniform(0.05, 0.95, size=shape[0]))
+    return _tensors(
+        rng.normal(size=shape), rng.normal(size=shape), rng.uniform(0.05, 0.95, size=shape[0])
+    )
 
 
 def _path_case(says: str, args: tuple, read: Callable = _pair) -> Case:
     x0, x1, t = (arg.values.astype(np.float64) for arg in args)
-    place = np.stack([np.array([np.interp(when, [0, 1], ends) for ends in zip(a.ravel(), b.ravel())]).reshape(a.shape)
-                      for a, b, when in zip(x0, x1, t)])
+    place = np.stack(
+        [
+            np.array(
+                [np.interp(when, [0, 1], ends) for ends in zip(a.ravel(), b.ravel(), strict=True)]
+            ).reshape(a.shape)
+            for a, b, when in zip(x0, x1, t, strict=True)
+        ]
+    )
     return Case(says, args, read, want=_pair_named((place, np.subtract(x1, x0))), **CLOSE)
 
 
 def _path_cases(rng: np.random.Generator) -> list[Case]:
     ends = _path(rng, (2, 3))
     return [
-        Case("five points, handed in twice", _path(rng, (5, 2)), _pair_settled, want={NO_DRAW: True}),
-        _path_case("x0 = (0, 4), x1 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
-                   _tensors([[0.0, 4.0]], [[2.0, 0.0]], [0.25])),
+        Case(
+            "five points, handed in twice", _path(rng, (5, 2)), _pair_settled, want={NO_DRAW: True}
+        ),
+        _path_case(
+            "x0 = (0, 4), x1 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
+            _tensors([[0.0, 4.0]], [[2.0, 0.0]], [0.25]),
+        ),
         _path_case("five points, each with its own t", _path(rng, (5, 2))),
-        _path_case("four points with four coordinates: as many as examples, so that a mix-up raises no error",
-                   _path(rng, (4, 4))),
+        _path_case(
+            "four points with four coordinates: as many as examples, so that a mix-up raises no"
+            " error",
+            _path(rng, (4, 4)),
+        ),
         _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
-        _path_case("both ends of the way, t = 0 and t = 1", (*ends[:2], Tensor(np.array([0.0, 1.0])))),
-        _path_case("the same points, the same tensors, a second time", _path(rng, (4, 3)), _pair_twice),
+        _path_case(
+            "both ends of the way, t = 0 and t = 1", (*ends[:2], Tensor(np.array([0.0, 1.0])))
+        ),
+        _path_case(
+            "the same points, the same tensors, a second time", _path(rng, (4, 3)), _pair_twice
+        ),
         _path_case("one single number per example, (6, 1)", _path(rng, (6, 1))),
     ]
 
@@ -421,11 +692,17 @@ def _no_oracle(*_args: Any) -> Any:
     raise AssertionError("every case carries what it wants")
 
 
-def _flow(place: Answer = lambda a, b, s: (1 - s) * a + s * b, speed: Answer = lambda a, b, s: b - a) -> Answer:
-    """An answer to 9.3 with another place or another velocity, both functions of x0, x1 and the spread t."""
+def _flow(
+    place: Answer = lambda a, b, s: (1 - s) * a + s * b, speed: Answer = lambda a, b, s: b - a
+) -> Answer:
+    """An answer to 9.3 with another place or another velocity, both functions of x0, x1 and the
+    spread t.
+    """
+
     def answer(x0: Any, x1: Any, t: Any) -> Any:
         s = _wide(t, x0)
         return place(x0, x1, s), speed(x0, x1, s)
+
     return answer
 
 
@@ -435,11 +712,13 @@ def _flow_spread(spread: Answer) -> Answer:
 
 def _flow_random_time(x0: Any, x1: Any, t: Any) -> Any:
     import torch
+
     return _flow()(x0, x1, torch.rand_like(t))
 
 
 def _flow_random_noise(x0: Any, x1: Any, t: Any) -> Any:
     import torch
+
     return _flow()(torch.randn_like(x0), x1, t)
 
 
@@ -452,94 +731,172 @@ def _length(v: Any) -> Any:
     return v.flatten(1).norm(dim=1).reshape(-1, *[1] * (v.dim() - 1))
 
 
-FLOW = Exercise("9.3", "flow_target", _path_cases, _no_oracle, {
-    "velocity-reversed": Mutant("the velocity points backwards: the way goes from the noise x0 to the data x1",
-        _flow(speed=lambda a, b, s: a - b)),
-    "path-reversed": Mutant("the place runs the other way: x0 is where t = 0, x1 where t = 1",
-        _flow(place=lambda a, b, s: s * a + (1 - s) * b)),
-    "endpoints-swapped": Mutant("x0 and x1 have changed roles, in the place and in the velocity: x0 is the noise, at t = 0",
-        _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b)),
-    "remaining-displacement": Mutant("the velocity is that of the way still to go, x1 − x_t: at constant speed it does not depend on t",
-        _flow(speed=lambda a, b, s: (1 - s) * (b - a))),
-    "travelled-displacement": Mutant("the velocity is the way already gone, x_t − x0: at constant speed it does not depend on t",
-        _flow(speed=lambda a, b, s: s * (b - a))),
-    "velocity-over-t": Mutant("the velocity was divided by t: it is constant along the way",
-        _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3))),
-    "velocity-over-1-minus-t": Mutant("the velocity was divided by 1 − t: it is constant along the way",
-        _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3))),
-    "data-as-velocity": Mutant("the data came back as the velocity: take the noise off",
-        _flow(speed=lambda a, b, s: b)),
-    "noise-as-velocity": Mutant("the noise came back as the velocity: DDPM asks for the noise, flow matching for x1 − x0",
-        _flow(speed=lambda a, b, s: a)),
-    "position-as-velocity": Mutant("the place came back as the velocity",
-        _flow(speed=lambda a, b, s: (1 - s) * a + s * b)),
-    "sum-for-difference": Mutant("x0 and x1 were added for the velocity: it is their difference",
-        _flow(speed=lambda a, b, s: b + a)),
-    "velocity-unit-norm": Mutant("the velocity was scaled to length 1: far goals are reached in the same time, so they need more speed",
-        _flow(speed=lambda a, b, s: (b - a) / _length(b - a))),
-    "velocity-halved": Mutant("the velocity was halved: the whole way is gone in one unit of time",
-        _flow(speed=lambda a, b, s: 0.5 * (b - a))),
-    "mean-over-batch": Mutant("the velocities were averaged over the batch: each pair has its own",
-        _flow(speed=lambda a, b, s: (b - a).mean(0, keepdim=True).expand_as(b))),
-    "absolute-velocity": Mutant("the distance came back as the velocity: it keeps its signs",
-        _flow(speed=lambda a, b, s: (b - a).abs())),
-    "squared-velocity": Mutant("the squared distance came back as the velocity",
-        _flow(speed=lambda a, b, s: (b - a)**2)),
-    "noise-not-faded": Mutant("the noise is not taken away on the way: x0 is multiplied by 1 − t",
-        _flow(place=lambda a, b, s: a + s * b)),
-    "data-not-faded-in": Mutant("the data are there from the start: x1 is multiplied by t",
-        _flow(place=lambda a, b, s: (1 - s) * a + b)),
-    "square-root-weights": Mutant("these are diffusion's weights, √(1 − t) and √t: a straight path has 1 − t and t",
-        _flow(place=lambda a, b, s: (1 - s).sqrt() * a + s.sqrt() * b)),
-    "variance-preserving-weights": Mutant("these weights, √(1 − t²) and t, keep the variance: a straight path has 1 − t and t",
-        _flow(place=lambda a, b, s: (1 - s**2).sqrt() * a + s * b)),
-    "cosine-sine-path": Mutant("cosine and sine make an arc: a straight path has the weights 1 − t and t",
-        _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b)),
-    "t-squared": Mutant("t was squared: at constant speed half of the way takes half of the time",
-        _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b)),
-    "always-midpoint": Mutant("the place is always half way: use t",
-        _flow(place=lambda a, b, s: 0.5 * (a + b))),
-    "always-noise": Mutant("the place is x0, whatever t is",
-        _flow(place=lambda a, b, s: a)),
-    "always-data": Mutant("the place is x1, whatever t is",
-        _flow(place=lambda a, b, s: b)),
-    "displacement-only": Mutant("the place is only the way gone, t·(x1 − x0): it began at x0",
-        _flow(place=lambda a, b, s: s * (b - a))),
-    "minus-displacement": Mutant("the place is x0 less a part of the way: plus t times (x1 − x0)",
-        _flow(place=lambda a, b, s: a - s * (b - a))),
-    "first-t-for-all": Mutant("all pairs got the t of the first: each has its own",
-        lambda x0, x1, t: _flow()(x0, x1, t[:1].expand(len(t)))),
-    "mean-t-for-all": Mutant("all pairs got the average t: each has its own",
-        lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t)))),
-    "broadcast-last-axis": Mutant("t runs along the wrong axis: give it lengths of 1 in its shape, so that each pair keeps its own",
-        _flow_spread(lambda t: t)),
-    "broadcast-points-only": Mutant("this works for points only: for pictures t needs one more length of 1 in its shape for each axis",
-        _flow_spread(lambda t: t[:, None])),
-    "broadcast-images-only": Mutant("this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
-        _flow_spread(lambda t: t[:, None, None, None])),
-    "outputs-swapped": Mutant("the order is turned: first the place x_t, then the velocity v",
-        lambda x0, x1, t: _flow()(x0, x1, t)[::-1]),
-    "velocity-not-returned": Mutant(PAIR,
-        lambda x0, x1, t: _flow()(x0, x1, t)[0]),
-    "own-time-drawn": Mutant(does_not_hold(NO_DRAW),
-        _flow_random_time),
-    "input-changed-in-place": Mutant("x0 was moved in place, so a second call goes wrong: make a new tensor",
-        _flow_in_place),
-}, {
-    "lerp": lambda x0, x1, t: (x0.lerp(x1, _wide(t, x0).expand_as(x0)), x1 - x0),
-    "from x0 on": _flow(place=lambda a, b, s: a + s * (b - a)),
-    "back from x1, a list": lambda x0, x1, t: [x1 - (1 - _wide(t, x0)) * (x1 - x0), -(x0 - x1)],
-    "in float64": lambda x0, x1, t: _flow()(x0.double(), x1.double(), t.double()),
-    "pair by pair": lambda x0, x1, t: tuple(map(__import__("torch").stack, zip(
-        *[((1 - s) * a + s * b, b - a) for a, b, s in zip(x0, x1, t)]))),
-})
+FLOW = Exercise(
+    "9.3",
+    "flow_target",
+    _path_cases,
+    _no_oracle,
+    {
+        "velocity-reversed": Mutant(
+            "the velocity points backwards: the way goes from the noise x0 to the data x1",
+            _flow(speed=lambda a, b, s: a - b),
+        ),
+        "path-reversed": Mutant(
+            "the place runs the other way: x0 is where t = 0, x1 where t = 1",
+            _flow(place=lambda a, b, s: s * a + (1 - s) * b),
+        ),
+        "endpoints-swapped": Mutant(
+            "x0 and x1 have changed roles, in the place and in the velocity: x0 is the noise, at"
+            " t = 0",
+            _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b),
+        ),
+        "remaining-displacement": Mutant(
+            "the velocity is that of the way still to go, x1 − x_t: at constant speed it does not"
+            " depend on t",
+            _flow(speed=lambda a, b, s: (1 - s) * (b - a)),
+        ),
+        "travelled-displacement": Mutant(
+            "the velocity is the way already gone, x_t − x0: at constant speed it does not depend"
+            " on t",
+            _flow(speed=lambda a, b, s: s * (b - a)),
+        ),
+        "velocity-over-t": Mutant(
+            "the velocity was divided by t: it is constant along the way",
+            _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3)),
+        ),
+        "velocity-over-1-minus-t": Mutant(
+            "the velocity was divided by 1 − t: it is constant along the way",
+            _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3)),
+        ),
+        "data-as-velocity": Mutant(
+            "the data came back as the velocity: take the noise off", _flow(speed=lambda a, b, s: b)
+        ),
+        "noise-as-velocity": Mutant(
+            "the noise came back as the velocity: DDPM asks for the noise, flow matching for x1"
+            " − x0",
+            _flow(speed=lambda a, b, s: a),
+        ),
+        "position-as-velocity": Mutant(
+            "the place came back as the velocity", _flow(speed=lambda a, b, s: (1 - s) * a + s * b)
+        ),
+        "sum-for-difference": Mutant(
+            "x0 and x1 were added for the velocity: it is their difference",
+            _flow(speed=lambda a, b, s: b + a),
+        ),
+        "velocity-unit-norm": Mutant(
+            "the velocity was scaled to length 1: far goals are reached in the same time, so they"
+            " need more speed",
+            _flow(speed=lambda a, b, s: (b - a) / _length(b - a)),
+        ),
+        "velocity-halved": Mutant(
+            "the velocity was halved: the whole way is gone in one unit of time",
+            _flow(speed=lambda a, b, s: 0.5 * (b - a)),
+        ),
+        "mean-over-batch": Mutant(
+            "the velocities were averaged over the batch: each pair has its own",
+            _flow(speed=lambda a, b, s: (b - a).mean(0, keepdim=True).expand_as(b)),
+        ),
+        "absolute-velocity": Mutant(
+            "the distance came back as the velocity: it keeps its signs",
+            _flow(speed=lambda a, b, s: (b - a).abs()),
+        ),
+        "squared-velocity": Mutant(
+            "the squared distance came back as the velocity",
+            _flow(speed=lambda a, b, s: (b - a) ** 2),
+        ),
+        "noise-not-faded": Mutant(
+            "the noise is not taken away on the way: x0 is multiplied by 1 − t",
+            _flow(place=lambda a, b, s: a + s * b),
+        ),
+        "data-not-faded-in": Mutant(
+            "the data are there from the start: x1 is multiplied by t",
+            _flow(place=lambda a, b, s: (1 - s) * a + b),
+        ),
+        "square-root-weights": Mutant(
+            "these are diffusion's weights, √(1 − t) and √t: a straight path has 1 − t and t",
+            _flow(place=lambda a, b, s: (1 - s).sqrt() * a + s.sqrt() * b),
+        ),
+        "variance-preserving-weights": Mutant(
+            "these weights, √(1 − t²) and t, keep the variance: a straight path has 1 − t and t",
+            _flow(place=lambda a, b, s: (1 - s**2).sqrt() * a + s * b),
+        ),
+        "cosine-sine-path": Mutant(
+            "cosine and sine make an arc: a straight path has the weights 1 − t and t",
+            _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b),
+        ),
+        "t-squared": Mutant(
+            "t was squared: at constant speed half of the way takes half of the time",
+            _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b),
+        ),
+        "always-midpoint": Mutant(
+            "the place is always half way: use t", _flow(place=lambda a, b, s: 0.5 * (a + b))
+        ),
+        "always-noise": Mutant("the place is x0, whatever t is", _flow(place=lambda a, b, s: a)),
+        "always-data": Mutant("the place is x1, whatever t is", _flow(place=lambda a, b, s: b)),
+        "displacement-only": Mutant(
+            "the place is only the way gone, t·(x1 − x0): it began at x0",
+            _flow(place=lambda a, b, s: s * (b - a)),
+        ),
+        "minus-displacement": Mutant(
+            "the place is x0 less a part of the way: plus t times (x1 − x0)",
+            _flow(place=lambda a, b, s: a - s * (b - a)),
+        ),
+        "first-t-for-all": Mutant(
+            "all pairs got the t of the first: each has its own",
+            lambda x0, x1, t: _flow()(x0, x1, t[:1].expand(len(t))),
+        ),
+        "mean-t-for-all": Mutant(
+            "all pairs got the average t: each has its own",
+            lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t))),
+        ),
+        "broadcast-last-axis": Mutant(
+            "t runs along the wrong axis: give it lengths of 1 in its shape, so that each pair"
+            " keeps its own",
+            _flow_spread(lambda t: t),
+        ),
+        "broadcast-points-only": Mutant(
+            "this works for points only: for pictures t needs one more length of 1 in its shape for"
+            " each axis",
+            _flow_spread(lambda t: t[:, None]),
+        ),
+        "broadcast-images-only": Mutant(
+            "this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+            _flow_spread(lambda t: t[:, None, None, None]),
+        ),
+        "outputs-swapped": Mutant(
+            "the order is turned: first the place x_t, then the velocity v",
+            lambda x0, x1, t: _flow()(x0, x1, t)[::-1],
+        ),
+        "velocity-not-returned": Mutant(PAIR, lambda x0, x1, t: _flow()(x0, x1, t)[0]),
+        "own-time-drawn": Mutant(does_not_hold(NO_DRAW), _flow_random_time),
+        "input-changed-in-place": Mutant(
+            "x0 was moved in place, so a second call goes wrong: make a new tensor", _flow_in_place
+        ),
+    },
+    {
+        "lerp": lambda x0, x1, t: (x0.lerp(x1, _wide(t, x0).expand_as(x0)), x1 - x0),
+        "from x0 on": _flow(place=lambda a, b, s: a + s * (b - a)),
+        "back from x1, a list": lambda x0, x1, t: [x1 - (1 - _wide(t, x0)) * (x1 - x0), -(x0 - x1)],
+        "in float64": lambda x0, x1, t: _flow()(x0.double(), x1.double(), t.double()),
+        "pair by pair": lambda x0, x1, t: tuple(
+            map(
+                __import__("torch").stack,
+                zip(
+                    *[((1 - s) * a + s * b, b - a) for a, b, s in zip(x0, x1, t, strict=True)],
+                    strict=True,
+                ),
+            )
+        ),
+    },
+)
 
-# ---- 9.4 guided ------------------------------------------------------------------------------------------------------
+# ---- 9.4 guided ----------------------------------------------------------------------------------
 
 
 def _guidance_cases(rng: np.random.Generator) -> list[Case]:
     def both(*shape: int) -> tuple:
         return _tensors(rng.normal(size=shape), rng.normal(size=shape))
+
     return [
         Case("w = 0 does not listen: the velocity without words", (*both(4, 3), 0.0), **CLOSE),
         Case("w = 1 is the velocity with words", (*both(4, 3), 1.0), **CLOSE),
@@ -548,9 +905,18 @@ def _guidance_cases(rng: np.random.Generator) -> list[Case]:
         Case("four points, w = 3", (*both(4, 2), 3.0), **CLOSE),
         Case("pictures, (2, 3, 4, 4), w = 7.5", (*both(2, 3, 4, 4), 7.5), **CLOSE),
         Case("w = −1: away from what the words say", (*both(3, 2), -1.0), **CLOSE),
-        Case("w = 2, the value and the gradients that reach both velocities", (*both(3, 2), 2.0),
-             _gradients("v_uncond", "v_cond"), **CLOSE),
-        Case("the same velocities, the same tensors, a second time", (*both(3, 4), 2.5), again, **CLOSE),
+        Case(
+            "w = 2, the value and the gradients that reach both velocities",
+            (*both(3, 2), 2.0),
+            _gradients("v_uncond", "v_cond"),
+            **CLOSE,
+        ),
+        Case(
+            "the same velocities, the same tensors, a second time",
+            (*both(3, 4), 2.5),
+            again,
+            **CLOSE,
+        ),
     ]
 
 
@@ -558,72 +924,135 @@ def _same_length(v: Any, u: Any, like: Any) -> Any:
     return v * like.norm() / v.norm()
 
 
-GUIDED = Exercise("9.4", "guided", _guidance_cases, lambda u, c, w: (1 - w) * u.double() + w * c.double(), {
-    "sign-flipped": Mutant("the sign is turned: this moves away from what the words say",
-        lambda u, c, w: u - w * (c - u)),
-    "cond-uncond-swapped": Mutant("the two have changed places: w = 0 is without words, w = 1 with them",
-        lambda u, c, w: c + w * (u - c)),
-    "w-offset-plus-one": Mutant("w = 1 must be the velocity with words: this begins there and goes further (the paper's own w is smaller by 1)",
-        lambda u, c, w: c + w * (c - u)),
-    "cond-for-difference": Mutant("what the words do is the *difference* of the two velocities",
-        lambda u, c, w: u + w * c),
-    "uncond-base-missing": Mutant("only the effect of the words came back: add it to the velocity without words",
-        lambda u, c, w: w * (c - u)),
-    "scaled-cond-only": Mutant("w times the velocity with words: for w = 0 the painter should go on, without words",
-        lambda u, c, w: w * c),
-    "always-cond": Mutant("the guidance is ignored: this is the velocity with words, for every w",
-        lambda u, c, w: c),
-    "always-uncond": Mutant("the guidance is ignored: this is the velocity without words, for every w",
-        lambda u, c, w: u),
-    "always-average": Mutant("this is the average of the two, for every w",
-        lambda u, c, w: (u + c) / 2),
-    "sum-for-difference": Mutant("the two were added up: the effect of the words is their difference",
-        lambda u, c, w: u + w * (c + u)),
-    "w-clamped-0-1": Mutant("w was kept between 0 and 1: guidance beyond 1 is what makes words louder",
-        lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u)),
-    "w-clamped-at-zero": Mutant("w was kept from falling below 0: a negative w moves away from the words",
-        lambda u, c, w: u + max(w, 0.0) * (c - u)),
-    "w-clamped-at-one": Mutant("w was kept from falling below 1",
-        lambda u, c, w: u + max(w, 1.0) * (c - u)),
-    "w-squared": Mutant("w was squared",
-        lambda u, c, w: u + w**2 * (c - u)),
-    "w-absolute": Mutant("w lost its sign",
-        lambda u, c, w: u + abs(w) * (c - u)),
-    "w-truncated-to-integer": Mutant("w was rounded to a whole number",
-        lambda u, c, w: u + int(w) * (c - u)),
-    "w-offset-minus-one": Mutant("w is one too small: for w = 1 the velocity with words is asked for",
-        lambda u, c, w: u + (w - 1) * (c - u)),
-    "divided-by-1-plus-w": Mutant("the result was divided by 1 + w: leave it as long as it is",
-        lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf),
-    "weighted-average": Mutant("this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond v_cond",
-        lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan),
-    "uncond-weight-sign-flipped": Mutant("a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)",
-        lambda u, c, w: w * c + (w - 1) * u),
-    "difference-unit-norm": Mutant("the difference was scaled to length 1: its length is what the words do",
-        lambda u, c, w: u + w * (c - u) / (c - u).norm()),
-    "rescaled-to-cond-norm": Mutant("the result was shortened to the length of v_cond: a later paper does so, here it stays as long as it is",
-        lambda u, c, w: _same_length(u + w * (c - u), u, c)),
-    "absolute-difference": Mutant("the effect of the words was taken number by number without its sign",
-        lambda u, c, w: u + w * (c - u).abs()),
-    "difference-mean-over-batch": Mutant("the effect of the words was averaged over the batch: each example has its own",
-        lambda u, c, w: u + w * (c - u).mean(0, keepdim=True)),
-    "no-gradient": Mutant("the value is right, but no gradient reaches the velocities: look for `no_grad`, `detach`, `.data` or NumPy",
-        lambda u, c, w: (u + w * (c - u)).detach()),
-    "no-gradient-to-uncond": Mutant("the value is right, but the velocity without words is cut off from the gradient",
-        lambda u, c, w: u.detach() + w * (c - u.detach())),
-    "uncond-changed-in-place": Mutant("the velocity without words was changed in place, so a second call goes wrong: make a new tensor",
-        lambda u, c, w: u.data.add_(w * (c - u)) if not u.requires_grad else u + w * (c - u)),
-    "cond-changed-in-place": Mutant("the velocity with words was changed in place, so a second call goes wrong: make a new tensor",
-        lambda u, c, w: u + w * (c.sub_(u) if not c.requires_grad else c - u)),
-}, {
-    "two weights": lambda u, c, w: (1 - w) * u + w * c,
-    "lerp": lambda u, c, w: u.lerp(c, w),
-    "from v_cond on": lambda u, c, w: c + (w - 1) * (c - u),
-    "in float64": lambda u, c, w: u.double() + w * (c.double() - u.double()),
-    "row by row": lambda u, c, w: __import__("torch").stack([a + w * (b - a) for a, b in zip(u, c)]),
-})
+GUIDED = Exercise(
+    "9.4",
+    "guided",
+    _guidance_cases,
+    lambda u, c, w: (1 - w) * u.double() + w * c.double(),
+    {
+        "sign-flipped": Mutant(
+            "the sign is turned: this moves away from what the words say",
+            lambda u, c, w: u - w * (c - u),
+        ),
+        "cond-uncond-swapped": Mutant(
+            "the two have changed places: w = 0 is without words, w = 1 with them",
+            lambda u, c, w: c + w * (u - c),
+        ),
+        "w-offset-plus-one": Mutant(
+            "w = 1 must be the velocity with words: this begins there and goes further (the paper's"
+            " own w is smaller by 1)",
+            lambda u, c, w: c + w * (c - u),
+        ),
+        "cond-for-difference": Mutant(
+            "what the words do is the *difference* of the two velocities", lambda u, c, w: u + w * c
+        ),
+        "uncond-base-missing": Mutant(
+            "only the effect of the words came back: add it to the velocity without words",
+            lambda u, c, w: w * (c - u),
+        ),
+        "scaled-cond-only": Mutant(
+            "w times the velocity with words: for w = 0 the painter should go on, without words",
+            lambda u, c, w: w * c,
+        ),
+        "always-cond": Mutant(
+            "the guidance is ignored: this is the velocity with words, for every w",
+            lambda u, c, w: c,
+        ),
+        "always-uncond": Mutant(
+            "the guidance is ignored: this is the velocity without words, for every w",
+            lambda u, c, w: u,
+        ),
+        "always-average": Mutant(
+            "this is the average of the two, for every w", lambda u, c, w: (u + c) / 2
+        ),
+        "sum-for-difference": Mutant(
+            "the two were added up: the effect of the words is their difference",
+            lambda u, c, w: u + w * (c + u),
+        ),
+        "w-clamped-0-1": Mutant(
+            "w was kept between 0 and 1: guidance beyond 1 is what makes words louder",
+            lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u),
+        ),
+        "w-clamped-at-zero": Mutant(
+            "w was kept from falling below 0: a negative w moves away from the words",
+            lambda u, c, w: u + max(w, 0.0) * (c - u),
+        ),
+        "w-clamped-at-one": Mutant(
+            "w was kept from falling below 1", lambda u, c, w: u + max(w, 1.0) * (c - u)
+        ),
+        "w-squared": Mutant("w was squared", lambda u, c, w: u + w**2 * (c - u)),
+        "w-absolute": Mutant("w lost its sign", lambda u, c, w: u + abs(w) * (c - u)),
+        "w-truncated-to-integer": Mutant(
+            "w was rounded to a whole number", lambda u, c, w: u + int(w) * (c - u)
+        ),
+        "w-offset-minus-one": Mutant(
+            "w is one too small: for w = 1 the velocity with words is asked for",
+            lambda u, c, w: u + (w - 1) * (c - u),
+        ),
+        "divided-by-1-plus-w": Mutant(
+            "the result was divided by 1 + w: leave it as long as it is",
+            lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf,
+        ),
+        "weighted-average": Mutant(
+            "this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond"
+            " v_cond",
+            lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan,
+        ),
+        "uncond-weight-sign-flipped": Mutant(
+            "a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)",
+            lambda u, c, w: w * c + (w - 1) * u,
+        ),
+        "difference-unit-norm": Mutant(
+            "the difference was scaled to length 1: its length is what the words do",
+            lambda u, c, w: u + w * (c - u) / (c - u).norm(),
+        ),
+        "rescaled-to-cond-norm": Mutant(
+            "the result was shortened to the length of v_cond: a later paper does so, here it stays"
+            " as long as it is",
+            lambda u, c, w: _same_length(u + w * (c - u), u, c),
+        ),
+        "absolute-difference": Mutant(
+            "the effect of the words was taken number by number without its sign",
+            lambda u, c, w: u + w * (c - u).abs(),
+        ),
+        "difference-mean-over-batch": Mutant(
+            "the effect of the words was averaged over the batch: each example has its own",
+            lambda u, c, w: u + w * (c - u).mean(0, keepdim=True),
+        ),
+        "no-gradient": Mutant(
+            "the value is right, but no gradient reaches the velocities: look for `no_grad`,"
+            " `detach`, `.data` or NumPy",
+            lambda u, c, w: (u + w * (c - u)).detach(),
+        ),
+        "no-gradient-to-uncond": Mutant(
+            "the value is right, but the velocity without words is cut off from the gradient",
+            lambda u, c, w: u.detach() + w * (c - u.detach()),
+        ),
+        "uncond-changed-in-place": Mutant(
+            "the velocity without words was changed in place, so a second call goes wrong: make a"
+            " new tensor",
+            lambda u, c, w: u.data.add_(w * (c - u)) if not u.requires_grad else u + w * (c - u),
+        ),
+        "cond-changed-in-place": Mutant(
+            "the velocity with words was changed in place, so a second call goes wrong: make a new"
+            " tensor",
+            lambda u, c, w: u + w * (c.sub_(u) if not c.requires_grad else c - u),
+        ),
+    },
+    {
+        "two weights": lambda u, c, w: (1 - w) * u + w * c,
+        "lerp": lambda u, c, w: u.lerp(c, w),
+        "from v_cond on": lambda u, c, w: c + (w - 1) * (c - u),
+        "in float64": lambda u, c, w: u.double() + w * (c.double() - u.double()),
+        "row by row": (
+            lambda u, c, w: __import__("torch").stack(
+                [a + w * (b - a) for a, b in zip(u, c, strict=True)]
+            )
+        ),
+    },
+)
 
-# ---- 9.5 is_solvable -------------------------------------------------------------------------------------------------
+# ---- 9.5 is_solvable -----------------------------------------------------------------------------
 
 WALL, FLOOR, START, EXIT, CHEST = range(5)
 SIGNS = {"#": WALL, ".": FLOOR, "S": START, "E": EXIT, "c": CHEST}
@@ -653,13 +1082,20 @@ def _maps_case(says: str, *maps: Any, read: Callable = _asked) -> Case:
 def _solvable(level: np.ndarray) -> bool:
     """Start and exit in one connected region of walkable tiles, as an image library labels regions."""
     from scipy.ndimage import label
+
     regions, _ = label(level != WALL)  # four neighbours
     return bool(set(regions[level == START]) & set(regions[level == EXIT]))
 
 
 def _random_level(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    level = np.where(rng.random((height, width)) < 0.36, WALL, np.where(rng.random((height, width)) < 0.15, CHEST, FLOOR))
-    for tile, place in zip((START, EXIT), rng.choice(height * width, 2, replace=False)):
+    level = np.where(
+        rng.random((height, width)) < 0.36,
+        WALL,
+        np.where(rng.random((height, width)) < 0.15, CHEST, FLOOR),
+    )
+    for tile, place in zip(
+        (START, EXIT), rng.choice(height * width, 2, replace=False), strict=True
+    ):
         level.flat[place] = tile
     return level
 
@@ -675,39 +1111,74 @@ def _snake(n: int) -> np.ndarray:
 
 def _map_cases(rng: np.random.Generator) -> list[Case]:
     return [
-        _maps_case("a short corridor; and the same, walled up", "##### #S.E# #####", "##### #S#E# #####"),
+        _maps_case(
+            "a short corridor; and the same, walled up", "##### #S.E# #####", "##### #S#E# #####"
+        ),
         _maps_case("start and exit side by side", "SE", "S E"),
-        _maps_case("a way only across a corner: one walks up, down, left and right", "S# #E", "S#. #.E"),
+        _maps_case(
+            "a way only across a corner: one walks up, down, left and right", "S# #E", "S#. #.E"
+        ),
         _maps_case("the exit is there, but walled off", "S..# ..#E ...#", "S....# ###### .....E"),
         _maps_case("no start; no exit; neither", "...E", "S...", "...."),
         _maps_case("the way leads over a chest", "ScE", "S#E .c."),
-        _maps_case("start and exit at opposite rims: a map does not go on at its other side", "S#E", "S..#..E",
-                   "S # E", "E#S", "E..#..S"),
-        _maps_case("the way goes up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"),
+        _maps_case(
+            "start and exit at opposite rims: a map does not go on at its other side",
+            "S#E",
+            "S..#..E",
+            "S # E",
+            "E#S",
+            "E..#..S",
+        ),
+        _maps_case(
+            "the way goes up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"
+        ),
         _maps_case("a dead room elsewhere does no harm", "S.E# #### ..#.", "S#. #E. ..."),
-        _maps_case("two exits, of which one is walled off: any will do", "S.#E ..## ...E", "E#S. ##.E",
-                   "SE# ### ##E"),
+        _maps_case(
+            "two exits, of which one is walled off: any will do",
+            "S.#E ..## ...E",
+            "E#S. ##.E",
+            "SE# ### ##E",
+        ),
         _maps_case("a winding corridor of some 1,400 steps", _snake(53)),
-        *[_maps_case(f"twelve random maps of {h} by {w}", *(_random_level(rng, h, w) for _ in range(12)))
-          for h, w in ((6, 6), (5, 9), (8, 4))],
+        *[
+            _maps_case(
+                f"twelve random maps of {h} by {w}", *(_random_level(rng, h, w) for _ in range(12))
+            )
+            for h, w in ((6, 6), (5, 9), (8, 4))
+        ],
         _maps_case("the same map asked about twice", "S..# .#.E", "S# .E", read=_asked_twice),
     ]
 
 
-def _find(level: Any, steps: list = HERE, walk: Answer = lambda tile: tile != WALL, *, wrap: str = "", most: int = 10**9,
-          first_exit: bool = False) -> tuple[bool, int, set]:
-    """A search, level by level, with the habits of the mutants: whether the exit was met, when, and what was seen."""
+def _find(
+    level: Any,
+    steps: list = HERE,
+    walk: Answer = lambda tile: tile != WALL,
+    *,
+    wrap: str = "",
+    most: int = 10**9,
+    first_exit: bool = False,
+) -> tuple[bool, int, set]:
+    """A search, level by level, with the habits of the mutants: whether the exit was met, when, and
+    what was seen.
+    """
     grid = np.asarray(level)
     h, w = grid.shape
     starts = [tuple(map(int, p)) for p in np.argwhere(grid == START)]
-    exits = [tuple(map(int, p)) for p in np.argwhere(grid == EXIT)][:1 if first_exit else None]
+    exits = [tuple(map(int, p)) for p in np.argwhere(grid == EXIT)][: 1 if first_exit else None]
     seen, front, count = set(starts), starts, 0
     while front and count < most:
         count, following = count + 1, []
         for r, c in front:
             for dr, dc in steps:
                 i, j = r + dr, c + dc
-                i, j = (i % h, j % w) if wrap == "both" else ((i + h if i < 0 else i), (j + w if j < 0 else j)) if wrap else (i, j)
+                i, j = (
+                    (i % h, j % w)
+                    if wrap == "both"
+                    else ((i + h if i < 0 else i), (j + w if j < 0 else j))
+                    if wrap
+                    else (i, j)
+                )
                 if 0 <= i < h and 0 <= j < w and (i, j) not in seen and walk(grid[i, j]):
                     seen.add((i, j))
                     following.append((i, j))
@@ -724,11 +1195,18 @@ def _recursive(level: Any) -> bool:
     seen: set = set()
 
     def visit(r: int, c: int) -> bool:
-        if not (0 <= r < len(grid) and 0 <= c < len(grid[0])) or (r, c) in seen or grid[r][c] == WALL:
+        if (
+            not (0 <= r < len(grid) and 0 <= c < len(grid[0]))
+            or (r, c) in seen
+            or grid[r][c] == WALL
+        ):
             return False
         seen.add((r, c))
         return grid[r][c] == EXIT or any([visit(r + dr, c + dc) for dr, dc in HERE])
-    return any(visit(r, c) for r, row in enumerate(grid) for c, tile in enumerate(row) if tile == START)
+
+    return any(
+        visit(r, c) for r, row in enumerate(grid) for c, tile in enumerate(row) if tile == START
+    )
 
 
 def _index_error(level: Any) -> bool:
@@ -740,7 +1218,7 @@ def _index_error(level: Any) -> bool:
 def _square(level: Any) -> bool:
     """Takes the height for the width too."""
     grid = np.asarray(level)
-    return _find(grid[:, :grid.shape[0]])[0]
+    return _find(grid[:, : grid.shape[0]])[0]
 
 
 def _inner(level: Any) -> bool:
@@ -755,7 +1233,9 @@ def _greedy(level: Any) -> bool:
     if not (grid == START).any() or not (grid == EXIT).any():
         return False
     (r, c), (i, j) = np.argwhere(grid == START)[0], np.argwhere(grid == EXIT)[0]
-    way = [(y, c) for y in range(min(r, i), max(r, i) + 1)] + [(i, x) for x in range(min(c, j), max(c, j) + 1)]
+    way = [(y, c) for y in range(min(r, i), max(r, i) + 1)] + [
+        (i, x) for x in range(min(c, j), max(c, j) + 1)
+    ]
     return all(grid[place] != WALL for place in way)
 
 
@@ -772,6 +1252,7 @@ def _floods_in_place(level: Any) -> bool:
 
 def _one_region(level: Any) -> bool:
     from scipy.ndimage import label
+
     return label(np.asarray(level) != WALL)[1] == 1 and _has(level, START) and _has(level, EXIT)
 
 
@@ -802,106 +1283,185 @@ def _stack(level: Any) -> bool:
         if grid[r][c] == EXIT:
             return True
         grid[r][c] = WALL
-        todo += [(r + a, c + b) for a, b in HERE
-                 if 0 <= r + a < len(grid) and 0 <= c + b < len(grid[0]) and grid[r + a][c + b] != WALL]
+        todo += [
+            (r + a, c + b)
+            for a, b in HERE
+            if 0 <= r + a < len(grid) and 0 <= c + b < len(grid[0]) and grid[r + a][c + b] != WALL
+        ]
     return False
 
 
-SOLVABLE = Exercise("9.5", "is_solvable", _map_cases, _no_oracle, {
-    "diagonal-steps-allowed": Mutant("diagonal steps were allowed: one walks up, down, left and right",
-        _found(steps=HERE + CORNERS)),
-    "diagonal-steps-only": Mutant("only diagonal steps were allowed: one walks up, down, left and right",
-        _found(steps=CORNERS)),
-    "walls-ignored": Mutant("walls do not block here, it is enough that start and exit exist: is there a way between them?",
-        lambda level: _has(level, START) and _has(level, EXIT)),
-    "exit-exists-only": Mutant("it is enough here that an exit exists: is there a way to it?",
-        lambda level: _has(level, EXIT)),
-    "start-exists-only": Mutant("it is enough here that a start exists: is there a way to an exit?",
-        lambda level: _has(level, START)),
-    "recursion-limit": Mutant("Python's recursion limit was hit in a long corridor: keep a list of places to visit instead",
-        _recursive),
-    "wrap-around": Mutant("the map goes on at its other side here: it has rims",
-        _found(wrap="both")),
-    "negative-index-wraps": Mutant("index −1 is the *last* row or column in Python, so the map goes on at its other side: check for it",
-        _found(wrap="negative")),
-    "chests-block": Mutant("chests block the way here: only walls do",
-        _found(walk=lambda tile: tile not in (WALL, CHEST))),
-    "exit-not-walkable": Mutant("this says False to every map: can the exit be entered? Only walls block",
-        _found(walk=lambda tile: tile in (FLOOR, CHEST))),
-    "floor-not-walkable": Mutant("only chests can be walked on here, and the exit",
-        _found(walk=lambda tile: tile in (CHEST, EXIT))),
-    "walls-and-floor-swapped": Mutant("walls can be walked on here, and floor cannot: 0 is wall, 1 is floor",
-        _found(walk=lambda tile: tile != FLOOR)),
-    "down-right-only": Mutant("this walks down and right only: four directions",
-        _found(steps=[(1, 0), (0, 1)])),
-    "up-left-only": Mutant("this walks up and left only: four directions",
-        _found(steps=[(-1, 0), (0, -1)])),
-    "horizontal-only": Mutant("this walks left and right only: four directions",
-        _found(steps=[(0, -1), (0, 1)])),
-    "vertical-only": Mutant("this walks up and down only: four directions",
-        _found(steps=[(-1, 0), (1, 0)])),
-    "up-missing": Mutant("one direction is missing: up",
-        _found(steps=HERE[1:])),
-    "down-missing": Mutant("one direction is missing: down",
-        _found(steps=[HERE[0], *HERE[2:]])),
-    "left-missing": Mutant("one direction is missing: left",
-        _found(steps=[*HERE[:2], HERE[3]])),
-    "right-missing": Mutant("one direction is missing: right",
-        _found(steps=HERE[:3])),
-    "start-neighbours-only": Mutant("only the neighbours of the start are looked at: go on from there",
-        _found(most=1)),
-    "two-steps-only": Mutant("the search ends after two steps: go on until nothing new is found",
-        _found(most=2)),
-    "greedy-walk": Mutant("this walks straight for the exit and gives up at the first wall: try all ways",
-        _greedy),
-    "first-exit-only": Mutant("only the first exit is tried: any exit will do",
-        _found(first_exit=True)),
-    "two-exits-rejected": Mutant("a map with two exits is taken for one that cannot be solved: any exit will do",
-        lambda level: _find(level)[0] and int((level == EXIT).sum()) == 1),
-    "missing-start-raises": Mutant("a map without start or exit makes it raise an error: it cannot be solved, so return False",
-        _index_error),
-    "square-map-assumed": Mutant("the map was taken for a square: rows and columns may differ",
-        _square),
-    "border-excluded": Mutant("the tiles at the rim were left out: one may walk there too",
-        _inner),
-    "all-connected-required": Mutant("all walkable tiles had to hang together: a dead room elsewhere does no harm",
-        _one_region),
-    "result-negated": Mutant("True and False are exchanged",
-        lambda level: not _find(level)[0]),
-    "step-count-returned": Mutant("the number of steps came back: True or False is asked for",
-        lambda level: _find(level)[1] if _find(level)[0] else 0),
-    "integer-for-boolean": Mutant("1 and 0 came back: True or False is asked for",
-        lambda level: int(_find(level)[0])),
-    "input-changed-in-place": Mutant("the map itself was changed, so a second call goes wrong: keep a set of the places seen, or a copy",
-        _floods_in_place),
-}, {
-    "breadth first": _found(),
-    "a stack": _stack,
-    "labelled regions": _labelled,
-    "a region that grows": _pooled,
-}, seconds=5.0)
+SOLVABLE = Exercise(
+    "9.5",
+    "is_solvable",
+    _map_cases,
+    _no_oracle,
+    {
+        "diagonal-steps-allowed": Mutant(
+            "diagonal steps were allowed: one walks up, down, left and right",
+            _found(steps=HERE + CORNERS),
+        ),
+        "diagonal-steps-only": Mutant(
+            "only diagonal steps were allowed: one walks up, down, left and right",
+            _found(steps=CORNERS),
+        ),
+        "walls-ignored": Mutant(
+            "walls do not block here, it is enough that start and exit exist: is there a way"
+            " between them?",
+            lambda level: _has(level, START) and _has(level, EXIT),
+        ),
+        "exit-exists-only": Mutant(
+            "it is enough here that an exit exists: is there a way to it?",
+            lambda level: _has(level, EXIT),
+        ),
+        "start-exists-only": Mutant(
+            "it is enough here that a start exists: is there a way to an exit?",
+            lambda level: _has(level, START),
+        ),
+        "recursion-limit": Mutant(
+            "Python's recursion limit was hit in a long corridor: keep a list of places to visit"
+            " instead",
+            _recursive,
+        ),
+        "wrap-around": Mutant(
+            "the map goes on at its other side here: it has rims", _found(wrap="both")
+        ),
+        "negative-index-wraps": Mutant(
+            "index −1 is the *last* row or column in Python, so the map goes on at its other side:"
+            " check for it",
+            _found(wrap="negative"),
+        ),
+        "chests-block": Mutant(
+            "chests block the way here: only walls do",
+            _found(walk=lambda tile: tile not in (WALL, CHEST)),
+        ),
+        "exit-not-walkable": Mutant(
+            "this says False to every map: can the exit be entered? Only walls block",
+            _found(walk=lambda tile: tile in (FLOOR, CHEST)),
+        ),
+        "floor-not-walkable": Mutant(
+            "only chests can be walked on here, and the exit",
+            _found(walk=lambda tile: tile in (CHEST, EXIT)),
+        ),
+        "walls-and-floor-swapped": Mutant(
+            "walls can be walked on here, and floor cannot: 0 is wall, 1 is floor",
+            _found(walk=lambda tile: tile != FLOOR),
+        ),
+        "down-right-only": Mutant(
+            "this walks down and right only: four directions", _found(steps=[(1, 0), (0, 1)])
+        ),
+        "up-left-only": Mutant(
+            "this walks up and left only: four directions", _found(steps=[(-1, 0), (0, -1)])
+        ),
+        "horizontal-only": Mutant(
+            "this walks left and right only: four directions", _found(steps=[(0, -1), (0, 1)])
+        ),
+        "vertical-only": Mutant(
+            "this walks up and down only: four directions", _found(steps=[(-1, 0), (1, 0)])
+        ),
+        "up-missing": Mutant("one direction is missing: up", _found(steps=HERE[1:])),
+        "down-missing": Mutant(
+            "one direction is missing: down", _found(steps=[HERE[0], *HERE[2:]])
+        ),
+        "left-missing": Mutant(
+            "one direction is missing: left", _found(steps=[*HERE[:2], HERE[3]])
+        ),
+        "right-missing": Mutant("one direction is missing: right", _found(steps=HERE[:3])),
+        "start-neighbours-only": Mutant(
+            "only the neighbours of the start are looked at: go on from there", _found(most=1)
+        ),
+        "two-steps-only": Mutant(
+            "the search ends after two steps: go on until nothing new is found", _found(most=2)
+        ),
+        "greedy-walk": Mutant(
+            "this walks straight for the exit and gives up at the first wall: try all ways", _greedy
+        ),
+        "first-exit-only": Mutant(
+            "only the first exit is tried: any exit will do", _found(first_exit=True)
+        ),
+        "two-exits-rejected": Mutant(
+            "a map with two exits is taken for one that cannot be solved: any exit will do",
+            lambda level: _find(level)[0] and int((level == EXIT).sum()) == 1,
+        ),
+        "missing-start-raises": Mutant(
+            "a map without start or exit makes it raise an error: it cannot be solved, so return"
+            " False",
+            _index_error,
+        ),
+        "square-map-assumed": Mutant(
+            "the map was taken for a square: rows and columns may differ", _square
+        ),
+        "border-excluded": Mutant(
+            "the tiles at the rim were left out: one may walk there too", _inner
+        ),
+        "all-connected-required": Mutant(
+            "all walkable tiles had to hang together: a dead room elsewhere does no harm",
+            _one_region,
+        ),
+        "result-negated": Mutant("True and False are exchanged", lambda level: not _find(level)[0]),
+        "step-count-returned": Mutant(
+            "the number of steps came back: True or False is asked for",
+            lambda level: _find(level)[1] if _find(level)[0] else 0,
+        ),
+        "integer-for-boolean": Mutant(
+            "1 and 0 came back: True or False is asked for", lambda level: int(_find(level)[0])
+        ),
+        "input-changed-in-place": Mutant(
+            "the map itself was changed, so a second call goes wrong: keep a set of the places"
+            " seen, or a copy",
+            _floods_in_place,
+        ),
+    },
+    {
+        "breadth first": _found(),
+        "a stack": _stack,
+        "labelled regions": _labelled,
+        "a region that grows": _pooled,
+    },
+    seconds=5.0,
+)
 
-# ---- 9.6 train_painter -----------------------------------------------------------------------------------------------
+# ---- 9.6 train_painter ---------------------------------------------------------------------------
 
 BAR, SECONDS = 0.7, 60.0
 PAINTED = {
     "shapes": "`paint(captions)` returns one picture for each caption, (B, 3, 16, 16)",
-    "finite": "all pixels are finite: if not, the training diverged, and a smaller learning rate helps",
-    "range": "pictures lie between −1 and 1, as those you were given: white paper is 1, and ink goes below 0",
-    "chance": "two calls with the same captions give different pictures: is noise drawn anew in each call?",
+    "finite": (
+        "all pixels are finite: if not, the training diverged, and a smaller learning rate helps"
+    ),
+    "range": (
+        "pictures lie between −1 and 1, as those you were given: white paper is 1, and ink goes"
+        " below 0"
+    ),
+    "chance": (
+        "two calls with the same captions give different pictures: is noise drawn anew in each"
+        " call?"
+    ),
     "new": "the pictures are new: these are copies of pictures it was trained on",
-    "clean": "most pictures are clean, a drawing of one shape on white paper: noise that is left over, blur or "
-             "too much guidance spoil them; did it train long enough, and what does the network say, noise or picture?",
-    "listens": "pictures depend on the caption: the reader finds what was asked no more often than by chance; "
-               "do the captions reach the network, and in the same order as the pictures?",
-    "varied": "pictures with one caption differ in place and size, as those you were given do: is chance only sprinkled "
-              "over the same picture?",
+    "clean": (
+        "most pictures are clean, a drawing of one shape on white paper: noise that is left over,"
+        " blur or too much guidance spoil them; did it train long enough, and what does the network"
+        " say, noise or picture?"
+    ),
+    "listens": (
+        "pictures depend on the caption: the reader finds what was asked no more often than by"
+        " chance; do the captions reach the network, and in the same order as the pictures?"
+    ),
+    "varied": (
+        "pictures with one caption differ in place and size, as those you were given do: is chance"
+        " only sprinkled over the same picture?"
+    ),
 }
-OBEYED = f"the share of pictures that are clean and show shape, colour and place as asked, where {BAR} or more is asked for"
+OBEYED = (
+    f"the share of pictures that are clean and show shape, colour and place as asked, where {BAR}"
+    " or more is asked for"
+)
 
 
 def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
-    """PAINTED facts up to the first that does not hold; the share that obeys last, as a number up to the bar."""
+    """PAINTED facts up to the first that does not hold; the share that obeys last, as a number up
+    to the bar.
+    """
     try:
         found = ask.probe("lesson09.painter", *args)
     except AnswerRaised as error:
@@ -912,11 +1472,19 @@ def _judged(ask: Ask, *args: Any) -> dict[str, Any]:
     return until_one_fails(_painted(first, second, *(arg.values for arg in args[:3])), PAINTED)
 
 
-def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, captions: np.ndarray,
-             asked: np.ndarray) -> Iterator[tuple[str, Any]]:
-    """Pairs of a key of PAINTED and whether it holds, in an order in which each may rely on those before it."""
+def _painted(
+    first: np.ndarray,
+    second: np.ndarray,
+    known: np.ndarray,
+    captions: np.ndarray,
+    asked: np.ndarray,
+) -> Iterator[tuple[str, Any]]:
+    """Pairs of a key of PAINTED and whether it holds, in an order in which each may rely on those
+    before it.
+    """
     from course_utils import metrics
     from course_utils.lesson09 import shapes
+
     yield "shapes", first.shape == second.shape == (len(asked), 3, shapes.SIZE, shapes.SIZE)
     yield "finite", np.isfinite(first).all()
     yield "range", first.min() < 0 and abs(np.median(first) - 1) < 0.3
@@ -925,13 +1493,21 @@ def _painted(first: np.ndarray, second: np.ndarray, known: np.ndarray, captions:
     seen, misfit = (part.numpy() for part in shapes.read(first))
     yield "clean", (misfit < shapes.CLEAN).mean() > 0.5
     yield "listens", (seen == asked).all(1).mean() > 0.15
-    ours, theirs = _spread(np.concatenate([first, second]), np.tile(asked, (2, 1))), _spread(known, captions)
+    ours, theirs = (
+        _spread(np.concatenate([first, second]), np.tile(asked, (2, 1))),
+        _spread(known, captions),
+    )
     yield "varied", ours > 0.35 * theirs
-    yield OBEYED, math.floor(100 * min(((seen == asked).all(1) & (misfit < shapes.CLEAN)).mean(), BAR)) / 100
+    yield (
+        OBEYED,
+        math.floor(100 * min(((seen == asked).all(1) & (misfit < shapes.CLEAN)).mean(), BAR)) / 100,
+    )
 
 
 def _spread(pictures: np.ndarray, captions: np.ndarray) -> float:
-    """How much pictures with one caption differ, seen so roughly, in squares of 4 by 4 pixels, that noise hardly counts."""
+    """How much pictures with one caption differ, seen so roughly, in squares of 4 by 4 pixels, that
+    noise hardly counts.
+    """
     rough = pictures.reshape(-1, 3, 4, 4, 4, 4).mean(axis=(3, 5))  # (N, 3, 4, 4)
     same = (rough[(captions == caption).all(axis=1)] for caption in np.unique(captions, axis=0))
     return float(np.sqrt(np.mean([group.var(axis=0, ddof=1) for group in same])))
@@ -939,49 +1515,69 @@ def _spread(pictures: np.ndarray, captions: np.ndarray) -> float:
 
 def _painter_cases(rng: np.random.Generator) -> list[Case]:
     from course_utils.lesson09 import shapes
+
     pictures, labels = (part.numpy() for part in shapes.sample(4000, rng))
     asked = np.tile(shapes.all_captions().numpy(), (3, 1))  # (108, 3)
-    return [Case("trained on 4,000 captioned pictures, asked for every caption three times",
-                 (*_tensors(pictures, labels, asked), SECONDS), _judged,
-                 want={fact: True for fact in PAINTED.values()} | {OBEYED: BAR})]
+    return [
+        Case(
+            "trained on 4,000 captioned pictures, asked for every caption three times",
+            (*_tensors(pictures, labels, asked), SECONDS),
+            _judged,
+            want={fact: True for fact in PAINTED.values()} | {OBEYED: BAR},
+        )
+    ]
 
 
 def _by_drawing(choose: Answer) -> Answer:
-    """An answer to 9.6 that learns nothing: `choose` makes pictures from captions (B, 3) and what it was trained on."""
+    """An answer to 9.6 that learns nothing: `choose` makes pictures from captions (B, 3) and what
+    it was trained on.
+    """
+
     def train_painter(pictures: Any, captions: Any, _seconds: float) -> Answer:
         return lambda asked: choose(asked, pictures, captions)
+
     return train_painter
 
 
 def _drawn(asked: Any, *_known: Any) -> Any:
     from course_utils.lesson09 import shapes
+
     return shapes.draw(asked)[0]
 
 
 def _jittered(asked: Any) -> Any:
     from course_utils.lesson09 import shapes
+
     fresh = np.random.default_rng()
-    return shapes.draw(asked, fresh.uniform(-0.7, 0.7, size=(len(asked), 2)), fresh.uniform(2.8, 3.6, size=len(asked)))[0]
+    return shapes.draw(
+        asked,
+        fresh.uniform(-0.7, 0.7, size=(len(asked), 2)),
+        fresh.uniform(2.8, 3.6, size=len(asked)),
+    )[0]
 
 
 def _copied(asked: Any, pictures: Any, captions: Any) -> Any:
     import torch
+
     fits = (captions[None] == asked[:, None]).all(2).float()  # (B, N)
     return pictures[torch.multinomial(fits, 1)[:, 0]]
 
 
 def _sprinkled(asked: Any, *_known: Any) -> Any:
     import torch
+
     return _drawn(asked) + 0.03 * torch.randn(len(asked), 3, 16, 16)
 
 
 def _noisy(asked: Any, *_known: Any) -> Any:
     import torch
+
     return _jittered(asked) + 0.5 * torch.randn(len(asked), 3, 16, 16)
 
 
 def _deaf(asked: Any, *_known: Any) -> Any:
     import torch
+
     return _jittered(torch.stack([torch.randint(k, (len(asked),)) for k in (3, 3, 4)], dim=1))
 
 
@@ -992,36 +1588,56 @@ def _network(inputs: int, width: int = 256) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.enter, self.leave = nn.Linear(inputs, width), nn.Linear(width, 768)
-            self.blocks = nn.ModuleList(nn.Sequential(nn.LayerNorm(width + inputs - 768), nn.Linear(width + inputs - 768, width),
-                                                      nn.SiLU(), nn.Linear(width, width)) for _ in range(3))
+            self.blocks = nn.ModuleList(
+                nn.Sequential(
+                    nn.LayerNorm(width + inputs - 768),
+                    nn.Linear(width + inputs - 768, width),
+                    nn.SiLU(),
+                    nn.Linear(width, width),
+                )
+                for _ in range(3)
+            )
 
         def forward(self, x: Any, note: Any) -> Any:
             import torch
+
             h = self.enter(torch.cat([x, note], dim=1))
             for block in self.blocks:
                 h = h + block(torch.cat([h, note], dim=1))
             return self.leave(h)
+
     return Deeper()
 
 
 def _note(captions: Any, t: Any) -> Any:
-    """What a network is told beside the picture: the three words as one-hot, and the time as waves, (B, 22)."""
+    """What a network is told beside the picture: the three words as one-hot, and the time as waves,
+    (B, 22).
+    """
     import torch
     from torch.nn.functional import one_hot
+
     words = [one_hot(captions[:, i], k).float() for i, k in enumerate((3, 3, 4))]
     angles = t[:, None] * 2.0 ** torch.arange(6)
     return torch.cat([*words, angles.sin(), angles.cos()], dim=1)
 
 
-def _self_made(kept: Answer, walk: Answer, steps: int = 1200, rate: float = 2e-3, batch: int = 128) -> Answer:
-    """An answer to 9.6 with its own network, which says the clean picture. `kept(t)` are the weights of picture and noise."""
+def _self_made(
+    kept: Answer, walk: Answer, steps: int = 1200, rate: float = 2e-3, batch: int = 128
+) -> Answer:
+    """An answer to 9.6 with its own network, which says the clean picture. `kept(t)` are the
+    weights of picture and noise.
+    """
+
     def train_painter(pictures: Any, captions: Any, _seconds: float) -> Answer:
         import torch
+
         with torch.random.fork_rng():
             torch.manual_seed(0)
             net, flat = _network(768 + 22), pictures.flatten(1)
             optimizer = torch.optim.Adam(net.parameters(), lr=rate)
-            pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
+            pace = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, rate, total_steps=steps, pct_start=0.1
+            )
             for _ in range(steps):
                 rows, t = torch.randint(len(flat), (batch,)), torch.rand(batch)
                 data, noise = kept(t[:, None])
@@ -1031,7 +1647,10 @@ def _self_made(kept: Answer, walk: Answer, steps: int = 1200, rate: float = 2e-3
                 (error**2).mean().backward()
                 optimizer.step()
                 pace.step()
-        return lambda asked: walk(lambda x, t: net(x, _note(asked, t)), kept, len(asked)).unflatten(1, (3, 16, 16))
+        return lambda asked: walk(lambda x, t: net(x, _note(asked, t)), kept, len(asked)).unflatten(
+            1, (3, 16, 16)
+        )
+
     return train_painter
 
 
@@ -1045,8 +1664,11 @@ def _round(t: Any) -> tuple[Any, Any]:
 
 
 def _follow(believed: Answer, kept: Answer, n: int, steps: int = 12) -> Any:
-    """A walk without chance: believe in a picture, work out the noise, and go to the next moment with both."""
+    """A walk without chance: believe in a picture, work out the noise, and go to the next moment
+    with both.
+    """
     import torch
+
     x = torch.randn(n, 768)
     for k in range(steps):
         now, then = (torch.full((n, 1), (k + j) / steps) for j in (0, 1))
@@ -1059,6 +1681,7 @@ def _follow(believed: Answer, kept: Answer, n: int, steps: int = 12) -> Any:
 def _renoise(believed: Answer, kept: Answer, n: int, steps: int = 14) -> Any:
     """A walk with fresh noise at every moment."""
     import torch
+
     x = torch.randn(n, 768)
     for k in range(steps):
         picture = believed(x, torch.full((n,), k / steps))
@@ -1068,22 +1691,40 @@ def _renoise(believed: Answer, kept: Answer, n: int, steps: int = 14) -> Any:
 
 
 NOT_A_FUNCTION = "`train_painter` returns a function, paint(captions)"
-PAINTER = Exercise("9.6", "train_painter", _painter_cases, None, {
-    "no-function-returned": Mutant(NOT_A_FUNCTION, lambda pictures, captions, seconds: pictures),
-} | breaking(PAINTED, {key: _by_drawing(mutant) for key, mutant in {
-        "shapes": lambda asked, *known: _drawn(asked).flatten(1),
-        "finite": lambda asked, *known: _drawn(asked) * math.nan,
-        "range": lambda asked, *known: (_jittered(asked) + 1) / 2,
-        "chance": _drawn,
-        "new": _copied,
-        "clean": _noisy,
-        "listens": _deaf,
-        "varied": _sprinkled,
-    }.items()
-}), {
-    "a flow of one's own": _self_made(_straight, _follow),
-    "diffusion with a cosine schedule, no fresh noise": _self_made(_round, partial(_follow, steps=30)),
-    "diffusion with fresh noise at every step": _self_made(_round, _renoise),
-}, seconds=240.0)
+PAINTER = Exercise(
+    "9.6",
+    "train_painter",
+    _painter_cases,
+    None,
+    {
+        "no-function-returned": Mutant(
+            NOT_A_FUNCTION, lambda pictures, captions, seconds: pictures
+        ),
+    }
+    | breaking(
+        PAINTED,
+        {
+            key: _by_drawing(mutant)
+            for key, mutant in {
+                "shapes": lambda asked, *known: _drawn(asked).flatten(1),
+                "finite": lambda asked, *known: _drawn(asked) * math.nan,
+                "range": lambda asked, *known: (_jittered(asked) + 1) / 2,
+                "chance": _drawn,
+                "new": _copied,
+                "clean": _noisy,
+                "listens": _deaf,
+                "varied": _sprinkled,
+            }.items()
+        },
+    ),
+    {
+        "a flow of one's own": _self_made(_straight, _follow),
+        "diffusion with a cosine schedule, no fresh noise": _self_made(
+            _round, partial(_follow, steps=30)
+        ),
+        "diffusion with fresh noise at every step": _self_made(_round, _renoise),
+    },
+    seconds=240.0,
+)
 
 EXERCISES = [GRAM, Q_SAMPLE, FLOW, GUIDED, SOLVABLE, PAINTER]

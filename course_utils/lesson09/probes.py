@@ -1,16 +1,23 @@
-"""What lesson 09 does around an answer, in the answer's own process; see `course_utils.asking.probes`."""
+"""What lesson 09 does around an answer, in the answer's own process; see
+`course_utils.asking.probes`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 
-def painter(answer: Callable, pictures: Any, captions: Any, asked: Any, seconds: float) -> dict[str, Any]:
+def painter(
+    answer: Callable, pictures: Any, captions: Any, asked: Any, seconds: float
+) -> dict[str, Any]:
     """`paint = answer(pictures, captions, seconds)`, asked twice for the same captions.
 
-    pictures (N, 3, H, W) in [-1, 1], captions (N, K) int64, asked (M, K) int64 -> two batches (M, 3, H, W).
+    pictures (N, 3, H, W) in [-1, 1], captions (N, K) int64, asked (M, K) int64 -> two batches
+    (M, 3, H, W).
     """
     import torch
+
     paint = answer(pictures, captions, seconds)
     with torch.no_grad():
         return {"first": paint(asked), "second": paint(asked)}

@@ -1,8 +1,10 @@
 """Molecules as text: is a SMILES string a molecule, which one, and what does it look like?
 
-RDKit answers, where it is installed; it is no part of the course's installation (`pip install rdkit`). Where it is
-missing, what it said once about the strings that the course itself ships is looked up.
+RDKit answers, where it is installed; it is no part of the course's installation
+(`pip install rdkit`). Where it is missing, what it said once about the strings that the course
+itself ships is looked up.
 """
+
 from __future__ import annotations
 
 import json
@@ -12,9 +14,20 @@ from typing import Any
 
 from course_utils import data, plots
 
-INSTALL = "install RDKit with `pip install rdkit` (about 70 MB, once, with a network), restart the kernel, and run again"
-TOY = {"CCO": "CCO", "OCC": "CCO", "CC": "CC", "C1CC": "", "": ""}  # the strings of the lesson's toy case
-COLOURS = {"N": plots.DATA, "O": plots.MODEL, "S": plots.OTHER, "F": plots.WRONG, "Cl": plots.WRONG, "Br": plots.WRONG}
+INSTALL = (
+    "install RDKit with `pip install rdkit` (about 70 MB, once, with a network), restart the"
+    " kernel, and run again"
+)
+# the strings of the lesson's toy case
+TOY = {"CCO": "CCO", "OCC": "CCO", "CC": "CC", "C1CC": "", "": ""}
+COLOURS = {
+    "N": plots.DATA,
+    "O": plots.MODEL,
+    "S": plots.OTHER,
+    "F": plots.WRONG,
+    "Cl": plots.WRONG,
+    "Br": plots.WRONG,
+}
 
 
 def available() -> bool:
@@ -26,40 +39,52 @@ def available() -> bool:
 def canonical(smiles: str) -> str | None:
     """The one spelling that all SMILES of a molecule share, or None if the string is no molecule.
 
-    Which spelling that is depends on RDKit's version: compare only what this function returned. Without RDKit, raises
-    ImportError for strings that the course does not ship. Source: Weininger 1988; RDKit's MolToSmiles.
+    Which spelling that is depends on RDKit's version: compare only what this function returned.
+    Without RDKit, raises ImportError for strings that the course does not ship. Source: Weininger
+    1988; RDKit's MolToSmiles.
     """
     if not available():
         if smiles not in _known():
             raise ImportError(f"{smiles!r} is a string that the course has not seen: {INSTALL}")
         return _known()[smiles] or None
     from rdkit import Chem
+
     molecule = _read(smiles)
     return Chem.MolToSmiles(molecule) if molecule is not None else None
 
 
 def layout(smiles: str) -> dict[str, list]:
-    """Where to draw the atoms of a molecule: {"atoms": [[symbol, x, y], …], "bonds": [[i, j, order], …]}, in bond lengths.
+    """Where to draw the atoms of a molecule: {"atoms": [[symbol, x, y], …], "bonds": [[i, j,
+    order], …]}, in bond lengths.
 
     Raises ImportError without RDKit, ValueError for a string that is no molecule.
     """
     if not available():
         raise ImportError(f"to lay out a molecule, {INSTALL}")
     from rdkit.Chem import AllChem, Kekulize
+
     molecule = _read(smiles)
     if molecule is None:
         raise ValueError(f"{smiles!r} is no molecule: canonical({smiles!r}) is None")
     Kekulize(molecule, clearAromaticFlags=True)
     AllChem.Compute2DCoords(molecule)
     places = molecule.GetConformer().GetPositions() / 1.5  # a bond is 1.5 long
-    atoms = [[a.GetSymbol(), round(float(x), 2), round(float(y), 2)] for a, (x, y, _) in zip(molecule.GetAtoms(), places)]
-    bonds = [[b.GetBeginAtomIdx(), b.GetEndAtomIdx(), int(b.GetBondTypeAsDouble())] for b in molecule.GetBonds()]
+    atoms = [
+        [a.GetSymbol(), round(float(x), 2), round(float(y), 2)]
+        for a, (x, y, _) in zip(molecule.GetAtoms(), places, strict=True)
+    ]
+    bonds = [
+        [b.GetBeginAtomIdx(), b.GetEndAtomIdx(), int(b.GetBondTypeAsDouble())]
+        for b in molecule.GetBonds()
+    ]
     return {"atoms": atoms, "bonds": bonds}
 
 
 def shipped() -> dict[str, Any]:
-    """What the long run of `tools/measure/studies/smiles.py` wrote: "samples" (text), "layouts" of twelve new molecules,
-    "spellings" (rows of text that each name one molecule), and the rates that were measured on the way."""
+    """What the long run of `tools/measure/studies/smiles.py` wrote: "samples" (text), "layouts" of
+    twelve new molecules, "spellings" (rows of text that each name one molecule), and the rates that
+    were measured on the way.
+    """
     found: dict[str, Any] = dict(data.study("smiles"))
     found["layouts"] = json.loads(str(found["layouts"]))
     for key in ("samples", "canonical", "drawn", "spellings", "spelt"):
@@ -68,8 +93,11 @@ def shipped() -> dict[str, Any]:
 
 
 def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | None = None) -> Any:
-    """A structural formula from a `layout`: carbon atoms are corners, other atoms letters, double bonds two lines."""
+    """A structural formula from a `layout`: carbon atoms are corners, other atoms letters, double
+    bonds two lines.
+    """
     import numpy as np
+
     ax = plots.axes_for(ax, alt, (3, 3))
     places = np.array([atom[1:] for atom in plan["atoms"]], dtype=float)
     for i, j, order in plan["bonds"]:
@@ -79,8 +107,18 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
             ax.plot(*(places[[i, j]] + side * aside).T, color="#333333", linewidth=1.3, zorder=1)
     for symbol, x, y in plan["atoms"]:
         if symbol != "C":
-            ax.text(x, y, symbol, ha="center", va="center", color=COLOURS.get(symbol, "black"), weight="bold", fontsize=10,
-                    bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"}, zorder=2)
+            ax.text(
+                x,
+                y,
+                symbol,
+                ha="center",
+                va="center",
+                color=COLOURS.get(symbol, "black"),
+                weight="bold",
+                fontsize=10,
+                bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"},
+                zorder=2,
+            )
     low, high = places.min(0) - 0.6, places.max(0) + 0.6
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.set_aspect("equal", adjustable="datalim")
@@ -92,15 +130,22 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
 def _read(smiles: str) -> Any:
     """RDKit's molecule, or None. It complains on the console about strings that are none: not here."""
     from rdkit import Chem, rdBase
+
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(smiles) if smiles else None
 
 
 @cache
 def _known() -> dict[str, str]:
-    """What RDKit said about the strings that the course ships; an empty text where it is no molecule."""
+    """What RDKit said about the strings that the course ships; an empty text where it is no
+    molecule.
+    """
     found = shipped()
-    known = {smiles: smiles for smiles in data.molecules()} | dict(zip(found["samples"], found["canonical"])) | TOY
-    for row, spelt in zip(found["spellings"], found["spelt"]):
+    known = (
+        {smiles: smiles for smiles in data.molecules()}
+        | dict(zip(found["samples"], found["canonical"], strict=True))
+        | TOY
+    )
+    for row, spelt in zip(found["spellings"], found["spelt"], strict=True):
         known |= dict.fromkeys(row, spelt)
     return known

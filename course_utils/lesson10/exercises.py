@@ -1,4 +1,7 @@
-"""The exercises of lesson 10: synthetic patients, molecules, a membership attack, a watermark, a trial, a build task."""
+"""The exercises of lesson 10: synthetic patients, molecules, a membership attack, a watermark, a
+trial, a build task.
+"""
+
 from __future__ import annotations
 
 import math
@@ -8,16 +11,32 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, Ask, NotData, Seed, Tensor
-from course_utils.checks.exercise import breaking, Case, Exercise, Mutant, numbers_in, until_one_fails
+from course_utils.checks.exercise import (
+    Case,
+    Exercise,
+    Mutant,
+    breaking,
+    numbers_in,
+    until_one_fails,
+)
 
 Table = dict[str, np.ndarray]
 
-# ---- 10.1 tstr -------------------------------------------------------------------------------------------------------
+# ---- 10.1 tstr -----------------------------------------------------------------------------------
 
 
-def _patients(rng: np.random.Generator, n: int, gap: float = 1.2, shift: float = 0.0, columns: int = 4, sick: float = 0.5,
-              scale: Any = 1.0) -> Table:
-    """n patients, sick (1) ones higher by `gap` in every column; everybody is moved by `shift`, then stretched."""
+def _patients(
+    rng: np.random.Generator,
+    n: int,
+    gap: float = 1.2,
+    shift: float = 0.0,
+    columns: int = 4,
+    sick: float = 0.5,
+    scale: Any = 1.0,
+) -> Table:
+    """n patients, sick (1) ones higher by `gap` in every column; everybody is moved by `shift`,
+    then stretched.
+    """
     y = (rng.permutation(n) < round(sick * n)).astype(np.int64)
     x = rng.normal(size=(n, columns)) + gap * (y[:, None] - 0.5) + shift
     return {"x": x * scale, "y": y}
@@ -30,33 +49,63 @@ def _turned(table: Table) -> Table:
 def _tstr_cases(rng: np.random.Generator) -> list[Case]:
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
+
     close = {"rtol": 0.0, "atol": 0.012}
     tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
     return [
-        Case("synthetic patients of the same kind as the real ones: about 0.88",
-             (_patients(rng, 900, shift=6, scale=4), _patients(rng, 600, shift=6, scale=4)), **close),
-        Case("real patients who all measure higher by 1.5 than the synthetic ones: many are taken for sick",
-             (_patients(rng, 900), _patients(rng, 600, shift=1.5)), **close),
-        Case("synthetic patients whose diagnoses are turned round: nearly all wrong",
-             (_turned(_patients(rng, 900)), _patients(rng, 600, gap=2)), **close),
-        Case("synthetic patients much easier to tell apart than the real ones",
-             (_patients(rng, 900, gap=4), _patients(rng, 600, gap=0.4)), rtol=0, atol=0.03),
-        Case("one sick patient in ten among the real ones, and real patients who measure higher by 1",
-             (_patients(rng, 900), _patients(rng, 600, sick=0.1, shift=1)), **close),
-        Case("two of the four columns in tiny units",
-             (_patients(rng, 900, gap=1.6, scale=tiny), _patients(rng, 600, gap=1.6, scale=tiny)), **close),
-        Case("real patients measured in units a thousand times larger, and seven sick in ten among the synthetic ones",
-             (_patients(rng, 900, sick=0.7), _patients(rng, 600, scale=1000)), **close),
+        Case(
+            "synthetic patients of the same kind as the real ones: about 0.88",
+            (_patients(rng, 900, shift=6, scale=4), _patients(rng, 600, shift=6, scale=4)),
+            **close,
+        ),
+        Case(
+            "real patients who all measure higher by 1.5 than the synthetic ones: many are taken"
+            " for sick",
+            (_patients(rng, 900), _patients(rng, 600, shift=1.5)),
+            **close,
+        ),
+        Case(
+            "synthetic patients whose diagnoses are turned round: nearly all wrong",
+            (_turned(_patients(rng, 900)), _patients(rng, 600, gap=2)),
+            **close,
+        ),
+        Case(
+            "synthetic patients much easier to tell apart than the real ones",
+            (_patients(rng, 900, gap=4), _patients(rng, 600, gap=0.4)),
+            rtol=0,
+            atol=0.03,
+        ),
+        Case(
+            "one sick patient in ten among the real ones, and real patients who measure higher"
+            " by 1",
+            (_patients(rng, 900), _patients(rng, 600, sick=0.1, shift=1)),
+            **close,
+        ),
+        Case(
+            "two of the four columns in tiny units",
+            (_patients(rng, 900, gap=1.6, scale=tiny), _patients(rng, 600, gap=1.6, scale=tiny)),
+            **close,
+        ),
+        Case(
+            "real patients measured in units a thousand times larger, and seven sick in ten among"
+            " the synthetic ones",
+            (_patients(rng, 900, sick=0.7), _patients(rng, 600, scale=1000)),
+            **close,
+        ),
     ]
 
 
 def _fitted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Weights and offset of logistic regression with the usual penalty |w|²/2, by Newton's method. -> (D + 1,)"""
+    """Weights and offset of logistic regression with the usual penalty |w|²/2, by Newton's
+    method. -> (D + 1,)
+    """
     x = np.c_[x, np.ones(len(x))]
     penalty, w = np.diag([1.0] * (x.shape[1] - 1) + [0.0]), np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
-        w = w - np.linalg.solve(x.T @ (x * (p * (1 - p) + 1e-9)[:, None]) + penalty, x.T @ (p - y) + penalty @ w)
+        w = w - np.linalg.solve(
+            x.T @ (x * (p * (1 - p) + 1e-9)[:, None]) + penalty, x.T @ (p - y) + penalty @ w
+        )
     return w
 
 
@@ -72,20 +121,29 @@ def _tstr_oracle(synth: Table, test: Table) -> float:
 
 def _scaled_by(which: Callable[[Table, Table], np.ndarray], own: bool = False) -> Answer:
     """The scaler is fitted on something else; with `own`, each table is scaled by itself."""
+
     def wrong(synth: Table, test: Table) -> float:
         def scale(x: np.ndarray, by: np.ndarray) -> np.ndarray:
             return (x - by.mean(0)) / by.std(0)
+
         seen = scale(synth["x"], synth["x"] if own else which(synth, test))
-        return float((_says(_fitted(seen, synth["y"]), scale(test["x"], which(synth, test))) == test["y"]).mean())
+        return float(
+            (
+                _says(_fitted(seen, synth["y"]), scale(test["x"], which(synth, test))) == test["y"]
+            ).mean()
+        )
+
     return wrong
 
 
 def _then_score(score: Callable[[np.ndarray, np.ndarray], Any]) -> Answer:
     """A right prediction of the test table, scored otherwise."""
+
     def wrong(synth: Table, test: Table) -> Any:
         mean, sd = synth["x"].mean(0), synth["x"].std(0)
         w = _fitted((synth["x"] - mean) / sd, synth["y"])
         return score(_says(w, (test["x"] - mean) / sd), test["y"])
+
     return wrong
 
 
@@ -95,7 +153,9 @@ def _both(synth: Table, test: Table) -> Table:
 
 def _scale_forgotten(synth: Table, test: Table) -> float:
     mean, sd = synth["x"].mean(0), synth["x"].std(0)
-    return float((_says(_fitted((synth["x"] - mean) / sd, synth["y"]), test["x"]) == test["y"]).mean())
+    return float(
+        (_says(_fitted((synth["x"] - mean) / sd, synth["y"]), test["x"]) == test["y"]).mean()
+    )
 
 
 def _scored_raw(synth: Table, test: Table) -> float:
@@ -104,11 +164,13 @@ def _scored_raw(synth: Table, test: Table) -> float:
 
 def _from_probabilities(score: Callable[[np.ndarray, np.ndarray], float]) -> Answer:
     """Something other than the share of right diagnoses, from the probability of class 1."""
+
     def wrong(synth: Table, test: Table) -> float:
         mean, sd = synth["x"].mean(0), synth["x"].std(0)
         w = _fitted((synth["x"] - mean) / sd, synth["y"])
         with np.errstate(over="ignore"):
             return score(1 / (1 + np.exp(-((test["x"] - mean) / sd @ w[:-1] + w[-1]))), test["y"])
+
     return wrong
 
 
@@ -120,82 +182,162 @@ def _sklearn(synth: Table, test: Table) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(synth["x"], synth["y"]).score(test["x"], test["y"])
+
+    return (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        .fit(synth["x"], synth["y"])
+        .score(test["x"], test["y"])
+    )
 
 
 def _weak_penalty(synth: Table, test: Table) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import accuracy_score
+
     mean, sd = synth["x"].mean(0), synth["x"].std(0, ddof=1)
-    model = LogisticRegression(C=100, solver="newton-cholesky").fit((synth["x"] - mean) / sd, synth["y"])
+    model = LogisticRegression(C=100, solver="newton-cholesky").fit(
+        (synth["x"] - mean) / sd, synth["y"]
+    )
     return accuracy_score(test["y"], model.predict((test["x"] - mean) / sd))
 
 
 def _without_penalty(synth: Table, test: Table) -> float:
     from scipy.optimize import minimize
+
     x, y = (synth["x"] - synth["x"].mean(0)) / synth["x"].std(0), 2 * synth["y"] - 1
-    w = minimize(lambda w: np.logaddexp(0, -y * (x @ w[:-1] + w[-1])).mean(), np.zeros(x.shape[1] + 1), method="BFGS").x
+    w = minimize(
+        lambda w: np.logaddexp(0, -y * (x @ w[:-1] + w[-1])).mean(),
+        np.zeros(x.shape[1] + 1),
+        method="BFGS",
+    ).x
     says = ((test["x"] - synth["x"].mean(0)) / synth["x"].std(0)) @ w[:-1] + w[-1] > 0
     return np.mean(says == (test["y"] == 1))
 
 
-TSTR = Exercise("10.1", "tstr", _tstr_cases, _tstr_oracle, {
-    "scaler-fit-on-test": Mutant("the scaler has seen the test table: only the synthetic patients may be seen before the examination",
-        _scaled_by(lambda synth, test: test["x"])),
-    "scaler-fit-on-both": Mutant("the scaler was fitted on both tables together: only the synthetic patients may be seen before the examination",
-        _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]]))),
-    "separate-scalers": Mutant("each table was scaled by its own mean and spread: the real patients must pass through the scaler fitted on the synthetic ones",
-        _scaled_by(lambda synth, test: test["x"], own=True)),
-    "train-test-swapped": Mutant("this is trained on real and tested on synthetic: the two tables have changed places",
-        lambda synth, test: _tstr_oracle(test, synth)),
-    "trained-on-test": Mutant("this was trained on the real patients: the synthetic ones are to be the only teachers",
-        lambda synth, test: _tstr_oracle(test, test)),
-    "scored-on-synthetic": Mutant("this was scored on the synthetic patients: the examination is on the real ones",
-        lambda synth, test: _tstr_oracle(synth, synth)),
-    "trained-on-both": Mutant("this was trained on both tables together: the real patients are for the examination only",
-        lambda synth, test: _tstr_oracle(_both(synth, test), test)),
-    "scored-on-both": Mutant("this was scored on both tables together: the examination is on the real patients only",
-        lambda synth, test: _tstr_oracle(synth, _both(synth, test))),
-    "test-not-scaled": Mutant("the test patients were not scaled, but the classifier was trained on scaled ones: send both through the same scaler",
-        _scale_forgotten),
-    "features-not-scaled": Mutant("the columns were not each divided by their own spread: a column in tiny units then counts for nothing",
-        _scored_raw),
-    "error-for-accuracy": Mutant("this is the share of wrong diagnoses: the share of right ones is asked for",
-        _then_score(lambda said, y: float((said != y).mean()))),
-    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
-        _then_score(lambda said, y: 100 * float((said == y).mean()))),
-    "correct-count": Mutant("this is how many were right: divide by the number of real patients",
-        _then_score(lambda said, y: int((said == y).sum()))),
-    "predictions-returned": Mutant("these are the diagnoses themselves: the share that is right is asked for",
-        _then_score(lambda said, y: said)),
-    "per-patient-booleans": Mutant("these are right or wrong for every patient: their mean is asked for",
-        _then_score(lambda said, y: said == y)),
-    "balanced-accuracy": Mutant("this is the accuracy of both classes averaged (balanced): every patient counts the same here",
-        _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2)),
-    "mean-true-class-probability": Mutant("this is the average probability given to the true diagnosis: count how often the more probable one is true",
-        _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean()))),
-    "auc-for-accuracy": Mutant("this is the area under the ROC curve, the order of the probabilities: the share of right diagnoses is asked for",
-        _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0]))),
-    "recall-class-1": Mutant("this is the share found among patients of class 1 (recall): all patients count",
-        _then_score(lambda said, y: _recall(said, y, 1))),
-    "recall-class-0": Mutant("this is the share found among patients of class 0: all patients count",
-        _then_score(lambda said, y: _recall(said, y, 0))),
-    "positive-rate": Mutant("this is the share that is called class 1: it has to be compared with the true diagnoses",
-        _then_score(lambda said, y: float(said.mean()))),
-    "majority-class-baseline": Mutant("this always says the most frequent diagnosis: no classifier was asked",
-        lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"]))),
-    "better-of-accuracy-and-error": Mutant("the better of the score and its opposite came back: a TSTR below ½ is a finding, leave it",
-        _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean())))),
-}, {
-    "a pipeline": _sklearn,
-    "a weak penalty, ddof 1": _weak_penalty,
-    "scipy's optimizer, no penalty": _without_penalty,
-}, seconds=4.0)
+TSTR = Exercise(
+    "10.1",
+    "tstr",
+    _tstr_cases,
+    _tstr_oracle,
+    {
+        "scaler-fit-on-test": Mutant(
+            "the scaler has seen the test table: only the synthetic patients may be seen before the"
+            " examination",
+            _scaled_by(lambda synth, test: test["x"]),
+        ),
+        "scaler-fit-on-both": Mutant(
+            "the scaler was fitted on both tables together: only the synthetic patients may be seen"
+            " before the examination",
+            _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]])),
+        ),
+        "separate-scalers": Mutant(
+            "each table was scaled by its own mean and spread: the real patients must pass through"
+            " the scaler fitted on the synthetic ones",
+            _scaled_by(lambda synth, test: test["x"], own=True),
+        ),
+        "train-test-swapped": Mutant(
+            "this is trained on real and tested on synthetic: the two tables have changed places",
+            lambda synth, test: _tstr_oracle(test, synth),
+        ),
+        "trained-on-test": Mutant(
+            "this was trained on the real patients: the synthetic ones are to be the only teachers",
+            lambda synth, test: _tstr_oracle(test, test),
+        ),
+        "scored-on-synthetic": Mutant(
+            "this was scored on the synthetic patients: the examination is on the real ones",
+            lambda synth, test: _tstr_oracle(synth, synth),
+        ),
+        "trained-on-both": Mutant(
+            "this was trained on both tables together: the real patients are for the examination"
+            " only",
+            lambda synth, test: _tstr_oracle(_both(synth, test), test),
+        ),
+        "scored-on-both": Mutant(
+            "this was scored on both tables together: the examination is on the real patients only",
+            lambda synth, test: _tstr_oracle(synth, _both(synth, test)),
+        ),
+        "test-not-scaled": Mutant(
+            "the test patients were not scaled, but the classifier was trained on scaled ones: send"
+            " both through the same scaler",
+            _scale_forgotten,
+        ),
+        "features-not-scaled": Mutant(
+            "the columns were not each divided by their own spread: a column in tiny units then"
+            " counts for nothing",
+            _scored_raw,
+        ),
+        "error-for-accuracy": Mutant(
+            "this is the share of wrong diagnoses: the share of right ones is asked for",
+            _then_score(lambda said, y: float((said != y).mean())),
+        ),
+        "percent-for-fraction": Mutant(
+            "this is in percent: a share from 0 to 1 is asked for",
+            _then_score(lambda said, y: 100 * float((said == y).mean())),
+        ),
+        "correct-count": Mutant(
+            "this is how many were right: divide by the number of real patients",
+            _then_score(lambda said, y: int((said == y).sum())),
+        ),
+        "predictions-returned": Mutant(
+            "these are the diagnoses themselves: the share that is right is asked for",
+            _then_score(lambda said, y: said),
+        ),
+        "per-patient-booleans": Mutant(
+            "these are right or wrong for every patient: their mean is asked for",
+            _then_score(lambda said, y: said == y),
+        ),
+        "balanced-accuracy": Mutant(
+            "this is the accuracy of both classes averaged (balanced): every patient counts the"
+            " same here",
+            _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2),
+        ),
+        "mean-true-class-probability": Mutant(
+            "this is the average probability given to the true diagnosis: count how often the more"
+            " probable one is true",
+            _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean())),
+        ),
+        "auc-for-accuracy": Mutant(
+            "this is the area under the ROC curve, the order of the probabilities: the share of"
+            " right diagnoses is asked for",
+            _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
+        ),
+        "recall-class-1": Mutant(
+            "this is the share found among patients of class 1 (recall): all patients count",
+            _then_score(lambda said, y: _recall(said, y, 1)),
+        ),
+        "recall-class-0": Mutant(
+            "this is the share found among patients of class 0: all patients count",
+            _then_score(lambda said, y: _recall(said, y, 0)),
+        ),
+        "positive-rate": Mutant(
+            "this is the share that is called class 1: it has to be compared with the true"
+            " diagnoses",
+            _then_score(lambda said, y: float(said.mean())),
+        ),
+        "majority-class-baseline": Mutant(
+            "this always says the most frequent diagnosis: no classifier was asked",
+            lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"])),
+        ),
+        "better-of-accuracy-and-error": Mutant(
+            "the better of the score and its opposite came back: a TSTR below ½ is a finding,"
+            " leave it",
+            _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean()))),
+        ),
+    },
+    {
+        "a pipeline": _sklearn,
+        "a weak penalty, ddof 1": _weak_penalty,
+        "scipy's optimizer, no penalty": _without_penalty,
+    },
+    seconds=4.0,
+)
 
-# ---- 10.3 membership_auc ---------------------------------------------------------------------------------------------
+# ---- 10.3 membership_auc -------------------------------------------------------------------------
 
 
-def _scores(rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = False) -> tuple[Tensor, Tensor]:
+def _scores(
+    rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = False
+) -> tuple[Tensor, Tensor]:
     a, b = rng.normal(lift, 1, n), rng.normal(0, 1, m)
     if ties:
         a, b = np.round(a), np.round(b)
@@ -205,26 +347,48 @@ def _scores(rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = 
 def _auc_cases(rng: np.random.Generator) -> list[Case]:
     import scipy.stats  # noqa: F401  what an answer may need is imported before its time is taken
     import sklearn.metrics  # noqa: F401
+
     close = {"rtol": 1e-5, "atol": 1e-5}
     lots = _scores(rng, 30, 50, -0.8)
     return [
-        Case("in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
-             (Tensor(np.array([3.0, 1.0])), Tensor(np.array([2.0, 1.0, 0.0]))), **close),
+        Case(
+            "in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
+            (Tensor(np.array([3.0, 1.0])), Tensor(np.array([2.0, 1.0, 0.0]))),
+            **close,
+        ),
         Case("40 in and 25 out, a little higher in", _scores(rng, 40, 25, 0.7), **close),
         Case("30 in and 50 out, lower in: below ½", lots, **close),
-        Case("35 in and 60 out in whole numbers, so with many ties", _scores(rng, 35, 60, 0.8, ties=True), **close),
+        Case(
+            "35 in and 60 out in whole numbers, so with many ties",
+            _scores(rng, 35, 60, 0.8, ties=True),
+            **close,
+        ),
         Case("all scores equal: ½", (Tensor(np.full(4, 2.0)), Tensor(np.full(3, 2.0))), **close),
-        Case("every score in above every score out: 1", (Tensor(np.array([5.0, 6.0])), Tensor(np.array([-1.0, 0.5, 4.0]))), **close),
-        Case("negative scores, such as minus a distance",
-             (Tensor(-rng.exponential(1, 20)), Tensor(-rng.exponential(2, 33))), **close),
-        Case("scores far below any common offset", (Tensor(rng.normal(-900, 3, 12)), Tensor(rng.normal(-902, 3, 9))), **close),
+        Case(
+            "every score in above every score out: 1",
+            (Tensor(np.array([5.0, 6.0])), Tensor(np.array([-1.0, 0.5, 4.0]))),
+            **close,
+        ),
+        Case(
+            "negative scores, such as minus a distance",
+            (Tensor(-rng.exponential(1, 20)), Tensor(-rng.exponential(2, 33))),
+            **close,
+        ),
+        Case(
+            "scores far below any common offset",
+            (Tensor(rng.normal(-900, 3, 12)), Tensor(rng.normal(-902, 3, 9))),
+            **close,
+        ),
         Case("one in, four out", _scores(rng, 1, 4, 0.2), **close),
     ]
 
 
 def _auc_oracle(scores_in: Any, scores_out: Any) -> float:
     from scipy.stats import mannwhitneyu
-    u = mannwhitneyu(scores_in.numpy(), scores_out.numpy(), alternative="two-sided", method="asymptotic").statistic
+
+    u = mannwhitneyu(
+        scores_in.numpy(), scores_out.numpy(), alternative="two-sided", method="asymptotic"
+    ).statistic
     return float(u) / (len(scores_in) * len(scores_out))
 
 
@@ -241,16 +405,21 @@ def _accuracy_at(threshold: Callable[[Any, Any], Any]) -> Answer:
         cut = threshold(scores_in, scores_out)
         right = (scores_in > cut).sum() + (scores_out <= cut).sum()
         return float(right) / (len(scores_in) + len(scores_out))
+
     return wrong
 
 
 def _together(scores_in: Any, scores_out: Any) -> Any:
     import torch
+
     return torch.cat([scores_in, scores_out])
 
 
 def _best_accuracy(scores_in: Any, scores_out: Any) -> float:
-    return max(_accuracy_at(lambda a, b, cut=cut: cut)(scores_in, scores_out) for cut in _together(scores_in, scores_out))
+    return max(
+        _accuracy_at(lambda a, b, cut=cut: cut)(scores_in, scores_out)
+        for cut in _together(scores_in, scores_out)
+    )
 
 
 def _matched(scores_in: Any, scores_out: Any) -> float:
@@ -260,19 +429,24 @@ def _matched(scores_in: Any, scores_out: Any) -> float:
 
 def _rank_sum(scores_in: Any, scores_out: Any) -> float:
     from scipy.stats import rankdata
+
     n, m = len(scores_in), len(scores_out)
     return float(rankdata(_together(scores_in, scores_out))[:n].sum() / (n * m))
 
 
 def _rank_auc(scores_in: Any, scores_out: Any) -> float:
     from scipy.stats import rankdata
+
     n, m = len(scores_in), len(scores_out)
     return float((rankdata(_together(scores_in, scores_out))[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def _roc(scores_in: Any, scores_out: Any) -> Any:
     from sklearn.metrics import roc_auc_score
-    return roc_auc_score([1] * len(scores_in) + [0] * len(scores_out), _together(scores_in, scores_out))
+
+    return roc_auc_score(
+        [1] * len(scores_in) + [0] * len(scores_out), _together(scores_in, scores_out)
+    )
 
 
 def _in_a_loop(scores_in: Any, scores_out: Any) -> float:
@@ -285,7 +459,10 @@ def _in_a_loop(scores_in: Any, scores_out: Any) -> float:
 
 def _sorted_and_searched(scores_in: Any, scores_out: Any) -> float:
     out = np.sort(scores_out.numpy())
-    below, up_to = np.searchsorted(out, scores_in.numpy()), np.searchsorted(out, scores_in.numpy(), side="right")
+    below, up_to = (
+        np.searchsorted(out, scores_in.numpy()),
+        np.searchsorted(out, scores_in.numpy(), side="right"),
+    )
     return float((below + up_to).sum() / (2 * len(out) * len(scores_in)))
 
 
@@ -295,87 +472,176 @@ def _caught_at_no_false_alarm(scores_in: Any, scores_out: Any) -> float:
 
 def _kolmogorov(scores_in: Any, scores_out: Any) -> float:
     from scipy.stats import ks_2samp
+
     return float(ks_2samp(scores_in.numpy(), scores_out.numpy(), method="asymp").statistic)
 
 
 def _p_value(scores_in: Any, scores_out: Any) -> float:
     from scipy.stats import mannwhitneyu
+
     return float(mannwhitneyu(scores_in.numpy(), scores_out.numpy(), method="asymptotic").pvalue)
 
 
-MEMBERSHIP = Exercise("10.3", "membership_auc", _auc_cases, _auc_oracle, {
-    "groups-reversed": Mutant("reversed: this is the share of pairs in which the one who was *out* scores higher",
-        lambda a, b: 1 - _auc_oracle(a, b)),
-    "ties-lost": Mutant("ties were forgotten: a pair with equal scores counts one half",
-        _pairs(lambda d: (d > 0).float().mean().item())),
-    "ties-won": Mutant("ties count as won here: a pair with equal scores counts one half",
-        _pairs(lambda d: (d >= 0).float().mean().item())),
-    "ties-excluded": Mutant("the tied pairs were left out of the count: each is one half won",
-        _pairs(lambda d: ((d > 0).sum() / (d != 0).sum().clamp(min=1)).item())),
-    "reversed-and-ties-lost": Mutant("reversed, and ties were forgotten: count the pairs in which the one who was in scores higher, and half of the ties",
-        _pairs(lambda d: (d < 0).float().mean().item())),
-    "folded-above-half": Mutant("turned to the better side of ½: an attack that errs in most pairs lies below ½, and that is a finding",
-        lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b))),
-    "gini-for-auc": Mutant("this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is asked for",
-        lambda a, b: 2 * _auc_oracle(a, b) - 1),
-    "accuracy-at-median": Mutant("this is the accuracy with the median of all scores as threshold: the AUC needs no threshold, compare all pairs",
-        _accuracy_at(lambda a, b: _together(a, b).median())),
-    "accuracy-at-mean": Mutant("this is the accuracy with the mean of all scores as threshold: the AUC needs no threshold, compare all pairs",
-        _accuracy_at(lambda a, b: _together(a, b).mean())),
-    "accuracy-at-zero": Mutant("this is the accuracy with 0 as threshold: the AUC needs no threshold, compare all pairs",
-        _accuracy_at(lambda a, b: 0.0)),
-    "accuracy-at-half": Mutant("this is the accuracy with ½ as threshold: scores are no probabilities, and the AUC needs no threshold",
-        _accuracy_at(lambda a, b: 0.5)),
-    "accuracy-at-best-threshold": Mutant("this is the accuracy at the best threshold: the AUC needs no threshold, compare all pairs",
-        _best_accuracy),
-    "paired-by-index": Mutant("each score was compared with one other only, the one at the same place: compare each with each",
-        _matched),
-    "means-compared": Mutant("this is a yes or no, such as a comparison of averages: the share of pairs won is asked for, each with each",
-        lambda a, b: float(a.mean() > b.mean())),
-    "against-mean-of-nonmembers": Mutant("the scores of those in were compared with the average of those out: compare each with each",
-        lambda a, b: _wins(a - b.mean()).mean().item()),
-    "against-median-of-nonmembers": Mutant("the scores of those in were compared with the middle one of those out: compare each with each",
-        lambda a, b: _wins(a - b.median()).mean().item()),
-    "difference-of-means": Mutant("this is the difference of the averages: the share of pairs won is asked for",
-        lambda a, b: (a.mean() - b.mean()).item()),
-    "standardised-mean-difference": Mutant("this is the average difference over its spread: the share of pairs won is asked for",
-        lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item()),
-    "wins-not-divided": Mutant("these are the pairs won, counted: divide by the number of pairs",
-        _pairs(lambda d: _wins(d).sum().item())),
-    "per-member-vector": Mutant("this is the share won of each one who was in: one number, over all pairs, is asked for",
-        _pairs(lambda d: _wins(d).mean(1))),
-    "per-nonmember-vector": Mutant("this is the share lost by each one who was out: one number, over all pairs, is asked for",
-        _pairs(lambda d: _wins(d).mean(0))),
-    "pair-matrix": Mutant("this is the table of all pairs: their mean is asked for",
-        _pairs(_wins)),
-    "divided-by-members-squared": Mutant("divided by the square of the number in: the number of pairs is that in times that out",
-        lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2),
-    "divided-by-sum-of-sizes": Mutant("divided by the sum of both numbers: the number of pairs is their product",
-        lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b))),
-    "rank-sum-minimum-kept": Mutant("the sum of ranks was divided, but the smallest sum possible, n(n + 1)/2, was not subtracted first",
-        _rank_sum),
-    "sigmoid-of-differences": Mutant("a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0",
-        _pairs(lambda d: d.sigmoid().mean().item())),
-    "tpr-at-zero-fpr": Mutant("this is the share of those in who score above everybody out: compare each with each",
-        _caught_at_no_false_alarm),
-    "kolmogorov-smirnov": Mutant("this is the largest gap between the two distributions (Kolmogorov–Smirnov): the share of pairs won is asked for",
-        _kolmogorov),
-    "p-value": Mutant("this is a p-value: how *sure* one is of a difference, not how large the share of pairs won is",
-        _p_value),
-    "percent-for-fraction": Mutant("this is in percent: a share from 0 to 1 is asked for",
-        lambda a, b: 100 * _auc_oracle(a, b)),
-}, {
-    "average ranks": _rank_auc,
-    "scikit-learn": _roc,
-    "a loop over pairs": _in_a_loop,
-    "sorted and searched": _sorted_and_searched,
-    "signs, in float64": lambda a, b: (1 + (a.double()[:, None] - b.double()).sign()).mean() / 2,
-})
+MEMBERSHIP = Exercise(
+    "10.3",
+    "membership_auc",
+    _auc_cases,
+    _auc_oracle,
+    {
+        "groups-reversed": Mutant(
+            "reversed: this is the share of pairs in which the one who was *out* scores higher",
+            lambda a, b: 1 - _auc_oracle(a, b),
+        ),
+        "ties-lost": Mutant(
+            "ties were forgotten: a pair with equal scores counts one half",
+            _pairs(lambda d: (d > 0).float().mean().item()),
+        ),
+        "ties-won": Mutant(
+            "ties count as won here: a pair with equal scores counts one half",
+            _pairs(lambda d: (d >= 0).float().mean().item()),
+        ),
+        "ties-excluded": Mutant(
+            "the tied pairs were left out of the count: each is one half won",
+            _pairs(lambda d: ((d > 0).sum() / (d != 0).sum().clamp(min=1)).item()),
+        ),
+        "reversed-and-ties-lost": Mutant(
+            "reversed, and ties were forgotten: count the pairs in which the one who was in scores"
+            " higher, and half of the ties",
+            _pairs(lambda d: (d < 0).float().mean().item()),
+        ),
+        "folded-above-half": Mutant(
+            "turned to the better side of ½: an attack that errs in most pairs lies below ½, and"
+            " that is a finding",
+            lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b)),
+        ),
+        "gini-for-auc": Mutant(
+            "this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is"
+            " asked for",
+            lambda a, b: 2 * _auc_oracle(a, b) - 1,
+        ),
+        "accuracy-at-median": Mutant(
+            "this is the accuracy with the median of all scores as threshold: the AUC needs no"
+            " threshold, compare all pairs",
+            _accuracy_at(lambda a, b: _together(a, b).median()),
+        ),
+        "accuracy-at-mean": Mutant(
+            "this is the accuracy with the mean of all scores as threshold: the AUC needs no"
+            " threshold, compare all pairs",
+            _accuracy_at(lambda a, b: _together(a, b).mean()),
+        ),
+        "accuracy-at-zero": Mutant(
+            "this is the accuracy with 0 as threshold: the AUC needs no threshold, compare all"
+            " pairs",
+            _accuracy_at(lambda a, b: 0.0),
+        ),
+        "accuracy-at-half": Mutant(
+            "this is the accuracy with ½ as threshold: scores are no probabilities, and the AUC"
+            " needs no threshold",
+            _accuracy_at(lambda a, b: 0.5),
+        ),
+        "accuracy-at-best-threshold": Mutant(
+            "this is the accuracy at the best threshold: the AUC needs no threshold, compare all"
+            " pairs",
+            _best_accuracy,
+        ),
+        "paired-by-index": Mutant(
+            "each score was compared with one other only, the one at the same place: compare each"
+            " with each",
+            _matched,
+        ),
+        "means-compared": Mutant(
+            "this is a yes or no, such as a comparison of averages: the share of pairs won is asked"
+            " for, each with each",
+            lambda a, b: float(a.mean() > b.mean()),
+        ),
+        "against-mean-of-nonmembers": Mutant(
+            "the scores of those in were compared with the average of those out: compare each with"
+            " each",
+            lambda a, b: _wins(a - b.mean()).mean().item(),
+        ),
+        "against-median-of-nonmembers": Mutant(
+            "the scores of those in were compared with the middle one of those out: compare each"
+            " with each",
+            lambda a, b: _wins(a - b.median()).mean().item(),
+        ),
+        "difference-of-means": Mutant(
+            "this is the difference of the averages: the share of pairs won is asked for",
+            lambda a, b: (a.mean() - b.mean()).item(),
+        ),
+        "standardised-mean-difference": Mutant(
+            "this is the average difference over its spread: the share of pairs won is asked for",
+            lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item(),
+        ),
+        "wins-not-divided": Mutant(
+            "these are the pairs won, counted: divide by the number of pairs",
+            _pairs(lambda d: _wins(d).sum().item()),
+        ),
+        "per-member-vector": Mutant(
+            "this is the share won of each one who was in: one number, over all pairs, is"
+            " asked for",
+            _pairs(lambda d: _wins(d).mean(1)),
+        ),
+        "per-nonmember-vector": Mutant(
+            "this is the share lost by each one who was out: one number, over all pairs, is"
+            " asked for",
+            _pairs(lambda d: _wins(d).mean(0)),
+        ),
+        "pair-matrix": Mutant(
+            "this is the table of all pairs: their mean is asked for", _pairs(_wins)
+        ),
+        "divided-by-members-squared": Mutant(
+            "divided by the square of the number in: the number of pairs is that in times that out",
+            lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2,
+        ),
+        "divided-by-sum-of-sizes": Mutant(
+            "divided by the sum of both numbers: the number of pairs is their product",
+            lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b)),
+        ),
+        "rank-sum-minimum-kept": Mutant(
+            "the sum of ranks was divided, but the smallest sum possible, n(n + 1)/2, was not"
+            " subtracted first",
+            _rank_sum,
+        ),
+        "sigmoid-of-differences": Mutant(
+            "a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0",
+            _pairs(lambda d: d.sigmoid().mean().item()),
+        ),
+        "tpr-at-zero-fpr": Mutant(
+            "this is the share of those in who score above everybody out: compare each with each",
+            _caught_at_no_false_alarm,
+        ),
+        "kolmogorov-smirnov": Mutant(
+            "this is the largest gap between the two distributions (Kolmogorov–Smirnov): the share"
+            " of pairs won is asked for",
+            _kolmogorov,
+        ),
+        "p-value": Mutant(
+            "this is a p-value: how *sure* one is of a difference, not how large the share of pairs"
+            " won is",
+            _p_value,
+        ),
+        "percent-for-fraction": Mutant(
+            "this is in percent: a share from 0 to 1 is asked for",
+            lambda a, b: 100 * _auc_oracle(a, b),
+        ),
+    },
+    {
+        "average ranks": _rank_auc,
+        "scikit-learn": _roc,
+        "a loop over pairs": _in_a_loop,
+        "sorted and searched": _sorted_and_searched,
+        "signs, in float64": lambda a, b: (
+            (1 + (a.double()[:, None] - b.double()).sign()).mean() / 2
+        ),
+    },
+)
 
-# ---- 10.4 watermark_z ------------------------------------------------------------------------------------------------
+# ---- 10.4 watermark_z ----------------------------------------------------------------------------
 
 
-def _text(rng: np.random.Generator, V: int, T: int, gamma: float, bonus: float = 0.0) -> tuple[Tensor, Tensor, float]:
+def _text(
+    rng: np.random.Generator, V: int, T: int, gamma: float, bonus: float = 0.0
+) -> tuple[Tensor, Tensor, float]:
     """T + 1 words of V, green after the one before with more than chance if there is a bonus."""
     green = rng.random((V, V)) < gamma
     tokens = [int(rng.integers(V))]
@@ -390,24 +656,50 @@ def _mark_cases(rng: np.random.Generator) -> list[Case]:
     only = np.array([[False, True], [False, False]])
     marked = _text(rng, 12, 60, 0.5, 2.0)
     return [
-        Case("tokens (0, 1, 0, 0, 1), green is only 1 after 0, gamma ½: two of four pairs, z = 0",
-             (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.5), **close),
-        Case("the same with gamma ¼: z = 1.155", (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.25), **close),
-        Case("tokens (2, 0, 1, 1), green are 0 after 2 and 2 after 0: one of three pairs",
-             (Tensor(np.array([2, 0, 1, 1])), Tensor(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)), 0.5), **close),
+        Case(
+            "tokens (0, 1, 0, 0, 1), green is only 1 after 0, gamma ½: two of four pairs, z = 0",
+            (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.5),
+            **close,
+        ),
+        Case(
+            "the same with gamma ¼: z = 1.155",
+            (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.25),
+            **close,
+        ),
+        Case(
+            "tokens (2, 0, 1, 1), green are 0 after 2 and 2 after 0: one of three pairs",
+            (
+                Tensor(np.array([2, 0, 1, 1])),
+                Tensor(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)),
+                0.5,
+            ),
+            **close,
+        ),
         Case("a marked text of 61 words, gamma ½", marked, **close),
         Case("an unmarked text of 100 words, gamma ½", _text(rng, 15, 99, 0.5), **close),
         Case("a marked text of 81 words, gamma ¼", _text(rng, 20, 80, 0.25, 1.5), **close),
-        Case("a text of 41 words that avoids green ones, gamma 0.7: below 0", _text(rng, 9, 40, 0.7, -1.5), **close),
-        Case("every pair green: 16 pairs, gamma ½, z = 4",
-             (Tensor(rng.integers(0, 5, 17)), Tensor(np.ones((5, 5), bool)), 0.5), **close),
-        Case("no pair green, gamma 0.2", (Tensor(rng.integers(0, 5, 26)), Tensor(np.zeros((5, 5), bool)), 0.2), **close),
+        Case(
+            "a text of 41 words that avoids green ones, gamma 0.7: below 0",
+            _text(rng, 9, 40, 0.7, -1.5),
+            **close,
+        ),
+        Case(
+            "every pair green: 16 pairs, gamma ½, z = 4",
+            (Tensor(rng.integers(0, 5, 17)), Tensor(np.ones((5, 5), bool)), 0.5),
+            **close,
+        ),
+        Case(
+            "no pair green, gamma 0.2",
+            (Tensor(rng.integers(0, 5, 26)), Tensor(np.zeros((5, 5), bool)), 0.2),
+            **close,
+        ),
     ]
 
 
 def _mark_oracle(tokens: Any, green: Any, gamma: float) -> float:
     from scipy.stats import binom
-    pairs = list(zip(tokens.tolist(), tokens.tolist()[1:]))
+
+    pairs = list(zip(tokens.tolist(), tokens.tolist()[1:], strict=False))
     count = sum(bool(green[i, j]) for i, j in pairs)
     chance = binom(len(pairs), gamma)
     return (count - chance.mean()) / chance.std()
@@ -428,15 +720,18 @@ def _z(count: float, T: int, gamma: float) -> float:
 
 def _from_hits(hits: Callable[[Any, Any], Any]) -> Answer:
     """The right formula on other hits."""
+
     def wrong(tokens: Any, green: Any, gamma: float) -> float:
         found = hits(tokens, green).float()
         return _z(found.sum().item(), len(found), gamma)
+
     return wrong
 
 
 def _with_first(tokens: Any, green: Any, gamma: float) -> float:
     """The first token is scored against token 0, as if it followed it."""
     import torch
+
     before = torch.cat([tokens.new_zeros(1), tokens[:-1]])
     return _z(green[before, tokens].sum().item(), len(tokens), gamma)
 
@@ -446,8 +741,9 @@ def _wrapped(tokens: Any, green: Any) -> Any:
 
 
 def _distinct_pairs(tokens: Any, green: Any) -> Any:
-    pairs = sorted(set(zip(tokens.tolist(), tokens.tolist()[1:])))
+    pairs = sorted(set(zip(tokens.tolist(), tokens.tolist()[1:], strict=False)))
     import torch
+
     return torch.stack([green[i, j] for i, j in pairs])
 
 
@@ -463,6 +759,7 @@ def _by_share(tokens: Any, green: Any, gamma: float) -> Any:
 
 def _one_hot(tokens: Any, green: Any, gamma: float) -> Any:
     import torch
+
     words = torch.nn.functional.one_hot(tokens, len(green)).double()
     count = ((words[:-1] @ green.double()) * words[1:]).sum()
     T = len(tokens) - 1
@@ -480,103 +777,219 @@ def _by_numpy(tokens: Any, green: Any, gamma: float) -> Any:
     return (np.count_nonzero(hits) - gamma * hits.size) / np.sqrt(hits.size * gamma * (1 - gamma))
 
 
-WATERMARK = Exercise("10.4", "watermark_z", _mark_cases, _mark_oracle, {
-    "not-standardised": Mutant("the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))",
-        _of_hits(lambda count, T, gamma: count - gamma * T)),
-    "variance-as-sigma": Mutant("divided by the variance: the standard deviation is its root",
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma)))),
-    "gamma-missing-in-variance": Mutant("the root is taken of T alone: γ(1 − γ) belongs to the variance too",
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T))),
-    "length-missing-in-variance": Mutant("T is missing in the variance: it grows with the length of the text",
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma)))),
-    "one-minus-gamma-missing": Mutant("the factor 1 − γ is missing in the variance",
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma))),
-    "gamma-factor-missing": Mutant("the factor γ is missing in the variance",
-        _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma)))),
-    "expected-half-green": Mutant("half of the words were expected to be green: a share gamma is",
-        _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma)))),
-    "gamma-fixed-at-half": Mutant("gamma was taken for ½ throughout: it is given",
-        _of_hits(lambda count, T, gamma: _z(count, T, 0.5))),
-    "expected-red-for-green": Mutant("green and red have changed places in gamma: gamma is the share that is green",
-        _of_hits(lambda count, T, gamma: (count - (1 - gamma) * T) / math.sqrt(T * gamma * (1 - gamma)))),
-    "sign-flipped": Mutant("the sign is turned: too many green words give a positive z",
-        _of_hits(lambda count, T, gamma: -_z(count, T, gamma))),
-    "absolute-z": Mutant("the absolute value was taken: too few green words give a negative z",
-        _of_hits(lambda count, T, gamma: abs(_z(count, T, gamma)))),
-    "sample-variance-for-null": Mutant("the spread was taken from the text itself: under chance it is γ(1 − γ), and known",
-        _of_hits(_measured_share)),
-    "green-count": Mutant("this is the number of green words: how far it is from chance is asked for",
-        _of_hits(lambda count, T, gamma: count)),
-    "green-fraction": Mutant("this is the share of green words: how far it is from chance is asked for",
-        _of_hits(lambda count, T, gamma: count / T)),
-    "fraction-minus-gamma": Mutant("this is the share of green words minus gamma: divide by its standard deviation, √(γ(1 − γ)/T)",
-        _of_hits(lambda count, T, gamma: count / T - gamma)),
-    "fraction-over-count-sigma": Mutant("the share minus gamma was divided by the spread of a count: stay with counts, or with shares",
-        _of_hits(lambda count, T, gamma: (count / T - gamma) / math.sqrt(T * gamma * (1 - gamma)))),
-    "threshold-decision": Mutant("this only says whether z is above 4: z itself is asked for",
-        _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4)),
-    "p-value": Mutant("this is a p-value: z itself is asked for",
-        _of_hits(lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2)))),
-    "first-token-in-length": Mutant("the first token was counted too: it follows nothing, so T is one less than the number of tokens",
-        lambda tokens, green, gamma: _z(_hits(tokens, green).sum().item(), len(tokens), gamma)),
-    "first-token-after-token-0": Mutant("the first token was scored as if it followed token 0: it follows nothing",
-        _with_first),
-    "first-token-after-last": Mutant("the first token was scored as if it followed the last: it follows nothing",
-        _from_hits(_wrapped)),
-    "green-list-of-token-0": Mutant("one fixed list was used for all words, that of token 0: the list depends on the word before",
-        _from_hits(lambda tokens, green: green[0, tokens[1:]])),
-    "green-list-of-first-token": Mutant("one fixed list was used for all words, that of the first token: the list depends on the word before",
-        _from_hits(lambda tokens, green: green[tokens[0], tokens[1:]])),
-    "pair-transposed": Mutant("the list of the *next* word was asked about the one before: green[i, j] is for j after i",
-        _from_hits(lambda tokens, green: green[tokens[1:], tokens[:-1]])),
-    "own-green-list": Mutant("each word was looked up in its own list: green[i, j] needs the word before, i, and the word, j",
-        _from_hits(lambda tokens, green: green[tokens[1:], tokens[1:]])),
-    "whole-rows-counted": Mutant("whole rows were counted, every word that *could* have followed: only the word that did follow counts",
-        _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1))),
-    "pairs-two-apart": Mutant("each word was paired with the one two before it: the list depends on its neighbour",
-        _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]])),
-    "every-second-pair-skipped": Mutant("every second pair was skipped: each word but the first follows one",
-        _from_hits(lambda tokens, green: green[tokens[:-1:2], tokens[1::2]])),
-    "distinct-pairs-only": Mutant("pairs that come again were counted once: every pair counts here",
-        _from_hits(_distinct_pairs)),
-    "per-pair-vector": Mutant("one value per pair came back: add them up first",
-        lambda tokens, green, gamma: (_hits(tokens, green) - gamma) / math.sqrt(gamma * (1 - gamma))),
-}, {
-    "the share, in torch": _by_share,
-    "matrices of ones and zeros": _one_hot,
-    "a loop": _mark_in_a_loop,
-    "NumPy": _by_numpy,
-})
+WATERMARK = Exercise(
+    "10.4",
+    "watermark_z",
+    _mark_cases,
+    _mark_oracle,
+    {
+        "not-standardised": Mutant(
+            "the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))",
+            _of_hits(lambda count, T, gamma: count - gamma * T),
+        ),
+        "variance-as-sigma": Mutant(
+            "divided by the variance: the standard deviation is its root",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma))),
+        ),
+        "gamma-missing-in-variance": Mutant(
+            "the root is taken of T alone: γ(1 − γ) belongs to the variance too",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T)),
+        ),
+        "length-missing-in-variance": Mutant(
+            "T is missing in the variance: it grows with the length of the text",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma))),
+        ),
+        "one-minus-gamma-missing": Mutant(
+            "the factor 1 − γ is missing in the variance",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma)),
+        ),
+        "gamma-factor-missing": Mutant(
+            "the factor γ is missing in the variance",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma))),
+        ),
+        "expected-half-green": Mutant(
+            "half of the words were expected to be green: a share gamma is",
+            _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))),
+        ),
+        "gamma-fixed-at-half": Mutant(
+            "gamma was taken for ½ throughout: it is given",
+            _of_hits(lambda count, T, gamma: _z(count, T, 0.5)),
+        ),
+        "expected-red-for-green": Mutant(
+            "green and red have changed places in gamma: gamma is the share that is green",
+            _of_hits(
+                lambda count, T, gamma: (
+                    (count - (1 - gamma) * T) / math.sqrt(T * gamma * (1 - gamma))
+                )
+            ),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is turned: too many green words give a positive z",
+            _of_hits(lambda count, T, gamma: -_z(count, T, gamma)),
+        ),
+        "absolute-z": Mutant(
+            "the absolute value was taken: too few green words give a negative z",
+            _of_hits(lambda count, T, gamma: abs(_z(count, T, gamma))),
+        ),
+        "sample-variance-for-null": Mutant(
+            "the spread was taken from the text itself: under chance it is γ(1 − γ), and known",
+            _of_hits(_measured_share),
+        ),
+        "green-count": Mutant(
+            "this is the number of green words: how far it is from chance is asked for",
+            _of_hits(lambda count, T, gamma: count),
+        ),
+        "green-fraction": Mutant(
+            "this is the share of green words: how far it is from chance is asked for",
+            _of_hits(lambda count, T, gamma: count / T),
+        ),
+        "fraction-minus-gamma": Mutant(
+            "this is the share of green words minus gamma: divide by its standard deviation, √(γ(1"
+            " − γ)/T)",
+            _of_hits(lambda count, T, gamma: count / T - gamma),
+        ),
+        "fraction-over-count-sigma": Mutant(
+            "the share minus gamma was divided by the spread of a count: stay with counts, or with"
+            " shares",
+            _of_hits(
+                lambda count, T, gamma: (count / T - gamma) / math.sqrt(T * gamma * (1 - gamma))
+            ),
+        ),
+        "threshold-decision": Mutant(
+            "this only says whether z is above 4: z itself is asked for",
+            _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4),
+        ),
+        "p-value": Mutant(
+            "this is a p-value: z itself is asked for",
+            _of_hits(lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2))),
+        ),
+        "first-token-in-length": Mutant(
+            "the first token was counted too: it follows nothing, so T is one less than the number"
+            " of tokens",
+            lambda tokens, green, gamma: _z(_hits(tokens, green).sum().item(), len(tokens), gamma),
+        ),
+        "first-token-after-token-0": Mutant(
+            "the first token was scored as if it followed token 0: it follows nothing", _with_first
+        ),
+        "first-token-after-last": Mutant(
+            "the first token was scored as if it followed the last: it follows nothing",
+            _from_hits(_wrapped),
+        ),
+        "green-list-of-token-0": Mutant(
+            "one fixed list was used for all words, that of token 0: the list depends on the word"
+            " before",
+            _from_hits(lambda tokens, green: green[0, tokens[1:]]),
+        ),
+        "green-list-of-first-token": Mutant(
+            "one fixed list was used for all words, that of the first token: the list depends on"
+            " the word before",
+            _from_hits(lambda tokens, green: green[tokens[0], tokens[1:]]),
+        ),
+        "pair-transposed": Mutant(
+            "the list of the *next* word was asked about the one before: green[i, j] is for j"
+            " after i",
+            _from_hits(lambda tokens, green: green[tokens[1:], tokens[:-1]]),
+        ),
+        "own-green-list": Mutant(
+            "each word was looked up in its own list: green[i, j] needs the word before, i, and the"
+            " word, j",
+            _from_hits(lambda tokens, green: green[tokens[1:], tokens[1:]]),
+        ),
+        "whole-rows-counted": Mutant(
+            "whole rows were counted, every word that *could* have followed: only the word that did"
+            " follow counts",
+            _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1)),
+        ),
+        "pairs-two-apart": Mutant(
+            "each word was paired with the one two before it: the list depends on its neighbour",
+            _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]]),
+        ),
+        "every-second-pair-skipped": Mutant(
+            "every second pair was skipped: each word but the first follows one",
+            _from_hits(lambda tokens, green: green[tokens[:-1:2], tokens[1::2]]),
+        ),
+        "distinct-pairs-only": Mutant(
+            "pairs that come again were counted once: every pair counts here",
+            _from_hits(_distinct_pairs),
+        ),
+        "per-pair-vector": Mutant(
+            "one value per pair came back: add them up first",
+            lambda tokens, green, gamma: (
+                (_hits(tokens, green) - gamma) / math.sqrt(gamma * (1 - gamma))
+            ),
+        ),
+    },
+    {
+        "the share, in torch": _by_share,
+        "matrices of ones and zeros": _one_hot,
+        "a loop": _mark_in_a_loop,
+        "NumPy": _by_numpy,
+    },
+)
 
-# ---- 10.2 molecule_report --------------------------------------------------------------------------------------------
+# ---- 10.2 molecule_report ------------------------------------------------------------------------
 
 
 KEYS = "the dict has the keys valid, unique and novel"
 
 
 def _pool() -> tuple[list[list[str]], list[str]]:
-    """Molecules, each as a list of its spellings with the canonical one first, and strings that are no molecules."""
+    """Molecules, each as a list of its spellings with the canonical one first, and strings that are
+    no molecules.
+    """
     from course_utils.lesson10 import chemistry
+
     shipped = chemistry.shipped()
-    named = [[chemistry.canonical(spelt) or spelt, *row] for spelt, row in zip(shipped["spelt"], shipped["spellings"])]
-    return named, sorted({text for text, c in zip(shipped["samples"], shipped["canonical"]) if text and not c})
+    named = [
+        [chemistry.canonical(spelt) or spelt, *row]
+        for spelt, row in zip(shipped["spelt"], shipped["spellings"], strict=True)
+    ]
+    return named, sorted(
+        {
+            text
+            for text, c in zip(shipped["samples"], shipped["canonical"], strict=True)
+            if text and not c
+        }
+    )
 
 
-def _report_case(rng: np.random.Generator, says: str, counts: list[int], known: list[int], broken: int,
-                 other_spelling: bool = True) -> Case:
-    """Molecule i is written counts[i] times, the molecules `known` are in the training list, in another spelling."""
+def _report_case(
+    rng: np.random.Generator,
+    says: str,
+    counts: list[int],
+    known: list[int],
+    broken: int,
+    other_spelling: bool = True,
+) -> Case:
+    """Molecule i is written counts[i] times, the molecules `known` are in the training list, in
+    another spelling.
+    """
     named, no_molecules = _pool()
-    chosen = [named[i] for i in rng.permutation(len(named))[:len(counts) + 3]]
-    smiles = [names[int(rng.integers(1, 4))] if copy else names[0] for names, count in zip(chosen, counts) for copy in range(count)]
+    chosen = [named[i] for i in rng.permutation(len(named))[: len(counts) + 3]]
+    smiles = [
+        names[int(rng.integers(1, 4))] if copy else names[0]
+        for names, count in zip(chosen, counts, strict=True)
+        for copy in range(count)
+    ]
     smiles += [no_molecules[i] for i in rng.permutation(len(no_molecules))[:broken]]
     smiles = [smiles[i] for i in rng.permutation(len(smiles))]
-    train = [chosen[i][2 if other_spelling else 0] for i in known] + [names[1] for names in chosen[len(counts):]]
+    train = [chosen[i][2 if other_spelling else 0] for i in known] + [
+        names[1] for names in chosen[len(counts) :]
+    ]
     valid, different = sum(counts), sum(count > 0 for count in counts)
-    return _rates_case(says, smiles, [train[i] for i in rng.permutation(len(train))], valid / max(len(smiles), 1),
-                       different / max(valid, 1), (different - len(known)) / max(different, 1))
+    return _rates_case(
+        says,
+        smiles,
+        [train[i] for i in rng.permutation(len(train))],
+        valid / max(len(smiles), 1),
+        different / max(valid, 1),
+        (different - len(known)) / max(different, 1),
+    )
 
 
-def _rates_case(says: str, smiles: list[str], train: list[str], valid: float, unique: float, novel: float) -> Case:
+def _rates_case(
+    says: str, smiles: list[str], train: list[str], valid: float, unique: float, novel: float
+) -> Case:
     want = {KEYS: True, "valid": valid, "unique": unique, "novel": novel}
     return Case(says, (smiles, train), _named_rates, want=want, rtol=1e-6)
 
@@ -593,12 +1006,37 @@ def _named_rates(ask: Ask, smiles: list[str], train: list[str]) -> Any:
 def _report_cases(rng: np.random.Generator) -> list[Case]:
     many = [int(c) for c in rng.integers(1, 5, 12)]
     return [
-        _rates_case("`CCO`, `OCC`, `CC`, `C1CC`, trained on `CC`: valid 3 of 4, unique 2 of 3, novel 1 of 2",
-                    ["CCO", "OCC", "CC", "C1CC"], ["CC"], 0.75, 2 / 3, 0.5),
-        _report_case(rng, "20 strings, one molecule written six times, some broken, training spelt canonically",
-                     [6, 3, 2, 1, 1], [0, 3], 7, other_spelling=False),
-        _report_case(rng, "12 molecules written one to four times, four of them known in another spelling", many, [0, 4, 5, 9], 5),
-        _report_case(rng, "eight molecules, nothing broken, three known in another spelling", [2, 1, 1, 3, 1, 1, 2, 1], [1, 2, 6], 0),
+        _rates_case(
+            "`CCO`, `OCC`, `CC`, `C1CC`, trained on `CC`: valid 3 of 4, unique 2 of 3, novel 1"
+            " of 2",
+            ["CCO", "OCC", "CC", "C1CC"],
+            ["CC"],
+            0.75,
+            2 / 3,
+            0.5,
+        ),
+        _report_case(
+            rng,
+            "20 strings, one molecule written six times, some broken, training spelt canonically",
+            [6, 3, 2, 1, 1],
+            [0, 3],
+            7,
+            other_spelling=False,
+        ),
+        _report_case(
+            rng,
+            "12 molecules written one to four times, four of them known in another spelling",
+            many,
+            [0, 4, 5, 9],
+            5,
+        ),
+        _report_case(
+            rng,
+            "eight molecules, nothing broken, three known in another spelling",
+            [2, 1, 1, 3, 1, 1, 2, 1],
+            [1, 2, 6],
+            0,
+        ),
         _report_case(rng, "six different new molecules: 1, 1, 1", [1] * 6, [], 0),
         _report_case(rng, "nothing is a molecule: 0, 0, 0", [], [], 5),
         _rates_case("no strings at all: 0, 0, 0", [], ["CC"], 0.0, 0.0, 0.0),
@@ -609,17 +1047,31 @@ def _share(part: Any, whole: Any) -> float:
     return len(part) / len(whole) if whole else 0.0
 
 
-def _rates(valid: Answer = _share, unique: Answer = None, novel: Answer = None, spell: Answer = None,
-           spell_train: Answer = None) -> Answer:
-    """An answer to 10.2 in which some part is otherwise; the parts get (smiles, valid list, different set, new set)."""
+def _rates(
+    valid: Answer = _share,
+    unique: Answer = None,
+    novel: Answer = None,
+    spell: Answer = None,
+    spell_train: Answer = None,
+) -> Answer:
+    """An answer to 10.2 in which some part is otherwise; the parts get (smiles, valid list,
+    different set, new set).
+    """
+
     def report(smiles: list[str], train: list[str]) -> Any:
         from course_utils.lesson10.chemistry import canonical
+
         right = [(spell or canonical)(s) for s in smiles if canonical(s) is not None]
         different = set(right)
         new = different - {(spell_train or spell or canonical)(s) for s in train}
-        return {"valid": _share(right, smiles) if valid is _share else valid(smiles, right, different, new),
-                "unique": unique(smiles, right, different, new) if unique else _share(different, right),
-                "novel": novel(smiles, right, different, new) if novel else _share(new, different)}
+        return {
+            "valid": (
+                _share(right, smiles) if valid is _share else valid(smiles, right, different, new)
+            ),
+            "unique": unique(smiles, right, different, new) if unique else _share(different, right),
+            "novel": novel(smiles, right, different, new) if novel else _share(new, different),
+        }
+
     return report
 
 
@@ -629,18 +1081,26 @@ def _then_report(change: Callable[[dict[str, float]], Any]) -> Answer:
 
 def _with_none(smiles: list[str], train: list[str]) -> dict[str, float]:
     from course_utils.lesson10.chemistry import canonical
+
     spelt = [canonical(s) for s in smiles]
     different = set(spelt)
-    return {"valid": _share([s for s in spelt if s], spelt), "unique": _share(different, spelt),
-            "novel": _share(different - {canonical(s) for s in train}, different)}
+    return {
+        "valid": _share([s for s in spelt if s], spelt),
+        "unique": _share(different, spelt),
+        "novel": _share(different - {canonical(s) for s in train}, different),
+    }
 
 
 def _no_care(smiles: list[str], train: list[str]) -> dict[str, float]:
     from course_utils.lesson10.chemistry import canonical
+
     valid = [c for c in map(canonical, smiles) if c]
     different = set(valid)
-    return {"valid": len(valid) / len(smiles), "unique": len(different) / len(valid),
-            "novel": len(different - {canonical(s) for s in train}) / len(different)}
+    return {
+        "valid": len(valid) / len(smiles),
+        "unique": len(different) / len(valid),
+        "novel": len(different - {canonical(s) for s in train}) / len(different),
+    }
 
 
 def _once(_smiles: Any, valid: list[str], _different: Any, _new: Any) -> float:
@@ -651,15 +1111,20 @@ def _counted(smiles: list[str], train: list[str]) -> dict[str, float]:
     from collections import Counter
 
     from course_utils.lesson10.chemistry import canonical
+
     counts = Counter(canonical(s) for s in smiles)
     broken, known = counts.pop(None, 0), {canonical(s) for s in train}
     total = sum(counts.values())
-    return {"valid": total / (total + broken) if smiles else 0, "unique": len(counts) / total if total else 0,
-            "novel": sum(c not in known for c in counts) / len(counts) if counts else 0}
+    return {
+        "valid": total / (total + broken) if smiles else 0,
+        "unique": len(counts) / total if total else 0,
+        "novel": sum(c not in known for c in counts) / len(counts) if counts else 0,
+    }
 
 
 def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
     from course_utils.lesson10.chemistry import canonical
+
     valid, different = 0, []
     for s in smiles:
         if (c := canonical(s)) is not None:
@@ -668,60 +1133,138 @@ def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
                 different.append(c)
     known = [canonical(t) for t in train]
     new = [c for c in different if c not in known]
-    return {"novel": np.float64(len(new) / max(1, len(different))), "unique": len(different) / max(1, valid),
-            "valid": valid / max(1, len(smiles))}
+    return {
+        "novel": np.float64(len(new) / max(1, len(different))),
+        "unique": len(different) / max(1, valid),
+        "valid": valid / max(1, len(smiles)),
+    }
 
 
-MOLECULES = Exercise("10.2", "molecule_report", _report_cases, _rates(), {
-    "valid-counts-distinct": Mutant("valid counts different molecules only: a string that repeats a molecule is valid too",
-        _rates(valid=lambda smiles, valid, different, new: _share(different, smiles))),
-    "unique-over-all-strings": Mutant("unique is a share of the valid strings: here the broken ones count below the line",
-        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles))),
-    "novel-over-all-strings": Mutant("novel is a share of the different molecules: here all strings count below the line",
-        _rates(novel=lambda smiles, valid, different, new: _share(new, smiles))),
-    "novel-over-valid": Mutant("novel is a share of the different molecules: here the valid strings count below the line",
-        _rates(novel=lambda smiles, valid, different, new: _share(new, valid))),
-    "unique-and-novel-over-all": Mutant("unique and novel are shares of what the rate before let through: here all strings count below the line",
-        _rates(unique=lambda smiles, valid, different, new: _share(different, smiles),
-               novel=lambda smiles, valid, different, new: _share(new, smiles))),
-    "novel-counts-duplicates": Mutant("novel counts repeated molecules again: a molecule that is new is new once",
-        _rates(novel=lambda smiles, valid, different, new: _share([c for c in valid if c in new], valid))),
-    "no-canonical-smiles": Mutant("raw strings were compared: two spellings of a molecule are one, so make them canonical first, those of `train` too",
-        _rates(spell=lambda s: s)),
-    "train-not-canonical": Mutant("the training strings were left as they are spelt: make them canonical too",
-        _rates(spell_train=lambda s: s)),
-    "unique-not-canonical": Mutant("the different molecules were counted in raw spelling, so a molecule counts once for each of its spellings",
-        lambda smiles, train: _rates()(smiles, train) | {"unique": _rates(spell=lambda s: s)(smiles, train)["unique"]}),
-    "novel-against-samples": Mutant("novelty was measured against the samples themselves: a molecule is new if `train` does not hold it",
-        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates()(smiles, smiles)["novel"]}),
-    "novel-not-canonical": Mutant("novelty asks the raw spelling whether it is in `train`: compare canonical spellings",
-        lambda smiles, train: _rates()(smiles, train) | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]}),
-    "known-for-novel": Mutant("this is the share that is *known*: novel is the rest",
-        _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0})),
-    "invalid-for-valid": Mutant("this is the share that is *not* a molecule: valid is the rest",
-        _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0})),
-    "duplicates-for-unique": Mutant("this is the share of repetitions: unique is the rest",
-        _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0})),
-    "none-counted-as-molecule": Mutant("strings that are no molecules count as one more molecule: leave `None` out before you count",
-        _with_none),
-    "division-by-zero": Mutant("right as long as something is valid: with nothing to divide by, the rate is 0",
-        _no_care),
-    "singletons-for-unique": Mutant("unique counts only molecules that were written once: one that repeats is one molecule, it does not vanish",
-        _rates(unique=_once)),
-    "percent-for-fraction": Mutant("these are percentages: shares from 0 to 1 are asked for",
-        _then_report(lambda r: {key: 100 * rate for key, rate in r.items()})),
-    "tuple-for-dict": Mutant("the three rates came back without their names: a dict with the keys valid, unique and novel is asked for",
-        _then_report(lambda r: tuple(r.values()))),
-    "counts-for-rates": Mutant("these are counts: each is to be divided by what the rate before let through",
-        _rates(valid=lambda smiles, valid, different, new: len(valid), unique=lambda smiles, valid, different, new: len(different),
-               novel=lambda smiles, valid, different, new: len(new))),
-}, {
-    "a counter": _counted,
-    "lists that grow": _growing,
-    "comprehensions": _rates(unique=lambda smiles, valid, different, new: _share(sorted(different), valid)),
-}, seconds=6.0)
+MOLECULES = Exercise(
+    "10.2",
+    "molecule_report",
+    _report_cases,
+    _rates(),
+    {
+        "valid-counts-distinct": Mutant(
+            "valid counts different molecules only: a string that repeats a molecule is valid too",
+            _rates(valid=lambda smiles, valid, different, new: _share(different, smiles)),
+        ),
+        "unique-over-all-strings": Mutant(
+            "unique is a share of the valid strings: here the broken ones count below the line",
+            _rates(unique=lambda smiles, valid, different, new: _share(different, smiles)),
+        ),
+        "novel-over-all-strings": Mutant(
+            "novel is a share of the different molecules: here all strings count below the line",
+            _rates(novel=lambda smiles, valid, different, new: _share(new, smiles)),
+        ),
+        "novel-over-valid": Mutant(
+            "novel is a share of the different molecules: here the valid strings count below the"
+            " line",
+            _rates(novel=lambda smiles, valid, different, new: _share(new, valid)),
+        ),
+        "unique-and-novel-over-all": Mutant(
+            "unique and novel are shares of what the rate before let through: here all strings"
+            " count below the line",
+            _rates(
+                unique=lambda smiles, valid, different, new: _share(different, smiles),
+                novel=lambda smiles, valid, different, new: _share(new, smiles),
+            ),
+        ),
+        "novel-counts-duplicates": Mutant(
+            "novel counts repeated molecules again: a molecule that is new is new once",
+            _rates(
+                novel=lambda smiles, valid, different, new: _share(
+                    [c for c in valid if c in new], valid
+                )
+            ),
+        ),
+        "no-canonical-smiles": Mutant(
+            "raw strings were compared: two spellings of a molecule are one, so make them canonical"
+            " first, those of `train` too",
+            _rates(spell=lambda s: s),
+        ),
+        "train-not-canonical": Mutant(
+            "the training strings were left as they are spelt: make them canonical too",
+            _rates(spell_train=lambda s: s),
+        ),
+        "unique-not-canonical": Mutant(
+            "the different molecules were counted in raw spelling, so a molecule counts once for"
+            " each of its spellings",
+            lambda smiles, train: (
+                _rates()(smiles, train)
+                | {"unique": _rates(spell=lambda s: s)(smiles, train)["unique"]}
+            ),
+        ),
+        "novel-against-samples": Mutant(
+            "novelty was measured against the samples themselves: a molecule is new if `train` does"
+            " not hold it",
+            lambda smiles, train: (
+                _rates()(smiles, train) | {"novel": _rates()(smiles, smiles)["novel"]}
+            ),
+        ),
+        "novel-not-canonical": Mutant(
+            "novelty asks the raw spelling whether it is in `train`: compare canonical spellings",
+            lambda smiles, train: (
+                _rates()(smiles, train)
+                | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]}
+            ),
+        ),
+        "known-for-novel": Mutant(
+            "this is the share that is *known*: novel is the rest",
+            _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0}),
+        ),
+        "invalid-for-valid": Mutant(
+            "this is the share that is *not* a molecule: valid is the rest",
+            _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0}),
+        ),
+        "duplicates-for-unique": Mutant(
+            "this is the share of repetitions: unique is the rest",
+            _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0}),
+        ),
+        "none-counted-as-molecule": Mutant(
+            "strings that are no molecules count as one more molecule: leave `None` out before you"
+            " count",
+            _with_none,
+        ),
+        "division-by-zero": Mutant(
+            "right as long as something is valid: with nothing to divide by, the rate is 0",
+            _no_care,
+        ),
+        "singletons-for-unique": Mutant(
+            "unique counts only molecules that were written once: one that repeats is one molecule,"
+            " it does not vanish",
+            _rates(unique=_once),
+        ),
+        "percent-for-fraction": Mutant(
+            "these are percentages: shares from 0 to 1 are asked for",
+            _then_report(lambda r: {key: 100 * rate for key, rate in r.items()}),
+        ),
+        "tuple-for-dict": Mutant(
+            "the three rates came back without their names: a dict with the keys valid, unique and"
+            " novel is asked for",
+            _then_report(lambda r: tuple(r.values())),
+        ),
+        "counts-for-rates": Mutant(
+            "these are counts: each is to be divided by what the rate before let through",
+            _rates(
+                valid=lambda smiles, valid, different, new: len(valid),
+                unique=lambda smiles, valid, different, new: len(different),
+                novel=lambda smiles, valid, different, new: len(new),
+            ),
+        ),
+    },
+    {
+        "a counter": _counted,
+        "lists that grow": _growing,
+        "comprehensions": _rates(
+            unique=lambda smiles, valid, different, new: _share(sorted(different), valid)
+        ),
+    },
+    seconds=6.0,
+)
 
-# ---- 10.5 trial_effect -----------------------------------------------------------------------------------------------
+# ---- 10.5 trial_effect ---------------------------------------------------------------------------
 
 NO_INTERVAL, FLAT = "an interval beside the ratio", "the interval in a pair of its own"
 
@@ -742,47 +1285,84 @@ def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float] | 
 
 def _read_ratio(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
     parts = _parts(ask, df)
-    return {parts: False} if isinstance(parts, str) else {NO_INTERVAL: True, FLAT: True, "the ratio": parts[0]}
+    return (
+        {parts: False}
+        if isinstance(parts, str)
+        else {NO_INTERVAL: True, FLAT: True, "the ratio": parts[0]}
+    )
 
 
 def _read_interval(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The interval in logarithms: its middle as a ratio, and its width. Both bear Welch's t in place of 1.96."""
+    """The interval in logarithms: its middle as a ratio, and its width. Both bear Welch's t in
+    place of 1.96.
+    """
     parts = _parts(ask, df)
     if isinstance(parts, str):
         return {parts: False}
     _, low, high = parts
     if not (low > 0 and high > 0):
         return {"both ends of the interval are ratios, above 0": False}
-    return {"both ends of the interval are ratios, above 0": True,
-            "the middle of the interval, as a ratio": math.sqrt(low * high),
-            "the width of the interval in logarithms": math.log(high / low)}
+    return {
+        "both ends of the interval are ratios, above 0": True,
+        "the middle of the interval, as a ratio": math.sqrt(low * high),
+        "the width of the interval in logarithms": math.log(high / low),
+    }
 
 
-def _trial(rng: np.random.Generator, n: int, treated: int, ratio: float, spread: tuple[float, float] = (0.5, 0.5)) -> dict:
-    """Columns of n people, of whom `treated` got the tool; log-times have the given spreads without and with it."""
+def _trial(
+    rng: np.random.Generator,
+    n: int,
+    treated: int,
+    ratio: float,
+    spread: tuple[float, float] = (0.5, 0.5),
+) -> dict:
+    """Columns of n people, of whom `treated` got the tool; log-times have the given spreads without
+    and with it.
+    """
     ai = rng.permutation(n) < treated
     noise = rng.normal(size=n) * np.where(ai, spread[1], spread[0])
-    return {"ai": ai, "minutes": np.exp(math.log(60) + noise) * np.where(ai, ratio, 1),
-            "believed": np.exp(rng.normal(math.log(0.7), 0.1, n)), "team": rng.permutation(np.arange(n) % 4)}
+    return {
+        "ai": ai,
+        "minutes": np.exp(math.log(60) + noise) * np.where(ai, ratio, 1),
+        "believed": np.exp(rng.normal(math.log(0.7), 0.1, n)),
+        "team": rng.permutation(np.arange(n) % 4),
+    }
 
 
 def _trial_cases(rng: np.random.Generator) -> list[Case]:
     slower, faster = _trial(rng, 200, 100, 1.4), _trial(rng, 160, 60, 0.6)
     uneven = _trial(rng, 240, 60, 1.0, (0.3, 0.9))
     small = _trial(rng, 44, 22, 1.3, (0.9, 0.9))
-    says = {"200 people, half with the tool, who are slower": slower, "160 people, 60 with the tool, who are faster": faster,
-            "60 of 240 with the tool, no effect, but times that spread more": uneven, "44 people, times that spread much": small}
-    toy = {"ai": np.array([True, True, False, False]), "minutes": np.array([20.0, 80.0, 10.0, 40.0]),
-           "believed": np.array([0.5, 0.6, 0.5, 0.6]), "team": np.array([0, 1, 2, 3])}
+    says = {
+        "200 people, half with the tool, who are slower": slower,
+        "160 people, 60 with the tool, who are faster": faster,
+        "60 of 240 with the tool, no effect, but times that spread more": uneven,
+        "44 people, times that spread much": small,
+    }
+    toy = {
+        "ai": np.array([True, True, False, False]),
+        "minutes": np.array([20.0, 80.0, 10.0, 40.0]),
+        "believed": np.array([0.5, 0.6, 0.5, 0.6]),
+        "team": np.array([0, 1, 2, 3]),
+    }
     return [
-        Case("with AI 20 and 80 minutes, without 10 and 40: the ratio is 2", (toy,), _read_ratio, rtol=1e-4),
+        Case(
+            "with AI 20 and 80 minutes, without 10 and 40: the ratio is 2",
+            (toy,),
+            _read_ratio,
+            rtol=1e-4,
+        ),
         *(Case(f"{text}: the ratio", (df,), _read_ratio, rtol=1e-4) for text, df in says.items()),
-        *(Case(f"{text}: the interval", (df,), _read_interval, rtol=0.06) for text, df in says.items()),
+        *(
+            Case(f"{text}: the interval", (df,), _read_interval, rtol=0.06)
+            for text, df in says.items()
+        ),
     ]
 
 
 def _trial_oracle(df: dict[str, np.ndarray]) -> tuple[float, tuple[float, float]]:
     from scipy.stats import gmean, norm, sem
+
     with_ai, without = df["minutes"][df["ai"]], df["minutes"][~df["ai"]]
     centre = gmean(with_ai) / gmean(without)
     error = np.hypot(sem(np.log(with_ai)), sem(np.log(without)))
@@ -794,14 +1374,21 @@ def _groups(df: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return np.log(df["minutes"][df["ai"]]), np.log(df["minutes"][~df["ai"]])
 
 
-def _effect(centre: Answer = lambda a, b: a.mean() - b.mean(), z: float = 1.96,
-            error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
-            groups: Callable[[Any], tuple[np.ndarray, np.ndarray]] = _groups) -> Answer:
-    """An answer to 10.5 in which the groups, the difference of logarithms, its error or the multiple is otherwise."""
+def _effect(
+    centre: Answer = lambda a, b: a.mean() - b.mean(),
+    z: float = 1.96,
+    error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
+    groups: Callable[[Any], tuple[np.ndarray, np.ndarray]] = _groups,
+) -> Answer:
+    """An answer to 10.5 in which the groups, the difference of logarithms, its error or the
+    multiple is otherwise.
+    """
+
     def effect(df: Any) -> tuple[float, tuple[float, float]]:
         a, b = groups(df)
         d, e = centre(a, b), error(a, b)
         return math.exp(d), (math.exp(d - z * e), math.exp(d + z * e))
+
     return effect
 
 
@@ -809,6 +1396,7 @@ def _then_effect(change: Callable[[float, float, float], Any]) -> Answer:
     def effect(df: Any) -> Any:
         ratio, (low, high) = _effect()(df)
         return change(ratio, low, high)
+
     return effect
 
 
@@ -825,7 +1413,10 @@ def _best_team(df: Any) -> Any:
 def _of_believed(df: Any) -> tuple[float, tuple[float, float]]:
     told = np.log(df["believed"][df["ai"]])
     e = told.std(ddof=1) / math.sqrt(len(told))
-    return math.exp(told.mean()), (math.exp(told.mean() - 1.96 * e), math.exp(told.mean() + 1.96 * e))
+    return math.exp(told.mean()), (
+        math.exp(told.mean() - 1.96 * e),
+        math.exp(told.mean() + 1.96 * e),
+    )
 
 
 def _plain_means(df: Any) -> Any:
@@ -859,13 +1450,16 @@ def _without_slowest(df: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _welch(df: Any) -> Any:
     from scipy.stats import ttest_ind
+
     a, b = _groups(df)
     interval = ttest_ind(a, b, equal_var=False).confidence_interval()
     return np.exp(a.mean() - b.mean()), (np.exp(interval.low), np.exp(interval.high))
 
 
 def _by_regression(df: Any) -> Any:
-    """Least squares on a constant and the group, with standard errors that allow for unequal spread."""
+    """Least squares on a constant and the group, with standard errors that allow for unequal
+    spread.
+    """
     X, y = np.c_[np.ones(len(df["ai"])), df["ai"]], np.log(df["minutes"])
     inverse = np.linalg.inv(X.T @ X)
     beta = inverse @ X.T @ y
@@ -881,81 +1475,160 @@ def _in_bits(df: Any) -> Any:
     return 2**d, np.array([2 ** (d - 1.96 * e), 2 ** (d + 1.96 * e)])
 
 
-TRIAL = Exercise("10.5", "trial_effect", _trial_cases, _trial_oracle, {
-    "self-reports-for-measured": Mutant("this is what people believe: the clock's minutes are to be compared, not reports",
-        _of_believed),
-    "no-interval": Mutant("there is no interval: return (ratio, (low, high))",
-        _then_effect(lambda ratio, low, high: ratio)),
-    "flat-triple": Mutant("the interval is not in a pair of its own: return (ratio, (low, high))",
-        _then_effect(lambda ratio, low, high: (ratio, low, high))),
-    "best-team-only": Mutant("one team was picked, the one that looks best: everybody counts",
-        _best_team),
-    "ratio-inverted": Mutant("upside down: this is time without AI over time with it",
-        _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low)))),
-    "arithmetic-means": Mutant("plain means were divided: a ratio of *geometric* means is asked for, the mean of the logarithms",
-        _plain_means),
-    "medians-for-geometric-means": Mutant("medians were compared: a ratio of geometric means is asked for",
-        _effect(centre=lambda a, b: np.median(a) - np.median(b))),
-    "difference-in-minutes": Mutant("this is a difference in minutes: a ratio is asked for",
-        _in_minutes),
-    "logs-not-exponentiated": Mutant("the logarithms were not undone: take the exponential of the difference and of both ends",
-        _then_effect(lambda ratio, low, high: (math.log(ratio), (math.log(low), math.log(high))))),
-    "interval-left-in-logs": Mutant("the ends of the interval are still logarithms: take their exponentials",
-        _then_effect(lambda ratio, low, high: (ratio, (math.log(low), math.log(high))))),
-    "ratio-left-in-logs": Mutant("the ratio is still a logarithm: take its exponential",
-        _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high)))),
-    "relative-change": Mutant("this is the change, the ratio minus 1: the ratio is asked for",
-        _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1)))),
-    "percent-for-ratio": Mutant("this is in percent: the ratio is asked for",
-        _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high)))),
-    "sd-for-standard-error": Mutant("the spread of *people* was taken, not that of a mean: divide each variance by the number in its group",
-        _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1)))),
-    "one-sigma-interval": Mutant("this is one standard error to each side, which holds the truth in 68 of 100 trials: 1.96 of them are asked for",
-        _effect(z=1.0)),
-    "ninety-percent-interval": Mutant("this is an interval of 90 in 100: 95 are asked for",
-        _effect(z=1.645)),
-    "ninety-nine-percent-interval": Mutant("this is an interval of 99 in 100: 95 are asked for",
-        _effect(z=2.576)),
-    "symmetric-interval": Mutant("the interval is symmetric around the ratio: build it in logarithms, then undo them",
-        _symmetric),
-    "pooled-variance": Mutant("one variance was taken for both groups (pooled): each group has its own",
-        _effect(error=_pooled)),
-    "errors-added-linearly": Mutant("the errors of both groups were added: their *squares* add up",
-        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)) + b.std(ddof=1) / math.sqrt(len(b)))),
-    "sd-for-variance": Mutant("standard deviations were divided by n where variances belong: s², not s",
-        _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b)))),
-    "root-missing": Mutant("the root of the variance of the mean is missing",
-        _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))),
-    "divided-by-total-n": Mutant("each variance was divided by the number of all people: each by its own group's",
-        _effect(error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b))))),
-    "treatment-error-only": Mutant("only the group with AI went into the error: the other group is uncertain too",
-        _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a)))),
-    "bounds-swapped": Mutant("low and high have changed places",
-        _then_effect(lambda ratio, low, high: (ratio, (high, low)))),
-    "slowest-excluded": Mutant("the slowest was left out: everybody counts, in the group that chance put them into",
-        _effect(groups=_without_slowest)),
-    "bounds-as-distances": Mutant("the interval says how far the ends lie from the ratio: the two ends themselves are asked for",
-        _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio)))),
-    "log10-with-exp": Mutant("logarithms to base 10 were undone with base e",
-        _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df)))),
-}, {
-    "Welch's t": _welch,
-    "a regression": _by_regression,
-    "base 2": _in_bits,
-    "n in place of n − 1": _effect(error=lambda a, b: math.sqrt(a.var() / len(a) + b.var() / len(b))),
-})
+TRIAL = Exercise(
+    "10.5",
+    "trial_effect",
+    _trial_cases,
+    _trial_oracle,
+    {
+        "self-reports-for-measured": Mutant(
+            "this is what people believe: the clock's minutes are to be compared, not reports",
+            _of_believed,
+        ),
+        "no-interval": Mutant(
+            "there is no interval: return (ratio, (low, high))",
+            _then_effect(lambda ratio, low, high: ratio),
+        ),
+        "flat-triple": Mutant(
+            "the interval is not in a pair of its own: return (ratio, (low, high))",
+            _then_effect(lambda ratio, low, high: (ratio, low, high)),
+        ),
+        "best-team-only": Mutant(
+            "one team was picked, the one that looks best: everybody counts", _best_team
+        ),
+        "ratio-inverted": Mutant(
+            "upside down: this is time without AI over time with it",
+            _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low))),
+        ),
+        "arithmetic-means": Mutant(
+            "plain means were divided: a ratio of *geometric* means is asked for, the mean of the"
+            " logarithms",
+            _plain_means,
+        ),
+        "medians-for-geometric-means": Mutant(
+            "medians were compared: a ratio of geometric means is asked for",
+            _effect(centre=lambda a, b: np.median(a) - np.median(b)),
+        ),
+        "difference-in-minutes": Mutant(
+            "this is a difference in minutes: a ratio is asked for", _in_minutes
+        ),
+        "logs-not-exponentiated": Mutant(
+            "the logarithms were not undone: take the exponential of the difference and of both"
+            " ends",
+            _then_effect(
+                lambda ratio, low, high: (math.log(ratio), (math.log(low), math.log(high)))
+            ),
+        ),
+        "interval-left-in-logs": Mutant(
+            "the ends of the interval are still logarithms: take their exponentials",
+            _then_effect(lambda ratio, low, high: (ratio, (math.log(low), math.log(high)))),
+        ),
+        "ratio-left-in-logs": Mutant(
+            "the ratio is still a logarithm: take its exponential",
+            _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high))),
+        ),
+        "relative-change": Mutant(
+            "this is the change, the ratio minus 1: the ratio is asked for",
+            _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1))),
+        ),
+        "percent-for-ratio": Mutant(
+            "this is in percent: the ratio is asked for",
+            _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high))),
+        ),
+        "sd-for-standard-error": Mutant(
+            "the spread of *people* was taken, not that of a mean: divide each variance by the"
+            " number in its group",
+            _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
+        ),
+        "one-sigma-interval": Mutant(
+            "this is one standard error to each side, which holds the truth in 68 of 100 trials:"
+            " 1.96 of them are asked for",
+            _effect(z=1.0),
+        ),
+        "ninety-percent-interval": Mutant(
+            "this is an interval of 90 in 100: 95 are asked for", _effect(z=1.645)
+        ),
+        "ninety-nine-percent-interval": Mutant(
+            "this is an interval of 99 in 100: 95 are asked for", _effect(z=2.576)
+        ),
+        "symmetric-interval": Mutant(
+            "the interval is symmetric around the ratio: build it in logarithms, then undo them",
+            _symmetric,
+        ),
+        "pooled-variance": Mutant(
+            "one variance was taken for both groups (pooled): each group has its own",
+            _effect(error=_pooled),
+        ),
+        "errors-added-linearly": Mutant(
+            "the errors of both groups were added: their *squares* add up",
+            _effect(
+                error=lambda a, b: (
+                    a.std(ddof=1) / math.sqrt(len(a)) + b.std(ddof=1) / math.sqrt(len(b))
+                )
+            ),
+        ),
+        "sd-for-variance": Mutant(
+            "standard deviations were divided by n where variances belong: s², not s",
+            _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b))),
+        ),
+        "root-missing": Mutant(
+            "the root of the variance of the mean is missing",
+            _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
+        ),
+        "divided-by-total-n": Mutant(
+            "each variance was divided by the number of all people: each by its own group's",
+            _effect(
+                error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b)))
+            ),
+        ),
+        "treatment-error-only": Mutant(
+            "only the group with AI went into the error: the other group is uncertain too",
+            _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a))),
+        ),
+        "bounds-swapped": Mutant(
+            "low and high have changed places",
+            _then_effect(lambda ratio, low, high: (ratio, (high, low))),
+        ),
+        "slowest-excluded": Mutant(
+            "the slowest was left out: everybody counts, in the group that chance put them into",
+            _effect(groups=_without_slowest),
+        ),
+        "bounds-as-distances": Mutant(
+            "the interval says how far the ends lie from the ratio: the two ends themselves are"
+            " asked for",
+            _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio))),
+        ),
+        "log10-with-exp": Mutant(
+            "logarithms to base 10 were undone with base e",
+            _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df))),
+        ),
+    },
+    {
+        "Welch's t": _welch,
+        "a regression": _by_regression,
+        "base 2": _in_bits,
+        "n in place of n − 1": _effect(
+            error=lambda a, b: math.sqrt(a.var() / len(a) + b.var() / len(b))
+        ),
+    },
+)
 
-# ---- 10.6 make_patients ----------------------------------------------------------------------------------------------
+# ---- 10.6 make_patients --------------------------------------------------------------------------
 
 LEAST_TSTR, MOST_AUC = 0.94, 0.6
 PATIENT_FACTS = {
-    "form": "it returns a table, {\"x\": (n, 30), \"y\": (n,)}, with the n rows asked for",
+    "form": 'it returns a table, {"x": (n, 30), "y": (n,)}, with the n rows asked for',
     "finite": "all measurements are finite numbers",
     "labels": "every diagnosis is 0 or 1, and both occur",
     "repeats": "the same rng gives the same patients: all randomness comes from `rng`",
     "copies": "no row is a real patient's",
-    "near": "the membership AUC stays below 0.75: beyond, the synthetic patients lie next to real ones; keep less about each patient",
-    "bound": "TSTR is above 0.8: below, the diagnoses hardly belong to the patients that carry them",
+    "near": (
+        "the membership AUC stays below 0.75: beyond, the synthetic patients lie next to real ones;"
+        " keep less about each patient"
+    ),
+    "bound": (
+        "TSTR is above 0.8: below, the diagnoses hardly belong to the patients that carry them"
+    ),
 }
 REACHED_AUC = f"the membership AUC, where {MOST_AUC} or less is asked for"
 REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for"
@@ -963,15 +1636,22 @@ REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for"
 
 def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
     from sklearn.datasets import load_breast_cancer
+
     x, y = load_breast_cancer(return_X_y=True)
     rows = rng.permutation(len(y))
-    return tuple({"x": x[half], "y": y[half].astype(np.int64)} for half in (rows[:284], rows[284:568]))
+    return tuple(
+        {"x": x[half], "y": y[half].astype(np.int64)} for half in (rows[:284], rows[284:568])
+    )
 
 
 def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str, Any]]:
-    """Facts about the answer's table up to the first that does not hold, then both measures, up to their bars."""
+    """Facts about the answer's table up to the first that does not hold, then both measures, up to
+    their bars.
+    """
+
     def read(ask: Ask, *args: Any) -> dict[str, Any]:
         return until_one_fails(_patient_facts(ask, args, splits), PATIENT_FACTS)
+
     return read
 
 
@@ -986,7 +1666,9 @@ def _patient_facts(ask: Ask, args: tuple, splits: list[tuple[Table, Table]]) -> 
     yield "repeats", np.array_equal(numbers_in(ask(*args)["x"]), x)
     yield "copies", _nearest(x, table["x"], table["x"].std(0)).min() > 1e-6
     measured = [_risk_and_use(found, *splits[0])]
-    measured += [_risk_and_use(ask(other, *args[1:]), other, held_out) for other, held_out in splits[1:]]
+    measured += [
+        _risk_and_use(ask(other, *args[1:]), other, held_out) for other, held_out in splits[1:]
+    ]
     auc, use = np.mean(measured, axis=0)
     yield "near", auc < 0.75
     yield "bound", use > 0.8
@@ -998,11 +1680,14 @@ def _risk_and_use(synth: Table, table: Table, held_out: Table) -> tuple[float, f
     """AUC of the nearest-patient attack, and TSTR."""
     x = numbers_in(synth["x"]).astype(float)
     scores = (-_nearest(half["x"], x, x.std(0) + 1e-12) for half in (table, held_out))
-    return _auc_of(*scores), _tstr_oracle({"x": x, "y": numbers_in(synth["y"]).astype(int)}, held_out)
+    return _auc_of(*scores), _tstr_oracle(
+        {"x": x, "y": numbers_in(synth["y"]).astype(int)}, held_out
+    )
 
 
 def _nearest(x: np.ndarray, among: np.ndarray, scale: np.ndarray) -> np.ndarray:
     from scipy.spatial.distance import cdist
+
     return cdist(x / scale, among / scale).min(1)
 
 
@@ -1012,9 +1697,15 @@ def _auc_of(scores_in: np.ndarray, scores_out: np.ndarray) -> float:
 
 def _patient_cases(rng: np.random.Generator) -> list[Case]:
     splits = [_two_halves(rng) for _ in range(4)]
-    return [Case("284 real patients, 284 synthetic ones asked for, judged on 284 others; four splits",
-                 (splits[0][0], 284, Seed(int(rng.integers(2**31)))), _judge_patients(splits),
-                 want={fact: True for fact in PATIENT_FACTS.values()} | {REACHED_AUC: MOST_AUC, REACHED_TSTR: LEAST_TSTR})]
+    return [
+        Case(
+            "284 real patients, 284 synthetic ones asked for, judged on 284 others; four splits",
+            (splits[0][0], 284, Seed(int(rng.integers(2**31)))),
+            _judge_patients(splits),
+            want={fact: True for fact in PATIENT_FACTS.values()}
+            | {REACHED_AUC: MOST_AUC, REACHED_TSTR: LEAST_TSTR},
+        )
+    ]
 
 
 def _bells(table: Table, n: int, rng: np.random.Generator, share: float = 0.9) -> Table:
@@ -1024,14 +1715,23 @@ def _bells(table: Table, n: int, rng: np.random.Generator, share: float = 0.9) -
     for c in (0, 1):
         real = table["x"][table["y"] == c]
         mean, sd = real.mean(0), real.std(0)
-        covariance = share * np.cov((real - mean) / sd, rowvar=False) + (1 - share) * np.eye(len(sd))
-        x[y == c] = mean + sd * rng.multivariate_normal(np.zeros(len(sd)), covariance, int((y == c).sum()))
+        covariance = share * np.cov((real - mean) / sd, rowvar=False) + (1 - share) * np.eye(
+            len(sd)
+        )
+        x[y == c] = mean + sd * rng.multivariate_normal(
+            np.zeros(len(sd)), covariance, int((y == c).sum())
+        )
     return {"x": x, "y": y}
 
 
 def _copied(table: Table, n: int, rng: np.random.Generator, noise: float = 0.0) -> Table:
     rows = rng.choice(len(table["y"]), n)
-    return {"x": table["x"][rows] + noise * table["x"].std(0) * rng.normal(size=(n, table["x"].shape[1])), "y": table["y"][rows]}
+    return {
+        "x": (
+            table["x"][rows] + noise * table["x"].std(0) * rng.normal(size=(n, table["x"].shape[1]))
+        ),
+        "y": table["y"][rows],
+    }
 
 
 def _with(change: Callable[[Table, np.random.Generator], Any]) -> Answer:
@@ -1045,6 +1745,7 @@ def _unseeded(table: Table, n: int, rng: np.random.Generator) -> Table:
 
 def _scikit(table: Table, n: int, rng: np.random.Generator) -> Table:
     from sklearn.mixture import GaussianMixture
+
     mean, sd = table["x"].mean(0), table["x"].std(0)
     parts = []
     for c in (0, 1):
@@ -1065,22 +1766,38 @@ def _few_directions(table: Table, n: int, rng: np.random.Generator) -> Table:
         size = s[:14] / math.sqrt(len(real))
         rest = np.sqrt(np.clip(1 - (size[:, None] ** 2 * v[:14] ** 2).sum(0), 0.01, None))
         k = int((y == c).sum())
-        parts.append(mean + sd * (rng.normal(size=(k, 14)) * size @ v[:14] + rest * rng.normal(size=(k, len(sd)))))
+        parts.append(
+            mean
+            + sd * (rng.normal(size=(k, 14)) * size @ v[:14] + rest * rng.normal(size=(k, len(sd))))
+        )
     return {"x": np.concatenate(parts), "y": y}
 
 
-PATIENTS = Exercise("10.6", "make_patients", _patient_cases, None, breaking(PATIENT_FACTS, {
-    "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
-    "finite": _with(lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}),
-    "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
-    "repeats": _unseeded,
-    "copies": _copied,
-    "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
-    "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
-}), {
-    "a bell per diagnosis, shrunk": _bells,
-    "scikit-learn's bell": _scikit,
-    "fourteen directions and noise": _few_directions,
-}, seconds=60.0)
+PATIENTS = Exercise(
+    "10.6",
+    "make_patients",
+    _patient_cases,
+    None,
+    breaking(
+        PATIENT_FACTS,
+        {
+            "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
+            "finite": _with(
+                lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}
+            ),
+            "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
+            "repeats": _unseeded,
+            "copies": _copied,
+            "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
+            "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
+        },
+    ),
+    {
+        "a bell per diagnosis, shrunk": _bells,
+        "scikit-learn's bell": _scikit,
+        "fourteen directions and noise": _few_directions,
+    },
+    seconds=60.0,
+)
 
 EXERCISES = [TSTR, MOLECULES, MEMBERSHIP, WATERMARK, TRIAL, PATIENTS]

@@ -1,4 +1,5 @@
 """Where output goes: a front end that shows HTML, or a plain terminal."""
+
 from __future__ import annotations
 
 import sys
@@ -11,9 +12,12 @@ def shell() -> Any:
 
 
 def publish(text: str, html: str) -> None:
-    """Show HTML in a front end, the plain text elsewhere; a terminal that lacks a character gets a question mark."""
+    """Show HTML in a front end, the plain text elsewhere; a terminal that lacks a character gets a
+    question mark.
+    """
     if shell() is not None:
         from IPython.display import display
+
         display({"text/plain": text, "text/html": html}, raw=True)
     else:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -1,8 +1,11 @@
-"""Bring the learner's notebooks in `my/` up to date with the course, without losing a line of theirs.
+"""Bring the learner's notebooks in `my/` up to date with the course, without losing a line of
+theirs.
 
-The id of a shipped cell is made from its content, so a cell that still matches its id is untouched since it was
-shipped, and every other cell is the learner's: edited or added. No copy of the old course is needed to tell.
+The id of a shipped cell is made from its content, so a cell that still matches its id is untouched
+since it was shipped, and every other cell is the learner's: edited or added. No copy of the old
+course is needed to tell.
 """
+
 from __future__ import annotations
 
 import copy
@@ -26,14 +29,19 @@ TOP = -1  # stands for "before the first cell" where the index of a cell is mean
 
 
 def cell_id(cell_type: str, source: str) -> str:
-    """The id that a shipped cell gets; equal cells of one notebook are told apart by a suffix -2, -3."""
+    """The id that a shipped cell gets; equal cells of one notebook are told apart by a suffix -2,
+    -3.
+    """
     return hashlib.sha1(f"{cell_type}\n{source}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-# --- merging two notebooks -------------------------------------------------------------------------------------------
+# --- merging two notebooks ------------------------------------------------------------------------
+
 
 def merge(new: Notebook, old: Notebook) -> Notebook:
-    """The course's `new` notebook with everything that the learner wrote into `old`. Changes neither."""
+    """The course's `new` notebook with everything that the learner wrote into `old`. Changes
+    neither.
+    """
     same = _same_cells(new["cells"], old["cells"])
     near = same | _reworded_cells(new["cells"], old["cells"], same)
     after, anchor = defaultdict(list), TOP
@@ -56,15 +64,23 @@ def is_touched(cell: Cell) -> bool:
 
 
 def _same_cells(new: list[Cell], old: list[Cell]) -> dict[int, int]:
-    """Which old cell is which new one, by index. A touched answer comes before a stub that was left alone."""
+    """Which old cell is which new one, by index. A touched answer comes before a stub that was left
+    alone.
+    """
     pairs: dict[int, int] = {}
     tests: list[Callable[[Cell, Cell], bool]] = [
         lambda cell, mine: _same_id(cell, mine) and _answers(cell, mine),
-        _answers, _same_id, _same_exercise, _same_content]
+        _answers,
+        _same_id,
+        _same_exercise,
+        _same_content,
+    ]
     for test in tests:
         for j, cell in enumerate(new):
             if j not in pairs.values():
-                found = next((i for i, mine in enumerate(old) if i not in pairs and test(cell, mine)), None)
+                found = next(
+                    (i for i, mine in enumerate(old) if i not in pairs and test(cell, mine)), None
+                )
                 pairs |= {} if found is None else {found: j}
     return pairs
 
@@ -75,12 +91,18 @@ def _answers(cell: Cell, mine: Cell) -> bool:
 
 def _same_exercise(cell: Cell, mine: Cell) -> bool:
     exercise = _exercise(cell)
-    return exercise is not None and exercise == _exercise(mine) and cell["cell_type"] == mine["cell_type"]
+    return (
+        exercise is not None
+        and exercise == _exercise(mine)
+        and cell["cell_type"] == mine["cell_type"]
+    )
 
 
 def _same_id(cell: Cell, mine: Cell) -> bool:
     """An exercise stays a code cell, even when the learner turned theirs into text."""
-    return cell["id"] == mine.get("id") and (_exercise(cell) is None or cell["cell_type"] == mine["cell_type"])
+    return cell["id"] == mine.get("id") and (
+        _exercise(cell) is None or cell["cell_type"] == mine["cell_type"]
+    )
 
 
 def _same_content(cell: Cell, mine: Cell) -> bool:
@@ -89,7 +111,9 @@ def _same_content(cell: Cell, mine: Cell) -> bool:
 
 
 def _reworded_cells(new: list[Cell], old: list[Cell], same: dict[int, int]) -> dict[int, int]:
-    """Old cells without a counterpart, with the new cell they became: it tells where their neighbours belong."""
+    """Old cells without a counterpart, with the new cell they became: it tells where their
+    neighbours belong.
+    """
     unmatched = [j for j in range(len(new)) if j not in same.values()]
     near = {}
     for i, mine in enumerate(old):
@@ -103,18 +127,28 @@ def _likeness(cell: Cell, mine: Cell) -> float:
     """The share of words that two cells of one type have in common, in order."""
     if cell["cell_type"] != mine["cell_type"]:
         return 0.0
-    return difflib.SequenceMatcher(None, _text(cell).split(), _text(mine).split(), autojunk=False).ratio()
+    return difflib.SequenceMatcher(
+        None, _text(cell).split(), _text(mine).split(), autojunk=False
+    ).ratio()
 
 
 def _filled(cell: Cell, mine: Cell) -> Cell:
-    """The new `cell` with what the learner has in it: their text and, where that is unchanged, its outputs."""
+    """The new `cell` with what the learner has in it: their text and, where that is unchanged, its
+    outputs.
+    """
     if not is_touched(mine) and not _same_content(cell, mine):
         return cell
-    return {**mine, "id": cell["id"], "metadata": {**mine.get("metadata", {}), **cell.get("metadata", {})}}
+    return {
+        **mine,
+        "id": cell["id"],
+        "metadata": {**mine.get("metadata", {}), **cell.get("metadata", {})},
+    }
 
 
 def _with_free_id(mine: Cell, taken: set[str]) -> Cell:
-    """A cell of the learner's with an id that no other cell has, and never one that makes it look shipped."""
+    """A cell of the learner's with an id that no other cell has, and never one that makes it look
+    shipped.
+    """
     free = mine.get("id")
     made, count = cell_id("own", mine["cell_type"] + _text(mine)), 1
     while not free or free in taken:
@@ -133,10 +167,13 @@ def _text(cell: Cell) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
+
 
 def refresh(upstream_dir: Path, my_dir: Path) -> list[str]:
-    """Copy new notebooks into `my_dir` and bring the others up to date; returns what to tell the learner."""
+    """Copy new notebooks into `my_dir` and bring the others up to date; returns what to tell the
+    learner.
+    """
     my_dir.mkdir(parents=True, exist_ok=True)
     messages = []
     for source in sorted(path for pattern in NOTEBOOKS for path in upstream_dir.glob(pattern)):
@@ -145,16 +182,23 @@ def refresh(upstream_dir: Path, my_dir: Path) -> list[str]:
             _sweep(mine)
             messages += _bring(source, mine)
         except OSError as error:
-            messages.append(f"{_name(mine)} could not be brought up to date and stays as it is: {error}.")
+            messages.append(
+                f"{_name(mine)} could not be brought up to date and stays as it is: {error}."
+            )
     return messages
 
 
 def _bring(source: Path, mine: Path) -> list[str]:
-    """One notebook: copied where it is missing, merged where the course has changed, left alone where it is broken."""
+    """One notebook: copied where it is missing, merged where the course has changed, left alone
+    where it is broken.
+    """
     shipped = source.read_bytes()
     new = _parsed(shipped)
     if new is None:
-        return [f"{_name(source)} is not a readable notebook: get it again with `git checkout -- notebooks`."]
+        return [
+            f"{_name(source)} is not a readable notebook: get it again with `git checkout --"
+            " notebooks`."
+        ]
     if not mine.exists():
         _write(mine, shipped)
         return [f"{_name(mine)} is new."]
@@ -162,8 +206,13 @@ def _bring(source: Path, mine: Path) -> list[str]:
     old = _parsed(before)
     if old is None:
         fresh = mine.with_suffix(".fresh.ipynb")
-        return [f"{_name(mine)} is not a readable notebook and was left alone; a fresh copy is {_name(fresh)}.",
-                *_bring(source, fresh)]
+        return [
+            (
+                f"{_name(mine)} is not a readable notebook and was left alone; a fresh copy is"
+                f" {_name(fresh)}."
+            ),
+            *_bring(source, fresh),
+        ]
     merged = merge(new, old)
     if _plain_cells(merged) == _plain_cells(old):
         return []
@@ -189,16 +238,22 @@ def _is_cell(cell: Any) -> bool:
         return False
     metadata = cell.get("metadata", {})
     texts = [cell.get("cell_type"), cell.get("id", ""), *cell["source"]]
-    return isinstance(metadata, dict) and all(isinstance(text, str) for text in [*texts, *metadata.get("tags", [])])
+    return isinstance(metadata, dict) and all(
+        isinstance(text, str) for text in [*texts, *metadata.get("tags", [])]
+    )
 
 
 def _plain_cells(notebook: Notebook) -> list[Cell]:
-    """Cells to compare: a source may be one string or a list of lines. Notebook metadata is the front end's."""
+    """Cells to compare: a source may be one string or a list of lines. Notebook metadata is the
+    front end's.
+    """
     return [{**cell, "source": _text(cell)} for cell in notebook["cells"]]
 
 
 def _keep(mine: Path, data: bytes) -> str:
-    """Put a notebook as it was into the history, unless its latest copy there is the same; returns where it is."""
+    """Put a notebook as it was into the history, unless its latest copy there is the same; returns
+    where it is.
+    """
     history = mine.parent / ".history"
     history.mkdir(exist_ok=True)
     latest = sorted(history.glob(f"{mine.stem}.*.ipynb"))[-1:]
@@ -210,7 +265,9 @@ def _keep(mine: Path, data: bytes) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step: whoever is killed meanwhile leaves the old one or the new one, whole."""
+    """Replace a file in one step: whoever is killed meanwhile leaves the old one or the new one,
+    whole.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -238,10 +295,14 @@ def main() -> int:
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / "run.py").is_file()), None)
     if root is None:
-        print(f"{here} is not inside the course: change to the folder with run.py.", file=sys.stderr)
+        print(
+            f"{here} is not inside the course: change to the folder with run.py.", file=sys.stderr
+        )
         return 1
     try:
-        print("".join(f"{message}\n" for message in refresh(root / "notebooks", root / "my")), end="")
+        print(
+            "".join(f"{message}\n" for message in refresh(root / "notebooks", root / "my")), end=""
+        )
     except OSError as error:
         print(f"The folder my/ cannot be written: {error}.", file=sys.stderr)
         return 1

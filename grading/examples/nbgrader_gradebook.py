@@ -1,8 +1,11 @@
-"""Put grades.csv into an nbgrader gradebook: `python nbgrader_gradebook.py OUT/grades.csv gradebook.db`.
+"""Put grades.csv into an nbgrader gradebook: `python nbgrader_gradebook.py OUT/grades.csv
+gradebook.db`.
 
-An example, untested here: nbgrader is not among the course's packages. It follows nbgrader 0.9's `nbgrader.api.Gradebook`.
-Every lesson becomes an assignment, every exercise a cell; run it again after more grading.
+An example, untested here: nbgrader is not among the course's packages. It follows nbgrader 0.9's
+`nbgrader.api.Gradebook`. Every lesson becomes an assignment, every exercise a cell; run it again
+after more grading.
 """
+
 from __future__ import annotations
 
 import csv
@@ -12,6 +15,7 @@ from collections import defaultdict
 
 def main(grades: str, database: str) -> None:
     from nbgrader.api import Gradebook, MissingEntry
+
     lessons = defaultdict(list)
     with open(grades, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -24,7 +28,9 @@ def main(grades: str, database: str) -> None:
             for row in rows:
                 student = row["submission"].split("/")[0]
                 where = (row["exercise"], "notebook", f"lesson{lesson}")
-                book.update_or_create_grade_cell(*where, max_score=float(row["out_of"]), cell_type="code")
+                book.update_or_create_grade_cell(
+                    *where, max_score=float(row["out_of"]), cell_type="code"
+                )
                 book.update_or_create_student(student)
                 book.update_or_create_submission(f"lesson{lesson}", student)
                 try:

@@ -1,1 +1,3 @@
-"""UNTRUSTED side: what runs in the sandbox. It knows no check, no expected value and no other submission."""
+"""UNTRUSTED side: what runs in the sandbox. It knows no check, no expected value and no other
+submission.
+"""

@@ -1,4 +1,7 @@
-"""UNTRUSTED side, in the child: build the student's function, then answer calls with plain data until told to stop."""
+"""UNTRUSTED side, in the child: build the student's function, then answer calls with plain data
+until told to stop.
+"""
+
 from __future__ import annotations
 
 import json
@@ -13,12 +16,18 @@ STAND_INS = (Seed, Tensor)
 
 
 def serve(channel: socket.socket, exercise: dict, course: list) -> None:
-    """Answer one line with one line. Only numbers and text leave; everything else becomes the name of an error."""
+    """Answer one line with one line. Only numbers and text leave; everything else becomes the name
+    of an error.
+    """
     lines = channel.makefile("rb")
     try:
-        answer = build(exercise["name"], exercise["answer"], exercise["around"], exercise["given"], course)
+        answer = build(
+            exercise["name"], exercise["answer"], exercise["around"], exercise["given"], course
+        )
         if not callable(answer):
-            raise TypeError(f"a function is asked for, and {exercise['name']} is a {type(answer).__name__}")
+            raise TypeError(
+                f"a function is asked for, and {exercise['name']} is a {type(answer).__name__}"
+            )
         reply: dict[str, Any] = {"ready": True}
     except BaseException as error:
         reply = {"broken": f"{type(error).__name__}: {text(error)}"[:300]}
@@ -38,7 +47,10 @@ def reply_to(question: dict, answer: Any) -> dict[str, Any]:
             found = ask.series(question["times"], *args)
         return {"ok": encode(found), "changed": ask.changed}
     except AnswerRaised as error:
-        return {"raised": [kind[:100] for kind in error.raised.kinds[:20]], "message": error.raised.message[:200]}
+        return {
+            "raised": [kind[:100] for kind in error.raised.kinds[:20]],
+            "message": error.raised.message[:200],
+        }
     except NotData as error:
         return {"raised": ["NotData"], "message": text(error)[:200]}
 

@@ -1,8 +1,11 @@
-"""UNTRUSTED side. Turn the cells of a notebook into one function: its cell, and of the others what that cell needs.
+"""UNTRUSTED side. Turn the cells of a notebook into one function: its cell, and of the others what
+that cell needs.
 
-Only statements that bind a name which the answer uses are run, wherever they stand. So a helper in another cell, a
-deleted import or a new order cost nothing, and neither do cells that have nothing to do with the answer.
+Only statements that bind a name which the answer uses are run, wherever they stand. So a helper in
+another cell, a deleted import or a new order cost nothing, and neither do cells that have nothing
+to do with the answer.
 """
+
 from __future__ import annotations
 
 import ast
@@ -15,8 +18,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+[ \t]*=[ \t]*[%!].*|[\w.]+\?\??[ \t]*)$", re.MULTILINE)
-SECONDS = 5  # for one statement of the answer's cell: a trial run below the function must not use up the time
+MAGIC = re.compile(
+    r"^([ \t]*)(?:[%!?].*|[\w.]+[ \t]*=[ \t]*[%!].*|[\w.]+\?\??[ \t]*)$", re.MULTILINE
+)
+# for one statement of the answer's cell: a trial run below the function must not use up the time
+SECONDS = 5
 
 
 class Interrupted(BaseException):
@@ -25,7 +31,10 @@ class Interrupted(BaseException):
 
 @dataclass(eq=False)
 class Statement:
-    """One top-level statement, compiled, with the names that it binds and the names that it looks up."""
+    """One top-level statement, compiled, with the names that it binds and the names that it looks
+    up.
+    """
+
     code: types.CodeType
     binds: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)
@@ -39,12 +48,18 @@ def statements(source: str) -> list[Statement]:
         tree = ast.parse(source)
     except SyntaxError:
         tree = ast.parse(without_magics(source))
-    future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    future = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
     return [_statement(node, future) for whole in tree.body for node in _one_name_each(whole)]
 
 
 def without_magics(source: str) -> str:
-    """The source with every line that is a magic, a command or a request for help replaced by `pass`."""
+    """The source with every line that is a magic, a command or a request for help replaced by
+    `pass`.
+    """
     return MAGIC.sub(r"\1pass", source)
 
 
@@ -54,12 +69,21 @@ def _one_name_each(node: ast.stmt) -> Iterator[ast.stmt]:
         yield node
         return
     for alias in node.names:
-        made = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+        made = (
+            ast.Import([alias])
+            if isinstance(node, ast.Import)
+            else ast.ImportFrom(node.module, [alias], node.level)
+        )
         yield ast.copy_location(made, node)
 
 
 def _statement(node: ast.stmt, future: list[ast.stmt]) -> Statement:
-    code = compile(ast.Module([*(f for f in future if f is not node), node], []), "<notebook>", "exec", dont_inherit=True)
+    code = compile(
+        ast.Module([*(f for f in future if f is not node), node], []),
+        "<notebook>",
+        "exec",
+        dont_inherit=True,
+    )
     is_import = isinstance(node, ast.Import | ast.ImportFrom)
     made = Statement(code, is_import=is_import, everything=is_import and node.names[0].name == "*")
     _names(code, made, top=True)
@@ -67,7 +91,9 @@ def _statement(node: ast.stmt, future: list[ast.stmt]) -> Statement:
 
 
 def _names(code: types.CodeType, made: Statement, top: bool) -> None:
-    """Collect what a code object binds at the top level, and what it and those inside it look up there."""
+    """Collect what a code object binds at the top level, and what it and those inside it look up
+    there.
+    """
     for step in dis.get_instructions(code):
         if step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
             made.uses.add(step.argval)
@@ -88,32 +114,41 @@ def parsed(cells: list[str]) -> list[Statement]:
     return found
 
 
-def build(name: str, answer: str, around: list[list[str]], given: dict[str, str],
-          course: list[Statement]) -> Callable:
-    """The function `name` that the cell `answer` defines, with the cells above it and those below `around` it.
+def build(
+    name: str, answer: str, around: list[list[str]], given: dict[str, str], course: list[Statement]
+) -> Callable:
+    """The function `name` that the cell `answer` defines, with the cells above it and those below
+    `around` it.
 
-    `given` holds the cells of other exercises by their names, `course` the statements of the course's own cells.
+    `given` holds the cells of other exercises by their names, `course` the statements of the
+    course's own cells.
 
     Raises what the answer's own cell raises before the name is bound, and NameError if it never is.
     """
     own = statements(answer)
     others = {other: parsed([source]) for other, source in given.items() if other != name}
-    pools = [[s for s in parsed(cells) if not s.binds & {name, *others}] for cells in around] + [course]
+    pools = [[s for s in parsed(cells) if not s.binds & {name, *others}] for cells in around] + [
+        course
+    ]
     space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     needed = closure(own, others, pools)
     _run([s for s in needed if s not in own], space)
     theirs = {other: space[other] for other in others if other in space}
     error = _run(own, space, SECONDS)
-    space.update(theirs)  # a cell may hold several answers: those of other exercises count as they were judged
+    # a cell may hold several answers: those of other exercises count as they were judged
+    space.update(theirs)
     if name not in space:
         raise error or NameError(f"name {name!r} is not defined")
     return space[name]
 
 
-def closure(own: list[Statement], others: dict[str, list[Statement]], pools: list[list[Statement]]) -> list[Statement]:
+def closure(
+    own: list[Statement], others: dict[str, list[Statement]], pools: list[list[Statement]]
+) -> list[Statement]:
     """The answer's statements and all that they need, in an order in which they can be run.
 
-    A name is looked for in the pools one after another: above the answer, below it, in the course's own cells.
+    A name is looked for in the pools one after another: above the answer, below it, in the course's
+    own cells.
     """
     bound = {bind for s in own for bind in s.binds if bind not in others}
     needed, open_names = [], [use for s in own for use in s.uses]
@@ -123,7 +158,9 @@ def closure(own: list[Statement], others: dict[str, list[Statement]], pools: lis
             continue
         bound.add(use)
         sources = [others[use]] if use in others else pools
-        found = next((f for f in ([s for s in source if use in s.binds] for source in sources) if f), None)
+        found = next(
+            (f for f in ([s for s in source if use in s.binds] for source in sources) if f), None
+        )
         found = found or [s for pool in pools[:-1] for s in pool if s.everything]
         open_names += [more for s in found for more in s.uses]
         needed += [s for s in found if s not in needed]
@@ -132,7 +169,9 @@ def closure(own: list[Statement], others: dict[str, list[Statement]], pools: lis
 
 
 def _run(todo: list[Statement], space: dict[str, Any], seconds: float = 0) -> BaseException | None:
-    """Run statements, those that fail once more after the others; returns the first error that stayed."""
+    """Run statements, those that fail once more after the others; returns the first error that
+    stayed.
+    """
     for _ in range(2):
         failed, first = [], None
         for statement in todo:
@@ -149,6 +188,7 @@ def _run(todo: list[Statement], space: dict[str, Any], seconds: float = 0) -> Ba
 def _execute(statement: Statement, space: dict[str, Any], seconds: float) -> BaseException | None:
     def interrupt(*_: Any) -> None:
         raise Interrupted(f"a statement ran for more than {seconds:g} seconds")
+
     signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0 if statement.is_import else seconds)

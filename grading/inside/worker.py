@@ -1,9 +1,11 @@
 """UNTRUSTED side. Runs in the box; knows no check, no expected value, no other submission.
 
-The warden loads the libraries once, and forks a child for every exercise. The child runs the student's code and answers
-calls over a socket of its own; the warden passes lines to and fro, ends the child, and sweeps up after it. No child can
-reach the warden's memory or its pipes, so what one answer does cannot touch the next.
+The warden loads the libraries once, and forks a child for every exercise. The child runs the
+student's code and answers calls over a socket of its own; the warden passes lines to and fro, ends
+the child, and sweeps up after it. No child can reach the warden's memory or its pipes, so what one
+answer does cannot touch the next.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -37,8 +39,10 @@ def main() -> None:
     for name in job["warm"]:
         importlib.import_module(name)
     import course_utils
+
     course_utils.check = lambda _exercise, answer: answer  # there are no checks in here
     from grading.inside import answering, program  # noqa: F401  loaded once, for all children
+
     course = program.parsed(job["course"])
     normal = state()
     say(writing, {"id": job["id"], "warm": True})
@@ -52,13 +56,21 @@ def main() -> None:
 
 
 def settle(job: dict) -> None:
-    """Take on the limits, then the uid that is nobody's; and be closed to the children that will share it."""
+    """Take on the limits, then the uid that is nobody's; and be closed to the children that will
+    share it.
+    """
     if job["boxed"] and (os.getppid() != 1 or Path("/proc/1/comm").read_text() != "bwrap\n"):
         os._exit(4)  # what follows may end every process that it sees
     for name, value in job["limits"].items():
         which = getattr(resource, name)
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else hard if value == resource.RLIM_INFINITY else min(value, hard)
+        value = (
+            value
+            if hard == resource.RLIM_INFINITY
+            else hard
+            if value == resource.RLIM_INFINITY
+            else min(value, hard)
+        )
         resource.setrlimit(which, (value, value))
     if job["uid"]:
         os.setgroups([])
@@ -77,19 +89,29 @@ def prctl(option: int, value: int) -> None:
 
 def state() -> list:
     """What a child could change about the warden from outside."""
-    limits = [resource.getrlimit(getattr(resource, name)) for name in sorted(dir(resource)) if name.startswith("RLIMIT_")]
+    limits = [
+        resource.getrlimit(getattr(resource, name))
+        for name in sorted(dir(resource))
+        if name.startswith("RLIMIT_")
+    ]
     there = hasattr(os, "sched_getaffinity")
-    return [limits, os.getpriority(os.PRIO_PROCESS, 0), there and [os.sched_getaffinity(0), os.sched_getscheduler(0)]]
+    return [
+        limits,
+        os.getpriority(os.PRIO_PROCESS, 0),
+        there and [os.sched_getaffinity(0), os.sched_getscheduler(0)],
+    ]
 
 
 def say(to: int, what: dict) -> None:
     data = memoryview(b"\n" + WARDEN + json.dumps(what).encode() + b"\n")
     while data:
-        data = data[os.write(to, data):]
+        data = data[os.write(to, data) :]
 
 
 def start(exercise: dict, lines: Any, writing: int, course: list) -> tuple[int, socket.socket]:
-    """Fork a child for an exercise; returns its pid and the warden's end of the socket between them."""
+    """Fork a child for an exercise; returns its pid and the warden's end of the socket between
+    them.
+    """
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid:
@@ -103,6 +125,7 @@ def start(exercise: dict, lines: Any, writing: int, course: list) -> tuple[int, 
         os.dup2(0, 2)
         prctl(DUMPABLE, 1)
         from grading.inside import answering
+
         answering.serve(theirs, exercise, course)
     finally:
         os._exit(0)
@@ -137,11 +160,13 @@ def relay(lines: Any, writing: int, child: socket.socket) -> None:
 def pass_on(writing: int, data: bytes) -> None:
     data = memoryview(data)
     while data:
-        data = data[os.write(writing, data):]
+        data = data[os.write(writing, data) :]
 
 
 def sweep(child: int, ours: socket.socket, boxed: bool) -> None:
-    """End the child and whatever it started, and empty the places where it could have left something."""
+    """End the child and whatever it started, and empty the places where it could have left
+    something.
+    """
     ours.close()
     if boxed:  # in a namespace of processes that is ours alone
         try:

@@ -1,10 +1,12 @@
-"""Twins: siblings of the exercises that need their own thought, in a private folder of the instructor's.
+"""Twins: siblings of the exercises that need their own thought, in a private folder of the
+instructor's.
 
 DIR/NN_twins.py     the source, in the format of lessons/NN_topic.py
 DIR/lessonNN.py     the exercises, in the format of course_utils/lessonNN/exercises.py
 DIR/blank/          made from them: what is handed out
 DIR/solved/         made from them: for the instructor
 """
+
 from __future__ import annotations
 
 import argparse
@@ -20,7 +22,9 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m grading twin", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m grading twin", description=__doc__.split("\n")[0]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="copy the example of a lesson and make its notebooks")
     new.add_argument("lesson", help="such as 04")
@@ -41,7 +45,10 @@ def copied(number: str, folder: Path) -> str:
     if number not in examples:
         return f"There is no example for lesson {number}; there are {', '.join(examples)}."
     if folder.resolve().is_relative_to(ROOT) and not folder.resolve().is_relative_to(ROOT / "my"):
-        return f"{folder} lies inside the public course: a twin that everybody can read is none. Choose a private folder."
+        return (
+            f"{folder} lies inside the public course: a twin that everybody can read is none."
+            " Choose a private folder."
+        )
     files = [*EXAMPLES.glob(f"{number}_*.py"), EXAMPLES / f"lesson{number}.py"]
     taken = [folder / file.name for file in files if (folder / file.name).exists()]
     if taken:
@@ -53,22 +60,33 @@ def copied(number: str, folder: Path) -> str:
 
 
 def built(folder: Path) -> int:
-    """Make the blank and the solved notebook of every source in a folder of twins, with the course's own builder."""
+    """Make the blank and the solved notebook of every source in a folder of twins, with the
+    course's own builder.
+    """
     try:
         from tools.build import notebook
         from tools.render import Facts
         from tools.source import Mistakes, read
     except ImportError as error:
-        print(f"Building twins needs {error.name}: `.venv/bin/python -m pip install jupytext`.", file=sys.stderr)
+        print(
+            f"Building twins needs {error.name}: `.venv/bin/python -m pip install jupytext`.",
+            file=sys.stderr,
+        )
         return 1
     facts = Facts(ROOT)
     for source in sorted(path for path in folder.glob("*.py") if re.match(r"\d\d_", path.name)):
         try:
             cells = read(source)
             for name, blank in (("blank", True), ("solved", False)):
-                write_text(folder / name / f"{source.stem}.ipynb", notebook(source, cells, facts, {}, blank=blank))
+                write_text(
+                    folder / name / f"{source.stem}.ipynb",
+                    notebook(source, cells, facts, {}, blank=blank),
+                )
         except Mistakes as found:
             print(found, file=sys.stderr)
             return 1
-        print(f"wrote {folder / 'blank' / source.stem}.ipynb: hand this out; {folder / 'solved'} is yours")
+        print(
+            f"wrote {folder / 'blank' / source.stem}.ipynb: hand this out; {folder / 'solved'} is"
+            " yours"
+        )
     return 0

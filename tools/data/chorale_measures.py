@@ -1,4 +1,7 @@
-"""What can be counted about a chorale, to tell good ones from bad. All functions take notes (T, 4) at eighths."""
+"""What can be counted about a chorale, to tell good ones from bad. All functions take notes (T, 4)
+at eighths.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -25,11 +28,15 @@ def in_key(notes: np.ndarray) -> float:
 
 def dissonance(notes: np.ndarray) -> float:
     """Share of simultaneous pairs of notes a second, a tritone or a seventh apart."""
-    return float(np.mean([np.isin((notes[:, high] - notes[:, low]) % 12, DISSONANT) for high, low in PAIRS]))
+    return float(
+        np.mean([np.isin((notes[:, high] - notes[:, low]) % 12, DISSONANT) for high, low in PAIRS])
+    )
 
 
 def parallels(notes: np.ndarray) -> float:
-    """Among moves of two voices from beat to beat, the share from a fifth or an octave into the same one again."""
+    """Among moves of two voices from beat to beat, the share from a fifth or an octave into the
+    same one again.
+    """
     beats = notes[::2]
     found = moves = 0
     for high, low in PAIRS:
@@ -48,12 +55,18 @@ def crossings(notes: np.ndarray) -> float:
 def triads(notes: np.ndarray) -> float:
     """Share of beats on which all notes belong to one major or minor triad."""
     chords = [{int(pitch) % 12 for pitch in row} for row in notes[::2]]
-    shapes = [{(root + step) % 12 for step in shape} for root in range(12) for shape in ((0, 4, 7), (0, 3, 7))]
+    shapes = [
+        {(root + step) % 12 for step in shape}
+        for root in range(12)
+        for shape in ((0, 4, 7), (0, 3, 7))
+    ]
     return float(np.mean([any(chord <= shape for shape in shapes) for chord in chords]))
 
 
 def longest_copies(songs: list[np.ndarray], source: list[np.ndarray], voices: slice) -> list[int]:
-    """For each song the length in eighths of the longest stretch of these voices the source has too, in any key."""
+    """For each song the length in eighths of the longest stretch of these voices the source has
+    too, in any key.
+    """
     longest = [0] * len(songs)
     going = set(range(len(songs)))
     length = 0
@@ -67,11 +80,13 @@ def longest_copies(songs: list[np.ndarray], source: list[np.ndarray], voices: sl
 
 
 def grams(pieces: list[np.ndarray], length: int, voices: slice) -> set[bytes]:
-    """Every stretch of a length, as pitches above the lowest voice's first, so that a moved copy counts as one."""
+    """Every stretch of a length, as pitches above the lowest voice's first, so that a moved copy
+    counts as one.
+    """
     found = set()
     for piece in pieces:
         part = piece[:, voices]
         for start in range(len(part) - length + 1):
-            stretch = part[start:start + length]
+            stretch = part[start : start + length]
             found.add((stretch - stretch[0, -1]).astype(np.int8).tobytes())
     return found

@@ -1,7 +1,9 @@
 """Four-part chorales out of compressed MusicXML, with the standard library and NumPy.
 
-Time is counted in sixteenths. A note shorter than a sixteenth (five in all of Bach's chorales) gives way to the next.
+Time is counted in sixteenths. A note shorter than a sixteenth (five in all of Bach's chorales)
+gives way to the next.
 """
+
 from __future__ import annotations
 
 import re
@@ -46,24 +48,37 @@ def catalogue_order(path: Path) -> list[tuple[int, str]]:
 
 
 def read_chorale(path: Path) -> Piece | None:
-    """The piece in an .mxl file, or None unless it has four voices and marks its phrase ends with fermatas."""
+    """The piece in an .mxl file, or None unless it has four voices and marks its phrase ends with
+    fermatas.
+    """
     with zipfile.ZipFile(path) as archive:
-        scores = [name for name in archive.namelist()
-                  if name.endswith((".xml", ".musicxml")) and not name.startswith("META-INF")]
+        scores = [
+            name
+            for name in archive.namelist()
+            if name.endswith((".xml", ".musicxml")) and not name.startswith("META-INF")
+        ]
         root = ET.fromstring(archive.read(scores[0]))
     voices = [list(notes_of(part)) for part in root.findall("part")]
     if len(voices) != 4 or not any(note.fermata for note in voices[0]):
         return None
     beats, unit = int(root.findtext(".//time/beats")), int(root.findtext(".//time/beat-type"))
     bar, first = beats * 16 // unit, length(root.find("part/measure"), root)
-    return Piece(path.stem, *grids(voices), fifths=int(root.findtext(".//key/fifths")),
-                 minor=root.findtext(".//key/mode") == "minor", bar=bar, pickup=first % bar)
+    return Piece(
+        path.stem,
+        *grids(voices),
+        fifths=int(root.findtext(".//key/fifths")),
+        minor=root.findtext(".//key/mode") == "minor",
+        bar=bar,
+        pickup=first % bar,
+    )
 
 
 def length(measure: ET.Element, root: ET.Element) -> int:
     """Sixteenths in one measure of one voice."""
     per_quarter = int(root.findtext(".//divisions"))
-    ticks = sum(int(event.findtext("duration")) for event in measure if event.tag in ("note", "forward"))
+    ticks = sum(
+        int(event.findtext("duration")) for event in measure if event.tag in ("note", "forward")
+    )
     return 4 * ticks // per_quarter
 
 
@@ -80,12 +95,22 @@ def notes_of(part: ET.Element) -> Iterator[Note]:
         pitch = event.find("pitch")
         if pitch is not None:
             struck = all(tie.get("type") != "stop" for tie in event.iterfind("tie"))
-            yield Note(int(start), int(now), midi(pitch), struck, event.find("notations/fermata") is not None)
+            yield Note(
+                int(start),
+                int(now),
+                midi(pitch),
+                struck,
+                event.find("notations/fermata") is not None,
+            )
 
 
 def midi(pitch: ET.Element) -> int:
     """MIDI number of a <pitch>: middle C is 60."""
-    return 12 * (int(pitch.findtext("octave")) + 1) + SEMITONES[pitch.findtext("step")] + int(pitch.findtext("alter", "0"))
+    return (
+        12 * (int(pitch.findtext("octave")) + 1)
+        + SEMITONES[pitch.findtext("step")]
+        + int(pitch.findtext("alter", "0"))
+    )
 
 
 def grids(voices: list[list[Note]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,8 +120,9 @@ def grids(voices: list[list[Note]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     onsets, fermatas = np.zeros((steps, 4), bool), np.zeros(steps, bool)
     for column, voice in enumerate(voices):
         for note in voice:
-            notes[note.start:note.end, column] = note.pitch
-            onsets[note.start:note.start + (note.end > note.start), column] |= note.struck
-            fermatas[note.start:note.end] |= note.fermata and column == 0
-    onsets[1:] |= (notes[1:] != notes[:-1]) & (notes[1:] != REST)  # one score ties two different pitches
+            notes[note.start : note.end, column] = note.pitch
+            onsets[note.start : note.start + (note.end > note.start), column] |= note.struck
+            fermatas[note.start : note.end] |= note.fermata and column == 0
+    # one score ties two different pitches
+    onsets[1:] |= (notes[1:] != notes[:-1]) & (notes[1:] != REST)
     return notes, onsets, fermatas

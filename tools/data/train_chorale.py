@@ -1,7 +1,9 @@
-"""Train the singer that course_utils.pretrained.chorale runs: a recurrent network with tables of counterpoint.
+"""Train the singer that course_utils.pretrained.chorale runs: a recurrent network with tables of
+counterpoint.
 
 Five minutes on one core at most. Called by `python -m tools data --weights`.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -15,9 +17,11 @@ from course_utils.data import Chorale, chorale_scores
 from course_utils.pretrained import CHOICES, LOWEST, ORDER, conditions
 from tools.data.chorale_measures import tune
 
-MEMORY, LOOK = 80, 64  # units of the recurrent layer, and of the layer that looks before each choice
+# units of the recurrent layer, and of the layer that looks before each choice
+MEMORY, LOOK = 80, 64
 EPOCHS, BATCH, WINDOW = 160, 32, 64  # a window is eight bars of eighths
-RATE, DECAY, DROP, DEAF = 8e-3, 0.15, 0.35, 0.3  # DEAF: share of what was heard that is dropped in training
+# DEAF: share of what was heard that is dropped in training
+RATE, DECAY, DROP, DEAF = 8e-3, 0.15, 0.35, 0.3
 KNOWN = 31
 HELD_OUT = 10  # one tune in ten
 
@@ -34,21 +38,30 @@ class Song(NamedTuple):
 
 def songs() -> list[Song]:
     """The chorales in 4/4 in which hardly anybody rests."""
-    return [song_of(piece) for piece in chorale_scores()
-            if piece.bar == 16 and piece.pickup in (0, 4) and (piece.notes < 0).mean() <= 0.05]
+    return [
+        song_of(piece)
+        for piece in chorale_scores()
+        if piece.bar == 16 and piece.pickup in (0, 4) and (piece.notes < 0).mean() <= 0.05
+    ]
 
 
 def halves() -> tuple[list[Song], list[Song]]:
-    """Songs to learn from and songs held out. Settings of one tune stay together, or the test would be rehearsed."""
+    """Songs to learn from and songs held out. Settings of one tune stay together, or the test would
+    be rehearsed.
+    """
     everything = songs()
     tunes = sorted({song.tune for song in everything})
     held_out = set(tunes[3::HELD_OUT])
-    return ([song for song in everything if song.tune not in held_out],
-            [song for song in everything if song.tune in held_out])
+    return (
+        [song for song in everything if song.tune not in held_out],
+        [song for song in everything if song.tune in held_out],
+    )
 
 
 def song_of(piece: Chorale) -> Song:
-    """Every second sixteenth of a chorale, moved to C or A; a rest is filled with the note before it."""
+    """Every second sixteenth of a chorale, moved to C or A; a rest is filled with the note before
+    it.
+    """
     mode, shift = mode_and_shift(piece)
     notes = (np.stack([filled(voice) for voice in piece.notes.T], axis=1) + shift)[::2]
     notes = LOWEST + np.clip(notes - LOWEST, 0, CHOICES - 1)
@@ -64,8 +77,8 @@ def song_of(piece: Chorale) -> Song:
 def mode_and_shift(piece: Chorale) -> tuple[int, int]:
     """Mode (0 major, 1 minor, 2 other), and the semitones, -5 to 6, that move its final to C or A.
 
-    The last bass note decides, since old tunes carry signatures that differ from their key; where it is neither the
-    tonic nor, in minor, the fourth above it, the signature decides.
+    The last bass note decides, since old tunes carry signatures that differ from their key; where
+    it is neither the tonic nor, in minor, the fourth above it, the signature decides.
     """
     final, major_tonic = piece.notes[-1, 3], 7 * piece.fifths
     above = int(final - major_tonic - (9 if piece.minor else 0)) % 12
@@ -77,7 +90,9 @@ def mode_and_shift(piece: Chorale) -> tuple[int, int]:
 
 
 def filled(voice: np.ndarray) -> np.ndarray:
-    """A voice (T,) without rests: each takes the note before it, a rest at the beginning the first note."""
+    """A voice (T,) without rests: each takes the note before it, a rest at the beginning the first
+    note.
+    """
     last = np.maximum.accumulate(np.where(voice >= 0, np.arange(len(voice)), -1))
     return voice[np.where(last < 0, np.flatnonzero(voice >= 0)[0], last)]
 
@@ -90,8 +105,11 @@ class Singer(nn.Module):
         widths = CHOICES.tolist()
         self.recurrent = nn.GRU(sum(widths) + 4 + KNOWN, MEMORY, batch_first=True)
         self.look = nn.ModuleList(
-            nn.Linear(MEMORY + KNOWN + sum(widths[other] for other in ORDER[:rank]) + widths[voice], LOOK)
-            for rank, voice in enumerate(ORDER))
+            nn.Linear(
+                MEMORY + KNOWN + sum(widths[other] for other in ORDER[:rank]) + widths[voice], LOOK
+            )
+            for rank, voice in enumerate(ORDER)
+        )
         self.choose = nn.ModuleList(nn.Linear(LOOK, widths[voice] + 1) for voice in ORDER)
         self.steps = nn.Parameter(torch.zeros(4, 25))
         self.spacing = nn.ParameterList(torch.zeros(rank, 61) for rank in (1, 2, 3))
@@ -99,8 +117,13 @@ class Singer(nn.Module):
         self.drop, self.deaf = nn.Dropout(DROP), nn.Dropout(DEAF)
 
     def forward(self, notes: Tensor, onsets: Tensor, known: Tensor) -> Tensor:
-        """Nats by which each voice surprises: (B, T, 4) int64, (B, T, 4) bool, (B, T, 31) -> (B, T, 4) in ORDER."""
-        pitches = [F.one_hot(notes[..., voice] - int(LOWEST[voice]), int(CHOICES[voice])).float() for voice in range(4)]
+        """Nats by which each voice surprises: (B, T, 4) int64, (B, T, 4) bool,
+        (B, T, 31) -> (B, T, 4) in ORDER.
+        """
+        pitches = [
+            F.one_hot(notes[..., voice] - int(LOWEST[voice]), int(CHOICES[voice])).float()
+            for voice in range(4)
+        ]
         heard = torch.cat([*pitches, onsets.float()], dim=-1)
         heard = torch.cat([torch.zeros_like(heard[:, :1]), heard[:, :-1]], dim=1)
         memory = self.drop(self.recurrent(torch.cat([self.deaf(heard), known], dim=-1))[0])
@@ -108,14 +131,22 @@ class Singer(nn.Module):
         losses = []
         for rank, voice in enumerate(ORDER):
             seen = [memory, known, *(pitches[other] for other in ORDER[:rank]), before[voice]]
-            logits = self.choose[rank](self.drop(torch.tanh(self.look[rank](torch.cat(seen, dim=-1)))))
+            logits = self.choose[rank](
+                self.drop(torch.tanh(self.look[rank](torch.cat(seen, dim=-1))))
+            )
             logits = logits + F.pad(self.counterpoint(rank, notes, known), (1, 0))
             token = torch.where(onsets[..., voice], notes[..., voice] - int(LOWEST[voice]) + 1, 0)
-            losses.append(F.cross_entropy(logits.flatten(0, 1), token.flatten(), reduction="none").view(token.shape))
+            losses.append(
+                F.cross_entropy(logits.flatten(0, 1), token.flatten(), reduction="none").view(
+                    token.shape
+                )
+            )
         return torch.stack(losses, dim=-1)
 
     def counterpoint(self, rank: int, notes: Tensor, known: Tensor) -> Tensor:
-        """The tables of pretrained.counterpoint, (B, T, CHOICES); nothing at the first step, which follows nothing."""
+        """The tables of pretrained.counterpoint, (B, T, CHOICES); nothing at the first step, which
+        follows nothing.
+        """
         voice = ORDER[rank]
         pitches = int(LOWEST[voice]) + torch.arange(int(CHOICES[voice]))
         before = torch.cat([notes[:, :1], notes[:, :-1]], dim=1)
@@ -126,21 +157,39 @@ class Singer(nn.Module):
             was = (before[..., other] - before[..., voice]) % 12
             situation = (notes[..., other] != before[..., other]).long() + 2 * weak
             score = score + self.spacing[rank - 1][index][apart.clamp(-30, 30) + 30]
-            score = score + self.motion[rank - 1][index][situation[..., None], was[..., None], apart % 12]
+            score = (
+                score
+                + self.motion[rank - 1][index][situation[..., None], was[..., None], apart % 12]
+            )
         return score * (torch.arange(notes.shape[1]) > 0)[:, None]
 
 
-def batch_of(chosen: list[Song], first: list[int], length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Windows padded to one length: notes, onsets, known, and (B, T) 1 where there is music. All begin by striking."""
+def batch_of(
+    chosen: list[Song], first: list[int], length: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Windows padded to one length: notes, onsets, known, and (B, T) 1 where there is music. All
+    begin by striking.
+    """
     windows = [slice(start, start + length) for start in first]
-    longest = max(len(song.notes[window]) for song, window in zip(chosen, windows))
+    longest = max(len(song.notes[window]) for song, window in zip(chosen, windows, strict=True))
     columns = []
     for field in ("notes", "onsets", "known"):
-        parts = [getattr(song, field)[window] for song, window in zip(chosen, windows)]
-        columns.append(torch.tensor(np.stack([
-            np.pad(part, ((0, longest - len(part)), (0, 0)), mode="edge") for part in parts])))
+        parts = [getattr(song, field)[window] for song, window in zip(chosen, windows, strict=True)]
+        columns.append(
+            torch.tensor(
+                np.stack(
+                    [
+                        np.pad(part, ((0, longest - len(part)), (0, 0)), mode="edge")
+                        for part in parts
+                    ]
+                )
+            )
+        )
     columns[1][:, 0] = True
-    music = [np.arange(longest) < len(song.notes[window]) for song, window in zip(chosen, windows)]
+    music = [
+        np.arange(longest) < len(song.notes[window])
+        for song, window in zip(chosen, windows, strict=True)
+    ]
     return *columns, torch.tensor(np.stack(music)).float()
 
 
@@ -158,7 +207,9 @@ def train(seed: int) -> tuple[Singer, float]:
     model = Singer()
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
     steps = EPOCHS * -(-len(learn) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=steps, pct_start=0.15
+    )
     for _ in range(EPOCHS):
         order = rng.permutation(len(learn))
         for chosen in np.split(order, range(BATCH, len(order), BATCH)):
@@ -176,17 +227,31 @@ def train(seed: int) -> tuple[Singer, float]:
 
 def named_parameters(model: Singer) -> dict[str, nn.Parameter]:
     """The parameters under the names that pretrained.sing reads."""
-    named = {"input": model.recurrent.weight_ih_l0, "recurrent": model.recurrent.weight_hh_l0,
-             "input_bias": model.recurrent.bias_ih_l0, "recurrent_bias": model.recurrent.bias_hh_l0,
-             "steps": model.steps}
+    named = {
+        "input": model.recurrent.weight_ih_l0,
+        "recurrent": model.recurrent.weight_hh_l0,
+        "input_bias": model.recurrent.bias_ih_l0,
+        "recurrent_bias": model.recurrent.bias_hh_l0,
+        "steps": model.steps,
+    }
     for rank in range(4):
-        named |= {f"look{rank}": model.look[rank].weight, f"look{rank}_bias": model.look[rank].bias,
-                  f"choose{rank}": model.choose[rank].weight, f"choose{rank}_bias": model.choose[rank].bias}
+        named |= {
+            f"look{rank}": model.look[rank].weight,
+            f"look{rank}_bias": model.look[rank].bias,
+            f"choose{rank}": model.choose[rank].weight,
+            f"choose{rank}_bias": model.choose[rank].bias,
+        }
     for rank in (1, 2, 3):
-        named |= {f"spacing{rank}": model.spacing[rank - 1], f"motion{rank}": model.motion[rank - 1]}
+        named |= {
+            f"spacing{rank}": model.spacing[rank - 1],
+            f"motion{rank}": model.motion[rank - 1],
+        }
     return named
 
 
 def arrays_of(model: Singer) -> dict[str, np.ndarray]:
     """The weights to ship, float16."""
-    return {name: value.detach().numpy().astype(np.float16) for name, value in named_parameters(model).items()}
+    return {
+        name: value.detach().numpy().astype(np.float16)
+        for name, value in named_parameters(model).items()
+    }

@@ -1,9 +1,10 @@
 """Train the painter that course_utils.pretrained.digits runs, on the 4,000 training digits alone.
 
-First a variational autoencoder; then a mixture of Gaussians for each class of its codes, which says where to draw
-from; then the decoder is sharpened against a discriminator. Seven minutes on one core. Called by
-`python -m tools data --weights`.
+First a variational autoencoder; then a mixture of Gaussians for each class of its codes, which says
+where to draw from; then the decoder is sharpened against a discriminator. Seven minutes on one
+core. Called by `python -m tools data --weights`.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -50,8 +51,15 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 3, 2, 1), nn.SiLU(), nn.Conv2d(32, 48, 3, 2, 1), nn.SiLU(), nn.Flatten(),
-            nn.Linear(48 * 49, 128), nn.SiLU(), nn.Linear(128, 2 * CODE))
+            nn.Conv2d(1, 32, 3, 2, 1),
+            nn.SiLU(),
+            nn.Conv2d(32, 48, 3, 2, 1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(48 * 49, 128),
+            nn.SiLU(),
+            nn.Linear(128, 2 * CODE),
+        )
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         return self.layers(pictures).chunk(2, dim=1)
@@ -63,9 +71,14 @@ class Discriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            spectral_norm(nn.Conv2d(1, 32, 4, 2, 1)), nn.LeakyReLU(0.2),
-            spectral_norm(nn.Conv2d(32, 64, 4, 2, 1)), nn.LeakyReLU(0.2), nn.Flatten(),
-            spectral_norm(nn.Linear(64 * 49, 128)), nn.LeakyReLU(0.2))
+            spectral_norm(nn.Conv2d(1, 32, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(32, 64, 4, 2, 1)),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            spectral_norm(nn.Linear(64 * 49, 128)),
+            nn.LeakyReLU(0.2),
+        )
         self.real = spectral_norm(nn.Linear(128, 1))
         self.classes = spectral_norm(nn.Embedding(10, 128))
 
@@ -75,14 +88,22 @@ class Discriminator(nn.Module):
 
 
 class Mixture:
-    """Where the codes of the digits lie: a mixture of Gaussians for each class, all classes equally likely."""
+    """Where the codes of the digits lie: a mixture of Gaussians for each class, all classes equally
+    likely.
+    """
 
     def __init__(self, codes: np.ndarray, labels: np.ndarray) -> None:
-        fits = [GaussianMixture(CLUSTERS, reg_covar=0.01, n_init=2, random_state=0).fit(codes[labels == digit])
-                for digit in range(10)]
+        fits = [
+            GaussianMixture(CLUSTERS, reg_covar=0.01, n_init=2, random_state=0).fit(
+                codes[labels == digit]
+            )
+            for digit in range(10)
+        ]
         self.shares = torch.tensor(np.concatenate([fit.weights_ / 10 for fit in fits])).float()
         self.means = torch.tensor(np.concatenate([fit.means_ for fit in fits])).float()
-        self.scales = torch.tensor(np.concatenate([np.linalg.cholesky(fit.covariances_) for fit in fits])).float()
+        self.scales = torch.tensor(
+            np.concatenate([np.linalg.cholesky(fit.covariances_) for fit in fits])
+        ).float()
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
         """Codes (n, 16) and their classes (n,), from torch's generator."""
@@ -92,12 +113,16 @@ class Mixture:
 
 
 def train_vae(data: Split) -> tuple[Encoder, Decoder]:
-    """A variational autoencoder with a weak pull towards the prior; half of what it sees is warped a little."""
+    """A variational autoencoder with a weak pull towards the prior; half of what it sees is warped
+    a little.
+    """
     encoder, decoder = Encoder(), Decoder()
     parameters = [*encoder.parameters(), *decoder.parameters()]
     optimizer = torch.optim.AdamW(parameters, VAE_RATE, weight_decay=0.01)
     steps = VAE_EPOCHS * -(-len(data.x_train) // VAE_BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, VAE_RATE, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, VAE_RATE, total_steps=steps, pct_start=0.1
+    )
     for _ in range(VAE_EPOCHS):
         for chosen in torch.randperm(len(data.x_train)).split(VAE_BATCH):
             pictures = data.x_train[chosen]
@@ -106,7 +131,7 @@ def train_vae(data: Split) -> tuple[Encoder, Decoder]:
             mean, log_variance = encoder(pictures)
             logits = decoder(mean + torch.randn_like(mean) * (0.5 * log_variance).exp())
             error = F.binary_cross_entropy_with_logits(logits, pictures, reduction="sum")
-            pull = -0.5 * (1 + log_variance - mean ** 2 - log_variance.exp()).sum()
+            pull = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
             optimizer.zero_grad()
             ((error + BETA * pull) / len(chosen)).backward()
             optimizer.step()
@@ -128,30 +153,50 @@ def sharpen(decoder: Decoder, encoder: Encoder, mixture: Mixture, data: Split) -
         codes, labels = mixture.draw(SHARPEN_BATCH)
         drawn = decoder(codes).sigmoid()
         critic_steps.zero_grad()
-        critic_loss(discriminator, drawn.detach(), labels, data.x_train[chosen], data.y_train[chosen]).backward()
+        critic_loss(
+            discriminator, drawn.detach(), labels, data.x_train[chosen], data.y_train[chosen]
+        ).backward()
         critic_steps.step()
         known = torch.randint(len(data.x_train), (SHARPEN_BATCH,))
         codes = means[known] + torch.randn(SHARPEN_BATCH, CODE) * (0.5 * log_variances[known]).exp()
         painter_steps.zero_grad()
-        painter_loss(discriminator, drawn, labels, decoder(codes), data.x_train[known], data.y_train[known]).backward()
+        painter_loss(
+            discriminator, drawn, labels, decoder(codes), data.x_train[known], data.y_train[known]
+        ).backward()
         painter_steps.step()
-        for mean, newest in zip(kept.parameters(), decoder.parameters()):
+        for mean, newest in zip(kept.parameters(), decoder.parameters(), strict=True):
             mean.data.lerp_(newest.data, AVERAGE)
     return kept.eval()
 
 
-def critic_loss(critic: Discriminator, drawn: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> Tensor:
-    """Hinge loss. Real and drawn are warped alike, so that the critic cannot learn 4,000 pictures by heart."""
-    return (F.relu(1 - critic(warp(real, 5, 0.05, 1.5, 0.05), real_labels)).mean()
-            + F.relu(1 + critic(warp(drawn, 5, 0.05, 1.5, 0.05), labels)).mean())
+def critic_loss(
+    critic: Discriminator, drawn: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor
+) -> Tensor:
+    """Hinge loss. Real and drawn are warped alike, so that the critic cannot learn 4,000 pictures
+    by heart.
+    """
+    return (
+        F.relu(1 - critic(warp(real, 5, 0.05, 1.5, 0.05), real_labels)).mean()
+        + F.relu(1 + critic(warp(drawn, 5, 0.05, 1.5, 0.05), labels)).mean()
+    )
 
 
-def painter_loss(critic: Discriminator, drawn: Tensor, labels: Tensor, rebuilt: Tensor, real: Tensor,
-                 real_labels: Tensor) -> Tensor:
-    """What the critic thinks of drawn pictures and, half as much, of rebuilt ones, and how far these are from real."""
+def painter_loss(
+    critic: Discriminator,
+    drawn: Tensor,
+    labels: Tensor,
+    rebuilt: Tensor,
+    real: Tensor,
+    real_labels: Tensor,
+) -> Tensor:
+    """What the critic thinks of drawn pictures and, half as much, of rebuilt ones, and how far
+    these are from real.
+    """
     error = F.binary_cross_entropy_with_logits(rebuilt, real, reduction="sum") / len(real)
-    fooled = (critic(warp(drawn, 5, 0.05, 1.5, 0.05), labels).mean()
-              + 0.5 * critic(warp(rebuilt.sigmoid(), 5, 0.05, 1.5, 0.05), real_labels).mean())
+    fooled = (
+        critic(warp(drawn, 5, 0.05, 1.5, 0.05), labels).mean()
+        + 0.5 * critic(warp(rebuilt.sigmoid(), 5, 0.05, 1.5, 0.05), real_labels).mean()
+    )
     return FAITHFUL * error - fooled
 
 
@@ -163,7 +208,11 @@ def train(data: Split, seed: int) -> dict[str, np.ndarray]:
         codes = encoder(data.x_train)[0].numpy()
     mixture = Mixture(codes, data.y_train.numpy())
     decoder = sharpen(decoder, encoder, mixture, data)
-    named: dict[str, Tensor] = {"shares": mixture.shares, "means": mixture.means, "scales": mixture.scales}
+    named: dict[str, Tensor] = {
+        "shares": mixture.shares,
+        "means": mixture.means,
+        "scales": mixture.scales,
+    }
     for name in ("linear", "grow14", "grow28", "ink"):
         layer = getattr(decoder, name)
         named |= {name: layer.weight, f"{name}_bias": layer.bias}
@@ -171,23 +220,32 @@ def train(data: Split, seed: int) -> dict[str, np.ndarray]:
 
 
 def measure(drawn: np.ndarray, data: Split, seed: int) -> dict[str, float]:
-    """How good drawn digits (N, 28, 28) are, and the same numbers of the digits held out for comparison."""
+    """How good drawn digits (N, 28, 28) are, and the same numbers of the digits held out for
+    comparison.
+    """
     torch.manual_seed(seed)
     judge = train_judge(data)
     pictures = torch.tensor(drawn).unsqueeze(1)
     with torch.no_grad():
         guesses, real_guesses = judge(pictures).softmax(dim=1), judge(data.x_test).softmax(dim=1)
-        features, real, learned = (judge.features(each).numpy().astype(float)
-                                   for each in (pictures, data.x_test, data.x_train))
-        nearest, real_nearest = (torch.cdist(each.flatten(1), data.x_train.flatten(1)).min(dim=1).values
-                                 for each in (pictures, data.x_test))
+        features, real, learned = (
+            judge.features(each).numpy().astype(float)
+            for each in (pictures, data.x_test, data.x_train)
+        )
+        nearest, real_nearest = (
+            torch.cdist(each.flatten(1), data.x_train.flatten(1)).min(dim=1).values
+            for each in (pictures, data.x_test)
+        )
     return {
         "sure": (guesses.max(dim=1).values > 0.9).float().mean().item(),
         "real_sure": (real_guesses.max(dim=1).values > 0.9).float().mean().item(),
         "rarest_class": np.bincount(guesses.argmax(dim=1).numpy(), minlength=10).min() / len(drawn),
-        "frechet": metrics.frechet(features, real), "real_frechet": metrics.frechet(learned, real),
+        "frechet": metrics.frechet(features, real),
+        "real_frechet": metrics.frechet(learned, real),
         "grey": float(((drawn > 0.1) & (drawn < 0.9)).mean()),
         "real_grey": ((data.x_test > 0.1) & (data.x_test < 0.9)).float().mean().item(),
-        "nearest": nearest.median().item(), "real_nearest": real_nearest.median().item(),
-        "nearest_5": nearest.quantile(0.05).item(), "real_nearest_5": real_nearest.quantile(0.05).item(),
+        "nearest": nearest.median().item(),
+        "real_nearest": real_nearest.median().item(),
+        "nearest_5": nearest.quantile(0.05).item(),
+        "real_nearest_5": real_nearest.quantile(0.05).item(),
     }

@@ -1,4 +1,5 @@
 """Side-by-side measurements; their results are JSON files in this folder."""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +12,15 @@ from tools.build import ROOT
 
 
 def beside(code: str, *arguments: str) -> Any:
-    """What `code` prints last, which is JSON, in a fresh process with one thread. Raises subprocess.CalledProcessError."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    """What `code` prints last, which is JSON, in a fresh process with one thread. Raises
+    subprocess.CalledProcessError.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        text=True,
+        check=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,8 +1,11 @@
-"""What a check costs: CPU seconds from the course's own right answer to its verdict, for every exercise.
+"""What a check costs: CPU seconds from the course's own right answer to its verdict, for every
+exercise.
 
-Each lesson's checks run in a fresh process with one thread, on the cases that a notebook sees. The first check of an
-exercise may load what the later ones find ready, so it stands apart. A check that trains a model is not repeated.
+Each lesson's checks run in a fresh process with one thread, on the cases that a notebook sees. The
+first check of an exercise may load what the later ones find ready, so it stands apart. A check that
+trains a model is not repeated.
 """
+
 from __future__ import annotations
 
 import json
@@ -10,31 +13,40 @@ import statistics
 import time
 from typing import Any
 
-from tools.measure import beside
 from course_utils.checks import course_version, evaluate, exercises
 from course_utils.checks.exercise import Exercise
 from tools.build import ROOT
+from tools.measure import beside
 from tools.run_lesson import lessons
 
 FILE = ROOT / "tools/measure/checks.json"
 AGAIN = 5  # checks after the first
-BESIDE = "import json, sys; from tools.measure import checks; print(json.dumps(checks.measure(sys.argv[1])))"
+BESIDE = (
+    "import json, sys; from tools.measure import checks;"
+    " print(json.dumps(checks.measure(sys.argv[1])))"
+)
 
 
 def measure(number: str) -> list[dict[str, Any]]:
-    """One row for each exercise of a lesson, in this process. Raises RuntimeError if a right answer does not pass."""
+    """One row for each exercise of a lesson, in this process. Raises RuntimeError if a right answer
+    does not pass.
+    """
     return [cost(exercise) for exercise in exercises(int(number)).values()]
 
 
 def cost(exercise: Exercise) -> dict[str, Any]:
-    """CPU seconds of the first check, and the middle of those after it; None where it is not repeated."""
+    """CPU seconds of the first check, and the middle of those after it; None where it is not
+    repeated.
+    """
     answer, seconds = course_version(exercise), []
     for _ in range(1 if exercise.is_build else 1 + AGAIN):
         start = time.process_time()
         outcome = evaluate(exercise.id, answer)
         seconds.append(time.process_time() - start)
         if outcome.status != "pass":
-            raise RuntimeError(f"{exercise.id}: the course's own answer does not pass: {outcome.hint}")
+            raise RuntimeError(
+                f"{exercise.id}: the course's own answer does not pass: {outcome.hint}"
+            )
     again = None if exercise.is_build else round(statistics.median(seconds[1:]), 4)
     return {"id": exercise.id, "name": exercise.name, "first": round(seconds[0], 4), "again": again}
 
@@ -43,7 +55,14 @@ def main(lesson: str = "") -> int:
     found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     for number in [source.stem[:2] for source in lessons(ROOT, lesson)]:
         found[number] = beside(BESIDE, number)
-        print(number, *(f"{row['id']} {row['again'] or row['first']:.3f}" for row in found[number]), flush=True)
-    lines = [f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]" for number, rows in sorted(found.items())]
+        print(
+            number,
+            *(f"{row['id']} {row['again'] or row['first']:.3f}" for row in found[number]),
+            flush=True,
+        )
+    lines = [
+        f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
+        for number, rows in sorted(found.items())
+    ]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     return 0

@@ -1,8 +1,10 @@
 """How fast the grader works, lesson by lesson: `python -m tools measure grading [NN] [--users 4]`.
 
-Hands in the solved notebook of a lesson USERS times, each with a cell of its own, so that no two files are the same, and
-grades them all with one job, as `python -m grading` does and in a process of its own. Needs bubblewrap.
+Hands in the solved notebook of a lesson USERS times, each with a cell of its own, so that no two
+files are the same, and grades them all with one job, as `python -m grading` does and in a process
+of its own. Needs bubblewrap.
 """
+
 from __future__ import annotations
 
 import json
@@ -12,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools.measure import beside
 from grading import sandbox
 from tools.build import ROOT
+from tools.measure import beside
 from tools.run_lesson import lessons
 
 FILE = ROOT / "tools/measure/grading.json"
@@ -30,26 +32,53 @@ def class_of(users: int, number: str, folder: Path) -> Path:
     """A folder with a solved notebook for each person."""
     book = json.loads(lessons(ROOT, number)[0].with_suffix(".ipynb").read_text(encoding="utf-8"))
     for i in range(users):
-        own = {"cell_type": "markdown", "id": f"own{i}", "metadata": {}, "source": f"Handed in by student {i}."}
-        (folder / f"student{i:03d}.ipynb").write_text(json.dumps(book | {"cells": [*book["cells"], own]}), encoding="utf-8")
+        own = {
+            "cell_type": "markdown",
+            "id": f"own{i}",
+            "metadata": {},
+            "source": f"Handed in by student {i}.",
+        }
+        (folder / f"student{i:03d}.ipynb").write_text(
+            json.dumps(book | {"cells": [*book["cells"], own]}), encoding="utf-8"
+        )
     return folder
 
 
 def measure(number: str, users: int) -> dict[str, Any]:
     """Raises subprocess.CalledProcessError if a notebook could not be graded."""
     with tempfile.TemporaryDirectory() as handed_in, tempfile.TemporaryDirectory() as out:
-        line = [str(class_of(users, number, Path(handed_in))), "--out", out, "--lesson", number, "--jobs", "1"]
+        line = [
+            str(class_of(users, number, Path(handed_in))),
+            "--out",
+            out,
+            "--lesson",
+            number,
+            "--jobs",
+            "1",
+        ]
         trusted = beside(BESIDE, *line)
-        results = json.loads((Path(out) / "results.json").read_text(encoding="utf-8"))["submissions"]
+        results = json.loads((Path(out) / "results.json").read_text(encoding="utf-8"))[
+            "submissions"
+        ]
     return summary(trusted, results)
 
 
 def summary(trusted: dict[str, float], results: list[dict[str, Any]]) -> dict[str, Any]:
-    """CPU seconds in the box, of the middle and of the dearest notebook; those of the process outside, for all; its memory."""
+    """CPU seconds in the box, of the middle and of the dearest notebook; those of the process
+    outside, for all; its memory.
+    """
     boxed = [one["seconds"] for one in results]
-    full = [one for one in results if {verdict["status"] for verdict in one["verdicts"]} == {"pass"}]
-    return {"notebooks": len(results), "full": len(full), "boxed": round(statistics.median(boxed), 2),
-            "boxed_most": round(max(boxed), 2), "trusted": round(trusted["seconds"], 1), "trusted_mb": round(trusted["peak_mb"])}
+    full = [
+        one for one in results if {verdict["status"] for verdict in one["verdicts"]} == {"pass"}
+    ]
+    return {
+        "notebooks": len(results),
+        "full": len(full),
+        "boxed": round(statistics.median(boxed), 2),
+        "boxed_most": round(max(boxed), 2),
+        "trusted": round(trusted["seconds"], 1),
+        "trusted_mb": round(trusted["peak_mb"]),
+    }
 
 
 def main(lesson: str = "", users: int = 4) -> int:

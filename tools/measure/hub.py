@@ -1,9 +1,11 @@
 """Several people on one JupyterHub at once: `python -m tools measure hub [NN] [--users 10]`.
 
-Starts a hub on this machine (nobody else can reach it), logs in USERS people, gives each a server and a kernel of their
-own, and runs lesson NN, solved, to its end for all of them at the same time. What came out goes to tools/measure/hub.json.
-Needs `pip install -e ".[hub]"` and `npm install -g configurable-http-proxy`.
+Starts a hub on this machine (nobody else can reach it), logs in USERS people, gives each a server
+and a kernel of their own, and runs lesson NN, solved, to its end for all of them at the same time.
+What came out goes to tools/measure/hub.json. Needs `pip install -e ".[hub]"` and
+`npm install -g configurable-http-proxy`.
 """
+
 from __future__ import annotations
 
 import json
@@ -52,6 +54,7 @@ c.JupyterHub.load_roles = [{{"name": "benchmark", "services": ["benchmark"],
 
 def free_ports(count: int) -> list[int]:
     import socket
+
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -65,12 +68,29 @@ def free_ports(count: int) -> list[int]:
 def hub(folder: Path, profile: str) -> Iterator[tuple[str, dict[str, str]]]:
     """A running hub: its address, and the header that opens it."""
     token, (port, inner, proxy) = secrets.token_hex(), free_ports(3)
-    share = os.pathsep.join([str(Path(sys.prefix) / "share/jupyter"), os.environ.get("JUPYTER_PATH", "")])
-    (folder / "config.py").write_text(CONFIG.format(port=port, hub=inner, proxy=proxy, folder=folder, token=token,
-                                                    share=share, profile=profile, patience=PATIENCE), encoding="utf-8")
+    share = os.pathsep.join(
+        [str(Path(sys.prefix) / "share/jupyter"), os.environ.get("JUPYTER_PATH", "")]
+    )
+    (folder / "config.py").write_text(
+        CONFIG.format(
+            port=port,
+            hub=inner,
+            proxy=proxy,
+            folder=folder,
+            token=token,
+            share=share,
+            profile=profile,
+            patience=PATIENCE,
+        ),
+        encoding="utf-8",
+    )
     with open(folder / "hub.log", "w", encoding="utf-8") as log:
-        process = subprocess.Popen([sys.executable, "-m", "jupyterhub", "-f", str(folder / "config.py")], cwd=folder,
-                                   stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(folder / "config.py")],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
     try:
         yield f"http://127.0.0.1:{port}", {"Authorization": f"token {token}"}
     finally:
@@ -89,40 +109,88 @@ def wait(until: Any, what: str) -> None:
 
 def is_up(address: str) -> bool:
     import requests
+
     with suppress(requests.RequestException):
         return requests.get(f"{address}/hub/api", timeout=5).ok
     return False
 
 
-def learner(name: str, address: str, head: dict[str, str], cells: list[str], start: threading.Barrier) -> dict:
-    """One person: a server, a kernel, every cell. -> seconds of each step, and how many cells failed."""
+def learner(
+    name: str, address: str, head: dict[str, str], cells: list[str], start: threading.Barrier
+) -> dict:
+    """One person: a server, a kernel, every cell. -> seconds of each step, and how many cells
+    failed.
+    """
     import requests
+
     began = time.monotonic()
     user = f"{address}/hub/api/users/{name}"
     requests.post(user, headers=head, timeout=PATIENCE).raise_for_status()
     requests.post(f"{user}/server", headers=head, timeout=PATIENCE).raise_for_status()
-    wait(lambda: requests.get(user, headers=head, timeout=60).json().get("servers", {}).get("", {}).get("ready"), "a server")
+    wait(
+        lambda: (
+            requests.get(user, headers=head, timeout=60)
+            .json()
+            .get("servers", {})
+            .get("", {})
+            .get("ready")
+        ),
+        "a server",
+    )
     spawned = time.monotonic()
     start.wait(PATIENCE)
     at_once = time.monotonic()
-    kernel = requests.post(f"{address}/user/{name}/api/kernels", headers=head, json={"name": "python3"}, timeout=PATIENCE)
-    errors = run_cells(f"{address}/user/{name}/api/kernels/{kernel.json()['id']}/channels", head, cells)
+    kernel = requests.post(
+        f"{address}/user/{name}/api/kernels",
+        headers=head,
+        json={"name": "python3"},
+        timeout=PATIENCE,
+    )
+    errors = run_cells(
+        f"{address}/user/{name}/api/kernels/{kernel.json()['id']}/channels", head, cells
+    )
     return {"server": spawned - began, "lesson": time.monotonic() - at_once, "errors": errors}
 
 
 def run_cells(channels: str, head: dict[str, str], cells: list[str]) -> list[str]:
     """Run every cell in a kernel; the errors that came."""
     import websocket
-    socket = websocket.create_connection(channels.replace("http", "ws", 1), timeout=PATIENCE,
-                                         header=[f"{key}: {value}" for key, value in head.items()])
+
+    socket = websocket.create_connection(
+        channels.replace("http", "ws", 1),
+        timeout=PATIENCE,
+        header=[f"{key}: {value}" for key, value in head.items()],
+    )
     errors, session = [], uuid.uuid4().hex
     for code in cells:
-        header = {"msg_id": uuid.uuid4().hex, "username": "", "session": session, "msg_type": "execute_request", "date": "",
-                  "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-                   "stop_on_error": False}
-        socket.send(json.dumps({"header": header, "parent_header": {}, "metadata": {}, "content": content,
-                                "channel": "shell", "buffers": []}))
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "username": "",
+            "session": session,
+            "msg_type": "execute_request",
+            "date": "",
+            "version": "5.3",
+        }
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        socket.send(
+            json.dumps(
+                {
+                    "header": header,
+                    "parent_header": {},
+                    "metadata": {},
+                    "content": content,
+                    "channel": "shell",
+                    "buffers": [],
+                }
+            )
+        )
         errors += replies(socket, header["msg_id"])
     socket.close()
     return errors
@@ -141,8 +209,11 @@ def replies(socket: Any, asked: str) -> Iterator[str]:
 
 
 def memory(name: str) -> list[float]:
-    """Proportional megabytes (shared pages divided) of every process started from here whose command line has this name."""
+    """Proportional megabytes (shared pages divided) of every process started from here whose
+    command line has this name.
+    """
     import psutil
+
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
@@ -153,13 +224,24 @@ def memory(name: str) -> list[float]:
 
 def measure(number: str, users: int, profile: str) -> dict:
     import nbformat
+
     solved = lessons(ROOT, number)[0].with_suffix(".ipynb")
-    cells = [cell.source for cell in nbformat.read(solved, as_version=4).cells if cell.cell_type == "code"]
+    cells = [
+        cell.source
+        for cell in nbformat.read(solved, as_version=4).cells
+        if cell.cell_type == "code"
+    ]
     start, told = threading.Barrier(users), {}
     with tempfile.TemporaryDirectory() as folder, hub(Path(folder), profile) as (address, head):
         wait(lambda: is_up(address), "the hub")
-        people = [threading.Thread(target=lambda name: told.update({name: learner(name, address, head, cells, start)}),
-                                   args=(f"user{i:02d}",), daemon=True) for i in range(users)]
+        people = [
+            threading.Thread(
+                target=lambda name: told.update({name: learner(name, address, head, cells, start)}),
+                args=(f"user{i:02d}",),
+                daemon=True,
+            )
+            for i in range(users)
+        ]
         for person in people:
             person.start()
         for person in people:
@@ -168,19 +250,44 @@ def measure(number: str, users: int, profile: str) -> dict:
     return summary(solved.stem, users, profile, list(told.values()), kernels, servers)
 
 
-def summary(stem: str, users: int, profile: str, told: list[dict], kernels: list[float], servers: list[float]) -> dict:
+def summary(
+    stem: str,
+    users: int,
+    profile: str,
+    told: list[dict],
+    kernels: list[float],
+    servers: list[float],
+) -> dict:
     errors = [error for each in told for error in each["errors"]]
-    middle = {step: round(statistics.median(each[step] for each in told)) if told else None for step in ("server", "lesson")}
-    return {"lesson": stem, "profile": profile, "users": users, "finished": len(told), "errors": errors,
-            "cores": os.cpu_count(), "seconds_to_a_server": middle["server"], "seconds_for_the_lesson": middle["lesson"],
-            "kernel_mb": round(statistics.mean(kernels)) if kernels else None,
-            "server_mb": round(statistics.mean(servers)) if servers else None}
+    middle = {
+        step: round(statistics.median(each[step] for each in told)) if told else None
+        for step in ("server", "lesson")
+    }
+    return {
+        "lesson": stem,
+        "profile": profile,
+        "users": users,
+        "finished": len(told),
+        "errors": errors,
+        "cores": os.cpu_count(),
+        "seconds_to_a_server": middle["server"],
+        "seconds_for_the_lesson": middle["lesson"],
+        "kernel_mb": round(statistics.mean(kernels)) if kernels else None,
+        "server_mb": round(statistics.mean(servers)) if servers else None,
+    }
 
 
 def main(lesson: str = "", users: int = 10, profile: str = "cpu") -> int:
-    lacking = [tool for tool in ("jupyterhub", "configurable-http-proxy", "jupyterhub-singleuser") if not shutil.which(tool)]
+    lacking = [
+        tool
+        for tool in ("jupyterhub", "configurable-http-proxy", "jupyterhub-singleuser")
+        if not shutil.which(tool)
+    ]
     if lacking:
-        print(f"{', '.join(lacking)} missing: see the first lines of tools/measure/hub.py", file=sys.stderr)
+        print(
+            f"{', '.join(lacking)} missing: see the first lines of tools/measure/hub.py",
+            file=sys.stderr,
+        )
         return 2
     found = measure(lesson or "01", users, profile)
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,11 @@
-"""What each lesson costs: CPU seconds and peak memory of its kernel, solved in `cpu` and blank in `smoke`.
+"""What each lesson costs: CPU seconds and peak memory of its kernel, solved in `cpu` and blank in
+`smoke`.
 
-Of the solved run, the CPU seconds of the slowest cell too. The budgets are recorded, not asserted by the clock: machines
-differ. An entry carries a hash of the lesson's code, so that a test can tell when it is out of date.
+Of the solved run, the CPU seconds of the slowest cell too. The budgets are recorded, not asserted
+by the clock: machines differ. An entry carries a hash of the lesson's code, so that a test can tell
+when it is out of date.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,10 +26,14 @@ def lesson_hash(source: Path) -> str:
 def measure(source: Path) -> dict:
     solved = run(ROOT, source, COURSE_PROFILE="cpu")
     blank = run(ROOT, source, blank=True, COURSE_PROFILE="smoke")
-    return {"seconds": round(solved["seconds"], 1), "peak_mb": round(solved["peak_mb"]),
-            "slowest_cell_seconds": round(solved["slowest_cell_seconds"], 1),
-            "smoke_seconds": round(blank["seconds"], 1), "smoke_peak_mb": round(blank["peak_mb"]),
-            "code": lesson_hash(source)}
+    return {
+        "seconds": round(solved["seconds"], 1),
+        "peak_mb": round(solved["peak_mb"]),
+        "slowest_cell_seconds": round(solved["slowest_cell_seconds"], 1),
+        "smoke_seconds": round(blank["seconds"], 1),
+        "smoke_peak_mb": round(blank["peak_mb"]),
+        "code": lesson_hash(source),
+    }
 
 
 def main(lesson: str = "") -> int:

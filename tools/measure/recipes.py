@@ -1,7 +1,9 @@
 """Training as it is copied today, written anew: what the lessons' own training is measured against.
 
-Each function trains from the current seed and yields a `Model` again and again; it knows nothing of clocks or measures.
+Each function trains from the current seed and yields a `Model` again and again; it knows nothing of
+clocks or measures.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -15,18 +17,23 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Model(NamedTuple):
-    """What measuring needs of a model. Digits are rows of 784 greys in [0, 1], labels whole numbers (N,).
+    """What measuring needs of a model. Digits are rows of 784 greys in [0, 1], labels whole numbers
+    (N,).
 
-    draw(labels) -> digits (N, 784); a model without labels uses their number only. A VAE has encode(x, labels) -> mu,
-    logvar (N, Z) and decode(z, labels) -> logits (N, 784) too.
+    draw(labels) -> digits (N, 784); a model without labels uses their number only. A VAE has
+    encode(x, labels) -> mu, logvar (N, Z) and decode(z, labels) -> logits (N, 784) too.
     """
+
     draw: Callable[[Tensor], Tensor]
     encode: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     decode: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 class PictureFiles(Dataset):
-    """Digits one by one, each through an image object and back, as `torchvision.datasets.MNIST` with `ToTensor` hands them out."""
+    """Digits one by one, each through an image object and back, as `torchvision.datasets.MNIST`
+    with `ToTensor` hands them out.
+    """
+
     def __init__(self, x: Tensor, y: Tensor):
         self.pictures = (x.reshape(-1, 28, 28) * 255).round().to(torch.uint8)
         self.labels = y
@@ -42,6 +49,7 @@ class PictureFiles(Dataset):
 
 class ExampleVAE(nn.Module):
     """784-400-20 and back, ReLU. x (B, 784) -> probabilities (B, 784), mu (B, 20), logvar (B, 20)"""
+
     def __init__(self):
         super().__init__()
         self.hidden = nn.Linear(784, 400)
@@ -59,9 +67,11 @@ class ExampleVAE(nn.Module):
 
 
 def vae(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """The VAE of the PyTorch examples, an epoch at a time: per-sample loader, batch 128, Adam 1e-3, summed loss.
+    """The VAE of the PyTorch examples, an epoch at a time: per-sample loader, batch 128, Adam 1e-3,
+    summed loss.
 
-    Source: github.com/pytorch/examples, vae/main.py, without the constant for grey pixels that later versions add.
+    Source: github.com/pytorch/examples, vae/main.py, without the constant for grey pixels that
+    later versions add.
     """
     model = ExampleVAE()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -75,21 +85,39 @@ def vae(x: Tensor, y: Tensor) -> Iterator[Model]:
             optimizer.zero_grad()
             (bce + kl).backward()
             optimizer.step()
-        yield Model(draw=lambda labels: torch.sigmoid(model.decoder(torch.randn(len(labels), 20))),
-                    encode=lambda x, labels: model.encode(x), decode=lambda z, labels: model.decoder(z))
+        yield Model(
+            draw=lambda labels: torch.sigmoid(model.decoder(torch.randn(len(labels), 20))),
+            encode=lambda x, labels: model.encode(x),
+            decode=lambda z, labels: model.decoder(z),
+        )
 
 
 def dcgan_networks() -> tuple[nn.Module, nn.Module]:
-    """Generator (B, 100, 1, 1) -> (B, 1, 28, 28) in [-1, 1], discriminator back to a probability (B, 1, 1, 1).
+    """Generator (B, 100, 1, 1) -> (B, 1, 28, 28) in [-1, 1], discriminator back to a probability
+    (B, 1, 1, 1).
 
-    The tutorial's pattern with two doublings in place of four: 256 and 128 filters against 64 and 128.
+    The tutorial's pattern with two doublings in place of four: 256 and 128 filters against 64 and
+    128.
     """
-    generator = nn.Sequential(nn.ConvTranspose2d(100, 256, 7, 1, 0, bias=False), nn.BatchNorm2d(256), nn.ReLU(),
-                              nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-                              nn.ConvTranspose2d(128, 1, 4, 2, 1, bias=False), nn.Tanh())
-    discriminator = nn.Sequential(nn.Conv2d(1, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
-                                  nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
-                                  nn.Conv2d(128, 1, 7, 1, 0, bias=False), nn.Sigmoid())
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(100, 256, 7, 1, 0, bias=False),
+        nn.BatchNorm2d(256),
+        nn.ReLU(),
+        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.ReLU(),
+        nn.ConvTranspose2d(128, 1, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 1, 7, 1, 0, bias=False),
+        nn.Sigmoid(),
+    )
     for layer in [*generator, *discriminator]:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, 0.0, 0.02)
@@ -99,17 +127,25 @@ def dcgan_networks() -> tuple[nn.Module, nn.Module]:
 
 
 def gan(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """The DCGAN of the PyTorch tutorials, scaled from 64x64 faces to 28x28 digits, a step at a time.
+    """The DCGAN of the PyTorch tutorials, scaled from 64x64 faces to 28x28 digits, a step at a
+    time.
 
-    Batch 128, BCE, Adam 2e-4 with betas (.5, .999), weights from N(0, 0.02²). Its loader is left out, in its favour.
-    Source: pytorch.org/tutorials, "DCGAN Tutorial"; Radford et al. 2016.
+    Batch 128, BCE, Adam 2e-4 with betas (.5, .999), weights from N(0, 0.02²). Its loader is left
+    out, in its favour. Source: pytorch.org/tutorials, "DCGAN Tutorial"; Radford et al. 2016.
     """
     generator, discriminator = dcgan_networks()
-    of_g, of_d = (torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, discriminator))
+    of_g, of_d = (
+        torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        for net in (generator, discriminator)
+    )
     bce, pictures = nn.BCELoss(), x.view(-1, 1, 28, 28) * 2 - 1
     while True:
         for rows in torch.randperm(len(x)).split(128):
-            one, zero, fake = torch.ones(len(rows)), torch.zeros(len(rows)), generator(torch.randn(len(rows), 100, 1, 1))
+            one, zero, fake = (
+                torch.ones(len(rows)),
+                torch.zeros(len(rows)),
+                generator(torch.randn(len(rows), 100, 1, 1)),
+            )
             of_d.zero_grad()
             bce(discriminator(pictures[rows]).flatten(), one).backward()
             bce(discriminator(fake.detach()).flatten(), zero).backward()
@@ -117,4 +153,8 @@ def gan(x: Tensor, y: Tensor) -> Iterator[Model]:
             of_g.zero_grad()
             bce(discriminator(fake).flatten(), one).backward()
             of_g.step()
-            yield Model(draw=lambda labels: (generator(torch.randn(len(labels), 100, 1, 1)).flatten(1) + 1) / 2)
+            yield Model(
+                draw=lambda labels: (
+                    (generator(torch.randn(len(labels), 100, 1, 1)).flatten(1) + 1) / 2
+                )
+            )

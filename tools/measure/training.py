@@ -1,8 +1,11 @@
-"""How fast and how well the lessons train, beside the recipes that people copy: same digits, same measures, one thread.
+"""How fast and how well the lessons train, beside the recipes that people copy: same digits, same
+measures, one thread.
 
-A row is one training in a process of its own. It yields its model again and again; the clock, `time.process_time`, runs
-only while it trains. Looking at the model costs no seconds and leaves the random numbers alone.
+A row is one training in a process of its own. It yields its model again and again; the clock,
+`time.process_time`, runs only while it trains. Looking at the model costs no seconds and leaves the
+random numbers alone.
 """
+
 from __future__ import annotations
 
 import json
@@ -20,9 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_utils import data, metrics, runtime
 from tools.measure import recipes
 from tools.measure.recipes import Model
-from course_utils import data, metrics, runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = 117.0  # nats per digit
@@ -31,24 +34,36 @@ GAN_SECONDS = 60.0
 
 
 def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 05's VAE with a detour on each side: 8 quick epochs, then 70 in which most digits are bent a little."""
-    from tools.measure.studies.digit_augment import bent
+    """Lesson 05's VAE with a detour on each side: 8 quick epochs, then 70 in which most digits are
+    bent a little.
+    """
     from course_utils.lesson05.taught import DigitVAE, train_epochs
+    from tools.measure.studies.digit_augment import bent
+
     model = DigitVAE(x.mean(dim=0), Z=32, hidden=(400, 400))
 
     def mostly_bent(x):
         return torch.where(torch.rand(len(x), 1) < 0.7, bent(x), x)
 
     for _ in chain(train_epochs(model, x, 8), train_epochs(model, x, 70, augment=mostly_bent)):
-        yield Model(draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
-                    encode=lambda x, labels: model.encode(x), decode=lambda z, labels: model.decode(z))
+        yield Model(
+            draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
+            encode=lambda x, labels: model.encode(x),
+            decode=lambda z, labels: model.decode(z),
+        )
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 06: small dense networks, and the numbers of forty heaps of similar digits as tags. No label is seen."""
+    """Lesson 06: small dense networks, and the numbers of forty heaps of similar digits as tags. No
+    label is seen.
+    """
     from course_utils.lesson06 import taught as lesson06
+
     tagged = lesson06.tagged(x, 40, seed=0)
-    players = lesson06.Player(lesson06.DigitForger(40), lr=8e-4), lesson06.Player(lesson06.DigitInspector(40), lr=8e-4)
+    players = (
+        lesson06.Player(lesson06.DigitForger(40), lr=8e-4),
+        lesson06.Player(lesson06.DigitInspector(40), lr=8e-4),
+    )
     for average in lesson06.play(*players, tagged):
         yield Model(draw=lambda labels, net=average: lesson06.forge(net, tagged, len(labels)))
 
@@ -60,23 +75,34 @@ def one_hot(labels: Tensor) -> Tensor:
 def cvae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 07: a decoder that is told the label, and a code that costs three times its nats."""
     from course_utils.lesson07.taught import CVAE, cvae_loss, fit
+
     model = CVAE(784, 10)
     model.decoder[-1].bias.data = torch.logit(x.mean(dim=0).clamp(0.002, 0.998))
     for _ in fit(model, lambda m, x, c: cvae_loss(m, x, c, beta=3.0), x, one_hot(y), epochs=40):
-        yield Model(draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), model.Z), one_hot(labels))),
-                    encode=lambda x, labels: model.encode(x, one_hot(labels)),
-                    decode=lambda z, labels: model.decode(z, one_hot(labels)))
+        yield Model(
+            draw=lambda labels: torch.sigmoid(
+                model.decode(torch.randn(len(labels), model.Z), one_hot(labels))
+            ),
+            encode=lambda x, labels: model.encode(x, one_hot(labels)),
+            decode=lambda z, labels: model.decode(z, one_hot(labels)),
+        )
 
 
 def cgan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 07: small dense networks that are told the label, a step at a time."""
     from course_utils.lesson07.taught import train_cgan
+
     for smooth in train_cgan(x, one_hot(y)):
-        yield Model(draw=lambda labels, net=smooth: net(torch.randn(len(labels), net.Z), one_hot(labels)))
+        yield Model(
+            draw=lambda labels, net=smooth: net(torch.randn(len(labels), net.Z), one_hot(labels))
+        )
 
 
 class Row(NamedTuple):
-    """A training, when it has had enough (seconds, number of models seen, target reached?), and what must be known of it."""
+    """A training, when it has had enough (seconds, number of models seen, target reached?), and
+    what must be known of it.
+    """
+
     train: Callable[[Tensor, Tensor], Iterator[Model]]
     enough: Callable[[float, int, bool], bool]
     must: tuple[str, ...]
@@ -96,16 +122,20 @@ def at_the_target(seconds: float, seen: int, reached: bool) -> bool:
 
 
 QUALITY = ("fd", "precision", "recall")
-ROWS = {"vae/ours": Row(vae_ours, at_its_end, ("neg_elbo", *QUALITY)),
-        "vae/recipe": Row(recipes.vae, at_the_target, ("neg_elbo", *QUALITY)),
-        "gan/ours": Row(gan_ours, after_a_minute, QUALITY),
-        "gan/recipe": Row(recipes.gan, after_a_minute, QUALITY),
-        "cvae/ours": Row(cvae_ours, at_its_end, ("neg_elbo", "control", *QUALITY)),
-        "cgan/ours": Row(cgan_ours, after_a_minute, ("control", *QUALITY))}
+ROWS = {
+    "vae/ours": Row(vae_ours, at_its_end, ("neg_elbo", *QUALITY)),
+    "vae/recipe": Row(recipes.vae, at_the_target, ("neg_elbo", *QUALITY)),
+    "gan/ours": Row(gan_ours, after_a_minute, QUALITY),
+    "gan/recipe": Row(recipes.gan, after_a_minute, QUALITY),
+    "cvae/ours": Row(cvae_ours, at_its_end, ("neg_elbo", "control", *QUALITY)),
+    "cgan/ours": Row(cgan_ours, after_a_minute, ("control", *QUALITY)),
+}
 
 
 def clocked(training: Iterable[Any]) -> Iterator[tuple[float, Any]]:
-    """CPU seconds that a training has taken so far, and what it yields. What happens between two yields does not count."""
+    """CPU seconds that a training has taken so far, and what it yields. What happens between two
+    yields does not count.
+    """
     seconds, start = 0.0, time.process_time()
     for value in training:
         seconds += time.process_time() - start
@@ -126,26 +156,40 @@ def neg_elbo(model: Model, x: Tensor, labels: Tensor) -> float:
 
 @torch.no_grad()
 def quality(model: Model, x: Tensor, labels: Tensor) -> dict[str, float]:
-    """Fréchet distance, precision and recall of 1,000 samples against the held-out digits; control where labels are asked for."""
+    """Fréchet distance, precision and recall of 1,000 samples against the held-out digits; control
+    where labels are asked for.
+    """
     asked = torch.arange(1000) % 10
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
         samples = model.draw(asked).clamp(0, 1)  # (1000, 784)
-    precision, recall = metrics.precision_recall(metrics.digit_features(x), metrics.digit_features(samples))
+    precision, recall = metrics.precision_recall(
+        metrics.digit_features(x), metrics.digit_features(samples)
+    )
     control = metrics.control(samples, asked)
-    return {"fd": metrics.frechet_digits(samples), "precision": precision, "recall": recall, "control": control}
+    return {
+        "fd": metrics.frechet_digits(samples),
+        "precision": precision,
+        "recall": recall,
+        "control": control,
+    }
 
 
 def flops_of(training: Iterator[Any]) -> int:
-    """Floating-point operations of matrix multiplications and convolutions until a fresh training first yields."""
+    """Floating-point operations of matrix multiplications and convolutions until a fresh training
+    first yields.
+    """
     from torch.utils.flop_counter import FlopCounterMode
+
     with FlopCounterMode(display=False) as counter:
         next(training)
     return counter.get_total_flops()
 
 
 def multiply_speed(n: int = 512, tries: int = 30) -> float:
-    """Operations per CPU second of this machine's matrix multiplication, n x n float32, the best of some tries."""
+    """Operations per CPU second of this machine's matrix multiplication, n x n float32, the best of
+    some tries.
+    """
     a, b, best = torch.rand(n, n), torch.rand(n, n), float("inf")
     for _ in range(tries):
         start = time.process_time()
@@ -159,7 +203,12 @@ def measure(name: str, enough: Callable[[float, int, bool], bool] | None = None)
     """Train one row in this process and measure it. `enough` overrides when it stops."""
     task, variant = name.split("/")
     row, digits = ROWS[name], data.mnist()
-    x, y, x_test, y_test = digits.x_train.flatten(1), digits.y_train, digits.x_test.flatten(1), digits.y_test
+    x, y, x_test, y_test = (
+        digits.x_train.flatten(1),
+        digits.y_train,
+        digits.x_test.flatten(1),
+        digits.y_test,
+    )
     flops, found, reached_at, seconds, seen = flops_of(row.train(x, y)), {}, None, 0.0, 0
     torch.manual_seed(0)
     for seconds, model in clocked(row.train(x, y)):
@@ -171,16 +220,29 @@ def measure(name: str, enough: Callable[[float, int, bool], bool] | None = None)
         if (enough or row.enough)(seconds, seen, reached_at is not None):
             break
     found |= quality(model, x_test, y_test)
-    return {"task": task, "variant": variant, "cpu_seconds": seconds,
-            "seconds_to": {REACHED: reached_at} if task == "vae" else {},
-            "metrics": {key: found[key] for key in row.must}, "peak_mb": runtime.usage()["peak_mb"],
-            "flops_share": flops * seen / seconds / multiply_speed()}
+    return {
+        "task": task,
+        "variant": variant,
+        "cpu_seconds": seconds,
+        "seconds_to": {REACHED: reached_at} if task == "vae" else {},
+        "metrics": {key: found[key] for key in row.must},
+        "peak_mb": runtime.usage()["peak_mb"],
+        "flops_share": flops * seen / seconds / multiply_speed(),
+    }
 
 
 def alone(name: str) -> dict[str, Any] | None:
-    """Measure one row in a fresh process with one thread, so that its peak of memory is its own; None if it failed."""
-    done = subprocess.run([sys.executable, "-m", "benchmarks", "training", "--row", name], cwd=ROOT, text=True, check=False,
-                          stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    """Measure one row in a fresh process with one thread, so that its peak of memory is its own;
+    None if it failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "training", "--row", name],
+        cwd=ROOT,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     return None if done.returncode else json.loads(done.stdout.splitlines()[-1])
 
 
@@ -189,7 +251,9 @@ def named(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def missing(rows: list[dict[str, Any]]) -> list[str]:
-    """What a complete result has and this one has not: whole rows, or values of a row that are absent or not a number."""
+    """What a complete result has and this one has not: whole rows, or values of a row that are
+    absent or not a number.
+    """
     found, gaps = named(rows), []
     for name, row in ROWS.items():
         if name not in found:
@@ -197,17 +261,32 @@ def missing(rows: list[dict[str, Any]]) -> list[str]:
             continue
         have = flat(found[name])
         wanted = ["cpu_seconds", "peak_mb", "flops_share", *row.must, *found[name]["seconds_to"]]
-        gaps += [f"{name}: {key}" for key in wanted if have.get(key) is None or math.isnan(have[key])]
+        gaps += [
+            f"{name}: {key}" for key in wanted if have.get(key) is None or math.isnan(have[key])
+        ]
     return gaps
 
 
 def flat(row: dict[str, Any]) -> dict[str, float | None]:
     """All numbers of a row, side by side."""
-    return {key: row[key] for key in ("cpu_seconds", "peak_mb", "flops_share")} | row["metrics"] | row["seconds_to"]
+    return (
+        {key: row[key] for key in ("cpu_seconds", "peak_mb", "flops_share")}
+        | row["metrics"]
+        | row["seconds_to"]
+    )
 
 
-COLUMNS = {"cpu_seconds": "CPU s", REACHED: "s to 117", "neg_elbo": "-ELBO", "fd": "FD", "precision": "precision",
-           "recall": "recall", "control": "control", "peak_mb": "peak MB", "flops_share": "of matmul speed"}
+COLUMNS = {
+    "cpu_seconds": "CPU s",
+    REACHED: "s to 117",
+    "neg_elbo": "-ELBO",
+    "fd": "FD",
+    "precision": "precision",
+    "recall": "recall",
+    "control": "control",
+    "peak_mb": "peak MB",
+    "flops_share": "of matmul speed",
+}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -215,24 +294,37 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [["", *COLUMNS.values()]]
     for name, row in named(rows).items():
         numbers = flat(row)
-        lines.append([name, *("" if numbers.get(key) is None else f"{numbers[key]:.3g}" for key in COLUMNS)])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines)
+        lines.append(
+            [name, *("" if numbers.get(key) is None else f"{numbers[key]:.3g}" for key in COLUMNS)]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
 
 
 def bars(rows: list[dict[str, Any]]) -> dict[str, bool]:
-    """The bars this benchmark was written for, and whether these rows reach them. All rows must be complete."""
+    """The bars this benchmark was written for, and whether these rows reach them. All rows must be
+    complete.
+    """
     vae, vae_copied, gan, gan_copied, cvae, cgan = (flat(named(rows)[name]) for name in ROWS)
-    return {"VAE: -ELBO at most 105 within 60 s": vae["neg_elbo"] <= 105 and vae["cpu_seconds"] <= 60,
-            "VAE: -ELBO 117 within 4 s": vae[REACHED] <= 4,
-            "VAE: there at least 6 times sooner than the recipe": 6 * vae[REACHED] <= vae_copied[REACHED],
-            "GAN: at most half the recipe's FD in the same minute": 2 * gan["fd"] <= gan_copied["fd"],
-            "CVAE: control at least .95": cvae["control"] >= 0.95,
-            "cGAN: control at least .9 after a minute": cgan["control"] >= 0.9}
+    return {
+        "VAE: -ELBO at most 105 within 60 s": vae["neg_elbo"] <= 105 and vae["cpu_seconds"] <= 60,
+        "VAE: -ELBO 117 within 4 s": vae[REACHED] <= 4,
+        "VAE: there at least 6 times sooner than the recipe": (
+            6 * vae[REACHED] <= vae_copied[REACHED]
+        ),
+        "GAN: at most half the recipe's FD in the same minute": 2 * gan["fd"] <= gan_copied["fd"],
+        "CVAE: control at least .95": cvae["control"] >= 0.95,
+        "cGAN: control at least .9 after a minute": cgan["control"] >= 0.9,
+    }
 
 
 def main(json_file: str = "", row: str = "") -> int:
-    """All rows, one after another; or one row in this process, as a line of JSON. 1 if a number is missing."""
+    """All rows, one after another; or one row in this process, as a line of JSON. 1 if a number is
+    missing.
+    """
     if row:
         torch.set_num_threads(1)
         print(json.dumps(measure(row)))
@@ -247,5 +339,9 @@ def main(json_file: str = "", row: str = "") -> int:
     if gaps := missing(rows):
         print("This result is incomplete. Missing: " + "; ".join(gaps), file=sys.stderr)
         return 1
-    print("\n".join(f"{'reached' if reached else 'MISSED '}  {bar}" for bar, reached in bars(rows).items()))
+    print(
+        "\n".join(
+            f"{'reached' if reached else 'MISSED '}  {bar}" for bar, reached in bars(rows).items()
+        )
+    )
     return 0

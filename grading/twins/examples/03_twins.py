@@ -20,10 +20,11 @@ import numpy as np
 
 from course_utils import check
 
-# %% [markdown]
-# ### Exercise 3.3t · `max_stable_lr_decayed`
-# Weight decay adds $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) = \frac1n\lVert X\theta - y\rVert^2 +
-# \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the step size below which gradient descent on $J$ converges. $X$ has shape $(n, d)$.
+# %% [markdown] ### Exercise 3.3t · `max_stable_lr_decayed` Weight decay adds
+# $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) = \frac1n\lVert X\theta -
+# y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the step size below which gradient
+# descent on $J$ converges. $X$ has shape $(n, d)$.
+
 
 # %% tags=["exercise:3.3t", "points:4", "minutes:12"]
 def max_stable_lr_decayed(X, decay):
@@ -35,6 +36,7 @@ def max_stable_lr_decayed(X, decay):
     hessian = 2 / len(X) * X.T @ X + decay * np.eye(X.shape[1])  # (d, d)
     return float(2 / np.linalg.eigvalsh(hessian).max())
     # END SOLUTION
+
 
 # %% tags=["check:3.3t", "solved"]
 max_stable_lr_decayed = check("3.3t", max_stable_lr_decayed)

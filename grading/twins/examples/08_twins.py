@@ -19,15 +19,17 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown]
-# ### Exercise 8.3t · `most_surprising`
-# An editor reads every report at the word that the model expected least. Return the *place* of that word in each document: the
-# $s$ for which $-\log_2 p(y_s \mid y_1, \dots, y_{s-1})$ is largest, counting from 0, so that $y_s$ is the word itself. The first word
-# has no surprise, since no row speaks about it; padding, token 0, is no word.
+# %% [markdown] ### Exercise 8.3t · `most_surprising` An editor reads every report at the word that
+# the model expected least. Return the *place* of that word in each document: the $s$ for which
+# $-\log_2 p(y_s \mid y_1, \dots, y_{s-1})$ is largest, counting from 0, so that $y_s$ is the word
+# itself. The first word has no surprise, since no row speaks about it; padding, token 0, is no
+# word.
+
 
 # %% tags=["exercise:8.3t", "points:4", "minutes:12"]
 def most_surprising(logits: Tensor, y: Tensor) -> Tensor:
-    """The place of the word with the largest surprise. logits (B, T, V), y (B, T) -> int64 (B,), each from 1 to T - 1
+    """The place of the word with the largest surprise. logits (B, T, V), y (B, T) -> int64 (B,),
+    each from 1 to T - 1
 
     Row t of the logits came from reading y up to t. Every document has two tokens or more.
     """
@@ -35,6 +37,7 @@ def most_surprising(logits: Tensor, y: Tensor) -> Tensor:
     log_p = logits[:, :-1].log_softmax(dim=-1).gather(-1, y[:, 1:, None]).squeeze(-1)  # (B, T-1)
     return log_p.masked_fill(y[:, 1:] == 0, 0.0).argmin(dim=1) + 1  # padding: no surprise at all
     # END SOLUTION
+
 
 # %% tags=["check:8.3t", "solved"]
 most_surprising = check("8.3t", most_surprising)

@@ -20,14 +20,12 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown]
-# ### Exercise 10.3t · `membership_advantage`
-# An attacker who must answer yes or no chooses a threshold $c$ and says "was in" where the score is at least $c$. His *advantage* is
-# the share of those in that he names, minus the share of those out that he accuses (Yeom et al. 2018):
-#
-# $$ \max_c \bigl[ P(s_{\text{in}} \ge c) - P(s_{\text{out}} \ge c) \bigr] $$
-#
-# over all thresholds $c$. With $c = \infty$ he accuses nobody, so the advantage is never below 0.
+# %% [markdown] ### Exercise 10.3t · `membership_advantage` An attacker who must answer yes or no
+# chooses a threshold $c$ and says "was in" where the score is at least $c$. His *advantage* is the
+# share of those in that he names, minus the share of those out that he accuses (Yeom et al. 2018):
+# $$ \max_c \bigl[ P(s_{\text{in}} \ge c) - P(s_{\text{out}} \ge c) \bigr] $$  over all thresholds
+# $c$. With $c = \infty$ he accuses nobody, so the advantage is never below 0.
+
 
 # %% tags=["exercise:10.3t", "points:5", "minutes:15"]
 def membership_advantage(scores_in: Tensor, scores_out: Tensor) -> float:
@@ -38,6 +36,7 @@ def membership_advantage(scores_in: Tensor, scores_out: Tensor) -> float:
     accused = (scores_out[:, None] >= cuts).double().mean(dim=0)  # (N + M,)
     return (named - accused).max().item()  # at the lowest cut it is 0, so never below
     # END SOLUTION
+
 
 # %% tags=["check:10.3t", "solved"]
 membership_advantage = check("10.3t", membership_advantage)

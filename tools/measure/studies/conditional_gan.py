@@ -1,4 +1,7 @@
-"""Lesson 07's conditional GAN, trained with the lesson's own code for a minute of CPU time: control and FD along the way."""
+"""Lesson 07's conditional GAN, trained with the lesson's own code for a minute of CPU time: control
+and FD along the way.
+"""
+
 from __future__ import annotations
 
 import time
@@ -33,8 +36,13 @@ def run() -> dict[str, Any]:
             break
     seconds, steps, control, fd = np.array(rows).T
     pictures = torch.cat([sample_given(smooth, row, 2) for row in torch.eye(10)])
-    return {"seconds": seconds, "steps": steps, "control": control, "fd": fd,
-            "pictures": (255 * pictures.numpy()).round().astype(np.uint8)}
+    return {
+        "seconds": seconds,
+        "steps": steps,
+        "control": control,
+        "fd": fd,
+        "pictures": (255 * pictures.numpy()).round().astype(np.uint8),
+    }
 
 
 def measured(model: Any) -> tuple[float, float]:

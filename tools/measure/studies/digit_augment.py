@@ -1,8 +1,10 @@
-"""What augmentation does to lesson 05's VAE: half of every epoch's digits turned, moved, scaled and slanted a little.
+"""What augmentation does to lesson 05's VAE: half of every epoch's digits turned, moved, scaled and
+slanted a little.
 
-Two seeds, thirty epochs, with and without. For each: -ELBO in nats per digit on training and test digits as they are,
-Fréchet distance of 1,000 samples, and forty samples of the first seed.
+Two seeds, thirty epochs, with and without. For each: -ELBO in nats per digit on training and test
+digits as they are, Fréchet distance of 1,000 samples, and forty samples of the first seed.
 """
+
 import math
 
 import numpy as np
@@ -16,13 +18,19 @@ EPOCHS, SEEDS = 30, 2
 
 
 def bent(x):
-    """Every digit turned by up to 12 degrees, scaled by up to a tenth, slanted and moved a little. (N, 784) -> (N, 784)"""
+    """Every digit turned by up to 12 degrees, scaled by up to a tenth, slanted and moved a little.
+    (N, 784) -> (N, 784)
+    """
     n = len(x)
     turn, slant = math.radians(12) * (2 * torch.rand(n) - 1), 0.3 * (torch.rand(n) - 0.5)
     scale, shift = 0.9 + 0.2 * torch.rand(n), 1.5 / 14 * (2 * torch.rand(n, 2) - 1)
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
-    rows = [torch.stack([cos, slant - sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)]
-    grid = F.affine_grid(torch.stack(rows, 1), [n, 1, 28, 28], align_corners=False)  # (N, 28, 28, 2)
+    rows = [
+        torch.stack([cos, slant - sin, shift[:, 0]], 1),
+        torch.stack([sin, cos, shift[:, 1]], 1),
+    ]
+    # (N, 28, 28, 2)
+    grid = F.affine_grid(torch.stack(rows, 1), [n, 1, 28, 28], align_corners=False)
     moved = F.grid_sample(x.view(n, 1, 28, 28), grid, align_corners=False)
     return moved.clamp(0, 1).flatten(1)
 

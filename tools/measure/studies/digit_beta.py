@@ -1,8 +1,10 @@
-"""Lesson 05's VAE with the price weighted by powers of two from 1/16 to 16: two seeds, twelve epochs each.
+"""Lesson 05's VAE with the price weighted by powers of two from 1/16 to 16: two seeds, twelve
+epochs each.
 
-For each weight: BCE and KL in nats per test digit, Fréchet distance of 1,000 samples, how many of the twenty numbers of
-the code work (variance of mu above 0.1), and forty samples of the first seed.
+For each weight: BCE and KL in nats per test digit, Fréchet distance of 1,000 samples, how many of
+the twenty numbers of the code work (variance of mu above 0.1), and forty samples of the first seed.
 """
+
 import numpy as np
 import torch
 

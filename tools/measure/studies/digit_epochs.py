@@ -1,9 +1,11 @@
-"""A thousand epochs on a thousand digits, as the article's workflow asks for, with an eye on what it does.
+"""A thousand epochs on a thousand digits, as the article's workflow asks for, with an eye on what
+it does.
 
-Lesson 05's VAE with Adam at a fixed 1e-3, minibatches of 64, three seeds. At every checkpoint: -ELBO in nats per digit
-on the digits it trains on and on the 1,000 test digits, Fréchet distance of 1,000 samples, and the median distance of
-samples to the nearest training digit.
+Lesson 05's VAE with Adam at a fixed 1e-3, minibatches of 64, three seeds. At every checkpoint:
+-ELBO in nats per digit on the digits it trains on and on the 1,000 test digits, Fréchet distance of
+1,000 samples, and the median distance of samples to the nearest training digit.
 """
+
 import numpy as np
 import torch
 
@@ -18,7 +20,11 @@ def look(model, x, x_test):
     """-ELBO on x and on x_test, Fréchet distance, median distance to the nearest of x."""
     nats = [sum(part.mean().item() for part in bce_and_kl(model, some)) for some in (x, x_test)]
     samples = torch.sigmoid(model.decode(torch.randn(1000, 20)))
-    return [*nats, metrics.frechet_digits(samples), torch.cdist(samples, x).min(dim=1).values.median().item()]
+    return [
+        *nats,
+        metrics.frechet_digits(samples),
+        torch.cdist(samples, x).min(dim=1).values.median().item(),
+    ]
 
 
 def train(seed):
@@ -43,4 +49,6 @@ def train(seed):
 def run():
     values = np.array([train(seed) for seed in range(3)])  # (3, checkpoints, 4)
     names = ("train_nats", "test_nats", "fd", "nearest")
-    return {"epoch": np.array(CHECKPOINTS)} | {name: values[:, :, i].astype(np.float32) for i, name in enumerate(names)}
+    return {"epoch": np.array(CHECKPOINTS)} | {
+        name: values[:, :, i].astype(np.float32) for i, name in enumerate(names)
+    }

@@ -1,10 +1,13 @@
-"""What each part of lesson 05's recipe buys: -ELBO against CPU seconds, one change after the other, one seed.
+"""What each part of lesson 05's recipe buys: -ELBO against CPU seconds, one change after the other,
+one seed.
 
-The last two are what other lessons use: an average of the weights, and a convolution of 4x4 patches as the first layer.
-It starts from the recipe that tutorials copy (784-400-20, ReLU, Adam at 1e-3, minibatches of 128, every digit an image
-file's content that a loader turns into a tensor each time it is asked) and ends beyond the lesson's. After every epoch: CPU
-seconds of training so far, and -ELBO in nats per test digit.
+The last two are what other lessons use: an average of the weights, and a convolution of 4x4 patches
+as the first layer. It starts from the recipe that tutorials copy (784-400-20, ReLU, Adam at 1e-3,
+minibatches of 128, every digit an image file's content that a loader turns into a tensor each time
+it is asked) and ends beyond the lesson's. After every epoch: CPU seconds of training so far, and
+-ELBO in nats per test digit.
 """
+
 import time
 
 import numpy as np
@@ -32,6 +35,7 @@ EPOCHS, EPOCHS_CYCLE = 30, 12
 
 class Pictures(Dataset):
     """Digits as a data set of images hands them out: one at a time, bytes to image to tensor."""
+
     def __init__(self, x):
         self.bytes = (255 * x).round().byte().view(-1, 28, 28).numpy()
 
@@ -47,8 +51,15 @@ def model_of(x, silu, guess, conv):
     """DigitVAE with parts taken back, or a convolution in front."""
     model = DigitVAE(x.mean(dim=0))
     if conv:
-        model.encoder = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 32, 4, stride=4), nn.SiLU(), nn.Flatten(),
-                                      nn.Linear(32 * 49, 400), nn.SiLU(), nn.Linear(400, 40))
+        model.encoder = nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)),
+            nn.Conv2d(1, 32, 4, stride=4),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 49, 400),
+            nn.SiLU(),
+            nn.Linear(400, 40),
+        )
     if not silu:
         model.encoder[1] = model.decoder[1] = nn.ReLU()
     if not guess:
@@ -63,14 +74,31 @@ def batches(x, batch, loader):
     return (x[rows] for rows in torch.randperm(len(x)).split(batch))
 
 
-def train(x, x_test, seed, loader=True, batch=128, cycle=False, silu=False, guess=False, ema=False, conv=False):
+def train(
+    x,
+    x_test,
+    seed,
+    loader=True,
+    batch=128,
+    cycle=False,
+    silu=False,
+    guess=False,
+    ema=False,
+    conv=False,
+):
     """One run. -> (epochs, 2): seconds, nats"""
     torch.manual_seed(seed)
     model, epochs = model_of(x, silu, guess, conv), EPOCHS_CYCLE if cycle else EPOCHS
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99)) if ema else None
     weights, steps = model.parameters(), epochs * -(-len(x) // batch)
-    optimizer = torch.optim.AdamW(weights, 4e-3, fused=True) if cycle else torch.optim.Adam(weights, 1e-3)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.15) if cycle else None
+    optimizer = (
+        torch.optim.AdamW(weights, 4e-3, fused=True) if cycle else torch.optim.Adam(weights, 1e-3)
+    )
+    rate = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.15)
+        if cycle
+        else None
+    )
     notes, seconds = [], 0.0
     for _ in range(epochs):
         start = time.process_time()
@@ -85,7 +113,15 @@ def train(x, x_test, seed, loader=True, batch=128, cycle=False, silu=False, gues
                 average.update_parameters(model)
         seconds += time.process_time() - start
         with torch.no_grad():
-            notes.append((seconds, sum(part.mean().item() for part in bce_and_kl(average.module if average else model, x_test))))
+            notes.append(
+                (
+                    seconds,
+                    sum(
+                        part.mean().item()
+                        for part in bce_and_kl(average.module if average else model, x_test)
+                    ),
+                )
+            )
     return notes
 
 

@@ -1,8 +1,11 @@
-"""A VAE and two GANs on 28x28 digits at equal CPU seconds: lesson 06's own code, two seeds, one thread.
+"""A VAE and two GANs on 28x28 digits at equal CPU seconds: lesson 06's own code, two seeds, one
+thread.
 
-The VAE is that of lesson 05 (784-400-20, one cycle of step sizes), trained anew for each length of time, since its
-step size fades to the end; the GANs are looked at on their way. The clock stands still while they are measured.
+The VAE is that of lesson 05 (784-400-20, one cycle of step sizes), trained anew for each length of
+time, since its step size fades to the end; the GANs are looked at on their way. The clock stands
+still while they are measured.
 """
+
 from __future__ import annotations
 
 import math
@@ -21,23 +24,43 @@ SECONDS, SEEDS = (10, 30), (0, 1)
 
 
 def run() -> dict[str, np.ndarray]:
-    """Per entrant: fd, precision, recall and digits read, (2 seeds, 2 times); 40 pictures of the last look, uint8."""
+    """Per entrant: fd, precision, recall and digits read, (2 seeds, 2 times); 40 pictures of the
+    last look, uint8.
+    """
     digits = data.mnist()
     x, real = digits.x_train.flatten(1), metrics.digit_features(digits.x_test)
     entrants: dict[str, Callable[[int], list[Tensor]]] = {
         "vae": lambda seed: [_vae(x, seconds, seed) for seconds in SECONDS],
-        "plain": lambda seed: list(_gan(x, 1, seed)), "heaps": lambda seed: list(_gan(x, 40, seed))}
+        "plain": lambda seed: list(_gan(x, 1, seed)),
+        "heaps": lambda seed: list(_gan(x, 40, seed)),
+    }
     found: dict[str, np.ndarray] = {"seconds": np.array(SECONDS)}
     for name, train in entrants.items():
-        looks = {what: np.zeros((len(SEEDS), len(SECONDS))) for what in ("fd", "precision", "recall", "kinds")}
+        looks = {
+            what: np.zeros((len(SEEDS), len(SECONDS)))
+            for what in ("fd", "precision", "recall", "kinds")
+        }
         for i, seed in enumerate(SEEDS):
             for j, pictures in enumerate(train(seed)):
                 features = metrics.digit_features(pictures)
                 precision, recall = metrics.precision_recall(real, features)
-                for what, value in zip(looks, (metrics.frechet_digits(pictures), precision, recall,
-                                               len(set(metrics.read_digits(pictures))))):
+                for what, value in zip(
+                    looks,
+                    (
+                        metrics.frechet_digits(pictures),
+                        precision,
+                        recall,
+                        len(set(metrics.read_digits(pictures))),
+                    ),
+                    strict=True,
+                ):
                     looks[what][i, j] = value
-            print(name, seed, {what: values[i].round(2).tolist() for what, values in looks.items()}, flush=True)
+            print(
+                name,
+                seed,
+                {what: values[i].round(2).tolist() for what, values in looks.items()},
+                flush=True,
+            )
         found |= {f"{name}_{what}": values.astype(np.float32) for what, values in looks.items()}
         found[f"samples_{name}"] = (255 * pictures[:40]).round().to(torch.uint8).numpy()
     return found
@@ -69,7 +92,9 @@ def _vae(x: Tensor, seconds: float, seed: int) -> Tensor:
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], 4e-3, fused=True)
     start, rows = time.process_time(), iter(())
     while (passed := (time.process_time() - start) / seconds) < 1:
-        optimizer.param_groups[0]["lr"] = 4e-3 * (passed / 0.1 if passed < 0.1 else _cosine((passed - 0.1) / 0.9))
+        optimizer.param_groups[0]["lr"] = 4e-3 * (
+            passed / 0.1 if passed < 0.1 else _cosine((passed - 0.1) / 0.9)
+        )
         batch = next(rows, None)
         if batch is None:
             rows = iter(torch.randperm(len(x)).split(64))

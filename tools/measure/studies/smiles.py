@@ -1,7 +1,10 @@
-"""Lesson 10's character model of molecules, trained longer than a lesson can: what becomes valid, and what is still new.
+"""Lesson 10's character model of molecules, trained longer than a lesson can: what becomes valid,
+and what is still new.
 
-Also asks RDKit once for what the lesson needs where RDKit is missing: spellings, verdicts and drawings.
+Also asks RDKit once for what the lesson needs where RDKit is missing: spellings, verdicts and
+drawings.
 """
+
 from __future__ import annotations
 
 import json
@@ -10,18 +13,29 @@ import numpy as np
 
 from course_utils import data, runtime
 from course_utils.lesson10 import chemistry
-from course_utils.lesson10.taught import SmilesModel, encode_smiles, molecule_report, train_smiles, write_smiles
+from course_utils.lesson10.taught import (
+    SmilesModel,
+    encode_smiles,
+    molecule_report,
+    train_smiles,
+    write_smiles,
+)
 
 EPOCHS, TEMPERATURES = (1, 2, 4, 6, 9, 13, 18, 24), (0.6, 0.8, 1.0)
-SHIPPED = 9, 0.7  # after which epoch and at which temperature the strings were written that come with the course
+# after which epoch and at which temperature the strings were written that come with the course
+SHIPPED = 9, 0.7
 
 
 def run() -> dict[str, object]:
-    """Rates (epochs, temperatures) of 300 strings each; 500 strings and what RDKit says of them; twelve drawings."""
+    """Rates (epochs, temperatures) of 300 strings each; 500 strings and what RDKit says of them;
+    twelve drawings.
+    """
     known, alphabet = data.molecules(), ["\n", *sorted(set("".join(data.molecules())))]
     runtime.seed_all(0)
     model, rates, found = SmilesModel(len(alphabet)), [], {}
-    for epoch, _ in enumerate(train_smiles(model, encode_smiles(known, alphabet), EPOCHS[-1]), start=1):
+    for epoch, _ in enumerate(
+        train_smiles(model, encode_smiles(known, alphabet), EPOCHS[-1]), start=1
+    ):
         if epoch in EPOCHS:
             written = {t: write_smiles(model, 300, t, alphabet) for t in TEMPERATURES}
             rates.append([list(molecule_report(written[t], known).values()) for t in TEMPERATURES])
@@ -29,22 +43,36 @@ def run() -> dict[str, object]:
         if epoch == SHIPPED[0]:
             found = shipped(write_smiles(model, 500, SHIPPED[1], alphabet), set(known))
     valid, unique, novel = np.moveaxis(np.array(rates), -1, 0)
-    return {"epochs": EPOCHS, "temperatures": TEMPERATURES, "valid": valid, "unique": unique, "novel": novel, **found,
-            **spellings(known)}
+    return {
+        "epochs": EPOCHS,
+        "temperatures": TEMPERATURES,
+        "valid": valid,
+        "unique": unique,
+        "novel": novel,
+        **found,
+        **spellings(known),
+    }
 
 
 def shipped(written: list[str], known: set[str]) -> dict[str, object]:
-    """The strings, their canonical spellings ("" where there is none), and twelve new molecules laid out."""
+    """The strings, their canonical spellings ("" where there is none), and twelve new molecules
+    laid out.
+    """
     canonical = [chemistry.canonical(text) or "" for text in written]
     new = sorted({c for c in canonical if c} - known, key=len)
-    drawn = new[len(new) // 2:][:12]
-    return {"samples": written, "canonical": canonical, "drawn": drawn,
-            "layouts": json.dumps([chemistry.layout(c) for c in drawn], separators=(",", ":"))}
+    drawn = new[len(new) // 2 :][:12]
+    return {
+        "samples": written,
+        "canonical": canonical,
+        "drawn": drawn,
+        "layouts": json.dumps([chemistry.layout(c) for c in drawn], separators=(",", ":")),
+    }
 
 
 def spellings(known: list[str], molecules: int = 80, each: int = 3) -> dict[str, object]:
     """Several spellings of some of the training molecules, for the check of Exercise 10.2."""
     from rdkit import Chem
+
     rng = np.random.default_rng(0)
     rows, spelt = [], []
     for i in rng.permutation(len(known)):
