@@ -132,14 +132,14 @@ def player(
     if not alt.strip():
         raise ValueError("Say in `alt` what is heard, for those who cannot hear it.")
 
-    class Labelled(Audio):
+    class Labeled(Audio):
         def _repr_html_(self) -> str:
             return super()._repr_html_().replace("<audio", f'<audio aria-label="{escape(alt)}"', 1)
 
         def __repr__(self) -> str:
             return f"<sound: {alt}>"
 
-    return Labelled(data=wav_bytes(*synthesize(notes, bpm, rate, onsets)))
+    return Labeled(data=wav_bytes(*synthesize(notes, bpm, rate, onsets)))
 
 
 def wav_bytes(sound: np.ndarray, rate: int) -> bytes:

@@ -50,7 +50,7 @@ def frechet_digits8(x: Any) -> float:
 
 
 def digit_features(x: Any) -> np.ndarray:
-    """What the shipped classifier sees in grey 28x28 digits. (N, 1, 28, 28) or (N, 784) in [0,
+    """What the shipped classifier sees in gray 28x28 digits. (N, 1, 28, 28) or (N, 784) in [0,
     1] -> (N, 64) float64
     """
     return features_of(_shipped_classifier(), x)
@@ -69,7 +69,7 @@ def read_digits(x: Any) -> np.ndarray:
 
 
 def frechet_digits(x: Any) -> float:
-    """Fréchet distance of grey 28x28 digits to the 1,000 held-out ones, in the features of the
+    """Fréchet distance of gray 28x28 digits to the 1,000 held-out ones, in the features of the
     shipped classifier.
 
     x (N, 1, 28, 28) or (N, 784) in [0, 1], N some hundreds at least. Unit: squared features,

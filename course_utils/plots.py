@@ -1,4 +1,4 @@
-"""Figures: arrays in, axes out. One style, colours that colour-blind readers can tell apart, alt
+"""Figures: arrays in, axes out. One style, colors that color-blind readers can tell apart, alt
 text on every figure.
 
 A function that is given no `ax` makes a figure of its own and then needs `alt`: one sentence that
@@ -17,7 +17,7 @@ import numpy as np
 
 from course_utils.platform.frontend import shell
 
-# The same colour for the same thing in all lessons (Okabe & Ito's palette, safe for colour-blind
+# The same color for the same thing in all lessons (Okabe & Ito's palette, safe for color-blind
 # readers).
 DATA, MODEL, WRONG, OTHER, MUTED = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#7A7A7A"
 # the same, dark enough to be read as text
@@ -80,7 +80,7 @@ def panel(*, alt: str, size: tuple[float, float] | None = None) -> Any:
 
 
 def as_html(fig: Any) -> str:
-    """The figure as an <img> with its alt text; words in a colour of the course get its darker ink."""
+    """The figure as an <img> with its alt text; words in a color of the course get its darker ink."""
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
@@ -191,7 +191,7 @@ def images(
     title: str = "",
     **style: Any,
 ) -> Any:
-    """Grey images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is
+    """Gray images, (N, H, W) or square (N, D), side by side in rows of `columns`: 0 is white, 1 is
     ink.
     """
     x = np.asarray(x, dtype=float)
@@ -208,7 +208,7 @@ def pictures(
     title: str = "",
     size: float = 0.95,
 ) -> Any:
-    """Colour pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size`
+    """Color pictures, (N, 3, H, W) in [-1, 1], side by side in rows of `columns`, each `size`
     inches wide.
     """
     x = ((np.clip(np.asarray(x, dtype=float), -1, 1) + 1) / 2).transpose(0, 2, 3, 1)  # (N, H, W, 3)
@@ -229,10 +229,10 @@ def _sheet(
     """Pictures (N, H, W) or (N, H, W, 3) in rows of `columns`, `size` inches each, `gap` pixels of
     `paper` between them.
     """
-    n, height, width, *colours = x.shape
+    n, height, width, *colors = x.shape
     rows = -(-n // columns)
     ax = axes_for(ax, alt, (min(size * columns, 11), size * rows + 0.35 * bool(title)))
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colours), paper)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colors), paper)
     for i, picture in enumerate(x):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = picture
@@ -255,7 +255,7 @@ def rows(groups: dict[str, Any], *, alt: str, columns: int = 20) -> Any:
 def piano_roll(
     notes: Any, onsets: Any = None, ax: Any = None, *, steps_a_bar: int = 16, alt: str | None = None
 ) -> Any:
-    """Four voices as bars of colour: `notes` (T, 4) MIDI pitches, -1 for silence, one row a
+    """Four voices as bars of color: `notes` (T, 4) MIDI pitches, -1 for silence, one row a
     sixteenth.
 
     `onsets` (T, 4) bool tells where a repeated note is struck again.

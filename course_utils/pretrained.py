@@ -36,7 +36,7 @@ def digits(
     """Draw handwritten digits that nobody wrote: (n, 28, 28) float32 in [0, 1].
 
     A point is drawn from a mixture of Gaussians in a space of 16 numbers, then decoded into a
-    picture. A temperature below 1 stays closer to the centres: fewer odd digits, less variety. All
+    picture. A temperature below 1 stays closer to the centers: fewer odd digits, less variety. All
     randomness comes from `rng`. `weights` replaces the shipped ones. Raises ValueError for a
     negative n or temperature.
     """

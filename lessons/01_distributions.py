@@ -14,7 +14,7 @@
 # *Debug a claim* (here in studio room A), and you will measure the damage and mend it.
 #
 # **When you are through you will be able to**
-# - tell probability *mass* from probability *density*, and check that either is normalised;
+# - tell probability *mass* from probability *density*, and check that either is normalized;
 # - fit a model to data by its *likelihood*;
 # - *sample* from a model you have fitted;
 # - say what makes a model *generative* rather than *discriminative*;
@@ -61,7 +61,7 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 # ## Mass and density
 #
 # A die has six outcomes and each has a **mass**, a probability of its own. Masses lie between 0 and 1 and add up to 1.
-# A height in metres has infinitely many possible values, and each single one has probability zero. Here we speak of
+# A height in meters has infinitely many possible values, and each single one has probability zero. Here we speak of
 # **density**: probability per unit of length.
 #
 # The best-known density is the normal one, also called Gaussian: a bell around the mean $\mu$. Its width is $\sigma$;
@@ -99,13 +99,13 @@ plots.label(ax, "The area is always one, the height is not", "x", "density (per 
 # <details><summary>What happened</summary>
 #
 # Yes. The narrow bell is about four high, and its area is still one, because it is so narrow. The height of a density
-# depends on the unit: measure in millimetres instead of metres and every density shrinks a thousandfold. Areas stay
+# depends on the unit: measure in millimeters instead of meters and every density shrinks a thousandfold. Areas stay
 # the same, and only areas are probabilities.
 #
 # </details>
 
 # %% [markdown]
-# **Checking that it is normalised** means: masses must *sum* to one, a density must have *area* one. We did both above,
+# **Checking that it is normalized** means: masses must *sum* to one, a density must have *area* one. We did both above,
 # the area with thin strips. Make it a habit: it catches many wrong formulas at once, also famous ones.
 
 # %% [markdown]
@@ -342,7 +342,7 @@ plots.rows(
 # <details><summary>What happened</summary>
 #
 # Neither. Each pixel is inked about as often as it should be, yet no stroke appears. The model knows *where* ink tends
-# to be and nothing about *what goes together*: if this pixel is ink, its neighbour very likely is too. That knowledge
+# to be and nothing about *what goes together*: if this pixel is ink, its neighbor very likely is too. That knowledge
 # was thrown away with the word "independently".
 #
 # </details>
@@ -412,20 +412,20 @@ print(f"held-out digits classified right: {accuracy:.1%}   nats per digit: {clas
 # %% [markdown]
 # ## A mixture: let the model find its own kinds
 #
-# Ten classes are not enough: there are round 2s and angular 2s, upright 1s and slanted ones. Nobody labelled these
+# Ten classes are not enough: there are round 2s and angular 2s, upright 1s and slanted ones. Nobody labeled these
 # kinds. A **mixture** finds them by itself, without labels, *unsupervised*. It has $K$ sets of coins $\theta_k$ with weights $\pi_k$,
 #
 # $$ p(x) = \sum_{k=1}^{K} \pi_k \; p(x \mid \theta_k) $$
 #
 # and is fitted by repeating two steps you already know. **Share**: by Bayes' rule, how much does each digit belong
 # to each kind? **Refit**: each kind counts ink as you did in 1.4, every digit weighted by its share. This is called
-# expectation-maximisation; without smoothing, the likelihood can only rise from round to round (Dempster, Laird & Rubin
-# 1977). We take 60 kinds, several for each numeral, and start from 60 training digits, faded to light and dark grey.
+# expectation-maximization; without smoothing, the likelihood can only rise from round to round (Dempster, Laird & Rubin
+# 1977). We take 60 kinds, several for each numeral, and start from 60 training digits, faded to light and dark gray.
 
 
 # %% tags=["export"]
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
-    """Mixture of K Bernoulli models by expectation-maximisation (Bishop 2006, section 9.3.3).
+    """Mixture of K Bernoulli models by expectation-maximization (Bishop 2006, section 9.3.3).
 
     x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood before each refit (steps,).
     Randomness: `rng` picks K images to start from.
@@ -757,7 +757,7 @@ for var in (0.25, 1.0, 9.0):
 #
 # The area is $\sqrt{2\pi}$, whatever the variance: a model that claims about two and a half times the probability there
 # is. Its log-likelihood looks better than an honest one's by $\tfrac12\log 2\pi$ per value, which is how such
-# slips survive: they flatter. Comparing likelihoods is fair only between distributions that are normalised.
+# slips survive: they flatter. Comparing likelihoods is fair only between distributions that are normalized.
 #
 # </details>
 
@@ -766,7 +766,7 @@ for var in (0.25, 1.0, 9.0):
 #
 # It is often said that generative models need more data than discriminative ones. Test it. The generative classifier is
 # ours, ten sets of coins. The discriminative one is logistic regression, which models $p(y \mid x)$ and nothing else.
-# Both get the same few labelled digits, in two worlds: real digits, and digits that were *made* by tossing the coins of
+# Both get the same few labeled digits, in two worlds: real digits, and digits that were *made* by tossing the coins of
 # each class, so that in this second world the assumption of independent pixels is true.
 #
 # **Predict.** In which world, if in any, does the generative classifier win? And from how many digits per class on?
@@ -817,13 +817,13 @@ for ax, (name, pairs) in zip(axes, scores.items(), strict=True):
     plots.line(sizes, discriminative, ax, color=plots.DATA, marker="s", label="discriminative")
     ax.set(xscale="log", yscale="symlog", ylim=(0, 1000), xticks=sizes, xticklabels=sizes)
     ax.legend(loc="lower left")
-    plots.label(ax, name, "labelled digits per class", "errors in 1,000 new digits")
+    plots.label(ax, name, "labeled digits per class", "errors in 1,000 new digits")
 
 # %% [markdown] tags=["studio"]
 # On real digits the discriminative model makes fewer errors: by little at first, by more and more as the generative one
 # reaches its ceiling, for its assumption is false. In the world of coins the assumption is true, and the order turns
 # at a few digits per class: with five to thirty the generative model is ahead, and soon it makes next to no errors.
-# (Both got a little regularisation; a single digit per class is too few for either.) So the saying is too simple, and
+# (Both got a little regularization; a single digit per class is too few for either.) So the saying is too simple, and
 # so is its opposite. Ng & Jordan (2002) work out when which of the two wins.
 
 # %% tags=["studio", "solved"]
@@ -835,7 +835,7 @@ assert (lead["digits made by coins"][3:6] > 0).all()  # 5, 10 and 30 per class
 # ## Where we are now
 #
 # You can
-# - tell mass from density, and check that either is normalised: sum, or area, must be one;
+# - tell mass from density, and check that either is normalized: sum, or area, must be one;
 # - fit a model by its likelihood, in logarithms, in nats;
 # - sample from what you fitted, with darts on a strip;
 # - say that a generative model describes $p(x)$ and can draw, and a discriminative one describes $p(y \mid x)$ and cannot;

@@ -239,8 +239,8 @@ kl = check("2.2", kl)
 # Now something real models have to do: describe a target $p$ with two humps by a single bell $q$. No bell can be right, so
 # which wrong one is *best*? We chop the line into 200 narrow boxes, so that both are lists of masses, and search.
 #
-# **Predict.** One search minimises $D_{\mathrm{KL}}(p \,\|\, q)$, the avoidable surprise of a bell that meets data from $p$.
-# The other minimises $D_{\mathrm{KL}}(q \,\|\, p)$: the bell makes the data and $p$ is surprised. Which bell does each find:
+# **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$, the avoidable surprise of a bell that meets data from $p$.
+# The other minimizes $D_{\mathrm{KL}}(q \,\|\, p)$: the bell makes the data and $p$ is surprised. Which bell does each find:
 # a wide one over both humps, a narrow one on a single hump, or a narrow one in the valley between?
 
 # %% tags=["nbval-check-output"]
@@ -404,7 +404,7 @@ for z in (5.0, 20.0, 40.0):
 # $\log(1 + e^a) = a + \log(1 + e^{-a})$.
 #
 # ### Exercise 2.3 · `bce_logits`
-# Binary cross-entropy from logits, for every pixel, exact for any $z$. Targets may lie between 0 and 1 (grey pixels).
+# Binary cross-entropy from logits, for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels).
 # NumPy's `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
 
 
@@ -462,7 +462,7 @@ plots.label(axes[1], "Slope: what the model is told", "logit z", "nats per unit 
 # *real* data, and that a generator is trained by making this difference small. Take it at its word. The data are numbers
 # with two kinds, around $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into a value
 # $g(z)$: a curve through 12 points whose heights are learned. We pair the first generated number with the first real one,
-# the second with the second and so on, and minimise the squared error. (For this curve, `np.linalg.lstsq` finds the very
+# the second with the second and so on, and minimize the squared error. (For this curve, `np.linalg.lstsq` finds the very
 # best heights at once, so nobody can blame a bad search.)
 #
 # **Predict.** What does the trained generator generate: both kinds, one kind, or something else?
@@ -611,17 +611,17 @@ spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
 # ## A better generator, chosen by likelihood
 #
 # The coins of lesson 01 knew nothing of each other. Let them look: read a digit line by line, as you read a page, and let
-# each pixel's coin depend on what its neighbours *already read* have shown. The rule behind this is exact; it is
+# each pixel's coin depend on what its neighbors *already read* have shown. The rule behind this is exact; it is
 # $p(x, y) = p(y)\,p(x \mid y)$ of lesson 01, pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
-# Our model looks at $k$ neighbours only. They show one of $2^k$ patterns, and every pixel has a coin for each pattern,
+# Our model looks at $k$ neighbors only. They show one of $2^k$ patterns, and every pixel has a coin for each pattern,
 # fitted by counting as in Exercise 1.4. The loss is the binary cross-entropy of each pixel with its partner, itself.
 
 # %% tags=["export"]
 # rows up and columns aside, nearest first; all are read before the pixel
-NEIGHBOURS = [
+NEIGHBORS = [
     (0, -1),
     (-1, 0),
     (-1, -1),
@@ -638,14 +638,14 @@ NEIGHBOURS = [
 
 
 def patterns(x, k):
-    """Which pattern the first k neighbours of each pixel show, 0 to 2^k - 1.
+    """Which pattern the first k neighbors of each pixel show, 0 to 2^k - 1.
 
     (N, 28, 28) -> (N, 28, 28)
     """
     # (N, 34, 34): beyond the edge is paper
     framed = np.pad(x.astype(int), ((0, 0), (3, 3), (3, 3)))
     parts = (
-        framed[:, 3 + r : 31 + r, 3 + c : 31 + c] << i for i, (r, c) in enumerate(NEIGHBOURS[:k])
+        framed[:, 3 + r : 31 + r, 3 + c : 31 + c] << i for i, (r, c) in enumerate(NEIGHBORS[:k])
     )
     return sum(parts, np.zeros(x.shape, dtype=int))
 
@@ -663,7 +663,7 @@ def count_patterns(x, k):
 
 
 def pixel_surprise(x, theta, k):
-    """-log p of every pixel, given its neighbours.
+    """-log p of every pixel, given its neighbors.
 
     (N, 28, 28), theta (2^k, 28, 28) -> (N, 28, 28)
     """
@@ -673,7 +673,7 @@ def pixel_surprise(x, theta, k):
 
 
 # %% [markdown]
-# **Predict.** More neighbours tell more. As $k$ grows from 0 to 12, what happens to the surprise at the digits we *count*
+# **Predict.** More neighbors tell more. As $k$ grows from 0 to 12, what happens to the surprise at the digits we *count*
 # on, and what to the surprise at *new* digits? Sketch the two curves.
 
 # %%
@@ -698,14 +698,14 @@ plots.line(range(13), curve["new"], ax, name="new digits", color=plots.MODEL, ma
 ax.axvline(best_k, color=plots.MODEL, linestyle=":")
 ax.set_ylim(55, 215)
 plots.label(
-    ax, f"Least surprise at new digits: {best_k} neighbours", "neighbours k", "nats per digit"
+    ax, f"Least surprise at new digits: {best_k} neighbors", "neighbors k", "nats per digit"
 )
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# A single neighbour, the pixel to the left, already beats the mixture of lesson 01 ({{01.nats.mixture:.0f}} nats), and the
-# best number of neighbours reaches {{02.nats.tables:.0f}}. On the digits that were counted the surprise
+# A single neighbor, the pixel to the left, already beats the mixture of lesson 01 ({{01.nats.mixture:.0f}} nats), and the
+# best number of neighbors reaches {{02.nats.tables:.0f}}. On the digits that were counted the surprise
 # keeps falling, for with $2^{12}$ patterns at every place most coins were tossed once or never, and the model begins to know its
 # training digits by heart. On new digits it turns. This turning is called **overfitting**, and only data that were not
 # counted can show it.
@@ -719,21 +719,21 @@ def draw_tables(theta, k, n, rng):
     x = np.zeros((n, 34, 34), dtype=int)  # framed as above
     for r in range(28):
         for c in range(28):
-            bits = [x[:, 3 + r + dr, 3 + c + dc] << i for i, (dr, dc) in enumerate(NEIGHBOURS[:k])]
+            bits = [x[:, 3 + r + dr, 3 + c + dc] << i for i, (dr, dc) in enumerate(NEIGHBORS[:k])]
             pattern = sum(bits, np.zeros(n, dtype=int))  # (n,)
             x[:, 3 + r, 3 + c] = rng.random(n) < theta[pattern, r, c]
     return x[:, 3:31, 3:31]
 
 
 plots.rows(
-    {f"{k} neighbours": draw_tables(tables[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
+    {f"{k} neighbors": draw_tables(tables[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
     | {"real": x_test[:20]},
     columns=20,
     alt="None: dust. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.",
 )
 
 # %% [markdown]
-# With six neighbours there are strokes that turn corners, some of them crumbling at the foot. With twelve, many drawings dissolve into
+# With six neighbors there are strokes that turn corners, some of them crumbling at the foot. With twelve, many drawings dissolve into
 # noise: somewhere the pen met a pattern never seen at that place, whose coin is the fair one our smoothing invented, and
 # from there on everything is new. Our imaginary pictures were half ink, half paper. Better ones are at hand: what that
 # pattern leads to *anywhere* on the page.
@@ -750,11 +750,11 @@ theta_12 = borrow(*count_patterns(x_train, 12))  # (4096, 28, 28)
 chosen = pixel_surprise(x_choose, theta_12, 12).sum((1, 2)).mean()
 tables_nats = pixel_surprise(x_test, tables[best_k], best_k).sum((1, 2)).mean()
 borrow_nats = pixel_surprise(x_test, theta_12, 12).sum((1, 2)).mean()
-print(f"to choose by: {best_k} neighbours {min(curve['new']):.1f} nats, borrowing {chosen:.1f}")
-print(f"to report on: {best_k} neighbours {tables_nats:.1f} nats, borrowing {borrow_nats:.1f}")
+print(f"to choose by: {best_k} neighbors {min(curve['new']):.1f} nats, borrowing {chosen:.1f}")
+print(f"to report on: {best_k} neighbors {tables_nats:.1f} nats, borrowing {borrow_nats:.1f}")
 x_borrow = draw_tables(theta_12, 12, 20, runtime.rng(3))
 plots.rows(
-    {"12 neighbours, borrowing": x_borrow, "real": x_test[:20]},
+    {"12 neighbors, borrowing": x_borrow, "real": x_test[:20]},
     alt="Above: mostly clean pen strokes, some of them digits. Below: real digits.",
 )
 # %% [markdown]

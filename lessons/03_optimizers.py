@@ -622,7 +622,7 @@ correction_sliders = widgets.explore(
 # %% [markdown]
 # ## The race on real digits
 #
-# Now a model that no counting can fit. Lesson 02 gave each pixel a coin for every pattern of its neighbours. Here a small
+# Now a model that no counting can fit. Lesson 02 gave each pixel a coin for every pattern of its neighbors. Here a small
 # network *learns* what to make of the 24 pixels read before it, in a window that reaches three steps far. The same few weights slide over
 # the whole page: a **convolution**. For each pixel it takes 32 weighted sums of the window (`padding=3` puts paper around the
 # page); `place` adds what is special about this spot; then the same little network decides at every pixel, which is what a
@@ -853,11 +853,11 @@ max_stable_lr = check("3.3", max_stable_lr)
 
 # %% tags=["studio", "nbval-check-output"]
 line_X = np.stack([np.ones(5), x], axis=1)  # (5, 2): constant and slope
-centred = np.stack([np.ones(5), (x - x.mean()) / x.std()], axis=1)  # (5, 2)
+centered = np.stack([np.ones(5), (x - x.mean()) / x.std()], axis=1)  # (5, 2)
 for name, table in [
     ("through the origin", x),
     ("with a constant", line_X),
-    ("the same, input standardised", centred),
+    ("the same, input standardized", centered),
 ]:
     h = np.linalg.eigvalsh(2 / 5 * table.reshape(5, -1).T @ table.reshape(5, -1))
     print(
@@ -1023,7 +1023,7 @@ assert abs(max_stable_lr(x) - 1 / 11) < 1e-12 and stray[1999] > 3 * right[-100:]
 #
 # You can
 # - differentiate a loss by hand and with autograd, and check either with two nearby values;
-# - bound a step by the curvature, and recognise a walk that went beyond;
+# - bound a step by the curvature, and recognize a walk that went beyond;
 # - write PyTorch's training loop, and know why the slopes must be set to zero;
 # - train on handfuls, and let the step size fade;
 # - say where momentum earns its keep, and build Adam, which gives every parameter a step of its own.

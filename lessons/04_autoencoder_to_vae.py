@@ -12,7 +12,7 @@
 # **When you are through you will be able to**
 # - *derive* the ELBO line by line, and check each line with numbers;
 # - compute the KL divergence of a code in *closed form*;
-# - *reparameterise*: let a gradient pass a roll of the dice;
+# - *reparameterize*: let a gradient pass a roll of the dice;
 # - keep *inference* (picture to code) and *generation* (code to picture) apart;
 # - *diagnose* a code that carries nothing.
 
@@ -162,7 +162,7 @@ plots.label(ax, "The first two numbers of the code", "z1", "z2")
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Something else. Nothing in the loss said *where* the codes should live. They settled in a wide cloud, off centre. Nearly all
+# Something else. Nothing in the loss said *where* the codes should live. They settled in a wide cloud, off center. Nearly all
 # codes from $\mathcal N(0, 1)$ land in one small spot of it, in all eight dimensions at once, where hardly any digit lives.
 # A reconstruction is not a new picture, and a decoder is not yet a generator.
 #
@@ -525,7 +525,7 @@ plots.rows(
         "VAE, tossed": torch.bernoulli(coins),
         "autoencoder, new": pictures(ae, noise(20)).cpu(),
     },
-    alt="Real digits; soft grey digits from the VAE; the same tossed, about half readable; "
+    alt="Real digits; soft gray digits from the VAE; the same tossed, about half readable; "
     "specks from the autoencoder.",
 )
 
@@ -642,7 +642,7 @@ with torch.no_grad():
     blurs = torch.sigmoid(collapsed.decode(noise(20)))
 plots.rows(
     {"collapsed: its coins for 20 codes": blurs.cpu(), "VAE, new": pictures(vae, noise(20)).cpu()},
-    alt="Above: twenty times the same grey blur, the average digit. Below: varied digits.",
+    alt="Above: twenty times the same gray blur, the average digit. Below: varied digits.",
 )
 
 # %% [markdown]
@@ -846,7 +846,7 @@ for name, loss_of in [
 with torch.no_grad():
     shown = {name: torch.sigmoid(model.decode(noise(20))).cpu() for name, model in models.items()}
 plots.rows(
-    shown, alt="As claimed: one grey blur, twenty times. Half mended: fragments. Mended: digits."
+    shown, alt="As claimed: one gray blur, twenty times. Half mended: fragments. Mended: digits."
 )
 
 # %% [markdown] tags=["studio"]

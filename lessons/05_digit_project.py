@@ -202,7 +202,7 @@ x_test = digits.x_test.flatten(1).to(device)  # (1000, 784): the drawer
 #
 # The model is lesson 04's, grown to 784 pixels. Two things are new. The widths of the hidden layers are a list, so that you can
 # try others. (Between two equal widths the layer is a *detour* that adds to what it was given, so that depth need not do
-# harm, He et al. 2016. The models of this lesson have no such pair.) And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average grey. So before
+# harm, He et al. 2016. The models of this lesson have no such pair.) And the decoder's last layer starts with a *good guess*: for every pixel the logit of its average gray. So before
 # training the model already draws the average digit, and need not spend its first hundred steps on finding that
 # corners are white.
 
@@ -229,7 +229,7 @@ def layers(*sizes):
 
 # %% tags=["export"]
 class DigitVAE(nn.Module):
-    """Rows of 784 greys in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
+    """Rows of 784 grays in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
 
     def __init__(self, mean_image, Z=20, hidden=(400,)):
         super().__init__()
@@ -253,11 +253,11 @@ with torch.no_grad():
 print(f"{sum(p.numel() for p in untrained.parameters()):,} parameters")
 plots.rows(
     {"drawn before any training": first_guess.cpu()},
-    alt="Twenty times nearly the same grey blur, the average digit.",
+    alt="Twenty times nearly the same gray blur, the average digit.",
 )
 
 # %% [markdown]
-# ## Loss: what a grey pixel costs
+# ## Loss: what a gray pixel costs
 #
 # Per digit, in nats: the surprise of the coins at the pixels, and the price of the code. Both are *sums*, over 784 pixels and over
 # the numbers of the code; $\lambda$ are the coins that the decoder makes of one sampled $z$.
@@ -276,36 +276,36 @@ def bce_and_kl(model, x):
 
 
 # %% [markdown]
-# Something has changed under this formula. In lesson 04 pixels were black or white; these are **grey**, anything from 0 to 1.
+# Something has changed under this formula. In lesson 04 pixels were black or white; these are **gray**, anything from 0 to 1.
 #
-# **Predict.** A perfect decoder returns each picture itself: its coin for a pixel is that pixel's grey, $\lambda_i = x_i$. What BCE
+# **Predict.** A perfect decoder returns each picture itself: its coin for a pixel is that pixel's gray, $\lambda_i = x_i$. What BCE
 # does it pay, on average over digits? (Zero? A nat? More?)
 
 # %%
-grey = torch.linspace(0.001, 0.999, 999)  # (999,)
-pays = F.binary_cross_entropy(grey, grey, reduction="none")  # (999,) nats
+gray = torch.linspace(0.001, 0.999, 999)  # (999,)
+pays = F.binary_cross_entropy(gray, gray, reduction="none")  # (999,) nats
 floor = F.binary_cross_entropy(x_val, x_val, reduction="none").sum(dim=1).mean().item()
 print(f"a perfect decoder still pays {floor:.1f} nats per digit")
-for coin in (0.5, 0.9, 0.99):  # is λ^x (1 - λ)^(1 - x) a density over greys? its area should be 1
-    print(f"coin {coin:4.2f}: area {(coin**grey * (1 - coin) ** (1 - grey)).mean().item():.2f}")
-ax = plots.panel(alt="An arch: nothing at 0 and at 1, 0.69 nats at grey one half.", size=(6, 2.8))
-plots.line(grey, pays, ax, color=plots.MODEL)
-plots.label(ax, "What a pixel pays when its coin is its own grey", "grey x", "BCE (nats)")
+for coin in (0.5, 0.9, 0.99):  # is λ^x (1 - λ)^(1 - x) a density over grays? its area should be 1
+    print(f"coin {coin:4.2f}: area {(coin**gray * (1 - coin) ** (1 - gray)).mean().item():.2f}")
+ax = plots.panel(alt="An arch: nothing at 0 and at 1, 0.69 nats at gray one half.", size=(6, 2.8))
+plots.line(gray, pays, ax, color=plots.MODEL)
+plots.label(ax, "What a pixel pays when its coin is its own gray", "gray x", "BCE (nats)")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# {{05.floor.grey:.0f}} nats. A half-grey pixel costs $\log 2$ even when the coin is exactly one half, and every digit has
-# grey edges. So about two fifths of the number you are about to make small cannot be removed by anybody.
+# {{05.floor.gray:.0f}} nats. A half-gray pixel costs $\log 2$ even when the coin is exactly one half, and every digit has
+# gray edges. So about two fifths of the number you are about to make small cannot be removed by anybody.
 #
-# It is worse: over greys, $\lambda^x (1-\lambda)^{1-x}$ is no density at all, its area is not 1. **On grey pixels this BCE is
+# It is worse: over grays, $\lambda^x (1-\lambda)^{1-x}$ is no density at all, its area is not 1. **On gray pixels this BCE is
 # not the negative logarithm of a likelihood**, and BCE + KL bounds no likelihood of the data (Loaiza-Ganem & Cunningham
-# 2019). It is a useful loss that everybody uses. Compare it between models on the same greys, and never with the numbers of
+# 2019). It is a useful loss that everybody uses. Compare it between models on the same grays, and never with the numbers of
 # lessons 01 to 04, whose pixels were 0 or 1.
 #
 # </details>
 #
-# We shall call it −ELBO all the same, as everybody does: **on grey pixels the name is a courtesy.**
+# We shall call it −ELBO all the same, as everybody does: **on gray pixels the name is a courtesy.**
 
 # %% [markdown]
 # ## Train: two curves
@@ -418,7 +418,7 @@ for _ in progress.bar(train_epochs(vae, x_train, epochs), "epochs", total=epochs
     pass
 seconds = time.process_time() - start
 vae_nats = np.mean([nats(vae, x_test) for _ in range(5)])
-print(f"test -ELBO {vae_nats:.1f} nats per digit (greys) after {seconds:.1f} CPU seconds")
+print(f"test -ELBO {vae_nats:.1f} nats per digit (grays) after {seconds:.1f} CPU seconds")
 
 # %% [markdown]
 # For comparison: the recipe that most tutorials copy, with the same sizes, ReLU and Adam at a fixed $10^{-3}$, is still above
@@ -430,12 +430,12 @@ print(f"test -ELBO {vae_nats:.1f} nats per digit (greys) after {seconds:.1f} CPU
 # %% [markdown]
 # ## Reconstruct and sample: a map of codes
 #
-# Test digits with their reconstructions, and pictures from the prior. We show the coins themselves, as greys.
+# Test digits with their reconstructions, and pictures from the prior. We show the coins themselves, as grays.
 
 
 # %%
 def draw(model, z):
-    """The decoder's coins as greys. (N, Z) -> (N, 784)"""
+    """The decoder's coins as grays. (N, Z) -> (N, 784)"""
     with torch.no_grad():
         return torch.sigmoid(model.decode(z))
 
@@ -550,7 +550,7 @@ map_sliders = widgets.explore(
 # {{05.square.kinds:.1f}} kinds of digit, where the bell gives {{05.bell.kinds:.1f}}, and the distance FD grows from
 # {{05.bell.fd:.0f}} to {{05.square.fd:.0f}}. Between $\pm 2$ and $\pm 3$ the square draws about as well as the bell, and may even
 # be ahead: it draws less from the crowded middle, where digits run into each other. Still wider ones fail in their own way:
-# their corners lie where no code ever was. And from 7 to 9 there is a way, for they are neighbours.
+# their corners lie where no code ever was. And from 7 to 9 there is a way, for they are neighbors.
 #
 # A uniform code is no sin by itself. A generator that was *trained* on a square may be sampled from it. This decoder was trained
 # on a bell.
@@ -583,7 +583,7 @@ clouds = runtime.rng(6).normal(size=(2, 500, 2))  # two clouds of 500 points
 tilt = np.array([[1.0, 0.0], [0.9, math.sqrt(1 - 0.9**2)]])  # makes correlation 0.9
 right, left = clouds[0] @ tilt.T, clouds[1] @ tilt.T * [1, -1]  # (500, 2) each
 ax = plots.panel(
-    alt="Two narrow clouds through one centre: one rises to the right, one falls.", size=(4.6, 3.6)
+    alt="Two narrow clouds through one center: one rises to the right, one falls.", size=(4.6, 3.6)
 )
 ax.scatter(*right.T, s=8, color=plots.DATA, label="a")
 ax.scatter(*left.T, s=14, color=plots.MODEL, marker="x", label="b")
@@ -795,7 +795,7 @@ for name, (color, style) in styles.items():
 ax.axvline(limit.cpu(), color=plots.MUTED, linewidth=1)
 ax.set_ylim(0, 180)
 ax.legend()
-plots.label(ax, "Nearest training digit", "distance (grey units)", "pictures")
+plots.label(ax, "Nearest training digit", "distance (gray units)", "pictures")
 
 # %% [markdown]
 # The alarm rings for all the copier's pictures, and for hardly any of the VAE's.
@@ -841,7 +841,7 @@ inside = runtime.reached(
     {
         "05.sorted": sorted_nats,
         "05.shuffled": shuffled_nats,
-        "05.floor.grey": floor,
+        "05.floor.gray": floor,
         "05.trial.validation": run[-1, 2],
         "05.few.best": few_run[:, 2].min(),
         "05.few.train": few_run[-1, 1],
@@ -886,11 +886,11 @@ assert classes == 10
 words = {
     "What it is for": "",
     "What it is not for": "",
-    "Whose data, under which licence": "",  # print(data.card("mnist5k")) helps
+    "Whose data, under which license": "",  # print(data.card("mnist5k")) helps
     "What can go wrong": "",
 }
 measured = {
-    "test -ELBO (grey pixels, one z; no log-likelihood)": f"{vae_nats:.1f} nats per digit",
+    "test -ELBO (gray pixels, one z; no log-likelihood)": f"{vae_nats:.1f} nats per digit",
     "Fréchet distance, 1,000 samples": f"{fd['VAE']:.0f} (real: {fd['training digits']:.0f})",
     "samples nearer than 99 % of new digits are": f"{alarm['VAE']:.1%}",
     "digits drawn": f"{len(set(metrics.read_digits(samples)))} of 10",
@@ -1020,7 +1020,7 @@ print(
     f"9. drawn digits vary {spread:.0%} as much as real ones, FD {stage['listing that runs']:.0f}"
 )
 plots.rows(
-    {"the listing, now running": blur[:20].cpu()}, alt="Twenty times the same cloud of grey specks."
+    {"the listing, now running": blur[:20].cpu()}, alt="Twenty times the same cloud of gray specks."
 )
 # %% [markdown] tags=["studio"]
 # <details><summary>What happened</summary>
@@ -1195,7 +1195,7 @@ iwae = check("5.3", iwae)
 # %% tags=["studio"]
 @torch.no_grad()
 def log_weights(model, x, K):
-    """log w of K plans a picture; log p(x|z) by the greys' BCE. (B, 784) -> (B, K)"""
+    """log w of K plans a picture; log p(x|z) by the grays' BCE. (B, 784) -> (B, K)"""
     mu, logvar = model.encode(x)
     columns = []
     for _ in range(K):
@@ -1221,12 +1221,12 @@ ax.set_xscale("log")
 ax.set_xticks(plans, plans)
 ax.minorticks_off()
 ax.legend()
-plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (nats, greys)")
+plots.label(ax, "The same models, tighter bounds", "plans K per digit", "bound (nats, grays)")
 
 # %% [markdown] tags=["studio"]
 # Nothing was trained: the same model, looked at with more plans. The ELBO lies {{05.iwae.gap:.1f}} nats below the bound with
 # 100 plans, so at least that much of −ELBO is due to the *encoder*, whose bells do not fit the posterior, and not to the
-# decoder. (And on greys even the limit is no log-likelihood.)
+# decoder. (And on grays even the limit is no log-likelihood.)
 
 # %% [markdown] tags=["studio"]
 # ### Room C · How many numbers of the code work?
@@ -1546,8 +1546,8 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 # %% [markdown] tags=["studio"]
 # ### Room G · Build: 115 nats in ten seconds
 #
-# An empty page again. Write a function that gets 4,000 grey digits and returns `encode` and `decode`. The bar: −ELBO of at most
-# 115 nats on the 1,000 held-out digits (greys, BCE and KL summed, one $z$), in at most ten CPU seconds on one thread. Many ways
+# An empty page again. Write a function that gets 4,000 gray digits and returns `encode` and `decode`. The bar: −ELBO of at most
+# 115 nats on the 1,000 held-out digits (grays, BCE and KL summed, one $z$), in at most ten CPU seconds on one thread. Many ways
 # lead there; the core's own way takes less than half of it.
 #
 # ### Exercise 5.5 · `train_digits`
@@ -1556,7 +1556,7 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 
 # %% tags=["studio", "exercise:5.5", "points:8", "minutes:25"]
 def train_digits(x):
-    """Train a VAE on grey digits x, (N, 784). -> the pair encode, decode
+    """Train a VAE on gray digits x, (N, 784). -> the pair encode, decode
 
     encode: (B, 784) -> mu, logvar, (B, Z) each; decode: (B, Z) -> logits, (B, 784)
     """
@@ -1602,7 +1602,7 @@ with torch.no_grad():
     logits_b = decode(reparameterize(mu_b, logvar_b, torch.randn_like(mu_b)))  # (1000, 784)
     bce_b = F.binary_cross_entropy_with_logits(logits_b, x_test.cpu(), reduction="none").sum(dim=1)
 built = (bce_b + kl_normal(mu_b, logvar_b)).mean().item()
-print(f"what you built: {built:.1f} nats per test digit (greys)")
+print(f"what you built: {built:.1f} nats per test digit (grays)")
 also_inside = runtime.reached(
     {
         "05.deaf": deaf,

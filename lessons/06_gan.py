@@ -521,19 +521,19 @@ two_humps = reached_w1[0]
 # samples lies within four widths of it.
 
 # %%
-centres = torch.stack(
+centers = torch.stack(
     [torch.tensor([math.cos(a), math.sin(a)]) * 2 for a in torch.arange(8) * math.pi / 4]
 ).to(device)  # (8, 2)
 
 
 def ring(n):
     """Points from eight narrow humps on a circle of radius 2. -> (n, 2)"""
-    return centres[torch.randint(8, (n,))] + 0.05 * noise(n)
+    return centers[torch.randint(8, (n,))] + 0.05 * noise(n)
 
 
 def modes(points):
     """How many humps are found, and the share of points that lie on any. (n, 2) -> int, float"""
-    distance, nearest = torch.cdist(points, centres).min(dim=1)  # (n,), (n,)
+    distance, nearest = torch.cdist(points, centers).min(dim=1)  # (n,), (n,)
     on = distance < 4 * 0.05  # (n,)
     found = torch.bincount(nearest[on], minlength=8) >= len(points) / 100  # (8,)
     return int(found.sum()), on.float().mean().item()
@@ -636,8 +636,8 @@ for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
 # %% [markdown]
 # ## Good, and of every kind?
 #
-# Modes can be counted on a ring, where somebody told us the centres. For pictures nobody does. Two questions remain that
-# need no centres. **Precision**: how many of the forgeries lie *where real things are*? **Recall**: how many of the real
+# Modes can be counted on a ring, where somebody told us the centers. For pictures nobody does. Two questions remain that
+# need no centers. **Precision**: how many of the forgeries lie *where real things are*? **Recall**: how many of the real
 # things lie *where forgeries are*? Where a crowd "is", its members say: around each, a ball that reaches to its $k$-th
 # nearest fellow (Kynkäänniemi et al. 2019). Dense regions get small balls, sparse ones large balls.
 #
@@ -683,7 +683,7 @@ runtime.seed_all(6)
 real_points, angle = ring(1000), torch.rand(1000, 1) * 2 * math.pi
 candidates = {
     "more real data": ring(1000),
-    "one hump, perfect": centres[0] + 0.05 * noise(1000),
+    "one hump, perfect": centers[0] + 0.05 * noise(1000),
     "sprayed over the disc": 2.2
     * torch.rand(1000, 1).sqrt().to(device)
     * torch.cat([angle.cos(), angle.sin()], dim=1).to(device),
@@ -1007,7 +1007,7 @@ print(f"(2) p = .3, q = .1: best D by trying {at[tried.argmax()]:.2f}")
 #
 # **The inspector's map.** In the plane $D^*$ is a landscape: bright where it says real, dark where forged, white where
 # nothing ever is. Data: the ring. Forger: one blob, which you place. A cross marks it, and the arrow shows where the
-# forger's own slope, that of $-\log D^*$ at its centre, would push it.
+# forger's own slope, that of $-\log D^*$ at its center, would push it.
 #
 # **Your goal.** Put the blob on a hump, narrow. Which way does the arrow point, and how strong is it? Then make the blob wide.
 
@@ -1023,8 +1023,8 @@ def blobs(points, at, sigma):
 
 
 def best_map(x1, x2, sigma):
-    """D* on the plane, and the pull on the blob's centre. -> (61, 61), (2,)"""
-    humps = centres.cpu()
+    """D* on the plane, and the pull on the blob's center. -> (61, 61), (2,)"""
+    humps = centers.cpu()
     place = torch.tensor([[x1, x2]], dtype=torch.float32, requires_grad=True)
 
     def logit(points):
@@ -1082,7 +1082,7 @@ map_sliders = widgets.explore(
 
 # %% [markdown] tags=["studio"]
 # A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls
-# everything else real. But the pull at the blob's centre is zero. No direction is better than another, and the neighbours,
+# everything else real. But the pull at the blob's center is zero. No direction is better than another, and the neighbors,
 # however bright, are out of its sight. That is why a collapsed forger hardly leaves: it cannot see what it misses. Make
 # the blob wide, and it covers several humps at once, so that its parts are told different things. Width is what keeps the
 # game informative.
@@ -1577,7 +1577,7 @@ assert afar["saturating", False][0][-1] > 6 > 2.6 > afar["non-saturating", False
 # - derive the best inspector $p/(p+q)$, and say that it leaves the Jensen-Shannon divergence to the forger;
 # - write both losses, and say which one goes deaf where the forger is worst;
 # - keep each player's gradient out of the other, with `detach` and an optimizer each;
-# - notice a collapse: modes where centres are known, precision and recall where they are not;
+# - notice a collapse: modes where centers are known, precision and recall where they are not;
 # - train a GAN on digits, and say what it does better than a VAE, and what worse.
 #
 # **Read on.** Goodfellow et al. 2014, *Generative Adversarial Nets*: the game, the best inspector, the non-saturating loss.

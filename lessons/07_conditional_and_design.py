@@ -102,7 +102,7 @@ class CVAE(nn.Module):
 
 
 # %% [markdown]
-# The loss is lesson 04's, with grey pixels as in lesson 05: a pixel's surprise is its cross-entropy. The factor `beta` on the
+# The loss is lesson 04's, with gray pixels as in lesson 05: a pixel's surprise is its cross-entropy. The factor `beta` on the
 # price is 1 in the bound above; keep an eye on it.
 
 
@@ -160,12 +160,12 @@ first = digit_cvae(x_train, c_train, epochs, beta=1)
 # ### Exercise 7.1 · `sample_given`
 # Draw `n` pictures for one condition `c`, a row of `C` numbers. Each picture needs a plan of its own, and all get the same condition.
 # `model.Z` is the width of a plan, `model.decode(z, c)` wants one row of each per picture. Draw with PyTorch's own random numbers,
-# so that a seed reaches them, and return greys between 0 and 1.
+# so that a seed reaches them, and return grays between 0 and 1.
 
 
 # %% tags=["exercise:7.1", "points:4", "minutes:6"]
 def sample_given(model, c: Tensor, n: int) -> Tensor:
-    """n pictures for one condition, their pixels' greys in [0, 1]. c (C,) -> (n, D)"""
+    """n pictures for one condition, their pixels' grays in [0, 1]. c (C,) -> (n, D)"""
     # BEGIN SOLUTION
     z = torch.randn(n, model.Z, device=c.device)  # (n, Z): from the prior, a fresh plan each
     with torch.no_grad():
@@ -180,10 +180,10 @@ sample_given = check("7.1", sample_given)
 # Which of the two networks turns plans into pictures? Where do plans come from when there is no picture yet?
 # ---
 # Plans of width 2, a condition of three numbers, $n = 4$: the decoder gets four different rows $z$ from $\mathcal N(0, I)$, and four times the
-# same row $c = (0, 1, 0)$. It gives four rows of logits, and $\sigma(\text{logit})$ is the grey.
+# same row $c = (0, 1, 0)$. It gives four rows of logits, and $\sigma(\text{logit})$ is the gray.
 # ---
 # The prior does not depend on $c$, so $z$ is drawn as in lesson 04. `expand` shows the one row $n$ times without copying it, and the
-# sigmoid turns logits into greys.
+# sigmoid turns logits into grays.
 
 # %%
 runtime.seed_all(2)
@@ -518,7 +518,7 @@ plots.rows(
 #
 # ### Exercise 7.4 · `safe_augment`
 # Write an augmentation that may leak, because its results could have been written by somebody: small shifts, tilts of up to ten degrees or
-# so, a little larger or smaller. Each picture gets its own, drawn from `rng`. Labels, ways up and greys in $[0, 1]$ must survive; leaving everything as it is does not count.
+# so, a little larger or smaller. Each picture gets its own, drawn from `rng`. Labels, ways up and grays in $[0, 1]$ must survive; leaving everything as it is does not count.
 
 
 # %% tags=["exercise:7.4", "points:4", "minutes:11"]
@@ -581,7 +581,7 @@ for name in ("as they are", "gentle", "gentle, and told"):
 # ## A house that meets its brief
 #
 # "Generative design satisfies constraints", one reads. Does it? Here is a client's **brief**: a house so wide and so deep, so many bedrooms, the living room to the
-# south, the front door to the east. A **plan** is a sheet of 26 by 30 cells, each 40 by 40 centimetres: outside, wall, door, or the number of a room. Four thousand plans were drawn by a careful
+# south, the front door to the east. A **plan** is a sheet of 26 by 30 cells, each 40 by 40 centimeters: outside, wall, door, or the number of a room. Four thousand plans were drawn by a careful
 # architect, who is a program (`floorplans.make_plans`). There are 108 different briefs. Twenty of them we keep away from the model, and ask for later.
 
 # %%
@@ -606,7 +606,7 @@ for ax, plan, brief in zip(axes, plans.cpu(), briefs, strict=True):
 # | key | what must hold |
 # |---|---|
 # | `rooms` | living room, kitchen, bath, hall and bedroom 1 are there; no kind of room is in two pieces |
-# | `areas` | every room that is there has at least its `MIN_AREA`, in square metres |
+# | `areas` | every room that is there has at least its `MIN_AREA`, in square meters |
 # | `closed` | no room cell lies beside an outside cell: walls or doors stand between |
 # | `doors` | every door cell leads through: floor or outside on both sides, left and right or above and below |
 # | `reachable` | outside, rooms and doors are one piece: you can walk from everywhere to everywhere |
@@ -615,9 +615,9 @@ for ax, plan, brief in zip(axes, plans.cpu(), briefs, strict=True):
 #
 # ### Exercise 7.3 · `layout_report`
 # Kinds are numbers: `OUTSIDE` 0, `WALL` 1, `DOOR` 2, then the rooms: `LIVING` 3, kitchen 4, bath 5, `HALL` 6, `BEDROOM` 7
-# (bedroom 1), bedrooms 2 and 3 are 8 and 9. `MIN_AREA[kind]` is in square metres, `CELL` is the length of a cell, $0.4$
-# metres. `label(mask)` of SciPy numbers the pieces of a mask, along rows and columns, and returns the numbered sheet and how
-# many pieces there are. Pad before you look at neighbours.
+# (bedroom 1), bedrooms 2 and 3 are 8 and 9. `MIN_AREA[kind]` is in square meters, `CELL` is the length of a cell, $0.4$
+# meters. `label(mask)` of SciPy numbers the pieces of a mask, along rows and columns, and returns the numbered sheet and how
+# many pieces there are. Pad before you look at neighbors.
 
 
 # %% tags=["exercise:7.3", "points:6", "minutes:15"]
@@ -647,13 +647,13 @@ def layout_report(plan: Tensor) -> dict:
 layout_report = check("7.3", layout_report)
 
 # %% [markdown] tags=["help:7.3"]
-# Which cells can you stand on? If you could label the pieces of *that* mask, how many may there be? And how many square metres are ten cells?
+# Which cells can you stand on? If you could label the pieces of *that* mask, how many may there be? And how many square meters are ten cells?
 # ---
 # A sheet of $5 \times 5$ with one room cell in the middle, walls all around it (corners too) and outside beyond: `rooms` fails, four kinds are missing. `areas` fails: one cell is
-# $0.4^2 = 0.16$ square metres. `closed` holds. `doors` holds, since there are none. `reachable` fails: two pieces, the room and the outside.
+# $0.4^2 = 0.16$ square meters. `closed` holds. `doors` holds, since there are none. `reachable` fails: two pieces, the room and the outside.
 # ---
-# `np.roll` moves a mask by one cell, so that each cell sees its neighbour; the padding keeps what rolls over the edge harmless. A room
-# has an area of its number of cells times $0.4^2$ square metres.
+# `np.roll` moves a mask by one cell, so that each cell sees its neighbor; the padding keeps what rolls over the edge harmless. A room
+# has an area of its number of cells times $0.4^2$ square meters.
 
 # %%
 KEYS = ("rooms", "areas", "closed", "doors", "reachable")
@@ -747,7 +747,7 @@ for row, name in zip(axes, ("dice", "CVAE"), strict=True):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Cells that know nothing of their neighbours never make a house. Dice make walls and doors that work, and rooms nobody can live in: {{07.plans.dice:.0%}} pass. The CVAE
+# Cells that know nothing of their neighbors never make a house. Dice make walls and doors that work, and rooms nobody can live in: {{07.plans.dice:.0%}} pass. The CVAE
 # passes {{07.plans.raw:.0%}}: several times as often, and far from always. Its plans *look* like the architect's, and a single wall cell missing breaks one.
 # A model that saw only valid plans need not draw only valid plans.
 #
@@ -766,19 +766,19 @@ def straighten(p, box, rooms):
     """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
     if len(rooms) == 1:
         wide = min(box.height, box.width) >= 3
-        return {rooms[0]: box} if wide and box.square_metres >= MIN_AREA[rooms[0]] else None
+        return {rooms[0]: box} if wide and box.square_meters >= MIN_AREA[rooms[0]] else None
     cuts = []
     for across, length in ((True, box.height), (False, box.width)):
         for at in range(3, length - 3):
             parts = box.cut(at, across)
             mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
-            share = mass / [[part.square_metres] for part in parts]
+            share = mass / [[part.square_meters] for part in parts]
             first = share[0] > share[1]  # (R,): which rooms go to the first part
             need = [
                 sum(MIN_AREA[k] for k, f in zip(rooms, first, strict=True) if f == side)
                 for side in (True, False)
             ]
-            if all(part.square_metres >= n > 0 for part, n in zip(parts, need, strict=True)):
+            if all(part.square_meters >= n > 0 for part, n in zip(parts, need, strict=True)):
                 cuts.append((np.where(first, *mass).sum(), parts, first))
     for _, parts, first in sorted(cuts, key=lambda cut: -cut[0]):
         found = [
@@ -791,7 +791,7 @@ def straighten(p, box, rooms):
 
 
 # %% [markdown]
-# Doors next. Between two rooms that share a wall, the model's favourite place. From all of these take the likeliest, then the
+# Doors next. Between two rooms that share a wall, the model's favorite place. From all of these take the likeliest, then the
 # next, and leave out any that connects what is connected already: every room is reached, and no door is wasted. The front door comes last.
 
 
@@ -1007,7 +1007,7 @@ assert rates["architect"]["all five"] == 1 and classes == 10
 
 # %% tags=["studio", "export"]
 class ConditionalGenerator(nn.Module):
-    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, greys (B, D) when called."""
+    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, grays (B, D) when called."""
 
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
@@ -1206,7 +1206,7 @@ def learning_curve(model, rounds):
 rounds, warm_up = runtime.budget(smoke=2, cpu=80), runtime.budget(smoke=1, cpu=12)
 starts = {
     "scratch": fresh_cvae(x_few, c_few, seed=22),
-    "coarse, labelled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
+    "coarse, labeled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
     "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, beta=3, seed=22),
 }
 fig, axes = plots.figure(
@@ -1248,7 +1248,7 @@ axes[0].legend(loc="lower right")
 #
 # $$ \sigma = \frac{6\,F\,(b - e)}{(w - 2d)\,t^2} \quad\text{(stress in the bend)}, \qquad m = \rho\,t\,\big(w\,(h + b - t) - \pi d^2\big) $$
 #
-# with width $w$, legs $h$ and $b$, thickness $t$, holes of diameter $d$ at a distance $e$ from the edges; aluminium, $\rho = 0.0027$ g/mm³, at most 80 N/mm². To
+# with width $w$, legs $h$ and $b$, thickness $t$, holes of diameter $d$ at a distance $e$ from the edges; aluminum, $\rho = 0.0027$ g/mm³, at most 80 N/mm². To
 # be on the safe side the width is counted without its holes, hence $w - 2d$.
 
 # %% tags=["studio"]
@@ -1290,8 +1290,8 @@ rng = runtime.rng(24)
 tried = parts.random_brackets(20_000, rng)  # (20000, 6)
 asked_of = np.stack([rng.uniform(20, 300, 20_000), rng.uniform(10, 100, 20_000)], axis=1)  # N, g
 good = np.array([holds(part, *brief) for part, brief in zip(tried, asked_of, strict=True)])
-centre, spread = tried[good].mean(axis=0), tried[good].std(axis=0)
-x_parts = torch.as_tensor((tried[good] - centre) / spread, dtype=torch.float32, device=device)
+center, spread = tried[good].mean(axis=0), tried[good].std(axis=0)
+x_parts = torch.as_tensor((tried[good] - center) / spread, dtype=torch.float32, device=device)
 
 
 def part_rows(briefs):
@@ -1319,7 +1319,7 @@ for _ in progress.bar(
 asked_for = np.stack([rng.uniform(20, 300, 1000), rng.uniform(10, 100, 1000)], axis=1)
 with torch.no_grad():
     z = torch.randn(1000, smith.Z, device=device)
-    forged = smith.decode(z, part_rows(asked_for)).cpu().numpy() * spread + centre  # (1000, 6)
+    forged = smith.decode(z, part_rows(asked_for)).cpu().numpy() * spread + center  # (1000, 6)
 
 
 def safe_part(load, limit):
@@ -1367,7 +1367,7 @@ def forge(load, limit, variant, repaired):
     """One bracket for a brief, (6,); raw where no repair is known."""
     with torch.no_grad():
         row = smith.decode(blanks[variant][None], part_rows([[load, limit]]))[0].cpu().numpy()
-    part = row * spread + centre
+    part = row * spread + center
     fixed = mend_part(part, load, limit) if repaired else None
     return part if fixed is None else fixed
 
@@ -1491,10 +1491,10 @@ also_inside = runtime.reached(
         "07.cgan.classes": gan_classes,
         "07.cgan.fd": long["fd"][-1],
         "07.tune.scratch": -tuned["scratch"][0],
-        "07.tune.coarse": -tuned["coarse, labelled"][0],
+        "07.tune.coarse": -tuned["coarse, labeled"][0],
         "07.tune.unlabelled": -tuned["alike, unlabelled"][0],
         "07.tune.scratch_control": tuned["scratch"][1],
-        "07.tune.coarse_control": tuned["coarse, labelled"][1],
+        "07.tune.coarse_control": tuned["coarse, labeled"][1],
         "07.tune.unlabelled_control": tuned["alike, unlabelled"][1],
         "07.parts.dice": part_rates["dice"],
         "07.parts.raw": part_rates["CVAE"],
@@ -1506,7 +1506,7 @@ also_inside = runtime.reached(
 # %% tags=["studio", "solved"]
 assert also_inside
 assert long["control"][-1] >= 0.9 and gan_classes == 10
-assert tuned["coarse, labelled"][1] > tuned["scratch"][1] + 0.15
+assert tuned["coarse, labeled"][1] > tuned["scratch"][1] + 0.15
 assert tuned["alike, unlabelled"][0] > tuned["scratch"][0] + 10
 assert part_rates["CVAE"] > 2 * part_rates["dice"] and part_rates["repaired"] == 1
 assert built_rate >= 0.054  # twice what dice reach over many briefs

@@ -149,12 +149,12 @@ plots.label(
 #
 # We took words as the units, called **tokens**. Letters would do too: few kinds, long texts. Words: many kinds, short texts,
 # and no way to write a new word. Most large models stand between. They begin with letters (bytes, in fact) and join the
-# most frequent pair of neighbours, again and again (Sennrich, Haddow & Birch 2016). Each time is a *joint*; `_` marks the end of a word:
+# most frequent pair of neighbors, again and again (Sennrich, Haddow & Birch 2016). Each time is a *joint*; `_` marks the end of a word:
 
 
 # %%
 def joined(pieces, pair):
-    """The pieces with every neighbouring `pair` made one."""
+    """The pieces with every neighboring `pair` made one."""
     out = []
     for piece in pieces:
         if out and (out[-1], piece) == pair:
@@ -294,7 +294,7 @@ plots.label(ax, "How much of the gradient arrives", "steps back", "share (log sc
 #
 # In the RNN the first of forty inputs gets a share of about $10^{-{{08.forget.rnn:.0f}}}$. The LSTM is little better *until its gates are
 # open*: a gate at one half loses half at each step. With open gates all of it arrives, even a little more: besides the ledger the
-# gradient has the road through $h$. So initialise them open (Gers, Schmidhuber & Cummins 2000), and training decides what to forget.
+# gradient has the road through $h$. So initialize them open (Gers, Schmidhuber & Cummins 2000), and training decides what to forget.
 #
 # </details>
 #
@@ -577,7 +577,7 @@ looks_sliders = widgets.explore(
 # ## Writing: temperature and top-p
 #
 # The model gives a distribution over the next word. To write, draw from it, append, ask again. Two knobs change what is drawn. The
-# **temperature**, also written $T$ by custom, divides the logits $l$: below 1 favourites win more often, above 1 everything evens out. **Top-p**, or nucleus
+# **temperature**, also written $T$ by custom, divides the logits $l$: below 1 favorites win more often, above 1 everything evens out. **Top-p**, or nucleus
 # sampling, cuts the tail (Holtzman et al. 2020): keep the likeliest words until together they *reach* probability $p$, drop the
 # rest, and share out their probability among those kept, in proportion. ($\pi_w$ is the probability of word $w$ at that temperature.)
 #
@@ -585,7 +585,7 @@ looks_sliders = widgets.explore(
 #
 # ### Exercise 8.2 · `sample_top_p`
 # One word for each row of logits. The temperature comes first, then the cut. All randomness comes from `rng`, a NumPy
-# generator. At least one word is always kept, so a tiny $p$ takes the favourite.
+# generator. At least one word is always kept, so a tiny $p$ takes the favorite.
 
 
 # %% tags=["exercise:8.2", "points:5", "minutes:12"]
@@ -737,8 +737,8 @@ writing_sliders = widgets.explore(
 #
 # Cold writing is fluent and always the same: near 0 the share of *different* reports collapses. Hot writing is different and
 # broken. Between lies a range where both are high, and cutting the tail widens it: most mistakes are unlikely words, so a cut
-# removes many of them and costs little variety. A cold model takes the favourite each time, so it writes one report only; and texts
-# made of favourites are not typical texts.
+# removes many of them and costs little variety. A cold model takes the favorite each time, so it writes one report only; and texts
+# made of favorites are not typical texts.
 #
 # </details>
 

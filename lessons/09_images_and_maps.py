@@ -363,7 +363,7 @@ for name, value in distance.items():
 #
 # A hundred calls of the network for one sample. Could we do with fewer? The film is only one way to connect noise and data, and not the
 # shortest. **Flow matching** (Lipman et al. 2023; Liu, Gong & Liu 2023) draws a noise $x_0$ and a data point $x_1$, independently, and connects them by a
-# straight line, travelled at constant speed while $t$ goes from 0 to 1. (Mind the letters: in this family $x_0$ is the *noise*.)
+# straight line, traveled at constant speed while $t$ goes from 0 to 1. (Mind the letters: in this family $x_0$ is the *noise*.)
 #
 # $$ x_t = (1 - t)\, x_0 + t\, x_1, \qquad v = \frac{dx_t}{dt} = x_1 - x_0 $$
 #
@@ -452,7 +452,7 @@ clouds(
 # %% [markdown]
 # ## Pictures with captions, and a reader
 #
-# Now pictures, and words. Our world is small enough to see everything: one shape of three, in one colour of three, at one place of four. Thirty-six
+# Now pictures, and words. Our world is small enough to see everything: one shape of three, in one color of three, at one place of four. Thirty-six
 # sentences, and every picture 16×16 pixels with three channels.
 #
 # Whoever makes pictures from text needs somebody who *reads* them: without a reader, "it shows what was asked for" is an opinion. In the
@@ -466,7 +466,7 @@ read, misfit = shapes.read(pictures)
 print(f"reader right on all three attributes: {(read == labels).all(1).float().mean():.3f}")
 print(f"clean: {(misfit < shapes.CLEAN).float().mean():.3f} of the pictures")
 plots.pictures(
-    pictures[:8], columns=8, size=1.2, alt="Eight small pictures, each with one coloured shape."
+    pictures[:8], columns=8, size=1.2, alt="Eight small pictures, each with one colored shape."
 )
 for label in labels[:4]:
     print("  ", shapes.caption(label))
@@ -479,8 +479,8 @@ for label in labels[:4]:
 # %%
 def kept_away(labels):
     """Whether a caption asks for what training leaves out. (N, 3) -> bool (N,)"""
-    shape, colour = labels[:, 0], labels[:, 1]
-    return ((shape == 2) & (colour == 1)) | ((shape == 0) & (colour == 2))
+    shape, color = labels[:, 0], labels[:, 1]
+    return ((shape == 2) & (color == 1)) | ((shape == 0) & (color == 2))
 
 
 shown = ~kept_away(labels)
@@ -592,7 +592,7 @@ fig, axes = plots.figure(
     2,
     1,
     size=(10, 2.5),
-    alt="Above: shapes under heavy coloured noise. "
+    alt="Above: shapes under heavy colored noise. "
     "Below: the same requests as clean shapes on white.",
 )
 for ax, says in zip(axes, sheets, strict=True):
@@ -696,12 +696,12 @@ print(f"read against shuffled requests: {shuffled_score:.3f} (chance: 1/36 = {1 
 # At $w = 0$ nobody listens, and one request in 36 is met by accident. At 1 the painter obeys {{09.known.w1:.0%}} of the known requests and {{09.new.w1:.0%}} of the
 # new ones (the middle of five runs; this number depends on luck, from run to run): in doubt it leans towards pictures it has seen. Louder words overrule that
 # habit: {{09.new.w3:.0%}} at 3. It has learned what *green* and *triangle* mean, and not pictures by heart.
-# The price: the picture leaves the region of pictures, colours overshoot, edges fray, and at 5 only {{09.clean.w5:.0%}} are clean.
-# A reader that tells shape, colour and place alone would not have noticed.
+# The price: the picture leaves the region of pictures, colors overshoot, edges fray, and at 5 only {{09.clean.w5:.0%}} are clean.
+# A reader that tells shape, color and place alone would not have noticed.
 #
 # </details>
 #
-# **Ask for something.** Write your own captions into the list: one shape, one colour, one place; other words are ignored.
+# **Ask for something.** Write your own captions into the list: one shape, one color, one place; other words are ignored.
 
 # %%
 wishes = [
@@ -719,7 +719,7 @@ plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each cap
 # %% [markdown]
 # **Now turn the words yourself.** Compose a caption with three sliders, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
 # where the arrow leads at each of these moments, $x_t + (1 - t)\, v$, the picture the walk *believes* in. Third row: six pictures for the same caption. The title says how many of the six obey and are clean.
-# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle (`shape` 2, `colour` 1), and find the guidance at which most of the six obey *and* are clean. It is a compromise.
+# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle (`shape` 2, `color` 1), and find the guidance at which most of the six obey *and* are clean. It is a compromise.
 
 # %%
 noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
@@ -727,16 +727,16 @@ MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 
 
 @cache  # computed once for each setting
-def answers(shape, colour, place, guidance):
+def answers(shape, color, place, guidance):
     """Six films for one caption, and how many of the pictures obey."""
-    c = torch.tensor([[shape, colour, place]]).repeat(6, 1)  # (6, 3)
+    c = torch.tensor([[shape, color, place]]).repeat(6, 1)  # (6, 3)
     film = ask(painter, c, guidance, x=noises)
     return c, film, int(shapes.obeyed(film[-1].cpu(), c).sum())
 
 
-def show_caption(ax, shape, colour, place, guidance):
+def show_caption(ax, shape, color, place, guidance):
     """The way of one picture, what the network believes on the way, and six results."""
-    c, film, obey = answers(shape, colour, place, guidance)
+    c, film, obey = answers(shape, color, place, guidance)
     times = torch.tensor([k / 10 for k in MOMENTS], device=device)
     x = torch.cat([film[k][:1] for k in MOMENTS])  # (8, 3, 16, 16)
     words, silent = c[:1].to(device).expand(8, 3), torch.tensor(NOTHING, device=device).expand(8, 3)
@@ -751,9 +751,9 @@ def show_caption(ax, shape, colour, place, guidance):
     )
 
 
-def describe_caption(shape, colour, place, guidance):
+def describe_caption(shape, color, place, guidance):
     """The picture in words."""
-    c, _, obey = answers(shape, colour, place, guidance)
+    c, _, obey = answers(shape, color, place, guidance)
     return f"{shapes.caption(c[0])}, guidance {guidance:g}: {obey} of 6 obey and are clean."
 
 
@@ -761,9 +761,9 @@ caption_sliders = widgets.explore(
     show_caption,
     alt=describe_caption,
     size=(7.6, 3.3),
-    grid=[{"shape": 2, "colour": 1, "place": 0, "guidance": w} for w in (0, 1, 3)],
+    grid=[{"shape": 2, "color": 1, "place": 0, "guidance": w} for w in (0, 1, 3)],
     shape=widgets.Slider(0, 2, 1, 2),
-    colour=widgets.Slider(0, 2, 1, 1),
+    color=widgets.Slider(0, 2, 1, 1),
     place=widgets.Slider(0, 3, 1, 0),
     guidance=widgets.Slider(0, 6, 0.5, 1),
 )
@@ -772,7 +772,7 @@ caption_sliders = widgets.explore(
 # <details><summary>What to find with the sliders</summary>
 #
 # With guidance 0 the first belief is a ghost: the mean of all pictures, something in every corner. The walk makes up its mind on the way, and now and then it does not quite: two half pictures
-# are left. With words, place and colour are settled before the walk has begun; what chance still decides is where exactly, and how large. Edges come last, here as in large models: under much
+# are left. With words, place and color are settled before the walk has begun; what chance still decides is where exactly, and how large. Edges come last, here as in large models: under much
 # noise one sees only what many pixels agree on. A green triangle may begin as a blue one, which the painter knows, and turn green as the guidance insists.
 #
 # </details>
@@ -871,7 +871,7 @@ assert differ["decoder"] < 1e-3 < 0.5 * differ["real"] < differ["painter"]
 #
 # ### Room A · Art: a style is a crowd
 #
-# A photograph in the manner of another: what *is* a manner? Not what is where. The strokes, grains and colours, wherever they are. Gatys, Ecker & Bethge
+# A photograph in the manner of another: what *is* a manner? Not what is where. The strokes, grains and colors, wherever they are. Gatys, Ecker & Bethge
 # (2015, *A Neural Algorithm of Artistic Style*, Tübingen) made that a formula. They show both pictures to a classifier, take the features $f$ of a layer,
 # $C$ channels at $H \cdot W$ places, and keep how strongly two channels respond *together*:
 #
@@ -945,7 +945,7 @@ def sliced(x, y, n=32):
 
 
 def repaint(content, style):
-    """Every pixel gets the style's colour of the same rank in brightness. (3, H, W) twice"""
+    """Every pixel gets the style's color of the same rank in brightness. (3, H, W) twice"""
     order, ranks = (p.mean(0).flatten().argsort() for p in (content, style))
     painted = torch.empty_like(content.flatten(1))
     painted[:, order] = style.flatten(1)[:, ranks]
@@ -953,7 +953,7 @@ def repaint(content, style):
 
 
 # %% [markdown] tags=["studio"]
-# The *pixels* are what is trained; there is no network. We begin with the content in the style's colours (`repaint` is a sorting, too),
+# The *pixels* are what is trained; there is no network. We begin with the content in the style's colors (`repaint` is a sorting, too),
 # on a small picture, and go on with larger ones, so that large strokes come first. A second term keeps a blurred view of the picture near the
 # content: it may do what it likes with detail, and must keep the plan.
 
@@ -1025,7 +1025,7 @@ plots.pictures(
 # are in the plan. The fur is gone: it was texture, and texture is what was replaced. And no petal has become an ear: patches of seven pixels know
 # how a petal's edge looks, not what a petal is.
 #
-# **How much of each?** The weight of the content, from nothing to a lot. Find the one at which a friend would recognise *both* pictures.
+# **How much of each?** The weight of the content, from nothing to a lot. Find the one at which a friend would recognize *both* pictures.
 
 # %% tags=["studio"]
 WEIGHTS = (0, 0.3, 1, 2, 5)
@@ -1057,10 +1057,10 @@ mixture_sliders = widgets.explore(
 # %% [markdown] tags=["studio"]
 # **Debug a claim.** The article's list of papers says of the style transfer paper that it comes from DeepMind and that it works with GANs; in another place it names a third author who did not write it. Read what you wrote in Exercise 9.1
 # and above, and *find the GAN*. There is no second player: nothing is trained to tell real from fake, and no generator is left over
-# when the picture is done. DeepArt, a service the article names beside DALL·E, did the same, as secondary pages say, until about 2022: one optimisation per picture. To see that the difference matters, here is style transfer as
+# when the picture is done. DeepArt, a service the article names beside DALL·E, did the same, as secondary pages say, until about 2022: one optimization per picture. To see that the difference matters, here is style transfer as
 # claimed: the pixels against a patch critic, trained in turns, as many steps as ours.
 #
-# **Predict.** Better, equal or worse? The mend is in the same cell, behind `mended`: `sliced` in place of the critic's judgement. Mark the lines it no longer needs, take them out, and the first entry of the loop with them: the second number stays.
+# **Predict.** Better, equal or worse? The mend is in the same cell, behind `mended`: `sliced` in place of the critic's judgment. Mark the lines it no longer needs, take them out, and the first entry of the loop with them: the second number stays.
 
 
 # %% tags=["studio"]
@@ -1253,7 +1253,7 @@ def dig(level):
     cost, came_from, queue = {start: 0}, {}, deque([start])
     while queue:
         here = queue.popleft()
-        for r, c in dungeons.neighbours(here, level.shape):
+        for r, c in dungeons.neighbors(here, level.shape):
             wall = tiles[r][c] == 0
             if cost[here] + wall < cost.get((r, c), math.inf):
                 cost[r, c], came_from[r, c] = cost[here] + wall, here
@@ -1387,7 +1387,7 @@ plots.rows(
 # <details><summary>What happened</summary>
 #
 # DDPM comes a little nearer than the flow, {{09.digits.ddpm:.2f}} and {{09.digits.flow:.2f}}, at ten times the price; neither leaves the VAE behind, which calls its network once.
-# (FD looks at black and white: lesson 04 tossed a coin for each pixel, here we cut at the middle grey.) The leap that is hard to learn for large pictures is not hard
+# (FD looks at black and white: lesson 04 tossed a coin for each pixel, here we cut at the middle gray.) The leap that is hard to learn for large pictures is not hard
 # with 64 pixels. In the figure: most digits can be read, now and then one is two digits at once, and where real paper is blank theirs has a light haze, for a guessed
 # $-1$ is never quite $-1$.
 #
@@ -1396,7 +1396,7 @@ plots.rows(
 # %% [markdown] tags=["studio"]
 # ### Room D · Build: a painter from an empty page
 #
-# Write a function that gets captioned pictures and an allowance in seconds of computing, and returns a function `paint(captions)`. The bar: seven of ten pictures are *clean and* show shape, colour and place as asked, after at most
+# Write a function that gets captioned pictures and an allowance in seconds of computing, and returns a function `paint(captions)`. The bar: seven of ten pictures are *clean and* show shape, color and place as asked, after at most
 # sixty seconds of computing (`time.process_time`; keeping to `seconds` is up to you). Any network, any family: flow, diffusion, even a GAN. (Ten seconds can be enough.) What is above may be used.
 #
 # ### Exercise 9.6 · `train_painter`
@@ -1442,7 +1442,7 @@ train_painter = check("9.6", train_painter)
 # %% [markdown] tags=["studio", "help:9.6"]
 # Which four things does a flow painter need: a network that takes which three inputs, a target, a loss, and a walk? What does it say, the picture or the velocity?
 # ---
-# 256 hidden units, three blocks, minibatches of 128, AdamW with a step size of $0.002$ that rises and falls, 500 steps: some four seconds. After 100 steps colour and place are right, and the shapes are blobs.
+# 256 hidden units, three blocks, minibatches of 128, AdamW with a step size of $0.002$ that rises and falls, 500 steps: some four seconds. After 100 steps color and place are right, and the shapes are blobs.
 # ---
 # It is the painter of the core without guidance: as every caption is in the training set, plain $w = 1$ is enough. The allowance is looked at in every step, so a slow machine stops in time.
 

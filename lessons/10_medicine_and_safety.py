@@ -64,7 +64,7 @@ device = runtime.setup(seed=0)
 
 # %%
 cancer = load_breast_cancer()
-width, texture = 0, 1  # the two columns that we will draw: radius of the nuclei, unevenness of grey
+width, texture = 0, 1  # the two columns that we will draw: radius of the nuclei, unevenness of gray
 
 
 def halves(rng):
@@ -116,7 +116,7 @@ plots.label(ax, "Right diagnoses among new patients, ten splits", "share of pati
 
 # %%
 def fit_bells(table, K, seed):
-    """K bells for each diagnosis, on standardised columns. -> a model for draw_patients"""
+    """K bells for each diagnosis, on standardized columns. -> a model for draw_patients"""
     mean, sd = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
     z = (table["x"] - mean) / sd  # (N, D)
     bells = [
@@ -172,7 +172,7 @@ axes[0].legend()
 # ten, or a third of them?
 #
 # ### Exercise 10.1 · `tstr`
-# Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardised columns, as
+# Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardized columns, as
 # above. Everything that is *fitted*, scaling included, may see the synthetic table alone.
 
 
@@ -251,7 +251,7 @@ plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patien
 # There is a generator with the best TSTR of all: the photocopier. Lesson 01 caught it by its distance to the training data,
 # zero. Add a speck of noise to each measurement and the distance is no longer zero. How near is *too* near? Real patients
 # have near relatives too. So compare with patients whom the generator has **never seen**: of each synthetic patient ask
-# whether its nearest real neighbour sits in the training half or in the other. Both are of the same size, so
+# whether its nearest real neighbor sits in the training half or in the other. Both are of the same size, so
 #
 # $$ \text{alarm} = \frac1n \sum_{i=1}^n \mathbb 1\big[d(\tilde x_i, \text{train}) < d(\tilde x_i, \text{held out})\big]
 # \qquad \text{should be } \tfrac12 $$
@@ -431,7 +431,7 @@ axes[0].legend()
 # %% [markdown]
 # With thirty bells the attacker is right in {{10.auc.many:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
 # its utility warned of it. (The photocopier's victims are not all found either: some patients were never drawn.) Among
-# patients who are unusual, who have most to fear from being recognised, the number is higher, {{10.auc.many_tail:.2f}}: a
+# patients who are unusual, who have most to fear from being recognized, the number is higher, {{10.auc.many_tail:.2f}}: a
 # bell has moved in beside them. An average over patients hides that (Carlini et al. 2022 make it their main point).
 
 # %% [markdown]
@@ -683,7 +683,7 @@ def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
 watermark_z = check("10.4", watermark_z)
 
 # %% [markdown] tags=["help:10.4"]
-# A text of five words has how many pairs of neighbours? Which two numbers pick an entry of `green`?
+# A text of five words has how many pairs of neighbors? Which two numbers pick an entry of `green`?
 # ---
 # Tokens $(0, 1, 0, 0, 1)$, and `green` says that only 1 after 0 is green. The pairs: $01$ green, $10$ not, $00$ not, $01$
 # green. Two of $T = 4$; with $\gamma = \tfrac12$ two were expected: $z = 0$. With $\gamma = \tfrac14$:
@@ -730,14 +730,14 @@ print(
 # marked text looks like any other. A bell exceeds 4 about three times in a hundred thousand: that is the price in false
 # accusations, and it is why the line is drawn at 4 and not at 2. The text itself is hardly less likely than before; what it
 # gave up is some of its choice of words. (The pairs that the model likes best may happen to be greener than a half, or less
-# green: with another key the grey hump would stand a little beside zero.)
+# green: with another key the gray hump would stand a little beside zero.)
 #
 # </details>
 
 # %% [markdown]
 # ## What removes the mark
 #
-# Somebody edits the text without the key. A word and its colour survive only if the word *and the one before it* were left
+# Somebody edits the text without the key. A word and its color survive only if the word *and the one before it* were left
 # alone: if a share $p$ of words is replaced at random, that happens with probability $(1 - p)^2$, and with $T$ words
 #
 # $$ z(p, T) \approx (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
@@ -1277,12 +1277,12 @@ found = {
 ax = plots.panel(
     size=(8.5, 2.9),
     alt="Beliefs and self-chosen users lie below one, as if the tool "
-    "saved time; the randomised trial lies above one, around the truth.",
+    "saved time; the randomized trial lies above one, around the truth.",
 )
-for row, (name, (centre, (low, high))) in enumerate(found.items()):
+for row, (name, (center, (low, high))) in enumerate(found.items()):
     color = plots.DATA if "trial" in name else plots.WRONG
     ax.plot([low, high], [row, row], color=color)
-    ax.plot(centre, row, "o" if "trial" in name else "x", color=color)
+    ax.plot(center, row, "o" if "trial" in name else "x", color=color)
 ax.axvline(1.15, color="black", linestyle="--")
 ax.axvline(1, color=plots.MUTED, linewidth=1)
 ax.set_yticks(range(4), found)
@@ -1293,7 +1293,7 @@ plots.label(ax, "Dashed: the truth of this invented world", "time with AI / time
 #
 # The truth is that the tool costs time. Users believe the opposite, with a narrow interval: many people can be wrong
 # together. Those who *chose* the tool are faster, and were before. The luckiest of ten teams looks better than the whole.
-# Only the comparison in which *chance* decided who gets the tool finds the truth. That is the mend: randomise, measure with a
+# Only the comparison in which *chance* decided who gets the tool finds the truth. That is the mend: randomize, measure with a
 # clock, count everybody, and say how sure you are.
 #
 # </details>
@@ -1314,7 +1314,7 @@ print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their
 # | Peng et al. 2023 | programmers, one small server in JavaScript | 56 % less |
 # | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19 % *more* (interval 2 to 39); they believed 20 % less |
 #
-# They do not contradict each other. Other people, other tasks, other tools: an effect belongs to those. In a call centre,
+# They do not contradict each other. Other people, other tasks, other tools: an effect belongs to those. In a call center,
 # where the tool came to teams one after the other, beginners gained most and the experienced little (Brynjolfsson, Li &
 # Raymond 2025). How generative AI changes *your* work is a question for a trial at your desk: toss a coin for each task, and
 # keep the times. A person with a tool is not automatically more than a person.
@@ -1450,7 +1450,7 @@ make_patients = check("10.6", make_patients)
 # For one column: malignant $5, 7, 9$, benign $1, 2, 3$. Keep four numbers, the two means $7$ and $2$ and the two spreads $2$
 # and $1$, and draw from them. A patient changes such a number only a little; a copy is the patient.
 # ---
-# One bell per diagnosis, on standardised columns; its covariance is mixed with the identity, so that no direction hangs on a
+# One bell per diagnosis, on standardized columns; its covariance is mixed with the identity, so that no direction hangs on a
 # handful of patients. One bell of the core passes as well; a few are at the limit.
 
 # %% tags=["studio"]

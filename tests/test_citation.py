@@ -7,7 +7,7 @@ import yaml
 from tests.lessons import ROOT
 
 
-def test_the_citation_names_this_version_address_and_licences():
+def test_the_citation_names_this_version_address_and_licenses():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"cff-version", "message", "title", "authors"} <= set(cited)

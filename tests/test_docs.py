@@ -98,5 +98,5 @@ def test_the_readme_starts_with_the_two_commands_and_lists_ten_lessons():
     assert all(f"notebooks/{source.stem}.ipynb" in text for source in SOURCES)
 
 
-def test_figures_and_data_have_their_own_licence():
+def test_figures_and_data_have_their_own_license():
     assert "CC BY 4.0" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -40,7 +40,7 @@ def test_a_shortest_way_is_one_and_goes_step_by_step():
 
 
 def _distance(level):
-    """By powers of the neighbour relation."""
+    """By powers of the neighbor relation."""
     reached, steps = level == START, 0
     while not reached[level == EXIT].any():
         grown = reached.copy()

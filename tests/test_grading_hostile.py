@@ -43,7 +43,7 @@ def above_the_answer(name, source):
 
 
 def honest():
-    """Neighbours: one all right, one with a known mistake, one blank."""
+    """Neighbors: one all right, one with a known mistake, one blank."""
     wrong = t.with_answer(
         t.solved("01"),
         TARGET,
@@ -113,7 +113,7 @@ def wrong_answers(found):
     return {name: by_exercise for name, by_exercise in seen.items() if by_exercise != due[name]}
 
 
-def neighbours(results):
+def neighbors(results):
     return {
         r["submission"]: r["verdicts"] for r in results["submissions"] if r["student"] == "honest"
     }
@@ -129,7 +129,7 @@ def test_no_attack_inside_an_answer_gains_or_harms(tmp_path):
     found, results = grade(tmp_path, books)
     assert wrong_answers(found) == {}
     alone = t.run(t.write(tmp_path / "h", honest()), tmp_path / "ho", jobs=1)
-    assert neighbours(results) == neighbours(alone)
+    assert neighbors(results) == neighbors(alone)
     slow = {r["submission"]: r["seconds"] for r in results["submissions"] if r["seconds"] > SECONDS}
     assert slow == {}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -161,7 +161,7 @@ def test_every_attack_in_every_place_serial_and_in_parallel(tmp_path, place, job
     found, results = grade(tmp_path, books, jobs=jobs)
     assert wrong_answers(found) == {}
     alone = t.run(t.write(tmp_path / "h", honest()), tmp_path / "ho", jobs=1)
-    assert neighbours(results) == neighbours(alone)
+    assert neighbors(results) == neighbors(alone)
 
 
 @pytest.mark.slow

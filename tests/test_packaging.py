@@ -1,4 +1,4 @@
-"""pyproject.toml, constraints.txt, environment.yml and run.py say the same; the licences are there."""
+"""pyproject.toml, constraints.txt, environment.yml and run.py say the same; the licenses are there."""
 
 import os
 import re
@@ -129,7 +129,7 @@ def test_run_py_knows_the_pin_of_torch_and_installs_extras_that_exist():
         ("LICENSE-CONTENT", "creativecommons.org/licenses/by/4.0/legalcode"),
     ],
 )
-def test_licences_are_there_and_packaged(name, says):
+def test_licenses_are_there_and_packaged(name, says):
     assert says in (ROOT / name).read_text(encoding="utf-8")
     assert name in PROJECT["license-files"]
 

@@ -1,4 +1,4 @@
-"""Figures: alt text always, colours told apart, arrays in and axes out; widgets: a picture that
+"""Figures: alt text always, colors told apart, arrays in and axes out; widgets: a picture that
 follows its sliders.
 """
 
@@ -83,7 +83,7 @@ SEEN = {
 
 
 @pytest.mark.parametrize("eye", SEEN)
-def test_the_colours_of_the_course_are_told_apart(eye):
+def test_the_colors_of_the_course_are_told_apart(eye):
     colors = [
         np.array(SEEN[eye]) @ linear(c)
         for c in (plots.DATA, plots.MODEL, plots.OTHER, plots.WRONG, plots.MUTED)
@@ -100,7 +100,7 @@ def contrast(color):
 def test_lines_and_words_stand_out_from_the_paper():
     colors = (plots.DATA, plots.MODEL, plots.OTHER, plots.WRONG, plots.MUTED)
     assert min(map(contrast, colors)) >= 3
-    ax = plots.panel(alt="coloured words")
+    ax = plots.panel(alt="colored words")
     words = [ax.text(0.1, 0.1, "word", color=color) for color in colors] + [
         ax.text(0.5, 0.5, "inside", color="white")
     ]

@@ -88,7 +88,7 @@ def test_digits_look_like_digits(drawn, real):
     assert shares.min() > 0.06 and shares.max() < 0.15
 
 
-def test_neighbours_of_digits_agree(drawn, real):
+def test_neighbors_of_digits_agree(drawn, real):
     from sklearn.neighbors import KNeighborsClassifier
 
     judge = KNeighborsClassifier(5).fit(real.x_train.reshape(-1, 784), real.y_train)
@@ -99,8 +99,8 @@ def test_neighbours_of_digits_agree(drawn, real):
 
 
 def test_digits_are_crisp(drawn, real):
-    grey, real_grey = (((each > 0.1) & (each < 0.9)).mean() for each in (drawn, real.x_test))
-    assert grey < 1.15 * real_grey
+    gray, real_gray = (((each > 0.1) & (each < 0.9)).mean() for each in (drawn, real.x_test))
+    assert gray < 1.15 * real_gray
 
 
 def nearest(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def test_a_sentence_that_does_not_fit_is_refused_with_the_words_that_are_known(t
         shapes.parse(text)
 
 
-def test_a_drawing_has_its_colour_and_its_place():
+def test_a_drawing_has_its_color_and_its_place():
     pictures, labels = shapes.draw(shapes.all_captions())
     ink = (1 - pictures).sum(1)  # (36, 16, 16)
     right = ink[:, :, 8:].sum((1, 2)) > ink[:, :, :8].sum((1, 2))

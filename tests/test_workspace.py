@@ -125,7 +125,7 @@ def test_an_edited_cell_keeps_its_place_and_a_changed_one_stands_before_the_edit
     ]
 
 
-def test_own_cells_stay_behind_their_neighbour_even_when_it_is_reworded():
+def test_own_cells_stay_behind_their_neighbor_even_when_it_is_reworded():
     old = with_own(
         with_own(with_own(shipped("#one two three four", "b", "c"), 3, "end"), 1, "note"), 0, "top"
     )

@@ -46,7 +46,7 @@ def _lessons(*numbers: str) -> list[Part]:
 
 BREAK = Part(15, "*break*")
 HALF_DAY = [
-    Part(10, "Everybody runs `python run.py check`; a neighbour for those who are not through"),
+    Part(10, "Everybody runs `python run.py check`; a neighbor for those who are not through"),
     *_lessons("01"),
     BREAK,
     Part(lesson="02", whole=False),
@@ -171,7 +171,7 @@ def room(root: Path, source: Path) -> str:
         ),
         "## Predictions to ask the room for",
         (
-            "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbour."
+            "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbor."
             " Most answers are folded below the cell; the others stand in the text that follows it."
         ),
     ]

@@ -44,7 +44,7 @@ def as_line(title: str, outcome: Any, goes_on: bool) -> str:
 
 
 def as_html(title: str, outcome: Any, goes_on: bool) -> str:
-    """Told by sign and word, not by colour alone; text colours stay the front end's, so dark themes
+    """Told by sign and word, not by color alone; text colors stay the front end's, so dark themes
     work.
     """
     sign, word = SIGNS[outcome.status]

@@ -1,4 +1,4 @@
-"""Data cards: where each data set is from, its licence, its size, and its traps."""
+"""Data cards: where each data set is from, its license, its size, and its traps."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def fashion(seed: int = 0, *, numpy: bool = False, online: bool = True) -> Split
     `mnist(online=True)`.
 
     Not bundled: raises ValueError for online=False, and download.DownloadError when neither cache
-    nor network has it. Source: Xiao, Rasul and Vollgraf 2017, Fashion-MNIST (MIT licence).
+    nor network has it. Source: Xiao, Rasul and Vollgraf 2017, Fashion-MNIST (MIT license).
     """
     if not online:
         raise ValueError(

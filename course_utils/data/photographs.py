@@ -33,7 +33,7 @@ def photo(
     """A photograph: torch tensor float32 (3, H, W) in [0, 1]; with `numpy=True` float64 (H, W, 3)
     without torch.
 
-    With `size` = (H, W), or one number for a square, the largest centred part of that shape is
+    With `size` = (H, W), or one number for a square, the largest centered part of that shape is
     scaled to it. Black and white photographs (brick, grass, gravel) have three equal channels. A
     fresh copy each time. Raises ValueError for an unknown name, which lists the known ones, or a
     size below one pixel. See card("photographs").
@@ -54,7 +54,7 @@ def photo(
 
 @lru_cache(maxsize=32)
 def read(name: str, height: int | None = None, width: int | None = None) -> np.ndarray:
-    """The photograph in full, or its largest centred part of the wanted shape scaled to it:
+    """The photograph in full, or its largest centered part of the wanted shape scaled to it:
     (H, W, 3) uint8.
     """
     from PIL import Image

@@ -12,7 +12,7 @@ from . import bundled
 class Chorale(NamedTuple):
     """A chorale of T sixteenths; voices in the order soprano, alto, tenor, bass."""
 
-    name: str  # catalogue number, such as "bwv101.7"
+    name: str  # catalog number, such as "bwv101.7"
     notes: np.ndarray  # (T, 4) int64 MIDI pitch, -1 where a voice is silent
     onsets: np.ndarray  # (T, 4) bool, true where a note is struck and not held
     fermatas: np.ndarray  # (T,) bool, true under a fermata of the soprano: the end of a phrase
@@ -23,7 +23,7 @@ class Chorale(NamedTuple):
 
 
 def chorale_scores() -> list[Chorale]:
-    """All 363 four-part chorales with onsets, phrase ends, key and metre; fresh arrays. See
+    """All 363 four-part chorales with onsets, phrase ends, key and meter; fresh arrays. See
     card("chorales").
     """
     content = bundled.arrays("chorales.npz")
@@ -48,7 +48,7 @@ def chorales() -> list[np.ndarray]:
     """The notes of all 363 four-part chorales: (T, 4) int64 MIDI pitches each, one row a sixteenth,
     -1 for a rest.
 
-    Columns are soprano, alto, tenor, bass; fresh arrays in catalogue order. Where a pitch is
+    Columns are soprano, alto, tenor, bass; fresh arrays in catalog order. Where a pitch is
     repeated, `notes` alone cannot tell it from a held one: `chorale_scores` can. See
     card("chorales").
     """

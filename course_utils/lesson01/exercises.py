@@ -212,7 +212,7 @@ NORMAL = Exercise(
         "a sum of three logarithms": lambda x, mu, var: (
             -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var)
         ),
-        "standardised first": lambda x, mu, var: (
+        "standardized first": lambda x, mu, var: (
             -0.5 * ((np.asarray(x) - mu) / np.sqrt(var)) ** 2 - np.log(np.sqrt(2 * np.pi * var))
         ),
         "a loop over the points": lambda x, mu, var: np.reshape(
@@ -627,7 +627,7 @@ def _facts(draws: Any, categories: int) -> dict[str, Any]:
         "no draw lies below 0": not (flat < 0).any(),
         "no draw lies above K − 1, the last category": not (flat >= categories).any(),
         FREQUENCIES: np.bincount(inside, minlength=categories) / max(1, flat.size),
-        "how often two neighbouring draws are equal (they must not depend on each other)": (
+        "how often two neighboring draws are equal (they must not depend on each other)": (
             float(np.mean(flat[1:] == flat[:-1])) if flat.size > 1 else 0.0
         ),
     }

@@ -29,7 +29,7 @@ def log_bernoulli(x, theta):
 
 
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
-    """Mixture of K Bernoulli models by expectation-maximisation (Bishop 2006, section 9.3.3).
+    """Mixture of K Bernoulli models by expectation-maximization (Bishop 2006, section 9.3.3).
 
     x: (N, D) of 0/1 -> pi (K,), theta (K, D), average log-likelihood before each refit (steps,).
     Randomness: `rng` picks K images to start from.
@@ -64,7 +64,7 @@ def multinomial_pmf(counts, theta):
     if abs(math.fsum(theta) - 1) > 1e-9:
         raise ValueError(f"theta must sum to 1, not {math.fsum(theta)}")
     log_orders = math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
-    if any(t == 0 and c > 0 for c, t in zip(counts, theta)):
+    if any(t == 0 and c > 0 for c, t in zip(counts, theta, strict=True)):
         return 0.0  # it happened, and it cannot
-    log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta) if c > 0)
+    log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c > 0)
     return math.exp(log_orders + log_one_order)

@@ -883,9 +883,9 @@ def _bce_cases(rng: np.random.Generator) -> list[Case]:
             (z, np.array([1.0, 1, 0, 0, 1, 0])),
             **ordinary,
         ),
-        Case(f"grey pixels, t = {tuple(soft.tolist())}", (z[::-1].copy(), soft), **ordinary),
+        Case(f"gray pixels, t = {tuple(soft.tolist())}", (z[::-1].copy(), soft), **ordinary),
         Case(
-            "the same grey pixels, the same arrays, a second time",
+            "the same gray pixels, the same arrays, a second time",
             (z[::-1].copy(), soft),
             again,
             **ordinary,
@@ -1169,25 +1169,25 @@ BCE_LOGITS = Exercise(
             lambda z, t: _bce(z, t) / math.log(10),
         ),
         "targets-rounded": Mutant(
-            "grey targets were rounded to ink or paper at ½: t may lie anywhere between 0 and 1",
+            "gray targets were rounded to ink or paper at ½: t may lie anywhere between 0 and 1",
             lambda z, t: _bce(z, np.where(t > 0.5, 1.0, 0.0)),
         ),
         "soft-targets-as-zero": Mutant(
-            "grey targets were taken for paper: t may lie anywhere between 0 and 1",
+            "gray targets were taken for paper: t may lie anywhere between 0 and 1",
             lambda z, t: _bce(z, np.where(t == 1, 1.0, 0.0)),
         ),
         "soft-targets-as-one": Mutant(
-            "grey targets were taken for ink: t may lie anywhere between 0 and 1",
+            "gray targets were taken for ink: t may lie anywhere between 0 and 1",
             lambda z, t: _bce(z, np.where(t > 0, 1.0, 0.0)),
         ),
         "hard-target-margin": Mutant(
-            "right for ink and paper, wrong for grey: (2t − 1)·z in the exponent works for targets"
+            "right for ink and paper, wrong for gray: (2t − 1)·z in the exponent works for targets"
             " 0 and 1 only",
             lambda z, t: _softplus((1 - 2 * t) * z),
         ),
         "margin-sign-flipped": Mutant(
             "the exponent (2t − 1)·z has the wrong sign, and that trick works for targets 0 and 1"
-            " only: grey ones are asked for too",
+            " only: gray ones are asked for too",
             lambda z, t: _softplus((2 * t - 1) * z),
         ),
         "wrong-log-complement": Mutant(
@@ -1204,7 +1204,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))) / math.log(2),
         ),
         "log-of-mixture": Mutant(
-            "right for ink and paper, wrong for grey: average the two surprises, not the"
+            "right for ink and paper, wrong for gray: average the two surprises, not the"
             " probabilities inside one logarithm",
             lambda z, t: -np.log(t * _sigmoid(z) + (1 - t) * _sigmoid(-z)),
         ),

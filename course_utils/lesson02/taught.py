@@ -42,18 +42,34 @@ def pair(z, x):
 
 
 # rows up and columns aside, nearest first; all are read before the pixel
-NEIGHBOURS = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-1, -2), (-2, -1),
-              (-2, 1), (0, -3), (-3, 0)]
+NEIGHBORS = [
+    (0, -1),
+    (-1, 0),
+    (-1, -1),
+    (-1, 1),
+    (0, -2),
+    (-2, 0),
+    (-1, 2),
+    (-1, -2),
+    (-2, -1),
+    (-2, 1),
+    (0, -3),
+    (-3, 0),
+]
+
 
 def patterns(x, k):
-    """Which pattern the first k neighbours of each pixel show, 0 to 2^k - 1.
+    """Which pattern the first k neighbors of each pixel show, 0 to 2^k - 1.
 
     (N, 28, 28) -> (N, 28, 28)
     """
     # (N, 34, 34): beyond the edge is paper
     framed = np.pad(x.astype(int), ((0, 0), (3, 3), (3, 3)))
-    parts = (framed[:, 3 + r:31 + r, 3 + c:31 + c] << i for i, (r, c) in enumerate(NEIGHBOURS[:k]))
+    parts = (
+        framed[:, 3 + r : 31 + r, 3 + c : 31 + c] << i for i, (r, c) in enumerate(NEIGHBORS[:k])
+    )
     return sum(parts, np.zeros(x.shape, dtype=int))
+
 
 def count_patterns(x, k):
     """How often each pixel met each pattern, and was ink after it.
@@ -66,8 +82,9 @@ def count_patterns(x, k):
     inked = np.bincount(index, weights=x.ravel(), minlength=2**k * 784).reshape(-1, 28, 28)
     return seen, inked
 
+
 def pixel_surprise(x, theta, k):
-    """-log p of every pixel, given its neighbours.
+    """-log p of every pixel, given its neighbors.
 
     (N, 28, 28), theta (2^k, 28, 28) -> (N, 28, 28)
     """

@@ -847,7 +847,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
         return vector / np.linalg.norm(vector)
 
 
-def _sgd_normalised(theta: Any, x: Any, y: float, lr: float, factor: float) -> Any:
+def _sgd_normalized(theta: Any, x: Any, y: float, lr: float, factor: float) -> Any:
     with np.errstate(all="ignore"):
         return theta - lr * factor * _off(theta, x, y) * x / np.dot(x, x)
 
@@ -1085,18 +1085,18 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
         ),
         "normalized-lms": Mutant(
-            "the step was divided by x·x: that is another method (normalised least squares), here"
+            "the step was divided by x·x: that is another method (normalized least squares), here"
             " lr alone sets the length",
-            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 2),
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 2),
         ),
         "normalized-lms-no-2": Mutant(
             "the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
-            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, lr, 1),
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 1),
         ),
         "full-kaczmarz-projection": Mutant(
             "this goes all the way to θ·x = y: one step of length lr times the gradient is"
             " asked for",
-            lambda theta, x, y, lr: _sgd_normalised(theta, x, y, 1, 1),
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, 1, 1),
         ),
         "sigmoid-on-prediction": Mutant(
             "the prediction went through a sigmoid: here it is θ·x itself",
@@ -1257,7 +1257,7 @@ def _sigma(X: np.ndarray) -> float:
     return float(np.linalg.norm(_table(X), 2))
 
 
-def _centred(X: np.ndarray) -> np.ndarray:
+def _centered(X: np.ndarray) -> np.ndarray:
     return _table(X) - _table(X).mean(axis=0)
 
 
@@ -1408,23 +1408,23 @@ STABLE = Exercise(
             lambda X: 2 / _curvatures(X)[-1] ** 2,
         ),
         "columns-centered": Mutant(
-            "the columns were centred first: J uses X as it is",
-            lambda X: _bound(_hessian(_centred(X))),
+            "the columns were centered first: J uses X as it is",
+            lambda X: _bound(_hessian(_centered(X))),
         ),
         "sample-covariance-with-2": Mutant(
-            "this used the covariance of the columns, centred and with n − 1: J uses X as it is",
+            "this used the covariance of the columns, centered and with n − 1: J uses X as it is",
             lambda X: (
-                _bound(_hessian(_centred(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan
+                _bound(_hessian(_centered(X), len(X) - 1.0 or np.nan)) if len(X) > 1 else np.nan
             ),
         ),
         "covariance-as-hessian": Mutant(
             "the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a"
             " factor 2/n",
-            lambda X: _bound(_hessian(_centred(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan,
+            lambda X: _bound(_hessian(_centered(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan,
         ),
         "columns-standardized": Mutant(
-            "the columns were standardised first: J uses X as it is",
-            lambda X: _bound(_hessian(_centred(X) / _spread(X))) if len(X) > 1 else np.nan,
+            "the columns were standardized first: J uses X as it is",
+            lambda X: _bound(_hessian(_centered(X) / _spread(X))) if len(X) > 1 else np.nan,
         ),
         "bias-column-added": Mutant(
             "a column of ones was added: J has no offset, so X stands alone",
@@ -2040,7 +2040,7 @@ FIT = Exercise(
             _loop(forward=lambda r: _usual_loss(r) / r.steps),
         ),
         "inputs-standardized": Mutant(
-            "x was standardised on the way: the model gets x as it is",
+            "x was standardized on the way: the model gets x as it is",
             _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y)),
         ),
         "gradient-clipped": Mutant(

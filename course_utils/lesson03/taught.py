@@ -43,12 +43,14 @@ class Window(nn.Module):
 
     (B, 1, 28, 28) -> (B, 1, 28, 28)
     """
+
     def __init__(self, hidden=32):
         super().__init__()
         self.look = nn.Conv2d(1, hidden, 7, padding=3)  # one set of weights for all places
         self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # what is special about each place
         self.decide = nn.Sequential(  # a small network, the same at every pixel
-            nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))
+            nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1)
+        )
         mask = torch.ones(7, 7)
         mask[3, 3:], mask[4:] = 0, 0  # the pixel itself, and all that follow
         self.register_buffer("mask", mask)

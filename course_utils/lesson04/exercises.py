@@ -264,8 +264,8 @@ REPARAMETERIZE = Exercise(
             "the logarithm of logvar was taken: it is a logarithm already, undo it with `exp`",
             lambda mu, logvar, eps: mu + 0.5 * logvar.log() * eps,
         ),
-        "standardised-by-variance": Mutant(
-            "the standardised noise (eps − mu)/σ² came back: a sample is mu + σ·eps",
+        "standardized-by-variance": Mutant(
+            "the standardized noise (eps − mu)/σ² came back: a sample is mu + σ·eps",
             lambda mu, logvar, eps: (eps - mu) / logvar.exp(),
         ),
         "numpy-breaks-autograd": Mutant(

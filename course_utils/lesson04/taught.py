@@ -45,8 +45,9 @@ def train_vae(x):
         for rows in torch.randperm(len(x)).split(50):
             mu, logvar = encoder(x[rows]).chunk(2, dim=1)  # (B, 8) each
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-            surprise = F.binary_cross_entropy_with_logits(decoder(z), x[rows],
-                                                          reduction="none").sum(dim=1)  # (B,)
+            surprise = F.binary_cross_entropy_with_logits(
+                decoder(z), x[rows], reduction="none"
+            ).sum(dim=1)  # (B,)
             price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
             (surprise + price).mean().backward()

@@ -48,7 +48,7 @@ SPLIT = {
     "all": "every row is in one of the sets: none may be lost",
     "tenth": "n // 10 rows validate: a tenth, rounded down",
     "shuffled": (
-        "the rows that validate are drawn at random, no block of neighbours and no fixed step: the"
+        "the rows that validate are drawn at random, no block of neighbors and no fixed step: the"
         " file is sorted, so a block holds one kind of digit only"
     ),
     "repeatable": (
@@ -304,8 +304,8 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
 def _moments(cloud: Any, ddof: int = 1) -> tuple[Any, Any]:
     """Mean (d,) and covariance (d, d), float64."""
     cloud = cloud.double()
-    centred = cloud - cloud.mean(0)
-    return cloud.mean(0), centred.T @ centred / (len(cloud) - ddof)
+    centered = cloud - cloud.mean(0)
+    return cloud.mean(0), centered.T @ centered / (len(cloud) - ddof)
 
 
 def _symmetric_root(matrix: Any) -> Any:
@@ -789,8 +789,8 @@ IWAE = Exercise(
             "the last weight was left out",
             lambda logw: _lse(logw[:, :-1]) - math.log(max(logw.shape[1] - 1, 1)),
         ),
-        "normalised-weights": Mutant(
-            "these are the normalised weights: their mean is asked for, not their shares",
+        "normalized-weights": Mutant(
+            "these are the normalized weights: their mean is asked for, not their shares",
             lambda logw: logw.softmax(1),
         ),
         "softmax-weighted-logs": Mutant(

@@ -14,11 +14,12 @@ import torch
 def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """Shuffled row numbers to train on, (n - n // 10,), and to validate on, (n // 10,)."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))  # (n,)
-    return order[n // 10:], order[:n // 10]
+    return order[n // 10 :], order[: n // 10]
 
 
 class Detour(nn.Module):
     """A layer that adds to what it was given. (B, width) -> (B, width)"""
+
     def __init__(self, width):
         super().__init__()
         self.linear = nn.Linear(width, width)
@@ -26,16 +27,18 @@ class Detour(nn.Module):
     def forward(self, h):
         return h + F.silu(self.linear(h))
 
+
 def layers(*sizes):
     """Linear layers with a SiLU between each two; between equal sizes a detour."""
     made = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
-        made += ([Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()])
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        made += [Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()]
     return nn.Sequential(*made[:-1])
 
 
 class DigitVAE(nn.Module):
-    """Rows of 784 greys in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
+    """Rows of 784 grays in [0, 1]: encode (B, 784) -> mu, logvar (B, Z); decode -> logits."""
+
     def __init__(self, mean_image, Z=20, hidden=(400,)):
         super().__init__()
         self.encoder = layers(784, *hidden, 2 * Z)
@@ -98,7 +101,7 @@ def active_units(mu: Tensor, tol: float) -> Tensor:
 
 
 def train_digits(x):
-    """Train a VAE on grey digits x, (N, 784). -> the pair encode, decode
+    """Train a VAE on gray digits x, (N, 784). -> the pair encode, decode
 
     encode: (B, 784) -> mu, logvar, (B, Z) each; decode: (B, Z) -> logits, (B, 784)
     """

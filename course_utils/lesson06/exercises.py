@@ -171,11 +171,11 @@ D_MUTANTS: dict[str, Mutant] = {
         "the logits were taken for probabilities: apply the sigmoid, or use a loss with logits",
         lambda real, fake: -(real.log().mean() + (1 - fake).log().mean()),
     ),
-    "both-labelled-real": Mutant(
+    "both-labeled-real": Mutant(
         'both batches got the label "real"',
         lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean(),
     ),
-    "both-labelled-fake": Mutant(
+    "both-labeled-fake": Mutant(
         'both batches got the label "forged"',
         lambda real, fake: _softplus(real).mean() + _softplus(fake).mean(),
     ),
@@ -435,7 +435,7 @@ G_LOSS = Exercise(
             "this is −D without a logarithm: it goes deaf at D = 0 as well",
             lambda fake: -fake.sigmoid().mean(),
         ),
-        "prob-minimised": Mutant(
+        "prob-minimized": Mutant(
             "this is D: a forger wants it large, and −log D small",
             lambda fake: fake.sigmoid().mean(),
         ),
@@ -1286,8 +1286,8 @@ def _shares_by_tree(real: Any, fake: Any, k: int) -> tuple[float, float]:
         radius = cKDTree(crowd).query(crowd, k + 1)[0][:, k]
         tree = cKDTree(points)
         inside = np.zeros(len(points), bool)
-        for centre, r in zip(crowd, radius, strict=True):
-            inside[tree.query_ball_point(centre, r + 1e-6)] = True
+        for center, r in zip(crowd, radius, strict=True):
+            inside[tree.query_ball_point(center, r + 1e-6)] = True
         return float(inside.mean())
 
     return share(fake, real), share(real, fake)
@@ -1392,7 +1392,7 @@ PRECISION_RECALL = Exercise(
             " and low recall",
             _shares(told=lambda p, r: (r, p)),
         ),
-        "self-counted-as-neighbour": Mutant(
+        "self-counted-as-neighbor": Mutant(
             "every point counted as its own fellow: column 0 of the sorted distances is the point"
             " itself",
             _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
@@ -1573,49 +1573,49 @@ SHARE = "the share of samples within four widths of a hump, where 0.7 or more is
 
 
 def _ring(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Points (n, 2), the eight centres (8, 2) and the width of a hump; radius and turn are drawn."""
+    """Points (n, 2), the eight centers (8, 2) and the width of a hump; radius and turn are drawn."""
     radius = rng.uniform(1, 4)
     angles = 2 * np.pi * (np.arange(8) / 8 + rng.uniform())
-    centres, width = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.04 * radius
-    return centres[rng.integers(8, size=n)] + width * rng.normal(size=(n, 2)), centres, width
+    centers, width = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.04 * radius
+    return centers[rng.integers(8, size=n)] + width * rng.normal(size=(n, 2)), centers, width
 
 
 def _ring_cases(rng: np.random.Generator) -> list[Case]:
-    x, centres, width = _ring(rng, 4000)
-    fresh = centres[rng.integers(8, size=500)] + width * rng.normal(size=(500, 2))
+    x, centers, width = _ring(rng, 4000)
+    fresh = centers[rng.integers(8, size=500)] + width * rng.normal(size=(500, 2))
     return [
         Case(
             "trained on 4,000 points, asked for 2,000 new ones",
             (Tensor(x), DRAWN, int(rng.integers(2**31))),
-            lambda ask, *args: _on_the_ring(ask, *args, centres=centres, width=width, fresh=fresh),
+            lambda ask, *args: _on_the_ring(ask, *args, centers=centers, width=width, fresh=fresh),
             want={fact: True for fact in RING.values()} | {SHARE: ENOUGH},
         )
     ]
 
 
 def _on_the_ring(
-    ask: Ask, x: Tensor, n: int, seed: int, *, centres: np.ndarray, width: float, fresh: np.ndarray
+    ask: Ask, x: Tensor, n: int, seed: int, *, centers: np.ndarray, width: float, fresh: np.ndarray
 ) -> dict[str, Any]:
     """What holds of the first training that passes, of two: an honest game may be unlucky once."""
-    first = _one_training(ask, x, n, seed, centres, width, fresh)
+    first = _one_training(ask, x, n, seed, centers, width, fresh)
     if first.get(SHARE) == ENOUGH:
         return first
-    second = _one_training(ask, x, n, seed + 1, centres, width, fresh)
+    second = _one_training(ask, x, n, seed + 1, centers, width, fresh)
     return second if second.get(SHARE) == ENOUGH else first
 
 
 def _one_training(
-    ask: Ask, x: Tensor, n: int, seed: int, centres: np.ndarray, width: float, fresh: np.ndarray
+    ask: Ask, x: Tensor, n: int, seed: int, centers: np.ndarray, width: float, fresh: np.ndarray
 ) -> dict[str, Any]:
     """RING that hold up to the first that does not; the share last, as a number up to what is asked
     for.
     """
     points = numbers_in(ask.probe("lesson06.sampler", x, n, seed))
-    return until_one_fails(_ring_facts(points, x.values, n, centres, width, fresh), RING)
+    return until_one_fails(_ring_facts(points, x.values, n, centers, width, fresh), RING)
 
 
 def _ring_facts(
-    points: np.ndarray, x: np.ndarray, n: int, centres: np.ndarray, width: float, fresh: np.ndarray
+    points: np.ndarray, x: np.ndarray, n: int, centers: np.ndarray, width: float, fresh: np.ndarray
 ) -> Any:
     """Pairs of a key of RING and whether it holds, in an order in which each may rely on those
     before it.
@@ -1628,9 +1628,9 @@ def _ring_facts(
     tree = cKDTree(x.astype(np.float32).astype(float))
     usual, found = (np.median(tree.query(p)[0]) for p in (fresh, points))
     yield "new", found > 0.3 * usual
-    radius = np.linalg.norm(centres[0])
+    radius = np.linalg.norm(centers[0])
     yield "near", np.median(abs(np.linalg.norm(points, axis=1) - radius)) < 0.2 * radius
-    distance, hump = cKDTree(centres).query(points)
+    distance, hump = cKDTree(centers).query(points)
     on = distance < 4 * width
     counts = np.bincount(hump[on], minlength=8) >= n / 100
     yield "some", counts.sum() >= 2

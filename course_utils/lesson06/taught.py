@@ -19,11 +19,18 @@ def d_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 def mlp(inputs, hidden, outputs):
     """A network with two hidden layers. (B, inputs) -> (B, outputs)"""
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
-                         nn.Linear(hidden, outputs))
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )
+
 
 class Player(nn.Module):
     """A network, and the optimizer that moves it and nobody else."""
+
     def __init__(self, net, lr=1e-3, beta1=0.5):
         super().__init__()
         self.net = net
@@ -58,31 +65,48 @@ def train_step(G, D, x: Tensor, z1: Tensor, z2: Tensor) -> tuple[float, float]:
 
 def precision_recall(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Shares of fake among real, and of real among fake. (N, d), (M, d), k < N, M -> two numbers"""
+
     def share(points, crowd):
         """The share of points that lie in some ball of the crowd."""
         fellows = torch.cdist(crowd, crowd).sort(dim=1).values  # (C, C), first column: itself
         inside = torch.cdist(points, crowd) <= fellows[:, k]  # (P, C)
         return inside.any(dim=1).float().mean().item()
+
     return share(fake, real), share(real, fake)
 
 
 class DigitForger(nn.Module):
     """Noise and a tag to a picture in [0, 1] and the same tag. z (B, 32 + K) -> (B, 784 + K)"""
+
     def __init__(self, K):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Linear(32 + K, 256), nn.BatchNorm1d(256), nn.ReLU(),
-            nn.Linear(256, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 784), nn.Sigmoid())
+            nn.Linear(32 + K, 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.BatchNorm1d(512),
+            nn.ReLU(),
+            nn.Linear(512, 784),
+            nn.Sigmoid(),
+        )
 
     def forward(self, z):
         return torch.cat([self.net(z), z[:, 32:]], dim=1)  # (B, 784 + K)
 
+
 class DigitInspector(nn.Module):
     """A logit for a picture with its tag. x (B, 784 + K) -> (B,)"""
+
     def __init__(self, K):
         super().__init__()
-        self.features = nn.Sequential(nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                                      nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.features = nn.Sequential(
+            nn.Linear(784, 512),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(0.3),
+            nn.Linear(512, 256),
+            nn.LeakyReLU(0.2),
+        )
         self.real = nn.Linear(256, 1)
         self.of_its_heap = nn.Linear(K, 256, bias=False)
         nn.init.normal_(self.of_its_heap.weight)  # far apart from the start
@@ -97,14 +121,17 @@ def tagged(x, K, seed):
     """Pictures with the one-hot number of their heap of similar ones. (N, 784) -> (N, 784 + K)"""
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
+
     seen = PCA(50, random_state=seed).fit_transform(x.cpu().numpy())  # (N, 50)
     heap = torch.tensor(KMeans(K, n_init=1, random_state=seed).fit_predict(seen)).long()  # (N,)
     return torch.cat([x, F.one_hot(heap, K).float().to(x.device)], dim=1)
+
 
 def noise_with_tags(n, x):
     """z for n forgeries, with tags as frequent as in x (N, 784 + K). -> (n, 32 + K)"""
     rows = torch.randint(len(x), (n,))
     return torch.cat([torch.randn(n, 32).to(x.device), x[rows, 784:]], dim=1)
+
 
 def play(G, D, x, batch=64, every=50):
     """Train on tagged pictures x (N, 784 + K), for ever; yields the averaged generator."""
@@ -113,10 +140,13 @@ def play(G, D, x, batch=64, every=50):
         z1, z2 = noise_with_tags(batch, x), noise_with_tags(batch, x)  # (B, 32 + K) each
         train_step(G, D, x[torch.randint(len(x), (batch,))], z1, z2)
         with torch.no_grad():
-            for kept, now in zip(average.state_dict().values(), G.net.state_dict().values()):
+            for kept, now in zip(
+                average.state_dict().values(), G.net.state_dict().values(), strict=True
+            ):
                 kept.lerp_(now, 0.02) if kept.is_floating_point() else kept.copy_(now)
         if t % every == 0:
             yield average
+
 
 @torch.no_grad()
 def forge(generator, x, n):
@@ -130,7 +160,7 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     D: (B, d) -> (B,) or (B, 1); real, fake (B, d), eps (B, 1) in [0, 1] -> one number
     """
     between = (eps * real + (1 - eps) * fake).detach().requires_grad_()  # (B, d)
-    slopes, = torch.autograd.grad(D(between).sum(), between, create_graph=True)  # (B, d)
+    (slopes,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)  # (B, d)
     return ((slopes.norm(dim=1) - 1) ** 2).mean()
 
 

@@ -43,8 +43,8 @@ DRAWN = {
     "prior": "the plans come from N(0, I): mean 0, spread 1 in every number",
     "normal": "the plans are spread as a normal distribution spreads them",
     "free": "the numbers of a plan are independent of each other",
-    "greys": "the result holds greys between 0 and 1",
-    "decoded": "the greys are σ(logits) of the decoder, untouched",
+    "grays": "the result holds grays between 0 and 1",
+    "decoded": "the grays are σ(logits) of the decoder, untouched",
     "seed": "the same torch seed gives the same pictures, so randomness comes from torch",
     "fresh": "a second call gives other pictures: the seed is not set inside",
 }
@@ -87,11 +87,11 @@ def _about_drawing(
         DRAWN["free"],
         bool(abs(np.corrcoef(plans, rowvar=False) - np.eye(plans.shape[1])).max() < 0.2),
     )
-    greys = 1 / (1 + np.exp(-logits))
-    yield DRAWN["greys"], True if 0 <= got.min() and got.max() <= 1 else _which_greys(got, logits)
+    grays = 1 / (1 + np.exp(-logits))
+    yield DRAWN["grays"], True if 0 <= got.min() and got.max() <= 1 else _which_grays(got, logits)
     yield (
         DRAWN["decoded"],
-        True if np.allclose(got, greys, atol=1e-4) else _which_greys(got, logits),
+        True if np.allclose(got, grays, atol=1e-4) else _which_grays(got, logits),
     )
     yield DRAWN["seed"], bool(np.allclose(got, again))
     yield DRAWN["fresh"], not np.allclose(got, second)
@@ -151,7 +151,7 @@ def _which_form(plans: np.ndarray) -> Any:
     return True if abs(ratio - 0.798) < 0.035 else "flat" if ratio > 0.798 else "heavy tails"
 
 
-def _which_greys(got: np.ndarray, logits: np.ndarray) -> str:
+def _which_grays(got: np.ndarray, logits: np.ndarray) -> str:
     sigmoid = 1 / (1 + np.exp(-logits))
     tables = {
         "logits": logits,
@@ -200,7 +200,7 @@ def _order_cases(rng: np.random.Generator) -> list[Case]:
 def _drawing(
     plans: Answer | None = None,
     condition: Answer = lambda c, n: c.expand(n, -1),
-    greys: Answer = lambda logits: logits.sigmoid(),
+    grays: Answer = lambda logits: logits.sigmoid(),
     seed: bool = False,
 ) -> Answer:
     """A `sample_given` of which one part is changed."""
@@ -212,7 +212,7 @@ def _drawing(
             torch.manual_seed(0)
         z = torch.randn(n, model.Z) if plans is None else plans(n, model.Z)
         with torch.no_grad():
-            return greys(model.decode(z, condition(c, n)))
+            return grays(model.decode(z, condition(c, n)))
 
     return sample_given
 
@@ -275,7 +275,7 @@ SAMPLE = Exercise(
             _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1),
         ),
         "condition-off-by-one": Mutant(
-            "the neighbour of the condition was ordered: is there an index off by one?",
+            "the neighbor of the condition was ordered: is there an index off by one?",
             _drawing(condition=lambda c, n: c.roll(1).expand(n, -1)),
         ),
         "condition-softmaxed": Mutant(
@@ -341,52 +341,52 @@ SAMPLE = Exercise(
             _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z)),
         ),
         "logits-returned": Mutant(
-            "the decoder's logits came back: greys are their sigmoid",
-            _drawing(greys=lambda logits: logits),
+            "the decoder's logits came back: grays are their sigmoid",
+            _drawing(grays=lambda logits: logits),
         ),
         "tanh-for-sigmoid": Mutant(
-            "tanh gives −1 to 1: greys are the sigmoid of the logits",
-            _drawing(greys=lambda logits: logits.tanh()),
+            "tanh gives −1 to 1: grays are the sigmoid of the logits",
+            _drawing(grays=lambda logits: logits.tanh()),
         ),
         "logits-clamped": Mutant(
-            "the logits were clamped to 0 and 1: greys are their sigmoid",
-            _drawing(greys=lambda logits: logits.clamp(0, 1)),
+            "the logits were clamped to 0 and 1: grays are their sigmoid",
+            _drawing(grays=lambda logits: logits.clamp(0, 1)),
         ),
         "exp-for-sigmoid": Mutant(
-            "the exponential of a logit is no grey: the sigmoid is",
-            _drawing(greys=lambda logits: logits.exp()),
+            "the exponential of a logit is no gray: the sigmoid is",
+            _drawing(grays=lambda logits: logits.exp()),
         ),
         "sigmoid-twice": Mutant(
-            "the sigmoid was taken twice: everything turns grey, between 0.5 and 0.73",
-            _drawing(greys=lambda logits: logits.sigmoid().sigmoid()),
+            "the sigmoid was taken twice: everything turns gray, between 0.5 and 0.73",
+            _drawing(grays=lambda logits: logits.sigmoid().sigmoid()),
         ),
         "sign-flipped-logits": Mutant(
             "ink and paper are exchanged: σ(logit) is the ink",
-            _drawing(greys=lambda logits: (-logits).sigmoid()),
+            _drawing(grays=lambda logits: (-logits).sigmoid()),
         ),
         "softmax-over-pixels": Mutant(
-            "a softmax over the pixels: each pixel has a grey of its own, the sigmoid of its logit",
-            _drawing(greys=lambda logits: logits.softmax(1)),
+            "a softmax over the pixels: each pixel has a gray of its own, the sigmoid of its logit",
+            _drawing(grays=lambda logits: logits.softmax(1)),
         ),
         "probs-rounded": Mutant(
-            "the greys were rounded to black and white: keep them",
-            _drawing(greys=lambda logits: logits.sigmoid().round()),
+            "the grays were rounded to black and white: keep them",
+            _drawing(grays=lambda logits: logits.sigmoid().round()),
         ),
         "bernoulli-sampled": Mutant(
-            "a coin was tossed for every pixel: greys are asked for, the coins themselves",
-            _drawing(greys=lambda logits: logits.sigmoid().bernoulli()),
+            "a coin was tossed for every pixel: grays are asked for, the coins themselves",
+            _drawing(grays=lambda logits: logits.sigmoid().bernoulli()),
         ),
         "relu-for-sigmoid": Mutant(
             "negative logits were cut off, and no sigmoid taken",
-            _drawing(greys=lambda logits: logits.relu()),
+            _drawing(grays=lambda logits: logits.relu()),
         ),
         "batch-mean-repeated": Mutant(
             "the pictures were averaged: hand back all n",
-            _drawing(greys=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
+            _drawing(grays=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
         ),
         "batch-mean-returned": Mutant(
             "one picture came back, the average of all: hand back all n",
-            _drawing(greys=lambda logits: logits.sigmoid().mean(0)),
+            _drawing(grays=lambda logits: logits.sigmoid().mean(0)),
         ),
         "one-sample-for-n": Mutant(
             "one picture came back instead of n", lambda model, c, n: _drawing()(model, c, 1)
@@ -763,9 +763,9 @@ def _room_edits(
             _speck(other, fp.LIVING, fp.BEDROOM + 2),
         ),
         ("the hall in two pieces that touch at a corner", _corner(good, rng)),
-        ("the bath shrunk to 15 cells, 2.4 square metres", _shrunk(good, fp.BATH, 15)),
-        ("the bath shrunk to 20 cells, 3.2 square metres", _shrunk(good, fp.BATH, 20)),
-        ("bedroom 3 shrunk to 25 cells, 4 square metres", _shrunk(other, fp.BEDROOM + 2, 25)),
+        ("the bath shrunk to 15 cells, 2.4 square meters", _shrunk(good, fp.BATH, 15)),
+        ("the bath shrunk to 20 cells, 3.2 square meters", _shrunk(good, fp.BATH, 20)),
+        ("bedroom 3 shrunk to 25 cells, 4 square meters", _shrunk(other, fp.BEDROOM + 2, 25)),
         ("a hole in the outer wall", _hole(good)),
         (
             "a corner of the house knocked off, so that floor and outside touch at a corner",
@@ -786,7 +786,7 @@ def _door_edits(good: np.ndarray, brief: fp.Brief) -> list[tuple[str, np.ndarray
 
 
 def _small_sheets() -> list[tuple[str, np.ndarray]]:
-    """Sheets of a few cells that single out one neighbour each."""
+    """Sheets of a few cells that single out one neighbor each."""
 
     def sheet(*rows: str) -> np.ndarray:
         return np.array([[".#+LKBH123".index(cell) for cell in row] for row in rows])
@@ -983,7 +983,7 @@ def _pieces(mask: np.ndarray, corners: bool) -> int:
 
 
 def _near(mask: np.ndarray, steps: Any = BESIDE) -> np.ndarray:
-    """What each cell has at each of its neighbours, (len(steps), H, W); beyond the sheet there is
+    """What each cell has at each of its neighbors, (len(steps), H, W); beyond the sheet there is
     nothing.
     """
     padded, (rows, columns) = np.pad(mask, 1), mask.shape
@@ -1179,7 +1179,7 @@ REPORT = Exercise(
             _changed(closed={"walls_only": True}),
         ),
         "closed-above-only": Mutant(
-            "`closed` looks to one side only, above: look at all four neighbours",
+            "`closed` looks to one side only, above: look at all four neighbors",
             _changed(closed={"steps": ((-1, 0),)}),
         ),
         "closed-horizontal-only": Mutant(
@@ -1187,11 +1187,11 @@ REPORT = Exercise(
             _changed(closed={"steps": ((0, -1), (0, 1))}),
         ),
         "areas-in-cells": Mutant(
-            "`areas` counts cells, not square metres: a cell has 0.4 times 0.4",
+            "`areas` counts cells, not square meters: a cell has 0.4 times 0.4",
             _changed(areas={"unit": 1.0}),
         ),
         "areas-cell-side-for-area": Mutant(
-            "`areas` takes 0.4 square metres a cell: it is 0.4 metres long and wide",
+            "`areas` takes 0.4 square meters a cell: it is 0.4 meters long and wide",
             _changed(areas={"unit": fp.CELL}),
         ),
         "areas-absent-rooms-required": Mutant(
@@ -1374,7 +1374,7 @@ REPORT = Exercise(
 
 SAFE = {
     "shape": "the result has the shape of what went in, (B, 1, 28, 28)",
-    "greys": "every grey lies between 0 and 1",
+    "grays": "every gray lies between 0 and 1",
     "changed": "nearly every picture differs from what went in",
     "state": "the same state of rng gives the same result",
     "other": "another state of rng gives another result",
@@ -1428,7 +1428,7 @@ def _about_augmenting(
     # before all that dice can change
     yield SAFE["state"], np.allclose(got, again, equal_nan=True) or "not the same"
     yield (
-        SAFE["greys"],
+        SAFE["grays"],
         (
             True
             if np.isfinite(got).all() and got.min() >= -1e-6 and got.max() <= 1 + 1e-6
@@ -1438,7 +1438,7 @@ def _about_augmenting(
     distinct = len(np.unique(copies.reshape(len(copies), -1).round(4), axis=0))
     # one change, by chance once of nothing
     for_all = distinct == 1 and np.allclose(got, x) and not np.allclose(copies, same)
-    middle = _centred(got[:, 0]), _centred(x[:, 0])
+    middle = _centered(got[:, 0]), _centered(x[:, 0])
     yield SAFE["up"], _which_turns(*middle)
     yield SAFE["pairs"], _which_pairs(*middle)
     yield SAFE["paper"], _which_paper(got[:, 0], x[:, 0])
@@ -1456,7 +1456,7 @@ def _about_augmenting(
     yield SAFE["read"], bool((_read(got) == _read(x)).mean() >= 0.85)
     yield (
         SAFE["gentle"],
-        _how_gentle(abs(_centre(got[:, 0]) - _centre(x[:, 0])), _likeness(*middle)),
+        _how_gentle(abs(_center(got[:, 0]) - _center(x[:, 0])), _likeness(*middle)),
     )
 
 
@@ -1473,11 +1473,11 @@ def _read(x: np.ndarray) -> np.ndarray:
 
 
 def _how_large(got: np.ndarray, x: np.ndarray, ink: np.ndarray) -> str:
-    """Why the amount of ink is another: by how far the ink reaches around its centre."""
+    """Why the amount of ink is another: by how far the ink reaches around its center."""
     reach = []
     for pictures in (got, x):
         # rows, columns: (N, 28) each
-        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _centre(pictures).T]
+        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _center(pictures).T]
         weight = pictures / (pictures.sum((1, 2), keepdims=True) + 1e-9)
         reach.append(
             np.sqrt(
@@ -1493,18 +1493,18 @@ BLUR = np.exp(-0.5 * ((np.arange(28)[:, None] - np.arange(28)) / 1.5) ** 2)
 BLUR /= BLUR.sum(1, keepdims=True)
 
 
-def _centre(x: np.ndarray) -> np.ndarray:
-    """Where the ink's centre is, (N, 2)."""
+def _center(x: np.ndarray) -> np.ndarray:
+    """Where the ink's center is, (N, 2)."""
     ink = x.sum((1, 2)) + 1e-9
     return np.stack([(x.sum(2) @ np.arange(28)) / ink, (x.sum(1) @ np.arange(28)) / ink], axis=1)
 
 
-def _centred(x: np.ndarray) -> np.ndarray:
-    """Blurred, moved so that the ink's centre is in the middle, and scaled to mean 0 and length 1.
+def _centered(x: np.ndarray) -> np.ndarray:
+    """Blurred, moved so that the ink's center is in the middle, and scaled to mean 0 and length 1.
     (N, 28, 28)
     """
     x = BLUR @ x @ BLUR.T
-    by = np.round(_centre(x) - 13.5).astype(int)
+    by = np.round(_center(x) - 13.5).astype(int)
     rows, columns = ((np.arange(28) + by[:, i, None]) % 28 for i in (0, 1))
     x = x[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
     x = x - x.mean((1, 2), keepdims=True)
@@ -1512,12 +1512,12 @@ def _centred(x: np.ndarray) -> np.ndarray:
 
 
 def _likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How alike two stacks of centred pictures are, -1 to 1 a pair."""
+    """How alike two stacks of centered pictures are, -1 to 1 a pair."""
     return (a * b).sum((1, 2))
 
 
 def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
-    """The turns and mirrorings that explain a (centred) picture far better than no turn does."""
+    """The turns and mirrorings that explain a (centered) picture far better than no turn does."""
     alike = np.stack(
         [
             _likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
@@ -1551,7 +1551,7 @@ def _which_paper(got: np.ndarray, x: np.ndarray) -> Any:
             return "strokes in the corners"
         if np.median(rim) > 0.5:
             return "the paper is dark" if np.median(got[:, 2:-2, 2:-2]) > 0.5 else "a dark frame"
-        return "grey specks" if np.median(rim.std(1)) > 0.01 else "a grey veil"
+        return "gray specks" if np.median(rim.std(1)) > 0.01 else "a gray veil"
     dark = got.max(axis=(1, 2)) / x.max(axis=(1, 2))
     if np.mean(dark < 0.05) > 0.1:
         return "empty pictures"
@@ -1571,17 +1571,17 @@ def _lone(x: np.ndarray) -> np.ndarray:
 
 
 def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
-    own, neighbour = np.median(_likeness(got, x)), np.median(_likeness(got, np.roll(x, 1, axis=0)))
+    own, neighbor = np.median(_likeness(got, x)), np.median(_likeness(got, np.roll(x, 1, axis=0)))
     if own > 0.9:
         return True
     # each is some other picture
     if np.median(np.tensordot(got, x, ([1, 2], [1, 2])).max(1)) > 0.97:
         return "exchanged"
-    return "mixed" if neighbour > 0.6 else True
+    return "mixed" if neighbor > 0.6 else True
 
 
 def _how_gentle(moved: np.ndarray, alike: np.ndarray) -> Any:
-    """Judged by what can be measured: how far the ink's centre went, how alike the centred pictures
+    """Judged by what can be measured: how far the ink's center went, how alike the centered pictures
     are.
     """
     if np.quantile(moved, 0.95) > 4.5:
@@ -1790,14 +1790,14 @@ AUGMENT = Exercise(
                 x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()
             ).clamp(0, 1),
         ),
-        "grey-background": Mutant(
-            "a grey veil lies over the paper: a generator learns it too",
+        "gray-background": Mutant(
+            "a gray veil lies over the paper: a generator learns it too",
             lambda x, rng: (
                 _shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()
             ).clamp(0, 1),
         ),
         "noise-not-clamped": Mutant(
-            "greys leave the range from 0 to 1: clamp them",
+            "grays leave the range from 0 to 1: clamp them",
             lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float(),
         ),
         "contrast-lowered": Mutant(
@@ -1807,7 +1807,7 @@ AUGMENT = Exercise(
             "the strokes are blurred: a generator would draw blurred digits", _blurring
         ),
         "pixels-binarised": Mutant(
-            "greys were rounded to black and white: a generator would draw hard edges",
+            "grays were rounded to black and white: a generator would draw hard edges",
             lambda x, rng: _shift(x, rng).round(),
         ),
         "patch-erased": Mutant(

@@ -1,7 +1,7 @@
 """Small houses as grids of cells: plans to learn from, plans made with dice, and an architect's
 drawing of either.
 
-A plan is an array (26, 30) of whole numbers, one a cell of 40 by 40 centimetres: OUTSIDE, WALL,
+A plan is an array (26, 30) of whole numbers, one a cell of 40 by 40 centimeters: OUTSIDE, WALL,
 DOOR, or the number of a room. A **brief** says what is wanted: the house's width and depth in cells
 and its number of bedrooms.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-CELL = 0.4  # metres
+CELL = 0.4  # meters
 HEIGHT, WIDTH = 26, 30  # cells of the sheet
 # 8 and 9 are a second and a third bedroom
 OUTSIDE, WALL, DOOR, LIVING, KITCHEN, BATH, HALL, BEDROOM = range(8)
@@ -32,7 +32,7 @@ NAMES = (
     "bedroom 2",
     "bedroom 3",
 )
-# square metres
+# square meters
 MIN_AREA = {
     LIVING: 12.0,
     KITCHEN: 5.0,
@@ -79,7 +79,7 @@ class Box:
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
     @property
-    def square_metres(self) -> float:
+    def square_meters(self) -> float:
         return self.height * self.width * CELL**2
 
     def cut(self, at: int, across: bool) -> tuple[Box, Box]:
@@ -161,7 +161,7 @@ def careful_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:
     for _ in range(1000):
         rooms = _largest_bedroom_first(_bands(inside(brief), brief, rng))
         if all(
-            box.square_metres >= MIN_AREA[kind] and min(box.height, box.width) >= MIN_SIDE
+            box.square_meters >= MIN_AREA[kind] and min(box.height, box.width) >= MIN_SIDE
             for kind, box in rooms.items()
         ):
             break
@@ -268,7 +268,7 @@ def _row(box: Box, kinds: list[int], rng: np.random.Generator) -> dict[int, Box]
 
 def _largest_bedroom_first(rooms: dict[int, Box]) -> dict[int, Box]:
     """The same rooms, bedrooms numbered by their areas: bedroom 1 is the largest."""
-    bedrooms = sorted((k for k in rooms if k >= BEDROOM), key=lambda k: -rooms[k].square_metres)
+    bedrooms = sorted((k for k in rooms if k >= BEDROOM), key=lambda k: -rooms[k].square_meters)
     names = dict(zip(bedrooms, sorted(bedrooms), strict=True))
     return {names.get(kind, kind): box for kind, box in rooms.items()}
 

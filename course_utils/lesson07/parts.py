@@ -1,5 +1,5 @@
 """An angle bracket, two legs and four screw holes, and its drawing as an engineer would make it.
-Millimetres throughout.
+Millimeters throughout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Bracket(NamedTuple):
     depth: float  # of the leg that carries, outside
     thickness: float
     hole: float  # diameter
-    edge: float  # from a hole's centre to the two edges next to it
+    edge: float  # from a hole's center to the two edges next to it
 
 
 LOW = Bracket(30.0, 25.0, 25.0, 1.0, 3.0, 4.0)
@@ -37,7 +37,7 @@ def random_brackets(n: int, rng: np.random.Generator) -> np.ndarray:
 
 def draw(part: Bracket, axes: Any, *, notes: str = "") -> Any:
     """Front and side view with dimensions, on an array of two axes. One unit of the axes is a
-    millimetre.
+    millimeter.
 
     The paper grows with the part in steps of 30 mm, so that a small change does not change the
     scale.
@@ -62,7 +62,7 @@ def _front(ax: Any, part: Bracket) -> None:
     ax.plot([0, w], [t, t], color=INK, linewidth=THIN)  # the bend
     for x in (e, w - e):
         ax.add_patch(Circle((x, h - e), d / 2, facecolor="white", edgecolor=INK, linewidth=1.4))
-        _centre(ax, x, h - e, d)
+        _center(ax, x, h - e, d)
     _dimension(ax, (0, h + 8), (w, h + 8), f"{w:.1f}")
     _dimension(ax, (-8, 0), (-8, h), f"{h:.1f}")
     _dimension(ax, (w + 8, h - e), (w + 8, h), f"{e:.1f}")
@@ -117,8 +117,8 @@ def _side(ax: Any, part: Bracket, notes: str) -> None:
     )
 
 
-def _centre(ax: Any, x: float, y: float, d: float) -> None:
-    """The cross of a hole's centre lines."""
+def _center(ax: Any, x: float, y: float, d: float) -> None:
+    """The cross of a hole's center lines."""
     reach = d / 2 + 2.5
     ax.plot([x - reach, x + reach], [y, y], color=INK, linewidth=THIN, linestyle="-.")
     ax.plot([x, x], [y - reach, y + reach], color=INK, linewidth=THIN, linestyle="-.")

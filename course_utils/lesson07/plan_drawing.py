@@ -33,13 +33,13 @@ BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 def draw(
     plan: Any, ax: Any = None, *, title: str = "", labels: bool = True, alt: str | None = None
 ) -> Any:
-    """Draw a plan (H, W), valid or not. One unit of the axes is a metre, north is up; `labels`
+    """Draw a plan (H, W), valid or not. One unit of the axes is a meter, north is up; `labels`
     writes areas and dimensions.
     """
     plan = np.asarray(plan)
     ax = plots.axes_for(ax, alt, (6, 5.4))
     height, width = plan.shape[0] * CELL, plan.shape[1] * CELL
-    ax.imshow(_colours(plan), extent=(0, width, height, 0), interpolation="nearest", zorder=1)
+    ax.imshow(_colors(plan), extent=(0, width, height, 0), interpolation="nearest", zorder=1)
     for cells in _pieces(plan == DOOR):
         _door(ax, plan, cells)
     for kind in range(LIVING, KINDS):
@@ -56,8 +56,8 @@ def draw(
     return ax
 
 
-def _colours(plan: np.ndarray) -> np.ndarray:
-    """Every cell's colour, (H, W, 3) of 0 to 1."""
+def _colors(plan: np.ndarray) -> np.ndarray:
+    """Every cell's color, (H, W, 3) of 0 to 1."""
     names = [PAPER, INK, PAPER, *(TINTS.get(kind, NIGHT) for kind in range(LIVING, KINDS))]
     # (KINDS, 3)
     table = np.array([[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in names])
@@ -203,7 +203,7 @@ def _dimensions(ax: Any, plan: np.ndarray) -> None:
 
 
 def _scale(ax: Any, width: float, height: float) -> None:
-    """A bar of two metres, and an arrow to the north."""
+    """A bar of two meters, and an arrow to the north."""
     y = height - 0.15
     for start in (0.4, 1.4):
         ax.plot(

@@ -22,12 +22,18 @@ import torch
 
 class CVAE(nn.Module):
     """Encoder (B, D), (B, C) -> mu, logvar (B, Z) each; decoder (B, Z), (B, C) -> logits (B, D)."""
+
     def __init__(self, D, C, Z=10, hidden=400):
         super().__init__()
         self.Z = Z
         self.encoder = nn.Sequential(nn.Linear(D + C, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
-        self.decoder = nn.Sequential(nn.Linear(Z + C, hidden), nn.SiLU(),
-                                     nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, D))
+        self.decoder = nn.Sequential(
+            nn.Linear(Z + C, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, D),
+        )
 
     def encode(self, x, c):
         return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
@@ -45,6 +51,7 @@ def cvae_loss(model, x, c, beta):
     price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
     return (surprise + beta * price).mean()
 
+
 def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
     """Make loss_of(model, x, c) small. A generator: trains one epoch, then yields its number."""
     optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
@@ -61,7 +68,7 @@ def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
 
 
 def sample_given(model, c: Tensor, n: int) -> Tensor:
-    """n pictures for one condition, their pixels' greys in [0, 1]. c (C,) -> (n, D)"""
+    """n pictures for one condition, their pixels' grays in [0, 1]. c (C,) -> (n, D)"""
     z = torch.randn(n, model.Z, device=c.device)  # (n, Z): from the prior, a fresh plan each
     with torch.no_grad():
         return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
@@ -90,32 +97,38 @@ def layout_report(plan: Tensor) -> dict:
         return [np.roll(mask, s, axis) for s, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1))]
 
     above, below, left, right = beside(room | outside)
-    return {"rooms": {*range(LIVING, BEDROOM + 1)} <= {*there} and max(pieces.values()) == 1,
-            "areas": all((plan == k).sum() * CELL**2 >= MIN_AREA[k] for k in there),
-            "closed": not (room & np.any(beside(outside), axis=0)).any(),
-            "doors": bool(((above & below) | (left & right))[door].all()),
-            "reachable": label(room | outside | door)[1] == 1}
+    return {
+        "rooms": {*range(LIVING, BEDROOM + 1)} <= {*there} and max(pieces.values()) == 1,
+        "areas": all((plan == k).sum() * CELL**2 >= MIN_AREA[k] for k in there),
+        "closed": not (room & np.any(beside(outside), axis=0)).any(),
+        "doors": bool(((above & below) | (left & right))[door].all()),
+        "reachable": label(room | outside | door)[1] == 1,
+    }
 
 
 def straighten(p, box, rooms):
     """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
     if len(rooms) == 1:
         wide = min(box.height, box.width) >= 3
-        return {rooms[0]: box} if wide and box.square_metres >= MIN_AREA[rooms[0]] else None
+        return {rooms[0]: box} if wide and box.square_meters >= MIN_AREA[rooms[0]] else None
     cuts = []
     for across, length in ((True, box.height), (False, box.width)):
         for at in range(3, length - 3):
             parts = box.cut(at, across)
             mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
-            share = mass / [[part.square_metres] for part in parts]
+            share = mass / [[part.square_meters] for part in parts]
             first = share[0] > share[1]  # (R,): which rooms go to the first part
-            need = [sum(MIN_AREA[k] for k, f in zip(rooms, first) if f == side)
-                    for side in (True, False)]
-            if all(part.square_metres >= n > 0 for part, n in zip(parts, need)):
+            need = [
+                sum(MIN_AREA[k] for k, f in zip(rooms, first, strict=True) if f == side)
+                for side in (True, False)
+            ]
+            if all(part.square_meters >= n > 0 for part, n in zip(parts, need, strict=True)):
                 cuts.append((np.where(first, *mass).sum(), parts, first))
     for _, parts, first in sorted(cuts, key=lambda cut: -cut[0]):
-        found = [straighten(p, part, [k for k, f in zip(rooms, first) if f == side])
-                 for part, side in zip(parts, (True, False))]
+        found = [
+            straighten(p, part, [k for k, f in zip(rooms, first, strict=True) if f == side])
+            for part, side in zip(parts, (True, False), strict=True)
+        ]
         if None not in found:
             return found[0] | found[1]
     return None
@@ -123,19 +136,28 @@ def straighten(p, box, rooms):
 
 def hang_doors(p_door, rooms, brief):
     """The likeliest doors that connect all rooms, and a front door. (H, W) -> lists of cells"""
+
     def likely(place):
         return p_door[tuple(np.transpose(place))].sum()
 
-    places = [(place, a, b) for a, b in combinations(rooms, 2) for place in
-              floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))]
+    places = [
+        (place, a, b)
+        for a, b in combinations(rooms, 2)
+        for place in floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))
+    ]
     doors, group = [], {room: room for room in rooms}
     for place, a, b in sorted(places, key=lambda option: -likely(option[0])):
         if group[a] != group[b]:
             group = {room: group[a] if g == group[b] else g for room, g in group.items()}
             doors.append(place)
-    outer = [place for box in rooms.values() for wall in floorplans.outer_walls(brief, box)
-             for place in floorplans.openings(wall)]
+    outer = [
+        place
+        for box in rooms.values()
+        for wall in floorplans.outer_walls(brief, box)
+        for place in floorplans.openings(wall)
+    ]
     return [*doors, max(outer, key=likely)]
+
 
 def repair(p, brief, rng):
     """A plan of straight walls near p (kinds, H, W). Where rooms do not fit, p is shaken."""
@@ -148,13 +170,20 @@ def repair(p, brief, rng):
 
 
 class ConditionalGenerator(nn.Module):
-    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, greys (B, D) when called."""
+    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, grays (B, D) when called."""
+
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
         self.Z = Z
-        self.net = nn.Sequential(nn.Linear(Z + C, 256), nn.BatchNorm1d(256), nn.ReLU(),
-                                 nn.Linear(256, 512), nn.BatchNorm1d(512), nn.ReLU(),
-                                 nn.Linear(512, D))
+        self.net = nn.Sequential(
+            nn.Linear(Z + C, 256),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.BatchNorm1d(512),
+            nn.ReLU(),
+            nn.Linear(512, D),
+        )
 
     def decode(self, z, c):
         return self.net(torch.cat([z, c], dim=1))  # (B, D)
@@ -162,12 +191,19 @@ class ConditionalGenerator(nn.Module):
     def forward(self, z, c):
         return torch.sigmoid(self.decode(z, c))  # (B, D)
 
+
 class ConditionalDiscriminator(nn.Module):
     """Pictures (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
+
     def __init__(self, D=784, C=10):
         super().__init__()
-        self.features = nn.Sequential(nn.Linear(D, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3),
-                                      nn.Linear(512, 256), nn.LeakyReLU(0.2))
+        self.features = nn.Sequential(
+            nn.Linear(D, 512),
+            nn.LeakyReLU(0.2),
+            nn.Dropout(0.3),
+            nn.Linear(512, 256),
+            nn.LeakyReLU(0.2),
+        )
         self.real, self.direction = nn.Linear(256, 1), nn.Linear(C, 256, bias=False)
         nn.init.normal_(self.direction.weight)  # far apart from the start: control comes sooner
 
@@ -181,8 +217,9 @@ def train_cgan(x, c, batch=128, lr=4e-4):
     G = ConditionalGenerator(x.shape[1], c.shape[1]).to(x.device)
     D = ConditionalDiscriminator(x.shape[1], c.shape[1]).to(x.device)
     smooth = copy.deepcopy(G).eval().requires_grad_(False)
-    of_G, of_D = (torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True)
-                  for net in (G, D))
+    of_G, of_D = (
+        torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True) for net in (G, D)
+    )
     while True:
         rows = torch.randint(len(x), (batch,), device=x.device)
         fake = G(torch.randn(batch, G.Z, device=x.device), c[rows])  # (batch, D)
@@ -195,9 +232,9 @@ def train_cgan(x, c, batch=128, lr=4e-4):
         F.softplus(-D(fake, c[rows])).mean().backward()
         of_G.step()
         with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), G.parameters()):
+            for slow, fast in zip(smooth.parameters(), G.parameters(), strict=True):
                 slow.lerp_(fast, 0.01)
-            for slow, fast in zip(smooth.buffers(), G.buffers()):
+            for slow, fast in zip(smooth.buffers(), G.buffers(), strict=True):
                 slow.copy_(fast)
         yield smooth
 
@@ -215,8 +252,13 @@ def train_planner(plans, c):
     """
     N, H, W = plans.shape
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
-    decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
-                            nn.Linear(128, 10 * H * W))
+    decoder = nn.Sequential(
+        nn.Linear(12 + 13, 128),
+        nn.SiLU(),
+        nn.Linear(128, 128),
+        nn.SiLU(),
+        nn.Linear(128, 10 * H * W),
+    )
     weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
     optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
@@ -232,5 +274,8 @@ def train_planner(plans, c):
             (surprise + 4 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1)
-                             ).view(-1, 10, H, W).argmax(dim=1)  # (M, H, W), a little cooler
+    return lambda c: (
+        decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1))
+        .view(-1, 10, H, W)
+        .argmax(dim=1)
+    )  # (M, H, W), a little cooler

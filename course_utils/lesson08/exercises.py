@@ -283,12 +283,12 @@ def _top_p_cases(rng: np.random.Generator) -> list[Case]:
             want={SAME_STATE: True, MOVES_ON: True, ROWS_APART: True},
         ),
         Case(
-            "seven different rows and a tiny p: the favourite of each",
+            "seven different rows and a tiny p: the favorite of each",
             (Tensor(rows), 1.0, 1e-6, seed),
             want=rows.argmax(1),
         ),
         Case(
-            "seven different rows and a temperature near 0: the favourite of each",
+            "seven different rows and a temperature near 0: the favorite of each",
             (Tensor(rows), 0.003, 1.0, seed),
             want=rows.argmax(1),
         ),
@@ -538,7 +538,7 @@ TOP_P = Exercise(
             _nucleus(share=lambda kept: kept),
         ),
         "unnormalised-to-argmax": Mutant(
-            "what was kept is not shared out again: darts that miss it fall on the favourite",
+            "what was kept is not shared out again: darts that miss it fall on the favorite",
             lambda logits, T, p, rng: _spilled(logits, T, p, rng),
         ),
         "probability-threshold": Mutant(
@@ -547,7 +547,7 @@ TOP_P = Exercise(
             _nucleus(keep=_at_least_one(lambda probs, p: probs >= p)),
         ),
         "min-p-for-top-p": Mutant(
-            "words with a share below 1 − p of the favourite's are cut: p is what the words kept"
+            "words with a share below 1 − p of the favorite's are cut: p is what the words kept"
             " have together",
             _nucleus(keep=lambda probs, p: probs >= (1 - p) * probs[..., :1]),
         ),
@@ -570,7 +570,7 @@ TOP_P = Exercise(
             _nucleus(named=False),
         ),
         "greedy-argmax": Mutant(
-            "the favourite is always taken: draw among the words kept",
+            "the favorite is always taken: draw among the words kept",
             lambda logits, T, p, rng: logits.argmax(-1),
         ),
         "no-truncation": Mutant(
@@ -592,7 +592,7 @@ TOP_P = Exercise(
         "logits-as-probs": Mutant(
             "the logits were used as probabilities: take the softmax first", _unsoftened
         ),
-        "exp-without-normalising": Mutant(
+        "exp-without-normalizing": Mutant(
             "the cut was made before the probabilities add up to one: exp alone is no softmax",
             _unnormalised,
         ),
@@ -667,7 +667,7 @@ def _spilled(logits: Any, T: float, p: float, rng: np.random.Generator) -> Any:
 
     probs, order = torch.softmax(logits.double() / T, -1).sort(dim=-1, descending=True)
     kept = probs * (probs.cumsum(-1) - probs < p)
-    # argmax of nothing is 0, the favourite
+    # argmax of nothing is 0, the favorite
     beyond = kept.cumsum(-1) > torch.tensor(rng.random((len(logits), 1)))
     return order.gather(1, beyond.int().argmax(-1, keepdim=True)).squeeze(1)
 

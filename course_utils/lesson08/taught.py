@@ -19,6 +19,7 @@ def encode(documents, vocabulary):
 
 class Recurrent(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each."""
+
     def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=1.0):
         super().__init__()
         self.embed = nn.Embedding(V, D)
@@ -26,7 +27,7 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(H, V)
         if kind is nn.LSTM:  # the second quarter of the biases belongs to the forget gate
             with torch.no_grad():
-                self.memory.bias_ih_l0[H:2 * H] = keep
+                self.memory.bias_ih_l0[H : 2 * H] = keep
 
     def forward(self, y):
         h, _ = self.memory(self.embed(y))  # (B, T, H)
@@ -63,6 +64,7 @@ def attention(q, k, v, mask):
 
 class Block(nn.Module):
     """One round of gathering and digesting. (B, T, D) -> (B, T, D)"""
+
     def __init__(self, D, heads):
         super().__init__()
         self.heads, self.norm1, self.norm2 = heads, nn.LayerNorm(D), nn.LayerNorm(D)
@@ -82,6 +84,7 @@ class Block(nn.Module):
 
 class Transformer(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each, for T up to `longest`."""
+
     def __init__(self, V, longest, D=64, heads=4, layers=2, mask=causal_mask):
         super().__init__()
         self.token, self.place = nn.Embedding(V, D), nn.Embedding(longest, D)
@@ -121,10 +124,11 @@ def write(model, start, steps, T, p, rng):
         y = torch.cat([y, sample_top_p(logits, T, p, rng)[:, None]], dim=1)
     return y
 
+
 def decode(rows, vocabulary, end):
     """Rows of tokens -> lists of words, each up to its first end."""
     texts = [[vocabulary[token] for token in row] for row in rows.tolist()]
-    return [words[:words.index(end) + 1] if end in words else words for words in texts]
+    return [words[: words.index(end) + 1] if end in words else words for words in texts]
 
 
 def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
@@ -159,6 +163,8 @@ def train_writer(y):
         loss.backward()
         optimizer.step()
         schedule.step()
+
     def writer_of(n, rng):
         return write(model, y[:1, :1].repeat(n, 1), y.shape[1] - 1, 1.0, 0.9, rng)
+
     return writer_of

@@ -61,8 +61,8 @@ def _level(rng: np.random.Generator) -> np.ndarray:
     corners = rng.integers(1, SIZE - sizes)  # rooms keep off the rim
     for (top, left), (height, width) in zip(corners, sizes, strict=True):
         level[top : top + height, left : left + width] = FLOOR
-    centres = corners + sizes // 2
-    for (r0, c0), (r1, c1) in zip(centres, centres[1:], strict=False):
+    centers = corners + sizes // 2
+    for (r0, c0), (r1, c1) in zip(centers, centers[1:], strict=False):
         bend_r, bend_c = (r0, c1) if rng.random() < 0.5 else (r1, c0)
         level[min(r0, r1) : max(r0, r1) + 1, bend_c] = FLOOR
         level[bend_r, min(c0, c1) : max(c0, c1) + 1] = FLOOR
@@ -86,7 +86,7 @@ def shortest_path(level: Any) -> list[Place]:
         here = queue.popleft()
         if level[here] == EXIT:
             return _traced(came_from, here)
-        for place in neighbours(here, level.shape):
+        for place in neighbors(here, level.shape):
             if level[place] != WALL and place not in came_from:
                 came_from[place] = here
                 queue.append(place)
@@ -101,7 +101,7 @@ def _traced(came_from: dict[Place, Place | None], here: Place | None) -> list[Pl
     return path[::-1]
 
 
-def neighbours(place: Place, shape: tuple[int, ...]) -> list[Place]:
+def neighbors(place: Place, shape: tuple[int, ...]) -> list[Place]:
     """The up to four places above, below, left and right of a place that are on the map."""
     row, column = place
     around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]

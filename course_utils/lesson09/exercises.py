@@ -168,7 +168,7 @@ GRAM = Exercise(
     _feature_cases,
     _gram_oracle,
     {
-        "no-normalisation": Mutant(
+        "no-normalization": Mutant(
             "nothing was divided: the sums grow with the picture, so divide by C·H·W", _products
         ),
         "divided-by-hw": Mutant(
@@ -221,15 +221,15 @@ GRAM = Exercise(
         ),
         "channel-mean-removed": Mutant(
             "the mean of each channel was taken off: that is a covariance; a Gram matrix is not"
-            " centred",
+            " centered",
             _with(lambda f: f - f.mean((2, 3), keepdim=True)),
         ),
         "picture-mean-removed": Mutant(
-            "the mean of each picture was taken off: a Gram matrix is not centred",
+            "the mean of each picture was taken off: a Gram matrix is not centered",
             _with(lambda f: f - f.mean((1, 2, 3), keepdim=True)),
         ),
         "pixel-mean-removed": Mutant(
-            "the mean over channels was taken off at each pixel: a Gram matrix is not centred",
+            "the mean over channels was taken off at each pixel: a Gram matrix is not centered",
             _with(lambda f: f - f.mean(1, keepdim=True)),
         ),
         "channels-unit-norm": Mutant(
@@ -755,7 +755,7 @@ FLOW = Exercise(
             " depend on t",
             _flow(speed=lambda a, b, s: (1 - s) * (b - a)),
         ),
-        "travelled-displacement": Mutant(
+        "traveled-displacement": Mutant(
             "the velocity is the way already gone, x_t − x0: at constant speed it does not depend"
             " on t",
             _flow(speed=lambda a, b, s: s * (b - a)),
@@ -1083,7 +1083,7 @@ def _solvable(level: np.ndarray) -> bool:
     """Start and exit in one connected region of walkable tiles, as an image library labels regions."""
     from scipy.ndimage import label
 
-    regions, _ = label(level != WALL)  # four neighbours
+    regions, _ = label(level != WALL)  # four neighbors
     return bool(set(regions[level == START]) & set(regions[level == EXIT]))
 
 
@@ -1256,7 +1256,7 @@ def _one_region(level: Any) -> bool:
     return label(np.asarray(level) != WALL)[1] == 1 and _has(level, START) and _has(level, EXIT)
 
 
-def _labelled(level: Any) -> bool:
+def _labeled(level: Any) -> bool:
     return _solvable(np.asarray(level))
 
 
@@ -1367,8 +1367,8 @@ SOLVABLE = Exercise(
             "one direction is missing: left", _found(steps=[*HERE[:2], HERE[3]])
         ),
         "right-missing": Mutant("one direction is missing: right", _found(steps=HERE[:3])),
-        "start-neighbours-only": Mutant(
-            "only the neighbours of the start are looked at: go on from there", _found(most=1)
+        "start-neighbors-only": Mutant(
+            "only the neighbors of the start are looked at: go on from there", _found(most=1)
         ),
         "two-steps-only": Mutant(
             "the search ends after two steps: go on until nothing new is found", _found(most=2)
@@ -1415,7 +1415,7 @@ SOLVABLE = Exercise(
     {
         "breadth first": _found(),
         "a stack": _stack,
-        "labelled regions": _labelled,
+        "labeled regions": _labeled,
         "a region that grows": _pooled,
     },
     seconds=5.0,
@@ -1453,7 +1453,7 @@ PAINTED = {
     ),
 }
 OBEYED = (
-    f"the share of pictures that are clean and show shape, colour and place as asked, where {BAR}"
+    f"the share of pictures that are clean and show shape, color and place as asked, where {BAR}"
     " or more is asked for"
 )
 

@@ -1,6 +1,6 @@
 """Captioned shapes: 16 x 16 pictures of one shape, and a reader that says what a picture shows.
 
-A caption is three numbers, (shape, colour, place), or a sentence such as "a green triangle, top
+A caption is three numbers, (shape, color, place), or a sentence such as "a green triangle, top
 left". Pictures are (N, 3, 16, 16) tensors in [-1, 1]; the paper is white, 1 in all three channels.
 """
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHAPES = ("circle", "square", "triangle")
-COLOURS = ("orange", "green", "blue")
+COLORS = ("orange", "green", "blue")
 PLACES = ("top left", "top right", "bottom left", "bottom right")
-WORDS = (SHAPES, COLOURS, PLACES)
+WORDS = (SHAPES, COLORS, PLACES)
 SIZE = 16
-# red, green, blue of each colour
+# red, green, blue of each color
 INK = np.array([[0.90, 0.45, 0.0], [0.0, 0.62, 0.45], [0.0, 0.40, 0.75]])
 # a picture is clean if the best drawing explains it to this root mean square, on a scale from 0 to
 # 1
@@ -45,11 +45,11 @@ def draw(labels: Any, shift: Any = 0.0, radius: Any = 3.2) -> tuple[Tensor, Tens
     import torch
 
     labels = np.asarray(labels)
-    shape, colour, place = labels.T
+    shape, color, place = labels.T
     ink = masks(
         shape, place, np.broadcast_to(shift, (len(labels), 2)), np.broadcast_to(radius, len(labels))
     )
-    pictures = 1 - ink[:, None] * (1 - INK[colour])[:, :, None, None]  # (N, 3, 16, 16) in [0, 1]
+    pictures = 1 - ink[:, None] * (1 - INK[color])[:, :, None, None]  # (N, 3, 16, 16) in [0, 1]
     return torch.tensor(2 * pictures - 1, dtype=torch.float32), torch.tensor(
         labels, dtype=torch.int64
     )
@@ -82,8 +82,8 @@ def all_captions() -> Tensor:
 
 def caption(label: Any) -> str:
     """The sentence of a caption (3,): "a green triangle, top left"."""
-    shape, colour, place = (words[int(i)] for words, i in zip(WORDS, label, strict=True))
-    return f"a{'n' if colour == 'orange' else ''} {colour} {shape}, {place}"
+    shape, color, place = (words[int(i)] for words, i in zip(WORDS, label, strict=True))
+    return f"a{'n' if color == 'orange' else ''} {color} {shape}, {place}"
 
 
 def parse(text: str) -> Tensor:
@@ -98,7 +98,7 @@ def parse(text: str) -> Tensor:
     ]
     if any(len(hits) != 1 for hits in found):
         known = "; ".join(" or ".join(words) for words in WORDS)
-        raise ValueError(f"{text!r} should name one shape, one colour and one place: {known}.")
+        raise ValueError(f"{text!r} should name one shape, one color and one place: {known}.")
     return torch.tensor([hits[0] for hits in found])
 
 
@@ -106,7 +106,7 @@ def read(pictures: Any) -> tuple[Tensor, Tensor]:
     """What pictures show: captions (N, 3), and the misfit (N,) of the best of 1,728 drawings, 0 for
     a perfect match.
 
-    Every shape, colour, place, size and small shift is tried, and the nearest in least squares is
+    Every shape, color, place, size and small shift is tried, and the nearest in least squares is
     what the picture shows; nothing is trained. The misfit is a root mean square over pixels on a
     scale from 0 to 1; see `CLEAN`.
     """

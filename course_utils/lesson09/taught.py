@@ -21,14 +21,22 @@ def clock(t: Tensor) -> Tensor:
     angles = t[:, None] * (math.pi / 2) * 2.0 ** torch.arange(8, device=t.device)  # (B, 8)
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 16)
 
+
 class Field(nn.Module):
     """An arrow at every place and time: (B, 2), (B,) -> (B, 2)."""
+
     def __init__(self, hidden=128):
         super().__init__()
         # 30 numbers come in: 2 of the place, 6 + 6 of its waves, 16 of the clock
-        self.layers = nn.Sequential(nn.Linear(30, hidden), nn.SiLU(), nn.Linear(hidden, hidden),
-                                    nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
-                                    nn.Linear(hidden, 2))
+        self.layers = nn.Sequential(
+            nn.Linear(30, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 2),
+        )
 
     def forward(self, x, t):
         waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6): finer waves
@@ -46,6 +54,7 @@ def flow_target(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 
 class Block(nn.Module):
     """h + what two layers make of it, told the note (time and words). (B, H), (B, 64) -> (B, H)"""
+
     def __init__(self, hidden):
         super().__init__()
         self.norm, self.note = nn.LayerNorm(hidden), nn.Linear(64, hidden)
@@ -54,8 +63,10 @@ class Block(nn.Module):
     def forward(self, h, note):
         return h + self.second(F.silu(self.first(self.norm(h)) + self.note(note)))
 
+
 class Painter(nn.Module):
     """Noisy picture (B, 3, 16, 16), time (B,), caption (B, 3) -> (B, 3, 16, 16) numbers."""
+
     def __init__(self, hidden=256):
         super().__init__()
         self.words = nn.ModuleList(nn.Embedding(k + 1, 64) for k in (3, 3, 4))  # + 1: no word
@@ -72,6 +83,7 @@ class Painter(nn.Module):
 
 
 NOTHING = (3, 3, 4)  # the caption without words
+
 
 def velocity(painter, x, t, c, says="picture"):
     """Where x is heading. (B, 3, 16, 16), (B,), (B, 3) -> (B, 3, 16, 16)"""
@@ -135,4 +147,5 @@ def train_painter(pictures, captions, seconds):
         for k in range(10):
             x = x + velocity(painter, x, torch.full((len(c),), k / 10), c) / 10
         return x
+
     return paint

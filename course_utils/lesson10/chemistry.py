@@ -20,7 +20,7 @@ INSTALL = (
 )
 # the strings of the lesson's toy case
 TOY = {"CCO": "CCO", "OCC": "CCO", "CC": "CC", "C1CC": "", "": ""}
-COLOURS = {
+COLORS = {
     "N": plots.DATA,
     "O": plots.MODEL,
     "S": plots.OTHER,
@@ -113,7 +113,7 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
                 symbol,
                 ha="center",
                 va="center",
-                color=COLOURS.get(symbol, "black"),
+                color=COLORS.get(symbol, "black"),
                 weight="bold",
                 fontsize=10,
                 bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"},

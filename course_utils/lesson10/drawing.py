@@ -55,7 +55,7 @@ def watermark(
     words.
     """
     text, counts = np.ravel(axes)
-    _coloured_words(text, words, green)
+    _colored_words(text, words, green)
     edges = np.arange(-5, 21, 0.5)
     tallest = max(np.histogram(np.clip(z, -5, 20), edges)[0].max() for z in (z_plain, z_marked))
     counts.hist(np.clip(z_plain, -5, 20), edges, color=plots.MUTED, alpha=0.7, label="not marked")
@@ -78,7 +78,7 @@ def watermark(
     )
 
 
-def _coloured_words(ax: Any, words: list[str], green: Any, lines: int = 5) -> None:
+def _colored_words(ax: Any, words: list[str], green: Any, lines: int = 5) -> None:
     """Words in rows of a fixed-width font, as many as the panel holds; three texts a row, each with
     gaps for the others.
     """

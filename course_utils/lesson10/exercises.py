@@ -568,7 +568,7 @@ MEMBERSHIP = Exercise(
             "this is the difference of the averages: the share of pairs won is asked for",
             lambda a, b: (a.mean() - b.mean()).item(),
         ),
-        "standardised-mean-difference": Mutant(
+        "standardized-mean-difference": Mutant(
             "this is the average difference over its spread: the share of pairs won is asked for",
             lambda a, b: ((a.mean() - b.mean()) / _together(a, b).std()).item(),
         ),
@@ -783,7 +783,7 @@ WATERMARK = Exercise(
     _mark_cases,
     _mark_oracle,
     {
-        "not-standardised": Mutant(
+        "not-standardized": Mutant(
             "the variance is missing: divide by the standard deviation, √(Tγ(1 − γ))",
             _of_hits(lambda count, T, gamma: count - gamma * T),
         ),
@@ -901,7 +901,7 @@ WATERMARK = Exercise(
             _from_hits(lambda tokens, green: green[tokens[:-1]].sum(1)),
         ),
         "pairs-two-apart": Mutant(
-            "each word was paired with the one two before it: the list depends on its neighbour",
+            "each word was paired with the one two before it: the list depends on its neighbor",
             _from_hits(lambda tokens, green: green[tokens[:-2], tokens[2:]]),
         ),
         "every-second-pair-skipped": Mutant(
@@ -1364,10 +1364,10 @@ def _trial_oracle(df: dict[str, np.ndarray]) -> tuple[float, tuple[float, float]
     from scipy.stats import gmean, norm, sem
 
     with_ai, without = df["minutes"][df["ai"]], df["minutes"][~df["ai"]]
-    centre = gmean(with_ai) / gmean(without)
+    center = gmean(with_ai) / gmean(without)
     error = np.hypot(sem(np.log(with_ai)), sem(np.log(without)))
-    low, high = norm.interval(0.95, loc=math.log(centre), scale=error)
-    return float(centre), (math.exp(low), math.exp(high))
+    low, high = norm.interval(0.95, loc=math.log(center), scale=error)
+    return float(center), (math.exp(low), math.exp(high))
 
 
 def _groups(df: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -1375,7 +1375,7 @@ def _groups(df: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _effect(
-    centre: Answer = lambda a, b: a.mean() - b.mean(),
+    center: Answer = lambda a, b: a.mean() - b.mean(),
     z: float = 1.96,
     error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
     groups: Callable[[Any], tuple[np.ndarray, np.ndarray]] = _groups,
@@ -1386,7 +1386,7 @@ def _effect(
 
     def effect(df: Any) -> tuple[float, tuple[float, float]]:
         a, b = groups(df)
-        d, e = centre(a, b), error(a, b)
+        d, e = center(a, b), error(a, b)
         return math.exp(d), (math.exp(d - z * e), math.exp(d + z * e))
 
     return effect
@@ -1507,7 +1507,7 @@ TRIAL = Exercise(
         ),
         "medians-for-geometric-means": Mutant(
             "medians were compared: a ratio of geometric means is asked for",
-            _effect(centre=lambda a, b: np.median(a) - np.median(b)),
+            _effect(center=lambda a, b: np.median(a) - np.median(b)),
         ),
         "difference-in-minutes": Mutant(
             "this is a difference in minutes: a ratio is asked for", _in_minutes

@@ -40,6 +40,7 @@ def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
 
 class SmilesModel(nn.Module):
     """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its memory."""
+
     def __init__(self, V, hidden=192):
         super().__init__()
         self.embed = nn.Embedding(V, 32)
@@ -50,11 +51,12 @@ class SmilesModel(nn.Module):
         states, memory = self.gru(self.embed(tokens), memory)  # (B, T, hidden)
         return self.head(states), memory
 
+
 def encode_smiles(smiles, alphabet):
     """Numbers of characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
     rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
-    for row, text in zip(rows, smiles):
-        row[:len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
+    for row, text in zip(rows, smiles, strict=True):
+        row[: len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
     return rows
 
 
@@ -67,7 +69,7 @@ def train_smiles(model, rows, epochs, lr=4e-3):
         order, losses = torch.randperm(len(rows)), []
         batches = order[(length[order] // 4).argsort(stable=True)].split(64)  # of similar length
         for b in torch.randperm(len(batches)).tolist():
-            batch = rows[batches[b], :length[batches[b]].max()]  # (B, T + 1)
+            batch = rows[batches[b], : length[batches[b]].max()]  # (B, T + 1)
             logits, _ = model(batch[:, :-1].clamp(min=0))  # (B, T, V)
             loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=-1)
             optimizer.zero_grad()
@@ -101,9 +103,11 @@ def molecule_report(smiles, train):
     valid = [c for c in map(canonical, smiles) if c is not None]
     different = set(valid)
     new = different - {canonical(s) for s in train}
-    return {"valid": len(valid) / max(len(smiles), 1),
-            "unique": len(different) / max(len(valid), 1),
-            "novel": len(new) / max(len(different), 1)}
+    return {
+        "valid": len(valid) / max(len(smiles), 1),
+        "unique": len(different) / max(len(valid), 1),
+        "novel": len(new) / max(len(different), 1),
+    }
 
 
 def trial_effect(df):

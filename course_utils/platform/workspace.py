@@ -112,7 +112,7 @@ def _same_content(cell: Cell, mine: Cell) -> bool:
 
 def _reworded_cells(new: list[Cell], old: list[Cell], same: dict[int, int]) -> dict[int, int]:
     """Old cells without a counterpart, with the new cell they became: it tells where their
-    neighbours belong.
+    neighbors belong.
     """
     unmatched = [j for j in range(len(new)) if j not in same.values()]
     near = {}

@@ -92,7 +92,7 @@ def chorales() -> bytes:
     """
     archives = sorted(
         (package_folder("music21") / "corpus" / "bach").glob("bwv*.mxl"),
-        key=musicxml.catalogue_order,
+        key=musicxml.catalog_order,
     )
     pieces = [
         piece for archive in archives if (piece := musicxml.read_chorale(archive)) is not None

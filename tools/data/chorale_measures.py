@@ -48,7 +48,7 @@ def parallels(notes: np.ndarray) -> float:
 
 
 def crossings(notes: np.ndarray) -> float:
-    """Share of neighbouring voices that have changed places."""
+    """Share of neighboring voices that have changed places."""
     return float((np.diff(notes, axis=1) > 0).mean())
 
 

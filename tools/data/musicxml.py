@@ -22,7 +22,7 @@ REST = -1
 class Piece(NamedTuple):
     """A chorale of T sixteenths; voices in the order soprano, alto, tenor, bass."""
 
-    name: str  # catalogue number, such as "bwv101.7"
+    name: str  # catalog number, such as "bwv101.7"
     notes: np.ndarray  # (T, 4) MIDI pitch, REST where a voice is silent
     onsets: np.ndarray  # (T, 4) bool, true where a note is struck and not held
     fermatas: np.ndarray  # (T,) bool, true under a fermata of the soprano: the end of a phrase
@@ -42,7 +42,7 @@ class Note(NamedTuple):
     fermata: bool
 
 
-def catalogue_order(path: Path) -> list[tuple[int, str]]:
+def catalog_order(path: Path) -> list[tuple[int, str]]:
     """A sorting key which puts bwv9.7 before bwv10.7."""
     return [(int(number or 0), letters) for number, letters in re.findall(r"(\d*)(\D*)", path.stem)]
 

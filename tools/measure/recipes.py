@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Model(NamedTuple):
-    """What measuring needs of a model. Digits are rows of 784 greys in [0, 1], labels whole numbers
+    """What measuring needs of a model. Digits are rows of 784 grays in [0, 1], labels whole numbers
     (N,).
 
     draw(labels) -> digits (N, 784); a model without labels uses their number only. A VAE has
@@ -70,7 +70,7 @@ def vae(x: Tensor, y: Tensor) -> Iterator[Model]:
     """The VAE of the PyTorch examples, an epoch at a time: per-sample loader, batch 128, Adam 1e-3,
     summed loss.
 
-    Source: github.com/pytorch/examples, vae/main.py, without the constant for grey pixels that
+    Source: github.com/pytorch/examples, vae/main.py, without the constant for gray pixels that
     later versions add.
     """
     model = ExampleVAE()
@@ -131,7 +131,7 @@ def gan(x: Tensor, y: Tensor) -> Iterator[Model]:
     time.
 
     Batch 128, BCE, Adam 2e-4 with betas (.5, .999), weights from N(0, 0.02²). Its loader is left
-    out, in its favour. Source: pytorch.org/tutorials, "DCGAN Tutorial"; Radford et al. 2016.
+    out, in its favor. Source: pytorch.org/tutorials, "DCGAN Tutorial"; Radford et al. 2016.
     """
     generator, discriminator = dcgan_networks()
     of_g, of_d = (

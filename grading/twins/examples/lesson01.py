@@ -17,12 +17,12 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     five = mu + b * rng.normal(size=5)
     return [
         Case("at its peak, x = 10 with μ = 10 and b = 2: −log 4", (10.0, 10.0, 2.0)),
-        Case("a narrow peak, b = 0.1 at its centre: the density exceeds 1", (0.0, 0.0, 0.1)),
+        Case("a narrow peak, b = 0.1 at its center: the density exceeds 1", (0.0, 0.0, 0.1)),
         Case(f"five points with μ = {mu:.2f} and b = {b:.2f}", (five, mu, b)),
         Case("the same five points, a second time", (five, mu, b), again),
         Case("a table of shape (2, 3)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
         Case(
-            "a thousand times b from the centre",
+            "a thousand times b from the center",
             (np.array([-2000.0, 2000.0]), 0.0, 2.0),
             stress=True,
         ),
@@ -36,8 +36,8 @@ def _oracle(x: Any, mu: float, b: float) -> Any:
 
     if b <= 0:
         raise ValueError("b must be positive")
-    centre, scale = (torch.tensor(value, dtype=torch.float64) for value in (mu, b))
-    return torch.distributions.Laplace(centre, scale).log_prob(
+    center, scale = (torch.tensor(value, dtype=torch.float64) for value in (mu, b))
+    return torch.distributions.Laplace(center, scale).log_prob(
         torch.as_tensor(x, dtype=torch.float64)
     )
 

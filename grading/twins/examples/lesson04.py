@@ -158,7 +158,7 @@ BETWEEN = Exercise(
     },
     {
         "torch.distributions": lambda mu, logvar, m, s: _distributions(mu, logvar, m, s),
-        "standardised first": _sum(
+        "standardized first": _sum(
             lambda mu, logvar, m, s: _each((mu - m) / s, logvar - 2 * math.log(s), 0.0, 1.0)
         ),
         "in float64": lambda mu, logvar, m, s: _each(mu.double(), logvar.double(), m, s).sum(1),

@@ -16,8 +16,8 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
-    def scores(n: int, centre: float) -> Tensor:
-        return Tensor(np.unique(rng.normal(centre, 1, size=4 * n))[rng.permutation(4 * n)[:n]])
+    def scores(n: int, center: float) -> Tensor:
+        return Tensor(np.unique(rng.normal(center, 1, size=4 * n))[rng.permutation(4 * n)[:n]])
 
     tied = Tensor(rng.integers(0, 4, 30)), Tensor(rng.integers(0, 3, 20))
     few = scores(11, 0.8), scores(23, 0.0)
