@@ -947,7 +947,8 @@ attempts = {
     5: (judge(x).squeeze(1), y),
     6: (judge(x).squeeze(1), y.float()),
 }
-loud = {number: says(bce, *attempt) for number, attempt in attempts.items()}
+# on the CPU: a GPU stops the whole process instead of naming the mistake
+loud = {number: says(bce, p.cpu(), target.cpu()) for number, (p, target) in attempts.items()}
 for number, message in loud.items():
     print(f"{number}.", message[:90])
 

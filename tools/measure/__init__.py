@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from tools.build import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def beside(code: str, *arguments: str) -> Any:

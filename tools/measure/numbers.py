@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from tools.build import ROOT
+from tools.measure.ranges import entry
 from tools.run_lesson import lessons, run
-
-SLACK = 0.005  # a range is never narrower than this share of its value, to either side
 
 
 def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
@@ -39,30 +37,6 @@ def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
                     found.setdefault(key, []).append(value)
         print(f"{source.stem}: seed {seed} done", flush=True)
     return found
-
-
-def entry(values: list[float], old: dict, seeds: range, torch_version: str) -> dict:
-    """Median and range: the observed one, widened by its own width and by SLACK, but never across
-    zero or beyond `most`.
-    """
-    middle, width = statistics.median(values), max(values) - min(values)
-    margin = max(width, SLACK * abs(middle))
-    low, high = min(values) - margin, max(values) + margin
-    low, high = (
-        (max(low, 0.0) if min(values) >= 0 else low),
-        (min(high, 0.0) if max(values) <= 0 else high),
-    )
-    most = {"most": old["most"]} if "most" in old else {}
-    return {
-        "label": old.get("label", ""),
-        "value": round(middle, 6),
-        "low": round(low, 6),
-        "high": round(min([high, *most.values()]), 6),
-        **most,
-        "seeds": list(seeds),
-        "device": "cpu",
-        "torch": torch_version,
-    }
 
 
 def main(arguments: list[str] | None = None) -> int:
