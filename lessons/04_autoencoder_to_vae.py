@@ -700,11 +700,9 @@ for k in progress.bar(range(-4, 4), "weights"):
     runtime.seed_all(8)
     with torch.no_grad():
         asleep_in[k] = collapsed_units(*model.encode(x_test), tol=0.02).sum().item()
-    sweep[k] = (
-        *measure(model, x_test),
-        metrics.frechet_digits8(pictures(model, noise(2000))),
-        pictures(model, noise(40)).cpu(),
-    )
+    in_nats = measure(model, x_test)
+    distance = metrics.frechet_digits8(pictures(model, noise(2000)))
+    sweep[k] = in_nats + (distance, pictures(model, noise(40)).cpu())
 
 
 # %%

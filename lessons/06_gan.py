@@ -571,7 +571,7 @@ for ax, frame in zip(axes, (0, 1, 5, last), strict=True):
 # move of the other. What will a long memory do?
 
 # %%
-games_to_play = [(beta1, seed) for beta1 in (0.5, 0.9) for seed in (5, 6, 7)]
+games_to_play = list(itertools.product((0.5, 0.9), (5, 6, 7)))
 for beta1, seed in games_to_play[1:]:  # the first was played above
     lab[beta1, seed] = train_ring(beta1, ring_rounds, seed)
 found_modes = {key: [modes(samples)[0] for samples in film] for key, film in lab.items()}
@@ -1173,11 +1173,10 @@ def saturating(fake):
 
 
 # %% tags=["studio"]
-afar = {
-    (name, adam): from_afar(loss_of, adam)
-    for adam in progress.bar((True, False), "with Adam, and plain")
-    for name, loss_of in [("saturating", saturating), ("non-saturating", g_loss)]
-}
+afar = {}
+for adam in progress.bar((True, False), "with Adam, and plain"):
+    afar["saturating", adam] = from_afar(saturating, adam)
+    afar["non-saturating", adam] = from_afar(g_loss, adam)
 alt = (
     "With Adam both losses arrive. With plain gradient descent the "
     "non-saturating one arrives, the saturating one hardly moves."

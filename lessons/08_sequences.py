@@ -867,7 +867,7 @@ def fact_copy(matches, texts):
     for match, words in zip(matches, texts, strict=True):
         for kind, word in newsroom.told(words) or ():
             kept[kind.split("_")[-1]].append(getattr(match, kind) == word)  # both goals: one kind
-    every = [right for kind in kept for right in kept[kind]]
+    every = sum(kept.values(), [])
     return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(every or [False])}
 
 

@@ -738,7 +738,8 @@ def show_caption(ax, shape, color, place, guidance):
     x = torch.cat([film[k][:1] for k in MOMENTS])  # (8, 3, 16, 16)
     words, silent = c[:1].to(device).expand(8, 3), torch.tensor(NOTHING, device=device).expand(8, 3)
     with torch.no_grad():
-        v = guided(*(velocity(painter, x, times, said) for said in (silent, words)), guidance)
+        v_silent = velocity(painter, x, times, silent)
+        v = guided(v_silent, velocity(painter, x, times, words), guidance)
     belief = x + (1 - times)[:, None, None, None] * v  # where the arrow leads
     title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6"
     plots.pictures(torch.cat([x, belief, film[-1]]).cpu(), ax, columns=8, title=title)

@@ -555,9 +555,7 @@ for K in (1, 8, 30):
 # Ours knows 115 words and writes without end about hospital life.
 
 # %%
-slots = [
-    line.split()
-    for line in """
+word_list = """
 anxious calm cheerful curious grateful hopeful hungry patient restless sleepy tired wary young kind
 carers children cousins doctors families nurses parents porters students surgeons visitors cleaners
 carry check compare copy describe discuss explain file question read repeat sign trust write
@@ -566,9 +564,9 @@ answers charts diaries forms graphs leaflets letters lists notes recipes reports
 near behind beside in outside opposite above below inside around between beyond within across
 busy bright crowded dim draughty empty green narrow noisy quiet spare sunny tidy warm
 archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics
-. ; and but while so yet because""".strip().split("\n")
-]
-words = [word for slot in slots for word in slot]  # V of them
+. ; and but while so yet because"""
+slots = [line.split() for line in word_list.strip().split("\n")]
+words = word_list.split()  # V of them
 number = {word: i for i, word in enumerate(words)}
 V = len(words)
 
@@ -719,9 +717,9 @@ print(
 # text; replacing every tenth word; replacing six of ten?
 
 # %%
-slot_of = torch.tensor([s for s, slot in enumerate(slots) for _ in slot])  # (V,)
 begins = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
 sizes = torch.tensor([len(slot) for slot in slots])  # (9,)
+slot_of = torch.arange(9).repeat_interleave(sizes)  # (V,)
 
 
 def paraphrase(texts, p):
