@@ -27,9 +27,12 @@
 import math
 
 import numpy as np
+from scipy import integrate
 from scipy.special import logsumexp
+from sklearn.linear_model import LogisticRegression
 
 from course_utils import audio, check, data, plots, pretrained, progress, runtime, widgets
+from course_utils.lesson01 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -448,13 +451,11 @@ steps = runtime.budget(smoke=10, cpu=30)
 pi, theta_mix, history = fit_mixture(x_train, 60, steps, runtime.rng(5))
 mixture_nats = -logsumexp(log_bernoulli(x_test, theta_mix) + np.log(pi), axis=1).mean()
 
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3),
-    alt="Left: nats per digit fall for a few rounds, then "
-    "level off. Right: forty kinds of digit, several for each numeral.",
+alt = (
+    "Left: nats per digit fall for a few rounds, then "
+    "level off. Right: forty kinds of digit, several for each numeral."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3), alt=alt)
 plots.line(np.arange(1, len(history) + 1), -history, axes[0], color=plots.MODEL)
 plots.label(axes[0], "each round lowers the surprise", "round", "nats per training digit")
 plots.images(theta_mix[np.argsort(-pi)[:40]], axes[1], columns=10, title="the forty largest kinds")
@@ -697,22 +698,9 @@ print(f"one of each: {multinomial_pmf((1, 1, 1), theta):.2f}")
 # %% tags=["studio"]
 def show_totals(ax, theta, n):
     """Both formulas for the number of heads in n tosses."""
-    heads = np.arange(n + 1)
-    right = np.array([multinomial_pmf((int(h), int(n - h)), (theta, 1 - theta)) for h in heads])
-    claim = np.array([claimed_pmf((int(h), int(n - h)), (theta, 1 - theta)) for h in heads])
-    ax.bar(heads - 0.2, right, 0.4, color=plots.DATA, label=f"with orders, total {right.sum():.3f}")
-    ax.bar(
-        heads + 0.2,
-        claim,
-        0.4,
-        color=plots.MODEL,
-        hatch="//",
-        edgecolor="white",
-        label=f"claim, total {claim.sum():.3f}",
-    )
-    ax.legend(fontsize=9, loc="upper left")
-    ax.set(ylim=(0, 1.45 * max(right.max(), claim.max())), xticks=heads[:: 1 + n // 8])
-    plots.label(ax, f"theta = {theta:g}, n = {n}", "heads", "mass")
+    right = [multinomial_pmf((h, n - h), (theta, 1 - theta)) for h in range(n + 1)]
+    claim = [claimed_pmf((h, n - h), (theta, 1 - theta)) for h in range(n + 1)]
+    drawing.masses_of_heads(ax, right, claim, title=f"theta = {theta:g}, n = {n}")
 
 
 def describe_totals(theta, n):
@@ -743,13 +731,18 @@ total_sliders = widgets.explore(
 # **Predict.** If somebody forgets the $2\pi$ and divides by $\sqrt{\sigma^2}$ only, what is the area under their "density"?
 
 # %% tags=["studio", "nbval-check-output"]
-from scipy import integrate
-
 line_area = integrate.quad(lambda x: math.exp(-(x**2) / 2), -np.inf, np.inf)[0]
 rings = integrate.quad(lambda r: math.exp(-(r**2) / 2) * 2 * math.pi * r, 0, np.inf)[0]
 print(f"line: {line_area:.6f}   its square: {line_area**2:.6f}   rings: {rings:.6f}")
+
+
+def without_2pi(x, var):
+    """The "density" of somebody who divides by the square root of the variance only."""
+    return math.exp(-(x**2) / (2 * var)) / math.sqrt(var)
+
+
 for var in (0.25, 1.0, 9.0):
-    forgot = integrate.quad(lambda x: math.exp(-(x**2) / (2 * var)) / math.sqrt(var), -60, 60)[0]
+    forgot = integrate.quad(without_2pi, -60, 60, args=(var,))[0]
     print(f"variance {var:<4g}: area without the 2 pi {forgot:.3f}")
 
 # %% [markdown] tags=["studio"]
@@ -771,10 +764,8 @@ for var in (0.25, 1.0, 9.0):
 #
 # **Predict.** In which world, if in any, does the generative classifier win? And from how many digits per class on?
 
+
 # %% tags=["studio"]
-from sklearn.linear_model import LogisticRegression
-
-
 def accuracies(x, y, x_new, y_new, per_class, rng):
     """Accuracy on new digits of coins and of logistic regression, trained on the same few."""
     of_class = [np.flatnonzero(y == c) for c in range(10)]
@@ -804,13 +795,11 @@ for n in progress.bar(sizes, "digits per class"):
         scores[name].append(np.mean(runs, axis=0))  # (2,)
 
 # %% tags=["studio"]
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3.4),
-    alt="Errors against digits per class. Real digits: "
-    "discriminative below throughout. Digits made by coins: the curves cross.",
+alt = (
+    "Errors against digits per class. Real digits: "
+    "discriminative below throughout. Digits made by coins: the curves cross."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3.4), alt=alt)
 for ax, (name, pairs) in zip(axes, scores.items(), strict=True):
     generative, discriminative = 1000 * (1 - np.array(pairs).T)  # (7,), (7,)
     plots.line(sizes, generative, ax, color=plots.MODEL, marker="o", label="generative")

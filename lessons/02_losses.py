@@ -20,12 +20,15 @@
 # filled in by the builder, the same in every lesson
 
 # %%
+import heapq
 import math
+from collections import Counter
 
 import numpy as np
 
 from course_utils import check, data, plots, runtime, widgets
 from course_utils.lesson01 import normal_logpdf, sample_categorical
+from course_utils.lesson02 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -154,21 +157,10 @@ def show_bars(axes, p_sun, y_sun):
     """The cross-entropy of one forecast as a bar, and of all forecasts as a curve."""
     y = np.array([y_sun, 1 - y_sun])
     floor, total = cross_entropy(y, y), cross_entropy(y, np.array([p_sun, 1 - p_sun]))
-    axes[0].barh(0, floor, color=plots.DATA)
-    axes[0].barh(0, total - floor, left=floor, color=plots.MODEL, hatch="//", edgecolor="white")
-    for at, told, color in (
-        (0.02, f"floor {floor:.3f}", plots.DATA),
-        (0.4, f"avoidable {total - floor:.3f}", plots.MODEL),
-    ):
-        axes[0].text(at, 0.16, told, color=color, transform=axes[0].transAxes)
-    axes[0].set(xlim=(0, max(1.6, 1.1 * total)), ylim=(-0.9, 0.6), yticks=[])
-    plots.label(axes[0], f"cross-entropy {total:.3f} nats", "nats a day")
     grid = np.linspace(0.01, 0.99, 99)
-    axes[1].plot(grid, [cross_entropy(y, np.array([q, 1 - q])) for q in grid], color=plots.MODEL)
-    axes[1].axhline(floor, color=plots.DATA, linestyle="--")
-    axes[1].plot(p_sun, total, "o", color=plots.MODEL, markersize=9)
-    axes[1].set_ylim(0, 4.7)
-    plots.label(axes[1], "all forecasts; the dot is yours", "forecast of sun", "nats a day")
+    curve = [cross_entropy(y, np.array([q, 1 - q])) for q in grid]
+    drawing.floor_and_excess(axes[0], floor, total)
+    drawing.all_forecasts(axes[1], grid, curve, yours=(p_sun, total), floor=floor)
 
 
 def describe_bars(p_sun, y_sun):
@@ -285,9 +277,8 @@ def show_directions(ax, mean, sigma):
     ax.fill_between(line, target, color=plots.DATA, alpha=0.5)
     ax.plot(line, q, color=plots.MODEL)
     ax.set_ylim(0, 0.05)
-    plots.label(
-        ax, f"KL(p||q) {kl(target, q):.2f}   KL(q||p) {kl(q, target):.2f}", "x", "mass of a box"
-    )
+    title = f"KL(p||q) {kl(target, q):.2f}   KL(q||p) {kl(q, target):.2f}"
+    plots.label(ax, title, "x", "mass of a box")
 
 
 def describe_directions(mean, sigma):
@@ -432,13 +423,11 @@ bce_logits = check("2.3", bce_logits)
 
 # %%
 z = np.linspace(-10, 40, 501)
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3.2),
-    alt="Left: the exact loss rises in a straight line, the "
-    "clipped one stops at 16. Right: its slope falls from 1 to 0 there.",
+alt = (
+    "Left: the exact loss rises in a straight line, the "
+    "clipped one stops at 16. Right: its slope falls from 1 to 0 there."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3.2), alt=alt)
 with np.errstate(divide="ignore"):
     curves = {
         "exact": (bce_logits(z, np.zeros(501)), plots.MODEL, "-"),
@@ -559,19 +548,8 @@ for s in np.linspace(0, 1, 11).round(1):
 def show_pairs(axes, share):
     """Some of the pairs with the curve they teach; what it generates, over the real data."""
     x_mixed, heights, x_made = mixtures[round(share, 1)]
-    axes[0].plot(z_noise[:500], x_mixed[:500], ".", color=plots.DATA, markersize=3)
-    axes[0].plot(np.linspace(0, 1, 12), heights, color=plots.MODEL)
-    plots.label(axes[0], f"{share:.0%} of the pairs are right", "z", "x, and the curve g(z)")
-    edges = np.linspace(-3.5, 3.5, 71)
-    for values, color in ((x_real, plots.DATA), (x_made, plots.MODEL)):
-        axes[1].stairs(*np.histogram(values, edges), fill=True, alpha=0.6, color=color)
-    axes[1].set_ylim(0, 3000)
-    plots.label(
-        axes[1],
-        f"spread of g(z) {x_made.std():.2f}, of x {x_real.std():.2f}",
-        "value",
-        "of 20,000; cut at 3,000",
-    )
+    drawing.pairs_and_curve(axes[0], z_noise[:500], x_mixed[:500], heights, share)
+    drawing.generated_over_real(axes[1], x_made, x_real)
 
 
 def describe_pairs(share):
@@ -621,20 +599,9 @@ spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
 
 # %% tags=["export"]
 # rows up and columns aside, nearest first; all are read before the pixel
-NEIGHBORS = [
-    (0, -1),
-    (-1, 0),
-    (-1, -1),
-    (-1, 1),
-    (0, -2),
-    (-2, 0),
-    (-1, 2),
-    (-1, -2),
-    (-2, -1),
-    (-2, 1),
-    (0, -3),
-    (-3, 0),
-]
+ROWS = (0, -1, -1, -1, 0, -2, -1, -1, -2, -2, 0, -3)
+COLUMNS = (-1, 0, -1, 1, -2, 0, 2, -2, -1, 1, -3, 0)
+NEIGHBORS = list(zip(ROWS, COLUMNS, strict=True))
 
 
 def patterns(x, k):
@@ -763,24 +730,18 @@ plots.rows(
 
 # %%
 example = x_test[1:9]  # (8, 28, 28)
-fig, axes = plots.figure(
-    2,
-    1,
-    size=(10, 3.2),
-    alt="Surprise sits at the edges of strokes and where "
-    "they begin or end; inside a stroke and on empty paper it is near zero.",
+alt = (
+    "Surprise sits at the edges of strokes and where "
+    "they begin or end; inside a stroke and on empty paper it is near zero."
 )
+fig, axes = plots.figure(2, 1, size=(10, 3.2), alt=alt)
 plots.images(example, axes[0], columns=8, title="new digits")
-plots.images(
-    pixel_surprise(example, theta_12, 12),
-    axes[1],
-    columns=8,
-    vmax=3,
-    title="surprise of each pixel (black: 3 nats or more)",
-)
+title = "surprise of each pixel (black: 3 nats or more)"
+plots.images(pixel_surprise(example, theta_12, 12), axes[1], columns=8, vmax=3, title=title)
 framed = np.pad(x_test, ((0, 0), (1, 1), (1, 1)))  # (500, 30, 30)
-around = np.stack([framed[:, r : r + 28, c : c + 28] for r in range(3) for c in range(3)])
-edge = around.max(axis=0) > around.min(axis=0)  # (500, 28, 28): ink and paper within one step
+around = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(1, 2))
+# (500, 28, 28, 3, 3) -> (500, 28, 28): ink and paper within one step
+edge = around.max(axis=(3, 4)) > around.min(axis=(3, 4))
 all_of_it = pixel_surprise(x_test, theta_12, 12)  # (500, 28, 28)
 edge_share = all_of_it[edge].sum() / all_of_it.sum()
 print(f"{edge.mean():.0%} of pixels are at an edge; they hold {edge_share:.0%} of the surprise")
@@ -833,11 +794,8 @@ assert borrow_nats < tables_nats
 # **Predict.** Compute the entropy of the characters, in bits. Will Huffman's code need fewer bits a character than that, as
 # many, or more? And what does a code cost that was made for the wrong distribution?
 
+
 # %% tags=["studio"]
-import heapq
-from collections import Counter
-
-
 def huffman_lengths(p):
     """Bits of each symbol's codeword in Huffman's code.
 
@@ -987,9 +945,8 @@ def softmax(z):
 def slopes(y, z, h=1e-5):
     """Slope of the cross-entropy for each logit, by two nearby values. (K,), (K,) -> (K,)"""
     steps = h * np.eye(len(z))
-    return np.array(
-        [cross_entropy(y, softmax(z + s)) - cross_entropy(y, softmax(z - s)) for s in steps]
-    ) / (2 * h)
+    changes = [cross_entropy(y, softmax(z + s)) - cross_entropy(y, softmax(z - s)) for s in steps]
+    return np.array(changes) / (2 * h)
 
 
 z_net = np.log(np.array([0.99, 0.01]))

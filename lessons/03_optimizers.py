@@ -27,6 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils import check, data, plots, progress, runtime, widgets
+from course_utils.lesson03 import drawing
 
 device = runtime.setup(seed=0)
 
@@ -108,13 +109,11 @@ for alpha, visited in walks.items():
     print(f"alpha {alpha:<6g} after 1, 2, 3, 50, 100 steps: {told}")
 
 # %%
-fig, axes = plots.figure(
-    1,
-    4,
-    size=(11, 2.7),
-    alt="Step 0.02 slides down, 0.05 jumps across and settles, "
-    "0.09 swings from side to side, 0.092 swings wider each time.",
+alt = (
+    "Step 0.02 slides down, 0.05 jumps across and settles, "
+    "0.09 swings from side to side, 0.092 swings wider each time."
 )
+fig, axes = plots.figure(1, 4, size=(11, 2.7), alt=alt)
 wide = np.linspace(-0.4, 2.6, 200)
 for ax, (alpha, visited) in zip(axes, walks.items(), strict=True):
     ax.plot(wide, [J(t) for t in wide], color=plots.MUTED)
@@ -275,14 +274,9 @@ torch.manual_seed(0)
 wave_x = torch.linspace(-3, 3, 100)[:, None]  # (100, 1)
 wave_y = torch.sin(2 * wave_x)  # (100, 1)
 model = Curve()
-losses = fit(
-    model,
-    F.mse_loss,
-    torch.optim.SGD(model.parameters(), lr=0.1),
-    wave_x,
-    wave_y,
-    runtime.budget(smoke=100, cpu=4000),
-)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+steps = runtime.budget(smoke=100, cpu=4000)
+losses = fit(model, F.mse_loss, optimizer, wave_x, wave_y, steps)
 ax = plots.panel(alt="A wave, and a chain of straight pieces that follows it.", size=(7, 2.8))
 plots.line(wave_x[:, 0], wave_y[:, 0], ax, color=plots.DATA, label="to be learned")
 plots.line(wave_x[:, 0], model(wave_x).detach()[:, 0], ax, color=plots.MODEL, label="the network")
@@ -368,26 +362,19 @@ away = {
 }
 
 # %%
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3.6),
-    alt="Left: steady steps rush to the bottom and then dance around "
-    "it; fading steps settle. Right: distances, largest for one full step.",
+alt = (
+    "Left: steady steps rush to the bottom and then dance around "
+    "it; fading steps settle. Right: distances, largest for one full step."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3.6), alt=alt)
 axes[0].plot(*steady[:6000].T, color=plots.WRONG, linewidth=0.8)
 axes[0].plot(*fading[:6000].T, color=plots.MODEL, linewidth=1.2)
 axes[0].plot(*best, "k*", markersize=14)
 axes[0].text(0.7, 0.2, "steady", color=plots.WRONG, transform=axes[0].transAxes)
 axes[0].text(0.7, 0.1, "fading", color=plots.MODEL, transform=axes[0].transAxes)
 plots.label(axes[0], "The first 6,000 single steps", "constant", "slope of the line")
-plots.bars(
-    list(away),
-    list(away.values()),
-    axes[1],
-    form=".2f",
-    color=[plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL],
-)
+colors = [plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL]
+plots.bars(list(away), list(away.values()), axes[1], form=".2f", color=colors)
 plots.label(axes[1], "How far from the bottom?", "distance")
 
 # %% [markdown]
@@ -432,14 +419,9 @@ def roll(step, momentum, curvature, steps=60):
 # %%
 def show_valley(ax, step, momentum, curvature):
     """The path over the valley's contour lines."""
-    a, b = np.meshgrid(np.linspace(-10, 3, 40), np.linspace(-2.5, 2.5, 30))
-    height = (a**2 + curvature * b**2) / 2
-    ax.contour(a, b, height, levels=np.geomspace(0.1, 150, 9), colors="#BBBBBB", linewidths=0.8)
     path = roll(step, momentum, curvature).clip(-1e3, 1e3)
     shown = path[:12] if abs(path[-1, 1]) > 5 else path  # where it leaves the map, its first steps
-    ax.plot(*shown.T, "o-", color=plots.MODEL, markersize=3, linewidth=1)
-    ax.plot(0, 0, "k*", markersize=12)
-    ax.set(xlim=(-10, 3), ylim=(-2.5, 2.5))
+    drawing.path_in_valley(ax, shown, curvature)
     end = (path[-1] ** 2 @ [1, curvature]) / 2
     title = f"after 60 steps: loss {end:.2g}" if end < 1e3 else "off the map"
     plots.label(ax, f"{title}\nbound without momentum {2 / curvature:.3f}", "along", "across")
@@ -582,17 +564,8 @@ def average_paths(b1, b2):
 
 def show_correction(axes, b1, b2):
     m, m_hat, raw_step, step = average_paths(b1, b2)
-    t = np.arange(1, 61)
-    pairs = (
-        (axes[0], m, m_hat, "running average of the slope"),
-        (axes[1], raw_step, step, "step, in units of alpha"),
-    )
-    for ax, raw, corrected, title in pairs:
-        ax.plot(t, raw, "--", color=plots.WRONG, label="not corrected")
-        ax.plot(t, corrected, color=plots.MODEL, label="corrected")
-        ax.set_ylim(0, 1.5 * max(1.2, raw.max()))
-        plots.label(ax, title, "step t")
-        ax.legend(loc="upper right", fontsize=9)
+    drawing.with_and_without_correction(axes[0], m, m_hat, "running average of the slope")
+    drawing.with_and_without_correction(axes[1], raw_step, step, "step, in units of alpha")
 
 
 def describe_correction(b1, b2):
@@ -728,12 +701,8 @@ ax = plots.panel(
 looks = ((plots.MUTED, ":"), (plots.DATA, "--"), (plots.MODEL, "-"))
 for (name, entry), (color, style) in zip(winner.items(), looks, strict=True):
     smooth = np.convolve(race[entry][1], np.ones(8) / 8, "valid")  # mean of eight minibatches
-    ax.plot(
-        smooth,
-        color=color,
-        linestyle=style,
-        label=f"{name}, step {entry[1]:g}: {final[name]:.0f} nats on new digits",
-    )
+    label = f"{name}, step {entry[1]:g}: {final[name]:.0f} nats on new digits"
+    ax.plot(smooth, color=color, linestyle=style, label=label)
 ax.legend()
 ax.set_ylim(60, 240)
 plots.label(ax, "Each with its best step size", "minibatch", "nats per training digit")
@@ -988,6 +957,7 @@ class Stepper(torch.optim.Optimizer):
             p.copy_(torch.as_tensor(new))
 
 
+# %% tags=["studio"]
 epochs, mended = runtime.budget(smoke=1, cpu=1), {}
 optimizers = {
     "as claimed": lambda p: Stepper(p, claimed_step, 0.01),

@@ -289,16 +289,8 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
     """World, plans, ledger and, once revealed, all proposals."""
     log_joint = joint(x, bend)
-    drawing.elbo_gap(
-        axes,
-        z,
-        f(bend),
-        log_joint,
-        parts(log_joint, q_mean, q_sigma),
-        x=x,
-        q=(q_mean, q_sigma),
-        reveal=reveal,
-    )
+    nats, q = parts(log_joint, q_mean, q_sigma), (q_mean, q_sigma)
+    drawing.elbo_gap(axes, z, f(bend), log_joint, nats, x=x, q=q, reveal=reveal)
 
 
 def describe_gap(x, q_mean, q_sigma, bend, reveal):
@@ -312,11 +304,8 @@ def describe_gap(x, q_mean, q_sigma, bend, reveal):
 
 
 start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
-settings = [
-    start | {"bend": 0},
-    start | {"bend": 1},
-    start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1},
-]
+revealed = start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}
+settings = [start | {"bend": 0}, start | {"bend": 1}, revealed]
 gap_sliders = widgets.explore(
     show_gap,
     alt=describe_gap,
@@ -711,13 +700,12 @@ for k in progress.bar(range(-4, 4), "weights"):
     runtime.seed_all(8)
     with torch.no_grad():
         asleep_in[k] = collapsed_units(*model.encode(x_test), tol=0.02).sum().item()
-    sweep[k] = (
-        *measure(model, x_test),
-        metrics.frechet_digits8(pictures(model, noise(2000))),
-        pictures(model, noise(40)).cpu(),
-    )
+    in_nats = measure(model, x_test)
+    distance = metrics.frechet_digits8(pictures(model, noise(2000)))
+    sweep[k] = in_nats + (distance, pictures(model, noise(40)).cpu())
 
 
+# %%
 def show_weight(ax, log2_weight):
     """Forty samples of one model."""
     total, reconstruction, price, distance, drawn = sweep[log2_weight]

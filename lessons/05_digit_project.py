@@ -22,7 +22,9 @@
 # filled in by the builder, the same in every lesson
 
 # %%
+import json
 import math
+import platform
 import time
 from pathlib import Path
 
@@ -32,6 +34,7 @@ import torch
 from IPython.display import Markdown, display
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
 from course_utils.lesson04 import kl_normal, reparameterize
@@ -379,13 +382,11 @@ print(
 )
 
 # %%
-fig, axes = plots.figure(
-    1,
-    2,
-    alt="Left: both curves fall, a few nats apart. Right: the training "
-    "curve falls on, the validation curve stalls far above it.",
-    size=(10, 3.4),
+alt = (
+    "Left: both curves fall, a few nats apart. Right: the training "
+    "curve falls on, the validation curve stalls far above it."
 )
+fig, axes = plots.figure(1, 2, size=(10, 3.4), alt=alt)
 for ax, notes, title in zip(
     axes, (run, few_run), ("3,600 digits", "100 digits, many more epochs"), strict=True
 ):
@@ -466,11 +467,9 @@ plots.rows(
 # %%
 runtime.seed_all(4)
 flat = DigitVAE(x_train.mean(dim=0), Z=2, hidden=(256, 128, 64)).to(device)
-for _ in progress.bar(
-    train_epochs(flat, x_train, runtime.budget(smoke=1, cpu=16), lr=3e-3),
-    "a map",
-    total=runtime.budget(smoke=1, cpu=16),
-):
+rounds = runtime.budget(smoke=1, cpu=16)
+training = train_epochs(flat, x_train, rounds, lr=3e-3)
+for _ in progress.bar(training, "a map", total=rounds):
     pass
 runtime.seed_all(5)
 flat_nats = nats(flat, x_test)
@@ -483,6 +482,15 @@ for width in np.arange(0, 4.5, 0.5):  # 0 stands for the bell
     tells[width] = (metrics.frechet_digits(drawn[width]), kinds)
 with torch.no_grad():
     places = flat.encode(x_test)[0].cpu()  # (1000, 2)
+
+
+def map_title(width):
+    """What the samples are, and how good."""
+    distance, kinds = tells[width]
+    share = math.erf(width / math.sqrt(2)) ** 2  # of the bell that lies in the square
+    name = "the bell" if width == 0 else f"square ±{width:g}, {share:.0%} of the bell"
+    return f"{name}\nFD {distance:.0f}, {kinds:.1f} kinds of digit"
+
 
 # %% [markdown]
 # **Explore.** Left, the map: each numeral marks the code of a test digit, and the dashed rings hold 39 and 86 % of the
@@ -497,34 +505,17 @@ with torch.no_grad():
 # %%
 def show_map(axes, z1, z2, width):
     """Map of codes, the decoded dot, and samples of a square or of the bell."""
-    picture = draw(flat, torch.tensor([[z1, z2]]).float().to(device)).cpu()
+    z, shown, title = (z1, z2), drawn[width][:40], map_title(width)
+    picture = draw(flat, torch.tensor([z]).float().to(device))[0].cpu()
     drawing.latent_map(
-        axes,
-        places,
-        digits.y_test,
-        z=(z1, z2),
-        picture=picture[0],
-        drawn=drawn[width][:40],
-        width=width,
-        title=map_title(width),
+        axes, places, digits.y_test, z=z, picture=picture, drawn=shown, width=width, title=title
     )
-
-
-def map_title(width):
-    """What the samples are, and how good."""
-    distance, kinds = tells[width]
-    share = math.erf(width / math.sqrt(2)) ** 2  # of the bell that lies in the square
-    name = "the bell" if width == 0 else f"square ±{width:g}, {share:.0%} of the bell"
-    return f"{name}\nFD {distance:.0f}, {kinds:.1f} kinds of digit"
 
 
 def describe_map(z1, z2, width):
     """The picture in words."""
-    return (
-        f"Map of codes with a dot at ({z1:g}, {z2:g}), the digit decoded there, and samples: "
-        + map_title(width).replace("\n", ", ")
-        + "."
-    )
+    place, crowd = f"({z1:g}, {z2:g})", map_title(width).replace("\n", ", ")
+    return f"Map of codes with a dot at {place}, the digit decoded there, and samples: {crowd}."
 
 
 map_sliders = widgets.explore(
@@ -642,11 +633,9 @@ print(
 # %%
 runtime.seed_all(6)
 deep = DigitVAE(x_train.mean(dim=0), hidden=(400, 200)).to(device)
-for _ in progress.bar(
-    train_epochs(deep, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
-    "deeper",
-    total=runtime.budget(smoke=1, cpu=15),
-):
+rounds = runtime.budget(smoke=1, cpu=15)
+training = train_epochs(deep, x_train, rounds, lr=3e-3)
+for _ in progress.bar(training, "deeper", total=rounds):
     pass
 runtime.seed_all(7)
 deep_nats, deep_samples = nats(deep, x_test), draw(deep, noise(1000))  # (1000, 784)
@@ -670,18 +659,15 @@ fd = {name: frechet(features(x), real) for name, x in crowds.items()}
 print(f"test -ELBO: VAE {vae_nats:.1f}, deeper {deep_nats:.1f} nats per digit")
 
 # %%
-plots.label(
-    plots.bars(
-        list(fd),
-        list(fd.values()),
-        form=".0f",
-        color=[plots.DATA, plots.OTHER, plots.MODEL, plots.MODEL, plots.MUTED],
-        alt="Training digits and reconstructions near 0, the deeper VAE, the VAE, "
-        "and far behind the average digit.",
-    ),
-    "Distance to the test digits: lower is better",
-    "Fréchet distance",
+ax = plots.bars(
+    list(fd),
+    list(fd.values()),
+    form=".0f",
+    color=[plots.DATA, plots.OTHER, plots.MODEL, plots.MODEL, plots.MUTED],
+    alt="Training digits and reconstructions near 0, the deeper VAE, the VAE, "
+    "and far behind the average digit.",
 )
+plots.label(ax, "Distance to the test digits: lower is better", "Fréchet distance")
 plots.rows(
     {"VAE": samples[:20].cpu(), "VAE, deeper": deep_samples[:20].cpu()},
     alt="Samples of both; the deeper model's hold together better.",
@@ -727,17 +713,14 @@ runtime.seed_all(8)
 copies = copier(1000)
 fd["the copier"] = frechet(features(copies), real)
 names = ["VAE", "VAE, deeper", "the copier"]
-plots.label(
-    plots.bars(
-        names,
-        [fd[name] for name in names],
-        form=".0f",
-        color=[plots.MODEL, plots.MODEL, plots.WRONG],
-        alt="The copier has by far the smallest distance of the three generators.",
-    ),
-    "Which generator is best?",
-    "Fréchet distance (lower is better)",
+ax = plots.bars(
+    names,
+    [fd[name] for name in names],
+    form=".0f",
+    color=[plots.MODEL, plots.MODEL, plots.WRONG],
+    alt="The copier has by far the smallest distance of the three generators.",
 )
+plots.label(ax, "Which generator is best?", "Fréchet distance (lower is better)")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -782,16 +765,10 @@ styles = {
     "VAE": (plots.MODEL, "--"),
     "the copier": (plots.WRONG, ":"),
 }
+edges = np.linspace(0, 10, 41)
 for name, (color, style) in styles.items():
-    ax.hist(
-        near[name].cpu(),
-        bins=np.linspace(0, 10, 41),
-        histtype="step",
-        label=name,
-        color=color,
-        linestyle=style,
-        linewidth=2,
-    )
+    counts, _ = np.histogram(near[name].cpu(), edges)
+    ax.stairs(counts, edges, label=name, color=color, linestyle=style, linewidth=2)
 ax.axvline(limit.cpu(), color=plots.MUTED, linewidth=1)
 ax.set_ylim(0, 180)
 ax.legend()
@@ -1044,7 +1021,7 @@ runtime.seed_all(22)
 pen = sizes(2, 256, 784, end=nn.Identity())
 optimizer = torch.optim.Adam(pen.parameters(), lr=1e-3)
 falling = []
-for step in range(301):
+for _ in range(301):
     raw = 255 * x_train[torch.randint(4000, (64,)).to(device)]  # (64, 784)
     surprise = F.binary_cross_entropy_with_logits(pen(noise(64, 2)), raw, reduction="none")
     loss = surprise.sum(dim=1).mean()
@@ -1264,22 +1241,17 @@ active_units = check("5.4", active_units)
 # %% tags=["studio"]
 runtime.seed_all(25)
 roomy = DigitVAE(x_train.mean(dim=0), Z=64, hidden=(400, 200)).to(device)
-for _ in progress.bar(
-    train_epochs(roomy, x_train, runtime.budget(smoke=1, cpu=15), lr=3e-3),
-    "64 offered",
-    total=runtime.budget(smoke=1, cpu=15),
-):
+rounds = runtime.budget(smoke=1, cpu=15)
+training = train_epochs(roomy, x_train, rounds, lr=3e-3)
+for _ in progress.bar(training, "64 offered", total=rounds):
     pass
 working, tol = {}, 0.1  # after a short training idle numbers still tremble: a higher bar than 0.01
 ax = plots.panel(
     alt="Sorted variances: two curves fall off a cliff after about ten numbers, one does not.",
     size=(7, 3.2),
 )
-for (name, model), style in zip(
-    {"VAE, 20 offered": vae, "deeper, 20 offered": deep, "deeper, 64 offered": roomy}.items(),
-    ("-", "--", ":"),
-    strict=True,
-):
+offered = {"VAE, 20 offered": vae, "deeper, 20 offered": deep, "deeper, 64 offered": roomy}
+for (name, model), style in zip(offered.items(), ("-", "--", ":"), strict=True):
     with torch.no_grad():
         mu, _ = model.encode(x_test)
     working[name] = int(sum(active_units(mu, tol)))
@@ -1321,28 +1293,11 @@ print(f"measured by tools/measure/studies/digit_beta.py, {study['cpu_seconds']:.
 def show_beta(axes, log2_beta):
     """Forty samples at one weight, and where it stands among the others."""
     i = int(log2_beta) + 4
-    left, right = axes
-    plots.images(
-        study["samples"][i] / 255,
-        left,
-        columns=8,
-        title=f"beta {2.0**log2_beta:g}: FD "
-        f"{middle['fd'][i]:.0f}\n{middle['active'][i]:.0f} of 20 numbers work",
-    )
-    right.plot(study["power"], total, "o-", color=plots.MODEL, label="-ELBO")
-    right.plot(study["power"], middle["fd"], "s--", color=plots.OTHER, label="FD")
-    right.legend(fontsize=10)
-    right.set_xticks(range(-4, 5, 2))
-    right.axvline(log2_beta, color=plots.MUTED, linewidth=1)
-    plots.label(
-        right,
-        f"BCE {middle['bce'][i]:.0f} + KL {middle['kl'][i]:.0f}",
-        "log2 of beta",
-        "nats, or FD",
-    )
-    right.set_yscale("log")
-    right.set_yticks((100, 200, 400), (100, 200, 400))
-    right.minorticks_off()
+    bce, kl, distance, active = (middle[key][i] for key in ("bce", "kl", "fd", "active"))
+    title = f"beta {2.0**log2_beta:g}: FD {distance:.0f}\n{active:.0f} of 20 numbers work"
+    plots.images(study["samples"][i] / 255, axes[0], columns=8, title=title)
+    drawing.over_weights(axes[1], study["power"], total, middle["fd"], log2_beta)
+    axes[1].set_title(f"BCE {bce:.0f} + KL {kl:.0f}")
 
 
 def describe_beta(log2_beta):
@@ -1394,13 +1349,8 @@ print(
 
 # %% tags=["studio"]
 long = data.study("digit_epochs")
-fig, axes = plots.figure(
-    1,
-    2,
-    alt="Left: -ELBO falls throughout on training digits, turns on test "
-    "digits. Right: FD falls on.",
-    size=(10, 3.4),
-)
+alt = "Left: -ELBO falls throughout on training digits, turns on test digits. Right: FD falls on."
+fig, axes = plots.figure(1, 2, size=(10, 3.4), alt=alt)
 names = ("train_nats", "test_nats", "fd")
 curves = {name: np.median(long[name], axis=0) for name in names}  # (12,) each
 axes[0].plot(long["epoch"], curves["train_nats"], "o--", color=plots.MODEL, label="trained on")
@@ -1459,8 +1409,6 @@ plots.rows(
 # **Predict.** Three candidates: the matrix products of the network, the optimizer, everything around them. Which is the largest?
 
 # %% tags=["studio"]
-from torch.profiler import ProfilerActivity, profile
-
 runtime.seed_all(27)
 watched = DigitVAE(x_train.mean(dim=0)).to(device)
 one_epoch = train_epochs(watched, x_train[:1280], 2)
@@ -1491,17 +1439,11 @@ lines = []
 for i, name in enumerate(speed["names"]):
     curve = np.median(speed[f"run_{i}"], axis=0)  # (epochs, 2) seconds, nats
     there = np.flatnonzero(curve[:, 1] <= 117)
-    lines.append(
-        (
-            str(name),
-            f"{curve[-1, 0] / len(curve):.2f}",
-            f"{curve[11, 1]:.1f}",
-            f"{curve[there[0], 0]:.1f}" if there.size else "not reached",
-        )
-    )
-runtime.show_table(
-    ("one change after the other", "CPU s an epoch", "test -ELBO after 12", "CPU s to 117"), lines
-)
+    per_epoch, after_12 = f"{curve[-1, 0] / len(curve):.2f}", f"{curve[11, 1]:.1f}"
+    arrived = f"{curve[there[0], 0]:.1f}" if there.size else "not reached"
+    lines.append((str(name), per_epoch, after_12, arrived))
+head = ("one change after the other", "CPU s an epoch", "test -ELBO after 12", "CPU s to 117")
+runtime.show_table(head, lines)
 
 # %% [markdown] tags=["studio"]
 # Read it from above. One tensor in the place of a loader makes an epoch cheaper by a quarter to a third. Smaller minibatches make
@@ -1530,9 +1472,6 @@ runtime.show_table(
 # ten runs needs no more than a file, one line for each run, if the line holds what it takes to do it again:
 
 # %% tags=["studio"]
-import json
-import platform
-
 record_of_run = {
     "data": "mnist5k, split seed 0, 3600/400/1000",
     "model": "DigitVAE 784-400-20",

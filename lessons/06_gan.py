@@ -55,20 +55,7 @@ ax = plots.panel(
     alt="Noise z goes into G, which makes G(z). Real data x and G(z) "
     "go into D, which says real or forged. Dashed: both learn from D's answer.",
 )
-drawing.flow(
-    ax,
-    {
-        "noise z": (0, 1),
-        "G": (1.3, 1),
-        "G(z)": (2.6, 1),
-        "data x": (2.6, 0),
-        "D": (4, 0.5),
-        "real?": (5.4, 0.5),
-    },
-    learned=("G", "D"),
-    arrows=[("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "real?")],
-    messages=(("real?", "D"), ("real?", "G")),
-)
+drawing.two_players(ax)
 
 # %% [markdown]
 # What the inspector wants is one number, the **value** of the game:
@@ -186,13 +173,11 @@ with torch.no_grad():
     said, best = torch.sigmoid(D(grid.to(device))).cpu(), p / (p + q)  # (161, 1) each
 
 # %%
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3),
-    alt="Left: two humps of data, a broad bell. Right: D near 1 on "
-    "the humps, near 0 between, like the best one; not so far out.",
+alt = (
+    "Left: two humps of data, a broad bell. Right: D near 1 on "
+    "the humps, near 0 between, like the best one; not so far out."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3), alt=alt)
 plots.line(grid, p, axes[0], color=plots.DATA, name="data p", at=0.28)
 plots.line(grid, q, axes[0], color=plots.MODEL, linestyle="--", name="forger q", at=0.46)
 plots.label(axes[0], "Two densities", "x", "density")
@@ -434,17 +419,8 @@ games = {
 def show_duel(axes, round, log2_ratio):
     """Densities, answers, the bent noise, and the value of the game so far."""
     q, said, places = games[log2_ratio][1]
-    drawing.density_duel(
-        axes,
-        grid[:, 0],
-        p[:, 0],
-        q,
-        said,
-        plans[:, 0],
-        places,
-        frame=round * 40 // rounds,
-        rounds=rounds,
-    )
+    x, frame = grid[:, 0], round * 40 // rounds
+    drawing.density_duel(axes, x, p[:, 0], q, said, plans[:, 0], places, frame=frame, rounds=rounds)
 
 
 def describe_duel(round, log2_ratio):
@@ -458,11 +434,8 @@ def describe_duel(round, log2_ratio):
     )
 
 
-settings = [
-    {"round": 2 * rounds // 40, "log2_ratio": 0},
-    {"round": rounds, "log2_ratio": 0},
-    {"round": rounds, "log2_ratio": -2},
-]
+early, late = {"round": 2 * rounds // 40, "log2_ratio": 0}, {"round": rounds, "log2_ratio": 0}
+settings = [early, late, late | {"log2_ratio": -2}]
 duel_sliders = widgets.explore(
     show_duel,
     alt=describe_duel,
@@ -569,13 +542,11 @@ def show_ring(ax, samples, title):
     plots.label(ax, f"{title}: {modes(samples)[0]} modes", "x1", "x2")
 
 
-fig, axes = plots.figure(
-    1,
-    4,
-    size=(11, 2.9),
-    alt="Samples over eight blue humps: a smear, a cloud over the disc, a "
-    "circle, then an octagon with its corners on the humps.",
+alt = (
+    "Samples over eight blue humps: a smear, a cloud over the disc, a "
+    "circle, then an octagon with its corners on the humps."
 )
+fig, axes = plots.figure(1, 4, size=(11, 2.9), alt=alt)
 last = ring_rounds // 50 - 1
 for ax, frame in zip(axes, (0, 1, 5, last), strict=True):
     frame = min(frame, last)
@@ -600,20 +571,18 @@ for ax, frame in zip(axes, (0, 1, 5, last), strict=True):
 # move of the other. What will a long memory do?
 
 # %%
-games_to_play = [(beta1, seed) for beta1 in (0.5, 0.9) for seed in (5, 6, 7)]
+games_to_play = list(itertools.product((0.5, 0.9), (5, 6, 7)))
 for beta1, seed in games_to_play[1:]:  # the first was played above
     lab[beta1, seed] = train_ring(beta1, ring_rounds, seed)
 found_modes = {key: [modes(samples)[0] for samples in film] for key, film in lab.items()}
 
-fig, axes = plots.figure(
-    2,
-    4,
-    size=(11, 5.4),
-    alt="Above, beta1 0.5: three rings, seven or eight modes. Below, 0.9: "
-    "a loose cloud, a single hump, a band; one or two modes throughout.",
+alt = (
+    "Above, beta1 0.5: three rings, seven or eight modes. Below, 0.9: "
+    "a loose cloud, a single hump, a band; one or two modes throughout."
 )
+fig, axes = plots.figure(2, 4, size=(11, 5.4), alt=alt)
 for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
-    for ax, seed, style in zip(row, (5, 6, 7), ("-", "--", ":"), strict=True):
+    for ax, seed, style in zip(row[:3], (5, 6, 7), ("-", "--", ":"), strict=True):
         show_ring(ax, lab[beta1, seed][-1], f"beta1 {beta1}")
         row[3].plot(range(50, ring_rounds + 1, 50), found_modes[beta1, seed], style, linewidth=1.4)
     row[3].set(ylim=(-0.3, 8.3))
@@ -684,24 +653,22 @@ real_points, angle = ring(1000), torch.rand(1000, 1) * 2 * math.pi
 candidates = {
     "more real data": ring(1000),
     "one hump, perfect": centers[0] + 0.05 * noise(1000),
-    "sprayed over the disc": 2.2
-    * torch.rand(1000, 1).sqrt().to(device)
-    * torch.cat([angle.cos(), angle.sin()], dim=1).to(device),
-    "GAN, beta1 0.5": lab[0.5, 5][-1],
-} | {f"GAN, beta1 0.9, game {i}": lab[0.9, seed][-1] for i, seed in enumerate((5, 6, 7), 1)}
+}
+radius = 2.2 * torch.rand(1000, 1).sqrt()
+spray = (radius * torch.cat([angle.cos(), angle.sin()], dim=1)).to(device)  # (1000, 2)
+candidates |= {"sprayed over the disc": spray, "GAN, beta1 0.5": lab[0.5, 5][-1]}
+for i, seed in enumerate((5, 6, 7), 1):
+    candidates[f"GAN, beta1 0.9, game {i}"] = lab[0.9, seed][-1]
+real = real_points.double()
 measured = {
-    name: precision_recall(real_points.double(), points.double(), 5)  # small balls
+    name: precision_recall(real, points.double(), 5)  # small balls
     for name, points in candidates.items()
 }
 for name, (precision, recall) in measured.items():
-    print(
-        f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   "
-        f"modes {modes(candidates[name])[0]}"
-    )
-middle_pr = np.median(
-    [precision_recall(real_points.double(), lab[0.5, seed][-1].double(), 5) for seed in (5, 6, 7)],
-    axis=0,
-)
+    hit = modes(candidates[name])[0]
+    print(f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   modes {hit}")
+three_games = [precision_recall(real, lab[0.5, seed][-1].double(), 5) for seed in (5, 6, 7)]
+middle_pr = np.median(three_games, axis=0)
 print(f"of three games with beta1 0.5 the middle values: {middle_pr.round(2)}")
 same = metrics.precision_recall(real_points.cpu(), lab[0.5, 5][-1].cpu(), k=5)
 print("the course's own agrees:", np.allclose(same, measured["GAN, beta1 0.5"]))
@@ -753,6 +720,7 @@ class DigitForger(nn.Module):
         return torch.cat([self.net(z), z[:, 32:]], dim=1)  # (B, 784 + K)
 
 
+# %% tags=["export"]
 class DigitInspector(nn.Module):
     """A logit for a picture with its tag. x (B, 784 + K) -> (B,)"""
 
@@ -883,13 +851,11 @@ plots.rows(
 # thread. This takes minutes, so a script of the course ran it (`tools/measure/studies/gan_race.py`) and shipped the numbers.
 
 # %%
-fig, axes = plots.figure(
-    1,
-    3,
-    size=(11, 3),
-    alt="FD, precision and recall of VAE, GAN, GAN with heaps at both times: "
-    "the VAE leads early, the GAN with heaps has the lowest FD at the end.",
+alt = (
+    "FD, precision and recall of VAE, GAN, GAN with heaps at both times: "
+    "the VAE leads early, the GAN with heaps has the lowest FD at the end."
 )
+fig, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
 styles = {
     "vae": (plots.DATA, "-", "VAE"),
     "plain": (plots.WRONG, ":", "GAN"),
@@ -897,15 +863,9 @@ styles = {
 }
 for name, (color, style, label) in styles.items():
     for ax, what in zip(axes, ("fd", "precision", "recall"), strict=True):
-        middle = np.median(race[f"{name}_{what}"], axis=0)  # over seeds
-        ax.plot(race["seconds"], middle, style, marker="o", color=color, label=label)
-        ax.fill_between(
-            race["seconds"],
-            race[f"{name}_{what}"].min(axis=0),
-            race[f"{name}_{what}"].max(axis=0),
-            color=color,
-            alpha=0.2,
-        )
+        runs, t = race[f"{name}_{what}"], race["seconds"]  # (seeds, times), (times,)
+        ax.plot(t, np.median(runs, axis=0), style, marker="o", color=color, label=label)
+        ax.fill_between(t, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2)
     at_last = [np.median(race[f"{name}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
     print(f"{label:<14} FD {at_last[0]:.0f}, P {at_last[1]:.2f}, R {at_last[2]:.2f} {late}")
 axes[0].set(yscale="log")
@@ -1028,9 +988,8 @@ def best_map(x1, x2, sigma):
     place = torch.tensor([[x1, x2]], dtype=torch.float32, requires_grad=True)
 
     def logit(points):
-        return (blobs(points, humps, 0.25) + 1e-12).log() - (
-            blobs(points, place.detach(), sigma) + 1e-12
-        ).log()
+        real, forged = blobs(points, humps, 0.25), blobs(points, place.detach(), sigma)
+        return (real + 1e-12).log() - (forged + 1e-12).log()
 
     (pull,) = torch.autograd.grad(F.softplus(-logit(place)).sum(), place)
     there = blobs(plane, humps, 0.25) + blobs(plane, place.detach(), sigma) > 1e-3  # (3721,)
@@ -1042,17 +1001,7 @@ def best_map(x1, x2, sigma):
 def show_map(ax, x1, x2, sigma):
     """The landscape of D*, the blob and its pull."""
     heights, pull = best_map(x1, x2, sigma)
-    ax.pcolormesh(side, side, heights.T, cmap="cividis", vmin=0, vmax=1)
-    ax.plot(x1, x2, "x", color=plots.MODEL, markersize=12, markeredgewidth=3)
-    arrow = 0.5 * pull / max(pull.norm().item(), 0.5)
-    ax.annotate(
-        "",
-        (x1 + arrow[0].item(), x2 + arrow[1].item()),
-        (x1, x2),
-        arrowprops={"arrowstyle": "->", "color": plots.MODEL, "linewidth": 2},
-    )
-    ax.set(aspect="equal")
-    plots.label(ax, f"pull {pull.norm():.2f}", "x1", "x2")
+    drawing.pulled_blob(ax, side, heights, (x1, x2), pull)
 
 
 def describe_map(x1, x2, sigma):
@@ -1224,18 +1173,15 @@ def saturating(fake):
 
 
 # %% tags=["studio"]
-afar = {
-    (name, adam): from_afar(loss_of, adam)
-    for adam in progress.bar((True, False), "with Adam, and plain")
-    for name, loss_of in [("saturating", saturating), ("non-saturating", g_loss)]
-}
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(11, 3),
-    alt="With Adam both losses arrive. With plain gradient descent the "
-    "non-saturating one arrives, the saturating one hardly moves.",
+afar = {}
+for adam in progress.bar((True, False), "with Adam, and plain"):
+    afar["saturating", adam] = from_afar(saturating, adam)
+    afar["non-saturating", adam] = from_afar(g_loss, adam)
+alt = (
+    "With Adam both losses arrive. With plain gradient descent the "
+    "non-saturating one arrives, the saturating one hardly moves."
 )
+fig, axes = plots.figure(1, 2, size=(11, 3), alt=alt)
 for (name, adam), (path, pull) in afar.items():
     color = plots.WRONG if name == "saturating" else plots.MODEL
     axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)
@@ -1276,18 +1222,10 @@ def distances(place, sigma):
 
 def show_distances(axes, place, sigma):
     """Both densities, and both distances for every place."""
-    axes[0].fill_between(grid[:, 0], hump[:, 0], color=plots.DATA, alpha=0.4)
-    axes[0].plot(grid, bell(grid, place, sigma), "--", color=plots.MODEL)
-    axes[0].set(ylim=(0, 2))
-    plots.label(axes[0], "data and forger", "x", "density")
+    drawing.data_and_forger(axes[0], grid[:, 0], hump[:, 0], bell(grid, place, sigma)[:, 0])
     places = torch.arange(-3.5, 3.6, 0.25)
-    both = np.array([distances(at, sigma) for at in places])  # (29, 2)
-    axes[1].plot(places, both[:, 0], color=plots.OTHER)
-    axes[1].plot(places, both[:, 1], "--", color="black")
-    here = distances(place, sigma)
-    axes[1].plot([place, place], here, "o", color=plots.WRONG)
-    axes[1].set(ylim=(0, 6))
-    plots.label(axes[1], f"JS {here[0]:.2f} nats (solid)\nW1 {here[1]:.2f} (dashed)", "place")
+    everywhere = np.array([distances(at, sigma) for at in places])  # (29, 2)
+    drawing.two_distances(axes[1], places, everywhere, place, distances(place, sigma))
 
 
 def describe_distances(place, sigma):
@@ -1375,13 +1313,11 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
 # %% tags=["studio"]
 critic_film = train_critic(0.9, ring_rounds, seed=5)
 critic_modes = [modes(samples)[0] for samples in critic_film]
-fig, axes = plots.figure(
-    1,
-    3,
-    size=(11, 3),
-    alt="Left: the collapsed game, a loose cloud. Middle: the critic's, a "
-    "circle through the humps. Right: its count of modes rises to eight.",
+alt = (
+    "Left: the collapsed game, a loose cloud. Middle: the critic's, a "
+    "circle through the humps. Right: its count of modes rises to eight."
 )
+fig, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
 show_ring(axes[0], lab[0.9, 5][-1], "inspector, beta1 0.9")
 show_ring(axes[1], critic_film[-1], "critic, beta1 0.9")
 axes[2].plot(range(50, ring_rounds + 1, 50), found_modes[0.9, 5], "--", label="inspector")
@@ -1407,83 +1343,20 @@ ax = plots.panel(
     alt="The article's chart: data, encoder, distribution, decoder, generated, "
     "discriminator, loss, optimizer, update in a chain; one arrow back to encoder.",
 )
-chain = [
-    "data",
-    "encoder",
-    "distribution",
-    "decoder",
-    "generated",
-    "discriminator",
-    "loss",
-    "optimizer",
-    "update",
-]
-drawing.flow(
-    ax,
-    {name: (1.5 * i, 0) for i, name in enumerate(chain)},
-    arrows=list(zip(chain, chain[1:], strict=False)),
-    messages=(("update", "encoder"),),
-    learned=("encoder", "decoder", "discriminator"),
-    bend=0.15,
-)
+drawing.chart_of_the_article(ax)
+
 # %% [markdown] tags=["studio"]
 # **Predict.** Which arrows would have to be added for a VAE? Which for a GAN? Which boxes must go, in each case?
 
 # %% tags=["studio"]
-fig, axes = plots.figure(
-    2,
-    1,
-    size=(11, 5.4),
-    alt="Above, a VAE: x, encoder, mu and logvar, with noise to z, decoder, "
-    "minus ELBO with x again. Below, a GAN: noise, G, D, data, two losses.",
+alt = (
+    "Above, a VAE: x, encoder, mu and logvar, with noise to z, decoder, "
+    "minus ELBO with x again. Below, a GAN: noise, G, D, data, two losses."
 )
-drawing.flow(
-    axes[0],
-    {
-        "data x": (0, 0),
-        "encoder": (1.6, 0),
-        "mu, logvar": (3.3, 0),
-        "z": (4.9, 0),
-        "noise": (4.9, 1),
-        "decoder": (6.3, 0),
-        "minus ELBO": (8.2, 0),
-        "x again": (8.2, 1),
-    },
-    arrows=[
-        ("data x", "encoder"),
-        ("encoder", "mu, logvar"),
-        ("mu, logvar", "z"),
-        ("noise", "z"),
-        ("z", "decoder"),
-        ("decoder", "minus ELBO"),
-        ("x again", "minus ELBO"),
-    ],
-    messages=(("minus ELBO", "decoder"), ("minus ELBO", "encoder")),
-    learned=("encoder", "decoder"),
-)
+fig, axes = plots.figure(2, 1, size=(11, 5.4), alt=alt)
+drawing.chart_of_a_vae(axes[0])
 axes[0].set_title("VAE: one loss, two networks that work together")
-drawing.flow(
-    axes[1],
-    {
-        "noise z": (0, 1),
-        "G": (1.6, 1),
-        "G(z)": (3.3, 1),
-        "data x": (3.3, 0),
-        "D": (4.9, 0.5),
-        "g_loss": (6.6, 1),
-        "d_loss": (6.6, 0),
-    },
-    arrows=[
-        ("noise z", "G"),
-        ("G", "G(z)"),
-        ("G(z)", "D"),
-        ("data x", "D"),
-        ("D", "d_loss"),
-        ("D", "g_loss"),
-    ],
-    messages=(("d_loss", "D"), ("g_loss", "G")),
-    learned=("G", "D"),
-)
+drawing.chart_of_a_gan(axes[1])
 axes[1].set_title("GAN: two losses, two networks that do not")
 
 # %% [markdown] tags=["studio"]

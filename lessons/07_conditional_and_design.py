@@ -23,7 +23,7 @@
 
 # %%
 import copy
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 import torch
@@ -366,11 +366,8 @@ def show_asked(ax, digit, mix, temperature):
         pictures = torch.sigmoid(cvae.decode(temperature * forty, c.expand(40, -1)))
     share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
     plots.images(pictures.cpu(), ax, columns=10)
-    plots.label(
-        ax,
-        f"{digit}, {mix:.0%} to the next, temperature {temperature:g}\n"
-        f"all digits: control {share:.2f}, FD {distance:.0f}",
-    )
+    asked = f"{digit}, {mix:.0%} to the next, temperature {temperature:g}"
+    plots.label(ax, f"{asked}\nall digits: control {share:.2f}, FD {distance:.0f}")
 
 
 def describe_asked(digit, mix, temperature):
@@ -427,18 +424,10 @@ turns = torch.arange(4, device=device).repeat_interleave(4000)  # (16000,): 0 is
 
 runtime.seed_all(8)
 compass = nn.Sequential(nn.Linear(784 + 10, 128), nn.SiLU(), nn.Linear(128, 4)).to(device)
+rows = torch.cat([x_turned, c_turned], dim=1)  # (16000, 794)
 rounds = runtime.budget(smoke=1, cpu=3)
-for _ in progress.bar(
-    fit(
-        compass,
-        lambda model, x, k: F.cross_entropy(model(x), k),
-        torch.cat([x_turned, c_turned], dim=1),
-        turns,
-        rounds,
-    ),
-    "compass",
-    total=rounds,
-):
+training = fit(compass, lambda model, x, k: F.cross_entropy(model(x), k), rows, turns, rounds)
+for _ in progress.bar(training, "compass", total=rounds):
     pass
 
 
@@ -590,14 +579,12 @@ every = floorplans.all_briefs()
 rng.shuffle(every)
 unseen, briefs = every[:20], [every[i] for i in rng.integers(20, len(every), 4000)]
 plans = torch.as_tensor(floorplans.make_plans(briefs, rng), device=device)  # (4000, 26, 30)
-fig, axes = plots.figure(
-    1,
-    3,
-    size=(11, 4),
-    alt="Three floor plans with walls, doors, windows "
-    "and areas. A hall runs through the middle of each.",
+alt = (
+    "Three floor plans with walls, doors, windows "
+    "and areas. A hall runs through the middle of each."
 )
-for ax, plan, brief in zip(axes, plans.cpu(), briefs, strict=True):
+fig, axes = plots.figure(1, 3, size=(11, 4), alt=alt)
+for ax, plan, brief in zip(axes, plans[:3].cpu(), briefs[:3], strict=True):
     draw(plan, ax, title=f"{brief.bedrooms} bedrooms, living {brief.living}, door {brief.entrance}")
 
 # %% [markdown]
@@ -698,9 +685,8 @@ def brief_rows(briefs):
 runtime.seed_all(13)
 planner = CVAE(ROWS * COLUMNS * KINDS, 13, Z=12, hidden=160).to(device)
 rounds = runtime.budget(smoke=1, cpu=14)
-for _ in progress.bar(
-    fit(planner, plan_loss, plans.flatten(1), brief_rows(briefs), rounds), "plans", total=rounds
-):
+training = fit(planner, plan_loss, plans.flatten(1), brief_rows(briefs), rounds)
+for _ in progress.bar(training, "plans", total=rounds):
     pass
 
 # %% [markdown]
@@ -733,15 +719,13 @@ for name, row in rates.items():
     print(f"{name:<12} ", "".join(f"{row[key]:>11.2f}" for key in row))
 
 # %%
-fig, axes = plots.figure(
-    2,
-    3,
-    size=(11, 7.6),
-    alt="Above: plans by dice, tiny and huge rooms. "
-    "Below: by the CVAE, house-like, some with a crumbled wall.",
+alt = (
+    "Above: plans by dice, tiny and huge rooms. "
+    "Below: by the CVAE, house-like, some with a crumbled wall."
 )
+fig, axes = plots.figure(2, 3, size=(11, 7.6), alt=alt)
 for row, name in zip(axes, ("dice", "CVAE"), strict=True):
-    for ax, sheet in zip(row, raw[name], strict=True):
+    for ax, sheet in zip(row, raw[name][:3], strict=True):
         broken = [key for key, holds in layout_report(torch.as_tensor(sheet)).items() if not holds]
         draw(sheet, ax, title=f"{name}: " + (", ".join(broken) + " broken" if broken else "valid"))
 # %% [markdown]
@@ -849,10 +833,8 @@ def at_the_hall(sheet, brief):
 
 
 habits = {}
-for name, sheets in [
-    ("architect", floorplans.make_plans(new_briefs, runtime.rng(16))),
-    *mended_plans.items(),
-]:
+by = {"architect": floorplans.make_plans(new_briefs, runtime.rng(16))} | mended_plans
+for name, sheets in by.items():
     rates[name] = valid_rates(sheets)
     habits[name] = np.mean([at_the_hall(s, b) for s, b in zip(sheets, new_briefs, strict=True)])
     print(
@@ -870,19 +852,14 @@ print(f"cells that repair changed in a CVAE's plan: {np.median(changed):.0f} of 
 # </details>
 
 # %%
-fig, axes = plots.figure(
-    2,
-    3,
-    size=(11, 7.6),
-    alt="Above: raw plans of the CVAE, some broken. "
-    "Below: the same repaired, walls straight, every room with a door.",
+alt = (
+    "Above: raw plans of the CVAE, some broken. "
+    "Below: the same repaired, walls straight, every room with a door."
 )
-for column, (sheet, fixed) in enumerate(
-    zip(raw["CVAE"], mended_plans["CVAE, repaired"], strict=True)
-):
-    if column < 3:
-        draw(sheet, axes[0, column], title="as the model drew it")
-        draw(fixed, axes[1, column], title="repaired")
+fig, axes = plots.figure(2, 3, size=(11, 7.6), alt=alt)
+for column in range(3):
+    draw(raw["CVAE"][column], axes[0, column], title="as the model drew it")
+    draw(mended_plans["CVAE, repaired"][column], axes[1, column], title="repaired")
 
 # %% [markdown]
 # **Be the client.** Move the brief, and watch plan number `variant` follow. `repaired` 0 shows what the model said.
@@ -924,15 +901,7 @@ def describe_plan(**wishes):
     return f"A floor plan for {named}; {verdict(planned(**wishes))}."
 
 
-start = {
-    "width": 26,
-    "depth": 22,
-    "bedrooms": 2,
-    "living_south": 1,
-    "door_east": 0,
-    "variant": 0,
-    "repaired": 1,
-}
+start = dict(width=26, depth=22, bedrooms=2, living_south=1, door_east=0, variant=0, repaired=1)
 plan_sliders = widgets.explore(
     show_plan,
     alt=describe_plan,
@@ -1029,6 +998,7 @@ class ConditionalGenerator(nn.Module):
         return torch.sigmoid(self.decode(z, c))  # (B, D)
 
 
+# %% tags=["studio", "export"]
 class ConditionalDiscriminator(nn.Module):
     """Pictures (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
 
@@ -1089,9 +1059,9 @@ def train_cgan(x, c, batch=128, lr=4e-4):
 # %% tags=["studio"]
 steps = runtime.budget(smoke=5, cpu=500)
 runtime.seed_all(20)
-for step, gan in enumerate(progress.bar(train_cgan(x_train, c_train), "steps", total=steps), 1):
-    if step >= steps:
-        break
+training = islice(train_cgan(x_train, c_train), steps)
+for live in progress.bar(training, "steps", total=steps):
+    gan = live  # in the end, the last one
 pictures, _ = order(gan, 100)
 gan_control, gan_fd = control(gan), metrics.frechet_digits(pictures)
 gan_classes = len(set(metrics.read_digits(pictures)))
@@ -1099,23 +1069,13 @@ print(f"live, {steps} steps: control {gan_control:.2f}, FD {gan_fd:.0f}")
 
 # %% tags=["studio"]
 long = data.study("conditional_gan")
-fig, (left, right) = plots.figure(
-    1,
-    2,
-    size=(10, 3),
-    alt="Control rises above nine in ten within a minute, FD falls; the CVAE's values are dashed.",
-)
+alt = "Control rises above nine in ten within a minute, FD falls; the CVAE's values are dashed."
+fig, (left, right) = plots.figure(1, 2, size=(10, 3), alt=alt)
 for ax, key, i, name in ((left, "control", 0, "control"), (right, "fd", 1, "Fréchet distance")):
-    ax.plot(long["seconds"], long[key], "o-", color=plots.MODEL, markersize=4)
-    ax.axhline(scores[3.0][i], color=plots.OTHER, linestyle="--")
-    ax.text(
-        long["seconds"][-1],
-        scores[3.0][i],
-        "CVAE of this lesson",
-        color=plots.OTHER,
-        ha="right",
-        va="bottom",
-    )
+    t, ours = long["seconds"], scores[3.0][i]
+    ax.plot(t, long[key], "o-", color=plots.MODEL, markersize=4)
+    ax.axhline(ours, color=plots.OTHER, linestyle="--")
+    ax.text(t[-1], ours, "CVAE of this lesson", color=plots.OTHER, ha="right", va="bottom")
     plots.label(ax, name, "CPU seconds of training", name)
 
 # %% tags=["studio"]
@@ -1209,13 +1169,11 @@ starts = {
     "coarse, labeled": digit_cvae(x_coarse, one_hot(y_coarse), warm_up, beta=3, seed=22),
     "alike, unlabelled": digit_cvae(x_train, 0 * c_train + 0.1, warm_up, beta=3, seed=22),
 }
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(10, 3.4),
-    alt="Bound: the unlabelled start far above, others "
-    "end alike. Control: coarse far above scratch, unlabelled near chance.",
+alt = (
+    "Bound: the unlabelled start far above, others "
+    "end alike. Control: coarse far above scratch, unlabelled near chance."
 )
+fig, axes = plots.figure(1, 2, size=(10, 3.4), alt=alt)
 tuned = {}
 looks = (plots.MUTED, ":"), (plots.WRONG, "--"), (plots.MODEL, "-")
 for (name, model), (color, dash) in zip(starts.items(), looks, strict=True):
@@ -1312,9 +1270,8 @@ def part_loss(model, x, c):
 runtime.seed_all(25)
 smith = CVAE(6, 2, Z=6, hidden=64).to(device)
 rounds = runtime.budget(smoke=2, cpu=60)
-for _ in progress.bar(
-    fit(smith, part_loss, x_parts, part_rows(asked_of[good]), rounds), "brackets", total=rounds
-):
+training = fit(smith, part_loss, x_parts, part_rows(asked_of[good]), rounds)
+for _ in progress.bar(training, "brackets", total=rounds):
     pass
 asked_for = np.stack([rng.uniform(20, 300, 1000), rng.uniform(10, 100, 1000)], axis=1)
 with torch.no_grad():
@@ -1345,12 +1302,10 @@ part_rates = {
     "dice": np.mean([holds(p, *b) for p, b in zip(dice_parts, asked_for, strict=True)]),
     "CVAE": np.mean([holds(p, *b) for p, b in zip(forged, asked_for, strict=True)]),
 }
-mended_parts = [
-    mend_part(p, *b) for p, b in zip(forged[feasible], asked_for[feasible], strict=True)
-]
-part_rates["repaired"] = np.mean(
-    [p is not None and holds(p, *b) for p, b in zip(mended_parts, asked_for[feasible], strict=True)]
-)
+can_be = asked_for[feasible]  # (n, 2)
+mended_parts = [mend_part(p, *b) for p, b in zip(forged[feasible], can_be, strict=True)]
+pass_now = [p is not None and holds(p, *b) for p, b in zip(mended_parts, can_be, strict=True)]
+part_rates["repaired"] = np.mean(pass_now)
 print(f"a safe bracket is known for {feasible.mean():.0%} of the briefs")
 print("   ".join(f"{name} {rate:.3f}" for name, rate in part_rates.items()))
 
@@ -1372,6 +1327,7 @@ def forge(load, limit, variant, repaired):
     return part if fixed is None else fixed
 
 
+# %% tags=["studio"]
 def show_part(axes, load, limit, variant, repaired):
     """Front and side, with what holds and what does not."""
     part = forge(load, limit, variant, repaired)
@@ -1435,13 +1391,8 @@ def train_planner(plans, c):
     # BEGIN SOLUTION
     N, H, W = plans.shape
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
-    decoder = nn.Sequential(
-        nn.Linear(12 + 13, 128),
-        nn.SiLU(),
-        nn.Linear(128, 128),
-        nn.SiLU(),
-        nn.Linear(128, 10 * H * W),
-    )
+    decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU())
+    decoder.append(nn.Linear(128, 10 * H * W))
     weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
     optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
@@ -1457,11 +1408,13 @@ def train_planner(plans, c):
             (surprise + 4 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: (
-        decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1))
-        .view(-1, 10, H, W)
-        .argmax(dim=1)
-    )  # (M, H, W), a little cooler
+
+    def draw_plans(c):
+        z = 0.6 * torch.randn(len(c), 12)  # a little cooler
+        logits = decoder(torch.cat([z, c], dim=1)).view(-1, 10, H, W)
+        return logits.argmax(dim=1)  # (M, H, W)
+
+    return draw_plans
     # END SOLUTION
 
 

@@ -100,16 +100,18 @@ class NGram:
 
 
 ngram = NGram(train_docs, 6)
-ngram_bits = {
-    n: np.mean(
-        [
-            -math.log2(ngram.probability(words[t], words[:t], n))
-            for words in test_docs[:200]
-            for t in range(1, len(words))
-        ]
-    )
-    for n in range(1, 7)
-}
+
+
+def mean_bits(n):
+    """Bits per token of new documents, when the last n - 1 words are looked at."""
+    bits = []
+    for words in test_docs[:200]:
+        p = [ngram.probability(words[t], words[:t], n) for t in range(1, len(words))]
+        bits.extend(-np.log2(p))
+    return np.mean(bits)
+
+
+ngram_bits = {n: mean_bits(n) for n in range(1, 7)}
 
 # %%
 ax = plots.panel(
@@ -117,23 +119,15 @@ ax = plots.panel(
     "entropy, and rise again.",
     size=(7, 3),
 )
-plots.line(
-    [*ngram_bits],
-    [*ngram_bits.values()],
-    ax,
-    name="n-gram, new text",
-    at=0.2,
-    color=plots.MODEL,
-    marker="o",
-)
+looked_at, bits = list(ngram_bits), list(ngram_bits.values())
+plots.line(looked_at, bits, ax, name="n-gram, new text", at=0.2, color=plots.MODEL, marker="o")
 ax.axhline(entropy, color=plots.DATA, linestyle="--")
 ax.annotate(
     "entropy: the floor", (1, entropy), xytext=(0, 5), textcoords="offset points", color=plots.DATA
 )
 ax.set(ylim=(0, 7))
-plots.label(
-    ax, "More context helps, and then it hurts", "n (words looked at, plus one)", "bits per token"
-)
+title = "More context helps, and then it hurts"
+plots.label(ax, title, "n (words looked at, plus one)", "bits per token")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -700,18 +694,8 @@ def show_writing(axes, temperature, top_p):
     """Above one report, below four shares over temperature for one cut, the chosen one marked."""
     T, cut = temperatures[temperature], cuts[top_p]
     drawing.paragraph(axes[0], f"temperature {T:g}, p = {cut:g}", written_at[T, cut][1])
-    for name, color, style in [
-        ("fluent", plots.DATA, "o-"),
-        ("true", plots.OTHER, "s--"),
-        ("new", plots.MODEL, "^:"),
-        ("different", plots.WRONG, "d-."),
-    ]:
-        shares = [written_at[other, cut][0][name] for other in temperatures]
-        axes[1].plot(temperatures, shares, style, color=color, label=name)
-    axes[1].axvline(T, color=plots.MUTED)
-    axes[1].set(ylim=(-0.03, 1.05))
-    axes[1].legend(loc="lower left")
-    plots.label(axes[1], "", "temperature", "share of reports")
+    shares = [written_at[other, cut][0] for other in temperatures]
+    drawing.shares_over_temperature(axes[1], temperatures, shares, T)
 
 
 def describe_writing(temperature, top_p):
@@ -883,7 +867,7 @@ def fact_copy(matches, texts):
     for match, words in zip(matches, texts, strict=True):
         for kind, word in newsroom.told(words) or ():
             kept[kind.split("_")[-1]].append(getattr(match, kind) == word)  # both goals: one kind
-    every = [right for kind in kept for right in kept[kind]]
+    every = sum(kept.values(), [])
     return {kind: np.mean(kept[kind]) for kind in kept} | {"all": np.mean(every or [False])}
 
 
@@ -894,37 +878,18 @@ ax = plots.panel(
     "the RNN the weather, half of the results, little else.",
     size=(9, 3.4),
 )
-looks_of = {
-    "RNN": (plots.WRONG, "//"),
-    "LSTM": (plots.OTHER, ".."),
-    "Transformer": (plots.MODEL, ""),
-    "rules": (plots.DATA, "xx"),
-}
-for i, (name, (color, hatch)) in enumerate(looks_of.items()):
-    shares = [facts[name].get(kind, 0) for kind in kinds]
-    ax.bar(
-        np.arange(6) + 0.2 * i - 0.3,
-        shares,
-        0.18,
-        color=color,
-        hatch=hatch,
-        edgecolor="white",
-        label=name,
-    )
-ax.set_xticks(range(6), kinds)
-ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
-plots.label(ax, x="kind of fact", y="share told right")
+drawing.facts_told_right(ax, facts, kinds)
+
 # %%
 fluent, true = {}, {}
 for name, texts in by.items():
     reads_well = [newsroom.told(words) is not None for words in texts]
     fluent[name] = np.mean(reads_well)
-    true[name] = np.mean(
-        [
-            good and all(newsroom.rightly_told(match, words))
-            for good, match, words in zip(reads_well, matches, texts, strict=True)
-        ]
-    )
+    holds = [
+        good and all(newsroom.rightly_told(match, words))
+        for good, match, words in zip(reads_well, matches, texts, strict=True)
+    ]
+    true[name] = np.mean(holds)
     print(
         f"{name:<12} fluent {fluent[name]:.2f}   true {true[name]:.2f}   "
         f"facts right {facts[name]['all']:.2f}"
@@ -1322,7 +1287,7 @@ def misled(words, rng):
     count = max(int(word) for word in words if word.isdecimal())
     return [
         str(rng.integers(1, count + 1)) if before == ">" else word
-        for before, word in zip(["", *words], words, strict=True)
+        for before, word in zip(["", *words[:-1]], words, strict=True)
     ]
 
 
@@ -1337,14 +1302,9 @@ sound = {}
 for name, group in groups.items():
     reports_of = [story_report(newsroom.read_story(words)) for words in group]
     sound[name] = np.mean([all(found.values()) for found in reports_of])
-    print(
-        f"{name:<15}",
-        {
-            key: round(float(np.mean([found[key] for found in reports_of])), 2)
-            for key in reports_of[0]
-        },
-        f"all four: {sound[name]:.2f}",
-    )
+    shares = {key: np.mean([found[key] for found in reports_of]) for key in reports_of[0]}
+    rounded = {key: round(float(share), 2) for key, share in shares.items()}
+    print(f"{name:<15}", rounded, f"all four: {sound[name]:.2f}")
 fresh = {" ".join(words) for words in told_tales} - {" ".join(words) for words in tales}
 print(f"in no training story: {len(fresh) / len(told_tales):.2f}")
 
@@ -1374,6 +1334,7 @@ def walk(scenes, choices):
     return path
 
 
+# %% tags=["studio"]
 def show_walk(ax, fork_1, fork_2, fork_3, fork_4):
     """The story as a graph, the way taken marked."""
     drawing.story(ax, *tale, walk(tale[1], (fork_1, fork_2, fork_3, fork_4)))
@@ -1422,20 +1383,21 @@ def tune_of(piece):
     return tuple(np.diff(piece.notes[piece.onsets[:, 0], 0])[:8])
 
 
+def windows_of(pieces):
+    """Windows of four bars, one from each bar on. list of (beats, 4) -> (N, 16, 4)"""
+    windows = []
+    for notes in pieces:
+        windows += [notes[t : t + BEATS] for t in range(0, len(notes) - BEATS + 1, 4)]
+    return torch.tensor(np.stack(windows))
+
+
 pieces_44 = [piece for piece in data.chorale_scores() if piece.bar == 16]
 tunes = sorted({tune_of(piece) for piece in pieces_44})
 held_out = set(tunes[::10])
 bach = {"training": [], "held out": []}
 for piece in pieces_44:
     bach["held out" if tune_of(piece) in held_out else "training"].append(beats_of(piece))
-windows = {
-    part: torch.tensor(
-        np.stack(
-            [notes[t : t + BEATS] for notes in group for t in range(0, len(notes) - BEATS + 1, 4)]
-        )
-    )
-    for part, group in bach.items()
-}  # (N, 16, 4)
+windows = {part: windows_of(pieces) for part, pieces in bach.items()}
 print({part: tuple(found.shape) for part, found in windows.items()})
 
 

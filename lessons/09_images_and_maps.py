@@ -571,14 +571,15 @@ def paint(painter, c, n=10, says="picture"):
 
 
 # %%
+def painter_that(says):
+    """A painter trained to say the velocity, or to say the picture."""
+    steps = runtime.budget(smoke=20, cpu=1800)
+    return train(Painter().to(device), lambda model: painting_loss(model, says), steps, seed=11)
+
+
 painters, sheets, told = {}, {}, {}
 for says in ("velocity", "picture"):
-    painters[says] = train(
-        Painter().to(device),
-        lambda model: painting_loss(model, says),
-        runtime.budget(smoke=20, cpu=1800),
-        seed=11,
-    )
+    painters[says] = painter_that(says)
     runtime.seed_all(12)
     sheets[says] = paint(painters[says], asked, says=says)
     seen_words, misfit = shapes.read(sheets[says])
@@ -588,13 +589,8 @@ for says in ("velocity", "picture"):
         "clean": (misfit < shapes.CLEAN).float().mean().item(),
     }
     print(f"says the {says:<9}", {key: round(value, 2) for key, value in told[says].items()})
-fig, axes = plots.figure(
-    2,
-    1,
-    size=(10, 2.5),
-    alt="Above: shapes under heavy colored noise. "
-    "Below: the same requests as clean shapes on white.",
-)
+alt = "Above: shapes under heavy colored noise. Below: the same requests as clean shapes on white."
+fig, axes = plots.figure(2, 1, size=(10, 2.5), alt=alt)
 for ax, says in zip(axes, sheets, strict=True):
     plots.pictures(sheets[says][:24:2].cpu(), ax, columns=12, title=f"the network says the {says}")
 
@@ -734,6 +730,7 @@ def answers(shape, color, place, guidance):
     return c, film, int(shapes.obeyed(film[-1].cpu(), c).sum())
 
 
+# %%
 def show_caption(ax, shape, color, place, guidance):
     """The way of one picture, what the network believes on the way, and six results."""
     c, film, obey = answers(shape, color, place, guidance)
@@ -741,14 +738,11 @@ def show_caption(ax, shape, color, place, guidance):
     x = torch.cat([film[k][:1] for k in MOMENTS])  # (8, 3, 16, 16)
     words, silent = c[:1].to(device).expand(8, 3), torch.tensor(NOTHING, device=device).expand(8, 3)
     with torch.no_grad():
-        v = guided(*(velocity(painter, x, times, said) for said in (silent, words)), guidance)
+        v_silent = velocity(painter, x, times, silent)
+        v = guided(v_silent, velocity(painter, x, times, words), guidance)
     belief = x + (1 - times)[:, None, None, None] * v  # where the arrow leads
-    plots.pictures(
-        torch.cat([x, belief, film[-1]]).cpu(),
-        ax,
-        columns=8,
-        title=f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6",
-    )
+    title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6"
+    plots.pictures(torch.cat([x, belief, film[-1]]).cpu(), ax, columns=8, title=title)
 
 
 def describe_caption(shape, color, place, guidance):
@@ -1036,9 +1030,8 @@ mixtures = [restyle("coffee", "brick", 1.3, weight, n) for weight in WEIGHTS]
 
 def show_mixture(ax, content_weight):
     """A cup of coffee in a brick wall."""
-    plots.pictures(
-        2 * mixtures[content_weight] - 1, ax, columns=1, title=f"weight {WEIGHTS[content_weight]:g}"
-    )
+    title = f"weight {WEIGHTS[content_weight]:g}"
+    plots.pictures(2 * mixtures[content_weight] - 1, ax, columns=1, title=title)
 
 
 def describe_mixture(content_weight):
@@ -1270,9 +1263,8 @@ def dig(level):
 
 # %% tags=["studio"]
 raw = made["VAE, tiles drawn"]
-mended = torch.stack(
-    [dig(settle(level, chance)) for level, chance in zip(raw, chances, strict=True)]
-)
+settled = [settle(level, chance) for level, chance in zip(raw, chances, strict=True)]
+mended = torch.stack([dig(level) for level in settled])
 changed = (mended != raw).flatten(1).sum(1).float()
 known = {tuple(level) for level in levels.flatten(1).tolist()}
 copies = sum(tuple(level) in known for level in mended.flatten(1).tolist()) / 500
@@ -1282,9 +1274,8 @@ print(
     f"on average, copies of training maps {100 * copies:.1f} %"
 )
 verdicts = ["playable" if playable(level) else "not playable" for level in raw[:6]]
-marks = [
-    [tuple(p) for p in (a != b).nonzero().tolist()] for a, b in zip(raw, mended[:6], strict=True)
-]
+differs = (raw[:6] != mended[:6]).cpu()  # (6, H, W)
+marks = [[tuple(place) for place in level.nonzero().tolist()] for level in differs]
 dungeons.show(
     [*raw[:6], *mended[:6]],
     verdicts + 6 * ["repaired"],
@@ -1351,16 +1342,15 @@ class DigitField(nn.Module):
 
 
 x_digits = 2 * data.digits8().x_train.flatten(1) - 1  # (1000, 64) in [-1, 1]
-engines = {
-    name: train(
-        DigitField(),
-        lambda model: loss(model, x_digits),
-        runtime.budget(smoke=20, cpu=1000),
-        seed=32,
-        lr=4e-3,
-    )
-    for name, loss in (("DDPM", noise_loss), ("flow", flow_loss))
-}
+
+
+def engine(loss):
+    """A field for small digits, trained by this loss."""
+    steps = runtime.budget(smoke=20, cpu=1000)
+    return train(DigitField(), lambda model: loss(model, x_digits), steps, seed=32, lr=4e-3)
+
+
+engines = {"DDPM": engine(noise_loss), "flow": engine(flow_loss)}
 
 # %% [markdown] tags=["studio"]
 # **Predict.** For one digit DDPM calls its network a hundred times, the flow ten times, the VAE of lesson 04 once. The Fréchet distance FD of the VAE, how far 2,000 drawn
@@ -1374,11 +1364,9 @@ drawn = {
     "flow, 10 steps": euler(engines["flow"], torch.randn(2000, 64), 10),
 }  # (N, 64) each
 digit_fd = {name: metrics.frechet_digits8((x > 0).float()) for name, x in drawn.items()}
+twenty = {name: ((x[:20] + 1) / 2).clamp(0, 1) for name, x in drawn.items()}  # (20, 64) each
 plots.rows(
-    {
-        f"{name}, FD {digit_fd[name]:.2f}": ((x[:20] + 1) / 2).clamp(0, 1)
-        for name, x in drawn.items()
-    },
+    {f"{name}, FD {digit_fd[name]:.2f}": x for name, x in twenty.items()},
     alt="Three rows of twenty small digits: real ones, those of DDPM, those of the flow. "
     "Most of the generated ones can be read.",
 )

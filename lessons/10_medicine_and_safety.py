@@ -141,25 +141,14 @@ def draw_patients(model, n, rng):
 # %%
 train, test = halves(runtime.rng(20))
 synth = draw_patients(fit_bells(train, 1, seed=0), 284, runtime.rng(21))
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(9, 3.6),
-    alt="Two clouds of patients, malignant with larger "
-    "nuclei; the real and the synthetic scatter look alike.",
+alt = (
+    "Two clouds of patients, malignant with larger "
+    "nuclei; the real and the synthetic scatter look alike."
 )
-for ax, (title, table) in zip(
-    axes, {"real": train, "synthetic, one bell each": synth}.items(), strict=True
-):
-    for c, marker, color in [(0, "x", plots.MODEL), (1, "o", plots.DATA)]:
-        ax.scatter(
-            *table["x"][table["y"] == c][:, [width, texture]].T,
-            s=14,
-            marker=marker,
-            color=color,
-            label=["malignant", "benign"][c],
-        )
-    ax.set(xlim=(5, 30), ylim=(8, 42))
+fig, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
+tables = {"real": train, "synthetic, one bell each": synth}
+for ax, (title, table) in zip(axes, tables.items(), strict=True):
+    drawing.cloud_of_patients(ax, table["x"][:, [width, texture]], table["y"])
     plots.label(ax, title, "radius of the nuclei", "texture")
 axes[0].legend()
 
@@ -309,13 +298,11 @@ def averaged(measure):
 
 useful = averaged(lambda train, test, synth: tstr(synth, test))
 alarm = averaged(lambda train, test, synth: copier_alarm(synth, train, test))
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(10, 2.4),
-    alt="TSTR is level for all three. The alarm is one "
-    "half for one bell, far above two thirds for the other two.",
+alt = (
+    "TSTR is level for all three. The alarm is one "
+    "half for one bell, far above two thirds for the other two."
 )
+fig, axes = plots.figure(1, 2, size=(10, 2.4), alt=alt)
 plots.bars(list(useful), list(useful.values()), axes[0], color=plots.OTHER, form=".3f")
 plots.bars(list(alarm), list(alarm.values()), axes[1], color=plots.WRONG, form=".2f")
 axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
@@ -402,31 +389,17 @@ for name in exposed:
 
 # %%
 train, test, tables = releases[0]
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(10, 3.2),
-    alt="Distances of those in and out: apart for "
-    "thirty bells, those in are nearer; on top of each other for one bell.",
+alt = (
+    "Distances of those in and out: apart for "
+    "thirty bells, those in are nearer; on top of each other for one bell."
 )
+fig, axes = plots.figure(1, 2, size=(10, 3.2), alt=alt)
 edges = np.linspace(0, 8, 41)
 for ax, name in zip(axes, ("thirty bells", "one bell"), strict=True):
     s_in, s_out = attack(tables[name], train, test)
-    ax.hist(-s_out.numpy(), edges, color=plots.MUTED, alpha=0.6, label="were not in")
-    ax.hist(
-        -s_in.numpy(),
-        edges,
-        histtype="step",
-        color=plots.WRONG,
-        linewidth=2.2,
-        label="were in the data",
-    )
-    plots.label(
-        ax,
-        f"{name}: AUC {membership_auc(s_in, s_out):.2f}",
-        "distance to the nearest synthetic patient",
-        "patients",
-    )
+    drawing.those_in_and_out(ax, -s_in.numpy(), -s_out.numpy(), edges)
+    title = f"{name}: AUC {membership_auc(s_in, s_out):.2f}"
+    plots.label(ax, title, "distance to the nearest synthetic patient", "patients")
 axes[0].legend()
 # %% [markdown]
 # With thirty bells the attacker is right in {{10.auc.many:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
@@ -460,10 +433,9 @@ ax = plots.panel(
     alt="Fitted to, the likelihood rises with the number of bells; "
     "on patients left out it falls steeply from the first.",
 )
-for (name, values), color, style in zip(
-    nats.items(), (plots.WRONG, plots.DATA), ("--", "-"), strict=True
-):
-    ax.plot(numbers_of_bells, values, style, color=color, marker="o", label=name)
+looks = {"fitted to": (plots.WRONG, "--"), "left out": (plots.DATA, "-")}
+for name, (color, style) in looks.items():
+    ax.plot(numbers_of_bells, nats[name], style, color=color, marker="o", label=name)
 ax.set_xscale("log", base=2)
 ax.set_yscale("symlog", linthresh=20)
 ax.set_xticks(numbers_of_bells, numbers_of_bells)
@@ -500,6 +472,7 @@ for log2_bells in range(6):
         plane[log2_bells, noise] = (membership_auc(s_in, s_out), tstr(synth, test), -s_in, -s_out)
 
 
+# %%
 def show_plane(axes, log2_bells, noise):
     """Distances at this setting, and where it stands among all of them."""
     key = log2_bells, min(steps, key=lambda step: abs(step - noise))
@@ -582,9 +555,7 @@ for K in (1, 8, 30):
 # Ours knows 115 words and writes without end about hospital life.
 
 # %%
-slots = [
-    line.split()
-    for line in """
+word_list = """
 anxious calm cheerful curious grateful hopeful hungry patient restless sleepy tired wary young kind
 carers children cousins doctors families nurses parents porters students surgeons visitors cleaners
 carry check compare copy describe discuss explain file question read repeat sign trust write
@@ -593,9 +564,9 @@ answers charts diaries forms graphs leaflets letters lists notes recipes reports
 near behind beside in outside opposite above below inside around between beyond within across
 busy bright crowded dim draughty empty green narrow noisy quiet spare sunny tidy warm
 archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics
-. ; and but while so yet because""".strip().split("\n")
-]
-words = [word for slot in slots for word in slot]  # V of them
+. ; and but while so yet because"""
+slots = [line.split() for line in word_list.strip().split("\n")]
+words = word_list.split()  # V of them
 number = {word: i for i, word in enumerate(words)}
 V = len(words)
 
@@ -746,9 +717,9 @@ print(
 # text; replacing every tenth word; replacing six of ten?
 
 # %%
-slot_of = torch.tensor([s for s, slot in enumerate(slots) for _ in slot])  # (V,)
 begins = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
 sizes = torch.tensor([len(slot) for slot in slots])  # (9,)
+slot_of = torch.arange(9).repeat_interleave(sizes)  # (V,)
 
 
 def paraphrase(texts, p):
@@ -766,6 +737,7 @@ def shuffle_clauses(texts):
     return torch.cat([texts[:, :1], clauses.reshape(n, -1)], dim=1)
 
 
+# %%
 runtime.seed_all(73)
 marked = write(100, 198, 3, green)  # 22 clauses of nine words
 edited = {
@@ -823,13 +795,13 @@ def z_at(strength, replaced, length):
     return (hits.sum(axis=1) - gamma * length) / math.sqrt(length * gamma * (1 - gamma))
 
 
+# %%
 def show_mark(axes, strength, length, replaced):
     """The found text with its green words, and how far it stands from chance."""
     text, hits = library[strength, round(replaced, 1)]
-    z = z_at(strength, round(replaced, 1), length)
-    drawing.watermark(
-        axes, [words[w] for w in text[1:71]], hits[0, :70], z, z_at(0.0, 0.0, length), length
-    )
+    shown, is_green = [words[w] for w in text[1:71]], hits[0, :70]
+    z, z_unmarked = z_at(strength, round(replaced, 1), length), z_at(0.0, 0.0, length)
+    drawing.watermark(axes, shown, is_green, z, z_unmarked, length)
 
 
 def describe_mark(strength, length, replaced):
@@ -900,13 +872,10 @@ card = [  # question, measured, bar, kept
 ]
 for question, answer in words_of_yours.items():
     print(f"{question:<18} {answer or '... still to be written, by you'}")
-runtime.show_table(
-    ("question", "measured", "bar", "kept?"),
-    [
-        (question, f"{value:.3g}", bar, "yes" if kept else "NO")
-        for question, value, bar, kept in card
-    ],
-)
+lines = [
+    (question, f"{value:.3g}", bar, "yes" if kept else "NO") for question, value, bar, kept in card
+]
+runtime.show_table(("question", "measured", "bar", "kept?"), lines)
 
 # %% [markdown]
 # **Predict.** Set `which` to "thirty bells": which lines will turn to NO, and would anybody have noticed from the first line
@@ -1124,14 +1093,12 @@ plans = dict(zip(long_run["drawn"], long_run["layouts"], strict=True))
 if chemistry.available():
     mine = sorted({c for c in map(canonical, written) if c} - set(molecules), key=len)
     plans = {c: chemistry.layout(c) for c in mine[len(mine) // 2 :][:8]}
-fig, axes = plots.figure(
-    2,
-    4,
-    size=(10, 4.2),
-    alt="Eight structural formulas of molecules that "
-    "the model wrote and that are not among its training data.",
+alt = (
+    "Eight structural formulas of molecules that "
+    "the model wrote and that are not among its training data."
 )
-for ax, (spelling, plan) in zip(axes.flat, plans.items(), strict=True):
+fig, axes = plots.figure(2, 4, size=(10, 4.2), alt=alt)
+for ax, (spelling, plan) in zip(axes.flat, plans.items(), strict=False):  # a short run has fewer
     chemistry.draw(plan, ax, title=spelling)
 
 # %% [markdown] tags=["studio"]
@@ -1141,25 +1108,16 @@ for ax, (spelling, plan) in zip(axes.flat, plans.items(), strict=True):
 # **Predict.** With more epochs, what becomes of validity? And of novelty?
 
 # %% tags=["studio"]
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(10, 3.3),
-    alt="Over the epochs validity rises from near zero "
-    "to about nine in ten, and novelty falls from nearly one.",
+alt = (
+    "Over the epochs validity rises from near zero "
+    "to about nine in ten, and novelty falls from nearly one."
 )
+fig, axes = plots.figure(1, 2, size=(10, 3.3), alt=alt)
 for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plots.MODEL)]:
     curves = zip(long_run["temperatures"], long_run[rate].T, ("-", "--", ":"), strict=True)
     for temperature, values, style in curves:
-        ax.plot(
-            long_run["epochs"],
-            values,
-            style,
-            color=color,
-            marker="o",
-            markersize=4,
-            label=f"temperature {temperature:g}",
-        )
+        t, label = long_run["epochs"], f"temperature {temperature:g}"
+        ax.plot(t, values, style, color=color, marker="o", markersize=4, label=label)
     ax.set(ylim=(0, 1.02))
     ax.legend(fontsize=9)
     plots.label(ax, rate, "epochs of training", "share")
@@ -1380,13 +1338,11 @@ for n in (2, 3, 4):
             text = continue_text(table, verse[: n - 1], 60, runtime.rng(100 + repeat))
             runs.append(longest_copy(text, verse)[0])
         copied[name][f"n = {n}"] = np.mean(runs)
-fig, axes = plots.figure(
-    1,
-    2,
-    size=(10, 2.2),
-    alt="With the verse the copied run is long for n of "
-    "three and four; without it only the prompt remains.",
+alt = (
+    "With the verse the copied run is long for n of "
+    "three and four; without it only the prompt remains."
 )
+fig, axes = plots.figure(1, 2, size=(10, 2.2), alt=alt)
 for ax, (name, runs), color in zip(axes, copied.items(), (plots.WRONG, plots.OTHER), strict=True):
     plots.bars(list(runs), list(runs.values()), ax, color=color, form=".0f")
     ax.set_xlim(0, 70)
@@ -1463,6 +1419,8 @@ for split in range(10):
     built["AUC"].append(membership_auc(*attack(synth, train, test)))
 built = {name: np.mean(values) for name, values in built.items()}
 print("what you built, ten splits:", {name: round(float(x), 3) for name, x in built.items()})
+
+# %% tags=["studio"]
 also_inside = runtime.reached(
     {
         "10.trial.ratio": ratio,

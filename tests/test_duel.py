@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from course_utils import explorables, plots, widgets
+from course_utils import plots, widgets
+from course_utils.lesson06 import drawing
 
 X = np.arange(-4, 4.025, 0.05)
 PLANS = np.linspace(-3, 3, 50)
@@ -24,7 +25,7 @@ def draw(q, said, frame=0):
     """The four panels after drawing a film of two moments."""
     fig, axes = widgets.canvas(4, rows=2)
     places = np.stack([PLANS, PLANS])
-    explorables.density_duel(
+    drawing.density_duel(
         axes, X, P, np.stack([q, q]), np.stack([said, said]), PLANS, places, frame=frame, rounds=100
     )
     return fig, axes
@@ -67,7 +68,7 @@ def test_a_redraw_takes_at_most_a_tenth_of_a_second():
     film = np.stack([P] * 41), np.full((41, len(X)), 0.5)
 
     def show(axes, frame):
-        explorables.density_duel(
+        drawing.density_duel(
             axes, X, P, *film, PLANS, np.stack([PLANS] * 41), frame=frame, rounds=1000
         )
 
@@ -82,9 +83,33 @@ def test_a_redraw_takes_at_most_a_tenth_of_a_second():
 
 def test_a_flowchart_has_its_boxes_and_arrows_and_names_a_missing_box():
     ax = plots.panel(alt="two boxes")
-    explorables.flow(
+    drawing.flow(
         ax, {"a": (0, 0), "b": (1, 0)}, arrows=[("a", "b")], messages=(("b", "a"),), learned=("a",)
     )
     assert [text.get_text() for text in ax.texts] == ["a", "b", "", ""]
     with pytest.raises(KeyError):
-        explorables.flow(ax, {"a": (0, 0)}, arrows=[("a", "nowhere")])
+        drawing.flow(ax, {"a": (0, 0)}, arrows=[("a", "nowhere")])
+
+
+@pytest.mark.parametrize(
+    "chart, boxes",
+    [
+        (drawing.two_players, {"noise z", "G", "G(z)", "data x", "D", "real?"}),
+        (drawing.chart_of_a_vae, {"data x", "encoder", "mu, logvar", "z", "noise", "decoder"}),
+        (drawing.chart_of_a_gan, {"noise z", "G", "G(z)", "data x", "D", "g_loss", "d_loss"}),
+        (drawing.chart_of_the_article, {"data", "encoder", "discriminator", "update"}),
+    ],
+)
+def test_each_chart_of_the_lesson_has_its_boxes(chart, boxes):
+    ax = plots.panel(alt="a chart")
+    chart(ax)
+    assert boxes <= {text.get_text() for text in ax.texts}
+
+
+def test_the_arrow_is_as_long_as_the_pull_where_it_is_weak_and_never_longer_than_one_half():
+    side = np.linspace(-3, 3, 5)
+    for pull, tip in (((0.25, 0.0), 0.25), ((4.0, 0.0), 0.5)):
+        _, ax = widgets.canvas()
+        drawing.pulled_blob(ax, side, np.zeros((5, 5)), (1.0, 2.0), np.array(pull))
+        assert tuple(ax.texts[0].xyann) == (1.0, 2.0) and title(ax) == f"pull {pull[0]:.2f}"
+        assert tuple(ax.texts[0].xy) == pytest.approx((1.0 + tip, 2.0))

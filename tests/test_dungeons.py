@@ -1,4 +1,4 @@
-"""Dungeon maps: all can be solved, the way is a shortest one, and what is drawn is what is there."""
+"""Dungeon maps: all can be solved, the way is a shortest one, and what is there is drawn."""
 
 import numpy as np
 import pytest

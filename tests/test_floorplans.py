@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from course_utils import plots
-from course_utils.checks import lesson07
+from course_utils.lesson07 import exercises
 from course_utils.lesson07 import floorplans as fp
 from course_utils.lesson07.plan_drawing import draw
 
 
 def rates(plans):
-    reports = [lesson07.report_by_walking(plan) for plan in plans]
+    reports = [exercises.report_by_walking(plan) for plan in plans]
     return {key: np.mean([report[key] for report in reports]) for key in reports[0]}, np.mean(
         [all(r.values()) for r in reports]
     )
@@ -78,7 +78,7 @@ def test_dice_make_walls_and_doors_that_work_and_rooms_that_do_not(briefs):
 @pytest.mark.slow
 def test_the_bar_of_the_build_task_is_twice_what_dice_reach(briefs):
     _, valid = rates(fp.dice_plans((briefs * 186)[:20_000], np.random.default_rng(6)))
-    assert abs(valid - lesson07.DICE) < 0.005
+    assert abs(valid - exercises.DICE) < 0.005
 
 
 def test_boxes_are_cut_with_one_line_of_wall_between():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import jupytext
 
-LONGEST_CELL = 60
+LONGEST_CELL = 30
 MARKER = re.compile(r"^[ \t]*# (BEGIN|END) SOLUTION[ \t]*$", re.M)
 REGION = re.compile(
     r"^(?P<indent>[ \t]*)# BEGIN SOLUTION[ \t]*\n.*?^(?P=indent)# END SOLUTION[ \t]*$", re.M | re.S

@@ -42,20 +42,9 @@ def pair(z, x):
 
 
 # rows up and columns aside, nearest first; all are read before the pixel
-NEIGHBORS = [
-    (0, -1),
-    (-1, 0),
-    (-1, -1),
-    (-1, 1),
-    (0, -2),
-    (-2, 0),
-    (-1, 2),
-    (-1, -2),
-    (-2, -1),
-    (-2, 1),
-    (0, -3),
-    (-3, 0),
-]
+ROWS = (0, -1, -1, -1, 0, -2, -1, -1, -2, -2, 0, -3)
+COLUMNS = (-1, 0, -1, 1, -2, 0, 2, -2, -1, 1, -3, 0)
+NEIGHBORS = list(zip(ROWS, COLUMNS, strict=True))
 
 
 def patterns(x, k):

@@ -59,3 +59,18 @@ def latent_map(
         np.asarray(picture)[None], here, columns=1, title=f"decoded at\n({z[0]:g}, {z[1]:g})"
     )
     plots.images(drawn, crowd, columns=8, title=title)
+
+
+def over_weights(
+    ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndarray, here: float
+) -> None:
+    """Negative ELBO and Fréchet distance (N,) over the power of two that weights the KL term, with
+    a line at one of them.
+    """
+    ax.plot(power, nats, "o-", color=plots.MODEL, label="-ELBO")
+    ax.plot(power, distance, "s--", color=plots.OTHER, label="FD")
+    ax.axvline(here, color=plots.MUTED, linewidth=1)
+    ax.legend(fontsize=10)
+    ax.set(xticks=range(-4, 5, 2), xlabel="log2 of beta", ylabel="nats, or FD", yscale="log")
+    ax.set_yticks((100, 200, 400), (100, 200, 400))
+    ax.minorticks_off()

@@ -4,6 +4,7 @@ notebook.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -155,3 +156,88 @@ def flow(
     ax.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.9, max(ys) + 0.9))
     ax.axis("off")
     return ax
+
+
+def two_players(ax: Any) -> None:
+    """The game of a GAN: who feeds whom, and who learns from D's answer."""
+    places = {"noise z": (0, 1), "G": (1.3, 1), "G(z)": (2.6, 1), "data x": (2.6, 0)}
+    flow(
+        ax,
+        places | {"D": (4, 0.5), "real?": (5.4, 0.5)},
+        arrows=[("noise z", "G"), ("G", "G(z)"), ("G(z)", "D"), ("data x", "D"), ("D", "real?")],
+        messages=(("real?", "D"), ("real?", "G")),
+        learned=("G", "D"),
+    )
+
+
+def chart_of_the_article(ax: Any) -> None:
+    """One chain for every generative model, as the article draws it."""
+    chain = ["data", "encoder", "distribution", "decoder", "generated"]
+    chain += ["discriminator", "loss", "optimizer", "update"]
+    flow(
+        ax,
+        {name: (1.5 * i, 0) for i, name in enumerate(chain)},
+        arrows=list(pairwise(chain)),
+        messages=(("update", "encoder"),),
+        learned=("encoder", "decoder", "discriminator"),
+        bend=0.15,
+    )
+
+
+def chart_of_a_vae(ax: Any) -> None:
+    """What a VAE computes, and what its one loss teaches."""
+    chain = ["data x", "encoder", "mu, logvar", "z", "decoder", "minus ELBO"]
+    places = {name: (x, 0) for name, x in zip(chain, (0, 1.6, 3.3, 4.9, 6.3, 8.2), strict=True)}
+    flow(
+        ax,
+        places | {"noise": (4.9, 1), "x again": (8.2, 1)},
+        arrows=[*pairwise(chain), ("noise", "z"), ("x again", "minus ELBO")],
+        messages=(("minus ELBO", "decoder"), ("minus ELBO", "encoder")),
+        learned=("encoder", "decoder"),
+    )
+
+
+def chart_of_a_gan(ax: Any) -> None:
+    """What a GAN computes, and what each of its two losses teaches."""
+    places = {"noise z": (0, 1), "G": (1.6, 1), "G(z)": (3.3, 1), "data x": (3.3, 0)}
+    forging = [("noise z", "G"), ("G", "G(z)"), ("G(z)", "D")]
+    flow(
+        ax,
+        places | {"D": (4.9, 0.5), "g_loss": (6.6, 1), "d_loss": (6.6, 0)},
+        arrows=[*forging, ("data x", "D"), ("D", "d_loss"), ("D", "g_loss")],
+        messages=(("d_loss", "D"), ("g_loss", "G")),
+        learned=("G", "D"),
+    )
+
+
+def pulled_blob(ax: Any, side: Any, heights: Any, center: tuple[float, float], pull: Any) -> None:
+    """A landscape of D* (N, N) over a square with this side (N,), and an arrow along the pull (2,)
+    on a blob at `center`: as long as a weak pull, half a unit for a strong one.
+    """
+    strength = float(np.hypot(*pull))
+    arrow = 0.5 * np.asarray(pull, dtype=float) / max(strength, 0.5)
+    style = {"arrowstyle": "->", "color": plots.MODEL, "linewidth": 2}
+    ax.pcolormesh(side, side, np.transpose(heights), cmap="cividis", vmin=0, vmax=1)
+    ax.plot(*center, "x", color=plots.MODEL, markersize=12, markeredgewidth=3)
+    ax.annotate("", np.add(center, arrow), center, arrowprops=style)
+    ax.set(aspect="equal")
+    plots.label(ax, f"pull {strength:.2f}", "x1", "x2")
+
+
+def data_and_forger(ax: Any, x: Any, p: Any, q: Any) -> None:
+    """The density of the data and of the forger, (N,) each."""
+    ax.fill_between(x, p, color=plots.DATA, alpha=0.4)
+    ax.plot(x, q, "--", color=plots.MODEL)
+    ax.set(ylim=(0, 2))
+    plots.label(ax, "data and forger", "x", "density")
+
+
+def two_distances(
+    ax: Any, places: Any, everywhere: np.ndarray, place: float, here: tuple[float, float]
+) -> None:
+    """JS and W1 (N, 2) of a forger at each of N places, and at the place where it is."""
+    ax.plot(places, everywhere[:, 0], color=plots.OTHER)
+    ax.plot(places, everywhere[:, 1], "--", color="black")
+    ax.plot([place, place], here, "o", color=plots.WRONG)
+    ax.set(ylim=(0, 6))
+    plots.label(ax, f"JS {here[0]:.2f} nats (solid)\nW1 {here[1]:.2f} (dashed)", "place")

@@ -252,13 +252,8 @@ def train_planner(plans, c):
     """
     N, H, W = plans.shape
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
-    decoder = nn.Sequential(
-        nn.Linear(12 + 13, 128),
-        nn.SiLU(),
-        nn.Linear(128, 128),
-        nn.SiLU(),
-        nn.Linear(128, 10 * H * W),
-    )
+    decoder = nn.Sequential(nn.Linear(12 + 13, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU())
+    decoder.append(nn.Linear(128, 10 * H * W))
     weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
     optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
@@ -274,8 +269,10 @@ def train_planner(plans, c):
             (surprise + 4 * price).mean().backward()
             optimizer.step()
             cycle.step()
-    return lambda c: (
-        decoder(torch.cat([0.6 * torch.randn(len(c), 12), c], dim=1))
-        .view(-1, 10, H, W)
-        .argmax(dim=1)
-    )  # (M, H, W), a little cooler
+
+    def draw_plans(c):
+        z = 0.6 * torch.randn(len(c), 12)  # a little cooler
+        logits = decoder(torch.cat([z, c], dim=1)).view(-1, 10, H, W)
+        return logits.argmax(dim=1)  # (M, H, W)
+
+    return draw_plans

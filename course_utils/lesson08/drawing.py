@@ -110,6 +110,43 @@ def paragraph(ax: Any, title: str, words: list[str], columns: int = 46) -> None:
     plots.label(ax, title)
 
 
+def shares_over_temperature(
+    ax: Any, temperatures: list[float], shares: list[dict[str, float]], here: float
+) -> None:
+    """What share of reports is fluent, true, new and different at each temperature, with a line at
+    one of them.
+    """
+    styles = {
+        "fluent": (plots.DATA, "o-"),
+        "true": (plots.OTHER, "s--"),
+        "new": (plots.MODEL, "^:"),
+        "different": (plots.WRONG, "d-."),
+    }
+    for name, (color, style) in styles.items():
+        ax.plot(temperatures, [share[name] for share in shares], style, color=color, label=name)
+    ax.axvline(here, color=plots.MUTED)
+    ax.set(ylim=(-0.03, 1.05))
+    ax.legend(loc="lower left")
+    plots.label(ax, "", "temperature", "share of reports")
+
+
+def facts_told_right(ax: Any, facts: dict[str, dict[str, float]], kinds: list[str]) -> None:
+    """For each kind of fact, a group of bars: which share every model tells right."""
+    styles = {
+        "RNN": (plots.WRONG, "//"),
+        "LSTM": (plots.OTHER, ".."),
+        "Transformer": (plots.MODEL, ""),
+        "rules": (plots.DATA, "xx"),
+    }
+    for i, (name, (color, hatch)) in enumerate(styles.items()):
+        shares, places = [facts[name].get(kind, 0) for kind in kinds], np.arange(len(kinds))
+        style = {"color": color, "hatch": hatch, "edgecolor": "white", "label": name}
+        ax.bar(places + 0.2 * i - 0.3, shares, 0.18, **style)
+    ax.set_xticks(range(len(kinds)), kinds)
+    ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    plots.label(ax, x="kind of fact", y="share told right")
+
+
 def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> None:
     """One number of an LSTM's memory along a text (T,): its forget gate as bars, its ledger, scaled
     to [-1, 1], as a line.
@@ -155,14 +192,13 @@ def story(
                 "lw": 2.5 if scene == path[-1] else 1,
             },
         )
-    for scene, target, way in (
-        (scene, target, way) for scene in at for way, target in scenes[scene][1] if target in at
-    ):
-        taken = (scene, target) in pairwise(path)
+    ways = [(start, way, end) for start in at for way, end in scenes[start][1] if end in at]
+    for start, way, end in ways:
+        taken = (start, end) in pairwise(path)
         ax.annotate(
             "",
-            at[target],
-            at[scene],
+            at[end],
+            at[start],
             zorder=4,
             arrowprops={
                 "arrowstyle": "-|>",
@@ -170,17 +206,12 @@ def story(
                 "lw": 3 if taken else 1,
                 "shrinkA": 1,
                 "shrinkB": 2,
-                "patchA": boxes[scene].get_bbox_patch(),
-                "patchB": boxes[target].get_bbox_patch(),
+                "patchA": boxes[start].get_bbox_patch(),
+                "patchB": boxes[end].get_bbox_patch(),
             },
         )
-        ax.text(
-            *(0.5 * np.add(at[scene], at[target]) + (0.02, 0)),
-            way,
-            fontsize=9,
-            ha="left",
-            va="center",
-        )
+        middle = 0.5 * np.add(at[start], at[end]) + (0.02, 0)
+        ax.text(*middle, way, fontsize=9, ha="left", va="center")
     ax.set(xlim=(-0.2, 1.2), ylim=(-max(depth.values()) - 0.5, 0.5))
     ax.axis("off")
     plots.label(ax, f"find the {thing}")
