@@ -65,7 +65,7 @@ def required() -> list[str]:
     lines = [
         line for line in metadata.requires("generative-ai-course") or [] if "extra ==" not in line
     ]
-    names = [re.match(r"[\w.-]+", line)[0] for line in lines]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines]
     return [name for name in names if name not in FRONT_END]
 
 
