@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["check"]
+__all__ = ["__version__", "check"]
+
+__version__ = "2026.2.dev0"  # year.number; `python -m tools release` changes it
 
 
 def __getattr__(name: str) -> Any:

@@ -18,13 +18,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_utils import __version__
 from course_utils.platform import colab
 from tests.lessons import ROOT, STEMS
 from tests.test_packaging import PROJECT
 from tools.render import Facts, badges
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="symbolic links as on Linux and macOS")
-HIDDEN = ("course_utils", "__editable__", "rdkit")
+HIDDEN = ("course_utils", "generative_ai_course", "__editable__", "rdkit")
 
 
 def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
@@ -97,7 +98,7 @@ def host(tmp_path) -> Path:
 
 
 def simulated(python: Path, index: Path, notebook: Path, cells: int) -> subprocess.CompletedProcess:
-    [course] = index.glob("course_utils-*.whl")
+    [course] = index.glob("generative_ai_course-*.whl")
     inherited = {
         key: value
         for key, value in os.environ.items()
@@ -125,10 +126,7 @@ def test_a_lesson_starts_in_an_empty_folder_and_torch_and_numpy_stay(host, index
     """The set-up cell runs twice; RDKit's newer release wants a newer NumPy and must not get it."""
     told = simulated(host, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=2)
     assert told.returncode == 0, told.stderr
-    assert (
-        f"new: generative-ai-course {PROJECT['version']}, rdkit 1.0\nchanged: nothing"
-        in told.stdout
-    )
+    assert f"new: generative-ai-course {__version__}, rdkit 1.0\nchanged: nothing" in told.stdout
     again = simulated(host, index, ROOT / "notebooks/10_medicine_and_safety.ipynb", cells=1)
     assert again.returncode == 2 and "use one that lacks it" in again.stderr
 
@@ -148,7 +146,7 @@ def test_a_lesson_that_names_nothing_gets_the_course_alone(host, index, tmp_path
     nbformat.write(nbformat.v4.new_notebook(cells=code), small)
     told = simulated(host, index, small, cells=3)
     assert told.returncode == 0, told.stderr
-    assert f"new: generative-ai-course {PROJECT['version']}\nchanged: nothing" in told.stdout
+    assert f"new: generative-ai-course {__version__}\nchanged: nothing" in told.stdout
 
 
 def test_a_changed_package_is_told_and_fails(host, index, tmp_path):
@@ -206,7 +204,9 @@ def test_a_host_gets_what_is_missing_under_a_constraint_and_a_failure_is_a_sente
     assert colab.complete("no-such-package") == ["no-such-package"]
     [(names, constraints)] = asked
     assert names == ["no-such-package"]
-    assert constraints == "".join(f"{name}=={colab.version(name)}\n" for name in ("torch", "numpy"))
+    assert constraints == "".join(
+        f"{name}=={colab.version_of(name)}\n" for name in ("torch", "numpy")
+    )
     assert "no-such-package could not be installed" in capsys.readouterr().out
 
 

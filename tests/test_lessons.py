@@ -1,11 +1,15 @@
 """Lessons as a whole: studio deletable, numbers measured, budgets current."""
 
+import ast
 import json
+import re
 
 import pytest
 
-from course_utils import runtime
+from course_utils import __version__, runtime
+from course_utils.platform import colab
 from tests.lessons import ROOT, SOURCES, STEMS
+from tools import build
 from tools.build import setup_cell
 from tools.measure.notebooks import lesson_hash
 from tools.render import Facts
@@ -59,10 +63,14 @@ def pip(monkeypatch):
     return calls
 
 
-def test_the_set_up_cell_does_nothing_where_the_course_is_installed(pip):
+def test_the_set_up_cell_does_nothing_and_shows_nothing_where_the_course_is_installed(pip, capsys):
     for _ in range(2):
-        exec(setup_cell(Facts(ROOT)), {})
-    assert pip == []
+        *statements, last = ast.parse(setup_cell(Facts(ROOT))).body
+        names: dict = {}
+        exec(compile(ast.Module(statements, []), "cell", "exec"), names)
+        # what Jupyter would show below the cell
+        assert eval(compile(ast.Expression(last.value), "cell", "eval"), names) is None
+    assert pip == [] and capsys.readouterr() == ("", "")
 
 
 def test_the_set_up_cell_installs_the_course_and_nothing_else_where_it_is_missing(pip, monkeypatch):
@@ -80,11 +88,48 @@ def test_the_set_up_cell_installs_the_course_and_nothing_else_where_it_is_missin
     assert pip[1][-1] == "course.whl"
 
 
+@pytest.mark.parametrize(
+    ("version", "revision"), [("2026.2", "tags/v2026.2"), ("2026.2.dev0", "heads/main")]
+)
+def test_the_set_up_cell_installs_the_version_that_the_notebook_was_made_from(
+    monkeypatch, version, revision
+):
+    """A release's notebook installs its tag; only one from between releases installs main."""
+    monkeypatch.setattr(build, "__version__", version)
+    cell = setup_cell(Facts(ROOT))
+    assert re.findall(r"/archive/refs/(\S+)\.zip", cell) == [revision]
+    assert f'set_up("{version}"' in cell
+
+
+@pytest.mark.parametrize("host", [True, False])
+def test_the_set_up_cell_says_in_one_sentence_that_another_version_is_installed(
+    pip, monkeypatch, capsys, host
+):
+    monkeypatch.setattr(colab, "on_a_host", lambda: host)
+    monkeypatch.setattr(colab, "required", lambda: [])
+    exec(setup_cell(Facts(ROOT)).replace(__version__, "1999.1"), {})
+    message = capsys.readouterr().out
+    assert "version 1999.1" in message and f"version {__version__} is installed" in message
+    assert message.count("\n") == 1 and message.endswith(".\n")
+    assert ("delete this runtime" if host else "install 1999.1") in message and pip == []
+
+
 def test_the_set_up_cell_names_what_a_lesson_can_use_beyond_the_course():
     facts = Facts(ROOT)
     for number, about in facts.lessons.items():
-        named = ", ".join(f'"{name}"' for name in about.get("packages", []))
-        assert setup_cell(facts, number).endswith(f"colab.complete({named})")
+        named = ", ".join(f'"{name}"' for name in [__version__, *about.get("packages", [])])
+        assert setup_cell(facts, number).endswith(f"colab.set_up({named})")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_set_up_cell_is_short_and_folded_and_the_notebook_knows_its_version(stem):
+    notebook = json.loads((ROOT / f"notebooks/{stem}.ipynb").read_text(encoding="utf-8"))
+    [cell] = [c for c in notebook["cells"] if "setup" in c["metadata"].get("tags", [])]
+    title, *lines = filter(str.strip, cell["source"])
+    assert title.startswith("# @title Set-up") and len(lines) <= 9
+    assert cell["metadata"]["cellView"] == "form"
+    assert cell["metadata"]["jupyter"] == {"source_hidden": True}
+    assert notebook["metadata"]["course"] == {"version": __version__}
 
 
 def test_the_ranges_a_course_finds_are_those_that_were_measured():

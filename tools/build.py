@@ -22,6 +22,7 @@ import re
 import sys
 from pathlib import Path
 
+from course_utils import __version__
 from course_utils.platform.workspace import cell_id
 from tools import measurements_page
 from tools.render import Facts, filled, header, ladder, lesson_table, readme_table
@@ -31,9 +32,12 @@ from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = "nbval-check-output"
 METADATA = {
+    "course": {"version": __version__},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# folded on Colab and in JupyterLab
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def targets(root: Path) -> dict[Path, str]:
@@ -165,19 +169,32 @@ def setup_cell(facts: Facts, number: str = "") -> str:
     """The first code cell, the same in every lesson but for the packages that a lesson can use
     beyond the course's.
     """
-    template = (Path(__file__).parent / "setup_cell.py").read_text(encoding="utf-8").rstrip()
-    packages = facts.lessons.get(number, {}).get("packages", [])
-    return template.replace("REPOSITORY", facts.repository).replace(
-        "colab.complete(PACKAGES)  # noqa: F821",
-        "colab.complete({})".format(", ".join(f'"{name}"' for name in packages)),
-    )
+    text = (Path(__file__).parent / "setup_cell.py").read_text(encoding="utf-8").rstrip()
+    arguments = [__version__, *facts.lessons.get(number, {}).get("packages", [])]
+    for blank, filling in (
+        ("REPOSITORY", facts.repository),
+        ("REVISION", revision(__version__)),
+        ('"VERSION", PACKAGES', ", ".join(f'"{argument}"' for argument in arguments)),
+    ):
+        text = text.replace(blank, filling)
+    return text
+
+
+def revision(version: str) -> str:
+    """What a notebook of this version installs, as git names it below `refs/`.
+
+    A release has a tag. Between releases there is none yet, and the last one may lack what these
+    notebooks import, so they install the main branch until `python -m tools release`.
+    """
+    return "heads/main" if ".dev" in version else f"tags/v{version}"
 
 
 def as_json(cell: Cell, text: str, name: str, source: Path, stored: dict[str, dict] | None) -> dict:
     made = {
         "cell_type": cell.kind,
         "id": name,
-        "metadata": {"tags": cell.tags} if cell.tags else {},
+        "metadata": (FOLDED if "setup" in cell.tags else {})
+        | ({"tags": cell.tags} if cell.tags else {}),
         "source": text.splitlines(keepends=True),
     }
     if cell.kind == "markdown":

@@ -1,7 +1,6 @@
-"""On a computer that a host has set up (Colab, Kaggle): add what the course lacks there, and
-replace nothing.
+"""On Colab and Kaggle: add what the course needs and the host lacks, and replace nothing.
 
-The first cell of a lesson calls this, after it has installed the course itself without its
+The first cell of a lesson calls `set_up`, after it has installed the course itself without its
 requirements.
 """
 
@@ -14,27 +13,46 @@ import sys
 import tempfile
 from importlib import metadata
 
+from course_utils import __version__
+
 # the host's own fit its page; newer ones were seen to break its sliders
 FRONT_END = {"ipywidgets", "jupyterlab"}
 FROZEN = ("torch", "numpy")  # everything else on the host was built against these
+
+
+def set_up(version: str, *packages: str) -> None:
+    """What the first cell of a lesson does once the course is there. `version` is the course's that
+    the notebook was made from, `packages` are what its lesson can use beyond the course's own.
+    """
+    if version != __version__:
+        remedy = (
+            "delete this runtime and open the notebook again"
+            if on_a_host()
+            else f"open the notebook that came with {__version__}, or install {version}"
+        )
+        print(
+            f"This notebook was made from version {version} of the course, and version"
+            f" {__version__} is installed: if a cell fails, {remedy}."
+        )
+    complete(*packages)
 
 
 def complete(*packages: str) -> list[str]:
     """Install those of the course's requirements and of a lesson's `packages` that are missing;
     returns them.
 
-    Does nothing on a computer of one's own. An install that fails is told in one sentence, and the
+    Does nothing on a computer of one's own. If an install fails, one sentence says so, and the
     lesson goes on.
     """
-    lacking = (
-        [name for name in [*required(), *packages] if not version(name)] if on_a_host() else []
+    missing = (
+        [name for name in [*required(), *packages] if not version_of(name)] if on_a_host() else []
     )
-    if lacking and _install(lacking):
+    if missing and _install(missing):
         print(
-            f"{', '.join(lacking)} could not be installed: what needs it will say so, the rest of"
-            " the lesson runs."
+            f"{', '.join(missing)} could not be installed: the cells that need it will say so, the"
+            " rest of the lesson runs."
         )
-    return lacking
+    return missing
 
 
 def on_a_host() -> bool:
@@ -47,11 +65,11 @@ def required() -> list[str]:
     lines = [
         line for line in metadata.requires("generative-ai-course") or [] if "extra ==" not in line
     ]
-    names = [re.match(r"[\w.-]+", line)[0] for line in lines]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines]
     return [name for name in names if name not in FRONT_END]
 
 
-def version(name: str) -> str:
+def version_of(name: str) -> str:
     """Version of an installed package, "" where it is missing."""
     try:
         return metadata.version(name)
@@ -60,12 +78,12 @@ def version(name: str) -> str:
 
 
 def _install(names: list[str]) -> int:
-    """Ask pip for the packages, with PyTorch and NumPy held at what is installed; its exit code."""
-    held = [f"{name}=={version(name)}\n" for name in FROZEN if version(name)]
+    """Ask pip for the packages, with PyTorch and NumPy kept as installed; its exit code."""
+    frozen = [f"{name}=={version_of(name)}\n" for name in FROZEN if version_of(name)]
     with tempfile.TemporaryDirectory() as folder:
         constraints = os.path.join(folder, "constraints.txt")
         with open(constraints, "w", encoding="utf-8") as file:
-            file.writelines(held)
+            file.writelines(frozen)
         return subprocess.call(
             [sys.executable, "-m", "pip", "install", "--quiet", "-c", constraints, *names]
         )
