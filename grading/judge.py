@@ -15,7 +15,7 @@ from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Te
 from course_utils.asking.serialization import Malformed, decode, encode
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.checks.exercise import Exercise, numbers, observe, same
+from course_utils.checks.exercise import Exercise, numbers, observe
 from grading.course import Lesson, Task, binds
 from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
 
@@ -132,7 +132,7 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
         if box.alive:
             box.end()
     try:
-        found = verdict(
+        outcome = verdict(
             questions.exercise,
             questions.cases,
             questions.wanted,
@@ -140,25 +140,23 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
             proxy.changed,
             questions.shows,
         )
-        made.status, made.reason = found["status"], found.get("hint", "")
+        made.status, made.reason = outcome.status, outcome.hint
         made.known = made.status == "fail" and made.reason in questions.exercise.hints
-        made.evidence = evidence(questions, got) if made.status == "fail" else {}
+        if outcome.first_wrong is not None:
+            made.evidence = evidence(questions, got, outcome.first_wrong)
     except Exception:  # numbers of a kind that nobody foresaw are wrong numbers
         made.status, made.reason = "fail", "it returned something that cannot be compared"
     return made
 
 
-def evidence(questions: Questions, got: list[Any]) -> dict[str, str]:
-    """The first case that went wrong: input, what was expected, what came."""
-    for case, ours, theirs in zip(questions.cases, questions.wanted, got, strict=True):
-        if not same(theirs, ours, case):
-            return {
-                "case": case.says,
-                "input": ", ".join(map(told, case.args)),
-                "expected": told(ours),
-                "came": told(theirs),
-            }
-    return {}
+def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
+    """What was asked in the i-th case, what was expected and what came."""
+    return {
+        "case": questions.cases[i].says,
+        "input": ", ".join(map(told, questions.cases[i].args)),
+        "expected": told(questions.wanted[i]),
+        "came": told(got[i]),
+    }
 
 
 def told(value: Any) -> str:
@@ -175,9 +173,8 @@ def told(value: Any) -> str:
     if array is None or array.ndim == 0:
         return show(value)[:300]
     text = np.array2string(array, precision=5, threshold=30, edgeitems=3, separator=", ")
-    return f"{'tensor' if isinstance(value, Tensor) else 'array'} of shape {array.shape}: {' '.join(text.split())}"[
-        :600
-    ]
+    kind = "tensor" if isinstance(value, Tensor) else "array"
+    return f"{kind} of shape {array.shape}: {' '.join(text.split())}"[:600]
 
 
 class Grader:

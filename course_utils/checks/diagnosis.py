@@ -4,6 +4,7 @@ numbers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,36 +28,34 @@ def diagnose(
     cases: list[Case],
     got: list[Any],
     want: list[Any],
+    wrong: list[int],
     shows: Callable[[str, int], Any] | None = None,
 ) -> str:
     """The hint of the mutant that shows the same on every case; else the first observation that
     holds.
 
-    `shows(name, i)` is what that mutant shows on the i-th case, where somebody knows already.
+    `wrong` are the cases on which `got` is not what is wanted. `shows(name, i)` is what that mutant
+    shows on the i-th case, where that is known already; each is asked once.
 
     If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones
     among them: somebody may have made a known mistake in the formula, and forgotten to refuse bad
     input or to avoid an overflow besides.
     """
-    wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     mutants = {} if exercise.is_build else exercise.mutants
+    shows = shows or functools.cache(lambda name, i: observe(Ask(mutants[name].answer), cases[i]))
     values = [i for i, w in enumerate(want) if not isinstance(w, Raised)]
     ordinary = [i for i in values if not cases[i].stress]
     for pool in [range(len(cases)), values, ordinary]:
         if not set(pool) & set(wrong):
             continue
         for name, mutant in mutants.items():
-            ask = Ask(mutant.answer)
-            if all(
-                same(got[i], shows(name, i) if shows else observe(ask, cases[i]), cases[i])
-                for i in pool
-            ):
+            if all(same(got[i], shows(name, i), cases[i]) for i in pool):
                 return mutant.hint
     first = wrong[0]
     return (
         obstacle(got[first], want[first])
         or fact(cases[first], got[first], want[first])
-        or pattern(cases, got, want)
+        or pattern(cases, got, want, wrong)
     )
 
 
@@ -116,7 +115,7 @@ def fact(case: Case, got: Any, want: Any) -> str:
     return f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}" if wrong else ""
 
 
-def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
+def pattern(cases: list[Case], got: list[Any], want: list[Any], wrong: list[int]) -> str:
     """A regularity that holds over all cases, such as a constant factor; else how many cases are
     right.
     """
@@ -133,21 +132,17 @@ def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
     pairs = [(g, w) for g, w in pairs if g is not None and w is not None and g.shape == w.shape]
     g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
     usable = np.isfinite(g) & np.isfinite(w)
-    right = [same(g, w, case) for g, w, case in zip(got, want, cases, strict=True)]
-    no_value_right = not any(
-        ok and not isinstance(w, Raised) for ok, w in zip(right, want, strict=True)
-    )
+    right = [i for i in range(len(cases)) if i not in wrong]
+    no_value_right = all(isinstance(want[i], Raised) for i in right)
     regular = (
         (close(pairs) or regularity(g[usable], w[usable]))
         if no_value_right and usable.sum() >= 3
         else ""
     )
-    if regular or not any(right):
+    if regular or not right:
         return regular or "no case is right yet"
-    return (
-        f"right in {sum(right)} of {len(cases)} cases; the first that is not:"
-        f" {cases[right.index(False)].says}"
-    )
+    first = cases[wrong[0]].says
+    return f"right in {len(right)} of {len(cases)} cases; the first that is not: {first}"
 
 
 def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
