@@ -968,7 +968,7 @@ def _report_case(
     chosen = [named[i] for i in rng.permutation(len(named))[: len(counts) + 3]]
     smiles = [
         names[int(rng.integers(1, 4))] if copy else names[0]
-        for names, count in zip(chosen, counts, strict=True)
+        for names, count in zip(chosen[: len(counts)], counts, strict=True)
         for copy in range(count)
     ]
     smiles += [no_molecules[i] for i in rng.permutation(len(no_molecules))[:broken]]
