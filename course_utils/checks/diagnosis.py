@@ -1,4 +1,4 @@
-"""From observations to one sentence that helps: the matching mutant's hint, or what is true of the
+"""From observations to one sentence that helps: the matching mutant's hint, or a fact about the
 numbers.
 """
 
@@ -35,11 +35,11 @@ def diagnose(
     holds.
 
     `wrong` are the cases on which `got` is not what is wanted. `shows(name, i)` is what that mutant
-    shows on the i-th case, where that is known already; each is asked once.
+    shows on the i-th case, if that is known already; each is asked once.
 
-    If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones
-    among them: somebody may have made a known mistake in the formula, and forgotten to refuse bad
-    input or to avoid an overflow besides.
+    If no mutant matches, the cases in which a value is due are tried alone, then the ordinary ones
+    among them: an answer may have a known mistake in its formula, and also fail to refuse bad input
+    or to avoid an overflow.
     """
     mutants = {} if exercise.is_build else exercise.mutants
     shows = shows or functools.cache(lambda name, i: observe(Ask(mutants[name].answer), cases[i]))
@@ -60,14 +60,13 @@ def diagnose(
 
 
 def obstacle(got: Any, want: Any) -> str:
-    """What keeps the values from being compared at all: an exception, a missing return, a type, a
-    shape; else "".
+    """What prevents any comparison of the values: an exception, a missing return, a type, a shape;
+    else "".
     """
     if isinstance(got, Raised):
         if got.kinds[0] in ("NotData", UNREADABLE):
             return got.message
-        told = f"{got.kinds[0]}: {got.message}" if got.message else got.kinds[0]
-        return f"it raised {told}"
+        return f"it raised {got.kinds[0]}" + (f": {got.message}" if got.message else "")
     if isinstance(want, Raised):
         return (
             f"this input makes no sense, so the function should raise {want.kinds[0]}; it returned"
@@ -86,8 +85,8 @@ def obstacle(got: Any, want: Any) -> str:
 
 
 def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
-    """What keeps two arrays from being compared, g got and w wanted: shape, type, values that are
-    no numbers; else "".
+    """What prevents a comparison of two arrays, g got and w wanted: shape, type, NaN or infinity;
+    else "".
     """
     if g.shape != w.shape:
         return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
@@ -104,8 +103,8 @@ def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
 
 
 def fact(case: Case, got: Any, want: Any) -> str:
-    """The first named fact that is not as it should be, where an answer is judged by facts about
-    it; else "".
+    """The first named fact that does not hold, where an answer is judged by facts about it; else
+    "".
     """
     if not isinstance(want, dict) or not isinstance(got, dict):
         return ""
@@ -125,11 +124,11 @@ def pattern(cases: list[Case], got: list[Any], want: list[Any], wrong: list[int]
     firsts = [(g, first, case) for g, first, case in firsts if first is not None]
     if firsts and all(same(g, first, case) for g, first, case in firsts):
         return "it returns its first argument unchanged"
-    seen = _flat(got)
-    if seen.size >= 3 and np.ptp(seen) < 1e-12:
-        return f"it returns {show(seen[0])} whatever the input"
-    pairs = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
-    pairs = [(g, w) for g, w in pairs if g is not None and w is not None and g.shape == w.shape]
+    returned = _flat(got)
+    if returned.size >= 3 and np.ptp(returned) < 1e-12:
+        return f"it returns {show(returned[0])} whatever the input"
+    both = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
+    pairs = [(g, w) for g, w in both if g is not None and w is not None and g.shape == w.shape]
     g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
     usable = np.isfinite(g) & np.isfinite(w)
     right = [i for i in range(len(cases)) if i not in wrong]
@@ -146,8 +145,8 @@ def pattern(cases: list[Case], got: list[Any], want: list[Any], wrong: list[int]
 
 
 def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """That every finite value is near what it should be, measured by the middle one of its case;
-    else "".
+    """That every finite value is near what it should be, relative to the median of its case; else
+    "".
     """
     finite = [(g[ok], w[ok]) for g, w in pairs for ok in [np.isfinite(g) & np.isfinite(w)]]
     if all(
@@ -162,7 +161,7 @@ def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 
 def regularity(g: np.ndarray, w: np.ndarray) -> str:
-    """A turned sign, a constant factor or a constant offset between two vectors; else ""."""
+    """A flipped sign, a constant factor or a constant offset between two vectors; else ""."""
     if np.allclose(g, -w, rtol=1e-4):
         return "the sign is turned: every value is minus what it should be"
     ratio = g[w != 0] / w[w != 0]

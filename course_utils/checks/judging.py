@@ -46,8 +46,8 @@ class Outcome:
 
 
 class Checked:
-    """What `check` hands back where the learner's function does not pass yet: the course's, with
-    `.yours` inside.
+    """What `check` returns while the learner's function does not pass: the course's function, with
+    the learner's in `.yours`.
     """
 
     def __init__(self, name: str, yours: Any, use: Callable):
@@ -160,7 +160,7 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
     `Checked`.
     """
     if passed and isinstance(yours, types.FunctionType):
-        yours.yours = yours
+        yours.__dict__["yours"] = yours
         return yours
     return Checked(name, yours, yours if passed else course)
 
