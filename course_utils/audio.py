@@ -52,7 +52,7 @@ def synthesize(
 
 
 def checked(notes: np.ndarray, onsets: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Notes and onsets as arrays of one shape (T, V). Raises ValueError which names what is wrong."""
+    """Notes and onsets as arrays of one shape (T, V). Raises ValueError that says what is wrong."""
     notes = np.asarray(notes)
     if notes.ndim != 2 or not np.issubdtype(notes.dtype, np.number) or not np.isfinite(notes).all():
         raise ValueError(

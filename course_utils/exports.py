@@ -1,4 +1,4 @@
-"""How a lesson's package finds what it holds: `from course_utils.lesson04 import reparameterize`."""
+"""How a lesson's package finds what it holds, say `from course_utils.lesson04 import elbo`."""
 
 from __future__ import annotations
 

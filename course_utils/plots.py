@@ -44,11 +44,11 @@ STYLE = {
 def use_course_style() -> None:
     """Set the style, and in IPython show figures as images with alt text."""
     import matplotlib
+    from cycler import cycler
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams.update(
-        STYLE | {"axes.prop_cycle": matplotlib.cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])}
-    )
+    style.use(STYLE | {"axes.prop_cycle": cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])})
     if shell() is not None:
         import matplotlib.pyplot as plt
 
@@ -80,7 +80,7 @@ def panel(*, alt: str, size: tuple[float, float] | None = None) -> Any:
 
 
 def as_html(fig: Any) -> str:
-    """The figure as an <img> with its alt text; words in a color of the course get its darker ink."""
+    """The figure as an <img> with its alt text; text in a color of the course gets its dark ink."""
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
@@ -145,7 +145,7 @@ def bars(
     form: str = ".3g",
     alt: str | None = None,
 ) -> Any:
-    """Horizontal bars, the first on top, each with its name at the left and its value at the end."""
+    """Horizontal bars, the first on top, each with its name on the left and its value beside it."""
     ax = axes_for(ax, alt, (7, 0.7 + 0.42 * len(names)))
     drawn = ax.barh(names, values, color=color, height=0.7)
     ax.bar_label(drawn, labels=[f"{v:{form}}" for v in values], padding=4)

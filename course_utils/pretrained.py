@@ -70,7 +70,7 @@ def decode(codes: np.ndarray, weights: Weights) -> np.ndarray:
 
 
 def convolve(images: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """3x3 convolution that keeps the size: (n, C, H, W) with kernel (O, C, 3, 3) -> (n, O, H, W)."""
+    """3x3 convolution of the same size: (n, C, H, W) with kernel (O, C, 3, 3) -> (n, O, H, W)."""
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     # (n, C, H, W, 3, 3)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
@@ -177,7 +177,7 @@ def sing(
         for rank, voice in enumerate(ORDER):
             logits = voice_logits(rank, before, notes[:, step], memory, known, weights)
             token, surprise = pick(logits, temperature, rng)
-            held = before[:, voice] if step else 0
+            held = 0 if before is None else before[:, voice]
             notes[:, step, voice] = np.where(token > 0, LOWEST[voice] + token - 1, held)
             onsets[:, step, voice] = token > 0
             likelihood -= surprise / len(plan)

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -153,7 +154,7 @@ def reached(values: dict[str, float]) -> bool:
     return all(fits)
 
 
-def show_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def show_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A small table: HTML in a front end, aligned text elsewhere."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     text = "\n".join(

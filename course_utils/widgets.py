@@ -1,4 +1,4 @@
-"""Wiring for figures that move: a live picture with sliders, and the same picture as a static grid."""
+"""Wiring for figures that move: a live picture with sliders, and the same as a static grid."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def static_grid(
 def _control(name: str, slider: Slider) -> Any:
     import ipywidgets
 
-    whole = all(float(v).is_integer() for v in slider)
-    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    cast = int if whole else float
+    integer = all(float(v).is_integer() for v in slider)
+    kind = ipywidgets.IntSlider if integer else ipywidgets.FloatSlider
+    cast = int if integer else float
     return kind(
         description=name.replace("_", " "),
         value=cast(slider.start),

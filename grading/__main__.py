@@ -1,9 +1,8 @@
-"""Grade notebooks that nobody should trust.
+"""Grade untrusted notebooks.
 
     python -m grading SUBMISSIONS --out OUT [--jobs N] [--seed S] [--lesson 04] [--twins DIR]
     [--shard 3/8] [--trusted]
-    python -m grading room HOMES --out OUT --lesson 04      where a room stands, looked at every
-                                                            minute
+    python -m grading room HOMES --out OUT --lesson 04      how a room is doing, every minute
     python -m grading merge OUT1 OUT2 ... --out OUT
     python -m grading twin new 04 DIR        an example of a twin, to change and keep to yourself
     python -m grading twin build DIR         its notebooks, after a change

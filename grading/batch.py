@@ -1,4 +1,4 @@
-"""TRUSTED side: grade a folder of submissions; stop and go on at any time; only what changed is
+"""Grade a folder of submissions. A run can be stopped and resumed at any time; only what changed is
 graded again.
 """
 
@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from grading import sandbox, selftest
+from grading.cache import Cache, fingerprint
 from grading.collect import Submission, lesson_of, submissions
-from grading.course import ROOT, Lesson, lessons
+from grading.course import Lesson, lessons
 from grading.judge import Grader, Verdict, as_data
 from grading.report import write_text
 
@@ -47,9 +47,9 @@ class Run:
 
 @dataclass
 class Graded:
-    """One notebook and what was found."""
+    """One notebook with its verdicts."""
 
-    one: Submission
+    submission: Submission
     lesson: str
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     prose: list[str] = field(default_factory=list)
@@ -57,10 +57,10 @@ class Graded:
 
     def as_data(self) -> dict[str, Any]:
         return {
-            "submission": self.one.name,
-            "student": self.one.student,
+            "submission": self.submission.name,
+            "student": self.submission.student,
             "lesson": self.lesson,
-            "digest": self.one.digest,
+            "digest": self.submission.digest,
             "verdicts": self.verdicts,
             "prose": self.prose,
             "seconds": self.seconds,
@@ -68,25 +68,17 @@ class Graded:
 
 
 def grade(run: Run) -> dict[str, Any]:
-    """Grade all that is due; returns what results.json holds. Raises OSError if a folder cannot be
-    read or written.
+    """Grade everything that is due; returns what results.json holds. Raises OSError if a folder
+    cannot be read or written.
     """
-    course, found = (
-        lessons(run.twins),
-        [
-            one
-            for one in submissions(run.place)
-            if in_shard(one.student, run.shard)
-            and not run.without.intersection(one.name.split("/")[1:-1])
-        ],
-    )
+    course, notebooks = lessons(run.twins), selected(run)
     seed = recorded_seed(run)
-    work, done = sorted_out(found, course, run.lesson)
-    for graded in done:
-        graded.verdicts = not_graded(graded, course)
+    gradable, ungradable = sorted_out(notebooks, course, run.lesson)
+    for graded in ungradable:
+        graded.verdicts = not_graded(course.get(graded.lesson), no_verdict(graded.submission))
     with modest_memory():
-        faults = _grade_all(work, course, seed, run)
-    results = sorted((g.as_data() for g in work + done), key=lambda r: r["submission"])
+        faults = _grade_all(gradable, course, seed, run)
+    results = sorted((g.as_data() for g in gradable + ungradable), key=lambda r: r["submission"])
     return {
         "seed": seed,
         "shard": list(run.shard),
@@ -99,79 +91,121 @@ def grade(run: Run) -> dict[str, Any]:
     }
 
 
+# --- what is to be graded -------------------------------------------------------------------------
+
+
+def selected(run: Run) -> list[Submission]:
+    """The submissions of this shard, without those in folders that are left out."""
+    return [
+        submission
+        for submission in submissions(run.place)
+        if in_shard(submission.student, run.shard)
+        and not run.without.intersection(submission.name.split("/")[1:-1])
+    ]
+
+
+def in_shard(student: str, shard: tuple[int, int]) -> bool:
+    """Whether a student belongs to part `shard[0]` of `shard[1]`; by name, so that all machines
+    agree.
+    """
+    digest = hashlib.sha256(student.encode("utf-8", "replace")).hexdigest()
+    return int(digest, 16) % shard[1] == shard[0] - 1
+
+
+def recorded_seed(run: Run) -> int:
+    """The seed of this OUT: the one asked for, else the one of the last run, else a fresh one.
+    Recorded in run.json.
+    """
+    place = run.out / "run.json"
+    try:
+        last = json.loads(place.read_text(encoding="utf-8"))["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        last = None
+    seed = run.seed
+    if seed is None:
+        seed = last if isinstance(last, int) else secrets.randbelow(2**31)
+    write_text(place, json.dumps({"seed": seed}) + "\n")
+    return seed
+
+
 def sorted_out(
-    found: list[Submission], course: dict[str, Lesson], only: str
+    notebooks: list[Submission], course: dict[str, Lesson], only: str
 ) -> tuple[list[Graded], list[Graded]]:
-    """What can be graded, and what cannot. Of other lessons than the one asked for nothing is kept
-    but the names of students who have nothing else.
+    """What can be graded, and what cannot. Of lessons other than the one asked for, only the names
+    of students who submitted nothing else are left.
     """
-    work, done, others = [], [], {}
-    for one in found:
-        number = lesson_of(one.cells, course)
+    gradable: list[Graded] = []
+    ungradable: list[Graded] = []
+    others: dict[str, str] = {}  # student -> lesson
+    for submission in notebooks:
+        number = lesson_of(submission.cells, course)
         if only and number not in ("", only):
-            others[one.student] = number
-        else:
-            number = only or number
-            (work if number and not one.broken else done).append(Graded(one, number))
-    for student in others.keys() - {graded.one.student for graded in work + done}:
+            others[submission.student] = number
+            continue
+        number = only or number
+        pile = gradable if number and not submission.broken else ungradable
+        pile.append(Graded(submission, number))
+    present = {graded.submission.student for graded in gradable + ungradable}
+    for student in others.keys() - present:
         reason = f"no notebook of lesson {only}, but one of lesson {others[student]}"
-        done.append(Graded(Submission(student, broken=reason), only))
-    return work, done
+        ungradable.append(Graded(Submission(student, broken=reason), only))
+    return gradable, ungradable
 
 
-def not_graded(graded: Graded, course: dict[str, Lesson], reason: str = "") -> list[dict[str, Any]]:
-    """A row for every exercise that might be in a notebook of which nothing can be said."""
-    reason = (
-        reason
-        or graded.one.broken
-        or "no exercise of the course is in it: neither a tag nor a function of that name"
-    )
-    tasks = course[graded.lesson].tasks if graded.lesson else []
-    rows = [Verdict(t.id, t.name, t.points, "not_graded", reason) for t in tasks]
-    return as_data(rows or [Verdict("", "", 0, "not_graded", reason)])
+# --- grading --------------------------------------------------------------------------------------
 
 
-def _grade_all(work: list[Graded], course: dict[str, Lesson], seed: int, run: Run) -> list[str]:
-    """Fill in the verdicts, lesson by lesson, taking those that are known from the last time.
-    Returns what went wrong.
-    """
+def _grade_all(due: list[Graded], course: dict[str, Lesson], seed: int, run: Run) -> list[str]:
+    """Fill in the verdicts, lesson by lesson. Returns what went wrong with the grader itself."""
     faults = []
-    for number in sorted({graded.lesson for graded in work}):
-        lesson, mine = course[number], [graded for graded in work if graded.lesson == number]
-        mark = fingerprint([lesson])
-        unknown = [graded for graded in mine if not _known(graded, run.out, f"{mark}-{seed}")]
-        # the same file twice: once is enough
-        first = {graded.one.digest: graded for graded in reversed(unknown)}
-        due = list(first.values())
-        if due:
-            with staged(number) as folder:
-                grader = Grader(lesson, seed, folder, boxed=not run.trusted)
-                wrong = selftest.fault(grader)
-                faults += [f"lesson {number}: {wrong}"] if wrong else []
-                for graded in due if wrong else []:
-                    graded.verdicts = not_graded(graded, course, f"the self-test failed: {wrong}")
-                _in_parallel([] if wrong else due, grader, course, run, f"{mark}-{seed}")
-        for graded in unknown:
-            graded.verdicts, graded.seconds = (
-                first[graded.one.digest].verdicts,
-                first[graded.one.digest].seconds,
-            )
-        for graded in mine:
-            graded.prose = prose(graded.one, lesson)
+    for number in sorted({graded.lesson for graded in due}):
+        fault = _grade_lesson([g for g in due if g.lesson == number], course[number], seed, run)
+        faults += [f"lesson {number}: {fault}"] if fault else []
     if not sandbox.settle():
         faults.append("a sandbox left a process behind")
     return faults
 
 
-def _in_parallel(
-    due: list[Graded], grader: Grader, course: dict[str, Lesson], run: Run, mark: str
-) -> None:
+def _grade_lesson(notebooks: list[Graded], lesson: Lesson, seed: int, run: Run) -> str:
+    """Fill in the verdicts on the notebooks of one lesson, known ones first. Returns the fault of
+    the self-test, or "".
+    """
+    cache, fault = Cache(run.out, lesson, seed), ""
+    unknown = [graded for graded in notebooks if not _recalled(graded, cache)]
+    # the same file twice: once is enough
+    first = {graded.submission.digest: graded for graded in reversed(unknown)}
+    if first:
+        with staged(lesson.number) as folder:
+            grader = Grader(lesson, seed, folder, boxed=not run.trusted)
+            fault = selftest.fault(grader)
+            if fault:
+                for graded in first.values():
+                    graded.verdicts = not_graded(lesson, f"the self-test failed: {fault}")
+            else:
+                _in_parallel(list(first.values()), grader, cache, run.jobs)
+    for graded in unknown:
+        twin = first[graded.submission.digest]
+        graded.verdicts, graded.seconds = twin.verdicts, twin.seconds
+    for graded in notebooks:
+        graded.prose = prose(graded.submission, lesson)
+    return fault
+
+
+def _recalled(graded: Graded, cache: Cache) -> bool:
+    """Whether the verdicts are known from an earlier run; then they are filled in."""
+    entry = cache.load(graded.submission.digest)
+    if entry:
+        graded.verdicts, graded.seconds = entry
+    return entry is not None
+
+
+def _in_parallel(due: list[Graded], grader: Grader, cache: Cache, jobs: int) -> None:
     title = f"lesson {grader.lesson.number}"
     with (
-        ThreadPoolExecutor(run.jobs) as pool,
+        ThreadPoolExecutor(jobs) as pool,
         tqdm(total=len(due), desc=title, disable=None) as bar,
     ):
-        waiting = [pool.submit(_grade_one, graded, grader, course, run.out, mark) for graded in due]
+        waiting = [pool.submit(_grade_one, graded, grader, cache) for graded in due]
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -181,60 +215,48 @@ def _in_parallel(
             raise
 
 
-def _grade_one(
-    graded: Graded, grader: Grader, course: dict[str, Lesson], out: Path, mark: str
-) -> None:
+def _grade_one(graded: Graded, grader: Grader, cache: Cache) -> None:
     try:
-        verdicts, graded.seconds = grader.grade(graded.one.cells)
-    except Exception as error:  # of the sandbox's or of ours, and no fault of the student's
-        reason = (
-            str(error)
-            if isinstance(error, sandbox.Unusable)
-            else f"the grader failed: {type(error).__name__}: {error}"
-        )
-        graded.verdicts = not_graded(graded, course, reason)
+        verdicts, seconds = grader.grade(graded.submission.cells)
+    except sandbox.Unusable as error:
+        graded.verdicts = not_graded(grader.lesson, str(error))
         return
-    graded.verdicts = as_data(verdicts)
-    graded.seconds = round(graded.seconds, 2)
-    kept = {"verdicts": graded.verdicts, "seconds": graded.seconds}
-    write_text(_kept(graded, out, mark), json.dumps(kept, ensure_ascii=True) + "\n")
-
-
-def _kept(graded: Graded, out: Path, mark: str) -> Path:
-    """Where the verdict on this very file, with this seed and this course, is kept."""
-    name = hashlib.sha256(f"{graded.one.digest} {graded.lesson} {mark}".encode()).hexdigest()[:32]
-    return out / "verdicts" / f"{name}.json"
-
-
-def _known(graded: Graded, out: Path, mark: str) -> bool:
-    try:
-        kept = json.loads(_kept(graded, out, mark).read_text(encoding="utf-8"))
-        graded.verdicts, graded.seconds = kept["verdicts"], kept["seconds"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
-@contextmanager
-def modest_memory() -> Iterator[None]:
-    """Two arrays of odd shapes, sent by a student, must not multiply into one that fills the
-    computer.
-    """
-    if not sys.platform.startswith("linux"):
-        yield
+    except Exception as error:  # a mistake of the grader's, and no fault of the student's
+        reason = f"the grader failed: {type(error).__name__}: {error}"
+        graded.verdicts = not_graded(grader.lesson, reason)
         return
-    import resource
+    graded.verdicts, graded.seconds = as_data(verdicts), round(seconds, 2)
+    cache.store(graded.submission.digest, graded.verdicts, graded.seconds)
 
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = (int(re.search(r"VmData:\s+(\d+)", status)[1]) << 10) + MORE_MEMORY
-    resource.setrlimit(
-        resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+
+def not_graded(lesson: Lesson | None, reason: str) -> list[dict[str, Any]]:
+    """A row for every exercise that might be in a notebook about which nothing can be said."""
+    tasks = lesson.tasks if lesson else []
+    rows = [Verdict(t.id, t.name, t.points, "not_graded", reason) for t in tasks]
+    return as_data(rows or [Verdict("", "", 0, "not_graded", reason)])
+
+
+def no_verdict(submission: Submission) -> str:
+    """Why a notebook that nobody tried to grade has no verdict."""
+    return (
+        submission.broken
+        or "no exercise of the course is in it: neither a tag nor a function of that name"
     )
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def prose(submission: Submission, lesson: Lesson) -> list[str]:
+    """What the student wrote in words: text cells that the course did not ship."""
+    shipped = {re.sub(r"\s+", "", text) for text in lesson.prose}
+    return [
+        cell.source
+        for cell in submission.cells
+        if cell.kind == "markdown"
+        and cell.source.strip()
+        and re.sub(r"\s+", "", cell.source) not in shipped
+    ]
+
+
+# --- the grader's own process ---------------------------------------------------------------------
 
 
 @contextmanager
@@ -246,64 +268,27 @@ def staged(number: str) -> Iterator[Path]:
         yield sandbox.stage(place, number)
 
 
-def recorded_seed(run: Run) -> int:
-    """The seed of this OUT: the one asked for, else the one of the last time, else a fresh one;
-    recorded in run.json.
+@contextmanager
+def modest_memory() -> Iterator[None]:
+    """Limit the grader's memory: two arrays of odd shapes, sent by a student, must not broadcast to
+    one that fills the computer.
     """
-    place = run.out / "run.json"
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    used = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData:"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = used + MORE_MEMORY
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
-        last = json.loads(place.read_text(encoding="utf-8"))["seed"]
-    except (OSError, ValueError, KeyError, TypeError):
-        last = None
-    seed = (
-        run.seed
-        if run.seed is not None
-        else last
-        if isinstance(last, int)
-        else secrets.randbelow(2**31)
-    )
-    write_text(place, json.dumps({"seed": seed}) + "\n")
-    return seed
-
-
-def in_shard(student: str, shard: tuple[int, int]) -> bool:
-    """Whether a student belongs to part `shard[0]` of `shard[1]`; by name, so that every machine
-    agrees.
-    """
-    return (
-        int(hashlib.sha256(student.encode("utf-8", "replace")).hexdigest(), 16) % shard[1]
-        == shard[0] - 1
-    )
-
-
-def fingerprint(which: list[Lesson]) -> str:
-    """Changes when a verdict might: with the lesson, the checks, the grader, and the libraries."""
-    digest, last = hashlib.sha256(), max((lesson.number for lesson in which), default="")
-    for path in sorted(
-        p for folder in ("course_utils", "grading") for p in (ROOT / folder).rglob("*")
-    ):
-        lesson_of_its_own = re.search(r"/lesson(\d\d)/", path.as_posix())
-        if (
-            path.is_file()
-            and path.parent.name != "__pycache__"
-            and not (lesson_of_its_own and lesson_of_its_own[1] > last)
-        ):
-            digest.update(path.read_bytes())
-    digest.update("\0".join(text for lesson in which for text in lesson.files).encode())
-    digest.update(" ".join([sys.version, *map(version, ("torch", "numpy", "scipy"))]).encode())
-    return digest.hexdigest()[:16]
-
-
-def prose(one: Submission, lesson: Lesson) -> list[str]:
-    """What the student wrote in words: text cells that the course did not ship."""
-    shipped = {re.sub(r"\s+", "", text) for text in lesson.prose}
-    return [
-        cell.source
-        for cell in one.cells
-        if cell.kind == "markdown"
-        and cell.source.strip()
-        and re.sub(r"\s+", "", cell.source) not in shipped
-    ]
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def stop() -> None:

@@ -1,5 +1,5 @@
-"""TRUSTED side: find submissions in folders and zips, and read their cells. Every byte here was
-written by a stranger.
+"""Find submissions in folders and zips, and read their cells. Every byte here was written by a
+stranger.
 
 Nothing is unpacked to disk, no link is followed, no text is executed or parsed as Python.
 """
@@ -60,15 +60,15 @@ def submissions(place: Path) -> list[Submission]:
     """All notebooks in a folder or a zip, sorted by name. Raises OSError if the place itself cannot
     be read.
     """
-    whole = sole_zip(place)
-    found = list(_zipped(whole, "", 0) if whole else _folder(place))
+    archive = sole_zip(place)
+    notebooks = list(_zipped(archive, "", 0) if archive else _folder(place))
     taken: dict[str, int] = {}
-    for one in sorted(found, key=lambda s: (s.name, s.digest)):
-        key = one.name.casefold()
+    for notebook in sorted(notebooks, key=lambda s: (s.name, s.digest)):
+        key = notebook.name.casefold()
         taken[key] = taken.get(key, 0) + 1
         if taken[key] > 1:
-            one.name += f" ({taken[key]})"
-    return sorted(found, key=lambda s: s.name)
+            notebook.name += f" ({taken[key]})"
+    return sorted(notebooks, key=lambda s: s.name)
 
 
 def sole_zip(place: Path) -> Path | None:
@@ -184,12 +184,12 @@ def clean(path: str) -> str:
 
 def read(name: str, data: bytes) -> Submission:
     """A submission with its cells, or with what is wrong with it."""
-    one = Submission(name, digest=hashlib.sha256(data).hexdigest())
+    submission = Submission(name, digest=hashlib.sha256(data).hexdigest())
     try:
-        one.cells = cells_of(data)
+        submission.cells = cells_of(data)
     except Unreadable as error:
-        one.broken = f"the file is not a readable notebook: {error}"
-    return one
+        submission.broken = f"the file is not a readable notebook: {error}"
+    return submission
 
 
 def cells_of(data: bytes) -> list[Cell]:
@@ -203,14 +203,14 @@ def cells_of(data: bytes) -> list[Cell]:
     if not isinstance(notebook, dict):
         raise Unreadable("no notebook, but other JSON")
     sheets = notebook.get("worksheets")  # until 2015 the cells were in there
-    old = isinstance(sheets, list) and sheets and isinstance(sheets[0], dict)
-    cells = sheets[0].get("cells") if old else notebook.get("cells")
-    if not isinstance(cells, list):
+    if isinstance(sheets, list) and sheets and isinstance(sheets[0], dict):
+        notebook = sheets[0]
+    if not isinstance(notebook.get("cells"), list):
         raise Unreadable("it has no cells")
-    made = [_cell(cell) for cell in cells if isinstance(cell, dict)]
-    if sum(len(cell.source) for cell in made) > LARGEST_TEXT:
+    cells = [_cell(cell) for cell in notebook["cells"] if isinstance(cell, dict)]
+    if sum(len(cell.source) for cell in cells) > LARGEST_TEXT:
         raise Unreadable(f"its cells hold more than {LARGEST_TEXT >> 20} MB of text")
-    return made
+    return cells
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
@@ -227,8 +227,8 @@ def _cell(cell: dict[str, Any]) -> Cell:
 
 
 def lesson_of(cells: list[Cell], lessons: dict[str, Lesson]) -> str:
-    """The two digits of the lesson that a notebook belongs to, by its tags, else by the names it
-    defines; else "".
+    """The two digits of the lesson that a notebook belongs to, by its tags, else by the names that
+    it defines; "" if there is none.
     """
     tags = {tag for cell in cells for tag in cell.tags}
     count = {

@@ -38,8 +38,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Lesson:
-    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: its
-    Markdown cells; `checks`: the text of the module with the exercises.
+    """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: the
+    Markdown cells; `checks`: the source of the module with the exercises.
     """
 
     number: str
@@ -51,7 +51,7 @@ class Lesson:
 
     @property
     def files(self) -> list[str]:
-        """All that the verdicts depend on and that is not the grader's, for the fingerprint."""
+        """Everything outside the grader that the verdicts depend on, for the fingerprint."""
         return [
             self.stem,
             self.checks,
@@ -61,11 +61,11 @@ class Lesson:
 
 
 def lessons(twins: Path | None = None) -> dict[str, Lesson]:
-    """Every lesson that has exercises, by its two digits; those of a twins folder if there is one."""
+    """Every lesson with exercises, by its two digits; those of a twins folder if there is one."""
     blanks, solved = (
         (twins / "blank", twins / "solved") if twins else (ROOT / "notebooks", ROOT / "solutions")
     )
-    found = {}
+    by_number = {}
     for path in sorted(blanks.glob("[0-9][0-9]_*.ipynb")):
         number = path.stem[:2]
         try:
@@ -79,14 +79,14 @@ def lessons(twins: Path | None = None) -> dict[str, Lesson]:
             if twins
             else ROOT / f"course_utils/lesson{number}/exercises.py"
         )
-        found[number] = _lesson(
+        by_number[number] = _lesson(
             path, solved / path.name, exercises, module.read_text(encoding="utf-8")
         )
-    return found
+    return by_number
 
 
 def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: str) -> Lesson:
-    blanks, whole = _cells(blank), _cells(solved)
+    blanks, cells = _cells(blank), _cells(solved)
     text = {
         _tagged(cell, "exercise"): _source(cell) for cell in blanks if _tagged(cell, "exercise")
     }
@@ -97,12 +97,12 @@ def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: s
             text[_tagged(cell, "exercise")],
             _source(cell),
         )
-        for cell in whole
+        for cell in cells
         if _tagged(cell, "exercise")
     ]
     around = [
         _source(cell)
-        for cell in whole
+        for cell in cells
         if cell["cell_type"] == "code"
         and "setup" not in _tags(cell)
         and not _tagged(cell, "exercise")
@@ -115,6 +115,8 @@ def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: s
 def _from_file(path: Path) -> dict[str, Exercise]:
     """The exercises of a module that lies outside the package."""
     spec = importlib.util.spec_from_file_location(f"twins_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {exercise.id: exercise for exercise in module.EXERCISES}

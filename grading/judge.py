@@ -1,31 +1,33 @@
-"""TRUSTED side: put the cases to a boxed answer, compare what comes back, and keep what an appeal
-needs.
-"""
+"""Put the cases to a boxed answer, compare what comes back, and keep what an appeal needs."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Tensor
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, TensorArg
 from course_utils.asking.serialization import Malformed, decode, encode
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.checks.exercise import Exercise, numbers, observe, same
+from course_utils.checks.exercise import Exercise, numbers, observe
+from grading.collect import Cell
 from grading.course import Lesson, Task, binds
 from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
 
-STAND_INS = (Seed, Tensor)
+STAND_INS = (Seed, TensorArg)
 BLANK = re.compile(r"\s+")
+WRONG_FORM = "it answered in a form that was not asked for"
 
 
 @dataclass
 class Verdict:
-    """What one exercise of one notebook has come to. `known`: the reason is the hint of a known
+    """The verdict on one exercise of one notebook. `known`: the reason is the hint of a known
     mistake.
 
     `evidence` holds, for an appeal, the input that went wrong, what was expected and what came.
@@ -57,8 +59,8 @@ class Questions:
         self.shown: dict[tuple[str, int], Any] = {}
 
     def shows(self, name: str, i: int) -> Any:
-        """What the mutant of this name shows on a case; the same for every student, so it is asked
-        once.
+        """What the mutant of this name shows on a case. It is the same for every student, so the
+        mutant is asked once.
         """
         if (name, i) not in self.shown:
             with warnings.catch_warnings():
@@ -69,25 +71,22 @@ class Questions:
         return self.shown[name, i]
 
 
-class Proxy:
-    """Has the methods of `engine.Ask`, and asks an answer that lives in a box."""
+class Proxy(Ask):
+    """Asks an answer that lives in a box."""
 
     def __init__(self, box: Box):
         self.box, self.changed = box, False
 
-    def __call__(self, *args: Any) -> Any:
-        return self.series(1, *args)[0]
-
     def series(self, times: int, *args: Any) -> list[Any]:
-        found = self._asked({"probe": "", "times": times}, args)
-        if type(found) is not list or len(found) != times:
-            raise Lost("it answered in a form that was not asked for")
-        return found
+        results = self._send({"probe": "", "times": times}, args)
+        if type(results) is not list or len(results) != times:
+            raise Lost(WRONG_FORM)
+        return results
 
     def probe(self, name: str, *args: Any) -> Any:
-        return self._asked({"probe": name}, args)
+        return self._send({"probe": name}, args)
 
-    def _asked(self, question: dict[str, Any], args: tuple) -> Any:
+    def _send(self, question: dict[str, Any], args: tuple) -> Any:
         reply = self.box.ask(question | {"args": [encode(arg, STAND_INS) for arg in args]})
         self.changed |= reply.get("changed") is True
         if "raised" in reply:
@@ -106,7 +105,7 @@ def _error(reply: dict[str, Any]) -> Exception:
         or not all(type(kind) is str for kind in kinds)
         or type(message) is not str
     ):
-        raise Lost("it answered in a form that was not asked for")
+        raise Lost(WRONG_FORM)
     if kinds[0] == "NotData":
         return NotData(message[:200])
     return AnswerRaised(Raised(tuple(kind[:100] for kind in kinds[:20]), message[:200]))
@@ -116,7 +115,7 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
     """The verdict on one exercise. Raises Gone if the box is no more, Unusable if nothing can be
     said.
     """
-    made = Verdict(task.id, task.name, task.points)
+    result = Verdict(task.id, task.name, task.points, "fail")
     try:
         box.open(cells, questions.exercise.seconds + 1)
         proxy = Proxy(box)
@@ -126,58 +125,76 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
     except Busy as error:
         raise Unusable(str(error)) from None
     except Lost as error:
-        made.status, made.reason = "fail", str(error)
-        return made
+        result.reason = str(error)
+        return result
     finally:
         if box.alive:
             box.end()
     try:
-        found = verdict(
-            questions.exercise,
-            questions.cases,
-            questions.wanted,
-            got,
-            proxy.changed,
-            questions.shows,
-        )
-        made.status, made.reason = found["status"], found.get("hint", "")
-        made.known = made.status == "fail" and made.reason in questions.exercise.hints
-        made.evidence = evidence(questions, got) if made.status == "fail" else {}
+        compare(questions, got, proxy.changed, result)
     except Exception:  # numbers of a kind that nobody foresaw are wrong numbers
-        made.status, made.reason = "fail", "it returned something that cannot be compared"
-    return made
+        result.status, result.reason = "fail", "it returned something that cannot be compared"
+    return result
 
 
-def evidence(questions: Questions, got: list[Any]) -> dict[str, str]:
-    """The first case that went wrong: input, what was expected, what came."""
-    for case, ours, theirs in zip(questions.cases, questions.wanted, got, strict=True):
-        if not same(theirs, ours, case):
-            return {
-                "case": case.says,
-                "input": ", ".join(map(told, case.args)),
-                "expected": told(ours),
-                "came": told(theirs),
-            }
-    return {}
+def compare(questions: Questions, got: list[Any], changed: bool, result: Verdict) -> None:
+    """Fill in the verdict on what an answer showed on each case."""
+    outcome = verdict(
+        questions.exercise, questions.cases, questions.wanted, got, changed, questions.shows
+    )
+    result.status, result.reason = outcome.status, outcome.hint
+    result.known = result.status == "fail" and result.reason in questions.exercise.hints
+    if outcome.first_wrong is not None:
+        result.evidence = evidence(questions, got, outcome.first_wrong)
 
 
-def told(value: Any) -> str:
+def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
+    """What was asked in the i-th case, what was expected and what came."""
+    return {
+        "case": questions.cases[i].says,
+        "input": ", ".join(map(readable, questions.cases[i].args)),
+        "expected": readable(questions.wanted[i]),
+        "came": readable(got[i]),
+    }
+
+
+def readable(value: Any) -> str:
     """A value, short enough to read in a letter."""
     if isinstance(value, Raised):
         return f"an error, {value.kinds[0]}" + (f": {value.message}" if value.message else "")
     if isinstance(value, Seed):
         return f"numpy.random.default_rng({value.value})"
     if isinstance(value, dict):
-        return "; ".join(f"{told(key)}: {told(item)}" for key, item in list(value.items())[:12])[
-            :600
-        ]
+        items = list(value.items())[:12]
+        return "; ".join(f"{readable(key)}: {readable(item)}" for key, item in items)[:600]
     array = numbers(value)
     if array is None or array.ndim == 0:
         return show(value)[:300]
+    kind = "tensor" if isinstance(value, TensorArg) else "array"
     text = np.array2string(array, precision=5, threshold=30, edgeitems=3, separator=", ")
-    return f"{'tensor' if isinstance(value, Tensor) else 'array'} of shape {array.shape}: {' '.join(text.split())}"[
-        :600
-    ]
+    return f"{kind} of shape {array.shape}: {' '.join(text.split())}"[:600]
+
+
+class Boxes:
+    """One box after another for the exercises of one submission. `seconds`: the CPU time of those
+    that were discarded.
+    """
+
+    def __init__(self, make: Callable[[], Box]):
+        self.make, self.seconds = make, 0.0
+        self.box: Box | None = None
+
+    def living(self) -> Box:
+        """The box in use, or a fresh one where that has come to its end."""
+        if self.box is None or not self.box.alive:
+            self.discard()
+            self.box = self.make()
+        return self.box
+
+    def discard(self) -> None:
+        if self.box is not None:
+            self.seconds += self.box.discard()
+            self.box = None
 
 
 class Grader:
@@ -185,60 +202,56 @@ class Grader:
     sees.
     """
 
-    def __init__(self, lesson: Lesson, seed: int, folder: Any, boxed: bool = True):
+    def __init__(self, lesson: Lesson, seed: int, folder: Path, boxed: bool = True):
         self.lesson, self.folder, self.boxed = lesson, folder, boxed
         self.questions = {task.id: Questions(task.exercise, seed) for task in lesson.tasks}
-        whole = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
-        known = [
-            n
-            for n in ("torch", "numpy", "scipy")
-            if re.search(rf"^(?:import|from) {n}\b", whole, re.MULTILINE)
+        code = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
+        libraries = [
+            name
+            for name in ("torch", "numpy", "scipy")
+            if re.search(rf"^(?:import|from) {name}\b", code, re.MULTILINE)
         ]
-        self.warm = known + (["torch.nn.functional"] if "torch" in known else [])
+        self.warm = libraries + (["torch.nn.functional"] if "torch" in libraries else [])
 
-    def grade(self, cells: list[Any]) -> tuple[list[Verdict], float]:
+    def grade(self, cells: list[Cell]) -> tuple[list[Verdict], float]:
         """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises
         Unusable.
         """
         answers = {task.id: find(task, cells) for task in self.lesson.tasks}
         verdicts: list[Verdict] = []
-        box, seconds = None, 0.0
+        boxes = Boxes(lambda: Box(self.folder, self.warm, self.lesson.cells, self.boxed))
         try:
             for task in self.lesson.tasks:
                 if answers[task.id] is None:
                     verdicts.append(Verdict(task.id, task.name, task.points))
-                    continue
-                question, found = self._question(task, cells, answers, verdicts), None
-                # an answer that takes its process down is tried once more, in a fresh box
-                for last in (False, True):
-                    if found is None and (box is None or not box.alive):
-                        seconds += box.discard() if box else 0.0
-                        box = Box(self.folder, self.warm, self.lesson.cells, self.boxed)
-                    found = found or self._tried(task, box, question, last)
-                verdicts.append(found)
+                else:
+                    question = self._question(task, cells, answers, verdicts)
+                    verdicts.append(self._judged(task, question, boxes))
         finally:
-            seconds += box.discard() if box else 0.0
-        return verdicts, seconds
+            boxes.discard()
+        return verdicts, boxes.seconds
 
-    def _tried(self, task: Task, box: Box, question: dict[str, Any], last: bool) -> Verdict | None:
-        """A verdict, or None where another try is due: without the other cells, if it was they that
-        broke it.
+    def _judged(self, task: Task, question: dict[str, Any], boxes: Boxes) -> Verdict:
+        """An answer that takes its process down is tried once more in a fresh box: without the
+        other cells, if it was they that broke it.
         """
         try:
-            return judge(self.questions[task.id], box, task, question)
+            return judge(self.questions[task.id], boxes.living(), task, question)
         except Gone as error:
             if isinstance(error, Unbuilt):
                 question["around"] = [[], []]
-            return Verdict(task.id, task.name, task.points, "fail", str(error)) if last else None
+        try:
+            return judge(self.questions[task.id], boxes.living(), task, question)
+        except Gone as error:
+            return Verdict(task.id, task.name, task.points, "fail", str(error))
 
     def _question(
-        self, task: Task, cells: list[Any], answers: dict[str, Any], before: list[Verdict]
+        self, task: Task, cells: list[Cell], answers: dict[str, str | None], before: list[Verdict]
     ) -> dict[str, Any]:
-        """What the box needs for one exercise. Earlier ones come as the student's where right, else
-        as the course's.
+        """What the box needs for one exercise. Earlier exercises come with the student's answer
+        where it is right, else with the course's.
 
-        Of later ones only the student's own are there: the course's would be answers that are still
-        to be given.
+        Later ones come with the student's answer only: the course's would give a solution away.
         """
         passed = {v.exercise: v.status == "pass" for v in before}
         given = {}
@@ -257,13 +270,13 @@ class Grader:
         return {"name": task.name, "answer": mine, "around": around, "given": given}
 
 
-def find(task: Task, cells: list[Any]) -> str | None:
+def find(task: Task, cells: list[Cell]) -> str | None:
     """The cell that holds the answer, by tag or by the name that it defines; None if that is still
     blank.
 
-    Of several, the last, as the notebook would have it; a tagged cell, even one turned into text,
-    before any other, and a help cell turned into code, which shows a solution between fences, after
-    any other.
+    Of several cells, the last one counts, as it does in the notebook. A tagged cell, even one
+    turned into text, comes before any other; a help cell turned into code, which shows a solution
+    between fences, comes after any other.
     """
     defines, blank = binds(task.name), BLANK.sub("", task.blank)
     tag = f"exercise:{task.id}"
@@ -271,14 +284,14 @@ def find(task: Task, cells: list[Any]) -> str | None:
     untagged = [
         c for c in filled if tag not in c.tags and c.kind != "markdown" and defines.search(c.source)
     ]
-    for found in (
+    for candidates in (
         [c for c in filled if tag in c.tags and defines.search(c.source)],
         [c for c in untagged if "```" not in c.source],
         untagged,
         [c for c in filled if tag in c.tags],
     ):
-        if found:
-            return found[-1].source
+        if candidates:
+            return candidates[-1].source
     return None
 
 

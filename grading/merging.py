@@ -16,22 +16,22 @@ SAME = {
 
 
 def merged(parts: list[Path]) -> dict[str, Any]:
-    """One result out of many. What does not fit together, or is missing, becomes a fault. Raises
-    OSError.
+    """The results of all shards as one. A shard that is missing or does not fit the others is a
+    fault. Raises OSError.
     """
-    found = [_read(part) for part in parts]
-    first, faults = found[0], []
-    for part, results in zip(parts, found, strict=True):
+    shards = [_read(part) for part in parts]
+    first, faults = shards[0], []
+    for part, results in zip(parts, shards, strict=True):
         differs = [word for key, word in SAME.items() if results[key] != first[key]]
         faults += (
             [f"{part} was graded with another value of: {', '.join(differs)}"] if differs else []
         )
         faults += [f"{part}: {fault}" for fault in results["faults"]]
-    total = {results["shard"][1] for results in found}
-    have = sorted(results["shard"][0] for results in found)
+    total = {results["shard"][1] for results in shards}
+    have = sorted(results["shard"][0] for results in shards)
     if len(total) != 1 or have != list(range(1, max(total) + 1)):
         faults.append(f"the shards {have} of {sorted(total)} are not all there, each once")
-    everyone = {r["submission"]: r for results in found for r in results["submissions"]}
+    everyone = {r["submission"]: r for results in shards for r in results["submissions"]}
     return first | {
         "shard": [1, 1],
         "faults": faults,

@@ -1,4 +1,4 @@
-"""Pages for people: the instructor's report, all prose on one page, and a letter for every student."""
+"""Pages for people: the instructor's report, all prose on one page, a letter for every student."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORDS = {
     "not_graded": "not graded",
 }
 SIGNS = {"pass": "✅", "fail": "❌", "unanswered": "⏳", "not_graded": "⚠️"}
-TOLD = {
+EVIDENCE = {
     "case": "The case",
     "input": "The input",
     "expected": "What was expected",
@@ -106,11 +106,11 @@ def report(results: dict[str, Any]) -> str:
 
 def by_exercise(subs: list[dict]) -> dict[str, list[tuple[dict, dict]]]:
     """Pairs of notebook and verdict for each exercise, in the lesson's order."""
-    found = defaultdict(list)
+    pairs = defaultdict(list)
     for result in subs:
         for v in result["verdicts"]:
-            found[f"{v['exercise']} {v['name']}"].append((result, v))
-    return found
+            pairs[f"{v['exercise']} {v['name']}"].append((result, v))
+    return pairs
 
 
 def histogram(subs: list[dict]) -> str:
@@ -129,8 +129,8 @@ def histogram(subs: list[dict]) -> str:
 
 
 def mistakes(subs: list[dict]) -> str:
-    """What went wrong, most common first. A known mistake is one whose every number a mutant of the
-    exercise gave too.
+    """What went wrong, most common first. In a known mistake every number agrees with those of a
+    mutant of the exercise.
     """
     rows = []
     for title, pairs in by_exercise(subs).items():
@@ -155,14 +155,14 @@ def helped(subs: list[dict]) -> str:
     rows = []
     for result in subs:
         lacks = [v for v in result["verdicts"] if v["status"] in ("fail", "unanswered")]
-        told = "<br>".join(
+        what = "<br>".join(
             f"{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: "
             f"{esc(v['reason'] or WORDS[v['status']])}"
             for v in lacks
         )
         if lacks:
             rows.append(
-                [esc(result["submission"]), f"{len(lacks)} of {len(result['verdicts'])}", told]
+                [esc(result["submission"]), f"{len(lacks)} of {len(result['verdicts'])}", what]
             )
     rows.sort(key=lambda row: -int(row[1].split()[0]))
     return table(["notebook", "missing", "with what"], rows) if rows else "<p>Nobody.</p>"
@@ -204,7 +204,10 @@ def letter_html(student: str, subs: list[dict]) -> str:
             parts += [f"<p>{esc(v['reason'])}</p>"] if v["reason"] else []
             if v["evidence"]:
                 parts.append(
-                    table(["", ""], [[TOLD[key], esc(text)] for key, text in v["evidence"].items()])
+                    table(
+                        ["", ""],
+                        [[EVIDENCE[key], esc(text)] for key, text in v["evidence"].items()],
+                    )
                 )
     return "\n".join(parts) + "\n"
 
@@ -227,7 +230,7 @@ def letter_markdown(student: str, subs: list[dict]) -> str:
             )
             lines += ["", mark(v["reason"])] if v["reason"] else []
             lines += (
-                ["", *(f"- {TOLD[key]}: {mark(text)}" for key, text in v["evidence"].items())]
+                ["", *(f"- {EVIDENCE[key]}: {mark(text)}" for key, text in v["evidence"].items())]
                 if v["evidence"]
                 else []
             )

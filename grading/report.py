@@ -22,8 +22,8 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step: whoever is stopped meanwhile leaves the old one or the new one,
-    whole.
+    """Replace a file in one step: an interruption leaves either the old file or the new one, never
+    half of one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(3).hex()}")
@@ -63,11 +63,11 @@ def safe(value: Any) -> Any:
 
 
 def as_csv(header: list[str], rows: Iterable[list[Any]]) -> str:
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\r\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows([safe(value) for value in row] for row in rows)
-    return made.getvalue()
+    return text.getvalue()
 
 
 def grade_rows(results: dict[str, Any], marks: list[list[Any]]) -> list[list[Any]]:
@@ -106,7 +106,7 @@ SUMMARY = ["student", "points", "out_of", "pass", "fail", "unanswered", "not_gra
 
 
 def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[Any]]:
-    """One row a student. An exercise that comes in several notebooks of a student counts once, with
+    """One row per student. An exercise that is in several notebooks of a student counts once, with
     its best result.
     """
     student = {r["submission"]: r["student"] for r in results["submissions"]}
@@ -116,12 +116,12 @@ def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[An
         key = (row[1], row[2]) if row[2] else tuple(row[:2])
         if key not in mine or BEST.index(row[5]) < BEST.index(mine[key][5]):
             mine[key] = row
-    made = []
+    summary = []
     for name, mine in best.items():
         graded = [row for row in mine.values() if row[5] != "not_graded"]
         counts = [sum(row[5] == status for row in mine.values()) for status in BEST]
         points = sum(row[3] for row in graded) if graded else None
-        made.append(
+        summary.append(
             [
                 name,
                 points,
@@ -130,7 +130,7 @@ def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[An
                 sum(who == name for who in student.values()),
             ]
         )
-    return made
+    return summary
 
 
 def refreshed_marks(results: dict[str, Any], path: Path) -> list[list[Any]]:
@@ -231,5 +231,5 @@ def gradescope(result: dict[str, Any]) -> str:
         if v["status"] != "not_graded"
     ]
     left = [v for v in result["verdicts"] if v["status"] == "not_graded"]
-    said = f"Not graded: {left[0]['reason']}" if left else "Graded."
-    return json.dumps({"output": said, "output_format": "text", "tests": tests}, indent=1) + "\n"
+    output = f"Not graded: {left[0]['reason']}" if left else "Graded."
+    return json.dumps({"output": output, "output_format": "text", "tests": tests}, indent=1) + "\n"

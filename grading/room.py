@@ -1,10 +1,10 @@
-"""Watch a room: grade everybody's notebooks of one lesson again and again, and show where the room
-stands.
+"""Watch a room: grade everyone's notebooks of one lesson again and again, and show how the room is
+doing.
 
     python -m grading room HOMES --out OUT --lesson 04 [--every 60] [--jobs N] [--names] [--once]
 
-HOMES holds a folder for each person, such as /home on a JupyterHub. What lies in a folder named
-`solutions` is left out.
+HOMES holds a folder for each person, such as /home on a JupyterHub. Folders named `solutions` are
+left out.
 """
 
 from __future__ import annotations
@@ -89,15 +89,15 @@ def best_of_each(results: dict[str, Any]) -> Best:
 
 
 def lines(best: Best) -> list[str]:
-    """The room in words, one line an exercise."""
-    made = []
+    """The room in words, one line per exercise."""
+    summary = []
     for exercise, people in best.items():
         wrong = "; ".join(f"{n}: {safe(reason)}" for reason, n in common_mistakes(people))
-        made.append(
+        summary.append(
             f"{_passed(people)} of {len(people)} passed {exercise}"
             + (f"; {wrong}" if wrong else "")
         )
-    return made or ["No notebook of this lesson yet."]
+    return summary or ["No notebook of this lesson yet."]
 
 
 def common_mistakes(people: dict[str, dict[str, Any]]) -> list[tuple[str, int]]:

@@ -1,8 +1,8 @@
-"""TRUSTED side: a box without network, files or rights, in which a student's code answers questions
-with plain data.
+"""A box without network, files or rights, in which a student's code answers questions with plain
+data.
 
-Nothing that comes out is believed: every wait has an end, every line a limit, and every reply the
-id of its question.
+Nothing that comes out is trusted: every wait has an end, every line a limit, and every reply the id
+of its question.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LIMITS = {
     "RLIMIT_FSIZE": 8 * MEGA,
     "RLIMIT_CORE": 0,
     "RLIMIT_NOFILE": 64,
-    "RLIMIT_DATA": -1,
-}  # none; the grader has one for itself
+    "RLIMIT_DATA": -1,  # none; the grader has one for itself
+}
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
 # seconds for the libraries, for the student's cells, for sweeping up
 START, DEFINE, OVER = 30.0, 8.0, 3.0
@@ -68,25 +68,25 @@ def missing() -> str:
     """Why there is no sandbox here, in one sentence with what to do; "" if there is one."""
     if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
         return f"{NEEDED}; {ELSEWHERE}"
-    tried = subprocess.run(
+    trial = subprocess.run(
         ["bwrap", *walls(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
         check=False,
         capture_output=True,
         text=True,
         env={"PATH": os.environ.get("PATH", os.defpath)},
     )
-    if tried.returncode == 0:
+    if trial.returncode == 0:
         return ""
-    said = " ".join(tried.stderr.split())[:200]
+    message = " ".join(trial.stderr.split())[:200]
     return (
-        f"bubblewrap cannot make a sandbox here ({said}); on Ubuntu 24.04 AppArmor forbids it;"
+        f"bubblewrap cannot make a sandbox here ({message}); on Ubuntu 24.04 AppArmor forbids it;"
         f" {ELSEWHERE}"
     )
 
 
 def can_change_user() -> bool:
-    """Whether we are root, and not merely called so in a namespace that knows no other user
-    (as in `unshare -r`).
+    """Whether we are really root, and not only by name in a namespace that knows no other user (as
+    in `unshare -r`).
     """
     if os.geteuid() != 0:
         return False
@@ -143,16 +143,16 @@ def mounts(folder: Path) -> list[str]:
     shown = {p for p in shown | {Path(sys.prefix), Path(sys.base_prefix)} if p.exists()}
     hidden = {PACKAGE.parent, *(Path(p) / "course_utils" for p in sys.path if p)}
     hidden = {p for p in hidden if p.is_dir() and any(p.is_relative_to(s) for s in shown)}
-    made = ["--proc", "/proc", "--dev", "/dev", *_small("/dev/shm", 64), *_small("/tmp", 64)]
+    options = ["--proc", "/proc", "--dev", "/dev", *_small("/dev/shm", 64), *_small("/tmp", 64)]
     for path in sorted(
         {q for p in shown | {Path("/box/x")} for q in p.parents} - {Path("/"), Path("/tmp")},
         key=str,
     ):
-        made += ["--perms", "0755", "--dir", str(path)]
+        options += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(shown | hidden, key=lambda p: len(p.parts)):
-        made += ["--tmpfs", str(path)] if path in hidden else ["--ro-bind", str(path), str(path)]
+        options += ["--tmpfs", str(path)] if path in hidden else ["--ro-bind", str(path), str(path)]
     closed = [part for path in [*hidden, "/dev", "/"] for part in ("--remount-ro", str(path))]
-    return [*made, "--ro-bind", str(folder), "/box", *closed, "--chdir", "/tmp"]
+    return [*options, "--ro-bind", str(folder), "/box", *closed, "--chdir", "/tmp"]
 
 
 def _small(path: str, mega: int) -> list[str]:
@@ -230,7 +230,7 @@ def usage(root: int) -> Usage:
 
 
 class Box:
-    """One sandbox with the libraries loaded, good for one exercise after another of one submission."""
+    """One sandbox with the libraries loaded, for one exercise after another of one submission."""
 
     def __init__(self, folder: Path, warm: list[str], course: list[str], boxed: bool = True):
         self.boxed, self.alive, self.init, self.replies, self.cpu = boxed, True, None, 0, 0.0
@@ -239,7 +239,13 @@ class Box:
         uid = 40000 + next(_slot) % 24000 if boxed and can_change_user() else 0
         UIDS.update({uid} - {0})
         self.process = self._launch(folder)
-        for pipe in (self.process.stdin, self.process.stdout):
+        assert self.process.stdin and self.process.stdout and self.process.stderr  # three pipes
+        self.stdin, self.stdout, self.stderr = (
+            self.process.stdin,
+            self.process.stdout,
+            self.process.stderr,
+        )
+        for pipe in (self.stdin, self.stdout):
             os.set_blocking(pipe.fileno(), False)
         job = {
             "id": secrets.token_hex(8),
@@ -255,11 +261,9 @@ class Box:
             self._receive(lambda line: line[:1] == b"w" and _json(line[1:]).get("id") == job["id"])
         except Lost as error:
             self.close()
-            said = " ".join((self.process.stderr.read() or b"").decode(errors="replace").split())[
-                -200:
-            ]
+            message = " ".join((self.stderr.read() or b"").decode(errors="replace").split())[-200:]
             self.discard()
-            raise Unusable(f"the sandbox did not start: {error} {said}".strip()) from None
+            raise Unusable(f"the sandbox did not start: {error} {message}".strip()) from None
 
     def _launch(self, folder: Path) -> subprocess.Popen:
         # nothing is taken from the working folder
@@ -292,12 +296,12 @@ class Box:
             os.close(reading)
             raise Unusable(f"bubblewrap cannot be started: {error}") from None
         os.close(writing)
-        told, more = b"", b"{"
-        while more and b"}" not in told and select.select([reading], [], [], START)[0]:
+        info, more = b"", b"{"
+        while more and b"}" not in info and select.select([reading], [], [], START)[0]:
             more = os.read(reading, 4096)
-            told += more
+            info += more
         os.close(reading)
-        self.init = _json(told).get("child-pid")
+        self.init = _json(info).get("child-pid")
         return process
 
     def _popen(self, command: list[str], env: dict[str, str], fds: tuple) -> subprocess.Popen:
@@ -324,8 +328,8 @@ class Box:
         except (Late, Gone) as error:
             raise Unbuilt(str(error)) from None
         if reply.get("ready") is not True:
-            said = reply.get("broken")
-            raise Lost(said[:300] if isinstance(said, str) else "the answer cannot be built")
+            message = reply.get("broken")
+            raise Lost(message[:300] if isinstance(message, str) else "the answer cannot be built")
         self._allow(seconds)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -382,7 +386,7 @@ class Box:
 
     def _send(self, what: dict[str, Any] | bytes) -> None:
         data = memoryview(what if isinstance(what, bytes) else json.dumps(what).encode() + b"\n")
-        end, pipe = time.monotonic() + OVER * PATIENCE, self.process.stdin.fileno()
+        end, pipe = time.monotonic() + OVER * PATIENCE, self.stdin.fileno()
         while data:
             if (
                 not self.alive
@@ -408,7 +412,7 @@ class Box:
             if not self.alive:
                 raise Gone("the sandbox was ended from inside")
             start, waited = time.monotonic(), own_wait()
-            if select.select([self.process.stdout], [], [], TICK)[0]:
+            if select.select([self.stdout], [], [], TICK)[0]:
                 self._read()
             # what goes beyond is not the answer's: we ourselves waited for a processor
             self.passed += max(0.0, min(time.monotonic() - start, TICK) - (own_wait() - waited))
@@ -417,16 +421,16 @@ class Box:
                 self._check()
 
     def _read(self) -> None:
-        got = os.read(self.process.stdout.fileno(), MEGA)
-        self.replies += len(got)
-        self.parts.append(got)
-        if not got:
+        data = os.read(self.stdout.fileno(), MEGA)
+        self.replies += len(data)
+        self.parts.append(data)
+        if not data:
             self.close()
             raise Gone("the sandbox was ended from inside")
         if self.replies > ALL_REPLIES or sum(map(len, self.parts)) > LONGEST:
             self.close()
             raise Lost(TOO_LONG)
-        if b"\n" in got:
+        if b"\n" in data:
             *lines, rest = b"".join(self.parts).split(b"\n")
             self.lines.extend(line for line in lines if line)
             self.parts = [rest]
@@ -441,13 +445,13 @@ class Box:
         self.process.kill()
         self.process.wait()
         ENDING.add(self.init or self.process.pid)
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.stdin.close()
+        self.stdout.close()
 
     def discard(self) -> float:
         """Close the box for good; returns the CPU seconds of all its processes."""
         self.close()
-        self.process.stderr.close()
+        self.stderr.close()
         return self.cpu
 
 
@@ -456,7 +460,7 @@ class Late(Lost):
 
 
 class Busy(Lost):
-    """The computer has no time for the answer, and nothing can be said about it."""
+    """The computer is too busy to run the answer, so nothing can be said about it."""
 
 
 class Gone(Lost):
@@ -472,7 +476,7 @@ def _json(data: bytes) -> dict[str, Any]:
     try:
         if sum(map(data.count, (b"[", b"{", b","))) > MOST_PARTS:
             return {}
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

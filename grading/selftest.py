@@ -1,5 +1,5 @@
-"""TRUSTED side, before each batch: the right answers score full, blanks score nothing, one hostile
-answer is contained.
+"""Before each batch: the right answers score full, blanks score nothing, one hostile answer is
+contained.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ CONTAINED = "nothing found"
 SPY = """
 def {name}(*args, **kwargs):
     import glob, importlib, os, socket
-    found = []
+    reached = []
     for module in ("course_utils.{lesson}.exercises", "course_utils.{lesson}.taught"):
         try:
             importlib.import_module(module)
-            found.append(module)
+            reached.append(module)
         except ImportError:
             pass
-    found += [path for path in ({secret!r}, {root!r} + "/lessons", {root!r} + "/solutions", {root!r} + "/notebooks") if os.path.exists(path)]
+    folders = [{root!r} + "/" + name for name in ("lessons", "solutions", "notebooks")]
+    reached += [path for path in [{secret!r}, *folders] if os.path.exists(path)]
     for path in ("/usr/written", "/box/written", "/written", "/dev/written"):
         try:
             open(path, "w").close()
-            found.append(path)
+            reached.append(path)
         except OSError:
             pass
     try:
         socket.create_connection(("127.0.0.1", {port}), 2)
-        found.append("network")
+        reached.append("network")
     except OSError:
         pass
     if len(glob.glob("/proc/[0-9]*")) > 5:
-        found.append("processes")
-    raise RuntimeError(", ".join(found) or {contained!r})
+        reached.append("processes")
+    raise RuntimeError(", ".join(reached) or {contained!r})
 """
 
 
@@ -46,13 +47,13 @@ def fault(grader: Grader) -> str:
     """What is wrong with the grader itself, in one sentence; "" if all is well."""
     lesson = grader.lesson
     try:
-        right, _ = grader.grade(
+        solved, _ = grader.grade(
             [Cell("code", task.solution, (f"exercise:{task.id}",)) for task in lesson.tasks]
         )
         blank, _ = grader.grade(
             [Cell("code", task.blank, (f"exercise:{task.id}",)) for task in lesson.tasks]
         )
-        wrong = next((v for v in right if v.status != "pass"), None)
+        wrong = next((v for v in solved if v.status != "pass"), None)
         if wrong:
             return f"the course's own answer to {wrong.exercise} does not pass here: {wrong.reason}"
         if any(v.status != "unanswered" for v in blank):
@@ -81,15 +82,13 @@ def escape(grader: Grader) -> str:
             contained=CONTAINED,
         )
         verdicts, _ = grader.grade([Cell("code", code, (f"exercise:{task.id}",))])
-        spied = next(v for v in verdicts if v.exercise == task.id)
+        verdict = next(v for v in verdicts if v.exercise == task.id)
         try:
             listener.accept()
             return "an answer reached the network"
         except BlockingIOError:
             pass
-    came = spied.evidence.get("came", "")
-    return (
-        ""
-        if spied.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}"
-        else (f"a spying answer was not contained: {spied.status}, {came or spied.reason}")
-    )
+    came = verdict.evidence.get("came", "")
+    if verdict.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}":
+        return ""
+    return f"a spying answer was not contained: {verdict.status}, {came or verdict.reason}"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.asking.ask import Ask, Seed, Tensor, plain
+from course_utils.asking.ask import Ask, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
 from course_utils.checks.exercise import Case, Exercise
@@ -199,7 +199,7 @@ def test_checked_says_what_it_is():
 
 
 def test_a_tensor_argument_is_fresh_for_every_call_and_a_change_is_noticed():
-    given = Tensor(np.array([1.0, 2.0]))
+    given = TensorArg(np.array([1.0, 2.0]))
     ask = Ask(lambda x: x.add_(1).sum())
     assert ask(given) == ask(given) == 5.0 and ask.changed and (given.values == [1, 2]).all()
     unchanged = Ask(lambda x: x.sum())
@@ -207,7 +207,7 @@ def test_a_tensor_argument_is_fresh_for_every_call_and_a_change_is_noticed():
 
 
 def test_the_gradient_probe_tells_a_gradient_from_none():
-    a, b = Tensor(np.array([1.0, 2.0])), Tensor(np.array([3.0, 4.0]))
+    a, b = TensorArg(np.array([1.0, 2.0])), TensorArg(np.array([3.0, 4.0]))
     facts = Ask(lambda a, b: a * b.detach()).probe("gradient", ["a", "b"], a, b)
     assert np.allclose(facts["the value"], [3, 8]) and facts["the gradient that reaches b"] is None
     # the value's entries weigh 1 and 2

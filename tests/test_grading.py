@@ -17,7 +17,7 @@ import pytest
 import torch  # noqa: F401  as in every notebook
 
 from course_utils.asking import serialization
-from course_utils.asking.ask import Ask, Seed, Tensor
+from course_utils.asking.ask import Ask, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
 from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins
@@ -67,14 +67,14 @@ WAYS = {
         2j,
         np.array([True, False]),
         Seed(7),
-        Tensor(np.ones((2, 2))),
+        TensorArg(np.ones((2, 2))),
     ],
     ids=repr,
 )
 def test_plain_data_crosses_the_wall_unchanged(value):
     there = json.loads(json.dumps(serialization.encode(value, judge.STAND_INS)))
     back = serialization.decode(there, judge.STAND_INS)
-    if isinstance(value, Tensor):
+    if isinstance(value, TensorArg):
         value, back = value.values, back.values
     assert (
         type(back) is (np.complex128 if value == 2j else type(value))

@@ -22,15 +22,15 @@ Answer = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Seed:
-    """Stands for a `numpy.random.Generator` among a case's arguments: every call gets a fresh one."""
+    """Stands for a `numpy.random.Generator` in a case's arguments: every call gets a fresh one."""
 
     value: int
 
 
 @dataclass(frozen=True, eq=False)
-class Tensor:
-    """Stands for a torch tensor among a case's arguments: every call gets a fresh one, real numbers
-    as float32.
+class TensorArg:
+    """Stands for a torch tensor in a case's arguments: every call gets a fresh one, with real
+    numbers as float32.
     """
 
     values: np.ndarray
@@ -47,7 +47,7 @@ class Raised:
 
 
 class AnswerRaised(Exception):
-    """Carries a `Raised` from the answer to whoever reads it."""
+    """Carries a `Raised` from the answer to the code that reads it."""
 
     def __init__(self, raised: Raised):
         super().__init__(raised.kinds[0])
@@ -63,10 +63,10 @@ class Stop(BaseException):
 
 
 class Ask:
-    """Calls an answer with copies of the arguments and returns plain data; raises AnswerRaised
-    where it raises.
+    """Calls an answer with copies of the arguments and returns plain data. Raises AnswerRaised if
+    the answer raises.
 
-    `changed` tells whether a call changed an array that it was given.
+    `changed` says whether a call changed an array that it was given.
     """
 
     def __init__(self, answer: Answer):
@@ -76,7 +76,7 @@ class Ask:
         return self.series(1, *args)[0]
 
     def series(self, times: int, *args: Any) -> list[Any]:
-        """Several calls with the very same arguments: a generator among them moves on from call to
+        """Several calls with the very same arguments: a generator among them advances from call to
         call.
         """
         return self._guarded(
@@ -135,7 +135,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 def _fresh(arg: Any) -> Any:
     if isinstance(arg, Seed):
         return np.random.default_rng(arg.value)
-    if isinstance(arg, Tensor):
+    if isinstance(arg, TensorArg):
         import torch
 
         return torch.tensor(
@@ -146,7 +146,7 @@ def _fresh(arg: Any) -> Any:
 
 def _differ(was: Any, now: Any) -> bool:
     """Whether an array or tensor among the arguments is no longer what it was."""
-    if isinstance(was, Tensor):
+    if isinstance(was, TensorArg):
         was, now = was.values.astype(np.float32), now.detach().numpy().astype(np.float32)
     return isinstance(was, np.ndarray) and not np.array_equal(was, now, equal_nan=True)
 

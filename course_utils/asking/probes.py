@@ -1,5 +1,5 @@
-"""What is done around an answer, in the answer's own process, so that nothing but numbers goes in
-and comes out.
+"""What is done around an answer in the answer's own process, so that only numbers go in and come
+out.
 
 A check asks for a probe by name: "gradient" is a function of this module, "lesson06.penalty" one of
 `course_utils/lesson06/probes.py`. Its first parameter is the answer, the others are plain numbers
@@ -9,12 +9,15 @@ or fresh tensors.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def find(name: str) -> Callable[..., Any]:
-    """The probe with this name. Raises ModuleNotFoundError or AttributeError where there is none."""
+    """The probe of this name. Raises ModuleNotFoundError or AttributeError if there is none."""
     lesson, _, function = name.rpartition(".")
     return (
         getattr(importlib.import_module(f"course_utils.{lesson}.probes"), function)
@@ -24,8 +27,8 @@ def find(name: str) -> Callable[..., Any]:
 
 
 def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:
-    """The value, and the gradient that reaches each named argument (the first ones, tensors); None
-    where none does.
+    """The value, and the gradient that reaches each named argument; None where none does. The named
+    arguments come first and are tensors.
 
     The entries of the value are weighted by numbers from 1 to 2, so that no two of them can stand
     in for each other.
@@ -34,19 +37,18 @@ def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:
 
     inputs = [arg.requires_grad_() for arg in args[: len(names)]]
     value = answer(*args)
+    gradients: Sequence[Tensor | None] = [None] * len(inputs)
     if isinstance(value, torch.Tensor) and value.requires_grad:
         weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)
-        found = torch.autograd.grad((value * weights).sum(), inputs, allow_unused=True)
-    else:
-        found = [None] * len(inputs)
+        gradients = torch.autograd.grad((value * weights).sum(), inputs, allow_unused=True)
     return {"the value": value} | {
-        f"the gradient that reaches {name}": g for name, g in zip(names, found, strict=True)
+        f"the gradient that reaches {name}": g for name, g in zip(names, gradients, strict=True)
     }
 
 
-def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
-    """`encode, decode = answer(x_train)`, asked about digits that it has not seen, with one draw of
-    the code for each.
+def coder(answer: Callable, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
+    """`encode, decode = answer(x_train)`, asked about digits that it has not seen, with one latent
+    code drawn for each.
 
     x_train (N, D), x_test (M, D); the code is mu + sigma * noise, with noise (M, Z_max) cut to the
     width of mu.
@@ -63,7 +65,7 @@ def coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, 
     return {"mu": mu, "logvar": logvar, "logits": logits}
 
 
-def timed_coder(answer: Callable, x_train: Any, x_test: Any, noise: Any) -> dict[str, Any]:
+def timed_coder(answer: Callable, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
     """Like `coder`, with the CPU seconds that all of it took."""
     import time
 

@@ -1,9 +1,8 @@
-"""Plain data as JSON, for both sides of the sandbox's wall. Nothing is unpickled, nothing is
-evaluated.
+"""Plain data as JSON, for both sides of the sandbox's wall. Nothing is unpickled or evaluated.
 
-What crosses: None, booleans, numbers, text, lists, tuples, dicts and arrays; towards the answer
-also the stand-ins for generators and tensors. Arrays travel as raw bytes whose type, shape and size
-are checked.
+What crosses: None, booleans, numbers, text, lists, tuples, dicts and arrays; in the answer's
+direction also the stand-ins for generators and tensors. Arrays travel as raw bytes whose type,
+shape and size are checked.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""From observations to one sentence that helps: the matching mutant's hint, or what is true of the
+"""From observations to one sentence that helps: the matching mutant's hint, or a fact about the
 numbers.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,48 +28,45 @@ def diagnose(
     cases: list[Case],
     got: list[Any],
     want: list[Any],
+    wrong: list[int],
     shows: Callable[[str, int], Any] | None = None,
 ) -> str:
     """The hint of the mutant that shows the same on every case; else the first observation that
     holds.
 
-    `shows(name, i)` is what that mutant shows on the i-th case, where somebody knows already.
+    `wrong` are the cases on which `got` is not what is wanted. `shows(name, i)` is what that mutant
+    shows on the i-th case, if that is known already; each is asked once.
 
-    If no mutant does, the cases in which a value is due are tried alone, then the ordinary ones
-    among them: somebody may have made a known mistake in the formula, and forgotten to refuse bad
-    input or to avoid an overflow besides.
+    If no mutant matches, the cases in which a value is due are tried alone, then the ordinary ones
+    among them: an answer may have a known mistake in its formula, and also fail to refuse bad input
+    or to avoid an overflow.
     """
-    wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     mutants = {} if exercise.is_build else exercise.mutants
+    shows = shows or functools.cache(lambda name, i: observe(Ask(mutants[name].answer), cases[i]))
     values = [i for i, w in enumerate(want) if not isinstance(w, Raised)]
     ordinary = [i for i in values if not cases[i].stress]
     for pool in [range(len(cases)), values, ordinary]:
         if not set(pool) & set(wrong):
             continue
         for name, mutant in mutants.items():
-            ask = Ask(mutant.answer)
-            if all(
-                same(got[i], shows(name, i) if shows else observe(ask, cases[i]), cases[i])
-                for i in pool
-            ):
+            if all(same(got[i], shows(name, i), cases[i]) for i in pool):
                 return mutant.hint
     first = wrong[0]
     return (
         obstacle(got[first], want[first])
         or fact(cases[first], got[first], want[first])
-        or pattern(cases, got, want)
+        or pattern(cases, got, want, wrong)
     )
 
 
 def obstacle(got: Any, want: Any) -> str:
-    """What keeps the values from being compared at all: an exception, a missing return, a type, a
-    shape; else "".
+    """What prevents any comparison of the values: an exception, a missing return, a type, a shape;
+    else "".
     """
     if isinstance(got, Raised):
         if got.kinds[0] in ("NotData", UNREADABLE):
             return got.message
-        told = f"{got.kinds[0]}: {got.message}" if got.message else got.kinds[0]
-        return f"it raised {told}"
+        return f"it raised {got.kinds[0]}" + (f": {got.message}" if got.message else "")
     if isinstance(want, Raised):
         return (
             f"this input makes no sense, so the function should raise {want.kinds[0]}; it returned"
@@ -87,8 +85,8 @@ def obstacle(got: Any, want: Any) -> str:
 
 
 def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
-    """What keeps two arrays from being compared, g got and w wanted: shape, type, values that are
-    no numbers; else "".
+    """What prevents a comparison of two arrays, g got and w wanted: shape, type, NaN or infinity;
+    else "".
     """
     if g.shape != w.shape:
         return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
@@ -105,8 +103,8 @@ def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
 
 
 def fact(case: Case, got: Any, want: Any) -> str:
-    """The first named fact that is not as it should be, where an answer is judged by facts about
-    it; else "".
+    """The first named fact that does not hold, where an answer is judged by facts about it; else
+    "".
     """
     if not isinstance(want, dict) or not isinstance(got, dict):
         return ""
@@ -116,7 +114,7 @@ def fact(case: Case, got: Any, want: Any) -> str:
     return f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}" if wrong else ""
 
 
-def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
+def pattern(cases: list[Case], got: list[Any], want: list[Any], wrong: list[int]) -> str:
     """A regularity that holds over all cases, such as a constant factor; else how many cases are
     right.
     """
@@ -126,33 +124,29 @@ def pattern(cases: list[Case], got: list[Any], want: list[Any]) -> str:
     firsts = [(g, first, case) for g, first, case in firsts if first is not None]
     if firsts and all(same(g, first, case) for g, first, case in firsts):
         return "it returns its first argument unchanged"
-    seen = _flat(got)
-    if seen.size >= 3 and np.ptp(seen) < 1e-12:
-        return f"it returns {show(seen[0])} whatever the input"
-    pairs = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
-    pairs = [(g, w) for g, w in pairs if g is not None and w is not None and g.shape == w.shape]
+    returned = _flat(got)
+    if returned.size >= 3 and np.ptp(returned) < 1e-12:
+        return f"it returns {show(returned[0])} whatever the input"
+    both = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
+    pairs = [(g, w) for g, w in both if g is not None and w is not None and g.shape == w.shape]
     g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
     usable = np.isfinite(g) & np.isfinite(w)
-    right = [same(g, w, case) for g, w, case in zip(got, want, cases, strict=True)]
-    no_value_right = not any(
-        ok and not isinstance(w, Raised) for ok, w in zip(right, want, strict=True)
-    )
+    right = [i for i in range(len(cases)) if i not in wrong]
+    no_value_right = all(isinstance(want[i], Raised) for i in right)
     regular = (
         (close(pairs) or regularity(g[usable], w[usable]))
         if no_value_right and usable.sum() >= 3
         else ""
     )
-    if regular or not any(right):
+    if regular or not right:
         return regular or "no case is right yet"
-    return (
-        f"right in {sum(right)} of {len(cases)} cases; the first that is not:"
-        f" {cases[right.index(False)].says}"
-    )
+    first = cases[wrong[0]].says
+    return f"right in {len(right)} of {len(cases)} cases; the first that is not: {first}"
 
 
 def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """That every finite value is near what it should be, measured by the middle one of its case;
-    else "".
+    """That every finite value is near what it should be, relative to the median of its case; else
+    "".
     """
     finite = [(g[ok], w[ok]) for g, w in pairs for ok in [np.isfinite(g) & np.isfinite(w)]]
     if all(
@@ -167,7 +161,7 @@ def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 
 def regularity(g: np.ndarray, w: np.ndarray) -> str:
-    """A turned sign, a constant factor or a constant offset between two vectors; else ""."""
+    """A flipped sign, a constant factor or a constant offset between two vectors; else ""."""
     if np.allclose(g, -w, rtol=1e-4):
         return "the sign is turned: every value is minus what it should be"
     ratio = g[w != 0] / w[w != 0]

@@ -1,10 +1,10 @@
 """What an exercise is, and when two observations of an answer are the same.
 
 An `Exercise` draws `Case`s from a generator. The same cases are put to the learner's function and
-to an independent oracle; only plain numbers are compared. When they differ, the exercise's
+to an independent oracle, and only plain numbers are compared. Where they differ, the exercise's
 *mutants* (plausible wrong answers) are asked too: the one that gives the learner's numbers on every
-case names the mistake. One list thus serves the hint, the tests and the instructor's report. A
-grader uses the same objects with a proxy for `ask` and a seed of its own.
+case names the mistake. So one list serves the hint, the tests and the instructor's report. A grader
+uses the same objects, with a proxy for `ask` and a seed of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, Tensor
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
 
 UNREADABLE = "Unreadable"
 
@@ -26,8 +26,8 @@ def value(ask: Ask, *args: Any) -> Any:
 
 
 def again(ask: Ask, *args: Any) -> Any:
-    """The second of two calls with the very same arguments: an answer that spoils its input shows
-    itself.
+    """The second of two calls with the very same arguments, which exposes an answer that spoils its
+    input.
     """
     return ask.series(2, *args)[1]
 
@@ -37,8 +37,8 @@ class Case:
     """One question. `says` it in words; `read(ask, *args)` returns plain data, equal up to `rtol`
     and `atol`.
 
-    A `stress` case asks for numerical care (overflow, underflow), where a right formula may fail
-    too. `want` is what should come, where that is a list of facts and needs no oracle.
+    A `stress` case needs numerical care (overflow, underflow): a right formula may fail on it.
+    `want` is the expected value where that is a list of facts and needs no oracle.
     """
 
     says: str
@@ -63,8 +63,9 @@ class Exercise:
     """A function to write. `mutants` maps a short name to a wrong answer and its hint, `accepted` a
     label to a right one.
 
-    All calls of one check together may take `seconds`. A build task trains a model: its cases hold
-    the facts that are wanted, and name the mistake themselves, so its mutants are not asked again.
+    All calls of one check together may take `seconds`. A build task trains a model and has no
+    oracle: its cases hold the facts that are wanted, and a fact that fails names the mistake, so
+    its mutants are not asked again.
     """
 
     id: str
@@ -86,7 +87,11 @@ class Exercise:
 
     def wanted(self, case: Case) -> Any:
         """What a right answer shows on a case."""
-        return observe(Ask(self.oracle), case) if case.want is None else case.want
+        if case.want is not None:
+            return case.want
+        if self.oracle is None:
+            raise ValueError(f"the case {case.says!r} of {self.id} needs a `want` or an oracle")
+        return observe(Ask(self.oracle), case)
 
 
 def observe(ask: Ask, case: Case) -> Any:
@@ -102,10 +107,9 @@ def observe(ask: Ask, case: Case) -> Any:
 
 
 def until_one_fails(facts: Iterable[tuple[str, Any]], texts: dict[str, str]) -> dict[str, Any]:
-    """What is shown of a series of facts: whether each holds, under its text, up to the first that
-    does not.
+    """For a series of facts: whether each one holds, under its text, up to the first that does not.
 
-    A key without a text is a measure, which is shown as it is.
+    A key without a text is a measurement, which is shown as it is.
     """
     shown: dict[str, Any] = {}
     for key, holds in facts:
@@ -116,7 +120,7 @@ def until_one_fails(facts: Iterable[tuple[str, Any]], texts: dict[str, str]) -> 
 
 
 def does_not_hold(fact: str) -> str:
-    """The hint for a fact that is not as it should be."""
+    """The hint for a fact that does not hold."""
     return f"this should hold and does not: {fact}"
 
 
@@ -152,6 +156,7 @@ def same(got: Any, want: Any, case: Case) -> bool:
     g, w = numbers(got), numbers(want)
     return (
         g is not None
+        and w is not None
         and g.shape == w.shape
         and kind_fits(g, w)
         and bool(np.allclose(g, w, rtol=case.rtol, atol=case.atol, equal_nan=True))
@@ -159,8 +164,8 @@ def same(got: Any, want: Any, case: Case) -> bool:
 
 
 def numbers(value: Any) -> np.ndarray | None:
-    """The value as an array of numbers, a list of numbers included; None if it is something else."""
-    if isinstance(value, Tensor):
+    """The value, or a list of numbers, as an array of numbers; None if it is something else."""
+    if isinstance(value, TensorArg):
         return value.values
     if value is None or isinstance(value, (str, dict, Raised)):
         return None
@@ -184,8 +189,8 @@ def numbers_in(value: Any) -> np.ndarray:
 
 
 def kind_fits(got: np.ndarray, want: np.ndarray) -> bool:
-    """Where whole numbers or booleans are asked for, those must come; where reals are, any real
-    number will do.
+    """Whether the kind of number is right: integers and booleans must be just that, and any real
+    number will do as a real.
     """
     allowed = {"b": "b", "i": "iu", "u": "iu"}.get(want.dtype.kind, "biuf")
     return got.dtype.kind in allowed or got.size == 0

@@ -9,7 +9,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Outcome:
     that went wrong.
 
     With "pass" a hint is a remark. `seconds` is how long the check took, `printed` what the answer
-    printed, cut short.
+    printed, cut short, `first_wrong` the index of the case that `case` puts in words.
     """
 
     status: str
@@ -42,11 +42,12 @@ class Outcome:
     seconds: float = 0.0
     case: str = ""
     printed: str = ""
+    first_wrong: int | None = None
 
 
 class Checked:
-    """What `check` hands back where the learner's function does not pass yet: the course's, with
-    `.yours` inside.
+    """What `check` returns while the learner's function does not pass: the course's function, with
+    the learner's in `.yours`.
     """
 
     def __init__(self, name: str, yours: Any, use: Callable):
@@ -114,8 +115,7 @@ def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
     ):
         warnings.simplefilter("ignore")
         outcome = _verdict(exercise, cases, want, answer)
-    outcome["printed"] = printed.getvalue()
-    return Outcome(**outcome, seconds=time.perf_counter() - start)
+    return replace(outcome, printed=printed.getvalue(), seconds=time.perf_counter() - start)
 
 
 def check(exercise_id: str, answer: Any) -> Any:
@@ -160,30 +160,26 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
     `Checked`.
     """
     if passed and isinstance(yours, types.FunctionType):
-        yours.yours = yours
+        yours.__dict__["yours"] = yours
         return yours
     return Checked(name, yours, yours if passed else course)
 
 
-def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> dict[str, str]:
+def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> Outcome:
     if not callable(answer):
-        return {
-            "status": "fail",
-            "hint": (
-                f"a function is asked for, and this is an object of type {type(answer).__name__}"
-            ),
-        }
+        return Outcome(
+            "fail",
+            f"a function is asked for, and this is an object of type {type(answer).__name__}",
+        )
     ask = Ask(answer)
     try:
         got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases])
     except TimeoutError:
-        return {
-            "status": "fail",
-            "hint": (
-                f"it was still running after {exercise.seconds:g} seconds: is there a loop without"
-                " an end?"
-            ),
-        }
+        return Outcome(
+            "fail",
+            f"it was still running after {exercise.seconds:g} seconds: is there a loop without an"
+            " end?",
+        )
     return verdict(exercise, cases, want, got, ask.changed)
 
 
@@ -194,21 +190,22 @@ def verdict(
     got: list,
     changed: bool,
     shows: Callable[[str, int], Any] | None = None,
-) -> dict[str, str]:
-    """Status, hint and case of an `Outcome`, from what an answer showed on each case. For `shows`
-    see `diagnose`.
+) -> Outcome:
+    """What is to be said of an answer that showed `got` where `want` is due. For `shows` see
+    `diagnose`.
     """
     if any(_is_stub(g, exercise) for g in got):
-        return {"status": "unanswered"}
+        return Outcome("unanswered")
     wrong = [i for i, case in enumerate(cases) if not same(got[i], want[i], case)]
     if not wrong:
-        return {"status": "pass", "hint": CHANGES_INPUT if changed else ""}
+        return Outcome("pass", CHANGES_INPUT if changed else "")
     first = wrong[0]
-    return {
-        "status": "fail",
-        "hint": diagnose(exercise, cases, got, want, shows),
-        "case": compared(cases[first], got[first], want[first]),
-    }
+    return Outcome(
+        "fail",
+        diagnose(exercise, cases, got, want, wrong, shows),
+        case=compared(cases[first], got[first], want[first]),
+        first_wrong=first,
+    )
 
 
 def _is_stub(got: Any, exercise: Exercise) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 
 from course_utils.asking.ask import Stop
 
-PATIENCE = 10  # times the limit, on a machine where others take the processors
-ASLEEP = 0.05  # share of the time; who uses less waits for something else than a processor
+PATIENCE = 10  # times the limit, on a machine where other programs have the processors
+ASLEEP = 0.05  # share of the time; an answer that uses less waits for something else
 
 
 def within(seconds: float, work: Callable[[], Any]) -> Any:
@@ -21,7 +21,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
 
     Time in which other programs had the processors is not counted: forty people on one hub are
     slow, not wrong. A thread works on every platform, unlike a signal. Python code is stopped; a
-    call that is asleep or inside C ends on its own later, without anybody waiting.
+    call that is asleep or inside C ends on its own later, and nothing waits for it.
     """
     outcome: list[tuple[bool, Any]] = []
     with _without_interrupts():
@@ -35,7 +35,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
             thread.join(seconds / 10)
         if thread.is_alive():
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident), ctypes.py_object(Stop)
+                ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stop)
             )
             thread.join(0.2)
     if not outcome:
@@ -47,8 +47,8 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
 
 
 def starved(passed: float, used: float, seconds: float) -> bool:
-    """Whether work that has run for `passed` seconds, `used` of them on a processor, is short of
-    `seconds` by others' fault.
+    """Whether work that has run for `passed` seconds, `used` of them on a processor, got less than
+    its `seconds` because other programs had the processors.
     """
     return ASLEEP * passed < used < seconds and passed < PATIENCE * seconds
 

@@ -10,15 +10,15 @@ from course_utils.checks.judging import exercises
 
 def lessons() -> list[tuple[int, list[str], list[str]]]:
     """For every lesson with exercises: its number, the ids that pass, the ids that do not yet."""
-    done, found = progress.load(), []
+    done, rows = progress.load(), []
     for lesson in range(1, 11):
         try:
             ids = list(exercises(lesson))
         except LookupError:
             continue
         passed = [i for i in ids if done.get(i) == "pass"]
-        found.append((lesson, passed, [i for i in ids if i not in passed]))
-    return found
+        rows.append((lesson, passed, [i for i in ids if i not in passed]))
+    return rows
 
 
 def show() -> None:

@@ -25,17 +25,17 @@ def display(title: str, outcome: Any, goes_on: bool = False) -> None:
 
 
 def sentences(outcome: Any, goes_on: bool) -> list[str]:
-    """What is to be said under the verdict, most useful first."""
-    said = (
+    """What to say under the verdict, most useful first."""
+    messages = (
         [FIRST_STEP]
         if outcome.status == "unanswered"
         else [_sentence(outcome.hint), _sentence(outcome.case)]
     )
     if outcome.printed.strip():
-        said.append(f"It printed: {' '.join(outcome.printed.split())[:200]}")
+        messages.append(f"It printed: {' '.join(outcome.printed.split())[:200]}")
     # a learner's text may hold lone surrogates
-    said = [s.encode("utf-8", "replace").decode() for s in said if s]
-    return said + ([GOES_ON] if goes_on else [])
+    messages = [message.encode("utf-8", "replace").decode() for message in messages if message]
+    return messages + ([GOES_ON] if goes_on else [])
 
 
 def as_line(title: str, outcome: Any, goes_on: bool) -> str:
@@ -44,8 +44,8 @@ def as_line(title: str, outcome: Any, goes_on: bool) -> str:
 
 
 def as_html(title: str, outcome: Any, goes_on: bool) -> str:
-    """Told by sign and word, not by color alone; text colors stay the front end's, so dark themes
-    work.
+    """The verdict as a sign and a word, not only as a color. The front end's own text colors stay,
+    so dark themes work.
     """
     sign, word = SIGNS[outcome.status]
     lines = "".join(f"<div>{_marked(s)}</div>" for s in sentences(outcome, goes_on))
@@ -56,14 +56,14 @@ def as_html(title: str, outcome: Any, goes_on: bool) -> str:
 
 
 def _marked(text: str) -> str:
-    """Escaped, with `code` and *stress* as a notebook shows them."""
+    """Escaped, with `code` and *emphasis* as a notebook shows them."""
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
     return re.sub(r"(?<!\w)\*(\w+)\*(?!\w)", r"<em>\1</em>", text)
 
 
 def _sentence(text: str) -> str:
-    """With a full stop, and with a capital unless it begins with a symbol or a name: σ and Σ, t and
-    T are different things.
+    """With a full stop, and with a capital letter unless it begins with a symbol or a name: σ and
+    Σ, t and T are different things.
     """
     text = text.strip()
     word = re.match(r"[a-z]{2,}(?=[ ,:;'-])|a(?= )", text)

@@ -12,23 +12,23 @@ from course_utils.checks.exercise import numbers_in
 
 
 def asked(ask: Ask, probe: str, two_pairs: str, *args: Any) -> dict[str, Any]:
-    """What the probe finds, with mu, logvar and logits as arrays. Raises NotData(two_pairs) where
-    no pair came back.
+    """What the probe returns, with mu, logvar and logits as arrays. Raises NotData(two_pairs) where
+    the answer returned no pair.
     """
     try:
-        found = ask.probe(probe, *args)
+        results = ask.probe(probe, *args)
     except AnswerRaised as error:
         if "cannot unpack" in error.raised.message or "(expected 2" in error.raised.message:
             raise NotData(two_pairs) from None
         raise
-    return found | {key: numbers_in(found[key]) for key in ("mu", "logvar", "logits")}
+    return results | {key: numbers_in(results[key]) for key in ("mu", "logvar", "logits")}
 
 
 def sound(
     mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray
 ) -> Iterator[tuple[str, bool]]:
-    """Facts about the form of a code and its decoding, each relying on those before it. (M, Z),
-    (M, Z), (M, D), (M, D)
+    """Facts about the form of the latent codes and their decoding, each relying on those before it.
+    (M, Z), (M, Z), (M, D), (M, D)
     """
     yield (
         "shapes",
@@ -40,8 +40,8 @@ def sound(
     yield "logvar", logvar.min() < 0
 
 
-def price(mu: np.ndarray, logvar: np.ndarray) -> float:
-    """The KL to the prior in nats, averaged over rows; infinite where it overflows. (M, Z), (M, Z)"""
+def kl_term(mu: np.ndarray, logvar: np.ndarray) -> float:
+    """The KL to the prior in nats, averaged over rows; infinite on overflow. (M, Z), (M, Z)"""
     mu, logvar = mu.astype(np.float64), logvar.astype(np.float64)
     with np.errstate(over="ignore"):
         return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1).mean()

@@ -79,7 +79,7 @@ def sklearn_digits() -> tuple[np.ndarray, np.ndarray]:
 
 def make_split(
     images: np.ndarray, labels: np.ndarray, n_train: int, seed: int, white: int
-) -> Split:
+) -> Split[np.ndarray]:
     """A stratified split of images with values 0 to `white`, scaled to [0, 1]; fresh arrays."""
     train, test = stratified_split(labels, n_train, seed)
     return Split(
@@ -90,7 +90,7 @@ def make_split(
     )
 
 
-def official_split(source: download.Source, seed: int) -> Split:
+def official_split(source: download.Source, seed: int) -> Split[np.ndarray]:
     """The published halves of a downloaded set, float64 in [0, 1]; the training half in an order
     set by the seed.
     """

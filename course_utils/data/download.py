@@ -79,7 +79,7 @@ FASHION = Source(
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the folder COURSE_CACHE names, else ~/.cache/generative-ai-course."""
+    """Where downloads are stored: what COURSE_CACHE names, else ~/.cache/generative-ai-course."""
     return Path(os.environ.get("COURSE_CACHE") or Path.home() / ".cache" / "generative-ai-course")
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+Array = TypeVar("Array", bound="Tensor | np.ndarray")
 
-class Split(NamedTuple):
+
+class Split(NamedTuple, Generic[Array]):
     """Examples and labels, to learn from and to test on; torch tensors or NumPy arrays."""
 
-    x_train: Tensor | np.ndarray
-    y_train: Tensor | np.ndarray
-    x_test: Tensor | np.ndarray
-    y_test: Tensor | np.ndarray
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
 
-    def tensors(self) -> Split:
+    def tensors(self) -> Split[Tensor]:
         """The same as torch tensors: images (N, H, W) -> float32 (N, 1, H, W), labels -> int64
         (N,).
         """

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from course_utils.asking.ask import Ask, Seed
 from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers_in
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # ---- 1.1 normal_logpdf ---------------------------------------------------------------------------
 
@@ -49,7 +52,7 @@ def _normal_oracle(x: Any, mu: float, var: float) -> Any:
     return stats.norm.logpdf(x, loc=mu, scale=math.sqrt(var))
 
 
-def _quad(x: Any, mu: float, var: float) -> Any:
+def _quad(x: Any, mu: Any, var: float) -> Any:
     return (np.asarray(x) - mu) ** 2 / (2 * var)
 
 
@@ -234,7 +237,7 @@ def _spoiling(x: Any, mu: float, var: float) -> Any:
     return -_log_z(var) - x**2 / (2 * var)
 
 
-def _torch_normal(x: Any, mu: float, var: float) -> Any:
+def _torch_normal(x: Any, mu: float, var: float) -> Tensor:
     import torch
 
     return torch.distributions.Normal(torch.tensor(mu), torch.tensor(var) ** 0.5).log_prob(
@@ -405,7 +408,7 @@ MULTINOMIAL = Exercise(
             "a category that cannot occur was left out although it was counted: then the"
             " probability is 0",
             lambda counts, theta: _pmf(
-                *zip(*[(c, t) for c, t in zip(counts, theta, strict=True) if t], strict=True)
+                [c for c, t in zip(counts, theta, strict=True) if t], [t for t in theta if t]
             ),
         ),
         "check-above-one-only": Mutant(
@@ -755,7 +758,7 @@ CATEGORICAL = Exercise(
         "fixed-seed-inside": Mutant(
             "a generator made inside gives the same draws on every call: use the `rng` that is"
             " handed in",
-            lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(n)),
+            lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(int(n))),
         ),
         "one-based-categories": Mutant(
             "categories are counted from 0: yours start at 1",

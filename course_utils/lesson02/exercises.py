@@ -6,37 +6,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from course_utils.asking.ask import Ask
 from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers_in
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # ---- what 2.1 and 2.2 share: two distributions that must sum to 1, zeros, infinity ---------------
 
 
-def _refuse(*distributions: Any, tolerance: float = 1e-9) -> None:
+def _refuse(*distributions: np.ndarray, tolerance: float = 1e-9) -> None:
     if any(abs(math.fsum(d) - 1) > tolerance for d in distributions):
         raise ValueError("must sum to 1")
 
 
-def _xlog(x: Any, y: Any) -> Any:
+def _sums_to_1(*distributions: np.ndarray) -> bool:
+    """True, or the error for bad input: for use in a lambda."""
+    _refuse(*distributions)
+    return True
+
+
+def _xlog(x: Any, y: Any) -> np.ndarray:
     """x log y, entry by entry, where 0 log 0 is 0."""
     with np.errstate(all="ignore"):
         return np.where(np.asarray(x) == 0, 0.0, x * np.log(y))
 
 
-def _h(y: Any, p: Any) -> float:
+def _h(y: np.ndarray, p: np.ndarray) -> float:
     return float(-_xlog(y, p).sum())
 
 
-def _kl(p: Any, q: Any) -> float:
+def _kl(p: np.ndarray, q: np.ndarray) -> float:
     return _h(p, q) - _h(p, p)
 
 
-def _impossible(ask: Ask, *args: Any) -> dict[str, Any]:
-    """Facts, not the value: a floor under the probability gives a number that depends on the floor."""
+def _impossible(ask: Ask, *args: np.ndarray) -> dict[str, Any]:
+    """Facts, not the value: with a floor under the probability, the value depends on the floor."""
     value = float(numbers_in(ask(*args)))
     return {
         "what happens and was called impossible costs infinitely much": value == math.inf,
@@ -49,7 +59,7 @@ def _raise_if(bad: bool, kind: type[Exception]) -> None:
         raise kind("must sum to 1")
 
 
-def _off(d: Any) -> float:
+def _off(d: np.ndarray) -> float:
     return abs(math.fsum(d) - 1)
 
 
@@ -122,7 +132,7 @@ def _refusals(right: Callable, one: str, two: str) -> dict[str, Mutant]:
     """
 
     def looking(look: Callable[[Any, Any], None]) -> Callable:
-        def answer(a: Any, b: Any, *base: float) -> float:
+        def answer(a: np.ndarray, b: np.ndarray, *base: float) -> float:
             look(a, b)
             return right(a, b, *base)
 
@@ -213,7 +223,7 @@ def _cross_oracle(y: np.ndarray, p: np.ndarray, base: float = math.e) -> float:
 def _ce(nats: Callable[[Any, Any], Any]) -> Callable:
     """An answer that gets all right but the value in nats."""
 
-    def answer(y: Any, p: Any, base: float = math.e) -> Any:
+    def answer(y: np.ndarray, p: np.ndarray, base: float = math.e) -> Any:
         _refuse(y, p)
         with np.errstate(all="ignore"):
             return nats(y, p) / math.log(base)
@@ -224,23 +234,23 @@ def _ce(nats: Callable[[Any, Any], Any]) -> Callable:
 def _ce_based(change: Callable[[float, float], float]) -> Callable:
     """An answer that gets all right but the change from nats to the base."""
 
-    def answer(y: Any, p: Any, base: float = math.e) -> float:
+    def answer(y: np.ndarray, p: np.ndarray, base: float = math.e) -> float:
         _refuse(y, p)
         return change(_h(y, p), base)
 
     return answer
 
 
-def _halfway(p: Any, q: Any) -> float:
+def _halfway(p: np.ndarray, q: np.ndarray) -> float:
     """The Jensen–Shannon divergence."""
     return (_kl(p, (p + q) / 2) + _kl(q, (p + q) / 2)) / 2
 
 
-def _softmax(z: Any) -> Any:
+def _softmax(z: np.ndarray) -> np.ndarray:
     return np.exp(z) / np.exp(z).sum()
 
 
-def _right_ce(y: Any, p: Any, base: float = math.e) -> float:
+def _right_ce(y: np.ndarray, p: np.ndarray, base: float = math.e) -> float:
     return _h(y, p) / math.log(base)
 
 
@@ -258,7 +268,7 @@ CROSS_ENTROPY = Exercise(
         "arguments-swapped-base-ignored": Mutant(
             "y and p are swapped, and `base` is ignored: y says how often something happens, −log p"
             " how much it surprises",
-            lambda y, p, base=math.e: (_refuse(y, p), _h(p, y))[1],
+            lambda y, p, base=math.e: _h(p, y) if _sums_to_1(y, p) else None,
         ),
         "mean-over-outcomes": Mutant(
             "the surprises were averaged once too often: y already holds the weights of the"
@@ -337,12 +347,12 @@ CROSS_ENTROPY = Exercise(
         ),
         "default-base-2": Mutant(
             "right with a `base`, but without one bits come out: nats are asked for, `base=math.e`",
-            lambda y, p, base=2: _right_ce(y, p, base) if _refuse(y, p) is None else None,
+            lambda y, p, base=2: _right_ce(y, p, base) if _sums_to_1(y, p) else None,
         ),
         "base-inside-log": Mutant(
             "p was divided by the base inside the logarithm: the logarithm is divided, by the"
             " logarithm of the base",
-            lambda y, p, base=math.e: _h(y, p / base) if _refuse(y, p) is None else None,
+            lambda y, p, base=math.e: _h(y, p / base) if _sums_to_1(y, p) else None,
         ),
         "divided-by-log2-base": Mutant(
             "nats were divided by `log2(base)`: divide by the natural logarithm of the base",
@@ -354,7 +364,9 @@ CROSS_ENTROPY = Exercise(
         ),
         "base-change-inverted": Mutant(
             "the change of base is upside down: log p to a base is log p / log base",
-            lambda y, p, base=math.e: (_refuse(y, p), -np.sum(y * math.log(base) / np.log(p)))[1],
+            lambda y, p, base=math.e: (
+                -np.sum(y * math.log(base) / np.log(p)) if _sums_to_1(y, p) else None
+            ),
         ),
         "entropy-of-y": Mutant(
             "this is the entropy of y, the floor: the forecaster believes p, so the logarithm is"
@@ -461,7 +473,7 @@ CROSS_ENTROPY = Exercise(
 )
 
 
-def _looped_ce(y: Any, p: Any, base: float) -> float:
+def _looped_ce(y: np.ndarray, p: np.ndarray, base: float) -> float:
     _refuse(y, p)
     total = 0.0
     for a, b in zip(y, p, strict=True):
@@ -470,14 +482,14 @@ def _looped_ce(y: Any, p: Any, base: float) -> float:
     return total
 
 
-def _torch_ce(y: Any, p: Any, base: float) -> Any:
+def _torch_ce(y: np.ndarray, p: np.ndarray, base: float) -> Tensor:
     import torch
 
     _refuse(y, p)
     return -torch.special.xlogy(torch.as_tensor(y), torch.as_tensor(p)).sum() / math.log(base)
 
 
-def _isclose_ce(y: Any, p: Any, base: float) -> float:
+def _isclose_ce(y: np.ndarray, p: np.ndarray, base: float) -> float:
     if not (
         np.isclose(np.sum(y), 1, rtol=0, atol=1e-9) and np.isclose(np.sum(p), 1, rtol=0, atol=1e-9)
     ):
@@ -490,7 +502,7 @@ def _isclose_ce(y: Any, p: Any, base: float) -> float:
 
 def _kl_cases(rng: np.random.Generator) -> list[Case]:
     p, q = _spread_out(rng, 5), _spread_out(rng, 5)
-    care = {"atol": 1e-6, "stress": True}
+    care_case = partial(Case, atol=1e-6, stress=True)
     return [
         Case("p = (0.9, 0.1), q = (0.8, 0.2)", (SUN.copy(), SAID.copy()), atol=1e-6),
         Case(
@@ -505,16 +517,14 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
             atol=1e-6,
         ),
         Case("the same five categories, the same arrays, a second time", (p, q), again, atol=1e-6),
-        Case(
+        care_case(
             "something certain and a fair coin: p = (1, 0), q = (0.5, 0.5)",
             (np.array([1.0, 0.0]), np.array([0.5, 0.5])),
-            **care,
         ),
-        Case(
+        care_case(
             "a third outcome that is called impossible and never happens: p = (0.5, 0.5, 0), q ="
             " (0.25, 0.75, 0)",
             (np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])),
-            **care,
         ),
         Case(
             "an outcome that is called impossible and happens: p = (0.5, 0.5), q = (1, 0)",
@@ -536,7 +546,7 @@ def _kl_oracle(p: np.ndarray, q: np.ndarray) -> float:
 def _div(nats: Callable[[Any, Any], Any]) -> Callable:
     """An answer that gets all right but the value."""
 
-    def answer(p: Any, q: Any) -> Any:
+    def answer(p: np.ndarray, q: np.ndarray) -> Any:
         _refuse(p, q)
         with np.errstate(all="ignore"):
             return nats(p, q)
@@ -544,7 +554,7 @@ def _div(nats: Callable[[Any, Any], Any]) -> Callable:
     return answer
 
 
-def _terms(p: Any, q: Any) -> Any:
+def _terms(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return _xlog(p, q) * -1 + _xlog(p, p)
 
 
@@ -816,14 +826,14 @@ KL = Exercise(
 )
 
 
-def _scipy_kl(p: Any, q: Any) -> Any:
+def _scipy_kl(p: np.ndarray, q: np.ndarray) -> Any:
     from scipy import special
 
     _refuse(p, q)
     return special.kl_div(p, q).sum()
 
 
-def _torch_kl(p: Any, q: Any) -> Any:
+def _torch_kl(p: np.ndarray, q: np.ndarray) -> Tensor:
     import torch
 
     _refuse(p, q)
@@ -846,9 +856,10 @@ def _far(ask: Ask, size: float) -> dict[str, Any]:
     right = got.shape == (4,) and np.allclose(got, [size, size, 0, 0], rtol=1e-5, atol=1e-5)
     return {
         "every value is finite": bool(np.isfinite(got).all()),
-        f"a coin with |z| = {size:g} costs {size:g} nats if it was certain and wrong, nothing if it was right": (
-            right
-        ),
+        (
+            f"a coin with |z| = {size:g} costs {size:g} nats if it was certain and wrong,"
+            " nothing if it was right"
+        ): right,
     }
 
 
@@ -862,9 +873,10 @@ def _tiny(ask: Ask) -> dict[str, Any]:
     """
     got = numbers_in(ask(np.array([-40.0, 40.0]), np.array([0.0, 1.0])))
     return {
-        "a coin that was nearly certain, and right, costs a little: e^(−40) at z = 40, t = 1 or at z = −40, t = 0": bool(
-            np.isclose(got, math.exp(-40), rtol=1e-4, atol=0).any()
-        )
+        (
+            "a coin that was nearly certain, and right, costs a little:"
+            " e^(−40) at z = 40, t = 1 or at z = −40, t = 0"
+        ): bool(np.isclose(got, math.exp(-40), rtol=1e-4, atol=0).any())
     }
 
 
@@ -873,32 +885,23 @@ def _bce_cases(rng: np.random.Generator) -> list[Case]:
         rng.uniform(0.5, 3, size=6) * [1, -1, 1, -1, 1, -1],
         np.array([0.3, 0.8, 0.6, 0.1, 0.0, 1.0]),
     )
-    ordinary = {"atol": 1e-6}
+    ordinary_case = partial(Case, atol=1e-6)
     return [
-        Case(
-            "z = (2, 2) with t = (1, 0)", (np.array([2.0, 2.0]), np.array([1.0, 0.0])), **ordinary
-        ),
-        Case(
+        ordinary_case("z = (2, 2) with t = (1, 0)", (np.array([2.0, 2.0]), np.array([1.0, 0.0]))),
+        ordinary_case(
             "ink and paper, random logits, t = (1, 1, 0, 0, 1, 0)",
             (z, np.array([1.0, 1, 0, 0, 1, 0])),
-            **ordinary,
         ),
-        Case(f"gray pixels, t = {tuple(soft.tolist())}", (z[::-1].copy(), soft), **ordinary),
-        Case(
-            "the same gray pixels, the same arrays, a second time",
-            (z[::-1].copy(), soft),
-            again,
-            **ordinary,
+        ordinary_case(f"gray pixels, t = {tuple(soft.tolist())}", (z[::-1].copy(), soft)),
+        ordinary_case(
+            "the same gray pixels, the same arrays, a second time", (z[::-1].copy(), soft), again
         ),
-        Case(
-            "a table of shape (2, 3)",
-            (rng.uniform(-3, 3, (2, 3)), rng.uniform(0.1, 0.9, (2, 3))),
-            **ordinary,
+        ordinary_case(
+            "a table of shape (2, 3)", (rng.uniform(-3, 3, (2, 3)), rng.uniform(0.1, 0.9, (2, 3)))
         ),
-        Case(
+        ordinary_case(
             "a single logit z = −1.5 with t = 0.3, an array of shape ()",
             (np.array(-1.5), np.array(0.3)),
-            **ordinary,
         ),
         Case("certain: z = ±200, targets 0 and 1", (200.0,), _far, stress=True),
         Case(
@@ -915,7 +918,7 @@ def _bce_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def _bce_oracle(z: Any, t: Any) -> Any:
+def _bce_oracle(z: np.ndarray, t: np.ndarray) -> Any:
     from scipy import special
 
     return -(t * special.log_expit(z) + (1 - t) * special.log_expit(-z))
@@ -925,7 +928,7 @@ def _softplus(z: Any) -> Any:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def _bce(z: Any, t: Any) -> Any:
+def _bce(z: Any, t: np.ndarray) -> Any:
     return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
 
 
@@ -933,13 +936,13 @@ def _sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
 
-def _written_by_place(z: Any, t: Any) -> Any:
+def _written_by_place(z: np.ndarray, t: np.ndarray) -> np.ndarray:
     out = np.log1p(np.exp(np.minimum(z, 0)))
     out[z > 0] = z[z > 0] + np.log1p(np.exp(-z[z > 0]))
     return out - t * z
 
 
-def _coins(theta: Any, t: Any) -> Any:
+def _coins(theta: Any, t: np.ndarray) -> Any:
     """The surprise from probabilities, as it stands."""
     with np.errstate(all="ignore"):
         return -t * np.log(theta) - (1 - t) * np.log(1 - theta)
@@ -1283,7 +1286,7 @@ BCE_LOGITS = Exercise(
 )
 
 
-def _torch_bce(z: Any, t: Any) -> Any:
+def _torch_bce(z: np.ndarray, t: np.ndarray) -> Tensor:
     import torch
 
     return torch.nn.functional.binary_cross_entropy_with_logits(
@@ -1291,7 +1294,7 @@ def _torch_bce(z: Any, t: Any) -> Any:
     )
 
 
-def _masked_bce(z: Any, t: Any) -> Any:
+def _masked_bce(z: np.ndarray, t: np.ndarray) -> np.ndarray:
     out, positive = np.empty_like(z), z > 0
     out[positive] = (1 - t[positive]) * z[positive] + np.log1p(np.exp(-z[positive]))
     out[~positive] = np.log1p(np.exp(z[~positive])) - t[~positive] * z[~positive]
@@ -1759,7 +1762,7 @@ def _scipy_bell(x: Any, mu: Any, sigma: float) -> Any:
     return stats.norm(mu, sigma).logpdf(x)
 
 
-def _torch_bell(x: Any, mu: Any, sigma: float) -> Any:
+def _torch_bell(x: Any, mu: Any, sigma: float) -> Tensor:
     import torch
 
     mean, width = (

@@ -9,13 +9,17 @@ import functools
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, Tensor
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _precise(read: Callable) -> Callable:
@@ -100,59 +104,52 @@ def _adam_cases(rng: np.random.Generator) -> list[Case]:
         * rng.uniform(0.5, 1, size=(5, 3))
         * np.array([[3, 1, 0.4, 0.5, 0.1]]).T
     )
-    loose = {"rtol": 1e-5, "atol": 1e-6}  # theta moves by about 0.1 a step; float32 is good to 1e-7
+    # theta moves by about 0.1 a step; float32 is good to 1e-7
+    loose_case = partial(Case, rtol=1e-5, atol=1e-6)
     return [
-        Case(
+        loose_case(
             "the first step from (1, −2) with gradient (0.5, −0.003) and lr 0.1 leads to (0.9,"
             " −1.9)",
             (two, g, *usual),
             _one,
-            **loose,
         ),
-        Case(
+        loose_case(
             "the same first step with a gradient a thousand times larger: (0.9, −1.9) again",
             (two, 1000 * g, *usual),
             _one,
-            **loose,
         ),
-        Case(
+        loose_case(
             "the first step with a large ε, 0.1, a second time from the same arrays",
             (two, g, 0.1, 0.9, 0.999, 0.1),
             _one_again,
-            **loose,
         ),
-        Case(
+        loose_case(
             "theta after each of five steps with random gradients, lr 0.1",
             (three, random, *usual),
             _path,
-            **loose,
         ),
-        Case(
+        loose_case(
             "five steps with lr 0.02, β₁ 0.7, β₂ 0.9 and a large ε, 0.1; the gradients fade",
             (three, fading, 0.02, 0.7, 0.9, 0.1),
             _path,
-            **loose,
         ),
-        Case(
+        loose_case(
             "ten steps with the same gradient (0.5, −3): each of them is lr long",
             (two, np.tile([0.5, -3.0], (10, 1)), *usual),
             _path,
-            **loose,
         ),
-        Case(
+        loose_case(
             "a gradient of 0 in the first step, others later; the last entry of the gradient stays"
             " 0 throughout",
             (three, late, *usual),
             _path,
             stress=True,
-            **loose,
         ),
-        Case(
+        loose_case(
             "a gradient as small as ε, 1e-8: the first step is half of lr long",
             (two, np.array([1e-8, -1e-8]), *usual),
             _one,
             stress=True,
-            **loose,
         ),
     ]
 
@@ -174,7 +171,7 @@ def _adam_oracle(
     return p.detach().numpy(), [start, *past, g]
 
 
-def _usual_move(s: SimpleNamespace) -> Any:
+def _usual_move(s: SimpleNamespace) -> np.ndarray:
     return s.lr * s.m_hat / (np.sqrt(s.v_hat) + s.eps)
 
 
@@ -189,7 +186,9 @@ def _adam(
     to `keep`.
     """
 
-    def answer(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+    def answer(
+        theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+    ) -> Any:
         s = SimpleNamespace(theta=theta, g=g, state=state, lr=lr, b1=b1, b2=b2, eps=eps)
         s.m, s.v, s.t = state[0], state[1], state[2] + count
         with np.errstate(all="ignore"):
@@ -203,18 +202,20 @@ def _adam(
 def _adam_with(**fixed: float) -> Answer:
     """Adam that pays no attention to one of the numbers that it is handed."""
 
-    def answer(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+    def answer(
+        theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+    ) -> Any:
         return _adam()(theta, g, state, **({"lr": lr, "b1": b1, "b2": b2, "eps": eps} | fixed))
 
     return answer
 
 
-def _largest(s: SimpleNamespace) -> Any:
+def _largest(s: SimpleNamespace) -> np.ndarray:
     return np.maximum(s.v, s.state[3]) if len(s.state) > 3 else s.v
 
 
 def _adam_in_place(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     moved, state = _adam()(theta, g, state, lr, b1, b2, eps)
     theta[:] = moved
@@ -222,7 +223,7 @@ def _adam_in_place(
 
 
 def _adam_scaling_g(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     result = _adam()(theta, g, state, lr, b1, b2, eps)
     g *= 1 - b1
@@ -230,7 +231,7 @@ def _adam_scaling_g(
 
 
 def _adam_efficient(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     """The corrections drawn into the learning rate, and ε drawn along with them."""
     m, v, t = state
@@ -239,9 +240,11 @@ def _adam_efficient(
     return theta - lr * root / (1 - b1**t) * m / (np.sqrt(v) + eps * root), (m, v, t)
 
 
-def _adam_named(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float) -> Any:
+def _adam_named(
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     """The state becomes a dict, whose arrays change in place."""
-    s = (
+    s: dict[str, Any] = (
         state
         if isinstance(state, dict)
         else {"m": np.zeros_like(theta), "v": np.zeros_like(theta), "t": 0}
@@ -258,7 +261,7 @@ def _adam_named(theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float,
 
 
 def _adam_by_entries(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     m, v, t = state if state[2] else ([0.0] * len(g), [0.0] * len(g), 0)
     t, new, m, v = t + 1, [], list(m), list(v)
@@ -270,7 +273,7 @@ def _adam_by_entries(
 
 
 def _adam_float32(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     theta, state = _adam()(np.float32(theta), np.float32(g), state, lr, b1, b2, eps)
     return theta, tuple(np.float32(part) if np.ndim(part) else part for part in state)
@@ -766,7 +769,7 @@ def _as_tensor(theta: np.ndarray, state: Any) -> Any:
 
 
 def _adam_with_powers(
-    theta: Any, g: Any, state: Any, lr: float, b1: float, b2: float, eps: float
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
     m, v, p1, p2 = state if len(state) == 4 else (0.0, 0.0, 1.0, 1.0)
     m, v, p1, p2 = m + (1 - b1) * (g - m), v + (1 - b2) * (g * g - v), p1 * b1, p2 * b2
@@ -780,51 +783,44 @@ _value, _again = _precise(lambda ask, *args: ask(*args)), _precise(again)
 
 def _sgd_cases(rng: np.random.Generator) -> list[Case]:
     theta, x, lr = rng.normal(0, 2, size=4), rng.normal(0.5, 1, size=4), rng.uniform(0.02, 0.06)
-    above, below = round(theta @ x - 2.3, 2), round(theta @ x + 3.7, 2)
-    close = {"rtol": 1e-5, "atol": 1e-6, "read": _value}  # float32 is good to 1e-7
+    above, below = np.round(theta @ x - 2.3, 2), np.round(theta @ x + 3.7, 2)
+    close_case = partial(Case, rtol=1e-5, atol=1e-6, read=_value)  # float32 is good to 1e-7
     return [
-        Case(
+        close_case(
             "theta (1, 2), x (3, −1), y = −2, lr 0.1: the prediction 1 is 3 too high, and (−0.8,"
             " 2.6) comes out",
             (np.array([1.0, 2.0]), np.array([3.0, -1.0]), -2, 0.1),
-            **close,
         ),
-        Case(
+        close_case(
             "one number: theta (2), x (3), y = 1, lr 0.01",
             (np.array([2.0]), np.array([3.0]), 1.0, 0.01),
-            **close,
         ),
-        Case(
+        close_case(
             f"four numbers, y = {above:.2f}, where the prediction is too high",
             (theta, x, above, lr),
-            **close,
         ),
-        Case(
+        close_case(
             "the same four numbers, the same arrays, a second time",
             (theta, x, above, lr),
-            **close | {"read": _again},
+            read=_again,
         ),
-        Case(
+        close_case(
             f"the same four numbers, y = {below:.2f}, where the prediction is too low",
             (theta, x, below, lr),
-            **close,
         ),
-        Case(
+        close_case(
             "seven numbers, lr 0.003",
             (rng.normal(size=7), rng.normal(size=7), float(rng.normal(3, 1)), 0.003),
-            **close,
         ),
-        Case(
+        close_case(
             "a prediction that is exact: theta (1, 2, −1), x (2, 1, 1), y = 3; nothing is left to"
             " learn",
             (np.array([1.0, 2.0, -1.0]), np.array([2.0, 1.0, 1.0]), 3.0, 0.1),
-            **close,
         ),
-        Case(
+        close_case(
             "an example of zeros: x (0, 0), y = 1; it says nothing about theta",
             (np.array([1.0, 2.0]), np.zeros(2), 1.0, 0.1),
             stress=True,
-            **close,
         ),
     ]
 
@@ -837,7 +833,7 @@ def _sgd_oracle(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.nda
     return (p - lr * torch.autograd.grad(loss, p)[0]).detach().numpy()
 
 
-def _off(theta: Any, x: Any, y: float) -> Any:
+def _off(theta: np.ndarray, x: np.ndarray, y: float) -> Any:
     """By how much the prediction is too high."""
     return np.dot(theta, x) - y
 
@@ -847,41 +843,45 @@ def _unit(vector: np.ndarray) -> np.ndarray:
         return vector / np.linalg.norm(vector)
 
 
-def _sgd_normalized(theta: Any, x: Any, y: float, lr: float, factor: float) -> Any:
+def _sgd_normalized(
+    theta: np.ndarray, x: np.ndarray, y: float, lr: float, factor: float
+) -> np.ndarray:
     with np.errstate(all="ignore"):
         return theta - lr * factor * _off(theta, x, y) * x / np.dot(x, x)
 
 
-def _sgd_in_place(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_in_place(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
     theta -= lr * 2 * _off(theta, x, y) * x
     return theta
 
 
-def _sgd_spoiling_x(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_spoiling_x(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
     off = _off(theta, x, y)
     x *= 2 * off
     return theta - lr * x
 
 
-def _sgd_twice(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_twice(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
     theta = theta - lr * 2 * _off(theta, x, y) * x
     return theta - lr * 2 * _off(theta, x, y) * x
 
 
-def _sgd_one_after_another_in_place(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_one_after_another_in_place(
+    theta: np.ndarray, x: np.ndarray, y: float, lr: float
+) -> np.ndarray:
     for i in range(len(theta)):
         theta[i] -= lr * 2 * _off(theta, x, y) * x[i]
     return theta
 
 
-def _sgd_by_differences(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_by_differences(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
     steps = 1e-3 * np.eye(len(theta))
     return theta - lr * np.array(
         [(_off(theta + e, x, y) ** 2 - _off(theta - e, x, y) ** 2) / 2e-3 for e in steps]
     )
 
 
-def _sgd_by_torch(theta: Any, x: Any, y: float, lr: float) -> Any:
+def _sgd_by_torch(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> Tensor:
     import torch
 
     p = torch.tensor(theta, requires_grad=True)
@@ -1191,32 +1191,28 @@ def _real(ask: Ask, X: np.ndarray) -> Any:
 def _stable_cases(rng: np.random.Generator) -> list[Case]:
     line, tall = np.arange(1.0, 6), rng.normal(0.7, 1, size=(20, 3))
     scaled = rng.normal(0.5, 1, size=(12, 2)) * np.array([30.0, 0.5])
-    tight = {"read": _real, "atol": 1e-12}
+    tight_case = partial(Case, read=_real, atol=1e-12)
     # where eigenvalues of 0 occur (stress), wrong answers that divide by them give noise, which
     # nobody can name
     return [
-        Case("X = (1, 2, 3, 4, 5), a single column: the bound is 1/11", (line,), **tight),
-        Case(
-            "the same column as a table of shape (5, 1): the bound is 1/11 again",
-            (line[:, None],),
-            **tight,
+        tight_case("X = (1, 2, 3, 4, 5), a single column: the bound is 1/11", (line,)),
+        tight_case(
+            "the same column as a table of shape (5, 1): the bound is 1/11 again", (line[:, None],)
         ),
-        Case(
+        tight_case(
             "4 × 4, with (2, 1, 4, 3) on the diagonal and zeros elsewhere: the bound is 1/4",
             (np.diag([2.0, 1.0, 4.0, 3.0]),),
-            **tight,
         ),
-        Case("20 rows, 3 columns", (tall,), **tight),
+        tight_case("20 rows, 3 columns", (tall,)),
         Case("the same 20 rows, the same array, a second time", (tall,), again, atol=1e-12),
-        Case("12 rows, 2 columns, one of them about 60 times larger", (scaled,), **tight),
-        Case("7 random numbers, a single column", (rng.normal(1, 2, size=7),), **tight),
-        Case(
+        tight_case("12 rows, 2 columns, one of them about 60 times larger", (scaled,)),
+        tight_case("7 random numbers, a single column", (rng.normal(1, 2, size=7),)),
+        tight_case(
             "3 rows, 5 columns: some directions are flat, the others still set a bound",
             (rng.normal(0.7, 1, size=(3, 5)),),
             stress=True,
-            **tight,
         ),
-        Case("a single row of 3 columns", (rng.normal(1, 1, size=(1, 3)),), stress=True, **tight),
+        tight_case("a single row of 3 columns", (rng.normal(1, 1, size=(1, 3)),), stress=True),
     ]
 
 
@@ -1533,7 +1529,7 @@ STABLE = Exercise(
 )
 
 
-def _stable_by_torch(X: np.ndarray) -> Any:
+def _stable_by_torch(X: np.ndarray) -> Tensor:
     import torch
 
     table = torch.tensor(_table(X))
@@ -1574,7 +1570,7 @@ def _fit_case(
     steps: int,
     stress: bool = False,
 ) -> Case:
-    tensors = [Tensor(np.array(values, dtype=np.float32)) for values in (weights, [bias], x, y)]
+    tensors = [TensorArg(np.array(values, dtype=np.float32)) for values in (weights, [bias], x, y)]
     return Case(says, (*tensors, lr, steps), _trained, rtol=1e-4, atol=1e-5, stress=stress)
 
 
@@ -1629,7 +1625,7 @@ def _fit_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _fit_oracle(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
 ) -> list[float]:
     """By hand: functional gradients and an explicit update, without `backward` and `zero_grad`."""
     import torch
@@ -1657,7 +1653,7 @@ def _fit_oracle(
     return losses
 
 
-def _usual_loss(r: SimpleNamespace) -> Any:
+def _usual_loss(r: SimpleNamespace) -> Tensor:
     return r.loss_fn(r.model(r.x), r.y)
 
 
@@ -1709,9 +1705,11 @@ def _loop(
     rounds: Callable = lambda r: r.steps,
     told: Callable = lambda r: r.losses,
 ) -> Answer:
-    """A training loop that does the named acts `before` the loop, in `each` round and `after` it."""
+    """A training loop that does the named acts `before` the loop, in `each` step and `after` it."""
 
-    def answer(model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int) -> Any:
+    def answer(
+        model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
+    ) -> Any:
         r = SimpleNamespace(
             model=model,
             loss_fn=loss_fn,
@@ -1735,22 +1733,22 @@ def _loop(
     return answer
 
 
-def _unrecorded(r: SimpleNamespace) -> Any:
+def _unrecorded(r: SimpleNamespace) -> Tensor:
     import torch
 
     with torch.no_grad():
         return _usual_loss(r)
 
 
-def _one_row(r: SimpleNamespace) -> Any:
+def _one_row(r: SimpleNamespace) -> Tensor:
     i = len(r.losses) % len(r.x)
     return r.loss_fn(r.model(r.x[i : i + 1]), r.y[i : i + 1])
 
 
 def _with_closure(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
 ) -> list[float]:
-    def closure() -> Any:
+    def closure() -> Tensor:
         optimizer.zero_grad()
         loss = loss_fn(model(x), y)
         loss.backward()
@@ -1760,7 +1758,7 @@ def _with_closure(
 
 
 def _setting_gradients(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Any, y: Any, steps: int
+    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
 ) -> np.ndarray:
     import torch
 

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def training(
-    answer: Callable, weights: Any, bias: Any, x: Any, y: Any, lr: float, steps: int
+    answer: Callable, weights: Tensor, bias: Tensor, x: Tensor, y: Tensor, lr: float, steps: int
 ) -> dict[str, Any]:
     """`answer(model, loss_fn, optimizer, x, y, steps)` on a linear model with given weights: what
     it returns and leaves.
@@ -24,9 +27,14 @@ def training(
         model.weight.copy_(weights)
         model.bias.copy_(bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    used, mse = set(), torch.nn.functional.mse_loss
+    used = set()
+
+    def loss_fn(prediction: Tensor, target: Tensor) -> Tensor:
+        used.add("loss")
+        return torch.nn.functional.mse_loss(prediction, target)
+
     optimizer.register_step_post_hook(lambda *_: used.add("step"))
-    losses = answer(model, lambda *pair: used.add("loss") or mse(*pair), optimizer, x, y, steps)
+    losses = answer(model, loss_fn, optimizer, x, y, steps)
     listed = losses if isinstance(losses, (list, tuple)) else []
     return {
         "the losses it returned": losses,

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, Ask, Tensor
+from course_utils.asking.ask import Answer, Ask, TensorArg
 from course_utils.checks import vae_facts
 from course_utils.checks.exercise import (
     Case,
@@ -22,7 +23,10 @@ from course_utils.checks.exercise import (
     until_one_fails,
 )
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+if TYPE_CHECKING:
+    from torch import Tensor
+
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 DRAWN_OUTSIDE = (
     "the same mu, logvar and eps give the same z: no noise is drawn inside, eps is what was drawn"
 )
@@ -62,16 +66,16 @@ def _gradients(*names: str, skip: str = "") -> Callable[..., Any]:
     return read
 
 
-def _sd(logvar: Any) -> Any:
+def _sd(logvar: Tensor) -> Tensor:
     return (0.5 * logvar).exp()
 
 
-def _each_kl(mu: Any, logvar: Any) -> Any:
+def _each_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL of every number of the code by itself, (B, Z)."""
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
 
 
-def _kl_to_prior(mu: Any, logvar: Any) -> Any:
+def _kl_to_prior(mu: Tensor, logvar: Tensor) -> Tensor:
     """The same by torch.distributions, (B, Z) float64."""
     import torch
     from torch.distributions import Normal, kl_divergence
@@ -86,75 +90,76 @@ def _kl_to_prior(mu: Any, logvar: Any) -> Any:
 
 
 def _noise_cases(rng: np.random.Generator) -> list[Case]:
-    mu, logvar, eps = (Tensor(a) for a in rng.normal(size=(3, 4, 3)))
-    fewer = tuple(Tensor(a) for a in rng.normal(size=(3, 3, 2)))
+    mu, logvar, eps = (TensorArg(a) for a in rng.normal(size=(3, 4, 3)))
+    fewer = tuple(TensorArg(a) for a in rng.normal(size=(3, 3, 2)))
     return [
         Case(
             "four codes of three numbers, handed in twice",
             (mu, logvar, eps),
             _settled(DRAWN_OUTSIDE),
         ),
-        Case(
+        close_case(
             "mu = 1, variance 4 (so logvar = 1.386) and eps = 1.5: z = 4",
-            (Tensor(np.array([[1.0]])), Tensor(np.log([[4.0]])), Tensor(np.array([[1.5]]))),
-            **CLOSE,
+            (
+                TensorArg(np.array([[1.0]])),
+                TensorArg(np.log([[4.0]])),
+                TensorArg(np.array([[1.5]])),
+            ),
         ),
-        Case(
+        close_case(
             "logvar = 0, so σ = 1: mu = (2, −1) and eps = (0.5, −2) give z = (2.5, −3)",
             (
-                Tensor(np.array([[2.0, -1.0]])),
-                Tensor(np.zeros((1, 2))),
-                Tensor(np.array([[0.5, -2.0]])),
+                TensorArg(np.array([[2.0, -1.0]])),
+                TensorArg(np.zeros((1, 2))),
+                TensorArg(np.array([[0.5, -2.0]])),
             ),
-            **CLOSE,
         ),
-        Case("four codes of three numbers", (mu, logvar, eps), **CLOSE),
-        Case(
+        close_case("four codes of three numbers", (mu, logvar, eps)),
+        close_case(
             "three codes of two numbers: the value, and the gradients that reach mu and logvar",
             fewer,
             _gradients("mu", "logvar"),
-            **CLOSE,
         ),
-        Case(
-            "the same four codes, the same tensors, a second time",
-            (mu, logvar, eps),
-            again,
-            **CLOSE,
+        close_case(
+            "the same four codes, the same tensors, a second time", (mu, logvar, eps), again
         ),
-        Case("eps = 0 lands on the mean", (mu, logvar, Tensor(np.zeros((4, 3)))), **CLOSE),
-        Case(
+        close_case("eps = 0 lands on the mean", (mu, logvar, TensorArg(np.zeros((4, 3))))),
+        close_case(
             "a nearly certain code and a very uncertain one, logvar = −12 and 12",
-            (Tensor(np.ones((2, 1))), Tensor(np.array([[-12.0], [12.0]])), Tensor(np.ones((2, 1)))),
-            **CLOSE,
+            (
+                TensorArg(np.ones((2, 1))),
+                TensorArg(np.array([[-12.0], [12.0]])),
+                TensorArg(np.ones((2, 1))),
+            ),
         ),
     ]
 
 
-def _noise_oracle(mu: Any, logvar: Any, eps: Any) -> Any:
+def _noise_oracle(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     from torch.distributions.transforms import AffineTransform
 
     return AffineTransform(mu, logvar.exp().sqrt())(eps)
 
 
-def _rsample(mu: Any, logvar: Any, _eps: Any) -> Any:
+def _rsample(mu: Tensor, logvar: Tensor, _eps: Tensor) -> Tensor:
     from torch.distributions import Normal
 
     return Normal(mu, _sd(logvar)).rsample()
 
 
-def _softplus(values: Any) -> Any:
+def _softplus(values: Tensor) -> Tensor:
     from torch.nn.functional import softplus
 
     return softplus(values)
 
 
-def _addcmul(mu: Any, logvar: Any, eps: Any) -> Any:
+def _addcmul(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     import torch
 
     return torch.addcmul(mu, torch.exp(logvar / 2), eps)
 
 
-def _row_by_row(mu: Any, logvar: Any, eps: Any) -> Any:
+def _row_by_row(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     import torch
 
     return torch.stack(
@@ -379,85 +384,78 @@ REPARAMETERIZE = Exercise(
 
 
 def _kl_cases(rng: np.random.Generator) -> list[Case]:
-    mu, logvar = (Tensor(a) for a in rng.normal(size=(2, 5, 3)))
-    fewer = tuple(Tensor(a) for a in rng.normal(size=(2, 4, 2)))
-    zeros, one = Tensor(np.zeros((2, 3))), Tensor(np.zeros((1, 2)))
+    mu, logvar = (TensorArg(a) for a in rng.normal(size=(2, 5, 3)))
+    fewer = tuple(TensorArg(a) for a in rng.normal(size=(2, 4, 2)))
+    zeros, one = TensorArg(np.zeros((2, 3))), TensorArg(np.zeros((1, 2)))
     return [
         Case("five codes of three numbers, handed in twice", (mu, logvar), _settled(NO_ESTIMATE)),
-        Case("mu = 0 and logvar = 0 is the prior itself: distance 0", (zeros, zeros), **CLOSE),
-        Case(
+        close_case("mu = 0 and logvar = 0 is the prior itself: distance 0", (zeros, zeros)),
+        close_case(
             "a shift alone, mu = (3, 0) and logvar = 0: 4.5 nats",
-            (Tensor(np.array([[3.0, 0.0]])), one),
-            **CLOSE,
+            (TensorArg(np.array([[3.0, 0.0]])), one),
         ),
-        Case(
+        close_case(
             "a spread alone, mu = 0 and logvar = (1, 0): (e − 2)/2 = 0.359 nats",
-            (one, Tensor(np.array([[1.0, 0.0]]))),
-            **CLOSE,
+            (one, TensorArg(np.array([[1.0, 0.0]]))),
         ),
-        Case("five codes of three numbers", (mu, logvar), **CLOSE),
-        Case("the same five codes, the same tensors, a second time", (mu, logvar), again, **CLOSE),
-        Case(
+        close_case("five codes of three numbers", (mu, logvar)),
+        close_case("the same five codes, the same tensors, a second time", (mu, logvar), again),
+        close_case(
             "four codes of two numbers: the value, and the gradients that reach mu and logvar",
             fewer,
             _gradients("mu", "logvar"),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "three codes wider than the prior, every logvar above 0",
-            (Tensor(rng.normal(size=(3, 2))), Tensor(rng.uniform(0.3, 2, size=(3, 2)))),
-            **CLOSE,
+            (TensorArg(rng.normal(size=(3, 2))), TensorArg(rng.uniform(0.3, 2, size=(3, 2)))),
         ),
-        Case(
-            "six codes of one number each",
-            tuple(Tensor(a) for a in rng.normal(size=(2, 6, 1))),
-            **CLOSE,
+        close_case(
+            "six codes of one number each", tuple(TensorArg(a) for a in rng.normal(size=(2, 6, 1)))
         ),
-        Case(
+        close_case(
             "a very narrow code and a very wide one, logvar = −30 and 10",
-            (Tensor(np.zeros((2, 1))), Tensor(np.array([[-30.0], [10.0]]))),
+            (TensorArg(np.zeros((2, 1))), TensorArg(np.array([[-30.0], [10.0]]))),
             stress=True,
-            **CLOSE,
         ),
     ]
 
 
-def _reverse_kl(mu: Any, logvar: Any) -> Any:
+def _reverse_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return (0.5 * ((1 + mu**2) / logvar.exp() - 1 + logvar)).sum(1)
 
 
-def _normal_kl(mu: Any, sd: Any) -> Any:
+def _normal_kl(mu: Tensor, sd: Tensor) -> Tensor:
     from torch.distributions import Normal, kl_divergence
 
     return kl_divergence(Normal(mu, sd), Normal(0.0, 1.0))
 
 
-def _table_kl(mu: Any, logvar: Any) -> Any:
+def _table_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     from torch.nn.functional import kl_div
 
     return kl_div(mu, logvar, reduction="none").sum(1)
 
 
-def _monte_carlo_kl(mu: Any, logvar: Any) -> Any:
+def _monte_carlo_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     import torch
 
     eps = torch.randn_like(mu)
     return 0.5 * ((mu + _sd(logvar) * eps) ** 2 - eps**2 - logvar).sum(1)
 
 
-def _entropy(mu: Any, logvar: Any) -> Any:
+def _entropy(mu: Tensor, logvar: Tensor) -> Tensor:
     return (0.5 * (math.log(2 * math.pi) + 1 + logvar)).sum(1)
 
 
-def _cross_entropy(mu: Any, logvar: Any) -> Any:
+def _cross_entropy(mu: Tensor, logvar: Tensor) -> Tensor:
     return (0.5 * (math.log(2 * math.pi) + mu**2 + logvar.exp())).sum(1)
 
 
-def _log_with_care(mu: Any, logvar: Any, care: float) -> Any:
+def _log_with_care(mu: Tensor, logvar: Tensor, care: float) -> Tensor:
     return (0.5 * (mu**2 + logvar.exp() - 1 - (logvar.exp() + care).log())).sum(1)
 
 
-def _independent_kl(mu: Any, logvar: Any) -> Any:
+def _independent_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     import torch
     from torch.distributions import Independent, Normal, kl_divergence
 
@@ -465,12 +463,12 @@ def _independent_kl(mu: Any, logvar: Any) -> Any:
     return kl_divergence(Independent(Normal(mu, _sd(logvar)), 1), Independent(prior, 1))
 
 
-def _kl_in_loops(mu: Any, logvar: Any) -> Any:
+def _kl_in_loops(mu: Tensor, logvar: Tensor) -> Tensor:
     import torch
 
     return torch.stack(
         [
-            sum(_each_kl(m, v) for m, v in zip(row, spread, strict=True))
+            sum((_each_kl(m, v) for m, v in zip(row, spread, strict=True)), torch.zeros(()))
             for row, spread in zip(mu, logvar, strict=True)
         ]
     )
@@ -722,69 +720,63 @@ KL = Exercise(
 # ---- 4.3 elbo ------------------------------------------------------------------------------------
 
 
-def _ink(rng: np.random.Generator, *shape: int) -> Tensor:
-    return Tensor((rng.random(shape) < 0.5).astype(float))
+def _ink(rng: np.random.Generator, *shape: int) -> TensorArg:
+    return TensorArg((rng.random(shape) < 0.5).astype(float))
 
 
-def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[Tensor, ...]:
+def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[TensorArg, ...]:
     return (
-        Tensor(2 * rng.normal(size=(b, d))),
+        TensorArg(2 * rng.normal(size=(b, d))),
         _ink(rng, b, d),
-        Tensor(rng.normal(size=(b, z))),
-        Tensor(rng.normal(size=(b, z))),
+        TensorArg(rng.normal(size=(b, z))),
+        TensorArg(rng.normal(size=(b, z))),
     )
 
 
 def _elbo_cases(rng: np.random.Generator) -> list[Case]:
-    some, prior = _elbo_case(rng, 5, 7, 2), Tensor(np.zeros((2, 1)))
-    wide = (*_elbo_case(rng, 3, 64, 8)[:3], Tensor(rng.uniform(0.3, 2, size=(3, 8))))
-    sure = Tensor(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
+    some, prior = _elbo_case(rng, 5, 7, 2), TensorArg(np.zeros((2, 1)))
+    wide = (*_elbo_case(rng, 3, 64, 8)[:3], TensorArg(rng.uniform(0.3, 2, size=(3, 8))))
+    sure = TensorArg(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
-        Case(
+        close_case(
             "all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ ="
             " −2.773 nats",
             (
-                Tensor(np.zeros((2, 4))),
-                Tensor(np.array([[1.0, 0, 1, 0], [0, 0, 0, 1]])),
+                TensorArg(np.zeros((2, 4))),
+                TensorArg(np.array([[1.0, 0, 1, 0], [0, 0, 0, 1]])),
                 prior,
                 prior,
             ),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "two pixels with p = 0.75 (logit 1.0986), the first inked, mu = 1, logvar = 0: log 0.75"
             " + log 0.25 − 0.5",
             (
-                Tensor(np.log([[3.0, 3.0]])),
-                Tensor(np.array([[1.0, 0.0]])),
-                Tensor(np.ones((1, 1))),
-                Tensor(np.zeros((1, 1))),
+                TensorArg(np.log([[3.0, 3.0]])),
+                TensorArg(np.array([[1.0, 0.0]])),
+                TensorArg(np.ones((1, 1))),
+                TensorArg(np.zeros((1, 1))),
             ),
-            **CLOSE,
         ),
-        Case(
-            "three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide, **CLOSE
-        ),
-        Case("five pictures of 7 pixels, codes of 2 numbers", some, **CLOSE),
-        Case("the same five pictures, the same tensors, a second time", some, again, **CLOSE),
-        Case(
+        close_case("three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide),
+        close_case("five pictures of 7 pixels, codes of 2 numbers", some),
+        close_case("the same five pictures, the same tensors, a second time", some, again),
+        close_case(
             "four pictures of 6 pixels: the value, and the gradients that reach logits, mu and"
             " logvar",
             _elbo_case(rng, 4, 6, 3),
             _gradients("logits", "x", "mu", "logvar", skip="x"),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "a decoder that is very sure, logits of 200 and −200, all right in the first picture,"
             " one wrong in the second",
-            (sure, Tensor(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior),
+            (sure, TensorArg(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior),
             stress=True,
-            **CLOSE,
         ),
     ]
 
 
-def _elbo_oracle(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
+def _elbo_oracle(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     from torch.distributions import Bernoulli
 
     return Bernoulli(logits=logits.double()).log_prob(x.double()).sum(-1) - _kl_to_prior(
@@ -792,16 +784,16 @@ def _elbo_oracle(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
     ).sum(-1)
 
 
-def _each_pixel(logits: Any, x: Any) -> Any:
+def _each_pixel(logits: Tensor, x: Tensor) -> Tensor:
     """log p(x|z) of every pixel by itself, (B, D)."""
     return x * logits - _softplus(logits)
 
 
-def _rec(logits: Any, x: Any) -> Any:
+def _rec(logits: Tensor, x: Tensor) -> Tensor:
     return _each_pixel(logits, x).sum(1)
 
 
-def _kl(mu: Any, logvar: Any) -> Any:
+def _kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return _each_kl(mu, logvar).sum(1)
 
 
@@ -815,52 +807,52 @@ def _then(end: Callable[..., Any]) -> Answer:
     return lambda logits, x, mu, logvar: end(_rec(logits, x), _kl(mu, logvar))
 
 
-def _by_probability(logits: Any, x: Any, care: float = 0.0) -> Any:
+def _by_probability(logits: Tensor, x: Tensor, care: float = 0.0) -> Tensor:
     p = logits.sigmoid()
     return (x * (p + care).log() + (1 - x) * (1 - p + care).log()).sum(1)
 
 
-def _clamped(logits: Any, x: Any, edge: float) -> Any:
+def _clamped(logits: Tensor, x: Tensor, edge: float) -> Tensor:
     p = logits.sigmoid().clamp(edge, 1 - edge)
     return (x * p.log() + (1 - x) * (1 - p).log()).sum(1)
 
 
-def _bce(p: Any, x: Any) -> Any:
+def _bce(p: Tensor, x: Tensor) -> Tensor:
     from torch.nn.functional import binary_cross_entropy
 
     return -binary_cross_entropy(p, x, reduction="none").sum(1)
 
 
-def _bce_with_logits(logits: Any, x: Any) -> Any:
+def _bce_with_logits(logits: Tensor, x: Tensor) -> Tensor:
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     return -binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
 
 
-def _bernoulli_of_probabilities(p: Any, x: Any) -> Any:
+def _bernoulli_of_probabilities(p: Tensor, x: Tensor) -> Tensor:
     from torch.distributions import Bernoulli
 
     return Bernoulli(p).log_prob(x).sum(1)
 
 
-def _gauss(mean: Any, x: Any) -> Any:
+def _gauss(mean: Tensor, x: Tensor) -> Tensor:
     return -0.5 * ((x - mean) ** 2 + math.log(2 * math.pi)).sum(1)
 
 
-def _elbo_by_numpy(*tensors: Any) -> np.ndarray:
+def _elbo_by_numpy(*tensors: Tensor) -> np.ndarray:
     logits, x, mu, logvar = (t.numpy() for t in tensors)
     return (x * logits - np.logaddexp(0, logits)).sum(1) - 0.5 * (
         mu**2 + np.exp(logvar) - 1 - logvar
     ).sum(1)
 
 
-def _bernoulli_elbo(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
+def _bernoulli_elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     from torch.distributions import Bernoulli, Independent
 
     return Independent(Bernoulli(logits=logits), 1).log_prob(x) - _independent_kl(mu, logvar)
 
 
-def _elbo_row_by_row(logits: Any, x: Any, mu: Any, logvar: Any) -> Any:
+def _elbo_row_by_row(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     import torch
 
     return torch.stack(
@@ -1251,13 +1243,14 @@ def _many_units(rng: np.random.Generator, n: int, units: int) -> tuple[np.ndarra
     return mu, logvar
 
 
-def _code(mu: np.ndarray, logvar: np.ndarray, tol: float) -> tuple[Tensor, Tensor, float]:
-    return Tensor(mu), Tensor(logvar), tol
+def _code(mu: np.ndarray, logvar: np.ndarray, tol: float) -> tuple[TensorArg, TensorArg, float]:
+    return TensorArg(mu), TensorArg(logvar), tol
 
 
 def _unit_cases(rng: np.random.Generator) -> list[Case]:
     used = np.array([[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0]])
     six, many, more = _characters(rng, 200), _many_units(rng, 41, 90), _many_units(rng, 25, 90)
+    faint = 0.1 * rng.normal(size=(2, 20, 4))
     return [
         Case(
             "three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
@@ -1278,7 +1271,7 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
         Case("25 pictures, many units, tol 0.8", _code(*_away_from(0.8, *more), 0.8)),
         Case(
             "20 pictures, four units that carry next to nothing, tol 0.5",
-            _code(*0.1 * rng.normal(size=(2, 20, 4)), 0.5),
+            _code(faint[0], faint[1], 0.5),
         ),
         Case(
             "a single picture, many units, tol 0.1",
@@ -1287,7 +1280,7 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def _mean_kl(mu: Any, logvar: Any) -> Any:
+def _mean_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return _each_kl(mu, logvar).mean(0)
 
 
@@ -1296,11 +1289,11 @@ def _on_mean(kl: Callable[..., Any]) -> Answer:
     return lambda mu, logvar, tol: kl(mu, logvar).mean(0) < tol
 
 
-def _reverse_each(mu: Any, logvar: Any) -> Any:
+def _reverse_each(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * ((1 + mu**2) / logvar.exp() - 1 + logvar)
 
 
-def _kl_of_all_codes(mu: Any, logvar: Any, tol: float) -> Any:
+def _kl_of_all_codes(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
     """The distance of the averaged code, with the spread of its means, from the prior: a mixture
     taken for a Gaussian.
     """
@@ -1634,7 +1627,7 @@ TWO_PAIRS = (
 REACHED = f"the held-out ELBO in nats per digit, where −{-BAR} or more is asked for"
 
 
-def _judged(ask: Ask, x_train: Tensor, x_test: Tensor, noise: Tensor) -> dict[str, Any]:
+def _judged(ask: Ask, x_train: TensorArg, x_test: TensorArg, noise: TensorArg) -> dict[str, Any]:
     """FACTS that hold up to the first that does not; the ELBO last, as a number up to the bar."""
     found = vae_facts.asked(ask, "coder", TWO_PAIRS, x_train, x_test, noise)
     return until_one_fails(
@@ -1647,7 +1640,7 @@ def _facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray
     before it.
     """
     yield from vae_facts.sound(mu, logvar, logits, x)
-    kl, logits = vae_facts.price(mu, logvar), logits.astype(np.float64)
+    kl, logits = vae_facts.kl_term(mu, logvar), logits.astype(np.float64)
     rec = (x * logits - np.logaddexp(0, logits)).sum(1).mean()
     yield "price", kl < -BAR
     yield "noise", rec > -60
@@ -1662,20 +1655,20 @@ def _vae_cases(rng: np.random.Generator) -> list[Case]:
 
     digits = digits8(numpy=True)
     x_train, x_test = (
-        Tensor((part.reshape(-1, 64) > 0.5).astype(float))
+        TensorArg((part.reshape(-1, 64) > 0.5).astype(float))
         for part in (digits.x_train, digits.x_test)
     )
     return [
         Case(
             "trained on 1,000 digits, asked about 797 others, one z for each",
-            (x_train, x_test, Tensor(rng.normal(size=(len(x_test.values), 256)))),
+            (x_train, x_test, TensorArg(rng.normal(size=(len(x_test.values), 256)))),
             _judged,
             want={fact: True for fact in FACTS.values()} | {REACHED: BAR},
         )
     ]
 
 
-def _sampled(mu: Any, logvar: Any) -> Any:
+def _sampled(mu: Tensor, logvar: Tensor) -> Tensor:
     import torch
 
     return mu + _sd(logvar) * torch.randn_like(mu)
@@ -1694,7 +1687,7 @@ def _mlp(inputs: int, outputs: int) -> Any:
 
 
 def _fit(
-    x: Any,
+    x: Tensor,
     encoder: Any,
     decoder: Any,
     optimizer: Any,
@@ -1732,7 +1725,7 @@ def _vae(
     state stays as it is.
     """
 
-    def train_vae(x: Any) -> tuple[Callable, Callable]:
+    def train_vae(x: Tensor) -> tuple[Callable, Callable]:
         import torch
 
         with torch.random.fork_rng():

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, TensorArg
 from course_utils.checks.exercise import (
     Case,
     Exercise,
@@ -22,7 +23,10 @@ from course_utils.checks.exercise import (
     until_one_fails,
 )
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # float32
+if TYPE_CHECKING:
+    from torch import Tensor
+
+close_case = partial(Case, rtol=1e-4, atol=1e-6)  # float32
 
 
 def _gradients(*names: str) -> Callable[..., Any]:
@@ -30,33 +34,33 @@ def _gradients(*names: str) -> Callable[..., Any]:
     return lambda ask, *args: ask.probe("gradient", list(names), *args)
 
 
-def _softplus(values: Any) -> Any:
+def _softplus(values: Tensor) -> Tensor:
     from torch.nn.functional import softplus
 
     return softplus(values)
 
 
-def _cat(*parts: Any) -> Any:
+def _cat(*parts: Tensor) -> Tensor:
     import torch
 
     return torch.cat([part.flatten() for part in parts])
 
 
-def _bce(logits: Any, label: float, **how: Any) -> Any:
+def _bce(logits: Tensor, label: float, **how: Any) -> Tensor:
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), **how)
 
 
-def _bce_after_sigmoid(logits: Any, label: float) -> Any:
+def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:
     import torch
     from torch.nn.functional import binary_cross_entropy
 
     return binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
 
 
-def _surprise(logits: Any, label: float) -> Any:
+def _surprise(logits: Tensor, label: float) -> Tensor:
     """Mean surprise of a label, by torch.distributions in float64."""
     import torch
     from torch.distributions import Bernoulli
@@ -69,58 +73,52 @@ def _surprise(logits: Any, label: float) -> Any:
 
 
 def _d_cases(rng: np.random.Generator) -> list[Case]:
-    def logits(*shape: int, scale: float = 2.0) -> Tensor:
-        return Tensor(scale * rng.normal(size=shape))
+    def logits(*shape: int, scale: float = 2.0) -> TensorArg:
+        return TensorArg(scale * rng.normal(size=shape))
 
     real, fake = logits(5), logits(5)
     return [
-        Case(
+        close_case(
             "one real thing with logit 0, one forged with logit log 3: log 2 + log 4 = 2.079",
-            (Tensor(np.zeros(1)), Tensor(np.log([3.0]))),
-            **CLOSE,
+            (TensorArg(np.zeros(1)), TensorArg(np.log([3.0]))),
         ),
-        Case(
+        close_case(
             "an inspector that knows nothing, all logits 0: 2 log 2 = 1.386",
-            (Tensor(np.zeros(4)), Tensor(np.zeros(4))),
-            **CLOSE,
+            (TensorArg(np.zeros(4)), TensorArg(np.zeros(4))),
         ),
-        Case("five real and five forged logits", (real, fake), **CLOSE),
-        Case("the same logits a second time", (real, fake), again, **CLOSE),
-        Case(
+        close_case("five real and five forged logits", (real, fake)),
+        close_case("the same logits a second time", (real, fake), again),
+        close_case(
             "six real and three forged: each half is averaged over its own batch",
             (logits(6), logits(3)),
-            **CLOSE,
         ),
-        Case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1)), **CLOSE),
-        Case(
+        close_case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1))),
+        close_case(
             "two logits for each of four real and three forged things, (4, 2) and (3, 2)",
             (logits(4, 2), logits(3, 2)),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "five of each: the value, and the gradients that reach both",
             (logits(5), logits(5)),
             _gradients("real", "fake"),
-            **CLOSE,
         ),
         Case(
             "an inspector who is right and sure, logits 9 and −9",
-            (Tensor(np.full(3, 9.0)), Tensor(np.full(3, -9.0))),
+            (TensorArg(np.full(3, 9.0)), TensorArg(np.full(3, -9.0))),
             rtol=1e-2,
             atol=1e-8,
         ),
-        Case(
+        close_case(
             "an inspector who is wrong and very sure, logits −200 and 200: 400 nats, with a"
             " gradient",
-            (Tensor(np.full(2, -200.0)), Tensor(np.full(2, 200.0))),
+            (TensorArg(np.full(2, -200.0)), TensorArg(np.full(2, 200.0))),
             _gradients("real", "fake"),
             stress=True,
-            **CLOSE,
         ),
     ]
 
 
-def _naive(logits: Any) -> Any:
+def _naive(logits: Tensor) -> Tensor:
     return logits.sigmoid().log()
 
 
@@ -298,13 +296,13 @@ D_LOSS = Exercise(
 )
 
 
-def _log_sigmoid(logits: Any) -> Any:
+def _log_sigmoid(logits: Tensor) -> Tensor:
     from torch.nn.functional import logsigmoid
 
     return logsigmoid(logits)
 
 
-def _logaddexp(logits: Any) -> Any:
+def _logaddexp(logits: Tensor) -> Tensor:
     import torch
 
     return torch.logaddexp(torch.zeros_like(logits), logits)
@@ -314,45 +312,40 @@ def _logaddexp(logits: Any) -> Any:
 
 
 def _g_cases(rng: np.random.Generator) -> list[Case]:
-    fake = Tensor(2 * rng.normal(size=6))
+    fake = TensorArg(2 * rng.normal(size=6))
     return [
-        Case(
+        close_case(
             "logits 0 and −log 3: (log 2 + log 4)/2 = 1.040",
-            (Tensor(np.array([0.0, -math.log(3)])),),
-            **CLOSE,
+            (TensorArg(np.array([0.0, -math.log(3)])),),
         ),
-        Case(
+        close_case(
             "a forgery that is nearly found out, logit −5 (D = 0.0067): the value, and a gradient"
             " of −0.9933",
-            (Tensor(np.array([-5.0])),),
+            (TensorArg(np.array([-5.0])),),
             _gradients("fake"),
-            **CLOSE,
         ),
-        Case("six forged logits", (fake,), **CLOSE),
-        Case("the same logits a second time", (fake,), again, **CLOSE),
-        Case(
+        close_case("six forged logits", (fake,)),
+        close_case("the same logits a second time", (fake,), again),
+        close_case(
             "a column of five: the value, and the gradient that reaches it",
-            (Tensor(2 * rng.normal(size=(5, 1))),),
+            (TensorArg(2 * rng.normal(size=(5, 1))),),
             _gradients("fake"),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "two logits for each of four forgeries, (4, 2)",
-            (Tensor(2 * rng.normal(size=(4, 2))),),
-            **CLOSE,
+            (TensorArg(2 * rng.normal(size=(4, 2))),),
         ),
         Case(
             "forgeries that fool the inspector, logits of 9",
-            (Tensor(np.full(3, 9.0)),),
+            (TensorArg(np.full(3, 9.0)),),
             rtol=1e-2,
             atol=1e-8,
         ),
-        Case(
+        close_case(
             "forgeries that are surely found out, logits of −200: 200 nats, with a gradient",
-            (Tensor(np.full(2, -200.0)),),
+            (TensorArg(np.full(2, -200.0)),),
             _gradients("fake"),
             stress=True,
-            **CLOSE,
         ),
     ]
 
@@ -537,7 +530,7 @@ def _round_twice(ask: Ask, *args: Any) -> dict[str, bool]:
 
 def _round_args(rng: np.random.Generator, n: int, m: int, d: int, Z: int, lr: float) -> tuple:
     shapes = ((d, Z), (d,), (1, d), (1,), (n, d), (m, Z), (m, Z))
-    return (*(Tensor(rng.normal(size=shape)) for shape in shapes), lr)
+    return (*(TensorArg(rng.normal(size=shape)) for shape in shapes), lr)
 
 
 def _round_cases(rng: np.random.Generator) -> list[Case]:
@@ -548,19 +541,15 @@ def _round_cases(rng: np.random.Generator) -> list[Case]:
     usual = _round_args(rng, 6, 6, 3, 2, 0.3)
     return [
         Case("six things of three numbers, two of noise, handed in twice", usual, _round_twice),
-        Case(
+        close_case(
             "numbers: G(z) = z, D's logit is x; x = 1, z1 = −1, z2 = 0, step size 1: losses 0.627"
             " and 0.693",
-            (*(Tensor(v) for v in one), 1.0),
+            (*(TensorArg(v) for v in one), 1.0),
             _round,
-            **CLOSE,
         ),
-        Case("six things of three numbers, two of noise", usual, _round, **CLOSE),
-        Case(
-            "eight real things and four forgeries",
-            _round_args(rng, 8, 4, 2, 2, 0.5),
-            _round,
-            **CLOSE,
+        close_case("six things of three numbers, two of noise", usual, _round),
+        close_case(
+            "eight real things and four forgeries", _round_args(rng, 8, 4, 2, 2, 0.5), _round
         ),
     ]
 
@@ -597,15 +586,15 @@ def _round_by_hand(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> tuple[float, flo
     return float(loss_d), float(loss_g)
 
 
-def _d(real: Any, fake: Any) -> Any:
+def _d(real: Tensor, fake: Tensor) -> Tensor:
     return _softplus(-real).mean() + _softplus(fake).mean()
 
 
-def _g(fake: Any) -> Any:
+def _g(fake: Tensor) -> Tensor:
     return _softplus(-fake).mean()
 
 
-def _step(player: Any, loss: Any, forget: bool = True, **how: Any) -> None:
+def _step(player: Any, loss: Tensor, forget: bool = True, **how: Any) -> None:
     if forget:
         player.optimizer.zero_grad()
     loss.backward(**how)
@@ -623,7 +612,7 @@ def _moves(
     each moves.
     """
 
-    def train_step(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+    def train_step(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
         seen = []
         for player, loss_of, clear, times in zip(
             (D, G), (first, second), forget, move, strict=True
@@ -638,7 +627,7 @@ def _moves(
     return train_step
 
 
-def _g_first(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _g_first(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     g = _g(D(G(z2)))
     _step(G, g)
     d = _d(D(x), D(G(z1).detach()))
@@ -646,7 +635,7 @@ def _g_first(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _g_first_with_z1(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _g_first_with_z1(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     g = _g(D(G(z1)))
     _step(G, g)
     d = _d(D(x), D(G(z2).detach()))
@@ -654,14 +643,14 @@ def _g_first_with_z1(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _both_first(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _both_first(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     d, g = _d(D(x), D(G(z1).detach())), _g(D(G(z2)))
     _step(D, d)
     _step(G, g)
     return d.item(), g.item()
 
 
-def _old_judge(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _old_judge(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     """Gradients of both from the old weights, then both step."""
     d, g = _d(D(x), D(G(z1).detach())), _g(D(G(z2)))
     G.optimizer.zero_grad()
@@ -673,7 +662,7 @@ def _old_judge(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _one_sum(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _one_sum(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     d, g = _d(D(x), D(G(z1))), _g(D(G(z2)))
     D.optimizer.zero_grad()
     G.optimizer.zero_grad()
@@ -683,7 +672,7 @@ def _one_sum(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _leaky_optimizers(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _leaky_optimizers(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     """No detach, and both step after D's loss."""
     d = _d(D(x), D(G(z1)))
     G.optimizer.zero_grad()
@@ -694,7 +683,7 @@ def _leaky_optimizers(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _leak_kept(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _leak_kept(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     """No detach, G's slopes cleared only before D's move, so that the leak is added to G's own."""
     G.optimizer.zero_grad()
     d = _d(D(x), D(G(z1)))
@@ -704,7 +693,7 @@ def _leak_kept(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _both_follow_g(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _both_follow_g(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     """D steps along with G on G's loss."""
     d = _d(D(x), D(G(z1).detach()))
     _step(D, d)
@@ -715,13 +704,13 @@ def _both_follow_g(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _losses_afterwards(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _losses_afterwards(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     _step(D, _d(D(x), D(G(z1).detach())))
     _step(G, _g(D(G(z2))))
     return _d(D(x), D(G(z1))).item(), _g(D(G(z2))).item()
 
 
-def _own_noise(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _own_noise(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     import torch
 
     d = _d(D(x), D(G(torch.randn_like(z1)).detach()))
@@ -731,7 +720,7 @@ def _own_noise(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d.item(), g.item()
 
 
-def _by_move(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _by_move(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     import torch
 
     with torch.no_grad():
@@ -743,7 +732,7 @@ def _by_move(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return d, g
 
 
-def _by_grad(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _by_grad(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     """Slopes asked for by name, without backward."""
     import torch
 
@@ -758,7 +747,7 @@ def _by_grad(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
     return losses
 
 
-def _frozen(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> Any:
+def _frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> np.ndarray:
     """Freezes the other player by requires_grad_, as other libraries do."""
     G.requires_grad_(False)
     d = _bce(D(x), 1.0) + _bce(D(G(z1)), 0.0)
@@ -923,8 +912,8 @@ def _fine(ask: Ask, *args: Any) -> dict[str, Any]:
 def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
     shapes = ((d, h), (h,), (h,), (d,), (n, d), (n, d))
     return (
-        *(Tensor(rng.normal(size=shape)) for shape in shapes),
-        Tensor(rng.uniform(size=(n, 1))),
+        *(TensorArg(rng.normal(size=shape)) for shape in shapes),
+        TensorArg(rng.uniform(size=(n, 1))),
         column,
     )
 
@@ -948,21 +937,19 @@ def _fine_cases(rng: np.random.Generator) -> list[Case]:
         rng.uniform(size=(3, 1)),
     ]
     return [
-        Case(
+        close_case(
             "D(x) = 3 x1 + 4 x2 has slope 5 everywhere: the penalty is 16",
-            (*map(Tensor, flat), False),
+            (*map(TensorArg, flat), False),
             _fine,
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "D(x) = 0.3 x1 + 0.4 x2 has slope 0.5 everywhere: the penalty is 0.25",
-            (*map(Tensor, flatter), False),
+            (*map(TensorArg, flatter), False),
             _fine,
-            **CLOSE,
         ),
         Case(
             "D(x) = 0.6 x1 + 0.8 x2 has slope 1 everywhere: the penalty is 0",
-            (*map(Tensor, level), False),
+            (*map(TensorArg, level), False),
             _fine,
             rtol=1e-4,
             atol=1e-5,
@@ -985,14 +972,14 @@ def _fine_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def _fine_by_formula(D: Any, real: Any, fake: Any, eps: Any) -> Any:
+def _fine_by_formula(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     """The slope of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
     x = eps * real + (1 - eps) * fake
     slope = (((1 - (x @ D.W + D.c).tanh() ** 2) * D.v) @ D.W.T) + D.u  # (B, d)
     return (((slope**2).sum(1).sqrt() - 1) ** 2).mean()
 
 
-def _slope(D: Any, x: Any, create: bool = True) -> Any:
+def _slope(D: Any, x: Tensor, create: bool = True) -> Tensor:
     import torch
 
     x = x.detach().requires_grad_()
@@ -1011,7 +998,7 @@ def _fined(
     return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
 
 
-def _by_func(D: Any, real: Any, fake: Any, eps: Any) -> Any:
+def _by_func(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     import torch
 
     x = torch.lerp(fake, real, eps)
@@ -1019,7 +1006,7 @@ def _by_func(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     return ((slope.norm(dim=1) - 1) ** 2).mean()
 
 
-def _pair_by_pair(D: Any, real: Any, fake: Any, eps: Any) -> Any:
+def _pair_by_pair(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     import torch
 
     fines = []
@@ -1032,7 +1019,7 @@ def _pair_by_pair(D: Any, real: Any, fake: Any, eps: Any) -> Any:
     return sum(fines) / len(fines)
 
 
-def _with_ones(D: Any, real: Any, fake: Any, eps: Any) -> Any:
+def _with_ones(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     import torch
 
     x = (fake + eps * (real - fake)).requires_grad_(True)
@@ -1199,17 +1186,17 @@ def _pair(ask: Ask, *args: Any) -> np.ndarray:
 
 def _crowds(
     rng: np.random.Generator, n: int, m: int, d: int, shift: float, scale: float
-) -> tuple[Tensor, Tensor]:
+) -> tuple[TensorArg, TensorArg]:
     """Two clouds in sparse and dense parts; few enough points for distances without rounding
     tricks.
     """
     spread = np.where(rng.uniform(size=(n + m, 1)) < 0.5, 0.3, 1.5)
     points = np.round(spread * rng.normal(size=(n + m, d)), 3)
-    return Tensor(points[:n]), Tensor(np.round(shift + scale * points[n:], 3))
+    return TensorArg(points[:n]), TensorArg(np.round(shift + scale * points[n:], 3))
 
 
 def _share_cases(rng: np.random.Generator) -> list[Case]:
-    line = (Tensor(np.array([[0.0], [1.0], [5.0]])), Tensor(np.array([[1.5], [1.6], [9.0]])))
+    line = (TensorArg(np.array([[0.0], [1.0], [5.0]])), TensorArg(np.array([[1.5], [1.6], [9.0]])))
     humps = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
     real = np.round(np.repeat(humps, 6, axis=0) + 0.5 * rng.normal(size=(24, 2)), 3)
     one = np.round(0.3 * rng.normal(size=(12, 2)), 3)
@@ -1225,19 +1212,19 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
         Case("twice the same crowd, k = 3: both are 1", (usual[0], usual[0], 3), _pair, atol=1e-6),
         Case(
             "a generator that draws one hump of four, k = 3: precision high, recall low",
-            (Tensor(real), Tensor(one), 3),
+            (TensorArg(real), TensorArg(one), 3),
             _pair,
             atol=1e-6,
         ),
         Case(
             "two crowds far from each other, k = 3: both are 0",
-            (Tensor(real), Tensor(one + 100), 3),
+            (TensorArg(real), TensorArg(one + 100), 3),
             _pair,
             atol=1e-6,
         ),
         Case(
             "24 points one apart and ten points 3 further, k = 2: rims are touched",
-            (Tensor(steps), Tensor(steps[:10] * 2 + 25), 2),
+            (TensorArg(steps), TensorArg(steps[:10] * 2 + 25), 2),
             _pair,
             atol=1e-6,
         ),
@@ -1245,8 +1232,8 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
             "real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a fellow may stand at the"
             " same place",
             (
-                Tensor(np.array([[-2.0], [-1.0], [0.0], [1.0]])),
-                Tensor(np.array([[0.0], [0.0], [0.0], [3.0]])),
+                TensorArg(np.array([[-2.0], [-1.0], [0.0], [1.0]])),
+                TensorArg(np.array([[0.0], [0.0], [0.0], [3.0]])),
                 1,
             ),
             _pair,
@@ -1293,13 +1280,13 @@ def _shares_by_tree(real: Any, fake: Any, k: int) -> tuple[float, float]:
     return share(fake, real), share(real, fake)
 
 
-def _cdist(a: Any, b: Any, p: float = 2.0) -> Any:
+def _cdist(a: Tensor, b: Tensor, p: float = 2.0) -> Tensor:
     import torch
 
     return torch.cdist(a, b, p=p, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _radius(crowd: Any, k: int, p: float = 2.0) -> Any:
+def _radius(crowd: Tensor, k: int, p: float = 2.0) -> Tensor:
     """Distance of each member to its k-th nearest fellow. (C, d) -> (C,)"""
     return _cdist(crowd, crowd, p).sort(dim=1).values[:, k]
 
@@ -1315,13 +1302,13 @@ def _shares(
     `radius` (C,).
     """
 
-    def one(points: Any, crowd: Any, k: int) -> float:
+    def one(points: Tensor, crowd: Tensor, k: int) -> float:
         return share(inside(_cdist(points, crowd, p), radius(crowd, k))).item()
 
     return lambda real, fake, k: told(one(fake, real, k), one(real, fake, k))
 
 
-def _own_radius(real: Any, fake: Any, k: int) -> tuple[float, float]:
+def _own_radius(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """The balls stand around the asking points: coverage, with the roles exchanged."""
     between = _cdist(fake, real)
     return (
@@ -1330,31 +1317,26 @@ def _own_radius(real: Any, fake: Any, k: int) -> tuple[float, float]:
     )
 
 
-def _radius_across(real: Any, fake: Any, k: int) -> tuple[float, float]:
+def _radius_across(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """The radius reaches to the k-th nearest of the other crowd."""
-    between = _cdist(fake, real).sort
     d = _cdist(fake, real)
     return (
-        (
-            (d <= d.sort(dim=0).values[k]).any(1).float().mean().item(),
-            (d.T <= d.T.sort(dim=0).values[k]).any(1).float().mean().item(),
-        )
-        if between
-        else (0.0, 0.0)
+        (d <= d.sort(dim=0).values[k]).any(1).float().mean().item(),
+        (d.T <= d.T.sort(dim=0).values[k]).any(1).float().mean().item(),
     )
 
 
-def _nearest_ball(real: Any, fake: Any, k: int) -> tuple[float, float]:
+def _nearest_ball(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Only the ball of the nearest member is tried."""
 
-    def share(points: Any, crowd: Any) -> float:
+    def share(points: Tensor, crowd: Tensor) -> float:
         nearest = _cdist(points, crowd).min(dim=1)
         return (nearest.values <= _radius(crowd, k)[nearest.indices]).float().mean().item()
 
     return share(fake, real), share(real, fake)
 
 
-def _precision_twice(real: Any, fake: Any, k: int) -> tuple[float, float]:
+def _precision_twice(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     value = _shares()(real, fake, k)[0]
     return value, value
 
@@ -1370,8 +1352,8 @@ def _numpy_shares(real: Any, fake: Any, k: int) -> tuple[float, float]:
     ).any(0).mean()
 
 
-def _point_by_point(real: Any, fake: Any, k: int) -> tuple[float, float]:
-    def share(points: Any, crowd: Any) -> float:
+def _point_by_point(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
+    def share(points: Tensor, crowd: Tensor) -> float:
         reach = [sorted((c - other).norm().item() for other in crowd)[k] for c in crowd]
         return sum(
             any((point - c).norm().item() <= r for c, r in zip(crowd, reach, strict=True))
@@ -1573,7 +1555,7 @@ SHARE = "the share of samples within four widths of a hump, where 0.7 or more is
 
 
 def _ring(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Points (n, 2), the eight centers (8, 2) and the width of a hump; radius and turn are drawn."""
+    """Points (n, 2), the eight modes (8, 2) and their width; radius and rotation are random."""
     radius = rng.uniform(1, 4)
     angles = 2 * np.pi * (np.arange(8) / 8 + rng.uniform())
     centers, width = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.04 * radius
@@ -1586,7 +1568,7 @@ def _ring_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case(
             "trained on 4,000 points, asked for 2,000 new ones",
-            (Tensor(x), DRAWN, int(rng.integers(2**31))),
+            (TensorArg(x), DRAWN, int(rng.integers(2**31))),
             lambda ask, *args: _on_the_ring(ask, *args, centers=centers, width=width, fresh=fresh),
             want={fact: True for fact in RING.values()} | {SHARE: ENOUGH},
         )
@@ -1594,7 +1576,14 @@ def _ring_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _on_the_ring(
-    ask: Ask, x: Tensor, n: int, seed: int, *, centers: np.ndarray, width: float, fresh: np.ndarray
+    ask: Ask,
+    x: TensorArg,
+    n: int,
+    seed: int,
+    *,
+    centers: np.ndarray,
+    width: float,
+    fresh: np.ndarray,
 ) -> dict[str, Any]:
     """What holds of the first training that passes, of two: an honest game may be unlucky once."""
     first = _one_training(ask, x, n, seed, centers, width, fresh)
@@ -1605,7 +1594,7 @@ def _on_the_ring(
 
 
 def _one_training(
-    ask: Ask, x: Tensor, n: int, seed: int, centers: np.ndarray, width: float, fresh: np.ndarray
+    ask: Ask, x: TensorArg, n: int, seed: int, centers: np.ndarray, width: float, fresh: np.ndarray
 ) -> dict[str, Any]:
     """RING that hold up to the first that does not; the share last, as a number up to what is asked
     for.
@@ -1683,7 +1672,7 @@ def _bell(x: Any, n: int) -> Any:
     return 0.2 * x.std() * torch.randn(n, 2)
 
 
-def _mixture(x: Any) -> Callable:
+def _mixture(x: Tensor) -> Callable:
     """No GAN: eight bells found by k-means."""
     import torch
     from sklearn.cluster import KMeans
@@ -1724,23 +1713,24 @@ def _plain_gan(x: Any) -> Any:
         torch.manual_seed(0)
         scale = x.std()
         x = x / scale
-        nets = [
+        G, D = (
             nn.Sequential(
                 nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, k)
             )
             for k in (2, 1)
-        ]
-        movers = [
-            torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True) for net in nets
-        ]
-        average = copy.deepcopy(nets[0])
+        )
+        of_g, of_d = (
+            torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True)
+            for net in (G, D)
+        )
+        average = copy.deepcopy(G)
         for t in range(1800):
-            for mover in movers:
-                mover.param_groups[0]["lr"] = 2e-3 * min(1.0, 2 - t / 900)
-            _plain_round(*nets, *movers, x)
+            for optimizer in (of_g, of_d):
+                optimizer.param_groups[0]["lr"] = 2e-3 * min(1.0, 2 - t / 900)
+            _plain_round(G, D, of_g, of_d, x)
             with torch.no_grad():
-                for kept, now in zip(average.parameters(), nets[0].parameters(), strict=True):
-                    kept.lerp_(now, 0.02)
+                for mean, now in zip(average.parameters(), G.parameters(), strict=True):
+                    mean.lerp_(now, 0.02)
     generator = torch.Generator().manual_seed(0)
     return lambda n: average(torch.randn(n, 2, generator=generator)) * scale
 

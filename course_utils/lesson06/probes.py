@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def game_round(
     answer: Callable,
-    g_weight: Any,
-    g_bias: Any,
-    d_weight: Any,
-    d_bias: Any,
-    x: Any,
-    z1: Any,
-    z2: Any,
+    g_weight: Tensor,
+    g_bias: Tensor,
+    d_weight: Tensor,
+    d_bias: Tensor,
+    x: Tensor,
+    z1: Tensor,
+    z2: Tensor,
     lr: float,
 ) -> dict[str, Any]:
     """`answer(G, D, x, z1, z2)` on two linear players with given weights and biases: what it
@@ -46,7 +49,7 @@ def game_round(
     }
 
 
-def _player(weight: Any, bias: Any, lr: float) -> Any:
+def _player(weight: Tensor, bias: Tensor, lr: float) -> Any:
     """A network with an optimizer of its own, as lesson 06's Player, here linear and by plain
     gradient descent.
     """
@@ -59,10 +62,10 @@ def _player(weight: Any, bias: Any, lr: float) -> Any:
             self.net = torch.nn.utils.skip_init(torch.nn.Linear, weight.shape[1], weight.shape[0])
             self.optimizer = torch.optim.SGD(self.net.parameters(), lr=lr)
 
-        def forward(self, values: Any) -> Any:
+        def forward(self, values: Tensor) -> Tensor:
             return self.net(values)
 
-        def move(self, loss: Any) -> None:
+        def move(self, loss: Tensor) -> None:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -77,7 +80,15 @@ def _player(weight: Any, bias: Any, lr: float) -> Any:
 
 
 def penalty(
-    answer: Callable, W: Any, c: Any, v: Any, u: Any, real: Any, fake: Any, eps: Any, column: bool
+    answer: Callable,
+    W: Tensor,
+    c: Tensor,
+    v: Tensor,
+    u: Tensor,
+    real: Tensor,
+    fake: Tensor,
+    eps: Tensor,
+    column: bool,
 ) -> dict[str, Any]:
     """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and the
     slopes it leaves in D.
@@ -91,28 +102,22 @@ def penalty(
             super().__init__()
             self.W, self.c, self.v, self.u = (torch.nn.Parameter(part) for part in (W, c, v, u))
 
-        def forward(self, x: Any) -> Any:
+        def forward(self, x: Tensor) -> Tensor:
             score = torch.tanh(x @ self.W + self.c) @ self.v + x @ self.u
             return score[:, None] if column else score
 
     D = Critic()
     value = answer(D, real, fake, eps)
-    slopes = {name: None for name in "Wcvu"}
+    gradients: Sequence[Tensor | None] = [None] * 4
     if isinstance(value, torch.Tensor) and value.requires_grad:
-        slopes = dict(
-            zip(
-                "Wcvu",
-                torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True),
-                strict=True,
-            )
-        )
+        gradients = torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True)
     return {"the penalty": value} | {
         f"the slope it leaves in D's {name}": g if g is None else g + 0.0
-        for name, g in slopes.items()
+        for name, g in zip("Wcvu", gradients, strict=True)
     }
 
 
-def sampler(answer: Callable, x: Any, n: int, seed: int) -> Any:
+def sampler(answer: Callable, x: Tensor, n: int, seed: int) -> Tensor:
     """`sample = answer(x)`, and n points that it draws, whatever module or function it is. x
     (N, 2) -> (n, 2)
 

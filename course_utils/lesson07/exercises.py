@@ -4,11 +4,12 @@ augmentation, a planner.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, TensorArg
 from course_utils.checks.exercise import (
     Case,
     Exercise,
@@ -20,7 +21,10 @@ from course_utils.checks.exercise import (
 )
 from course_utils.lesson07 import floorplans as fp
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+if TYPE_CHECKING:
+    from torch import Tensor
+
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
 def _until_first(facts: Any) -> dict[str, Any]:
@@ -51,7 +55,7 @@ DRAWN = {
 
 
 def _drawn(
-    ask: Ask, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int
+    ask: Ask, from_both: TensorArg, bias: TensorArg, c: TensorArg, n: int, seed: int
 ) -> dict[str, Any]:
     """What `sample_given` asked a small decoder, and what it handed back."""
     found = [ask.probe("lesson07.drawn_to_order", from_both, bias, c, n, seed) for _ in range(2)]
@@ -184,9 +188,9 @@ def _order_cases(rng: np.random.Generator) -> list[Case]:
             Case(
                 says,
                 (
-                    Tensor(rng.normal(size=(Z + C, D))),
-                    Tensor(rng.normal(size=D)),
-                    Tensor(c),
+                    TensorArg(rng.normal(size=(Z + C, D))),
+                    TensorArg(rng.normal(size=D)),
+                    TensorArg(c),
                     n,
                     int(rng.integers(1, 2**31)),
                 ),
@@ -205,7 +209,7 @@ def _drawing(
 ) -> Answer:
     """A `sample_given` of which one part is changed."""
 
-    def sample_given(model: Any, c: Any, n: int) -> Any:
+    def sample_given(model: Any, c: Tensor, n: int) -> Tensor:
         import torch
 
         if seed:
@@ -223,31 +227,31 @@ def _torch() -> Any:
     return torch
 
 
-def _encoding(model: Any, c: Any, n: int) -> Any:
+def _encoding(model: Any, c: Tensor, n: int) -> Tensor:
     mu, _ = model.encode(_torch().rand(n, 6), c.expand(n, -1))
     return _drawing(lambda n, Z: mu)(model, c, n)
 
 
-def _one_by_one(model: Any, c: Any, n: int) -> Any:
+def _one_by_one(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     return torch.cat(
         [torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)]
     )
 
 
-def _by_distribution(model: Any, c: Any, n: int) -> Any:
+def _by_distribution(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     z = torch.distributions.Normal(0.0, 1.0).sample((n, model.Z))
     return 1 / (1 + torch.exp(-model.decode(z, c.repeat(n, 1))))
 
 
-def _in_double(model: Any, c: Any, n: int) -> Any:
+def _in_double(model: Any, c: Tensor, n: int) -> np.ndarray:
     torch = _torch()
     z = torch.empty(n, model.Z).normal_()
     return model.decode(z, torch.stack([c] * n)).double().sigmoid().detach().numpy()
 
 
-def _numpy_plans(n: int, Z: int) -> Any:
+def _numpy_plans(n: int, Z: int) -> Tensor:
     return _torch().as_tensor(np.random.default_rng().normal(size=(n, Z))).float()
 
 
@@ -428,7 +432,7 @@ def _read_cases(rng: np.random.Generator) -> list[Case]:
             read[read == never] = (never + 1) % n_classes
         pictures = 0.1 * rng.random((len(labels), n_classes))
         pictures[np.arange(len(labels)), read] = 1.0
-        return Case(says, (Tensor(pictures), Tensor(labels), n_classes), _scored, **CLOSE)
+        return close_case(says, (TensorArg(pictures), TensorArg(labels), n_classes), _scored)
 
     return [
         case(
@@ -449,11 +453,11 @@ def _read_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def _scored(ask: Ask, pictures: Tensor, labels: Tensor, classes: int) -> Any:
+def _scored(ask: Ask, pictures: TensorArg, labels: TensorArg, classes: int) -> Any:
     return ask.probe("lesson07.scored_by_reader", pictures, labels, classes)
 
 
-def _read_oracle(samples: Any, labels: Any, classifier: Any) -> float:
+def _read_oracle(samples: Tensor, labels: Tensor, classifier: Any) -> float:
     import warnings
 
     from sklearn.metrics import balanced_accuracy_score
@@ -491,13 +495,13 @@ def _f1(labels: np.ndarray, read: np.ndarray) -> float:
     return f1_score(labels, read, average="macro", zero_division=0)
 
 
-def _balanced_in_torch(samples: Any, labels: Any, classifier: Any) -> Any:
+def _balanced_in_torch(samples: Tensor, labels: Tensor, classifier: Any) -> Tensor:
     torch = _torch()
     right = (torch.as_tensor(classifier(samples)) == labels).double()
     return torch.stack([right[labels == k].mean() for k in labels.unique()]).mean()
 
 
-def _by_confusion(samples: Any, labels: Any, classifier: Any) -> float:
+def _by_confusion(samples: Tensor, labels: Any, classifier: Any) -> float:
     labels, read = np.asarray(labels), np.asarray(classifier(samples))
     table = np.zeros((20, 20))
     np.add.at(table, (labels, read), 1)
@@ -505,7 +509,7 @@ def _by_confusion(samples: Any, labels: Any, classifier: Any) -> float:
     return float((np.diag(table)[rows] / table.sum(1)[rows]).mean())
 
 
-def _by_weights(samples: Any, labels: Any, classifier: Any) -> float:
+def _by_weights(samples: Tensor, labels: Any, classifier: Any) -> float:
     labels = np.asarray(labels)
     weights = 1 / np.bincount(labels)[labels]
     return float(np.average(np.asarray(classifier(samples)) == labels, weights=weights))
@@ -741,7 +745,7 @@ def _plan_cases(rng: np.random.Generator) -> list[Case]:
         ("a plan with a hundred cells changed", _noisy(good, 100, rng)),
     ]
     return [
-        Case(says, (Tensor(np.ascontiguousarray(plan, dtype=np.int64)),), _reported)
+        Case(says, (TensorArg(np.ascontiguousarray(plan, dtype=np.int64)),), _reported)
         for says, plan in [*edits, *_small_sheets()]
     ]
 
@@ -826,7 +830,7 @@ def _small_sheets() -> list[tuple[str, np.ndarray]]:
     ]
 
 
-def _reported(ask: Ask, plan: Tensor) -> dict[str, Any]:
+def _reported(ask: Ask, plan: TensorArg) -> dict[str, Any]:
     found = ask(plan)
     if type(found) is not dict:
         raise NotData(
@@ -1062,7 +1066,7 @@ def _is_reachable(
     return _pieces(walk(plan), corners) == 1
 
 
-PARTS = {
+PARTS: dict[str, Answer] = {
     "rooms": _has_rooms,
     "areas": _has_areas,
     "closed": _is_closed,
@@ -1072,12 +1076,11 @@ PARTS = {
 
 
 def _parts(plan: np.ndarray, change: dict[str, Any]) -> dict[str, bool]:
-    return {
-        key: bool(
-            change[key](plan) if callable(change.get(key)) else part(plan, **change.get(key, {}))
-        )
-        for key, part in PARTS.items()
-    }
+    def holds(key: str, part: Answer) -> bool:
+        other = change.get(key, {})
+        return bool(other(plan) if callable(other) else part(plan, **other))
+
+    return {key: holds(key, part) for key, part in PARTS.items()}
 
 
 def _changed(**change: Any) -> Answer:
@@ -1113,7 +1116,7 @@ def _in_scipy(plan: Any) -> dict[str, Any]:
     }
 
 
-def _in_skimage(plan: Any) -> dict[str, Any]:
+def _in_skimage(plan: Tensor) -> dict[str, Any]:
     """With torch and scikit-image."""
     torch = _torch()
     from skimage.measure import label
@@ -1403,7 +1406,7 @@ TURNS = {
 }
 
 
-def _augmented(ask: Ask, x: Tensor, same: Tensor, y: Tensor, seed: Any) -> dict[str, Any]:
+def _augmented(ask: Ask, x: TensorArg, same: TensorArg, y: TensorArg, seed: Any) -> dict[str, Any]:
     """What an augmentation does to a batch, and to sixteen copies of one picture."""
     first, again = (numbers_in(ask(x, _seed(seed))) for _ in range(2))
     other, copies = numbers_in(ask(x, _seed(seed + 1))), numbers_in(ask(same, _seed(seed + 2)))
@@ -1581,8 +1584,8 @@ def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
 
 
 def _how_gentle(moved: np.ndarray, alike: np.ndarray) -> Any:
-    """Judged by what can be measured: how far the ink's center went, how alike the centered pictures
-    are.
+    """Judged by what can be measured: how far the ink's center went, and how alike the centered
+    pictures are.
     """
     if np.quantile(moved, 0.95) > 4.5:
         return "shifted far"
@@ -1601,9 +1604,9 @@ def _digit_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             "80 digits, and sixteen copies of a seven",
             (
-                Tensor(x),
-                Tensor(np.repeat(seven[None, None], 16, axis=0)),
-                Tensor(y),
+                TensorArg(x),
+                TensorArg(np.repeat(seven[None, None], 16, axis=0)),
+                TensorArg(y),
                 int(rng.integers(1, 2**31)),
             ),
             _augmented,
@@ -1612,7 +1615,7 @@ def _digit_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def _shift(x: Any, rng: Any, reach: int = 2, fill: bool = False) -> Any:
+def _shift(x: Tensor, rng: Any, reach: int = 2, fill: bool = False) -> Tensor:
     torch = _torch()
     moves = rng.integers(-reach, reach + 1, (len(x), 2))
     return torch.stack(
@@ -1624,8 +1627,13 @@ def _shift(x: Any, rng: Any, reach: int = 2, fill: bool = False) -> Any:
 
 
 def _affine(
-    x: Any, rng: Any, tilt: float = 0.15, size: float = 0.08, move: float = 0.1, one: bool = False
-) -> Any:
+    x: Tensor,
+    rng: Any,
+    tilt: float = 0.15,
+    size: float = 0.08,
+    move: float = 0.1,
+    one: bool = False,
+) -> Tensor:
     """Tilt, size and shift for each picture (or one for all), by torch's grid."""
     torch, B = _torch(), len(x)
     angle, scale, shift = (rng.uniform(-r, r, s) for r, s in ((tilt, B), (size, B), (move, (B, 2))))
@@ -1646,7 +1654,7 @@ def _affine(
 def _turned_at_random(quarters: tuple[int, ...], flip: tuple[int, ...] = ()) -> Answer:
     """Turn some pictures of a batch that is shifted besides."""
 
-    def safe_augment(x: Any, rng: Any) -> Any:
+    def safe_augment(x: Tensor, rng: Any) -> Tensor:
         torch = _torch()
         x = _shift(x, rng)
         picked = rng.integers(0, len(quarters), len(x))
@@ -1665,7 +1673,7 @@ def _turned_at_random(quarters: tuple[int, ...], flip: tuple[int, ...] = ()) -> 
     return safe_augment
 
 
-def _scipy_turns(x: Any, rng: Any, degrees: float = 10) -> np.ndarray:
+def _scipy_turns(x: Tensor, rng: Any, degrees: float = 10) -> np.ndarray:
     from scipy.ndimage import rotate
 
     return np.stack(
@@ -1676,7 +1684,7 @@ def _scipy_turns(x: Any, rng: Any, degrees: float = 10) -> np.ndarray:
     ).clip(0, 1)
 
 
-def _skimage_affine(x: Any, rng: Any) -> Any:
+def _skimage_affine(x: Tensor, rng: Any) -> Tensor:
     from skimage.transform import AffineTransform, warp
 
     made = []
@@ -1692,17 +1700,17 @@ def _skimage_affine(x: Any, rng: Any) -> Any:
     return _torch().tensor(np.array(made)).float().clamp(0, 1)
 
 
-def _darkened(x: Any, rng: Any) -> Any:
+def _darkened(x: Tensor, rng: Any) -> Tensor:
     return _shift(x, rng) * _torch().tensor(rng.uniform(0.2, 0.7, (len(x), 1, 1, 1))).float()
 
 
-def _blurring(x: Any, rng: Any) -> Any:
+def _blurring(x: Tensor, rng: Any) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     return np.stack([[gaussian_filter(p[0], 0.9)] for p in np.asarray(_shift(x, rng))]).clip(0, 1)
 
 
-def _wiped(x: Any, rng: Any) -> Any:
+def _wiped(x: Tensor, rng: Any) -> Tensor:
     x = _shift(x, rng).clone()
     for picture in x:
         row, column = rng.integers(6, 12, 2)
@@ -1710,7 +1718,7 @@ def _wiped(x: Any, rng: Any) -> Any:
     return x
 
 
-def _cropped(x: Any, rng: Any) -> Any:
+def _cropped(x: Tensor, rng: Any) -> Tensor:
     """Cut 14 by 14 pixels and blow them up."""
     F, torch, made = _torch().nn.functional, _torch(), []
     for picture in x:
@@ -1723,7 +1731,7 @@ def _cropped(x: Any, rng: Any) -> Any:
     return torch.stack(made)
 
 
-def _global_random(x: Any, rng: Any) -> Any:
+def _global_random(x: Tensor, rng: Any) -> Tensor:
     return _shift(x, np.random.default_rng())
 
 
@@ -1932,7 +1940,9 @@ TWICE = (
 )
 
 
-def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor) -> dict[str, Any]:
+def _planned(
+    ask: Ask, plans: TensorArg, c: TensorArg, asked: TensorArg, outlines: TensorArg
+) -> dict[str, Any]:
     """PLANNED up to the first that does not hold; the rate last, up to the bar."""
     try:
         found = numbers(ask.probe("lesson07.planner", plans, c, asked))
@@ -1945,8 +1955,10 @@ def _planned(ask: Ask, plans: Tensor, c: Tensor, asked: Tensor, outlines: Tensor
     )
 
 
-def _about_plans(found: Any, asked: np.ndarray, outlines: np.ndarray) -> Any:
+def _about_plans(found: np.ndarray | None, asked: np.ndarray, outlines: np.ndarray) -> Any:
     yield "shape", found is not None and found.shape == outlines.shape
+    if found is None:
+        return
     yield "whole", found.dtype.kind in "iu" and found.min() >= 0 and found.max() < fp.KINDS
     same = [
         len(np.unique(found[(asked == row).all(1)], axis=0)) > 1 for row in np.unique(asked, axis=0)
@@ -1989,10 +2001,10 @@ def _planner_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             "2,000 plans to learn from, 500 to draw for twenty briefs that were not among them",
             (
-                Tensor(fp.make_plans(given, rng)),
-                Tensor(fp.brief_vectors(given)),
-                Tensor(fp.brief_vectors(asked)),
-                Tensor(outlines),
+                TensorArg(fp.make_plans(given, rng)),
+                TensorArg(fp.brief_vectors(given)),
+                TensorArg(fp.brief_vectors(asked)),
+                TensorArg(outlines),
             ),
             _planned,
             want={fact: True for fact in PLANNED.values()} | {TWICE: 2 * DICE},
@@ -2002,7 +2014,8 @@ def _planner_cases(rng: np.random.Generator) -> list[Case]:
 
 def _brief_of(row: np.ndarray) -> fp.Brief:
     """The brief that a row of conditions stands for."""
-    parts, start = [], 0
+    parts: list[Any] = []
+    start = 0
     for options in fp.CHOICES:
         parts.append(options[int(np.argmax(row[start : start + len(options)]))])
         start += len(options)
@@ -2012,7 +2025,7 @@ def _brief_of(row: np.ndarray) -> fp.Brief:
 def _by_rules(how: Answer, wrong: Answer = lambda sheets: sheets) -> Answer:
     """A planner that goes by rules, not by data."""
 
-    def train_planner(_plans: Any, _c: Any) -> Answer:
+    def train_planner(_plans: Tensor, _c: Tensor) -> Answer:
         rng = np.random.default_rng(0)
         return lambda c: wrong(
             _torch().as_tensor(how([_brief_of(row) for row in np.asarray(c)], rng))
@@ -2051,8 +2064,7 @@ def _stretched(plans: Any, c: Any) -> Answer:
 
 def _fitted(plan: np.ndarray, brief: fp.Brief, rng: np.random.Generator) -> np.ndarray:
     for axis, wanted in ((0, brief.depth), (1, brief.width)):
-        lines = plan if axis == 0 else plan.T
-        lines = [line for line in lines if line.any()]
+        lines = [line for line in (plan if axis == 0 else plan.T) if line.any()]
         while len(lines) != wanted:
             at = int(rng.integers(2, len(lines) - 2))
             if (lines[at] == lines[at - 1]).all():  # in the midst of rooms

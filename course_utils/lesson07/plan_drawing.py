@@ -118,7 +118,7 @@ def _outer_runs(plan: np.ndarray, kind: int) -> list[list[tuple[int, int]]]:
     """Straight runs of wall cells that have the room on one side and the outside on the opposite
     one.
     """
-    runs = []
+    runs: list[list[tuple[int, int]]] = []
     for down, right in BESIDE:
         cells = [
             (int(r), int(c))

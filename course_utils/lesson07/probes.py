@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def drawn_to_order(
-    answer: Callable, from_both: Any, bias: Any, c: Any, n: int, seed: int
+    answer: Callable, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int
 ) -> dict[str, Any]:
     """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what
     the first one asked it.
@@ -36,7 +39,7 @@ def drawn_to_order(
     }
 
 
-def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]]) -> Any:
+def _decoder(from_both: Tensor, bias: Tensor, size: int, asked: list[tuple[Any, Any]]) -> Any:
     """A conditional decoder of `size` numbers of plan that appends what it is asked, (z, c), to
     `asked`.
     """
@@ -49,11 +52,11 @@ def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]])
             super().__init__()
             self.weight = torch.nn.Parameter(from_both)
 
-        def encode(self, x: Any, c: Any) -> tuple[Any, Any]:
+        def encode(self, x: Tensor, c: Tensor) -> tuple[Any, Any]:
             # no draw of a prior
             return 100 + x[:, :1].expand(-1, self.Z), x.new_zeros(len(x), self.Z)
 
-        def decode(self, z: Any, c: Any) -> Any:
+        def decode(self, z: Tensor, c: Tensor) -> Tensor:
             logits = torch.cat([z, c], dim=1) @ self.weight + bias  # (n, D)
             asked.append((z.detach().clone(), c.detach().clone()))
             return logits
@@ -61,7 +64,7 @@ def _decoder(from_both: Any, bias: Any, size: int, asked: list[tuple[Any, Any]])
     return Model()
 
 
-def scored_by_reader(answer: Callable, pictures: Any, labels: Any, classes: int) -> Any:
+def scored_by_reader(answer: Callable, pictures: Tensor, labels: Tensor, classes: int) -> Any:
     """`answer(samples, labels, classifier)` with a reader that takes the brightest pixel's number
     for the class.
 
@@ -71,7 +74,7 @@ def scored_by_reader(answer: Callable, pictures: Any, labels: Any, classes: int)
     return answer(pictures, labels, lambda x: x[:, :classes].argmax(1).numpy())
 
 
-def planner(answer: Callable, plans: Any, c: Any, asked: Any) -> Any:
+def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Tensor:
     """`draw = answer(plans, c)`, asked for one plan per row of other conditions. (N, H, W), (N, C),
     (M, C) -> (M, H, W)
     """

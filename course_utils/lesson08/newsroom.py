@@ -222,7 +222,7 @@ def choice(symbol: str = "REPORT") -> tuple[float, float]:
 
 
 def entropy() -> float:
-    """Bits per token of a document: facts and report, over box, report and end. The start is given."""
+    """Bits per token of a document: facts and report, over box, report and end; start is given."""
     bits, words = choice()
     return (BITS_OF_FACTS + bits) / (7 + words + 1)
 
@@ -284,8 +284,9 @@ def log2_probability(words: list[str]) -> float:
     cannot have printed it.
     """
     match, text = facts_of(words), words[8:-1]
-    possible = match is not None and match.home != match.away and words[-1] == END
-    if not possible or told(text) is None or not all(rightly_told(match, text)):
+    if match is None or match.home == match.away or words[-1] != END:
+        return -math.inf
+    if told(text) is None or not all(rightly_told(match, text)):
         return -math.inf
     return math.log2(sum(2**bits for bits, _ in readings(text))) - BITS_OF_FACTS
 

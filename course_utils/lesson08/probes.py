@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def masked(answer: Callable, scores: Any) -> Any:
+def masked(answer: Callable, scores: Tensor) -> Tensor:
     """The scores (T, T) as attention uses them: −inf where `answer(T)`, a tensor of True and False,
     says False.
     """
     return scores.masked_fill(~answer(len(scores)), float("-inf"))
 
 
-def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str, Any]:
+def stepped(answer: Callable, x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> dict[str, Any]:
     """`h, c = answer(x_t, h, c, weights)` for every step of x (steps, B, D), from h and c (B, H):
     what comes out at the end.
 
@@ -29,7 +32,7 @@ def stepped(answer: Callable, x: Any, h: Any, c: Any, *weights: Any) -> dict[str
     return {"h": h, "c": c}
 
 
-def writer(answer: Callable, y: Any, n: int, rng: Any) -> Any:
+def writer(answer: Callable, y: Tensor, n: int, rng: Any) -> Tensor:
     """`write = answer(y)` trained on token rows y (N, T), asked for n rows of its own:
     write(n, rng).
     """

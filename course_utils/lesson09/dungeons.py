@@ -79,7 +79,7 @@ def shortest_path(level: Any) -> list[Place]:
     none.
     """
     level = np.asarray(level)
-    starts = [tuple(map(int, place)) for place in np.argwhere(level == START)]
+    starts = [(int(r), int(c)) for r, c in np.argwhere(level == START)]
     came_from: dict[Place, Place | None] = dict.fromkeys(starts)
     queue = deque(starts)
     while queue:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Tensor
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, TensorArg
 from course_utils.checks.exercise import (
     Case,
     Exercise,
@@ -23,7 +23,10 @@ from course_utils.checks.exercise import (
     until_one_fails,
 )
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+if TYPE_CHECKING:
+    from torch import Tensor
+
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
 def _gradients(*names: str) -> Callable[..., Any]:
@@ -50,10 +53,10 @@ def _settled(fact: str) -> Callable[..., dict[str, bool]]:
 
 
 def _tensors(*arrays: Any) -> tuple:
-    return tuple(Tensor(np.asarray(array)) for array in arrays)
+    return tuple(TensorArg(np.asarray(array)) for array in arrays)
 
 
-def _wide(values: Any, like: Any) -> Any:
+def _wide(values: Tensor, like: Tensor) -> Tensor:
     """(B,) -> (B, 1, ...), as many axes as `like` has."""
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
@@ -64,44 +67,38 @@ def _wide(values: Any, like: Any) -> Any:
 def _feature_cases(rng: np.random.Generator) -> list[Case]:
     two = np.array([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # (1, 2, 1, 2)
     return [
-        Case(
+        close_case(
             "two channels of two pixels, (1, 2) and (3, −1): the products are 5, 1 and 10, divided"
             " by 2·1·2",
             _tensors(two),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "three pictures of four channels, 5 by 6 pixels",
             _tensors(rng.normal(size=(3, 4, 5, 6))),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "features that are never negative, as after a ReLU",
             _tensors(rng.uniform(1, 2, size=(2, 3, 4, 4))),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "two pictures, two channels: the value, and the gradient that reaches f",
             _tensors(rng.normal(size=(2, 2, 3, 5))),
             _gradients("f"),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "as many channels as rows, columns and pictures",
             _tensors(rng.normal(size=(3, 3, 3, 3))),
-            **CLOSE,
         ),
-        Case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2))), **CLOSE),
-        Case(
+        close_case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2)))),
+        close_case(
             "three pictures, the same tensor a second time",
             _tensors(rng.normal(size=(3, 4, 2, 3))),
             again,
-            **CLOSE,
         ),
     ]
 
 
-def _gram_oracle(f: Any) -> np.ndarray:
+def _gram_oracle(f: Tensor) -> Any:
     """Pixel by pixel, the outer product of what all channels say there, in float64."""
     values = f.double()
     total = sum(
@@ -112,15 +109,15 @@ def _gram_oracle(f: Any) -> np.ndarray:
     return total / math.prod(f.shape[1:])
 
 
-def _flat(f: Any) -> Any:
+def _flat(f: Tensor) -> Tensor:
     return f.flatten(2)
 
 
-def _products(f: Any) -> Any:
+def _products(f: Tensor) -> Tensor:
     return _flat(f) @ _flat(f).transpose(1, 2)
 
 
-def _gram(f: Any) -> Any:
+def _gram(f: Tensor) -> Tensor:
     return _products(f) / math.prod(f.shape[1:])
 
 
@@ -129,21 +126,21 @@ def _with(change: Answer) -> Answer:
     return lambda f: _gram(change(f))
 
 
-def _across(f: Any) -> Any:
+def _across(f: Tensor) -> Tensor:
     return f.transpose(0, 1).flatten(1)  # (C, B·H·W)
 
 
-def _whole_batch(f: Any) -> Any:
+def _whole_batch(f: Tensor) -> Tensor:
     return (_across(f) @ _across(f).T / math.prod(f.shape[1:])).expand(len(f), -1, -1)
 
 
-def _misread(f: Any) -> Any:
+def _misread(f: Tensor) -> Tensor:
     # numbers in the wrong order: a reshape does not move axes
     rows = f.reshape(len(f), -1, f.shape[1])
     return rows.transpose(1, 2) @ rows / math.prod(f.shape[1:])
 
 
-def _gram_loop(f: Any) -> Any:
+def _gram_loop(f: Tensor) -> Tensor:
     import torch
 
     return (
@@ -328,38 +325,32 @@ def _jump_cases(rng: np.random.Generator) -> list[Case]:
     ends = _jump(rng, (2, 4))
     return [
         Case("five points, handed in twice", _jump(rng, (5, 2)), _settled(DRAWN_OUTSIDE)),
-        Case(
+        close_case(
             "x0 = (2, −1), ᾱ = 0.64, eps = (1, 1): x_t = (2.2, −0.2)",
             _tensors([[2.0, -1.0]], [1], table, [[1.0, 1.0]]),
-            **CLOSE,
         ),
-        Case("five points, each with its own t", _jump(rng, (5, 2)), **CLOSE),
-        Case(
+        close_case("five points, each with its own t", _jump(rng, (5, 2))),
+        close_case(
             "four points with four coordinates: as many as examples, so that a mix-up raises no"
             " error",
             _jump(rng, (4, 4)),
-            **CLOSE,
         ),
-        Case("three pictures, (3, 3, 4, 4)", _jump(rng, (3, 3, 4, 4)), **CLOSE),
-        Case(
+        close_case("three pictures, (3, 3, 4, 4)", _jump(rng, (3, 3, 4, 4))),
+        close_case(
             "four points, the value and the gradient that reaches x0",
             _jump(rng, (4, 3)),
             _gradients("x0"),
-            **CLOSE,
         ),
-        Case(
+        close_case(
             "the first and the last entry of the table",
-            (ends[0], Tensor(np.array([0, 19])), *ends[2:]),
-            **CLOSE,
+            (ends[0], TensorArg(np.array([0, 19])), *ends[2:]),
         ),
-        Case(
-            "the same points, the same tensors, a second time", _jump(rng, (4, 3)), again, **CLOSE
-        ),
-        Case("one single number per example, (6, 1)", _jump(rng, (6, 1)), **CLOSE),
+        close_case("the same points, the same tensors, a second time", _jump(rng, (4, 3)), again),
+        close_case("one single number per example, (6, 1)", _jump(rng, (6, 1))),
     ]
 
 
-def _jump_oracle(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+def _jump_oracle(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     """Example by example, the mean and the standard deviation of what is left, in float64 up to the
     result.
     """
@@ -377,7 +368,7 @@ def _jump_oracle(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
 def _mix(keep: Answer, add: Answer) -> Answer:
     """x_t with other weights, which are functions of ᾱ_t, spread as they should be."""
 
-    def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+    def answer(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
         a = _wide(ab[t], x0)
         return keep(a) * x0 + add(a) * eps
 
@@ -387,45 +378,45 @@ def _mix(keep: Answer, add: Answer) -> Answer:
 def _table(change: Callable[[Any, Any], Any]) -> Answer:
     """The right jump, with another number for ᾱ: a function of ab and t."""
 
-    def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+    def answer(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
         a = _wide(change(ab, t), x0)
         return a.sqrt() * x0 + (1 - a).sqrt() * eps
 
     return answer
 
 
-def _right_jump(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+def _right_jump(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     return _table(lambda ab, t: ab[t])(x0, t, ab, eps)
 
 
 def _unspread(spread: Answer) -> Answer:
-    def answer(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+    def answer(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
         a = spread(ab[t])
         return a.sqrt() * x0 + (1 - a).sqrt() * eps
 
     return answer
 
 
-def _own_noise(x0: Any, t: Any, ab: Any, _eps: Any) -> Any:
+def _own_noise(x0: Tensor, t: Tensor, ab: Tensor, _eps: Tensor) -> Tensor:
     import torch
 
     return _right_jump(x0, t, ab, torch.randn_like(x0))
 
 
-def _before(ab: Any, t: Any) -> Any:
+def _before(ab: Tensor, t: Tensor) -> Tensor:
     """ᾱ one step earlier, 1 before the first."""
     import torch
 
     return torch.cat([ab.new_ones(1), ab])[t]
 
 
-def _jump_in_place(x0: Any, t: Any, ab: Any, eps: Any) -> Any:
+def _jump_in_place(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     a = _wide(ab[t], x0)
     with __import__("torch").no_grad():
         return x0.mul_(a.sqrt()).add_((1 - a).sqrt() * eps)
 
 
-def _one(a: Any) -> Any:
+def _one(a: Tensor) -> Tensor:
     return a * 0 + 1
 
 
@@ -658,7 +649,7 @@ def _path_case(says: str, args: tuple, read: Callable = _pair) -> Case:
             for a, b, when in zip(x0, x1, t, strict=True)
         ]
     )
-    return Case(says, args, read, want=_pair_named((place, np.subtract(x1, x0))), **CLOSE)
+    return close_case(says, args, read, want=_pair_named((place, np.subtract(x1, x0))))
 
 
 def _path_cases(rng: np.random.Generator) -> list[Case]:
@@ -679,7 +670,7 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
         ),
         _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
         _path_case(
-            "both ends of the way, t = 0 and t = 1", (*ends[:2], Tensor(np.array([0.0, 1.0])))
+            "both ends of the way, t = 0 and t = 1", (*ends[:2], TensorArg(np.array([0.0, 1.0])))
         ),
         _path_case(
             "the same points, the same tensors, a second time", _path(rng, (4, 3)), _pair_twice
@@ -699,7 +690,7 @@ def _flow(
     spread t.
     """
 
-    def answer(x0: Any, x1: Any, t: Any) -> Any:
+    def answer(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
         s = _wide(t, x0)
         return place(x0, x1, s), speed(x0, x1, s)
 
@@ -710,7 +701,7 @@ def _flow_spread(spread: Answer) -> Answer:
     return lambda x0, x1, t: ((1 - spread(t)) * x0 + spread(t) * x1, x1 - x0)
 
 
-def _flow_random_time(x0: Any, x1: Any, t: Any) -> Any:
+def _flow_random_time(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
     import torch
 
     return _flow()(x0, x1, torch.rand_like(t))
@@ -722,12 +713,12 @@ def _flow_random_noise(x0: Any, x1: Any, t: Any) -> Any:
     return _flow()(torch.randn_like(x0), x1, t)
 
 
-def _flow_in_place(x0: Any, x1: Any, t: Any) -> Any:
+def _flow_in_place(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
     v = x1 - x0
     return x0.add_(_wide(t, x0) * v), v
 
 
-def _length(v: Any) -> Any:
+def _length(v: Tensor) -> Tensor:
     return v.flatten(1).norm(dim=1).reshape(-1, *[1] * (v.dim() - 1))
 
 
@@ -898,29 +889,25 @@ def _guidance_cases(rng: np.random.Generator) -> list[Case]:
         return _tensors(rng.normal(size=shape), rng.normal(size=shape))
 
     return [
-        Case("w = 0 does not listen: the velocity without words", (*both(4, 3), 0.0), **CLOSE),
-        Case("w = 1 is the velocity with words", (*both(4, 3), 1.0), **CLOSE),
-        Case("1 without words, 3 with them, w = 2: 5", (*_tensors([[1.0]], [[3.0]]), 2.0), **CLOSE),
-        Case("four points, w = 0.5: half way", (*both(4, 2), 0.5), **CLOSE),
-        Case("four points, w = 3", (*both(4, 2), 3.0), **CLOSE),
-        Case("pictures, (2, 3, 4, 4), w = 7.5", (*both(2, 3, 4, 4), 7.5), **CLOSE),
-        Case("w = −1: away from what the words say", (*both(3, 2), -1.0), **CLOSE),
-        Case(
+        close_case("w = 0 does not listen: the velocity without words", (*both(4, 3), 0.0)),
+        close_case("w = 1 is the velocity with words", (*both(4, 3), 1.0)),
+        close_case("1 without words, 3 with them, w = 2: 5", (*_tensors([[1.0]], [[3.0]]), 2.0)),
+        close_case("four points, w = 0.5: half way", (*both(4, 2), 0.5)),
+        close_case("four points, w = 3", (*both(4, 2), 3.0)),
+        close_case("pictures, (2, 3, 4, 4), w = 7.5", (*both(2, 3, 4, 4), 7.5)),
+        close_case("w = −1: away from what the words say", (*both(3, 2), -1.0)),
+        close_case(
             "w = 2, the value and the gradients that reach both velocities",
             (*both(3, 2), 2.0),
             _gradients("v_uncond", "v_cond"),
-            **CLOSE,
         ),
-        Case(
-            "the same velocities, the same tensors, a second time",
-            (*both(3, 4), 2.5),
-            again,
-            **CLOSE,
+        close_case(
+            "the same velocities, the same tensors, a second time", (*both(3, 4), 2.5), again
         ),
     ]
 
 
-def _same_length(v: Any, u: Any, like: Any) -> Any:
+def _same_length(v: Tensor, u: Tensor, like: Tensor) -> Tensor:
     return v * like.norm() / v.norm()
 
 
@@ -1065,12 +1052,12 @@ def _map(text: str) -> np.ndarray:
     return np.array([[SIGNS[sign] for sign in row] for row in text.split()])
 
 
-def _asked(ask: Ask, *levels: Tensor) -> list[Any]:
+def _asked(ask: Ask, *levels: TensorArg) -> list[Any]:
     """The answers for several levels, one after the other."""
     return [ask(level) for level in levels]
 
 
-def _asked_twice(ask: Ask, *levels: Tensor) -> list[Any]:
+def _asked_twice(ask: Ask, *levels: TensorArg) -> list[Any]:
     return [again(ask, level) for level in levels]
 
 
@@ -1080,7 +1067,7 @@ def _maps_case(says: str, *maps: Any, read: Callable = _asked) -> Case:
 
 
 def _solvable(level: np.ndarray) -> bool:
-    """Start and exit in one connected region of walkable tiles, as an image library labels regions."""
+    """Start and exit in one connected region of walkable tiles, labeled by an image library."""
     from scipy.ndimage import label
 
     regions, _ = label(level != WALL)  # four neighbors
@@ -1164,8 +1151,8 @@ def _find(
     """
     grid = np.asarray(level)
     h, w = grid.shape
-    starts = [tuple(map(int, p)) for p in np.argwhere(grid == START)]
-    exits = [tuple(map(int, p)) for p in np.argwhere(grid == EXIT)][: 1 if first_exit else None]
+    starts = [(int(r), int(c)) for r, c in np.argwhere(grid == START)]
+    exits = [(int(r), int(c)) for r, c in np.argwhere(grid == EXIT)][: 1 if first_exit else None]
     seen, front, count = set(starts), starts, 0
     while front and count < most:
         count, following = count + 1, []
@@ -1190,7 +1177,7 @@ def _found(**habits: Any) -> Answer:
     return lambda level: _find(level, **habits)[0]
 
 
-def _recursive(level: Any) -> bool:
+def _recursive(level: Tensor) -> bool:
     grid = np.asarray(level).tolist()
     seen: set = set()
 
@@ -1209,25 +1196,25 @@ def _recursive(level: Any) -> bool:
     )
 
 
-def _index_error(level: Any) -> bool:
+def _index_error(level: Tensor) -> bool:
     if not bool((level == START).any()) or not bool((level == EXIT).any()):
         raise IndexError("list index out of range")
     return _find(level)[0]
 
 
-def _square(level: Any) -> bool:
+def _square(level: Tensor) -> bool:
     """Takes the height for the width too."""
     grid = np.asarray(level)
     return _find(grid[:, : grid.shape[0]])[0]
 
 
-def _inner(level: Any) -> bool:
+def _inner(level: Tensor) -> bool:
     grid = np.full(tuple(level.shape), WALL)
     grid[1:-1, 1:-1] = np.asarray(level)[1:-1, 1:-1]
     return _find(grid)[0]
 
 
-def _greedy(level: Any) -> bool:
+def _greedy(level: Tensor) -> bool:
     """Walks straight for the exit, row first, and gives up at the first wall."""
     grid = np.asarray(level)
     if not (grid == START).any() or not (grid == EXIT).any():
@@ -1239,28 +1226,28 @@ def _greedy(level: Any) -> bool:
     return all(grid[place] != WALL for place in way)
 
 
-def _has(level: Any, tile: int) -> bool:
+def _has(level: Tensor, tile: int) -> bool:
     return bool((level == tile).any())
 
 
-def _floods_in_place(level: Any) -> bool:
+def _floods_in_place(level: Tensor) -> bool:
     found, _, seen = _find(level)
     for r, c in seen:
         level[r, c] = WALL
     return found
 
 
-def _one_region(level: Any) -> bool:
+def _one_region(level: Tensor) -> bool:
     from scipy.ndimage import label
 
     return label(np.asarray(level) != WALL)[1] == 1 and _has(level, START) and _has(level, EXIT)
 
 
-def _labeled(level: Any) -> bool:
+def _labeled(level: Tensor) -> bool:
     return _solvable(np.asarray(level))
 
 
-def _pooled(level: Any) -> bool:
+def _pooled(level: Tensor) -> bool:
     """Grows the reached region until it stands still, with tensors only."""
     reached = level == START
     while True:
@@ -1275,7 +1262,7 @@ def _pooled(level: Any) -> bool:
         reached = grown
 
 
-def _stack(level: Any) -> bool:
+def _stack(level: Tensor) -> bool:
     grid = level.tolist()
     todo = [(r, c) for r, row in enumerate(grid) for c, tile in enumerate(row) if tile == START]
     while todo:
@@ -1598,7 +1585,7 @@ def _network(inputs: int, width: int = 256) -> Any:
                 for _ in range(3)
             )
 
-        def forward(self, x: Any, note: Any) -> Any:
+        def forward(self, x: Tensor, note: Tensor) -> Tensor:
             import torch
 
             h = self.enter(torch.cat([x, note], dim=1))
@@ -1609,7 +1596,7 @@ def _network(inputs: int, width: int = 256) -> Any:
     return Deeper()
 
 
-def _note(captions: Any, t: Any) -> Any:
+def _note(captions: Tensor, t: Tensor) -> Tensor:
     """What a network is told beside the picture: the three words as one-hot, and the time as waves,
     (B, 22).
     """
@@ -1628,7 +1615,7 @@ def _self_made(
     weights of picture and noise.
     """
 
-    def train_painter(pictures: Any, captions: Any, _seconds: float) -> Answer:
+    def train_painter(pictures: Tensor, captions: Tensor, _seconds: float) -> Answer:
         import torch
 
         with torch.random.fork_rng():
@@ -1654,7 +1641,7 @@ def _self_made(
     return train_painter
 
 
-def _straight(t: Any) -> tuple[Any, Any]:
+def _straight(t: Tensor) -> tuple[Any, Any]:
     return t, 1 - t
 
 
@@ -1663,7 +1650,7 @@ def _round(t: Any) -> tuple[Any, Any]:
     return (t * math.pi / 2).sin(), (t * math.pi / 2).cos()
 
 
-def _follow(believed: Answer, kept: Answer, n: int, steps: int = 12) -> Any:
+def _follow(believed: Answer, kept: Answer, n: int, steps: int = 12) -> Tensor:
     """A walk without chance: believe in a picture, work out the noise, and go to the next moment
     with both.
     """

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def painter(
-    answer: Callable, pictures: Any, captions: Any, asked: Any, seconds: float
+    answer: Callable, pictures: Tensor, captions: Tensor, asked: Tensor, seconds: float
 ) -> dict[str, Any]:
     """`paint = answer(pictures, captions, seconds)`, asked twice for the same captions.
 

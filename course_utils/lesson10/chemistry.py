@@ -61,13 +61,13 @@ def layout(smiles: str) -> dict[str, list]:
     """
     if not available():
         raise ImportError(f"to lay out a molecule, {INSTALL}")
-    from rdkit.Chem import AllChem, Kekulize
+    from rdkit.Chem import Kekulize, rdDepictor
 
     molecule = _read(smiles)
     if molecule is None:
         raise ValueError(f"{smiles!r} is no molecule: canonical({smiles!r}) is None")
     Kekulize(molecule, clearAromaticFlags=True)
-    AllChem.Compute2DCoords(molecule)
+    rdDepictor.Compute2DCoords(molecule)
     places = molecule.GetConformer().GetPositions() / 1.5  # a bond is 1.5 long
     atoms = [
         [a.GetSymbol(), round(float(x), 2), round(float(y), 2)]
@@ -128,7 +128,7 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
 
 
 def _read(smiles: str) -> Any:
-    """RDKit's molecule, or None. It complains on the console about strings that are none: not here."""
+    """RDKit's molecule, or None, without its messages on the console for strings that are none."""
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, Ask, NotData, Seed, Tensor
+from course_utils.asking.ask import Answer, Ask, NotData, Seed, TensorArg
 from course_utils.checks.exercise import (
     Case,
     Exercise,
@@ -19,6 +20,9 @@ from course_utils.checks.exercise import (
     numbers_in,
     until_one_fails,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Table = dict[str, np.ndarray]
 
@@ -50,24 +54,21 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
 
-    close = {"rtol": 0.0, "atol": 0.012}
+    close_case = partial(Case, rtol=0.0, atol=0.012)
     tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
     return [
-        Case(
+        close_case(
             "synthetic patients of the same kind as the real ones: about 0.88",
             (_patients(rng, 900, shift=6, scale=4), _patients(rng, 600, shift=6, scale=4)),
-            **close,
         ),
-        Case(
+        close_case(
             "real patients who all measure higher by 1.5 than the synthetic ones: many are taken"
             " for sick",
             (_patients(rng, 900), _patients(rng, 600, shift=1.5)),
-            **close,
         ),
-        Case(
+        close_case(
             "synthetic patients whose diagnoses are turned round: nearly all wrong",
             (_turned(_patients(rng, 900)), _patients(rng, 600, gap=2)),
-            **close,
         ),
         Case(
             "synthetic patients much easier to tell apart than the real ones",
@@ -75,22 +76,19 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
             rtol=0,
             atol=0.03,
         ),
-        Case(
+        close_case(
             "one sick patient in ten among the real ones, and real patients who measure higher"
             " by 1",
             (_patients(rng, 900), _patients(rng, 600, sick=0.1, shift=1)),
-            **close,
         ),
-        Case(
+        close_case(
             "two of the four columns in tiny units",
             (_patients(rng, 900, gap=1.6, scale=tiny), _patients(rng, 600, gap=1.6, scale=tiny)),
-            **close,
         ),
-        Case(
+        close_case(
             "real patients measured in units a thousand times larger, and seven sick in ten among"
             " the synthetic ones",
             (_patients(rng, 900, sick=0.7), _patients(rng, 600, scale=1000)),
-            **close,
         ),
     ]
 
@@ -337,53 +335,48 @@ TSTR = Exercise(
 
 def _scores(
     rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = False
-) -> tuple[Tensor, Tensor]:
+) -> tuple[TensorArg, TensorArg]:
     a, b = rng.normal(lift, 1, n), rng.normal(0, 1, m)
     if ties:
         a, b = np.round(a), np.round(b)
-    return Tensor(a), Tensor(b)
+    return TensorArg(a), TensorArg(b)
 
 
 def _auc_cases(rng: np.random.Generator) -> list[Case]:
     import scipy.stats  # noqa: F401  what an answer may need is imported before its time is taken
     import sklearn.metrics  # noqa: F401
 
-    close = {"rtol": 1e-5, "atol": 1e-5}
+    close_case = partial(Case, rtol=1e-5, atol=1e-5)
     lots = _scores(rng, 30, 50, -0.8)
     return [
-        Case(
+        close_case(
             "in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
-            (Tensor(np.array([3.0, 1.0])), Tensor(np.array([2.0, 1.0, 0.0]))),
-            **close,
+            (TensorArg(np.array([3.0, 1.0])), TensorArg(np.array([2.0, 1.0, 0.0]))),
         ),
-        Case("40 in and 25 out, a little higher in", _scores(rng, 40, 25, 0.7), **close),
-        Case("30 in and 50 out, lower in: below ½", lots, **close),
-        Case(
+        close_case("40 in and 25 out, a little higher in", _scores(rng, 40, 25, 0.7)),
+        close_case("30 in and 50 out, lower in: below ½", lots),
+        close_case(
             "35 in and 60 out in whole numbers, so with many ties",
             _scores(rng, 35, 60, 0.8, ties=True),
-            **close,
         ),
-        Case("all scores equal: ½", (Tensor(np.full(4, 2.0)), Tensor(np.full(3, 2.0))), **close),
-        Case(
+        close_case("all scores equal: ½", (TensorArg(np.full(4, 2.0)), TensorArg(np.full(3, 2.0)))),
+        close_case(
             "every score in above every score out: 1",
-            (Tensor(np.array([5.0, 6.0])), Tensor(np.array([-1.0, 0.5, 4.0]))),
-            **close,
+            (TensorArg(np.array([5.0, 6.0])), TensorArg(np.array([-1.0, 0.5, 4.0]))),
         ),
-        Case(
+        close_case(
             "negative scores, such as minus a distance",
-            (Tensor(-rng.exponential(1, 20)), Tensor(-rng.exponential(2, 33))),
-            **close,
+            (TensorArg(-rng.exponential(1, 20)), TensorArg(-rng.exponential(2, 33))),
         ),
-        Case(
+        close_case(
             "scores far below any common offset",
-            (Tensor(rng.normal(-900, 3, 12)), Tensor(rng.normal(-902, 3, 9))),
-            **close,
+            (TensorArg(rng.normal(-900, 3, 12)), TensorArg(rng.normal(-902, 3, 9))),
         ),
-        Case("one in, four out", _scores(rng, 1, 4, 0.2), **close),
+        close_case("one in, four out", _scores(rng, 1, 4, 0.2)),
     ]
 
 
-def _auc_oracle(scores_in: Any, scores_out: Any) -> float:
+def _auc_oracle(scores_in: Tensor, scores_out: Tensor) -> float:
     from scipy.stats import mannwhitneyu
 
     u = mannwhitneyu(
@@ -396,52 +389,51 @@ def _pairs(count: Callable[[Any], Any]) -> Answer:
     return lambda scores_in, scores_out: count(scores_in[:, None] - scores_out[None, :])
 
 
-def _wins(d: Any) -> Any:
+def _wins(d: Tensor) -> Tensor:
     return (d > 0).float() + 0.5 * (d == 0).float()
 
 
+def _accuracy(scores_in: Tensor, scores_out: Tensor, cut: Any) -> float:
+    right = (scores_in > cut).sum() + (scores_out <= cut).sum()
+    return float(right) / (len(scores_in) + len(scores_out))
+
+
 def _accuracy_at(threshold: Callable[[Any, Any], Any]) -> Answer:
-    def wrong(scores_in: Any, scores_out: Any) -> float:
-        cut = threshold(scores_in, scores_out)
-        right = (scores_in > cut).sum() + (scores_out <= cut).sum()
-        return float(right) / (len(scores_in) + len(scores_out))
-
-    return wrong
+    return lambda scores_in, scores_out: _accuracy(
+        scores_in, scores_out, threshold(scores_in, scores_out)
+    )
 
 
-def _together(scores_in: Any, scores_out: Any) -> Any:
+def _together(scores_in: Tensor, scores_out: Tensor) -> Tensor:
     import torch
 
     return torch.cat([scores_in, scores_out])
 
 
-def _best_accuracy(scores_in: Any, scores_out: Any) -> float:
-    return max(
-        _accuracy_at(lambda a, b, cut=cut: cut)(scores_in, scores_out)
-        for cut in _together(scores_in, scores_out)
-    )
+def _best_accuracy(scores_in: Tensor, scores_out: Tensor) -> float:
+    return max(_accuracy(scores_in, scores_out, cut) for cut in _together(scores_in, scores_out))
 
 
-def _matched(scores_in: Any, scores_out: Any) -> float:
+def _matched(scores_in: Tensor, scores_out: Tensor) -> float:
     n = min(len(scores_in), len(scores_out))
     return _wins(scores_in[:n] - scores_out[:n]).mean().item()
 
 
-def _rank_sum(scores_in: Any, scores_out: Any) -> float:
+def _rank_sum(scores_in: Tensor, scores_out: Tensor) -> float:
     from scipy.stats import rankdata
 
     n, m = len(scores_in), len(scores_out)
     return float(rankdata(_together(scores_in, scores_out))[:n].sum() / (n * m))
 
 
-def _rank_auc(scores_in: Any, scores_out: Any) -> float:
+def _rank_auc(scores_in: Tensor, scores_out: Tensor) -> float:
     from scipy.stats import rankdata
 
     n, m = len(scores_in), len(scores_out)
     return float((rankdata(_together(scores_in, scores_out))[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def _roc(scores_in: Any, scores_out: Any) -> Any:
+def _roc(scores_in: Tensor, scores_out: Tensor) -> Any:
     from sklearn.metrics import roc_auc_score
 
     return roc_auc_score(
@@ -449,7 +441,7 @@ def _roc(scores_in: Any, scores_out: Any) -> Any:
     )
 
 
-def _in_a_loop(scores_in: Any, scores_out: Any) -> float:
+def _in_a_loop(scores_in: Tensor, scores_out: Tensor) -> float:
     won = 0.0
     for a in scores_in.tolist():
         for b in scores_out.tolist():
@@ -457,7 +449,7 @@ def _in_a_loop(scores_in: Any, scores_out: Any) -> float:
     return won / (len(scores_in) * len(scores_out))
 
 
-def _sorted_and_searched(scores_in: Any, scores_out: Any) -> float:
+def _sorted_and_searched(scores_in: Tensor, scores_out: Tensor) -> float:
     out = np.sort(scores_out.numpy())
     below, up_to = (
         np.searchsorted(out, scores_in.numpy()),
@@ -466,17 +458,17 @@ def _sorted_and_searched(scores_in: Any, scores_out: Any) -> float:
     return float((below + up_to).sum() / (2 * len(out) * len(scores_in)))
 
 
-def _caught_at_no_false_alarm(scores_in: Any, scores_out: Any) -> float:
+def _caught_at_no_false_alarm(scores_in: Tensor, scores_out: Tensor) -> float:
     return (scores_in > scores_out.max()).float().mean().item()
 
 
-def _kolmogorov(scores_in: Any, scores_out: Any) -> float:
+def _kolmogorov(scores_in: Tensor, scores_out: Tensor) -> float:
     from scipy.stats import ks_2samp
 
     return float(ks_2samp(scores_in.numpy(), scores_out.numpy(), method="asymp").statistic)
 
 
-def _p_value(scores_in: Any, scores_out: Any) -> float:
+def _p_value(scores_in: Tensor, scores_out: Tensor) -> float:
     from scipy.stats import mannwhitneyu
 
     return float(mannwhitneyu(scores_in.numpy(), scores_out.numpy(), method="asymptotic").pvalue)
@@ -641,62 +633,56 @@ MEMBERSHIP = Exercise(
 
 def _text(
     rng: np.random.Generator, V: int, T: int, gamma: float, bonus: float = 0.0
-) -> tuple[Tensor, Tensor, float]:
+) -> tuple[TensorArg, TensorArg, float]:
     """T + 1 words of V, green after the one before with more than chance if there is a bonus."""
     green = rng.random((V, V)) < gamma
     tokens = [int(rng.integers(V))]
     for _ in range(T):
         p = np.exp(bonus * green[tokens[-1]])
         tokens.append(int(rng.choice(V, p=p / p.sum())))
-    return Tensor(np.array(tokens)), Tensor(green), gamma
+    return TensorArg(np.array(tokens)), TensorArg(green), gamma
 
 
 def _mark_cases(rng: np.random.Generator) -> list[Case]:
-    close = {"rtol": 1e-4, "atol": 1e-4}
+    close_case = partial(Case, rtol=1e-4, atol=1e-4)
     only = np.array([[False, True], [False, False]])
     marked = _text(rng, 12, 60, 0.5, 2.0)
     return [
-        Case(
+        close_case(
             "tokens (0, 1, 0, 0, 1), green is only 1 after 0, gamma ½: two of four pairs, z = 0",
-            (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.5),
-            **close,
+            (TensorArg(np.array([0, 1, 0, 0, 1])), TensorArg(only), 0.5),
         ),
-        Case(
+        close_case(
             "the same with gamma ¼: z = 1.155",
-            (Tensor(np.array([0, 1, 0, 0, 1])), Tensor(only), 0.25),
-            **close,
+            (TensorArg(np.array([0, 1, 0, 0, 1])), TensorArg(only), 0.25),
         ),
-        Case(
+        close_case(
             "tokens (2, 0, 1, 1), green are 0 after 2 and 2 after 0: one of three pairs",
             (
-                Tensor(np.array([2, 0, 1, 1])),
-                Tensor(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)),
+                TensorArg(np.array([2, 0, 1, 1])),
+                TensorArg(np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)),
                 0.5,
             ),
-            **close,
         ),
-        Case("a marked text of 61 words, gamma ½", marked, **close),
-        Case("an unmarked text of 100 words, gamma ½", _text(rng, 15, 99, 0.5), **close),
-        Case("a marked text of 81 words, gamma ¼", _text(rng, 20, 80, 0.25, 1.5), **close),
-        Case(
+        close_case("a marked text of 61 words, gamma ½", marked),
+        close_case("an unmarked text of 100 words, gamma ½", _text(rng, 15, 99, 0.5)),
+        close_case("a marked text of 81 words, gamma ¼", _text(rng, 20, 80, 0.25, 1.5)),
+        close_case(
             "a text of 41 words that avoids green ones, gamma 0.7: below 0",
             _text(rng, 9, 40, 0.7, -1.5),
-            **close,
         ),
-        Case(
+        close_case(
             "every pair green: 16 pairs, gamma ½, z = 4",
-            (Tensor(rng.integers(0, 5, 17)), Tensor(np.ones((5, 5), bool)), 0.5),
-            **close,
+            (TensorArg(rng.integers(0, 5, 17)), TensorArg(np.ones((5, 5), bool)), 0.5),
         ),
-        Case(
+        close_case(
             "no pair green, gamma 0.2",
-            (Tensor(rng.integers(0, 5, 26)), Tensor(np.zeros((5, 5), bool)), 0.2),
-            **close,
+            (TensorArg(rng.integers(0, 5, 26)), TensorArg(np.zeros((5, 5), bool)), 0.2),
         ),
     ]
 
 
-def _mark_oracle(tokens: Any, green: Any, gamma: float) -> float:
+def _mark_oracle(tokens: Tensor, green: Tensor, gamma: float) -> float:
     from scipy.stats import binom
 
     pairs = list(zip(tokens.tolist(), tokens.tolist()[1:], strict=False))
@@ -705,7 +691,7 @@ def _mark_oracle(tokens: Any, green: Any, gamma: float) -> float:
     return (count - chance.mean()) / chance.std()
 
 
-def _hits(tokens: Any, green: Any) -> Any:
+def _hits(tokens: Tensor, green: Tensor) -> Tensor:
     return green[tokens[:-1], tokens[1:]].float()
 
 
@@ -721,14 +707,14 @@ def _z(count: float, T: int, gamma: float) -> float:
 def _from_hits(hits: Callable[[Any, Any], Any]) -> Answer:
     """The right formula on other hits."""
 
-    def wrong(tokens: Any, green: Any, gamma: float) -> float:
+    def wrong(tokens: Tensor, green: Tensor, gamma: float) -> float:
         found = hits(tokens, green).float()
         return _z(found.sum().item(), len(found), gamma)
 
     return wrong
 
 
-def _with_first(tokens: Any, green: Any, gamma: float) -> float:
+def _with_first(tokens: Tensor, green: Tensor, gamma: float) -> float:
     """The first token is scored against token 0, as if it followed it."""
     import torch
 
@@ -736,11 +722,11 @@ def _with_first(tokens: Any, green: Any, gamma: float) -> float:
     return _z(green[before, tokens].sum().item(), len(tokens), gamma)
 
 
-def _wrapped(tokens: Any, green: Any) -> Any:
+def _wrapped(tokens: Tensor, green: Tensor) -> Tensor:
     return green[tokens.roll(1), tokens]
 
 
-def _distinct_pairs(tokens: Any, green: Any) -> Any:
+def _distinct_pairs(tokens: Tensor, green: Tensor) -> Tensor:
     pairs = sorted(set(zip(tokens.tolist(), tokens.tolist()[1:], strict=False)))
     import torch
 
@@ -752,12 +738,12 @@ def _measured_share(count: float, T: int, gamma: float) -> float:
     return (count - gamma * T) / spread
 
 
-def _by_share(tokens: Any, green: Any, gamma: float) -> Any:
+def _by_share(tokens: Tensor, green: Tensor, gamma: float) -> Tensor:
     hits = _hits(tokens, green)
     return (hits.mean() - gamma) / (gamma * (1 - gamma) / len(hits)) ** 0.5
 
 
-def _one_hot(tokens: Any, green: Any, gamma: float) -> Any:
+def _one_hot(tokens: Tensor, green: Tensor, gamma: float) -> Tensor:
     import torch
 
     words = torch.nn.functional.one_hot(tokens, len(green)).double()
@@ -766,7 +752,7 @@ def _one_hot(tokens: Any, green: Any, gamma: float) -> Any:
     return (count - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
 
 
-def _mark_in_a_loop(tokens: Any, green: Any, gamma: float) -> float:
+def _mark_in_a_loop(tokens: Tensor, green: Tensor, gamma: float) -> float:
     total = sum((float(green[tokens[t - 1], tokens[t]]) - gamma) for t in range(1, len(tokens)))
     return total / math.sqrt((len(tokens) - 1) * gamma * (1 - gamma))
 
@@ -968,7 +954,7 @@ def _report_case(
     chosen = [named[i] for i in rng.permutation(len(named))[: len(counts) + 3]]
     smiles = [
         names[int(rng.integers(1, 4))] if copy else names[0]
-        for names, count in zip(chosen, counts, strict=True)
+        for names, count in zip(chosen[: len(counts)], counts, strict=True)
         for copy in range(count)
     ]
     smiles += [no_molecules[i] for i in rng.permutation(len(no_molecules))[:broken]]
@@ -1049,10 +1035,10 @@ def _share(part: Any, whole: Any) -> float:
 
 def _rates(
     valid: Answer = _share,
-    unique: Answer = None,
-    novel: Answer = None,
-    spell: Answer = None,
-    spell_train: Answer = None,
+    unique: Answer | None = None,
+    novel: Answer | None = None,
+    spell: Answer | None = None,
+    spell_train: Answer | None = None,
 ) -> Answer:
     """An answer to 10.2 in which some part is otherwise; the parts get (smiles, valid list,
     different set, new set).
@@ -1378,7 +1364,7 @@ def _effect(
     center: Answer = lambda a, b: a.mean() - b.mean(),
     z: float = 1.96,
     error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
-    groups: Callable[[Any], tuple[np.ndarray, np.ndarray]] = _groups,
+    groups: Callable[[Any], tuple[np.ndarray, ...]] = _groups,
 ) -> Answer:
     """An answer to 10.5 in which the groups, the difference of logarithms, its error or the
     multiple is otherwise.
@@ -1639,9 +1625,10 @@ def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
 
     x, y = load_breast_cancer(return_X_y=True)
     rows = rng.permutation(len(y))
-    return tuple(
+    train, test = (
         {"x": x[half], "y": y[half].astype(np.int64)} for half in (rows[:284], rows[284:568])
     )
+    return train, test
 
 
 def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str, Any]]:
@@ -1656,7 +1643,7 @@ def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str
 
 
 def _patient_facts(ask: Ask, args: tuple, splits: list[tuple[Table, Table]]) -> Any:
-    """Pairs of a fact and whether it holds, on the first split; the measures are averages over all."""
+    """Pairs of a fact and whether it holds, on the first split; measures are averages over all."""
     found, n, (table, _) = ask(*args), args[1], splits[0]
     form = isinstance(found, dict) and {"x", "y"} <= set(found)
     x, y = (numbers_in(found[key]) for key in ("x", "y")) if form else (np.zeros(0), np.zeros(0))

@@ -78,10 +78,10 @@ def _same_cells(new: list[Cell], old: list[Cell]) -> dict[int, int]:
     for test in tests:
         for j, cell in enumerate(new):
             if j not in pairs.values():
-                found = next(
+                match = next(
                     (i for i, mine in enumerate(old) if i not in pairs and test(cell, mine)), None
                 )
-                pairs |= {} if found is None else {found: j}
+                pairs |= {} if match is None else {match: j}
     return pairs
 
 
@@ -150,9 +150,9 @@ def _with_free_id(mine: Cell, taken: set[str]) -> Cell:
     shipped.
     """
     free = mine.get("id")
-    made, count = cell_id("own", mine["cell_type"] + _text(mine)), 1
+    stem, count = cell_id("own", mine["cell_type"] + _text(mine)), 1
     while not free or free in taken:
-        free, count = f"{made}-{count}", count + 1
+        free, count = f"{stem}-{count}", count + 1
     taken.add(free)
     return {**mine, "id": free, "metadata": mine.get("metadata", {})}
 
@@ -216,11 +216,13 @@ def _bring(source: Path, mine: Path) -> list[str]:
     merged = merge(new, old)
     if _plain_cells(merged) == _plain_cells(old):
         return []
-    kept = _keep(mine, before)
+    backup = _keep(mine, before)
     if mine.read_bytes() != before:  # a notebook that is open in JupyterLab was saved just now
         return _bring(source, mine)
     _write(mine, (json.dumps(merged, indent=1) + "\n").encode())
-    return [f"{_name(mine)} follows the course again, with all that you wrote; how it was: {kept}."]
+    return [
+        f"{_name(mine)} follows the course again, with all that you wrote; how it was: {backup}."
+    ]
 
 
 def _parsed(data: bytes) -> Notebook | None:
@@ -259,14 +261,14 @@ def _keep(mine: Path, data: bytes) -> str:
     latest = sorted(history.glob(f"{mine.stem}.*.ipynb"))[-1:]
     if latest and latest[0].read_bytes() == data:
         return f"{_name(history)}/{latest[0].name}"
-    kept = history / f"{mine.stem}.{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}.ipynb"
-    _write(kept, data)
-    return f"{_name(history)}/{kept.name}"
+    backup = history / f"{mine.stem}.{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}.ipynb"
+    _write(backup, data)
+    return f"{_name(history)}/{backup.name}"
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step: whoever is killed meanwhile leaves the old one or the new one,
-    whole.
+    """Replace a file in one step: an interruption leaves either the old file or the new one, never
+    half of one.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

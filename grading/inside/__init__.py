@@ -1,3 +1,1 @@
-"""UNTRUSTED side: what runs in the sandbox. It knows no check, no expected value and no other
-submission.
-"""
+"""What runs in the sandbox. It knows no check, no expected value and no other submission."""

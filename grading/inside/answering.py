@@ -1,5 +1,5 @@
-"""UNTRUSTED side, in the child: build the student's function, then answer calls with plain data
-until told to stop.
+"""In the child: build the student's function, then answer calls with plain data until the child is
+ended.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ import json
 import socket
 from typing import Any
 
-from course_utils.asking.ask import AnswerRaised, Ask, NotData, Seed, Tensor
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Seed, TensorArg
 from course_utils.asking.serialization import decode, encode
 from grading.inside.program import build
 
-STAND_INS = (Seed, Tensor)
+STAND_INS = (Seed, TensorArg)
 
 
 def serve(channel: socket.socket, exercise: dict, course: list) -> None:
@@ -41,11 +41,12 @@ def reply_to(question: dict, answer: Any) -> dict[str, Any]:
     ask = Ask(answer)
     try:
         args = [decode(arg, STAND_INS) for arg in question["args"]]
-        if question["probe"]:
-            found = ask.probe(question["probe"], *args)
-        else:
-            found = ask.series(question["times"], *args)
-        return {"ok": encode(found), "changed": ask.changed}
+        result = (
+            ask.probe(question["probe"], *args)
+            if question["probe"]
+            else ask.series(question["times"], *args)
+        )
+        return {"ok": encode(result), "changed": ask.changed}
     except AnswerRaised as error:
         return {
             "raised": [kind[:100] for kind in error.raised.kinds[:20]],

@@ -1,8 +1,8 @@
-"""UNTRUSTED side. Turn the cells of a notebook into one function: its cell, and of the others what
-that cell needs.
+"""Turn the cells of a notebook into one function: its own cell, and from the others what that cell
+needs.
 
-Only statements that bind a name which the answer uses are run, wherever they stand. So a helper in
-another cell, a deleted import or a new order cost nothing, and neither do cells that have nothing
+Only statements that bind a name which the answer uses are run, wherever they are. So a helper in
+another cell, a deleted import or a new order costs nothing, and neither do cells that have nothing
 to do with the answer.
 """
 
@@ -48,12 +48,12 @@ def statements(source: str) -> list[Statement]:
         tree = ast.parse(source)
     except SyntaxError:
         tree = ast.parse(without_magics(source))
-    future = [
+    future: list[ast.stmt] = [
         node
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module == "__future__"
     ]
-    return [_statement(node, future) for whole in tree.body for node in _one_name_each(whole)]
+    return [_statement(part, future) for node in tree.body for part in _one_name_each(node)]
 
 
 def without_magics(source: str) -> str:
@@ -64,17 +64,17 @@ def without_magics(source: str) -> str:
 
 
 def _one_name_each(node: ast.stmt) -> Iterator[ast.stmt]:
-    """An import of several names as several imports: whoever needs one need not load the others."""
+    """An import of several names as several imports: needing one does not load the others."""
     if not isinstance(node, ast.Import | ast.ImportFrom):
         yield node
         return
     for alias in node.names:
-        made = (
+        single = (
             ast.Import([alias])
             if isinstance(node, ast.Import)
             else ast.ImportFrom(node.module, [alias], node.level)
         )
-        yield ast.copy_location(made, node)
+        yield ast.copy_location(single, node)
 
 
 def _statement(node: ast.stmt, future: list[ast.stmt]) -> Statement:
@@ -84,41 +84,42 @@ def _statement(node: ast.stmt, future: list[ast.stmt]) -> Statement:
         "exec",
         dont_inherit=True,
     )
-    is_import = isinstance(node, ast.Import | ast.ImportFrom)
-    made = Statement(code, is_import=is_import, everything=is_import and node.names[0].name == "*")
-    _names(code, made, top=True)
-    return made
+    statement = Statement(code)
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        statement.is_import, statement.everything = True, node.names[0].name == "*"
+    _names(code, statement, top=True)
+    return statement
 
 
-def _names(code: types.CodeType, made: Statement, top: bool) -> None:
-    """Collect what a code object binds at the top level, and what it and those inside it look up
+def _names(code: types.CodeType, statement: Statement, top: bool) -> None:
+    """Collect what a code object binds at the top level, and what it and the code inside it look up
     there.
     """
     for step in dis.get_instructions(code):
         if step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
-            made.uses.add(step.argval)
+            statement.uses.add(step.argval)
         elif step.opname == "STORE_GLOBAL" or (top and step.opname == "STORE_NAME"):
-            made.binds.add(step.argval)
+            statement.binds.add(step.argval)
     for inner in filter(lambda part: isinstance(part, types.CodeType), code.co_consts):
-        _names(inner, made, top=False)
+        _names(inner, statement, top=False)
 
 
 def parsed(cells: list[str]) -> list[Statement]:
     """The statements of all cells that can be parsed."""
-    found = []
+    parsable = []
     for cell in cells:
         try:
-            found += statements(cell)
+            parsable += statements(cell)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-    return found
+    return parsable
 
 
 def build(
     name: str, answer: str, around: list[list[str]], given: dict[str, str], course: list[Statement]
 ) -> Callable:
-    """The function `name` that the cell `answer` defines, with the cells above it and those below
-    `around` it.
+    """The function `name` that the cell `answer` defines; `around` are the cells above it and those
+    below.
 
     `given` holds the cells of other exercises by their names, `course` the statements of the
     course's own cells.
@@ -158,20 +159,18 @@ def closure(
             continue
         bound.add(use)
         sources = [others[use]] if use in others else pools
-        found = next(
-            (f for f in ([s for s in source if use in s.binds] for source in sources) if f), None
-        )
-        found = found or [s for pool in pools[:-1] for s in pool if s.everything]
-        open_names += [more for s in found for more in s.uses]
-        needed += [s for s in found if s not in needed]
+        by_source = ([s for s in source if use in s.binds] for source in sources)
+        bindings = next(filter(None, by_source), None) or [
+            s for pool in pools[:-1] for s in pool if s.everything
+        ]
+        open_names += [more for s in bindings for more in s.uses]
+        needed += [s for s in bindings if s not in needed]
     order = [s for pool in (pools[-1], *others.values(), *pools[:-1]) for s in pool if s in needed]
     return order + own
 
 
 def _run(todo: list[Statement], space: dict[str, Any], seconds: float = 0) -> BaseException | None:
-    """Run statements, those that fail once more after the others; returns the first error that
-    stayed.
-    """
+    """Run statements, then those that failed once more; returns the first error that remains."""
     for _ in range(2):
         failed, first = [], None
         for statement in todo:

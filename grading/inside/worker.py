@@ -1,4 +1,4 @@
-"""UNTRUSTED side. Runs in the box; knows no check, no expected value, no other submission.
+"""The first process in the box: it knows no check, no expected value and no other submission.
 
 The warden loads the libraries once, and forks a child for every exercise. The child runs the
 student's code and answers calls over a socket of its own; the warden passes lines to and fro, ends
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def settle(job: dict) -> None:
-    """Take on the limits, then the uid that is nobody's; and be closed to the children that will
+    """Apply the limits, then switch to an unused uid; hide this process from the children that will
     share it.
     """
     if job["boxed"] and (os.getppid() != 1 or Path("/proc/1/comm").read_text() != "bwrap\n"):
@@ -103,9 +103,7 @@ def state() -> list:
 
 
 def say(to: int, what: dict) -> None:
-    data = memoryview(b"\n" + WARDEN + json.dumps(what).encode() + b"\n")
-    while data:
-        data = data[os.write(to, data) :]
+    pass_on(to, b"\n" + WARDEN + json.dumps(what).encode() + b"\n")
 
 
 def start(exercise: dict, lines: Any, writing: int, course: list) -> tuple[int, socket.socket]:
@@ -132,20 +130,20 @@ def start(exercise: dict, lines: Any, writing: int, course: list) -> tuple[int, 
 
 
 def relay(lines: Any, writing: int, child: socket.socket) -> None:
-    """Pass lines on until the grader says `end`, or the child is gone or writes without end."""
-    held, incoming = b"", lines.fileno()
+    """Pass lines on until the grader says `end`, or the child is gone or never stops writing."""
+    rest, incoming = b"", lines.fileno()
     while True:
         ready, _, _ = select.select([incoming, child], [], [])
         if child in ready:
             try:
-                got = child.recv(1 << 20)
+                data = child.recv(1 << 20)
             except OSError:
-                got = b""
-            *whole, held = (held + got).split(b"\n")
-            for line in whole:
+                data = b""
+            *complete, rest = (rest + data).split(b"\n")
+            for line in complete:
                 pass_on(writing, CHILD + line + b"\n")
-            if not got or len(held) > LONGEST:
-                say(writing, {"gone": True, "too_long": len(held) > LONGEST})
+            if not data or len(rest) > LONGEST:
+                say(writing, {"gone": True, "too_long": len(rest) > LONGEST})
                 while lines.readline() not in (b"end\n", b""):
                     pass
                 return
@@ -158,9 +156,9 @@ def relay(lines: Any, writing: int, child: socket.socket) -> None:
 
 
 def pass_on(writing: int, data: bytes) -> None:
-    data = memoryview(data)
-    while data:
-        data = data[os.write(writing, data) :]
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(writing, rest) :]
 
 
 def sweep(child: int, ours: socket.socket, boxed: bool) -> None:

@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("build", help="make the notebooks again").add_argument("folder", type=Path)
     options = parser.parse_args(arguments)
     if options.command == "new":
-        said = copied(f"{options.lesson:0>2}", options.folder)
-        if said:
-            print(said, file=sys.stderr)
+        obstacle = copied(f"{options.lesson:0>2}", options.folder)
+        if obstacle:
+            print(obstacle, file=sys.stderr)
             return 1
     return built(options.folder)
 
@@ -82,8 +82,8 @@ def built(folder: Path) -> int:
                     folder / name / f"{source.stem}.ipynb",
                     notebook(source, cells, facts, {}, blank=blank),
                 )
-        except Mistakes as found:
-            print(found, file=sys.stderr)
+        except Mistakes as mistakes:
+            print(mistakes, file=sys.stderr)
             return 1
         print(
             f"wrote {folder / 'blank' / source.stem}.ipynb: hand this out; {folder / 'solved'} is"

@@ -29,7 +29,7 @@ from course_utils import check
 
 # %% tags=["exercise:10.3t", "points:5", "minutes:15"]
 def membership_advantage(scores_in: Tensor, scores_out: Tensor) -> float:
-    """The largest difference of the two shares over all thresholds. (N,), (M,) -> float in [0, 1]"""
+    """The largest difference of the two shares over all thresholds; (N,), (M,) -> [0, 1]"""
     # BEGIN SOLUTION
     cuts = torch.cat([scores_in, scores_out])  # (N + M,): between two scores nothing changes
     named = (scores_in[:, None] >= cuts).double().mean(dim=0)  # (N + M,)

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Ask, Tensor
+from course_utils.asking.ask import Ask, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
 def _gradients(ask: Ask, *args: Any) -> Any:
@@ -21,31 +22,27 @@ def _gradients(ask: Ask, *args: Any) -> Any:
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
-    mu, logvar = (Tensor(a) for a in rng.normal(size=(2, 5, 3)))
+    mu, logvar = (TensorArg(a) for a in rng.normal(size=(2, 5, 3)))
     m, s = float(rng.normal(0.5, 1)), float(rng.uniform(1.3, 2.5))
-    zeros = Tensor(np.zeros((1, 2)))
+    zeros = TensorArg(np.zeros((1, 2)))
     return [
-        Case("N(0, 1) to itself: 0 nats", (zeros, zeros, 0.0, 1.0), **CLOSE),
-        Case("N(0, 1) to N(3, 1) in two dimensions: 9 nats", (zeros, zeros, 3.0, 1.0), **CLOSE),
-        Case(
-            "N(0, 1) to N(0, 4) in two dimensions: log 4 − 3/4 nats",
-            (zeros, zeros, 0.0, 2.0),
-            **CLOSE,
+        close_case("N(0, 1) to itself: 0 nats", (zeros, zeros, 0.0, 1.0)),
+        close_case("N(0, 1) to N(3, 1) in two dimensions: 9 nats", (zeros, zeros, 3.0, 1.0)),
+        close_case(
+            "N(0, 1) to N(0, 4) in two dimensions: log 4 − 3/4 nats", (zeros, zeros, 0.0, 2.0)
         ),
-        Case(f"five codes of three numbers, to N({m:.2f}, {s:.2f}²)", (mu, logvar, m, s), **CLOSE),
-        Case("the same five codes, a second time", (mu, logvar, m, s), again, **CLOSE),
-        Case(
+        close_case(f"five codes of three numbers, to N({m:.2f}, {s:.2f}²)", (mu, logvar, m, s)),
+        close_case("the same five codes, a second time", (mu, logvar, m, s), again),
+        close_case(
             "the same five codes: the value, and the gradients that reach mu and logvar",
             (mu, logvar, m, s),
             _gradients,
-            **CLOSE,
         ),
-        Case("a narrow prior, s = 0.5", (mu, logvar, -0.3, 0.5), **CLOSE),
-        Case(
+        close_case("a narrow prior, s = 0.5", (mu, logvar, -0.3, 0.5)),
+        close_case(
             "a very narrow code and a very wide one",
-            (Tensor(np.zeros((2, 1))), Tensor(np.array([[-30.0], [10.0]])), 1.0, 2.0),
+            (TensorArg(np.zeros((2, 1))), TensorArg(np.array([[-30.0], [10.0]])), 1.0, 2.0),
             stress=True,
-            **CLOSE,
         ),
     ]
 

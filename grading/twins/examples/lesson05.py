@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Ask, Tensor
+from course_utils.asking.ask import Ask, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # float32
+close_case = partial(Case, rtol=1e-4, atol=1e-4)  # float32
 
 
 def _with_gradient(ask: Ask, *args: Any) -> Any:
@@ -19,34 +20,27 @@ def _with_gradient(ask: Ask, *args: Any) -> Any:
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
-    logw, alpha = Tensor(rng.normal(-3, 1.5, size=(4, 5))), float(rng.uniform(0.3, 0.7))
+    logw, alpha = TensorArg(rng.normal(-3, 1.5, size=(4, 5))), float(rng.uniform(0.3, 0.7))
     return [
-        Case(
-            "weights 1 and 9, α = ½: 2 log 2 = 1.386", (Tensor(np.log([[1.0, 9.0]])), 0.5), **CLOSE
+        close_case(
+            "weights 1 and 9, α = ½: 2 log 2 = 1.386", (TensorArg(np.log([[1.0, 9.0]])), 0.5)
         ),
-        Case(
-            "weights 1 and 3, α = −1: ½ log 5 = 0.805",
-            (Tensor(np.log([[1.0, 3.0]])), -1.0),
-            **CLOSE,
+        close_case(
+            "weights 1 and 3, α = −1: ½ log 5 = 0.805", (TensorArg(np.log([[1.0, 3.0]])), -1.0)
         ),
-        Case(
-            "three equal weights e^−2: −2 for every α",
-            (Tensor(np.full((1, 3), -2.0)), 0.25),
-            **CLOSE,
+        close_case(
+            "three equal weights e^−2: −2 for every α", (TensorArg(np.full((1, 3), -2.0)), 0.25)
         ),
-        Case(f"four pictures, five plans each, α = {alpha:.2f}", (logw, alpha), **CLOSE),
-        Case(
-            "the same, with the gradient that reaches logw", (logw, alpha), _with_gradient, **CLOSE
-        ),
-        Case("the same tensor, a second time", (logw, alpha), again, **CLOSE),
-        Case("the same tensor, α = −3", (logw, -3.0), **CLOSE),
-        Case("α = 0: the importance-weighted bound", (logw, 0.0), **CLOSE),
+        close_case(f"four pictures, five plans each, α = {alpha:.2f}", (logw, alpha)),
+        close_case("the same, with the gradient that reaches logw", (logw, alpha), _with_gradient),
+        close_case("the same tensor, a second time", (logw, alpha), again),
+        close_case("the same tensor, α = −3", (logw, -3.0)),
+        close_case("α = 0: the importance-weighted bound", (logw, 0.0)),
         *(
-            Case(
+            close_case(
                 f"two pictures, one with weights of about e^−10, one of about e^−{low}, α = ½",
-                (Tensor(rng.normal([[-10.0], [-low]], 2, size=(2, 6))), 0.5),
+                (TensorArg(rng.normal(np.array([[-10.0], [-low]]), 2, size=(2, 6))), 0.5),
                 stress=True,
-                **CLOSE,
             )
             for low in (300, 3000)
         ),

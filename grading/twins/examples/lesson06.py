@@ -5,14 +5,15 @@ for marks.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Ask, Tensor
+from course_utils.asking.ask import Ask, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
 def _with_gradients(ask: Ask, *args: Any) -> Any:
@@ -20,35 +21,29 @@ def _with_gradients(ask: Ask, *args: Any) -> Any:
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
-    real, fake, five, three = (Tensor(2 * rng.normal(size=n)) for n in (5, 5, 6, 3))
+    real, fake, five, three = (TensorArg(2 * rng.normal(size=n)) for n in (5, 5, 6, 3))
     s = float(rng.uniform(0.75, 0.92))
     return [
-        Case(
+        close_case(
             "one logit log 3 each, s = ¾: 0.562 + log 4 = 1.949",
-            (Tensor(np.log([3.0])), Tensor(np.log([3.0])), 0.75),
-            **CLOSE,
+            (TensorArg(np.log([3.0])), TensorArg(np.log([3.0])), 0.75),
         ),
-        Case(f"five real and five forged logits, s = {s:.2f}", (real, fake, s), **CLOSE),
-        Case("the same logits a second time", (real, fake, s), again, **CLOSE),
-        Case(
-            "the same, with the gradients that reach both",
-            (real, fake, s),
-            _with_gradients,
-            **CLOSE,
+        close_case(f"five real and five forged logits, s = {s:.2f}", (real, fake, s)),
+        close_case("the same logits a second time", (real, fake, s), again),
+        close_case(
+            "the same, with the gradients that reach both", (real, fake, s), _with_gradients
         ),
-        Case(
+        close_case(
             "six real and three forged: each half is averaged over its own batch",
             (five, three, 0.9),
-            **CLOSE,
         ),
-        Case("s = ½: what is real tells the inspector nothing", (real, fake, 0.5), **CLOSE),
-        Case("s = 1: hard labels, as in the lesson", (real, fake, 1.0), **CLOSE),
-        Case(
+        close_case("s = ½: what is real tells the inspector nothing", (real, fake, 0.5)),
+        close_case("s = 1: hard labels, as in the lesson", (real, fake, 1.0)),
+        close_case(
             "logits of ±200, with their gradients",
-            (Tensor(np.array([200.0, -200.0])), Tensor(np.array([200.0, -200.0])), 0.9),
+            (TensorArg(np.array([200.0, -200.0])), TensorArg(np.array([200.0, -200.0])), 0.9),
             _with_gradients,
             stress=True,
-            **CLOSE,
         ),
     ]
 

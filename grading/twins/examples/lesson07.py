@@ -5,14 +5,15 @@ use it for marks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Ask, Tensor
+from course_utils.asking.ask import Ask, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant
 
-CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+close_case = partial(Case, rtol=1e-6, atol=1e-6)
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -32,7 +33,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         order = rng.permutation(len(labels))
         pictures = 0.1 * rng.random((len(labels), classes))
         pictures[np.arange(len(labels)), read[order].astype(int)] = 1.0
-        return Case(says, (Tensor(pictures), Tensor(labels[order]), classes), _scored, **CLOSE)
+        return close_case(says, (TensorArg(pictures), TensorArg(labels[order]), classes), _scored)
 
     some = {k: int(n) for k, n in enumerate(rng.integers(8, 20, 10))}
     return [
@@ -62,7 +63,7 @@ def _other(rng: np.random.Generator, k: int, classes: int, never: int) -> int:
     return int(rng.choice([c for c in range(classes) if c not in (k, never)]))
 
 
-def _scored(ask: Ask, pictures: Tensor, labels: Tensor, classes: int) -> Any:
+def _scored(ask: Ask, pictures: TensorArg, labels: TensorArg, classes: int) -> Any:
     return ask.probe("scored_by_reader", pictures, labels, classes)
 
 

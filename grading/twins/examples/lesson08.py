@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Tensor
+from course_utils.asking.ask import TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
 
@@ -22,7 +22,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         )
         logits = rng.normal(scale=2, size=(len(lengths), T, V)) + offset
         logits[..., 0] -= 20  # padding would surprise most of all
-        return Case(says, (Tensor(logits), Tensor(y)), *read)
+        return Case(says, (TensorArg(logits), TensorArg(y)), *read)
 
     toy = np.zeros((1, 4, 9))
     toy[0, 0, 7], toy[0, 1, 3] = math.log(8), -math.log(8)
@@ -30,7 +30,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case(
             "tokens (5, 7, 3, 2), and the row that has read 5 and 7 gives 3 the least: place 2",
-            (Tensor(toy), Tensor(np.array([[5, 7, 3, 2]]))),
+            (TensorArg(toy), TensorArg(np.array([[5, 7, 3, 2]]))),
         ),
         case("nine documents without padding", [8] * 9, 12),
         case("twelve documents of different lengths", [3, 9, 5, 7, 4, 9, 8, 6, 2, 9, 5, 7], 20),
@@ -78,7 +78,7 @@ def _in_loops(logits: Any, y: Any) -> list[int]:
     places = []
     for row, tokens in zip(logits.double().softmax(-1).tolist(), y.tolist(), strict=True):
         chances = {s: row[s - 1][tokens[s]] for s in range(1, len(tokens)) if tokens[s] != 0}
-        places.append(min(chances, key=chances.get))
+        places.append(min(chances, key=lambda s: chances[s]))
     return places
 
 

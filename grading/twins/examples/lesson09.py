@@ -4,38 +4,33 @@ before you use it for marks.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, Tensor
+from course_utils.asking.ask import Answer, TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # float32
+close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
     def three(*shape: int) -> tuple:
-        return tuple(Tensor(rng.normal(size=shape)) for _ in range(3))
+        return tuple(TensorArg(rng.normal(size=shape)) for _ in range(3))
 
     return [
-        Case(
+        close_case(
             "1 without words, 3 with the caption, 2 with the one to avoid, w = 2, away = 1: 4",
-            (*(Tensor(np.array([[v]])) for v in (1.0, 3.0, 2.0)), 2.0, 1.0),
-            **CLOSE,
+            (*(TensorArg(np.array([[v]])) for v in (1.0, 3.0, 2.0)), 2.0, 1.0),
         ),
-        Case("w = 0 and away = 0: the velocity without words", (*three(4, 3), 0.0, 0.0), **CLOSE),
-        Case(
-            "w = 1 and away = 0: the velocity with the caption", (*three(4, 3), 1.0, 0.0), **CLOSE
-        ),
-        Case("w = 0: away from the second caption only", (*three(4, 2), 0.0, 1.5), **CLOSE),
-        Case("four points, w = 3, away = 0.5", (*three(4, 2), 3.0, 0.5), **CLOSE),
-        Case("pictures, (2, 3, 4, 4), w = 2.5, away = 2", (*three(2, 3, 4, 4), 2.5, 2.0), **CLOSE),
-        Case(
-            "the same velocities, the same tensors, a second time",
-            (*three(3, 4), 2.0, 0.7),
-            again,
-            **CLOSE,
+        close_case("w = 0 and away = 0: the velocity without words", (*three(4, 3), 0.0, 0.0)),
+        close_case("w = 1 and away = 0: the velocity with the caption", (*three(4, 3), 1.0, 0.0)),
+        close_case("w = 0: away from the second caption only", (*three(4, 2), 0.0, 1.5)),
+        close_case("four points, w = 3, away = 0.5", (*three(4, 2), 3.0, 0.5)),
+        close_case("pictures, (2, 3, 4, 4), w = 2.5, away = 2", (*three(2, 3, 4, 4), 2.5, 2.0)),
+        close_case(
+            "the same velocities, the same tensors, a second time", (*three(3, 4), 2.0, 0.7), again
         ),
     ]
 

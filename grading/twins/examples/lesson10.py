@@ -5,47 +5,45 @@ for marks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from course_utils.asking.ask import Tensor
+from course_utils.asking.ask import TensorArg
 from course_utils.checks.exercise import Case, Exercise, Mutant, again
 
-CLOSE = {"rtol": 1e-5, "atol": 1e-6}
+close_case = partial(Case, rtol=1e-5, atol=1e-6)
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
-    def scores(n: int, center: float) -> Tensor:
-        return Tensor(np.unique(rng.normal(center, 1, size=4 * n))[rng.permutation(4 * n)[:n]])
+    def scores(n: int, center: float) -> TensorArg:
+        return TensorArg(np.unique(rng.normal(center, 1, size=4 * n))[rng.permutation(4 * n)[:n]])
 
-    tied = Tensor(rng.integers(0, 4, 30)), Tensor(rng.integers(0, 3, 20))
+    tied = TensorArg(rng.integers(0, 4, 30)), TensorArg(rng.integers(0, 3, 20))
     few = scores(11, 0.8), scores(23, 0.0)
     return [
-        Case(
+        close_case(
             "in 3 and 1, out 2, 1 and 0: at c = 3 he names one of two and accuses nobody, ½",
-            (Tensor(np.array([3.0, 1.0])), Tensor(np.array([2.0, 1.0, 0.0]))),
-            **CLOSE,
+            (TensorArg(np.array([3.0, 1.0])), TensorArg(np.array([2.0, 1.0, 0.0]))),
         ),
-        Case(
+        close_case(
             "everyone in scores higher: 1",
-            (Tensor(np.array([5.0, 4.0])), Tensor(np.array([1.0, 2.0, 3.0]))),
-            **CLOSE,
+            (TensorArg(np.array([5.0, 4.0])), TensorArg(np.array([1.0, 2.0, 3.0]))),
         ),
-        Case(
+        close_case(
             "everyone in scores lower: he had better accuse nobody, 0",
-            (Tensor(np.array([0.5, 1.5])), Tensor(np.array([2.0, 4.0, 3.0]))),
-            **CLOSE,
+            (TensorArg(np.array([0.5, 1.5])), TensorArg(np.array([2.0, 4.0, 3.0]))),
         ),
-        Case("eleven in, twenty-three out", few, **CLOSE),
-        Case("the same scores, a second time", few, again, **CLOSE),
-        Case("forty of each, closer together", (scores(40, 0.3), scores(40, 0.0)), **CLOSE),
-        Case("scores that are whole numbers, with many ties", tied, **CLOSE),
-        Case("all scores the same: 0", (Tensor(np.full(4, 2.0)), Tensor(np.full(6, 2.0))), **CLOSE),
-        Case(
-            "negative distances: every score is below 0",
-            (scores(15, -4.0), scores(9, -5.0)),
-            **CLOSE,
+        close_case("eleven in, twenty-three out", few),
+        close_case("the same scores, a second time", few, again),
+        close_case("forty of each, closer together", (scores(40, 0.3), scores(40, 0.0))),
+        close_case("scores that are whole numbers, with many ties", tied),
+        close_case(
+            "all scores the same: 0", (TensorArg(np.full(4, 2.0)), TensorArg(np.full(6, 2.0)))
+        ),
+        close_case(
+            "negative distances: every score is below 0", (scores(15, -4.0), scores(9, -5.0))
         ),
     ]
 
