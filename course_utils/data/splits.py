@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,15 +10,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Split(NamedTuple):
+A = TypeVar("A")  # torch.Tensor or np.ndarray
+
+
+class Split(NamedTuple, Generic[A]):
     """Examples and labels, to learn from and to test on; torch tensors or NumPy arrays."""
 
-    x_train: Tensor | np.ndarray
-    y_train: Tensor | np.ndarray
-    x_test: Tensor | np.ndarray
-    y_test: Tensor | np.ndarray
+    x_train: A
+    y_train: A
+    x_test: A
+    y_test: A
 
-    def tensors(self) -> Split:
+    def tensors(self) -> Split[Tensor]:
         """The same as torch tensors: images (N, H, W) -> float32 (N, 1, H, W), labels -> int64
         (N,).
         """
