@@ -3,9 +3,6 @@ files that exist.
 """
 
 import re
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
@@ -13,7 +10,6 @@ import yaml
 import run
 from tests.lessons import ROOT, STEMS
 from tests.test_packaging import EXTRAS
-from tools import links
 
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -132,9 +128,7 @@ def test_the_notebooks_that_the_canary_opens_will_exist():
 
 
 def test_the_site_that_is_built_is_the_one_that_is_published():
-    built = re.search(r"tools\.site .*--out (\S+)", commands(ROOT / ".github/workflows/site.yml"))[
-        1
-    ]
+    built = re.search(r"tools site .*--out (\S+)", commands(ROOT / ".github/workflows/site.yml"))[1]
     uploaded = next(
         step
         for step in steps(ROOT / ".github/workflows/site.yml")
@@ -149,53 +143,10 @@ def test_the_site_that_is_built_is_the_one_that_is_published():
 @EACH
 def test_what_the_commands_name_exists(path):
     said = commands(path)
-    for module in re.findall(r"python -m (tools\.\w+)", said):
-        if module != "tools.site":
-            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
+    for name in re.findall(r"python -m tools[. ](\w[\w-]*)", said):
+        place = ROOT / "tools" / name.replace("-", "_")
+        assert place.is_dir() or place.with_suffix(".py").exists(), name
     for script in re.findall(r"python ([\w/]+\.py)", said):
         assert (ROOT / script).exists(), script
     for extras in re.findall(r"-e \"?\.\[([\w,]+)\]", said):
         assert set(extras.split(",")) <= set(EXTRAS)
-
-
-# --- the link check, against a server on this machine ---------------------------------------------
-
-
-class Pages(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response({"/there": 200, "/gone": 404}.get(self.path, 403))
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    # else addresses of this machine are left out
-    monkeypatch.setattr(links, "TEMPLATE", re.compile("HUB"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    made = HTTPServer(("127.0.0.1", 0), Pages)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{made.server_port}"
-    made.shutdown()
-    made.server_close()
-
-
-def test_a_page_that_is_gone_fails_and_one_that_refuses_does_not(server, tmp_path, capsys):
-    page = tmp_path / "page.md"
-    page.write_text(
-        f"[a]({server}/there), ({server}/refused). [hub](https://HUB/x)", encoding="utf-8"
-    )
-    assert links.main([str(page)]) == 0
-    assert f"unclear: {server}/refused (403" in capsys.readouterr().out
-    page.write_text(f"*{server}/gone*", encoding="utf-8")
-    assert links.main([str(page)]) == 1 and "gone: " in capsys.readouterr().out
-
-
-def test_links_of_pages_and_notebooks_are_found_whole():
-    assert links.balanced("https://a.org/b_(c)).") == "https://a.org/b_(c)"
-    found = {link for path in links.pages(ROOT) for link in links.links(path)}
-    assert any(link.startswith("https://colab.research.google.com/github/") for link in found)
-    assert not any(link.endswith((".", ",", ")*")) for link in found)
-    assert sys.version_info >= run.MINIMUM
