@@ -1,5 +1,5 @@
-"""Benchmarks. Of training: clock, flops, rows on a tiny budget, missing numbers. Of checks and the
-grader: what is counted.
+"""Measurements. Of training: clock, flops, rows on a tiny budget, missing numbers. Of checks and
+the grader: what is counted.
 """
 
 import json
@@ -13,8 +13,9 @@ from torch import nn
 from course_utils import data
 from course_utils.checks import Outcome
 from tests.lessons import NUMBERS as LESSONS
+from tests.lessons import ROOT
 from tools.measure import checks, grading, training
-from tools.measure import numbers as recalibrate
+from tools.measure import numbers as measured_numbers
 from tools.measure.recipes import PictureFiles
 from tools.measurements_page import page
 
@@ -147,8 +148,9 @@ def test_the_bars_are_judged(rows):
 def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing(
     rows, tmp_path, monkeypatch, capsys
 ):
+    monkeypatch.setattr(training, "FILE", tmp_path / "rows.json")
     monkeypatch.setattr(training, "alone", lambda name: a_row(name))
-    assert training.main(str(tmp_path / "rows.json")) == 0
+    assert training.main() == 0
     assert json.loads((tmp_path / "rows.json").read_text()) == rows
     printed = capsys.readouterr().out
     # the made-up recipe is as good as ours
@@ -160,7 +162,7 @@ def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing
 
 
 def test_the_shipped_result_is_complete():
-    rows = json.loads((training.ROOT / "tools/measure/training.json").read_text(encoding="utf-8"))
+    rows = json.loads((ROOT / training.FILE).read_text(encoding="utf-8"))
     assert training.missing(rows) == []
 
 
@@ -190,9 +192,9 @@ def test_a_right_answer_that_does_not_pass_is_no_measurement(monkeypatch):
 
 
 def test_every_exercise_has_been_timed():
-    found = json.loads(checks.FILE.read_text(encoding="utf-8"))
-    assert sorted(found) == LESSONS
-    for number, rows in found.items():
+    timed = json.loads((ROOT / checks.FILE).read_text(encoding="utf-8"))
+    assert sorted(timed) == LESSONS
+    for number, rows in timed.items():
         known = checks.exercises(int(number))
         assert {row["id"]: row["name"] for row in rows} == {e.id: e.name for e in known.values()}
         assert all(
@@ -213,8 +215,8 @@ def graded(status, seconds):
 
 def test_the_grader_is_summed_up_and_a_notebook_that_scores_less_is_an_error(monkeypatch, tmp_path):
     results = [graded("pass", 1.0), graded("fail", 5.0), graded("pass", 2.0)]
-    found = grading.summary({"seconds": 3.25, "peak_mb": 300.4}, results)
-    assert found == {
+    row = grading.summary({"seconds": 3.25, "peak_mb": 300.4}, results)
+    assert row == {
         "notebooks": 3,
         "full": 2,
         "boxed": 2.0,
@@ -224,23 +226,23 @@ def test_the_grader_is_summed_up_and_a_notebook_that_scores_less_is_an_error(mon
     }
     monkeypatch.setattr(grading, "FILE", tmp_path / "grading.json")
     monkeypatch.setattr(grading.sandbox, "missing", lambda: "")
-    monkeypatch.setattr(grading, "measure", lambda number, users: found | {"full": 3})
+    monkeypatch.setattr(grading, "measure", lambda number, users: row | {"full": 3})
     assert grading.main("04", 3) == 0
-    monkeypatch.setattr(grading, "measure", lambda number, users: found)
+    monkeypatch.setattr(grading, "measure", lambda number, users: row)
     assert grading.main("05", 3) == 1
     assert json.loads((tmp_path / "grading.json").read_text(encoding="utf-8")) == {
-        "04": found | {"full": 3},
-        "05": found,
+        "04": row | {"full": 3},
+        "05": row,
     }
 
 
 def test_the_grader_was_timed_on_every_lesson_and_all_scored_full():
-    rows = json.loads(grading.FILE.read_text(encoding="utf-8"))
+    rows = json.loads((ROOT / grading.FILE).read_text(encoding="utf-8"))
     assert sorted(rows) == LESSONS and all(row["full"] == row["notebooks"] for row in rows.values())
 
 
 def test_the_page_tells_what_checks_grader_and_hub_cost():
-    text = page(checks.ROOT)
+    text = page(ROOT)
     for title, command in (
         ("What a check costs", "checks"),
         ("How fast the grader works", "grading"),
@@ -252,14 +254,16 @@ def test_the_page_tells_what_checks_grader_and_hub_cost():
 
 
 def test_a_range_holds_what_was_seen_and_a_margin_but_nothing_impossible():
-    entry = recalibrate.entry([0.8, 0.9, 1.0], {"label": "a share", "most": 1}, range(3), "9.9")
+    entry = measured_numbers.entry(
+        [0.8, 0.9, 1.0], {"label": "a share", "most": 1}, range(3), "9.9"
+    )
     assert (entry["low"], entry["value"], entry["high"], entry["label"]) == (
         pytest.approx(0.6),
         0.9,
         1,
         "a share",
     )
-    free = recalibrate.entry([1.0, 2.0], {}, range(2), "9.9")
+    free = measured_numbers.entry([1.0, 2.0], {}, range(2), "9.9")
     assert (free["low"], free["high"]) == (0.0, 3.0) and "most" not in free
-    kept = json.loads((recalibrate.ROOT / "course_utils/numbers.json").read_text(encoding="utf-8"))
+    kept = json.loads((ROOT / measured_numbers.FILE).read_text(encoding="utf-8"))
     assert all(number["high"] <= number.get("most", number["high"]) for number in kept.values())

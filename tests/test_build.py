@@ -1,6 +1,4 @@
-"""The builder on tiny lessons, each mistake it must find included, and on the real ones: nothing
-may be out of date.
-"""
+"""The builder on tiny lessons, each mistake it must find included, and on the real ones."""
 
 import json
 import shutil
@@ -9,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from course_utils.platform.workspace import cell_id, refresh
-from tests.lessons import ROOT, STEMS
-from tools import build
-from tools.source import Mistakes
+from tests.lessons import ROOT, SOURCES, STEMS
+from tools import build, execute, make
+from tools.source import LONGEST_CELL, Mistakes, read
 
 GOOD = '''# %% [markdown]
 # {{header}}
@@ -87,7 +85,12 @@ def store(repo):
 
 
 def main(repo, *arguments):
-    return build.main([*arguments, "--root", str(repo)])
+    return make.main([*arguments], repo)
+
+
+def is_current(repo):
+    made = make.targets(repo)
+    return not make.different(made) and not [*make.orphans(repo, made)]
 
 
 def cells(path: Path):
@@ -148,10 +151,11 @@ def test_the_ladder_of_help_is_nested_and_ends_with_the_solution(repo):
 
 
 def test_building_twice_changes_nothing_and_check_agrees(repo, capsys):
-    assert main(repo, "--check") == 1 and "out of date" in capsys.readouterr().out
+    assert main(repo, "--check") == 1 and not is_current(repo)
+    assert "out of date: notebooks/01_tiny.ipynb: python -m tools\n" in capsys.readouterr().out
     main(repo)
     before = {p: p.read_bytes() for p in repo.rglob("*") if p.is_file()}
-    assert main(repo) == 0 and main(repo, "--check") == 0
+    assert main(repo) == 0 and main(repo, "--check") == 1 and is_current(repo)
     assert before == {p: p.read_bytes() for p in repo.rglob("*") if p.is_file()}
 
 
@@ -160,7 +164,9 @@ def test_check_sees_an_edited_notebook_and_an_orphan(repo, capsys):
     (repo / "notebooks/01_tiny.ipynb").write_text("{}", encoding="utf-8")
     (repo / "notebooks/02_gone.ipynb").write_text("{}", encoding="utf-8")
     assert main(repo, "--check") == 1
-    assert "01_tiny" in (out := capsys.readouterr().out) and "02_gone" in out
+    text = capsys.readouterr().out
+    assert "out of date: notebooks/01_tiny.ipynb: python -m tools\n" in text
+    assert "out of date: notebooks/02_gone.ipynb: git rm notebooks/02_gone.ipynb\n" in text
 
 
 def test_ids_come_from_content_so_an_insertion_renames_nothing(repo):
@@ -181,10 +187,13 @@ def test_ids_come_from_content_so_an_insertion_renames_nothing(repo):
     assert sum(i.endswith("-2") for i in after) == 1
 
 
-def test_a_kept_cell_without_stored_output_is_an_error_that_says_what_to_do(repo, capsys):
+def test_a_kept_cell_without_stored_output_is_named_with_the_command_that_runs_it(repo, capsys):
+    assert main(repo) == 0 and "execute 01" not in capsys.readouterr().out
     write(repo, GOOD.replace('print("two", double(1))', 'print("two ", double(1))'))
-    assert main(repo) == 1
-    assert "--execute 01" in capsys.readouterr().err
+    for arguments, code in (((), 0), (("--check",), 1)):
+        assert main(repo, *arguments) == code
+        text = capsys.readouterr().out
+        assert "solutions/01_tiny.ipynb: python -m tools execute 01\n" in text
 
 
 def test_an_answer_survives_a_changed_lesson_that_is_built_and_fetched_again(repo):
@@ -231,7 +240,7 @@ def test_execute_refreshes_the_stored_outputs(repo):
             '# %% tags=["check:1.1"]\narea = area',
         ),
     )
-    assert main(repo, "--execute", "01") == 0 and main(repo, "--check") == 0
+    assert execute.main(["01"], repo) == 0 and is_current(repo)
     kept = [c for c in cells(repo / "solutions/01_tiny.ipynb") if c.get("outputs")]
     assert kept[0]["outputs"][0]["text"] == ["four 4\n"] and kept[0]["execution_count"] > 0
 
@@ -323,8 +332,8 @@ MISTAKES = {
         14,
     ),
     "long cell": (
-        GOOD.replace("import os\n", "import os\n" + "x = 1\n" * 31),
-        "a cell of 33 lines",
+        GOOD.replace("import os\n", "import os\n" + "x = 1\n" * LONGEST_CELL),
+        f"a cell of {LONGEST_CELL + 2} lines",
         7,
     ),
     "attachment": (
@@ -375,11 +384,7 @@ def test_all_mistakes_are_told_at_once(repo, capsys):
 
 
 def test_an_unknown_lesson_is_named(repo, capsys):
-    assert main(repo, "--execute", "77") == 1 and "there is no lesson 77" in capsys.readouterr().err
-
-
-def test_the_real_notebooks_are_up_to_date(capsys):
-    assert build.main(["--check"]) == 0, capsys.readouterr().out
+    assert execute.main(["77"], repo) == 1 and "there is no lesson 77" in capsys.readouterr().err
 
 
 def test_every_lesson_is_built():
@@ -388,14 +393,11 @@ def test_every_lesson_is_built():
 
 
 def test_reading_a_real_lesson_raises_nothing():
-    from tests.lessons import SOURCES
-    from tools.source import read
-
     for path in SOURCES:
         try:
             read(path)
-        except Mistakes as found:
-            pytest.fail(str(found))
+        except Mistakes as mistakes:
+            pytest.fail(str(mistakes))
 
 
 def test_what_is_taught_imports_the_modules_of_the_course_that_it_uses_and_no_others():

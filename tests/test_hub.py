@@ -3,7 +3,7 @@
 import ast
 import json
 
-from tests.lessons import STEMS
+from tests.lessons import ROOT, STEMS
 from tools.measure import hub
 
 
@@ -58,6 +58,6 @@ def test_a_person_who_does_not_finish_is_counted():
 
 
 def test_ten_people_finished_a_lesson_at_once_without_an_error():
-    found = json.loads(hub.FILE.read_text(encoding="utf-8"))
+    found = json.loads((ROOT / hub.FILE).read_text(encoding="utf-8"))
     assert found["users"] >= 10 and found["finished"] == found["users"] and found["errors"] == []
     assert found["lesson"] in STEMS and found["profile"] == "cpu"

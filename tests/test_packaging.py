@@ -1,4 +1,4 @@
-"""pyproject.toml, constraints.txt, environment.yml and run.py say the same; the licenses are there."""
+"""pyproject.toml, constraints.txt, environment.yml and run.py agree; the licenses are there."""
 
 import os
 import re

@@ -27,16 +27,19 @@ NOTATION = re.split(
     r"^## Lesson (\d\d)\n", (ROOT / "docs/notation.md").read_text(encoding="utf-8"), flags=re.M
 )
 NAMED = """
-generative ai · generative model · conditional generative model · vae · gan · data augmentation · transfer learning
-text generation · image generation · ai · lstm · rnn · unsupervised · supervised · semi-supervised · cvae · cgan
-generator · discriminator · adversarial · variational inference · latent space · encoder · decoder
-normal distribution · gaussian · bernoulli · multinomial · cross-entropy · mean squared error, mse · loss function
-gradient descent · sgd · adam · autoencoder · prior · copyright · optimizer · linear regression · learning rate
-hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script · storyline · style transfer · ide
-tensorboard · weights & biases · tensorflow · pytorch · keras · mxnet · dcgan · transformer · transformer-xl
-multimodal · ar and vr · reconstruction · density · mass · sampling · bias correction · momentum
-numpy · python · dense layer · matplotlib · flowchart · pseudocode · productivity · privacy · misinformation · disease
-drug molecules · floor plan · mechanical part · map or level · hugging face · jmlr · tpami · coursera · edx · udacity
+generative ai · generative model · conditional generative model · vae · gan · data augmentation
+transfer learning · text generation · image generation · ai · lstm · rnn · unsupervised
+supervised · semi-supervised · cvae · cgan · generator · discriminator · adversarial
+variational inference · latent space · encoder · decoder · normal distribution · gaussian
+bernoulli · multinomial · cross-entropy · mean squared error, mse · loss function
+gradient descent · sgd · adam · autoencoder · prior · copyright · optimizer · linear regression
+learning rate · hyperparameter · epoch · batch · bce · dall·e · deepart · gpt-3 · video script
+storyline · style transfer · ide · tensorboard · weights & biases · tensorflow · pytorch · keras
+mxnet · dcgan · transformer · transformer-xl · multimodal · ar and vr · reconstruction · density
+mass · sampling · bias correction · momentum · numpy · python · dense layer · matplotlib
+flowchart · pseudocode · productivity · privacy · misinformation · disease · drug molecules
+floor plan · mechanical part · map or level · hugging face · jmlr · tpami · coursera · edx
+udacity
 """  # terms and abbreviations as docs/coverage.md lists them
 INVENTORY = [term.strip() for line in NAMED.strip().split("\n") for term in line.split(" · ")]
 COMMON = {
@@ -107,7 +110,7 @@ def test_every_abbreviation_of_the_lessons_and_of_the_inventory_is_in_the_glossa
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_term_is_met_in_the_lesson_that_the_glossary_names(number):
     text = " ".join(lesson(number)).casefold()
-    for term, _, said, where in ENTRIES:
+    for term, _, _, where in ENTRIES:
         words = [
             word[:5] for word in re.findall(r"[\w&·.]{3,}", term.casefold()) if word != "and"
         ] or [term.casefold()]
@@ -178,7 +181,10 @@ def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_pat
         "bar": {"state": {"children": []}},
     }
     solved.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    pixel = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+        "AAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    )
     cell = next(c for c in solved.cells if "widgets.explore" in c.source)
     views = [
         nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}})
@@ -234,7 +240,7 @@ def built(tmp_path_factory):
         and subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode == 0
     )
     alone = ["unshare", "-rn"] if able else []
-    command = [*alone, sys.executable, "-m", "tools.site", "--out", str(out)]
+    command = [*alone, sys.executable, "-m", "tools", "site", "--out", str(out)]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-3000:]
     return {

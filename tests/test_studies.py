@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from course_utils import data
+from tests.lessons import ROOT
 from tools.measure import studies
 
 NAMES = studies.names()
 
 
 def test_every_study_was_run_and_every_file_has_a_script():
-    assert NAMES == sorted(path.stem for path in studies.FILES.glob("*.npz"))
+    assert NAMES == sorted(path.stem for path in (ROOT / studies.FILE).glob("*.npz"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,7 +31,7 @@ def test_an_unknown_study_is_named():
 def test_running_a_study_ships_what_it_found(tmp_path, monkeypatch, capsys):
     (tmp_path / "tiny.py").write_text("")
     monkeypatch.setattr(studies, "SCRIPTS", tmp_path)
-    monkeypatch.setattr(studies, "FILES", tmp_path / "out")
+    monkeypatch.setattr(studies, "FILE", tmp_path / "out")
     monkeypatch.setattr(
         studies.importlib,
         "import_module",

@@ -6,10 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
@@ -17,7 +13,6 @@ import yaml
 import run
 from tests.lessons import ROOT, STEMS
 from tests.test_packaging import EXTRAS
-from tools import links
 from tools.render import Facts
 
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -263,46 +258,3 @@ def test_a_new_address_is_pushed_in_one_commit_and_nothing_else_is(tmp_path, cha
     pushed = subprocess.run(log, cwd=hub, capture_output=True, text=True, check=True).stdout
     subject = "Spell this repository's address in every link\n\nREADME.md\n"
     assert pushed == changed * subject + "first\n\nREADME.md\n"
-
-
-# --- the link check, against a server on this machine ---------------------------------------------
-
-
-class Pages(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response({"/there": 200, "/gone": 404}.get(self.path, 403))
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    # else addresses of this machine are left out
-    monkeypatch.setattr(links, "TEMPLATE", re.compile("HUB"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    made = HTTPServer(("127.0.0.1", 0), Pages)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{made.server_port}"
-    made.shutdown()
-    made.server_close()
-
-
-def test_a_page_that_is_gone_fails_and_one_that_refuses_does_not(server, tmp_path, capsys):
-    page = tmp_path / "page.md"
-    page.write_text(
-        f"[a]({server}/there), ({server}/refused). [hub](https://HUB/x)", encoding="utf-8"
-    )
-    assert links.main([str(page)]) == 0
-    assert f"unclear: {server}/refused (403" in capsys.readouterr().out
-    page.write_text(f"*{server}/gone*", encoding="utf-8")
-    assert links.main([str(page)]) == 1 and "gone: " in capsys.readouterr().out
-
-
-def test_links_of_pages_and_notebooks_are_found_whole():
-    assert links.balanced("https://a.org/b_(c)).") == "https://a.org/b_(c)"
-    found = {link for path in links.pages(ROOT) for link in links.links(path)}
-    assert any(link.startswith("https://colab.research.google.com/github/") for link in found)
-    assert not any(link.endswith((".", ",", ")*")) for link in found)
-    assert sys.version_info >= run.MINIMUM

@@ -1,86 +1,80 @@
-"""Follow every link to the outside: `python -m tools.links [FILE ...]`. The standard library only;
-it asks the network.
+"""Follow every link to the outside: `python -m tools links`. It needs what the website needs, and
+the network.
 
-Looks through the pages and notebooks of the course. Exit code 1 and a list if a page is gone. A
-server that refuses programs (403, 405, 429 and the like) or is down for the moment is named, and
-does not count.
+Sphinx's `linkcheck` builder reads the pages of the site, and the pages and cards that are not on
+it. A page that is gone, or that lost the anchor of a link, fails. A server that refuses programs
+(403, 429 and the like) or is down for the moment is named, and does not count.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LINK = re.compile(r"https?://[^\s<>\"'`\\|\]]+")
-TEMPLATE = re.compile(r"\bHUB\b|localhost|127\.0\.0\.1|example\.(com|org)")
-GONE = {404, 410}
+from tools import site
+from tools.build import ROOT
+from tools.source import Mistakes
+
+SOURCE, OUT = "docs/_build/links/source", "docs/_build/links/out"
+BESIDE_THE_SITE = ("*.md", "course_utils/data/cards/*.md")
+# addresses that stand for the reader's own
+IGNORED = (r"https://HUB\b", r"https?://(localhost|127\.0\.0\.1)", r"https?://example\.(com|org)")
+GONE = re.compile(r"\b(404|410)\b|^Anchor ")
 
 
-def pages(root: Path) -> list[Path]:
-    """Where people meet links: the documents and the blank notebooks."""
-    return [
-        *sorted(root.glob("*.md")),
-        *sorted((root / "docs").glob("*.md")),
-        *sorted((root / "docs/workshop").glob("*.md")),
-        *sorted((root / "course_utils/data/cards").glob("*.md")),
-        *sorted((root / "notebooks").glob("*.ipynb")),
-    ]
+def stage(root: Path, source: Path) -> None:
+    """The site's pages, and the pages beside it."""
+    site.stage(root, source)
+    for kind in BESIDE_THE_SITE:
+        for path in sorted(root.glob(kind)):
+            site.write(source / "beside" / path.name, path.read_text(encoding="utf-8"))
 
 
-def links(path: Path) -> set[str]:
-    """The addresses in one file; of a notebook, those in its text."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        cells = json.loads(text)["cells"]
-        text = "\n".join(
-            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
-        )
-    found = (balanced(link) for link in LINK.findall(text))
-    return {link for link in found if not TEMPLATE.search(link)}
+def follow(source: Path, out: Path, ignored: tuple[str, ...] = IGNORED) -> list[dict]:
+    """Ask for every link of a Sphinx project; what came of each."""
+    from sphinx.cmd.build import build_main
+
+    settings = {
+        "linkcheck_ignore": ",".join(ignored),
+        "linkcheck_timeout": "30",
+        "linkcheck_rate_limit_timeout": "60",
+    }
+    options = [word for name, value in settings.items() for word in ("-D", f"{name}={value}")]
+    build_main(["-b", "linkcheck", "-Q", *options, str(source), str(out)])
+    lines = (out / "output.json").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
-def balanced(link: str) -> str:
-    """The link without the punctuation after it; a closing bracket stays where one was opened."""
-    link = link.rstrip(".,;:*")
-    while link.endswith(")") and link.count("(") < link.count(")"):
-        link = link[:-1].rstrip(".,;:*")
-    return link
+def verdict(link: dict) -> str:
+    """Whether a link is "ok", "gone" or "unclear"."""
+    if link["status"] not in ("broken", "timeout"):
+        return "ok"
+    return "gone" if GONE.search(link["info"]) else "unclear"
 
 
-def ask(link: str) -> tuple[str, str]:
-    """("ok" | "gone" | "unclear", what the server said)."""
-    request = urllib.request.Request(link, headers={"User-Agent": "link check of a course"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return "ok", str(reply.status)
-    except urllib.error.HTTPError as error:
-        return ("gone" if error.code in GONE else "unclear"), f"{error.code} {error.reason}"
-    except (OSError, ValueError) as error:
-        return "unclear", str(error)
-
-
-def main(arguments: Iterable[str] = ()) -> int:
-    files = [Path(name) for name in arguments] or pages(ROOT)
-    where: dict[str, list[str]] = {}
-    for path in files:
-        for link in links(path):
-            where.setdefault(link, []).append(path.name)
-    with ThreadPoolExecutor(8) as pool:
-        told = dict(zip(where, pool.map(ask, where), strict=True))
-    for link, (state, said) in sorted(told.items()):
-        if state != "ok":
-            print(f"{state}: {link} ({said}), in {', '.join(where[link])}")
-    gone = sum(state == "gone" for state, _ in told.values())
-    print(f"{len(told)} links, {gone} gone")
+def report(links: list[dict]) -> int:
+    """Print the links that do not work. -> exit code"""
+    for link in sorted(links, key=lambda link: (verdict(link), link["uri"])):
+        if verdict(link) != "ok":
+            print(f"{verdict(link)}: {link['uri']} ({link['info']}), in {link['filename']}")
+    gone = sum(verdict(link) == "gone" for link in links)
+    print(f"{len(links)} links, {gone} gone")
     return int(gone > 0)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def main(arguments: list[str]) -> int:
+    argparse.ArgumentParser(
+        prog="python -m tools links", description=(__doc__ or "").split(":")[0]
+    ).parse_args(arguments)
+    if site.lacking():
+        print(site.lacking(), file=sys.stderr)
+        return 2
+    try:
+        stage(ROOT, ROOT / SOURCE)
+    except Mistakes as mistakes:
+        print(mistakes, file=sys.stderr)
+        return 1
+    return report(follow(ROOT / SOURCE, ROOT / OUT))

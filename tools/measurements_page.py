@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made by tools.build from what benchmarks/ measured."""
+"""docs/benchmarks.md, made from the JSON files in tools/measure/."""
 
 from __future__ import annotations
 
@@ -11,53 +11,60 @@ from tools.render import Facts
 
 HEAD = """# What was measured
 
-This page is generated from the files in `tools/measure/`; do not edit it, run `python -m tools`. Where a section says
-nothing else, it was measured on **one processor core, without a graphics card, on Linux with Python 3.11 and PyTorch
-{torch}**, and times are processor seconds (CPU s), which count the work and not the waiting. Your computer will need more or
-fewer of them; the comparisons should stay.
+This page is made from the files in `tools/measure/` by `python -m tools`; do not edit it. Unless a
+section says otherwise, everything was measured on **one processor core, without a graphics card,
+on Linux with Python 3.11 and PyTorch {torch}**, and times are processor seconds (CPU s), which
+count the work and not the waiting. Your computer will need more or fewer of them; the comparisons
+should hold.
 """
 BUDGETS = """## What a lesson costs
 
-Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved, in the profile `cpu`, and
-as handed out, in `smoke`; of the solved one, the slowest cell too. Measured by `python -m tools measure notebooks`.
+Processor seconds and peak memory of a notebook's kernel from the first cell to the last: solved,
+in the profile `cpu`, and as handed out, in `smoke`; also the slowest cell of the solved one.
+Measured by `python -m tools measure notebooks`.
 """
 TRAINING = """## How well the training does, beside recipes that people copy
 
-The same 4,000 handwritten digits to learn from, the same 1,000 to be judged by, one core. *Ours* is what the lessons build,
-*recipe* a widely copied way of doing the same with PyTorch's usual settings and loader. −ELBO is in nats per digit, FD is
-the Fréchet distance on the features of a digit classifier (both: smaller is better); precision, recall and control are
-shares (larger is better). *Speed* counts the floating-point operations of a training per CPU second, as a share of what the
-same core reaches at nothing but multiplying matrices. One run each, by `python -m tools measure training --json tools/measure/training.json`.
+All train on the same 4,000 handwritten digits and are judged by the same 1,000, on one core. *Ours*
+is what the lessons build, *recipe* a widely copied way of doing the same with PyTorch's usual
+settings and loader. −ELBO is in nats per digit, FD is the Fréchet distance on the features of a
+digit classifier (both: smaller is better); precision, recall and control are shares (larger is
+better). *Speed* counts the floating-point operations of a training per CPU second, as a share of
+what the same core reaches when it only multiplies matrices. One run each, measured by
+`python -m tools measure training`.
 """
 NUMBERS = """## What an honest run reaches
 
-Every measured number that a lesson quotes, with its range; a run outside of it deserves a second look. The value is the
-middle one of as many runs, with different seeds, as the last column says. Measured by `python -m tools measure numbers NN`.
+Every measured number that a lesson quotes, with its range; a run outside the range deserves a
+second look. The value is the median of several runs with different seeds; the last column says how
+many. Measured by `python -m tools measure numbers NN`.
 """
 CHECKS = """## What a check costs
 
-Processor seconds from a right answer, the course's own, to its verdict: the first check of an exercise, which may load what
-later ones find ready, and the middle one of five more. A build task trains a model inside its check and is checked once.
-Measured by `python -m tools measure checks`; every exercise stands in `tools/measure/checks.json`.
+Processor seconds from a right answer, the course's own, to its verdict: the first check of an
+exercise, which may load what later ones find ready, and the median of five more. A build task
+trains a model inside its check and is checked once. `tools/measure/checks.json` has every exercise.
+Measured by `python -m tools measure checks`.
 """
 GRADING = """## How fast the grader works
 
-Solved notebooks of one lesson, each with a cell of its own, graded with one job. *Sandbox* is what the answers of one notebook
-cost inside, the middle one and the dearest; *grader* the process outside that asks and compares, for all of them and with its
-self-test. The last column is the sandbox's part of a class of three hundred on two processors, calculated: where a build task
-trains a model (from lesson 04 on) that is what costs. Measured by `python -m tools measure grading`.
+Solved notebooks of one lesson, each with a cell of its own, graded with one job. *Sandbox* is what
+the answers of one notebook cost inside, the median and the most expensive; *grader* is the process
+outside that asks and compares, for all of them and with its self-test. The last column is the
+sandbox's share of a class of three hundred on two processors, calculated: where a build task trains
+a model (from lesson 04 on), that is what costs. Measured by `python -m tools measure grading`.
 """
 HUB = """## Many people on one machine
 
-{users} people at once on a JupyterHub with {cores} processors that others used too, each with a server and a kernel of their
-own, run lesson {number}, solved, to its end; {finished} finished, {mistakes}. Seconds are those of the clock, half of the people
-needed less; of memory that is shared, each process counts its part. Measured by
-`python -m tools measure hub {number} --users {users}`.
+{users} people at once on a JupyterHub with {cores} processors that others used too, each with a
+server and a kernel of their own, ran lesson {number}, solved, to its end; {finished} finished,
+{mistakes}. Seconds are wall-clock seconds, the median over the people; of memory that is shared,
+each process counts its part. Measured by `python -m tools measure hub {number} --users {users}`.
 """
 ELSEWHERE = """## What was not measured
 
-Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has put a clock to it here.
-What a class of three hundred takes stands with [grading](grading.md).
+Graphics cards, macOS, Windows, Colab and Binder: the course is written to run there, and nobody has
+timed it there. [Grading](grading.md) says what a class of three hundred takes.
 """
 METRICS = {
     "neg_elbo": ("−ELBO", ".1f"),
@@ -120,8 +127,8 @@ def budgets(facts: Facts) -> str:
 
 
 def training(rows: list[dict]) -> str:
-    """One line a training: its seconds, and its measures where it has them."""
-    made = [
+    """One line per training: its seconds, and its measures where it has them."""
+    lines = [
         [
             f"{row['task']}, {row['variant']}",
             f"{row['cpu_seconds']:.1f}",
@@ -132,7 +139,7 @@ def training(rows: list[dict]) -> str:
         for row in rows
     ]
     names = " | ".join(name for name, _ in METRICS.values())
-    return table(f"training | CPU s | CPU s to −ELBO 117 | {names} | speed | MB", made)
+    return table(f"training | CPU s | CPU s to −ELBO 117 | {names} | speed | MB", lines)
 
 
 def _reached(row: dict) -> list[str]:
@@ -144,10 +151,10 @@ def _reached(row: dict) -> list[str]:
     return [f"{target:.1f}" if target else "", *measured]
 
 
-def checks(found: dict[str, list[dict]]) -> str:
-    """One line a lesson; build tasks, which are checked once, in a column of their own."""
+def checks(timed: dict[str, list[dict]]) -> str:
+    """One line per lesson; build tasks, which are checked once, in a column of their own."""
     rows = []
-    for number, own in sorted(found.items()):
+    for number, own in sorted(timed.items()):
         quick = [row for row in own if row["again"] is not None]
         again, built = (
             [row["again"] for row in quick],
@@ -170,7 +177,7 @@ def checks(found: dict[str, list[dict]]) -> str:
     )
 
 
-def grading(found: dict) -> str:
+def grading(graded: dict) -> str:
     rows = [
         [
             number,
@@ -181,7 +188,7 @@ def grading(found: dict) -> str:
             row["trusted_mb"],
             f"{300 * row['boxed'] / 120:.0f}",
         ]
-        for number, row in sorted(found.items())
+        for number, row in sorted(graded.items())
     ]
     return table(
         "lesson | notebooks | sandbox, middle, CPU s | sandbox, most, CPU s | grader, all, CPU s |"
@@ -205,7 +212,7 @@ def people(hub: dict) -> list[str]:
 
 
 def numbers(facts: Facts) -> list[str]:
-    """A table a lesson."""
+    """A table per lesson."""
     rows: dict[str, list] = {}
     for key, entry in sorted(facts.numbers.items()):
         rows.setdefault(key[:2], []).append(_number(entry))

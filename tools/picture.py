@@ -1,12 +1,10 @@
-"""Make docs/picture.png, the picture on top of the README, from the course's own models. It takes
-about half a minute.
-
-    python -m tools picture
+"""Make docs/picture.png, the picture on top of the README, from the course's own models:
+`python -m tools picture`. It takes about half a minute.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +61,10 @@ def molecules(ax: Any) -> None:
         chemistry.draw(plan, inner)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    argparse.ArgumentParser(
+        prog="python -m tools picture", description=(__doc__ or "").split(":")[0]
+    ).parse_args(arguments)
     plots.use_course_style()
     fig, axes = plt.subplots(
         1, 4, figsize=(15, 3.9), width_ratios=(1.2, 1.6, 1.25, 1.3), layout="constrained"
@@ -74,7 +75,3 @@ def main() -> int:
     fig.savefig(PLACE, dpi=100)
     print(f"wrote {PLACE.name}, {PLACE.stat().st_size / 1000:.0f} kB: look at it")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -148,10 +148,12 @@ def ladder(text: str, solution: Cell) -> str:
 
 
 def _without_docstring(source: str) -> str:
-    lines, body = source.split("\n"), ast.parse(source).body[0].body
-    if not isinstance(body[0], ast.Expr):
+    function = ast.parse(source).body[0]
+    first = function.body[0] if isinstance(function, ast.FunctionDef) else function
+    if not isinstance(first, ast.Expr):
         return source
-    return "\n".join(lines[: body[0].lineno - 1] + lines[body[0].end_lineno :])
+    lines = source.split("\n")
+    return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
 
 
 def _figures(cell: Cell) -> int:

@@ -89,6 +89,14 @@ def execute(root: Path, stem: str) -> None:
     nbformat.write(book, root / EXECUTED / f"{stem}.ipynb")
 
 
+def refresh(root: Path, numbers: list[str]) -> None:
+    """Run these lessons, or all, where their code changed since the last run. Raises Mistakes."""
+    for stem in stems(root):
+        if (not numbers or stem[:2] in numbers) and executed(root, stem) is None:
+            print(f"running {stem}", flush=True)
+            execute(root, stem)
+
+
 # From a notebook to a page.
 
 
@@ -161,20 +169,22 @@ def _sliders(widgets: dict, model: str) -> str:
     inside = [
         widgets[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])
     ]
-    named = [
+    sliders = [
         f"<strong>{html.escape(s['description'])}</strong> ({s['min']:g} to {s['max']:g})"
         for s in inside
         if "min" in s and s.get("_view_name") != "ProgressView"
     ]
-    names = ", ".join(named[:-1]) + " and " * (len(named) > 1) + "".join(named[-1:])
-    return named and (
+    if not sliders:
+        return ""
+    names = ", ".join(sliders[:-1]) + " and " * (len(sliders) > 1) + sliders[-1]
+    return (
         f'<p class="course-sliders">In the notebook you move this picture with {names}. '
-        "Here it stands at several settings.</p>"
+        "Here it is drawn at several settings.</p>"
     )
 
 
 def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
-    """The picture as a file of its own, saved as small as it gets; the image element that shows it."""
+    """The picture as a file of its own, saved as small as it gets; the element that shows it."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(base64.b64decode(code)))
@@ -205,14 +215,14 @@ def stage(root: Path, source: Path) -> None:
     pictures, facts = source / "_static/pictures", Facts(root)
     pictures.mkdir(parents=True)
     for stem in stems(root):
-        _write(
+        write(
             source / f"notebooks/{stem}.ipynb", nbformat.writes(lesson_page(root, stem, pictures))
         )
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
             text = filled(root, path.read_text(encoding="utf-8"), facts)
-            _write(source / inside, linked(text, inside, facts))
+            write(source / inside, linked(text, inside, facts))
     for path in (root / "docs/conf.py", *(root / "docs").glob("*.png")):
         shutil.copy(path, source)
     for name in ("site.css", "icon.svg"):
@@ -254,16 +264,16 @@ def linked(text: str, page: Path, facts: Facts) -> str:
 def mathjax() -> Path | None:
     """Where the installed package has MathJax's files; None without the package."""
     package = importlib.util.find_spec("mathjax")
-    return (
-        Path(next(iter(package.submodule_search_locations))) / "static/mathjax/es5"
-        if package
-        else None
-    )
+    if package is None or package.submodule_search_locations is None:
+        return None
+    return Path(package.submodule_search_locations[0]) / "static/mathjax/es5"
 
 
 def copy_mathjax(to: Path) -> None:
-    """MathJax and its fonts, so that formulas need no network."""
+    """MathJax and its fonts, so that formulas need no network. Raises Mistakes without them."""
     files = mathjax()
+    if files is None:
+        raise Mistakes(lacking())
     to.mkdir(parents=True)
     shutil.copy(files / "tex-chtml.js", to)
     shutil.copytree(files / "output/chtml/fonts/woff-v2", to / "output/chtml/fonts/woff-v2")
@@ -291,19 +301,27 @@ def build(root: Path, source: Path, out: Path) -> int:
     )
 
 
+def lacking() -> str:
+    """A sentence that names the packages that are not installed, or ""."""
+    needed = ("mathjax", "myst_nb", "sphinx_book_theme")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    return f"{', '.join(missing)}: not installed. {INSTALL}" if missing else ""
+
+
 def size(folder: Path) -> float:
     """Megabytes in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """A file of the Sphinx project, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools site", description=__doc__.split("\n")[0]
+        prog="python -m tools site", description=(__doc__ or "").split(":")[0]
     )
     parser.add_argument(
         "--execute",
@@ -316,24 +334,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     out = options.out or ROOT / SITE
-    missing = [
-        name
-        for name in ("mathjax", "myst_nb", "sphinx_book_theme")
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        print(f"{', '.join(missing)}: not installed. {INSTALL}", file=sys.stderr)
+    if lacking():
+        print(lacking(), file=sys.stderr)
         return 2
     try:
-        for stem in stems(ROOT) if options.execute is not None else []:
-            if (not options.execute or stem[:2] in options.execute) and executed(
-                ROOT, stem
-            ) is None:
-                print(f"running {stem}", flush=True)
-                execute(ROOT, stem)
+        if options.execute is not None:
+            refresh(ROOT, options.execute)
         stage(ROOT, ROOT / SOURCE)
-    except Mistakes as found:
-        print(found, file=sys.stderr)
+    except Mistakes as mistakes:
+        print(mistakes, file=sys.stderr)
         return 1
     code = build(ROOT, ROOT / SOURCE, out)
     print(
@@ -345,7 +354,3 @@ def main(arguments: list[str] | None = None) -> int:
         flush=True,
     )
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

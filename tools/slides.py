@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import argparse
 import html
-import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
 from nbconvert.filters import markdown2html
 
 from tools import site
-from tools.build import ROOT
+from tools.build import ROOT, solved_path
 from tools.run_lesson import lessons
 from tools.source import PREDICT
 
@@ -44,8 +42,8 @@ def executed(source: Path) -> nbformat.NotebookNode:
     if site.executed(ROOT, source.stem) is None:
         site.execute(ROOT, source.stem)
     book, ran = (
-        nbformat.read(source.with_suffix(".ipynb"), as_version=4),
-        site.executed(ROOT, source.stem),
+        nbformat.read(solved_path(ROOT, source), as_version=4),
+        nbformat.read(ROOT / site.EXECUTED / f"{source.stem}.ipynb", as_version=4),
     )
     for now, then in zip(
         *([c for c in each.cells if c.cell_type == "code"] for each in (book, ran)), strict=True
@@ -55,9 +53,10 @@ def executed(source: Path) -> nbformat.NotebookNode:
 
 
 def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]:
-    """The slides of a lesson's core, as HTML. `blank` gives the exercises as a learner finds them."""
+    """The slides of a lesson's core, as HTML. `blank` has the exercises as a learner gets them."""
     stubs = {_exercise(cell): cell.source for cell in blank.cells if _exercise(cell)}
-    made, task = [], ""
+    made: list[str] = []
+    task = ""
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
         if any(tag.startswith(HIDDEN) for tag in tags):
@@ -92,9 +91,8 @@ def prose(text: str) -> list[str]:
     if text.startswith("# "):
         title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
         question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
-        return [
-            f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{html.escape(question[1]) if question else ''}</p>"
-        ]
+        asked = html.escape(question[1]) if question else ""
+        return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
     heading = re.match(r"#{2,3} (.+)", text)
     body = FOLD.sub("", PREDICT.sub("", text[heading.end() :] if heading else text)).strip()
     predicted = [
@@ -122,7 +120,7 @@ def prose(text: str) -> list[str]:
 
 
 def shown(cell: nbformat.NotebookNode) -> list[str]:
-    """A code cell and what it shows, on two slides if it is long; nothing for the cell of imports."""
+    """A code cell and what it shows, on two slides if it is long; no slide for the imports."""
     output = "".join(_output(each) for each in cell.outputs)
     if re.match(r"(import|from) ", cell.source):
         return []
@@ -186,20 +184,15 @@ def _inline(text: str) -> str:
     return re.sub(r"^\s*<p>|</p>\s*$", "", markdown2html(" " + " ".join(text.split())))
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools slides", description=__doc__.split("\n")[0]
+        prog="python -m tools slides", description=(__doc__ or "").split(":")[0]
     )
     parser.add_argument("lesson", help="two digits")
     parser.add_argument("--out", type=Path, default=OUT, help="the folder to write to")
     options = parser.parse_args(arguments)
     [source] = lessons(ROOT, options.lesson)
-    blank = nbformat.reads(
-        json.dumps(
-            json.loads((ROOT / f"notebooks/{source.stem}.ipynb").read_text(encoding="utf-8"))
-        ),
-        4,
-    )
+    blank = nbformat.read(ROOT / f"notebooks/{source.stem}.ipynb", as_version=4)
     options.out.mkdir(parents=True, exist_ok=True)
     slides, mathjax = deck(executed(source), blank), copy_mathjax(options.out)
     path = options.out / f"{source.stem}.html"
@@ -209,7 +202,3 @@ def main(arguments: list[str] | None = None) -> int:
         + ("" if mathjax else "; formulas stay as TeX, `pip install -e '.[site]'` sets them")
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

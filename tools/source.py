@@ -61,26 +61,23 @@ def read(path: Path) -> list[Cell]:
     """The cells of a source. Raises Mistakes."""
     text = path.read_text(encoding="utf-8")
     lines = [n for n, line in enumerate(text.split("\n"), 1) if line.startswith("# %%")]
-    cells = jupytext.reads(text, fmt="py:percent").cells
-    found = list(_mistyped_headers(text))
-    if len(cells) != len(lines) and not found:
-        found = [
-            (
-                1,
-                (
-                    "the file must consist of cells that start with '# %%', with nothing before the"
-                    " first"
-                ),
-            )
-        ]
-    made = [
+    parsed = jupytext.reads(text, fmt="py:percent").cells
+    mistakes = list(_mistyped_headers(text))
+    if len(parsed) != len(lines) and not mistakes:
+        what = (
+            "the file must consist of cells that start with '# %%', with nothing before the first"
+        )
+        mistakes = [(1, what)]
+    cells = [
         Cell(c.cell_type, c.source, list(c.metadata.get("tags", [])), n)
-        for c, n in zip(cells, lines, strict=True)
+        for c, n in zip(parsed, lines, strict=not mistakes)
     ]
-    found = found or sorted([*_under_prose(text, made), *_in_cells(made), *_among_cells(made)])
-    if found:
-        raise Mistakes("\n".join(f"{path}:{line}: {what}" for line, what in found))
-    return made
+    mistakes = mistakes or sorted(
+        [*_under_prose(text, cells), *_in_cells(cells), *_among_cells(cells)]
+    )
+    if mistakes:
+        raise Mistakes("\n".join(f"{path}:{line}: {what}" for line, what in mistakes))
+    return cells
 
 
 def exercise_name(cell: Cell) -> str:
@@ -146,27 +143,24 @@ def _markdown_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
     )
     if image:
         yield _line_of(image[0], cell), "an image without alt text"
-    if MARKER.search(cell.source):
-        yield _line_of(MARKER.search(cell.source)[0], cell), "a solution marker in a Markdown cell"
+    marker = MARKER.search(cell.source)
+    if marker:
+        yield _line_of(marker[0], cell), "a solution marker in a Markdown cell"
 
 
 def _code_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
-    markers = [m[1] for m in MARKER.finditer(cell.source)]
-    if MARKER.search(REGION.sub("", cell.source)) or markers != ["BEGIN", "END"] * (
-        len(markers) // 2
-    ):
+    markers = [*MARKER.finditer(cell.source)]
+    balanced = [m[1] for m in markers] == ["BEGIN", "END"] * (len(markers) // 2)
+    if markers and (MARKER.search(REGION.sub("", cell.source)) or not balanced):
         yield (
-            _line_of(MARKER.search(cell.source)[0], cell),
+            _line_of(markers[0][0], cell),
             (
                 "unbalanced solution markers: "
                 "each '# BEGIN SOLUTION' needs an '# END SOLUTION' at the same indentation"
             ),
         )
     elif markers and not cell.tagged("exercise"):
-        yield (
-            _line_of(MARKER.search(cell.source)[0], cell),
-            "solution markers outside an exercise cell",
-        )
+        yield _line_of(markers[0][0], cell), "solution markers outside an exercise cell"
     length = sum(bool(line.strip()) for line in cell.solved.split("\n"))
     if length > LONGEST_CELL:
         yield 0, f"a cell of {length} lines; {LONGEST_CELL} is the limit, 15 the aim"

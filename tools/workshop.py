@@ -1,4 +1,4 @@
-"""Make what an instructor needs out of the lessons: `python -m tools [--check]`.
+"""What an instructor needs, made from the lessons.
 
 docs/workshop/NN/room.md                 predictions to ask a room for, and the wrong answers that
                                          the checks know
@@ -12,15 +12,12 @@ The minutes come from the one-hour plans (a room) and from the builder (one read
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.checks import exercises
-from tools.build import ROOT, write
 from tools.render import Facts, filled, minutes
 from tools.source import PREDICT, Cell, read
 
@@ -146,7 +143,7 @@ def plans(root: Path) -> str:
         "|---|---|---|",
     ]
     for number, about in sorted(Facts(root).lessons.items()):
-        for source in (root / "lessons").glob(f"{number}_*.py"):
+        if any((root / "lessons").glob(f"{number}_*.py")):
             lines.append(
                 f"| {number} | [{about['title'].split(':')[0]}](workshop/{number}/plan.md) | "
                 f"[predictions and wrong answers](workshop/{number}/room.md) |"
@@ -271,9 +268,9 @@ def pullers(root: Path) -> str:
         "index",
         *(source.stem for source in sorted((root / "lessons").glob("[0-9][0-9]_*.py"))),
     ]
+    start = f"https://HUB/hub/user-redirect/git-pull?repo={quote(address, safe='')}&branch=main"
     links = (
-        f"https://HUB/hub/user-redirect/git-pull?repo={quote(address, safe='')}&branch=main&urlpath="
-        f"{quote(f'lab/tree/{name}/notebooks/{stem}.ipynb', safe='')}"
+        f"{start}&urlpath={quote(f'lab/tree/{name}/notebooks/{stem}.ipynb', safe='')}"
         for stem in stems
     )
     return "```\n" + "\n".join(links) + "\n```\n"
@@ -285,50 +282,34 @@ def pullers(root: Path) -> str:
 def targets(root: Path) -> dict[Path, str]:
     """Every file that this makes, with its text."""
     folder = root / "docs/workshop"
-    made = {
+    if not folder.is_dir():
+        return {}
+    rooms = {
         folder / f"{source.stem[:2]}/room.md": room(root, source)
         for source in sorted((root / "lessons").glob("[0-9][0-9]_*.py"))
     }
-    parts = {
-        folder / f"{name}.md": {"timetable": timetable(root, days)} for name, days in PLANS.items()
-    }
-    parts[folder / "hub.md"] = {
-        "memory": memory(root),
-        "measured": measured(root),
-        "links": pullers(root),
-    }
-    parts[root / "docs/instructors.md"] = {"plans": plans(root)}
-    for path, texts in parts.items():
-        text = path.read_text(encoding="utf-8")
-        for part, new in texts.items():
-            text = re.sub(
-                rf"(<!-- {part} -->\n).*?(<!-- end -->)",
-                lambda m: m[1] + new + m[2],
-                text,
-                flags=re.S,
+    return rooms | {
+        folder / "hub.md": with_parts(
+            folder / "hub.md",
+            {"memory": memory(root), "measured": measured(root), "links": pullers(root)},
+        ),
+        root / "docs/instructors.md": with_parts(
+            root / "docs/instructors.md", {"plans": plans(root)}
+        ),
+        **{
+            folder / f"{name}.md": with_parts(
+                folder / f"{name}.md", {"timetable": timetable(root, days)}
             )
-        made[path] = text
-    return made
+            for name, days in PLANS.items()
+        },
+    }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if something is out of date"
-    )
-    options = parser.parse_args(arguments)
-    made = targets(ROOT)
-    old = [
-        path
-        for path, text in made.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if not options.check:
-        write({path: made[path] for path in old})
-    for path in old:
-        print(f"{'out of date:' if options.check else 'wrote'} {path.relative_to(ROOT)}")
-    return int(options.check and bool(old))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def with_parts(path: Path, parts: dict[str, str]) -> str:
+    """A page with what stands between `<!-- NAME -->` and `<!-- end -->` replaced."""
+    text = path.read_text(encoding="utf-8")
+    for name, new in parts.items():
+        before, marker, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        text = before + marker + new + end + after
+    return text

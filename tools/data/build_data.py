@@ -1,9 +1,8 @@
-"""Write the data the course carries, and a card for each: python -m tools data [--check]
-[--weights]
+"""Write the data the course carries, and a card for each: `python -m tools data [--weights]`.
 
 The files are byte-reproducible: a run on a clean tree changes nothing. The small trained weights
 are not (floating point differs between machines), so they are only trained again when --weights
-asks for it.
+asks for it. `python -m tools` fills in the cards, and leaves the files as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +24,9 @@ import numpy as np
 
 from tools.data import musicxml
 
-DATA = Path(__file__).resolve().parents[2] / "course_utils" / "data"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path("course_utils/data/files")
+DATA = ROOT / FOLDER.parent
 TEMPLATES = Path(__file__).resolve().parent / "cards"
 WEIGHTS = ("weights_classifier", "weights_digits", "weights_chorale")
 ELEMENTS = {"C", "N", "O", "S", "F", "Cl", "Br"}
@@ -33,7 +34,7 @@ HEAVY_ATOMS = range(5, 26)
 
 
 class BuildError(Exception):
-    """Something the maintainer has to mend; the message says what and how."""
+    """Something the maintainer has to fix; the message says what and how."""
 
 
 def package_folder(name: str) -> Path:
@@ -119,7 +120,7 @@ def molecules() -> bytes:
     package_folder("rdkit")
     from rdkit import Chem, RDConfig, RDLogger
 
-    RDLogger.DisableLog("rdApp.*")
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     source = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
     if not source.exists():
         raise BuildError(
@@ -194,7 +195,7 @@ def photograph_facts() -> dict[str, str]:
     from course_utils.data import packaged
     from course_utils.data.photographs import PHOTOGRAPHS, read
 
-    facts = {}
+    facts: dict[str, str] = {}
     for name, place in PHOTOGRAPHS.items():
         height, width, _ = read(name).shape
         data = packaged.find(*place).read_bytes()
@@ -248,29 +249,47 @@ def train_weights(shipped: Path, names: list[str]) -> None:
 def outputs(shipped: Path = DATA / "files") -> dict[str, bytes]:
     """Every file this command is responsible for, as path below course_utils/data -> bytes."""
     files = dict(bundled_files(shipped))
+    texts = {f"cards/{name}.md": text.encode() for name, text in filled(files, TEMPLATES).items()}
+    return {f"files/{name}": data for name, data in files.items()} | texts
+
+
+def cards(root: Path) -> dict[Path, str]:
+    """The card of each file as it is shipped, and of the data that other packages bring."""
+    if not (root / FOLDER).is_dir():
+        return {}
+    files = {path.name: path.read_bytes() for path in (root / FOLDER).iterdir()}
+    texts = filled(files, root / "tools/data/cards")
+    return {root / FOLDER.parent / f"cards/{name}.md": text for name, text in texts.items()}
+
+
+def missing(root: Path) -> list[str]:
+    """The names of the files that should be shipped and are not."""
+    if not (root / FOLDER).is_dir():
+        return []
+    names = [*FILES, *(f"{name}.npz" for name in WEIGHTS)]
+    return [name for name in names if not (root / FOLDER / name).exists()]
+
+
+def filled(files: dict[str, bytes], templates: Path) -> dict[str, str]:
+    """The text of every card by name. Raises BuildError where a template asks for something that is
+    not known.
+    """
     facts = {Path(name).stem: file_facts(name, data) for name, data in files.items()}
     facts |= {
         "breast_cancer": breast_cancer_facts(),
         "digits8": digits8_facts(),
         "photographs": photograph_facts(),
     }
-    cards = {f"cards/{name}.md": fill_card(name, values) for name, values in facts.items()}
-    return {f"files/{name}": data for name, data in files.items()} | cards
+    return {name: fill_card(templates / f"{name}.md", values) for name, values in facts.items()}
 
 
-def fill_card(name: str, facts: dict[str, str]) -> bytes:
-    """A card from its template. Raises BuildError where the template asks for something that is not
-    known.
-    """
+def fill_card(template: Path, facts: dict[str, str]) -> str:
     try:
-        return (
-            Template((TEMPLATES / f"{name}.md").read_text(encoding="utf-8"))
-            .substitute(facts)
-            .encode("utf-8")
-        )
+        return Template(template.read_text(encoding="utf-8")).substitute(facts)
     except KeyError as error:
         raise BuildError(
-            f"tools/cards/{name}.md asks for ${{{error.args[0]}}}, which nothing provides."
+            f"tools/data/cards/{template.name} asks for ${{{error.args[0]}}}, which nothing"
+            " provides."
         ) from None
 
 
@@ -283,15 +302,10 @@ def stale(made: dict[str, bytes], folder: Path) -> list[str]:
     ]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: writes what changed, or with --check says what would; the exit code is 1 if
-    something is wrong.
-    """
+def main(arguments: list[str]) -> int:
+    """Write what changed; the exit code is 1 if something is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools data", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if something differs"
+        prog="python -m tools data", description=(__doc__ or "").split(":")[0]
     )
     parser.add_argument(
         "--weights",
@@ -301,24 +315,14 @@ def main(arguments: list[str] | None = None) -> int:
         help="train the named weights again, or all (about ten minutes)",
     )
     options = parser.parse_args(arguments)
-    training = options.weights is not None
-    if options.check and training:
-        parser.error("--check writes nothing and --weights does: give one of them.")
     try:
-        if training:
+        if options.weights is not None:
             train_weights(DATA / "files", options.weights)
         made = outputs()
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
     changed = stale(made, DATA)
-    if options.check:
-        if changed:
-            print(
-                "Not up to date: " + ", ".join(changed) + ". Run `python -m tools data`.",
-                file=sys.stderr,
-            )
-        return int(bool(changed))
     for path in changed:
         (DATA / path).parent.mkdir(parents=True, exist_ok=True)
         (DATA / path).write_bytes(made[path])
@@ -326,7 +330,3 @@ def main(arguments: list[str] | None = None) -> int:
         f"{len(changed)} of {len(made)} files written." if changed else "Everything is up to date."
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -61,24 +61,27 @@ def read_chorale(path: Path) -> Piece | None:
     voices = [list(notes_of(part)) for part in root.findall("part")]
     if len(voices) != 4 or not any(note.fermata for note in voices[0]):
         return None
-    beats, unit = int(root.findtext(".//time/beats")), int(root.findtext(".//time/beat-type"))
-    bar, first = beats * 16 // unit, length(root.find("part/measure"), root)
+    bar = 16 * number(root, ".//time/beats") // number(root, ".//time/beat-type")
+    first = length(root.findall("part/measure")[0], root)
     return Piece(
         path.stem,
         *grids(voices),
-        fifths=int(root.findtext(".//key/fifths")),
+        fifths=number(root, ".//key/fifths"),
         minor=root.findtext(".//key/mode") == "minor",
         bar=bar,
         pickup=first % bar,
     )
 
 
+def number(element: ET.Element, path: str, default: str = "") -> int:
+    """The whole number that stands below an element. Raises ValueError if there is none."""
+    return int(element.findtext(path, default))
+
+
 def length(measure: ET.Element, root: ET.Element) -> int:
     """Sixteenths in one measure of one voice."""
-    per_quarter = int(root.findtext(".//divisions"))
-    ticks = sum(
-        int(event.findtext("duration")) for event in measure if event.tag in ("note", "forward")
-    )
+    per_quarter = number(root, ".//divisions")
+    ticks = sum(number(event, "duration") for event in measure if event.tag in ("note", "forward"))
     return 4 * ticks // per_quarter
 
 
@@ -88,10 +91,10 @@ def notes_of(part: ET.Element) -> Iterator[Note]:
     per_quarter = 1
     for event in part.iterfind("measure/*"):
         if event.tag == "attributes":
-            per_quarter = int(event.findtext("divisions", str(per_quarter)))
+            per_quarter = number(event, "divisions", str(per_quarter))
         if event.tag not in ("note", "forward") or event.find("grace") is not None:
             continue
-        start, now = now, now + 4 * int(event.findtext("duration")) / per_quarter
+        start, now = now, now + 4 * number(event, "duration") / per_quarter
         pitch = event.find("pitch")
         if pitch is not None:
             struck = all(tie.get("type") != "stop" for tie in event.iterfind("tie"))
@@ -107,9 +110,9 @@ def notes_of(part: ET.Element) -> Iterator[Note]:
 def midi(pitch: ET.Element) -> int:
     """MIDI number of a <pitch>: middle C is 60."""
     return (
-        12 * (int(pitch.findtext("octave")) + 1)
-        + SEMITONES[pitch.findtext("step")]
-        + int(pitch.findtext("alter", "0"))
+        12 * (number(pitch, "octave") + 1)
+        + SEMITONES[pitch.findtext("step", "")]
+        + number(pitch, "alter", "0")
     )
 
 

@@ -6,7 +6,7 @@ Five minutes on one core at most. Called by `python -m tools data --weights`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -190,7 +190,8 @@ def batch_of(
         np.arange(longest) < len(song.notes[window])
         for song, window in zip(chosen, windows, strict=True)
     ]
-    return *columns, torch.tensor(np.stack(music)).float()
+    notes, onsets, known = columns
+    return notes, onsets, known, torch.tensor(np.stack(music)).float()
 
 
 def loss_of(model: Singer, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
@@ -227,7 +228,7 @@ def train(seed: int) -> tuple[Singer, float]:
 
 def named_parameters(model: Singer) -> dict[str, nn.Parameter]:
     """The parameters under the names that pretrained.sing reads."""
-    named = {
+    named: dict[str, Any] = {
         "input": model.recurrent.weight_ih_l0,
         "recurrent": model.recurrent.weight_hh_l0,
         "input_bias": model.recurrent.bias_ih_l0,

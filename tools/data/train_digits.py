@@ -140,7 +140,7 @@ def train_vae(data: Split) -> tuple[Encoder, Decoder]:
 
 
 def sharpen(decoder: Decoder, encoder: Encoder, mixture: Mixture, data: Split) -> Decoder:
-    """The running mean of a decoder that learns to fool a discriminator and still to reconstruct."""
+    """The running mean of a decoder that learns to fool a discriminator and to reconstruct."""
     discriminator = Discriminator()
     painter_steps = torch.optim.Adam(decoder.parameters(), SHARPEN_RATE, (0.5, 0.99))
     critic_steps = torch.optim.Adam(discriminator.parameters(), 2 * SHARPEN_RATE, (0.5, 0.99))

@@ -77,7 +77,7 @@ def chorale_report(singer: dict[str, np.ndarray]) -> dict[str, float]:
     learn, held_out = train_chorale.halves()
     source = [song.notes for song in learn]
     sung = [
-        pretrained.chorale(BARS, np.random.default_rng(seed), weights=singer)[::2]
+        np.asarray(pretrained.chorale(BARS, np.random.default_rng(seed), weights=singer))[::2]
         for seed in range(SUNG)
     ]
     length = 8 * BARS
@@ -100,7 +100,7 @@ def chorale_numbers(
     """Means over songs of eighths (T, 4) of each measure, and the longest stretches they share with
     the source.
     """
-    functions = (
+    functions: tuple[Callable[[np.ndarray], float], ...] = (
         measures.in_key,
         measures.dissonance,
         measures.parallels,
@@ -108,9 +108,10 @@ def chorale_numbers(
         measures.triads,
     )
     numbers = {
-        function.__name__: np.mean([function(song) for song in songs]) for function in functions
+        function.__name__: float(np.mean([function(song) for song in songs]))
+        for function in functions
     }
     for name, voices in (("soprano", slice(0, 1)), ("all", slice(0, 4))):
         copied = measures.longest_copies(songs, source, voices)
-        numbers |= {f"copied_{name}": np.mean(copied), f"copied_{name}_most": max(copied)}
+        numbers |= {f"copied_{name}": float(np.mean(copied)), f"copied_{name}_most": max(copied)}
     return {prefix + name: value for name, value in numbers.items()}

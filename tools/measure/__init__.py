@@ -1,4 +1,4 @@
-"""Side-by-side measurements; their results are JSON files in this folder."""
+"""What takes long to measure; the results are JSON files in this folder."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def beside(code: str, *arguments: str) -> Any:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def recorded(path: Path) -> Any:
+    """What a JSON file holds; {} if it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

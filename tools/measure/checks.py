@@ -11,15 +11,16 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 from course_utils.checks import course_version, evaluate, exercises
 from course_utils.checks.exercise import Exercise
 from tools.build import ROOT
-from tools.measure import beside
+from tools.measure import beside, recorded
 from tools.run_lesson import lessons
 
-FILE = ROOT / "tools/measure/checks.json"
+FILE = Path("tools/measure/checks.json")
 AGAIN = 5  # checks after the first
 BESIDE = (
     "import json, sys; from tools.measure import checks;"
@@ -51,18 +52,23 @@ def cost(exercise: Exercise) -> dict[str, Any]:
     return {"id": exercise.id, "name": exercise.name, "first": round(seconds[0], 4), "again": again}
 
 
-def main(lesson: str = "") -> int:
-    found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for number in [source.stem[:2] for source in lessons(ROOT, lesson)]:
-        found[number] = beside(BESIDE, number)
-        print(
-            number,
-            *(f"{row['id']} {row['again'] or row['first']:.3f}" for row in found[number]),
-            flush=True,
-        )
+def stale(root: Path) -> list[str]:
+    """The lessons whose exercises are not those that were timed."""
+    timed = recorded(root / FILE)
+    numbers = [source.stem[:2] for source in lessons(root)]
+    known = {n: {e.id: e.name for e in exercises(int(n)).values()} for n in numbers}
+    return [n for n in numbers if {r["id"]: r["name"] for r in timed.get(n, [])} != known[n]]
+
+
+def main(which: str = "") -> int:
+    costs = recorded(ROOT / FILE)
+    for number in [source.stem[:2] for source in lessons(ROOT, which)]:
+        costs[number] = beside(BESIDE, number)
+        seconds = (f"{row['id']} {row['again'] or row['first']:.3f}" for row in costs[number])
+        print(number, *seconds, flush=True)
     lines = [
         f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
-        for number, rows in sorted(found.items())
+        for number, rows in sorted(costs.items())
     ]
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    (ROOT / FILE).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     return 0

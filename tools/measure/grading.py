@@ -1,4 +1,4 @@
-"""How fast the grader works, lesson by lesson: `python -m tools measure grading [NN] [--users 4]`.
+"""How fast the grader works, lesson by lesson.
 
 Hands in the solved notebook of a lesson USERS times, each with a cell of its own, so that no two
 files are the same, and grades them all with one job, as `python -m grading` does and in a process
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from grading import sandbox
-from tools.build import ROOT
-from tools.measure import beside
+from tools.build import ROOT, solved_path
+from tools.measure import beside, recorded
 from tools.run_lesson import lessons
 
-FILE = ROOT / "tools/measure/grading.json"
+FILE = Path("tools/measure/grading.json")
+USERS = 4
 BESIDE = """import json, sys
 from course_utils import runtime
 from grading.__main__ import main
@@ -30,7 +31,8 @@ sys.exit(code)"""
 
 def class_of(users: int, number: str, folder: Path) -> Path:
     """A folder with a solved notebook for each person."""
-    book = json.loads(lessons(ROOT, number)[0].with_suffix(".ipynb").read_text(encoding="utf-8"))
+    [source] = lessons(ROOT, number)
+    book = json.loads(solved_path(ROOT, source).read_text(encoding="utf-8"))
     for i in range(users):
         own = {
             "cell_type": "markdown",
@@ -81,14 +83,21 @@ def summary(trusted: dict[str, float], results: list[dict[str, Any]]) -> dict[st
     }
 
 
-def main(lesson: str = "", users: int = 4) -> int:
+def stale(root: Path) -> list[str]:
+    """The lessons that were never graded."""
+    numbers = [source.stem[:2] for source in lessons(root)]
+    return sorted(set(numbers) - set(recorded(root / FILE)))
+
+
+def main(which: str = "", users: int = USERS) -> int:
     lacking = sandbox.missing()
     if lacking:
         print(lacking, file=sys.stderr)
         return 2
-    found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for number in [source.stem[:2] for source in lessons(ROOT, lesson)]:
-        found[number] = measure(number, users)
-        print(number, found[number], flush=True)
-        FILE.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
-    return int(any(row["full"] < row["notebooks"] for row in found.values()))
+    rows = recorded(ROOT / FILE)
+    for number in [source.stem[:2] for source in lessons(ROOT, which)]:
+        rows[number] = measure(number, users)
+        print(number, rows[number], flush=True)
+        text = json.dumps(dict(sorted(rows.items())), indent=1) + "\n"
+        (ROOT / FILE).write_text(text, encoding="utf-8")
+    return int(any(row["full"] < row["notebooks"] for row in rows.values()))

@@ -1,4 +1,4 @@
-"""Several people on one JupyterHub at once: `python -m tools measure hub [NN] [--users 10]`.
+"""Several people on one JupyterHub at once.
 
 Starts a hub on this machine (nobody else can reach it), logs in USERS people, gives each a server
 and a kernel of their own, and runs lesson NN, solved, to its end for all of them at the same time.
@@ -24,10 +24,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tools.build import ROOT
+from tools.build import ROOT, solved_path
+from tools.measure import recorded
 from tools.run_lesson import lessons
 
-FILE = ROOT / "tools/measure/hub.json"
+FILE = Path("tools/measure/hub.json")
+USERS = 10
 PATIENCE = 900  # seconds that any one step may take
 CONFIG = """
 c = get_config()  # noqa
@@ -45,10 +47,14 @@ c.Spawner.ip = "127.0.0.1"
 c.Spawner.args = ["--allow-root"]
 c.Spawner.http_timeout = c.Spawner.start_timeout = {patience}
 c.Spawner.env_keep = ["PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]
-c.Spawner.environment = {{"OMP_NUM_THREADS": "1", "COURSE_PROFILE": "{profile}", "JUPYTER_PATH": "{share}"}}
+c.Spawner.environment = {{
+    "OMP_NUM_THREADS": "1", "COURSE_PROFILE": "{profile}", "JUPYTER_PATH": "{share}",
+}}
 c.JupyterHub.services = [{{"name": "benchmark", "api_token": "{token}"}}]
-c.JupyterHub.load_roles = [{{"name": "benchmark", "services": ["benchmark"],
-                             "scopes": ["admin:users", "admin:servers", "access:servers", "list:users"]}}]
+c.JupyterHub.load_roles = [{{
+    "name": "benchmark", "services": ["benchmark"],
+    "scopes": ["admin:users", "admin:servers", "access:servers", "list:users"],
+}}]
 """
 
 
@@ -161,7 +167,8 @@ def run_cells(channels: str, head: dict[str, str], cells: list[str]) -> list[str
         timeout=PATIENCE,
         header=[f"{key}: {value}" for key, value in head.items()],
     )
-    errors, session = [], uuid.uuid4().hex
+    errors: list[str] = []
+    session = uuid.uuid4().hex
     for code in cells:
         header = {
             "msg_id": uuid.uuid4().hex,
@@ -225,7 +232,7 @@ def memory(name: str) -> list[float]:
 def measure(number: str, users: int, profile: str) -> dict:
     import nbformat
 
-    solved = lessons(ROOT, number)[0].with_suffix(".ipynb")
+    solved = solved_path(ROOT, lessons(ROOT, number)[0])
     cells = [
         cell.source
         for cell in nbformat.read(solved, as_version=4).cells
@@ -277,7 +284,13 @@ def summary(
     }
 
 
-def main(lesson: str = "", users: int = 10, profile: str = "cpu") -> int:
+def stale(root: Path) -> list[str]:
+    """The first lesson, if the one that was measured does not exist."""
+    stems = [source.stem for source in lessons(root)]
+    return [] if recorded(root / FILE).get("lesson") in stems else [stems[0][:2]]
+
+
+def main(which: str = "", users: int = USERS, profile: str = "cpu") -> int:
     lacking = [
         tool
         for tool in ("jupyterhub", "configurable-http-proxy", "jupyterhub-singleuser")
@@ -289,7 +302,7 @@ def main(lesson: str = "", users: int = 10, profile: str = "cpu") -> int:
             file=sys.stderr,
         )
         return 2
-    found = measure(lesson or "01", users, profile)
-    FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
-    return int(found["finished"] < users or bool(found["errors"]))
+    result = measure(which or "01", users, profile)
+    (ROOT / FILE).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+    return int(result["finished"] < users or bool(result["errors"]))

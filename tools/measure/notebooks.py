@@ -2,8 +2,8 @@
 `smoke`.
 
 Of the solved run, the CPU seconds of the slowest cell too. The budgets are recorded, not asserted
-by the clock: machines differ. An entry carries a hash of the lesson's code, so that a test can tell
-when it is out of date.
+by the clock: machines differ. An entry carries a hash of the lesson's code, so that
+`python -m tools` can tell when it is out of date.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 
 from tools.build import ROOT
+from tools.measure import recorded
 from tools.run_lesson import lessons, run
 from tools.source import code_hash, read
 
-FILE = ROOT / "tools/measure/budgets.json"
+FILE = Path("tools/measure/budgets.json")
 
 
 def lesson_hash(source: Path) -> str:
@@ -36,10 +37,20 @@ def measure(source: Path) -> dict:
     }
 
 
-def main(lesson: str = "") -> int:
-    budgets = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for source in lessons(ROOT, lesson):
+def stale(root: Path) -> list[str]:
+    """The lessons whose code has changed since they were measured."""
+    budgets = recorded(root / FILE)
+    return [
+        source.stem[:2]
+        for source in lessons(root)
+        if budgets.get(source.stem, {}).get("code") != lesson_hash(source)
+    ]
+
+
+def main(which: str = "") -> int:
+    budgets = recorded(ROOT / FILE)
+    for source in lessons(ROOT, which):
         budgets[source.stem] = measure(source)
         print(source.stem, budgets[source.stem], flush=True)
-    FILE.write_text(json.dumps(budgets, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (ROOT / FILE).write_text(json.dumps(budgets, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0

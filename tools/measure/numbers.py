@@ -1,4 +1,4 @@
-"""Measure again what honest runs reach: `python -m tools measure numbers [NN] [--seeds 5]`.
+"""What honest runs reach: every measured number that a lesson quotes, over several seeds.
 
 Every lesson hands its numbers to `runtime.reached`. This runs each lesson once per seed, and writes
 the middle value and the range into course_utils/numbers.json: a diff to review before it is
@@ -8,20 +8,22 @@ be (1 for a share).
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+import re
 import tempfile
 from pathlib import Path
 
 from tools.build import ROOT
+from tools.measure import recorded
 from tools.measure.ranges import entry
 from tools.run_lesson import lessons, run
+
+FILE = Path("course_utils/numbers.json")
 
 
 def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
     """Every number of a lesson, once per seed."""
-    found: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             notes = Path(folder) / "numbers.jsonl"
@@ -34,39 +36,39 @@ def measured(root: Path, source: Path, seeds: range) -> dict[str, list[float]]:
             )
             for line in notes.read_text(encoding="utf-8").splitlines():
                 for key, value in json.loads(line).items():
-                    found.setdefault(key, []).append(value)
+                    values.setdefault(key, []).append(value)
         print(f"{source.stem}: seed {seed} done", flush=True)
-    return found
+    return values
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools measure numbers", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("lesson", nargs="?", default="", help="two digits; all lessons if left out")
-    parser.add_argument("--seeds", type=int, default=5)
-    options = parser.parse_args(arguments)
+def stale(root: Path) -> list[str]:
+    """The lessons that hand other numbers to `runtime.reached` than those that were measured."""
+    numbers = recorded(root / FILE)
+    return [
+        source.stem[:2]
+        for source in lessons(root)
+        if keys(source) != {key for key in numbers if key.startswith(f"{source.stem[:2]}.")}
+    ]
+
+
+def keys(source: Path) -> set[str]:
+    """The keys that a lesson's source names, such as "04.vae.elbo"."""
+    named = re.findall(r'"(\d\d\.[a-z][\w.]*)"', source.read_text(encoding="utf-8"))
+    return {key for key in named if key.startswith(source.stem[:2])}
+
+
+def main(which: str = "", seeds: int = 5) -> int:
     import torch
 
-    path, seeds = ROOT / "course_utils/numbers.json", range(options.seeds)
-    numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for source in lessons(ROOT, options.lesson):
-        new = measured(ROOT, source, seeds)
-        kept = {
-            key: value
-            for key, value in numbers.items()
-            if not key.startswith(source.stem[:2] + ".")
+    numbers, version = recorded(ROOT / FILE), torch.__version__.split("+")[0]
+    for source in lessons(ROOT, which):
+        new = measured(ROOT, source, range(seeds))
+        others = {k: v for k, v in numbers.items() if not k.startswith(f"{source.stem[:2]}.")}
+        numbers = others | {
+            key: entry(values, numbers.get(key, {}), range(seeds), version)
+            for key, values in new.items()
         }
-        version = torch.__version__.split("+")[0]
-        numbers = kept | {
-            key: entry(v, numbers.get(key, {}), seeds, version) for key, v in new.items()
-        }
-    path.write_text(
-        json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    print("written; look at `git diff course_utils/numbers.json`, then run `python -m tools`")
+    text = json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    (ROOT / FILE).write_text(text, encoding="utf-8")
+    print(f"look at `git diff {FILE.as_posix()}`")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -48,7 +48,7 @@ class PictureFiles(Dataset):
 
 
 class ExampleVAE(nn.Module):
-    """784-400-20 and back, ReLU. x (B, 784) -> probabilities (B, 784), mu (B, 20), logvar (B, 20)"""
+    """784-400-20 and back, ReLU. x (B, 784) -> probabilities (B, 784), mu and logvar (B, 20)."""
 
     def __init__(self):
         super().__init__()

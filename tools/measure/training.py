@@ -15,19 +15,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import data, metrics, runtime
-from tools.measure import recipes
+from tools.build import ROOT
+from tools.measure import recipes, recorded
 from tools.measure.recipes import Model
 
-ROOT = Path(__file__).resolve().parents[2]
+FILE = Path("tools/measure/training.json")
 TARGET = 117.0  # nats per digit
 REACHED = f"neg_elbo<={TARGET:.0f}"
 GAN_SECONDS = 60.0
@@ -59,13 +61,16 @@ def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """
     from course_utils.lesson06 import taught as lesson06
 
+    def forged(net: nn.Module, labels: Tensor) -> Tensor:
+        return lesson06.forge(net, tagged, len(labels))
+
     tagged = lesson06.tagged(x, 40, seed=0)
     players = (
         lesson06.Player(lesson06.DigitForger(40), lr=8e-4),
         lesson06.Player(lesson06.DigitInspector(40), lr=8e-4),
     )
     for average in lesson06.play(*players, tagged):
-        yield Model(draw=lambda labels, net=average: lesson06.forge(net, tagged, len(labels)))
+        yield Model(draw=partial(forged, average))
 
 
 def one_hot(labels: Tensor) -> Tensor:
@@ -92,10 +97,11 @@ def cgan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
     """Lesson 07: small dense networks that are told the label, a step at a time."""
     from course_utils.lesson07.taught import train_cgan
 
+    def drawn(net: Any, labels: Tensor) -> Tensor:
+        return net(torch.randn(len(labels), net.Z), one_hot(labels))
+
     for smooth in train_cgan(x, one_hot(y)):
-        yield Model(
-            draw=lambda labels, net=smooth: net(torch.randn(len(labels), net.Z), one_hot(labels))
-        )
+        yield Model(draw=partial(drawn, smooth))
 
 
 class Row(NamedTuple):
@@ -146,6 +152,8 @@ def clocked(training: Iterable[Any]) -> Iterator[tuple[float, Any]]:
 @torch.no_grad()
 def neg_elbo(model: Model, x: Tensor, labels: Tensor) -> float:
     """BCE + KL in nats per digit, both summed, one z for each digit x (N, 784)."""
+    if model.encode is None or model.decode is None:
+        raise ValueError("only a VAE has a bound")
     mu, logvar = model.encode(x, labels)  # (N, Z) each
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -236,7 +244,7 @@ def alone(name: str) -> dict[str, Any] | None:
     None if it failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "training", "--row", name],
+        [sys.executable, "-m", "tools", "measure", "training", "--row", name],
         cwd=ROOT,
         text=True,
         check=False,
@@ -254,21 +262,19 @@ def missing(rows: list[dict[str, Any]]) -> list[str]:
     """What a complete result has and this one has not: whole rows, or values of a row that are
     absent or not a number.
     """
-    found, gaps = named(rows), []
-    for name, row in ROWS.items():
-        if name not in found:
-            gaps.append(f"{name}: the whole row")
-            continue
-        have = flat(found[name])
-        wanted = ["cpu_seconds", "peak_mb", "flops_share", *row.must, *found[name]["seconds_to"]]
+    by_name = named(rows)
+    gaps = [f"{name}: the whole row" for name in ROWS if name not in by_name]
+    for name, row in by_name.items():
+        have, must = flat(row), ROWS[name].must
+        wanted = ["cpu_seconds", "peak_mb", "flops_share", *must, *row["seconds_to"]]
         gaps += [
             f"{name}: {key}" for key in wanted if have.get(key) is None or math.isnan(have[key])
         ]
     return gaps
 
 
-def flat(row: dict[str, Any]) -> dict[str, float | None]:
-    """All numbers of a row, side by side."""
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """All numbers of a row, side by side; None for one that was not reached."""
     return (
         {key: row[key] for key in ("cpu_seconds", "peak_mb", "flops_share")}
         | row["metrics"]
@@ -321,20 +327,25 @@ def bars(rows: list[dict[str, Any]]) -> dict[str, bool]:
     }
 
 
-def main(json_file: str = "", row: str = "") -> int:
-    """All rows, one after another; or one row in this process, as a line of JSON. 1 if a number is
-    missing.
+def stale(root: Path) -> list[str]:
+    """[""] if a row or one of its numbers is missing."""
+    return [""] if missing(recorded(root / FILE) or []) else []
+
+
+def main(row: str = "") -> int:
+    """All rows, one after another, into FILE; or one row in this process, as a line of JSON. 1 if a
+    number is missing.
     """
     if row:
         torch.set_num_threads(1)
         print(json.dumps(measure(row)))
         return 0
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in ROWS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += filter(None, [alone(name)])
-        if json_file:  # after every row, so that nothing done is lost
-            Path(json_file).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        # after every row, so that nothing done is lost
+        (ROOT / FILE).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     print(table(rows))
     if gaps := missing(rows):
         print("This result is incomplete. Missing: " + "; ".join(gaps), file=sys.stderr)

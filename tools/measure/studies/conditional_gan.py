@@ -30,7 +30,7 @@ def run() -> dict[str, Any]:
         if so_far >= due:
             spent, due = so_far, due + EVERY
             rows.append((spent, step, *measured(smooth)))
-            print("%.0f s, step %d: control %.3f, FD %.0f" % rows[-1], flush=True)
+            print("%.0f s, step %d: control %.3f, FD %.0f" % rows[-1], flush=True)  # noqa: UP031
             start = time.process_time()
         if spent >= SECONDS:
             break

@@ -95,7 +95,7 @@ def _vae(x: Tensor, seconds: float, seed: int) -> Tensor:
         optimizer.param_groups[0]["lr"] = 4e-3 * (
             passed / 0.1 if passed < 0.1 else _cosine((passed - 0.1) / 0.9)
         )
-        batch = next(rows, None)
+        batch = next(rows, None)  # type: ignore[var-annotated]
         if batch is None:
             rows = iter(torch.randperm(len(x)).split(64))
             batch = next(rows)

@@ -78,9 +78,9 @@ def spellings(known: list[str], molecules: int = 80, each: int = 3) -> dict[str,
     for i in rng.permutation(len(known)):
         molecule = Chem.MolFromSmiles(known[i])
         others = set(Chem.MolToRandomSmilesVect(molecule, 40, randomSeed=1)) - {known[i]}
-        others = sorted(text for text in others if chemistry.canonical(text) == known[i])
+        others = sorted(text for text in others if chemistry.canonical(text) == known[i])  # type: ignore[assignment]
         if len(others) >= each and len(known[i]) < 30:
-            rows.append(others[:each])
+            rows.append(others[:each])  # type: ignore[index]
             spelt.append(known[i])
         if len(rows) == molecules:
             break
