@@ -12,6 +12,7 @@ from importlib import import_module
 COMMANDS = {
     "execute": ("tools.execute", "run lesson NN and store the outputs it keeps"),
     "measure": ("tools.measure.command", "measure what a lesson reaches and costs, and more"),
+    "gpu": ("tools.measure.gpu", "run every lesson on a GPU and record its ranges"),
     "data": ("tools.data.build_data", "build the data sets; --weights trains the small models"),
     "site": ("tools.site", "build the website"),
     "slides": ("tools.slides", "make slides of lesson NN"),

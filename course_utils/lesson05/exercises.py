@@ -291,7 +291,12 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
     ]
     return [
         *(
-            distance_case(says, (TensorArg(p), TensorArg(q)), _real_distance)
+            distance_case(
+                says,
+                (TensorArg(p), TensorArg(q)),
+                _real_distance,
+                atol=0.02 if p is q else 5e-3,  # the root of a difference that is nearly 0
+            )
             for says, p, q in clouds
         ),
         *(
@@ -300,8 +305,8 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
                 (TensorArg(p), TensorArg(q)),
                 _real_distance,
                 stress=True,
-                rtol=5e-3,
-                atol=0.1,
+                rtol=0.02,  # in float32 the processor decides about the last tenth
+                atol=1.0,
             )
             for p, q in ((dependent, dependent[:20] + 1), (dependent[:20], dependent[10:]))
         ),

@@ -4,6 +4,7 @@ notebook.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -102,7 +103,7 @@ def _value_of_the_game(ax: Any, values: list[np.ndarray], frame: int, rounds: in
 
 def flow(
     ax: Any,
-    boxes: dict[str, tuple[float, float]],
+    boxes: Mapping[str, tuple[float, float]],
     *,
     arrows: list[tuple[str, str]],
     messages: tuple[tuple[str, str], ...] = (),

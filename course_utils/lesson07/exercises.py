@@ -1456,7 +1456,7 @@ def _about_augmenting(
     # (N, 112)
     edge = np.concatenate([got[:, 0, 0], got[:, 0, :, 0], got[:, 0, -1], got[:, 0, :, -1]], axis=1)
     yield SAFE["inside"], True if np.mean(edge.max(1) > 0.5) < 0.3 else "beyond the edge"
-    yield SAFE["read"], bool((_read(got) == _read(x)).mean() >= 0.85)
+    yield SAFE["read"], bool((_read(got) == _read(x)).mean() >= 0.8)
     yield (
         SAFE["gentle"],
         _how_gentle(abs(_center(got[:, 0]) - _center(x[:, 0])), _likeness(*middle)),

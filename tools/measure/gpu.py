@@ -1,4 +1,4 @@
-"""What the lessons reach on a GPU, without Jupyter: `python -m tools measure gpu [NN] [--seeds 5]`.
+"""What the lessons reach on a GPU, without Jupyter: `python -m tools gpu [NN] [--seeds 5]`.
 
 The code cells of every solved notebook run in profile `gpu`, each lesson and seed in a process of
 its own, several at a time. The ranges go to course_utils/numbers.json, under the device's name, and
@@ -73,7 +73,7 @@ def measured(notebook: Path, seed: int, device: str) -> tuple[dict[str, float], 
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools measure gpu", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools gpu", description=__doc__)
     parser.add_argument("lesson", nargs="?", default="", help="two digits; all lessons if left out")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=min(12, os.cpu_count() or 1))
@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> int:
     series: dict[str, list[float]] = {}
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for values, line in pool.map(lambda run: measured(*run, options.device), runs):
+        for values, line in pool.map(lambda r: measured(r[0], r[1], options.device), runs):
             print(line, flush=True)
             failed += "FAILED" in line
             for key, value in values.items():
@@ -107,7 +107,3 @@ def write(out: Path, series: dict[str, list[float]], device: str, seeds: int, ve
             numbers[key].setdefault("on", {})[device] = ours | {"device": device}
     text = json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False)
     out.write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
