@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import random
 import sys
 import time
-from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
-from course_utils.platform.frontend import publish
+from course_utils.platform.frontend import show_table
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 PROFILES = ("smoke", "cpu", "gpu")
@@ -152,21 +150,6 @@ def reached(values: dict[str, float]) -> bool:
         )
     )
     return all(fits)
-
-
-def show_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A small table: HTML in a front end, aligned text elsewhere."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    text = "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in [head, *rows]
-    )
-    body = "".join(f"<tr>{_html_cells('td', row)}</tr>" for row in rows)
-    publish(text, f"<table><tr>{_html_cells('th', head)}</tr>{body}</table>")
-
-
-def _html_cells(tag: str, row: tuple[str, ...]) -> str:
-    return "".join(f'<{tag} style="text-align:left">{html.escape(cell)}</{tag}>' for cell in row)
 
 
 def usage() -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tools import build, pages, workshop
 from tools.build import ROOT
 from tools.data import build_data
-from tools.measure.command import MEASUREMENTS
+from tools.measure.kinds import MEASUREMENTS
 from tools.run_lesson import lessons
 from tools.source import Mistakes
 

@@ -6,6 +6,7 @@ import os
 
 from course_utils import progress
 from course_utils.checks.judging import exercises
+from course_utils.platform.frontend import show_table
 
 
 def lessons() -> list[tuple[int, list[str], list[str]]]:
@@ -23,8 +24,6 @@ def lessons() -> list[tuple[int, list[str], list[str]]]:
 
 def show() -> None:
     """Show how far each lesson is answered, and where that is noted."""
-    from course_utils.runtime import show_table
-
     rows = [
         (
             f"{lesson:02d}",

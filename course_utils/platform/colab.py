@@ -13,10 +13,9 @@ import sys
 import tempfile
 from importlib import metadata
 
-from course_utils import __version__
-
 # the host's own fit its page; newer ones were seen to break its sliders
 FRONT_END = {"ipywidgets", "jupyterlab"}
+INSTALLED = sys.modules["course_utils"].__version__  # the parent of this module: it is loaded
 FROZEN = ("torch", "numpy")  # everything else on the host was built against these
 
 
@@ -24,15 +23,15 @@ def set_up(version: str, *packages: str) -> None:
     """What the first cell of a lesson does once the course is there. `version` is the course's that
     the notebook was made from, `packages` are what its lesson can use beyond the course's own.
     """
-    if version != __version__:
+    if version != INSTALLED:
         remedy = (
             "delete this runtime and open the notebook again"
             if on_a_host()
-            else f"open the notebook that came with {__version__}, or install {version}"
+            else f"open the notebook that came with {INSTALLED}, or install {version}"
         )
         print(
             f"This notebook was made from version {version} of the course, and version"
-            f" {__version__} is installed: if a cell fails, {remedy}."
+            f" {INSTALLED} is installed: if a cell fails, {remedy}."
         )
     complete(*packages)
 

@@ -1,25 +1,12 @@
-"""Measure again: `python -m tools measure WHAT [WHICH]`.
-
-Each measurement is a module with three things: FILE, where it writes; `stale(root)`, what of it is
-out of date; and `main(which, **options)`.
-"""
+"""Measure again: `python -m tools measure WHAT [WHICH]`."""
 
 from __future__ import annotations
 
 import argparse
-from types import ModuleType
 
-from tools.measure import checks, grading, hub, notebooks, numbers, studies, training
-
-MEASUREMENTS: dict[str, ModuleType] = {
-    "numbers": numbers,
-    "notebooks": notebooks,
-    "study": studies,
-    "training": training,
-    "checks": checks,
-    "grading": grading,
-    "hub": hub,
-}
+from tools import make
+from tools.measure import grading, hub, numbers, training
+from tools.measure.kinds import MEASUREMENTS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +39,4 @@ def main(arguments: list[str]) -> int:
     code = MEASUREMENTS[what].main(**options)
     if code or options.get("row"):
         return code
-    from tools import make
-
     return make.main([])
