@@ -9,17 +9,16 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+Array = TypeVar("Array", bound="Tensor | np.ndarray")
 
-A = TypeVar("A")  # torch.Tensor or np.ndarray
 
-
-class Split(NamedTuple, Generic[A]):
+class Split(NamedTuple, Generic[Array]):
     """Examples and labels, to learn from and to test on; torch tensors or NumPy arrays."""
 
-    x_train: A
-    y_train: A
-    x_test: A
-    y_test: A
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
 
     def tensors(self) -> Split[Tensor]:
         """The same as torch tensors: images (N, H, W) -> float32 (N, 1, H, W), labels -> int64
