@@ -43,7 +43,7 @@ def _lessons(*numbers: str) -> list[Part]:
 
 BREAK = Part(15, "*break*")
 HALF_DAY = [
-    Part(10, "Everybody runs `python run.py check`; a neighbor for those who are not through"),
+    Part(10, "Everybody runs `python run.py check`; neighbors help those who are stuck"),
     *_lessons("01"),
     BREAK,
     Part(lesson="02", whole=False),
@@ -169,7 +169,7 @@ def room(root: Path, source: Path) -> str:
         "## Predictions to ask the room for",
         (
             "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbor."
-            " Most answers are folded below the cell; the others stand in the text that follows it."
+            " Most answers are folded below the cell; the others are in the text that follows it."
         ),
     ]
     parts += [
@@ -179,9 +179,9 @@ def room(root: Path, source: Path) -> str:
     parts += [
         "## Wrong answers that the checks know",
         (
-            "Each line is the hint that a learner sees who hands in this mistake. Where a hint is"
-            " not enough, ask for what it speaks of: *which number should come out here, if you do"
-            " it by hand?*"
+            "Each line is the hint that a learner sees after making this mistake. If a hint is not"
+            " enough, ask about what it names: *which number should come out here, if you work it"
+            " out by hand?*"
         ),
     ]
     for exercise in known.values():
