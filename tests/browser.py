@@ -77,11 +77,11 @@ def borrow_installation(to: Path) -> None:
         os.symlink(Path(sys.prefix) / name, to / ".venv" / name, target_is_directory=True)
     packages = next((to / ".venv").glob("lib/python*/site-packages"))
     (packages / "borrowed.pth").write_text(
-        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        f"{to}\nimport site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
     )
     note = (
-        "import json, run; print(json.dumps({'fingerprint': run.fingerprint(), 'commands': ['lab',"
-        " 'test']}))"
+        "import json; from course_utils.platform.installation import fingerprint;"
+        " print(json.dumps({'fingerprint': fingerprint(), 'commands': ['lab', 'test']}))"
     )
     ready = subprocess.run(
         [sys.executable, "-c", note], cwd=to, check=True, capture_output=True, text=True

@@ -67,7 +67,7 @@ def test_the_python_is_one_that_the_course_takes():
 
 def test_everything_is_pinned_and_torch_is_the_small_build():
     asked = lines("requirements.txt")
-    assert f"--extra-index-url {run.CPU_WHEELS}" in asked and "-e ." in asked
+    assert f"--extra-index-url {run.installation.CPU_WHEELS}" in asked and "-e ." in asked
     assert f"torch=={pins()['torch']}+cpu" in asked
     constraints = next(line for line in asked if line.startswith("-c ")).removeprefix("-c ")
     assert (BINDER / constraints).resolve() == ROOT / "constraints.txt"

@@ -117,8 +117,8 @@ def test_all_name_the_same_range_of_pythons(page):
 
 
 def test_run_py_knows_the_pin_of_torch_and_installs_extras_that_exist():
-    assert run.pinned("torch") == pins()["torch"]
-    for target in run.TARGETS.values():
+    assert run.installation.pinned("torch") == pins()["torch"]
+    for target in run.installation.TARGETS.values():
         assert set(re.findall(r"\w+", target)) <= set(EXTRAS)
 
 

@@ -30,69 +30,100 @@ posix_only = pytest.mark.skipif(
     os.name == "nt", reason="signals and symbolic links as on Linux and macOS"
 )
 
-# Each stand-in is a module that Python finds before the real one.
+# Each stand-in is a module that `python -m`, in the course's folder, takes for the real one.
+LOG = """
+import json, os, sys, time
+def log_and_obey():
+    settings = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_", "PYTHON"))}
+    with open("calls.jsonl", "a") as file:
+        file.write(json.dumps([os.path.basename(sys.argv[0]), sys.argv[1:], settings]) + "\\n")
+    if os.environ.get("STAND_IN_SAYS"):
+        sys.exit(print(os.environ["STAND_IN_SAYS"]) or 1)
+    while os.environ.get("STAND_IN_WAITS_FOR") and "install" in sys.argv:
+        if os.path.exists(os.environ["STAND_IN_WAITS_FOR"]):
+            break
+        time.sleep(0.02)
+def put_torch(packages):
+    folder = os.path.join(packages, "torch-2.13.0+cpu.dist-info")
+    os.makedirs(folder, exist_ok=True)
+    open(os.path.join(folder, "INSTALLER"), "w").close()
+"""
 STAND_INS = {
-    "ensurepip": (
-        """
-import os, sys, sysconfig
+    "ensurepip": """
+import os, sysconfig
 folder = os.path.join(sysconfig.get_path("purelib"), "pip-99.dist-info")
 os.makedirs(folder, exist_ok=True)
 open(os.path.join(folder, "INSTALLER"), "w").close()
-"""
-    ),
-    "pip": (
-        """
-import json, os, sys, sysconfig, time
-with open("calls.jsonl", "a") as file:
-    file.write(json.dumps(sys.argv[1:]) + "\\n")
-if os.environ.get("PIP_SAYS"):
-    sys.exit(print(os.environ["PIP_SAYS"]) or 1)
-if os.environ.get("PIP_SLEEPS"):
-    time.sleep(float(os.environ["PIP_SLEEPS"]))
+""",
+    "pip": LOG
+    + """
+import sysconfig
+if sys.argv[1:] == ["config", "list"]:
+    sys.exit(print(os.environ.get("STAND_IN_CONFIG", "")))
+log_and_obey()
 if "torch" in sys.argv:
-    folder = os.path.join(sysconfig.get_path("purelib"), "torch-2.13.0+cpu.dist-info")
-    os.makedirs(folder, exist_ok=True)
-    open(os.path.join(folder, "INSTALLER"), "w").close()
+    put_torch(sysconfig.get_path("purelib"))
 print("Collecting torch>=2.4 (from generative-ai-course)\\nInstalling collected packages: torch")
-"""
-    ),
-    "program": (
-        """
+""",
+    "program": """
 import json, os, socket, sys
 networks = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
 with open("started.json", "w") as file:
-    json.dump({"program": __spec__.parent, "arguments": sys.argv[1:], "environment": dict(os.environ),
-               "folder": os.getcwd(), "networks": networks}, file)
+    json.dump({"program": __spec__.parent, "arguments": sys.argv[1:], "folder": os.getcwd(),
+               "environment": dict(os.environ), "networks": networks}, file)
 sys.exit(int(os.environ.get("EXIT", "0")))
-"""
-    ),
+""",
 }
+UV = f"""#!{sys.executable}
+{LOG}
+import glob, venv
+if sys.argv[1:] == ["--version"]:
+    sys.exit(int(os.environ.get("UV_IS_BROKEN", 0)))
+log_and_obey()
+if sys.argv[1] == "venv":
+    os.mkdir(sys.argv[-1])  # as the real one, it does not replace a folder
+    venv.create(sys.argv[-1], symlinks=True)
+elif "torch" in sys.argv:
+    put_torch(glob.glob(".venv/lib/python*/site-packages")[0])
+print("Downloading torch (180.3MiB)\\nPrepared 1 package in 1ms\\n + torch==2.13.0")
+"""
+STEERED = ("COURSE_", "OMP_", "PIP_", "UV_", "STAND_IN_", "PYTHON", "VIRTUAL_ENV")
 
 
 class Course:
     """A folder with run.py in it, and what happened there."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.stand_ins = folder / "the course", folder / "stand-ins"
+        self.folder, self.tools = folder / "the course", folder / "tools"
         (self.folder / "notebooks").mkdir(parents=True)
         shutil.copy(ROOT / "run.py", self.folder)
         (self.folder / "pyproject.toml").write_text("[project]\n")
         (self.folder / "constraints.txt").write_text("# pins\ntorch==2.13.0\n")
-        (self.folder / "course_utils").mkdir()
+        (self.folder / "course_utils/platform").mkdir(parents=True)
+        for name in ("__init__", "doctor", "installation", "workspace"):
+            shutil.copy(
+                ROOT / f"course_utils/platform/{name}.py", self.folder / "course_utils/platform"
+            )
         (self.folder / "course_utils/__init__.py").touch()
-        shutil.copy(ROOT / "course_utils/platform/workspace.py", self.folder / "course_utils")
         for name in ("ensurepip", "pip", "pytest", "jupyterlab"):
-            (self.stand_ins / name).mkdir(parents=True)
-            (self.stand_ins / name / "__init__.py").touch()
-            (self.stand_ins / name / "__main__.py").write_text(
+            (self.folder / name).mkdir()
+            (self.folder / name / "__init__.py").touch()
+            (self.folder / name / "__main__.py").write_text(
                 STAND_INS.get(name, STAND_INS["program"])
             )
 
+    def put_uv_on_the_path(self) -> None:
+        self.tools.mkdir()
+        (self.tools / "uv").write_text(UV)
+        (self.tools / "uv").chmod(0o755)
+
     def environment(self, settings: dict[str, str]) -> dict[str, str]:
-        mine = ("COURSE_", "OMP_", "PIP_")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(mine)}
+        """No uv but the stand-in, no network, and no setting of the person who runs the tests."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(STEERED)}
         unreachable = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-        return {**inherited, **unreachable, "PYTHONPATH": str(self.stand_ins), **settings}
+        folders = os.environ["PATH"].split(os.pathsep)
+        path = [str(self.tools), *(f for f in folders if not shutil.which("uv", path=f))]
+        return {**inherited, **unreachable, "PATH": os.pathsep.join(path), **settings}
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -105,6 +136,7 @@ class Course:
         )
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen:
+        """Like `run`, without waiting. Ctrl-C works in it even where this process ignores it."""
         return subprocess.Popen(
             [sys.executable, str(self.folder / "run.py"), *arguments],
             stdout=subprocess.PIPE,
@@ -112,14 +144,24 @@ class Course:
             text=True,
             env=self.environment(settings),
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
-    def calls(self) -> list[list[str]]:
-        """What pip was asked to install, since the last time."""
+    def logged(self) -> list[tuple[str, list[str], dict[str, str]]]:
+        """What pip or uv was called with since the last time: its name, arguments and settings."""
         path = self.folder / "calls.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
-        return [json.loads(line) for line in lines]
+        return [tuple(json.loads(line)) for line in lines]
+
+    def wait_for_call(self, word: str) -> None:
+        path = self.folder / "calls.jsonl"
+        while not (path.exists() and word in path.read_text()):
+            time.sleep(0.02)
+
+    def calls(self) -> list[list[str]]:
+        """The arguments that pip or uv was called with, since the last time."""
+        return [arguments for _, arguments, _ in self.logged()]
 
     def started(self) -> dict:
         return json.loads((self.folder / "started.json").read_text())
@@ -128,12 +170,24 @@ class Course:
         [folder] = (self.folder / ".venv").glob("[Ll]ib/**/site-packages")
         return folder
 
-    def module(self) -> ModuleType:
-        """This folder's run.py, to look into."""
-        spec = importlib.util.spec_from_file_location("run_under_test", self.folder / "run.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+    def module(self, name: str = "run") -> ModuleType:
+        """This folder's run.py or one of its modules, to look into; nobody else gets to see it."""
+        path, modules = sys.path.copy(), forget_modules()
+        sys.path.insert(0, str(self.folder))
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path[:] = path
+            forget_modules()
+            sys.modules.update(modules)
+
+    def installation(self) -> ModuleType:
+        return self.module("course_utils.platform.installation")
+
+
+def forget_modules() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.split(".")[0] in ("course_utils", "run")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @pytest.fixture
@@ -181,17 +235,18 @@ def test_help(course):
     assert result.returncode == 0 and "python run.py lab" in result.stdout
 
 
+@pytest.mark.parametrize("command", ["lab", "check"])
 @pytest.mark.parametrize(
-    "version", [(2, 7, 18), (3, 8, 1), (3, 10, 13), (3, NEWEST[1] + 1, 0), (4, 0, 0)]
+    "version", [(3, 6, 15), (3, 8, 1), (3, 10, 13), (3, NEWEST[1] + 1, 0), (4, 0, 0)]
 )
-def test_a_python_that_is_too_old_or_too_new(course, monkeypatch, version):
+def test_a_python_that_is_too_old_or_too_new(course, monkeypatch, version, command):
     monkeypatch.setattr(sys, "version_info", version)
     newest = "{}.{}".format(*NEWEST)
     with pytest.raises(
         SystemExit,
         match=f"3.11 to {newest} is needed, this is {version[0]}.{version[1]}: get {newest} from",
     ):
-        course.module().main(["lab"])
+        course.module().main([command])
     assert not (course.folder / ".venv").exists()
 
 
@@ -201,25 +256,34 @@ def test_a_python_that_fits(course, monkeypatch, version):
     assert course.module().wrong_python() == ""
 
 
-def test_an_old_python_can_read_it():
-    """Python 2 knows neither annotations nor keyword-only arguments nor f-strings, and wants plain
-    ASCII.
-    """
-    text = (ROOT / "run.py").read_text(encoding="ascii")
-    for node in ast.walk(ast.parse(text, feature_version=(3, 4))):
-        assert not isinstance(
-            node,
-            ast.JoinedStr | ast.AnnAssign | ast.NamedExpr | ast.Nonlocal | ast.AsyncFunctionDef,
-        )
-        assert not (isinstance(node, ast.arg) and node.annotation)
-        assert not (isinstance(node, ast.FunctionDef) and (node.returns or node.args.kwonlyargs))
-        assert not (isinstance(node, ast.Raise) and node.cause)
-        assert not (isinstance(node, ast.Starred) and isinstance(node.ctx, ast.Store))
+def test_python_36_can_read_it_up_to_the_look_at_the_version():
+    """An annotation is code that runs where its function is defined: `list[str]` only since 3.9."""
+    tree = ast.parse((ROOT / "run.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+    [gate] = [i for i, node in enumerate(tree.body) if "version_info" in ast.unparse(node)][1:2]
+    assert ast.unparse(tree.body[gate]).startswith("if sys.version_info[:2] < MINIMUM:")
+    for node in tree.body[:gate]:
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+        hints = [f.returns for f in ast.walk(node) if isinstance(f, ast.FunctionDef)]
+        hints += [
+            argument.annotation for argument in ast.walk(node) if isinstance(argument, ast.arg)
+        ]
+        assert all(hint is None or isinstance(hint, ast.Name) for hint in hints)
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9", "3.10"])
+def test_an_old_python_says_so(course, version):
+    python = shutil.which(f"python{version}")
+    if not python or subprocess.run([python, "--version"], capture_output=True).returncode:
+        pytest.skip(f"there is no Python {version} here")
+    result = subprocess.run(
+        [python, str(course.folder / "run.py"), "lab"], capture_output=True, text=True
+    )
+    sentence(result, "Python 3.11 to", f"is needed, this is {version}:")
 
 
 def test_the_version_is_the_first_thing_that_is_looked_at(course, monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 6))
-    with pytest.raises(SystemExit, match="is needed, this is 3.6"):
+    monkeypatch.setattr(sys, "version_info", (3, NEWEST[1] + 1))
+    with pytest.raises(SystemExit, match="is needed, this is 3."):
         course.module().main([])
 
 
@@ -317,8 +381,8 @@ def test_a_torch_that_does_not_fit_is(course):
 
 def torch_call(
     course: Course, monkeypatch: pytest.MonkeyPatch, system: str, nvidia: bool, online: bool
-) -> list[str]:
-    module, calls = course.module(), []
+) -> tuple[str, ...]:
+    module, calls = course.installation(), []
     monkeypatch.setattr(module.sys, "platform", system)
     monkeypatch.setattr(module, "has_nvidia", lambda: nvidia)
     monkeypatch.setattr(
@@ -327,7 +391,7 @@ def torch_call(
         lambda url, seconds: online and url.startswith("https://download.pytorch.org/"),
     )
     monkeypatch.setattr(module, "require_room", lambda gigabytes: None)
-    monkeypatch.setattr(module, "run_quietly", lambda command, show: calls.append(command))
+    monkeypatch.setattr(module, "install_packages", lambda *what: calls.append(what))
     module.install_torch()
     return calls[0]
 
@@ -352,7 +416,7 @@ def test_the_small_torch_for_linux_without_a_card(
 
 
 def test_an_address_answers_or_not_in_time(course):
-    answers = course.module().answers
+    answers = course.installation().answers
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         began = time.perf_counter()
@@ -376,7 +440,7 @@ def test_an_address_answers_or_not_in_time(course):
 def test_an_empty_folder_is_filled(course):
     (course.folder / ".venv").mkdir()
     result = course.run("lab")
-    assert result.returncode == 0 and "making it anew" in result.stdout
+    assert result.returncode == 0 and "making it again" in result.stdout
     assert [call[-1] for call in course.calls()] == ["torch", "."]
 
 
@@ -400,17 +464,24 @@ def test_a_python_that_does_not_work_is_replaced(course, python):
 
 
 @posix_only
-@pytest.mark.parametrize("version", ["(3, 9)", "(3, 99)"])
+@pytest.mark.parametrize("version", [(3, 9), (3, 99)])
 def test_a_venv_of_a_python_that_does_not_fit_is_replaced(course, version):
-    (course.folder / ".venv/bin").mkdir(parents=True)
+    venv.create(course.folder / ".venv", symlinks=True)
     path = course.folder / ".venv/bin/python"
+    path.unlink()
+    code = f"""import runpy, sys
+sys.version_info, sys.argv = {version}, sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")"""
+    real = course.folder / ".venv/bin/python3"
+    real.unlink()
+    real.symlink_to(sys.executable)
     path.write_text(
-        f'#!/bin/sh\ncode=$(echo "$2" | sed "s/sys.version_info/{version}/")\nexec {sys.executable}'
-        ' -c "$code" "$3"\n'
+        f"#!/bin/sh\n[ $1 = -c ] && exec '{real}' \"$@\"\nexec '{real}' -c '{code}' \"$@\"\n"
     )
     path.chmod(0o755)
-    assert course.run("lab").returncode == 0
-    assert (course.folder / ".venv/pyvenv.cfg").exists()
+    result = course.run("lab")
+    assert result.returncode == 0 and "making it again" in result.stdout, result.stderr
+    assert path.is_symlink()
 
 
 def test_a_venv_made_by_another_tool_gets_pip_and_keeps_its_torch(course):
@@ -438,7 +509,7 @@ def test_an_install_that_failed_goes_on_where_it_stopped(course):
     course.run("lab")
     course.calls()
     (course.folder / "pyproject.toml").write_text("[project] # new")
-    assert course.run("lab", PIP_SAYS="ERROR: something").returncode == 1
+    assert course.run("lab", STAND_IN_SAYS="ERROR: something").returncode == 1
     (course.folder / "pyproject.toml").write_text("[project]\n")
     course.calls()
     assert course.run("lab").returncode == 0
@@ -450,60 +521,235 @@ def test_an_install_that_failed_goes_on_where_it_stopped(course):
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_install_says_how_to_go_on(course, number):
-    process = course.start("test", PIP_SLEEPS="30")
-    while not (course.folder / "calls.jsonl").exists():
-        time.sleep(0.02)
+    process = course.start("test", STAND_IN_WAITS_FOR="never")
+    course.wait_for_call("torch")
     send = os.killpg if number == signal.SIGINT else os.kill  # Ctrl-C in a terminal reaches pip too
     send(process.pid, number)
     _, stderr = process.communicate(timeout=20)
-    assert (process.returncode, stderr) == (130, "\nStopped. The same command goes on from here.\n")
+    assert (process.returncode, stderr) == (
+        130,
+        "\nStopped. The same command continues from here.\n",
+    )
     course.calls()
     assert course.run("test").returncode == 0
     assert [call[-1] for call in course.calls()] == ["torch", ".[test]"]
 
 
 @posix_only
-def test_two_starts_at_once_install_once(course):
-    first = course.start("test", PIP_SLEEPS="0.5")
-    while not (course.folder / "calls.jsonl").exists():
-        time.sleep(0.02)
-    second = course.run("test")
-    first.communicate(timeout=20)
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert "under way" in second.stdout and [call[-1] for call in course.calls()] == [
-        "torch",
-        ".[test]",
+@pytest.mark.parametrize("killed", [False, True])
+def test_two_starts_at_once_install_once(course, tmp_path, killed):
+    """A pip whose starter was killed is waited for as well."""
+    first = course.start("test", STAND_IN_WAITS_FOR=str(tmp_path / "go"))
+    course.wait_for_call("torch")
+    if killed:
+        first.kill()
+        first.communicate(timeout=20)
+    second = course.start("test")
+    assert "under way" in second.stdout.readline()
+    (tmp_path / "go").touch()
+    outcomes = [process.wait(60) for process in ([second] if killed else [first, second])]
+    assert set(outcomes) == {0}
+    assert [call[-1] for call in course.calls()] == ["torch", ".[test]"]
+
+
+# --- with uv --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_uv(course: Course) -> Course:
+    if os.name == "nt":
+        pytest.skip("the stand-in for uv is a script with a #! line")
+    course.put_uv_on_the_path()
+    return course
+
+
+def test_uv_does_everything_where_it_is_there(with_uv):
+    result = with_uv.run("test")
+    assert result.returncode == 0, result.stderr
+    made, torch, rest = with_uv.logged()
+    assert {name for name, _, _ in (made, torch, rest)} == {"uv"}
+    assert made[1][0] == "venv" and made[1][-3:] == [
+        "--python",
+        sys.executable,
+        str(with_uv.folder / ".venv"),
     ]
+    for _, arguments, _ in (torch, rest):
+        assert arguments[:3] == ["pip", "install", "--no-config"]
+        at = arguments.index("--python")
+        assert arguments[at + 1] == str(with_uv.folder / ".venv/bin/python")
+        at = arguments.index("-c")
+        assert arguments[at + 1] == str(with_uv.folder / "constraints.txt")
+    assert torch[1][-1] == "torch" and rest[1][-2:] == ["-e", ".[test]"]
+    assert "torch (unpacking)" in result.stdout
+    assert with_uv.run("lab").returncode == 0 and with_uv.calls() == []
 
 
-@posix_only
-def test_a_pip_whose_starter_was_killed_is_waited_for(course):
-    first = course.start("test", PIP_SLEEPS="1")
-    while not (course.folder / "calls.jsonl").exists():
-        time.sleep(0.02)
-    first.kill()
-    first.communicate(timeout=20)
-    second = course.run("test")
-    assert second.returncode == 0 and "under way" in second.stdout
-    assert [call[-1] for call in course.calls()] == [
-        "torch",
-        ".[test]",
-    ], "torch was there when the orphan was done"
+def test_a_uv_that_does_not_run_is_left_alone(with_uv):
+    """pyenv leaves such a file on the PATH when uv is installed in another of its Pythons."""
+    assert with_uv.run("lab", UV_IS_BROKEN="127").returncode == 0
+    assert {name for name, _, _ in with_uv.logged()} == {"__main__.py"}
+
+
+def test_uv_goes_on_in_an_environment_that_pip_began(with_uv):
+    with_uv.run("lab", UV_IS_BROKEN="1")
+    with_uv.logged()
+    assert with_uv.run("test").returncode == 0
+    assert [(name, call[-1]) for name, call, _ in with_uv.logged()] == [("uv", ".[test]")]
+
+
+def test_uv_replaces_a_folder_that_is_half_made(with_uv):
+    (with_uv.folder / ".venv/lib").mkdir(parents=True)
+    result = with_uv.run("lab")
+    assert result.returncode == 0 and "making it again" in result.stdout, result.stderr
+
+
+def test_uv_needs_no_module_of_python(course, monkeypatch):
+    installation = course.installation()
+    without_module(monkeypatch, installation, "venv")
+    without_module(monkeypatch, installation, "ensurepip")
+    monkeypatch.setattr(installation, "find_uv", lambda: "uv")
+    assert installation.missing_modules() == []
+
+
+def test_a_stopped_uv_goes_on(with_uv):
+    process = with_uv.start("lab", STAND_IN_WAITS_FOR="never")
+    with_uv.wait_for_call("torch")
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr.count("\n")) == (130, 2)
+    with_uv.calls()
+    assert with_uv.run("lab").returncode == 0
+    assert [call[-1] for call in with_uv.calls()] == ["torch", "."]
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (
+            "error: No solution found when resolving dependencies\n  cause: Because torch==2.13.0"
+            " has no wheels with a matching platform tag (e.g., `macosx_13_0_x86_64`) and you"
+            " require torch==2.13.0, we can conclude that your requirements are unsatisfiable.\n\n"
+            "hint: Wheels are available for `torch` (v2.13.0) on the following platforms:"
+            " `macosx_14_0_arm64`, `win_amd64`",
+            "PyTorch 2.13.0 has no build for this computer",
+        ),
+        (
+            "error: Request failed after 3 retries in 10.8s\n  cause: Failed to fetch:"
+            " https://pypi.org/simple/six/\n  cause: error sending request for url"
+            " (https://pypi.org/simple/six/)\n  cause: client error (Connect)\n  cause: Connection"
+            " refused (os error 111)",
+            "check the network connection",
+        ),
+        (
+            "error: Failed to install: numpy-2.4.6.whl (numpy==2.4.6)\n  cause: failed to copy:"
+            " No space left on device (os error 28)",
+            "The disk is full",
+        ),
+        (
+            "error: No solution found when resolving dependencies\n  cause: Because there is no"
+            " version of six==99 and you require six==99, we can conclude that your requirements"
+            " are unsatisfiable.\n\nhint: something",
+            "Because there is no version of six==99",
+        ),
+    ],
+)
+def test_what_uv_says_becomes_one_sentence(with_uv, says, words):
+    """As uv 0.13.9 said it."""
+    with_uv.run("lab")
+    (with_uv.folder / "pyproject.toml").write_text("[project] # new")
+    sentence(with_uv.run("lab", STAND_IN_SAYS=says), words)
+
+
+# --- settings of the user -------------------------------------------------------------------------
+
+HOSTILE = {
+    "PIP_USER": "1",
+    "PIP_TARGET": "/elsewhere",
+    "PIP_REQUIRE_HASHES": "1",
+    "PIP_CONSTRAINT": "/nowhere",
+    "UV_EXCLUDE_NEWER": "2020-01-01",
+    "UV_REQUIRE_HASHES": "1",
+    "PYTHONWARNINGS": "error",
+    "PYTHONSAFEPATH": "1",
+}
+
+
+# what pip lists, and what may come of it
+LISTED = """:env:.user='1'
+:env:.proxy='http://proxy:1'
+global.index-url='https://company/simple'
+global.require-hashes='1'
+global.proxy='http://other:1'
+install.find-links='/a\\n/b'
+install.target='/elsewhere'"""
+PASSED_ON = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_FIND_LINKS": "/a /b",
+    "PIP_INDEX_URL": "https://company/simple",
+    "PIP_PROXY": "http://proxy:1",
+    "UV_CACHE_DIR": "/cache",
+    "UV_DEFAULT_INDEX": "https://company/simple",
+    "UV_FIND_LINKS": "/a,/b",
+}
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_only_the_way_to_packages_is_the_users(request, course, tmp_path, installer):
+    if installer == "uv":
+        request.getfixturevalue("with_uv")
+    for name in ("pip", "setuptools", "course_utils", "venv"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hostile')")
+    hostile = {**HOSTILE, "PYTHONPATH": str(tmp_path)}
+    result = course.run("lab", STAND_IN_CONFIG=LISTED, UV_CACHE_DIR="/cache", **hostile)
+    assert result.returncode == 0, result.stderr
+    *_, (_, _, settings) = course.logged()
+    assert settings == PASSED_ON
+    assert "PYTHONPATH" not in course.started()["environment"]
+
+
+def test_what_uv_was_told_itself_counts_for_it(course, monkeypatch):
+    installation = course.installation()
+    monkeypatch.setattr(installation, "pip_settings", lambda: "global.index-url='https://pips'\n")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uvs")
+    settings = installation.settings()
+    assert settings["PIP_INDEX_URL"] == "https://pips" and "UV_DEFAULT_INDEX" not in settings
+
+
+def test_pips_own_list_of_settings_is_understood(course, monkeypatch, tmp_path):
+    """Of the real pip, with settings that would make it list only some of them, or none."""
+    if not importlib.util.find_spec("pip"):
+        pytest.skip("there is no pip here")
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nuser = true\nquiet = 1\nextra-index-url =\n    https://a/simple\n"
+        "    https://b/simple\n[install]\ntrusted-host = a\n"
+    )
+    shutil.rmtree(course.folder / "pip")  # the stand-in
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("PIP_CERT", "/c d.pem")
+    settings = course.installation().settings()
+    assert settings["PIP_EXTRA_INDEX_URL"] == "https://a/simple https://b/simple"
+    assert (settings["PIP_TRUSTED_HOST"], settings["PIP_CERT"]) == ("a", "/c d.pem")
+    assert "PIP_USER" not in settings and settings["PIP_CONFIG_FILE"] == os.devnull
 
 
 # --- what can go wrong ----------------------------------------------------------------------------
 
 
+def without_module(monkeypatch: pytest.MonkeyPatch, installation: ModuleType, name: str) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(installation, "find_spec", lambda n: None if n == name else find(n))
+
+
 @pytest.mark.parametrize("missing", ["venv", "ensurepip"])
 def test_a_python_without_venv(course, monkeypatch, missing):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == missing else find(name)
-    )
+    installation = course.installation()
+    without_module(monkeypatch, installation, missing)
+    monkeypatch.setattr(installation, "find_uv", lambda: "")
     with pytest.raises(
         SystemExit, match=f"lacks its module {missing}.*sudo apt install python3-venv"
     ):
-        course.module().install("lab")
+        installation.install("lab")
     assert not (course.folder / ".venv").exists()
 
 
@@ -513,14 +759,14 @@ def test_too_little_room(course, monkeypatch, command):
         shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12, 10**9)
     )
     with pytest.raises(SystemExit, match="1.0 GB left and 2.5 GB are needed: make room"):
-        course.module().install(command)
+        course.installation().install(command)
     assert not (course.folder / ".venv").exists()
 
 
 def test_little_room_is_enough_where_nothing_is_due(course, monkeypatch):
     course.run("lab")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
-    course.module().install("lab")
+    course.installation().install("lab")
 
 
 @pytest.mark.parametrize(
@@ -533,7 +779,7 @@ def test_little_room_is_enough_where_nothing_is_due(course, monkeypatch):
 )
 def test_a_disk_that_fills_up(course, says):
     sentence(
-        course.run("lab", PIP_SAYS=says),
+        course.run("lab", STAND_IN_SAYS=says),
         "The disk is full",
         str(course.folder),
         "same command again",
@@ -545,7 +791,7 @@ def test_a_disk_that_fills_up_outside_pip(course, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     module = course.module()
-    monkeypatch.setattr(module, "install", lambda command: full())
+    monkeypatch.setattr(module.installation, "install", lambda command: full())
     with pytest.raises(SystemExit, match="The disk is full"):
         module.main(["lab"])
 
@@ -570,7 +816,7 @@ def test_a_disk_that_fills_up_outside_pip(course, monkeypatch):
     ],
 )
 def test_no_network(course, says):
-    sentence(course.run("test", PIP_SAYS=says), "check the network", "same command again")
+    sentence(course.run("test", STAND_IN_SAYS=says), "check the network", "same command again")
     assert not (course.folder / "started.json").exists()
 
 
@@ -583,19 +829,21 @@ def test_a_computer_that_pytorch_has_no_build_for(course):
         " https://pip.pypa.io/"
     )
     sentence(
-        course.run("lab", PIP_SAYS=says), "PyTorch 2.13.0 has no build for this computer", "Colab"
+        course.run("lab", STAND_IN_SAYS=says),
+        "PyTorch 2.13.0 has no build for this computer",
+        "Colab",
     )
 
 
 def test_what_else_goes_wrong_is_quoted_and_kept(course):
     says = "Collecting a\nERROR: a needs a compiler\nnotice: something unimportant"
-    result = course.run("lab", PIP_SAYS=says)
+    result = course.run("lab", STAND_IN_SAYS=says)
     sentence(result, "ERROR: a needs a compiler", ".venv/install.log")
     assert (course.folder / ".venv/install.log").read_text() == says + "\n"
 
 
 def test_a_failure_without_a_word_is_a_sentence_too(course):
-    assert "failed: without a word" in course.module().explain("")
+    assert "failed: without an error message" in course.installation().explain("")
 
 
 # --- starting -------------------------------------------------------------------------------------
@@ -694,7 +942,7 @@ def test_without_namespaces_the_tests_run_plainly(course, monkeypatch, missing):
             raise FileNotFoundError("unshare")
         return 127
 
-    monkeypatch.setattr(module.subprocess, "call", call)
+    monkeypatch.setattr(module.installation.subprocess, "call", call)
     assert module.without_network() == []
 
 

@@ -124,8 +124,8 @@ def test_the_hub_page_computes_with_the_budgets_and_tells_what_was_measured():
 
 
 def test_participants_are_shown_what_the_check_prints():
-    """Each line of the example has a counterpart in run.py, number for number left out."""
-    code = (ROOT / "run.py").read_text(encoding="utf-8")
+    """Each line of the example has a counterpart in the doctor, number for number left out."""
+    code = (ROOT / "course_utils/platform/doctor.py").read_text(encoding="utf-8")
     for line in re.findall(r"^ok +(.*)$", page("before"), flags=re.M):
         words = max(re.split(r"/\S+|[\d.]+", line), key=len).strip()
         assert words in code, words
