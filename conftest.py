@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ def seeds(config: pytest.Config) -> list:
     """The seeds asked for; by default 0, and where slow tests run also 1 to 19, marked slow."""
     asked = os.environ.get(SEEDS, "").replace("all", "0-19")
     if asked:
-        first, _, last = asked.partition("-")
-        if not f"{first}{last}".isdecimal():
+        given = re.fullmatch(r"(\d+)(?:-(\d+))?", asked)
+        if not given:
             raise pytest.UsageError(f"{SEEDS} is a number, a range such as 0-99, all or any")
-        return list(range(int(first), int(last or first) + 1))
+        return list(range(int(given[1]), int(given[2] or given[1]) + 1))
     more = [] if "not slow" in config.option.markexpr else range(1, 20)
     return [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in more)]
 

@@ -7,11 +7,13 @@ default.
 """
 
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+import conftest
 from course_utils import check, checks
 from course_utils.asking.ask import Ask
 from course_utils.checks import course_version, evaluate, find
@@ -184,3 +186,21 @@ def test_a_right_answer_comes_back_itself(exercise, capsys):
     right = course_version(exercise)
     answer = check(exercise.id, check(exercise.id, right))
     assert answer is right and answer.yours is right and capsys.readouterr().out.count("✅") == 2
+
+
+@pytest.mark.parametrize(
+    "asked, drawn_from", [("", [0]), ("7", [7]), ("0-99", [*range(100)]), ("all", [*range(20)])]
+)
+def test_the_seeds_that_are_asked_for_are_drawn_from(asked, drawn_from, monkeypatch):
+    monkeypatch.setenv(conftest.SEEDS, asked)
+    quick = SimpleNamespace(option=SimpleNamespace(markexpr="not slow"))
+    slow = SimpleNamespace(option=SimpleNamespace(markexpr="slow"))
+    assert conftest.seeds(quick) == drawn_from
+    assert len(conftest.seeds(slow)) == (len(drawn_from) if asked else 20)
+
+
+@pytest.mark.parametrize("asked", ["many", "1-", "-3", "1-x"])
+def test_seeds_that_make_no_sense_are_refused_in_one_sentence(asked, monkeypatch):
+    monkeypatch.setenv(conftest.SEEDS, asked)
+    with pytest.raises(pytest.UsageError, match="a number, a range such as 0-99, all or any"):
+        conftest.seeds(SimpleNamespace(option=SimpleNamespace(markexpr="")))

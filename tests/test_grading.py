@@ -146,7 +146,7 @@ def accepts_right_and_refuses_wrong(task, mutants, seed):
 
 @pytest.mark.parametrize("task", QUICK, ids=lambda task: task.id)
 def test_hidden_checks_accept_what_is_right_and_no_mutant(task, seed):
-    """A mutant's own test is in test_exercises; here one more per exercise goes through the wall."""
+    """Each mutant has its test in test_exercises; here one per exercise goes through the wall."""
     accepts_right_and_refuses_wrong(task, list(task.exercise.mutants)[:1], seed)
 
 
@@ -291,26 +291,26 @@ def test_the_lesson_is_found_by_tags_or_by_names():
 def test_solutions_score_full_blanks_nothing_and_imports_of_our_answers_nothing(
     number, ways, tmp_path, monkeypatch
 ):
+    """Behind the wall a model is trained in one lesson, where this is slow in every one."""
     # of the self-test only what is not done here again
     monkeypatch.setattr(selftest, "fault", selftest.escape)
-    lesson = t.LESSONS[number]
-    books = {"full": t.solved(number), "none": t.blank(number)}
+    lesson, full, due = t.LESSONS[number], t.solved(number), {}
+    for task in lesson.tasks:
+        trained = not task.exercise.is_build or number == "04" or len(ways) == len(WAYS)
+        due[task.id] = "pass" if trained else "unanswered"
+        full = full if trained else t.with_answer(full, task, task.blank)
+    books = {"full": full, "none": t.blank(number)}
     for way in ways:
         source = WAYS[way].replace("NN", number)
-        books[way] = t.answers(
-            lesson,
-            {
-                task.id: source.replace("NAME", task.name).replace("ID", task.id)
-                for task in lesson.tasks
-            },
-        )
-    found = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
-    assert set(found.pop("full").values()) == {"pass"} and set(found.pop("none").values()) == {
-        "unanswered"
-    }
-    assert not any(
-        status == "pass" for by_exercise in found.values() for status in by_exercise.values()
-    )
+        sources = {
+            task.id: source.replace("NAME", task.name).replace("ID", task.id)
+            for task in lesson.tasks
+        }
+        books[way] = t.answers(lesson, sources)
+    statuses = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
+    assert statuses.pop("full") == due
+    assert set(statuses.pop("none").values()) == {"unanswered"}
+    assert not any("pass" in by_exercise.values() for by_exercise in statuses.values())
     assert sandbox.settle() and not t.leftovers()
 
 
@@ -718,6 +718,7 @@ def test_the_public_solution_pasted_into_a_twin_scores_nothing(twin_folder, tmp_
         for task in lesson.tasks:
             public = next(p for p in t.LESSONS[number].tasks if task.id.startswith(p.id))
             pasted = re.sub(rf"\b{public.name}\b", task.name, public.solution)
+            parameters = public.solution.split(")")[0].count(",") + 1
             books |= {
                 f"full{number}": t.answers(lesson, {}),
                 f"pasted{number}": t.answers(lesson, {task.id: pasted}),
@@ -726,8 +727,7 @@ def test_the_public_solution_pasted_into_a_twin_scores_nothing(twin_folder, tmp_
                     {
                         task.id: (
                             f"{public.solution}\n\ndef {task.name}(*args):\n"
-                            "    return"
-                            f" {public.name}(*args[:{public.solution.split(')')[0].count(',') + 1}])"
+                            f"    return {public.name}(*args[:{parameters}])"
                         )
                     },
                 ),

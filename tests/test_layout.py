@@ -76,7 +76,7 @@ MODULES = {module(path): set(targets(path)) for path in SOURCES}
 def test_no_path_of_an_earlier_layout_survives():
     old = []
     for path in tracked("*.py", "*.md", "*.toml", "*.yml", "*.json", "*.ipynb", "*/Dockerfile"):
-        if path != Path(__file__):
+        if path != Path(__file__) and path.name != "CHANGELOG.md":  # which says what moved
             text = path.read_text(encoding="utf-8")
             old += [f"{path.relative_to(ROOT)}: {match[0]}" for match in OLD.finditer(text)]
     assert not old
