@@ -1,10 +1,63 @@
-"""Solved notebooks run in the `cpu` profile, blank ones in `smoke`; one thread each."""
+"""How the suite runs: seeds, the order of the files, a profile for every notebook.
 
+Solved notebooks run in the `cpu` profile, blank ones in `smoke`; one thread each. What an exercise
+draws depends on `seed`: 0 by default. COURSE_TEST_SEEDS asks for others: a number, a range such as
+0-99, `all` (0 to 19), or `any` for a random one. `-m slow` goes through all twenty.
+"""
+
+import functools
+import json
 import os
+import random
+import re
+from pathlib import Path
 
 import pytest
 
 from course_utils import runtime
+
+SEEDS = "COURSE_TEST_SEEDS"
+BUDGETS = Path(__file__).parent / "tools/measure/budgets.json"
+SECONDS = {}  # of processor time, for the files of tests that take more than a notebook
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`any` becomes a number before the workers start, for they must collect the same tests."""
+    if os.environ.get(SEEDS) == "any":
+        os.environ[SEEDS] = str(random.randrange(100))
+
+
+def seeds(config: pytest.Config) -> list:
+    """The seeds asked for; by default 0, and where slow tests run also 1 to 19, marked slow."""
+    asked = os.environ.get(SEEDS, "").replace("all", "0-19")
+    if asked:
+        given = re.fullmatch(r"(\d+)(?:-(\d+))?", asked)
+        if not given:
+            raise pytest.UsageError(f"{SEEDS} is a number, a range such as 0-99, all or any")
+        return list(range(int(given[1]), int(given[2] or given[1]) + 1))
+    more = [] if "not slow" in config.option.markexpr else range(1, 20)
+    return [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in more)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with `seed` among its arguments runs once per seed."""
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "seed" in metafunc.fixturenames and not any("seed" in names for names in given):
+        metafunc.parametrize("seed", seeds(metafunc.config), ids=lambda seed: f"seed{seed}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker is alone with one of them at the end."""
+    items.sort(key=lambda item: -cost(item.path))
+
+
+@functools.cache
+def cost(path: Path) -> float:
+    """Processor seconds of a file: a notebook's budget, or what is noted above."""
+    budget = json.loads(BUDGETS.read_text(encoding="utf-8")).get(path.stem, {})
+    solved = path.parent.name == "solutions"
+    return budget.get("seconds" if solved else "smoke_seconds", SECONDS.get(path.name, 0))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,8 +75,10 @@ def same_dice() -> None:
 
 
 def pytest_report_header() -> str:
-    return (
+    asked = os.environ.get(SEEDS)
+    network = (
         "network: off"
         if os.environ.get("COURSE_OFFLINE")
         else "network: as it is (no namespaces on this machine)"
     )
+    return f"{network}; seeds of the exercises: {asked or '0, and 1 to 19 in slow tests'}"

@@ -1,21 +1,28 @@
 """Every exercise: the answer and its variants pass, every mutant and every trivial answer fails,
 with its own hint.
+
+The cases that a seed draws are put to each mutant once (`Round`), and every test of that seed looks
+there. A build task trains a model on every call: of these only what no other test trains runs by
+default.
 """
+
+import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from course_utils import check
+import conftest
+from course_utils import check, checks
 from course_utils.asking.ask import Ask
-from course_utils.checks import course_version, evaluate, exercises
+from course_utils.checks import course_version, evaluate, find
 from course_utils.checks.exercise import observe, same
-from tests.lessons import NUMBERS
+from tests.lessons import EXERCISES
 
-EXERCISES = [e for number in NUMBERS for e in exercises(int(number)).values()]
-MUTANTS = [(e, name) for e in EXERCISES for name in e.mutants]
-QUICK = [(e, name) for e, name in MUTANTS if not e.is_build]
-ACCEPTED = [(e, label) for e in EXERCISES for label in e.accepted]
+pytestmark = pytest.mark.filterwarnings("ignore")
+QUICK = [e for e in EXERCISES if not e.is_build]
+BUILD = [e for e in EXERCISES if e.is_build]
 TRIVIAL = {
     "None": lambda *a: None,
     "zero": lambda *a: 0,
@@ -31,57 +38,97 @@ TRIVIAL = {
 }
 
 
-def seeds(exercise, trainings=1):
-    """Twenty; for a build task, which trains on every one, as many as `trainings`: more throws
-    belong to the slow test.
-    """
-    return range(trainings if exercise.is_build else 20)
+class Round:
+    """What one seed asks in an exercise, what is due, and what each mutant shows, asked once."""
+
+    def __init__(self, exercise, seed):
+        self.exercise = exercise
+        self.cases = list(exercise.draw(np.random.default_rng(seed)))
+        self.want = [exercise.wanted(case) for case in self.cases]
+        self.shows = functools.cache(self._observed)
+
+    def _observed(self, name, i):
+        return observe(Ask(self.exercise.mutants[name].answer), self.cases[i])
+
+    def verdict(self, answer):
+        """As `evaluate` has it, without its limits of time and output."""
+        ask = Ask(answer)
+        got = [observe(ask, case) for case in self.cases]
+        return checks.verdict(self.exercise, self.cases, self.want, got, ask.changed, self.shows)
 
 
-def case_ids(pairs):
-    return [f"{e.id}-{name}" for e, name in pairs]
+@functools.lru_cache(maxsize=100)
+def drawn(exercise_id, seed):
+    return Round(find(exercise_id), seed)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
-def test_the_course_version_passes(exercise):
-    assert all(
-        evaluate(exercise.id, course_version(exercise), seed).status == "pass"
-        for seed in seeds(exercise)
-    )
+def each(kind, exercises):
+    """A test for every exercise and entry of its `kind` ("mutants" or "accepted")."""
+    pairs = [(e, name) for e in exercises for name in getattr(e, kind)]
+    return pytest.mark.parametrize("exercise, name", pairs, ids=[f"{e.id}-{n}" for e, n in pairs])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("exercise", [e for e in EXERCISES if e.is_build], ids=lambda e: e.id)
-def test_luck_in_training_does_not_decide(exercise, seed):
-    torch.manual_seed(seed)
-    assert evaluate(exercise.id, course_version(exercise), 100 + seed).status == "pass"
+def exercise_in(exercises):
+    return pytest.mark.parametrize("exercise", exercises, ids=lambda e: e.id)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def quick_and_slow():
+    """Every exercise, build tasks only among the slow tests."""
+    return exercise_in([*QUICK, *(pytest.param(e, marks=pytest.mark.slow) for e in BUILD)])
+
+
+@exercise_in(EXERCISES)
 def test_there_are_enough_of_each(exercise):
     assert len(exercise.mutants) >= 5 and len(exercise.accepted) >= 3
 
 
-@pytest.mark.parametrize("exercise, label", ACCEPTED, ids=case_ids(ACCEPTED))
-def test_a_different_right_answer_passes(exercise, label):
-    assert all(
-        evaluate(exercise.id, exercise.accepted[label], seed).status == "pass"
-        for seed in seeds(exercise)
-    )
+@exercise_in(QUICK)
+def test_the_course_version_passes(exercise, seed):
+    assert evaluate(exercise.id, course_version(exercise), seed).status == "pass"
 
 
-@pytest.mark.parametrize("exercise, name", MUTANTS, ids=case_ids(MUTANTS))
-def test_a_mutant_fails_with_its_own_hint(exercise, name):
-    for seed in seeds(exercise, trainings=2):
-        outcome = evaluate(exercise.id, exercise.mutants[name].answer, seed)
-        assert (outcome.status, outcome.hint) == ("fail", exercise.mutants[name].hint)
+@exercise_in(BUILD)
+def test_the_course_version_of_a_build_task_passes(exercise):
+    assert evaluate(exercise.id, course_version(exercise)).status == "pass"
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+@pytest.mark.slow
+@pytest.mark.parametrize("luck", range(12))
+@exercise_in(BUILD)
+def test_luck_in_training_does_not_decide(exercise, luck):
+    torch.manual_seed(luck)
+    assert evaluate(exercise.id, course_version(exercise), 100 + luck).status == "pass"
+
+
+@each("accepted", QUICK)
+def test_a_different_right_answer_passes(exercise, name, seed):
+    assert evaluate(exercise.id, exercise.accepted[name], seed).status == "pass"
+
+
+@pytest.mark.slow
+@each("accepted", BUILD)
+def test_a_different_right_answer_to_a_build_task_passes(exercise, name):
+    assert evaluate(exercise.id, exercise.accepted[name]).status == "pass"
+
+
+@each("mutants", QUICK)
+def test_a_mutant_fails_with_its_own_hint(exercise, name, seed):
+    mutant = exercise.mutants[name]
+    outcome = drawn(exercise.id, seed).verdict(mutant.answer)
+    assert (outcome.status, outcome.hint) == ("fail", mutant.hint)
+
+
+@pytest.mark.parametrize("throw", [0, pytest.param(1, marks=pytest.mark.slow)])
+@each("mutants", BUILD)
+def test_a_mutant_of_a_build_task_fails_with_its_own_hint(exercise, name, throw):
+    outcome = evaluate(exercise.id, exercise.mutants[name].answer, throw)
+    assert (outcome.status, outcome.hint) == ("fail", exercise.mutants[name].hint)
+
+
+@exercise_in(EXERCISES)
 @pytest.mark.parametrize("answer", TRIVIAL.values(), ids=TRIVIAL)
 def test_a_trivial_answer_fails_with_a_true_hint(exercise, answer):
-    outcome = evaluate(exercise.id, answer)
+    outcome = drawn(exercise.id, 0).verdict(answer)
     # a hint of a mutant would be a guess at what somebody thought who wrote nothing
     assert outcome.status == "fail" and (
         outcome.hint not in exercise.hints or _coincides(exercise, answer, outcome.hint)
@@ -92,12 +139,15 @@ def _coincides(exercise, answer, hint):
     """Some mutant does what the trivial answer does, say always return the first category: then its
     hint is true.
     """
-    cases = exercise.draw(np.random.default_rng(0))
-    mutant = next(m for m in exercise.mutants.values() if m.hint == hint)
-    return all(same(observe(Ask(answer), c), observe(Ask(mutant.answer), c), c) for c in cases)
+    name = next(name for name, mutant in exercise.mutants.items() if mutant.hint == hint)
+    asked = drawn(exercise.id, 0)
+    return all(
+        same(observe(Ask(answer), case), asked.shows(name, i), case)
+        for i, case in enumerate(asked.cases)
+    )
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+@exercise_in(EXERCISES)
 def test_the_blank_is_unanswered_and_hands_back_something_that_works(exercise, capsys):
     def blank(*_args):
         raise NotImplementedError(f"{exercise.id} {exercise.name}")
@@ -107,22 +157,50 @@ def test_the_blank_is_unanswered_and_hands_back_something_that_works(exercise, c
         answer = check(exercise.id, answer)
         assert "⏳" in capsys.readouterr().out
         assert answer.yours is blank
-    # what it handed back is the course's version
-    assert evaluate(exercise.id, answer).status == "pass"
+    # what it handed back is the course's version, which passes
+    assert answer.use is course_version(exercise)
 
 
-@pytest.mark.parametrize("exercise, name", QUICK, ids=case_ids(QUICK))
+@each("mutants", QUICK)
+@pytest.mark.slow
 def test_check_gives_the_same_verdict_three_times(exercise, name, capsys):
-    answer, seen = exercise.mutants[name].answer, []
+    same_verdict_three_times(exercise, exercise.mutants[name].answer, capsys)
+
+
+@exercise_in(QUICK)
+def test_check_gives_the_same_verdict_three_times_for_one_mutant(exercise, capsys):
+    same_verdict_three_times(exercise, [*exercise.mutants.values()][-1].answer, capsys)
+
+
+def same_verdict_three_times(exercise, wrong, capsys):
+    answer, shown = wrong, []
     for _ in range(3):
         answer = check(exercise.id, answer)
-        seen.append(capsys.readouterr().out)
-    assert seen[0] == seen[1] == seen[2] and seen[0].count("\n") == 1 and "❌" in seen[0]
-    assert answer.yours is exercise.mutants[name].answer
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] == shown[2] and shown[0].count("\n") == 1 and "❌" in shown[0]
+    assert answer.yours is wrong
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+@quick_and_slow()
 def test_a_right_answer_comes_back_itself(exercise, capsys):
     right = course_version(exercise)
     answer = check(exercise.id, check(exercise.id, right))
     assert answer is right and answer.yours is right and capsys.readouterr().out.count("✅") == 2
+
+
+@pytest.mark.parametrize(
+    "asked, drawn_from", [("", [0]), ("7", [7]), ("0-99", [*range(100)]), ("all", [*range(20)])]
+)
+def test_the_seeds_that_are_asked_for_are_drawn_from(asked, drawn_from, monkeypatch):
+    monkeypatch.setenv(conftest.SEEDS, asked)
+    quick = SimpleNamespace(option=SimpleNamespace(markexpr="not slow"))
+    slow = SimpleNamespace(option=SimpleNamespace(markexpr="slow"))
+    assert conftest.seeds(quick) == drawn_from
+    assert len(conftest.seeds(slow)) == (len(drawn_from) if asked else 20)
+
+
+@pytest.mark.parametrize("asked", ["many", "1-", "-3", "1-x"])
+def test_seeds_that_make_no_sense_are_refused_in_one_sentence(asked, monkeypatch):
+    monkeypatch.setenv(conftest.SEEDS, asked)
+    with pytest.raises(pytest.UsageError, match="a number, a range such as 0-99, all or any"):
+        conftest.seeds(SimpleNamespace(option=SimpleNamespace(markexpr="")))

@@ -7,8 +7,10 @@ import io
 import json
 import random
 import re
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 import zipfile
 
@@ -27,6 +29,8 @@ from tests.hostile import broken, right
 NUMBERS = list(t.LESSONS)
 pytestmark = pytest.mark.filterwarnings("ignore")
 TASKS = [task for lesson in t.LESSONS.values() for task in lesson.tasks]
+QUICK = [task for task in TASKS if not task.exercise.is_build]
+BUILD = [task for task in TASKS if task.exercise.is_build]
 WAYS = {
     "evaluate": (
         "from course_utils.checks import course_version, find\nNAME = course_version(find('ID'))"
@@ -121,34 +125,50 @@ def sent(args):
     ]
 
 
+QUESTIONS = {}  # by exercise and seed; drawn once for all answers, as for all students of a run
+
+
 def wired(task, answer, seed):
-    questions = judge.Questions(task.exercise, seed)
-    got = [observe(Wired(answer), case) for case in questions.cases]
-    return judge.verdict(
-        task.exercise, questions.cases, questions.wanted, got, False, questions.shows
-    )
+    key = task.id, seed
+    asked = QUESTIONS[key] = QUESTIONS.get(key) or judge.Questions(task.exercise, seed)
+    got = [observe(Wired(answer), case) for case in asked.cases]
+    return judge.verdict(task.exercise, asked.cases, asked.wanted, got, False, asked.shows)
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
-def test_hidden_checks_accept_what_is_right_and_no_mutant(task):
-    for seed in range(1 if task.exercise.is_build else 2):
-        for label, answer in list(task.exercise.accepted.items())[
-            : None if not task.exercise.is_build else 1
-        ]:
-            assert wired(task, answer, seed)["status"] == "pass", label
-        for mutant in task.exercise.mutants.values() if not task.exercise.is_build else ():
-            found = wired(task, mutant.answer, seed)
-            assert (found["status"], found["hint"]) == ("fail", mutant.hint)
+def accepts_right_and_refuses_wrong(task, mutants, seed):
+    for label, answer in task.exercise.accepted.items():
+        assert wired(task, answer, seed).status == "pass", label
+    for name in mutants:
+        outcome = wired(task, task.exercise.mutants[name].answer, seed)
+        expected = ("fail", task.exercise.mutants[name].hint)
+        assert (outcome.status, outcome.hint) == expected, name
+
+
+@pytest.mark.parametrize("task", QUICK, ids=lambda task: task.id)
+def test_hidden_checks_accept_what_is_right_and_no_mutant(task, seed):
+    """Each mutant has its test in test_exercises; here one per exercise goes through the wall."""
+    accepts_right_and_refuses_wrong(task, list(task.exercise.mutants)[:1], seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "task", [task for task in TASKS if task.exercise.is_build], ids=lambda task: task.id
-)
+@pytest.mark.parametrize("task", QUICK, ids=lambda task: task.id)
+def test_hidden_checks_accept_no_mutant_at_all(task):
+    for seed in range(2):
+        accepts_right_and_refuses_wrong(task, task.exercise.mutants, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", BUILD, ids=lambda task: task.id)
+def test_hidden_checks_accept_a_right_model(task):
+    label, answer = next(iter(task.exercise.accepted.items()))
+    assert wired(task, answer, 0).status == "pass", label
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", BUILD, ids=lambda task: task.id)
 def test_no_mutant_of_a_build_task_gets_marks(task):
     assert all(
-        wired(task, mutant.answer, 5)["status"] == "fail"
-        for mutant in task.exercise.mutants.values()
+        wired(task, mutant.answer, 5).status == "fail" for mutant in task.exercise.mutants.values()
     )
 
 
@@ -269,26 +289,28 @@ def test_the_lesson_is_found_by_tags_or_by_names():
     ids=["some", "all"],
 )
 def test_solutions_score_full_blanks_nothing_and_imports_of_our_answers_nothing(
-    number, ways, tmp_path
+    number, ways, tmp_path, monkeypatch
 ):
-    lesson = t.LESSONS[number]
-    books = {"full": t.solved(number), "none": t.blank(number)}
+    """Behind the wall a model is trained in one lesson, where this is slow in every one."""
+    # of the self-test only what is not done here again
+    monkeypatch.setattr(selftest, "fault", selftest.escape)
+    lesson, full, due = t.LESSONS[number], t.solved(number), {}
+    for task in lesson.tasks:
+        trained = not task.exercise.is_build or number == "04" or len(ways) == len(WAYS)
+        due[task.id] = "pass" if trained else "unanswered"
+        full = full if trained else t.with_answer(full, task, task.blank)
+    books = {"full": full, "none": t.blank(number)}
     for way in ways:
         source = WAYS[way].replace("NN", number)
-        books[way] = t.answers(
-            lesson,
-            {
-                task.id: source.replace("NAME", task.name).replace("ID", task.id)
-                for task in lesson.tasks
-            },
-        )
-    found = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
-    assert set(found.pop("full").values()) == {"pass"} and set(found.pop("none").values()) == {
-        "unanswered"
-    }
-    assert not any(
-        status == "pass" for by_exercise in found.values() for status in by_exercise.values()
-    )
+        sources = {
+            task.id: source.replace("NAME", task.name).replace("ID", task.id)
+            for task in lesson.tasks
+        }
+        books[way] = t.answers(lesson, sources)
+    statuses = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
+    assert statuses.pop("full") == due
+    assert set(statuses.pop("none").values()) == {"unanswered"}
+    assert not any("pass" in by_exercise.values() for by_exercise in statuses.values())
     assert sandbox.settle() and not t.leftovers()
 
 
@@ -309,7 +331,7 @@ def test_trivial_answers_score_nothing(task):
         lambda *args: {},
         lambda *args: np.full(np.shape(args[0]), np.nan),
     ]
-    assert {wired(task, answer, 7)["status"] for answer in answers} == {"fail"}
+    assert {wired(task, answer, 7).status for answer in answers} == {"fail"}
 
 
 @t.needs_sandbox
@@ -682,18 +704,11 @@ def test_every_lesson_has_an_example_of_a_twin(twin_folder):
     assert set(course.lessons(twin_folder)) == set(t.LESSONS)
 
 
-def test_twins_are_as_well_made_as_the_exercises(twin_folder):
+def test_twins_are_as_well_made_as_the_exercises(twin_folder, seed):
     for lesson in course.lessons(twin_folder).values():
         for task in lesson.tasks:
             assert len(task.exercise.mutants) >= 5 and len(task.exercise.accepted) >= 3
-            for seed in range(20):
-                assert all(
-                    wired(task, a, seed)["status"] == "pass"
-                    for a in task.exercise.accepted.values()
-                )
-                for mutant in task.exercise.mutants.values():
-                    found = wired(task, mutant.answer, seed)
-                    assert (found["status"], found["hint"]) == ("fail", mutant.hint)
+            accepts_right_and_refuses_wrong(task, task.exercise.mutants, seed)
 
 
 @t.needs_sandbox
@@ -703,6 +718,7 @@ def test_the_public_solution_pasted_into_a_twin_scores_nothing(twin_folder, tmp_
         for task in lesson.tasks:
             public = next(p for p in t.LESSONS[number].tasks if task.id.startswith(p.id))
             pasted = re.sub(rf"\b{public.name}\b", task.name, public.solution)
+            parameters = public.solution.split(")")[0].count(",") + 1
             books |= {
                 f"full{number}": t.answers(lesson, {}),
                 f"pasted{number}": t.answers(lesson, {task.id: pasted}),
@@ -711,8 +727,7 @@ def test_the_public_solution_pasted_into_a_twin_scores_nothing(twin_folder, tmp_
                     {
                         task.id: (
                             f"{public.solution}\n\ndef {task.name}(*args):\n"
-                            "    return"
-                            f" {public.name}(*args[:{public.solution.split(')')[0].count(',') + 1}])"
+                            f"    return {public.name}(*args[:{parameters}])"
                         )
                     },
                 ),
@@ -863,11 +878,16 @@ def test_damage_around_the_answers_costs_nothing_two_hundred_times(tmp_path):
 # --- as a command ---------------------------------------------------------------------------------
 
 
-@t.needs_sandbox
-def test_ctrl_c_stops_at_once_leaves_nothing_running_and_the_next_run_goes_on(tmp_path):
-    import signal
-    import time
+@pytest.fixture
+def heard():
+    """A suite that was started in the background ignores Ctrl-C, and so would what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
+
+@t.needs_sandbox
+def test_ctrl_c_stops_at_once_leaves_nothing_running_and_the_next_run_goes_on(tmp_path, heard):
     sleepy = "def normal_logpdf(x, mu, var):\n    import time\n    time.sleep(1000)"
     place = t.write(
         tmp_path / "s",

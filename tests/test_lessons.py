@@ -14,10 +14,19 @@ from tools.build import setup_cell
 from tools.measure.notebooks import lesson_hash
 from tools.render import Facts
 from tools.run_lesson import run
+from tools.source import read
 
 LESSONS = pytest.mark.parametrize("source", SOURCES, ids=STEMS)
 
 
+@LESSONS
+def test_no_cell_of_the_core_comes_after_one_of_the_studio(source):
+    """So Run All, which nbval does, is also a run of the lesson without its studio."""
+    studio = ["studio" in cell.tags for cell in read(source) if cell.kind == "code"]
+    assert any(studio) and studio == sorted(studio)
+
+
+@pytest.mark.slow
 @LESSONS
 def test_deleting_every_studio_cell_leaves_the_lesson_running(source):
     run(ROOT, source, without=("studio", "solved"), COURSE_PROFILE="smoke")

@@ -88,7 +88,7 @@ def mnist5k() -> bytes:
 
 
 def chorales() -> bytes:
-    """All pieces one after the other in time (see tools.musicxml); `ends` says where each one
+    """All pieces one after the other in time (see tools.data.musicxml); `ends` says where each one
     stops.
     """
     archives = sorted(
