@@ -52,5 +52,5 @@ def fingerprint(lessons: list[Lesson]) -> str:
 
 def _later(path: Path, last: str) -> bool:
     """Whether a file belongs to a lesson after the last one, which cannot depend on it."""
-    own = re.search(r"/lesson(\d\d)/", path.as_posix())
+    own = re.search(r"/lesson(\d\d)/", path.relative_to(ROOT).as_posix())
     return bool(own and own[1] > last)
