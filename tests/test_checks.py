@@ -243,6 +243,12 @@ def test_a_case_may_say_what_it_wants_and_needs_no_oracle_then():
     }
 
 
+def test_a_case_that_the_oracle_cannot_answer_is_an_error_and_passes_nobody():
+    case = Case("any", (1,), lambda ask, x: ask.probe("no_such_probe", x))
+    with pytest.raises(ValueError, match="the oracle of 9.9 shows nothing on the case 'any'"):
+        Exercise("9.9", "f", lambda rng: [case], oracle=abs).wanted(case)
+
+
 def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge():
     want = np.array([-1.6, 1.4, -2.1, -3200.0])
     assert "close" in close([(1.003 * want, want)])

@@ -87,7 +87,8 @@ class Ask:
         """What a function of `course_utils.asking.probes` finds out about the answer, as plain
         data.
         """
-        return self._guarded(lambda *fresh: plain(probes.find(name)(self.answer, *fresh)), args)
+        probe = probes.find(name)  # unguarded: a wrong name is no fault of the answer's
+        return self._guarded(lambda *fresh: plain(probe(self.answer, *fresh)), args)
 
     def _guarded(self, calls: Callable[..., Any], args: tuple) -> Any:
         fresh = [_fresh(arg) for arg in args]

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 def find(name: str) -> Callable[..., Any]:
     """The probe of this name. Raises ModuleNotFoundError or AttributeError if there is none."""
     lesson, _, function = name.rpartition(".")
-    return (
-        getattr(importlib.import_module(f"course_utils.{lesson}.probes"), function)
-        if lesson
-        else globals()[name]
-    )
+    module = f"course_utils.{lesson}.probes" if lesson else __name__
+    return getattr(importlib.import_module(module), function)
 
 
 def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:

@@ -86,12 +86,18 @@ class Exercise:
         return self.oracle is None
 
     def wanted(self, case: Case) -> Any:
-        """What a right answer shows on a case."""
+        """What a right answer shows on a case. Raises ValueError if the exercise cannot say."""
         if case.want is not None:
             return case.want
         if self.oracle is None:
             raise ValueError(f"the case {case.says!r} of {self.id} needs a `want` or an oracle")
-        return observe(Ask(self.oracle), case)
+        want = observe(Ask(self.oracle), case)
+        if isinstance(want, Raised) and want.kinds[0] in ("NotData", UNREADABLE):
+            raise ValueError(
+                f"the oracle of {self.id} shows nothing on the case {case.says!r}: look at its"
+                " `read` and at the probe that it names"
+            )
+        return want
 
 
 def observe(ask: Ask, case: Case) -> Any:
