@@ -63,7 +63,7 @@ def _other(rng: np.random.Generator, k: int, classes: int, never: int) -> int:
 
 
 def _scored(ask: Ask, pictures: Tensor, labels: Tensor, classes: int) -> Any:
-    return ask.probe("scored_by_reader", pictures, labels, classes)
+    return ask.probe("lesson07.scored_by_reader", pictures, labels, classes)
 
 
 def _oracle(samples: Any, labels: Any, classifier: Any) -> float:
