@@ -20,10 +20,14 @@ import numpy as np
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 1.1t · `laplace_logpdf` The Laplace distribution falls off in straight
-# lines on a logarithmic scale: its density at $x$ is  $$ p(x) = \frac{1}{2b}\, e^{-|x - \mu| / b}
-# $$  Return $\log p(x)$ for each point, also far out, where $p(x)$ itself is too small for a float.
-# A $b$ that is not positive is a mistake: raise a `ValueError`.
+# %% [markdown]
+# ### Exercise 1.1t · `laplace_logpdf`
+# The Laplace distribution falls off in straight lines on a logarithmic scale: its density at $x$ is
+#
+# $$ p(x) = \frac{1}{2b}\, e^{-|x - \mu| / b} $$
+#
+# Return $\log p(x)$ for each point, also far out, where $p(x)$ itself is too small for a float. A
+# $b$ that is not positive is a mistake: raise a `ValueError`.
 
 
 # %% tags=["exercise:1.1t", "points:4", "minutes:12"]

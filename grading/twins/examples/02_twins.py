@@ -21,11 +21,15 @@ import numpy as np
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 2.2t · `jensen_shannon` KL tells apart who believes and who is right.
-# The Jensen–Shannon divergence does not: it compares both with the point halfway,  $$ m = \tfrac12
-# (p + q), \qquad \mathrm{JS}(p, q) = \tfrac12 D_{\mathrm{KL}}(p \,\|\, m) + \tfrac12
-# D_{\mathrm{KL}}(q \,\|\, m) $$  Return it in **bits**. It is always finite, also where one of the
-# two is 0 and the other is not.
+# %% [markdown]
+# ### Exercise 2.2t · `jensen_shannon`
+# KL tells apart who believes and who is right. The Jensen–Shannon divergence does not: it compares
+# both with the point halfway,
+#
+# $$ m = \tfrac12 (p + q), \qquad \mathrm{JS}(p, q) = \tfrac12 D_{\mathrm{KL}}(p \,\|\, m) +
+# \tfrac12 D_{\mathrm{KL}}(q \,\|\, m) $$
+#
+# Return it in **bits**. It is always finite, also where one of the two is 0 and the other is not.
 
 
 # %% tags=["exercise:2.2t", "points:4", "minutes:12"]

@@ -20,10 +20,11 @@ import numpy as np
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 3.3t · `max_stable_lr_decayed` Weight decay adds
-# $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) = \frac1n\lVert X\theta -
-# y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the step size below which gradient
-# descent on $J$ converges. $X$ has shape $(n, d)$.
+# %% [markdown]
+# ### Exercise 3.3t · `max_stable_lr_decayed`
+# Weight decay adds $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) =
+# \frac1n\lVert X\theta - y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the step size
+# below which gradient descent on $J$ converges. $X$ has shape $(n, d)$.
 
 
 # %% tags=["exercise:3.3t", "points:4", "minutes:12"]

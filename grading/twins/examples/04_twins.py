@@ -22,10 +22,11 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 4.2t · `kl_between` The prior of the lesson was $\mathcal N(0, I)$. Let
-# it be $\mathcal N(m, s^2 I)$, with the same numbers $m$ and $s > 0$ for every dimension of the
-# code. Return $D_{\mathrm{KL}}(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(m, s^2 I))$ of every
-# row, in nats.
+# %% [markdown]
+# ### Exercise 4.2t · `kl_between`
+# The prior of the lesson was $\mathcal N(0, I)$. Let it be $\mathcal N(m, s^2 I)$, with the same
+# numbers $m$ and $s > 0$ for every dimension of the code. Return $D_{\mathrm{KL}}(\mathcal N(\mu,
+# \sigma^2) \,\|\, \mathcal N(m, s^2 I))$ of every row, in nats.
 
 
 # %% tags=["exercise:4.2t", "points:4", "minutes:15"]

@@ -22,11 +22,15 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 5.3t · `renyi_bound` The lesson took the log of the mean weight, $\log
-# \frac1K \sum_k w_k$. A whole family of bounds takes a power first (Li & Turner 2016), for a number
-# $\alpha < 1$:  $$ \mathcal L_\alpha = \frac{1}{1 - \alpha} \log \frac1K \sum_{k=1}^K w_k^{\,1 -
-# \alpha} $$  One row of log-weights per picture, one bound per picture. Weights of real digits are
-# about $e^{-115}$.
+# %% [markdown]
+# ### Exercise 5.3t · `renyi_bound`
+# The lesson took the log of the mean weight, $\log \frac1K \sum_k w_k$. A whole family of bounds
+# takes a power first (Li & Turner 2016), for a number $\alpha < 1$:
+#
+# $$ \mathcal L_\alpha = \frac{1}{1 - \alpha} \log \frac1K \sum_{k=1}^K w_k^{\,1 - \alpha} $$
+#
+# One row of log-weights per picture, one bound per picture. Weights of real digits are about
+# $e^{-115}$.
 
 
 # %% tags=["exercise:5.3t", "points:4", "minutes:15"]

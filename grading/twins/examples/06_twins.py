@@ -21,11 +21,15 @@ from torch.nn import functional as F
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 6.1t · `soft_d_loss` One-sided label smoothing (Salimans et al. 2016)
-# tells the inspector that a real thing is real with probability $s$ only, while a forged one stays
-# forged:  $$ L = -\operatorname{mean}\bigl[s \log D(x) + (1 - s) \log (1 - D(x))\bigr] -
-# \operatorname{mean}\bigl[\log (1 - D(\tilde x))\bigr] $$  The inspector hands over logits,
-# $D = \sigma(\text{logit})$, and some are as large as $\pm 200$.
+# %% [markdown]
+# ### Exercise 6.1t · `soft_d_loss`
+# One-sided label smoothing (Salimans et al. 2016) tells the inspector that a real thing is
+# real with probability $s$ only, while a forged one stays forged:
+#
+# $$ L = -\operatorname{mean}\bigl[s \log D(x) + (1 - s) \log (1 - D(x))\bigr] -
+# \operatorname{mean}\bigl[\log (1 - D(\tilde x))\bigr] $$
+#
+# The inspector hands over logits, $D = \sigma(\text{logit})$, and some are as large as $\pm 200$.
 
 
 # %% tags=["exercise:6.1t", "points:4", "minutes:12"]

@@ -19,10 +19,11 @@ import numpy as np
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 7.2t · `worst_control` An average can hide a class that the model never
-# draws. Return the control of the *worst* class instead: of all classes that were ordered, the
-# smallest share of pictures that are read as what was ordered. Classes that nobody ordered do not
-# count.
+# %% [markdown]
+# ### Exercise 7.2t · `worst_control`
+# An average can hide a class that the model never draws. Return the control of the *worst* class
+# instead: of all classes that were ordered, the smallest share of pictures that are read as what
+# was ordered. Classes that nobody ordered do not count.
 
 
 # %% tags=["exercise:7.2t", "points:4", "minutes:12"]

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 8.3t · `most_surprising` An editor reads every report at the word that
-# the model expected least. Return the *place* of that word in each document: the $s$ for which
-# $-\log_2 p(y_s \mid y_1, \dots, y_{s-1})$ is largest, counting from 0, so that $y_s$ is the word
-# itself. The first word has no surprise, since no row speaks about it; padding, token 0, is no
-# word.
+# %% [markdown]
+# ### Exercise 8.3t · `most_surprising`
+# An editor reads every report at the word that the model expected least. Return the *place* of that
+# word in each document: the $s$ for which $-\log_2 p(y_s \mid y_1, \dots, y_{s-1})$ is largest,
+# counting from 0, so that $y_s$ is the word itself. The first word has no surprise, since no row
+# speaks about it; padding, token 0, is no word.
 
 
 # %% tags=["exercise:8.3t", "points:4", "minutes:12"]

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 9.4t · `guided_away` One caption says what to paint, and a second one
-# what to *avoid*. Start from the velocity without words, add the effect of the first caption `w`
-# times, and take off the effect of the second `away` times. The effect of a caption is what it
-# changes about the velocity without words.
+# %% [markdown]
+# ### Exercise 9.4t · `guided_away`
+# One caption says what to paint, and a second one what to *avoid*. Start from the velocity without
+# words, add the effect of the first caption `w` times, and take off the effect of the second `away`
+# times. The effect of a caption is what it changes about the velocity without words.
 
 
 # %% tags=["exercise:9.4t", "points:3", "minutes:8"]

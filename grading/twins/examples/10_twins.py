@@ -20,11 +20,15 @@ from torch import Tensor
 
 from course_utils import check
 
-# %% [markdown] ### Exercise 10.3t · `membership_advantage` An attacker who must answer yes or no
-# chooses a threshold $c$ and says "was in" where the score is at least $c$. His *advantage* is the
-# share of those in that he names, minus the share of those out that he accuses (Yeom et al. 2018):
-# $$ \max_c \bigl[ P(s_{\text{in}} \ge c) - P(s_{\text{out}} \ge c) \bigr] $$  over all thresholds
-# $c$. With $c = \infty$ he accuses nobody, so the advantage is never below 0.
+# %% [markdown]
+# ### Exercise 10.3t · `membership_advantage`
+# An attacker who must answer yes or no chooses a threshold $c$ and says "was in" where the score is
+# at least $c$. His *advantage* is the share of those in that he names, minus the share of those out
+# that he accuses (Yeom et al. 2018):
+#
+# $$ \max_c \bigl[ P(s_{\text{in}} \ge c) - P(s_{\text{out}} \ge c) \bigr] $$
+#
+# over all thresholds $c$. With $c = \infty$ he accuses nobody, so the advantage is never below 0.
 
 
 # %% tags=["exercise:10.3t", "points:5", "minutes:15"]
