@@ -101,7 +101,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def leftovers() -> list[str]:
-    """Processes of a box of ours: under one of their user ids, or a worker that descends from us."""
+    """Processes of a box of ours: under one of their user ids, or a worker that we started."""
     found, ours = [], {os.getpid()}
     for entry in filter(str.isdecimal, os.listdir("/proc")):
         try:

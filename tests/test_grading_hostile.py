@@ -36,7 +36,7 @@ def as_cell(name, source):
 
 
 def above_the_answer(name, source):
-    """The attack runs while the cell of a right answer is being run: only that exercise may suffer."""
+    """The attack runs while the cell of a right answer runs: only that exercise may suffer."""
     return t.with_answer(
         t.solved("01"), TARGET, f"{source}\n\nresult = {name}(1.0, 0.0, 1.0)\n\n{TARGET.solution}"
     )
@@ -199,7 +199,8 @@ def test_an_attack_on_torch_touches_no_other_exercise(tmp_path):
 MEASURED = """import json, resource, sys, time
 from grading.__main__ import main
 status = main(sys.argv[1:])
-print(json.dumps([status, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"""
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([status, time.process_time(), peak]))"""
 
 
 @pytest.mark.slow

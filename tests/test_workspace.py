@@ -444,7 +444,7 @@ class Killed(BaseException):
 
 
 def dying(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> list[str]:
-    """Let the step number `at` of all writing fail, half done; returns the steps as they are taken."""
+    """Let step number `at` of all writing fail, half done; returns the steps as they are taken."""
     steps: list[str] = []
 
     def step(name: str) -> bool:
