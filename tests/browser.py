@@ -46,8 +46,8 @@ SETTINGS = {  # no news pop-up; every cell in the page, also those out of sight
 }
 FAILED = ".jp-OutputArea .ansi-red-fg"  # a traceback
 ALL_RUN = """failed => { if (document.querySelector(failed)) return true;
-             const p = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                .map(e => e.textContent.trim());
+             const p = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
+                .map(e => e.textContent.trim());  // a collapsed input has a placeholder instead
              return p.length > 0 && p.every(t => /^\\[\\d+\\]:$/.test(t)); }"""
 
 
