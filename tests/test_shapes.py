@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.asking import probes
-from course_utils.lesson09 import shapes
+from course_utils.lesson09 import probes, shapes
 
 
 def test_the_reader_is_right_on_every_picture_and_finds_them_clean():
