@@ -283,30 +283,30 @@ def test_the_lesson_is_found_by_tags_or_by_names():
 
 @t.needs_sandbox
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize(
-    "ways",
-    [["oracle", "taught"], pytest.param(list(WAYS), marks=pytest.mark.slow)],
-    ids=["some", "all"],
-)
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_solutions_score_full_blanks_nothing_and_imports_of_our_answers_nothing(
-    number, ways, tmp_path, monkeypatch
+    number, everything, tmp_path, monkeypatch
 ):
-    """Behind the wall a model is trained in one lesson, where this is slow in every one."""
-    # of the self-test only what is not done here again
-    monkeypatch.setattr(selftest, "fault", selftest.escape)
+    """By default two ways to our answers by turns, and a model is trained in one lesson."""
+    # right answers, blanks and spies are among the books
+    monkeypatch.setattr(selftest, "fault", lambda grader: "")
     lesson, full, due = t.LESSONS[number], t.solved(number), {}
     for task in lesson.tasks:
-        trained = not task.exercise.is_build or number == "04" or len(ways) == len(WAYS)
-        due[task.id] = "pass" if trained else "unanswered"
-        full = full if trained else t.with_answer(full, task, task.blank)
+        answered = everything or not task.exercise.is_build or number == "04"
+        due[task.id] = "pass" if answered else "unanswered"
+        full = full if answered else t.with_answer(full, task, task.blank)
     books = {"full": full, "none": t.blank(number)}
-    for way in ways:
-        source = WAYS[way].replace("NN", number)
-        sources = {
-            task.id: source.replace("NAME", task.name).replace("ID", task.id)
-            for task in lesson.tasks
-        }
-        books[way] = t.answers(lesson, sources)
+    for turns in [[way] for way in WAYS] if everything else [["oracle", "taught"]]:
+        books[turns[0]] = t.answers(
+            lesson,
+            {
+                task.id: WAYS[turns[i % len(turns)]]
+                .replace("NN", number)
+                .replace("NAME", task.name)
+                .replace("ID", task.id)
+                for i, task in enumerate(lesson.tasks)
+            },
+        )
     statuses = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
     assert statuses.pop("full") == due
     assert set(statuses.pop("none").values()) == {"unanswered"}
@@ -314,7 +314,11 @@ def test_solutions_score_full_blanks_nothing_and_imports_of_our_answers_nothing(
     assert sandbox.settle() and not t.leftovers()
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.id)
+@pytest.mark.parametrize(
+    "task",
+    [*QUICK, *(pytest.param(task, marks=pytest.mark.slow) for task in BUILD)],
+    ids=lambda task: task.id,
+)
 def test_trivial_answers_score_nothing(task):
     answers = [
         lambda *args: None,
@@ -334,16 +338,34 @@ def test_trivial_answers_score_nothing(task):
     assert {wired(task, answer, 7).status for answer in answers} == {"fail"}
 
 
+def graded_full(books, tmp_path):
+    statuses = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
+    assert {name: s for name, s in statuses.items() if set(s.values()) != {"pass"}} == {}
+
+
 @t.needs_sandbox
-def test_right_answers_in_other_words_and_odd_files_score_full(tmp_path):
+def test_right_answers_in_other_words_score_full(tmp_path):
     base = t.solved("01")
-    books = {f"right {label}": change(base) for label, change in right.RIGHT.items()}
-    books |= {
-        f"file {label}": change(json.dumps(base).encode())
-        for label, change in broken.READABLE.items()
-    }
-    found = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o"))
-    assert {name: s for name, s in found.items() if set(s.values()) != {"pass"}} == {}
+    graded_full({label: change(base) for label, change in right.RIGHT.items()}, tmp_path)
+
+
+@pytest.mark.parametrize("kind", broken.READABLE)
+def test_an_odd_file_holds_the_same_answers(kind):
+    """The text of the answers is all that is graded."""
+    plain = json.dumps(t.solved("01")).encode()
+    odd = broken.READABLE[kind](plain)
+    found, due = (
+        [judge.find(task, collect.read("x", data).cells) for task in t.LESSONS["01"].tasks]
+        for data in (odd, plain)
+    )
+    assert found == due and collect.lesson_of(collect.read("x", odd).cells, t.LESSONS) == "01"
+
+
+@pytest.mark.slow
+@t.needs_sandbox
+def test_odd_files_score_full(tmp_path):
+    base = json.dumps(t.solved("01")).encode()
+    graded_full({label: change(base) for label, change in broken.READABLE.items()}, tmp_path)
 
 
 @t.needs_sandbox

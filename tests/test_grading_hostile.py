@@ -22,13 +22,29 @@ ATTACKS = {
     for name, source in attacks(module).items()
 }
 LESSON = t.LESSONS["01"]
-TARGET = LESSON.tasks[0]
+TARGET, *OTHERS, LAST = LESSON.tasks  # the last answer of a notebook stays honest
 FULL = {task.id: "pass" for task in LESSON.tasks}
-SECONDS = 60  # of processor time, for a hostile submission
+SECONDS = 180  # of processor time, for a submission of three attacks
 
 
 def as_answer(name, source):
     return t.with_answer(t.solved("01"), TARGET, f"{source}\n\n{TARGET.name} = {name}")
+
+
+def together():
+    """The attacks in as few notebooks as hold them: one in each answer but the last, which is
+    judged when all have done their work. What needs the parameters of the first exercise is there.
+    """
+    anywhere = [label for label, (_, source) in ATTACKS.items() if "(*args):" in source]
+    first = [label for label in ATTACKS if label not in anywhere]
+    while first or anywhere:
+        labels = [(first or anywhere).pop(0), *anywhere[: len(OTHERS)]]
+        del anywhere[: len(OTHERS)]
+        notebook = t.solved("01")
+        for task, label in zip([TARGET, *OTHERS], labels, strict=False):
+            name, source = ATTACKS[label]
+            notebook = t.with_answer(notebook, task, f"{source}\n\n{task.name} = {name}")
+        yield f"{' and '.join(labels)}.answers", notebook
 
 
 def as_cell(name, source):
@@ -36,7 +52,7 @@ def as_cell(name, source):
 
 
 def above_the_answer(name, source):
-    """The attack runs while the cell of a right answer runs: only that exercise may suffer."""
+    """The attack runs while the cell of a right answer is run: only that exercise may suffer."""
     return t.with_answer(
         t.solved("01"), TARGET, f"{source}\n\nresult = {name}(1.0, 0.0, 1.0)\n\n{TARGET.solution}"
     )
@@ -94,7 +110,10 @@ def left_files():
 def wrong_answers(found):
     """What differs from what is due: 0 for the attacked exercise, full marks for the others."""
     due = {
-        name: FULL | ({TARGET.id: "no point"} if name.endswith(".answer") else {}) for name in found
+        name: FULL
+        | ({TARGET.id: "no point"} if name.endswith(".answer") else {})
+        | (dict.fromkeys(FULL, "no point") | {LAST.id: "pass"} if name.endswith(".answers") else {})
+        for name in found
     }
     due |= {
         "honest/wrong": FULL | {TARGET.id: "no point"},
@@ -125,8 +144,7 @@ def test_there_are_at_least_a_hundred():
 
 @t.needs_sandbox
 def test_no_attack_inside_an_answer_gains_or_harms(tmp_path):
-    books = {f"{label}.answer": as_answer(*attack) for label, attack in ATTACKS.items()}
-    found, results = grade(tmp_path, books)
+    found, results = grade(tmp_path, dict(together()))
     assert wrong_answers(found) == {}
     alone = t.run(t.write(tmp_path / "h", honest()), tmp_path / "ho", jobs=1)
     assert neighbors(results) == neighbors(alone)
@@ -199,8 +217,8 @@ def test_an_attack_on_torch_touches_no_other_exercise(tmp_path):
 MEASURED = """import json, resource, sys, time
 from grading.__main__ import main
 status = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([status, time.process_time(), peak]))"""
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([status, time.process_time(), memory]))"""
 
 
 @pytest.mark.slow
