@@ -138,7 +138,8 @@ def test_commands_and_test_files_that_a_page_names_exist(path):
     for command, kind in re.findall(r"python -m tools(?: ([a-z][a-z-]*)(?: ([a-z]+))?)?", text):
         assert not command or command in COMMANDS, command
         assert command != "measure" or not kind or kind in MEASUREMENTS, kind
-    assert "python -m tools." not in re.sub(r"tools\.(?=\s)", "", text)
+    if path.name != "CHANGELOG.md":  # which names what is gone
+        assert "python -m tools." not in re.sub(r"tools\.(?=\s)", "", text)
     for name in re.findall(r"\btests/\w+\.py", text):
         assert (ROOT / name).exists(), name
     for name in re.findall(r"`(?:course_utils|tools)/\w+\.(?:py|json)`", text):

@@ -53,7 +53,7 @@ def _NAME_cases(rng: np.random.Generator) -> list[Case]:
         "six numbers": rng.normal(1, 2, size=6),
         "one negative number, x = (-2)": np.array([-2.0]),
     }
-    return [Case(says, (Tensor(x),), rtol=1e-4) for says, x in examples.items()]
+    return [Case(says, (TensorArg(x),), rtol=1e-4) for says, x in examples.items()]
 
 
 def _NAME_oracle(x: Any) -> Any:
@@ -172,8 +172,8 @@ def with_checks(checks: Path, draft: str, constant: str) -> tuple[str, int]:
     above, start, entries = text.partition("EXERCISES = [")
     if not start:
         raise Refused(f"{checks} has no list `EXERCISES = [...]` to put the exercise in")
-    if "Tensor" not in names(text):  # the first lessons have no PyTorch yet
-        draft = draft.replace("Tensor(x)", "x")
+    if "TensorArg" not in names(text):  # the first lessons have no PyTorch yet
+        draft = draft.replace("TensorArg(x)", "x")
     end = listed([*re.findall(r"\w+", entries), constant])
     return above + draft + end, above.count("\n") + 1
 
