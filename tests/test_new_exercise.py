@@ -61,10 +61,11 @@ def test_the_draft_runs_in_every_lesson(copy, source, capsys):
     assert (draft.id, draft.name) == (key, NAME)
     assert len(draft.mutants) >= 5 and len(draft.accepted) >= 3
     for answer in (*draft.accepted.values(), solution(copy, source)):
-        assert judged(draft, answer) == {"status": "pass", "hint": ""}
+        outcome = judged(draft, answer)
+        assert (outcome.status, outcome.hint) == ("pass", "")
     for mutant in draft.mutants.values():
         outcome = judged(draft, mutant.answer)
-        assert (outcome["status"], outcome["hint"]) == ("fail", mutant.hint)
+        assert (outcome.status, outcome.hint) == ("fail", mutant.hint)
     ruff(copy / "lessons" / source.name, copy / f"course_utils/lesson{number}/exercises.py")
 
 
