@@ -1,8 +1,10 @@
 """How the suite runs: seeds, the order of the files, a profile for every notebook.
 
-Solved notebooks run in the `cpu` profile, blank ones in `smoke`; one thread each. What an exercise
-draws depends on `seed`: 0 by default. COURSE_TEST_SEEDS asks for others: a number, a range such as
-0-99, `all` (0 to 19), or `any` for a random one. `-m slow` goes through all twenty.
+Solved notebooks run in the `cpu` profile, blank ones in `smoke`; one thread each. A solved notebook
+that takes longer than HEAVY runs in `smoke` by default, without the cells that judge its numbers,
+and whole under `-m slow`. What an exercise draws depends on `seed`: 0 by default. COURSE_TEST_SEEDS
+asks for others: a number, a range such as 0-99, `all` (0 to 19), or `any` for a random one.
+`-m slow` goes through all twenty.
 """
 
 import functools
@@ -20,6 +22,7 @@ from course_utils import runtime
 SEEDS = "COURSE_TEST_SEEDS"
 BUDGETS = Path(__file__).parent / "tools/measure/budgets.json"
 PROGRESS = Path(tempfile.gettempdir()) / f"course-progress-{os.getpid()}.json"
+HEAVY = 60  # processor seconds: from lesson 06 on, until the lessons keep their budgets
 SECONDS = {  # of processor time, for those files of tests that take more than a blank notebook
     "test_grading.py": 140,
     "test_exercises.py": 100,
@@ -57,8 +60,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", seeds(metafunc.config), ids=lambda seed: f"seed{seed}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, so that no worker is alone with one of them at the end."""
+    slow = "not slow" not in config.option.markexpr
+    for item in [item for item in items if is_heavy(item.path)]:
+        if slow:
+            item.add_marker("slow")
+        elif "solved" in item.cell["metadata"].get("tags", []):
+            items.remove(item)
     items.sort(key=lambda item: -cost(item.path))
 
 
@@ -74,12 +84,22 @@ def is_notebook(path: Path) -> bool:
     return path.suffix == ".ipynb"
 
 
+def is_heavy(path: Path) -> bool:
+    return path.parent.name == "solutions" and cost(path) > HEAVY
+
+
+def judges(item: pytest.Item) -> bool:
+    """Whether a notebook runs in the profile that its numbers and trained models need."""
+    quick = is_heavy(item.path) and "not slow" in item.config.option.markexpr
+    return item.path.parent.name == "solutions" and not quick
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """nbval starts a notebook's kernel with this process's environment, right after this hook."""
     if is_notebook(item.path):
-        solved = item.path.parent.name == "solutions"
-        os.environ.update(COURSE_PROFILE="cpu" if solved else "smoke", OMP_NUM_THREADS="1")
+        profile = "cpu" if judges(item) else "smoke"
+        os.environ.update(COURSE_PROFILE=profile, OMP_NUM_THREADS="1")
         os.environ["COURSE_PROGRESS"] = str(PROGRESS)
 
 
@@ -89,7 +109,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         os.environ.pop("COURSE_PROGRESS", None)
         verdicts = json.loads(PROGRESS.read_text(encoding="utf-8")) if PROGRESS.exists() else {}
         PROGRESS.unlink(missing_ok=True)
-        if item.path.parent.name == "solutions":
+        if judges(item):
             assert set(verdicts.values()) == {"pass"}, verdicts
 
 

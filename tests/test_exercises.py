@@ -62,10 +62,16 @@ def drawn(exercise_id, seed):
     return Round(find(exercise_id), seed)
 
 
-def each(kind, exercises):
-    """A test for every exercise and entry of its `kind` ("mutants" or "accepted")."""
-    pairs = [(e, name) for e in exercises for name in getattr(e, kind)]
-    return pytest.mark.parametrize("exercise, name", pairs, ids=[f"{e.id}-{n}" for e, n in pairs])
+def each(kind, exercises, slow=()):
+    """A test for every exercise and entry of its `kind` ("mutants" or "accepted"); the names in
+    `slow` are tested among the slow tests.
+    """
+    pairs = [
+        pytest.param(e, n, marks=[pytest.mark.slow] * (n in slow), id=f"{e.id}-{n}")
+        for e in exercises
+        for n in getattr(e, kind)
+    ]
+    return pytest.mark.parametrize("exercise, name", pairs)
 
 
 def exercise_in(exercises):
@@ -114,7 +120,7 @@ def test_a_mutant_fails_with_its_own_hint(exercise, name, seed):
 
 
 @pytest.mark.parametrize("throw", [0, pytest.param(1, marks=pytest.mark.slow)])
-@each("mutants", BUILD)
+@each("mutants", BUILD, slow={"seconds"})
 def test_a_mutant_of_a_build_task_fails_with_its_own_hint(exercise, name, throw):
     outcome = evaluate(exercise.id, exercise.mutants[name].answer, throw)
     assert (outcome.status, outcome.hint) == ("fail", exercise.mutants[name].hint)

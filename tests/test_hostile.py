@@ -138,7 +138,7 @@ FIRST = [e for e in EXERCISES if e.id.endswith(".1")]
 def is_rare(exercise, kind):
     """Large numbers take their time everywhere, and a build task prepares its data for each."""
     if exercise.id in SAMPLE:
-        return False
+        return kind in ENDLESS and exercise.id != SAMPLE[0]
     again = kind in RETURNS_NOTHING | ENDLESS | {"ten million numbers"}
     return again or exercise.is_build and kind != "ragged"
 
