@@ -106,11 +106,12 @@ def seed_all(seed: int) -> None:
 
 def expected_range(key: str) -> dict[str, Any]:
     """What honest runs reached under a key such as "01.nats.mixture": value, low, high, label,
-    seeds, device.
+    seeds, device. Where this device has been measured too, its own.
     """
     if key not in _measured():
         raise KeyError(f"no measured number is called {key!r}")
-    return _measured()[key]
+    entry = _measured()[key]
+    return entry | entry["on"].get(choose_device(), {}) if "on" in entry else entry
 
 
 @cache

@@ -163,7 +163,7 @@ def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
 def regularity(g: np.ndarray, w: np.ndarray) -> str:
     """A flipped sign, a constant factor or a constant offset between two vectors; else ""."""
     if np.allclose(g, -w, rtol=1e-4):
-        return "the sign is turned: every value is minus what it should be"
+        return "the sign is flipped: every value is minus what it should be"
     ratio = g[w != 0] / w[w != 0]
     if ratio.size >= 3 and np.ptp(ratio) < 1e-4 * abs(ratio[0]) and np.allclose(g[w == 0], 0):
         return (

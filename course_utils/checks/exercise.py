@@ -127,7 +127,7 @@ def until_one_fails(facts: Iterable[tuple[str, Any]], texts: dict[str, str]) -> 
 
 def does_not_hold(fact: str) -> str:
     """The hint for a fact that does not hold."""
-    return f"this should hold and does not: {fact}"
+    return f"your answer breaks this rule: {fact}"
 
 
 def breaking(texts: dict[str, str], answers: dict[str, Answer]) -> dict[str, Mutant]:

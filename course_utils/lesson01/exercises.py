@@ -105,7 +105,7 @@ NORMAL = Exercise(
             lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
         ),
         "nll-not-loglik": Mutant(
-            "the sign is turned: this is the negative log-likelihood",
+            "the sign is flipped: this is the negative log-likelihood",
             lambda x, mu, var: _log_z(var) + _quad(x, mu, var),
         ),
         "square-over-sigma": Mutant(
@@ -168,7 +168,7 @@ NORMAL = Exercise(
             ),
         ),
         "precedence-times-variance": Mutant(
-            "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs into brackets",
+            "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs in brackets",
             lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
         ),
         "variance-outside-log": Mutant(

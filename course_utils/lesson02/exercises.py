@@ -570,7 +570,7 @@ KL = Exercise(
             _div(lambda p, q: _kl(q, p)),
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: it is p·log(p/q), with p above the line, and the sum is never"
+            "the sign is flipped: it is p·log(p/q), with p above the line, and the sum is never"
             " negative",
             _div(lambda p, q: -_kl(p, q)),
         ),
@@ -601,7 +601,7 @@ KL = Exercise(
             _div(lambda p, q: _kl(q, p) / math.log(2)),
         ),
         "sign-flipped-in-bits": Mutant(
-            "the sign is turned, and this is in bits: it is p·log(p/q) with the natural logarithm",
+            "the sign is flipped, and this is in bits: it is p·log(p/q) with the natural logarithm",
             _div(lambda p, q: -_kl(p, q) / math.log(2)),
         ),
         "log1p-for-log": Mutant(
@@ -1036,7 +1036,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: (1 - t) * _softplus(z),
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: logarithms of probabilities are negative, surprises are not",
+            "the sign is flipped: logarithms of probabilities are negative, surprises are not",
             lambda z, t: -_bce(z, t),
         ),
         "negative-term-sign-flipped": Mutant(
@@ -1423,7 +1423,7 @@ GAUSSIAN_NLL = Exercise(
             _positive(lambda x, mu, sigma: _bell(x, mu, math.exp(sigma))),
         ),
         "loglik-not-nll": Mutant(
-            "the sign is turned: this is the log-likelihood, its negative is asked for",
+            "the sign is flipped: this is the log-likelihood, its negative is asked for",
             _positive(lambda x, mu, sigma: -_bell(x, mu, sigma)),
         ),
         "two-pi-missing": Mutant(
@@ -1612,7 +1612,7 @@ GAUSSIAN_NLL = Exercise(
             _positive(lambda x, mu, sigma: _bell(x, -mu, sigma)),
         ),
         "precedence-times-variance": Mutant(
-            "`/ 2 * sigma**2` divides by 2 and multiplies by σ²: the 2σ² belongs into brackets",
+            "`/ 2 * sigma**2` divides by 2 and multiplies by σ²: the 2σ² belongs in brackets",
             _positive(
                 lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma**2
             ),
@@ -1852,7 +1852,7 @@ PAIR = Exercise(
             lambda z, x: x[np.argsort(z)],
         ),
         "order-reversed": Mutant(
-            "the largest x went to the smallest z: the order is turned round",
+            "the largest x went to the smallest z: the order is reversed",
             lambda z, x: np.sort(x)[::-1][_rank(z)],
         ),
         "ranks-returned": Mutant(

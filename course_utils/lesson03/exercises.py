@@ -450,16 +450,16 @@ ADAM = Exercise(
         ),
         "t-counted-twice": Mutant("t is counted twice in every step", _adam(count=2)),
         "state-never-updated": Mutant(
-            "every step is made like the first one: the new m, v and t belong into the state that"
+            "every step is made like the first one: the new m, v and t belong in the state that"
             " you return",
             _adam(keep=lambda s: START),
         ),
         "m-not-kept": Mutant(
-            "m starts from 0 in every step: the new m belongs into the state that you return",
+            "m starts from 0 in every step: the new m belongs in the state that you return",
             _adam(keep=lambda s: (0.0, s.v, s.t)),
         ),
         "v-not-kept": Mutant(
-            "v starts from 0 in every step: the new v belongs into the state that you return",
+            "v starts from 0 in every step: the new v belongs in the state that you return",
             _adam(keep=lambda s: (s.m, 0.0, s.t)),
         ),
         "moments-not-kept": Mutant(
@@ -902,11 +902,11 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x,
         ),
         "gradient-ascent": Mutant(
-            "it walks uphill: a sign is turned, in the step or in the error θ·x − y",
+            "it walks uphill: a sign is flipped, in the step or in the error θ·x − y",
             lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x,
         ),
         "ascent-factor-2-missing": Mutant(
-            "it walks uphill, and half as far as it should: a sign is turned, and the 2 of the"
+            "it walks uphill, and half as far as it should: a sign is flipped, and the 2 of the"
             " derivative is missing",
             lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x,
         ),
@@ -1068,7 +1068,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) ** 2 - y) * x,
         ),
         "ascent-inner-derivative-missing": Mutant(
-            "the factor x is missing, and a sign is turned: θ·x changes with θ as fast as x is"
+            "the factor x is missing, and a sign is flipped: θ·x changes with θ as fast as x is"
             " large, and downhill means minus",
             lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
         ),

@@ -481,7 +481,7 @@ KL = Exercise(
     lambda mu, logvar: _kl_to_prior(mu, logvar).sum(-1),
     {
         "sign-flipped": Mutant(
-            "the sign is turned: a KL divergence is never negative",
+            "the sign is flipped: a KL divergence is never negative",
             lambda mu, logvar: -_each_kl(mu, logvar).sum(1),
         ),
         "mean-over-latent-dims": Mutant(
@@ -660,7 +660,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1)).sum(1),
         ),
         "variance-term-missing": Mutant(
-            "the variance term is missing: a wide code costs too, so exp(logvar) belongs into the"
+            "the variance term is missing: a wide code costs too, so exp(logvar) belongs in the"
             " bracket",
             lambda mu, logvar: (0.5 * (mu**2 - 1 - logvar)).sum(1),
         ),
@@ -905,7 +905,7 @@ ELBO = Exercise(
             _then(lambda rec, kl: rec + kl),
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: this is the loss, the negative ELBO",
+            "the sign is flipped: this is the loss, the negative ELBO",
             _then(lambda rec, kl: kl - rec),
         ),
         "loss-with-pixel-mean": Mutant(

@@ -758,7 +758,7 @@ IWAE = Exercise(
             "the logs were summed: that is a product of weights", lambda logw: logw.sum(1)
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: this is the loss", lambda logw: _k(logw) - _lse(logw)
+            "the sign is flipped: this is the loss", lambda logw: _k(logw) - _lse(logw)
         ),
         "log-missing": Mutant(
             "the mean weight came back, not its logarithm", lambda logw: logw.exp().mean(1)

@@ -128,7 +128,7 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean(),
     ),
     "sign-flipped": Mutant(
-        "the sign is turned: this is V itself; a loss is made small, so it is minus V",
+        "the sign is flipped: this is V itself; a loss is made small, so it is minus V",
         lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "sigmoid-twice": Mutant(
@@ -366,7 +366,7 @@ G_LOSS = Exercise(
             lambda fake: _softplus(fake).mean(),
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: log D is to be large, so the loss is −log D",
+            "the sign is flipped: log D is to be large, so the loss is −log D",
             lambda fake: -_softplus(-fake).mean(),
         ),
         "sigmoid-twice": Mutant(

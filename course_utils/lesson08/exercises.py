@@ -848,7 +848,7 @@ BITS = Exercise(
             "one value a place came back: average them", _bits(lambda bits, real: bits[real])
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: surprise is not negative",
+            "the sign is flipped: surprise is not negative",
             _bits(lambda bits, real: -bits[real].mean()),
         ),
         "perplexity-for-bits": Mutant(
@@ -920,7 +920,7 @@ BITS = Exercise(
             ),
         ),
         "padding-logit-dropped": Mutant(
-            "padding was taken out of the choice: its logit belongs into the softmax like any"
+            "padding was taken out of the choice: its logit belongs in the softmax like any"
             " other, only its *places* are left out",
             lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1),
         ),
@@ -1264,7 +1264,7 @@ LSTM = Exercise(
             _interleaved,
         ),
         "forget-bias-plus-one": Mutant(
-            "the forget gate got an extra 1: that belongs into the bias when training starts, not"
+            "the forget gate got an extra 1: that belongs in the bias when training starts, not"
             " into the step",
             lambda x, h, c, w: _step(
                 gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T + w[3] + _second_quarter(h)

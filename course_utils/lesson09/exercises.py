@@ -918,7 +918,7 @@ GUIDED = Exercise(
     lambda u, c, w: (1 - w) * u.double() + w * c.double(),
     {
         "sign-flipped": Mutant(
-            "the sign is turned: this moves away from what the words say",
+            "the sign is flipped: this moves away from what the words say",
             lambda u, c, w: u - w * (c - u),
         ),
         "cond-uncond-swapped": Mutant(

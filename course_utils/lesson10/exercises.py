@@ -810,7 +810,7 @@ WATERMARK = Exercise(
             ),
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: too many green words give a positive z",
+            "the sign is flipped: too many green words give a positive z",
             _of_hits(lambda count, T, gamma: -_z(count, T, gamma)),
         ),
         "absolute-z": Mutant(

@@ -19,9 +19,9 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tools.measure import ROOT, recorded
 from tools.measure.ranges import entry
 
-ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = ROOT / "course_utils" / "numbers.json"
 RUN = "import sys; from tools.measure import gpu; sys.exit(gpu.run_cells(sys.argv[1]))"
 
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> int:
 
 def write(out: Path, series: dict[str, list[float]], device: str, seeds: int, version: str) -> None:
     """Put the ranges beside those of the CPU, under `on` and the device's name."""
-    numbers = json.loads(NUMBERS.read_text(encoding="utf-8"))
+    numbers = recorded(NUMBERS)
     for key, values in series.items():
         if key in numbers and len(values) == seeds:
             made = entry(values, numbers[key], range(seeds), version)

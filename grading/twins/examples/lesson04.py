@@ -134,7 +134,7 @@ BETWEEN = Exercise(
             "the KL was taken from the prior to the code: the code comes first", _sum(_reverse)
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: a KL divergence is never negative",
+            "the sign is flipped: a KL divergence is never negative",
             _sum(lambda *args: -_each(*args)),
         ),
         "mean-over-latent": Mutant(

@@ -124,7 +124,7 @@ SOFT = Exercise(
             "the half about forgeries is missing", lambda real, fake, s: _half(real, s)
         ),
         "sign-flipped": Mutant(
-            "the sign is turned: a loss is made small",
+            "the sign is flipped: a loss is made small",
             lambda real, fake, s: -_half(real, s) - _half(fake, 0.0),
         ),
         "halves-averaged": Mutant(
