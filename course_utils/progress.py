@@ -4,9 +4,10 @@ on this computer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,25 @@ def bar(iterable: Iterable, label: str = "", **options: Any) -> Iterable:
     from tqdm.auto import tqdm
 
     return tqdm(iterable, desc=label, disable="PYTEST_VERSION" in os.environ or None, **options)
+
+
+@contextlib.contextmanager
+def waiting(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]:
+    """A bar for something of which only the share of its longest time is known: call what this
+    yields with that share. Nothing is drawn unless `shown`.
+    """
+    if not shown or "PYTEST_VERSION" in os.environ:
+        yield lambda share: None
+        return
+    from tqdm.auto import tqdm
+
+    form = "{desc} {bar} {elapsed}"
+    with tqdm(total=100, desc=f"{label} is being tried", bar_format=form, disable=None) as drawn:
+
+        def tick(share: float) -> None:
+            drawn.update(100 * share - drawn.n)
+
+        yield tick
 
 
 def note(exercise_id: str, status: str) -> None:

@@ -23,6 +23,36 @@ def find(name: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), function)
 
 
+def tensors(answer: Callable, *args: Any) -> Any:
+    """What the answer returns: a tensor, or a tuple or list of them, as the next cells need it.
+
+    Raises NotData, which names what came instead.
+    """
+    import torch
+
+    from course_utils.asking.ask import NotData
+
+    value = answer(*args)
+    for part in value if isinstance(value, (tuple, list)) and value else [value]:
+        if part is None:
+            raise NotData("it returned None: is there a `return`?")
+        if not isinstance(part, torch.Tensor):
+            kind = "a list" if part is not value and isinstance(value, list) else _named(part)
+            raise NotData(f"it returned {kind}, and the next cells need a torch tensor{_way(part)}")
+    return value
+
+
+def _named(value: Any) -> str:
+    kind = {"ndarray": "NumPy array", "float": "Python float"}.get(type(value).__name__)
+    return f"a {kind or type(value).__name__}"
+
+
+def _way(value: Any) -> str:
+    if isinstance(value, (float, int)):
+        return ": leave out `.item()` or `float(...)`, which cut off the gradient"
+    return ": build it with torch, or convert it with `torch.as_tensor`"
+
+
 def gradient(answer: Callable, names: list[str], *args: Any) -> dict[str, Any]:
     """The value, and the gradient that reaches each named argument; None where none does. The named
     arguments come first and are tensors.

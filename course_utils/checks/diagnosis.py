@@ -5,68 +5,162 @@ numbers.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from course_utils.asking.ask import Ask, Raised
+from course_utils.checks.exceptions import explained
 from course_utils.checks.exercise import (
     UNREADABLE,
     Case,
     Exercise,
+    Mutant,
     does_not_hold,
     kind_fits,
     numbers,
     observe,
     same,
+    value,
 )
+from course_utils.checks.patterns import FEW, relation, shapes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an answer showed in each case beside what was wanted; `wrong` are the cases in which
+    they differ.
+    """
+
+    cases: Sequence[Case]
+    got: Sequence[Any]
+    want: Sequence[Any]
+    wrong: Sequence[int]
 
 
 def diagnose(
     exercise: Exercise,
-    cases: list[Case],
-    got: list[Any],
-    want: list[Any],
-    wrong: list[int],
+    shown: Shown,
     shows: Callable[[str, int], Any] | None = None,
 ) -> str:
-    """The hint of the mutant that shows the same on every case; else the first observation that
-    holds.
+    """The hint of the mutant that shows the same; else the first observation that holds.
 
-    `wrong` are the cases on which `got` is not what is wanted. `shows(name, i)` is what that mutant
-    shows on the i-th case, if that is known already; each is asked once.
-
-    If no mutant matches, the cases in which a value is due are tried alone, then the ordinary ones
-    among them: an answer may have a known mistake in its formula, and also fail to refuse bad input
-    or to avoid an overflow.
+    `shows(name, i)` is what that mutant shows on the i-th case, if that is known already; each is
+    asked once per case.
     """
     mutants = {} if exercise.is_build else exercise.mutants
+    cases = shown.cases
     shows = shows or functools.cache(lambda name, i: observe(Ask(mutants[name].answer), cases[i]))
-    values = [i for i, w in enumerate(want) if not isinstance(w, Raised)]
-    ordinary = [i for i in values if not cases[i].stress]
-    for pool in [range(len(cases)), values, ordinary]:
-        if not set(pool) & set(wrong):
-            continue
-        for name, mutant in mutants.items():
-            if all(same(got[i], shows(name, i), cases[i]) for i in pool):
-                return mutant.hint
-    first = wrong[0]
+    first = shown.wrong[0]
+    case, got, want = cases[first], shown.got[first], shown.want[first]
     return (
-        obstacle(got[first], want[first])
-        or fact(cases[first], got[first], want[first])
-        or pattern(cases, got, want, wrong)
+        _same_everywhere(shown, mutants, shows)
+        or _same_in_part(shown, mutants, shows)
+        or _same_in_most(shown, mutants, shows)
+        or obstacle(got, want, case)
+        or fact(shown)
+        or pattern(shown)
     )
 
 
-def obstacle(got: Any, want: Any) -> str:
+def _same_everywhere(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> str:
+    """The hint of a mutant that shows the same in every case; else where a value is due; else in
+    the ordinary ones among them.
+
+    An answer may have a known mistake in its formula, and also fail to refuse bad input or to avoid
+    an overflow.
+    """
+    values = [i for i, w in enumerate(shown.want) if not isinstance(w, Raised)]
+    ordinary = [i for i in values if not shown.cases[i].stress]
+    for pool in (range(len(shown.cases)), values, ordinary):
+        if not set(pool) & set(shown.wrong):
+            continue
+        for name, mutant in mutants.items():
+            if all(same(shown.got[i], shows(name, i), shown.cases[i]) for i in pool):
+                return mutant.hint
+    return ""
+
+
+def _same_in_part(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> str:
+    """The hint of a mutant that shows the same wherever the first wrong question is asked, in the
+    first part of the result that is wrong: a ratio is judged before its interval.
+    """
+    first = shown.wrong[0]
+    case = shown.cases[first]
+    key = _wrong_part(shown.got[first], shown.want[first], case)
+    pool = [
+        i
+        for i, other in enumerate(shown.cases)
+        if other.read is case.read and not isinstance(shown.want[i], Raised)
+    ]
+    if not _telling(_part(shown.got[i], key) for i in set(pool) & set(shown.wrong)):
+        return ""
+    for name, mutant in mutants.items():
+        if all(
+            same(_part(shown.got[i], key), _part(shows(name, i), key), shown.cases[i]) for i in pool
+        ):
+            return mutant.hint
+    return ""
+
+
+def _same_in_most(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> str:
+    """The hint of the mutant that explains most of the wrong cases, and at least half of them: a
+    second, smaller mistake may hide the first.
+    """
+    wrong = [i for i in shown.wrong if not isinstance(shown.got[i], Raised)]
+    best, hint = max(1, (len(shown.wrong) - 1) // 2), ""
+    for name, mutant in mutants.items():
+        alike = [i for i in wrong if same(shown.got[i], shows(name, i), shown.cases[i])]
+        if len(alike) > best and _telling(shown.got[i] for i in alike):
+            best, hint = len(alike), mutant.hint
+    return hint and f"{hint} (this explains {best} of the {len(shown.wrong)} cases that are wrong)"
+
+
+def _wrong_part(got: Any, want: Any, case: Case) -> Any:
+    """The key of the first part that is wrong in a dict or tuple; None where it has no parts."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        return next((key for key in want if not same(got.get(key), want[key], case)), None)
+    if isinstance(want, tuple) and isinstance(got, tuple) and len(got) == len(want):
+        parts = enumerate(zip(got, want, strict=True))
+        return next((key for key, (g, w) in parts if not same(g, w, case)), None)
+    return None
+
+
+def _part(value: Any, key: Any) -> Any:
+    if key is None or not isinstance(value, (dict, tuple)):
+        return value
+    if isinstance(value, dict):
+        return value.get(key)
+    return value[key] if isinstance(key, int) and key < len(value) else None
+
+
+def _telling(values: Iterable[Any]) -> bool:
+    """Whether the values are so many and so odd that they agree with a mutant's by more than luck:
+    two real numbers, or six whole ones, that are not 0 or 1.
+    """
+    flat = _flat(list(_leaves(values)))
+    odd = np.unique(np.round(flat[np.isfinite(flat) & ~np.isin(flat, (-1, 0, 1))], 12))
+    return int((odd % 1 != 0).sum()) >= 2 or len(odd) >= 6
+
+
+def _leaves(values: Iterable[Any]) -> Iterator[Any]:
+    for item in values:
+        if isinstance(item, (dict, tuple)):
+            yield from _leaves(item.values() if isinstance(item, dict) else item)
+        else:
+            yield item
+
+
+def obstacle(got: Any, want: Any, case: Case) -> str:
     """What prevents any comparison of the values: an exception, a missing return, a type, a shape;
     else "".
     """
     if isinstance(got, Raised):
         if got.kinds[0] in ("NotData", UNREADABLE):
             return got.message
-        return f"it raised {got.kinds[0]}" + (f": {got.message}" if got.message else "")
+        return explained(got)
     if isinstance(want, Raised):
         return (
             f"this input makes no sense, so the function should raise {want.kinds[0]}; it returned"
@@ -81,70 +175,128 @@ def obstacle(got: Any, want: Any) -> str:
             if type(got) is type(want)
             else f"it returned a {kind_name(got)}, not a {kind_name(want)}"
         )
-    return f"it returned a {kind_name(got)}, not numbers" if g is None else _numeric_obstacle(g, w)
+    if g is None:
+        return f"it returned a {kind_name(got)}, not numbers"
+    return _numeric_obstacle(g, w, case)
 
 
-def _numeric_obstacle(g: np.ndarray, w: np.ndarray) -> str:
+def _numeric_obstacle(g: np.ndarray, w: np.ndarray, case: Case) -> str:
     """What prevents a comparison of two arrays, g got and w wanted: shape, type, NaN or infinity;
     else "".
     """
     if g.shape != w.shape:
-        return f"it returned {shape_name(g)}; {shape_name(w)} was expected"
+        said = f"it returned {shape_name(g)}; {shape_name(w)} was expected"
+        told = shapes(g, w)
+        return f"{told}: {said}" if told else said
     if not kind_fits(g, w):
         due = {"b": "True or False", "f": "real numbers"}.get(w.dtype.kind, "integers")
         return f"it returned numbers of type {g.dtype}; {due} expected"
-    if np.isnan(g).any() and not np.isnan(w).any():
-        return (
-            "it returned NaN: look for 0·log 0, 0/0, or the logarithm or root of a negative number"
-        )
-    if np.isinf(g).any() and not np.isinf(w).any():
-        return "it returned an infinite value: look for log 0, a division by 0 or an overflow"
+    for test, name, where in (
+        (np.isnan, "NaN", "0·log 0, 0/0, or the logarithm or root of a negative number"),
+        (np.isinf, "an infinite value", "log 0, a division by 0 or an overflow"),
+    ):
+        if test(g).any() and not test(w).any():
+            return f"{_where(test(g), case)}it returned {name}: look for {where}"
     return ""
 
 
-def fact(case: Case, got: Any, want: Any) -> str:
+def _where(bad: np.ndarray, case: Case) -> str:
+    """In front of a hint: that values are bad exactly where an argument is 0; else ""."""
+    for position, arg in enumerate(map(numbers, case.args), 1):
+        if (
+            arg is not None
+            and arg.shape == bad.shape
+            and bad.ndim
+            and np.array_equal(arg == 0, bad)
+        ):
+            return f"exactly where argument {position} is 0, "
+    return ""
+
+
+def fact(shown: Shown) -> str:
     """The first named fact that does not hold, where an answer is judged by facts about it; else
     "".
     """
+    first = shown.wrong[0]
+    got, want = shown.got[first], shown.want[first]
     if not isinstance(want, dict) or not isinstance(got, dict):
         return ""
-    wrong = next((key for key in want if not same(got.get(key), want[key], case)), None)
-    if wrong is not None and want[wrong] is True:
+    wrong = _wrong_part(got, want, shown.cases[first])
+    if wrong is None:
+        return ""
+    if want[wrong] is True:
         return does_not_hold(wrong)
-    return f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}" if wrong else ""
+    if got.get(wrong) is None and str(wrong).startswith("the gradient"):
+        return f"{wrong}: there is none; look for `no_grad`, `detach`, `.item()` or NumPy"
+    regular = _regular(shown, wrong)
+    said = f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}"
+    return f"{wrong}: {regular}" if regular else said
 
 
-def pattern(cases: list[Case], got: list[Any], want: list[Any], wrong: list[int]) -> str:
+def _regular(shown: Shown, key: Any = None) -> str:
+    """What holds for the values, or one part of them, in every case that is wrong; else ""."""
+    wrong = [i for i in shown.wrong if key is None or _has(shown.want[i], key)]
+    return relation(_pairs(shown, wrong, key))
+
+
+def _has(value: Any, key: Any) -> bool:
+    return isinstance(value, dict) and key in value
+
+
+def _pairs(
+    shown: Shown, which: Iterable[int], key: Any = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What came and what was wanted, in those cases where both are arrays of one shape."""
+    both = [(numbers(_part(shown.got[i], key)), numbers(_part(shown.want[i], key))) for i in which]
+    return [(g, w) for g, w in both if g is not None and w is not None and g.shape == w.shape]
+
+
+def pattern(shown: Shown) -> str:
     """A regularity that holds over all cases, such as a constant factor; else how many cases are
     right.
     """
-    firsts = [
-        (g, numbers(case.args[0]), case) for g, case in zip(got, cases, strict=True) if case.args
-    ]
-    firsts = [(g, first, case) for g, first, case in firsts if first is not None]
-    if firsts and all(same(g, first, case) for g, first, case in firsts):
+    constant = _whatever_the_input(shown)
+    if constant:
+        return constant
+    right = len(shown.cases) - len(shown.wrong)
+    due = [i for i in shown.wrong if not isinstance(shown.want[i], Raised)]
+    values = [i for i, w in enumerate(shown.want) if not isinstance(w, Raised)]
+    finite = _pairs(shown, range(len(shown.cases)))
+    enough = sum(w.size for _, w in finite) >= FEW
+    regular = (len(due) == len(values) and enough and close(finite)) or _regular(shown)
+    if regular and len(due) == len(values):
+        return regular
+    if regular:
+        return f"in the {len(due)} cases that are wrong (of {len(shown.cases)}), {regular}"
+    first = shown.cases[shown.wrong[0]].says
+    if not right:
+        return "no case is right yet"
+    return f"right in {right} of {len(shown.cases)} cases; the first that is not: {first}"
+
+
+def _whatever_the_input(shown: Shown) -> str:
+    """That the answer returns its first argument, or the same thing for all the different inputs
+    that it was given; else "".
+    """
+    asked = [i for i, c in enumerate(shown.cases) if c.args and c.read is value]
+    firsts = [numbers(shown.cases[i].args[0]) for i in asked]
+    if asked and all(
+        first is not None and same(shown.got[i], first, shown.cases[i])
+        for i, first in zip(asked, firsts, strict=True)
+    ):
         return "it returns its first argument unchanged"
-    returned = _flat(got)
-    if returned.size >= 3 and np.ptp(returned) < 1e-12:
-        return f"it returns {show(returned[0])} whatever the input"
-    both = [(numbers(g), numbers(w)) for g, w in zip(got, want, strict=True)]
-    pairs = [(g, w) for g, w in both if g is not None and w is not None and g.shape == w.shape]
-    g, w = _flat([g for g, _ in pairs]), _flat([w for _, w in pairs])
-    usable = np.isfinite(g) & np.isfinite(w)
-    right = [i for i in range(len(cases)) if i not in wrong]
-    no_value_right = all(isinstance(want[i], Raised) for i in right)
-    regular = (
-        (close(pairs) or regularity(g[usable], w[usable]))
-        if no_value_right and usable.sum() >= 3
-        else ""
-    )
-    if regular or not right:
-        return regular or "no case is right yet"
-    first = cases[wrong[0]].says
-    return f"right in {len(right)} of {len(cases)} cases; the first that is not: {first}"
+    returned = [numbers(shown.got[i]) for i in asked]
+    if len(asked) < 3 or any(r is None or r.size == 0 for r in returned):
+        return ""
+    different = {repr([numbers(a) for a in shown.cases[i].args]) for i in asked}
+    flat = _flat(returned)
+    if np.ptp(flat) < 1e-12 and len(different) == len(asked):
+        all_of_it = "" if all(r.size == 1 for r in returned if r is not None) else ", everywhere"
+        return f"it returned {show(flat[0])}{all_of_it} for each of {len(asked)} different inputs"
+    return ""
 
 
-def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
+def close(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> str:
     """That every finite value is near what it should be, relative to the median of its case; else
     "".
     """
@@ -157,20 +309,6 @@ def close(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
             "every value is close, none exact: look for rounding, a number added for safety, or a"
             " simulation"
         )
-    return ""
-
-
-def regularity(g: np.ndarray, w: np.ndarray) -> str:
-    """A flipped sign, a constant factor or a constant offset between two vectors; else ""."""
-    if np.allclose(g, -w, rtol=1e-4):
-        return "the sign is flipped: every value is minus what it should be"
-    ratio = g[w != 0] / w[w != 0]
-    if ratio.size >= 3 and np.ptp(ratio) < 1e-4 * abs(ratio[0]) and np.allclose(g[w == 0], 0):
-        return (
-            f"every value is {ratio[0]:.4g} times what it should be: a factor is wrong or missing"
-        )
-    if np.ptp(g - w) < 1e-4 * abs(g - w).min():
-        return f"every value is off by {(g - w)[0]:+.4g}: a constant is wrong or missing"
     return ""
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
 
 UNREADABLE = "Unreadable"
+QUICK = 3.0  # seconds for what can be seen before a model is trained
 
 
 def value(ask: Ask, *args: Any) -> Any:
@@ -65,7 +66,8 @@ class Exercise:
 
     All calls of one check together may take `seconds`. A build task trains a model and has no
     oracle: its cases hold the facts that are wanted, and a fact that fails names the mistake, so
-    its mutants are not asked again.
+    its mutants are not asked again. What is wrong without training is found by its `quick` cases,
+    which are asked first, on few data, and left aside when they take longer than QUICK seconds.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Exercise:
     mutants: dict[str, Mutant] = field(default_factory=dict)
     accepted: dict[str, Answer] = field(default_factory=dict)
     seconds: float = 2.0
+    quick: Callable[[np.random.Generator], Sequence[Case]] | None = None
 
     @property
     def hints(self) -> set[str]:

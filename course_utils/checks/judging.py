@@ -7,7 +7,6 @@ import importlib
 import io
 import time
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +15,11 @@ import numpy as np
 
 from course_utils import progress
 from course_utils.asking.ask import Ask, Raised
-from course_utils.checks.diagnosis import compared, diagnose
-from course_utils.checks.exercise import Case, Exercise, observe, same
-from course_utils.checks.limits import within
+from course_utils.checks.diagnosis import Shown, compared, diagnose
+from course_utils.checks.exercise import QUICK, Case, Exercise, observe, same
+from course_utils.checks.limits import TimeUp, within
 from course_utils.checks.render import display
+from course_utils.checks.settings import standard
 
 CHANGES_INPUT = (
     "one remark: it changes the array that it is given, which the caller may still need; work on a"
@@ -97,24 +97,23 @@ def course_version(exercise: Exercise) -> Callable:
     )
 
 
-def evaluate(exercise_id: str, answer: Any, seed: int = 0) -> Outcome:
+def evaluate(
+    exercise_id: str, answer: Any, seed: int = 0, tick: Callable[[float], Any] | None = None
+) -> Outcome:
     """Judge an answer on cases drawn from `seed`. Whatever the answer does, this returns an
     `Outcome`.
 
-    Raises LookupError for an unknown id.
+    Oracle and answer run under the same `settings.standard`. `tick` hears which share of the time
+    has passed. Raises LookupError for an unknown id.
     """
     start, exercise = time.perf_counter(), find(exercise_id)
-    cases = list(exercise.draw(np.random.default_rng(seed)))
-    # first: it also imports what the answer may need
-    want = [exercise.wanted(case) for case in cases]
     printed = _Sink()
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(printed),
-    ):
-        warnings.simplefilter("ignore")
-        outcome = _verdict(exercise, cases, want, answer)
+    with standard():
+        cases = list(exercise.draw(np.random.default_rng(seed)))
+        # first: it also imports what the answer may need
+        want = [exercise.wanted(case) for case in cases]
+    with standard(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        outcome = _at_once(exercise, answer, seed) or _verdict(exercise, cases, want, answer, tick)
     return replace(outcome, printed=printed.getvalue(), seconds=time.perf_counter() - start)
 
 
@@ -133,8 +132,8 @@ def check(exercise_id: str, answer: Any) -> Any:
         display(str(exercise_id)[:40], Outcome("fail", f"this check could not run: {error}"))
         return answer
     try:
-        with _judging(wrapped):
-            outcome = evaluate(exercise_id, yours)
+        with _judging(wrapped), progress.waiting(exercise.id, exercise.is_build) as tick:
+            outcome = evaluate(exercise_id, yours, tick=tick)
     except (Exception, KeyboardInterrupt) as error:
         outcome = Outcome(
             "fail", f"this check was broken off: {type(error).__name__} {error}".strip()
@@ -165,7 +164,31 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
     return Checked(name, yours, yours if passed else course)
 
 
-def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> Outcome:
+def _at_once(exercise: Exercise, answer: Any, seed: int) -> Outcome | None:
+    """What is wrong with a build task's answer before it trains on all data; None where nothing is,
+    or where it takes too long to tell. It draws no random number of the caller's.
+    """
+    if exercise.quick is None or not callable(answer):
+        return None
+    import torch
+
+    cases, ask = list(exercise.quick(np.random.default_rng(seed))), Ask(answer)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            got = within(QUICK, lambda: [observe(ask, case) for case in cases])
+        except TimeoutError:
+            return None
+    outcome = verdict(exercise, cases, [exercise.wanted(c) for c in cases], got, ask.changed)
+    return None if outcome.status == "pass" else outcome
+
+
+def _verdict(
+    exercise: Exercise,
+    cases: list[Case],
+    want: list,
+    answer: Any,
+    tick: Callable[[float], Any] | None,
+) -> Outcome:
     if not callable(answer):
         return Outcome(
             "fail",
@@ -173,13 +196,9 @@ def _verdict(exercise: Exercise, cases: list[Case], want: list, answer: Any) -> 
         )
     ask = Ask(answer)
     try:
-        got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases])
-    except TimeoutError:
-        return Outcome(
-            "fail",
-            f"it was still running after {exercise.seconds:g} seconds: is there a loop without an"
-            " end?",
-        )
+        got = within(exercise.seconds, lambda: [observe(ask, case) for case in cases], tick)
+    except TimeUp as error:
+        return Outcome("fail", str(error))
     return verdict(exercise, cases, want, got, ask.changed)
 
 
@@ -202,7 +221,7 @@ def verdict(
     first = wrong[0]
     return Outcome(
         "fail",
-        diagnose(exercise, cases, got, want, wrong, shows),
+        diagnose(exercise, Shown(cases, got, want, wrong), shows),
         case=compared(cases[first], got[first], want[first]),
         first_wrong=first,
     )

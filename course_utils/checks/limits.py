@@ -14,36 +14,99 @@ from course_utils.asking.ask import Stop
 
 PATIENCE = 10  # times the limit, on a machine where other programs have the processors
 ASLEEP = 0.05  # share of the time; an answer that uses less waits for something else
+SLICE = 0.25  # seconds between two looks at the clock, or less
+THROWS = 5  # how often a thread is told to stop; an answer may catch the first
+ENDLESS = "is there a loop without an end, or far more work than the task needs?"
+WAITING = "and the processor had nothing to do: does it sleep, or wait for input or a download?"
+BUSY = "because other programs keep this computer busy: run this cell again when they are done."
+GOES_ON = "It is still running behind this check and slows every cell: restart the kernel"
 
 
-def within(seconds: float, work: Callable[[], Any]) -> Any:
-    """The result of `work()`, run in a thread of its own. Raises TimeoutError when the time is up.
+class TimeUp(TimeoutError):
+    """The time is over; its text says what the answer was doing."""
 
-    Time in which other programs had the processors is not counted: forty people on one hub are
-    slow, not wrong. A thread works on every platform, unlike a signal. Python code is stopped; a
-    call that is asleep or inside C ends on its own later, and nothing waits for it.
+
+class Clock:
+    """How long some work has run. A look that comes late counts for two slices at most: the
+    computer was asleep or suspended.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds, self.slice = seconds, min(SLICE, seconds / 10)
+        self.passed, self.last, self.began = 0.0, time.monotonic(), time.process_time()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        self.passed += min(now - self.last, 2 * self.slice)
+        self.last = now
+
+    @property
+    def used(self) -> float:
+        """Seconds of processor time."""
+        return time.process_time() - self.began
+
+    @property
+    def over(self) -> bool:
+        return self.passed >= self.seconds and not starved(self.passed, self.used, self.seconds)
+
+    def verdict(self) -> str:
+        """What the answer was doing when its time was up."""
+        if self.used >= self.seconds:
+            return f"it was still running after {self.seconds:g} seconds: {ENDLESS}"
+        if self.used <= ASLEEP * self.passed:
+            return f"it had not returned after {self.seconds:g} seconds, {WAITING}"
+        return (
+            f"it got {self.used:.1f} seconds of computing in {self.passed:.0f}, {BUSY}"
+            if self.passed >= PATIENCE * self.seconds
+            else f"it was still running after {self.seconds:g} seconds: {ENDLESS}"
+        )
+
+
+def within(
+    seconds: float, work: Callable[[], Any], tick: Callable[[float], Any] | None = None
+) -> Any:
+    """The result of `work()`, run in a thread of its own. Raises TimeUp when the time is up.
+
+    Time in which other programs had the processors, or the computer slept, is not counted: forty
+    people on one hub are slow, not wrong. A thread works on every platform, unlike a signal. Python
+    code is stopped; a call that is asleep or inside C ends on its own later, and nothing waits for
+    it. `tick` hears which share of the time has passed.
     """
     outcome: list[tuple[bool, Any]] = []
     with _without_interrupts():
         thread = threading.Thread(target=_collect, args=(work, outcome), daemon=True)
-        begun, used = time.monotonic(), time.process_time()
+        clock = Clock(seconds)
         thread.start()
-        thread.join(seconds)
-        while thread.is_alive() and starved(
-            time.monotonic() - begun, time.process_time() - used, seconds
-        ):
-            thread.join(seconds / 10)
-        if thread.is_alive():
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stop)
-            )
-            thread.join(0.2)
+        while thread.is_alive() and not clock.over:
+            thread.join(clock.slice)
+            clock.look()
+            if tick:
+                tick(min(1.0, clock.passed / seconds))
+        said = "" if outcome else clock.verdict()
+        if thread.is_alive() and not _stopped(thread):
+            said = f"{said} {GOES_ON}"
     if not outcome:
-        raise TimeoutError
+        raise TimeUp(said)
     finished, result = outcome[0]
     if not finished:
         raise result
     return result
+
+
+def _stopped(thread: threading.Thread) -> bool:
+    """Tell a thread to stop, several times, for it may catch that; whether it no longer computes.
+
+    One that sleeps is left alone: it takes nothing from the cells that follow.
+    """
+    for _ in range(THROWS):
+        began = time.process_time()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stop)
+        )
+        thread.join(0.1)
+        if not thread.is_alive():
+            return True
+    return time.process_time() - began < 0.02
 
 
 def starved(passed: float, used: float, seconds: float) -> bool:

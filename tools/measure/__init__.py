@@ -30,3 +30,12 @@ def beside(code: str, *arguments: str) -> Any:
 def recorded(path: Path) -> Any:
     """What a JSON file holds; {} if it is not there."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def record(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Write the rows of every lesson, one to a line."""
+    lines = [
+        f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, of_lesson)) + "\n ]"
+        for number, of_lesson in sorted(rows.items())
+    ]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -8,7 +8,6 @@ trains a model is not repeated.
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from course_utils.checks import course_version, evaluate, exercises
 from course_utils.checks.exercise import Exercise
 from tools.build import ROOT
-from tools.measure import beside, recorded
+from tools.measure import beside, record, recorded
 from tools.run_lesson import lessons
 
 FILE = Path("tools/measure/checks.json")
@@ -66,9 +65,5 @@ def main(which: str = "") -> int:
         costs[number] = beside(BESIDE, number)
         seconds = (f"{row['id']} {row['again'] or row['first']:.3f}" for row in costs[number])
         print(number, *seconds, flush=True)
-    lines = [
-        f' "{number}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
-        for number, rows in sorted(costs.items())
-    ]
-    (ROOT / FILE).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    record(ROOT / FILE, costs)
     return 0

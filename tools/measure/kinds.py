@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tools.measure import checks, grading, hub, notebooks, numbers, studies, training
+from tools.measure import checks, grading, hub, margins, notebooks, numbers, studies, training
 
 MEASUREMENTS: dict[str, ModuleType] = {
     "numbers": numbers,
@@ -14,6 +14,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "study": studies,
     "training": training,
     "checks": checks,
+    "margins": margins,
     "grading": grading,
     "hub": hub,
 }
