@@ -6,7 +6,6 @@ there. A build task trains a model on every call: by default only its mutants ru
 solved notebooks run the course's own version (see conftest.py).
 """
 
-import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,11 +13,12 @@ import pytest
 import torch
 
 import conftest
-from course_utils import check, checks
+from course_utils import check
 from course_utils.asking.ask import Ask
-from course_utils.checks import course_version, evaluate, find
+from course_utils.checks import course_version, evaluate
 from course_utils.checks.exercise import observe, same
 from tests.lessons import EXERCISES
+from tests.rounds import drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 QUICK = [e for e in EXERCISES if not e.is_build]
@@ -36,30 +36,6 @@ TRIVIAL = {
     "empty": lambda *a: [],
     "True": lambda *a: True,
 }
-
-
-class Round:
-    """What one seed asks in an exercise, what is due, and what each mutant shows, asked once."""
-
-    def __init__(self, exercise, seed):
-        self.exercise = exercise
-        self.cases = list(exercise.draw(np.random.default_rng(seed)))
-        self.want = [exercise.wanted(case) for case in self.cases]
-        self.shows = functools.cache(self._observed)
-
-    def _observed(self, name, i):
-        return observe(Ask(self.exercise.mutants[name].answer), self.cases[i])
-
-    def verdict(self, answer):
-        """As `evaluate` has it, without its limits of time and output."""
-        ask = Ask(answer)
-        got = [observe(ask, case) for case in self.cases]
-        return checks.verdict(self.exercise, self.cases, self.want, got, ask.changed, self.shows)
-
-
-@functools.lru_cache(maxsize=100)
-def drawn(exercise_id, seed):
-    return Round(find(exercise_id), seed)
 
 
 def each(kind, exercises, slow=()):
