@@ -1,0 +1,103 @@
+"""The pictures of lesson 06 that the reader can touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course_utils import live, plots
+
+FOLDER = Path(__file__).parent
+X = np.linspace(-8, 8, 321)  # wider than what is shown, so that no mass is lost
+DATA = (2.0, 0.3)  # mean and standard deviation of the only mode
+MODE = 0.25  # standard deviation of each mode of the ring
+ANGLES = 2 * np.pi * np.arange(8) / 8
+RING = 2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)  # (8, 2)
+
+
+def distances() -> live.Explorable:
+    """JS (in nats) and W1 between data with one mode and a generator that is a Gaussian."""
+    return live.explorable(
+        "06.distances",
+        FOLDER / "distances.js",
+        [
+            live.Range("place", -3.5, 3.5, 0.1, -1, "place of the generator"),
+            live.Range("sigma", 0.2, 1.5, 0.05, 0.5, "its standard deviation"),
+        ],
+        "The generator at {place:.1f} with standard deviation {sigma:.2f}: JS {js:.2f} nats (at"
+        " most 0.69), W1 {w1:.2f}.",
+        _distances,
+        {"mean": DATA[0], "sigma": DATA[1]},
+        _still(-1, 0.5),
+    )
+
+
+def pull() -> live.Explorable:
+    """The optimal discriminator for a ring of modes and a generator that is one round Gaussian."""
+    return live.explorable(
+        "06.pull",
+        FOLDER / "pull.js",
+        [
+            live.Range("x1", -2.5, 2.5, 0.1, 1),
+            live.Range("x2", -2.5, 2.5, 0.1, 0),
+            live.Range("sigma", 0.1, 1.5, 0.05, 0.5, "standard deviation"),
+        ],
+        "A generator at ({x1:.1f}, {x2:.1f}) with standard deviation {sigma:.2f}: its center is"
+        " moved along ({pull1:.2f}, {pull2:.2f}), with strength {strength:.2f}.",
+        _pull,
+        {"centers": RING},
+        _still_ring(1, 0),
+    )
+
+
+def _normal(mean: float, sigma: float) -> np.ndarray:
+    return np.exp(-0.5 * ((X - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+
+
+def _distances(place: float, sigma: float) -> dict[str, float]:
+    p, q, dx = _normal(*DATA), _normal(place, sigma), X[1] - X[0]
+    middle = np.maximum((p + q) / 2, 1e-30)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        halves = [np.where(a > 0, a * np.log(a / middle), 0).sum() * dx for a in (p, q)]
+    w1 = np.abs(((p - q) * dx).cumsum()).sum() * dx
+    return {"js": float(sum(halves) / 2), "w1": float(w1)}
+
+
+def _density(at: Any, centers: Any, sigma: float) -> Any:
+    """Of a mixture of round Gaussians. (2,), (k, 2)"""
+    import torch
+
+    squared = ((at - centers) ** 2).sum(1)  # (k,)
+    return (torch.exp(-squared / (2 * sigma**2)) / (2 * np.pi * sigma**2)).mean()
+
+
+def _pull(x1: float, x2: float, sigma: float) -> dict[str, float]:
+    """The negative gradient of -log D* at the generator's center, by automatic differentiation."""
+    import torch
+
+    place = torch.tensor([x1, x2], dtype=torch.float64, requires_grad=True)
+    own, ring = place.detach()[None].clone(), torch.as_tensor(RING)
+    logit = (_density(place, ring, MODE) + 1e-12).log() - (_density(place, own, sigma)).log()
+    (grad,) = torch.autograd.grad(torch.nn.functional.softplus(-logit), place)
+    pull1, pull2 = (-grad).tolist()
+    return {"pull1": pull1, "pull2": pull2, "strength": float(np.hypot(pull1, pull2))}
+
+
+def _still(place: float, sigma: float) -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(6, 3))
+    ax.fill_between(X, _normal(*DATA), color=plots.DATA, alpha=0.4)
+    ax.plot(X, _normal(place, sigma), color=plots.MODEL)
+    ax.set(xlim=(-4, 4))
+    plots.label(ax, "data (filled) and generator", "x", "density")
+    return fig
+
+
+def _still_ring(x1: float, x2: float) -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(4, 4))
+    ax.scatter(*RING.T, s=400, color=plots.DATA, alpha=0.5)
+    ax.plot(x1, x2, "o", color=plots.MODEL, markersize=12)
+    ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
+    plots.label(ax, "modes of the data, and the generator", "x1", "x2")
+    return fig

@@ -1,0 +1,166 @@
+"""Explorables that live in the page: one output with its data, its picture and a small script.
+
+The same output moves in JupyterLab, Notebook, VS Code, Colab, a notebook that is opened without a
+kernel, an HTML export, slides and the website, offline. Where scripts are not allowed, the still
+picture in it shows. The page's side is `live.js`; each explorable adds a function of its own, which
+draws, and returns the numbers that its sentence needs.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number to move through, from `low` to `high` in steps of `step`, beginning at `start`."""
+
+    name: str
+    low: float
+    high: float
+    step: float
+    start: float
+    label: str = ""
+    unit: str = ""
+    kind: str = "range"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options, by their words; its value is the number of the option."""
+
+    name: str
+    options: Sequence[str]
+    start: int = 0
+    label: str = ""
+    kind: str = "choice"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    name: str
+    start: bool = False
+    label: str = ""
+    kind: str = "switch"
+
+
+@dataclass(frozen=True)
+class Play:
+    """A button that moves the range `name` to its end, `stride` steps every `wait` milliseconds."""
+
+    name: str
+    label: str = "play"
+    wait: int = 60
+    stride: int = 1
+    kind: str = "play"
+
+
+Control = Range | Choice | Switch | Play
+
+
+class Explorable:
+    """What a cell returns: HTML for a front end, one sentence elsewhere.
+
+    `controls` and `numbers(**values)` say what can be moved and what the page should say then.
+    """
+
+    def __init__(
+        self,
+        html_: str,
+        words: str,
+        controls: Sequence[Control],
+        numbers: Callable[..., dict[str, Any]],
+    ):
+        self.html, self.words, self.controls, self.numbers = html_, words, controls, numbers
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def explorable(
+    name: str,
+    script: Path,
+    controls: Sequence[Control],
+    words: str,
+    numbers: Callable[..., dict[str, Any]],
+    data: Any = None,
+    still: Any = None,
+) -> Explorable:
+    """An explorable called `name`, such as "01.fit", that `script` draws.
+
+    `script` holds a JavaScript function as live.js describes it, which finds `data` (JSON; arrays
+    become lists). `words` is the sentence that follows the picture, with `{mean}` or `{score:.3f}`
+    in it, filled with the controls' values and with what the script returns, which is also what
+    `numbers(**values)` returns here. `still` is a figure of the start. Raises ValueError if the
+    sentence names a number that nobody provides.
+    """
+    start = {c.name: c.start for c in controls if not isinstance(c, Play)}
+    try:
+        said = words.format(**start, **numbers(**start))
+    except KeyError as error:
+        raise ValueError(f"the words of {name} need {error}, which nobody provides") from None
+    spec = {
+        "data": plain(data),
+        "controls": [asdict(c) | {"label": c.label or c.name.replace("_", " ")} for c in controls],
+        "words": words,
+        "start": start,
+    }
+    page = _page(name, script.read_text(encoding="utf-8"), spec, said, still)
+    return Explorable(page, said, controls, numbers)
+
+
+def _page(name: str, figure: str, spec: dict[str, Any], said: str, still: Any) -> str:
+    picture = f'<div class="still">{_still(still, said)}</div>'
+    # `<` would let data end the script that holds them
+    held = json.dumps(spec, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    code = f"(() => {{const NAME = {json.dumps(name)}, FIGURE = {figure.strip().rstrip(';')};\n"
+    return (
+        f'<div class="explorable" data-explorable="{html.escape(name)}">'
+        f"<style>{_file('live.css')}</style>{picture}"
+        f'<script type="application/json">{held}</script>'
+        f"<script>{code}{_file('live.js')}}})()</script></div>"
+    )
+
+
+def _still(figure: Any, said: str) -> str:
+    """The figure as an image with the sentence as its alt text; the sentence alone without one."""
+    if figure is None:
+        return f"<p>{html.escape(said)}</p>"
+    from course_utils import plots
+
+    figure.set_label(said)
+    return plots.as_html(figure)
+
+
+@cache
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def plain(value: Any, digits: int = 5) -> Any:
+    """Arrays as lists, real numbers with so many significant digits; a NaN becomes None."""
+    if isinstance(value, dict):
+        return {key: plain(item, digits) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = np.asarray(value).tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item, digits) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value

@@ -1,0 +1,354 @@
+// The page's side of an explorable: panels to draw in, controls with names, a sentence that
+// follows. Nothing here asks Python, and nothing is shared between two outputs.
+//
+// A figure is a function ({data, panel, state, set}) => draw, and draw(state) => numbers. It makes
+// its marks once, moves them whenever the state changes, and returns the numbers that the sentence
+// needs. `figure` is that function; the data, controls and words come from the JSON in the root.
+
+const NS = "http://www.w3.org/2000/svg";
+const COLORS = {
+  data: "#0072B2", model: "#D55E00", other: "#009E73", wrong: "#CC79A7", muted: "#7A7A7A",
+};
+const SIZE = {width: 440, height: 300, left: 54, right: 12, top: 30, bottom: 46};
+const color = name => COLORS[name] || name || "currentColor";
+
+function element(kind, attributes, parent) {
+  const node = document.createElementNS(NS, kind);
+  change(node, attributes);
+  if (parent) parent.append(node);
+  return node;
+}
+
+function change(node, attributes) {
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+}
+
+// ---- numbers and words ----
+
+function ticks(low, high, count = 5) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find(k => k * power >= rough);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({length: last - first + 1}, (_, i) => +((first + i) * step).toPrecision(12));
+}
+
+// "{score:.3f} nats" as Python's str.format would fill it in
+function filled(words, values) {
+  return words.replace(/\{(\w+)(?::\.(\d+)f)?\}/g, (_, name, digits) => {
+    const value = values[name];
+    return digits && typeof value === "number" ? value.toFixed(+digits) : String(value);
+  });
+}
+
+// 0.0001 and 10000 as powers of ten, others as they are
+function tickLabel(value) {
+  const power = Math.log10(Math.abs(value));
+  if (value === 0 || Math.abs(power) < 3.5) return String(value);
+  const digits = String(Math.round(power)).replace(/./g, c => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
+  return Number.isInteger(+power.toFixed(9)) ? `10${digits}` : value.toExponential(0);
+}
+
+function range(low, high, count) {
+  return Array.from({length: count}, (_, i) => low + (high - low) * i / (count - 1));
+}
+
+// ---- a panel: axes, and marks in the coordinates of the data ----
+
+function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, ticksX, ticksY,
+                         square = false, height = SIZE.height}, onDrag) {
+  if (square) height = SIZE.width - SIZE.left - SIZE.right + SIZE.top + SIZE.bottom;
+  const svg = element("svg", {viewBox: `0 0 ${SIZE.width} ${height}`, role: "img"}, box);
+  const frame = {
+    x0: SIZE.left, x1: SIZE.width - SIZE.right, y0: height - SIZE.bottom, y1: SIZE.top,
+  };
+  const scale = ([low, high], a, b, isLog) => {
+    const f = isLog ? Math.log : v => v;
+    return v => a + (b - a) * (f(v) - f(low)) / (f(high) - f(low));
+  };
+  const unscale = ([low, high], a, b, isLog) => pixel => {
+    const share = Math.min(1, Math.max(0, (pixel - a) / (b - a)));
+    return isLog ? low * (high / low) ** share : low + share * (high - low);
+  };
+  const X = scale(x, frame.x0, frame.x1, log.x);
+  const Y = scale(y, frame.y0, frame.y1, log.y);
+  const clip = element("svg", {
+    x: frame.x0, y: frame.y1, width: frame.x1 - frame.x0, height: frame.y0 - frame.y1,
+    viewBox: `${frame.x0} ${frame.y1} ${frame.x1 - frame.x0} ${frame.y0 - frame.y1}`,
+  }, svg);
+  drawAxes(svg, frame, X, Y, ticksX || ticks(...x), ticksY || ticks(...y), xlabel, ylabel);
+  const heading = element("text", {x: SIZE.left, y: 18, class: "title"}, svg);
+  heading.textContent = title;
+
+  const panel = {
+    svg, X, Y, x, y,
+    title(text) { heading.textContent = text; },
+    // a curve through points, or of a function over the panel's width
+    line(style = {}) {
+      const node = element("path", strokes(style), clip);
+      return shown(node, points => change(node, {d: path(points, X, Y, x)}));
+    },
+    area(style = {}) {
+      const node = element("path", {fill: color(style.color), opacity: style.opacity || 0.35}, clip);
+      return shown(node, points => {
+        const outline = path(points, X, Y, x);
+        const ends = typeof points === "function" ? x : [points[0][0], points.at(-1)[0]];
+        const base = Y(Math.max(0, y[0]));
+        change(node, {d: `${outline}L${X(ends[1])} ${base}L${X(ends[0])} ${base}Z`});
+      });
+    },
+    // bars between edges, from 0 up
+    bars(edges, heights, style = {}) {
+      const nodes = heights.map(() => element("rect", {
+        fill: color(style.color), opacity: style.opacity || 0.5,
+      }, clip));
+      const set = tops => tops.forEach((top, i) => change(nodes[i], {
+        x: X(edges[i]), width: Math.max(0, X(edges[i + 1]) - X(edges[i])),
+        y: Math.min(Y(top), Y(0)), height: Math.abs(Y(0) - Y(top)),
+      }));
+      set(heights);
+      return set;
+    },
+    dots(style = {}) {
+      const group = element("g", {fill: color(style.color), opacity: style.opacity || 1}, clip);
+      return points => {
+        while (group.childNodes.length < points.length) {
+          element("circle", {r: style.size || 3}, group);
+        }
+        group.childNodes.forEach((node, i) => {
+          if (i < points.length) change(node, {cx: X(points[i][0]), cy: Y(points[i][1])});
+          node.style.display = i < points.length ? "" : "none";
+        });
+      };
+    },
+    // a point that the reader takes hold of
+    handle() {
+      const node = element("circle", {r: 9, class: "handle"}, clip);
+      return (px, py) => change(node, {cx: X(px), cy: Y(py)});
+    },
+    text(style = {}) {
+      const node = element("text", {
+        "text-anchor": style.anchor || "start", fill: color(style.color), class: "note",
+      }, clip);
+      return (px, py, words) => {
+        change(node, {x: X(px), y: Y(py)});
+        node.textContent = words;
+      };
+    },
+    rule(style = {}) {
+      const node = element("path", strokes({dash: "5 4", ...style}), clip);
+      return ({x: atX, y: atY}) => change(node, {
+        d: atX !== undefined ? `M${X(atX)} ${frame.y0}V${frame.y1}`
+          : `M${frame.x0} ${Y(atY)}H${frame.x1}`,
+      });
+    },
+    // rows of values from bottom to top, shown as colors of `palette`
+    heat(palette = viridis) {
+      const canvas = document.createElement("canvas");
+      const image = element("image", {
+        x: frame.x0, y: frame.y1, width: frame.x1 - frame.x0, height: frame.y0 - frame.y1,
+        preserveAspectRatio: "none", style: "image-rendering:pixelated",
+      });
+      clip.prepend(image);
+      return rows => {
+        paint(canvas, rows, palette);
+        change(image, {href: canvas.toDataURL()});
+      };
+    },
+    // what the pointer says when it is pressed and moved: state to set, from x and y of the data
+    drag(toState) {
+      svg.classList.add("touchable");
+      const move = event => {
+        const rect = svg.getBoundingClientRect();
+        const px = (event.clientX - rect.left) * SIZE.width / rect.width;
+        const py = (event.clientY - rect.top) * height / rect.height;
+        onDrag(toState(unscale(x, frame.x0, frame.x1, log.x)(px),
+          unscale(y, frame.y0, frame.y1, log.y)(py)));
+      };
+      svg.addEventListener("pointerdown", event => {
+        svg.setPointerCapture(event.pointerId);
+        move(event);
+      });
+      svg.addEventListener("pointermove", event => {
+        if (svg.hasPointerCapture(event.pointerId)) move(event);
+      });
+    },
+  };
+  return panel;
+}
+
+function shown(node, set) {
+  set.hide = hidden => { node.style.display = hidden ? "none" : ""; };
+  return set;
+}
+
+function strokes({color: name, width = 2.5, dash = ""}) {
+  return {stroke: color(name), "stroke-width": width, "stroke-dasharray": dash, fill: "none"};
+}
+
+function path(points, X, Y, [low, high]) {
+  const list = typeof points === "function"
+    ? range(low, high, 161).map(v => [v, points(v)]) : points;
+  const finite = list.filter(p => Number.isFinite(p[1]));
+  return finite.map((p, i) => `${i ? "L" : "M"}${X(p[0]).toFixed(1)} ${Y(p[1]).toFixed(1)}`).join("");
+}
+
+function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
+  const axes = element("g", {class: "axes"}, svg);
+  element("path", {d: `M${frame.x0} ${frame.y1}V${frame.y0}H${frame.x1}`}, axes);
+  const say = (attributes, words) => { element("text", attributes, axes).textContent = words; };
+  for (const v of ticksX) say({x: X(v), y: frame.y0 + 17, "text-anchor": "middle"}, tickLabel(v));
+  for (const v of ticksY) say({x: frame.x0 - 6, y: Y(v) + 4, "text-anchor": "end"}, tickLabel(v));
+  const middle = (frame.x0 + frame.x1) / 2;
+  say({x: middle, y: frame.y0 + 36, "text-anchor": "middle"}, xlabel);
+  const turned = `rotate(-90) translate(${-(frame.y0 + frame.y1) / 2} 14)`;
+  say({transform: turned, "text-anchor": "middle"}, ylabel);
+}
+
+// ---- color maps: value in 0..1 to [r, g, b] ----
+
+const between = stops => share => {
+  const at = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+  const i = Math.min(stops.length - 2, Math.floor(at));
+  return stops[i].map((a, k) => a + (stops[i + 1][k] - a) * (at - i));
+};
+const viridis = between([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]);
+const cividis = between([[0, 32, 77], [65, 77, 107], [124, 123, 120], [188, 175, 111], [255, 234, 70]]);
+const ink = between([[255, 255, 255], [0, 0, 0]]);
+const blueOrange = between([[0, 114, 178], [245, 245, 245], [213, 94, 0]]);
+
+function paint(canvas, rows, palette) {
+  const [height, width] = [rows.length, rows[0].length];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(width, height);
+  for (let i = 0; i < height; i++) {
+    for (let j = 0; j < width; j++) {
+      const at = 4 * ((height - 1 - i) * width + j);
+      picture.data.set([...palette(rows[i][j]), 255], at);
+    }
+  }
+  context.putImageData(picture, 0, 0);
+}
+
+// ---- controls: native inputs, each with its name and value ----
+
+const CONTROLS = {
+  range(spec, changed) {
+    const input = Object.assign(document.createElement("input"), {
+      type: "range", min: spec.low, max: spec.high, step: spec.step,
+    });
+    const output = document.createElement("output");
+    const digits = (String(spec.step).split(".")[1] || "").length;
+    input.addEventListener("input", () => changed(+input.value));
+    return {
+      nodes: [input, output],
+      show(value) {
+        input.value = value;
+        output.textContent = value.toFixed(digits) + spec.unit;
+        input.setAttribute("aria-valuetext", output.textContent);
+      },
+    };
+  },
+  choice(spec, changed) {
+    const select = document.createElement("select");
+    spec.options.forEach((text, i) => select.append(new Option(text, i)));
+    select.addEventListener("input", () => changed(+select.value));
+    return {nodes: [select], show(value) { select.value = value; }};
+  },
+  switch(spec, changed) {
+    const input = Object.assign(document.createElement("input"), {type: "checkbox"});
+    input.addEventListener("input", () => changed(input.checked));
+    return {nodes: [input], show(value) { input.checked = value; }};
+  },
+};
+
+function makeControl(spec, bar, changed) {
+  const label = document.createElement("label");
+  const control = CONTROLS[spec.kind](spec, changed);
+  label.append(`${spec.label} `, ...control.nodes);
+  label.dataset.control = spec.name;
+  bar.append(label);
+  return control;
+}
+
+// a button that moves a range from where it is to its end, or one step where motion is unwelcome
+function makePlayer(spec, target, bar, state, set) {
+  const button = Object.assign(document.createElement("button"), {type: "button"});
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let timer = null;
+  const stop = () => { clearInterval(timer); timer = null; name(); };
+  const name = () => { button.textContent = timer ? `❚❚ pause` : `▶ ${spec.label}`; };
+  const step = () => {
+    const next = state[target.name] + target.step * spec.stride;
+    if (next > target.high + 1e-9) return stop();
+    set({[target.name]: +next.toFixed(9)});
+  };
+  button.addEventListener("click", () => {
+    if (timer) return stop();
+    if (state[target.name] + target.step * spec.stride > target.high + 1e-9) {
+      set({[target.name]: target.low});
+    }
+    if (still.matches) return step();
+    timer = setInterval(() => (button.isConnected ? step() : stop()), spec.wait);
+    name();
+  });
+  name();
+  bar.prepend(button);
+}
+
+// ---- one explorable ----
+
+function start(root, figure) {
+  root.dataset.alive = "";
+  const {data, controls, words, start: state} = JSON.parse(
+    root.querySelector('script[type="application/json"]').textContent);
+  const [box, bar, sentence] = ["panels", "controls", "says"].map(name => {
+    const node = document.createElement(name === "says" ? "p" : "div");
+    node.className = name;
+    return node;
+  });
+  sentence.setAttribute("aria-live", "polite");
+  let waiting = false;
+  const set = values => {
+    for (const [name, value] of Object.entries(values || {})) {
+      const spec = controls.find(c => c.name === name);
+      state[name] = spec && spec.kind === "range" ? snapped(value, spec) : value;
+    }
+    if (!waiting) requestAnimationFrame(show);
+    waiting = true;
+  };
+  const show = () => {
+    waiting = false;
+    root.numbers = draw(state) || {};
+    for (const [name, control] of Object.entries(made)) control.show(state[name]);
+    sentence.textContent = filled(words, {...state, ...root.numbers});
+    box.querySelectorAll("svg").forEach(svg => svg.setAttribute("aria-label", sentence.textContent));
+  };
+  const made = {};
+  for (const spec of controls.filter(c => c.kind !== "play")) {
+    made[spec.name] = makeControl(spec, bar, value => set({[spec.name]: value}));
+  }
+  for (const spec of controls.filter(c => c.kind === "play")) {
+    makePlayer(spec, controls.find(c => c.name === spec.name), bar, state, set);
+  }
+  const panel = options => makePanel(box, options, set);
+  const draw = figure({data, panel, state, set, box, palettes: {viridis, cividis, ink, blueOrange},
+    range, element, paint});
+  root.querySelector(".still")?.remove();
+  root.append(box, bar, sentence);
+  root.set = set; // for tests, and for whoever wants to try it from the console
+  show();
+}
+
+function snapped(value, {low, high, step}) {
+  const near = low + Math.round((value - low) / step) * step;
+  return +Math.min(high, Math.max(low, near)).toFixed(9);
+}
+
+// Every output of this name that is not alive yet: `document.currentScript` can be missing, and a
+// cell may run twice.
+const own = document.currentScript?.closest("[data-explorable]");
+const roots = own ? [own] : document.querySelectorAll(`[data-explorable="${NAME}"]`);
+for (const root of roots) if (!("alive" in root.dataset)) start(root, FIGURE);

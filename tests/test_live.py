@@ -1,0 +1,172 @@
+"""Explorables in a browser: they move without Python, and give Python's numbers."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from course_utils import live
+from course_utils.lesson01 import explorables as lesson01
+from course_utils.lesson02 import explorables as lesson02
+from course_utils.lesson03 import explorables as lesson03
+from course_utils.lesson04 import explorables as lesson04
+from course_utils.lesson06 import explorables as lesson06
+from tests.browser import CHROMIUM, browser
+from tests.lessons import IN_CI, ROOT
+
+LARGEST_DATA, LARGEST_ENGINE = 200_000, 30_000  # bytes
+INK = np.random.default_rng(0).normal(13, 4, 4000).clip(1)
+EXPLORABLES = {
+    "01.fit": lambda: lesson01.fit(INK),
+    "02.directions": lesson02.directions,
+    "03.valley": lesson03.valley,
+    "04.gap": lesson04.gap,
+    "06.distances": lesson06.distances,
+    "06.pull": lesson06.pull,
+}
+needs_browser = pytest.mark.skipif(CHROMIUM is None and not IN_CI, reason="there is no Chromium")
+PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><body>{}</body></html>'
+STATE = """([name, values]) => {
+    const root = document.querySelector(`[data-explorable="${name}"]`);
+    const says = root.querySelector(".says");
+    root.set(values);
+    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+        () => done([root.numbers, says.textContent]))));
+}"""
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {name: make() for name, make in EXPLORABLES.items()}
+
+
+@pytest.fixture(scope="module")
+def page(made, tmp_path_factory):
+    """A page with all explorables, each twice, as after a cell that ran again."""
+    file = tmp_path_factory.mktemp("live") / "page.html"
+    copies = "".join(2 * made[name].html for name in made)
+    file.write_text(PAGE.format(copies), encoding="utf-8")
+    with browser(800, 700) as page:
+        page.said = []
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.goto(file.as_uri())
+        yield page
+
+
+def states(explorable, count=20):
+    """Random values of all controls, on their steps."""
+    dice = random.Random(0)
+    for _ in range(count):
+        values = {}
+        for control in explorable.controls:
+            if isinstance(control, live.Range):
+                steps = round((control.high - control.low) / control.step)
+                values[control.name] = round(control.low + control.step * dice.randint(0, steps), 9)
+            elif isinstance(control, live.Choice):
+                values[control.name] = dice.randrange(len(control.options))
+            elif isinstance(control, live.Switch):
+                values[control.name] = dice.random() < 0.5
+        yield values
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("name", EXPLORABLES)
+def test_the_page_gives_the_numbers_of_python(name, made, page):
+    for values in states(made[name]):
+        numbers, sentence = page.evaluate(STATE, [name, values])
+        due = made[name].numbers(**values)
+        assert numbers.keys() == due.keys()
+        for key, value in due.items():
+            if isinstance(value, str):
+                continue
+            assert math.isclose(numbers[key], value, rel_tol=1e-3, abs_tol=1e-3), (values, key)
+        assert sentence and "{" not in sentence and "NaN" not in sentence
+    assert page.said == []
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("name", EXPLORABLES)
+def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
+    root = page.locator(f'[data-explorable="{name}"]').first
+    said = root.locator(".says")
+    before = said.text_content()
+    root.locator("input[type=range]").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(50)
+    assert said.text_content() != before
+    assert said.text_content() == root.locator("svg[role=img]").first.get_attribute("aria-label")
+    picture = root.locator("svg.touchable").first
+    picture.scroll_into_view_if_needed()
+    box, before = picture.bounding_box(), said.text_content()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.71 * box["width"], box["y"] + 0.63 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+    assert said.text_content() != before
+    assert page.said == []
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 800, 1366])
+def test_nothing_is_cut_off_at_any_width_nor_is_a_control_without_a_name(width, page):
+    page.set_viewport_size({"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    names = page.locator(".explorable input, .explorable select").evaluate_all(
+        "nodes => nodes.map(node => node.labels[0].textContent.trim())"
+    )
+    assert names and all(names)
+    assert page.locator("svg[role=img]").evaluate_all(
+        "nodes => Math.min(...nodes.map(node => node.getBoundingClientRect().width))"
+    ) >= min(300, width - 40)
+
+
+@needs_browser
+@pytest.mark.browser
+def test_an_output_lives_in_a_sandboxed_frame_and_is_a_still_without_scripts(made, page, tmp_path):
+    inner = made["01.fit"].html.replace("&", "&amp;").replace('"', "&quot;")
+    file = tmp_path / "frame.html"
+    frames = "".join(
+        f'<iframe sandbox="{sandbox}" width="700" height="400" srcdoc="{inner}"></iframe>'
+        for sandbox in ("allow-scripts", "")
+    )
+    file.write_text(PAGE.format(frames), encoding="utf-8")
+    other = page.context.browser.new_page()
+    other.goto(file.as_uri())
+    other.wait_for_timeout(300)
+    alive, dead = other.frames[1:]
+    assert "nats" in alive.locator(".says").text_content()
+    assert alive.locator(".still").count() == 0
+    assert "nats" in dead.locator(".still img").get_attribute("alt")
+    other.close()
+
+
+def test_data_cannot_end_the_script_and_unknown_numbers_are_refused(tmp_path):
+    script = tmp_path / "f.js"
+    script.write_text("() => () => ({})", encoding="utf-8")
+
+    def made(words="moved to {x:.1f}", data=None):
+        return live.explorable(
+            "t", script, [live.Range("x", 0, 1, 0.1, 0)], words, lambda x: {}, data
+        )
+
+    assert "</script><b>" not in made(data={"a": "</script><b>"}).html
+    with pytest.raises(ValueError, match="score"):
+        made("{score:.2f}")
+    assert repr(made()) == "moved to 0.0"
+
+
+def test_the_engine_and_the_data_stay_small(made):
+    engine = sum(
+        (ROOT / "course_utils/live" / name).stat().st_size for name in ("live.js", "live.css")
+    )
+    assert engine <= LARGEST_ENGINE
+    for name, explorable in made.items():
+        held = explorable.html.split('type="application/json">')[1].split("</script>")[0]
+        assert len(held) <= LARGEST_DATA, name
