@@ -8,6 +8,7 @@ draws, and returns the numbers that its sentence needs.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import math
@@ -151,6 +152,19 @@ def _still(figure: Any, said: str) -> str:
 @cache
 def _file(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def packed(array: np.ndarray, low: float, high: float) -> dict[str, Any]:
+    """An array as bytes, 256 steps from `low` to `high`: an eighth of the size of its digits."""
+    codes = np.clip(np.round((np.asarray(array) - low) * 255 / (high - low)), 0, 255)
+    text = base64.b64encode(codes.astype(np.uint8).tobytes()).decode()
+    return {"bytes": text, "low": low, "high": high}
+
+
+def unpacked(held: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """What the page reads from `packed`."""
+    codes = np.frombuffer(base64.b64decode(held["bytes"]), np.uint8).reshape(shape)
+    return held["low"] + (held["high"] - held["low"]) * codes / 255
 
 
 def plain(value: Any, digits: int = 5) -> Any:

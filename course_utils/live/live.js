@@ -1,9 +1,9 @@
 // The page's side of an explorable: panels to draw in, controls with names, a sentence that
 // follows. Nothing here asks Python, and nothing is shared between two outputs.
 //
-// A figure is a function ({data, panel, state, set}) => draw, and draw(state) => numbers. It makes
-// its marks once, moves them whenever the state changes, and returns the numbers that the sentence
-// needs. `figure` is that function; the data, controls and words come from the JSON in the root.
+// A figure is a function ({data, panel, words, image, ...}) => draw, and draw(state) => numbers. It
+// makes its marks once, moves them whenever the state changes, and returns the numbers that the
+// sentence needs. `figure` is that function; the data, controls and words come from the JSON in the root.
 
 const NS = "http://www.w3.org/2000/svg";
 const COLORS = {
@@ -110,6 +110,17 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       set(heights);
       return set;
     },
+    // horizontal bars, the i-th at height `at` and as long as `value`
+    rows(style = {}) {
+      const nodes = [];
+      return (i, at, value) => {
+        nodes[i] ||= element("rect", style.hollow
+          ? {fill: "none", stroke: color(style.color), "stroke-width": 2}
+          : {fill: color(style.color), opacity: 0.5}, clip);
+        change(nodes[i], {x: X(x[0]), width: Math.max(0, X(value) - X(x[0])), y: Y(at + 0.4),
+          height: Math.abs(Y(0) - Y(0.8))});
+      };
+    },
     dots(style = {}) {
       const group = element("g", {fill: color(style.color), opacity: style.opacity || 1}, clip);
       return points => {
@@ -204,6 +215,69 @@ function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
   say({x: middle, y: frame.y0 + 36, "text-anchor": "middle"}, xlabel);
   const turned = `rotate(-90) translate(${-(frame.y0 + frame.y1) / 2} 14)`;
   say({transform: turned, "text-anchor": "middle"}, ylabel);
+}
+
+// ---- words that can be shaded and picked, and pictures ----
+
+// `pick(i)` is the state when the pointer is on word i; the function that comes back takes, for each
+// word, a weight from 0 to 1 (shade and underline) and a class
+function makeWords(box, {pick, title = ""}, set) {
+  const block = document.createElement("div");
+  block.className = pick ? "words touchable" : "words";
+  const heading = document.createElement("strong");
+  heading.textContent = title;
+  const text = document.createElement("div");
+  block.append(heading, text);
+  box.append(block);
+  return (list, weights = [], classes = [], newTitle = null) => {
+    if (newTitle !== null) heading.textContent = newTitle;
+    while (text.children.length > list.length) text.lastChild.remove();
+    list.forEach((word, i) => {
+      let node = text.children[i];
+      if (!node) {
+        node = document.createElement("span");
+        if (pick) {
+          const at = i;
+          node.addEventListener("pointerenter", () => set(pick(at)));
+          node.addEventListener("pointerdown", () => set(pick(at)));
+        }
+        text.append(node);
+      }
+      node.textContent = word;
+      node.className = classes[i] || "";
+      const weight = weights[i] || 0;
+      node.style.background = weight ? `rgba(0,114,178,${(0.65 * weight).toFixed(2)})` : "";
+      node.style.borderBottom = `${Math.round(4 * weight)}px solid currentColor`;
+    });
+  };
+}
+
+// a picture of height x width pixels; values (height * width * 3) from 0 to 1
+function makeImage(box, {width, height, title = ""}) {
+  const figure = document.createElement("figure");
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
+  canvas.setAttribute("role", "img");
+  const caption = document.createElement("figcaption");
+  caption.textContent = title;
+  figure.append(canvas, caption);
+  box.append(figure);
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(width, height);
+  return (values, words = title) => {
+    for (let i = 0; i < width * height; i++) {
+      for (let k = 0; k < 3; k++) picture.data[4 * i + k] = 255 * values[3 * i + k];
+      picture.data[4 * i + 3] = 255;
+    }
+    context.putImageData(picture, 0, 0);
+    caption.textContent = words;
+    canvas.setAttribute("aria-label", words);
+  };
+}
+
+// what live.packed made
+function unpacked({bytes, low, high}) {
+  const codes = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));
+  return Float32Array.from(codes, c => low + (high - low) * c / 255);
 }
 
 // ---- color maps: value in 0..1 to [r, g, b] ----
@@ -302,7 +376,7 @@ function makePlayer(spec, target, bar, state, set) {
 
 function start(root, figure) {
   root.dataset.alive = "";
-  const {data, controls, words, start: state} = JSON.parse(
+  const {data, controls, words: template, start: state} = JSON.parse(
     root.querySelector('script[type="application/json"]').textContent);
   const [box, bar, sentence] = ["panels", "controls", "says"].map(name => {
     const node = document.createElement(name === "says" ? "p" : "div");
@@ -323,7 +397,7 @@ function start(root, figure) {
     waiting = false;
     root.numbers = draw(state) || {};
     for (const [name, control] of Object.entries(made)) control.show(state[name]);
-    sentence.textContent = filled(words, {...state, ...root.numbers});
+    sentence.textContent = filled(template, {...state, ...root.numbers});
     box.querySelectorAll("svg").forEach(svg => svg.setAttribute("aria-label", sentence.textContent));
   };
   const made = {};
@@ -334,8 +408,10 @@ function start(root, figure) {
     makePlayer(spec, controls.find(c => c.name === spec.name), bar, state, set);
   }
   const panel = options => makePanel(box, options, set);
-  const draw = figure({data, panel, state, set, box, palettes: {viridis, cividis, ink, blueOrange},
-    range, element, paint});
+  const words = options => makeWords(box, options, set);
+  const image = options => makeImage(box, options);
+  const palettes = {viridis, cividis, ink, blueOrange};
+  const draw = figure({data, panel, words, image, unpacked, state, set, palettes, range});
   root.querySelector(".still")?.remove();
   root.append(box, bar, sentence);
   root.set = set; // for tests, and for whoever wants to try it from the console

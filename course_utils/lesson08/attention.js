@@ -1,0 +1,27 @@
+// A document under the pointer: the darker a word, the more the chosen head looks at it while the
+// model predicts the framed word; below, what two models expect there.
+({data, words, panel}) => {
+  const {tokens, names} = data;
+  const text = words({pick: i => (i ? {word: i} : {})});
+  const T = tokens.length;
+  const guesses = panel({x: [0, 1], y: [-0.5, 9.5], xlabel: "probability", ticksY: [],
+    title: `what ${names[0]} (filled) and ${names[1]} (outlined) expect`});
+  const bars = names.map((_, k) => guesses.rows({color: k ? "model" : "data", hollow: k === 1}));
+  const labels = Array.from({length: 10}, () => guesses.text());
+
+  return ({word, head}) => {
+    const weights = data.looks[head][word - 1].slice(0, word).map(v => v / 255);
+    const most = Math.max(...weights);
+    text(tokens, weights.map(v => v / most),
+      tokens.map((_, i) => (i === word ? "here" : i > word ? "later" : "")),
+      `head ${head}, before “${tokens[word]}”`);
+    const rows = data.guesses[word - 1];  // [token, p of the first model, p of the second]
+    rows.forEach(([token, ...p], i) => {
+      bars.forEach((bar, k) => bar(i, 9 - i, p[k]));
+      labels[i](0.02 + Math.max(...p), 8.85 - i, token);
+    });
+    const top = weights.map((v, i) => [v, i]).sort((a, b) => b[0] - a[0])[0][1];
+    return {looked: tokens[top], true_word: tokens[word], first: data.hits[word - 1][0],
+      second: data.hits[word - 1][1]};
+  };
+}

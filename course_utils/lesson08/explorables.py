@@ -1,0 +1,70 @@
+"""The pictures of lesson 08 that the reader can touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course_utils import live, plots
+
+FOLDER = Path(__file__).parent
+SHOWN = 10  # guesses
+
+
+def attention(
+    tokens: list[str], looks: np.ndarray, expects: dict[str, np.ndarray], vocabulary: list[str]
+) -> live.Explorable:
+    """A document under the pointer: where each head looks, and what two models expect next.
+
+    looks (heads, T, T) are attention weights; expects holds, by the name of a model, its
+    probabilities of the next token (T, V).
+    """
+    names, T = list(expects), len(tokens)
+    hits = [
+        [float(live.plain(p[t - 1, vocabulary.index(tokens[t])])) for p in expects.values()]
+        for t in range(1, T)
+    ]
+    bytes_ = np.round(255 * looks).astype(int)  # (heads, T, T)
+
+    def numbers(word: int, head: int) -> dict[str, Any]:
+        top = int(np.argmax(bytes_[int(head), int(word) - 1, : int(word)]))
+        first, second = hits[int(word) - 1]
+        true_word = tokens[int(word)]
+        return {"looked": tokens[top], "true_word": true_word, "first": first, "second": second}
+
+    return live.explorable(
+        "08.attention",
+        FOLDER / "attention.js",
+        [
+            live.Range("word", 1, T - 1, 1, min(12, T - 1)),
+            live.Choice("head", [f"head {i}" for i in range(len(looks))]),
+        ],
+        "Before “{true_word}” the head looks most at “{looked}”. Probability of that word:"
+        f" {names[0]} {{first:.2f}}, {names[1]} {{second:.2f}}.",
+        numbers,
+        {
+            "tokens": tokens,
+            "names": names,
+            "looks": bytes_,
+            "hits": hits,
+            "guesses": [_guesses(expects, vocabulary, t) for t in range(T - 1)],
+        },
+        _still(tokens, looks[0, min(12, T - 1) - 1]),
+    )
+
+
+def _guesses(expects: dict[str, np.ndarray], vocabulary: list[str], t: int) -> list[list[Any]]:
+    """The likeliest next tokens with their probability under each model."""
+    every = np.stack([p[t] for p in expects.values()])  # (models, V)
+    order = np.argsort(-every.max(axis=0))[:SHOWN]
+    return [[vocabulary[v], *every[:, v].round(3).tolist()] for v in order]
+
+
+def _still(tokens: list[str], weights: np.ndarray) -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(8, 3))
+    top = np.argsort(-weights)[:8]
+    ax.barh([f"{tokens[i]} ({i})" for i in top[::-1]], weights[top[::-1]], color=plots.DATA)
+    plots.label(ax, "what head 0 looks at most", "weight")
+    return fig

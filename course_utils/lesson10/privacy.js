@@ -1,0 +1,34 @@
+// Membership inference against usefulness, for every size of the generator and amount of noise.
+({data, panel, range}) => {
+  const {components, noises, plane} = data;
+  const distances = panel({x: [0, data.farthest], y: [0, 1], ylabel: "share of patients",
+    xlabel: "distance to the nearest synthetic patient",
+    title: "members (filled) and others (outlined)"});
+  const edges = range(0, data.farthest, 25);
+  const members = distances.bars(edges, edges.slice(1).map(() => 0), {color: "data"});
+  const others = distances.line({color: "model"});
+  const map = panel({x: [0.45, 1], y: [0.8, 1], xlabel: "risk: AUC of the attack",
+    ylabel: "use: TSTR", title: "all settings; the ring is yours"});
+  map.bars([0.45, 0.6], [1], {color: "other", opacity: 0.2});
+  map.dots({color: "muted", size: 4})(plane.flat().map(p => [p.auc, p.tstr]));
+  map.rule({color: "other"})({y: 0.94});
+  const here = map.handle();
+  map.drag((auc, tstr) => {
+    const all = plane.flatMap((row, i) => row.map((p, j) => ({...p, i, j})));
+    const away = p => ((p.auc - auc) / 0.55) ** 2 + ((p.tstr - tstr) / 0.2) ** 2;
+    const nearest = all.reduce((a, b) => (away(a) <= away(b) ? a : b));
+    return {size: nearest.i, noise: nearest.j};
+  });
+  const shares = counts => {
+    const total = counts.reduce((a, b) => a + b, 0);
+    return counts.map(c => c / total);
+  };
+
+  return ({size, noise}) => {
+    const p = plane[size][noise];
+    members(shares(p.members));
+    others(shares(p.others).flatMap((h, i) => [[edges[i], h], [edges[i + 1], h]]));
+    here(p.auc, p.tstr);
+    return {components: components[size], sd: noises[noise], auc: p.auc, tstr: p.tstr};
+  };
+}
