@@ -32,7 +32,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from course_utils import audio, check, data, plots, pretrained, progress, runtime, widgets
-from course_utils.lesson01 import drawing
+from course_utils.lesson01 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -163,43 +163,11 @@ print(f"density of N(10, 4) at its mean: {np.exp(normal_logpdf(10, 10, 4)):.5f}"
 print(f"log-density 80 widths away: {normal_logpdf(170, 10, 4):.1f}")
 
 # %% [markdown]
-# **Fit by hand.** Move the two sliders until the bell explains the data best. On the right you see where you stand on
-# the landscape of all candidates; brighter is more likely. The number above is the average log-likelihood per digit.
+# **Fit by hand.** Drag either picture, or use the sliders, until the Gaussian explains the data best. On the right you
+# see where you stand among all candidates; brighter is more likely. The sentence below gives the average log-likelihood.
 
 # %%
-mus, sigmas = np.linspace(4, 20, 41), np.linspace(2, 9, 36)
-surface = np.array([[normal_logpdf(ink, m, s**2).mean() for m in mus] for s in sigmas])  # (36, 41)
-
-
-def show_fit(axes, mean, sigma):
-    """The bell over the data, and its place on the likelihood surface."""
-    grid = np.linspace(0, 30, 200)
-    axes[0].hist(ink, 40, density=True, histtype="stepfilled", color=plots.DATA, alpha=0.5)
-    axes[0].plot(grid, np.exp(normal_logpdf(grid, mean, sigma**2)), color=plots.MODEL)
-    score = normal_logpdf(ink, mean, sigma**2).mean()
-    title = f"log-likelihood {score:.3f} nats a digit"
-    plots.label(axes[0], title, "ink, % of the picture", "density")
-    levels = surface.max() - np.array([3, 2, 1.5, 1, 0.7, 0.4, 0.2, 0.1, 0.04, 0.01, 0])
-    axes[1].contourf(mus, sigmas, surface, levels=levels, cmap="cividis", extend="min")
-    axes[1].plot(mean, sigma, "o", color="white", markeredgecolor="black", markersize=10)
-    plots.label(axes[1], "all candidates; the dot is yours", "mean", "sigma")
-
-
-def describe_fit(mean, sigma):
-    """The picture in words."""
-    score = normal_logpdf(ink, mean, sigma**2).mean()
-    return f"A bell of mean {mean:g} and sigma {sigma:g} over the data: {score:.3f} nats a digit."
-
-
-settings = [{"mean": 7, "sigma": 3}, {"mean": 15, "sigma": 3}, {"mean": 10, "sigma": 4}]
-fit_sliders = widgets.explore(
-    show_fit,
-    alt=describe_fit,
-    panels=2,
-    grid=settings,
-    mean=widgets.Slider(4, 20, 0.5, 15),
-    sigma=widgets.Slider(2, 9, 0.25, 3),
-)
+explorables.fit(ink)
 
 # %% [markdown]
 # There is one summit. School calculus finds it without sliding (the slope is zero there), and the answer is the one you

@@ -28,7 +28,7 @@ import numpy as np
 
 from course_utils import check, data, plots, runtime, widgets
 from course_utils.lesson01 import normal_logpdf, sample_categorical
-from course_utils.lesson02 import drawing
+from course_utils.lesson02 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -271,37 +271,11 @@ print(f"least KL(q||p): mean {reverse[0]:5.2f}, sigma {reverse[1]:.2f}")
 
 
 # %%
-def show_directions(ax, mean, sigma):
-    """The target, one bell, and both divergences."""
-    q = bell(mean, sigma)
-    ax.fill_between(line, target, color=plots.DATA, alpha=0.5)
-    ax.plot(line, q, color=plots.MODEL)
-    ax.set_ylim(0, 0.05)
-    title = f"KL(p||q) {kl(target, q):.2f}   KL(q||p) {kl(q, target):.2f}"
-    plots.label(ax, title, "x", "mass of a box")
-
-
-def describe_directions(mean, sigma):
-    """The picture in words."""
-    q = bell(mean, sigma)
-    return (
-        f"Two humps and a bell of mean {mean:g}, sigma {sigma:g}: "
-        f"forward KL {kl(target, q):.2f}, reverse {kl(q, target):.2f} nats."
-    )
-
-
-settings = [{"mean": -0.5, "sigma": 2.7}, {"mean": -2.5, "sigma": 0.5}, {"mean": 2.5, "sigma": 0.5}]
-direction_sliders = widgets.explore(
-    show_directions,
-    alt=describe_directions,
-    grid=settings,
-    mean=widgets.Slider(-4, 4, 0.1, 1),
-    sigma=widgets.Slider(0.5, 3.5, 0.1, 1.5),
-)
+explorables.directions()
 
 # %% [markdown]
-# Put the bell on one hump and make it narrow: KL(q‖p) is small, KL(p‖q) is large. Widen it over both: now it is the other
-# way round. No place makes both small.
+# Drag `q` onto one mode and make it narrow: KL(q‖p) is small and KL(p‖q) is large. Widen it over both modes, and it is
+# the other way around. The two maps show every `q` at once; they are brightest in different places.
 
 # %% [markdown]
 # ## Squared error: a bell in disguise

@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils import check, data, plots, progress, runtime, widgets
-from course_utils.lesson03 import drawing
+from course_utils.lesson03 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -417,39 +417,7 @@ def roll(step, momentum, curvature, steps=60):
 
 
 # %%
-def show_valley(ax, step, momentum, curvature):
-    """The path over the valley's contour lines."""
-    path = roll(step, momentum, curvature).clip(-1e3, 1e3)
-    shown = path[:12] if abs(path[-1, 1]) > 5 else path  # where it leaves the map, its first steps
-    drawing.path_in_valley(ax, shown, curvature)
-    end = (path[-1] ** 2 @ [1, curvature]) / 2
-    title = f"after 60 steps: loss {end:.2g}" if end < 1e3 else "off the map"
-    plots.label(ax, f"{title}\nbound without momentum {2 / curvature:.3f}", "along", "across")
-
-
-def describe_valley(step, momentum, curvature):
-    """The picture in words."""
-    end = (roll(step, momentum, curvature)[-1] ** 2 @ [1, curvature]) / 2
-    return (
-        f"Step {step:g}, momentum {momentum:g}, curvature {curvature:g}: "
-        f"loss {end:.2g} after 60 steps."
-    )
-
-
-settings = [
-    {"step": 0.09, "momentum": 0, "curvature": 20},
-    {"step": 0.09, "momentum": 0.7, "curvature": 20},
-    {"step": 0.11, "momentum": 0, "curvature": 20},
-]
-valley_sliders = widgets.explore(
-    show_valley,
-    alt=describe_valley,
-    grid=settings,
-    size=(7, 3.6),
-    step=widgets.Slider(0.01, 0.3, 0.01, 0.09),
-    momentum=widgets.Slider(0, 0.95, 0.05, 0),
-    curvature=widgets.Slider(1, 30, 1, 20),
-)
+explorables.valley()
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>

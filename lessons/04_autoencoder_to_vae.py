@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
 from course_utils.lesson01 import normal_logpdf
-from course_utils.lesson04 import drawing
+from course_utils.lesson04 import explorables
 
 device = runtime.setup(seed=0)
 
@@ -276,49 +276,17 @@ print(f"(1) - (4)             {evidence - line_4:7.4f}   (5) KL to the posterior
 # </details>
 
 # %% [markdown]
-# **Now move the proposal yourself.** First panel, the world: where the curve $f(z)$ meets the band around the observed $x$,
-# plans explain it. Second: the prior, the posterior, and your $q$. Third, the ledger in nats: the evidence, which no proposal
-# can change; below it the ELBO, reconstruction in green and price in orange dots; below that the gap. Fourth, once you set
-# `reveal` to 1: all proposals at once (brighter is better), with your dot and the best one as a star.
+# **Now move $q$ yourself.** Every panel can be dragged. First panel: where the curve $f(z)$ meets the band around the
+# observed $x$, latents explain it. Second: the prior, the posterior, and your $q$. Third, both sides of the bound while the
+# decoder's parameter, `bend`, changes and $q$ stays: the ELBO never crosses the evidence, and raising it can mean to close
+# the gap or to lift the evidence. Fourth: the ELBO of every $q$; brighter is higher.
 #
-# **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1, get as low as you can, write your number down,
-# and only then reveal. (Which direction of KL is line 5, and what did lesson 02 say about it and two humps?)
+# **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1 and get as low as you can. (Which direction
+# of KL is line 5, and what did lesson 02 say about it and two modes?)
 
 
 # %%
-def show_gap(axes, x, q_mean, q_sigma, bend, reveal):
-    """World, plans, ledger and, once revealed, all proposals."""
-    log_joint = joint(x, bend)
-    nats, q = parts(log_joint, q_mean, q_sigma), (q_mean, q_sigma)
-    drawing.elbo_gap(axes, z, f(bend), log_joint, nats, x=x, q=q, reveal=reveal)
-
-
-def describe_gap(x, q_mean, q_sigma, bend, reveal):
-    """The picture in words."""
-    evidence, reconstruction, price, gap = parts(joint(x, bend), q_mean, q_sigma)
-    return (
-        f"x = {x:g}, bend {bend:g}, q of mean {q_mean:g} and sigma {q_sigma:g}: "
-        f"evidence {evidence:.2f}, reconstruction {reconstruction:.2f}, price {price:.2f}, "
-        f"gap {gap:.2f} nats."
-    )
-
-
-start = {"x": 1, "q_mean": 0, "q_sigma": 1, "reveal": 0}
-revealed = start | {"bend": 1, "x": -0.5, "q_sigma": 0.4, "reveal": 1}
-settings = [start | {"bend": 0}, start | {"bend": 1}, revealed]
-gap_sliders = widgets.explore(
-    show_gap,
-    alt=describe_gap,
-    panels=4,
-    rows=2,
-    grid=settings,
-    size=(9, 5.4),
-    x=widgets.Slider(-1.5, 2, 0.1, 1),
-    q_mean=widgets.Slider(-2, 2, 0.05, 0),
-    q_sigma=widgets.Slider(0.1, 1.5, 0.05, 1),
-    bend=widgets.Slider(0, 1, 0.1, 0),
-    reveal=widgets.Slider(0, 1, 1, 0),
-)
+explorables.gap()
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -327,7 +295,7 @@ gap_sliders = widgets.explore(
 # best sits on one hump and pays about $\log 2 \approx 0.69$ nats for leaving out the other: line 5 is the *reverse* KL, and you
 # saw in lesson 02 that it picks a hump. Slide $x$ down to 0: the humps are still there, but so near each other that covering
 # both has become cheaper. Further down they merge. For a given $x$ and bend, raising the ELBO and closing the gap
-# are the same thing, for the top bar stands still. When the decoder learns too, the curve itself moves, and the top bar with it.
+# are the same thing, since the evidence does not depend on $q$. When the decoder learns too, the curve itself moves, and the evidence with it: the third panel.
 #
 # </details>
 #

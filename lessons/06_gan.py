@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
-from course_utils.lesson06 import drawing
+from course_utils.lesson06 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -966,68 +966,13 @@ print(f"(2) p = .3, q = .1: best D by trying {at[tried.argmax()]:.2f}")
 # closer than it is.
 #
 # **The inspector's map.** In the plane $D^*$ is a landscape: bright where it says real, dark where forged, white where
-# nothing ever is. Data: the ring. Forger: one blob, which you place. A cross marks it, and the arrow shows where the
-# forger's own slope, that of $-\log D^*$ at its center, would push it.
+# nothing ever is. Data: the ring. Generator: one Gaussian, which you drag. The arrow shows where the gradient of
+# $-\log D^*$ at its center would move it.
 #
 # **Your goal.** Put the blob on a hump, narrow. Which way does the arrow point, and how strong is it? Then make the blob wide.
 
 # %% tags=["studio"]
-side = torch.linspace(-3, 3, 61)
-plane = torch.cartesian_prod(side, side)  # (3721, 2)
-
-
-def blobs(points, at, sigma):
-    """Density of a mixture of round bells. (n, 2), (k, 2) -> (n,)"""
-    squared = torch.cdist(points, at) ** 2  # (n, k)
-    return (torch.exp(-squared / (2 * sigma**2)) / (2 * math.pi * sigma**2)).mean(dim=1)
-
-
-def best_map(x1, x2, sigma):
-    """D* on the plane, and the pull on the blob's center. -> (61, 61), (2,)"""
-    humps = centers.cpu()
-    place = torch.tensor([[x1, x2]], dtype=torch.float32, requires_grad=True)
-
-    def logit(points):
-        real, forged = blobs(points, humps, 0.25), blobs(points, place.detach(), sigma)
-        return (real + 1e-12).log() - (forged + 1e-12).log()
-
-    (pull,) = torch.autograd.grad(F.softplus(-logit(place)).sum(), place)
-    there = blobs(plane, humps, 0.25) + blobs(plane, place.detach(), sigma) > 1e-3  # (3721,)
-    heights = torch.where(there, torch.sigmoid(logit(plane)), math.nan).detach()
-    return heights.reshape(61, 61), -pull[0]
-
-
-# %% tags=["studio"]
-def show_map(ax, x1, x2, sigma):
-    """The landscape of D*, the blob and its pull."""
-    heights, pull = best_map(x1, x2, sigma)
-    drawing.pulled_blob(ax, side, heights, (x1, x2), pull)
-
-
-def describe_map(x1, x2, sigma):
-    """The picture in words."""
-    heights, pull = best_map(x1, x2, sigma)
-    return (
-        f"Forger's blob at ({x1:g}, {x2:g}), width {sigma:g}: the best inspector is dark "
-        f"there, bright on humps elsewhere; pull {pull.norm():.2f} towards "
-        f"({pull[0]:.2f}, {pull[1]:.2f})."
-    )
-
-
-spots = [
-    {"x1": 0, "x2": 0, "sigma": 1},
-    {"x1": 2, "x2": 0, "sigma": 0.25},
-    {"x1": 1.5, "x2": 0.8, "sigma": 0.25},
-]
-map_sliders = widgets.explore(
-    show_map,
-    alt=describe_map,
-    grid=spots,
-    size=(4.6, 4.2),
-    x1=widgets.Slider(-2.5, 2.5, 0.1, 1),
-    x2=widgets.Slider(-2.5, 2.5, 0.1, 0),
-    sigma=widgets.Slider(0.1, 1.5, 0.05, 0.5),
-)
+explorables.pull()
 
 # %% [markdown] tags=["studio"]
 # A narrow blob on a hump: the best inspector calls it forged, since the blob is denser there than the data, and calls
@@ -1210,38 +1155,7 @@ plots.label(axes[1], "Slope of G, plain gradient descent", "round", "length")
 # data, and compare.
 
 # %% tags=["studio"]
-hump = bell(grid, 2, 0.3)  # (161, 1) data in one hump, for once
-
-
-def distances(place, sigma):
-    """JS in nats and W1 between one hump and a bell; W1 as the area between running sums."""
-    bell_q = bell(grid, place, sigma)
-    apart = ((hump - bell_q).cumsum(dim=0) * width).abs().sum().item() * width
-    return js(hump, bell_q), apart
-
-
-def show_distances(axes, place, sigma):
-    """Both densities, and both distances for every place."""
-    drawing.data_and_forger(axes[0], grid[:, 0], hump[:, 0], bell(grid, place, sigma)[:, 0])
-    places = torch.arange(-3.5, 3.6, 0.25)
-    everywhere = np.array([distances(at, sigma) for at in places])  # (29, 2)
-    drawing.two_distances(axes[1], places, everywhere, place, distances(place, sigma))
-
-
-def describe_distances(place, sigma):
-    """The picture in words."""
-    apart = distances(place, sigma)
-    return f"Forger at {place:g}, width {sigma:g}: JS {apart[0]:.2f} nats, W1 {apart[1]:.2f}."
-
-
-distance_sliders = widgets.explore(
-    show_distances,
-    alt=describe_distances,
-    panels=2,
-    grid=[{"place": -2, "sigma": 0.2}, {"place": 0, "sigma": 0.2}, {"place": 1.5, "sigma": 0.5}],
-    place=widgets.Slider(-3.5, 3.5, 0.1, 0),
-    sigma=widgets.Slider(0.05, 1.5, 0.05, 0.1),
-)
+explorables.distances()
 
 # %% [markdown] tags=["studio"]
 # Far off JS is flat, and a flat thing has no slope to walk along. $W_1$ falls with every step taken. It, too, can be had

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import audio, check, data, plots, pretrained, progress, runtime, widgets
-from course_utils.lesson08 import drawing, newsroom
+from course_utils.lesson08 import drawing, explorables, newsroom
 from course_utils.lesson08.newsroom import END, START, VOCABULARY
 
 device = runtime.setup(seed=0)
@@ -491,8 +491,8 @@ for name, model in [("LSTM", lstm), ("Transformer", transformer)]:
 # The bits come in the section after next. First look *inside*. The weights $a_{ts}$ say where each head looks, and computing them takes
 # nothing but the four lines from above.
 #
-# **Your turn.** Move `word` along this unseen report. On top, the darker a word, the more the head looks at it while it predicts
-# what stands in the frame. Below, what Transformer and LSTM expect there. Find the head that looks up the *scorer*, and one that
+# **Your turn.** Point at a word of this unseen report. The darker another word, the more the head looks at it while it
+# predicts the framed one. Below, what Transformer and LSTM expect there. Find the head that looks up the *scorer*, and one that
 # cares for *grammar*: "the singer of the fans" needs *sings*, not *sing*.
 
 
@@ -528,34 +528,7 @@ with torch.no_grad():
 
 
 # %%
-def show_attention(axes, word, head):
-    """The report with the words the head looks at, and what both models expect next."""
-    guesses = {name: dict(zip(VOCABULARY, p[word - 1], strict=True)) for name, p in expects.items()}
-    drawing.attention(axes, telling, word, looks[head, word - 1, :word], guesses)
-
-
-def describe_attention(word, head):
-    """The picture in words."""
-    weights = looks[head, word - 1, :word]
-    top = [telling[s] for s in np.argsort(-weights)[:3]]
-    hit = {name: p[word - 1, VOCABULARY.index(telling[word])] for name, p in expects.items()}
-    return (
-        f"Head {head}, before {telling[word]!r}: looks most at {', '.join(top)}. Probability "
-        f"of that word: Transformer {hit['Transformer']:.2f}, LSTM {hit['LSTM']:.2f}."
-    )
-
-
-scorer_at = len(telling) - 3
-looks_sliders = widgets.explore(
-    show_attention,
-    alt=describe_attention,
-    panels=2,
-    rows=2,
-    size=(9, 4.8),
-    grid=[{"word": 12, "head": 0}, {"word": 12, "head": 4}],
-    word=widgets.Slider(8, len(telling) - 1, 1, 12),
-    head=widgets.Slider(0, 7, 1, 4),
-)
+explorables.attention(telling, looks, expects, VOCABULARY)
 
 # %% [markdown]
 # <details><summary>What to find</summary>
@@ -1024,6 +997,7 @@ forget, ledger, last_h = gates_along(lstm, y_seen)  # (T, H) each
 with torch.no_grad():
     theirs = lstm.memory(lstm.embed(y_seen)[None])[0][0, -1]  # (H,)
 print("as nn.LSTM computes it:", bool((last_h[0] - theirs).abs().max() < 1e-4))
+scorer_at = len(telling) - 3
 patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes least comes first
 
 # %% [markdown] tags=["studio"]

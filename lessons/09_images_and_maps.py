@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
-from course_utils.lesson09 import dungeons, shapes, vgg
+from course_utils.lesson09 import dungeons, explorables, shapes, vgg
 
 device = runtime.setup(seed=0)
 
@@ -140,9 +140,9 @@ for t in (10, 40, 100):
     print(f"share of the data's variance left after {t:>3} steps: {ab[t - 1]:.3f}")
 
 # %% [markdown]
-# **Scrub through the film.** A cat in the water: move `t`, and change the `schedule` (0: the straight line of $\beta_t$ from
-# above; 1: the cosine schedule of Nichol & Dhariwal 2021, which spends more of the film on what can still be seen). The curve shows which
-# share $\bar\alpha_t$ of the variance is still data.
+# **Scrub through the film.** Drag along the curve, or press play. The linear schedule is that of $\beta_t$ above; the
+# cosine schedule (Nichol & Dhariwal 2021) spends more of the film on what can still be seen. The curve shows which share
+# $\bar\alpha_t$ of the variance is still data.
 # Find the last $t$ at which *you* still see a cat. The network will have to do better than you.
 
 # %%
@@ -150,38 +150,7 @@ cat = 2 * data.photo("cat", (64, 96)) - 1  # (3, 64, 96) in [-1, 1]
 drowning = torch.randn(cat.shape, generator=torch.Generator().manual_seed(4))
 angle = (torch.arange(T) / T + 0.008) / 1.008 * math.pi / 2
 schedules = [ab, torch.cos(angle) ** 2]  # (T,) each
-
-
-def show_noise(axes, t, schedule):
-    """The picture at index t of the table, and where that is on the schedules."""
-    share = schedules[schedule][t]
-    x_t = (share.sqrt() * cat + (1 - share).sqrt() * drowning).numpy()
-    axes[0].imshow(np.clip((x_t.transpose(1, 2, 0) + 1) / 2, 0, 1))
-    axes[0].set_title(f"t = {t}: {100 * share:.0f} % data")
-    axes[0].axis("off")
-    axes[1].plot(schedules[0], "--", color=plots.MUTED)
-    axes[1].plot(schedules[1], ":", color=plots.MUTED)
-    axes[1].plot(t, share, "o", color=plots.MODEL, markersize=10)
-    axes[1].text(30, 0.13, "0", color=plots.MUTED)
-    axes[1].text(55, 0.5, "1", color=plots.MUTED)
-    plots.label(axes[1], "the schedules", "t", "alpha bar")
-
-
-def describe_noise(t, schedule):
-    """The picture in words."""
-    kept = 100 * schedules[schedule][t]
-    return f"A cat at t = {t}, schedule {schedule}: {kept:.0f} % of the variance is picture."
-
-
-noise_sliders = widgets.explore(
-    show_noise,
-    alt=describe_noise,
-    panels=2,
-    size=(9, 3.2),
-    grid=[{"t": t, "schedule": 0} for t in (5, 25, 50, 80)],
-    t=widgets.Slider(0, T - 1, 1, 20),
-    schedule=widgets.Slider(0, 1, 1, 0),
-)
+explorables.noise(cat, drowning, schedules)
 
 # %% [markdown]
 # ## Predict the noise

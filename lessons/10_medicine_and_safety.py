@@ -39,8 +39,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, plots, progress, runtime, widgets
-from course_utils.lesson10 import chemistry, drawing
+from course_utils import check, data, plots, progress, runtime
+from course_utils.lesson10 import chemistry, drawing, explorables
 from course_utils.lesson10.chemistry import canonical
 
 device = runtime.setup(seed=0)
@@ -451,54 +451,27 @@ plots.label(ax, "How likely are the patients?", "bells per diagnosis", "nats a p
 #
 # </details>
 #
-# It is not always free. **Pay for it yourself.** `log2 bells` is the model, from 1 bell to 32; `noise` is added to every
-# published measurement, in standard deviations of its column. Left: distances of those in and out. Right: all settings in the
-# plane of risk and use, yours as a star; the release should stand in the green corner, AUC at most $0.6$ and TSTR at least
-# $0.94$.
+# It is not always free. **Pay for it yourself.** Choose the number of components, and the noise that is added to every
+# published measurement, in standard deviations of its column. Left: distances of members and others. Right: all settings
+# in the plane of risk and use, which you can drag along; the release should be in the green corner, with AUC at most $0.6$
+# and TSTR at least $0.94$.
 #
-# **Your goal.** With 32 bells, find the least noise that brings you into the corner. Then find the same privacy for less.
+# **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
 
 # %%
 train, test, _ = releases[0]
 steps = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 plane = {}
-for log2_bells in range(6):
-    model = fit_bells(train, 2**log2_bells, seed=0)
+for K in numbers_of_bells:
+    model = fit_bells(train, K, seed=0)
     for noise in steps:
         rng = runtime.rng(60)
         synth = draw_patients(model, 284, rng)
         synth["x"] = synth["x"] + noise * train["x"].std(axis=0) * rng.normal(size=synth["x"].shape)
         s_in, s_out = attack(synth, train, test)
-        plane[log2_bells, noise] = (membership_auc(s_in, s_out), tstr(synth, test), -s_in, -s_out)
-
-
-# %%
-def show_plane(axes, log2_bells, noise):
-    """Distances at this setting, and where it stands among all of them."""
-    key = log2_bells, min(steps, key=lambda step: abs(step - noise))
-    drawing.risk_and_use(axes, plane, key)
-
-
-def describe_plane(log2_bells, noise):
-    """The picture in words."""
-    auc, use, _, _ = plane[log2_bells, min(steps, key=lambda step: abs(step - noise))]
-    return f"{2**log2_bells} bells, noise {noise:g}: AUC {auc:.2f}, TSTR {use:.3f}."
-
-
-settings = [
-    {"log2_bells": 5, "noise": 0.0},
-    {"log2_bells": 5, "noise": 1.0},
-    {"log2_bells": 0, "noise": 0.0},
-]
-privacy_sliders = widgets.explore(
-    show_plane,
-    alt=describe_plane,
-    panels=2,
-    grid=settings,
-    size=(9, 3.4),
-    log2_bells=widgets.Slider(0, 5, 1, 5),
-    noise=widgets.Slider(0, 3, 0.5, 0),
-)
+        auc = membership_auc(s_in, s_out)
+        plane[K, noise] = auc, tstr(synth, test), -s_in, -s_out
+explorables.privacy(numbers_of_bells, steps, plane)
 
 # %% [markdown]
 # Noise works and costs: the table gets blurred for everybody, patient and partner alike. A smaller model forgets the
@@ -779,53 +752,15 @@ plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 text
 
 # %%
 runtime.seed_all(74)
-strengths, shares = np.arange(0, 6.5, 0.5), np.arange(0, 1, 0.1).round(1)
+strengths, shares = np.arange(7.0), [0.0, 0.25, 0.5, 0.75]
 library = {}
 for strength in strengths:
     texts = write(100, 400, float(strength), green)
     for share in shares:
         found = paraphrase(texts, share)
         hits = green[found[:, :-1], found[:, 1:]].numpy()  # (100, 400)
-        library[strength, share] = found[0].numpy(), hits
-
-
-def z_at(strength, replaced, length):
-    """z of the first words of 100 texts, the formula of watermark_z for all at once. -> (100,)"""
-    hits = library[strength, replaced][1][:, :length]
-    return (hits.sum(axis=1) - gamma * length) / math.sqrt(length * gamma * (1 - gamma))
-
-
-# %%
-def show_mark(axes, strength, length, replaced):
-    """The found text with its green words, and how far it stands from chance."""
-    text, hits = library[strength, round(replaced, 1)]
-    shown, is_green = [words[w] for w in text[1:71]], hits[0, :70]
-    z, z_unmarked = z_at(strength, round(replaced, 1), length), z_at(0.0, 0.0, length)
-    drawing.watermark(axes, shown, is_green, z, z_unmarked, length)
-
-
-def describe_mark(strength, length, replaced):
-    """The picture in words."""
-    z = z_at(strength, round(replaced, 1), length)
-    return (
-        f"Strength {strength:g}, {length} words, {replaced:.0%} replaced: median z "
-        f"{np.median(z):.1f}, {(z > 4).mean():.0%} of 100 texts above 4."
-    )
-
-
-start = {"strength": 3.0, "length": 200, "replaced": 0.0}
-settings = [start, start | {"replaced": 0.5}, start | {"strength": 0.0}]
-mark_sliders = widgets.explore(
-    show_mark,
-    alt=describe_mark,
-    panels=2,
-    rows=2,
-    grid=settings,
-    size=(9, 5),
-    strength=widgets.Slider(0, 6, 0.5, 3),
-    length=widgets.Slider(25, 400, 25, 200),
-    replaced=widgets.Slider(0, 0.9, 0.1, 0),
-)
+        library[float(strength), share] = found[0].numpy(), hits
+explorables.watermark(library, words, gamma)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>

@@ -1,5 +1,6 @@
 """Explorables in a browser: they move without Python, and give Python's numbers."""
 
+import json
 import math
 import random
 
@@ -210,6 +211,27 @@ def test_an_output_lives_in_a_sandboxed_frame_and_is_a_still_without_scripts(mad
     assert alive.locator(".still").count() == 0
     assert "nats" in dead.locator(".still img").get_attribute("alt")
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("x", "bend", "least"), [(1.0, 0, (0.0, 0.01)), (1.0, 1, (0.69, 0.76)), (-1.4, 1, (0.0, 0.05))]
+)
+def test_the_gap_closes_for_a_gaussian_posterior_and_costs_log_two_for_two_modes(x, bend, least):
+    numbers = lesson04.gap().numbers
+    gaps = [
+        numbers(x=x, mean=mean, sigma=sigma, bend=bend)["gap"]
+        for mean in np.arange(-2, 2.01, 0.1)
+        for sigma in np.arange(0.1, 1.51, 0.05)
+    ]
+    assert least[0] <= min(gaps) <= least[1]
+
+
+def test_the_true_word_is_among_the_guesses_though_it_is_rare():
+    vocabulary = [str(i) for i in range(30)]
+    p = np.tile(np.linspace(1, 2, 30) / 45, (3, 1))
+    made = lesson08.attention(["5", "0", "9"], np.ones((1, 3, 3)) / 3, {"a": p, "b": p}, vocabulary)
+    held = json.loads(made.html.split('type="application/json">')[1].split("</script>")[0])
+    assert [rows[-1][0] for rows in held["data"]["guesses"]] == ["0", "9"]
 
 
 def test_data_cannot_end_the_script_and_unknown_numbers_are_refused(tmp_path):

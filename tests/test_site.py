@@ -267,8 +267,10 @@ def test_beside_every_widget_stands_a_picture(built, stem):
     if site.executed(ROOT, stem) is None:
         pytest.skip("not run: python -m tools site --execute")
     text = next(text for path, text in built.items() if path.match(f"notebooks/{stem}.html"))
-    widgets = lesson(stem[:2])[1].count("widgets.explore(")
-    assert len(re.findall(r'class="course-sliders"', text)) == widgets > 0
+    source = lesson(stem[:2])[1]
+    widgets = source.count("widgets.explore(")
+    assert len(re.findall(r'class="course-sliders"', text)) == widgets
+    assert len(re.findall(r'data-explorable="', text)) == source.count("\nexplorables.")
     in_their_cell = r'class="course-sliders"(?:(?!class="cell docutils).)*?<img alt="[^"]{20}'
     assert len(re.findall(in_their_cell, text, flags=re.S)) == widgets
 

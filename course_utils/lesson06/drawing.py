@@ -209,36 +209,3 @@ def chart_of_a_gan(ax: Any) -> None:
         messages=(("d_loss", "D"), ("g_loss", "G")),
         learned=("G", "D"),
     )
-
-
-def pulled_blob(ax: Any, side: Any, heights: Any, center: tuple[float, float], pull: Any) -> None:
-    """A landscape of D* (N, N) over a square with this side (N,), and an arrow along the pull (2,)
-    on a blob at `center`: as long as a weak pull, half a unit for a strong one.
-    """
-    strength = float(np.hypot(*pull))
-    arrow = 0.5 * np.asarray(pull, dtype=float) / max(strength, 0.5)
-    style = {"arrowstyle": "->", "color": plots.MODEL, "linewidth": 2}
-    ax.pcolormesh(side, side, np.transpose(heights), cmap="cividis", vmin=0, vmax=1)
-    ax.plot(*center, "x", color=plots.MODEL, markersize=12, markeredgewidth=3)
-    ax.annotate("", np.add(center, arrow), center, arrowprops=style)
-    ax.set(aspect="equal")
-    plots.label(ax, f"pull {strength:.2f}", "x1", "x2")
-
-
-def data_and_forger(ax: Any, x: Any, p: Any, q: Any) -> None:
-    """The density of the data and of the forger, (N,) each."""
-    ax.fill_between(x, p, color=plots.DATA, alpha=0.4)
-    ax.plot(x, q, "--", color=plots.MODEL)
-    ax.set(ylim=(0, 2))
-    plots.label(ax, "data and forger", "x", "density")
-
-
-def two_distances(
-    ax: Any, places: Any, everywhere: np.ndarray, place: float, here: tuple[float, float]
-) -> None:
-    """JS and W1 (N, 2) of a forger at each of N places, and at the place where it is."""
-    ax.plot(places, everywhere[:, 0], color=plots.OTHER)
-    ax.plot(places, everywhere[:, 1], "--", color="black")
-    ax.plot([place, place], here, "o", color=plots.WRONG)
-    ax.set(ylim=(0, 6))
-    plots.label(ax, f"JS {here[0]:.2f} nats (solid)\nW1 {here[1]:.2f} (dashed)", "place")

@@ -49,16 +49,20 @@ def attention(
             "names": names,
             "looks": bytes_,
             "hits": hits,
-            "guesses": [_guesses(expects, vocabulary, t) for t in range(T - 1)],
+            "guesses": [_guesses(expects, vocabulary, t, tokens[t + 1]) for t in range(T - 1)],
         },
         _still(tokens, looks[0, min(12, T - 1) - 1]),
     )
 
 
-def _guesses(expects: dict[str, np.ndarray], vocabulary: list[str], t: int) -> list[list[Any]]:
-    """The likeliest next tokens with their probability under each model."""
+def _guesses(
+    expects: dict[str, np.ndarray], vocabulary: list[str], t: int, true: str
+) -> list[list[Any]]:
+    """The likeliest next tokens, the true one among them, with their probability under each model."""
     every = np.stack([p[t] for p in expects.values()])  # (models, V)
-    order = np.argsort(-every.max(axis=0))[:SHOWN]
+    order = list(np.argsort(-every.max(axis=0))[:SHOWN])
+    if (at := vocabulary.index(true)) not in order:
+        order[-1] = at
     return [[vocabulary[v], *every[:, v].round(3).tolist()] for v in order]
 
 
