@@ -1601,29 +1601,62 @@ TRIAL = Exercise(
 
 # ---- 10.6 make_patients --------------------------------------------------------------------------
 
-LEAST_TSTR, MOST_AUC = 0.94, 0.6
-PATIENT_FACTS = {
+LEAST_TSTR, MOST_AUC, ALARM = 0.9, 0.6, 2 / 3
+LEAST_SPREAD, MOST_SPREAD, CLOSEST = 0.8, 1.5, 0.75
+FIRST_FACTS = {
     "form": 'it returns a table, {"x": (n, 30), "y": (n,)}, with the n rows asked for',
+    "input": "`table` stays as it was: work on a copy, for the next cells need it",
     "finite": "all measurements are finite numbers",
     "labels": "every diagnosis is 0 or 1, and both occur",
     "repeats": "the same rng gives the same patients: all randomness comes from `rng`",
+    "draws": "another call draws other patients: all randomness comes from the `rng` it is given",
+    "units": (
+        "the average of a column is near that in `table`: were standardized values returned, and"
+        " not scaled back to the units of `table`?"
+    ),
     "copies": "no row is a real patient's",
+}
+PATIENT_FACTS = FIRST_FACTS | {
+    "variety": (
+        "within a diagnosis, the measurements vary at least 0.8 times as much as those of the real"
+        " patients: averages of patients lack variety"
+    ),
     "near": (
-        "the membership AUC stays below 0.75: beyond, the synthetic patients lie next to real ones;"
-        " keep less about each patient"
+        "the copier alarm stays below two thirds: beyond, the synthetic patients lie nearer to"
+        " those in `table` than to those whom the check kept, as copies with noise do"
+    ),
+    "kept": (
+        "the copier alarm stays above one third: below, the synthetic patients lie near those whom"
+        " the check kept, and only `table` may be used"
+    ),
+    "close": (
+        "a synthetic patient is about as far from the nearest real one as real patients are from"
+        " each other: nearer ones are copies with a little noise"
+    ),
+    "noise": (
+        "within a diagnosis, the measurements vary at most 1.5 times as much as those of the real"
+        " patients: more is noise"
+    ),
+    "swapped": (
+        "TSTR is above 0.2: below, a classifier learns the opposite; are the diagnoses 0 and 1"
+        " swapped?"
     ),
     "bound": (
         "TSTR is above 0.8: below, the diagnoses hardly belong to the patients that carry them"
     ),
 }
-REACHED_AUC = f"the membership AUC, where {MOST_AUC} or less is asked for"
-REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for"
+REACHED_AUC = f"the membership AUC, where {MOST_AUC} or less is asked for: keep less about each one"
+REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for: keep more about each diagnosis"
 
 
 def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
+    """284 patients and 284 others. Mean, error and worst of a measurement are multiplied by a
+    factor of this split's own, so that no table from elsewhere fits.
+    """
     from sklearn.datasets import load_breast_cancer
 
     x, y = load_breast_cancer(return_X_y=True)
+    x = x * np.tile(np.exp(rng.uniform(-0.7, 0.7, x.shape[1] // 3)), 3)
     rows = rng.permutation(len(y))
     train, test = (
         {"x": x[half], "y": y[half].astype(np.int64)} for half in (rows[:284], rows[284:568])
@@ -1631,44 +1664,84 @@ def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
     return train, test
 
 
-def _judge_patients(splits: list[tuple[Table, Table]]) -> Callable[..., dict[str, Any]]:
-    """Facts about the answer's table up to the first that does not hold, then both measures, up to
+def _judge_first(ask: Ask, table: Table, n: int, seed: Seed) -> dict[str, Any]:
+    return until_one_fails(_first_facts(ask, table, n, seed), FIRST_FACTS)
+
+
+def _first_facts(ask: Ask, table: Table, n: int, seed: Seed) -> Any:
+    """Pairs of a fact and whether it holds, for what shows without a model's quality."""
+    shown = ask.probe("lesson10.patients", table, n, seed, 2)
+    first, second = shown["tables"]
+    yield "form", all(_shaped(found, table, n) for found in (first, second))
+    yield "input", shown["kept"]
+    x, y = (numbers_in(first[key]).astype(float) for key in ("x", "y"))
+    yield "finite", np.isfinite(x).all() and np.isfinite(y).all()
+    yield "labels", set(np.unique(y)) == {0, 1}
+    again = ask.probe("lesson10.patients", table, n, seed, 1)["tables"][0]
+    yield "repeats", np.array_equal(numbers_in(again["x"]), first["x"])
+    yield "draws", not np.array_equal(numbers_in(second["x"]), first["x"])
+    mean, sd = table["x"].mean(0), table["x"].std(0)
+    yield "units", np.median(abs(x.mean(0) - mean) / sd) < 1
+    yield "copies", _nearest(x, table["x"], sd).min() > 1e-6
+
+
+def _shaped(found: Table, table: Table, n: int) -> bool:
+    x, y = (numbers_in(found[key]) for key in ("x", "y"))
+    return x.shape == (n, table["x"].shape[1]) and y.shape == (n,)
+
+
+def _judge_patients(
+    splits: list[tuple[Table, Table]], asked: list[int]
+) -> Callable[..., dict[str, Any]]:
+    """Facts about the answer's tables up to the first that does not hold, then both measures, up to
     their bars.
     """
 
     def read(ask: Ask, *args: Any) -> dict[str, Any]:
-        return until_one_fails(_patient_facts(ask, args, splits), PATIENT_FACTS)
+        return until_one_fails(_patient_facts(ask, args, splits, asked), PATIENT_FACTS)
 
     return read
 
 
-def _patient_facts(ask: Ask, args: tuple, splits: list[tuple[Table, Table]]) -> Any:
-    """Pairs of a fact and whether it holds, on the first split; measures are averages over all."""
-    found, n, (table, _) = ask(*args), args[1], splits[0]
-    form = isinstance(found, dict) and {"x", "y"} <= set(found)
-    x, y = (numbers_in(found[key]) for key in ("x", "y")) if form else (np.zeros(0), np.zeros(0))
-    yield "form", form and x.shape == (n, table["x"].shape[1]) and y.shape == (n,)
-    yield "finite", np.isfinite(x.astype(float)).all() and np.isfinite(y.astype(float)).all()
-    yield "labels", set(np.unique(y)) == {0, 1}
-    yield "repeats", np.array_equal(numbers_in(ask(*args)["x"]), x)
-    yield "copies", _nearest(x, table["x"], table["x"].std(0)).min() > 1e-6
-    measured = [_risk_and_use(found, *splits[0])]
-    measured += [
-        _risk_and_use(ask(other, *args[1:]), other, held_out) for other, held_out in splits[1:]
+def _patient_facts(
+    ask: Ask, args: tuple, splits: list[tuple[Table, Table]], asked: list[int]
+) -> Any:
+    """Pairs of a fact and whether it holds; measures are averages over all splits."""
+    yield from _first_facts(ask, *args)
+    found = [
+        ask.probe("lesson10.patients", table, n, args[2], 1)["tables"][0]
+        for (table, _), n in zip(splits, asked, strict=True)
     ]
-    auc, use = np.mean(measured, axis=0)
-    yield "near", auc < 0.75
+    yield "form", all(map(_shaped, found, [table for table, _ in splits], asked))
+    measured = [_measures(table, *split) for table, split in zip(found, splits, strict=True)]
+    auc, use, spread, alarm, gap = np.mean(measured, axis=0)
+    yield "variety", spread > LEAST_SPREAD
+    yield "near", alarm < ALARM
+    yield "kept", alarm > 1 - ALARM
+    yield "close", gap > CLOSEST
+    yield "noise", spread < MOST_SPREAD
+    yield "swapped", use > 0.2
     yield "bound", use > 0.8
     yield REACHED_AUC, math.ceil(1000 * max(auc, MOST_AUC) - 1e-9) / 1000
     yield REACHED_TSTR, math.floor(1000 * min(use, LEAST_TSTR) + 1e-9) / 1000
 
 
-def _risk_and_use(synth: Table, table: Table, held_out: Table) -> tuple[float, float]:
-    """AUC of the nearest-patient attack, and TSTR."""
-    x = numbers_in(synth["x"]).astype(float)
+def _measures(synth: Table, table: Table, held_out: Table) -> tuple[float, ...]:
+    """AUC of the nearest-patient attack, TSTR, spread within a diagnosis against the real one, the
+    copier alarm, and how far the nearest real patient is against what is usual among real ones.
+    """
+    x, y = numbers_in(synth["x"]).astype(float), numbers_in(synth["y"]).astype(int)
     scores = (-_nearest(half["x"], x, x.std(0) + 1e-12) for half in (table, held_out))
-    return _auc_of(*scores), _tstr_oracle(
-        {"x": x, "y": numbers_in(synth["y"]).astype(int)}, held_out
+    sd = table["x"].std(0)
+    spread = [x[y == c].std(0) / table["x"][table["y"] == c].std(0) for c in (0, 1)]
+    to_table, to_others = (_nearest(x, half["x"], sd) for half in (table, held_out))
+    usual = np.median(_nearest(held_out["x"], table["x"], sd))
+    return (
+        _auc_of(*scores),
+        _tstr_oracle({"x": x, "y": y}, held_out),
+        float(np.median(spread)),
+        float((np.sign(to_others - to_table) / 2 + 0.5).mean()),
+        float(np.median(np.minimum(to_table, to_others)) / usual),
     )
 
 
@@ -1683,14 +1756,25 @@ def _auc_of(scores_in: np.ndarray, scores_out: np.ndarray) -> float:
 
 
 def _patient_cases(rng: np.random.Generator) -> list[Case]:
-    splits = [_two_halves(rng) for _ in range(4)]
+    splits, asked = [_two_halves(rng) for _ in range(4)], [284, 240, 320, 284]
     return [
         Case(
-            "284 real patients, 284 synthetic ones asked for, judged on 284 others; four splits",
+            "284 real patients, and about as many synthetic ones, judged on 284 others; four splits",
             (splits[0][0], 284, Seed(int(rng.integers(2**31)))),
-            _judge_patients(splits),
+            _judge_patients(splits, asked),
             want={fact: True for fact in PATIENT_FACTS.values()}
             | {REACHED_AUC: MOST_AUC, REACHED_TSTR: LEAST_TSTR},
+        )
+    ]
+
+
+def _quick_cases(rng: np.random.Generator) -> list[Case]:
+    return [
+        Case(
+            "284 real patients, 50 synthetic ones asked for",
+            (_two_halves(rng)[0], 50, Seed(int(rng.integers(2**31)))),
+            _judge_first,
+            want={fact: True for fact in FIRST_FACTS.values()},
         )
     ]
 
@@ -1726,8 +1810,47 @@ def _with(change: Callable[[Table, np.random.Generator], Any]) -> Answer:
     return lambda table, n, rng: change(_bells(table, n, rng), rng)
 
 
-def _unseeded(table: Table, n: int, rng: np.random.Generator) -> Table:
-    return _bells(table, n, np.random.default_rng())
+def _seeded(seed: int | None) -> Answer:
+    """Good patients from a generator of the answer's own."""
+    return lambda table, n, rng: _bells(table, n, np.random.default_rng(seed))
+
+
+def _in_place(table: Table, n: int, rng: np.random.Generator) -> Table:
+    mean, sd = table["x"].mean(0), table["x"].std(0)
+    table["x"] -= mean
+    table["x"] /= sd
+    found = _bells(table, n, rng)
+    return {"x": mean + sd * found["x"], "y": found["y"]}
+
+
+def _standardized(table: Table, n: int, rng: np.random.Generator) -> Table:
+    found = _bells(table, n, rng)
+    return {"x": (found["x"] - table["x"].mean(0)) / table["x"].std(0), "y": found["y"]}
+
+
+def _midpoints(table: Table, n: int, rng: np.random.Generator) -> Table:
+    """The average of two patients with the same diagnosis."""
+    y = rng.choice(table["y"], n)
+    pairs = [rng.choice(np.flatnonzero(table["y"] == c), 2, replace=False) for c in y]
+    return {"x": table["x"][pairs].mean(1), "y": y}
+
+
+def _from_disk(table: Table) -> tuple[Table, np.ndarray]:
+    """The data set as scikit-learn has it, brought to the units of `table`, and how far each of its
+    patients is from those in `table`.
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    x, y = load_breast_cancer(return_X_y=True)
+    x = x * (table["x"].std(0) / x.std(0))
+    return {"x": x, "y": y}, _nearest(x, table["x"], table["x"].std(0))
+
+
+def _betrayed(table: Table, n: int, rng: np.random.Generator) -> Table:
+    """The patients whom the check kept."""
+    everybody, far = _from_disk(table)
+    rest = np.argsort(far)[len(table["y"]) :]
+    return _copied({key: column[rest] for key, column in everybody.items()}, n, rng, 0.001)
 
 
 def _scikit(table: Table, n: int, rng: np.random.Generator) -> Table:
@@ -1769,13 +1892,21 @@ PATIENTS = Exercise(
         PATIENT_FACTS,
         {
             "form": _with(lambda table, rng: {"x": table["x"][:-1], "y": table["y"][:-1]}),
+            "input": _in_place,
             "finite": _with(
                 lambda table, rng: {"x": np.log(table["x"] - table["x"].max(0)), "y": table["y"]}
             ),
             "labels": _with(lambda table, rng: {"x": table["x"], "y": np.ones_like(table["y"])}),
-            "repeats": _unseeded,
+            "repeats": _seeded(None),
+            "draws": _seeded(0),
+            "units": _standardized,
             "copies": _copied,
-            "near": lambda table, n, rng: _copied(table, n, rng, 0.1),
+            "variety": _midpoints,
+            "near": lambda table, n, rng: _copied(table, n, rng, 1.0),
+            "kept": _betrayed,
+            "close": lambda table, n, rng: _copied(_from_disk(table)[0], n, rng, 0.1),
+            "noise": lambda table, n, rng: _copied(table, n, rng, 2.0),
+            "swapped": _with(lambda table, rng: {"x": table["x"], "y": 1 - table["y"]}),
             "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
         },
     ),
@@ -1785,6 +1916,7 @@ PATIENTS = Exercise(
         "fourteen directions and noise": _few_directions,
     },
     seconds=60.0,
+    quick=_quick_cases,
 )
 
 EXERCISES = [TSTR, MOLECULES, MEMBERSHIP, WATERMARK, TRIAL, PATIENTS]
