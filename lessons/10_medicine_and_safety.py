@@ -1304,12 +1304,15 @@ print("n = 3:", " ".join(recited))
 # ### Room D · Build: patients you may publish
 #
 # Write a generator of synthetic patients from an empty page. It gets a table of real ones and must return `n` others, with a
-# TSTR of at least $0.94$ and a membership AUC of at most $0.6$ (nearest synthetic patient, as above). Any method counts:
-# bells, another family, noise, a VAE, something of your own. Copying real patients is found out.
+# TSTR of at least $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about $0.63$), a copier alarm below $\tfrac23$ and
+# a membership AUC of at most $0.6$ (nearest synthetic patient, as above). Within a diagnosis, the measurements must vary about
+# as much as those of real patients. Any method counts: bells, another family, a VAE, something of your own. Copies are found
+# out, with noise or without.
 #
 # ### Exercise 10.6 · `make_patients`
-# `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows. Draw all randomness from `rng`. The check hands
-# you 284 patients and keeps the others, four times, and takes the averages; it stops you after a minute.
+# `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows, as NumPy arrays. Draw all randomness from `rng`.
+# The check hands you 284 patients, with each measurement in another unit, and keeps the others, four times, and takes the
+# averages; it stops you after a minute.
 
 
 # %% tags=["studio", "exercise:10.6", "points:8", "minutes:20"]
