@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def _same_everywhere(shown: Shown, mutants: dict[str, Mutant], shows: Callable) 
         if not set(pool) & set(shown.wrong):
             continue
         for name, mutant in mutants.items():
-            if all(same(shown.got[i], shows(name, i), shown.cases[i]) for i in pool):
+            if all(_alike(shown.got[i], shows(name, i), shown.cases[i]) for i in pool):
                 return mutant.hint
     return ""
 
@@ -99,7 +99,8 @@ def _same_in_part(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> 
         return ""
     for name, mutant in mutants.items():
         if all(
-            same(_part(shown.got[i], key), _part(shows(name, i), key), shown.cases[i]) for i in pool
+            _alike(_part(shown.got[i], key), _part(shows(name, i), key), shown.cases[i])
+            for i in pool
         ):
             return mutant.hint
     return ""
@@ -112,10 +113,16 @@ def _same_in_most(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> 
     wrong = [i for i in shown.wrong if not isinstance(shown.got[i], Raised)]
     best, hint = max(1, (len(shown.wrong) - 1) // 2), ""
     for name, mutant in mutants.items():
-        alike = [i for i in wrong if same(shown.got[i], shows(name, i), shown.cases[i])]
+        alike = [i for i in wrong if _alike(shown.got[i], shows(name, i), shown.cases[i])]
         if len(alike) > best and _telling(shown.got[i] for i in alike):
             best, hint = len(alike), mutant.hint
     return hint and f"{hint} (this explains {best} of the {len(shown.wrong)} cases that are wrong)"
+
+
+def _alike(got: Any, mutant: Any, case: Case) -> bool:
+    """Whether an answer shows what a mutant shows, which may take more than to be accepted."""
+    narrow = case if case.alike is None else replace(case, rtol=case.alike)
+    return same(got, mutant, narrow)
 
 
 def _wrong_part(got: Any, want: Any, case: Case) -> Any:
@@ -230,7 +237,7 @@ def fact(shown: Shown) -> str:
         return f"{wrong}: there is none; look for `no_grad`, `detach`, `.item()` or NumPy"
     regular = _regular(shown, wrong)
     said = f"{wrong}: expected {show(want[wrong])}, got {show(got.get(wrong))}"
-    return f"{wrong}: {regular}" if regular else said
+    return f"{wrong}: {regular}" if regular else _broken_rule(shown) or said
 
 
 def _regular(shown: Shown, key: Any = None) -> str:
@@ -252,8 +259,8 @@ def _pairs(
 
 
 def pattern(shown: Shown) -> str:
-    """A regularity that holds over all cases, such as a constant factor; else how many cases are
-    right.
+    """A regularity that holds over all cases, such as a constant factor; else a rule that a later
+    case shows to be broken; else how many cases are right.
     """
     constant = _whatever_the_input(shown)
     if constant:
@@ -268,10 +275,26 @@ def pattern(shown: Shown) -> str:
         return regular
     if regular:
         return f"in the {len(due)} cases that are wrong (of {len(shown.cases)}), {regular}"
+    rule = _broken_rule(shown)
+    if rule:
+        return rule
     first = shown.cases[shown.wrong[0]].says
     if not right:
         return "no case is right yet"
     return f"right in {right} of {len(shown.cases)} cases; the first that is not: {first}"
+
+
+def _broken_rule(shown: Shown) -> str:
+    """The first fact that does not hold in a later case, which names a cause where the values of
+    the first one do not; else "".
+    """
+    for i in shown.wrong:
+        got, want = shown.got[i], shown.want[i]
+        if isinstance(got, dict) and isinstance(want, dict):
+            wrong = _wrong_part(got, want, shown.cases[i])
+            if wrong is not None and want[wrong] is True and got.get(wrong) is False:
+                return does_not_hold(wrong)
+    return ""
 
 
 def _whatever_the_input(shown: Shown) -> str:

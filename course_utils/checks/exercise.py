@@ -39,7 +39,8 @@ class Case:
     and `atol`.
 
     A `stress` case needs numerical care (overflow, underflow): a right formula may fail on it.
-    `want` is the expected value where that is a list of facts and needs no oracle.
+    `want` is the expected value where that is a list of facts and needs no oracle. `alike` is the
+    relative tolerance within which a mutant shows the same, where that is narrower than `rtol`.
     """
 
     says: str
@@ -49,6 +50,7 @@ class Case:
     atol: float = 1e-9
     stress: bool = False
     want: Any = None
+    alike: float | None = None
 
 
 @dataclass(frozen=True)

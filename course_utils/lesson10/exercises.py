@@ -50,11 +50,25 @@ def _turned(table: Table) -> Table:
     return {"x": table["x"], "y": 1 - table["y"]}
 
 
+SHARE = (
+    "the result is a share from 0 to 1: a percentage has to be divided by 100, a count by the"
+    " number of real patients"
+)
+
+
+def _read_share(ask: Ask, synth: Table, test: Table) -> Any:
+    """The accuracy, and whether it can be one; what is no single number stays as it is."""
+    found = ask(synth, test)
+    if np.ndim(numbers_in(found)):
+        return found
+    return {SHARE: bool(0 <= found <= 1), "the accuracy": found}
+
+
 def _tstr_cases(rng: np.random.Generator) -> list[Case]:
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
 
-    close_case = partial(Case, rtol=0.0, atol=0.025)
+    close_case = partial(Case, read=_read_share, rtol=0.0, atol=0.025)
     tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
     return [
         close_case(
@@ -70,10 +84,9 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
             "synthetic patients whose diagnoses are turned round: nearly all wrong",
             (_turned(_patients(rng, 900)), _patients(rng, 600, gap=2)),
         ),
-        Case(
+        close_case(
             "synthetic patients much easier to tell apart than the real ones",
             (_patients(rng, 900, gap=1.8), _patients(rng, 600, gap=0.4)),
-            rtol=0,
             atol=0.04,
         ),
         close_case(
@@ -174,6 +187,10 @@ def _from_probabilities(score: Callable[[np.ndarray, np.ndarray], float]) -> Ans
 
 def _recall(said: np.ndarray, y: np.ndarray, of: int) -> float:
     return float((said[y == of] == of).mean())
+
+
+def _f1(said: np.ndarray, y: np.ndarray) -> float:
+    return float(2 * (said * y).sum() / max(said.sum() + y.sum(), 1))
 
 
 def _sklearn(synth: Table, test: Table) -> float:
@@ -299,6 +316,15 @@ TSTR = Exercise(
             " right diagnoses is asked for",
             _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
         ),
+        "f1-score": Mutant(
+            "this is the F1 score of one diagnosis: the share of right diagnoses is asked for",
+            _then_score(_f1),
+        ),
+        "mean-probability-of-class-1": Mutant(
+            "this is the average probability of class 1: it has to become a diagnosis, and be"
+            " compared with the true one",
+            _from_probabilities(lambda p, y: float(p.mean())),
+        ),
         "recall-class-1": Mutant(
             "this is the share found among patients of class 1 (recall): all patients count",
             _then_score(lambda said, y: _recall(said, y, 1)),
@@ -333,6 +359,25 @@ TSTR = Exercise(
 # ---- 10.3 membership_auc -------------------------------------------------------------------------
 
 
+TIES = (
+    "a pair with equal scores counts one half, no more and no less; `>` alone, `>=`, or ranks from"
+    " `argsort` do not see to that"
+)
+RANGE = "the AUC lies between 0 and 1"
+ANY_ORDER = (
+    "the order of the scores within each list does not matter: every score is compared with every"
+    " score of the other list, and none is left out"
+)
+ORDER_ONLY = (
+    "only which of two scores is higher matters, not by how much: an average of scores, or a"
+    " threshold on them, changes with their scale"
+)
+EXCHANGED = (
+    "with the two lists exchanged the AUC is 1 minus what it was: are all pairs counted, each of"
+    " them once, and divided by their number?"
+)
+
+
 def _scores(
     rng: np.random.Generator, n: int, m: int, lift: float, ties: bool = False
 ) -> tuple[TensorArg, TensorArg]:
@@ -347,23 +392,30 @@ def _auc_cases(rng: np.random.Generator) -> list[Case]:
     import sklearn.metrics  # noqa: F401
 
     close_case = partial(Case, rtol=1e-5, atol=1e-5)
-    lots = _scores(rng, 30, 50, -0.8)
+    with_ties = partial(close_case, read=_read_ties)
+    rules = dict.fromkeys((RANGE, ANY_ORDER, ORDER_ONLY, EXCHANGED), True)
     return [
-        close_case(
-            "in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
-            (TensorArg(np.array([3.0, 1.0])), TensorArg(np.array([2.0, 1.0, 0.0]))),
-        ),
+        close_case("30 in and 50 out, lower in: below ½", _scores(rng, 30, 50, -0.8)),
         close_case("40 in and 25 out, a little higher in", _scores(rng, 40, 25, 0.7)),
-        close_case("30 in and 50 out, lower in: below ½", lots),
-        close_case(
-            "35 in and 60 out in whole numbers, so with many ties",
-            _scores(rng, 35, 60, 0.8, ties=True),
-        ),
-        close_case("all scores equal: ½", (TensorArg(np.full(4, 2.0)), TensorArg(np.full(3, 2.0)))),
         close_case(
             "every score in above every score out: 1",
             (TensorArg(np.array([5.0, 6.0])), TensorArg(np.array([-1.0, 0.5, 4.0]))),
         ),
+        close_case(
+            "20 in and 13 out: in another order, on another scale, and exchanged",
+            _scores(rng, 20, 13, 0.5),
+            _read_rules,
+            want=rules,
+        ),
+        with_ties(
+            "in (3, 1) and out (2, 1, 0): 4.5 of 6 pairs, 0.75",
+            (TensorArg(np.array([3.0, 1.0])), TensorArg(np.array([2.0, 1.0, 0.0]))),
+        ),
+        with_ties(
+            "35 in and 60 out in whole numbers, so with many ties",
+            _scores(rng, 35, 60, 0.8, ties=True),
+        ),
+        with_ties("all scores equal: ½", (TensorArg(np.full(4, 2.0)), TensorArg(np.full(3, 2.0)))),
         close_case(
             "negative scores, such as minus a distance",
             (TensorArg(-rng.exponential(1, 20)), TensorArg(-rng.exponential(2, 33))),
@@ -374,6 +426,39 @@ def _auc_cases(rng: np.random.Generator) -> list[Case]:
         ),
         close_case("one in, four out", _scores(rng, 1, 4, 0.2)),
     ]
+
+
+def _read_ties(ask: Ask, scores_in: TensorArg, scores_out: TensorArg) -> dict[str, Any]:
+    """Whether ties are what is wrong, and the AUC: the same scores are asked again without ties."""
+    auc = ask(scores_in, scores_out)
+    a, b = scores_in.values, scores_out.values
+    apart = TensorArg(a + np.arange(len(a)) / 512), TensorArg(b + (np.arange(len(b)) + 0.5) / 512)
+    right = _is_auc(auc, a, b) or not _is_auc(ask(*apart), *(arg.values for arg in apart))
+    return {TIES: right, "the AUC": auc}
+
+
+def _is_auc(auc: Any, a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.ndim(numbers_in(auc)) == 0 and abs(float(auc) - _auc_of(a, b)) < 1e-4)
+
+
+def _read_rules(ask: Ask, scores_in: TensorArg, scores_out: TensorArg) -> dict[str, bool]:
+    """What the AUC of any two lists of scores without ties obeys."""
+    a, b = scores_in.values, scores_out.values
+    whole, mixed, bent, other = (
+        float(ask(TensorArg(x), TensorArg(y)))
+        for x, y in (
+            (a, b),
+            (a[::-1].copy(), b[::-1].copy()),
+            (np.exp(a / 2) + 1, np.exp(b / 2) + 1),
+            (b, a),
+        )
+    )
+    return {
+        RANGE: 0 <= whole <= 1,
+        ANY_ORDER: abs(mixed - whole) < 1e-4,
+        ORDER_ONLY: abs(bent - whole) < 1e-4,
+        EXCHANGED: abs(other - (1 - whole)) < 1e-4,
+    }
 
 
 def _auc_oracle(scores_in: Tensor, scores_out: Tensor) -> float:
@@ -433,6 +518,42 @@ def _rank_auc(scores_in: Tensor, scores_out: Tensor) -> float:
     return float((rankdata(_together(scores_in, scores_out))[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
+def _by_ranks(ranks: Callable[[np.ndarray], np.ndarray]) -> Answer:
+    """The AUC from the sum of other ranks of those in."""
+
+    def wrong(scores_in: Tensor, scores_out: Tensor) -> float:
+        n, m = len(scores_in), len(scores_out)
+        of_in = ranks(_together(scores_in, scores_out).numpy())[:n]
+        return float((of_in.sum() - n * (n + 1) / 2) / (n * m))
+
+    return wrong
+
+
+def _order_of(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(scores, kind="stable")
+
+
+def _first(scores_in: Tensor, scores_out: Tensor) -> tuple[Tensor, Tensor]:
+    """As many of each as there are of the fewer."""
+    n = min(len(scores_in), len(scores_out))
+    return scores_in[:n], scores_out[:n]
+
+
+def _matched_when_sorted(scores_in: Tensor, scores_out: Tensor) -> float:
+    return _matched(scores_in.sort().values, scores_out.sort().values)
+
+
+def _wins_of_first(scores_in: Tensor, scores_out: Tensor) -> Tensor:
+    a, b = _first(scores_in, scores_out)
+    return _wins(a[:, None] - b)
+
+
+def _balanced_at_median(scores_in: Tensor, scores_out: Tensor) -> float:
+    cut = _together(scores_in, scores_out).median()
+    rates = (scores_in > cut).float().mean() + (scores_out <= cut).float().mean()
+    return float(rates) / 2
+
+
 def _roc(scores_in: Tensor, scores_out: Tensor) -> Any:
     from sklearn.metrics import roc_auc_score
 
@@ -456,6 +577,12 @@ def _sorted_and_searched(scores_in: Tensor, scores_out: Tensor) -> float:
         np.searchsorted(out, scores_in.numpy(), side="right"),
     )
     return float((below + up_to).sum() / (2 * len(out) * len(scores_in)))
+
+
+def _roc_without_ends(scores_in: Tensor, scores_out: Tensor) -> float:
+    cuts = _together(scores_in, scores_out).unique().flip(0)[:, None]
+    above = [(group > cuts).double().mean(1).numpy() for group in (scores_out, scores_in)]
+    return float(np.trapezoid(above[1], above[0]))
 
 
 def _caught_at_no_false_alarm(scores_in: Tensor, scores_out: Tensor) -> float:
@@ -485,11 +612,13 @@ MEMBERSHIP = Exercise(
             lambda a, b: 1 - _auc_oracle(a, b),
         ),
         "ties-lost": Mutant(
-            "ties were forgotten: a pair with equal scores counts one half",
+            "ties are lost here, as with `>` alone or ranks from `argsort`: a pair with equal"
+            " scores counts one half",
             _pairs(lambda d: (d > 0).float().mean().item()),
         ),
         "ties-won": Mutant(
-            "ties count as won here: a pair with equal scores counts one half",
+            "ties count as won here, as with `>=` or ranks from `argsort`: a pair with equal"
+            " scores counts one half",
             _pairs(lambda d: (d >= 0).float().mean().item()),
         ),
         "ties-excluded": Mutant(
@@ -505,6 +634,36 @@ MEMBERSHIP = Exercise(
             "turned to the better side of ½: an attack that errs in most pairs lies below ½, and"
             " that is a finding",
             lambda a, b: max(_auc_oracle(a, b), 1 - _auc_oracle(a, b)),
+        ),
+        "folded-below-half": Mutant(
+            "the smaller of the AUC and 1 minus it came back: an attack that is right in most pairs"
+            " has an AUC above ½",
+            lambda a, b: min(_auc_oracle(a, b), 1 - _auc_oracle(a, b)),
+        ),
+        "ties-summed": Mutant(
+            "the tied pairs were added up, but not divided by the number of pairs",
+            _pairs(lambda d: ((d > 0).float().mean() + 0.5 * (d == 0).float().sum()).item()),
+        ),
+        "ties-counted-three-halves": Mutant(
+            "a tie counts one and a half here: `>=` has counted it already, so use `>`",
+            _pairs(lambda d: ((d >= 0).float().mean() + 0.5 * (d == 0).float().mean()).item()),
+        ),
+        "ties-subtracted": Mutant(
+            "half of each tied pair was subtracted: it is to be added",
+            _pairs(lambda d: ((d > 0).float().mean() - 0.5 * (d == 0).float().mean()).item()),
+        ),
+        "all-halved": Mutant(
+            "the pairs won were halved as well: only a tie counts one half",
+            _pairs(lambda d: 0.5 * (d >= 0).float().mean().item()),
+        ),
+        "ranks-from-zero": Mutant(
+            "the ranks start at 0, but what was subtracted is the smallest sum of ranks from 1",
+            _by_ranks(lambda scores: _order_of(_order_of(scores))),
+        ),
+        "order-for-ranks": Mutant(
+            "`argsort` once gives the order, not the ranks: apply it twice, and let ties share"
+            " theirs",
+            _by_ranks(lambda scores: _order_of(scores) + 1),
         ),
         "gini-for-auc": Mutant(
             "this is how far the AUC lies from ½, doubled (the Gini coefficient): the AUC itself is"
@@ -535,6 +694,43 @@ MEMBERSHIP = Exercise(
             "this is the accuracy at the best threshold: the AUC needs no threshold, compare all"
             " pairs",
             _best_accuracy,
+        ),
+        "balanced-at-median": Mutant(
+            "the scores were cut at the median of all: this is the average share that is right on"
+            " each side; the AUC needs no threshold, compare all pairs",
+            _balanced_at_median,
+        ),
+        "paired-when-sorted": Mutant(
+            "both lists were sorted and compared place by place: compare each score with each",
+            _matched_when_sorted,
+        ),
+        "shorter-length-only": Mutant(
+            "both loops end where the shorter list ends: the two lists may differ in length, and"
+            " every score counts",
+            lambda a, b: _wins_of_first(a, b).mean().item(),
+        ),
+        "shorter-length-over-all-pairs": Mutant(
+            "both loops end where the shorter list ends, though all pairs were divided by: every"
+            " score counts",
+            lambda a, b: _wins_of_first(a, b).sum().item() / (len(a) * len(b)),
+        ),
+        "paired-over-all-pairs": Mutant(
+            "only scores at the same place were compared, and divided by the number of all pairs:"
+            " compare each with each",
+            lambda a, b: _wins(_first(a, b)[0] - _first(a, b)[1]).sum().item() / (len(a) * len(b)),
+        ),
+        "against-everybody": Mutant(
+            "those in were compared with everybody, themselves included: compare them with those"
+            " out",
+            lambda a, b: _wins(a[:, None] - _together(a, b)).mean().item(),
+        ),
+        "best-member-only": Mutant(
+            "only the highest score in was compared: every score in counts",
+            lambda a, b: _wins(a.max() - b).mean().item(),
+        ),
+        "mean-member-only": Mutant(
+            "only the average score in was compared: every score in counts",
+            lambda a, b: _wins(a.mean() - b).mean().item(),
         ),
         "paired-by-index": Mutant(
             "each score was compared with one other only, the one at the same place: compare each"
@@ -585,6 +781,22 @@ MEMBERSHIP = Exercise(
             "divided by the square of the number in: the number of pairs is that in times that out",
             lambda a, b: _wins(a[:, None] - b).sum().item() / len(a) ** 2,
         ),
+        "divided-by-members": Mutant(
+            "divided by the number in only: the number of pairs is that in times that out",
+            lambda a, b: _wins(a[:, None] - b).sum().item() / len(a),
+        ),
+        "divided-by-nonmembers": Mutant(
+            "divided by the number out only: the number of pairs is that in times that out",
+            lambda a, b: _wins(a[:, None] - b).sum().item() / len(b),
+        ),
+        "floor-division": Mutant(
+            "the share was cut off to a whole number: `//` or `int` leaves 0 or 1; divide with `/`",
+            lambda a, b: float(math.floor(_auc_oracle(a, b))),
+        ),
+        "rounded": Mutant(
+            "the share was rounded: return it as it is",
+            lambda a, b: round(_auc_oracle(a, b), 2),
+        ),
         "divided-by-sum-of-sizes": Mutant(
             "divided by the sum of both numbers: the number of pairs is their product",
             lambda a, b: _wins(a[:, None] - b).sum().item() / (len(a) + len(b)),
@@ -597,6 +809,11 @@ MEMBERSHIP = Exercise(
         "sigmoid-of-differences": Mutant(
             "a sigmoid of the differences was averaged: a pair is won, tied or lost, 1, ½ or 0",
             _pairs(lambda d: d.sigmoid().mean().item()),
+        ),
+        "roc-without-ends": Mutant(
+            "the ROC curve lacks an end, where nobody or everybody is above the threshold: it runs"
+            " from (0, 0) to (1, 1)",
+            _roc_without_ends,
         ),
         "tpr-at-zero-fpr": Mutant(
             "this is the share of those in who score above everybody out: compare each with each",
@@ -629,6 +846,21 @@ MEMBERSHIP = Exercise(
 )
 
 # ---- 10.4 watermark_z ----------------------------------------------------------------------------
+
+
+ONLY_PAIRS = (
+    "only the entries green[i, j] of words j that come right after i in the text count, one entry"
+    " per pair: no other entry of `green` changes z"
+)
+EVERY_PAIR = (
+    "every pair of neighbors counts the same, the first and the last too, and one that comes twice"
+    " counts twice"
+)
+AS_EXPECTED = "a text with exactly γT green words has z = 0"
+ONE_MORE = (
+    "one more green word raises z by 1/√(Tγ(1 − γ)): are T, γ and 1 − γ all under the root, and the"
+    " root below the line?"
+)
 
 
 def _text(
@@ -679,7 +911,47 @@ def _mark_cases(rng: np.random.Generator) -> list[Case]:
             "no pair green, gamma 0.2",
             (TensorArg(rng.integers(0, 5, 26)), TensorArg(np.zeros((5, 5), bool)), 0.2),
         ),
+        _mark_rules(rng),
     ]
+
+
+def _mark_rules(rng: np.random.Generator) -> Case:
+    """A text of 26 words whose pairs differ, all but one that comes twice; five of 25 are green."""
+    order = rng.permutation(23)
+    tokens = np.r_[order, order[[10, 11, 0]]]
+    green = np.zeros((23, 23), bool)
+    green[order[[2, 5, 14, 17, 20]], order[[3, 6, 15, 18, 21]]] = True
+    return Case(
+        "25 pairs, five of them green, gamma 0.2: z = 0; then one of them is changed",
+        (TensorArg(tokens), TensorArg(green), 0.2),
+        _read_mark_rules,
+        want=dict.fromkeys((ONLY_PAIRS, EVERY_PAIR, AS_EXPECTED, ONE_MORE), True),
+    )
+
+
+def _read_mark_rules(
+    ask: Ask, tokens: TensorArg, green: TensorArg, gamma: float
+) -> dict[str, bool]:
+    """What z obeys: `green` is changed where no pair is, and at the first pair, the last, and the
+    one that comes twice.
+    """
+    before, after = tokens.values[:-1], tokens.values[1:]
+    elsewhere = ~green.values
+    elsewhere[before, after] = green.values[before, after]
+    changed = [green.values.copy() for _ in range(3)]
+    for table, at in zip(changed, (0, len(before) - 1, 10), strict=True):
+        table[before[at], after[at]] = True
+    z, other, first, last, twice = (
+        float(ask(tokens, TensorArg(table), gamma)) for table in (green.values, elsewhere, *changed)
+    )
+    step = 1 / math.sqrt(len(before) * gamma * (1 - gamma))
+    return {
+        ONLY_PAIRS: abs(other - z) < 1e-3,
+        EVERY_PAIR: np.allclose([last - z, twice - z], [first - z, 2 * (first - z)], atol=1e-3)
+        and first != z,
+        AS_EXPECTED: abs(z) < 1e-3,
+        ONE_MORE: abs(first - z - step) < 1e-3,
+    }
 
 
 def _mark_oracle(tokens: Tensor, green: Tensor, gamma: float) -> float:
@@ -793,6 +1065,153 @@ WATERMARK = Exercise(
             "the factor γ is missing in the variance",
             _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * (1 - gamma))),
         ),
+        "root-of-length-only": Mutant(
+            "γ(1 − γ) multiplies the result, for `a / b * c` is (a / b) * c: put all of T, γ and"
+            " 1 − γ under the root",
+            _of_hits(
+                lambda count, T, gamma: (count - gamma * T) / math.sqrt(T) * gamma * (1 - gamma)
+            ),
+        ),
+        "two-roots-multiplied": Mutant(
+            "√(γ(1 − γ)) multiplies the result, for `a / b * c` is (a / b) * c: divide by all of"
+            " √(Tγ(1 − γ))",
+            _of_hits(
+                lambda count, T, gamma: (
+                    (count - gamma * T) / math.sqrt(T) * math.sqrt(gamma * (1 - gamma))
+                )
+            ),
+        ),
+        "one-minus-gamma-outside": Mutant(
+            "1 − γ is outside the root and multiplies the result: it belongs under the root",
+            _of_hits(
+                lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma) * (1 - gamma)
+            ),
+        ),
+        "only-expectation-divided": Mutant(
+            "only γT was divided: brackets are missing around the count minus γT",
+            _of_hits(
+                lambda count, T, gamma: count - gamma * T / math.sqrt(T * gamma * (1 - gamma))
+            ),
+        ),
+        "divided-then-multiplied": Mutant(
+            "γ(1 − γ) multiplies the result, for `a / b * c` is (a / b) * c, and no root is taken",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / T * gamma * (1 - gamma)),
+        ),
+        "gamma-squared": Mutant(
+            "the variance has γ² here: it is Tγ(1 − γ)",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma**2)),
+        ),
+        "one-plus-gamma": Mutant(
+            "the variance has 1 + γ here: it is Tγ(1 − γ)",
+            _of_hits(
+                lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma * (1 + gamma))
+            ),
+        ),
+        "variance-at-half": Mutant(
+            "the variance is that of γ = ½, T/4: gamma is given",
+            _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T / 4)),
+        ),
+        "share-over-sigma-of-one": Mutant(
+            "the share minus gamma was divided by the standard deviation of *one* word: that of a"
+            " share is √(γ(1 − γ)/T)",
+            _of_hits(lambda count, T, gamma: (count / T - gamma) / math.sqrt(gamma * (1 - gamma))),
+        ),
+        "half-subtracted": Mutant(
+            "one half was subtracted (a continuity correction): the formula has none",
+            _of_hits(lambda count, T, gamma: _z(count - 0.5, T, gamma)),
+        ),
+        "half-added": Mutant(
+            "one half was added (a continuity correction): the formula has none",
+            _of_hits(lambda count, T, gamma: _z(count + 0.5, T, gamma)),
+        ),
+        "distance-less-half": Mutant(
+            "the distance was taken without its sign, less one half (a continuity correction): the"
+            " formula has neither",
+            _of_hits(
+                lambda count, T, gamma: (
+                    (abs(count - gamma * T) - 0.5) / math.sqrt(T * gamma * (1 - gamma))
+                )
+            ),
+        ),
+        "tokens-in-expectation": Mutant(
+            "gamma times the number of *tokens* was subtracted: T counts the pairs, one less",
+            _of_hits(
+                lambda count, T, gamma: (
+                    (count - gamma * (T + 1)) / math.sqrt(T * gamma * (1 - gamma))
+                )
+            ),
+        ),
+        "tokens-in-variance": Mutant(
+            "the variance has the number of *tokens*: T counts the pairs, one less",
+            _of_hits(
+                lambda count, T, gamma: (
+                    (count - gamma * T) / math.sqrt((T + 1) * gamma * (1 - gamma))
+                )
+            ),
+        ),
+        "two-less-than-tokens": Mutant(
+            "T is two less than the number of tokens here: a text of five words has four pairs",
+            _of_hits(lambda count, T, gamma: _z(count, T - 1, gamma)),
+        ),
+        "red-counted": Mutant(
+            "the red words were counted: count those for which `green` is True",
+            _of_hits(lambda count, T, gamma: _z(T - count, T, gamma)),
+        ),
+        "rounded": Mutant(
+            "z was rounded: return it as it is",
+            _of_hits(lambda count, T, gamma: round(_z(count, T, gamma), 2)),
+        ),
+        "probability-below": Mutant(
+            "this is the probability of a smaller z: z itself is asked for",
+            _of_hits(
+                lambda count, T, gamma: 1 - 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2))
+            ),
+        ),
+        "block-of-green": Mutant(
+            "`green[a][:, b]` is a block, every word before against every word after, T² entries:"
+            " index with both at once, green[a, b]",
+            lambda tokens, green, gamma: _z(
+                green[tokens[:-1]][:, tokens[1:]].sum().item(), len(tokens) - 1, gamma
+            ),
+        ),
+        "share-of-block": Mutant(
+            "the share was taken from a block, `green[a][:, b]`, every word before against every"
+            " word after: index with both at once, green[a, b]",
+            lambda tokens, green, gamma: (
+                (green[tokens[:-1]][:, tokens[1:]].double().mean().item() - gamma)
+                / math.sqrt(gamma * (1 - gamma) / (len(tokens) - 1))
+            ),
+        ),
+        "whole-block": Mutant(
+            "T² pairs were counted, every word before against every word after: only neighbors are"
+            " pairs, green[a, b]",
+            _from_hits(lambda tokens, green: green[tokens[:-1]][:, tokens[1:]].flatten()),
+        ),
+        "distinct-green-only": Mutant(
+            "a pair that comes again was counted once among the green ones: each time counts",
+            lambda tokens, green, gamma: _z(
+                _distinct_pairs(tokens, green).sum().item(), len(tokens) - 1, gamma
+            ),
+        ),
+        "last-pair-missed": Mutant(
+            "the last pair was not counted: does the loop end one early?",
+            lambda tokens, green, gamma: _z(
+                _hits(tokens, green)[:-1].sum().item(), len(tokens) - 1, gamma
+            ),
+        ),
+        "first-pair-missed": Mutant(
+            "the first pair was not counted: does the loop begin one late?",
+            lambda tokens, green, gamma: _z(
+                _hits(tokens, green)[1:].sum().item(), len(tokens) - 1, gamma
+            ),
+        ),
+        "all-expected-of-each": Mutant(
+            "γT was subtracted from each single word: add the words up first",
+            lambda tokens, green, gamma: (
+                (_hits(tokens, green) - gamma * (len(tokens) - 1))
+                / math.sqrt((len(tokens) - 1) * gamma * (1 - gamma))
+            ),
+        ),
         "expected-half-green": Mutant(
             "half of the words were expected to be green: a share gamma is",
             _of_hits(lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))),
@@ -820,6 +1239,13 @@ WATERMARK = Exercise(
         "sample-variance-for-null": Mutant(
             "the spread was taken from the text itself: under chance it is γ(1 − γ), and known",
             _of_hits(_measured_share),
+        ),
+        "sample-deviation-for-null": Mutant(
+            "the standard deviation was taken from the text itself: under chance it is known,"
+            " √(Tγ(1 − γ))",
+            _of_hits(
+                lambda count, T, gamma: _measured_share(count, T, gamma) * math.sqrt((T - 1) / T)
+            ),
         ),
         "green-count": Mutant(
             "this is the number of green words: how far it is from chance is asked for",
@@ -1089,6 +1515,19 @@ def _no_care(smiles: list[str], train: list[str]) -> dict[str, float]:
     }
 
 
+def _one_for_nothing(smiles: list[str], train: list[str]) -> dict[str, float]:
+    from course_utils.lesson10.chemistry import canonical
+
+    rates = _rates()(smiles, train)
+    valid = [s for s in smiles if canonical(s)]
+    whole = {"valid": smiles, "unique": valid, "novel": valid}
+    return {name: rates[name] if whole[name] else 1.0 for name in rates}
+
+
+def _balanced(smiles: list[str], _valid: Any, _different: Any, _new: Any) -> float:
+    return _share([s for s in smiles if s.count("(") == s.count(")")], smiles)
+
+
 def _once(_smiles: Any, valid: list[str], _different: Any, _new: Any) -> float:
     return _share([c for c in set(valid) if valid.count(c) == 1], valid)
 
@@ -1217,6 +1656,24 @@ MOLECULES = Exercise(
             "right as long as something is valid: with nothing to divide by, the rate is 0",
             _no_care,
         ),
+        "one-when-nothing-is-left": Mutant(
+            "with nothing to divide by, the rate came out as 1: it is to be 0",
+            _one_for_nothing,
+        ),
+        "brackets-for-valid": Mutant(
+            "valid was judged by balanced brackets: a string is a molecule if `canonical` reads it,"
+            " which returns None otherwise",
+            _rates(valid=_balanced),
+        ),
+        "any-string-for-valid": Mutant(
+            "every string that is not empty counts as valid: a string is a molecule if `canonical`"
+            " reads it, which returns None otherwise",
+            _rates(
+                valid=lambda smiles, valid, different, new: _share(
+                    list(filter(None, smiles)), smiles
+                )
+            ),
+        ),
         "singletons-for-unique": Mutant(
             "unique counts only molecules that were written once: one that repeats is one molecule,"
             " it does not vanish",
@@ -1252,18 +1709,64 @@ MOLECULES = Exercise(
 
 # ---- 10.5 trial_effect ---------------------------------------------------------------------------
 
+OTHER_COLUMNS = "the ratio needs `ai` and `minutes` only: no other column changes it"
+OTHER_UNIT = (
+    "in seconds instead of minutes the ratio is the same: compare by the difference of mean"
+    " logarithms, with nothing added to a time"
+)
+TWICE_AS_SLOW = (
+    "when everybody with AI takes twice as long, the ratio doubles: it is the exponential of the"
+    " difference of the mean logarithms, with AI minus without"
+)
+SLOWEST = (
+    "the slowest person with AI counts too: a longer time of theirs changes a mean, though not a"
+    " median, nor a mean without the slowest"
+)
+EVERYBODY = (
+    "every person with AI counts the same, the fastest and the slowest too: with one time tripled,"
+    " the ratio grows by the factor 3^(1/n)"
+)
+IN_LOGS = (
+    "the interval is built around the difference of the logarithms, and both ends are undone with"
+    " exp: √(low · high) is then the ratio"
+)
+MORE_PEOPLE = (
+    "with four times as many people the interval is half as wide: the standard error of a mean is"
+    " √(s²/n), not the spread of people"
+)
+MORE_SPREAD = (
+    "when the logarithms spread twice as much, the interval is twice as wide: is a root or a square"
+    " missing in the standard error?"
+)
+BOTH_GROUPS = (
+    "more spread in either group widens the interval: the variances of both means are added, then"
+    " the root is taken"
+)
+ABOVE_0 = (
+    "both ends of the interval are ratios, above 0: build it in logarithms, and undo them with exp"
+)
 NO_INTERVAL, FLAT = "an interval beside the ratio", "the interval in a pair of its own"
 
 
 def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float] | str:
     """Ratio, low and high; or what is missing in the form of the answer."""
     found = ask(df)
+    if isinstance(found, dict):
+        raise NotData("a dict came back: return the pair (ratio, (low, high))")
     if not isinstance(found, (tuple, list)):
         numbers_in(found)
         return NO_INTERVAL
     if len(found) == 3 and all(np.ndim(part) == 0 for part in found):
         return FLAT
-    if len(found) != 2 or np.size(numbers_in(found[1])) != 2 or np.size(numbers_in(found[0])) != 1:
+    sizes = [np.size(numbers_in(part)) for part in found]
+    if sizes in ([2, 1], [1, 1]):
+        raise NotData(
+            "the interval comes first here: return (ratio, (low, high))"
+            if sizes[0] == 2
+            else "one number came back beside the ratio, such as a width: the two ends of the"
+            " interval are asked for, (ratio, (low, high))"
+        )
+    if sizes != [1, 2]:
         raise NotData("what came back is not of the form (ratio, (low, high))")
     low, high = (float(end) for end in np.ravel(numbers_in(found[1])))
     return float(np.ravel(numbers_in(found[0]))[0]), low, high
@@ -1287,9 +1790,9 @@ def _read_interval(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, Any]:
         return {parts: False}
     _, low, high = parts
     if not (low > 0 and high > 0):
-        return {"both ends of the interval are ratios, above 0": False}
+        return {ABOVE_0: False}
     return {
-        "both ends of the interval are ratios, above 0": True,
+        ABOVE_0: True,
         "the middle of the interval, as a ratio": math.sqrt(low * high),
         "the width of the interval in logarithms": math.log(high / low),
     }
@@ -1316,14 +1819,14 @@ def _trial(
 
 
 def _trial_cases(rng: np.random.Generator) -> list[Case]:
-    slower, faster = _trial(rng, 200, 100, 1.4), _trial(rng, 160, 60, 0.6)
-    uneven = _trial(rng, 240, 60, 1.0, (0.3, 0.9))
-    small = _trial(rng, 44, 22, 1.3, (0.9, 0.9))
+    slower, faster = _trial(rng, 200, 100, 1.4), _trial(rng, 240, 90, 0.6)
+    uneven = _trial(rng, 400, 110, 1.0, (0.1, 0.9))
+    spread = _trial(rng, 240, 120, 1.3, (0.9, 0.9))
     says = {
         "200 people, half with the tool, who are slower": slower,
-        "160 people, 60 with the tool, who are faster": faster,
-        "60 of 240 with the tool, no effect, but times that spread more": uneven,
-        "44 people, times that spread much": small,
+        "240 people, 90 with the tool, who are faster": faster,
+        "110 of 400 with the tool, no effect, but times that spread more": uneven,
+        "240 people, times that spread much": spread,
     }
     toy = {
         "ai": np.array([True, True, False, False]),
@@ -1339,11 +1842,83 @@ def _trial_cases(rng: np.random.Generator) -> list[Case]:
             rtol=1e-4,
         ),
         *(Case(f"{text}: the ratio", (df,), _read_ratio, rtol=1e-4) for text, df in says.items()),
+        Case(
+            "40 people: their ratio, when some of their times are changed",
+            (_trial(rng, 40, 16, 1.2),),
+            _read_ratio_rules,
+            want=dict.fromkeys(
+                (OTHER_COLUMNS, OTHER_UNIT, SLOWEST, TWICE_AS_SLOW, EVERYBODY), True
+            ),
+        ),
         *(
-            Case(f"{text}: the interval", (df,), _read_interval, rtol=0.08)
+            Case(f"{text}: the interval", (df,), _read_interval, rtol=0.11, alike=0.03)
             for text, df in says.items()
         ),
+        Case(
+            "40 people: their interval, with more people and more spread",
+            (_trial(rng, 40, 18, 1.2, (0.9, 0.9)),),
+            _read_interval_rules,
+            want=dict.fromkeys((IN_LOGS, MORE_PEOPLE, MORE_SPREAD, BOTH_GROUPS), True),
+        ),
     ]
+
+
+def _ratio_of(ask: Ask, df: dict[str, np.ndarray], **columns: np.ndarray) -> float:
+    parts = _parts(ask, df | columns)
+    return math.nan if isinstance(parts, str) else parts[0]
+
+
+def _read_ratio_rules(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, bool]:
+    """What the ratio of geometric means obeys."""
+    ai, minutes = df["ai"], df["minutes"]
+    ratio = _ratio_of(ask, df)
+    with_ai = np.flatnonzero(ai)[np.argsort(minutes[ai])]
+    single = []
+    for person in with_ai[
+        [0, len(with_ai) // 2, -1]
+    ]:  # the fastest, one in the middle, the slowest
+        slower = minutes.copy()
+        slower[person] *= 3
+        single.append(_ratio_of(ask, df, minutes=slower) / ratio)
+    told = {"believed": df["believed"][::-1] * 2, "team": (df["team"] + 1) % 3}
+    return {
+        OTHER_COLUMNS: _near(_ratio_of(ask, df, **told), ratio),
+        OTHER_UNIT: _near(_ratio_of(ask, df, minutes=minutes * 60), ratio),
+        SLOWEST: not _near(single[-1], 1, 1e-6),
+        TWICE_AS_SLOW: _near(_ratio_of(ask, df, minutes=minutes * (1 + ai)), 2 * ratio),
+        EVERYBODY: all(_near(change, 3 ** (1 / ai.sum())) for change in single),
+    }
+
+
+def _near(got: float, want: float, rtol: float = 1e-3) -> bool:
+    return bool(abs(got - want) <= rtol * abs(want))
+
+
+def _width_of(ask: Ask, df: dict[str, np.ndarray]) -> float:
+    parts = _parts(ask, df)
+    if isinstance(parts, str) or not min(parts[1:]) > 0:
+        return math.nan
+    return math.log(parts[2] / parts[1])
+
+
+def _read_interval_rules(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, bool]:
+    """What an interval of the ratio obeys; its width is that of the logarithms."""
+    ai, parts = df["ai"], _parts(ask, df)
+    if isinstance(parts, str):
+        return {parts: False}
+    ratio, low, high = parts
+    width = _width_of(ask, df)
+    both, *each = (
+        _width_of(ask, df | {"minutes": df["minutes"] ** np.where(who, 2, 1)})
+        for who in (np.ones_like(ai), ai, ~ai)
+    )
+    four = {name: np.tile(column, 4) for name, column in df.items()}
+    return {
+        IN_LOGS: low > 0 and high > 0 and _near(math.sqrt(low * high), ratio, 0.06),
+        MORE_PEOPLE: _near(_width_of(ask, four), width / 2, 0.2),
+        MORE_SPREAD: _near(both, 2 * width, 0.2),
+        BOTH_GROUPS: all(1.1 * width < part < 1.9 * width for part in each),
+    }
 
 
 def _trial_oracle(df: dict[str, np.ndarray]) -> tuple[float, tuple[float, float]]:
@@ -1428,6 +2003,54 @@ def _symmetric(df: Any) -> Any:
     ratio, (low, high) = _effect()(df)
     half = ratio * math.log(high / low) / 2
     return ratio, (ratio - half, ratio + half)
+
+
+def _of_everybody(error: Answer) -> Answer:
+    """The right ratio, with an error that looks at all logarithms together."""
+
+    def effect(df: Any) -> Any:
+        e = error(np.log(df["minutes"]), *_groups(df))
+        return _effect(error=lambda a, b: e)(df)
+
+    return effect
+
+
+def _picked(df: Any, other: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    ai, logs = df["ai"].astype(int), np.log(df["minutes"])
+    return logs[ai], logs[other(ai)]
+
+
+def _with_inverted_numbers(df: Any) -> tuple[np.ndarray, np.ndarray]:
+    return _groups(df)[0], np.log(df["minutes"])[~df["ai"].astype(int)]
+
+
+def _without_slowest_tenth(df: Any) -> tuple[np.ndarray, np.ndarray]:
+    return _groups(_part_of(df, df["minutes"] < np.quantile(df["minutes"], 0.9)))
+
+
+def _ratio_of_logs(df: Any) -> Any:
+    a, b = _groups(df)
+    ratio, e = a.mean() / b.mean(), math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return ratio, (ratio - 1.96 * e, ratio + 1.96 * e)
+
+
+def _geometric_difference(df: Any) -> Any:
+    a, b = _groups(df)
+    d, e = math.exp(a.mean()) - math.exp(b.mean()), math.sqrt(a.var() / len(a) + b.var() / len(b))
+    return d, (d - 1.96 * e, d + 1.96 * e)
+
+
+def _mean_of_ratios(df: Any) -> Any:
+    a, b = (np.exp(g) for g in _groups(df))
+    ratio, (_, (low, high)) = (a[:, None] / b).mean(), _effect()(df)
+    return ratio, (low, high)
+
+
+def _paired_up(df: Any) -> Any:
+    a, b = _groups(df)
+    d = a[: len(b)] - b[: len(a)]
+    e = d.std(ddof=1) / math.sqrt(len(d))
+    return math.exp(d.mean()), (math.exp(d.mean() - 1.96 * e), math.exp(d.mean() + 1.96 * e))
 
 
 def _without_slowest(df: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -1527,8 +2150,8 @@ TRIAL = Exercise(
             _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
         ),
         "one-sigma-interval": Mutant(
-            "this is one standard error to each side, which holds the truth in 68 of 100 trials:"
-            " 1.96 of them are asked for",
+            "the interval reaches about one standard error to each side, which holds the truth in"
+            " 68 of 100 trials: 1.96 of them are asked for",
             _effect(z=1.0),
         ),
         "ninety-percent-interval": Mutant(
@@ -1544,6 +2167,68 @@ TRIAL = Exercise(
         "pooled-variance": Mutant(
             "one variance was taken for both groups (pooled): each group has its own",
             _effect(error=_pooled),
+        ),
+        "error-of-everybody": Mutant(
+            "the standard error is that of one mean over all people: add up the variances of two"
+            " means, s²/n of each group",
+            _of_everybody(lambda t, a, b: t.std(ddof=1) / math.sqrt(len(t))),
+        ),
+        "spread-of-everybody": Mutant(
+            "one spread was taken over all people, with and without AI: each group has its own",
+            _of_everybody(lambda t, a, b: t.std(ddof=1) * math.sqrt(1 / len(a) + 1 / len(b))),
+        ),
+        "standard-deviations-averaged": Mutant(
+            "standard deviations were added and divided by √n of all: add s²/n of each group, then"
+            " take the root",
+            _effect(
+                error=lambda a, b: (a.std(ddof=1) + b.std(ddof=1)) / math.sqrt(len(a) + len(b))
+            ),
+        ),
+        "treatment-sd-only": Mutant(
+            "the spread of the people with AI was taken: add s²/n of each group, then take the"
+            " root",
+            _effect(error=lambda a, b: a.std(ddof=1)),
+        ),
+        "ai-as-row-numbers": Mutant(
+            "`ai` was used as whole numbers, which pick rows 0 and 1: a bool array picks the rows"
+            " where it is True",
+            _effect(groups=lambda df: _picked(df, lambda ai: 1 - ai)),
+        ),
+        "inverted-whole-numbers": Mutant(
+            "`~` of whole numbers gives −1 and −2, which pick the last rows: leave `ai` a bool"
+            " array",
+            _effect(groups=_with_inverted_numbers),
+        ),
+        "slowest-tenth-excluded": Mutant(
+            "the slowest were left out: everybody counts, in the group that chance put them into",
+            _effect(groups=_without_slowest_tenth),
+        ),
+        "ratio-of-mean-logarithms": Mutant(
+            "the mean logarithms were divided: subtract them, then take the exponential",
+            _ratio_of_logs,
+        ),
+        "one-added-to-times": Mutant(
+            "1 was added to each time (`log1p`): take the logarithm of the time itself",
+            _effect(groups=lambda df: _groups(df | {"minutes": df["minutes"] + 1})),
+        ),
+        "difference-of-geometric-means": Mutant(
+            "this is the difference of the geometric means, in minutes: a ratio is asked for",
+            _geometric_difference,
+        ),
+        "mean-of-ratios": Mutant(
+            "ratios of single times were averaged: a ratio of geometric means is asked for",
+            _mean_of_ratios,
+        ),
+        "paired": Mutant(
+            "people were paired by their place in the table: nobody is paired, compare the means of"
+            " two groups",
+            _paired_up,
+        ),
+        "rounded": Mutant(
+            "the numbers were rounded: return them as they are",
+            _then_effect(
+                lambda ratio, low, high: (round(ratio, 1), (round(low, 1), round(high, 1)))
+            ),
         ),
         "errors-added-linearly": Mutant(
             "the errors of both groups were added: their *squares* add up",
