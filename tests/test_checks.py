@@ -14,7 +14,7 @@ from course_utils import check, checks
 from course_utils.asking.ask import Ask, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
-from course_utils.checks.exercise import Case, Exercise
+from course_utils.checks.exercise import Case, Exercise, Mutant, observe
 
 
 class Raises:
@@ -253,3 +253,44 @@ def test_close_is_said_of_values_that_are_close_also_where_one_of_them_is_huge()
     want = np.array([-1.6, 1.4, -2.1, -3200.0])
     assert "close" in close([(1.003 * want, want)])
     assert close([(want + [0.5, -0.7, 1.1, 2.0], want)]) == ""
+
+
+def judged(exercise, answer):
+    """The verdict on an answer to an exercise that no lesson has."""
+    cases = exercise.draw(np.random.default_rng(0))
+    want = [exercise.wanted(case) for case in cases]
+    got = [observe(Ask(answer), case) for case in cases]
+    return checks.verdict(exercise, cases, want, got, changed=False)
+
+
+def test_a_rule_that_a_later_case_shows_to_be_broken_is_said_before_a_bare_comparison():
+    rule = "twice as large an x gives twice as much"
+
+    def doubling(ask, x):
+        return {rule: ask(2 * x) == 2 * ask(x)}
+
+    exercise = Exercise(
+        "0.1",
+        "triple",
+        lambda rng: [
+            Case("one", (1.0,)),
+            Case("two", (2.5,)),
+            Case("twice", (1.0,), doubling, want={rule: True}),
+        ],
+        lambda x: 3 * x,
+    )
+    assert judged(exercise, lambda x: x**2 + 1 / x).hint.endswith(rule)
+    assert judged(exercise, lambda x: 3 * x).status == "pass"
+
+
+def test_a_mutant_may_have_to_agree_more_closely_than_an_answer_that_is_accepted():
+    exercise = Exercise(
+        "0.2",
+        "ten times",
+        lambda rng: [Case(f"{x}", (x,), rtol=0.1, alike=0.01) for x in (1.3, 2.7, 3.1)],
+        lambda x: 10 * x,
+        {"twelve": Mutant("this is twelve times", lambda x: 12 * x)},
+    )
+    assert judged(exercise, lambda x: 10.5 * x).status == "pass"
+    assert judged(exercise, lambda x: 12.01 * x).hint == "this is twelve times"
+    assert "twelve" not in judged(exercise, lambda x: 12.8 * x).hint

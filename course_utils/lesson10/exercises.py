@@ -1343,6 +1343,10 @@ WATERMARK = Exercise(
 
 
 KEYS = "the dict has the keys valid, unique and novel"
+BY_ITS_LOOKS = (
+    "valid was judged by the look of a string, such as its brackets: a string is a molecule if"
+    " `canonical` reads it, which returns None otherwise"
+)
 
 
 def _pool() -> tuple[list[list[str]], list[str]]:
@@ -1660,18 +1664,11 @@ MOLECULES = Exercise(
             "with nothing to divide by, the rate came out as 1: it is to be 0",
             _one_for_nothing,
         ),
-        "brackets-for-valid": Mutant(
-            "valid was judged by balanced brackets: a string is a molecule if `canonical` reads it,"
-            " which returns None otherwise",
-            _rates(valid=_balanced),
-        ),
+        "brackets-for-valid": Mutant(BY_ITS_LOOKS, _rates(valid=_balanced)),
         "any-string-for-valid": Mutant(
-            "every string that is not empty counts as valid: a string is a molecule if `canonical`"
-            " reads it, which returns None otherwise",
+            BY_ITS_LOOKS,
             _rates(
-                valid=lambda smiles, valid, different, new: _share(
-                    list(filter(None, smiles)), smiles
-                )
+                valid=lambda smiles, valid, different, new: _share([*filter(None, smiles)], smiles)
             ),
         ),
         "singletons-for-unique": Mutant(
