@@ -73,35 +73,35 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
     return [
         close_case(
             "synthetic patients of the same kind as the real ones: about 0.88",
-            (_patients(rng, 2500, shift=6, scale=4), _patients(rng, 1000, shift=6, scale=4)),
+            (_patients(rng, 1500, shift=6, scale=4), _patients(rng, 1200, shift=6, scale=4)),
         ),
         close_case(
             "real patients who all measure higher by 1.5 than the synthetic ones: many are taken"
             " for sick",
-            (_patients(rng, 2500), _patients(rng, 1000, shift=1.5)),
+            (_patients(rng, 1500), _patients(rng, 1200, shift=1.5)),
         ),
         close_case(
             "synthetic patients whose diagnoses are turned round: nearly all wrong",
-            (_turned(_patients(rng, 2500)), _patients(rng, 1000, gap=2)),
+            (_turned(_patients(rng, 1500)), _patients(rng, 1200, gap=2)),
         ),
         close_case(
             "synthetic patients much easier to tell apart than the real ones",
-            (_patients(rng, 2500, gap=1.8), _patients(rng, 1000, gap=0.4)),
+            (_patients(rng, 1500, gap=1.8), _patients(rng, 1200, gap=0.4)),
             atol=0.04,
         ),
         close_case(
             "one sick patient in ten among the real ones, and real patients who measure higher"
             " by 1",
-            (_patients(rng, 2500), _patients(rng, 1000, sick=0.1, shift=1)),
+            (_patients(rng, 1500), _patients(rng, 1200, sick=0.1, shift=1)),
         ),
         close_case(
             "two of the four columns in tiny units",
-            (_patients(rng, 2500, gap=1.6, scale=tiny), _patients(rng, 1000, gap=1.6, scale=tiny)),
+            (_patients(rng, 1500, gap=1.6, scale=tiny), _patients(rng, 1200, gap=1.6, scale=tiny)),
         ),
         close_case(
             "real patients measured in units a thousand times larger, and seven sick in ten among"
             " the synthetic ones",
-            (_patients(rng, 2500, sick=0.7), _patients(rng, 1000, scale=1000)),
+            (_patients(rng, 1500, sick=0.7), _patients(rng, 1200, scale=1000)),
         ),
     ]
 
@@ -1914,7 +1914,7 @@ def _read_interval_rules(ask: Ask, df: dict[str, np.ndarray]) -> dict[str, bool]
         IN_LOGS: low > 0 and high > 0 and _near(math.sqrt(low * high), ratio, 0.06),
         MORE_PEOPLE: _near(_width_of(ask, four), width / 2, 0.2),
         MORE_SPREAD: _near(both, 2 * width, 0.2),
-        BOTH_GROUPS: min(each) > 1.03 * width and _near(np.hypot(*each), 5**0.5 * width, 0.2),
+        BOTH_GROUPS: min(each) > 1.03 * width and _near(math.hypot(*each), 5**0.5 * width, 0.2),
     }
 
 
