@@ -12,7 +12,6 @@ import secrets
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -29,7 +28,8 @@ from grading.course import Lesson, lessons
 from grading.judge import Grader, Verdict, as_data
 from grading.report import write_text
 
-TEMPORARY = "grading-"  # begins the name of a run's temporary folder
+# how the name of a run's temporary folder begins, and a file in it that the run locks
+TEMPORARY, LOCK = "grading-run-", ".grading-lock"
 MORE_MEMORY = 768 << 20  # bytes that the grader may take for its work
 
 
@@ -279,8 +279,9 @@ def workplace() -> Iterator[None]:
     place = Path(tempfile.mkdtemp(prefix=TEMPORARY))
     before, tempfile.tempdir = tempfile.tempdir, str(place)
     try:
-        with (place / "lock").open("w") as lock:
+        with (place / "new").open("w") as lock:
             _locked(lock)
+            os.replace(place / "new", place / LOCK)  # so it never lies there unlocked
             remove_abandoned(place.parent)
             yield
     finally:
@@ -300,20 +301,13 @@ def _locked(file: IO[str]) -> bool:
 
 
 def remove_abandoned(place: Path) -> None:
-    """Remove what killed runs left behind; where a folder has no lock yet, only if it is old."""
-    for folder in place.glob(TEMPORARY + "*"):
+    """Remove what killed runs left behind: folders of ours whose lock nobody holds."""
+    for lock in place.glob(f"{TEMPORARY}*/{LOCK}"):
         try:
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-                continue
-            lock = folder / "lock"
-            if not lock.exists():
-                abandoned = time.time() - folder.stat().st_mtime > 24 * 3600
-            else:
-                with lock.open() as file:
-                    abandoned = _locked(file)
-            if abandoned:
-                shutil.rmtree(folder, ignore_errors=True)
-        except (OSError, AttributeError):
+            with lock.open() as file:
+                if lock.stat().st_uid == os.getuid() and _locked(file):
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+        except (OSError, AttributeError):  # it is gone, or this is Windows
             continue
 
 

@@ -13,19 +13,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch  # noqa: F401  as in every notebook
 
 from course_utils.asking import serialization
-from course_utils.asking.ask import Ask, Seed, TensorArg
+from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
 from grading import batch, collect, course, judge, report, room, sandbox, selftest, twins
+from grading.cache import Cache
 from tests import grading as t
 from tests.hostile import broken, right
 
@@ -349,7 +352,9 @@ def test_names_that_look_alike_stay_two_people(tmp_path):
 def test_nobody_makes_the_grader_read_without_end(tmp_path):
     place = tmp_path / "s"
     text = {"cells": [{"cell_type": "code", "source": "x" * (2 << 20)}]}
-    many = zipped({f"{n:04}.ipynb": json.dumps(text | {"n": n}) for n in range(60)})
+    small = {"cells": [{"cell_type": "code", "source": "x"}]}
+    books = [(text if n < 5 else small) | {"n": n} for n in range(60)]
+    many = zipped({f"{n:04}.ipynb": json.dumps(book) for n, book in enumerate(books)})
     place.mkdir()
     (place / "many.zip").write_bytes(many)
     (place / "ann.zip").write_bytes(zipped({"01.ipynb": json.dumps(t.blank("01"))}))
@@ -594,6 +599,93 @@ def test_shards_merge_into_the_same_grades(tmp_path):
         assert (tmp_path / "m" / name).read_bytes() == (tmp_path / "all" / name).read_bytes()
     assert command.main(["merge", *parts[:2], "--out", str(tmp_path / "m")]) == 1
     assert command.main(["merge", str(tmp_path), "--out", str(tmp_path / "m")]) == 1
+
+
+DAMAGE = {
+    "no JSON": lambda results: "{",
+    "deep": lambda results: "[" * 100_000,
+    "other JSON": lambda results: [1],
+    "a submission without anything": lambda results: results | {"submissions": [{}]},
+    "an empty shard": lambda results: results | {"shard": []},
+    "a shard of text": lambda results: results | {"shard": ["1", "2"]},
+    "submissions that are none": lambda results: results | {"submissions": {"a": 1}},
+    "no verdicts": lambda results: {
+        **results,
+        "submissions": [results["submissions"][0] | {"verdicts": []}],
+    },
+    "a verdict without points": lambda results: {
+        **results,
+        "submissions": [results["submissions"][0] | {"verdicts": [{"exercise": "1.1"}]}],
+    },
+    "faults that are none": lambda results: results | {"faults": 7},
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_part_is_left_out_with_a_sentence(tmp_path, kind, capsys):
+    whole = json.loads(json.dumps(made_up() | {"faults": [], "shard": [1, 2]}))
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "good/results.json").write_text(json.dumps(whole))
+    if DAMAGE[kind]:
+        damaged = DAMAGE[kind](whole)
+        text = damaged if isinstance(damaged, str) else json.dumps(damaged)
+        (tmp_path / "bad/results.json").write_text(text)
+    line = ["merge", str(tmp_path / "bad"), str(tmp_path / "good"), "--out", str(tmp_path / "m")]
+    assert command.main(line) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'bad'} is left out: " in said and "Traceback" not in said
+    assert len({row["submission"] for row in t.rows(tmp_path / "m/grades.csv")}) == 2
+    assert command.main([*line[:2], "--out", str(tmp_path / "m")]) == 1
+
+
+@pytest.mark.parametrize("text", ['{"verdicts": [{}], "seconds": 1}', "[", "[" * 100_000, "7"])
+def test_a_damaged_verdict_is_no_verdict(tmp_path, text):
+    cache = Cache(tmp_path, t.LESSONS["01"], 5)
+    verdicts = judge.as_data([judge.Verdict("1.1", "normal_logpdf", 4, "pass")])
+    cache.store("digest", verdicts, 1.0)
+    assert cache.load("digest") == (verdicts, 1.0)
+    next(tmp_path.rglob("*.json")).write_text(text)
+    assert cache.load("digest") is None
+
+
+def test_a_damaged_record_of_the_run_means_a_fresh_seed(tmp_path):
+    for text in ('{"seed": -1}', '{"seed": true}', '{"seed": "x"}', "[" * 100_000, "null"):
+        (tmp_path / "run.json").write_text(text)
+        seed = batch.recorded_seed(batch.Run(tmp_path, tmp_path))
+        assert seed > 1 and batch.recorded_seed(batch.Run(tmp_path, tmp_path)) == seed
+
+
+KILLED = """import os, signal, sys, tempfile
+from grading import batch
+with batch.workplace():
+    tempfile.mkdtemp()
+    print(tempfile.gettempdir(), flush=True)
+    sys.stdin.read() if sys.argv[1:] else os.kill(os.getpid(), signal.SIGKILL)"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="locks of Unix")
+def test_the_folder_of_a_killed_run_is_removed_by_the_next(tmp_path, monkeypatch):
+    line = [sys.executable, "-c", KILLED]
+    options = {"cwd": course.ROOT, "env": os.environ | {"TMPDIR": str(tmp_path)}, "text": True}
+    going_on = subprocess.Popen(
+        [*line, "on"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+    )
+    alive = Path(going_on.stdout.readline().strip())
+    killed = subprocess.run(line, capture_output=True, **options)
+    assert killed.returncode == -signal.SIGKILL and Path(killed.stdout.strip()).is_dir()
+    fresh, foreign = tmp_path / "grading-run-new", tmp_path / "grading-run-out/report.html"
+    fresh.mkdir()  # of a run that has only just begun
+    foreign.parent.mkdir()
+    foreign.write_text("x")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with batch.workplace():
+        assert not Path(killed.stdout.strip()).exists()
+        assert alive.is_dir() and fresh.is_dir() and foreign.exists()
+        assert Path(tempfile.gettempdir()).parent == tmp_path
+    going_on.communicate("")
+    assert {path.name for path in tmp_path.iterdir()} == {fresh.name, foreign.parent.name}
 
 
 # --- what humans read and write -------------------------------------------------------------------
@@ -1033,6 +1125,23 @@ def test_a_twin_is_kept_out_of_the_public_course_and_never_overwritten(twin_fold
     assert twins.main(["build", str(twin_folder)]) == 0
 
 
+@pytest.mark.parametrize("secret", [True, False])
+def test_no_solution_of_a_twin_enters_a_box_as_text(secret):
+    lesson = t.LESSONS["01"]
+    first, second, third, _ = lesson.tasks
+    grader = object.__new__(judge.Grader)
+    grader.lesson, grader.secret = lesson, secret
+    cells = [collect.Cell("code", "def normal_logpdf(): own"), collect.Cell("code", "answer")]
+    answers = dict.fromkeys([task.id for task in lesson.tasks])
+    answers |= {first.id: cells[0].source, third.id: "answer"}
+    before = [judge.Verdict(task.id, task.name, 4, "fail") for task in (first, second)]
+    given = grader._question(third, cells, answers, before)["given"]
+    if secret:
+        assert given == {first.name: cells[0].source}
+    else:
+        assert given == {first.name: first.solution, second.name: second.solution}
+
+
 # --- a room ---------------------------------------------------------------------------------------
 
 
@@ -1066,6 +1175,67 @@ def test_a_room_counts_people_by_their_best_copy_and_leaves_the_solutions_out(tm
     assert room.main([*line, "--names"]) == 0 and "bob, cid" in (
         tmp_path / "o/room.html"
     ).read_text(encoding="utf-8")
+
+
+FOOL = "THE TEACHER IS A FOOL"
+REASONS = {  # what an answer showed, what was wanted, the reason for the student, for everybody
+    "a message": (
+        Raised(("ValueError", "Exception"), FOOL),
+        1.0,
+        f"it raised ValueError: {FOOL}",
+        "it raised ValueError",
+    ),
+    "a class of one's own": (
+        Raised((FOOL, "KeyError", "LookupError"), FOOL),
+        1.0,
+        f"it raised {FOOL}: {FOOL}",
+        "it raised KeyError",
+    ),
+    "a name": (Raised((FOOL,), ""), 1.0, f"it raised {FOOL}", "it raised an exception"),
+    "no data": (Raised(("NotData",), FOOL), 1.0, FOOL, "it raised an exception"),
+    "text": (FOOL, "x", f"expected x, got {FOOL}", "its result is none of the known wrong ones"),
+    "a fact": (
+        {"a rule": False, "loss": FOOL},
+        {"a rule": True, "loss": 1.0},
+        "your answer breaks this rule: a rule",
+        "your answer breaks this rule: a rule",
+    ),
+    "numbers": (2.0, 1.0, "it is twice as large", "it is twice as large"),
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_a_room_sees_nothing_that_a_student_wrote(kind):
+    got, wanted, reason, public = REASONS[kind]
+    result = judge.Verdict("1.1", "normal_logpdf", 4, "fail", reason)
+    result.public = judge.public(result, got, wanted)
+    assert result.public == public
+    options = room.parsed(["h", "--out", "o", "--lesson", "01"])
+    best = {"1.1 normal_logpdf": {"ann": judge.as_data([result])[0]}}
+    assert FOOL not in room.page(best, [], options) + "".join(room.lines(best))
+    old = {"ann": {"status": "fail", "reason": FOOL}}  # of an earlier version
+    assert FOOL not in "".join(room.lines({"1.1 normal_logpdf": old}))
+
+
+def test_of_what_went_wrong_around_an_answer_a_room_sees_the_class():
+    for reason in ("NameError: name 'FOOL' is not defined", "NameError", "FOOL: x", "took FOOL"):
+        assert "FOOL" not in judge.of_the_grader(reason)
+    late = "it was still running after 5 seconds: is there a loop without an end?"
+    assert judge.of_the_grader(late) == late and judge.of_the_grader(f"FOOL {late}") != late
+
+
+def test_a_room_goes_on_when_a_look_fails(tmp_path, monkeypatch, capsys):
+    looks = iter([OSError("the disk is full"), KeyboardInterrupt()])
+
+    def fails(run):
+        raise next(looks)
+
+    monkeypatch.setattr(batch, "grade", fails)
+    monkeypatch.setattr(sandbox, "missing", lambda: "")
+    monkeypatch.setattr(room.time, "sleep", lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        room.main([str(tmp_path / "h"), "--out", str(tmp_path / "o"), "--lesson", "01"])
+    assert "the disk is full" in capsys.readouterr().out
 
 
 def test_a_room_wants_a_lesson_that_exists_and_an_out_that_nobody_reads(tmp_path, capsys):
