@@ -15,7 +15,7 @@ from grading.report import NONE, file_name, grade_rows, out_of, totals, write_te
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;
 color:#222;background:#fff}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;display:block;overflow-x:auto}
 td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:left;vertical-align:top}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem}
 .bar{display:inline-block;height:1em;vertical-align:middle;margin-right:.3em}
@@ -24,7 +24,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem
 .columns{display:flex;align-items:flex-end;gap:2px;height:9rem;margin:1rem 0 .3rem}
 .columns div{flex:1;max-width:4rem;text-align:center;font-size:.8rem}
 .columns .pass{display:block}
-details{margin:.3rem 0}summary{cursor:pointer}"""
+summary{cursor:pointer}"""
 HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta'
     ' http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src'
@@ -75,10 +75,16 @@ def esc(text: Any) -> str:
     return html.escape("".join(c if c.isprintable() or c == "\n" else "?" for c in str(text)))
 
 
-def link(result: dict[str, Any]) -> str:
-    """The name of a notebook, with a link to its student's letter."""
+def link(result: dict[str, Any], only: bool = False) -> str:
+    """The name of a notebook, or of its student if it is the only one, as a link to the letter."""
     letter = quote(f"feedback/{file_name(result['student'])}.html")
-    return f'<a href="{letter}">{esc(result["submission"])}</a>'
+    return f'<a href="{letter}">{esc(result["student" if only else "submission"])}</a>'
+
+
+def links(subs: list[dict]) -> dict[str, str]:
+    """The link to each notebook's letter, in as few words as tell them apart."""
+    count = Counter(r["student"] for r in subs)
+    return {r["submission"]: link(r, count[r["student"]] == 1) for r in subs}
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -106,13 +112,16 @@ def report(results: dict[str, Any], marks: list[list[Any]] = NONE) -> str:
         ),
     ]
     parts += [f"<p><strong>Fault:</strong> {esc(fault)}</p>" for fault in results["faults"]]
-    parts += not_graded(subs)
     lessons, points = totals(rows, results)
+    if len(lessons) > 1:
+        jumps = " · ".join(f'<a href="#lesson{esc(n)}">Lesson {esc(n)}</a>' for n in lessons)
+        parts.append(f"<p>{jumps}</p>")
+    parts += not_graded(subs)
     for number in lessons:
         mine = [r for r in subs if r["lesson"] == number]
         theirs = [total[number] for total in points.values() if number in total]
         parts += [
-            f"<h2>Lesson {esc(number)}</h2>",
+            f'<h2 id="lesson{esc(number)}">Lesson {esc(number)}</h2>',
             "<h3>How many points</h3>",
             distribution(theirs, out_of(rows, number)),
             "<h3>How each exercise went</h3>",
@@ -131,7 +140,7 @@ def not_graded(subs: list[dict]) -> list[str]:
     parts = [f"<h2>Not graded: {len(left)}</h2>"] if left else []
     for again, title in (
         (False, "The file is at fault: ask the student for another one"),
-        (True, "The grader was at fault: run the same command again"),
+        (True, "No fault of the file: run the same command again"),
     ):
         rows = [
             [link(r), esc(r["verdicts"][0]["reason"])]
@@ -193,13 +202,14 @@ def mistakes(subs: list[dict]) -> str:
     """
     rows: list[list[str]] = []
     single: list[list[str]] = []
+    shown = links(subs)
     for title, pairs in by_exercise(subs).items():
         who = defaultdict(list)
         for result, v in pairs:
             if v["status"] == "fail":
                 who[kind_of(v), v["known"]].append((result, v))
         for (kind, known), those in sorted(who.items(), key=lambda item: -len(item[1])):
-            names = ", ".join(link(result) for result, _ in those[:12])
+            names = ", ".join(shown[result["submission"]] for result, _ in those[:12])
             more = f" and {len(those) - 12} more" if len(those) > 12 else ""
             row = [esc(title), str(len(those)), reasons(kind, those), "yes" if known else "no"]
             (rows if len(those) > 1 else single).append([*row, names + more])
@@ -229,17 +239,19 @@ def reasons(kind: str, those: list[tuple[dict, dict]]) -> str:
 
 
 def helped(subs: list[dict]) -> str:
-    """Notebooks with something missing, those with most first."""
-    rows = []
+    """Notebooks with something missing, those with most first; the reasons are folded."""
+    rows, shown = [], links(subs)
     for result in subs:
         lacks = [v for v in result["verdicts"] if v["status"] in ("fail", "unanswered")]
-        what = "<br>".join(
-            f"{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: "
-            f"{esc(v['reason'] or WORDS[v['status']])}"
+        which = " ".join(f"{SIGNS[v['status']]}&nbsp;{esc(v['exercise'])}" for v in lacks)
+        what = "".join(
+            f"<br>{esc(v['exercise'])} {esc(v['name'])}: {esc(v['reason'] or WORDS[v['status']])}"
             for v in lacks
         )
         if lacks:
-            rows.append([link(result), f"{len(lacks)} of {len(result['verdicts'])}", what])
+            count = f"{len(lacks)} of {len(result['verdicts'])}"
+            folded = f"<details><summary>{which}</summary>{what[4:]}</details>"
+            rows.append([shown[result["submission"]], count, folded])
     rows.sort(key=lambda row: -int(row[1].split()[0]))
     return table(["notebook", "missing", "with what"], rows) if rows else "<p>Nobody.</p>"
 

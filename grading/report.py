@@ -60,7 +60,7 @@ def safe(value: Any) -> Any:
     if not isinstance(value, str):
         return "" if value is None else value
     text = " ".join("".join(c if c.isprintable() else " " for c in value).split())
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "|", "%") else text
+    return "'" + text if text[:1] in set("=+-@|%") and text != "-" else text
 
 
 def as_csv(header: list[str], rows: Iterable[list[Any]], typed: bool = False) -> str:

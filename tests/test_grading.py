@@ -18,6 +18,7 @@ import time
 import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from course_utils.asking import serialization
 from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
-from grading import batch, collect, course, judge, report, room, sandbox, selftest, twins
+from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins
 from grading.cache import Cache
 from tests import grading as t
 from tests.hostile import broken, right
@@ -952,6 +953,98 @@ def test_a_course_that_is_installed_beside_the_packages_is_hidden_in_the_box(tmp
     shown, hidden = line.index(str(tmp_path / "prefix")), line.index(str(place / "course_utils"))
     assert line[hidden - 1] == "--tmpfs" and shown < hidden
     assert str(course.ROOT / "course_utils") not in line and str(course.ROOT) not in line
+
+
+# --- the report of a class ---
+
+
+def a_class():
+    """Ten people in lesson 01, one of them also in 02: what instructors read about."""
+    task = t.LESSONS["01"].tasks[0]
+
+    def one(student, *verdicts, lesson="01", again=False):
+        return {
+            "submission": f"{student}/{lesson}",
+            "student": student,
+            "lesson": lesson,
+            "digest": "d",
+            "verdicts": judge.as_data(list(verdicts)),
+            "prose": [],
+            "seconds": 1.0,
+            "again": again,
+        }
+
+    def verdict(status, reason="", known=False, name=task.name):
+        return judge.Verdict("1.1", name, 4, status, reason, known)
+
+    name = "it raised NameError: name '{}' is not defined"
+    subs = [one(f"s{n}", verdict("pass")) for n in range(3)]
+    subs += [one(f"e{n}", verdict("fail", name.format(n))) for n in range(3)]
+    subs += [one("Ann Lee", verdict("fail", "only her own mistake"))]
+    subs += [one("broken", verdict("not_graded", "it is a web page"))]
+    subs += [one("busy", verdict("not_graded", "no memory"), again=True)]
+    subs += [one("nobody", judge.Verdict("", "", 0, "not_graded", "no notebook"), lesson="")]
+    subs += [one("s0", judge.Verdict("2.1", "cross_entropy", 8, "pass"), lesson="02")]
+    return made_up() | {"faults": [], "submissions": subs}
+
+
+def test_the_report_shows_points_groups_errors_and_leads_to_letters(tmp_path):
+    t.write_all(a_class(), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Points of 7 students, out of 4: mean 1.7, median 0, from 0 to 4." in text
+    first, rest = text.split("that only one notebook has</summary>")[:2]
+    assert "<td>3</td><td><details><summary>it raised NameError</summary>" in first
+    assert "only her own mistake" in rest and "only her own mistake" not in first
+    broken, again = text.index("ask the student"), text.index("run the same command again")
+    assert broken < text.index("web page") < again < text.index("no memory")
+    links = {unquote(found) for found in re.findall('href="(feedback[^"]*)"', text)}
+    assert len(links) == 10 - 3 and all((tmp_path / link).is_file() for link in links)
+    letters = tmp_path / "feedback"
+    assert "check it and hand it in again" in (letters / "broken.md").read_text()
+    assert "will be graded again" in (letters / "busy.html").read_text()
+
+
+@pytest.mark.parametrize("points", [[], [0], [0, 4, 4], [-1, 2.5], [3] * 500, [0.5, 40]])
+def test_everybody_is_in_one_column_of_the_distribution(points):
+    shown = pages.distribution(points, 4)
+    assert sum(map(int, re.findall(r"<div>(\d+)<span", shown))) == len(points)
+    assert shown.count("<div>") <= 11
+
+
+def test_canvas_and_moodle_get_what_they_import(tmp_path):
+    t.write_all(a_class(), tmp_path)
+    canvas, moodle = (
+        list(csv.reader(io.StringIO((tmp_path / name).read_text(encoding="utf-8"))))
+        for name in ("canvas.csv", "moodle.csv")
+    )
+    known = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert canvas[0] == [*known, "Lesson 01", "Lesson 02"]
+    assert canvas[1] == ["Points Possible", "", "", "", "", "4", "8"]
+    assert ["s0", "", "s0", "s0", "", "4", "8"] in canvas  # no points is no zero
+    assert ["busy", "", "busy", "busy", "", "", ""] in canvas and len(canvas) == 2 + 10
+    assert moodle[0] == ["Student", "Lesson 01", "Lesson 02"] and len(moodle) == 1 + 10
+    assert ["e0", "0", "-"] in moodle and ["busy", "-", "-"] in moodle
+
+
+def test_a_letter_shows_every_fact_whole_and_text_of_a_student_does_nothing():
+    fact = "the same mu and logvar give the same value: no samples are drawn in the function"
+    facts = {fact: True, **{f"{fact} {n}": False for n in range(12)}}
+    shown = judge.readable(facts)
+    assert f"{fact}: yes" in shown and f"{fact} 11: no" in shown
+    assert len(judge.readable("x" * 5000)) == 300
+    for live in ("see https://a.b", "www.a.b", "$x$", "@ann", "a@b.org", "fixes #12", "![x](y)"):
+        assert live not in pages.mark(live)
+    for beginning in ("- x", "+ x", "1. x", "---", "=== x", "# x", "> x"):
+        assert not pages.mark(beginning).startswith(beginning[:2])
+
+
+def test_what_lies_beside_the_letters_stays(tmp_path):
+    results = a_class()
+    t.write_all(results, tmp_path)
+    (tmp_path / "feedback/notes.md").write_text("call Ann")
+    t.write_all(results | {"submissions": results["submissions"][:1]}, tmp_path)
+    there = {path.name for path in (tmp_path / "feedback").iterdir()}
+    assert there == {"notes.md", "s0.md", "s0.html"}
 
 
 # --- when it cannot grade -------------------------------------------------------------------------
