@@ -28,6 +28,7 @@ WRONG_FORM = "it answered in a form that was not asked for"
 OURS = [
     WRONG_FORM,
     re.escape(TOO_LONG),
+    r"it returned something that cannot be compared",
     r"it took too much memory|it answered without being asked|it does not listen any more",
     r"it was still running after [\d.]+ seconds: is there a loop without an end\?",
     r"the process ended in the middle: a crash, an exit, or too much memory",
@@ -43,7 +44,8 @@ EXCEPTIONS = {
 @dataclass
 class Verdict:
     """The verdict on one exercise of one notebook. `known`: the reason is the hint of a known
-    mistake. `public`: as much of the reason as holds no text of the student's.
+    mistake. `public`: as much of the reason as holds no text of the student's, where the answer
+    could be run.
 
     `evidence` holds, for an appeal, the input that went wrong, what was expected and what came.
     """
@@ -141,7 +143,7 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
     except Busy as error:
         raise Unusable(str(error)) from None
     except Lost as error:
-        result.reason, result.public = str(error), of_the_grader(str(error))
+        result.reason = str(error)
         return result
     finally:
         if box.alive:
@@ -193,8 +195,11 @@ def has_text(value: Any) -> bool:
     return isinstance(value, str | bytes) or getattr(value, "dtype", np.dtype(int)).kind in "USO"
 
 
-def of_the_grader(reason: str) -> str:
-    """The reason why an answer could not be asked, without a text of the student's in it."""
+def for_all(verdict: dict[str, Any]) -> str:
+    """The reason of a verdict without a text of the student's in it."""
+    reason = verdict["reason"]
+    if verdict.get("public"):
+        return verdict["public"]
     if any(re.fullmatch(pattern, reason) for pattern in OURS):
         return reason
     name = reason.split(":")[0]
@@ -300,10 +305,7 @@ class Grader:
         try:
             return judge(self.questions[task.id], boxes.living(), task, question)
         except Gone as error:
-            reason = str(error)
-            return Verdict(
-                task.id, task.name, task.points, "fail", reason, public=of_the_grader(reason)
-            )
+            return Verdict(task.id, task.name, task.points, "fail", str(error))
 
     def _question(
         self, task: Task, cells: list[Cell], answers: dict[str, str | None], before: list[Verdict]

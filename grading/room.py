@@ -18,6 +18,7 @@ from typing import Any
 
 from grading import batch, pages, sandbox
 from grading.course import lessons
+from grading.judge import for_all
 from grading.report import BEST, write_text
 
 MISTAKES = 3  # so many are shown for each exercise
@@ -114,7 +115,7 @@ def lines(best: Best) -> list[str]:
 
 def common_mistakes(people: dict[str, dict[str, Any]]) -> list[tuple[str, int]]:
     """For a whole room to see: nothing that a student wrote."""
-    failed = [v.get("public") or "a wrong answer" for v in people.values() if v["status"] == "fail"]
+    failed = [for_all(v) for v in people.values() if v["status"] == "fail"]
     return Counter(failed).most_common(MISTAKES)
 
 
