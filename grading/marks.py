@@ -107,21 +107,21 @@ def _entered(path: Path, marks: Marks) -> list[Row]:
         data = path.read_bytes()
     except FileNotFoundError:
         return []
-    rows = parsed(data) if data else []
-    if rows is None:
-        name = f"marks_unread_{hashlib.sha256(data).hexdigest()[:8]}{path.suffix}"
+    text, certain = decoded(data)
+    rows = parsed(text) if data else []
+    if rows is None or not certain:  # letters may be other ones than those that were typed
+        kind = "unread" if rows is None else "as_saved"
+        name = f"marks_{kind}_{hashlib.sha256(data).hexdigest()[:8]}.csv"
         (path.parent / name).write_bytes(data)
+    if rows is None:
         marks.complaints.append(
             f"{path.name} is not a table with the columns {', '.join(HEADER)}: it is kept as {name}"
         )
     return [row for row in rows or [] if typed(row)]
 
 
-def parsed(data: bytes) -> list[Row] | None:
-    """The rows of a table that a spreadsheet saved, in whatever encoding and with whatever
-    separator; None if it is none.
-    """
-    text = decoded(data)
+def parsed(text: str) -> list[Row] | None:
+    """The rows of a table that a spreadsheet saved, with whatever separator; None if it is none."""
     for separator in ",;\t|":
         try:
             lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
@@ -147,16 +147,16 @@ def _rows(lines: list[list[str]]) -> Iterator[Row]:
         yield row | {"text": row["text"].strip()}
 
 
-def decoded(data: bytes) -> str:
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return data.decode(encoding, "replace")
+def decoded(data: bytes) -> tuple[str, bool]:
+    """Text in whatever encoding a spreadsheet chose, and whether that is certain."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace"), True
     if b"\0" in data[:100]:
-        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace"), True
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig"), True
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return data.decode("cp1252", "replace"), False
 
 
 def _count(row: Row, submission: str, marks: Marks) -> None:

@@ -45,11 +45,12 @@ def write_all(results: dict[str, Any], out: Path, marks: list[list[Any]] = NONE)
     write_text(out / "canvas.csv", canvas(rows, results))
     write_text(out / "moodle.csv", moodle(rows, results))
     write_text(out / "junit.xml", junit(results))
-    for result in results["submissions"]:
-        write_text(
-            out / "gradescope" / file_name(result["submission"]) / "results.json",
-            gradescope(result),
-        )
+    folders = {file_name(r["submission"]): r for r in results["submissions"]}
+    for name, result in folders.items():
+        write_text(out / "gradescope" / name / "results.json", gradescope(result))
+    for path in (out / "gradescope").glob("*/results.json"):
+        if path.parent.name not in folders:  # of a submission that is gone
+            path.unlink()
 
 
 # --- CSV ------------------------------------------------------------------------------------------

@@ -837,6 +837,16 @@ def test_marks_count_however_a_spreadsheet_saves_them(tmp_path, kind):
     assert t.rows(tmp_path / "marks.csv")[0]["lesson"] == "04"
 
 
+def test_marks_in_an_encoding_that_can_only_be_guessed_are_kept_as_they_were_saved(tmp_path):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    data = entered(tmp_path, comment="очень хорошо").encode("cp1251", "replace")
+    (tmp_path / "marks.csv").write_bytes(data)
+    assert t.write_all(results, tmp_path) == [] and counted(tmp_path)[0][0] == "1.5"
+    [kept] = tmp_path.glob("marks_as_saved_*.csv")
+    assert kept.read_bytes() == data
+
+
 @pytest.mark.parametrize(
     ("points", "out_of", "said"),
     [
@@ -1045,6 +1055,8 @@ def test_what_lies_beside_the_letters_stays(tmp_path):
     t.write_all(results | {"submissions": results["submissions"][:1]}, tmp_path)
     there = {path.name for path in (tmp_path / "feedback").iterdir()}
     assert there == {"notes.md", "s0.md", "s0.html"}
+    scores = [path.parent.name for path in (tmp_path / "gradescope").rglob("results.json")]
+    assert scores == [report.file_name("s0/01")]
 
 
 # --- when it cannot grade -------------------------------------------------------------------------
