@@ -29,9 +29,10 @@ LARGEST_DIRECTORY = 2 << 20  # bytes of a zip's list of its files
 LARGEST_TEXT, MOST_CELLS = 2 << 20, 5000  # of all cells of a notebook, outputs apart
 # of one student: notebooks, bytes read, text kept of all cells, files of other names looked into
 MOST_NOTEBOOKS, MOST_BYTES, MOST_TEXT, MOST_LOOKS = 40, 100 << 20, 8 << 20, 100
+MOST_NAMED = 5  # files named where there is no notebook
 # in a notebook's text, so that reading it stays cheap
 MOST_PARTS = {b"[": 300_000, b"{": 300_000, b",": 2_000_000}
-DEEPEST_ZIP = 2
+DEEPEST_ZIP, DEEPEST_FOLDER = 2, 50
 HEAD = 1 << 16  # bytes of a file that tell whether it is a notebook
 # what programs leave beside submissions, and no student
 LITTER = {".ds_store", ".git", ".gitignore", ".gitkeep", ".ipynb_checkpoints", "__macosx"}
@@ -242,7 +243,11 @@ def _below(top: Path, without: frozenset[str]) -> Iterator[File]:
             path = Path(folder) / name
             yield File((*parts, name)) if _hidden(name) else _on_disk(path, (*parts, name))
         yield from (File((*parts, name)) for name in folders if _hidden(name))
-        folders[:] = sorted(name for name in folders if not _hidden(name) and name not in without)
+        below = (name for name in folders if not _hidden(name) and name not in without)
+        folders[:] = sorted(below)
+        if folders and len(parts) == DEEPEST_FOLDER:
+            folders.clear()
+            yield _broken(parts, f"folders inside {DEEPEST_FOLDER} folders are not opened", True)
     for error in closed:
         parts = (top.name, *Path(error.filename).relative_to(top).parts)
         yield _broken(parts, f"the folder cannot be read: {in_words(error)}", True)
@@ -362,21 +367,24 @@ def _in_zip(outer: Callable[[int], BinaryIO], entry: zipfile.ZipInfo) -> Callabl
 
 def _of_student(name: str, files: Iterable[File], without: frozenset[str]) -> Iterator[Submission]:
     """The notebooks of one student, or what is there instead of any."""
-    allowance, notebooks, others, looks = Allowance(), [], [], MOST_LOOKS
+    notebooks: dict[tuple[str, ...], File] = {}
+    others: list[str] = []
+    allowance, looks = Allowance(), MOST_LOOKS
     for file in _unzipped(files, allowance):
         if without.intersection(file.parts[1:-1]):
             continue
         looks -= file.suffix != ".ipynb"
         if file.matters or looks >= 0 and file.is_notebook():
-            notebooks.append(file)
-        elif file.parts[-1] != ".":
+            notebooks[file.parts] = file  # of two entries of a zip with one name, the last counts
+        elif file.parts[-1] != "." and len(others) < MOST_NAMED + 1:
             others.append(shown(file))
     if not notebooks:
         yield Submission(name, broken=_nothing(others))
         return
-    notebooks.sort(key=lambda file: (len(file.parts), file.parts))
-    labels = distinct(["/".join(file.parts[1:]) for file in notebooks])
-    for file in notebooks[:MOST_NOTEBOOKS]:
+    first = sorted(notebooks.values(), key=lambda file: (len(file.parts), file.parts))
+    more, first = len(first) - MOST_NOTEBOOKS, first[:MOST_NOTEBOOKS]
+    labels = distinct(["/".join(file.parts[1:]) for file in first])
+    for file in first:
         label = labels["/".join(file.parts[1:])]
         yield Submission(
             f"{name}/{label}" if len(file.parts) > 1 else name,
@@ -384,7 +392,6 @@ def _of_student(name: str, files: Iterable[File], without: frozenset[str]) -> It
             load=file.load if file.open else None,
             allowance=allowance,
         )
-    more = len(notebooks) - MOST_NOTEBOOKS
     if more > 0:
         reason = f"{more} more notebooks: of one student {MOST_NOTEBOOKS} are graded at most"
         yield Submission(f"{name}/more than {MOST_NOTEBOOKS} notebooks", broken=reason)
@@ -399,8 +406,8 @@ def _nothing(others: list[str]) -> str:
     """What to say of a student who handed in no notebook."""
     if not others:
         return "there is no file: the folder or zip is empty"
-    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-    return f"no notebook among: {', '.join(sorted(others)[:5])}{more}"
+    more = " and more" if len(others) > MOST_NAMED else ""
+    return f"no notebook among: {', '.join(others[:MOST_NAMED])}{more}"
 
 
 def distinct(paths: Iterable[str]) -> dict[str, str]:

@@ -328,6 +328,13 @@ def test_a_zip_of_a_class_has_a_row_for_everybody_too(tmp_path):
     assert "a.py" in found["bob"] and "a.ipynb" in found["cat"]
 
 
+def test_of_two_files_with_one_name_in_a_zip_the_last_counts(tmp_path):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive, pytest.warns(UserWarning):
+        archive.writestr("ann.ipynb", "x")
+        archive.writestr("ann.ipynb", json.dumps(t.blank("01")))
+    assert seen(tmp_path) == {"ann": ""}
+
+
 def test_names_that_look_alike_stay_two_people(tmp_path):
     names = [
         "bob",
@@ -362,8 +369,17 @@ def test_nobody_makes_the_grader_read_without_end(tmp_path):
     cells = {"cells": [{"cell_type": "code", "source": ""}] * 6000}
     t.write(place, {"cells": json.dumps(cells).encode()})
     (place / "list.zip").write_bytes(zipped({f"{n:0200}.txt": "" for n in range(9000)}))
+    (place / "deep").mkdir()
+    with contextlib.chdir(place / "deep"):
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
     found = seen(place)
-    assert found["ann/01"] == "" and "more than 5000 cells" in found["cells"]
+    assert (
+        "no file" in found["deep"]
+        and found["ann/01"] == ""
+        and "more than 5000 cells" in found["cells"]
+    )
     assert "more than 5000 files" in found["list"]
     mine = {name: reason for name, reason in found.items() if name.startswith("many/")}
     assert len(mine) == collect.MOST_NOTEBOOKS + 1
