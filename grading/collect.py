@@ -368,7 +368,7 @@ def _in_zip(outer: Callable[[int], BinaryIO], entry: zipfile.ZipInfo) -> Callabl
 def _of_student(name: str, files: Iterable[File], without: frozenset[str]) -> Iterator[Submission]:
     """The notebooks of one student, or what is there instead of any."""
     notebooks: dict[tuple[str, ...], File] = {}
-    others: list[str] = []
+    others: list[File] = []
     allowance, looks = Allowance(), MOST_LOOKS
     for file in _unzipped(files, allowance):
         if without.intersection(file.parts[1:-1]):
@@ -377,7 +377,7 @@ def _of_student(name: str, files: Iterable[File], without: frozenset[str]) -> It
         if file.matters or looks >= 0 and file.is_notebook():
             notebooks[file.parts] = file  # of two entries of a zip with one name, the last counts
         elif file.parts[-1] != "." and len(others) < MOST_NAMED + 1:
-            others.append(shown(file))
+            others.append(file)
     if not notebooks:
         yield Submission(name, broken=_nothing(others))
         return
@@ -397,17 +397,19 @@ def _of_student(name: str, files: Iterable[File], without: frozenset[str]) -> It
         yield Submission(f"{name}/more than {MOST_NOTEBOOKS} notebooks", broken=reason)
 
 
-def shown(file: File) -> str:
-    kind = file.broken.removeprefix("it is ")
-    return clean(file.parts[-1], suffix=True) + (f" ({kind})" if kind else "")
-
-
-def _nothing(others: list[str]) -> str:
+def _nothing(others: list[File]) -> str:
     """What to say of a student who handed in no notebook."""
     if not others:
         return "there is no file: the folder or zip is empty"
+    if len(others[0].parts) == 1:
+        return others[0].broken or "it is no notebook"
     more = " and more" if len(others) > MOST_NAMED else ""
-    return f"no notebook among: {', '.join(others[:MOST_NAMED])}{more}"
+    return f"no notebook among: {', '.join(map(_shown, others[:MOST_NAMED]))}{more}"
+
+
+def _shown(file: File) -> str:
+    kind = file.broken.removeprefix("it is ")
+    return clean(file.parts[-1], suffix=True) + (f" ({kind})" if kind else "")
 
 
 def distinct(paths: Iterable[str]) -> dict[str, str]:
