@@ -8,22 +8,27 @@
     python -m grading twin build DIR         its notebooks, after a change
 
 Exit code: 0 all graded, 1 nothing can be graded here, 2 wrong command line, 3 some could not be
-graded.
+graded, or a mark in marks.csv could not be counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
-from grading import batch, merging, pages, report, room, sandbox, twins
+from grading import batch, marks, merging, pages, report, room, sandbox, twins
 from grading.course import lessons
 
 
 def main(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal cannot show a letter
     command = {"merge": merge, "room": room.main, "twin": twins.main}.get(
         arguments[0] if arguments else ""
     )
@@ -104,13 +109,16 @@ def merge(arguments: list[str]) -> int:
     parser.add_argument("parts", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    return finish(merging.merged(options.parts), options.out)
+    folders = [part if part.is_dir() else part.parent for part in options.parts]
+    typed = [place / "marks.csv" for place in folders if place.resolve() != options.out.resolve()]
+    return finish(merging.merged(options.parts), options.out, typed)
 
 
-def finish(results: dict, out: Path) -> int:
-    """Write everything and say how it went."""
-    report.write_all(results, out)
-    pages.write_all(results, out)
+def finish(results: dict, out: Path, also: Iterable[Path] = ()) -> int:
+    """Write everything and say how it went. Marks are taken from marks.csv in `out` and `also`."""
+    entered = marks.refreshed(results, out, also)
+    report.write_all(results, out, entered.rows)
+    pages.write_all(results, out, entered.rows)
     left = [
         r for r in results["submissions"] if any(v["status"] == "not_graded" for v in r["verdicts"])
     ]
@@ -120,13 +128,15 @@ def finish(results: dict, out: Path) -> int:
     )
     for fault in results["faults"]:
         print(f"Fault: {fault}", file=sys.stderr)
+    for complaint in entered.complaints:
+        print(complaint, file=sys.stderr)
     for r in left[:20]:
         print(
             f"Not graded: {report.safe(r['submission'])}:"
             f" {report.safe(r['verdicts'][0]['reason'])}",
             file=sys.stderr,
         )
-    return 1 if results["faults"] else 3 if left else 0
+    return 1 if results["faults"] else 3 if left or entered.complaints else 0
 
 
 if __name__ == "__main__":

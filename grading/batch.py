@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,17 +17,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tqdm import tqdm
 
 from grading import sandbox, selftest
 from grading.cache import Cache, fingerprint
-from grading.collect import Submission, lesson_of, submissions
+from grading.collect import Cell, Changed, Submission, lesson_of, submissions
 from grading.course import Lesson, lessons
 from grading.judge import Grader, Verdict, as_data
 from grading.report import write_text
 
+# how the name of a run's temporary folder begins, and a file in it that the run locks
+TEMPORARY, LOCK = "grading-run-", ".grading-lock"
 MORE_MEMORY = 768 << 20  # bytes that the grader may take for its work
 
 
@@ -54,6 +57,7 @@ class Graded:
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     prose: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    again: bool = False  # whether the same command may give a verdict that is lacking
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -64,6 +68,7 @@ class Graded:
             "verdicts": self.verdicts,
             "prose": self.prose,
             "seconds": self.seconds,
+            "again": self.again,
         }
 
 
@@ -71,8 +76,12 @@ def grade(run: Run) -> dict[str, Any]:
     """Grade everything that is due; returns what results.json holds. Raises OSError if a folder
     cannot be read or written.
     """
-    course, notebooks = lessons(run.twins), selected(run)
-    seed = recorded_seed(run)
+    with workplace():
+        return _graded(run, lessons(run.twins))
+
+
+def _graded(run: Run, course: dict[str, Lesson]) -> dict[str, Any]:
+    notebooks, seed = selected(run), recorded_seed(run)
     gradable, ungradable = sorted_out(notebooks, course, run.lesson)
     for graded in ungradable:
         graded.verdicts = not_graded(course.get(graded.lesson), no_verdict(graded.submission))
@@ -96,12 +105,8 @@ def grade(run: Run) -> dict[str, Any]:
 
 def selected(run: Run) -> list[Submission]:
     """The submissions of this shard, without those in folders that are left out."""
-    return [
-        submission
-        for submission in submissions(run.place)
-        if in_shard(submission.student, run.shard)
-        and not run.without.intersection(submission.name.split("/")[1:-1])
-    ]
+    everyone = submissions(run.place, run.without)
+    return [submission for submission in everyone if in_shard(submission.student, run.shard)]
 
 
 def in_shard(student: str, shard: tuple[int, int]) -> bool:
@@ -119,11 +124,11 @@ def recorded_seed(run: Run) -> int:
     place = run.out / "run.json"
     try:
         last = json.loads(place.read_text(encoding="utf-8"))["seed"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         last = None
     seed = run.seed
     if seed is None:
-        seed = last if isinstance(last, int) else secrets.randbelow(2**31)
+        seed = last if type(last) is int and last >= 0 else secrets.randbelow(2**31)
     write_text(place, json.dumps({"seed": seed}) + "\n")
     return seed
 
@@ -131,20 +136,21 @@ def recorded_seed(run: Run) -> int:
 def sorted_out(
     notebooks: list[Submission], course: dict[str, Lesson], only: str
 ) -> tuple[list[Graded], list[Graded]]:
-    """What can be graded, and what cannot. Of lessons other than the one asked for, only the names
-    of students who submitted nothing else are left.
+    """What can be graded, and what cannot; here every notebook is read once. Of lessons other than
+    the one asked for, only the names of students who submitted nothing else are left.
     """
     gradable: list[Graded] = []
     ungradable: list[Graded] = []
     others: dict[str, str] = {}  # student -> lesson
     for submission in notebooks:
-        number = lesson_of(submission.cells, course)
+        cells = submission.read()
+        number = lesson_of(cells, course)
         if only and number not in ("", only):
             others[submission.student] = number
             continue
         number = only or number
         pile = gradable if number and not submission.broken else ungradable
-        pile.append(Graded(submission, number))
+        pile.append(Graded(submission, number, prose=prose(cells, course.get(number))))
     present = {graded.submission.student for graded in gradable + ungradable}
     for student in others.keys() - present:
         reason = f"no notebook of lesson {only}, but one of lesson {others[student]}"
@@ -176,18 +182,16 @@ def _grade_lesson(notebooks: list[Graded], lesson: Lesson, seed: int, run: Run) 
     first = {graded.submission.digest: graded for graded in reversed(unknown)}
     if first:
         with staged(lesson.number) as folder:
-            grader = Grader(lesson, seed, folder, boxed=not run.trusted)
+            grader = Grader(lesson, seed, folder, not run.trusted, secret=run.twins is not None)
             fault = selftest.fault(grader)
             if fault:
                 for graded in first.values():
-                    graded.verdicts = not_graded(lesson, f"the self-test failed: {fault}")
+                    _leave(graded, lesson, f"the self-test failed: {fault}")
             else:
                 _in_parallel(list(first.values()), grader, cache, run.jobs)
     for graded in unknown:
         twin = first[graded.submission.digest]
-        graded.verdicts, graded.seconds = twin.verdicts, twin.seconds
-    for graded in notebooks:
-        graded.prose = prose(graded.submission, lesson)
+        graded.verdicts, graded.seconds, graded.again = twin.verdicts, twin.seconds, twin.again
     return fault
 
 
@@ -217,16 +221,24 @@ def _in_parallel(due: list[Graded], grader: Grader, cache: Cache, jobs: int) -> 
 
 def _grade_one(graded: Graded, grader: Grader, cache: Cache) -> None:
     try:
-        verdicts, seconds = grader.grade(graded.submission.cells)
+        cells = graded.submission.read()
+        if graded.submission.broken:
+            return _leave(graded, grader.lesson, graded.submission.broken)
+        verdicts, seconds = grader.grade(cells)
+    except Changed:
+        return _leave(graded, grader.lesson, "the file was changed while it was graded")
     except sandbox.Unusable as error:
-        graded.verdicts = not_graded(grader.lesson, str(error))
-        return
+        return _leave(graded, grader.lesson, str(error))
     except Exception as error:  # a mistake of the grader's, and no fault of the student's
         reason = f"the grader failed: {type(error).__name__}: {error}"
-        graded.verdicts = not_graded(grader.lesson, reason)
-        return
+        return _leave(graded, grader.lesson, reason)
     graded.verdicts, graded.seconds = as_data(verdicts), round(seconds, 2)
     cache.store(graded.submission.digest, graded.verdicts, graded.seconds)
+
+
+def _leave(graded: Graded, lesson: Lesson, reason: str) -> None:
+    """Leave a notebook to the next run, which may grade it."""
+    graded.verdicts, graded.again = not_graded(lesson, reason), True
 
 
 def not_graded(lesson: Lesson | None, reason: str) -> list[dict[str, Any]]:
@@ -244,12 +256,12 @@ def no_verdict(submission: Submission) -> str:
     )
 
 
-def prose(submission: Submission, lesson: Lesson) -> list[str]:
+def prose(cells: list[Cell], lesson: Lesson | None) -> list[str]:
     """What the student wrote in words: text cells that the course did not ship."""
-    shipped = {re.sub(r"\s+", "", text) for text in lesson.prose}
+    shipped = {re.sub(r"\s+", "", text) for text in lesson.prose} if lesson else set()
     return [
         cell.source
-        for cell in submission.cells
+        for cell in (cells if lesson else [])
         if cell.kind == "markdown"
         and cell.source.strip()
         and re.sub(r"\s+", "", cell.source) not in shipped
@@ -260,9 +272,49 @@ def prose(submission: Submission, lesson: Lesson) -> list[str]:
 
 
 @contextmanager
+def workplace() -> Iterator[None]:
+    """A folder for everything temporary, which is gone when this process is: the next run removes
+    those of runs that were killed. A lock tells them from folders of runs that go on.
+    """
+    place = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    before, tempfile.tempdir = tempfile.tempdir, str(place)
+    try:
+        with (place / "new").open("w") as lock:
+            _locked(lock)
+            os.replace(place / "new", place / LOCK)  # so it never lies there unlocked
+            remove_abandoned(place.parent)
+            yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file for as long as it is open; False if another process holds it, or nobody can."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def remove_abandoned(place: Path) -> None:
+    """Remove what killed runs left behind: folders of ours whose lock nobody holds."""
+    for lock in place.glob(f"{TEMPORARY}*/{LOCK}"):
+        try:
+            with lock.open() as file:
+                if lock.stat().st_uid == os.getuid() and _locked(file):
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+        except (OSError, AttributeError):  # it is gone, or this is Windows
+            continue
+
+
+@contextmanager
 def staged(number: str) -> Iterator[Path]:
     """A folder that holds what a box sees of the course, for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="grading-") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "box"
         place.mkdir()
         yield sandbox.stage(place, number)

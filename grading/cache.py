@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.course import ROOT, Lesson
+from grading.merging import are_verdicts
 from grading.report import write_text
 
 
@@ -25,9 +26,10 @@ class Cache:
         """The verdicts on the file with this digest and the seconds they took; None if unknown."""
         try:
             entry = json.loads(self._path(digest).read_text(encoding="utf-8"))
-            return entry["verdicts"], entry["seconds"]
-        except (OSError, ValueError, KeyError, TypeError):
+            verdicts, seconds = entry["verdicts"], float(entry["seconds"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        return (verdicts, seconds) if are_verdicts(verdicts) else None
 
     def store(self, digest: str, verdicts: list[dict[str, Any]], seconds: float) -> None:
         entry = {"verdicts": verdicts, "seconds": seconds}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,36 @@ from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Te
 from course_utils.asking.serialization import Malformed, decode, encode
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.checks.exercise import Exercise, numbers, observe
+from course_utils.checks.exercise import Exercise, does_not_hold, numbers, observe
 from grading.collect import Cell
 from grading.course import Lesson, Task, binds
-from grading.sandbox import Box, Busy, Gone, Lost, Unbuilt, Unusable
+from grading.sandbox import TOO_LONG, Box, Busy, Gone, Lost, Unbuilt, Unusable
 
 STAND_INS = (Seed, TensorArg)
 BLANK = re.compile(r"\s+")
 WRONG_FORM = "it answered in a form that was not asked for"
+# reasons that no student has a part in; of those with a text of the student's only a class is told
+OURS = [
+    WRONG_FORM,
+    re.escape(TOO_LONG),
+    r"it returned something that cannot be compared",
+    r"it took too much memory|it answered without being asked|it does not listen any more",
+    r"it was still running after [\d.]+ seconds: is there a loop without an end\?",
+    r"the process ended in the middle: a crash, an exit, or too much memory",
+    r"the sandbox was ended from inside",
+]
+EXCEPTIONS = {
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+}
 
 
 @dataclass
 class Verdict:
     """The verdict on one exercise of one notebook. `known`: the reason is the hint of a known
-    mistake.
+    mistake. `public`: as much of the reason as holds no text of the student's, where the answer
+    could be run.
 
     `evidence` holds, for an appeal, the input that went wrong, what was expected and what came.
     """
@@ -39,6 +56,7 @@ class Verdict:
     status: str = "unanswered"  # pass, fail, unanswered, not_graded
     reason: str = ""
     known: bool = False
+    public: str = ""
     evidence: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -143,9 +161,49 @@ def compare(questions: Questions, got: list[Any], changed: bool, result: Verdict
         questions.exercise, questions.cases, questions.wanted, got, changed, questions.shows
     )
     result.status, result.reason = outcome.status, outcome.hint
-    result.known = result.status == "fail" and result.reason in questions.exercise.hints
+    hint = result.reason.split(" (this explains ")[0]
+    result.known = result.status == "fail" and hint in questions.exercise.hints
     if outcome.first_wrong is not None:
-        result.evidence = evidence(questions, got, outcome.first_wrong)
+        i = outcome.first_wrong
+        result.evidence = evidence(questions, got, i)
+        result.public = public(result, got[i], questions.wanted[i])
+
+
+def public(result: Verdict, got: Any, wanted: Any) -> str:
+    """The reason for everybody's eyes: the course's own words and numbers, and of an exception the
+    name of its class, if that is one of Python's or of a library.
+    """
+    rules = {does_not_hold(str(key)) for key in wanted} if isinstance(wanted, dict) else set()
+    if result.known or result.reason in rules:
+        return result.reason
+    if isinstance(got, Raised):
+        return raised(got.kinds)
+    return "its result is none of the known wrong ones" if has_text(got) else result.reason
+
+
+def raised(kinds: Iterable[str]) -> str:
+    name = next((kind for kind in kinds if kind in EXCEPTIONS), "an exception")
+    return f"it raised {name}"
+
+
+def has_text(value: Any) -> bool:
+    """Whether plain data holds text that may be the student's; keys are the exercise's."""
+    if isinstance(value, dict):
+        return any(map(has_text, value.values()))
+    if isinstance(value, list | tuple | Raised):
+        return isinstance(value, Raised) or any(map(has_text, value))
+    return isinstance(value, str | bytes) or getattr(value, "dtype", np.dtype(int)).kind in "USO"
+
+
+def for_all(verdict: dict[str, Any]) -> str:
+    """The reason of a verdict without a text of the student's in it."""
+    reason = verdict["reason"]
+    if verdict.get("public"):
+        return verdict["public"]
+    if any(re.fullmatch(pattern, reason) for pattern in OURS):
+        return reason
+    name = reason.split(":")[0]
+    return raised([name]) if name in EXCEPTIONS else "it could not be run to its end"
 
 
 def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
@@ -164,9 +222,11 @@ def readable(value: Any) -> str:
         return f"an error, {value.kinds[0]}" + (f": {value.message}" if value.message else "")
     if isinstance(value, Seed):
         return f"numpy.random.default_rng({value.value})"
-    if isinstance(value, dict):
-        items = list(value.items())[:12]
-        return "; ".join(f"{readable(key)}: {readable(item)}" for key, item in items)[:600]
+    if isinstance(value, dict):  # facts, each whole
+        items = list(value.items())[:40]
+        return "; ".join(f"{readable(key)}: {readable(item)}" for key, item in items)[:6000]
+    if isinstance(value, str):
+        return value if len(value) <= 300 else value[:299] + "…"
     array = numbers(value)
     if array is None or array.ndim == 0:
         return show(value)[:300]
@@ -199,11 +259,13 @@ class Boxes:
 
 class Grader:
     """Grades notebooks of one lesson: holds the questions of this run and the folder that the box
-    sees.
+    sees. `secret`: no text of the course's answers enters a box.
     """
 
-    def __init__(self, lesson: Lesson, seed: int, folder: Path, boxed: bool = True):
-        self.lesson, self.folder, self.boxed = lesson, folder, boxed
+    def __init__(
+        self, lesson: Lesson, seed: int, folder: Path, boxed: bool = True, secret: bool = False
+    ):
+        self.lesson, self.folder, self.boxed, self.secret = lesson, folder, boxed, secret
         self.questions = {task.id: Questions(task.exercise, seed) for task in lesson.tasks}
         code = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
         libraries = [
@@ -251,13 +313,14 @@ class Grader:
         """What the box needs for one exercise. Earlier exercises come with the student's answer
         where it is right, else with the course's.
 
-        Later ones come with the student's answer only: the course's would give a solution away.
+        Later ones come with the student's answer only: the course's would give a solution away, and
+        so would an earlier one that is secret.
         """
         passed = {v.exercise: v.status == "pass" for v in before}
         given = {}
         for other in self.lesson.tasks:
             own = answers[other.id]
-            if other.id in passed:
+            if other.id in passed and not self.secret:
                 given[other.name] = own if passed[other.id] and own else other.solution
             elif other.id != task.id and own:
                 given[other.name] = own

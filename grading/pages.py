@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import html
+import math
+import re
+import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from grading.report import file_name, write_text
+from grading.report import NONE, file_name, grade_rows, out_of, totals, write_text
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;
 color:#222;background:#fff}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;display:block;overflow-x:auto}
 td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:left;vertical-align:top}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f5f5;padding:.6rem}
 .bar{display:inline-block;height:1em;vertical-align:middle;margin-right:.3em}
 .pass{background:#0072b2}.fail{background:#d55e00}.unanswered{background:#bbb}
-.not_graded{background:#fff;border:1px dashed #222}"""
+.not_graded{background:#fff;border:1px dashed #222}
+.columns{display:flex;align-items:flex-end;gap:2px;height:9rem;margin:1rem 0 .3rem}
+.columns div{flex:1;max-width:4rem;text-align:center;font-size:.8rem}
+.columns .pass{display:block}
+summary{cursor:pointer}"""
 HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta'
     ' http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src'
@@ -38,11 +46,11 @@ EVIDENCE = {
 }
 
 
-def write_all(results: dict[str, Any], out: Path) -> None:
+def write_all(results: dict[str, Any], out: Path, marks: list[list[Any]] = NONE) -> None:
     """report.html, prose.html and the letters in feedback/; letters of students who are gone are
     removed.
     """
-    write_text(out / "report.html", report(results))
+    write_text(out / "report.html", report(results, marks))
     write_text(out / "prose.html", prose(results))
     students = defaultdict(list)
     for result in results["submissions"]:
@@ -52,16 +60,39 @@ def write_all(results: dict[str, Any], out: Path) -> None:
         write_text(out / "feedback" / f"{file_name(student)}.html", letter_html(student, theirs))
     current = {file_name(student) for student in students}
     for path in (out / "feedback").glob("*.*"):
-        if path.suffix in (".md", ".html") and path.stem not in current:
+        if path.suffix in (".md", ".html") and path.stem not in current and _is_letter(path):
             path.unlink()
+
+
+def _is_letter(path: Path) -> bool:
+    """Whether a file is one of ours, and not something that a human keeps beside the letters."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        beginning = file.read(5000)
+    return beginning.startswith("# Feedback for ") or "<title>Feedback for " in beginning
 
 
 def esc(text: Any) -> str:
     return html.escape("".join(c if c.isprintable() or c == "\n" else "?" for c in str(text)))
 
 
+def link(result: dict[str, Any], only: bool = False) -> str:
+    """The name of a notebook, or of its student if it is the only one, as a link to the letter."""
+    letter = quote(f"feedback/{file_name(result['student'])}.html")
+    return f'<a href="{letter}">{esc(result["student" if only else "submission"])}</a>'
+
+
+def links(subs: list[dict]) -> dict[str, str]:
+    """The link to each notebook's letter, in as few words as tell them apart."""
+    count = Counter(r["student"] for r in subs)
+    return {r["submission"]: link(r, count[r["student"]] == 1) for r in subs}
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """A table of cells that are HTML already."""
+    """A table of cells that are HTML already; without a header the first cell names its row."""
+    if not header:
+        rows = [[f'<th scope="row">{row[0]}</th>', *row[1:]] for row in rows]
+        body = "".join(f"<tr>{row[0]}<td>{'</td><td>'.join(row[1:])}</td></tr>" for row in rows)
+        return f"<table>{body}</table>"
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
@@ -70,8 +101,8 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 # --- the instructor's report ----------------------------------------------------------------------
 
 
-def report(results: dict[str, Any]) -> str:
-    subs = results["submissions"]
+def report(results: dict[str, Any], marks: list[list[Any]] = NONE) -> str:
+    subs, rows = results["submissions"], grade_rows(results, marks)
     bare = " <strong>Graded without a sandbox.</strong>" if results["trusted"] else ""
     parts = [
         HEAD.replace("TITLE", "Grading report"),
@@ -81,19 +112,18 @@ def report(results: dict[str, Any]) -> str:
         ),
     ]
     parts += [f"<p><strong>Fault:</strong> {esc(fault)}</p>" for fault in results["faults"]]
-    left = [r for r in subs if any(v["status"] == "not_graded" for v in r["verdicts"])]
-    if left:
-        parts.append(
-            f"<h2>Not graded: {len(left)}</h2>"
-            + table(
-                ["notebook", "why"],
-                [[esc(r["submission"]), esc(r["verdicts"][0]["reason"])] for r in left],
-            )
-        )
-    for number in sorted({r["lesson"] for r in subs} - {""}):
+    lessons, points = totals(rows, results)
+    if len(lessons) > 1:
+        jumps = " · ".join(f'<a href="#lesson{esc(n)}">Lesson {esc(n)}</a>' for n in lessons)
+        parts.append(f"<p>{jumps}</p>")
+    parts += not_graded(subs)
+    for number in lessons:
         mine = [r for r in subs if r["lesson"] == number]
+        theirs = [total[number] for total in points.values() if number in total]
         parts += [
-            f"<h2>Lesson {esc(number)}</h2>",
+            f'<h2 id="lesson{esc(number)}">Lesson {esc(number)}</h2>',
+            "<h3>How many points</h3>",
+            distribution(theirs, out_of(rows, number)),
             "<h3>How each exercise went</h3>",
             histogram(mine),
             "<h3>Common wrong answers</h3>",
@@ -102,6 +132,44 @@ def report(results: dict[str, Any]) -> str:
             helped(mine),
         ]
     return "\n".join(parts) + "\n"
+
+
+def not_graded(subs: list[dict]) -> list[str]:
+    """Notebooks without a verdict: those to ask the student for, and those to grade once more."""
+    left = [r for r in subs if any(v["status"] == "not_graded" for v in r["verdicts"])]
+    parts = [f"<h2>Not graded: {len(left)}</h2>"] if left else []
+    for again, title in (
+        (False, "The file is at fault: ask the student for another one"),
+        (True, "No fault of the file: run the same command again"),
+    ):
+        rows = [
+            [link(r), esc(r["verdicts"][0]["reason"])]
+            for r in left
+            if bool(r.get("again")) == again
+        ]
+        if rows:
+            parts += [f"<h3>{title} ({len(rows)})</h3>", table(["notebook", "why"], rows)]
+    return parts
+
+
+def distribution(points: list[float], most: float) -> str:
+    """How many students have how many points, in at most eleven columns."""
+    if not points:
+        return "<p>Nobody has points yet.</p>"
+    most, step = max([most, *points]), 1
+    step = max(1, math.ceil((most + 1) / 11))
+    counts = Counter(int(max(0, p) // step) for p in points)
+    columns = []
+    for i in range(int(most // step) + 1):
+        low, high = i * step, min((i + 1) * step - 1, math.ceil(most))
+        label = f"{low}" if low == high else f"{low}–{high}"
+        bar = f'<span class="pass" style="height:{6 * counts[i] / max(counts.values()):.2f}rem">'
+        columns.append(f"<div>{counts[i] or ''}{bar}</span>{label}</div>")
+    return (
+        f'<div class="columns" role="img" aria-label="Students by points">{"".join(columns)}</div>'
+        f"<p>Points of {len(points)} students, out of {most:g}: mean {statistics.mean(points):.1f},"
+        f" median {statistics.median(points):g}, from {min(points):g} to {max(points):g}.</p>"
+    )
 
 
 def by_exercise(subs: list[dict]) -> dict[str, list[tuple[dict, dict]]]:
@@ -130,40 +198,60 @@ def histogram(subs: list[dict]) -> str:
 
 def mistakes(subs: list[dict]) -> str:
     """What went wrong, most common first. In a known mistake every number agrees with those of a
-    mutant of the exercise.
+    mutant of the exercise. Errors are grouped by their class; what only one person did is folded.
     """
-    rows = []
+    rows: list[list[str]] = []
+    single: list[list[str]] = []
+    shown = links(subs)
     for title, pairs in by_exercise(subs).items():
         who = defaultdict(list)
         for result, v in pairs:
             if v["status"] == "fail":
-                who[v["reason"], v["known"]].append(result["submission"])
-        for (reason, known), names in sorted(who.items(), key=lambda item: -len(item[1])):
-            shown = ", ".join(map(esc, names[:12])) + (
-                f" and {len(names) - 12} more" if len(names) > 12 else ""
-            )
-            rows.append([esc(title), str(len(names)), esc(reason), "yes" if known else "no", shown])
-    return (
-        table(["exercise", "how many", "what was wrong", "known mistake", "who"], rows)
-        if rows
-        else "<p>None.</p>"
-    )
+                who[kind_of(v), v["known"]].append((result, v))
+        for (kind, known), those in sorted(who.items(), key=lambda item: -len(item[1])):
+            names = ", ".join(shown[result["submission"]] for result, _ in those[:12])
+            more = f" and {len(those) - 12} more" if len(those) > 12 else ""
+            row = [esc(title), str(len(those)), reasons(kind, those), "yes" if known else "no"]
+            (rows if len(those) > 1 else single).append([*row, names + more])
+    header = ["exercise", "how many", "what was wrong", "known mistake", "who"]
+    parts = [table(header, rows)] if rows else []
+    if single:
+        title = f"{len(single)} that only one notebook has"
+        parts.append(f"<details><summary>{title}</summary>{table(header, single)}</details>")
+    return "\n".join(parts) or "<p>None.</p>"
+
+
+def kind_of(v: dict[str, Any]) -> str:
+    """What verdicts are grouped by: the reason, or of an error the name of its class."""
+    raised = re.search(r"\bit raised (\w{1,60})|^(\w{1,60}(?:Error|Exception))\b", v["reason"])
+    return f"it raised {raised[1] or raised[2]}" if raised and not v["known"] else v["reason"]
+
+
+def reasons(kind: str, those: list[tuple[dict, dict]]) -> str:
+    """A kind of mistake, with the single texts folded where they say more."""
+    texts = Counter(v["reason"] for _, v in those)
+    if list(texts) == [kind]:
+        return esc(kind)
+    if len(texts) == 1:
+        return esc(next(iter(texts)))
+    shown = "".join(f"<br>{n}: {esc(text)}" for text, n in texts.most_common(12))
+    return f"<details><summary>{esc(kind)}</summary>{shown}</details>"
 
 
 def helped(subs: list[dict]) -> str:
-    """Notebooks with something missing, those with most first."""
-    rows = []
+    """Notebooks with something missing, those with most first; the reasons are folded."""
+    rows, shown = [], links(subs)
     for result in subs:
         lacks = [v for v in result["verdicts"] if v["status"] in ("fail", "unanswered")]
-        what = "<br>".join(
-            f"{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}: "
-            f"{esc(v['reason'] or WORDS[v['status']])}"
+        which = " ".join(f"{SIGNS[v['status']]}&nbsp;{esc(v['exercise'])}" for v in lacks)
+        what = "".join(
+            f"<br>{esc(v['exercise'])} {esc(v['name'])}: {esc(v['reason'] or WORDS[v['status']])}"
             for v in lacks
         )
         if lacks:
-            rows.append(
-                [esc(result["submission"]), f"{len(lacks)} of {len(result['verdicts'])}", what]
-            )
+            count = f"{len(lacks)} of {len(result['verdicts'])}"
+            folded = f"<details><summary>{which}</summary>{what[4:]}</details>"
+            rows.append([shown[result["submission"]], count, folded])
     rows.sort(key=lambda row: -int(row[1].split()[0]))
     return table(["notebook", "missing", "with what"], rows) if rows else "<p>Nobody.</p>"
 
@@ -180,7 +268,7 @@ def prose(results: dict[str, Any]) -> str:
     parts = [HEAD.replace("TITLE", "Answers in words"), how]
     for result in results["submissions"]:
         if result["prose"]:
-            parts.append(f"<h2>{esc(result['submission'])}, lesson {esc(result['lesson'])}</h2>")
+            parts.append(f"<h2>{link(result)}, lesson {esc(result['lesson'])}</h2>")
             parts += [f"<pre>{esc(text)}</pre>" for text in result["prose"]]
     return "\n".join(parts) + "\n"
 
@@ -191,11 +279,12 @@ def prose(results: dict[str, Any]) -> str:
 def letter_html(student: str, subs: list[dict]) -> str:
     parts = [HEAD.replace("TITLE", f"Feedback for {esc(student)}")]
     for result in subs:
-        points, out_of = score(result)
+        points, most = score(result)
         parts.append(
             f"<h2>{esc(result['submission'])}, lesson {esc(result['lesson'] or '?')}: "
-            f"{points} of {out_of} points</h2>"
+            f"{points} of {most} points</h2>"
         )
+        parts += [f"<p>{text}</p>" for text in [what_next(result)] if text]
         for v in result["verdicts"]:
             parts.append(
                 f"<h3>{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}:"
@@ -205,7 +294,7 @@ def letter_html(student: str, subs: list[dict]) -> str:
             if v["evidence"]:
                 parts.append(
                     table(
-                        ["", ""],
+                        [],
                         [[EVIDENCE[key], esc(text)] for key, text in v["evidence"].items()],
                     )
                 )
@@ -215,14 +304,15 @@ def letter_html(student: str, subs: list[dict]) -> str:
 def letter_markdown(student: str, subs: list[dict]) -> str:
     lines = [f"# Feedback for {mark(student)}", ""]
     for result in subs:
-        points, out_of = score(result)
+        points, most = score(result)
         lines += [
             (
                 f"## {mark(result['submission'])}, lesson {result['lesson'] or '?'}: {points} of"
-                f" {out_of} points"
+                f" {most} points"
             ),
             "",
         ]
+        lines += [text for text in [what_next(result), ""] if what_next(result)]
         for v in result["verdicts"]:
             lines.append(
                 f"### {SIGNS[v['status']]} {v['exercise']} {mark(v['name'])}: {WORDS[v['status']]},"
@@ -238,11 +328,30 @@ def letter_markdown(student: str, subs: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def what_next(result: dict[str, Any]) -> str:
+    """What a student whose notebook has no verdict should do; "" for all others."""
+    if not any(v["status"] == "not_graded" for v in result["verdicts"]):
+        return ""
+    if result.get("again"):
+        return "Your file is not at fault: it will be graded again."
+    return "This file could not be graded: please check it and hand it in again."
+
+
 def mark(text: str) -> str:
-    """Text on one line in which Markdown sees nothing but text."""
+    """Text on one line in which Markdown sees nothing but text: no markup, no link, no formula, no
+    mention.
+    """
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     plain = html.escape(plain, quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]()#!|~" else c for c in plain)
+    plain = "".join(f"\\{c}" if c in "\\`*_[]()#!|~$" else c for c in plain)
+    plain = re.sub(r"^([-+=]|\d+(?=\.))", lambda found: escaped(found[0]), plain)
+    plain = re.sub(r"://|(?<=www)\.", lambda found: f"\\{found[0]}", plain, flags=re.IGNORECASE)
+    return re.sub(r"(?<=[@#])(?=\w)", "\u2060", plain)  # no mention, address or number of an issue
+
+
+def escaped(beginning: str) -> str:
+    """The beginning of a line that would be a list, a rule or a heading."""
+    return f"{beginning}\\" if beginning[0].isdigit() else f"\\{beginning}"
 
 
 def given(v: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 HEADER = ["submission", "lesson", "exercise", "points", "out_of", "status", "reason"]
-MARKS = ["submission", "lesson", "points", "out_of", "comment", "text"]
+NONE: list[list[Any]] = []
+RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")  # as files of Windows
 BEST = ["pass", "fail", "unanswered", "not_graded"]
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -34,21 +35,22 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_all(results: dict[str, Any], out: Path) -> None:
-    """Every file but results.json's pages. The marks for prose come from marks.csv, which a human
-    fills in.
-    """
-    marks = refreshed_marks(results, out / "marks.csv")
+def write_all(results: dict[str, Any], out: Path, marks: list[list[Any]] = NONE) -> None:
+    """Every file but marks.csv, from which the `marks` for prose are, and the pages for people."""
     rows = grade_rows(results, marks)
+    summary = summary_rows(rows, results)
     write_text(out / "results.json", json.dumps(results, indent=1, ensure_ascii=True) + "\n")
     write_text(out / "grades.csv", as_csv(HEADER, rows))
-    write_text(out / "summary.csv", as_csv(SUMMARY, summary_rows(rows, results)))
+    write_text(out / "summary.csv", as_csv(SUMMARY, summary))
+    write_text(out / "canvas.csv", canvas(rows, results))
+    write_text(out / "moodle.csv", moodle(rows, results))
     write_text(out / "junit.xml", junit(results))
-    for result in results["submissions"]:
-        write_text(
-            out / "gradescope" / file_name(result["submission"]) / "results.json",
-            gradescope(result),
-        )
+    folders = {file_name(r["submission"]): r for r in results["submissions"]}
+    for name, result in folders.items():
+        write_text(out / "gradescope" / name / "results.json", gradescope(result))
+    for path in (out / "gradescope").glob("*/results.json"):
+        if path.parent.name not in folders:  # of a submission that is gone
+            path.unlink()
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -59,14 +61,20 @@ def safe(value: Any) -> Any:
     if not isinstance(value, str):
         return "" if value is None else value
     text = " ".join("".join(c if c.isprintable() else " " for c in value).split())
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "|", "%") else text
+    return "'" + text if text[:1] in set("=+-@|%") and text != "-" else text
 
 
-def as_csv(header: list[str], rows: Iterable[list[Any]]) -> str:
+def as_csv(header: list[str], rows: Iterable[list[Any]], typed: bool = False) -> str:
+    """A table for spreadsheets: the mark in front tells them that it is UTF-8, and quotes keep
+    them from taking a part of a name for a field. What a human `typed` is not made safe.
+    """
+    return "\ufeff" + plain_csv([header, *rows], typed)
+
+
+def plain_csv(rows: Iterable[list[Any]], typed: bool = False) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([safe(value) for value in row] for row in rows)
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    writer.writerows(row if typed else [safe(value) for value in row] for row in rows)
     return text.getvalue()
 
 
@@ -84,40 +92,44 @@ def grade_rows(results: dict[str, Any], marks: list[list[Any]]) -> list[list[Any
         for r in results["submissions"]
         for v in r["verdicts"]
     ]
-    for submission, lesson, points, out_of, comment, _ in marks:
-        number, most = _number(points), _number(out_of)
-        if number is not None and most is not None:
-            status = "pass" if number >= most else "fail"
-            rows.append(
-                [submission, lesson, "prose", number, most, status, comment or "marked by hand"]
-            )
+    for submission, lesson, points, out_of, comment in marks:
+        status = "pass" if points >= out_of else "fail"
+        reason = comment or "marked by hand"
+        rows.append([submission, lesson, "prose", points, out_of, status, reason])
     return sorted(rows, key=lambda row: (row[0], row[1]))
 
 
-def _number(text: Any) -> float | int | None:
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return int(number) if number == int(number) else number
-
-
 SUMMARY = ["student", "points", "out_of", "pass", "fail", "unanswered", "not_graded", "notebooks"]
+
+
+def students(results: dict[str, Any]) -> dict[str, str]:
+    """Whose each submission is."""
+    return {r["submission"]: r["student"] for r in results["submissions"]}
+
+
+def best_rows(rows: list[list[Any]], results: dict[str, Any]) -> dict[str, dict[tuple, list]]:
+    """The best row of every student for every exercise."""
+    student = students(results)
+    best: dict[str, dict[tuple, list]] = {name: {} for name in sorted(set(student.values()))}
+    for row in rows:
+        mine = best[student[row[0]]]
+        key = (row[1], row[2]) if row[2] else tuple(row[:2])
+        if key not in mine or _rank(row) < _rank(mine[key]):
+            mine[key] = row
+    return best
+
+
+def _rank(row: list[Any]) -> tuple[int, float]:
+    return BEST.index(row[5]), -(row[3] or 0)
 
 
 def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[Any]]:
     """One row per student. An exercise that is in several notebooks of a student counts once, with
     its best result.
     """
-    student = {r["submission"]: r["student"] for r in results["submissions"]}
-    best: dict[str, dict[tuple, list]] = {name: {} for name in sorted(set(student.values()))}
-    for row in rows:
-        mine = best[student[row[0]]]
-        key = (row[1], row[2]) if row[2] else tuple(row[:2])
-        if key not in mine or BEST.index(row[5]) < BEST.index(mine[key][5]):
-            mine[key] = row
+    student = students(results)
     summary = []
-    for name, mine in best.items():
+    for name, mine in best_rows(rows, results).items():
         graded = [row for row in mine.values() if row[5] != "not_graded"]
         counts = [sum(row[5] == status for row in mine.values()) for status in BEST]
         points = sum(row[3] for row in graded) if graded else None
@@ -133,54 +145,69 @@ def summary_rows(rows: list[list[Any]], results: dict[str, Any]) -> list[list[An
     return summary
 
 
-def refreshed_marks(results: dict[str, Any], path: Path) -> list[list[Any]]:
-    """marks.csv with a row for every notebook that has prose; what a human entered stays while the
-    prose is the same.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            old = {
-                (row.get("submission"), row.get("lesson"), row.get("text")): row
-                for row in csv.DictReader(file)
-            }
-    except (OSError, csv.Error, UnicodeDecodeError):
-        old = {}
-    rows = []
-    for result in results["submissions"]:
-        if result["prose"]:
-            key = safe(result["submission"]), result["lesson"], digest(result["prose"])
-            was = old.get(key, {})
-            rows.append(
-                [
-                    result["submission"],
-                    result["lesson"],
-                    was.get("points") or "",
-                    was.get("out_of") or "",
-                    was.get("comment") or "",
-                    key[2],
-                ]
-            )
-    if rows or old:
-        write_text(path, as_csv(MARKS, rows))
-    return rows
-
-
-def digest(prose: list[str]) -> str:
-    """Tells whether a text is still the one that was marked."""
-    return "t" + hashlib.sha256("\0".join(prose).encode("utf-8", "replace")).hexdigest()[:12]
-
-
 # --- for other programs ---------------------------------------------------------------------------
 
 
 def file_name(name: str) -> str:
-    """A name that is safe as a file on every system; different names stay different."""
+    """A name that is safe as a file on every system. Different names stay different, also where
+    capitals do not count: what is not plain ends in `~`, which no plain name holds, and a digest.
+    """
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._-")[:80] or "unnamed"
-    return (
-        plain
-        if plain == name
-        else f"{plain}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    )
+    if plain == name == name.lower() and not RESERVED.fullmatch(name.split(".")[0]):
+        return plain
+    return f"{plain}~{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+
+def totals(
+    rows: list[list[Any]], results: dict[str, Any]
+) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """The lessons, and every student's points in each; where nothing is graded, there are none."""
+    points: dict[str, dict[str, float]] = {}
+    for name, mine in best_rows(rows, results).items():
+        points[name] = {}
+        for row in mine.values():
+            if row[1] and row[5] != "not_graded":
+                points[name][row[1]] = points[name].get(row[1], 0) + row[3]
+    return sorted({row[1] for row in rows} - {""}), points
+
+
+def canvas(rows: list[list[Any]], results: dict[str, Any]) -> str:
+    """What Canvas imports into its gradebook. It finds a student by an id, a login or a name: the
+    first part of the path is offered as each of them. An empty field leaves the score open.
+    """
+    lessons, points = totals(rows, results)
+    most = [out_of(rows, lesson) for lesson in lessons]
+    table: list[list[Any]] = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *map(title, lessons)],
+        ["Points Possible", "", "", "", "", *most],
+        *([name, "", name, name, "", *map(mine.get, lessons)] for name, mine in points.items()),
+    ]
+    return plain_csv(table)
+
+
+def moodle(rows: list[list[Any]], results: dict[str, Any]) -> str:
+    """What Moodle imports into its gradebook, where the first column is mapped to a user name, an
+    email address or an id number. A dash stands for no grade; an empty field would become a 0.
+    """
+    lessons, points = totals(rows, results)
+    table: list[list[Any]] = [
+        ["Student", *map(title, lessons)],
+        *([name, *(mine.get(n, "-") for n in lessons)] for name, mine in points.items()),
+    ]
+    return plain_csv(table)
+
+
+def title(lesson: str) -> str:
+    return f"Lesson {lesson}"
+
+
+def out_of(rows: list[list[Any]], lesson: str) -> float:
+    """The points that there are in a lesson."""
+    most: dict[str, float] = {}
+    for row in rows:
+        if row[1] == lesson:
+            most[row[2]] = max(most.get(row[2], 0), row[4])
+    return sum(most.values())
 
 
 def junit(results: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 
 from grading import batch, pages, sandbox
 from grading.course import lessons
-from grading.report import BEST, safe, write_text
+from grading.judge import for_all
+from grading.report import BEST, write_text
 
 MISTAKES = 3  # so many are shown for each exercise
 Best = dict[str, dict[str, dict[str, Any]]]  # exercise -> person -> verdict
@@ -39,13 +40,25 @@ def main(arguments: list[str]) -> int:
     )
     while True:
         start = time.monotonic()
-        results = batch.grade(run)
-        best = best_of_each(results)
-        write_text(run.out / "room.html", page(best, results["faults"], options))
-        print("\n".join([time.strftime("%H:%M"), *results["faults"], *lines(best)]), flush=True)
-        if options.once:
-            return 1 if results["faults"] else 0
+        try:
+            faults = look(run, options)
+        except OSError as error:  # a home that is away for a moment, a disk that is full
+            if options.once:
+                raise
+            print(f"{time.strftime('%H:%M')} nothing could be seen: {error}", flush=True)
+        else:
+            if options.once:
+                return 1 if faults else 0
         time.sleep(max(1.0, options.every - (time.monotonic() - start)))
+
+
+def look(run: batch.Run, options: argparse.Namespace) -> list[str]:
+    """Grade what is new and show how the room is doing; returns what is wrong with the grader."""
+    results = batch.grade(run)
+    best, faults = best_of_each(results), results["faults"]
+    write_text(run.out / "room.html", page(best, faults, options))
+    print("\n".join([time.strftime("%H:%M"), *faults, *lines(best)]), flush=True)
+    return faults
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -92,7 +105,7 @@ def lines(best: Best) -> list[str]:
     """The room in words, one line per exercise."""
     summary = []
     for exercise, people in best.items():
-        wrong = "; ".join(f"{n}: {safe(reason)}" for reason, n in common_mistakes(people))
+        wrong = "; ".join(f"{n}: {reason}" for reason, n in common_mistakes(people))
         summary.append(
             f"{_passed(people)} of {len(people)} passed {exercise}"
             + (f"; {wrong}" if wrong else "")
@@ -101,9 +114,9 @@ def lines(best: Best) -> list[str]:
 
 
 def common_mistakes(people: dict[str, dict[str, Any]]) -> list[tuple[str, int]]:
-    return Counter(v["reason"] for v in people.values() if v["status"] == "fail").most_common(
-        MISTAKES
-    )
+    """For a whole room to see: nothing that a student wrote."""
+    failed = [for_all(v) for v in people.values() if v["status"] == "fail"]
+    return Counter(failed).most_common(MISTAKES)
 
 
 def _passed(people: dict[str, dict[str, Any]]) -> int:

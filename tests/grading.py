@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from grading import batch, pages, report, sandbox
+from grading import batch, marks, pages, report, sandbox
 from grading.course import ROOT, Lesson, Task, lessons
 from tests.lessons import IN_CI
 
@@ -82,9 +82,16 @@ def write(folder: Path, notebooks: dict[str, dict[str, Any] | bytes]) -> Path:
 def run(place: Path, out: Path, **options: Any) -> dict[str, Any]:
     """Grade a folder, write all reports, return the results."""
     results = batch.grade(batch.Run(place, out, **({"seed": SEED, "jobs": 2} | options)))
-    report.write_all(results, out)
-    pages.write_all(results, out)
+    write_all(results, out)
     return results
+
+
+def write_all(results: dict[str, Any], out: Path) -> list[str]:
+    """Every file; returns what is wrong with the marks."""
+    entered = marks.refreshed(results, out)
+    report.write_all(results, out, entered.rows)
+    pages.write_all(results, out, entered.rows)
+    return entered.complaints
 
 
 def statuses(results: dict[str, Any]) -> dict[str, dict[str, str]]:
@@ -96,7 +103,7 @@ def statuses(results: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

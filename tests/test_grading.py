@@ -2,27 +2,34 @@
 it cannot grade.
 """
 
+import contextlib
 import csv
 import io
 import json
+import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 import zipfile
+from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import torch  # noqa: F401  as in every notebook
 
 from course_utils.asking import serialization
-from course_utils.asking.ask import Ask, Seed, TensorArg
+from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
 from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins
+from grading.cache import Cache
 from tests import grading as t
 from tests.hostile import broken, right
 
@@ -188,15 +195,23 @@ def zipped(files):
 
 def test_submissions_are_found_in_files_folders_and_zips(tmp_path):
     place = t.write(
-        tmp_path / "s", {"ann": t.blank("01"), "bob/hand in/work": t.blank("01"), ".hidden/x": b"x"}
+        tmp_path / "s",
+        {
+            "ann": t.blank("01"),
+            "bob/hand in/work": t.blank("01"),
+            "bob/.cache/x": b"x",
+            ".ipynb_checkpoints/ann": b"x",
+            ".eve/x": b"{}",
+        },
     )
     (place / "cat.zip").write_bytes(
         zipped({"01.ipynb": "{}", "__MACOSX/01.ipynb": "x", "notes.txt": "x"})
     )
     (place / "dan.zip").write_bytes(zipped({"inner.zip": zipped({"a/b.ipynb": "{}"})}))
     found = collect.submissions(place)
-    assert [s.name for s in found] == ["ann", "bob/hand in/work", "cat/01", "dan/inner/a/b"]
-    assert [s.student for s in found] == ["ann", "bob", "cat", "dan"]
+    names = [".eve/x", "ann", "bob/hand in/work", "cat/01", "dan/inner/a/b"]
+    assert [s.name for s in found] == names
+    assert [s.student for s in found] == [".eve", "ann", "bob", "cat", "dan"]
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -229,11 +244,20 @@ def test_zips_cannot_escape_explode_or_link(tmp_path):
     (tmp_path / "s" / "q.zip").write_bytes(
         zipped({"1.zip": zipped({"2.zip": zipped({"3.zip": zipped({"a.ipynb": "{}"})})})})
     )
-    found = {s.name: s.broken for s in collect.submissions(tmp_path / "s")}
+    found = seen(tmp_path / "s")
     assert {"x/etc/a", "x/abs/b", "x/c", "x/bomb", "x/link"} <= found.keys()
     assert "larger" in found["x/bomb"] and "link" in found["x/link"] and found["y"] and found["z"]
     assert "not opened" in found["q/1/2/3"]
     assert not any("\x1b" in name or ".." in name for name in found)
+
+
+def seen(place):
+    """What is wrong with each submission."""
+    found = collect.submissions(place)
+    for one in found:
+        one.read()
+    assert len({one.name for one in found}) == len(found)
+    return {one.name: one.broken for one in found}
 
 
 def test_links_pipes_and_equal_names_are_harmless(tmp_path):
@@ -242,12 +266,130 @@ def test_links_pipes_and_equal_names_are_harmless(tmp_path):
     secret.write_text("{}")
     (place / "link.ipynb").symlink_to(secret)
     (place / "folder").symlink_to(tmp_path)
-    import os
-
+    (place / "eve").mkdir()
+    (place / "eve/data").symlink_to(tmp_path)
     os.mkfifo(place / "pipe.ipynb")
-    found = {s.name: s.broken for s in collect.submissions(place)}
-    assert len(found) == 4 and found["link"] and found["pipe"]
-    assert len({report.file_name(name).casefold() for name in found}) == 4
+    with socket.socket(socket.AF_UNIX) as plug, contextlib.chdir(place):
+        plug.bind("plug.ipynb")
+    found = seen(place)
+    assert found.keys() == {"ann", "Ann", "link", "folder", "eve", "pipe", "plug"}
+    assert "it is a link" in found["link"] and "it is a link" in found["folder"]
+    assert "data (a link" in found["eve"]
+    assert found["pipe"] == "it is a named pipe" and found["plug"] == "it is a socket"
+    assert not any(str(tmp_path) in reason or "Errno" in reason for reason in found.values())
+    assert len({report.file_name(name).casefold() for name in found}) == 7
+
+
+LOOKS_LIKE = {  # what a file is, and what is said of it; "" where it is graded
+    "a.ipynb.txt": (b"NOTEBOOK", ""),
+    "b.ipynb.json": (b"NOTEBOOK", ""),
+    "c/01.json": (b"NOTEBOOK", ""),
+    "d/01.IPYNB": (b"NOTEBOOK", ""),
+    "e/01.ipynb (1)": (b"NOTEBOOK", ""),
+    "f/01.txt": (b"\xef\xbb\xbfNOTEBOOK", ""),
+    "g.py": (b"import os", "it is no notebook"),
+    "h/a.py": (b"x = 1", "no notebook among: a.py"),
+    "i/w.tar.gz": (b"\x1f\x8b", "no notebook among: w.tar.gz"),
+    "j/data.json": (b'{"a": 1}', "no notebook among: data.json"),
+    "k/01.ipynb": (b"#!/usr/bin/python\nx = 1", "it is a Python script"),
+    "l/01.ipynb": (b"import numpy as np\n", "it is a Python script"),
+    "m/01.ipynb": (b"%PDF-1.7", "it is a PDF"),
+    "n/01.ipynb": (b"", "it is empty"),
+    "o/01.ipynb": (b"\n<!doctype html>", "it is a web page"),
+    "p/01.ipynb": (b"{\n<<<<<<< HEAD\n", "JSON is damaged in line 2"),
+    "q/01.ipynb": (b"PK\x03\x04", "it is a zip"),
+    "r/.ipynb_checkpoints/01.ipynb": (b"NOTEBOOK", "no notebook among: .ipynb_checkpoints"),
+}
+
+
+def test_everybody_has_a_row_whatever_they_handed_in(tmp_path):
+    place, book = tmp_path / "s", json.dumps(t.blank("01")).encode()
+    for name, (data, _) in LOOKS_LIKE.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data.replace(b"NOTEBOOK", book))
+    (place / "empty/er").mkdir(parents=True)
+    (place / ".DS_Store").write_bytes(b"x")
+    (place / "z.zip").write_bytes(zipped({"readme.md": "x"}))
+    found = {name.split("/")[0]: reason for name, reason in seen(place).items()}
+    for name, (_, says) in LOOKS_LIKE.items():
+        student = "g.py" if name == "g.py" else name[0]
+        assert says in found[student] and bool(says) == bool(found.pop(student)), name
+    assert "empty" in found.pop("empty") and "readme.md" in found.pop("z") and not found
+
+
+def test_a_zip_of_a_class_has_a_row_for_everybody_too(tmp_path):
+    path = tmp_path / "class.zip"
+    files = {"ann/": "", "bob/a.py": "x", "cat/.cache/a.ipynb": "{}", "__MACOSX/a.ipynb": "x"}
+    path.write_bytes(
+        zipped(files | {"dan/data/x.zip": zipped({"01.ipynb": "{}"}), ".DS_Store": ""})
+    )
+    found = seen(path)
+    assert found.keys() == {"ann", "bob", "cat", "dan/data/x/01"}
+    assert "a.py" in found["bob"] and "a.ipynb" in found["cat"]
+
+
+def test_of_two_files_with_one_name_in_a_zip_the_last_counts(tmp_path):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive, pytest.warns(UserWarning):
+        archive.writestr("ann.ipynb", "x")
+        archive.writestr("ann.ipynb", json.dumps(t.blank("01")))
+    assert seen(tmp_path) == {"ann": ""}
+
+
+def test_names_that_look_alike_stay_two_people(tmp_path):
+    names = [
+        "bob",
+        "Bob",
+        "bob ",
+        "bob (2)",
+        "Zo\u00eb",
+        "Zoe\u0308",
+        "x" * 130,
+        "x" * 131,
+        "a\x01",
+    ]
+    place = t.write(tmp_path / "s", {f"{name}/01": b"{}" for name in names} | {"a?/01": b"{}"})
+    found = collect.submissions(place)
+    students = {one.student for one in found}
+    assert len(students) == 10 and {"bob", "Bob", "bob (2)", "bob (3)", "a?", "a? (2)"} <= students
+    plain = report.file_name("Ann Lee")
+    assert plain.startswith("Ann_Lee") and report.file_name(plain) != plain
+    files = {report.file_name(name).casefold() for name in {*students, plain, "con", "nul.x"}}
+    assert len(files) == 13 and not files & {"con", "nul.x", plain.casefold()}
+
+
+def test_nobody_makes_the_grader_read_without_end(tmp_path):
+    place = tmp_path / "s"
+    text = {"cells": [{"cell_type": "code", "source": "x" * (2 << 20)}]}
+    small = {"cells": [{"cell_type": "code", "source": "x"}]}
+    books = [(text if n < 5 else small) | {"n": n} for n in range(60)]
+    many = zipped({f"{n:04}.ipynb": json.dumps(book) for n, book in enumerate(books)})
+    place.mkdir()
+    (place / "many.zip").write_bytes(many)
+    (place / "ann.zip").write_bytes(zipped({"01.ipynb": json.dumps(t.blank("01"))}))
+    cells = {"cells": [{"cell_type": "code", "source": ""}] * 6000}
+    t.write(place, {"cells": json.dumps(cells).encode()})
+    (place / "list.zip").write_bytes(zipped({f"{n:0200}.txt": "" for n in range(9000)}))
+    (place / "deep" / "/".join("d" * 60)).mkdir(parents=True)
+    found = seen(place)
+    assert "not opened" in found["deep/" + "/".join("d" * 49)]
+    assert found["ann/01"] == "" and "more than 5000 cells" in found["cells"]
+    assert "more than 5000 files" in found["list"]
+    mine = {name: reason for name, reason in found.items() if name.startswith("many/")}
+    assert len(mine) == collect.MOST_NOTEBOOKS + 1
+    assert sum(reason == "" for reason in mine.values()) == 4
+    assert "20 more notebooks" in mine["many/more than 40 notebooks"]
+    assert "more than 8 MB of text together" in mine["many/0020"]
+
+
+def test_a_notebook_is_read_anew_and_a_change_is_noticed(tmp_path):
+    place = t.write(tmp_path / "s", {"ann": t.blank("01")})
+    [one] = collect.submissions(place)
+    assert one.digest == "" and one.read() == one.read() and one.digest
+    t.write(place, {"ann": t.solved("01")})
+    with pytest.raises(collect.Changed):
+        one.read()
+    (place / "ann.ipynb").unlink()
+    assert one.read() == [] and one.broken == "the file cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize("kind", broken.UNREADABLE)
@@ -469,6 +611,93 @@ def test_shards_merge_into_the_same_grades(tmp_path):
     assert command.main(["merge", str(tmp_path), "--out", str(tmp_path / "m")]) == 1
 
 
+DAMAGE = {
+    "no JSON": lambda results: "{",
+    "deep": lambda results: "[" * 100_000,
+    "other JSON": lambda results: [1],
+    "a submission without anything": lambda results: results | {"submissions": [{}]},
+    "an empty shard": lambda results: results | {"shard": []},
+    "a shard of text": lambda results: results | {"shard": ["1", "2"]},
+    "submissions that are none": lambda results: results | {"submissions": {"a": 1}},
+    "no verdicts": lambda results: {
+        **results,
+        "submissions": [results["submissions"][0] | {"verdicts": []}],
+    },
+    "a verdict without points": lambda results: {
+        **results,
+        "submissions": [results["submissions"][0] | {"verdicts": [{"exercise": "1.1"}]}],
+    },
+    "faults that are none": lambda results: results | {"faults": 7},
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_part_is_left_out_with_a_sentence(tmp_path, kind, capsys):
+    whole = json.loads(json.dumps(made_up() | {"faults": [], "shard": [1, 2]}))
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "good/results.json").write_text(json.dumps(whole))
+    if DAMAGE[kind]:
+        damaged = DAMAGE[kind](whole)
+        text = damaged if isinstance(damaged, str) else json.dumps(damaged)
+        (tmp_path / "bad/results.json").write_text(text)
+    line = ["merge", str(tmp_path / "bad"), str(tmp_path / "good"), "--out", str(tmp_path / "m")]
+    assert command.main(line) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'bad'} is left out: " in said and "Traceback" not in said
+    assert len({row["submission"] for row in t.rows(tmp_path / "m/grades.csv")}) == 2
+    assert command.main([*line[:2], "--out", str(tmp_path / "m")]) == 1
+
+
+@pytest.mark.parametrize("text", ['{"verdicts": [{}], "seconds": 1}', "[", "[" * 100_000, "7"])
+def test_a_damaged_verdict_is_no_verdict(tmp_path, text):
+    cache = Cache(tmp_path, t.LESSONS["01"], 5)
+    verdicts = judge.as_data([judge.Verdict("1.1", "normal_logpdf", 4, "pass")])
+    cache.store("digest", verdicts, 1.0)
+    assert cache.load("digest") == (verdicts, 1.0)
+    next(tmp_path.rglob("*.json")).write_text(text)
+    assert cache.load("digest") is None
+
+
+def test_a_damaged_record_of_the_run_means_a_fresh_seed(tmp_path):
+    for text in ('{"seed": -1}', '{"seed": true}', '{"seed": "x"}', "[" * 100_000, "null"):
+        (tmp_path / "run.json").write_text(text)
+        seed = batch.recorded_seed(batch.Run(tmp_path, tmp_path))
+        assert seed > 1 and batch.recorded_seed(batch.Run(tmp_path, tmp_path)) == seed
+
+
+KILLED = """import os, signal, sys, tempfile
+from grading import batch
+with batch.workplace():
+    tempfile.mkdtemp()
+    print(tempfile.gettempdir(), flush=True)
+    sys.stdin.read() if sys.argv[1:] else os.kill(os.getpid(), signal.SIGKILL)"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="locks of Unix")
+def test_the_folder_of_a_killed_run_is_removed_by_the_next(tmp_path, monkeypatch):
+    line = [sys.executable, "-c", KILLED]
+    options = {"cwd": course.ROOT, "env": os.environ | {"TMPDIR": str(tmp_path)}, "text": True}
+    going_on = subprocess.Popen(
+        [*line, "on"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+    )
+    alive = Path(going_on.stdout.readline().strip())
+    killed = subprocess.run(line, capture_output=True, **options)
+    assert killed.returncode == -signal.SIGKILL and Path(killed.stdout.strip()).is_dir()
+    fresh, foreign = tmp_path / "grading-run-new", tmp_path / "grading-run-out/report.html"
+    fresh.mkdir()  # of a run that has only just begun
+    foreign.parent.mkdir()
+    foreign.write_text("x")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with batch.workplace():
+        assert not Path(killed.stdout.strip()).exists()
+        assert alive.is_dir() and fresh.is_dir() and foreign.exists()
+        assert Path(tempfile.gettempdir()).parent == tmp_path
+    going_on.communicate("")
+    assert {path.name for path in tmp_path.iterdir()} == {fresh.name, foreign.parent.name}
+
+
 # --- what humans read and write -------------------------------------------------------------------
 
 EVIL = '<script>alert(1)</script>\n=HYPERLINK("x") [a](javascript:1) `x` \x1b[31m \u202e'
@@ -519,10 +748,9 @@ def made_up():
 
 
 def test_what_strangers_wrote_stays_text_in_every_file(tmp_path):
-    report.write_all(made_up(), tmp_path)
-    pages.write_all(made_up(), tmp_path)
+    t.write_all(made_up(), tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 13 and all(path.resolve().is_relative_to(tmp_path) for path in files)
+    assert len(files) == 15 and all(path.resolve().is_relative_to(tmp_path) for path in files)
     for path in files:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".html":
@@ -532,9 +760,9 @@ def test_what_strangers_wrote_stays_text_in_every_file(tmp_path):
                 "\\]\\(", ""
             )
         if path.suffix == ".csv":
-            for row in csv.reader(io.StringIO(text)):
+            for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))):
                 assert not any(
-                    cell[:1] in ("=", "+", "-", "@", "\t") or "\n" in cell for cell in row
+                    cell[:1] in set("=+-@\t") and cell != "-" or "\n" in cell for cell in row
                 )
         if path.suffix == ".xml":
             ET.fromstring(text.encode())
@@ -556,30 +784,166 @@ def test_the_summary_takes_the_best_of_several_notebooks_and_leaves_open_what_is
     ]
 
 
-def test_marks_for_prose_go_into_the_same_table_and_stay(tmp_path):
+def entered(out, points="1.5", out_of="2", comment='très bien; "nice"'):
+    """marks.csv as text, with a mark typed in for the one who has prose."""
+    text = (out / "marks.csv").read_text(encoding="utf-8-sig")
+    typed = ",".join(f'"{cell}"' for cell in (points, out_of, comment.replace('"', '""')))
+    return text.replace('"04","","","",', f'"04",{typed},')
+
+
+def counted(out):
+    """Points and reason of every mark that is among the grades."""
+    grades = t.rows(out / "grades.csv")
+    return [(row["points"], row["reason"]) for row in grades if row["exercise"] == "prose"]
+
+
+def saved_with(separator):
+    def save(text):
+        rows, made = csv.reader(io.StringIO(text, newline="")), io.StringIO(newline="")
+        csv.writer(made, delimiter=separator).writerows(rows)
+        return made.getvalue()
+
+    return save
+
+
+def reordered(text):
+    rows = [row[::-1] for row in csv.reader(io.StringIO(text, newline=""))]
+    return "\n".join(
+        ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in r) for r in rows
+    )
+
+
+SAVED = {
+    "as it is": lambda text: text.encode(),
+    "a byte order mark": lambda text: text.encode("utf-8-sig"),
+    "01 became 1": lambda text: text.replace('"04"', "4").encode(),
+    "a name became a number": lambda text: re.sub(r'\n.*,"04"', "\n1.2E+15,4", text).encode(),
+    "semicolons": lambda text: saved_with(";")(text).encode(),
+    "tabs in UTF-16": lambda text: saved_with("\t")(text).encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "an old Windows": lambda text: saved_with(";")(text).encode("cp1252", "replace"),
+    "a line that names the separator": lambda text: ("sep=;\r\n" + saved_with(";")(text)).encode(),
+    "decimal comma": lambda text: text.replace("1.5", "1,5").encode(),
+    "decimal comma and semicolons": lambda text: saved_with(";")(text.replace("1.5", "1,5")).encode(
+        "cp1252", "replace"
+    ),
+    "another order": lambda text: reordered(text).encode(),
+    "capitals": lambda text: text.replace("points", "Points").encode(),
+    "an empty line, old line ends": lambda text: ("\r" + text.replace("\r\n", "\r")).encode(),
+}
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_marks_count_however_a_spreadsheet_saves_them(tmp_path, kind):
     results = made_up()
-    report.write_all(results, tmp_path)
-    lines = t.rows(tmp_path / "marks.csv")
-    assert len(lines) == 1 and not any(
-        row["exercise"] == "prose" for row in t.rows(tmp_path / "grades.csv")
-    )
-    lines[0] |= {"points": "3.5", "out_of": "5", "comment": "@well seen"}
-    report.write_text(
-        tmp_path / "marks.csv",
-        report.as_csv(report.MARKS, [[r[k] for k in report.MARKS] for r in lines]),
-    )
+    assert t.write_all(results, tmp_path) == [] and counted(tmp_path) == []
+    data = (tmp_path / "marks.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf") and data.count(b'"') == 2 * 12 + 4
+    (tmp_path / "marks.csv").write_bytes(SAVED[kind](entered(tmp_path)))
     for _ in range(2):
-        report.write_all(results, tmp_path)
-        (row,) = [row for row in t.rows(tmp_path / "grades.csv") if row["exercise"] == "prose"]
-        assert (row["points"], row["out_of"], row["status"], row["reason"]) == (
-            "3.5",
-            "5",
-            "fail",
-            "'@well seen",
+        assert t.write_all(results, tmp_path) == []
+        assert counted(tmp_path) == [("1.5", 'très bien; "nice"')]
+    assert t.rows(tmp_path / "marks.csv")[0]["lesson"] == "04"
+
+
+def test_marks_in_an_encoding_that_can_only_be_guessed_are_kept_as_they_were_saved(tmp_path):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    data = entered(tmp_path, comment="очень хорошо").encode("cp1251", "replace")
+    (tmp_path / "marks.csv").write_bytes(data)
+    assert t.write_all(results, tmp_path) == [] and counted(tmp_path)[0][0] == "1.5"
+    [kept] = tmp_path.glob("marks_as_saved_*.csv")
+    assert kept.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("points", "out_of", "said"),
+    [
+        ("nan", "2", "'nan', which is no number"),
+        ("1", "inf", "'inf', which is no number"),
+        ("1e400", "2", "'1e400'"),
+        ("5-Jan", "2", "'5-Jan'"),
+        ("1_5", "2", "'1_5'"),
+        ("3/4", "2", "'3/4'"),
+        ("good", "", "'good'"),
+        ("1.5", "", "out_of is missing"),
+        ("", "2", "points is missing"),
+    ],
+)
+def test_a_mark_that_is_no_number_is_refused_by_name_and_stays(tmp_path, points, out_of, said):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    (tmp_path / "marks.csv").write_text(entered(tmp_path, points, out_of), encoding="utf-8")
+    for _ in range(2):
+        [complaint] = t.write_all(results, tmp_path)
+        assert said in complaint and "<script>" in complaint and "does not count" in complaint
+        assert counted(tmp_path) == []
+        [row] = t.rows(tmp_path / "marks.csv")
+        assert (row["points"], row["out_of"], row["comment"]) == (
+            points,
+            out_of,
+            'très bien; "nice"',
         )
-    results["submissions"][0]["prose"] = ["other words"]
-    report.write_all(results, tmp_path)
-    assert not any(row["exercise"] == "prose" for row in t.rows(tmp_path / "grades.csv"))
+
+
+def test_marks_of_another_text_are_kept_beside_said_once_and_come_back(tmp_path):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    (tmp_path / "marks.csv").write_text(entered(tmp_path), encoding="utf-8")
+    t.write_all(results, tmp_path)
+    changed = json.loads(json.dumps(results))
+    changed["submissions"][0]["prose"] = ["other words"]
+    gone = results | {"submissions": results["submissions"][1:]}  # as with another --lesson
+    for other in (changed, gone):
+        [complaint] = t.write_all(other, tmp_path)
+        assert "marks_without_a_text.csv" in complaint and counted(tmp_path) == []
+        assert t.write_all(other, tmp_path) == []
+        assert t.rows(tmp_path / "marks_without_a_text.csv")[0]["points"] == "1.5"
+        assert t.write_all(results, tmp_path) == [] and len(counted(tmp_path)) == 1
+        assert not (tmp_path / "marks_without_a_text.csv").exists()
+
+
+def test_what_an_instructor_adds_to_marks_is_kept(tmp_path):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    head, row = entered(tmp_path).splitlines()
+    again = row.replace('"1.5"', '"1"')
+    lines = ["Marked by Zoë", f"{head},Grader,", f"{row},@ann,see \n there", again, ",,7,9,lost,"]
+    (tmp_path / "marks.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert "in 3 rows" in t.write_all(results, tmp_path)[0]
+    [row] = t.rows(tmp_path / "marks.csv")
+    assert row["Grader"] == "@ann" and row["points"] == "1.5" and "see" in row["column 8"]
+    kept = t.rows(tmp_path / "marks_without_a_text.csv")
+    assert {row["comment"] for row in kept} == {"Marked by Zoë", 'très bien; "nice"', "lost"}
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04 a workbook", b"a,b\n1,2\n", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_table_of_marks_is_kept_under_another_name(tmp_path, data):
+    results = made_up()
+    (tmp_path / "marks.csv").write_bytes(data)
+    [complaint] = t.write_all(results, tmp_path)
+    [kept] = tmp_path.glob("marks_unread_*.csv")
+    assert kept.name in complaint and kept.read_bytes() == data
+    assert len(t.rows(tmp_path / "marks.csv")) == 1 and t.write_all(results, tmp_path) == []
+
+
+def test_marks_that_cannot_be_read_are_not_written_over(tmp_path):
+    (tmp_path / "marks.csv").mkdir()
+    with pytest.raises(OSError):
+        t.write_all(made_up(), tmp_path)
+
+
+def test_the_exit_code_says_that_a_mark_does_not_count(tmp_path, capsys):
+    results = made_up()
+    results |= {"faults": [], "submissions": results["submissions"][:1]}
+    assert command.finish(results, tmp_path) == 0
+    (tmp_path / "marks.csv").write_text(entered(tmp_path, "x"), encoding="utf-8")
+    assert command.finish(results, tmp_path) == 3 and "'x'" in capsys.readouterr().err
+    part = tmp_path / "part/marks.csv"  # typed into a part, before all were merged
+    part.parent.mkdir()
+    part.write_text(entered(tmp_path).replace('"x"', '"1.5"'), encoding="utf-8")
+    (tmp_path / "marks.csv").unlink()
+    assert command.finish(results, tmp_path, [part]) == 0 and len(counted(tmp_path)) == 1
 
 
 def test_prose_is_what_the_course_did_not_ship():
@@ -587,8 +951,8 @@ def test_prose_is_what_the_course_did_not_ship():
     notebook["cells"].insert(
         3, {"cell_type": "markdown", "metadata": {}, "source": "I predict 0.5, since it is a coin."}
     )
-    one = collect.read("x", json.dumps(notebook).encode())
-    assert batch.prose(one, t.LESSONS["01"]) == ["I predict 0.5, since it is a coin."]
+    cells = collect.cells_of(json.dumps(notebook).encode())
+    assert batch.prose(cells, t.LESSONS["01"]) == ["I predict 0.5, since it is a coin."]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
@@ -608,6 +972,100 @@ def test_a_course_that_is_installed_beside_the_packages_is_hidden_in_the_box(tmp
     shown, hidden = line.index(str(tmp_path / "prefix")), line.index(str(place / "course_utils"))
     assert line[hidden - 1] == "--tmpfs" and shown < hidden
     assert str(course.ROOT / "course_utils") not in line and str(course.ROOT) not in line
+
+
+# --- the report of a class ---
+
+
+def a_class():
+    """Ten people in lesson 01, one of them also in 02: what instructors read about."""
+    task = t.LESSONS["01"].tasks[0]
+
+    def one(student, *verdicts, lesson="01", again=False):
+        return {
+            "submission": f"{student}/{lesson}",
+            "student": student,
+            "lesson": lesson,
+            "digest": "d",
+            "verdicts": judge.as_data(list(verdicts)),
+            "prose": [],
+            "seconds": 1.0,
+            "again": again,
+        }
+
+    def verdict(status, reason="", known=False, name=task.name):
+        return judge.Verdict("1.1", name, 4, status, reason, known)
+
+    name = "it raised NameError: name '{}' is not defined"
+    subs = [one(f"s{n}", verdict("pass")) for n in range(3)]
+    subs += [one(f"e{n}", verdict("fail", name.format(n))) for n in range(3)]
+    subs += [one("Ann Lee", verdict("fail", "only her own mistake"))]
+    subs += [one("broken", verdict("not_graded", "it is a web page"))]
+    subs += [one("busy", verdict("not_graded", "no memory"), again=True)]
+    subs += [one("nobody", judge.Verdict("", "", 0, "not_graded", "no notebook"), lesson="")]
+    subs += [one("s0", judge.Verdict("2.1", "cross_entropy", 8, "pass"), lesson="02")]
+    return made_up() | {"faults": [], "submissions": subs}
+
+
+def test_the_report_shows_points_groups_errors_and_leads_to_letters(tmp_path):
+    t.write_all(a_class(), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Points of 7 students, out of 4: mean 1.7, median 0, from 0 to 4." in text
+    first, rest = text.split("that only one notebook has</summary>")[:2]
+    assert "<td>3</td><td><details><summary>it raised NameError</summary>" in first
+    assert "only her own mistake" in rest and "only her own mistake" not in first
+    broken, again = text.index("ask the student"), text.index("run the same command again")
+    assert broken < text.index("web page") < again < text.index("no memory")
+    links = {unquote(found) for found in re.findall('href="(feedback[^"]*)"', text)}
+    assert len(links) == 10 - 3 and all((tmp_path / link).is_file() for link in links)
+    letters = tmp_path / "feedback"
+    assert "check it and hand it in again" in (letters / "broken.md").read_text()
+    assert "will be graded again" in (letters / "busy.html").read_text()
+
+
+@pytest.mark.parametrize("points", [[], [0], [0, 4, 4], [-1, 2.5], [3] * 500, [0.5, 40]])
+def test_everybody_is_in_one_column_of_the_distribution(points):
+    shown = pages.distribution(points, 4)
+    assert sum(map(int, re.findall(r"<div>(\d+)<span", shown))) == len(points)
+    assert shown.count("<div>") <= 11
+
+
+def test_canvas_and_moodle_get_what_they_import(tmp_path):
+    t.write_all(a_class(), tmp_path)
+    canvas, moodle = (
+        list(csv.reader(io.StringIO((tmp_path / name).read_text(encoding="utf-8"))))
+        for name in ("canvas.csv", "moodle.csv")
+    )
+    known = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert canvas[0] == [*known, "Lesson 01", "Lesson 02"]
+    assert canvas[1] == ["Points Possible", "", "", "", "", "4", "8"]
+    assert ["s0", "", "s0", "s0", "", "4", "8"] in canvas  # no points is no zero
+    assert ["busy", "", "busy", "busy", "", "", ""] in canvas and len(canvas) == 2 + 10
+    assert moodle[0] == ["Student", "Lesson 01", "Lesson 02"] and len(moodle) == 1 + 10
+    assert ["e0", "0", "-"] in moodle and ["busy", "-", "-"] in moodle
+
+
+def test_a_letter_shows_every_fact_whole_and_text_of_a_student_does_nothing():
+    fact = "the same mu and logvar give the same value: no samples are drawn in the function"
+    facts = {fact: True, **{f"{fact} {n}": False for n in range(12)}}
+    shown = judge.readable(facts)
+    assert f"{fact}: yes" in shown and f"{fact} 11: no" in shown
+    assert len(judge.readable("x" * 5000)) == 300
+    for live in ("see https://a.b", "www.a.b", "$x$", "@ann", "a@b.org", "fixes #12", "![x](y)"):
+        assert live not in pages.mark(live)
+    for beginning in ("- x", "+ x", "1. x", "---", "=== x", "# x", "> x"):
+        assert not pages.mark(beginning).startswith(beginning[:2])
+
+
+def test_what_lies_beside_the_letters_stays(tmp_path):
+    results = a_class()
+    t.write_all(results, tmp_path)
+    (tmp_path / "feedback/notes.md").write_text("call Ann")
+    t.write_all(results | {"submissions": results["submissions"][:1]}, tmp_path)
+    there = {path.name for path in (tmp_path / "feedback").iterdir()}
+    assert there == {"notes.md", "s0.md", "s0.html"}
+    scores = [path.parent.name for path in (tmp_path / "gradescope").rglob("results.json")]
+    assert scores == [report.file_name("s0/01")]
 
 
 # --- when it cannot grade -------------------------------------------------------------------------
@@ -781,6 +1239,23 @@ def test_a_twin_is_kept_out_of_the_public_course_and_never_overwritten(twin_fold
     assert twins.main(["build", str(twin_folder)]) == 0
 
 
+@pytest.mark.parametrize("secret", [True, False])
+def test_no_solution_of_a_twin_enters_a_box_as_text(secret):
+    lesson = t.LESSONS["01"]
+    first, second, third, _ = lesson.tasks
+    grader = object.__new__(judge.Grader)
+    grader.lesson, grader.secret = lesson, secret
+    cells = [collect.Cell("code", "def normal_logpdf(): own"), collect.Cell("code", "answer")]
+    answers = dict.fromkeys([task.id for task in lesson.tasks])
+    answers |= {first.id: cells[0].source, third.id: "answer"}
+    before = [judge.Verdict(task.id, task.name, 4, "fail") for task in (first, second)]
+    given = grader._question(third, cells, answers, before)["given"]
+    if secret:
+        assert given == {first.name: cells[0].source}
+    else:
+        assert given == {first.name: first.solution, second.name: second.solution}
+
+
 # --- a room ---------------------------------------------------------------------------------------
 
 
@@ -814,6 +1289,71 @@ def test_a_room_counts_people_by_their_best_copy_and_leaves_the_solutions_out(tm
     assert room.main([*line, "--names"]) == 0 and "bob, cid" in (
         tmp_path / "o/room.html"
     ).read_text(encoding="utf-8")
+
+
+FOOL = "THE TEACHER IS A FOOL"
+REASONS = {  # what an answer showed, what was wanted, the reason for the student, for everybody
+    "a message": (
+        Raised(("ValueError", "Exception"), FOOL),
+        1.0,
+        f"it raised ValueError: {FOOL}",
+        "it raised ValueError",
+    ),
+    "a class of one's own": (
+        Raised((FOOL, "KeyError", "LookupError"), FOOL),
+        1.0,
+        f"it raised {FOOL}: {FOOL}",
+        "it raised KeyError",
+    ),
+    "a name": (Raised((FOOL,), ""), 1.0, f"it raised {FOOL}", "it raised an exception"),
+    "no data": (Raised(("NotData",), FOOL), 1.0, FOOL, "it raised an exception"),
+    "text": (FOOL, "x", f"expected x, got {FOOL}", "its result is none of the known wrong ones"),
+    "a fact": (
+        {"a rule": False, "loss": FOOL},
+        {"a rule": True, "loss": 1.0},
+        "your answer breaks this rule: a rule",
+        "your answer breaks this rule: a rule",
+    ),
+    "numbers": (2.0, 1.0, "it is twice as large", "it is twice as large"),
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_a_room_sees_nothing_that_a_student_wrote(kind):
+    got, wanted, reason, public = REASONS[kind]
+    result = judge.Verdict("1.1", "normal_logpdf", 4, "fail", reason)
+    result.public = judge.public(result, got, wanted)
+    assert result.public == public
+    options = room.parsed(["h", "--out", "o", "--lesson", "01"])
+    best = {"1.1 normal_logpdf": {"ann": judge.as_data([result])[0]}}
+    assert FOOL not in room.page(best, [], options) + "".join(room.lines(best))
+    old = {"ann": {"status": "fail", "reason": FOOL}}  # of an earlier version
+    assert FOOL not in "".join(room.lines({"1.1 normal_logpdf": old}))
+
+
+def test_of_what_went_wrong_around_an_answer_a_room_sees_the_class():
+    def told(reason):
+        return judge.for_all({"reason": reason})
+
+    for reason in ("NameError: name 'FOOL' is not defined", "FOOL", "FOOL: x", "took FOOL"):
+        assert "FOOL" not in told(reason)
+    late = "it was still running after 5 seconds: is there a loop without an end?"
+    assert told("NameError: FOOL") == "it raised NameError"
+    assert told(late) == late and told(f"FOOL {late}") != late
+
+
+def test_a_room_goes_on_when_a_look_fails(tmp_path, monkeypatch, capsys):
+    looks = iter([OSError("the disk is full"), KeyboardInterrupt()])
+
+    def fails(run):
+        raise next(looks)
+
+    monkeypatch.setattr(batch, "grade", fails)
+    monkeypatch.setattr(sandbox, "missing", lambda: "")
+    monkeypatch.setattr(room.time, "sleep", lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        room.main([str(tmp_path / "h"), "--out", str(tmp_path / "o"), "--lesson", "01"])
+    assert "the disk is full" in capsys.readouterr().out
 
 
 def test_a_room_wants_a_lesson_that_exists_and_an_out_that_nobody_reads(tmp_path, capsys):

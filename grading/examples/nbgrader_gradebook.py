@@ -17,7 +17,7 @@ def main(grades: str, database: str) -> None:
     from nbgrader.api import Gradebook, MissingEntry
 
     lessons = defaultdict(list)
-    with open(grades, encoding="utf-8", newline="") as file:
+    with open(grades, encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             if row["lesson"] and row["points"]:
                 lessons[row["lesson"]].append(row)
