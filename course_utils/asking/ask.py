@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking import probes
+from course_utils.asking.errors import NotData
 
 Answer = Callable[..., Any]
 
@@ -52,10 +53,6 @@ class AnswerRaised(Exception):
     def __init__(self, raised: Raised):
         super().__init__(raised.kinds[0])
         self.raised = raised
-
-
-class NotData(TypeError):
-    """The answer returned something that is not made of numbers and text."""
 
 
 class Stop(BaseException):

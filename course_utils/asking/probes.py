@@ -12,6 +12,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from course_utils.asking.errors import NotData
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -29,8 +31,6 @@ def tensors(answer: Callable, *args: Any) -> Any:
     Raises NotData, which names what came instead.
     """
     import torch
-
-    from course_utils.asking.ask import NotData
 
     value = answer(*args)
     for part in value if isinstance(value, (tuple, list)) and value else [value]:

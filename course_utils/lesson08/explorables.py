@@ -58,7 +58,7 @@ def attention(
 def _guesses(
     expects: dict[str, np.ndarray], vocabulary: list[str], t: int, true: str
 ) -> list[list[Any]]:
-    """The likeliest next tokens, the true one among them, with their probability under each model."""
+    """The likeliest next tokens and the true one, with their probability under each model."""
     every = np.stack([p[t] for p in expects.values()])  # (models, V)
     order = list(np.argsort(-every.max(axis=0))[:SHOWN])
     if (at := vocabulary.index(true)) not in order:
