@@ -14,7 +14,7 @@ import numpy as np
 from course_utils.asking.ask import Ask, Raised
 from course_utils.checks.exceptions import explained
 from course_utils.checks.exercise import (
-    UNREADABLE,
+    NO_DATA,
     Case,
     Exercise,
     Mutant,
@@ -165,7 +165,7 @@ def obstacle(got: Any, want: Any, case: Case) -> str:
     else "".
     """
     if isinstance(got, Raised):
-        if got.kinds[0] in ("NotData", UNREADABLE):
+        if got.kinds[0] in NO_DATA:
             return got.message
         return explained(got)
     if isinstance(want, Raised):

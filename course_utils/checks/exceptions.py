@@ -108,7 +108,7 @@ MEANINGS = {
 
 def explained(raised: Raised) -> str:
     """The exception, with its usual meaning in front where that is known."""
-    name = raised.kinds[0]
+    name = raised.kinds[0].partition(":")[0]  # a `read` may have put the message behind it
     text = " ".join(raised.message.split())
     if name == "KeyError" and text:
         return f"the key {text} is not there: can it be missing for some inputs? (it raised {name})"

@@ -18,6 +18,7 @@ import numpy as np
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
 
 UNREADABLE = "Unreadable"
+NO_DATA = ("NotData", UNREADABLE)
 QUICK = 3.0  # seconds for what can be seen before a model is trained
 
 
@@ -97,7 +98,7 @@ class Exercise:
         if self.oracle is None:
             raise ValueError(f"the case {case.says!r} of {self.id} needs a `want` or an oracle")
         want = observe(Ask(self.oracle), case)
-        if isinstance(want, Raised) and want.kinds[0] in ("NotData", UNREADABLE):
+        if isinstance(want, Raised) and want.kinds[0] in NO_DATA:
             raise ValueError(
                 f"the oracle of {self.id} shows nothing on the case {case.says!r}: look at its"
                 " `read` and at the probe that it names"
@@ -148,8 +149,10 @@ def same(got: Any, want: Any, case: Case) -> bool:
     case's tolerance.
     """
     if isinstance(want, Raised) or isinstance(got, Raised):
-        both = isinstance(want, Raised) and isinstance(got, Raised)
-        return both and want.kinds[0] in got.kinds
+        if not isinstance(want, Raised) or not isinstance(got, Raised):
+            return False
+        said = want.kinds[0] in NO_DATA  # what a `read` has to say of a form, in its message
+        return want.kinds[0] in got.kinds and (not said or want.message == got.message)
     if isinstance(want, dict):
         return (
             isinstance(got, dict)

@@ -36,7 +36,7 @@ def _precise(read: Callable) -> Callable:
             if raised.kinds[0] in ("NotData", "NotImplementedError") or not raised.message:
                 raise
             raise AnswerRaised(
-                Raised((f"{raised.kinds[0]}: {raised.message}", *raised.kinds))
+                Raised((f"{raised.kinds[0]}: {raised.message}", *raised.kinds), raised.message)
             ) from None
 
     return reading
@@ -1543,82 +1543,78 @@ def _stable_by_torch(X: np.ndarray) -> Tensor:
 # ---- 3.4 fit -------------------------------------------------------------------------------------
 
 
+UNMOVED = {
+    "no step": "the weights never move: `optimizer.step()` is never called",
+    "no backward": (
+        "the weights never move: `optimizer.step()` finds no gradients, as `loss.backward()`, which"
+        " computes them, is not called before it"
+    ),
+    "cleared": (
+        "the weights never move: the gradients that `backward` computed are cleared before"
+        " `optimizer.step()` can use them"
+    ),
+    "elsewhere": "the weights never move: the gradients went to a copy of the model",
+}
+
+
 @_precise
 def _trained(ask: Ask, *args: Any) -> Any:
     found = ask.probe("lesson03.training", *args)
-    losses = found["the losses it returned"]
-    if isinstance(losses, list) and None in losses:
-        raise NotData(
-            "the list that it returned holds None: `loss.backward()` returns nothing, note down the"
-            " loss itself"
-        )
-    if found.pop("losses with their record"):
-        raise NotData(
-            "the list holds tensors, each with its record: no figure can draw them, so note"
-            " `loss.item()`"
-        )
+    unmoved = found.pop("unmoved")
+    if unmoved:
+        raise NotData(UNMOVED[unmoved])
     return found
 
 
 def _fit_case(
-    says: str,
-    weights: Any,
-    bias: float,
-    x: Any,
-    y: Any,
-    lr: float,
-    steps: int,
-    stress: bool = False,
+    says: str, weights: Any, bias: float, x: Any, y: Any, *rest: Any, stress: bool = False
 ) -> Case:
+    """`rest`: learning rate, steps, and where they are not the usual ones, loss and calls."""
     tensors = [TensorArg(np.array(values, dtype=np.float32)) for values in (weights, [bias], x, y)]
-    return Case(says, (*tensors, lr, steps), _trained, rtol=1e-4, atol=1e-5, stress=stress)
+    return Case(says, (*tensors, *rest), _trained, rtol=1e-4, atol=1e-5, stress=stress)
 
 
 def _fit_cases(rng: np.random.Generator) -> list[Case]:
-    points = ([[1.0], [2.0]], [[1.0], [3.0]])
-    x = rng.normal(size=(8, 3))
-    y = (
-        x @ rng.uniform(0.5, 2, size=(3, 1)) * rng.choice([-1, 1])
-        + 1
-        + 0.3 * rng.normal(size=(8, 1))
-    )
-    few = rng.normal(0, 1, size=(5, 2))
+    zero, points = ([[0.0]], 0.0), ([[1.0], [2.0]], [[1.0], [3.0]])
+    x, few = rng.normal(size=(8, 3)), rng.normal(size=(5, 2))
+    weights, signs = rng.uniform(0.5, 2, size=(3, 1)), rng.choice([-1, 1], size=(3, 1))
+    y = x @ (weights * signs) + 1 + 0.3 * rng.normal(size=(8, 1))
     return [
         _fit_case(
             "one step on the points (1, 1) and (2, 3), from weight 0 and bias 0 with lr 0.05: the"
             " loss before it is 5",
-            [[0.0]],
-            0.0,
-            *points,
-            0.05,
-            1,
+            *(*zero, *points, 0.05, 1),
         ),
-        _fit_case("five steps on the same two points", [[0.0]], 0.0, *points, 0.05, 5),
+        _fit_case(
+            "called twice with the same model and optimizer, four steps each time, on 5 random rows"
+            " of 2 numbers, lr 0.07",
+            *(rng.normal(size=(1, 2)), 0.5, few, few.sum(1, keepdims=True) + 2, 0.07, 4),
+            *("mse_loss", 2),
+        ),
+        _fit_case("five steps on the same two points", *zero, *points, 0.05, 5),
         _fit_case(
             "twenty steps on 8 random rows of 3 numbers, lr 0.04",
-            0.3 * rng.normal(size=(1, 3)),
-            -0.2,
-            x,
-            y,
-            0.04,
-            20,
+            *(0.3 * rng.normal(size=(1, 3)), -0.2, x, y, 0.04, 20),
         ),
         _fit_case(
-            "four steps on 5 random rows of 2 numbers, lr 0.07",
-            rng.normal(size=(1, 2)),
-            0.5,
-            few,
-            few.sum(1, keepdims=True) + 2,
-            0.07,
-            4,
+            "six steps on 8 random rows with labels 0 and 1, where `loss_fn` is the binary"
+            " cross-entropy with logits",
+            *(0.3 * rng.normal(size=(1, 3)), 0.1, x, y > np.median(y), 0.5, 6),
+            "binary_cross_entropy_with_logits",
+        ),
+        _fit_case(
+            "six steps on the two points with lr 0.5, which is too large: the loss grows",
+            *(*zero, *points, 0.5, 6),
+        ),
+        _fit_case(
+            "four steps from weight 2 and bias −1, which fit the two points exactly: the loss is 0"
+            " in each of them",
+            *([[2.0]], -1.0, *points, 0.05, 4),
+            stress=True,
         ),
         _fit_case(
             "no step at all: an empty list, and the weights stay",
-            [[0.5]],
-            0.1,
-            *points,
-            0.05,
-            0,
+            *([[0.5]], 0.1, *points, 0.05, 0),
             stress=True,
         ),
     ]
@@ -1638,7 +1634,9 @@ def _fit_oracle(
     values = [p.detach().clone() for p in model.parameters()]
     for _ in range(steps):
         values = [v.requires_grad_() for v in values]
-        optimizer.step()  # moves nothing, as no `.grad` is there; it counts as called
+        for p in model.parameters():
+            p.grad = torch.zeros_like(p)
+        optimizer.step()  # moves nothing, as every `.grad` is 0; it counts as called
         loss = loss_fn(
             torch.func.functional_call(model, dict(zip(names, values, strict=True)), (x,)), y
         )
@@ -1685,7 +1683,6 @@ ACTS: dict[str, Callable] = {
     "move": _move_by_hand,
     "step": lambda r: r.optimizer.step(),
     "note": lambda r: r.losses.append(r.loss.item()),
-    "note_tensor": lambda r: r.losses.append(r.loss.detach()),
     "clear_loss": lambda r: r.loss.zero_grad(),
     "back_model": lambda r: r.model.backward(),
     "step_loss": lambda r: r.optimizer.step(r.loss),
@@ -1745,6 +1742,26 @@ def _one_row(r: SimpleNamespace) -> Tensor:
     return r.loss_fn(r.model(r.x[i : i + 1]), r.y[i : i + 1])
 
 
+def _until(over: Callable) -> Answer:
+    """A training loop that ends early, when it is `over` by the losses so far."""
+
+    def answer(
+        model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
+    ) -> list[float]:
+        losses: list[float] = []
+        for _ in range(steps):
+            loss = loss_fn(model(x), y)
+            losses.append(loss.item())
+            if over(losses):
+                return losses
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return losses
+
+    return answer
+
+
 def _with_closure(
     model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
 ) -> list[float]:
@@ -1785,11 +1802,22 @@ FIT = Exercise(
             " round, `optimizer.zero_grad()`",
             _loop("loss back step note"),
         ),
-        "weights-never-updated": Mutant(
-            "the weights never move: either `optimizer.step()` is not called, or no gradients reach"
-            " it, because `backward` was not called on the model's loss before, or `zero_grad` came"
-            " in between",
-            _loop("loss clear back note"),
+        "step-missing": Mutant(UNMOVED["no step"], _loop("loss clear back note")),
+        "backward-missing": Mutant(UNMOVED["no backward"], _loop("loss clear step note")),
+        "cleared-before-step": Mutant(UNMOVED["cleared"], _loop("loss back clear step note")),
+        "copy-trained": Mutant(UNMOVED["elsewhere"], _loop(before="copy")),
+        "loss-arguments-swapped": Mutant(
+            "`loss_fn` was given y first: it takes the predictions first and then the targets, and"
+            " only some losses are symmetric",
+            _loop(forward=lambda r: r.loss_fn(r.y, r.model(r.x))),
+        ),
+        "stops-when-small": Mutant(
+            "the loop ended before `steps` steps, when the loss was small: make all of them",
+            _until(lambda losses: losses[-1] < 1e-3),
+        ),
+        "stops-when-no-better": Mutant(
+            "the loop ended before `steps` steps, when the loss no longer fell: make all of them",
+            _until(lambda losses: len(losses) > 1 and losses[-1] >= losses[-2]),
         ),
         "graph-reused": Mutant(
             "`backward` ran through the same graph in two rounds: each needs a loss of its own,"
@@ -2028,8 +2056,8 @@ FIT = Exercise(
             _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean()),
         ),
         "manual-sgd-update": Mutant(
-            "the weights were moved by hand: `optimizer` may be any optimizer, so call its"
-            " `step()`",
+            "the weights moved without the `optimizer` that is handed in, by hand or by another:"
+            " call its `step()`, as it may be any optimizer",
             _loop("loss clear back move note"),
         ),
         "loss-over-steps": Mutant(
@@ -2050,14 +2078,10 @@ FIT = Exercise(
         "as in the text": _loop(),
         "cleared at the end of each round": _loop("loss back step clear note"),
         "cleared by the model, noted first": _loop("clear_model loss note back step"),
-        "detached tensors in the list": _loop("loss note_tensor clear back step"),
         "an array": _loop(told=lambda r: np.array(r.losses)),
         "a tuple": _loop(told=lambda r: tuple(r.losses)),
         "a closure for the optimizer": _with_closure,
         "gradients set by hand, losses in an array": _setting_gradients,
-        "the loss with its arguments swapped": _loop(
-            forward=lambda r: r.loss_fn(r.y, r.model(r.x))
-        ),
     },
 )
 
