@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
-from course_utils.checks.exercise import Case, Exercise, Mutant, again, numbers
+from course_utils.checks.exercise import Case, Exercise, Mutant, again, does_not_hold, numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,6 +94,48 @@ def _path(ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float) -> 
     return np.array(path)
 
 
+ONLY_ARGUMENTS = (
+    "a step depends on nothing but its arguments, so two parameters with a state each can be driven"
+    " in turn: keep m, v and t in the state, not outside the function"
+)
+SAME_AGAIN = (
+    "a second call with the same theta, gradient and state gives the same step: make a new m and v,"
+    " without changing those in the state that was handed in"
+)
+
+
+@_precise
+def _in_turn(ask: Ask, starts: np.ndarray, gradients: np.ndarray, *rates: float) -> dict[str, Any]:
+    """Two parameters, (2, d), that take steps in turn, each with its own state. (T, 2, d)"""
+    thetas, states, path = list(starts), [START, START], []
+    for pair in gradients:
+        for i, g in enumerate(pair):
+            result = ask(thetas[i], g, states[i], *rates)
+            thetas[i], states[i] = _new_theta(result, thetas[i]), result[1]
+        path.append(np.array(thetas))
+    alone = [_path(ask, starts[i], gradients[:, i], *rates)[-1] for i in range(2)]
+    return {
+        ONLY_ARGUMENTS: np.array_equal(alone, path[-1], equal_nan=True),
+        "theta of both after each step": np.array(path),
+    }
+
+
+@_precise
+def _half_way(
+    ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float
+) -> dict[str, Any]:
+    """The last step, made twice from the state that the steps before it left."""
+    state = START
+    for g in gradients[:-1]:
+        result = ask(theta, g, state, *rates)
+        theta, state = _new_theta(result, theta), result[1]
+    last = [_new_theta(r, theta) for r in ask.series(2, theta, gradients[-1], state, *rates)]
+    return {
+        SAME_AGAIN: np.array_equal(*last, equal_nan=True),
+        "theta after the last step": last[0],
+    }
+
+
 def _adam_cases(rng: np.random.Generator) -> list[Case]:
     usual = (0.1, 0.9, 0.999, 1e-8)
     two, g = np.array([1.0, -2.0]), np.array([0.5, -0.003])
@@ -114,9 +156,24 @@ def _adam_cases(rng: np.random.Generator) -> list[Case]:
             _one,
         ),
         loose_case(
-            "the same first step with a gradient a thousand times larger: (0.9, −1.9) again",
+            "two parameters driven in turn, three steps each, every one with its own state, lr 0.05",
+            (rng.normal(size=(2, 2)), rng.normal(size=(3, 2, 2)) + 0.2, 0.05, *usual[1:]),
+            _in_turn,
+        ),
+        loose_case(
+            "that first step again, with a gradient a thousand times larger: (0.9, −1.9) once more",
             (two, 1000 * g, *usual),
             _one,
+        ),
+        loose_case(
+            "the first step with a large ε, 0.1",
+            (two, g, 0.1, 0.9, 0.999, 0.1),
+            _one,
+        ),
+        loose_case(
+            "the third step, asked for twice from the same theta, gradient and state",
+            (rng.normal(size=2), rng.normal(size=(3, 2)) + 0.3, *usual),
+            _half_way,
         ),
         loose_case(
             "the first step with a large ε, 0.1, a second time from the same arrays",
@@ -243,6 +300,13 @@ def _adam_efficient(
 def _adam_named(
     theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
 ) -> Any:
+    """The state becomes a dict."""
+    return _adam_named_in_place(theta, g, copy.deepcopy(state), lr, b1, b2, eps)
+
+
+def _adam_named_in_place(
+    theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+) -> Any:
     """The state becomes a dict, whose arrays change in place."""
     s: dict[str, Any] = (
         state
@@ -258,6 +322,23 @@ def _adam_named(
         theta - lr * (s["m"] / (1 - b1 ** s["t"])) / (np.sqrt(s["v"] / (1 - b2 ** s["t"])) + eps),
         s,
     )
+
+
+def _adam_remembering() -> Answer:
+    """Keeps m and v to itself, and starts them anew when t is 0."""
+    own: dict[str, Any] = {}
+
+    def answer(
+        theta: np.ndarray, g: np.ndarray, state: Any, lr: float, b1: float, b2: float, eps: float
+    ) -> Any:
+        if state[2] == 0:
+            own.update(m=0.0, v=0.0)
+        moved, (own["m"], own["v"], t) = _adam()(
+            theta, g, (own["m"], own["v"], state[2]), lr, b1, b2, eps
+        )
+        return moved, (own["m"], own["v"], t)
+
+    return answer
 
 
 def _adam_by_entries(
@@ -677,11 +758,12 @@ ADAM = Exercise(
             "ε was multiplied: it is a small number added to √v̂",
             _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps)),
         ),
+        "eps-hardcoded": Mutant(
+            "`eps` is ignored: use the number that is handed in, not a fixed one",
+            _adam_with(eps=1e-8),
+        ),
         "eps-missing": Mutant(
             "ε is missing: where every gradient so far was 0, your step is 0/0", _adam_with(eps=0.0)
-        ),
-        "eps-hardcoded": Mutant(
-            "`eps` is ignored: 1e-8 is not always the number asked for", _adam_with(eps=1e-8)
         ),
         "lr-hardcoded": Mutant(
             "`lr` is ignored: 0.001 is not always the number asked for", _adam_with(lr=0.001)
@@ -689,6 +771,31 @@ ADAM = Exercise(
         "lr-missing": Mutant(
             "`lr` is missing: the step is `lr` times m̂ over √v̂ + ε", _adam_with(lr=1.0)
         ),
+        "usual-constants-hardcoded": Mutant(
+            "`b1`, `b2` and `eps` are ignored: 0.9, 0.999 and 1e-8 are the usual constants, and not"
+            " always those that are handed in",
+            _adam_with(b1=0.9, b2=0.999, eps=1e-8),
+        ),
+        "betas-hardcoded-in-corrections": Mutant(
+            "the corrections use 0.9 and 0.999 where `b1` and `b2` belong",
+            _adam(
+                lambda s: (
+                    s.lr * s.m / (1 - 0.9**s.t) / (np.sqrt(s.v / (1 - 0.999**s.t)) + s.eps)
+                )
+            ),
+        ),
+        "all-constants-hardcoded": Mutant(
+            "`lr`, `b1`, `b2` and `eps` are ignored: use the numbers that are handed in",
+            _adam_with(lr=0.001, b1=0.9, b2=0.999, eps=1e-8),
+        ),
+        "beta1-hardcoded": Mutant(
+            "`b1` is ignored: 0.9 is not always the number asked for", _adam_with(b1=0.9)
+        ),
+        "beta2-hardcoded": Mutant(
+            "`b2` is ignored: 0.999 is not always the number asked for", _adam_with(b2=0.999)
+        ),
+        "state-kept-outside": Mutant(does_not_hold(ONLY_ARGUMENTS), _adam_remembering()),
+        "state-mutated": Mutant(does_not_hold(SAME_AGAIN), _adam_named_in_place),
         "betas-hardcoded": Mutant(
             "`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for",
             _adam_with(b1=0.9, b2=0.999),
@@ -752,7 +859,7 @@ ADAM = Exercise(
     {
         "as in the text": _adam(),
         "corrections drawn into the learning rate": _adam_efficient,
-        "a dict as state, changed in place": _adam_named,
+        "a dict as state": _adam_named,
         "entry by entry, in lists": _adam_by_entries,
         "float32": _adam_float32,
         "a list of two": lambda *args: list(_adam()(*args)),
