@@ -107,14 +107,17 @@ def _same_in_part(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> 
 
 
 def _same_in_most(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> str:
-    """The hint of the mutant that explains most of the wrong cases, and at least half of them: a
-    second, smaller mistake may hide the first.
+    """The hint of the mutant that explains most of the wrong cases, at least half of them and one
+    with the most numbers: a second, smaller mistake may hide the first.
     """
     wrong = [i for i in shown.wrong if not isinstance(shown.got[i], Raised)]
+    sizes = {i: len(_flat(list(_leaves([shown.want[i]])))) for i in wrong}
     best, hint = max(1, (len(shown.wrong) - 1) // 2), ""
     for name, mutant in mutants.items():
         alike = [i for i in wrong if _alike(shown.got[i], shows(name, i), shown.cases[i])]
-        if len(alike) > best and _telling(shown.got[i] for i in alike):
+        if len(alike) <= best or max(sizes[i] for i in alike) < max(sizes.values()):
+            continue
+        if _telling(shown.got[i] for i in alike):
             best, hint = len(alike), mutant.hint
     return hint and f"{hint} (this explains {best} of the {len(shown.wrong)} cases that are wrong)"
 
@@ -167,6 +170,11 @@ def obstacle(got: Any, want: Any, case: Case) -> str:
     if isinstance(got, Raised):
         if got.kinds[0] in NO_DATA:
             return got.message
+        if isinstance(want, Raised):
+            return (
+                f"this input makes no sense, so the function should raise {want.kinds[0]}; it"
+                f" raised {got.kinds[0]}"
+            )
         return explained(got)
     if isinstance(want, Raised):
         return (
@@ -270,11 +278,14 @@ def pattern(shown: Shown) -> str:
     values = [i for i, w in enumerate(shown.want) if not isinstance(w, Raised)]
     finite = _pairs(shown, range(len(shown.cases)))
     enough = sum(w.size for _, w in finite) >= FEW
-    regular = (len(due) == len(values) and enough and close(finite)) or _regular(shown)
+    regular = _regular(shown) or (len(due) == len(values) and enough and close(finite))
     if regular and len(due) == len(values):
         return regular
     if regular:
         return f"in the {len(due)} cases that are wrong (of {len(shown.cases)}), {regular}"
+    change = _change(shown)
+    if change:
+        return change
     rule = _broken_rule(shown)
     if rule:
         return rule
@@ -295,6 +306,19 @@ def _broken_rule(shown: Shown) -> str:
             if wrong is not None and want[wrong] is True and got.get(wrong) is False:
                 return does_not_hold(wrong)
     return ""
+
+
+def _change(shown: Shown) -> str:
+    """What holds for the change that the answer makes to its first argument; else ""."""
+    pairs = []
+    for i in shown.wrong:
+        first = numbers(shown.cases[i].args[0]) if shown.cases[i].args else None
+        for g, w in _pairs(shown, [i]):
+            if first is None or not w.shape == first.shape != ():
+                return ""
+            pairs.append((g - first, w - first))
+    regular = relation(pairs)
+    return f"in the change that is made to the first argument, {regular}" if regular else ""
 
 
 def _whatever_the_input(shown: Shown) -> str:

@@ -63,6 +63,11 @@ MEANINGS = {
     r"'Tensor' object has no attribute '(\w+)'": (
         "`.{0}` was asked of a tensor, which has none: is this a NumPy method?"
     ),
+    r"'([\w.]+)' object is not iterable": (
+        "a loop or a call that needs several values was given a single {0}"
+    ),
+    r"object of type '([\w.]+)' has no len": "`len` was asked of a {0}, which is a single value",
+    r"'([\w.]+)' object is not subscriptable": "an index was asked of a {0}, which has no entries",
     r"'(\w+)' object is not callable": "brackets follow a {0}, which is no function",
     r"missing (\d+) required positional argument": "a call leaves out an argument: {0} missing",
     r"takes (\d+) positional arguments? but (\d+) (?:was|were) given": (

@@ -32,6 +32,7 @@ RELATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "every value is the change, what it should be minus 1": lambda w: w - 1,
     "every value has lost its sign: look for `abs` or a square": np.abs,
     "every value is rounded to a whole number": np.round,
+    "every value is cut to a whole number: look for an array of integers or `int`": np.trunc,
     "every value is cut off at 0: what should be negative is not": lambda w: np.maximum(w, 0),
     "every value is cut off at 1: what should be larger is not": lambda w: np.minimum(w, 1),
     "every value went through a sigmoid": lambda w: 1 / (1 + np.exp(-w)),
@@ -72,7 +73,31 @@ def relation(pairs: Pairs) -> str:
     if len(g) < FEW or np.ptp(w) == 0 or np.ptp(g) == 0:
         return ""
     with np.errstate(all="ignore"):
-        return _factor(g, w) or _offset(g, w) or _function(g, w) or _order(pairs) or _place(pairs)
+        return (
+            _rounded(g, w)
+            or _factor(g, w)
+            or _offset(g, w)
+            or _function(g, w)
+            or _order(pairs)
+            or _place(pairs)
+            or _cut_off(g, w)
+        )
+
+
+def _cut_off(g: np.ndarray, w: np.ndarray) -> str:
+    low, high = g.min(), g.max()
+    cut = np.clip(w, low, high)
+    if alike(g, cut) and not alike(g, w) and ((w > low) & (w < high)).sum() >= FEW:
+        return f"every value is cut off below {low:.4g} and above {high:.4g}"
+    return ""
+
+
+def _rounded(g: np.ndarray, w: np.ndarray) -> str:
+    for digits in (4, 3, 2, 1):
+        cut = np.round(w, digits)
+        if np.allclose(g, cut, rtol=0, atol=1e-9) and not np.allclose(w, cut, rtol=0, atol=1e-6):
+            return f"every value is rounded to {digits} decimals: return it as it is"
+    return ""
 
 
 def _factor(g: np.ndarray, w: np.ndarray) -> str:
@@ -80,7 +105,7 @@ def _factor(g: np.ndarray, w: np.ndarray) -> str:
     if ratio.size < FEW or np.ptp(ratio) > 1e-3 * abs(ratio[0]) or not np.allclose(g[w == 0], 0):
         return ""
     factor = float(np.median(ratio))
-    if np.isclose(factor, 1, rtol=1e-2):
+    if abs(factor - 1) < max(1e-3, 10 * np.ptp(ratio)):
         return ""
     known = next((text for f, text in FACTORS.items() if np.isclose(factor, f, rtol=1e-3)), "")
     said = f"every value is {factor:.4g} times what it should be"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Ask, Seed
+from course_utils.asking.ask import AnswerRaised, Ask, NotData, Seed
 from course_utils.checks.exercise import Case, Exercise, Mutant, again, does_not_hold, numbers_in
 
 if TYPE_CHECKING:
@@ -63,6 +65,38 @@ def _log_z(var: float) -> float:
 def _log_of_pdf(x: Any, mu: float, var: float) -> Any:
     with np.errstate(divide="ignore"):
         return np.log(np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var))
+
+
+# two mistakes at once: one in the logarithm of the factor in front, one in the exponent
+IN_FRONT: dict[str, Callable[[float], float]] = {
+    "the 2π is lost": lambda var: -0.5 * math.log(var),
+    "the ½ in front of log(2πσ²) is lost": lambda var: -2 * _log_z(var),
+    "the factor 1/√(2πσ²) is lost": lambda var: 0.0,
+    "the factor 1/√(2πσ²) was added without its logarithm": lambda var: math.exp(-_log_z(var)),
+    "the logarithm of the factor in front has the wrong sign": _log_z,
+}
+IN_EXPONENT: dict[str, Callable[[Any, float, float], Any]] = {
+    "the ½ in the exponent is lost": lambda x, mu, var: -2 * _quad(x, mu, var),
+    "the exponent has the wrong sign": lambda x, mu, var: _quad(x, mu, var),
+    "the deviation was not squared": lambda x, mu, var: -(np.asarray(x) - mu) / (2 * var),
+    "the squared deviation was divided by σ, not by σ²": lambda x, mu, var: (
+        -_quad(x, mu, math.sqrt(var))
+    ),
+    "the mean was not subtracted": lambda x, mu, var: -_quad(x, 0.0, var),
+    "`/ 2 * var` multiplies by var": lambda x, mu, var: -((np.asarray(x) - mu) ** 2) / 2 * var,
+}
+
+
+def _two_mistakes() -> dict[str, Mutant]:
+    def both(front: Callable, exponent: Callable) -> Callable:
+        return lambda x, mu, var: front(var) + exponent(x, mu, var)
+
+    return {
+        f"two-mistakes-{i}-{j}": Mutant(f"two things: {one}, and {other}", both(front, exponent))
+        for i, (one, front) in enumerate(IN_FRONT.items())
+        for j, (other, exponent) in enumerate(IN_EXPONENT.items())
+        if (i, j) != (4, 1)  # both signs: the negative log-likelihood, which has its own hint
+    }
 
 
 NORMAL = Exercise(
@@ -124,15 +158,49 @@ NORMAL = Exercise(
             "the factor in front has σ inside its root, where the variance σ² belongs",
             lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
         ),
+        "root-over-variance-only": Mutant(
+            "the root was taken of σ² alone: the factor in front is 1/√(2πσ²), with 2π under the"
+            " root too",
+            lambda x, mu, var: -math.log(2 * math.pi * math.sqrt(var)) - _quad(x, mu, var),
+        ),
+        "normalizer-not-logged": Mutant(
+            "the factor in front, 1/√(2πσ²), was added without its logarithm",
+            lambda x, mu, var: math.exp(-_log_z(var)) - _quad(x, mu, var),
+        ),
+        "root-not-logged": Mutant(
+            "√(2πσ²) was subtracted without its logarithm",
+            lambda x, mu, var: -math.exp(_log_z(var)) - _quad(x, mu, var),
+        ),
+        "exponent-times-normalizer": Mutant(
+            "the exponent was divided by √(2πσ²): the logarithm turns that product into a sum, so"
+            " subtract the logarithm of √(2πσ²)",
+            lambda x, mu, var: -_quad(x, mu, var) / math.exp(_log_z(var)),
+        ),
+        "pi-typed": Mutant(
+            "π was typed with two decimals: take `np.pi`",
+            lambda x, mu, var: -0.5 * math.log(2 * 3.14 * var) - _quad(x, mu, var),
+        ),
+        "integer-result": Mutant(
+            "for whole numbers x the result is cut to whole numbers: it was stored in an array of"
+            " x's own type",
+            lambda x, mu, var: np.asarray(-_log_z(var) - _quad(x, mu, var)).astype(
+                np.asarray(x).dtype
+            ),
+        ),
         "pi-for-two-pi": Mutant(
-            "π stands where 2π belongs", lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var)
+            "π was used where 2π belongs", lambda x, mu, var: -_log_z(var / 2) - _quad(x, mu, var)
         ),
         "mean-not-subtracted": Mutant(
             "the mean was never subtracted", lambda x, mu, var: -_log_z(var) - _quad(x, 0.0, var)
         ),
+        "deviation-signed": Mutant(
+            "the deviation was not squared: points below the mean come out more likely than points"
+            " above it",
+            lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) / (2 * var),
+        ),
         "deviation-not-squared": Mutant(
-            "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the"
-            " square",
+            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
+            " the square",
             lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
         ),
         "root-of-log": Mutant(
@@ -149,8 +217,8 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var)),
         ),
         "math-scalar-functions": Mutant(
-            "functions of `math` take one number, x may hold many: use NumPy's, and stay in"
-            " logarithms",
+            "it works for a single number only, and x may hold many: `float` and the functions of"
+            " `math` take one, so use NumPy's, and stay in logarithms",
             lambda x, mu, var: math.log(
                 math.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var)
             ),
@@ -184,6 +252,10 @@ NORMAL = Exercise(
             "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
             lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var),
         ),
+        "log2-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
+            lambda x, mu, var: -_log_z(var) / math.log(2) - _quad(x, mu, var),
+        ),
         "logs-multiplied": Mutant(
             "the factor and the exponential were multiplied after taking the logarithm: the"
             " logarithm of a product is a sum",
@@ -210,7 +282,8 @@ NORMAL = Exercise(
             "the points were averaged: one value per point is asked for",
             lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var)),
         ),
-    },
+    }
+    | _two_mistakes(),
     {
         "a sum of three logarithms": lambda x, mu, var: (
             -0.5 * (np.log(2 * np.pi) + np.log(var) + (np.asarray(x) - mu) ** 2 / var)
@@ -254,6 +327,25 @@ def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
     return sum(ask(counts, theta) for counts in outcomes)
 
 
+def _with_zero(ask: Ask, counts: tuple[int, ...], theta: tuple[float, ...]) -> Any:
+    """The value for a θ that holds a 0. Raises NotData where the answer refuses it by itself."""
+    try:
+        return ask(counts, theta)
+    except AnswerRaised as error:
+        raised = error.raised
+        if raised.kinds[0] == "ValueError" and not re.search(
+            "domain error|positive input", raised.message
+        ):
+            raise NotData(ZERO_REFUSED) from None
+        raise
+
+
+ZERO_REFUSED = (
+    "a θ that holds a 0 is refused with a ValueError: a category may have θ = 0, so raise one only"
+    " where θ does not sum to 1"
+)
+
+
 def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
     theta = rng.dirichlet([2, 2, 2, 2])
     return [
@@ -271,10 +363,12 @@ def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             "a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
             ((2, 1, 0), (0.4, 0.6, 0.0)),
+            _with_zero,
         ),
         Case(
             "a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)",
             ((1, 1, 1), (0.5, 0.5, 0.0)),
+            _with_zero,
         ),
         Case(
             "ten categories of 0.1 each, which sum to 1 but for rounding",
@@ -288,6 +382,7 @@ def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
         Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
         Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
         Case("θ = (0.5, 0.5000001), off by more than a billionth", ((1, 1), (0.5, 0.5000001))),
+        Case("θ = (0.4, 0.599999), off by a millionth", ((1, 1), (0.4, 0.599999))),
     ]
 
 
@@ -411,20 +506,40 @@ MULTINOMIAL = Exercise(
                 [c for c, t in zip(counts, theta, strict=True) if t], [t for t in theta if t]
             ),
         ),
+        "zero-theta-refused": Mutant(
+            ZERO_REFUSED, lambda counts, theta: _with_positive(counts, theta)
+        ),
+        "n-is-number-of-categories": Mutant(
+            "n! was computed from the number of categories: n is the number of draws,"
+            " `sum(counts)`",
+            lambda counts, theta: _pmf(
+                counts,
+                theta,
+                math.lgamma(len(counts) + 1) - sum(math.lgamma(c + 1) for c in counts),
+            ),
+        ),
+        "check-below-one-only": Mutant(
+            "a sum below 1 is refused, one above 1 is not: compare the size of the difference,"
+            " `abs(… - 1)`, with a billionth",
+            lambda counts, theta: (
+                _pmf(counts, theta) if sum(theta) < 1 - 1e-9 else _without_sum_check(counts, theta)
+            ),
+        ),
         "check-above-one-only": Mutant(
-            "a sum below 1 is refused too: any θ that does not sum to 1 should raise a ValueError",
+            "a sum above 1 is refused, one below 1 is not: compare the size of the difference,"
+            " `abs(… - 1)`, with a billionth",
             lambda counts, theta: (
                 _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)
             ),
         ),
         "sum-tolerance-too-loose": Mutant(
-            "the sum of θ is compared too loosely: `np.isclose` forgives a hundred thousandth, a"
-            " billionth is asked for",
+            "the sum of θ is compared too loosely: only a billionth may be forgiven (`np.isclose`"
+            " alone forgives a hundred thousandth)",
             lambda counts, theta: _checked_loosely(counts, theta),
         ),
         "exact-sum-comparison": Mutant(
-            "the sum of θ was compared with `== 1`: rounding makes ten times 0.1 a little less;"
-            " allow for a billionth",
+            "the sum of θ was compared with 1 exactly: rounding makes ten times 0.1 a little less,"
+            " so allow for a billionth",
             lambda counts, theta: _checked_exactly(counts, theta),
         ),
         "assertion-not-valueerror": Mutant(
@@ -481,6 +596,13 @@ MULTINOMIAL = Exercise(
                 math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)
             ),
         ),
+        "log-probability-0-for-impossible": Mutant(
+            "this is the logarithm of the probability, but for impossible counts: take `exp` at the"
+            " end",
+            lambda counts, theta: (
+                _log_pmf(counts, theta) if _log_power(counts, theta) > -math.inf else 0.0
+            ),
+        ),
         "powers-summed": Mutant(
             "the θᵢ^xᵢ were added; independent draws multiply",
             lambda counts, theta: _summed(counts, theta),
@@ -507,6 +629,12 @@ def _refusing_zero(counts: Any, theta: Any) -> float:
     return math.exp(
         _log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True))
     )
+
+
+def _with_positive(counts: Any, theta: Any) -> float:
+    if min(theta) <= 0:
+        raise ValueError("theta must be positive, and sum to 1")
+    return _pmf(counts, theta)
 
 
 def _failing_where_impossible(counts: Any, theta: Any) -> float:
@@ -618,6 +746,7 @@ FREQUENCIES = "the frequencies of the categories"
 SECOND = "the frequencies in a second call with the same θ"
 NEIGHBORS = "how often two neighboring draws are equal (they must not depend on each other)"
 INDEPENDENT = "the draws are independent, so their counts vary by chance from run to run"
+DIFFERENT = "the draws differ from run to run"
 EDGES = "the edges between categories are the running sums of θ, neither smaller nor larger"
 RARE = (
     "rare categories come as seldom as θ says, and common ones as often: look for a power, a"
@@ -687,7 +816,10 @@ def _spread(ask: Ask, categories: int, n: int, seed: Seed) -> dict[str, Any]:
         ((c - n / c.shape[1]) ** 2).sum(axis=1).mean() / (n / c.shape[1]) / (c.shape[1] - 1)
         for c in (counts, halves)
     )
-    return {INDEPENDENT: bool(0.5 < every < 1.5 and 0.2 < half < 1.8)}
+    return {
+        DIFFERENT: len(np.unique(counts, axis=0)) > 1,
+        INDEPENDENT: bool(0.5 < every < 1.5 and 0.2 < half < 1.8),
+    }
 
 
 def _finely(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
@@ -720,9 +852,9 @@ def _sampling_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             f"{n} draws with θ = {np.round(theta, 2).tolist()}",
             (theta, n, seeds[1]),
-            _once,
+            _twice,
             atol=0.1,
-            want=_due(theta, n),
+            want=_due_twice(theta, n),
         ),
         Case(
             f"{n} draws where the middle category cannot occur, θ = (0.5, 0, 0.5)",
@@ -735,7 +867,7 @@ def _sampling_cases(rng: np.random.Generator) -> list[Case]:
             "many runs of 20 draws from twelve equally likely categories",
             (12, 20, seeds[0]),
             _spread,
-            want={INDEPENDENT: True},
+            want={DIFFERENT: True, INDEPENDENT: True},
         ),
         Case(
             f"{many} draws with two rare categories, θ = (0.005, 0.095, 0.895, 0.005)",
@@ -1052,6 +1184,15 @@ BERNOULLI = Exercise(
             "the images were averaged over pixels: one θ per pixel is asked for, so sum over the"
             " first axis",
             lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
+        ),
+        "sum-over-pixels": Mutant(
+            "the sum runs over pixels, which gives one value per image: one θ per pixel is asked"
+            " for, so sum over the first axis",
+            lambda x, smoothing: (x.sum(1) + smoothing) / (len(x) + 2 * smoothing),
+        ),
+        "smoothing-doubled": Mutant(
+            "twice the smoothing was added: s to the count of ink, and 2s in all to N",
+            lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 4 * smoothing),
         ),
         "global-mean-broadcast": Mutant(
             "one θ for all pixels: sum over the first axis only",

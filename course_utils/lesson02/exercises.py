@@ -1559,6 +1559,14 @@ GAUSSIAN_NLL = Exercise(
             " square by 1/(2σ²)",
             _positive(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi)),
         ),
+        "square-averaged": Mutant(
+            "the squared deviations were averaged over the points: every point keeps its own",
+            _positive(
+                lambda x, mu, sigma: (
+                    HALF_LOG_2PI + math.log(sigma) + np.mean(_half_square(x, mu, sigma)) + 0 * x
+                )
+            ),
+        ),
         "sum-over-points": Mutant(
             "the points were added up: one value per point is asked for",
             _positive(lambda x, mu, sigma: np.sum(_bell(x, mu, sigma))),
@@ -1790,7 +1798,7 @@ def _pair_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same nine, the same arrays, a second time", (z, x), again),
         Case(
             "values of x that occur twice",
-            (rng.random(6), np.array([2.0, -2.0, 2.0, 2.0, -2.0, -2.0])),
+            (rng.random(9), rng.permutation([2.5, -2.5, 2.5, 0.5, -2.5, -2.5, 0.5, 1.5, 1.5])),
         ),
         Case("a single pair", (z[:1], x[:1])),
     ]
@@ -1820,6 +1828,11 @@ def _by_assignment(z: np.ndarray, x: np.ndarray) -> np.ndarray:
     out = np.empty(len(x))
     out[np.argsort(z)] = np.sort(x)
     return out
+
+
+def _greedy(z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    left = list(x)
+    return np.array([left.pop(int(np.argmin(np.abs(np.array(left) - v)))) for v in z])
 
 
 PAIR = Exercise(
@@ -1888,6 +1901,32 @@ PAIR = Exercise(
         "nearest-neighbor": Mutant(
             "each z got the x nearest to it in value, so some x are used twice: pair by rank",
             lambda z, x: x[np.abs(z[:, None] - x).argmin(axis=1)],
+        ),
+        "x-reordered-twice": Mutant(
+            "x was reordered by `np.argsort(z)` and then by `np.argsort(x)`: take the sorted x, at"
+            " the rank of each z",
+            lambda z, x: x[np.argsort(z)][np.argsort(x)],
+        ),
+        "greedy-nearest": Mutant(
+            "each z in turn got the nearest x that was left, in value: pair by rank instead",
+            lambda z, x: _greedy(z, x),
+        ),
+        "argsort-for-rank-descending": Mutant(
+            "`np.argsort(-z)` lists who comes first, second, third from above; what is needed is"
+            " the place that each z took",
+            lambda z, x: np.sort(x)[::-1][np.argsort(-z)],
+        ),
+        "ranks-one-too-small": Mutant(
+            "the ranks are one too small, so the smallest z got the largest x: they count from 0",
+            lambda z, x: np.sort(x)[_rank(z) - 1],
+        ),
+        "integer-result": Mutant(
+            "the values of x were cut to whole numbers: they were stored in an array of integers",
+            lambda z, x: np.sort(x)[_rank(z)].astype(int),
+        ),
+        "z-placed-among-x": Mutant(
+            "each z was placed among the values of x: the rank of z is its place among all z",
+            lambda z, x: np.sort(x)[np.minimum(np.searchsorted(np.sort(x), z), len(x) - 1)],
         ),
         "mean-for-all": Mutant(
             "all got the same partner, the mean: every x belongs to exactly one z",

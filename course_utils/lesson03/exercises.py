@@ -121,9 +121,7 @@ def _in_turn(ask: Ask, starts: np.ndarray, gradients: np.ndarray, *rates: float)
 
 
 @_precise
-def _half_way(
-    ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float
-) -> dict[str, Any]:
+def _half_way(ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float) -> dict[str, Any]:
     """The last step, made twice from the state that the steps before it left."""
     state = START
     for g in gradients[:-1]:
@@ -156,7 +154,7 @@ def _adam_cases(rng: np.random.Generator) -> list[Case]:
             _one,
         ),
         loose_case(
-            "two parameters driven in turn, three steps each, every one with its own state, lr 0.05",
+            "two parameters driven in turn, three steps each, each with its own state, lr 0.05",
             (rng.normal(size=(2, 2)), rng.normal(size=(3, 2, 2)) + 0.2, 0.05, *usual[1:]),
             _in_turn,
         ),
@@ -779,9 +777,7 @@ ADAM = Exercise(
         "betas-hardcoded-in-corrections": Mutant(
             "the corrections use 0.9 and 0.999 where `b1` and `b2` belong",
             _adam(
-                lambda s: (
-                    s.lr * s.m / (1 - 0.9**s.t) / (np.sqrt(s.v / (1 - 0.999**s.t)) + s.eps)
-                )
+                lambda s: s.lr * s.m / (1 - 0.9**s.t) / (np.sqrt(s.v / (1 - 0.999**s.t)) + s.eps)
             ),
         ),
         "all-constants-hardcoded": Mutant(
@@ -914,6 +910,10 @@ def _sgd_cases(rng: np.random.Generator) -> list[Case]:
         close_case(
             f"the same four numbers, y = {below:.2f}, where the prediction is too low",
             (theta, x, below, lr),
+        ),
+        close_case(
+            "three numbers where the prediction is only 0.3 too high",
+            (theta[:3], x[:3], theta[:3] @ x[:3] - 0.3, lr),
         ),
         close_case(
             "seven numbers, lr 0.003",
@@ -1063,6 +1063,16 @@ SGD = Exercise(
             " asked for",
             lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
         ),
+        "error-clipped": Mutant(
+            "the error is cut off at −1 and 1: use θ·x − y as it is",
+            lambda theta, x, y, lr: theta - lr * 2 * np.clip(_off(theta, x, y), -1, 1) * x,
+        ),
+        "last-entry-only": Mutant(
+            "only the last entry of theta moves: every entry moves by its own entry of x",
+            lambda theta, x, y, lr: np.concatenate(
+                [theta[:-1], (theta - lr * 2 * _off(theta, x, y) * x)[-1:]]
+            ),
+        ),
         "error-squared": Mutant(
             "the error is squared in the step: the derivative of a square has one power less",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) ** 2 * x,
@@ -1084,6 +1094,21 @@ SGD = Exercise(
             "each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is"
             " the sum θ·x, one number",
             lambda theta, x, y, lr: theta - lr * (theta * x - y) * x,
+        ),
+        "gradient-averaged": Mutant(
+            "one number moves all entries of theta, the mean of (θᵢ·xᵢ − y)·xᵢ: the error is θ·x −"
+            " y, one number, and each entry moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.mean((theta * x - y) * x),
+        ),
+        "first-entry-only": Mutant(
+            "only the first entry of theta moves: every entry moves by its own entry of x",
+            lambda theta, x, y, lr: np.concatenate(
+                [(theta - lr * 2 * _off(theta, x, y) * x)[:1], theta[1:]]
+            ),
+        ),
+        "integer-result": Mutant(
+            "the new theta is cut to whole numbers: look for an array of integers or `int`",
+            lambda theta, x, y, lr: (theta - lr * 2 * _off(theta, x, y) * x).astype(int),
         ),
         "y-subtracted-per-entry": Mutant(
             "y was subtracted from every product before the sum: the prediction is the sum θ·x,"
@@ -1452,6 +1477,24 @@ STABLE = Exercise(
             "the largest entry of the Hessian was taken: with columns that lean on each other its"
             " largest eigenvalue is larger",
             lambda X: _over(2, np.max(_hessian(X))),
+        ),
+        "first-hessian-entry": Mutant(
+            "only the first column of X was used: all columns take part in the largest eigenvalue",
+            lambda X: _over(2, _hessian(X)[0, 0]),
+        ),
+        "largest-entry-only": Mutant(
+            "only the largest entry of X was used: J is a mean over all rows, and its Hessian"
+            " (2/n)·XᵀX",
+            lambda X: 1 / np.max(X**2),
+        ),
+        "eigenvectors-for-eigenvalues": Mutant(
+            "an entry of an eigenvector was used: `np.linalg.eigh` returns the eigenvalues first,"
+            " then the eigenvectors",
+            lambda X: _over(2, np.linalg.eigh(_hessian(X))[1].max()),
+        ),
+        "last-eigenvector": Mutant(
+            "an entry of the last eigenvector was used: the eigenvalue itself is needed",
+            lambda X: _over(2, np.abs(np.linalg.eigh(_hessian(X))[1][:, -1]).max()),
         ),
         "sum-of-hessian-entries": Mutant(
             "the sum of all entries of the Hessian was taken: its largest eigenvalue is needed",

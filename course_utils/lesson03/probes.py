@@ -102,9 +102,7 @@ class Watch:
         here = [p.grad for p in self.parameters if p.grad is not None]
         self.served |= bool(here) and (not self.arrived or any(bool(g.any()) for g in here))
         if not self.steps:
-            self.lack = (
-                "cleared" if self.arrived else "elsewhere" if self.called else "no backward"
-            )
+            self.lack = "cleared" if self.arrived else "elsewhere" if self.called else "no backward"
         self.steps += 1
 
     def moved(self) -> bool:
