@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.asking.ask import Ask, Seed, TensorArg, plain
+from course_utils.asking.ask import Ask, Raised, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
-from course_utils.checks.exercise import Case, Exercise, Mutant, observe
+from course_utils.checks.exercise import Case, Exercise, Mutant, observe, same
+from course_utils.checks.judging import verdict
+from course_utils.checks.patterns import relation
 
 
 class Raises:
@@ -130,10 +132,60 @@ def test_values_are_called_close_only_if_each_is_close_in_its_own_case():
         return -np.log(var) - (np.asarray(x) - mu) ** 2 / (2 * var)
 
     assert "close" not in evaluate("1.1", missing).hint
-    assert (
-        "every value is close"
-        in evaluate("1.1", lambda x, mu, var: 1.004 * find("1.1").oracle(x, mu, var)).hint
-    )
+    oracle = find("1.1").oracle
+    near = evaluate("1.1", lambda x, mu, var: (1 + 0.004 * np.cos(x)) * oracle(x, mu, var))
+    assert "every value is close" in near.hint
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda w: 0.99 * w, "every value is 0.99 times what it should be"),
+        (lambda w: np.round(w, 3), "rounded to 3 decimals"),
+        (np.trunc, "cut to a whole number"),
+        (lambda w: np.clip(w, 2.2, 7.7), "cut off below 2.2 and above 7.7"),
+    ],
+)
+def test_a_regularity_of_the_values_is_named(change, said):
+    wanted = np.array([1.2345, 2.3456, 3.4567, 4.5678, 8.9123])
+    assert said in relation([(change(wanted), wanted)])
+
+
+def test_a_wrong_factor_in_a_step_is_named_as_one_of_the_change():
+    def small(theta, x, y, lr):
+        return theta - 0.002 * lr * (theta @ x - y) * x
+
+    assert "change that is made to the first argument" in evaluate("3.2", small).hint
+
+
+def test_two_answers_that_are_no_data_are_the_same_only_if_it_is_for_the_same_reason():
+    case = Case("any", ())
+    one, other = Raised(("NotData",), "it returned None"), Raised(("NotData",), "it is a list")
+    assert same(one, one, case) and not same(one, other, case)
+    assert same(Raised(("ValueError",), "one"), Raised(("ValueError",), "other"), case)
+
+
+def test_an_error_of_another_kind_than_asked_for_is_named_beside_the_one_that_is():
+    def refusing(counts, theta):
+        if abs(sum(theta) - 1) > 1e-9:
+            raise TypeError("theta")
+        return find("1.2").oracle(counts, theta)
+
+    hint = evaluate("1.2", refusing).hint
+    assert "should raise ValueError" in hint and "raised TypeError" in hint
+
+
+def test_a_mutant_is_not_blamed_for_the_small_cases_alone():
+    def draw(rng):
+        args = [np.array([1.5, 2.5]), np.array([2.5, 4.5]), np.arange(9) + 0.5]
+        return [Case(f"{len(x)} values", (x,)) for x in args]
+
+    reversing = Mutant("the order is reversed", lambda x: x[::-1])
+    exercise = Exercise("0.0", "kept", draw, lambda x: x, {"reversed": reversing})
+    cases = draw(None)
+    got = [x[::-1] if len(x) < 3 else np.roll(x, 4) for x in (case.args[0] for case in cases)]
+    want = [case.args[0] for case in cases]
+    assert reversing.hint not in verdict(exercise, cases, want, got, False).hint
 
 
 def test_one_change_for_a_whole_batch_is_named_also_where_chance_made_it_none():

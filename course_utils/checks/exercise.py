@@ -197,7 +197,7 @@ def numbers_in(value: Any) -> np.ndarray:
         raise NotData(
             "it returned None: is there a `return`?"
             if value is None
-            else f"it returned {type(value).__name__}, not numbers"
+            else f"it returned a {type(value).__name__}, not numbers"
         )
     return array
 

@@ -26,8 +26,8 @@ def _normal_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("N(10, 4) at its mean, x = 10", (10.0, 10.0, 4.0)),
         Case(
-            "a narrow bell, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may be"
-            " positive",
+            "a narrow Gaussian, N(0, 0.01) at 0.05: a density may exceed 1, so its logarithm may"
+            " be positive",
             (0.05, 0.0, 0.01),
         ),
         Case(f"five points under N({mu:.2f}, {var:.2f})", (five, mu, var)),
@@ -127,7 +127,7 @@ NORMAL = Exercise(
             lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var),
         ),
         "exponent-half-missing": Mutant(
-            "the ½ in the exponent is lost: the bell comes out too narrow",
+            "the ½ in the exponent is lost: the Gaussian comes out too narrow",
             lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var),
         ),
         "exponent-sign-flipped": Mutant(
@@ -135,7 +135,7 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) + _quad(x, mu, var),
         ),
         "normalizer-sign-flipped": Mutant(
-            "the logarithm of 1/√(2πσ²) has a minus in front: a wider bell is a lower bell",
+            "the logarithm of 1/√(2πσ²) has a minus in front: a wider Gaussian is lower",
             lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
         ),
         "nll-not-loglik": Mutant(
@@ -240,8 +240,8 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
         ),
         "variance-outside-log": Mutant(
-            "the variance stands outside the logarithm: the factor in front is 1/√(2πσ²), all of it"
-            " under the root",
+            "the variance is outside the logarithm: the factor in front is 1/√(2πσ²), all of it"
+            " under the square root",
             lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var),
         ),
         "mean-from-data": Mutant(
@@ -553,7 +553,7 @@ MULTINOMIAL = Exercise(
             lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
         ),
         "factorials-summed": Mutant(
-            "the factorials below the line were added: x₁!⋯x_K! is their product",
+            "the factorials in the denominator were added: x₁!⋯x_K! is their product",
             lambda counts, theta: _pmf(
                 counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)
             ),
@@ -584,8 +584,8 @@ MULTINOMIAL = Exercise(
             lambda counts, theta: _off_by_one_gamma(counts, theta),
         ),
         "n-minus-one-factorial": Mutant(
-            "(n − 1)! stands where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n"
-            " + 1)`",
+            "(n − 1)! was used where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n +"
+            " 1)`",
             lambda counts, theta: _pmf(
                 counts, theta, _log_coefficient(counts) - math.log(sum(counts))
             ),
@@ -1226,7 +1226,8 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
         ),
         "numerator-brackets-missing": Mutant(
-            "brackets are missing above the line: only s is divided, all of count + s should be",
+            "brackets are missing in the numerator: only s is divided, and count + s as a whole"
+            " should be",
             lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
         ),
         "mean-for-count-unit-n": Mutant(
@@ -1239,12 +1240,12 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
         ),
         "numerator-plus-2s": Mutant(
-            "2s was added above the line too: only the s inked images join the count, all 2s join"
-            " the N",
+            "2s was added to the numerator too: only the s inked images join the count, and all 2s"
+            " join N",
             lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
         ),
         "hardcoded-n": Mutant(
-            "a fixed number of images stands below the line: N is the number that is handed in,"
+            "the denominator has a fixed number of images: N is the number that is handed in,"
             " `len(x)`",
             lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing),
         ),
@@ -1257,7 +1258,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
         ),
         "smoothing-per-image": Mutant(
-            "s was added to every image: it stands for s imaginary images in all",
+            "s was added for every image: it counts s imaginary images in all",
             lambda x, smoothing: (x.sum(0) + len(x) * smoothing) / (len(x) + 2 * smoothing),
         ),
         "extreme-pixels-only-smoothed": Mutant(

@@ -1,5 +1,5 @@
-"""The exercises of lesson 02: cross-entropy, KL divergence, losses from logits, the surprise of a
-bell.
+"""The exercises of lesson 02: cross-entropy, KL divergence, losses from logits, the negative
+log-likelihood of a Gaussian.
 """
 
 from __future__ import annotations
@@ -261,18 +261,18 @@ CROSS_ENTROPY = Exercise(
     _cross_oracle,
     {
         "arguments-swapped": Mutant(
-            "the two are swapped, which gives 0.545 for sun and rain: y says how often something"
-            " happens, −log p how it surprises",
+            "the two are swapped, which gives 0.545 for sun and rain: y weights the outcomes, and"
+            " the logarithm is of p",
             _ce(lambda y, p: _h(p, y)),
         ),
         "arguments-swapped-base-ignored": Mutant(
-            "y and p are swapped, and `base` is ignored: y says how often something happens, −log p"
-            " how much it surprises",
+            "y and p are swapped, and `base` is ignored: y weights the outcomes, and the logarithm"
+            " is of p",
             lambda y, p, base=math.e: _h(p, y) if _sums_to_1(y, p) else None,
         ),
         "mean-over-outcomes": Mutant(
-            "the surprises were averaged once too often: y already holds the weights of the"
-            " average, so sum, do not divide by K",
+            "the sum was divided by K: y already holds the weights of the average, so the sum is"
+            " all",
             _ce(lambda y, p: _h(y, p) / len(y)),
         ),
         "zero-log-zero-nan": Mutant(
@@ -291,8 +291,8 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if a > 0)),
         ),
         "probability-clipped": Mutant(
-            "an infinite surprise came out finite: p was kept away from 0, or the result was cut"
-            " off; −log 0 is meant to be ∞",
+            "an infinite cross-entropy came out finite: p was kept away from 0, or the result was"
+            " cut off; −log 0 is meant to be ∞",
             _ce(lambda y, p: -(y * np.log(np.clip(p, 1e-12, 1))).sum()),
         ),
         "zero-p-dropped": Mutant(
@@ -306,7 +306,8 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: _h(y, p) if (p > 0).all() else math.inf),
         ),
         "minus-missing": Mutant(
-            "the minus is missing: logarithms of probabilities are negative, surprises are not",
+            "the minus is missing: logarithms of probabilities are negative, a cross-entropy is"
+            " not",
             _ce(lambda y, p: -_h(y, p)),
         ),
         "base-ignored": Mutant(
@@ -393,28 +394,28 @@ CROSS_ENTROPY = Exercise(
         ),
         "binary-ce-first-outcome": Mutant(
             "this is binary cross-entropy of the first outcome against the rest: with more than"
-            " two, each has a surprise of its own",
+            " two, each has a term of its own",
             _ce(lambda y, p: float(-_xlog(y[0], p[0]) - _xlog(1 - y[0], 1 - p[0]))),
         ),
         "target-entropy-added": Mutant(
-            "the floor H(y) was added: the surprise is −log p, with no y inside the logarithm",
+            "the entropy H(y) was added: the term is −log p, with no y inside the logarithm",
             _ce(lambda y, p: _h(y, p) + _h(y, y)),
         ),
         "weights-missing": Mutant(
-            "the surprises were added without weights: an outcome counts as often as it happens, y"
-            " times",
+            "the terms −log p were added without weights: an outcome counts as often as it"
+            " happens, y times",
             _ce(lambda y, p: -np.log(p).sum()),
         ),
         "terms-not-summed": Mutant(
             "one number per outcome came back: sum them", _ce(lambda y, p: -_xlog(y, p))
         ),
         "log-of-mean": Mutant(
-            "this is the surprise at the average probability; the average of the surprises is asked"
-            " for: logarithm first, then sum",
+            "this is −log of the average probability; the average of −log p is asked for:"
+            " logarithm first, then sum",
             _ce(lambda y, p: -np.log((y * p).sum())),
         ),
         "log-missing": Mutant(
-            "the logarithm is missing: the surprise at an outcome is −log p",
+            "the logarithm is missing: every outcome contributes −log p",
             _ce(lambda y, p: -(y * p).sum()),
         ),
         "hard-label-only": Mutant(
@@ -427,15 +428,16 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: np.exp(_h(y, p))),
         ),
         "squared-error": Mutant(
-            "this is a squared error between y and p; an average surprise is asked for",
+            "this is a squared error between y and p; the average of −log p is asked for",
             _ce(lambda y, p: ((y - p) ** 2).sum()),
         ),
         "log1p-for-log": Mutant(
-            "this is log(1 + p): the surprise is the logarithm of p itself",
+            "this is log(1 + p): take the logarithm of p itself",
             _ce(lambda y, p: -(y * np.log1p(p)).sum()),
         ),
         "both-directions-averaged": Mutant(
-            "both directions were averaged: only y decides how often, only p how surprising",
+            "both directions were averaged: y alone gives the weights, and p alone is inside the"
+            " logarithm",
             _ce(lambda y, p: (_h(y, p) + _h(p, y)) / 2),
         ),
         "softmax-on-probs": Mutant(
@@ -565,8 +567,8 @@ KL = Exercise(
     _kl_oracle,
     {
         "kl-reversed": Mutant(
-            "the direction is turned, this is the divergence from q to p: p decides what happens, q"
-            " is surprised",
+            "the direction is reversed, this is KL(q, p): p gives the weights, and q is in the"
+            " denominator",
             _div(lambda p, q: _kl(q, p)),
         ),
         "sign-flipped": Mutant(
@@ -596,7 +598,7 @@ KL = Exercise(
             _div(lambda p, q: _kl(p, q) / math.log(2)),
         ),
         "kl-reversed-in-bits": Mutant(
-            "the direction is turned, and this is in bits: p decides what happens, and nats are"
+            "the direction is reversed, and this is in bits: p gives the weights, and nats are"
             " asked for",
             _div(lambda p, q: _kl(q, p) / math.log(2)),
         ),
@@ -857,7 +859,7 @@ def _far(ask: Ask, size: float) -> dict[str, Any]:
     return {
         "every value is finite": bool(np.isfinite(got).all()),
         (
-            f"a coin with |z| = {size:g} costs {size:g} nats if it was certain and wrong,"
+            f"a pixel with |z| = {size:g} costs {size:g} nats if it was certain and wrong,"
             " nothing if it was right"
         ): right,
     }
@@ -874,8 +876,8 @@ def _tiny(ask: Ask) -> dict[str, Any]:
     got = numbers_in(ask(np.array([-40.0, 40.0]), np.array([0.0, 1.0])))
     return {
         (
-            "a coin that was nearly certain, and right, costs a little:"
-            " e^(−40) at z = 40, t = 1 or at z = −40, t = 0"
+            "a pixel that was nearly certain, and right, costs a little: e^(−40) at z = 40, t = 1"
+            " or at z = −40, t = 0"
         ): bool(np.isclose(got, math.exp(-40), rtol=1e-4, atol=0).any())
     }
 
@@ -905,8 +907,8 @@ def _bce_cases(rng: np.random.Generator) -> list[Case]:
         ),
         Case("certain: z = ±200, targets 0 and 1", (200.0,), _far, stress=True),
         Case(
-            "the slope where the model is certain and wrong: z = 50, t = 0 and z = −50, t = 1, from"
-            " 0.5 to either side",
+            "the gradient where the model is certain and wrong: z = 50, t = 0 and z = −50, t = 1,"
+            " from 0.5 to either side",
             (50 * WRONG_BOTH_WAYS[0], WRONG_BOTH_WAYS[1]),
             _slope,
             rtol=1e-4,
@@ -943,7 +945,7 @@ def _written_by_place(z: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def _coins(theta: Any, t: np.ndarray) -> Any:
-    """The surprise from probabilities, as it stands."""
+    "The negative log-likelihood from probabilities, as the formula has it."
     with np.errstate(all="ignore"):
         return -t * np.log(theta) - (1 - t) * np.log(1 - theta)
 
@@ -956,37 +958,37 @@ BCE_LOGITS = Exercise(
     {
         "naive-sigmoid-log": Mutant(
             "right for ordinary logits, but for large ones σ(z) becomes 0 or 1 and log 0 comes up:"
-            " write both surprises without σ",
+            " write both logarithms without σ",
             lambda z, t: _coins(_sigmoid(z), t),
         ),
         "probability-clipped": Mutant(
-            "certain and wrong, and told nothing: a probability or logit was cut off, or a little"
-            " added, so the slope became 0",
+            "where the model is certain and wrong the gradient is 0: a probability or logit was"
+            " cut off, or a little was added",
             lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t),
         ),
         "naive-sigmoid-log1p": Mutant(
-            "right for ordinary logits and tiny surprises; for large ones σ(z) becomes 1 and log 0"
-            " comes up: write both surprises without σ",
+            "right for ordinary logits and tiny losses; for large logits σ(z) becomes 1 and log 0"
+            " comes up: write both logarithms without σ",
             lambda z, t: (
                 -_xlog(t, _sigmoid(z)) - np.where(t == 1, 0.0, (1 - t) * np.log1p(-_sigmoid(z)))
             ),
         ),
         "log-clamped-at-100": Mutant(
-            "certain and wrong, and told nothing: an infinite logarithm was cut off, as in"
-            " PyTorch's `binary_cross_entropy` at 100",
+            "where the model is certain and wrong the gradient is 0: an infinite logarithm was cut"
+            " off, as in PyTorch's `binary_cross_entropy` at 100",
             lambda z, t: (
                 np.minimum(_softplus(-z), 100) * t
                 + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t)
             ),
         ),
         "nan-to-num": Mutant(
-            "certain and wrong, and told nothing: infinite or missing numbers were replaced"
-            " (`np.nan_to_num`) instead of avoided",
+            "where the model is certain and wrong the gradient is 0: infinite or missing numbers"
+            " were replaced, as `np.nan_to_num` does, instead of avoided",
             lambda z, t: np.nan_to_num(_coins(_sigmoid(z), t)),
         ),
         "probability-clipped-above-only": Mutant(
-            "the probability was kept away from 1 only: paper that was certain to be ink has a flat"
-            " slope, and log 0 still comes up",
+            "the probability was kept away from 1 only: paper that was certain to be ink has a"
+            " gradient of 0, and log 0 still comes up",
             lambda z, t: _coins(np.minimum(_sigmoid(z), 1 - 1e-9), t),
         ),
         "exp-overflow-without-log1p": Mutant(
@@ -1000,8 +1002,8 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.log1p(np.exp(z)) - t * z,
         ),
         "log1p-precision-lost": Mutant(
-            "right but for very small surprises, which are lost: next to a 1, e^−40 is rounded"
-            " away; `np.log1p` keeps it",
+            "right but for very small losses, which are lost: next to a 1, e^−40 is rounded away;"
+            " `np.log1p` keeps it",
             lambda z, t: np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z))),
         ),
         "logit-clipped": Mutant(
@@ -1011,7 +1013,7 @@ BCE_LOGITS = Exercise(
         ),
         "logit-clipped-without-log1p": Mutant(
             "the logit, or its exponential, was cut off at some hundreds: wrong beyond, and tiny"
-            " surprises need `np.log1p`",
+            " losses need `np.log1p`",
             lambda z, t: np.log(1 + np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500),
         ),
         "logit-as-probability": Mutant(
@@ -1028,15 +1030,16 @@ BCE_LOGITS = Exercise(
             lambda z, t: _bce(_sigmoid(z), t),
         ),
         "positive-term-only": Mutant(
-            "only the ink half is there: paper, 1 − t, has a surprise of its own, −log(1 − σ(z))",
+            "only the ink half is there: paper, 1 − t, has a term of its own, −log(1 − σ(z))",
             lambda z, t: t * _softplus(-z),
         ),
         "negative-term-only": Mutant(
-            "only the paper half is there: ink, t, has a surprise of its own, −log σ(z)",
+            "only the paper half is there: ink, t, has a term of its own, −log σ(z)",
             lambda z, t: (1 - t) * _softplus(z),
         ),
         "sign-flipped": Mutant(
-            "the sign is flipped: logarithms of probabilities are negative, surprises are not",
+            "the sign is flipped: logarithms of probabilities are negative, and a negative"
+            " log-likelihood is not",
             lambda z, t: -_bce(z, t),
         ),
         "negative-term-sign-flipped": Mutant(
@@ -1049,19 +1052,19 @@ BCE_LOGITS = Exercise(
             lambda z, t: (1 - t) * _softplus(z) - t * _softplus(-z),
         ),
         "brackets-missing-one-minus-t": Mutant(
-            "a bracket is missing around 1 − t: as it stands, 1 is added and only t is multiplied",
+            "a bracket is missing around 1 − t: 1 is added and only t is multiplied",
             lambda z, t: -(-t * _softplus(-z) + 1 + t * _softplus(z)),
         ),
         "mean-returned": Mutant(
-            "the mean came back: one surprise per pixel is asked for",
+            "the mean came back: one loss per pixel is asked for",
             lambda z, t: np.mean(_bce(z, t)),
         ),
         "sum-returned": Mutant(
-            "the sum came back: one surprise per pixel is asked for",
+            "the sum came back: one loss per pixel is asked for",
             lambda z, t: np.sum(_bce(z, t)),
         ),
         "sum-over-last-axis": Mutant(
-            "the surprises were added along the last axis: one surprise per pixel is asked for",
+            "the losses were added along the last axis: one loss per pixel is asked for",
             lambda z, t: np.sum(_bce(z, t), axis=-1),
         ),
         "arguments-swapped": Mutant(
@@ -1084,11 +1087,11 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.log1p(np.exp(-np.abs(z))) - z * t,
         ),
         "abs-for-relu": Mutant(
-            "|z| stands where max(z, 0) belongs",
+            "|z| was used where max(z, 0) belongs",
             lambda z, t: np.abs(z) - z * t + np.log1p(np.exp(-np.abs(z))),
         ),
         "min-for-max": Mutant(
-            "min stands where max belongs: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
+            "min was used where max belongs: log(1 + e^z) is max(z, 0) + log(1 + e^−|z|)",
             lambda z, t: np.minimum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
         ),
         "z-for-relu": Mutant(
@@ -1140,11 +1143,11 @@ BCE_LOGITS = Exercise(
             lambda z, t: _softplus(z) - t,
         ),
         "softplus-without-target": Mutant(
-            "log(1 + e^z) is the surprise at paper: subtract z·t, so that the target plays a part",
+            "log(1 + e^z) is the loss at t = 0: subtract z·t, so that the target plays a part",
             lambda z, t: _softplus(z),
         ),
         "softplus-negated-without-target": Mutant(
-            "log(1 + e^−z) is the surprise at ink: the target must play a part",
+            "log(1 + e^−z) is the loss at t = 1: the target must play a part",
             lambda z, t: _softplus(-z),
         ),
         "wrong-linear-term": Mutant(
@@ -1207,33 +1210,35 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))) / math.log(2),
         ),
         "log-of-mixture": Mutant(
-            "right for ink and paper, wrong for gray: average the two surprises, not the"
+            "right for ink and paper, wrong for gray: average the two logarithms, not the"
             " probabilities inside one logarithm",
             lambda z, t: -np.log(t * _sigmoid(z) + (1 - t) * _sigmoid(-z)),
         ),
         "squared-error-of-sigmoid": Mutant(
-            "this is a squared error between σ(z) and t: the surprise of a coin is a logarithm",
+            "this is a squared error between σ(z) and t: the loss of a Bernoulli variable is a"
+            " logarithm",
             lambda z, t: (_sigmoid(z) - t) ** 2,
         ),
         "squared-error-of-logit": Mutant(
-            "this is a squared error between z and t: the surprise of a coin is a logarithm, and z"
-            " is no probability",
+            "this is a squared error between z and t: the loss of a Bernoulli variable is a"
+            " logarithm, and z is no probability",
             lambda z, t: (z - t) ** 2,
         ),
         "hinge-loss": Mutant(
-            "this is a hinge, max(0, 1 − (2t − 1)·z): the surprise of a coin is a logarithm",
+            "this is a hinge, max(0, 1 − (2t − 1)·z): the loss of a Bernoulli variable is a"
+            " logarithm",
             lambda z, t: np.maximum(0, 1 - (2 * t - 1) * z),
         ),
         "gradient-returned": Mutant(
-            "this is the slope, σ(z) − t: the surprise itself is asked for",
+            "this is the gradient, σ(z) − t: the loss itself is asked for",
             lambda z, t: _sigmoid(z) - t,
         ),
         "negative-gradient-returned": Mutant(
-            "this is the slope with its sign turned, t − σ(z): the surprise itself is asked for",
+            "this is the gradient with its sign flipped, t − σ(z): the loss itself is asked for",
             lambda z, t: t - _sigmoid(z),
         ),
         "likelihood-returned": Mutant(
-            "this is the probability of the target: its surprise, −log, is asked for",
+            "this is the probability of the target: its negative logarithm is asked for",
             lambda z, t: np.exp(-_bce(z, t)),
         ),
         "tanh-for-sigmoid": Mutant(
@@ -1243,12 +1248,12 @@ BCE_LOGITS = Exercise(
         ),
         "softmax-for-sigmoid": Mutant(
             "the logits went through a softmax, as if one pixel excluded another: every pixel is a"
-            " coin of its own",
+            " Bernoulli variable of its own",
             lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t),
         ),
         "target-entropy-subtracted": Mutant(
             "the entropy of the target was taken off, which gives a KL divergence: the whole"
-            " surprise is asked for",
+            " negative log-likelihood is asked for",
             lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t),
         ),
         "input-mutated": Mutant(
@@ -1312,7 +1317,7 @@ def _far_out(ask: Ask, distance: float, sigma: float) -> dict[str, Any]:
     square = 0.5 * (distance / sigma) ** 2
     return {
         "every value is finite": bool(np.isfinite(got).all()),
-        f"at a distance of {distance / sigma:g} σ the surprise is about ½·{distance / sigma:g}²": (
+        f"at a distance of {distance / sigma:g} σ the result is about ½·{distance / sigma:g}²": (
             got.shape == (2,) and bool(np.allclose(got, square, rtol=1e-3))
         ),
     }
@@ -1328,27 +1333,32 @@ def _bell_cases(rng: np.random.Generator) -> list[Case]:
     five = mu + sigma * rng.uniform(0.4, 2, size=5) * [1, -1, 1, -1, 1]
     pair, one_two = np.array([1.5, -0.5]), np.array([1.0, 2.0])
     return [
-        Case("x = 12 under a bell at 10 of width σ = 2", (12.0, 10.0, 2.0)),
+        Case("x = 12 under a Gaussian at 10 with σ = 2", (12.0, 10.0, 2.0)),
         Case(
-            "a narrow bell, σ = 0.1, at its mean: a density may exceed 1, so a surprise may be"
+            "a narrow Gaussian, σ = 0.1, at its mean: a density may exceed 1, so the result may be"
             " negative",
             (3.0, 3.0, 0.1),
         ),
-        Case(f"five points under a bell at {mu:.2f} of width {sigma:.2f}", (five, mu, sigma)),
+        Case(f"five points under a Gaussian at {mu:.2f}, σ {sigma:.2f}", (five, mu, sigma)),
         Case("the same five points, the same array, a second time", (five, mu, sigma), again),
         Case(
-            "the same five points, each with a bell of its own",
+            "the same five points, each with a mean of its own",
             (five, five - rng.uniform(-2, 2, size=5), sigma),
         ),
         Case(
-            "the width 1/√2, where only the squared error and a constant are left",
+            "σ = 1/√2, where only the squared error and a constant are left",
             (pair, np.zeros(2), ROOT_HALF),
         ),
         Case("a table of shape (2, 3)", (rng.normal(1, 1, size=(2, 3)), 1.0, sigma)),
         Case("three points near a million", (1e6 + rng.normal(size=3), 1e6, 0.5), stress=True),
-        Case("σ = 0.001, and points 10 away: 10000 widths", (10.0, 1e-3), _far_out, stress=True),
-        Case("σ = 0, which makes no bell", (one_two, 0.0, 0.0), _refused),
-        Case("σ = −1, which makes no bell", (one_two, 0.0, -1.0), _refused),
+        Case(
+            "σ = 0.001, and points 10 away: 10000 standard deviations",
+            (10.0, 1e-3),
+            _far_out,
+            stress=True,
+        ),
+        Case("σ = 0, which is no standard deviation", (one_two, 0.0, 0.0), _refused),
+        Case("σ = −1, which is no standard deviation", (one_two, 0.0, -1.0), _refused),
     ]
 
 
@@ -1388,7 +1398,7 @@ def _density(x: Any, mu: Any, sigma: float) -> Any:
 
 
 def _by_square(x: Any, mu: Any, sigma: float) -> Any:
-    """Right for positive widths, and says something for all the others too."""
+    """Right for positive σ, and says something for all the others too."""
     variance = np.float64(sigma) ** 2
     with np.errstate(all="ignore"):
         return 0.5 * np.log(2 * np.pi * variance) + (x - mu) ** 2 / (2 * variance)
@@ -1401,17 +1411,18 @@ GAUSSIAN_NLL = Exercise(
     _bell_oracle,
     {
         "sigma-as-variance": Mutant(
-            "σ was taken for the variance: here the third argument is the width, so the variance is"
-            " its square",
+            "σ was taken for the variance: here the third argument is the standard deviation, so"
+            " the variance is its square",
             _positive(lambda x, mu, sigma: _bell(x, mu, math.sqrt(sigma))),
         ),
         "sigma-squared-again": Mutant(
             "σ was squared once too often, as when σ² is handed to a function that expects the"
-            " width",
+            " standard deviation",
             _positive(lambda x, mu, sigma: _bell(x, mu, sigma**2)),
         ),
         "sigma-as-log-variance": Mutant(
-            "σ was taken for the logarithm of the variance: here it is the width itself",
+            "σ was taken for the logarithm of the variance: here it is the standard deviation"
+            " itself",
             _positive(
                 lambda x, mu, sigma: (
                     0.5 * (math.log(2 * math.pi) + sigma + (x - mu) ** 2 / math.exp(sigma))
@@ -1419,7 +1430,7 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "sigma-as-log-sigma": Mutant(
-            "σ was taken for a logarithm: here it is the width itself",
+            "σ was taken for a logarithm: here it is the standard deviation itself",
             _positive(lambda x, mu, sigma: _bell(x, mu, math.exp(sigma))),
         ),
         "loglik-not-nll": Mutant(
@@ -1438,7 +1449,7 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "log-sigma-missing": Mutant(
-            "log σ is lost: without it the widest bell would always win",
+            "log σ is lost: without it the largest σ would always win",
             _positive(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma)),
         ),
         "normalizer-missing": Mutant(
@@ -1446,7 +1457,7 @@ GAUSSIAN_NLL = Exercise(
             _positive(_half_square),
         ),
         "unit-sigma": Mutant(
-            "the width plays no part: this is the surprise under σ = 1",
+            "σ plays no part: this is the result for σ = 1",
             _positive(lambda x, mu, sigma: _bell(x, mu, 1.0)),
         ),
         "square-half-missing": Mutant(
@@ -1456,7 +1467,7 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "normalizer-half-missing": Mutant(
-            "the ½ before log(2πσ²) is lost: the factor in front of the bell is 1/√(2πσ²)",
+            "the ½ before log(2πσ²) is lost: the factor in front of the exponential is 1/√(2πσ²)",
             _positive(
                 lambda x, mu, sigma: (
                     2 * HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma)
@@ -1486,12 +1497,13 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "square-not-scaled": Mutant(
-            "the squared deviation was not divided by σ²: in a narrow bell the same distance"
-            " surprises more",
+            "the squared deviation was not divided by σ²: the smaller σ is, the less likely is the"
+            " same distance",
             _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) ** 2),
         ),
         "log-sigma-halved": Mutant(
-            "under the root stands σ² with 2π, not σ: ½ log(2πσ²) has a whole log σ in it",
+            "σ was used under the square root, where σ² belongs: ½ log(2πσ²) has a whole log σ in"
+            " it",
             _positive(
                 lambda x, mu, sigma: (
                     HALF_LOG_2PI + 0.5 * math.log(sigma) + _half_square(x, mu, sigma)
@@ -1513,7 +1525,7 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "pi-for-two-pi": Mutant(
-            "π stands where 2π belongs",
+            "π was used where 2π belongs",
             _positive(
                 lambda x, mu, sigma: (
                     0.5 * math.log(math.pi) + math.log(sigma) + _half_square(x, mu, sigma)
@@ -1521,15 +1533,15 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "log-sigma-sign-flipped": Mutant(
-            "log σ has the wrong sign: a wider bell is a lower bell, so it surprises more at its"
-            " mean",
+            "log σ has the wrong sign: a wider Gaussian is lower, so its negative log-likelihood"
+            " at the mean is larger",
             _positive(
                 lambda x, mu, sigma: HALF_LOG_2PI - math.log(sigma) + _half_square(x, mu, sigma)
             ),
         ),
         "normalizer-sign-flipped": Mutant(
-            "½ log(2πσ²) has the wrong sign: a wider bell is a lower bell, so it surprises more at"
-            " its mean",
+            "½ log(2πσ²) has the wrong sign: a wider Gaussian is lower, so its negative"
+            " log-likelihood at the mean is larger",
             _positive(
                 lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - math.log(sigma)
             ),
@@ -1541,13 +1553,13 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "square-sign-flipped": Mutant(
-            "the square has the wrong sign: points far from the mean should surprise more",
+            "the square has the wrong sign: points far from the mean should be less likely",
             _positive(
                 lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) - _half_square(x, mu, sigma)
             ),
         ),
         "squared-error-only": Mutant(
-            "this is the squared error: the width must play a part, and so must 2π",
+            "this is the squared error: σ must play a part, and so must 2π",
             _positive(lambda x, mu, sigma: (x - mu) ** 2),
         ),
         "scaled-squared-error-only": Mutant(
@@ -1555,8 +1567,8 @@ GAUSSIAN_NLL = Exercise(
             _positive(lambda x, mu, sigma: ((x - mu) / sigma) ** 2),
         ),
         "fixed-sigma-root-half": Mutant(
-            "the squared error plus the constant that belongs to σ = 1/√2: other widths weigh the"
-            " square by 1/(2σ²)",
+            "the squared error plus the constant that belongs to σ = 1/√2: other values of σ"
+            " weight the square by 1/(2σ²)",
             _positive(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi)),
         ),
         "square-averaged": Mutant(
@@ -1593,14 +1605,14 @@ GAUSSIAN_NLL = Exercise(
             _positive(lambda x, mu, sigma: -_density(x, mu, sigma)),
         ),
         "absolute-deviation": Mutant(
-            "the deviation was not squared: |x − μ| falls off in straight lines, a bell needs the"
-            " square",
+            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
+            " the square",
             _positive(
                 lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * np.abs((x - mu) / sigma)
             ),
         ),
         "deviation-not-squared": Mutant(
-            "the deviation was not squared: points below the mean should surprise as much as those"
+            "the deviation was not squared: points below the mean should be as likely as those"
             " above",
             _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) / sigma),
         ),
@@ -1627,7 +1639,7 @@ GAUSSIAN_NLL = Exercise(
         ),
         "precedence-times-sigma": Mutant(
             "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs"
-            " into brackets",
+            " in brackets",
             _positive(
                 lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma
             ),
@@ -1643,11 +1655,11 @@ GAUSSIAN_NLL = Exercise(
             _positive(lambda x, mu, sigma: HALF_LOG_2PI + sigma + _half_square(x, mu, sigma)),
         ),
         "variance-outside-log": Mutant(
-            "σ² stands outside the logarithm: it is ½ log(2πσ²), all of it inside",
+            "σ² is outside the logarithm: it is ½ log(2πσ²), all of it inside",
             _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma**2 + _half_square(x, mu, sigma)),
         ),
         "sigma-outside-log": Mutant(
-            "σ stands outside the logarithm: it is log(√(2π)·σ), all of it inside",
+            "σ is outside the logarithm: it is log(√(2π)·σ), all of it inside",
             _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
         ),
         "only-mu-scaled": Mutant(
@@ -1719,8 +1731,8 @@ GAUSSIAN_NLL = Exercise(
             lambda x, mu, sigma: _asserting_bell(x, mu, sigma),
         ),
         "none-for-invalid-sigma": Mutant(
-            "None came back for a σ that makes no bell: `raise ValueError(…)`, so that the caller"
-            " hears of it",
+            "None came back for a σ that is no standard deviation: `raise ValueError(…)`, so that"
+            " the caller hears of it",
             lambda x, mu, sigma: _bell(x, mu, sigma) if sigma > 0 else None,
         ),
     },
@@ -1728,7 +1740,7 @@ GAUSSIAN_NLL = Exercise(
         "one logarithm": _positive(
             lambda x, mu, sigma: 0.5 * np.log(2 * np.pi * sigma**2) + (x - mu) ** 2 / (2 * sigma**2)
         ),
-        "exercise 1.1 with the sign turned": _positive(
+        "exercise 1.1 with the sign flipped": _positive(
             lambda x, mu, sigma: (
                 -(-0.5 * np.log(2 * np.pi * sigma**2) - 0.5 * (x - mu) ** 2 / sigma**2)
             )
@@ -1842,8 +1854,8 @@ PAIR = Exercise(
     _pair_oracle,
     {
         "sorted-x-only": Mutant(
-            "x was sorted, but each z keeps its own place: the smallest x must stand where the"
-            " smallest z stands",
+            "x was sorted, but each z keeps its own place: the smallest x belongs where the"
+            " smallest z is",
             lambda z, x: np.sort(x),
         ),
         "x-unchanged": Mutant(

@@ -127,10 +127,12 @@ def _half_way(ask: Ask, theta: np.ndarray, gradients: np.ndarray, *rates: float)
     for g in gradients[:-1]:
         result = ask(theta, g, state, *rates)
         theta, state = _new_theta(result, theta), result[1]
-    last = [_new_theta(r, theta) for r in ask.series(2, theta, gradients[-1], state, *rates)]
+    first, second = (
+        _new_theta(result, theta) for result in ask.series(2, theta, gradients[-1], state, *rates)
+    )
     return {
-        SAME_AGAIN: np.array_equal(*last, equal_nan=True),
-        "theta after the last step": last[0],
+        SAME_AGAIN: np.array_equal(first, second, equal_nan=True),
+        "theta after the last step": first,
     }
 
 
@@ -376,16 +378,17 @@ ADAM = Exercise(
         ),
         "raw-gradient-beta1-corrected": Mutant(
             "the gradient itself was divided by 1 − β₁ᵗ: that corrects the average m, and the root"
-            " of v̂ belongs below it",
+            " of v̂ belongs in the denominator",
             _adam(lambda s: s.lr * s.g / (1 - s.b1**s.t)),
         ),
         "raw-gradient-beta2-corrected": Mutant(
             "the gradient itself was divided by 1 − β₂ᵗ: that corrects the average v, whose root"
-            " belongs below m̂",
+            " m̂ is divided by",
             _adam(lambda s: s.lr * s.g / (1 - s.b2**s.t)),
         ),
         "raw-gradient-corrected-lr": Mutant(
-            "the corrections scale `lr`, but the gradient itself is used: m stands above, √v below",
+            "the corrections scale `lr`, but the gradient itself is used: m belongs in the"
+            " numerator, √v in the denominator",
             _adam(lambda s: s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.g),
         ),
         "plain-sgd": Mutant(
@@ -474,11 +477,11 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v_hat) + s.eps)),
         ),
         "beta1-for-both": Mutant(
-            "β₁ stands in both averages: v has a β of its own, β₂",
+            "β₁ is used in both averages: v has a β of its own, β₂",
             lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b1, b1, eps),
         ),
         "beta2-for-both": Mutant(
-            "β₂ stands in both averages: m has a β of its own, β₁",
+            "β₂ is used in both averages: m has a β of its own, β₁",
             lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps),
         ),
         "betas-swapped": Mutant(
@@ -487,7 +490,7 @@ ADAM = Exercise(
         ),
         "t-zero-nan": Mutant(
             "every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing"
-            " negative may stand under the root",
+            " negative may be under the square root",
             _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1)),
         ),
         "t-zero-division-error": Mutant(
@@ -499,7 +502,8 @@ ADAM = Exercise(
             ),
         ),
         "correction-sign-flipped": Mutant(
-            "the corrections are turned: βᵗ − 1 is negative, and has no root; divide by 1 − βᵗ",
+            "the corrections have the wrong sign: βᵗ − 1 is negative, and has no root; divide by 1"
+            " − βᵗ",
             _adam(
                 lambda s: s.lr * s.m / (s.b1**s.t - 1) / (np.sqrt(s.v / (s.b2**s.t - 1)) + s.eps)
             ),
@@ -594,7 +598,7 @@ ADAM = Exercise(
             ),
         ),
         "eps-squared-inside-root": Mutant(
-            "ε was squared and put inside the root: it stands next to √v̂, as it is",
+            "ε was squared and put inside the root: it is added to √v̂, as it is",
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2)),
         ),
         "v-without-square": Mutant(
@@ -659,17 +663,17 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.m_hat / (s.v_hat + s.eps)),
         ),
         "rmsprop-corrected": Mutant(
-            "this is RMSProp, with g above the line: Adam puts the corrected average m̂ there",
+            "this is RMSProp, with g in the numerator: Adam has the corrected average m̂ there",
             _adam(lambda s: s.lr * s.g / (np.sqrt(s.v_hat) + s.eps)),
         ),
         "rmsprop-uncorrected": Mutant(
-            "this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ above the line and"
-            " v̂ below",
+            "this is RMSProp, g over the root of an uncorrected v: Adam needs m̂ in the numerator"
+            " and v̂ in the denominator",
             _adam(lambda s: s.lr * s.g / (np.sqrt(s.v) + s.eps)),
         ),
         "rmsprop-eps-inside-root": Mutant(
-            "this is RMSProp, g above the line, with ε inside the root: Adam needs m̂ above the"
-            " line, and ε next to √v̂",
+            "this is RMSProp, with g in the numerator, and ε is inside the root: Adam needs m̂ in"
+            " the numerator, and ε added to √v̂",
             _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps)),
         ),
         "second-moment-unused": Mutant(
@@ -732,12 +736,11 @@ ADAM = Exercise(
             _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2),
         ),
         "eps-inside-root": Mutant(
-            "ε stands inside the root: it belongs next to √v̂",
+            "ε is inside the square root: add it to √v̂",
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps)),
         ),
         "eps-before-correction": Mutant(
-            "ε was added to √v before its correction, as some libraries do: here it stands next"
-            " to √v̂",
+            "ε was added to √v before its correction, as some libraries do: here it is added to √v̂",
             _adam(
                 lambda s: (
                     s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps)
@@ -745,11 +748,13 @@ ADAM = Exercise(
             ),
         ),
         "eps-added-to-ratio": Mutant(
-            "brackets are missing: ε was added to the fraction, it belongs to √v̂ below the line",
+            "brackets are missing: ε was added to the fraction, it belongs to √v̂ in the"
+            " denominator",
             _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps)),
         ),
         "eps-added-to-step": Mutant(
-            "brackets are missing: ε was added to the whole step, it belongs to √v̂ below the line",
+            "brackets are missing: ε was added to the whole step, it belongs to √v̂ in the"
+            " denominator",
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps),
         ),
         "eps-multiplied": Mutant(
@@ -1124,7 +1129,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
         ),
         "x-squared-in-gradient": Mutant(
-            "x stands in the gradient squared: the inner derivative of θ·x is x",
+            "x is squared in the gradient: the inner derivative of θ·x is x",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
         ),
         "x-summed": Mutant(
@@ -1144,7 +1149,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - _off(theta, x, y) * x,
         ),
         "lr-squared": Mutant(
-            "the learning rate stands there twice",
+            "the learning rate was multiplied in twice",
             lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
         ),
         "divided-by-lr": Mutant(
@@ -1291,7 +1296,9 @@ SGD = Exercise(
         ),
     },
     {
-        "the error turned, and added": lambda theta, x, y, lr: theta + 2 * lr * (y - x @ theta) * x,
+        "the error with its sign flipped, and added": lambda theta, x, y, lr: (
+            theta + 2 * lr * (y - x @ theta) * x
+        ),
         "entry by entry, in a list": lambda theta, x, y, lr: [
             t - lr * 2 * (sum(a * b for a, b in zip(theta, x, strict=True)) - y) * v
             for t, v in zip(theta, x, strict=True)
@@ -1474,8 +1481,8 @@ STABLE = Exercise(
             lambda X: _over(1, np.var(X)),
         ),
         "largest-hessian-entry": Mutant(
-            "the largest entry of the Hessian was taken: with columns that lean on each other its"
-            " largest eigenvalue is larger",
+            "the largest entry of the Hessian was taken: with correlated columns its largest"
+            " eigenvalue is larger",
             lambda X: _over(2, np.max(_hessian(X))),
         ),
         "first-hessian-entry": Mutant(
@@ -1524,7 +1531,8 @@ STABLE = Exercise(
             lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
         ),
         "optimal-lr-not-bound": Mutant(
-            "2/(λ_min + λ_max) is the fastest step, not the longest one that still converges",
+            "2/(λ_min + λ_max) is the fastest learning rate, not the largest one that still"
+            " converges",
             lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
         ),
         "singular-value-not-squared": Mutant(
@@ -1564,8 +1572,8 @@ STABLE = Exercise(
             ),
         ),
         "covariance-as-hessian": Mutant(
-            "the covariance of the columns stands for the Hessian: J uses X uncentred, and brings a"
-            " factor 2/n",
+            "the covariance of the columns was used as the Hessian: J uses X without centering,"
+            " and brings a factor 2/n",
             lambda X: _bound(_hessian(_centered(X), 2.0 * (len(X) - 1))) if len(X) > 1 else np.nan,
         ),
         "columns-standardized": Mutant(
@@ -1573,7 +1581,7 @@ STABLE = Exercise(
             lambda X: _bound(_hessian(_centered(X) / _spread(X))) if len(X) > 1 else np.nan,
         ),
         "bias-column-added": Mutant(
-            "a column of ones was added: J has no offset, so X stands alone",
+            "a column of ones was added: J has no offset, so X is used as it is",
             lambda X: _bound(_hessian(_with_ones(X))),
         ),
         "mean-over-columns": Mutant(
@@ -1604,15 +1612,15 @@ STABLE = Exercise(
         ),
         "eigenvalue-returned": Mutant(
             "this is the largest eigenvalue of the Hessian, the curvature itself: the bound on the"
-            " step size is 2 over it",
+            " learning rate is 2 over it",
             lambda X: _curvatures(X)[-1],
         ),
         "bound-inverted": Mutant(
-            "this is upside down, λ/2: the steeper the bowl, the smaller the step has to be",
+            "this is upside down, λ/2: the steeper the loss, the smaller the step has to be",
             lambda X: _curvatures(X)[-1] / 2,
         ),
         "two-times-eigenvalue": Mutant(
-            "the largest eigenvalue was multiplied by 2: the steeper the bowl, the smaller the"
+            "the largest eigenvalue was multiplied by 2: the steeper the loss, the smaller the"
             " step, so divide 2 by it",
             lambda X: 2 * _curvatures(X)[-1],
         ),
@@ -1626,13 +1634,13 @@ STABLE = Exercise(
             lambda X: 2 / np.maximum(_curvatures(X), 1e-300),
         ),
         "power-iteration-one-round": Mutant(
-            "the power method stopped after one round: go on until the eigenvalue stands still, or"
-            " use `np.linalg.eigvalsh`",
+            "the power method stopped after one round: go on until the eigenvalue no longer"
+            " changes, or use `np.linalg.eigvalsh`",
             lambda X: _power_method(X, 1),
         ),
         "power-iteration-too-short": Mutant(
-            "the power method stopped too early: go on until the eigenvalue stands still, or use"
-            " `np.linalg.eigvalsh`",
+            "the power method stopped too early: go on until the eigenvalue no longer changes, or"
+            " use `np.linalg.eigvalsh`",
             lambda X: _power_method(X, 3),
         ),
         "vector-linalg-error": Mutant(
@@ -2005,7 +2013,7 @@ FIT = Exercise(
             _loop(rounds=lambda r: max(0, r.steps - 1)),
         ),
         "return-inside-loop": Mutant(
-            "the loop ended after its first round: `return` belongs behind the loop, not in it",
+            "the loop ended after its first round: `return` belongs after the loop, not in it",
             _loop(rounds=lambda r: min(1, r.steps)),
         ),
         "rows-as-step-count": Mutant(
@@ -2078,8 +2086,8 @@ FIT = Exercise(
             _loop(forward=lambda r: _usual_loss(r).item()),
         ),
         "graph-detached": Mutant(
-            "the loss has no way back to the weights: is it computed from `model(x)`, without"
-            " `no_grad`, `detach` or a new tensor?",
+            "the loss is not connected to the weights in the computation graph: is it computed"
+            " from `model(x)`, without `no_grad`, `detach` or a new tensor?",
             _loop(forward=_unrecorded),
         ),
         "backward-twice-error": Mutant(
@@ -2118,7 +2126,7 @@ FIT = Exercise(
             _loop("loss clear back_model step note"),
         ),
         "loss-in-numpy": Mutant(
-            "the loss was computed in NumPy, which keeps no record of the way back: compute it from"
+            "the loss was computed in NumPy, which builds no computation graph: compute it from"
             " tensors, with `loss_fn`",
             _loop(forward=lambda r: np.float32(_usual_loss(r).item())),
         ),
