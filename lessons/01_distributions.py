@@ -351,7 +351,7 @@ rng = runtime.rng(4)
 y_drawn = sample_categorical(class_pi, 20, rng)  # (20,) first the class
 x_drawn = (rng.random((20, 784)) < class_theta[y_drawn]).astype(float)  # (20, 784) then its coins
 
-asked = f"samples, asked for {y_drawn.tolist()}"
+asked = f"samples, asked for {list(map(int, y_drawn))}"
 plots.rows(
     {"the coins of each class": class_theta, asked: x_drawn},
     alt="Above: ten blurred average digits. Below: twenty noisy samples, some readable.",
@@ -596,7 +596,8 @@ theta = (0.2, 0.3, 0.5)
 for n in (1, 2, 3, 5, 10):
     total = sum(claimed_pmf(counts, theta) for counts in all_counts(n, 3))
     print(f"n = {n:2d}: the claim adds up to {total:.4f}")
-tosses = sample_categorical(np.array(theta), 300_000, runtime.rng(10)).reshape(100_000, 3)
+tosses = sample_categorical(np.array(theta), 300_000, runtime.rng(10))
+tosses = np.reshape(tosses, (100_000, 3))
 one_each = np.mean([len(set(row)) == 3 for row in tosses])
 print(f"one of each: claimed {claimed_pmf((1, 1, 1), theta):.2f}, counted {one_each:.2f}")
 

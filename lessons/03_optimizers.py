@@ -871,7 +871,7 @@ def follow(step, gradient, start, steps):
     visited, state = [np.array(start, dtype=float)], (0.0, 0.0, 0)
     for _ in range(steps):
         theta, state = step(visited[-1], gradient(visited[-1]), state, **usual)
-        visited.append(theta)
+        visited.append(np.asarray(theta))
     return np.array(visited)
 
 
@@ -917,12 +917,12 @@ class Stepper(torch.optim.Optimizer):
     def step(self):
         for i, p in enumerate(self.param_groups[0]["params"]):
             new, self.states[i] = self.rule(
-                p.cpu().numpy().astype(float),
-                p.grad.cpu().numpy().astype(float),
+                p.cpu().numpy().astype(float).ravel(),
+                p.grad.cpu().numpy().astype(float).ravel(),
                 self.states.get(i, (0.0, 0.0, 0)),
                 **usual,
             )
-            p.copy_(torch.as_tensor(new))
+            p.copy_(torch.as_tensor(new).reshape(p.shape))
 
 
 # %% tags=["studio"]

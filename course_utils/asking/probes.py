@@ -42,6 +42,26 @@ def tensors(answer: Callable, *args: Any) -> Any:
     return value
 
 
+def arrays(answer: Callable, *args: Any) -> Any:
+    """What the answer returns, as cells need it that compute with NumPy: no list in place of an
+    array, and no tensor that requires a gradient, which NumPy refuses. Raises NotData for these.
+    """
+    from course_utils.asking.ask import NotData
+
+    value = answer(*args)
+    if getattr(value, "requires_grad", False):
+        raise NotData(
+            "it returned a tensor that requires a gradient, and the next cells compute with NumPy:"
+            " add `.detach()`"
+        )
+    if isinstance(value, (list, tuple)):
+        raise NotData(
+            f"it returned a {type(value).__name__}, and the next cells need an array: wrap it in"
+            " `np.array(…)`"
+        )
+    return value
+
+
 def _named(value: Any) -> str:
     kind = {"ndarray": "NumPy array", "float": "Python float"}.get(type(value).__name__)
     return f"a {kind or type(value).__name__}"

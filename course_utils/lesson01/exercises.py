@@ -38,7 +38,11 @@ def _normal_cases(rng: np.random.Generator) -> list[Case]:
             (1e6 + rng.normal(size=3), 1e6, 1.0),
             stress=True,
         ),
-        Case("a table of shape (2, 3) under N(1, 2)", (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0)),
+        Case(
+            "a table of shape (2, 3) under N(1, 2)",
+            (rng.normal(1, 2, size=(2, 3)), 1.0, 2.0),
+            lambda ask, *args: ask.probe("arrays", *args),
+        ),
         Case(
             "80 standard deviations from the mean, where the density itself is too small for a"
             " float",

@@ -1349,7 +1349,11 @@ def _bell_cases(rng: np.random.Generator) -> list[Case]:
             "σ = 1/√2, where only the squared error and a constant are left",
             (pair, np.zeros(2), ROOT_HALF),
         ),
-        Case("a table of shape (2, 3)", (rng.normal(1, 1, size=(2, 3)), 1.0, sigma)),
+        Case(
+            "a table of shape (2, 3)",
+            (rng.normal(1, 1, size=(2, 3)), 1.0, sigma),
+            lambda ask, *args: ask.probe("arrays", *args),
+        ),
         Case("three points near a million", (1e6 + rng.normal(size=3), 1e6, 0.5), stress=True),
         Case(
             "σ = 0.001, and points 10 away: 10000 standard deviations",
@@ -1753,7 +1757,7 @@ GAUSSIAN_NLL = Exercise(
                     for a, b in zip(np.ravel(x), np.ravel(mu + 0 * x), strict=True)
                 ],
                 np.shape(x),
-            ).tolist()
+            )
         ),
         "scipy": _positive(lambda x, mu, sigma: -_scipy_bell(x, mu, sigma)),
         "a PyTorch tensor comes back": lambda x, mu, sigma: _torch_bell(x, mu, sigma),

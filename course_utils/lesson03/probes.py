@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from course_utils.asking.ask import NotData
+from course_utils.asking.probes import arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,12 @@ LIST = "return the list of losses alone"
 PLAIN = "record `loss.item()`, a plain number"
 STEPS = "`optimizer.step()` is called `steps` times, whether the loss is small, grows or stays"
 ROWS = "`loss_fn` gets all rows of x and y in every step"
+
+
+def step(answer: Callable, *args: Any) -> Any:
+    """The new theta of a step; NotData where it is a tensor that NumPy cannot read."""
+    theta = answer(*args)
+    return theta if isinstance(theta, list) else arrays(lambda: theta)
 
 
 def training(
