@@ -385,7 +385,7 @@ def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
         ),
         Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
         Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
-        Case("θ = (0.5, 0.5000001), off by more than a billionth", ((1, 1), (0.5, 0.5000001))),
+        Case("θ = (0.5, 0.500000005), off by five billionths", ((1, 1), (0.5, 0.500000005))),
         Case("θ = (0.4, 0.599999), off by a millionth", ((1, 1), (0.4, 0.599999))),
     ]
 
@@ -541,6 +541,10 @@ MULTINOMIAL = Exercise(
             " alone forgives a hundred thousandth)",
             lambda counts, theta: _checked_loosely(counts, theta),
         ),
+        "sum-tolerance-a-little-too-loose": Mutant(
+            "the sum of θ is compared too loosely: only a billionth may be forgiven",
+            lambda counts, theta: _checked_loosely(counts, theta, 1e-7),
+        ),
         "exact-sum-comparison": Mutant(
             "the sum of θ was compared with 1 exactly: rounding makes ten times 0.1 a little less,"
             " so allow for a billionth",
@@ -649,8 +653,8 @@ def _failing_where_impossible(counts: Any, theta: Any) -> float:
     )
 
 
-def _checked_loosely(counts: Any, theta: Any) -> float:
-    if not np.isclose(sum(theta), 1):
+def _checked_loosely(counts: Any, theta: Any, tolerance: float = 1e-5) -> float:
+    if abs(sum(theta) - 1) > tolerance:
         raise ValueError
     return _without_sum_check(counts, theta)
 

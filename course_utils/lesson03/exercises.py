@@ -923,8 +923,8 @@ def _sgd_cases(rng: np.random.Generator) -> list[Case]:
             (theta, x, below, lr),
         ),
         close_case(
-            "three numbers where the prediction is only 0.3 too high",
-            (theta[:3], x[:3], theta[:3] @ x[:3] - 0.3, lr),
+            "three numbers where the prediction is only 0.3 too high, lr 0.4",
+            (theta[:3], x[:3], theta[:3] @ x[:3] - 0.3, 0.4),
         ),
         close_case(
             "seven numbers, lr 0.003",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LIST = "return the list of losses alone"
 PLAIN = "record `loss.item()`, a plain number"
 STEPS = "`optimizer.step()` is called `steps` times, whether the loss is small, grows or stays"
+MOVES = "`optimizer.step()` finds gradients in every step, and it alone moves the weights"
 ROWS = "`loss_fn` gets all rows of x and y in every step"
 
 
@@ -63,6 +64,7 @@ def training(
     return {
         "unmoved": watch.unmoved() if steps else "",
         STEPS: watch.steps == calls * steps,
+        MOVES: not watch.idle,
         ROWS: watch.rows in (set(), {len(x)}),
         "the losses it returned": returned[-1],
         "the weights afterwards": model.weight,
@@ -77,9 +79,9 @@ class Watch:
     def __init__(self, model: Module, optimizer: Optimizer, loss: Callable):
         self.parameters, self.loss = list(model.parameters()), loss
         self.start = [p.detach().clone() for p in self.parameters]
-        self.losses = self.steps = 0
+        self.losses = self.steps = self.idle = 0
         self.rows: set[int] = set()
-        self.called = self.arrived = self.served = False
+        self.called = self.arrived = self.served = self.due = False
         self.lack = "no step"
         for p in self.parameters:
             p.register_post_accumulate_grad_hook(self.arrive)
@@ -94,6 +96,7 @@ class Watch:
         self.losses += 1
         self.rows.add(len(prediction))
         loss = self.loss(prediction, target)
+        self.due |= bool(loss.detach().any())
         if loss.requires_grad:
             loss.register_hook(self.call)
         return loss
@@ -107,7 +110,9 @@ class Watch:
     def look(self, *_: Any) -> None:
         """After a step: were there gradients, or only what `zero_grad` had left?"""
         here = [p.grad for p in self.parameters if p.grad is not None]
-        self.served |= bool(here) and (not self.arrived or any(bool(g.any()) for g in here))
+        served = bool(here) and (not self.arrived or any(bool(g.any()) for g in here))
+        self.served |= served
+        self.idle += not served
         if not self.steps:
             self.lack = "cleared" if self.arrived else "elsewhere" if self.called else "no backward"
         self.steps += 1
@@ -118,11 +123,8 @@ class Watch:
         return not all(map(torch.equal, self.parameters, self.start))
 
     def unmoved(self) -> str:
-        """What the first step lacked, where the weights stayed although they had to move; "" also
-        where nothing was tried.
-        """
-        tried = self.losses or self.steps
-        return "" if self.served or self.moved() or not tried else self.lack
+        """What the first step lacked, where the weights stayed although a loss was not 0."""
+        return self.lack if self.due and not self.served and not self.moved() else ""
 
 
 def _refuse_other_than_numbers(losses: Any) -> None:
