@@ -1758,18 +1758,18 @@ def _fit_cases(rng: np.random.Generator) -> list[Case]:
         ),
         _fit_case("five steps on the same two points", *zero, *points, 0.05, 5),
         _fit_case(
-            "twenty steps on 8 random rows of 3 numbers, lr 0.04",
-            *(0.3 * rng.normal(size=(1, 3)), -0.2, x, y, 0.04, 20),
+            "eight steps on 8 random rows of 3 numbers, lr 0.04",
+            *(0.3 * rng.normal(size=(1, 3)), -0.2, x, y, 0.04, 8),
         ),
         _fit_case(
-            "six steps on 8 random rows with labels 0 and 1, where `loss_fn` is the binary"
+            "four steps on 8 random rows with labels 0 and 1, where `loss_fn` is the binary"
             " cross-entropy with logits",
-            *(0.3 * rng.normal(size=(1, 3)), 0.1, x, y > np.median(y), 0.5, 6),
+            *(0.3 * rng.normal(size=(1, 3)), 0.1, x, y > np.median(y), 0.5, 4),
             "binary_cross_entropy_with_logits",
         ),
         _fit_case(
-            "six steps on the two points with lr 0.5, which is too large: the loss grows",
-            *(*zero, *points, 0.5, 6),
+            "five steps on the two points with lr 0.5, which is too large: the loss grows",
+            *(*zero, *points, 0.5, 5),
         ),
         _fit_case(
             "four steps from weight 2 and bias −1, which fit the two points exactly: the loss is 0"
