@@ -46,8 +46,6 @@ def arrays(answer: Callable, *args: Any) -> Any:
     """What the answer returns, as cells need it that compute with NumPy: no list in place of an
     array, and no tensor that requires a gradient, which NumPy refuses. Raises NotData for these.
     """
-    from course_utils.asking.ask import NotData
-
     value = answer(*args)
     if getattr(value, "requires_grad", False):
         raise NotData(
