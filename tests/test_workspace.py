@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import time
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -46,7 +47,10 @@ def shipped(*sources: str) -> dict:
         cells.append(cell | {"source": source})
     return {
         "cells": cells,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "shipped": [cell["id"] for cell in cells],
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -111,7 +115,7 @@ def test_an_answer_moves_to_the_changed_exercise():
     assert cell["outputs"] == old["cells"][1]["outputs"]
 
 
-def test_an_edited_cell_keeps_its_place_and_a_changed_one_stands_before_the_edit():
+def test_an_edited_cell_keeps_its_place_and_runs_before_its_correction():
     words = "one two three four five six"
     old = edited(
         shipped("#a", f"x {words}", f"y {words}", "z"), {1: f"x {words} mine", 2: f"y {words} mine"}
@@ -120,8 +124,8 @@ def test_an_edited_cell_keeps_its_place_and_a_changed_one_stands_before_the_edit
     assert texts(merge(new, old)) == [
         "#a",
         f"x {words} mine",
-        f"y {words} news",
         f"y {words} mine",
+        f"y {words} news",
         "z",
     ]
 
@@ -182,15 +186,48 @@ def test_notebook_metadata_comes_from_the_course():
     assert merge(new, old)["metadata"] == new["metadata"]
 
 
-def test_cells_whose_ids_were_replaced_by_a_front_end_are_not_doubled():
-    new, old = (
-        shipped("#a", "b", "1.1 stub"),
-        edited(shipped("#a", "b", "1.1 stub"), {2: "my answer"}),
-    )
-    for i, cell in enumerate(old["cells"]):
-        cell["id"] = f"{i:08x}"
-    del old["cells"][0]["id"]
-    assert texts(merge(new, old)) == ["#a", "b", "my answer"]
+def source_becomes(change):
+    return lambda cell, i: cell.update(source=change(workspace._text(cell)))
+
+
+FRONT_ENDS = {  # what a program does to every cell that it saves
+    "ids dropped": lambda cell, i: cell.pop("id", None),
+    "ids renewed": lambda cell, i: cell.update(id=f"{i:08x}"),
+    "ids and tags dropped": lambda cell, i: (cell.pop("id", None), cell.update(metadata={})),
+    "line ends of Windows": source_becomes(lambda text: text.replace("\n", "\r\n")),
+    "line ends of old Macs": source_becomes(lambda text: text.replace("\n", "\r")),
+    "final newline": source_becomes(lambda text: text + "\n"),
+    "no final newline": source_becomes(lambda text: text.rstrip("\n")),
+    "trailing spaces": source_becomes(lambda text: text.replace("\n", "  \n") + " "),
+    "accents in two parts": source_becomes(lambda text: unicodedata.normalize("NFD", text)),
+}
+FIRST = ("#a é\nb", "x = 1\ny = 2\n", "same", "same", "1.1 stub\nof it", "1.2 stub of that")
+SECOND = (*FIRST[:1], "x = 1\ny = 3\n", *FIRST[2:4], "1.1 stub\nof it, clearer", FIRST[5])
+
+
+def saved_by(notebook: dict, *programs: str) -> dict:
+    notebook = copy.deepcopy(notebook)
+    for program in programs:
+        for i, cell in enumerate(notebook["cells"]):
+            FRONT_ENDS[program](cell, i)
+    return notebook
+
+
+@pytest.mark.parametrize("program", FRONT_ENDS)
+@pytest.mark.parametrize("also", ["no final newline", "ids dropped", "line ends of Windows"])
+def test_what_a_front_end_changes_by_itself_is_not_the_learners(program, also):
+    programs = {program: None, also: None}
+    untouched, new = saved_by(shipped(*FIRST), *programs), shipped(*SECOND)
+    assert merge(new, untouched) == new
+    answered = saved_by(edited(shipped(*FIRST), {5: "1.2 stub of mine"}), *programs)
+    assert texts(merge(new, answered)) == [*SECOND[:5], texts(answered)[5]]
+
+
+@pytest.mark.parametrize("program", ["ids dropped", "ids renewed"])
+def test_without_ids_an_edit_keeps_its_place_and_a_copy_stays(program):
+    old = with_own(edited(shipped("#a", "b c d", "e"), {1: "b c d mine"}), 3, "e")
+    new = shipped("#A", "b c d", "e")
+    assert texts(merge(new, saved_by(old, program))) == ["#A", "b c d mine", "e", "e"]
 
 
 def random_course(rng: random.Random, before: dict | None = None) -> dict:
@@ -236,7 +273,9 @@ def random_learner(rng: random.Random, notebook: dict, count: int) -> dict:
     notebook = copy.deepcopy(notebook)
     cells = notebook["cells"]
     for step in range(count):
-        change = rng.choice(["edit", "edit", "own", "own", "delete", "move", "paste", "type", "id"])
+        change = rng.choice(
+            ["edit", "edit", "own", "own", "delete", "move", "paste", "type", "id", "renew"]
+        )
         at = rng.randrange(len(cells) + 1)
         cell = cells[min(at, len(cells) - 1)] if cells else None
         if change == "own" or cell is None:
@@ -253,6 +292,9 @@ def random_learner(rng: random.Random, notebook: dict, count: int) -> dict:
             cells.insert(rng.randint(0, len(cells)), cell) if change == "move" else None
         elif change == "paste":
             cells.insert(at, copy.deepcopy(cell) | {"id": f"{rng.getrandbits(32):08x}"})
+        elif change == "renew":
+            for each in cells:
+                each["id"] = f"{rng.getrandbits(32):08x}"
         elif change == "type":
             cell["cell_type"] = rng.choice(["code", "markdown", "raw"])
         else:
@@ -269,8 +311,9 @@ def kept_as_promised(merged: dict, new: dict, old: dict) -> None:
     course = Counter(
         (cell["cell_type"], text) for cell, text in zip(new["cells"], texts(new), strict=True)
     )
+    cells = workspace._with_lost_ids(new, old)  # what looks touched only for its id is not
     wanted = Counter(
-        (c["cell_type"], t) for c, t in zip(old["cells"], texts(old), strict=True) if is_touched(c)
+        (c["cell_type"], t) for c, t in zip(cells, texts(old), strict=True) if is_touched(c)
     )
     found = Counter(
         (c["cell_type"], t) for c, t in zip(merged["cells"], texts(merged), strict=True)
@@ -356,7 +399,8 @@ def test_an_update_merges_once_and_keeps_the_previous_copy(course):
     assert len(list((course / "my/.history").iterdir())) == 1
 
 
-def test_saving_in_a_front_end_is_no_reason_to_write(tmp_path):
+@pytest.mark.parametrize("program", ["line ends of Windows", "final newline"])
+def test_saving_in_a_front_end_is_no_reason_to_write(tmp_path, program):
     write(tmp_path / "notebooks" / NAME, shipped("a\nb"))
     saved = shipped("a\nb")
     saved["metadata"] = {
@@ -368,6 +412,7 @@ def test_saving_in_a_front_end_is_no_reason_to_write(tmp_path):
         "execution_count": 1,
         "metadata": {"scrolled": True},
     }
+    saved = saved_by(saved, program)
     write(tmp_path / "my" / NAME, saved)
     assert refresh(tmp_path / "notebooks", tmp_path / "my") == []
     assert load(tmp_path / "my" / NAME) == saved

@@ -132,7 +132,9 @@ def notebook(
         seen[name] = seen.get(name, 0) + 1
         name += f"-{seen[name]}" if seen[name] > 1 else ""
         made.append(as_json(cell, text, name, stored or {}))
-    return notebook_text({"cells": made, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
+    # what workspace.py looks at where a front end has dropped the ids
+    metadata = METADATA | ({"shipped": [cell["id"] for cell in made]} if blank else {})
+    return notebook_text({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def notebook_text(book: dict) -> str:

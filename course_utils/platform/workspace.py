@@ -3,7 +3,8 @@ theirs.
 
 The id of a shipped cell is made from its content, so a cell that still matches its id is untouched
 since it was shipped, and every other cell is the learner's: edited or added. No copy of the old
-course is needed to tell.
+course is needed to tell. A notebook also lists the ids that it was shipped with, for a front end
+that drops or renews them; line ends, trailing spaces and how accents are encoded count for nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -32,7 +35,13 @@ def cell_id(cell_type: str, source: str) -> str:
     """The id that a shipped cell gets; equal cells of one notebook are told apart by a suffix -2,
     -3.
     """
-    return hashlib.sha1(f"{cell_type}\n{source}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    content = f"{cell_type}\n{_normal(source)}".encode("utf-8", "surrogatepass")
+    return hashlib.sha1(content).hexdigest()[:8]
+
+
+def _normal(text: str) -> str:
+    """A text without what an editor changes by itself."""
+    return re.sub(r"[ \t\r]*\n|[ \t]*\r", "\n", unicodedata.normalize("NFC", text)).rstrip()
 
 
 # --- merging two notebooks ------------------------------------------------------------------------
@@ -42,17 +51,19 @@ def merge(new: Notebook, old: Notebook) -> Notebook:
     """The course's `new` notebook with everything that the learner wrote into `old`. Changes
     neither.
     """
+    old = {**old, "cells": _with_lost_ids(new, old)}
     same = _same_cells(new["cells"], old["cells"])
     near = same | _reworded_cells(new["cells"], old["cells"], same)
-    after, anchor = defaultdict(list), TOP
+    before, after, anchor = defaultdict(list), defaultdict(list), TOP
     for i, mine in enumerate(old["cells"]):
         anchor = near.get(i, anchor)
-        if i not in same and is_touched(mine):
-            after[anchor].append(mine)
+        if i not in same and is_touched(mine):  # what the course has replaced must not run below it
+            (before if i in near else after)[anchor].append(mine)
     mine_of = {j: old["cells"][i] for i, j in same.items()}
     taken = {cell["id"] for cell in new["cells"]}
     cells = [_with_free_id(mine, taken) for mine in after[TOP]]
     for j, cell in enumerate(new["cells"]):
+        cells += [_with_free_id(mine, taken) for mine in before[j]]
         cells.append(_filled(cell, mine_of[j]) if j in mine_of else cell)
         cells += [_with_free_id(mine, taken) for mine in after[j]]
     return copy.deepcopy({**new, "cells": cells})
@@ -61,6 +72,29 @@ def merge(new: Notebook, old: Notebook) -> Notebook:
 def is_touched(cell: Cell) -> bool:
     """Whether the learner wrote this cell or changed it since it was shipped."""
     return cell.get("id", "").split("-")[0] != cell_id(cell["cell_type"], _text(cell))
+
+
+def _with_lost_ids(new: Notebook, old: Notebook) -> list[Cell]:
+    """The old cells with the ids that they were shipped with, where a front end has dropped or
+    renewed them: untouched ones by their content and, where no id is left, edited ones by their
+    likeness to one of `new`.
+    """
+    shipped, cells = old.get("metadata", {}).get("shipped", []), list(old["cells"])
+    held = {cell.get("id") for cell in cells}
+    lost = [name for name in shipped if name not in held]
+    for i, mine in enumerate(cells):
+        content = cell_id(mine["cell_type"], _text(mine))
+        name = next((name for name in lost if name.split("-")[0] == content), "")
+        if name and is_touched(mine):
+            lost.remove(name)
+            cells[i] = {**mine, "id": name}
+    kept = [] if held & {*shipped} else [cell for cell in new["cells"] if cell["id"] in lost]
+    for i, mine in enumerate(cells):
+        alike = {_likeness(cell, mine): cell for cell in kept if is_touched(mine)}
+        if alike and max(alike) >= REWORDED:
+            kept.remove(alike[max(alike)])
+            cells[i] = {**mine, "id": alike[max(alike)]["id"]}
+    return cells
 
 
 def _same_cells(new: list[Cell], old: list[Cell]) -> dict[int, int]:
@@ -107,7 +141,7 @@ def _same_id(cell: Cell, mine: Cell) -> bool:
 
 def _same_content(cell: Cell, mine: Cell) -> bool:
     """Some front ends give every cell an id of their own."""
-    return cell["cell_type"] == mine["cell_type"] and _text(cell) == _text(mine)
+    return cell["cell_type"] == mine["cell_type"] and _normal(_text(cell)) == _normal(_text(mine))
 
 
 def _reworded_cells(new: list[Cell], old: list[Cell], same: dict[int, int]) -> dict[int, int]:
@@ -140,6 +174,7 @@ def _filled(cell: Cell, mine: Cell) -> Cell:
         return cell
     return {
         **mine,
+        "source": cell["source"] if _same_content(cell, mine) else mine["source"],
         "id": cell["id"],
         "metadata": {**mine.get("metadata", {}), **cell.get("metadata", {})},
     }
@@ -246,10 +281,10 @@ def _is_cell(cell: Any) -> bool:
 
 
 def _plain_cells(notebook: Notebook) -> list[Cell]:
-    """Cells to compare: a source may be one string or a list of lines. Notebook metadata is the
-    front end's.
+    """Cells to compare: a source may be one string or a list of lines. Notebook metadata and what
+    an editor changes by itself are the front end's.
     """
-    return [{**cell, "source": _text(cell)} for cell in notebook["cells"]]
+    return [{**cell, "source": _normal(_text(cell))} for cell in notebook["cells"]]
 
 
 def _keep(mine: Path, data: bytes) -> str:
