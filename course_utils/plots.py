@@ -11,6 +11,7 @@ import base64
 import html
 import io
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -42,21 +43,36 @@ STYLE = {
 
 
 def use_course_style() -> None:
-    """Set the style, and in IPython show figures as images with alt text."""
+    """Set the style, whatever the user's own settings are; in IPython show figures as images with
+    alt text.
+    """
     import matplotlib
     from cycler import cycler
     from matplotlib import style
     from matplotlib.figure import Figure
 
+    matplotlib.rcdefaults()
     style.use(STYLE | {"axes.prop_cycle": cycler(color=[DATA, MODEL, OTHER, WRONG, MUTED])})
     if shell() is not None:
-        import matplotlib.pyplot as plt
+        _use_a_backend_that_shows()
+        formatter = shell().display_formatter
+        for format_of_its_own in formatter.formatters.values():
+            format_of_its_own.pop(Figure, None)
+        formatter.mimebundle_formatter.for_type(Figure, as_bundle)
 
-        # loads the front end's own formatter, which is replaced here
-        plt.switch_backend(matplotlib.get_backend())
-        formatters = shell().display_formatter.formatters
-        formatters["text/html"].for_type(Figure, as_html)
-        formatters["image/png"].pop(Figure, None)
+
+def _use_a_backend_that_shows() -> None:
+    """A kernel has no windows: figures go into the notebook, by the front end's own backend if it
+    has one. Either brings formatters of its own.
+    """
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    backend = matplotlib.get_backend().lower()
+    if hasattr(shell(), "kernel") and not re.search("inline|ipympl|widget", backend):
+        shell().run_line_magic("matplotlib", "inline")
+    else:
+        plt.switch_backend(backend)
 
 
 def figure(
@@ -81,6 +97,13 @@ def panel(*, alt: str, size: tuple[float, float] | None = None) -> Any:
 
 def as_html(fig: Any) -> str:
     """The figure as an <img> with its alt text; text in a color of the course gets its dark ink."""
+    return as_bundle(fig)["text/html"]
+
+
+def as_bundle(fig: Any) -> dict[str, str]:
+    """The figure as an <img> with its alt text and, for a reader that takes no HTML, such as
+    LaTeX, as the same PNG alone.
+    """
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
@@ -90,10 +113,9 @@ def as_html(fig: Any) -> str:
     # for sliders: speed before size
     fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
     picture = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<img alt="{html.escape(fig.get_label(), quote=True)}"'
-        f' src="data:image/png;base64,{picture}">'
-    )
+    alt = html.escape(fig.get_label(), quote=True)
+    page = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
+    return {"text/html": page, "image/png": picture}
 
 
 def axes_for(ax: Any, alt: str | None, size: tuple[float, float] | None = None) -> Any:
