@@ -659,15 +659,16 @@ spray = (radius * torch.cat([angle.cos(), angle.sin()], dim=1)).to(device)  # (1
 candidates |= {"sprayed over the disc": spray, "GAN, beta1 0.5": lab[0.5, 5][-1]}
 for i, seed in enumerate((5, 6, 7), 1):
     candidates[f"GAN, beta1 0.9, game {i}"] = lab[0.9, seed][-1]
-real = real_points.double()
+real = real_points.cpu().double()  # float64, which not every GPU has
 measured = {
-    name: precision_recall(real, points.double(), 5)  # small balls
+    name: precision_recall(real, points.cpu().double(), 5)  # small balls
     for name, points in candidates.items()
 }
 for name, (precision, recall) in measured.items():
     hit = modes(candidates[name])[0]
     print(f"{name:<23} precision {precision:.2f}   recall {recall:.2f}   modes {hit}")
-three_games = [precision_recall(real, lab[0.5, seed][-1].double(), 5) for seed in (5, 6, 7)]
+finals = [lab[0.5, seed][-1].cpu().double() for seed in (5, 6, 7)]  # (1000, 2) each
+three_games = [precision_recall(real, points, 5) for points in finals]
 middle_pr = np.median(three_games, axis=0)
 print(f"of three games with beta1 0.5 the middle values: {middle_pr.round(2)}")
 same = metrics.precision_recall(real_points.cpu(), lab[0.5, 5][-1].cpu(), k=5)

@@ -20,6 +20,7 @@ from course_utils.checks.exercise import QUICK, Case, Exercise, observe, same
 from course_utils.checks.limits import TimeUp, within
 from course_utils.checks.render import display
 from course_utils.checks.settings import standard
+from course_utils.platform.apple import without_float64
 
 CHANGES_INPUT = (
     "one remark: it changes the array that it is given, which the caller may still need; work on a"
@@ -160,7 +161,7 @@ def _handed_back(name: str, yours: Any, course: Callable, passed: bool) -> Calla
     """
     if passed and isinstance(yours, types.FunctionType):
         yours.__dict__["yours"] = yours
-        return yours
+        return without_float64(yours)
     return Checked(name, yours, yours if passed else course)
 
 
