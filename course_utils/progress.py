@@ -5,11 +5,14 @@ on this computer.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from course_utils.platform.frontend import say
 
 
 def bar(iterable: Iterable, label: str = "", **options: Any) -> Iterable:
@@ -42,15 +45,19 @@ def waiting(label: str, shown: bool = True) -> Iterator[Callable[[float], None]]
 
 def note(exercise_id: str, status: str) -> None:
     """Remember the latest verdict on an exercise. Without COURSE_PROGRESS, or if writing fails,
-    nothing happens.
+    nothing happens; a file that cannot be read is renamed, and that is said.
     """
     name = os.environ.get("COURSE_PROGRESS")
     if not name:
         return
     try:
-        done = load() | {exercise_id: status}
+        done = _read(name)
+        if done is None:
+            kept = _set_aside(Path(name))
+            say(f"Your progress in {name} could not be read: it is kept as {kept}.")
         temporary = Path(f"{name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(done, indent=1, sort_keys=True), encoding="utf-8")
+        text = json.dumps((done or {}) | {exercise_id: status}, indent=1, sort_keys=True)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, name)
     except OSError:
         pass
@@ -58,8 +65,28 @@ def note(exercise_id: str, status: str) -> None:
 
 def load() -> dict[str, str]:
     """Exercise id -> latest verdict; empty where nothing is known or the file cannot be read."""
-    try:
-        done = json.loads(Path(os.environ.get("COURSE_PROGRESS", "")).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    return _read(os.environ.get("COURSE_PROGRESS", "")) or {}
+
+
+def _read(name: str) -> dict[str, str] | None:
+    """What a file holds, in whichever Unicode encoding an editor has saved it; empty where there is
+    none, None where it cannot be read.
+    """
+    if not os.path.exists(name):
         return {}
-    return done if isinstance(done, dict) else {}
+    try:
+        done = json.loads(Path(name).read_bytes() if os.path.isfile(name) else b"")
+    except (OSError, ValueError, RecursionError):
+        return None
+    return done if isinstance(done, dict) else None
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a file to the first free name beside it, and return that. Raises OSError for a folder
+    or whatever else is no file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    numbers = itertools.count(1)
+    kept = next(k for n in numbers if not os.path.lexists(k := Path(f"{path}.unreadable-{n}")))
+    return path.rename(kept)

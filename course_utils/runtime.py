@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.platform.frontend import show_table
+from course_utils.platform.frontend import say, show_table
 
 DEVICES = ("cuda", "mps", "xpu", "cpu")
 PROFILES = ("smoke", "cpu", "gpu")
@@ -42,7 +42,7 @@ def setup(seed: int = 0) -> Any:
         if device.type == "cpu"
         else device.type
     )
-    print(f"device: {where} · profile: {profile()} · PyTorch {torch.__version__.split('+')[0]}")
+    say(f"device: {where} · profile: {profile()} · PyTorch {torch.__version__.split('+')[0]}")
     return device
 
 

@@ -181,13 +181,33 @@ def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(
     assert "Nothing is being noted" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["{ half", "[1]", ""])
-def test_a_damaged_record_is_started_again(monkeypatch, tmp_path, content):
-    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
-    (tmp_path / "progress.json").write_text(content)
+@pytest.mark.parametrize("content", [b"{ half", b"[1]", b"", b"\xff\xfe\xff", b"[" * 100_000])
+def test_a_damaged_record_is_kept_and_another_begun(monkeypatch, tmp_path, capsys, content):
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("COURSE_PROGRESS", str(path))
+    path.write_bytes(content)
+    (tmp_path / "progress.json.unreadable-1").write_text("an earlier one")
     assert progress.load() == {}
     progress.note("1.1", "pass")
-    assert progress.load() == {"1.1": "pass"}
+    progress.note("1.2", "pass")
+    assert progress.load() == {"1.1": "pass", "1.2": "pass"}
+    kept = tmp_path / "progress.json.unreadable-2"
+    assert kept.read_bytes() == content and len(list(tmp_path.iterdir())) == 3
+    assert capsys.readouterr().out.count(f"it is kept as {kept}.") == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_record_that_an_editor_saved_is_read(monkeypatch, tmp_path, encoding):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    (tmp_path / "progress.json").write_text('{"1.1": "pass"}', encoding=encoding)
+    progress.note("1.2", "fail")
+    assert progress.load() == {"1.1": "pass", "1.2": "fail"}
+
+
+def test_a_folder_in_place_of_the_record_is_left_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path))
+    progress.note("1.1", "pass")
+    assert progress.load() == {} and list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_write_is_silent_and_without_a_file_nothing_is_written(monkeypatch, tmp_path):

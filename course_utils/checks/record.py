@@ -6,7 +6,7 @@ import os
 
 from course_utils import progress
 from course_utils.checks.judging import exercises
-from course_utils.platform.frontend import show_table
+from course_utils.platform.frontend import say, show_table
 
 
 def lessons() -> list[tuple[int, list[str], list[str]]]:
@@ -35,7 +35,7 @@ def show() -> None:
     ]
     show_table(("lesson", "", "exercises that pass", "still open"), rows)
     name = os.environ.get("COURSE_PROGRESS")
-    print(
+    say(
         f"This is noted in {name} and nowhere else. Delete the file to start again."
         if name
         else (

@@ -14,16 +14,19 @@ def shell() -> Any:
 
 
 def publish(text: str, page: str) -> None:
-    """Show HTML in a front end, the plain text elsewhere; a terminal that lacks a character gets a
-    question mark.
-    """
+    """Show HTML in a front end, the plain text elsewhere."""
     if shell() is not None:
         from IPython.display import display
 
         display({"text/plain": text, "text/html": page}, raw=True)
     else:
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        print(text.encode(encoding, "replace").decode(encoding))
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print; a terminal that lacks a character gets a question mark."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def show_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
