@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print((__doc__ or "").strip())
         return 0
+    installation.print_anything()
     command, extra = parse(arguments)
     if command == "check":
         return check()
@@ -104,6 +105,8 @@ def lab(extra: list[str]) -> int:
     """Fill my/ and open JupyterLab on the course index."""
     environment = child_environment()
     environment.setdefault("COURSE_PROGRESS", str(ROOT / "my" / ".progress.json"))
+    if not installation.home_is_writable():
+        installation.say(f"Your home folder cannot be written: Jupyter uses {installation.HOME}.")
     refresh = [PYTHON, "-m", "course_utils.platform.workspace"]
     if subprocess.call(refresh, cwd=ROOT, env=environment):
         print("The notebooks in my/ could not be updated and stay as they are.", file=sys.stderr)

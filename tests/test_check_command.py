@@ -223,6 +223,21 @@ def test_deleting_the_installation_is_not_advised_where_it_cannot_help(
     assert code == 1 and advice in text and ".venv" not in text
 
 
+@pytest.mark.parametrize("variable", ["LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH"])
+def test_other_programs_libraries_are_named(course, monkeypatch, variable):
+    remedy = doctor(course).remedy
+    errors = (
+        "ImportError: /opt/gcc/libstdc++.so.6: version `GLIBCXX_3.4.32' not found",
+        "ImportError: libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
+    )
+    for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES"):
+        monkeypatch.delenv(name, raising=False)
+    assert not any("start this without" in remedy(error, "") for error in errors)
+    monkeypatch.setenv(variable, "/opt/gcc")
+    assert all(f"start this without {variable}" in remedy(error, "") for error in errors)
+    assert remedy("ModuleNotFoundError: No module named 'x'", "reinstall") == "reinstall"
+
+
 def test_a_broken_package_of_an_unfinished_install_is_left_to_the_install(whole, capsys):
     (whole.packages() / "course-ready.json").unlink()
     (whole.packages() / "numpy/__init__.py").write_text("import half_of_it")

@@ -130,6 +130,7 @@ class Course:
             [sys.executable, str(self.folder / "run.py"), *arguments],
             capture_output=True,
             text=True,
+            errors="replace",
             env=self.environment(settings),
             timeout=60,
             check=False,
@@ -731,6 +732,57 @@ def test_pips_own_list_of_settings_is_understood(course, monkeypatch, tmp_path):
     assert settings["PIP_EXTRA_INDEX_URL"] == "https://a/simple https://b/simple"
     assert (settings["PIP_TRUSTED_HOST"], settings["PIP_CERT"]) == ("a", "/c d.pem")
     assert "PIP_USER" not in settings and settings["PIP_CONFIG_FILE"] == os.devnull
+
+
+def test_children_get_no_setting_that_is_for_another_python(course, monkeypatch):
+    hostile = {"PYTHONPATH": "/x", "PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2"}
+    wanted = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "ascii"}
+    for name, value in {**hostile, **wanted, "MPLBACKEND": "QtAgg"}.items():
+        monkeypatch.setenv(name, value)
+    environment = course.installation().child_environment()
+    assert not {*hostile, "MPLBACKEND"} & {*environment}
+    assert wanted.items() <= environment.items()
+
+
+@pytest.mark.parametrize("users", [[], ["/elsewhere", "/and/there"]])
+def test_the_kernel_of_the_course_comes_before_the_users(course, monkeypatch, users):
+    monkeypatch.setenv("JUPYTER_PATH", os.pathsep.join(users))
+    paths = course.installation().child_environment()["JUPYTER_PATH"].split(os.pathsep)
+    assert paths == [str(course.folder / ".venv/share/jupyter"), *users]
+
+
+@posix_only
+@pytest.mark.parametrize("what", ["HOME", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "full"])
+def test_without_a_home_jupyter_keeps_its_files_below_the_course(
+    course, monkeypatch, tmp_path, what
+):
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    module = course.installation()
+    assert not {*module.KEEPERS} & {*module.child_environment()} - {*os.environ}
+    assert list(tmp_path.iterdir()) == [course.folder], "trying leaves nothing behind"
+    if what == "full":
+        monkeypatch.setattr(module, "bytes", lambda count: full_device(), raising=False)
+    else:  # a file is in the place of the folder
+        (tmp_path / "file").touch()
+        monkeypatch.setenv(what, str(tmp_path / "file/x"))
+    environment = module.child_environment()
+    homes = {environment[name] for name in module.KEEPERS}
+    assert len(homes) == 6 and {Path(home).parent for home in homes} == {course.folder / "my/.home"}
+
+
+def full_device() -> bytes:
+    raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk"])
+def test_a_terminal_that_lacks_the_folders_letters(tmp_path, encoding):
+    course = Course(tmp_path / "课程 Zoë")
+    venv.create(course.folder / ".venv", symlinks=os.name != "nt")
+    result = course.run("check", PYTHONIOENCODING=encoding)
+    assert result.returncode == 1 and result.stderr == ""
+    assert "the installation is incomplete" in result.stdout, "the .venv itself is whole"
 
 
 # --- what can go wrong ----------------------------------------------------------------------------

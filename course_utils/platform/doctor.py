@@ -82,6 +82,9 @@ REMEDIES = {
     r"GLIBC\w*_[\d.]+' not found": f"this system is too old for it; {ELSEWHERE}",
     r"PermissionError|[Pp]ermission denied|not permitted|WinError (5|4551)\b": ACCESS,
 }
+# What makes a program load other libraries than its own, and how an error tells of one
+LOADER = ("LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH")
+LIBRARY = r"\.so\b|\.dylib\b|undefined symbol|Symbol not found|ended by signal"
 # The same, by what ended Python: a signal's number, or its counterpart on Windows
 ENDINGS = {
     -4: f"this processor lacks an instruction that it needs; {ELSEWHERE}",
@@ -97,6 +100,7 @@ class Row(NamedTuple):
 
 def main() -> int:
     """Say what the course needs and what this computer has; 1 if something has to be fixed."""
+    installation.print_anything()
     rows = [row for look in LOOKS for row in attempt(look)]
     for row in rows:
         print(f"{row.state:8} {row.text}")
@@ -199,6 +203,8 @@ def look_at_folder() -> list[Row]:
         if folder.exists() and not os.access(folder, os.W_OK):
             advice = "put the course into a folder of your own"
             rows.append(Row(MISSING, f"{folder} cannot be written: {advice}"))
+    if os.environ.get("IPYTHONDIR", "").startswith(str(installation.HOME)):
+        rows.append(Row(NOTE, f"your home cannot be written: Jupyter uses {installation.HOME}"))
     return rows or [Row(OK, f"the course is in {ROOT}")]
 
 
@@ -295,7 +301,8 @@ def problems(
             rows.append(Row(MISSING, f"{name} does not start: {reason}; {advice}"))
     name, code = ending
     if name:
-        rows.append(Row(MISSING, f"{name} ends Python itself: {ENDINGS.get(code, default)}"))
+        advice = ENDINGS.get(code) or remedy("ended by signal" if code < 0 else "", default)
+        rows.append(Row(MISSING, f"{name} ends Python itself: {advice}"))
     return rows
 
 
@@ -306,6 +313,9 @@ def is_absent(name: str, module: str) -> bool:
 
 def remedy(error: str, default: str) -> str:
     """What helps against an error. A library that no package brings is the system's to bring."""
+    foreign = next(filter(os.environ.get, LOADER), "")
+    if foreign and re.search(LIBRARY, error):
+        return f"start this without {foreign}, which leads to other programs' libraries"
     for pattern, advice in REMEDIES.items():
         if re.search(pattern, error):
             return advice

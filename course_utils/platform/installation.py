@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import io
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -33,9 +35,9 @@ PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
 CONSTRAINTS = ROOT / "constraints.txt"
 TARGETS = {"lab": ".", "test": ".[test]"}  # what is installed for each command
 READY = "course-ready.json"  # this file next to the packages says for which commands they suffice
-PROBE = """import os, sys, sysconfig
+PROBE = """import json, os, sys, sysconfig
 if os.path.samefile(sys.prefix, sys.argv[1]) and os.path.isdir(sysconfig.get_path("purelib")):
-    print(sysconfig.get_path("purelib"))
+    print(json.dumps(sysconfig.get_path("purelib")))  # in ASCII, whatever the terminal's encoding
 """
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 GIGABYTES = {"complete": 0.5, "cpu": 2.5, "cuda": 8}  # what an install takes, by PyTorch's build
@@ -60,6 +62,21 @@ STEERING = (
     r"(?i)PYTHON|PIP_|FORCE_COLOR|CLICOLOR"
     r"|UV_(?!\w*(INDEX|CERTS)|FIND_LINKS|INSECURE_HOST|HTTP_|CACHE|LINK_MODE|NATIVE_TLS|KEYRING)"
 )
+# Settings for another Python or for scripts: its packages, warnings as errors, figures in windows
+FOREIGN = (
+    r"PYTHON(?!IOENCODING|UTF8|HASHSEED|DONTWRITEBYTECODE|PYCACHEPREFIX|UNBUFFERED|FAULTHANDLER)"
+    r"|MPLBACKEND"
+)
+# What keeps files in a home, and the folder for it where the home cannot be written
+HOME = ROOT / "my" / ".home"
+KEEPERS = {
+    "JUPYTER_CONFIG_DIR": "jupyter",
+    "JUPYTER_DATA_DIR": "jupyter-data",
+    "JUPYTER_RUNTIME_DIR": "jupyter-runtime",
+    "IPYTHONDIR": "ipython",
+    "MPLCONFIGDIR": "matplotlib",
+    "XDG_CACHE_HOME": "cache",
+}
 AGAIN = "then run the same command again: it continues where it stopped."
 DISK_FULL = r"Errno 28\b|(WinError|os error) 112\b|No space left|Disk quota exceeded"
 NO_NETWORK = (
@@ -125,7 +142,7 @@ def only_install() -> Iterator[None]:
 def packages_folder() -> Path | None:
     """Where the packages of .venv are; None if .venv is half made, broken or of a wrong Python."""
     environment = child_environment()
-    folder = output([PYTHON, "-c", PROBE, str(VENV)], environment).strip()
+    folder = json.loads(output([PYTHON, "-c", PROBE, str(VENV)], environment).strip() or '""')
     fits = folder and runs([PYTHON, str(ROOT / "run.py"), "--help"], environment)
     return Path(folder) if fits else None
 
@@ -292,13 +309,42 @@ def require_room(gigabytes: float) -> None:
 
 
 def child_environment() -> dict[str, str]:
-    """.venv as if activated, without another Python's packages; one thread, because two that share
-    a core are far slower than one.
+    """.venv as if activated, without another Python's packages and with its own kernel first; one
+    thread, because two that share a core are far slower than one.
     """
-    foreign = ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH")
-    environment = {k: v for k, v in os.environ.items() if k not in foreign}
+    environment = {k: v for k, v in os.environ.items() if not re.match(FOREIGN, k)}
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
-    return {"OMP_NUM_THREADS": "1", **environment, "VIRTUAL_ENV": str(VENV), "PATH": path}
+    kernels = [str(VENV / "share" / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    own = {"VIRTUAL_ENV": str(VENV), "PATH": path, "JUPYTER_PATH": os.pathsep.join(kernels)}
+    homes = {} if home_is_writable() else {name: str(HOME / f) for name, f in KEEPERS.items()}
+    return {"OMP_NUM_THREADS": "1", **environment, **own, **homes}
+
+
+def home_is_writable() -> bool:
+    """Whether Jupyter can keep its files where it wants to, in the user's home."""
+    home = os.path.expanduser("~")
+    data = {
+        "darwin": os.path.join(home, "Library", "Jupyter"),
+        "win32": os.path.join(os.environ.get("APPDATA") or home, "jupyter"),
+    }.get(sys.platform) or os.path.join(
+        os.environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "jupyter"
+    )
+    data = os.environ.get("JUPYTER_DATA_DIR") or data
+    config = os.environ.get("JUPYTER_CONFIG_DIR") or os.path.join(home, ".jupyter")
+    runtime = os.environ.get("JUPYTER_RUNTIME_DIR") or os.path.join(data, "runtime")
+    return all(map(can_write, (data, config, runtime)))
+
+
+def can_write(folder: str) -> bool:
+    """Whether files can be made in a folder, or in the first one above it that exists."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(os.path.abspath(folder))
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))  # a disk may be full, or a quota used up
+        return True
+    except OSError:
+        return False
 
 
 def run_quietly(
@@ -397,3 +443,9 @@ def runs(command: list[str], environment: dict[str, str] | None = None) -> bool:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def print_anything() -> None:
+    """From now on a question mark stands for what the terminal's encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

@@ -23,6 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from course_utils.platform.installation import print_anything
+
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
@@ -329,6 +331,7 @@ def _name(path: Path) -> str:
 
 def main() -> int:
     """Refresh `my/` of the course that the current folder belongs to."""
+    print_anything()
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / "run.py").is_file()), None)
     if root is None:
