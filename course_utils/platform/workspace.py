@@ -56,7 +56,9 @@ def merge(new: Notebook, old: Notebook) -> Notebook:
     old = {**old, "cells": _with_lost_ids(new, old)}
     same = _same_cells(new["cells"], old["cells"])
     near = same | _reworded_cells(new["cells"], old["cells"], same)
-    before, after, anchor = defaultdict(list), defaultdict(list), TOP
+    before: defaultdict[int, list[Cell]] = defaultdict(list)
+    after: defaultdict[int, list[Cell]] = defaultdict(list)
+    anchor = TOP
     for i, mine in enumerate(old["cells"]):
         anchor = near.get(i, anchor)
         if i not in same and is_touched(mine):  # what the course has replaced must not run below it
