@@ -6,13 +6,17 @@ import re
 import time
 
 import matplotlib
+import nbconvert
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from course_utils import plots, widgets  # noqa: E402
+from tools.run_lesson import environment  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +71,49 @@ def test_a_figure_becomes_an_image_whose_alt_text_is_escaped():
         r'<img alt="a &quot;&lt;b&gt;&quot; &amp; c" src="data:image/png;base64,[\w+/=]+">$',
         plots.as_html(fig),
     )
+
+
+SETTINGS = {  # of a user's, by the trouble they made
+    "text.usetex": True,
+    "font.family": ["SimHei"],
+    "text.color": "white",
+    "axes.labelcolor": "white",
+    "axes.facecolor": "black",
+    "figure.autolayout": True,
+    "savefig.transparent": True,
+    "savefig.dpi": 20,
+    "axes.formatter.use_locale": True,
+}
+
+
+@pytest.mark.parametrize("change", [SETTINGS, "dark_background"], ids=["matplotlibrc", "style"])
+def test_the_users_own_settings_change_no_figure(change):
+    pictures = []
+    for settings in ({}, change):
+        matplotlib.style.use(settings)
+        plots.use_course_style()
+        ax = plots.line([0, 1000], [0, 1], name="a", alt="a line")
+        pictures.append(plots.as_html(plots.label(ax, "title", "x", "y").figure))
+    assert pictures[0] == pictures[1]
+
+
+KERNEL = """
+from course_utils import plots, runtime
+runtime.setup()
+plots.line([0, 1], [0, 1], alt="a line that rises");
+"""
+
+
+def test_a_kernel_without_windows_shows_figures_as_html_and_as_png():
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(KERNEL)])
+    with environment(MPLBACKEND="QtAgg"):
+        NotebookClient(book, timeout=300, kernel_name="python3").execute()
+    text, picture = book.cells[0].outputs
+    data = picture["data"]
+    assert "device:" in text["text"] and 'alt="a line that rises"' in data["text/html"]
+    assert data["image/png"].strip() in data["text/html"], "for LaTeX: the same picture"
+    latex, _ = nbconvert.LatexExporter().from_notebook_node(book)
+    assert "adjustimage" in latex and "Figure size" not in latex
 
 
 def linear(color):
