@@ -174,9 +174,11 @@ def _output(each: nbformat.NotebookNode) -> str:
     data = each.get("data", {})
     if "application/vnd.jupyter.widget-view+json" in data or not data:
         return ""
+    if "text/html" in data:
+        return data["text/html"]
     if "image/png" in data:
         return f'<img alt="" src="data:image/png;base64,{data["image/png"]}">'
-    return data.get("text/html") or f"<pre>{html.escape(data.get('text/plain', ''))}</pre>"
+    return f"<pre>{html.escape(data.get('text/plain', ''))}</pre>"
 
 
 def _inline(text: str) -> str:
