@@ -121,7 +121,8 @@ def write(model, start, steps, T, p, rng):
     for _ in range(steps):
         # twenty rows at a time need less memory, and no more time
         logits = torch.cat([model(part)[:, -1] for part in y.split(20)])  # (B, V)
-        y = torch.cat([y, sample_top_p(logits, T, p, rng)[:, None]], dim=1)
+        word = sample_top_p(logits.cpu(), T, p, rng)  # (B,) NumPy's draws are on the CPU
+        y = torch.cat([y, word[:, None].to(y.device)], dim=1)
     return y
 
 
