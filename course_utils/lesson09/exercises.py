@@ -16,7 +16,6 @@ from course_utils.checks.exercise import (
     Case,
     Exercise,
     Mutant,
-    again,
     breaking,
     does_not_hold,
     numbers_in,
@@ -42,14 +41,31 @@ def _settled(fact: str) -> Callable[..., dict[str, bool]]:
     """Reads whether two calls agree: nothing may be drawn inside."""
 
     def read(ask: Ask, *args: Any) -> dict[str, bool]:
-        first, second = (np.asarray(ask(*args)) for _ in range(2))
-        return {
-            fact: np.array_equal(
-                first, second, equal_nan=first.dtype.kind == second.dtype.kind == "f"
-            )
-        }
+        one, two = (_parts(ask(*args)) for _ in range(2))
+        return {fact: len(one) == len(two) and all(map(_equal, one, two))}
 
     return read
+
+
+UNSPOILED = (
+    "a second call with the very same tensors returns the same: make new tensors, and change none"
+    " that is handed in"
+)
+
+
+def _unspoiled(ask: Ask, *args: Any) -> dict[str, bool]:
+    """Reads whether an answer leaves its input as it was."""
+    one, two = (_parts(result) for result in ask.series(2, *args))
+    return {UNSPOILED: len(one) == len(two) and all(map(_equal, one, two))}
+
+
+def _parts(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def _equal(one: Any, two: Any) -> bool:
+    a, b = np.asarray(one), np.asarray(two)
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
 
 
 def _tensors(*arrays: Any) -> tuple:
@@ -90,10 +106,11 @@ def _feature_cases(rng: np.random.Generator) -> list[Case]:
             _tensors(rng.normal(size=(3, 3, 3, 3))),
         ),
         close_case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2)))),
-        close_case(
+        Case(
             "three pictures, the same tensor a second time",
             _tensors(rng.normal(size=(3, 4, 2, 3))),
-            again,
+            _unspoiled,
+            want={UNSPOILED: True},
         ),
     ]
 
@@ -124,6 +141,11 @@ def _gram(f: Tensor) -> Tensor:
 def _with(change: Answer) -> Answer:
     """The right Gram matrix of changed features."""
     return lambda f: _gram(change(f))
+
+
+def _unit(f: Tensor) -> Tensor:
+    """Every channel scaled to length 1."""
+    return f / _flat(f).norm(dim=2)[:, :, None, None]
 
 
 def _across(f: Tensor) -> Tensor:
@@ -229,10 +251,29 @@ GRAM = Exercise(
             "the mean over channels was taken off at each pixel: a Gram matrix is not centered",
             _with(lambda f: f - f.mean(1, keepdim=True)),
         ),
+        "correlation": Mutant(
+            "these are correlations, of channels without their mean and scaled to length 1: a Gram"
+            " matrix does neither",
+            lambda f: _gram(_unit(f - f.mean((2, 3), keepdim=True))),
+        ),
+        "cosine-similarity": Mutant(
+            "these are cosines: every channel was scaled to length 1, and then it no longer matters"
+            " how strongly it responds",
+            lambda f: _products(_unit(f)),
+        ),
+        "sum-over-height-only": Mutant(
+            "the last axis was summed over alone, row by row, and the rows were averaged: sum over"
+            " both, then divide by C·H·W",
+            lambda f: _products(f) / f.shape[2],
+        ),
+        "divided-by-width-only": Mutant(
+            "divided by C·H only: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[1:3]),
+        ),
         "channels-unit-norm": Mutant(
             "every channel was scaled to length 1: then it no longer matters how strongly a channel"
             " responds",
-            lambda f: _gram(f / _flat(f).norm(dim=2)[:, :, None, None]),
+            lambda f: _gram(_unit(f)),
         ),
         "outer-product-of-means": Mutant(
             "the channels were averaged over the picture first: multiply at each pixel, then sum",
@@ -325,6 +366,12 @@ def _jump_cases(rng: np.random.Generator) -> list[Case]:
     ends = _jump(rng, (2, 4))
     return [
         Case("five points, handed in twice", _jump(rng, (5, 2)), _settled(DRAWN_OUTSIDE)),
+        Case(
+            "the same points, the same tensors, a second time",
+            _jump(rng, (4, 3)),
+            _unspoiled,
+            want={UNSPOILED: True},
+        ),
         close_case(
             "x0 = (2, −1), ᾱ = 0.64, eps = (1, 1): x_t = (2.2, −0.2)",
             _tensors([[2.0, -1.0]], [1], table, [[1.0, 1.0]]),
@@ -345,7 +392,6 @@ def _jump_cases(rng: np.random.Generator) -> list[Case]:
             "the first and the last entry of the table",
             (ends[0], TensorArg(np.array([0, 19])), *ends[2:]),
         ),
-        close_case("the same points, the same tensors, a second time", _jump(rng, (4, 3)), again),
         close_case("one single number per example, (6, 1)", _jump(rng, (6, 1))),
     ]
 
@@ -439,11 +485,11 @@ Q_SAMPLE = Exercise(
             _mix(lambda a: a.sqrt(), lambda a: 1 - a),
         ),
         "weights-swapped": Mutant(
-            "data and noise have changed places: √ᾱ is what is left of the *data*",
+            "data and noise are swapped: √ᾱ is what is left of the *data*",
             _mix(lambda a: (1 - a).sqrt(), lambda a: a.sqrt()),
         ),
         "weights-swapped-no-roots": Mutant(
-            "data and noise have changed places, and the roots are missing",
+            "data and noise are swapped, and the roots are missing",
             _mix(lambda a: 1 - a, lambda a: a),
         ),
         "root-before-subtraction": Mutant(
@@ -480,6 +526,23 @@ Q_SAMPLE = Exercise(
         "alpha-bar-as-signal-weight": Mutant(
             "√(1 − ᾱ²) is the partner of ᾱ as a weight; here the weight of the data is √ᾱ",
             _mix(lambda a: a, lambda a: (1 - a**2).sqrt()),
+        ),
+        "cosine-and-sine": Mutant(
+            "cosine and sine of ᾱ were taken for the weights: they are √ᾱ and √(1 − ᾱ)",
+            _mix(lambda a: a.cos(), lambda a: a.sin()),
+        ),
+        "cosine-schedule": Mutant(
+            "cosine and sine of the share of steps were taken for the weights: look ᾱ up in the"
+            " table",
+            _table(lambda ab, t: (t / len(ab) * math.pi / 2).cos() ** 2),
+        ),
+        "exponential-of-alpha-bar": Mutant(
+            "an exponential of ᾱ was taken: the weights are √ᾱ and √(1 − ᾱ)",
+            _mix(lambda a: (-a / 2).exp(), lambda a: (1 - (-a).exp()).sqrt()),
+        ),
+        "noise-variance-alone": Mutant(
+            "the data lost 1 − ᾱ of their size: their weight is √ᾱ",
+            _mix(lambda a: 1 - (1 - a).sqrt(), lambda a: (1 - a).sqrt()),
         ),
         "plus-for-minus-under-root": Mutant(
             "√(1 + ᾱ) in place of √(1 − ᾱ)", _mix(lambda a: a.sqrt(), lambda a: (1 + a).sqrt())
@@ -551,8 +614,8 @@ Q_SAMPLE = Exercise(
             _table(lambda ab, t: 1 - t / len(ab)),
         ),
         "broadcast-last-axis": Mutant(
-            "ᾱ runs along the wrong axis: give it lengths of 1 in its shape, so that each example"
-            " keeps its own",
+            "ᾱ runs along the wrong axis: reshape it to (B, 1, ...), so that each example keeps"
+            " its own",
             _unspread(lambda a: a),
         ),
         "broadcast-points-only": Mutant(
@@ -609,18 +672,14 @@ PLACE, SPEED = "the place x_t", "the velocity v"
 
 
 def _pair(ask: Ask, *args: Any) -> dict[str, Any]:
-    """Place and velocity by name; a list of two will do."""
-    return _named(ask(*args))
+    """Place and velocity by name, as tensors; a list of two will do."""
+    return _named(ask.probe("tensors", *args))
 
 
 def _named(found: Any) -> dict[str, Any]:
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise NotData(PAIR)
     return {PLACE: numbers_in(found[0]), SPEED: numbers_in(found[1])}
-
-
-def _pair_twice(ask: Ask, *args: Any) -> dict[str, Any]:
-    return _named(again(ask, *args))
 
 
 def _pair_settled(ask: Ask, *args: Any) -> dict[str, bool]:
@@ -658,6 +717,12 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             "five points, handed in twice", _path(rng, (5, 2)), _pair_settled, want={NO_DRAW: True}
         ),
+        Case(
+            "the same points, the same tensors, a second time",
+            _path(rng, (4, 3)),
+            _unspoiled,
+            want={UNSPOILED: True},
+        ),
         _path_case(
             "x0 = (0, 4), x1 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
             _tensors([[0.0, 4.0]], [[2.0, 0.0]], [0.25]),
@@ -671,9 +736,6 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
         _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
         _path_case(
             "both ends of the way, t = 0 and t = 1", (*ends[:2], TensorArg(np.array([0.0, 1.0])))
-        ),
-        _path_case(
-            "the same points, the same tensors, a second time", _path(rng, (4, 3)), _pair_twice
         ),
         _path_case("one single number per example, (6, 1)", _path(rng, (6, 1))),
     ]
@@ -750,6 +812,26 @@ FLOW = Exercise(
             "the velocity is the way already gone, x_t − x0: at constant speed it does not depend"
             " on t",
             _flow(speed=lambda a, b, s: s * (b - a)),
+        ),
+        "remaining-over-remaining-time": Mutant(
+            "at t = 1 this divides 0 by 0: (x1 − x_t)/(1 − t) is right before the end, but the"
+            " velocity needs no division",
+            _flow(speed=lambda a, b, s: (b - ((1 - s) * a + s * b)) / (1 - s)),
+        ),
+        "remaining-over-time-clamped": Mutant(
+            "at t = 1 the velocity comes out as 0: (x1 − x_t)/(1 − t) is 0/0 there, and a number"
+            " added for safety does not help; the velocity needs no division",
+            _flow(speed=lambda a, b, s: (s < 1) * (b - a)),
+        ),
+        "traveled-over-time": Mutant(
+            "at t = 0 this divides 0 by 0: (x_t − x0)/t is right after the start, but the velocity"
+            " needs no division",
+            _flow(speed=lambda a, b, s: (((1 - s) * a + s * b) - a) / s),
+        ),
+        "traveled-over-time-clamped": Mutant(
+            "at t = 0 the velocity comes out as 0: (x_t − x0)/t is 0/0 there, and a number added"
+            " for safety does not help; the velocity needs no division",
+            _flow(speed=lambda a, b, s: (s > 0) * (b - a)),
         ),
         "velocity-over-t": Mutant(
             "the velocity was divided by t: it is constant along the way",
@@ -841,8 +923,8 @@ FLOW = Exercise(
             lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t))),
         ),
         "broadcast-last-axis": Mutant(
-            "t runs along the wrong axis: give it lengths of 1 in its shape, so that each pair"
-            " keeps its own",
+            "t runs along the wrong axis: reshape it to (B, 1, ...), so that each pair keeps its"
+            " own",
             _flow_spread(lambda t: t),
         ),
         "broadcast-points-only": Mutant(
@@ -889,20 +971,23 @@ def _guidance_cases(rng: np.random.Generator) -> list[Case]:
         return _tensors(rng.normal(size=shape), rng.normal(size=shape))
 
     return [
-        close_case("w = 0 does not listen: the velocity without words", (*both(4, 3), 0.0)),
-        close_case("w = 1 is the velocity with words", (*both(4, 3), 1.0)),
-        close_case("1 without words, 3 with them, w = 2: 5", (*_tensors([[1.0]], [[3.0]]), 2.0)),
+        Case(
+            "the same velocities, the same tensors, a second time",
+            (*both(3, 4), 2.5),
+            _unspoiled,
+            want={UNSPOILED: True},
+        ),
+        close_case("w = 0: the unconditional velocity", (*both(4, 3), 0.0)),
+        close_case("w = 1: the conditional velocity", (*both(4, 3), 1.0)),
+        close_case("1 unconditional, 3 conditional, w = 2: 5", (*_tensors([[1.0]], [[3.0]]), 2.0)),
         close_case("four points, w = 0.5: half way", (*both(4, 2), 0.5)),
         close_case("four points, w = 3", (*both(4, 2), 3.0)),
         close_case("pictures, (2, 3, 4, 4), w = 7.5", (*both(2, 3, 4, 4), 7.5)),
-        close_case("w = −1: away from what the words say", (*both(3, 2), -1.0)),
+        close_case("w = −1: away from the caption", (*both(3, 2), -1.0)),
         close_case(
             "w = 2, the value and the gradients that reach both velocities",
             (*both(3, 2), 2.0),
             _gradients("v_uncond", "v_cond"),
-        ),
-        close_case(
-            "the same velocities, the same tensors, a second time", (*both(3, 4), 2.5), again
         ),
     ]
 
@@ -918,50 +1003,51 @@ GUIDED = Exercise(
     lambda u, c, w: (1 - w) * u.double() + w * c.double(),
     {
         "sign-flipped": Mutant(
-            "the sign is flipped: this moves away from what the words say",
+            "the sign is flipped: this moves away from what the caption asks for",
             lambda u, c, w: u - w * (c - u),
         ),
         "cond-uncond-swapped": Mutant(
-            "the two have changed places: w = 0 is without words, w = 1 with them",
+            "the two are swapped: w = 0 is the unconditional velocity, w = 1 the conditional one",
             lambda u, c, w: c + w * (u - c),
         ),
         "w-offset-plus-one": Mutant(
-            "w = 1 must be the velocity with words: this begins there and goes further (the paper's"
-            " own w is smaller by 1)",
+            "w = 1 must give v_cond: this begins there and goes further (the paper's own w is"
+            " smaller by 1)",
             lambda u, c, w: c + w * (c - u),
         ),
         "cond-for-difference": Mutant(
-            "what the words do is the *difference* of the two velocities", lambda u, c, w: u + w * c
+            "the effect of the caption is the *difference* of the two velocities",
+            lambda u, c, w: u + w * c,
         ),
         "uncond-base-missing": Mutant(
-            "only the effect of the words came back: add it to the velocity without words",
+            "only the effect of the caption came back: add it to v_uncond",
             lambda u, c, w: w * (c - u),
         ),
         "scaled-cond-only": Mutant(
-            "w times the velocity with words: for w = 0 the painter should go on, without words",
+            "this is w times v_cond: for w = 0 it is 0, where v_uncond is asked for",
             lambda u, c, w: w * c,
         ),
         "always-cond": Mutant(
-            "the guidance is ignored: this is the velocity with words, for every w",
+            "the guidance is ignored: this is v_cond for every w",
             lambda u, c, w: c,
         ),
         "always-uncond": Mutant(
-            "the guidance is ignored: this is the velocity without words, for every w",
+            "the guidance is ignored: this is v_uncond for every w",
             lambda u, c, w: u,
         ),
         "always-average": Mutant(
             "this is the average of the two, for every w", lambda u, c, w: (u + c) / 2
         ),
         "sum-for-difference": Mutant(
-            "the two were added up: the effect of the words is their difference",
+            "the two were added up: the effect of the caption is their difference",
             lambda u, c, w: u + w * (c + u),
         ),
         "w-clamped-0-1": Mutant(
-            "w was kept between 0 and 1: guidance beyond 1 is what makes words louder",
+            "w was kept between 0 and 1: a w above 1 strengthens the caption's effect",
             lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u),
         ),
         "w-clamped-at-zero": Mutant(
-            "w was kept from falling below 0: a negative w moves away from the words",
+            "w was kept from falling below 0: a negative w moves away from the caption",
             lambda u, c, w: u + max(w, 0.0) * (c - u),
         ),
         "w-clamped-at-one": Mutant(
@@ -973,7 +1059,7 @@ GUIDED = Exercise(
             "w was rounded to a whole number", lambda u, c, w: u + int(w) * (c - u)
         ),
         "w-offset-minus-one": Mutant(
-            "w is one too small: for w = 1 the velocity with words is asked for",
+            "w is one too small: for w = 1 v_cond is asked for",
             lambda u, c, w: u + (w - 1) * (c - u),
         ),
         "divided-by-1-plus-w": Mutant(
@@ -990,7 +1076,7 @@ GUIDED = Exercise(
             lambda u, c, w: w * c + (w - 1) * u,
         ),
         "difference-unit-norm": Mutant(
-            "the difference was scaled to length 1: its length is what the words do",
+            "the difference was scaled to length 1: its length is how much the caption does",
             lambda u, c, w: u + w * (c - u) / (c - u).norm(),
         ),
         "rescaled-to-cond-norm": Mutant(
@@ -999,12 +1085,24 @@ GUIDED = Exercise(
             lambda u, c, w: _same_length(u + w * (c - u), u, c),
         ),
         "absolute-difference": Mutant(
-            "the effect of the words was taken number by number without its sign",
+            "the effect of the caption lost its signs: look for `abs`",
             lambda u, c, w: u + w * (c - u).abs(),
         ),
         "difference-mean-over-batch": Mutant(
-            "the effect of the words was averaged over the batch: each example has its own",
+            "the effect of the caption was averaged over the batch: each example has its own",
             lambda u, c, w: u + w * (c - u).mean(0, keepdim=True),
+        ),
+        "result-clamped": Mutant(
+            "the result was cut off at −1 and 1: a velocity has no such limits",
+            lambda u, c, w: (u + w * (c - u)).clamp(-1, 1),
+        ),
+        "difference-clamped": Mutant(
+            "the difference was cut off at 0: the caption may also make a value smaller",
+            lambda u, c, w: u + w * (c - u).clamp(min=0),
+        ),
+        "parentheses-missing": Mutant(
+            "parentheses are missing: w multiplies the whole difference, not only v_cond",
+            lambda u, c, w: u + w * c - u,
         ),
         "no-gradient": Mutant(
             "the value is right, but no gradient reaches the velocities: look for `no_grad`,"
@@ -1012,18 +1110,13 @@ GUIDED = Exercise(
             lambda u, c, w: (u + w * (c - u)).detach(),
         ),
         "no-gradient-to-uncond": Mutant(
-            "the value is right, but the velocity without words is cut off from the gradient",
+            "the value is right, but no gradient reaches v_uncond: look for `detach`",
             lambda u, c, w: u.detach() + w * (c - u.detach()),
         ),
-        "uncond-changed-in-place": Mutant(
-            "the velocity without words was changed in place, so a second call goes wrong: make a"
+        "input-changed-in-place": Mutant(
+            "one of the two velocities was changed in place, so a second call goes wrong: make a"
             " new tensor",
-            lambda u, c, w: u.data.add_(w * (c - u)) if not u.requires_grad else u + w * (c - u),
-        ),
-        "cond-changed-in-place": Mutant(
-            "the velocity with words was changed in place, so a second call goes wrong: make a new"
-            " tensor",
-            lambda u, c, w: u + w * (c.sub_(u) if not c.requires_grad else c - u),
+            lambda u, c, w: u.add_(w * (c - u)),
         ),
     },
     {
@@ -1053,17 +1146,40 @@ def _map(text: str) -> np.ndarray:
 
 
 def _asked(ask: Ask, *levels: TensorArg) -> list[Any]:
-    """The answers for several levels, one after the other."""
+    """The answers for several levels, one after the other, as they are."""
     return [ask(level) for level in levels]
 
 
-def _asked_twice(ask: Ask, *levels: TensorArg) -> list[Any]:
-    return [again(ask, level) for level in levels]
+def _judged_right(facts: list[str]) -> Callable[..., dict[str, bool]]:
+    """Reads which levels are judged rightly, each under a fact about it."""
+
+    def read(ask: Ask, *levels: TensorArg) -> dict[str, bool]:
+        return {
+            fact: bool(ask(level) == _solvable(level.values))
+            for fact, level in zip(facts, levels, strict=True)
+        }
+
+    return read
 
 
-def _maps_case(says: str, *maps: Any, read: Callable = _asked) -> Case:
+def _same_twice(ask: Ask, *levels: TensorArg) -> dict[str, bool]:
+    return {UNTOUCHED: all(one == two for one, two in (ask.series(2, map_) for map_ in levels))}
+
+
+def _maps_case(why: str, *maps: Any) -> Case:
+    """Maps whose verdicts share a reason; small ones are shown in the fact."""
     levels = [_map(m) if isinstance(m, str) else m for m in maps]
-    return Case(says, _tensors(*levels), read, want=[_solvable(level) for level in levels])
+    facts = [_fact(why, level, number) for number, level in enumerate(levels, 1)]
+    return Case(why, _tensors(*levels), _judged_right(facts), want=dict.fromkeys(facts, True))
+
+
+def _fact(why: str, level: np.ndarray, number: int) -> str:
+    there = f"there is {'a' if _solvable(level) else 'no'} way from S to E"
+    if level.size > 40:
+        return f"{there} in map {number} of those with {level.shape[0]} by {level.shape[1]}: {why}"
+    signs = {tile: sign for sign, tile in SIGNS.items()}
+    rows = ["".join(signs[int(tile)] for tile in row) for row in level]
+    return f"{there} in the map with the rows `{' '.join(rows)}`: {why}"
 
 
 def _solvable(level: np.ndarray) -> bool:
@@ -1096,20 +1212,34 @@ def _snake(n: int) -> np.ndarray:
     return level
 
 
+UNTOUCHED = "the same map gets the same verdict twice: it is not changed, or only a copy of it"
+
+
 def _map_cases(rng: np.random.Generator) -> list[Case]:
+    pair = [_map("##### #S.E# ##### ##### #####"), _map("##### #S#E# ##### ##### #####")]
     return [
-        _maps_case(
-            "a short corridor; and the same, walled up", "##### #S.E# #####", "##### #S#E# #####"
+        Case(
+            "a short corridor; and the same, walled up",
+            _tensors(*pair),
+            _asked,
+            want=[True, False],
         ),
-        _maps_case("start and exit side by side", "SE", "S E"),
-        _maps_case(
-            "a way only across a corner: one walks up, down, left and right", "S# #E", "S#. #.E"
+        Case(
+            "the same map asked about twice",
+            _tensors(_map("S..# .#.E"), _map("S# .E")),
+            _same_twice,
+            want={UNTOUCHED: True},
         ),
-        _maps_case("the exit is there, but walled off", "S..# ..#E ...#", "S....# ###### .....E"),
-        _maps_case("no start; no exit; neither", "...E", "S...", "...."),
-        _maps_case("the way leads over a chest", "ScE", "S#E .c."),
         _maps_case(
-            "start and exit at opposite rims: a map does not go on at its other side",
+            "one goes up, down, left and right, not across a corner", "S# #E", "S#. ##. ..E"
+        ),
+        _maps_case("start and exit are neighbors", "SE ##", "S# E#"),
+        _maps_case("maps need not be square", "S...E", "S . . E", "#.#.#.# S.....E", "S# .# .. #E"),
+        _maps_case("the exit is walled off", "S..# ..#E ...#", "S....# ###### .....E"),
+        _maps_case("start, exit or both are missing", "...E", "S...", "...."),
+        _maps_case("chests do not block, and are no exits", "ScE", "S#E .c.", "Sc#E"),
+        _maps_case(
+            "a map does not go on at its other side",
             "S#E",
             "S..#..E",
             "S # E",
@@ -1117,24 +1247,33 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
             "E..#..S",
         ),
         _maps_case(
-            "the way goes up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"
+            "the way may go up and left as well", "E.. ##. S..", "..E .## ..S", "#...# S.#.E ###.#"
         ),
-        _maps_case("a dead room elsewhere does no harm", "S.E# #### ..#.", "S#. #E. ..."),
         _maps_case(
-            "two exits, of which one is walled off: any will do",
+            "the way may lead away from the exit first",
+            "S#E .#. ...",
+            "...# .#.. S##E",
+            "S### .##E ....",
+        ),
+        _maps_case("other parts of the map do no harm", "S.E# #### ..#.", "S#. #E. ..."),
+        _maps_case(
+            "any exit will do, also where another is walled off",
             "S.#E ..## ...E",
             "E#S. ##.E",
             "SE# ### ##E",
         ),
-        _maps_case("a winding corridor of some 1,400 steps", _snake(53)),
+        _maps_case(
+            "a winding corridor of some 1,400 steps: go on until nothing new is found", _snake(53)
+        ),
         *[
-            _maps_case(
-                f"twelve random maps of {h} by {w}", *(_random_level(rng, h, w) for _ in range(12))
-            )
+            _maps_case("walls, floor and chests at random", *_random_levels(rng, h, w))
             for h, w in ((6, 6), (5, 9), (8, 4))
         ],
-        _maps_case("the same map asked about twice", "S..# .#.E", "S# .E", read=_asked_twice),
     ]
+
+
+def _random_levels(rng: np.random.Generator, height: int, width: int) -> list[np.ndarray]:
+    return [_random_level(rng, height, width) for _ in range(12)]
 
 
 def _find(
@@ -1235,6 +1374,11 @@ def _floods_in_place(level: Tensor) -> bool:
     for r, c in seen:
         level[r, c] = WALL
     return found
+
+
+def _chest_or_exit(level: Tensor) -> bool:
+    """Stops at the first chest."""
+    return _find(np.where(np.asarray(level) == CHEST, EXIT, np.asarray(level)))[0]
 
 
 def _one_region(level: Tensor) -> bool:
@@ -1363,6 +1507,19 @@ SOLVABLE = Exercise(
         "greedy-walk": Mutant(
             "this walks straight for the exit and gives up at the first wall: try all ways", _greedy
         ),
+        "chest-taken-for-exit": Mutant(
+            "a chest was taken for the exit: 3 is the exit, 4 a chest",
+            _chest_or_exit,
+        ),
+        "gives-up-early": Mutant(
+            "the search ends too early for a long winding way: go on until nothing new is found",
+            _found(most=200),
+        ),
+        "as-many-steps-as-rows": Mutant(
+            "the search ends after H steps, but a winding way is longer: go on until nothing new is"
+            " found",
+            lambda level: _find(level, most=level.shape[0])[0],
+        ),
         "first-exit-only": Mutant(
             "only the first exit is tried: any exit will do", _found(first_exit=True)
         ),
@@ -1405,7 +1562,7 @@ SOLVABLE = Exercise(
         "labeled regions": _labeled,
         "a region that grows": _pooled,
     },
-    seconds=5.0,
+    seconds=2.0,
 )
 
 # ---- 9.6 train_painter ---------------------------------------------------------------------------
