@@ -255,7 +255,30 @@ GRAM = Exercise(
         "correlation": Mutant(
             "these are correlations, of channels without their mean and scaled to length 1: a Gram"
             " matrix does neither",
-            lambda f: _gram(_unit(f - f.mean((2, 3), keepdim=True))),
+            lambda f: _products(_unit(f - f.mean((2, 3), keepdim=True))),
+        ),
+        "covariance": Mutant(
+            "these are covariances, of channels without their mean, divided by H·W − 1: a Gram"
+            " matrix is not centered, and is divided by C·H·W",
+            lambda f: (
+                _products(f - f.mean((2, 3), keepdim=True)) / max(1, math.prod(f.shape[2:]) - 1)
+            ),
+        ),
+        "softmax-of-products": Mutant(
+            "a softmax was taken: that is attention; leave the products as they are",
+            lambda f: _gram(f).softmax(-1),
+        ),
+        "divided-by-root-hw": Mutant(
+            "divided by the root of H·W: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[2:]) ** 0.5,
+        ),
+        "whole-numbers": Mutant(
+            "the division cut off the fractions: `/`, not `//`",
+            lambda f: _products(f) // math.prod(f.shape[1:]),
+        ),
+        "scaled-by-largest": Mutant(
+            "each matrix was divided by its largest entry: divide by C·H·W",
+            lambda f: _products(f) / _products(f).amax((1, 2), keepdim=True),
         ),
         "cosine-similarity": Mutant(
             "these are cosines: every channel was scaled to length 1, and then it no longer matters"
@@ -532,6 +555,26 @@ Q_SAMPLE = Exercise(
             "cosine and sine of ᾱ were taken for the weights: they are √ᾱ and √(1 − ᾱ)",
             _mix(lambda a: a.cos(), lambda a: a.sin()),
         ),
+        "data-for-noise": Mutant(
+            "x0 got both weights: √(1 − ᾱ) belongs to eps",
+            lambda x0, t, ab, eps: (_wide(ab[t], x0).sqrt() + (1 - _wide(ab[t], x0)).sqrt()) * x0,
+        ),
+        "result-clamped": Mutant(
+            "the result was cut off at −1 and 1: x_t has no such limits",
+            lambda x0, t, ab, eps: _right_jump(x0, t, ab, eps).clamp(-1, 1),
+        ),
+        "time-for-table": Mutant(
+            "t/T was taken for ᾱ: look it up in the table",
+            _table(lambda ab, t: t / len(ab)),
+        ),
+        "logarithm-of-table": Mutant(
+            "the logarithm of ᾱ was taken: it is negative, and has no root",
+            _table(lambda ab, t: ab[t].log()),
+        ),
+        "noise-rescaled": Mutant(
+            "eps was divided by its own standard deviation: take it as it is",
+            lambda x0, t, ab, eps: _right_jump(x0, t, ab, eps / eps.std()),
+        ),
         "cosine-schedule": Mutant(
             "cosine and sine of the share of steps were taken for the weights: look ᾱ up in the"
             " table",
@@ -713,7 +756,10 @@ def _path_case(says: str, args: tuple, read: Callable = _pair) -> Case:
 
 
 def _path_cases(rng: np.random.Generator) -> list[Case]:
-    ends = _path(rng, (2, 3))
+    # whole numbers, so that x1 − x_t is exactly 0 at t = 1
+    ends = _tensors(
+        1.0 * rng.permutation(9)[:6].reshape(2, 3), -1.0 - rng.permutation(9)[:6].reshape(2, 3)
+    )
     return [
         Case(
             "five points, handed in twice", _path(rng, (5, 2)), _pair_settled, want={NO_DRAW: True}
@@ -736,7 +782,7 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
         ),
         _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
         _path_case(
-            "both ends of the way, t = 0 and t = 1", (*ends[:2], TensorArg(np.array([0.0, 1.0])))
+            "both ends of the way, t = 0 and t = 1", (*ends, TensorArg(np.array([0.0, 1.0])))
         ),
         _path_case("one single number per example, (6, 1)", _path(rng, (6, 1))),
     ]
@@ -993,6 +1039,10 @@ def _guidance_cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
+def _same_spread(v: Tensor, like: Tensor) -> Tensor:
+    return v * like.std() / v.std()
+
+
 def _same_length(v: Tensor, u: Tensor, like: Tensor) -> Tensor:
     return v * like.norm() / v.norm()
 
@@ -1101,6 +1151,27 @@ GUIDED = Exercise(
             "the difference was cut off at 0: the caption may also make a value smaller",
             lambda u, c, w: u + w * (c - u).clamp(min=0),
         ),
+        "half-the-effect": Mutant(
+            "half the effect was added: w multiplies the whole difference",
+            lambda u, c, w: u + w / 2 * (c - u),
+        ),
+        "parentheses-of-weight-missing": Mutant(
+            "parentheses are missing: v_uncond has the weight (1 − w), not 1 − w·v_uncond",
+            lambda u, c, w: 1 - w * u + w * c,
+        ),
+        "rescaled-to-cond-spread": Mutant(
+            "the result was rescaled to the standard deviation of v_cond: a later paper does so,"
+            " here it stays as it is",
+            lambda u, c, w: _same_spread(u + w * (c - u), c),
+        ),
+        "ratio-for-difference": Mutant(
+            "v_cond was divided by v_uncond: the effect of the caption is the difference",
+            lambda u, c, w: u * (c / u) ** w,
+        ),
+        "cond-at-zero": Mutant(
+            "w = 0 gives v_cond here: it gives v_uncond, without any exception",
+            lambda u, c, w: u + w * (c - u) if w else c,
+        ),
         "parentheses-missing": Mutant(
             "parentheses are missing: w multiplies the whole difference, not only v_cond",
             lambda u, c, w: u + w * c - u,
@@ -1155,9 +1226,16 @@ def _judged_right(facts: list[str]) -> Callable[..., dict[str, bool]]:
     """Reads which levels are judged rightly, each under a fact about it."""
 
     def read(ask: Ask, *levels: TensorArg) -> dict[str, bool]:
+        verdicts = [ask(level) for level in levels]
+        for verdict in verdicts:
+            if not isinstance(verdict, (bool, int, float)):
+                what = "None: is there a `return` for every case?" if verdict is None else ""
+                raise NotData(
+                    f"it returned {what or type(verdict).__name__ + ', not True or False'}"
+                )
         return {
-            fact: bool(ask(level) == _solvable(level.values))
-            for fact, level in zip(facts, levels, strict=True)
+            fact: verdict == _solvable(level.values)
+            for fact, verdict, level in zip(facts, verdicts, levels, strict=True)
         }
 
     return read
@@ -1217,14 +1295,9 @@ UNTOUCHED = "the same map gets the same verdict twice: it is not changed, or onl
 
 
 def _map_cases(rng: np.random.Generator) -> list[Case]:
-    pair = [_map("##### #S.E# ##### ##### #####"), _map("##### #S#E# ##### ##### #####")]
+    corridor = _maps_case("a short corridor", "##### #S.E# #####", "##### #S#E# #####")
     return [
-        Case(
-            "a short corridor; and the same, walled up",
-            _tensors(*pair),
-            _asked,
-            want=[True, False],
-        ),
+        corridor,
         Case(
             "the same map asked about twice",
             _tensors(_map("S..# .#.E"), _map("S# .E")),
@@ -1234,7 +1307,10 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
         _maps_case(
             "one goes up, down, left and right, not across a corner", "S# #E", "S#. ##. ..E"
         ),
-        _maps_case("start and exit are neighbors", "SE ##", "S# E#"),
+        _maps_case("start and exit are neighbors", "#### #SE# ####", "### #S# #E# ###"),
+        _maps_case(
+            "the tiles at the rim belong to the map", "S..E ####", "#S #E", "#### S..E", "S# E#"
+        ),
         _maps_case("maps need not be square", "S...E", "S . . E", "#.#.#.# S.....E", "S# .# .. #E"),
         _maps_case("the exit is walled off", "S..# ..#E ...#", "S....# ###### .....E"),
         _maps_case("start, exit or both are missing", "...E", "S...", "...."),
@@ -1270,6 +1346,12 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
             _maps_case("walls, floor and chests at random", *_random_levels(rng, h, w))
             for h, w in ((6, 6), (5, 9), (8, 4))
         ],
+        Case(
+            "the short corridors again: True or False",
+            corridor.args,
+            _asked,
+            want=[True, False],
+        ),
     ]
 
 
@@ -1380,6 +1462,11 @@ def _floods_in_place(level: Tensor) -> bool:
 def _chest_or_exit(level: Tensor) -> bool:
     """Stops at the first chest."""
     return _find(np.where(np.asarray(level) == CHEST, EXIT, np.asarray(level)))[0]
+
+
+def _in_line(level: Tensor) -> bool:
+    starts, exits = (np.argwhere(np.asarray(level) == tile) for tile in (START, EXIT))
+    return bool((starts[:, None] == exits[None]).any())
 
 
 def _one_region(level: Tensor) -> bool:
@@ -1520,6 +1607,11 @@ SOLVABLE = Exercise(
             "the search ends after H steps, but a winding way is longer: go on until nothing new is"
             " found",
             lambda level: _find(level, most=level.shape[0])[0],
+        ),
+        "same-row-or-column": Mutant(
+            "it is enough here that start and exit share a row or a column: is there a way between"
+            " them?",
+            _in_line,
         ),
         "first-exit-only": Mutant(
             "only the first exit is tried: any exit will do", _found(first_exit=True)
