@@ -1295,12 +1295,13 @@ UNTOUCHED = "the same map gets the same verdict twice: it is not changed, or onl
 
 
 def _map_cases(rng: np.random.Generator) -> list[Case]:
-    corridor = _maps_case("a short corridor", "##### #S.E# #####", "##### #S#E# #####")
+    free, walled = "##### ##### #S.E# ##### #####", "##### ##### #S#E# ##### #####"
     return [
-        corridor,
+        _maps_case("a short corridor", free),
+        _maps_case("a wall blocks it", walled),
         Case(
             "the same map asked about twice",
-            _tensors(_map("S..# .#.E"), _map("S# .E")),
+            _tensors(_map("S.. ##. E.."), _map("S# .E")),
             _same_twice,
             want={UNTOUCHED: True},
         ),
@@ -1308,9 +1309,7 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
             "one goes up, down, left and right, not across a corner", "S# #E", "S#. ##. ..E"
         ),
         _maps_case("start and exit are neighbors", "#### #SE# ####", "### #S# #E# ###"),
-        _maps_case(
-            "the tiles at the rim belong to the map", "S..E ####", "#S #E", "#### S..E", "S# E#"
-        ),
+        _maps_case("the tiles at the rim belong to the map", "SE ##", "S# E#", "## SE", "#S #E"),
         _maps_case("maps need not be square", "S...E", "S . . E", "#.#.#.# S.....E", "S# .# .. #E"),
         _maps_case("the exit is walled off", "S..# ..#E ...#", "S....# ###### .....E"),
         _maps_case("start, exit or both are missing", "...E", "S...", "...."),
@@ -1348,7 +1347,7 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
         ],
         Case(
             "the short corridors again: True or False",
-            corridor.args,
+            _tensors(_map(free), _map(walled)),
             _asked,
             want=[True, False],
         ),
@@ -1428,6 +1427,18 @@ def _square(level: Tensor) -> bool:
     """Takes the height for the width too."""
     grid = np.asarray(level)
     return _find(grid[:, : grid.shape[0]])[0]
+
+
+def _shape_swapped(level: Tensor) -> bool:
+    grid, (w, h) = np.asarray(level), level.shape
+    todo = [(int(r), int(c)) for r, c in np.argwhere(grid == START)]
+    seen = set(todo)
+    for r, c in todo:
+        for i, j in ((r + a, c + b) for a, b in HERE):
+            if 0 <= i < h and 0 <= j < w and grid[i, j] != WALL and (i, j) not in seen:
+                seen.add((i, j))
+                todo.append((i, j))
+    return any(grid[place] == EXIT for place in todo)
 
 
 def _inner(level: Tensor) -> bool:
@@ -1627,6 +1638,10 @@ SOLVABLE = Exercise(
         ),
         "square-map-assumed": Mutant(
             "the map was taken for a square: rows and columns may differ", _square
+        ),
+        "rows-and-columns-swapped": Mutant(
+            "the numbers of rows and columns are swapped: `level.shape` is rows first",
+            _shape_swapped,
         ),
         "border-excluded": Mutant(
             "the tiles at the rim were left out: one may walk there too", _inner
