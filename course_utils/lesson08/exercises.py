@@ -301,7 +301,7 @@ def _share_case(
 
 
 def _top_p_cases(rng: np.random.Generator) -> list[Case]:
-    steep, four = (0.96, 0.03, 0.01), (0.5, 0.3, 0.15, 0.05)
+    far, steep, four = (1 - 6e-6, 6e-6), (0.96, 0.03, 0.01), (0.5, 0.3, 0.15, 0.05)
     eight = (0.2, 0.18, 0.14, 0.12, 0.11, 0.1, 0.08, 0.07)
     rows = rng.permuted(np.tile(0.7 * np.arange(5), (7, 1)), axis=1) + rng.normal(size=(7, 1))
     seed = Seed(int(rng.integers(2**31)))
@@ -336,7 +336,7 @@ def _top_p_cases(rng: np.random.Generator) -> list[Case]:
             rng,
             (-0.8, -0.4),
         ),
-        _share_case("T = 4, p = 1: flatter than (96, 3, 1) %", steep, 4.0, 1.0, rng),
+        _share_case("T = 10, p = 1: two logits that differ by 12", far, 10.0, 1.0, rng),
         _share_case(
             "T = 0.4, p = 0.9: sharper first, then two tokens are kept", four, 0.4, 0.9, rng
         ),
