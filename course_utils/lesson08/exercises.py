@@ -1598,7 +1598,7 @@ def _writer_facts(
 
 def _novelty(
     documents: Documents, known: Documents, held_out: Documents
-) -> Iterator[tuple[str, bool]]:
+) -> Iterator[tuple[str, Any]]:
     """Whether reports are new, as far from the known ones as from as many held out, and whether
     their sentences are not all known ones. Names and numbers of a match count by their kind.
     """

@@ -1787,9 +1787,8 @@ def _judged(world: World, luck: int) -> Callable[..., dict[str, Any]]:
 
         shown = _asked_painter(ask, "lesson09.painter", *args)
         pictures, captions, asked = (arg.values for arg in args[:3])
-        fresh = shapes.sample(len(pictures), np.random.default_rng(luck))
-        known = world.home(pictures, captions)
-        held_out = tuple(part.numpy() for part in fresh)
+        fresh, words = shapes.sample(len(pictures), np.random.default_rng(luck))
+        known, held_out = world.home(pictures, captions), (fresh.numpy(), words.numpy())
         return until_one_fails(_painted(shown, asked, world, known, held_out), PAINTED)
 
     return read
