@@ -1493,10 +1493,12 @@ audio.player(
 #
 # Close the cells above, at least in your mind. Write a function that gets the training documents and returns a *writer*. No
 # skeleton. The bar: of two hundred documents at least 95 in a hundred are grammatical, after about sixty seconds of training.
-# Nine in ten must be new and nine in ten different, and at least half of the facts they tell must agree with their own head. Any model, any way to decode.
+# Nine in ten must be new and nine in ten different, and at least half of the facts they tell must agree with their own head. New means
+# more than a training document with some words exchanged, or sentences of training documents put together. Any model, any way to decode.
 #
 # ### Exercise 8.5 · `train_writer`
-# Tokens are numbered as above: 0 is padding, 1 the start, 2 the end. The check trains your writer on four thousand documents.
+# 0 is padding, 1 the start, 2 the end, as above. The check gives all other words numbers of its own, so only `y` can teach what they
+# mean. It trains your writer on four thousand documents.
 # Aim at a minute of training; it stops you after four. `rng` is a NumPy generator. Rows are equally long, and what follows a row's first 2 is ignored.
 
 

@@ -1357,7 +1357,10 @@ plots.rows(
 # sixty seconds of computing (`time.process_time`; keeping to `seconds` is up to you). Any network, any family: flow, diffusion, even a GAN. (Ten seconds can be enough.) What is above may be used.
 #
 # ### Exercise 9.6 · `train_painter`
-# The check trains it on 4,000 pictures and asks for every caption three times. It looks out for copies, and for painters that roll no dice or only sprinkle noise over the same picture.
+# The check trains it on 4,000 pictures and asks for every caption three times. Its pictures are turned, with other colors, and its
+# captions use other numbers for the words, so only what you are given can teach what they mean. What is painted must be as near to
+# pictures that were held out as to those of the training: no copies, whether noisy, moved, mirrored, colored anew or averaged. It must
+# differ from call to call, and by more than noise over the same picture.
 
 
 # %% tags=["studio", "exercise:9.6", "points:8", "minutes:30"]

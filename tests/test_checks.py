@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.asking.ask import Ask, Raised, Seed, TensorArg, plain
+from course_utils.asking import probes
+from course_utils.asking.ask import Ask, NotData, Raised, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
 from course_utils.checks.exercise import Case, Exercise, Mutant, observe, same
@@ -346,3 +347,17 @@ def test_a_mutant_may_have_to_agree_more_closely_than_an_answer_that_is_accepted
     assert judged(exercise, lambda x: 10.5 * x).status == "pass"
     assert judged(exercise, lambda x: 12.01 * x).hint == "this is twelve times"
     assert "twelve" not in judged(exercise, lambda x: 12.8 * x).hint
+
+
+@pytest.mark.parametrize(
+    "result, named",
+    [
+        ([1, 2], "a list, .*torch.as_tensor"),
+        ((np.ones(2), 1), "a NumPy array, .*torch.as_tensor"),
+        (1.5, "a Python float, .*`.item"),
+        (3, "a Python int, .*`.item"),
+    ],
+)
+def test_what_came_in_place_of_a_tensor_is_named(result, named):
+    with pytest.raises(NotData, match=named):
+        probes.tensors(lambda: result)

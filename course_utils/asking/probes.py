@@ -37,8 +37,9 @@ def tensors(answer: Callable, *args: Any) -> Any:
         if part is None:
             raise NotData("it returned None: is there a `return`?")
         if not isinstance(part, torch.Tensor):
-            kind = "a list" if part is not value and isinstance(value, list) else _named(part)
-            raise NotData(f"it returned {kind}, and the next cells need a torch tensor{_way(part)}")
+            whole = value if isinstance(value, list) else part
+            said = f"it returned {_named(whole)}, and the next cells need a torch tensor"
+            raise NotData(said + _way(whole))
     return value
 
 
@@ -61,7 +62,9 @@ def arrays(answer: Callable, *args: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    kind = {"ndarray": "NumPy array", "float": "Python float"}.get(type(value).__name__)
+    kind = {"ndarray": "NumPy array", "float": "Python float", "int": "Python int"}.get(
+        type(value).__name__
+    )
     return f"a {kind or type(value).__name__}"
 
 

@@ -9,6 +9,7 @@ worked out by hand.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -192,9 +193,15 @@ def report(match: Match, rng: np.random.Generator, symbol: str = "REPORT") -> li
         return [getattr(match, symbol[1:-1])]
     if symbol not in RULES:
         return [symbol]
-    weights = [weight for weight, _ in RULES[symbol]]
-    text = RULES[symbol][rng.choice(len(weights), p=weights)][1]
+    text = RULES[symbol][bisect_right(_ends(symbol), rng.random())][1]
     return [word for part in text.split() for word in report(match, rng, part)]
+
+
+@cache
+def _ends(symbol: str) -> list[float]:
+    """Where the pieces of a strip of length one end, one for each way to apply a rule."""
+    ends = np.cumsum([weight for weight, _ in RULES[symbol]])
+    return (ends / ends[-1]).tolist()
 
 
 def document(rng: np.random.Generator) -> list[str]:

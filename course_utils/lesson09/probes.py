@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def painter(
     answer: Callable, pictures: Tensor, captions: Tensor, asked: Tensor, seconds: float
-) -> dict[str, Any]:
+) -> list[Tensor]:
     """`paint = answer(pictures, captions, seconds)`, asked twice for the same captions.
 
     pictures (N, 3, H, W) in [-1, 1], captions (N, K) int64, asked (M, K) int64 -> two batches
@@ -23,4 +23,16 @@ def painter(
 
     paint = answer(pictures, captions, seconds)
     with torch.no_grad():
-        return {"first": paint(asked), "second": paint(asked)}
+        return [paint(asked), paint(asked)]
+
+
+def sketched(answer: Callable, pictures: Tensor, captions: Tensor, *rest: Any) -> list[Tensor]:
+    """Like `painter`; nothing where the training raises, which may be because there are so few
+    pictures.
+    """
+    asked, seconds = rest
+    try:
+        paint = answer(pictures, captions, seconds)
+    except Exception:
+        return []
+    return painter(lambda *_: paint, pictures, captions, asked, seconds)
