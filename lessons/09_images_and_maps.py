@@ -608,21 +608,22 @@ guided = check("9.4", guided)
 # **Predict.** The share of requests obeyed: once for those the painter knows, once for the two pairs of words it never saw. What will each do as $w$ goes from 0 to 5? And can a picture be *too* obedient?
 
 
-# %%
+# %% tags=["export"]
 @torch.no_grad()
 def ask(painter, c, w, n=10, x=None):
     """Paint captions with guidance w. (B, 3) -> [noise, ..., picture], each (B, 3, 16, 16)"""
-    c = c.to(device)
-    silent = torch.tensor(NOTHING, device=device).expand_as(c)  # (B, 3)
-    x = torch.randn(len(c), 3, 16, 16, device=device) if x is None else x.to(device)
+    c = c.to(next(painter.parameters()).device)
+    silent = torch.tensor(NOTHING, device=c.device).expand_as(c)  # (B, 3)
+    x = torch.randn(len(c), 3, 16, 16, device=c.device) if x is None else x.to(c.device)
     film = [x]
     for k in range(n):
-        t = torch.full((len(c),), k / n, device=device)
+        t = torch.full((len(c),), k / n, device=c.device)
         x = x + guided(velocity(painter, x, t, silent), velocity(painter, x, t, c), w) / n
         film.append(x)
     return film
 
 
+# %%
 painter, scores = painters["picture"], {}
 for w in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0):
     runtime.seed_all(13)

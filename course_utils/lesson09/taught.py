@@ -97,6 +97,20 @@ def guided(v_uncond: Tensor, v_cond: Tensor, w: float) -> Tensor:
     return v_uncond + w * (v_cond - v_uncond)
 
 
+@torch.no_grad()
+def ask(painter, c, w, n=10, x=None):
+    """Paint captions with guidance w. (B, 3) -> [noise, ..., picture], each (B, 3, 16, 16)"""
+    c = c.to(next(painter.parameters()).device)
+    silent = torch.tensor(NOTHING, device=c.device).expand_as(c)  # (B, 3)
+    x = torch.randn(len(c), 3, 16, 16, device=c.device) if x is None else x.to(c.device)
+    film = [x]
+    for k in range(n):
+        t = torch.full((len(c),), k / n, device=c.device)
+        x = x + guided(velocity(painter, x, t, silent), velocity(painter, x, t, c), w) / n
+        film.append(x)
+    return film
+
+
 def gram(f: Tensor) -> Tensor:
     """How strongly channels respond together, divided by C·H·W. (B, C, H, W) -> (B, C, C)"""
     _, C, H, W = f.shape
