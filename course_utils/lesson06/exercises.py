@@ -53,6 +53,18 @@ def _bce(logits: Tensor, label: float, **how: Any) -> Tensor:
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), **how)
 
 
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _bce_to(logits: Tensor, targets: Tensor) -> Tensor:
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    return binary_cross_entropy_with_logits(logits, targets)
+
+
 def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:
     import torch
     from torch.nn.functional import binary_cross_entropy
@@ -60,8 +72,8 @@ def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:
     return binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
 
 
-def _surprise(logits: Tensor, label: float) -> Tensor:
-    """Mean surprise of a label, by torch.distributions in float64."""
+def _nll(logits: Tensor, label: float) -> Tensor:
+    """Mean negative log-likelihood of a label, by torch.distributions in float64."""
     import torch
     from torch.distributions import Bernoulli
 
@@ -79,22 +91,22 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
     real, fake = logits(5), logits(5)
     return [
         close_case(
-            "one real thing with logit 0, one forged with logit log 3: log 2 + log 4 = 2.079",
+            "one real sample with logit 0, one fake with logit log 3: log 2 + log 4 = 2.079",
             (TensorArg(np.zeros(1)), TensorArg(np.log([3.0]))),
         ),
         close_case(
-            "an inspector that knows nothing, all logits 0: 2 log 2 = 1.386",
+            "a discriminator that knows nothing, all logits 0: 2 log 2 = 1.386",
             (TensorArg(np.zeros(4)), TensorArg(np.zeros(4))),
         ),
-        close_case("five real and five forged logits", (real, fake)),
+        close_case("five real and five fake logits", (real, fake)),
         close_case("the same logits a second time", (real, fake), again),
         close_case(
-            "six real and three forged: each half is averaged over its own batch",
+            "six real and three fake logits: each half is averaged over its own batch",
             (logits(6), logits(3)),
         ),
         close_case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1))),
         close_case(
-            "two logits for each of four real and three forged things, (4, 2) and (3, 2)",
+            "two logits for each of four real and three fake samples, (4, 2) and (3, 2)",
             (logits(4, 2), logits(3, 2)),
         ),
         close_case(
@@ -103,13 +115,13 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
             _gradients("real", "fake"),
         ),
         Case(
-            "an inspector who is right and sure, logits 9 and −9",
+            "a discriminator that is right and sure, logits 9 and −9",
             (TensorArg(np.full(3, 9.0)), TensorArg(np.full(3, -9.0))),
             rtol=1e-2,
             atol=1e-8,
         ),
         close_case(
-            "an inspector who is wrong and very sure, logits −200 and 200: 400 nats, with a"
+            "a discriminator that is wrong and very sure, logits −200 and 200: 400 nats, with a"
             " gradient",
             (TensorArg(np.full(2, -200.0)), TensorArg(np.full(2, 200.0))),
             _gradients("real", "fake"),
@@ -124,23 +136,23 @@ def _naive(logits: Tensor) -> Tensor:
 
 D_MUTANTS: dict[str, Mutant] = {
     "labels-swapped": Mutant(
-        "the labels are swapped: this inspector is rewarded for taking forgeries for real",
+        "the labels are swapped: this loss rewards D for calling fake samples real",
         lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean(),
     ),
     "sign-flipped": Mutant(
-        "the sign is flipped: this is V itself; a loss is made small, so it is minus V",
+        "the sign is flipped: this is V itself; D maximizes V, so its loss is minus V",
         lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "sigmoid-twice": Mutant(
-        "the sigmoid is taken twice: the loss with logits has it inside already",
+        "the sigmoid is applied twice: a loss with logits applies it itself",
         lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean(),
     ),
     "fake-half-missing": Mutant(
-        'the half about forgeries is missing: then saying "real" to everything is best',
+        "the half about fake samples is missing: then calling everything real is best",
         lambda real, fake: _softplus(-real).mean(),
     ),
     "real-half-missing": Mutant(
-        'the half about real things is missing: then saying "forged" to everything is best',
+        "the half about real samples is missing: then calling everything fake is best",
         lambda real, fake: _softplus(fake).mean(),
     ),
     "halved-loss": Mutant(
@@ -148,21 +160,21 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2,
     ),
     "sum-over-batch": Mutant(
-        "summed over the batches: each half is an average",
+        "both halves are sums over their batches: each half is an average",
         lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum(),
     ),
     "mean-over-pooled-logits": Mutant(
-        "one average over all logits together: each half is averaged over its own batch, then the"
-        " two are added",
+        "one average was taken over all logits together: average each half over its own batch,"
+        " then add the two",
         lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean(),
     ),
     "doubled-pooled-mean": Mutant(
-        "one average over all logits together, doubled: with batches of unequal size each half"
-        " needs its own",
+        "one average was taken over all logits together and doubled: with batches of unequal size"
+        " each half needs its own average",
         lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean(),
     ),
     "both-divided-by-real-count": Mutant(
-        "both halves were divided by the number of real things: each by its own",
+        "both halves were divided by the number of real samples: divide each by its own",
         lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel(),
     ),
     "logits-as-probs": Mutant(
@@ -174,39 +186,39 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean(),
     ),
     "both-labeled-fake": Mutant(
-        'both batches got the label "forged"',
+        'both batches got the label "fake"',
         lambda real, fake: _softplus(real).mean() + _softplus(fake).mean(),
     ),
     "fake-half-subtracted": Mutant(
-        "the two halves are subtracted: both are surprises, so both are to be small",
+        "the fake half is subtracted: both halves are negative log-likelihoods, so add them",
         lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "real-half-subtracted": Mutant(
-        "the two halves are subtracted, and the wrong way round: both are surprises, so both are to"
-        " be small",
+        "the real half is subtracted, or log(1 − D) was taken for −log D there: add"
+        " `softplus(-real)`, which is −log D",
         lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
     ),
     "summed-per-sample": Mutant(
-        "the numbers of each thing were summed: each half is an average over all its logits",
+        "the logits of each sample were summed: average over all logits of a half",
         lambda real, fake: sum(
             _softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake)
         ),
     ),
     "log-of-sigmoid-underflows": Mutant(
-        "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or"
-        " exp(200): use `softplus` or a loss with logits",
+        "right for small logits, infinite at ±200: either a sigmoid was rounded to 0 before its"
+        " logarithm, or an exponential overflowed, so use `softplus` or a loss with logits",
         lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean(),
     ),
     "epsilon-inside-log": Mutant(
-        "a number added inside the logarithm caps the loss, and kills the gradient where D is wrong"
-        " and sure: use `softplus`",
+        "a small number inside the logarithm caps the loss, and the gradient vanishes where D is"
+        " wrong and sure: use `softplus`",
         lambda real, fake: (
             -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean()
         ),
     ),
     "probs-clamped": Mutant(
-        "clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use"
-        " `softplus`",
+        "clamped probabilities cap the loss, and the gradient vanishes where D is wrong and sure:"
+        " use `softplus`",
         lambda real, fake: (
             -(
                 real.sigmoid().clamp(1e-7, 1 - 1e-7).log().mean()
@@ -215,8 +227,8 @@ D_MUTANTS: dict[str, Mutant] = {
         ),
     ),
     "bce-after-sigmoid": Mutant(
-        "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient"
-        " with it: use the loss with logits",
+        "`binary_cross_entropy` after a sigmoid is cut off at 100 nats, and so is its gradient:"
+        " use the loss with logits",
         lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0),
     ),
     "label-smoothing": Mutant(
@@ -224,20 +236,20 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0),
     ),
     "wasserstein-critic-loss": Mutant(
-        "this is a critic's loss, fake minus real: here logits are turned into surprises",
+        "this is a WGAN critic's loss, fake minus real: here each logit goes into a logarithm",
         lambda real, fake: fake.mean() - real.mean(),
     ),
     "hinge-loss": Mutant(
-        "this is the hinge loss: the game's value has logarithms",
+        "this is the hinge loss: V has logarithms",
         lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
     ),
     "squared-error-of-probs": Mutant(
-        "this is the squared error of the probabilities: the game's value has logarithms",
+        "this is the squared error of the probabilities: V has logarithms",
         lambda real, fake: ((real.sigmoid() - 1) ** 2).mean() + (fake.sigmoid() ** 2).mean(),
     ),
     "least-squares-loss": Mutant(
-        "this is the squared error of the logits, against 1 and 0: the game's value has logarithms"
-        " of probabilities",
+        "this is the squared error of the logits against 1 and 0 (LSGAN): V has logarithms of"
+        " probabilities",
         lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
     ),
     "no-gradient": Mutant(
@@ -246,19 +258,19 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach(),
     ),
     "no-gradient-to-fake": Mutant(
-        "the forged logits are detached: then the inspector learns nothing from forgeries",
+        "the fake logits are detached: then D learns nothing from fake samples",
         lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean(),
     ),
     "bits-for-nats": Mutant(
-        "this is in bits: nats need the natural logarithm",
+        "this is in bits: use the natural logarithm",
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2),
     ),
     "logits-averaged-first": Mutant(
-        "the averages came before the surprise: take the surprise of every logit, then average",
+        "the logits were averaged first: take the loss of every logit, then average",
         lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean()),
     ),
     "halves-not-added": Mutant(
-        "these are two numbers, one for each half: add them",
+        "two numbers came back, one per half: add them",
         lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean()),
     ),
     "probs-averaged-first": Mutant(
@@ -266,11 +278,67 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log()),
     ),
     "not-averaged": Mutant(
-        "the surprises of the batches were left unaveraged",
+        "one value per logit came back: average each half, then add the two",
         lambda real, fake: _cat(_softplus(-real), _softplus(fake)),
     ),
+    "batches-added-before-mean": Mutant(
+        "real and fake values were added one by one, which needs batches of the same size: average"
+        " each batch, then add",
+        lambda real, fake: (_softplus(-real) + _softplus(fake)).mean(),
+    ),
+    "one-minus-logit": Mutant(
+        "1 − was applied to the fake logit: it is the probability that becomes 1 − D, and"
+        " 1 − σ(d) = σ(−d), so flip the sign of the logit",
+        lambda real, fake: _softplus(-real).mean() + _softplus(fake - 1).mean(),
+    ),
+    "one-minus-log": Mutant(
+        "1 − stands outside the logarithm of the fake half: log(1 − σ(d)) is `logsigmoid(-d)`, not"
+        " 1 − log σ(d)",
+        lambda real, fake: _softplus(-real).mean() - 1 - _softplus(-fake).mean(),
+    ),
+    "minus-log-d-of-fake": Mutant(
+        "the fake half adds log D: V has log(1 − D) there, and D's loss is minus V",
+        lambda real, fake: _softplus(-real).mean() - _softplus(-fake).mean(),
+    ),
+    "base-ten": Mutant(
+        "the logarithms are to base 10: use natural ones",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(10),
+    ),
+    "probs-subtracted": Mutant(
+        "this is D of the fake samples minus D of the real ones, without logarithms: V has"
+        " logarithms",
+        lambda real, fake: fake.sigmoid().mean() - real.sigmoid().mean(),
+    ),
+    "real-without-log": Mutant(
+        "the real half has no logarithm: it is −log D, or `softplus(-real)`",
+        lambda real, fake: _softplus(fake).mean() - real.sigmoid().mean(),
+    ),
+    "fake-without-log": Mutant(
+        "the fake half has no logarithm: it is −log(1 − D), or `softplus(fake)`",
+        lambda real, fake: _softplus(-real).mean() + fake.sigmoid().mean(),
+    ),
+    "product-of-halves": Mutant(
+        "the two halves were multiplied: add them",
+        lambda real, fake: _softplus(-real).mean() * _softplus(fake).mean(),
+    ),
+    "max-for-mean": Mutant(
+        "the largest value of each half was taken: take the average",
+        lambda real, fake: _softplus(-real).max() + _softplus(fake).max(),
+    ),
+    "softmax-over-batch": Mutant(
+        "a softmax runs over the batch: each logit has a probability of its own, its sigmoid",
+        lambda real, fake: -real.softmax(0).log().mean() - (1 - fake.softmax(0)).log().mean(),
+    ),
+    "targets-of-wrong-shape": Mutant(
+        "targets made with `torch.ones(len(real))` do not fit logits in columns:"
+        " `torch.ones_like(real)` has their shape",
+        lambda real, fake: sum(
+            _bce_to(d, label)
+            for d, label in ((real, _torch().ones(len(real))), (fake, _torch().zeros(len(fake))))
+        ),
+    ),
     "probs-without-log": Mutant(
-        "1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms",
+        "this is 1 − D for real and D for fake samples, without logarithms: V has logarithms",
         lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean(),
     ),
 }
@@ -279,7 +347,7 @@ D_LOSS = Exercise(
     "6.1",
     "d_loss",
     _d_cases,
-    lambda real, fake: _surprise(real, 1.0) + _surprise(fake, 0.0),
+    lambda real, fake: _nll(real, 1.0) + _nll(fake, 0.0),
     D_MUTANTS,
     {
         "cross-entropy with logits": lambda real, fake: _bce(real, 1.0) + _bce(fake, 0.0),
@@ -319,12 +387,12 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
             (TensorArg(np.array([0.0, -math.log(3)])),),
         ),
         close_case(
-            "a forgery that is nearly found out, logit −5 (D = 0.0067): the value, and a gradient"
+            "a fake sample that D rejects, logit −5 (D = 0.0067): the value, and a gradient"
             " of −0.9933",
             (TensorArg(np.array([-5.0])),),
             _gradients("fake"),
         ),
-        close_case("six forged logits", (fake,)),
+        close_case("six fake logits", (fake,)),
         close_case("the same logits a second time", (fake,), again),
         close_case(
             "a column of five: the value, and the gradient that reaches it",
@@ -332,17 +400,17 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
             _gradients("fake"),
         ),
         close_case(
-            "two logits for each of four forgeries, (4, 2)",
+            "two logits for each of four fake samples, (4, 2)",
             (TensorArg(2 * rng.normal(size=(4, 2))),),
         ),
         Case(
-            "forgeries that fool the inspector, logits of 9",
+            "fake samples that fool D, logits of 9",
             (TensorArg(np.full(3, 9.0)),),
             rtol=1e-2,
             atol=1e-8,
         ),
         close_case(
-            "forgeries that are surely found out, logits of −200: 200 nats, with a gradient",
+            "fake samples that D rejects for sure, logits of −200: 200 nats, with a gradient",
             (TensorArg(np.full(2, -200.0)),),
             _gradients("fake"),
             stress=True,
@@ -354,48 +422,48 @@ G_LOSS = Exercise(
     "6.2",
     "g_loss",
     _g_cases,
-    lambda fake: _surprise(fake, 1.0),
+    lambda fake: _nll(fake, 1.0),
     {
         "saturating-loss": Mutant(
-            "this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where"
+            "this is log(1 − D), the saturating loss: at D = 0.0067 its gradient is 0.0067, where"
             " −log D has 0.9933",
             lambda fake: -_softplus(fake).mean(),
         ),
         "labels-swapped": Mutant(
-            "the labels are swapped: this forger is rewarded for being found out",
+            "the label is flipped: this loss rewards G for samples that D rejects",
             lambda fake: _softplus(fake).mean(),
         ),
         "sign-flipped": Mutant(
-            "the sign is flipped: log D is to be large, so the loss is −log D",
+            "the sign is flipped: G wants log D large, so its loss is −log D",
             lambda fake: -_softplus(-fake).mean(),
         ),
         "sigmoid-twice": Mutant(
-            "the sigmoid is taken twice: the loss with logits has it inside already",
+            "the sigmoid is applied twice: a loss with logits applies it itself",
             lambda fake: _softplus(-fake.sigmoid()).mean(),
         ),
         "sum-over-batch": Mutant(
-            "summed over the batch: take the average", lambda fake: _softplus(-fake).sum()
+            "this is the sum over the batch: take the average", lambda fake: _softplus(-fake).sum()
         ),
         "not-averaged": Mutant(
-            "one value for each forgery came back: average them", lambda fake: _softplus(-fake)
+            "one value per logit came back: average them", lambda fake: _softplus(-fake)
         ),
         "summed-per-sample": Mutant(
-            "the numbers of each forgery were summed: average over all logits",
+            "the logits of each sample were summed: average over all logits",
             lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean(),
         ),
         "log-of-sigmoid-underflows": Mutant(
-            "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or"
-            " exp(200): use `softplus` or a loss with logits",
+            "right for small logits, infinite at −200: either a sigmoid was rounded to 0 before its"
+            " logarithm, or an exponential overflowed, so use `softplus` or a loss with logits",
             lambda fake: -_naive(fake).mean(),
         ),
         "epsilon-inside-log": Mutant(
-            "a number added inside the logarithm caps the loss, and kills the gradient where it is"
-            " needed most: use `softplus`",
+            "a small number inside the logarithm caps the loss, and the gradient vanishes where it"
+            " is needed most: use `softplus`",
             lambda fake: -(fake.sigmoid() + 1e-8).log().mean(),
         ),
         "probs-clamped": Mutant(
-            "clamped probabilities cap the loss, and kill the gradient where it is needed most: use"
-            " `softplus`",
+            "clamped probabilities cap the loss, and the gradient vanishes where it is needed most:"
+            " use `softplus`",
             lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean(),
         ),
         "logits-as-probs": Mutant(
@@ -403,8 +471,8 @@ G_LOSS = Exercise(
             lambda fake: -fake.log().mean(),
         ),
         "bce-after-sigmoid": Mutant(
-            "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its"
-            " gradient with it: use the loss with logits",
+            "`binary_cross_entropy` after a sigmoid is cut off at 100 nats, and so is its"
+            " gradient: use the loss with logits",
             lambda fake: _bce_after_sigmoid(fake, 1.0),
         ),
         "label-smoothing": Mutant(
@@ -412,24 +480,23 @@ G_LOSS = Exercise(
             lambda fake: _bce(fake, 0.9),
         ),
         "wasserstein-generator-loss": Mutant(
-            "this is a critic's loss, minus the score: here the logit is turned into a surprise",
+            "this is a WGAN loss, minus the score: here each logit goes into a logarithm",
             lambda fake: -fake.mean(),
         ),
         "wasserstein-sign-flipped": Mutant(
-            "this is the score itself, with its sign turned the wrong way: the loss is the surprise"
-            ' of "real"',
+            "this is the average logit itself, which G would make small: the loss is −log D",
             lambda fake: fake.mean(),
         ),
         "one-minus-prob-without-log": Mutant(
-            "this is 1 − D without a logarithm: it goes deaf at D = 0 as well",
+            "this is 1 − D without a logarithm: its gradient vanishes at D = 0 as well",
             lambda fake: (1 - fake.sigmoid()).mean(),
         ),
         "negative-prob-without-log": Mutant(
-            "this is −D without a logarithm: it goes deaf at D = 0 as well",
+            "this is −D without a logarithm: its gradient vanishes at D = 0 as well",
             lambda fake: -fake.sigmoid().mean(),
         ),
         "prob-minimized": Mutant(
-            "this is D: a forger wants it large, and −log D small",
+            "this is D itself: G wants D large, and −log D small",
             lambda fake: fake.sigmoid().mean(),
         ),
         "squared-error-of-probs": Mutant(
@@ -446,7 +513,7 @@ G_LOSS = Exercise(
             lambda fake: _softplus(-fake).mean().detach(),
         ),
         "logits-averaged-first": Mutant(
-            "the average came before the surprise: take the surprise of every logit, then average",
+            "the logits were averaged first: take the loss of every logit, then average",
             lambda fake: _softplus(-fake.mean()),
         ),
         "probs-averaged-first": Mutant(
@@ -454,19 +521,62 @@ G_LOSS = Exercise(
             lambda fake: -fake.sigmoid().mean().log(),
         ),
         "bits-for-nats": Mutant(
-            "this is in bits: nats need the natural logarithm",
+            "this is in bits: use the natural logarithm",
             lambda fake: _softplus(-fake).mean() / math.log(2),
         ),
-        "halved-loss": Mutant("this is half of it", lambda fake: _softplus(-fake).mean() / 2),
+        "halved-loss": Mutant(
+            "this is half of the loss: leave out the factor ½",
+            lambda fake: _softplus(-fake).mean() / 2,
+        ),
         "hinge-loss": Mutant(
             "this is the hinge loss: −log D is asked for", lambda fake: (1 - fake).relu().mean()
         ),
         "both-labels-scored": Mutant(
-            'both labels were scored: the forger cares for "real" alone',
+            'both labels are in it: G\'s loss has the label "real" alone',
             lambda fake: (_softplus(-fake) + _softplus(fake)).mean(),
         ),
+        "reciprocal": Mutant(
+            "this is 1/D: the loss is −log D", lambda fake: (1 / fake.sigmoid()).mean()
+        ),
+        "odds-against": Mutant(
+            "this is (1 − D)/D: the loss is −log D", lambda fake: (-fake).exp().mean()
+        ),
+        "game-value": Mutant(
+            "this is V with a constant from the real half, so log(1 − D), the saturating loss: the"
+            " loss is −log D",
+            lambda fake: -math.log(2) - _softplus(fake).mean(),
+        ),
+        "loss-of-both-halves": Mutant(
+            "this is D's loss with a constant real half: G's loss is −log D of the fake samples"
+            " alone",
+            lambda fake: math.log(2) + _softplus(fake).mean(),
+        ),
+        "one-minus-logit": Mutant(
+            "1 − was applied to the logit: −log D is `softplus(-fake)`",
+            lambda fake: _softplus(fake - 1).mean(),
+        ),
+        "one-minus-log": Mutant(
+            "1 − stands in front of the logarithm: the loss is −log D",
+            lambda fake: 1 + _softplus(-fake).mean(),
+        ),
+        "squared-logit": Mutant(
+            "this is the squared logit: the loss is −log D", lambda fake: (fake**2).mean()
+        ),
+        "base-ten": Mutant(
+            "the logarithm is to base 10: use the natural one",
+            lambda fake: _softplus(-fake).mean() / math.log(10),
+        ),
+        "softmax-over-batch": Mutant(
+            "a softmax runs over the batch: each logit has a probability of its own, its sigmoid",
+            lambda fake: -fake.softmax(0).log().mean(),
+        ),
+        "targets-of-wrong-shape": Mutant(
+            "targets made with `torch.ones(len(fake))` do not fit logits in columns:"
+            " `torch.ones_like(fake)` has their shape",
+            lambda fake: _bce_to(fake, _torch().ones(len(fake))),
+        ),
         "max-for-mean": Mutant(
-            "this is the largest surprise: take the average", lambda fake: _softplus(-fake).max()
+            "this is the largest value: take the average", lambda fake: _softplus(-fake).max()
         ),
         "median-for-mean": Mutant(
             "the median was taken: take the average", lambda fake: _softplus(-fake).median()
