@@ -4,6 +4,7 @@ augmentation, a planner.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -726,111 +727,297 @@ ACCURACY = Exercise(
 
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+# cells of the smallest room that is large enough
+LEAST = {kind: -(-int(100 * area) // 16) for kind, area in fp.MIN_AREA.items()}
+ROOMS = {kind: fp.NAMES[kind] for kind in range(fp.LIVING, fp.KINDS)} | {fp.LIVING: "living room"}
 
 
 def _plan_cases(rng: np.random.Generator) -> list[Case]:
-    briefs = fp.all_briefs()
-    two, three = (
-        next(briefs[i] for i in rng.permutation(len(briefs)) if briefs[i].bedrooms == k)
-        for k in (2, 3)
+    return [
+        *_kind_by_kind_cases(rng),
+        *(_sheet_case(says, sheet) for says, sheet in [*_small_sheets(rng), *_whole_plans(rng)]),
+    ]
+
+
+def _sheet_case(says: str, sheet: np.ndarray) -> Case:
+    """The five constraints on one sheet, each as a fact in words."""
+    due = report_by_walking(sheet)
+    facts = {key: f"`{key}` is {due[key]} for {says}" for key in PARTS}
+
+    def read(ask: Ask, plan: TensorArg) -> dict[str, bool]:
+        return {facts[key]: holds is due[key] for key, holds in _reported(ask, plan).items()}
+
+    return Case(says, (_int64(sheet),), read, want=dict.fromkeys(facts.values(), True))
+
+
+def _int64(sheet: np.ndarray) -> TensorArg:
+    return TensorArg(np.ascontiguousarray(sheet, dtype=np.int64))
+
+
+def _kind_by_kind_cases(rng: np.random.Generator) -> list[Case]:
+    """One constraint on one sheet for each kind of room, as alike as can be."""
+    rooms, turns = [*ROOMS], int(rng.integers(4))
+    some = rooms[: int(rng.integers(5, 8))]  # with bedrooms 2 and 3, or without
+
+    def case(key: str, holds: bool, says: str, wrong: str, sheets: dict[int, np.ndarray]) -> Case:
+        turned = {kind: _int64(np.rot90(sheet, turns)) for kind, sheet in sheets.items()}
+        fact = f"`{key}` is {holds} for {says}"
+        return Case(
+            f"{says}, kind by kind",
+            (turned,),
+            lambda ask, turned: _by_kind(ask, turned, key, holds, fact, wrong),
+            want={fact: True},
+        )
+
+    return [
+        case(
+            "rooms",
+            False,
+            "a house without one of the rooms that must be there",
+            "is True without {}",
+            {k: _strip([r for r in rng.permutation(some) if r != k]) for k in rooms[:5]},
+        ),
+        case(
+            "rooms",
+            False,
+            "a house with one room in two pieces",
+            "does not see {} in two pieces",
+            {k: _strip([*rng.permutation(rooms), k]) for k in rooms},
+        ),
+        case(
+            "areas",
+            False,
+            "a room one cell smaller than its minimum",
+            "accepts {} one cell too small",
+            {k: _room_of(LEAST[k] - 1, k, rng) for k in rooms},
+        ),
+        case(
+            "areas",
+            True,
+            "a room with just the cells that its minimum takes",
+            "refuses {} of just the cells that the minimum takes",
+            {k: _room_of(LEAST[k], k, rng) for k in rooms},
+        ),
+        case(
+            "closed",
+            False,
+            "a room without walls",
+            "does not see {} beside the outside",
+            {k: _sheet("...", ".a.", "...", a=k) for k in rooms},
+        ),
+        case(
+            "doors",
+            True,
+            "a front door",
+            "refuses a door between the outside and {}",
+            {k: _sheet(".###", ".+a#", ".###", a=k) for k in rooms},
+        ),
+        case(
+            "reachable",
+            False,
+            "a room with walls all around",
+            "does not see that one cannot get into {}",
+            {k: _sheet("###", "#a#", "###", a=k) for k in rooms},
+        ),
+    ]
+
+
+def _by_kind(
+    ask: Ask, sheets: dict[int, TensorArg], key: str, holds: bool, fact: str, wrong: str
+) -> dict[str, bool]:
+    """Whether the fact holds for every kind. Raises NotData with the kinds where it does for some
+    only.
+    """
+    found = {kind: _reported(ask, sheet)[key] is holds for kind, sheet in sheets.items()}
+    missed = [ROOMS[kind] for kind in found if not found[kind]]
+    if 0 < len(missed) < len(found):
+        others = ", ".join(ROOMS[kind] for kind in found if found[kind])
+        raise NotData(
+            f"`{key}` {wrong.format(', '.join(missed))}, and is right for {others}: which kinds"
+            " does it look at?"
+        )
+    return {fact: not missed}
+
+
+def _sheet(*rows: str, **kinds: int) -> np.ndarray:
+    """A sheet from its rows: . is outside, # a wall, + a door, a small letter a kind of room."""
+    cells = {".": fp.OUTSIDE, "#": fp.WALL, "+": fp.DOOR} | kinds
+    return np.array([[cells[cell] for cell in row] for row in rows])
+
+
+def _strip(kinds: Any) -> np.ndarray:
+    """Rooms of two cells in a row, with walls around."""
+    sheet = np.full((3, 3 * len(kinds) + 1), fp.WALL)
+    for i, kind in enumerate(kinds):
+        sheet[1, 3 * i + 1 : 3 * i + 3] = kind
+    return sheet
+
+
+def _room_of(cells: int, kind: int, rng: np.random.Generator) -> np.ndarray:
+    """A room of so many cells with walls around, some columns wide, its last row not full."""
+    columns = int(rng.integers(4, 9))
+    room = np.full(-(-cells // columns) * columns, fp.WALL)
+    room[:cells] = kind
+    return np.pad(room.reshape(-1, columns), 1, constant_values=fp.WALL)
+
+
+def _small_sheets(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """Sheets of a few cells that single out one question each, in rooms of random kinds."""
+    a, b, c = (int(k) for k in rng.permutation(range(fp.LIVING, fp.KINDS))[:3])
+    ab = {"a": a, "b": b}
+    turns = int(rng.integers(4))
+    return [
+        *_at_doors(a, b, c, turns),
+        *_at_rims(rng),
+        *_in_rooms(rng),
+        (
+            "a room whose only door touches it at a corner",
+            _sheet("......", ".####.", ".#a##.", ".##+#.", ".##b#.", ".##+#.", "......", **ab),
+        ),
+        (
+            "a wall across the sheet, which one can walk around outside",
+            np.rot90(_sheet("...", "###", "..."), turns),
+        ),
+        (
+            "two rooms with a door between them and none to the outside",
+            np.rot90(_sheet(".......", ".#####.", ".#a+b#.", ".#####.", ".......", **ab), turns),
+        ),
+        ("an empty sheet", np.zeros((4, 5), dtype=np.int64)),
+    ]
+
+
+def _at_doors(a: int, b: int, c: int, turns: int) -> list[tuple[str, np.ndarray]]:
+    """Doors with this or that on their four sides."""
+    corner = _sheet("######", "##a###", "##+b##", "######", a=a, b=b)
+    tee = _sheet("#####", "##a##", "#b+c#", "#####", a=a, b=b, c=c)
+    return [
+        *(
+            (f"a door with rooms on two sides that meet at a corner, {says}", np.rot90(corner, k))
+            for k, says in enumerate(
+                ("up and right", "left and up", "down and left", "right, down")
+            )
+        ),
+        ("a door with rooms to its left and right", _sheet("#####", "#a+b#", "#####", a=a, b=b)),
+        ("a door with rooms above and below", _sheet("#####", "#a+b#", "#####", a=a, b=b).T),
+        ("a door with rooms on three sides", np.rot90(tee, turns)),
+        (
+            "a door with rooms on all four sides",
+            _sheet("#####", "##a##", "#b+c#", "##a##", "#####", a=a, b=b, c=c),
+        ),
+        (
+            "a door with a room on one side and walls on three",
+            np.rot90(_sheet("####", "#a+#", "####", a=a), turns),
+        ),
+        ("a front door to the left", _sheet(".###", ".+a#", ".###", a=b)),
+        ("a front door above", _sheet(".###", ".+a#", ".###", a=b).T),
+        ("a door with walls all around", _sheet("###", "#+#", "###")),
+        (
+            "one door that leads through, one with walls all around",
+            np.rot90(_sheet("########", "#a+b##+#", "########", a=a, b=b), turns),
+        ),
+        (
+            "three door cells one behind the other",
+            np.rot90(_sheet("#######", "#a+++b#", "#######", a=a, b=b), turns),
+        ),
+        (
+            "a door three cells wide",
+            np.rot90(_sheet("#####", "#a+b#", "#a+b#", "#a+b#", "#####", a=a, b=b), turns),
+        ),
+        (
+            "a gate with the outside on both sides",
+            np.rot90(_sheet(".....", ".#+#.", "....."), turns),
+        ),
+    ]
+
+
+def _at_rims(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """Where floor and outside meet, and where the sheet ends."""
+    kinds = [int(k) for k in rng.integers(fp.LIVING, fp.KINDS, 8)]
+    sides = zip(("north", "west", "south", "east"), kinds, strict=False)
+    corners, court, above, front = kinds[4:]
+    rim = _sheet("aaa", "aaa", "###", a=above)
+    return [
+        *(
+            (f"{ROOMS[k]}, open to the {side}", np.rot90(_sheet("...", "#a#", "###", a=k), turns))
+            for turns, (side, k) in enumerate(sides)
+        ),
+        (
+            f"{ROOMS[corners]}, which the outside touches at corners only",
+            _sheet(".#.", "#a#", ".#.", a=corners),
+        ),
+        (
+            f"a courtyard beside {ROOMS[court]}",
+            np.rot90(_sheet("####", "#.a#", "####", a=court), court),
+        ),
+        (f"{ROOMS[above]} that reaches the upper rim of the sheet", rim),
+        (f"{ROOMS[above]} that reaches the lower rim of the sheet", np.rot90(rim, 2)),
+        (
+            f"{ROOMS[front]} with its front door in the rim of the sheet",
+            np.rot90(_sheet("####", "+aa#", "####", a=front), front),
+        ),
+    ]
+
+
+def _in_rooms(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """What rooms there are, in how many pieces, and of which sizes."""
+    must, rooms = list(range(fp.LIVING, fp.BEDROOM + 1)), list(range(fp.LIVING, fp.KINDS))
+    a, b, c = (int(k) for k in rng.permutation(rooms)[:3])
+    touching = np.pad(_strip(rng.permutation(rooms)), ((0, 1), (0, 0)), constant_values=fp.WALL)
+    column = 1 + 3 * int(rng.integers(len(rooms)))
+    touching[2, column + 2] = touching[1, column]
+    small, large, ring = (
+        _room_of(n, k, rng) for n, k in ((LEAST[a] // 2, a), (4 * LEAST[b], b), (LEAST[c], c))
     )
-    good, other = fp.make_plans([two, three], rng)
-    edits = [
+    ring[2:-2, 2:-2] = fp.WALL
+    return [
+        ("a house with all seven rooms", _strip(rng.permutation(rooms))),
+        ("a house with the five rooms that must be there", _strip(rng.permutation(must))),
+        ("a house without bedroom 2", _strip(rng.permutation([*must, fp.BEDROOM + 2]))),
+        ("a house without bedroom 3", _strip(rng.permutation([*must, fp.BEDROOM + 1]))),
+        ("a house without any bedroom", _strip(rng.permutation(must[:-1]))),
+        (
+            "a house with bedroom 2 and without bedroom 1",
+            _strip(rng.permutation([*must[:-1], fp.BEDROOM + 1])),
+        ),
+        (f"{ROOMS[touching[1, column]]} in two pieces that touch at a corner", touching),
+        *(
+            (f"{ROOMS[k]} {says} cells smaller than its minimum", _room_of(LEAST[k] - n, k, rng))
+            for k, n, says in ((b, 3, "three"), (c, 6, "six"))
+        ),
+        (f"{ROOMS[a]} of half the cells that its minimum takes", small),
+        (f"{ROOMS[b]} four times as large as its minimum", large),
+        (
+            f"{ROOMS[a]} half as large as its minimum beside {ROOMS[b]} four times",
+            _beside(small, large),
+        ),
+        (f"{ROOMS[c]} with a block of wall in its middle, and so too few cells", ring),
+    ]
+
+
+def _beside(*sheets: np.ndarray) -> np.ndarray:
+    """Sheets side by side, the lower ones filled up with wall."""
+    rows = max(map(len, sheets))
+    filled = [np.pad(s, ((0, rows - len(s)), (0, 0)), constant_values=fp.WALL) for s in sheets]
+    return np.concatenate(filled, axis=1)
+
+
+def _whole_plans(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """Sheets of 26 by 30 cells, as the lesson has them."""
+    brief = fp.Brief(
+        24,
+        20,
+        int(rng.integers(2, 4)),
+        *rng.permuted([["north", "south"], ["west", "east"]], axis=1)[:, 0],
+    )
+    good = fp.make_plans([brief], rng)[0]
+    return [
         ("a plan in which all five hold", good),
-        ("another one, with three bedrooms", other),
-        *_room_edits(good, other, rng),
-        *_door_edits(good, two),
-        ("an empty sheet", np.zeros_like(good)),
-        ("a plan by dice", fp.dice_plans([three], rng)[0]),
         ("a plan with a hundred cells changed", _noisy(good, 100, rng)),
     ]
-    return [
-        Case(says, (TensorArg(np.ascontiguousarray(plan, dtype=np.int64)),), _reported)
-        for says, plan in [*edits, *_small_sheets()]
-    ]
 
 
-def _room_edits(
-    good: np.ndarray, other: np.ndarray, rng: np.random.Generator
-) -> list[tuple[str, np.ndarray]]:
-    """A good plan, or another with three bedrooms, in which one room or the outer wall is wrong."""
-    return [
-        ("the kitchen turned to wall", _painted(good, good == fp.KITCHEN, fp.WALL)),
-        ("the living room turned to wall", _painted(good, good == fp.LIVING, fp.WALL)),
-        ("the bath turned to wall", _painted(good, good == fp.BATH, fp.WALL)),
-        ("the hall turned to wall", _painted(good, good == fp.HALL, fp.WALL)),
-        ("no bedroom 1, but a bedroom 2", _painted(good, good == fp.BEDROOM, fp.WALL)),
-        ("no bedroom at all", _painted(good, good >= fp.BEDROOM, fp.WALL)),
-        ("one cell of bath in the middle of the living room", _speck(good, fp.LIVING, fp.BATH)),
-        (
-            "one cell of bedroom 3 in the middle of the living room",
-            _speck(other, fp.LIVING, fp.BEDROOM + 2),
-        ),
-        ("the hall in two pieces that touch at a corner", _corner(good, rng)),
-        ("the bath shrunk to 15 cells, 2.4 square meters", _shrunk(good, fp.BATH, 15)),
-        ("the bath shrunk to 20 cells, 3.2 square meters", _shrunk(good, fp.BATH, 20)),
-        ("bedroom 3 shrunk to 25 cells, 4 square meters", _shrunk(other, fp.BEDROOM + 2, 25)),
-        ("a hole in the outer wall", _hole(good)),
-        (
-            "a corner of the house knocked off, so that floor and outside touch at a corner",
-            _knocked(good),
-        ),
-    ]
-
-
-def _door_edits(good: np.ndarray, brief: fp.Brief) -> list[tuple[str, np.ndarray]]:
-    """A good plan of this brief in which one door is wrong."""
-    return [
-        ("a door in a corner, walls on two sides", _corner_door(good, brief)),
-        ("a door out of the bath onto a wall", _blind_door(good)),
-        ("the front door walled up", _walled(good, outer=True)),
-        ("an inner door walled up", _walled(good, outer=False)),
-        ("a second way out", _second_door(good, brief)),
-    ]
-
-
-def _small_sheets() -> list[tuple[str, np.ndarray]]:
-    """Sheets of a few cells that single out one neighbor each."""
-
-    def sheet(*rows: str) -> np.ndarray:
-        return np.array([[".#+LKBH123".index(cell) for cell in row] for row in rows])
-
-    corner = sheet("......", ".####.", ".#L##.", ".##+#.", ".##H#.", ".##+#.", "......")
-    open_above = sheet(".....", ".#L#.", ".###.", ".....")
-    court = sheet(".......", ".#####.", ".##.##.", ".##L##.", ".#####.", ".......")
-    through = sheet(".......", ".#####.", ".#L+K#.", ".#####.", ".......")
-    front, lost = (
-        sheet(".....", ".###.", ".+L#.", ".###.", "....."),
-        sheet(".....", ".###.", ".#+#.", ".###.", "....."),
-    )
-    passage = sheet(".........", ".#######.", ".#L+++K#.", ".#######.", ".........")
-    gate = sheet(".....", ".#+#.", ".....")
-    two = sheet(".........", ".#######.", ".#L+K###.", ".#####+#.", ".#######.", ".........")
-    small = np.full((6, 28), fp.WALL)
-    for i, kind in enumerate(range(fp.LIVING, fp.BEDROOM + 1)):
-        small[1:5, 1 + 5 * i : 5 + 5 * i] = kind
-    return [
-        ("a room whose only door touches it at a corner", corner),
-        *(
-            (f"one room cell, open to the {side}", np.rot90(open_above, k))
-            for k, side in enumerate(("north", "west", "south", "east"))
-        ),
-        ("a courtyard beside a room", court),
-        ("a door that leads left and right", through),
-        ("a door that leads up and down", through.T),
-        ("a front door to the left", front),
-        ("a front door above", front.T),
-        ("a door with walls all around", lost),
-        ("one door that leads through, one with walls all around", two),
-        ("three door cells one behind the other", passage),
-        ("a gate with the outside on both sides", gate),
-        ("a room that reaches the rim of the sheet", sheet("LLL", "LLL", "###")),
-        ("a wall across the sheet, which one can walk around outside", sheet("...", "###", "...")),
-        ("five rooms of 16 cells each", np.pad(small, 1)),
-    ]
-
-
-def _reported(ask: Ask, plan: TensorArg) -> dict[str, Any]:
+def _reported(ask: Ask, plan: TensorArg) -> dict[str, bool]:
+    """The five values, in the order of PARTS."""
     found = ask(plan)
     if type(found) is not dict:
         raise NotData(
@@ -850,81 +1037,7 @@ def _reported(ask: Ask, plan: TensorArg) -> dict[str, Any]:
         )
     if odd := [key for key in PARTS if type(found[key]) is not bool]:
         raise NotData(f"every value is one True or False, and {odd[0]!r} has something else")
-    return found
-
-
-def _painted(plan: np.ndarray, where: Any, kind: int) -> np.ndarray:
-    plan = plan.copy()
-    plan[where] = kind
-    return plan
-
-
-def _speck(plan: np.ndarray, room: int, kind: int) -> np.ndarray:
-    cells = np.argwhere(plan == room)
-    return _painted(plan, tuple(cells[len(cells) // 2]), kind)
-
-
-def _corner(plan: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A hall that touches itself at a corner only: two thirds of its length narrowed from above,
-    the rest from below.
-    """
-    rows, columns = (np.unique(a) for a in np.nonzero(plan == fp.HALL))
-    split = columns[len(columns) // 2]
-    plan = plan.copy()
-    plan[rows[1] : rows[-1] + 1, columns[0] : split] = fp.WALL
-    plan[rows[0], split : columns[-1] + 1] = fp.WALL
-    plan[rows[2] : rows[-1] + 1, split : columns[-1] + 1] = fp.WALL
-    return plan
-
-
-def _shrunk(plan: np.ndarray, room: int, cells: int) -> np.ndarray:
-    """The room cut down to its first cells on the side of its door, walls where the others were."""
-    hall = np.argwhere(plan == fp.HALL).mean(0)[0]
-    inside = np.argwhere(plan == room)
-    order = np.lexsort((inside[:, 1], abs(inside[:, 0] - hall)))
-    return _painted(plan, tuple(inside[order[cells:]].T), fp.WALL)
-
-
-def _hole(plan: np.ndarray) -> np.ndarray:
-    row, column = np.argwhere(plan == fp.LIVING)[0]
-    while plan[row, column] != fp.OUTSIDE:  # from the living room straight to the nearer long side
-        row += 1 if np.argwhere(plan == fp.HALL)[0, 0] < row else -1
-    step = -1 if np.argwhere(plan == fp.HALL)[0, 0] < row else 1
-    return _painted(plan, (row + step, column + 1), fp.OUTSIDE)
-
-
-def _knocked(plan: np.ndarray) -> np.ndarray:
-    return _painted(plan, (1, 1), fp.OUTSIDE)
-
-
-def _corner_door(plan: np.ndarray, brief: fp.Brief) -> np.ndarray:
-    return _painted(plan, (brief.depth, brief.width), fp.DOOR)
-
-
-def _blind_door(plan: np.ndarray) -> np.ndarray:
-    """A door cell in the wall between two rooms of a band, where the hall's wall crosses it."""
-    rows, columns = (np.unique(a) for a in np.nonzero(plan == fp.BATH))
-    beside = columns[-1] + 1 if columns[0] <= 2 else columns[0] - 1
-    above = np.argwhere(plan == fp.HALL)[0, 0] > rows[0]
-    return _painted(plan, (rows[-1] + 1 if above else rows[0] - 1, beside), fp.DOOR)
-
-
-def _door_cells(plan: np.ndarray, outer: bool) -> np.ndarray:
-    cells = np.argwhere(plan == fp.DOOR)
-    free = [any(plan[r + a, c + b] == fp.OUTSIDE for a, b in BESIDE) for r, c in cells]
-    return cells[np.array(free) == outer]
-
-
-def _walled(plan: np.ndarray, outer: bool) -> np.ndarray:
-    cells = _door_cells(plan, outer)
-    return _painted(plan, tuple(cells[abs(cells - cells[0]).sum(1) <= 1].T), fp.WALL)
-
-
-def _second_door(plan: np.ndarray, brief: fp.Brief) -> np.ndarray:
-    living = np.argwhere(plan == fp.LIVING)
-    row = 1 if living[0, 0] == 2 else brief.depth
-    columns = np.unique(living[:, 1])
-    return _painted(plan, (row, columns[len(columns) // 2 : len(columns) // 2 + 2]), fp.DOOR)
+    return {key: found[key] for key in PARTS}
 
 
 def _noisy(plan: np.ndarray, cells: int, rng: np.random.Generator) -> np.ndarray:
@@ -1146,23 +1259,55 @@ def _sizes(plan: np.ndarray) -> dict[int, int]:
     return {k: int((plan == k).sum()) for k in range(fp.LIVING, fp.KINDS) if (plan == k).any()}
 
 
+PADDING = (
+    "the rim of the sheet is wrong: beyond it lies the outside, so pad with one row and column of"
+    " `OUTSIDE` on each side before you look at neighbors"
+)
+MEETING = "`doors` asks for two free sides that meet at a corner: they must be opposite"
+
+
+def _rolled(plan: Any) -> dict[str, bool]:
+    """Neighbors by np.roll, without padding, so that the sheet's rims meet."""
+    plan = np.asarray(plan)
+
+    def beside(mask: np.ndarray) -> list[np.ndarray]:
+        return [np.roll(mask, step, axis) for axis in (0, 1) for step in (1, -1)]
+
+    near = np.any(beside(plan == fp.OUTSIDE), axis=0)
+    above, below, left, right = beside((plan >= fp.LIVING) | (plan == fp.OUTSIDE))
+    leads = ((above & below) | (left & right))[plan == fp.DOOR].all()
+    return _parts(plan, {}) | {
+        "closed": not (near & (plan >= fp.LIVING)).any(),
+        "doors": bool(leads),
+    }
+
+
+def _all_doors_double(plan: np.ndarray) -> bool:
+    from scipy.ndimage import label
+
+    pieces, n = label(plan == fp.DOOR)
+    return bool((np.bincount(pieces.ravel(), minlength=n + 1)[1:] == 2).all())
+
+
 REPORT = Exercise(
     "7.3",
     "layout_report",
     _plan_cases,
-    report_by_walking,
+    lambda *args: None,
     {
         "diagonal-connectivity": Mutant(
-            "cells that touch at a corner were taken for connected: nobody squeezes through there,"
-            " use rows and columns only",
+            "cells that touch at a corner were taken for connected, in `rooms` and in `reachable`:"
+            " connect along rows and columns only",
             _changed(rooms={"corners": True}, reachable={"corners": True}),
         ),
         "rooms-diagonal-connectivity": Mutant(
-            "`rooms` takes pieces that touch at a corner for one: use rows and columns only",
+            "`rooms` takes pieces that touch at a corner for one: connect along rows and columns"
+            " only",
             _changed(rooms={"corners": True}),
         ),
         "reachable-diagonal-connectivity": Mutant(
-            "`reachable` lets people squeeze through corners: use rows and columns only",
+            "`reachable` connects cells that touch at a corner: connect along rows and columns"
+            " only",
             _changed(reachable={"corners": True}),
         ),
         "closed-diagonals-too": Mutant(
@@ -1174,15 +1319,15 @@ REPORT = Exercise(
             _changed(closed={"steps": CORNERS}),
         ),
         "closed-rejects-front-door": Mutant(
-            "`closed` objects to doors beside the outside: a front door is meant to be there",
+            "`closed` objects to doors beside the outside: a front door may be there",
             _changed(closed={"doors_too": True}),
         ),
         "closed-rejects-room-doors": Mutant(
-            "`closed` objects to doors beside a room: rooms have doors",
+            "`closed` objects to doors beside a room: rooms may have doors",
             _changed(closed={"walls_only": True}),
         ),
         "closed-above-only": Mutant(
-            "`closed` looks to one side only, above: look at all four neighbors",
+            "`closed` looks above only: look at all four neighbors",
             _changed(closed={"steps": ((-1, 0),)}),
         ),
         "closed-horizontal-only": Mutant(
@@ -1194,19 +1339,19 @@ REPORT = Exercise(
             _changed(areas={"unit": 1.0}),
         ),
         "areas-cell-side-for-area": Mutant(
-            "`areas` takes 0.4 square meters a cell: it is 0.4 meters long and wide",
+            "`areas` takes 0.4 square meters per cell: a cell is 0.4 meters long and wide, so 0.16",
             _changed(areas={"unit": fp.CELL}),
         ),
         "areas-absent-rooms-required": Mutant(
-            "`areas` asks for the areas of rooms that are not there: only rooms of the plan count",
+            "`areas` objects to rooms that are not there: only the rooms of the plan count",
             _changed(areas={"all_kinds": True}),
         ),
         "areas-any-for-all": Mutant(
-            "`areas` is satisfied when one room is large enough: every room must be",
+            "`areas` is True when one room is large enough: every room must be",
             _changed(areas={"how": any}),
         ),
         "areas-comparison-flipped": Mutant(
-            "`areas` compares the wrong way round: the room must be at least as large",
+            "`areas` has the comparison reversed: a room must be at least as large as its minimum",
             _changed(areas={"fits": lambda area, least: area <= least}),
         ),
         "areas-extra-bedrooms-skipped": Mutant(
@@ -1232,8 +1377,8 @@ REPORT = Exercise(
             ),
         ),
         "doors-any-side": Mutant(
-            "`doors` accepts floor on any side: a door leads through, so opposite sides must both"
-            " be free",
+            "`doors` accepts one free side: a door leads through, so two opposite sides must be"
+            " free",
             _changed(doors={"pair": lambda a, b, c, d: a | b | c | d}),
         ),
         "doors-adjacent-sides": Mutant(
@@ -1280,7 +1425,7 @@ REPORT = Exercise(
             _changed(doors={"free": lambda plan: plan >= fp.LIVING}),
         ),
         "doors-any-for-all": Mutant(
-            "`doors` is satisfied when one door leads through: all of them must",
+            "`doors` is True when one door leads through: all of them must",
             _changed(doors={"how": np.any}),
         ),
         "rooms-presence-only": Mutant(
@@ -1298,12 +1443,21 @@ REPORT = Exercise(
             _changed(rooms={"once": range(fp.LIVING, fp.BEDROOM + 1)}),
         ),
         "rooms-any-bedroom": Mutant(
-            "`rooms` accepts any bedroom for bedroom 1",
+            "`rooms` accepts any bedroom in place of bedroom 1: bedroom 1 must be there",
             _changed(
                 rooms=lambda plan: (
                     _has_rooms(plan, range(fp.LIVING, fp.BEDROOM)) and (plan >= fp.BEDROOM).any()
                 )
             ),
+        ),
+        "rooms-bedroom-2-required": Mutant(
+            "`rooms` asks for bedroom 2: only bedroom 1 is a must",
+            _changed(rooms={"needed": range(fp.LIVING, fp.BEDROOM + 2)}),
+        ),
+        "areas-strict-by-one-cell": Mutant(
+            "`areas` refuses rooms that have just the cells their minimum takes: a room at least as"
+            " large is large enough",
+            _changed(areas={"fits": lambda area, least: area - fp.CELL**2 >= least}),
         ),
         "rooms-all-bedrooms-required": Mutant(
             "`rooms` asks for all three bedrooms: only bedroom 1 is a must",
@@ -1324,8 +1478,50 @@ REPORT = Exercise(
             )
         },
         "no-padding": Mutant(
-            "the sheet was not padded: beyond its rim lies the outside",
+            PADDING,
             lambda plan: _parts(np.asarray(plan), {}),
+        ),
+        "no-padding-rolled": Mutant(PADDING, _rolled),
+        "areas-strict": Mutant(
+            "`areas` refuses a living room of 75 cells, exactly 12 square meters: use >=, and count"
+            " cells before you multiply, since a sum of 0.16 in float32 comes out below 12",
+            _changed(areas={"unit": 0.16, "fits": lambda area, least: area > least + 1e-9}),
+        ),
+        "areas-rounded": Mutant(
+            "`areas` rounds the area before it compares: compare the area itself",
+            _changed(areas={"fits": lambda area, least: round(area, 1) >= least}),
+        ),
+        "areas-rounded-to-whole": Mutant(
+            "`areas` rounds to whole square meters before it compares: compare the area itself",
+            _changed(areas={"fits": lambda area, least: round(area) >= least}),
+        ),
+        "areas-rounded-up": Mutant(
+            "`areas` rounds up before it compares: compare the area itself",
+            _changed(areas={"fits": lambda area, least: math.ceil(area - 1e-9) >= least}),
+        ),
+        "areas-one-cell-too-small": Mutant(
+            "`areas` accepts rooms that are one cell too small: compare the number of cells times"
+            " 0.16 with the minimum",
+            _changed(areas={"fits": lambda area, least: area + fp.CELL**2 >= least}),
+        ),
+        "doors-corner-pairs": Mutant(
+            MEETING, _changed(doors={"pair": lambda a, b, c, d: (a & c) | (b & d)})
+        ),
+        "doors-other-corner-pairs": Mutant(
+            MEETING, _changed(doors={"pair": lambda a, b, c, d: (a & d) | (b & c)})
+        ),
+        "doors-all-corner-pairs": Mutant(
+            MEETING, _changed(doors={"pair": lambda a, b, c, d: (a | b) & (c | d)})
+        ),
+        "doors-two-cells-required": Mutant(
+            "`doors` asks for doors of two cells: a door of one cell, or of three, may lead through"
+            " as well",
+            _changed(doors=lambda plan: _doors_lead(plan) and _all_doors_double(plan)),
+        ),
+        "doors-exactly-two-sides": Mutant(
+            "`doors` refuses doors with a third or fourth side free: two opposite sides are enough,"
+            " whatever the others are",
+            _changed(doors={"pair": lambda a, b, c, d: (a & b & ~c & ~d) | (c & d & ~a & ~b)}),
         ),
         "rooms-bedroom-1-optional": Mutant(
             "`rooms` forgets bedroom 1: it must be there",
@@ -1350,7 +1546,8 @@ REPORT = Exercise(
             _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2),
         ),
         "reachable-through-walls": Mutant(
-            "`reachable` walks through walls", _changed(reachable={"walk": lambda plan: plan >= 0})
+            "`reachable` walks through walls: leave `WALL` out of the mask",
+            _changed(reachable={"walk": lambda plan: plan >= 0}),
         ),
         "reachable-outside-excluded": Mutant(
             "`reachable` never leaves through the front door: the outside belongs to the same"
@@ -1362,7 +1559,7 @@ REPORT = Exercise(
             _changed(reachable={"walk": lambda plan: (plan == fp.OUTSIDE) | (plan > fp.DOOR)}),
         ),
         "all-negated": Mutant(
-            "all five are turned round: True is for a constraint that holds",
+            "all five are negated: True is for a constraint that holds",
             lambda plan: {key: not holds for key, holds in _changed()(plan).items()},
         ),
     },
