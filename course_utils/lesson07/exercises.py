@@ -42,16 +42,20 @@ def _until_first(facts: Any) -> dict[str, Any]:
 
 DRAWN = {
     "shape": "the result has one row of D numbers per picture, (n, D)",
-    "rows": "the decoder gets one plan and one condition per picture, n of each",
-    "condition": "every picture is decoded under the condition that was asked for",
-    "own": "every picture has a plan of its own",
-    "prior": "the plans come from N(0, I): mean 0, spread 1 in every number",
-    "normal": "the plans are spread as a normal distribution spreads them",
-    "free": "the numbers of a plan are independent of each other",
+    "rows": "the decoder gets one latent code and one condition per picture, n of each",
+    "condition": "every picture is decoded under the condition that was requested",
+    "own": "every picture has a latent code of its own",
+    "prior": "the latent codes come from N(0, I): mean 0, standard deviation 1 in every dimension",
+    "normal": "the latent codes are normally distributed",
+    "free": "the dimensions of a latent code are independent of each other",
     "grays": "the result holds grays between 0 and 1",
     "decoded": "the grays are σ(logits) of the decoder, untouched",
     "seed": "the same torch seed gives the same pictures, so randomness comes from torch",
-    "fresh": "a second call gives other pictures: the seed is not set inside",
+    "fresh": "a second call gives other pictures: set no seed inside",
+    "graph": (
+        "the pictures carry no computation graph: draw under `torch.no_grad()`, or the next cell"
+        " cannot turn them into NumPy arrays"
+    ),
 }
 
 
@@ -77,20 +81,27 @@ def _about_drawing(
     c: np.ndarray,
     n: int,
 ) -> Any:
-    plans, conditions = numbers_in(found["plans"]), numbers_in(found["conditions"])
-    logits = np.concatenate([plans, conditions], axis=1) @ from_both + bias if len(plans) else plans
+    latents, conditions = numbers_in(found["latents"]), numbers_in(found["conditions"])
+    logits = (
+        np.concatenate([latents, conditions], axis=1) @ from_both + bias
+        if len(latents)
+        else latents
+    )
     yield DRAWN["shape"], True if got.shape == (n, len(bias)) else f"shape {got.shape}"
     yield (
         DRAWN["rows"],
-        True if plans.shape == (n, len(from_both) - len(c)) else f"plans {plans.shape}",
+        True if latents.shape == (n, len(from_both) - len(c)) else f"latents {latents.shape}",
     )
     yield DRAWN["condition"], _which_condition(conditions, c)
-    yield DRAWN["own"], True if len(np.unique(plans[:, 0].round(6))) > 0.9 * n else _how_many(plans)
-    yield DRAWN["prior"], _which_spread(plans)
-    yield DRAWN["normal"], _which_form(plans)
+    yield (
+        DRAWN["own"],
+        True if len(np.unique(latents[:, 0].round(6))) > 0.9 * n else _how_many(latents),
+    )
+    yield DRAWN["prior"], _which_spread(latents)
+    yield DRAWN["normal"], _which_form(latents)
     yield (
         DRAWN["free"],
-        bool(abs(np.corrcoef(plans, rowvar=False) - np.eye(plans.shape[1])).max() < 0.2),
+        bool(abs(np.corrcoef(latents, rowvar=False) - np.eye(latents.shape[1])).max() < 0.2),
     )
     grays = 1 / (1 + np.exp(-logits))
     yield DRAWN["grays"], True if 0 <= got.min() and got.max() <= 1 else _which_grays(got, logits)
@@ -100,11 +111,14 @@ def _about_drawing(
     )
     yield DRAWN["seed"], bool(np.allclose(got, again))
     yield DRAWN["fresh"], not np.allclose(got, second)
+    yield DRAWN["graph"], not found["in a graph"]
 
 
 def _which_condition(rows: np.ndarray, c: np.ndarray) -> Any:
     if np.allclose(rows, c, atol=1e-5):
         return True
+    if rows.std(0).max() > 0.01 and np.allclose(rows.mean(0), c, atol=0.05):
+        return "with noise"
     known = {
         "all zeros": np.zeros_like(c),
         "all equal": np.full_like(c, 1 / len(c)),
@@ -118,41 +132,41 @@ def _which_condition(rows: np.ndarray, c: np.ndarray) -> Any:
     )
 
 
-def _how_many(plans: np.ndarray) -> str:
-    if np.allclose(plans, 0):
+def _how_many(latents: np.ndarray) -> str:
+    if np.allclose(latents, 0):
         return "all zeros"
-    if np.allclose(plans, plans[:1]):
-        return "one plan for all"
+    if np.allclose(latents, latents[:1]):
+        return "one latent for all"
     return (
-        "some plans twice"
-        if len(np.unique(plans.round(6), axis=0)) > len(plans) / 3
-        else "a few plans only"
+        "some latents twice"
+        if len(np.unique(latents.round(6), axis=0)) > len(latents) / 3
+        else "a few latents only"
     )
 
 
-def _which_spread(plans: np.ndarray) -> Any:
-    mean, spread = plans.mean(0), plans.std(0)
+def _which_spread(latents: np.ndarray) -> Any:
+    mean, spread = latents.mean(0), latents.std(0)
     if (abs(mean) < 0.2).all() and (abs(spread - 1) < 0.17).all():
         return True
     if (abs(mean) < 0.2).all():
-        if _which_form(plans) is True:
+        if _which_form(latents) is True:
             return (
                 "narrow" if spread.max() < 1 else "wide" if spread.min() > 1 else "another spread"
             )
-        if abs(plans).max() <= 1:
+        if abs(latents).max() <= 1:
             return "from -1 to 1" if (abs(spread - 0.577) < 0.06).all() else "cut off at 1"
         return "cut off" if spread.max() < 1 else "another spread"
     if mean.min() > 50:
         return "from the encoder"
-    return "from 0 to 1" if plans.min() >= 0 and plans.max() <= 1 else "moved"
+    return "from 0 to 1" if latents.min() >= 0 and latents.max() <= 1 else "moved"
 
 
-def _which_form(plans: np.ndarray) -> Any:
+def _which_form(latents: np.ndarray) -> Any:
     """By the mean size over the spread: 0.80 for a normal distribution, 0.87 for a flat one, 0.71
     for Laplace's.
     """
-    plans = plans - plans.mean(0)
-    ratio = float((abs(plans).mean(0) / np.sqrt((plans**2).mean(0))).mean())
+    latents = latents - latents.mean(0)
+    ratio = float((abs(latents).mean(0) / np.sqrt((latents**2).mean(0))).mean())
     return True if abs(ratio - 0.798) < 0.035 else "flat" if ratio > 0.798 else "heavy tails"
 
 
@@ -169,6 +183,12 @@ def _which_grays(got: np.ndarray, logits: np.ndarray) -> str:
         "softmax": np.exp(logits) / np.exp(logits).sum(1, keepdims=True),
         "relu": np.maximum(logits, 0),
         "log": np.log(sigmoid),
+        "over the range": (logits - logits.min()) / np.ptp(logits),
+        "over each range": (logits - logits.min(1, keepdims=True))
+        / np.ptp(logits, axis=1, keepdims=True),
+        "over the maximum": sigmoid / sigmoid.max(),
+        "in 255ths": 255 * sigmoid,
+        "halved tanh": (np.tanh(logits) + 1) / 2,
     }
     for name, table in tables.items():
         if np.allclose(got, table, rtol=1e-3, atol=1e-4):
@@ -181,8 +201,8 @@ def _which_grays(got: np.ndarray, logits: np.ndarray) -> str:
 def _order_cases(rng: np.random.Generator) -> list[Case]:
     cases = []
     for Z, C, D, n, says in (
-        (3, 10, 6, 600, "600 pictures of six pixels, one of ten digits"),
-        (2, 4, 5, 500, "500 pictures under a mixed condition of four numbers"),
+        (3, 10, 9, 4000, "4,000 pictures of nine pixels, one of ten digits"),
+        (2, 4, 4, 3000, "3,000 pictures of four pixels, under a mixed condition of four numbers"),
     ):
         c = np.eye(C)[int(rng.integers(C))] if C == 10 else rng.dirichlet(np.ones(C)) + 0.05
         cases.append(
@@ -203,7 +223,7 @@ def _order_cases(rng: np.random.Generator) -> list[Case]:
 
 
 def _drawing(
-    plans: Answer | None = None,
+    latents: Answer | None = None,
     condition: Answer = lambda c, n: c.expand(n, -1),
     grays: Answer = lambda logits: logits.sigmoid(),
     seed: bool = False,
@@ -215,7 +235,7 @@ def _drawing(
 
         if seed:
             torch.manual_seed(0)
-        z = torch.randn(n, model.Z) if plans is None else plans(n, model.Z)
+        z = torch.randn(n, model.Z) if latents is None else latents(n, model.Z)
         with torch.no_grad():
             return grays(model.decode(z, condition(c, n)))
 
@@ -229,30 +249,40 @@ def _torch() -> Any:
 
 
 def _encoding(model: Any, c: Tensor, n: int) -> Tensor:
-    mu, _ = model.encode(_torch().rand(n, 6), c.expand(n, -1))
+    mu, _ = model.encode(_torch().rand(n, 9), c.expand(n, -1))
     return _drawing(lambda n, Z: mu)(model, c, n)
 
 
 def _one_by_one(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
-    return torch.cat(
-        [torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)]
-    )
+    drawn = [torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)]
+    return torch.cat(drawn).detach()
 
 
 def _by_distribution(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     z = torch.distributions.Normal(0.0, 1.0).sample((n, model.Z))
-    return 1 / (1 + torch.exp(-model.decode(z, c.repeat(n, 1))))
+    with torch.no_grad():
+        return 1 / (1 + torch.exp(-model.decode(z, c.repeat(n, 1))))
 
 
-def _in_double(model: Any, c: Tensor, n: int) -> np.ndarray:
+def _in_double(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     z = torch.empty(n, model.Z).normal_()
-    return model.decode(z, torch.stack([c] * n)).double().sigmoid().detach().numpy()
+    return model.decode(z, torch.stack([c] * n)).detach().double().sigmoid()
 
 
-def _numpy_plans(n: int, Z: int) -> Tensor:
+def _as_squares(logits: Tensor) -> Tensor:
+    side = math.isqrt(logits.shape[1])
+    return logits.sigmoid().view(-1, side, side)
+
+
+def _with_graph(model: Any, c: Tensor, n: int) -> Tensor:
+    z = _torch().randn(n, model.Z)
+    return model.decode(z, c.expand(n, -1)).sigmoid()
+
+
+def _numpy_latents(n: int, Z: int) -> Tensor:
     return _torch().as_tensor(np.random.default_rng().normal(size=(n, Z))).float()
 
 
@@ -263,148 +293,188 @@ SAMPLE = Exercise(
     lambda *args: None,
     {
         "encoder-for-prior": Mutant(
-            "the encoder was asked, and it needs a picture: there is none yet, so plans come from"
-            " the prior",
+            "the encoder was used, and it needs a picture: there is none yet, so draw the latent"
+            " codes from the prior",
             _encoding,
         ),
         "condition-zeroed": Mutant(
-            "c was dropped: the decoder heard zeros in its place, so nobody's order is known",
+            "c was dropped, and the decoder got zeros in its place: pass it the requested c",
             _drawing(condition=lambda c, n: 0 * c.expand(n, -1)),
         ),
         "condition-uniform": Mutant(
-            "every condition was asked for in equal parts: hand the decoder the c that was ordered",
+            "the decoder got all conditions in equal parts: pass it the c that was requested",
             _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1 / len(c)),
         ),
         "condition-all-ones": Mutant(
-            "the condition holds ones only: hand the decoder the c that was ordered",
+            "the decoder got a condition of ones only: pass it the c that was requested",
             _drawing(condition=lambda c, n: 0 * c.expand(n, -1) + 1),
         ),
         "condition-off-by-one": Mutant(
-            "the neighbor of the condition was ordered: is there an index off by one?",
+            "the decoder got the next condition: is there an index off by one?",
             _drawing(condition=lambda c, n: c.roll(1).expand(n, -1)),
         ),
         "condition-softmaxed": Mutant(
-            "the condition went through a softmax: hand it on as it is",
+            "the condition went through a softmax: pass it on as it is",
             _drawing(condition=lambda c, n: c.softmax(0).expand(n, -1)),
         ),
         "condition-doubled": Mutant(
-            "the condition was doubled: hand it on as it is",
+            "the condition was doubled: pass it on as it is",
             _drawing(condition=lambda c, n: 2 * c.expand(n, -1)),
         ),
         "one-latent-for-all": Mutant(
-            "one plan was drawn for all pictures: they will be n times the same",
+            "one latent code was drawn for all pictures, which makes them identical: draw n codes",
             _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1)),
         ),
         "latents-all-zero": Mutant(
-            "all plans are zero: that is one picture n times, the middle of the prior",
+            "all latent codes are zero, which makes the pictures identical: draw them from N(0, I)",
             _drawing(lambda n, Z: _torch().zeros(n, Z)),
         ),
         "latents-repeated-twice": Mutant(
-            "half of the plans were used twice: every picture needs a plan of its own",
+            "each latent code was used twice: every picture needs its own",
             _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1)),
         ),
         "uniform-0-1-latents": Mutant(
-            "the plans lie between 0 and 1, as `rand` draws them: the prior is N(0, I), which"
-            " `randn` draws",
+            "the latent codes lie between 0 and 1, as `rand` draws them: the prior is N(0, I), and"
+            " `randn` draws it",
             _drawing(lambda n, Z: _torch().rand(n, Z)),
         ),
         "uniform-symmetric-latents": Mutant(
-            "the plans are uniform from −1 to 1: the prior is N(0, I)",
+            "the latent codes are uniform from −1 to 1: the prior is N(0, I)",
             _drawing(lambda n, Z: 2 * _torch().rand(n, Z) - 1),
         ),
         "latent-std-halved": Mutant(
-            "the plans are narrower than the prior: no temperature was asked for",
+            "the latent codes have a smaller standard deviation than the prior: leave out the"
+            " temperature",
             _drawing(lambda n, Z: 0.5 * _torch().randn(n, Z)),
         ),
         "latent-std-doubled": Mutant(
-            "the plans are wider than the prior: no temperature was asked for",
+            "the latent codes have a larger standard deviation than the prior: use `randn` alone",
             _drawing(lambda n, Z: 2 * _torch().randn(n, Z)),
         ),
         "uniform-latents-unit-variance": Mutant(
-            "the plans have mean 0 and spread 1, but are spread evenly: the prior is a normal"
-            " distribution, which `randn` draws",
+            "the latent codes have mean 0 and standard deviation 1, but are uniform: the prior is"
+            " normal, and `randn` draws it",
             _drawing(lambda n, Z: (_torch().rand(n, Z) - 0.5) * 12**0.5),
         ),
         "laplace-latents": Mutant(
-            "the plans have mean 0 and spread 1, but tails that are too heavy: the prior is a"
-            " normal distribution, which `randn` draws",
+            "the latent codes have mean 0 and standard deviation 1, but heavy tails: the prior is"
+            " normal, and `randn` draws it",
             _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z))),
         ),
         "sign-only-latents": Mutant(
-            "there are only a few different plans: every picture needs a plan of its own, made of"
-            " real numbers",
+            "there are only a few different latent codes: every picture needs its own, of real"
+            " numbers",
             _drawing(lambda n, Z: _torch().randn(n, Z).sign()),
         ),
         "truncated-normal-latents": Mutant(
-            "the plans were cut off a little beyond 1, so the prior's rarer plans never come",
+            "the latent codes were cut off a little beyond 1: the prior reaches further, so use"
+            " `randn` as it is",
             _drawing(
                 lambda n, Z: _torch().nn.init.trunc_normal_(_torch().empty(n, Z), a=-1.3, b=1.3)
             ),
         ),
         "one-draw-per-latent": Mutant(
-            "all numbers of a plan are the same draw: a plan is Z independent numbers",
+            "all dimensions of a latent code are the same draw: draw Z independent numbers",
             _drawing(lambda n, Z: _torch().randn(n, 1).expand(n, Z)),
         ),
         "logits-returned": Mutant(
-            "the decoder's logits came back: grays are their sigmoid",
+            "the decoder's logits came back: take their sigmoid",
             _drawing(grays=lambda logits: logits),
         ),
         "tanh-for-sigmoid": Mutant(
-            "tanh gives −1 to 1: grays are the sigmoid of the logits",
+            "tanh was taken, which gives −1 to 1: take the sigmoid of the logits",
             _drawing(grays=lambda logits: logits.tanh()),
         ),
         "logits-clamped": Mutant(
-            "the logits were clamped to 0 and 1: grays are their sigmoid",
+            "the logits were clamped to 0 and 1: take their sigmoid",
             _drawing(grays=lambda logits: logits.clamp(0, 1)),
         ),
         "exp-for-sigmoid": Mutant(
-            "the exponential of a logit is no gray: the sigmoid is",
+            "the exponential of the logits was taken: take their sigmoid",
             _drawing(grays=lambda logits: logits.exp()),
         ),
         "sigmoid-twice": Mutant(
-            "the sigmoid was taken twice: everything turns gray, between 0.5 and 0.73",
+            "the sigmoid was applied twice, which leaves grays between 0.5 and 0.73: apply it once",
             _drawing(grays=lambda logits: logits.sigmoid().sigmoid()),
         ),
         "sign-flipped-logits": Mutant(
-            "ink and paper are exchanged: σ(logit) is the ink",
+            "the pictures are inverted: σ(logit) is the ink, not 1 − σ(logit)",
             _drawing(grays=lambda logits: (-logits).sigmoid()),
         ),
         "softmax-over-pixels": Mutant(
-            "a softmax over the pixels: each pixel has a gray of its own, the sigmoid of its logit",
+            "a softmax was taken over the pixels: take the sigmoid of each logit",
             _drawing(grays=lambda logits: logits.softmax(1)),
         ),
         "probs-rounded": Mutant(
-            "the grays were rounded to black and white: keep them",
+            "the grays were rounded to black and white: return them as they are",
             _drawing(grays=lambda logits: logits.sigmoid().round()),
         ),
         "bernoulli-sampled": Mutant(
-            "a coin was tossed for every pixel: grays are asked for, the coins themselves",
+            "every pixel was drawn as 0 or 1: return the Bernoulli probabilities themselves",
             _drawing(grays=lambda logits: logits.sigmoid().bernoulli()),
         ),
         "relu-for-sigmoid": Mutant(
-            "negative logits were cut off, and no sigmoid taken",
+            "negative logits were cut off at 0: take the sigmoid instead",
             _drawing(grays=lambda logits: logits.relu()),
         ),
         "batch-mean-repeated": Mutant(
-            "the pictures were averaged: hand back all n",
+            "the pictures were averaged: return all n",
             _drawing(grays=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
         ),
         "batch-mean-returned": Mutant(
-            "one picture came back, the average of all: hand back all n",
+            "one picture came back, the average of all: return all n",
             _drawing(grays=lambda logits: logits.sigmoid().mean(0)),
         ),
         "one-sample-for-n": Mutant(
             "one picture came back instead of n", lambda model, c, n: _drawing()(model, c, 1)
         ),
+        "condition-with-noise": Mutant(
+            "noise was added to the condition: pass it on as it is, the noise belongs in z",
+            _drawing(
+                condition=lambda c, n: c.expand(n, -1) + 0.1 * _torch().randn(n, len(c)),
+            ),
+        ),
+        "scaled-to-range": Mutant(
+            "the logits were scaled to 0 and 1 by their smallest and largest: take their sigmoid",
+            _drawing(grays=lambda logits: (logits - logits.min()) / np.ptp(logits.numpy())),
+        ),
+        "scaled-to-range-per-picture": Mutant(
+            "each picture's logits were scaled to 0 and 1 by their smallest and largest: take their"
+            " sigmoid",
+            _drawing(
+                grays=lambda logits: (
+                    (logits - logits.amin(1, keepdim=True))
+                    / (logits.amax(1, keepdim=True) - logits.amin(1, keepdim=True))
+                )
+            ),
+        ),
+        "divided-by-maximum": Mutant(
+            "the grays were divided by the largest: return the sigmoid as it is",
+            _drawing(grays=lambda logits: logits.sigmoid() / logits.sigmoid().max()),
+        ),
+        "in-255ths": Mutant(
+            "the grays run from 0 to 255: return the sigmoid itself, 0 to 1",
+            _drawing(grays=lambda logits: 255 * logits.sigmoid()),
+        ),
+        "tanh-scaled": Mutant(
+            "(tanh + 1)/2 of the logits was taken, which is the sigmoid of twice the logits: take"
+            " the sigmoid of the logits",
+            _drawing(grays=lambda logits: (logits.tanh() + 1) / 2),
+        ),
+        "square-pictures": Mutant(
+            "each picture came back as a square: return rows of D numbers, as the decoder gives"
+            " them",
+            _drawing(grays=_as_squares),
+        ),
+        "still-in-graph": Mutant(does_not_hold(DRAWN["graph"]), _with_graph),
         "seed-fixed-inside": Mutant(
-            "the seed is set inside, so every call gives the same pictures: leave that to the"
-            " caller",
+            "a seed is set inside, so every call gives the same pictures: leave it to the caller",
             _drawing(seed=True),
         ),
         "numpy-generator": Mutant(
-            "torch's seed does not reach the plans: they come from another generator, so draw with"
-            " `torch.randn` alone",
-            _drawing(_numpy_plans),
+            "torch's seed does not reach the latent codes: they come from another generator, so"
+            " draw them with `torch.randn`",
+            _drawing(_numpy_latents),
         ),
     },
     {
@@ -437,20 +507,24 @@ def _read_cases(rng: np.random.Generator) -> list[Case]:
 
     return [
         case(
-            "six pictures, two classes: 4 of 4 and 0 of 2 read as ordered", [4, 2], 3, 0.0, never=1
+            "six pictures, two classes: 4 of 4 and 0 of 2 predicted as requested",
+            [4, 2],
+            3,
+            0.0,
+            never=1,
         ),
-        case("ten classes, ordered equally often, a third misread", [12] * 10, 10, 0.35),
-        case("ten classes, one ordered 80 times, the others 5 times", [80] + [5] * 9, 10, 0.4),
-        case("eight of ten classes ordered, unevenly", [30, 5, 9, 20, 7, 3, 16, 4], 10, 0.5),
+        case("ten classes, requested equally often, a third misclassified", [12] * 10, 10, 0.35),
+        case("ten classes, one requested 80 times, the others 5 times", [80] + [5] * 9, 10, 0.4),
+        case("eight of ten classes requested, unevenly", [30, 5, 9, 20, 7, 3, 16, 4], 10, 0.5),
         case(
-            "ten classes, one of which is never read",
+            "ten classes, one of which is never predicted",
             [10, 25, 10, 5, 10, 40, 10, 10, 10, 10],
             10,
             0.2,
             never=3,
         ),
-        case("three of ten classes ordered: 0, 3 and 8", [12, 0, 0, 7, 0, 0, 0, 0, 25], 10, 0.4),
-        case("everything as ordered", [3, 5, 2], 4, 0.0),
+        case("three of ten classes requested: 0, 3 and 8", [12, 0, 0, 7, 0, 0, 0, 0, 25], 10, 0.4),
+        case("everything as requested", [3, 5, 2], 4, 0.0),
     ]
 
 
@@ -523,81 +597,80 @@ ACCURACY = Exercise(
     _read_oracle,
     {
         "scored-against-predictions": Mutant(
-            "the reader was scored on what it read itself: compare with the labels that were"
-            " ordered",
+            "the classifier was compared with its own output: compare it with the requested labels",
             _score(lambda labels, read: np.ones(len(read)).mean()),
         ),
         "micro-accuracy": Mutant(
-            "every picture counts equally here: average within each ordered class first, then over"
-            " the classes",
+            "every picture counts equally here: average within each requested class first, then"
+            " over the classes",
             _score(lambda labels, read: (read == labels).mean()),
         ),
         "missed-classes-skipped": Mutant(
-            "only classes that were read at all are averaged: a class that the model never draws"
-            " must count as 0",
+            "only classes that the classifier found at all are averaged: a class that the model"
+            " never draws must count as 0",
             _score(lambda labels, read: np.mean(_present_only(labels, read))),
         ),
         "precision-for-recall": Mutant(
-            "this goes by what was *read*: go through the classes that were *ordered*",
+            "this loops over the predicted classes (precision): loop over the *requested* ones",
             _score(lambda labels, read: np.mean(_precisions(labels, read))),
         ),
         "error-for-accuracy": Mutant(
-            "this is the error, 1 minus what is asked for",
+            "this is the error: return 1 minus it, the share that is right",
             _score(lambda labels, read: 1 - np.mean(_shares(labels, read))),
         ),
         "percent-for-fraction": Mutant(
-            "this is in percent: a share from 0 to 1 is asked for",
+            "this is in percent: return a share from 0 to 1",
             _score(lambda labels, read: 100 * np.mean(_shares(labels, read))),
         ),
         "sum-over-classes": Mutant(
-            "the classes' shares were added up: average them",
+            "the shares of the classes were added up: average them",
             _score(lambda labels, read: np.sum(_shares(labels, read))),
         ),
         "worst-class": Mutant(
-            "this is the worst class: average over the classes",
+            "this is the share of the worst class: average over the classes",
             _score(lambda labels, read: np.min(_shares(labels, read))),
         ),
         "best-class": Mutant(
-            "this is the best class: average over the classes",
+            "this is the share of the best class: average over the classes",
             _score(lambda labels, read: np.max(_shares(labels, read))),
         ),
         "median-over-classes": Mutant(
-            "this is the median of the classes: the average is asked for",
+            "this is the median over the classes: take the average",
             _score(lambda labels, read: np.median(_shares(labels, read))),
         ),
         "divided-by-ten": Mutant(
-            "divided by ten, though fewer classes may have been ordered: average over those that"
-            " were",
+            "the sum was divided by ten, though fewer classes may have been requested: divide by"
+            " the number that were",
             _score(lambda labels, read: np.sum(_shares(labels, read)) / 10),
         ),
         "divided-by-max-label": Mutant(
-            "divided by the largest label, not by how many classes were ordered",
+            "the sum was divided by the largest label: divide by the number of requested classes",
             _score(lambda labels, read: np.sum(_shares(labels, read)) / labels.max()),
         ),
         "correct-count": Mutant(
-            "this is the number of pictures read as ordered: a share is asked for, class by class",
+            "this is the number of right pictures: take the share within each class",
             _score(lambda labels, read: (read == labels).sum()),
         ),
         "per-class-vector": Mutant(
-            "one share for each class came back: average them to one number",
+            "one share per class came back: average them",
             lambda samples, labels, classifier: np.array(
                 _shares(np.asarray(labels), np.asarray(classifier(samples)))
             ),
         ),
         "per-sample-booleans": Mutant(
-            "True or False for each picture came back: average within the classes, then over them",
+            "True or False per picture came back: average within the classes, then over them",
             lambda samples, labels, classifier: (
                 np.asarray(classifier(samples)) == np.asarray(labels)
             ),
         ),
         "macro-f1": Mutant(
-            "this is F1, which also counts what was read too often: the share of each ordered class"
-            " is asked for",
+            "this is F1, which also counts what was predicted too often: take the share of each"
+            " requested class (recall)",
             _score(_f1),
         ),
         "pooled-label-histograms": Mutant(
-            "this compares how often each class was read and ordered: pictures must be compared one"
-            " by one",
+            "this compares how often each class was predicted and requested: compare picture by"
+            " picture",
             _score(
                 lambda labels, read: (
                     np.minimum(
@@ -612,12 +685,11 @@ ACCURACY = Exercise(
             _score(lambda labels, read: np.mean(_shares(labels, np.roll(read, 1)))),
         ),
         "predicted-class-coverage": Mutant(
-            "this is how many different classes were read: the share that reads as ordered is"
-            " asked for",
+            "this is the share of classes that were predicted at all: compare picture by picture",
             _score(lambda labels, read: len(np.unique(read)) / len(np.unique(labels))),
         ),
         "absent-classes-as-zero": Mutant(
-            "every class up to the largest is averaged, and those that nobody ordered count as 0:"
+            "every class up to the largest is averaged, and those that nobody requested count as 0:"
             " leave them out",
             _score(
                 lambda labels, read: np.mean(
@@ -629,8 +701,8 @@ ACCURACY = Exercise(
             ),
         ),
         "jaccard-for-recall": Mutant(
-            "this divides by all pictures that were ordered *or* read as the class: divide by those"
-            " that were ordered",
+            "this divides by all pictures that were requested *or* predicted as the class: divide"
+            " by those that were requested",
             _score(
                 lambda labels, read: np.mean(
                     [
@@ -641,8 +713,7 @@ ACCURACY = Exercise(
             ),
         ),
         "one-vs-rest-accuracy": Mutant(
-            "for each class, all pictures were judged, also those of other classes: look at its own"
-            " pictures only",
+            "for each class, pictures of other classes are counted too: use its own pictures only",
             _score(
                 lambda labels, read: np.mean(
                     [((read == k) == (labels == k)).mean() for k in np.unique(labels)]
@@ -666,8 +737,8 @@ ACCURACY = Exercise(
             _score(lambda labels, read: _shares(labels, read)[-1]),
         ),
         "per-class-count-ratio": Mutant(
-            "this compares how often each class was read with how often it was ordered: *its own*"
-            " pictures must be read as it",
+            "this compares how often each class was predicted and requested: count the class's own"
+            " pictures that were predicted as it",
             _score(
                 lambda labels, read: np.mean(
                     [min((read == k).sum() / (labels == k).sum(), 1) for k in np.unique(labels)]
@@ -675,8 +746,8 @@ ACCURACY = Exercise(
             ),
         ),
         "majority-vote-per-class": Mutant(
-            "each class counts as right or wrong as a whole, by what most of its pictures were read"
-            " as: average the shares",
+            "each class counts as right or wrong as a whole, by its most frequent prediction:"
+            " average the shares",
             _score(
                 lambda labels, read: np.mean(
                     [np.bincount(read[labels == k]).argmax() == k for k in np.unique(labels)]
@@ -684,8 +755,8 @@ ACCURACY = Exercise(
             ),
         ),
         "modal-class-purity": Mutant(
-            "this is how often a class was read as *one and the same* digit: it must be the one"
-            " that was ordered",
+            "this is how often a class got its most frequent prediction: that prediction must be"
+            " the requested class",
             _score(
                 lambda labels, read: np.mean(
                     [
@@ -695,8 +766,52 @@ ACCURACY = Exercise(
                 )
             ),
         ),
+        "absent-classes-as-nan": Mutant(
+            "classes that nobody requested give the mean of nothing, which is NaN: loop over the"
+            " requested classes, `np.unique(labels)`",
+            _score(lambda labels, read: np.mean(_shares(labels, read, range(10)))),
+        ),
+        "absent-classes-as-one": Mutant(
+            "classes that nobody requested count as 1: leave them out",
+            _score(
+                lambda labels, read: np.mean(
+                    [(read[labels == k] == k).mean() if k in labels else 1 for k in range(10)]
+                )
+            ),
+        ),
+        "weighted-by-class-size": Mutant(
+            "each class was weighted by the square of its number of pictures: give each class the"
+            " same weight",
+            _score(
+                lambda labels, read: np.average(
+                    _shares(labels, read), weights=np.unique(labels, return_counts=True)[1] ** 2
+                )
+            ),
+        ),
+        "geometric-mean": Mutant(
+            "the geometric mean over the classes was taken: take the average",
+            _score(lambda labels, read: np.prod(_shares(labels, read)) ** (1 / len(set(labels)))),
+        ),
+        "halfway-between-both": Mutant(
+            "precision and recall were averaged: take the share of each requested class alone"
+            " (recall)",
+            _score(
+                lambda labels, read: (
+                    (np.mean(_shares(labels, read)) + np.mean(_precisions(labels, read))) / 2
+                )
+            ),
+        ),
+        "correct-per-class-summed": Mutant(
+            "the right pictures of each class were averaged as counts: divide each count by the"
+            " class's number of pictures",
+            _score(
+                lambda labels, read: np.mean(
+                    [((read == k) & (labels == k)).sum() for k in np.unique(labels)]
+                )
+            ),
+        ),
         "class-zero-skipped": Mutant(
-            "class 0 was left out: it is a class as well",
+            "the first class was left out: it counts as well",
             _score(lambda labels, read: np.mean(_shares(labels, read)[1:])),
         ),
         "last-class-skipped": Mutant(
@@ -704,8 +819,7 @@ ACCURACY = Exercise(
             _score(lambda labels, read: np.mean(_shares(labels, read)[:-1])),
         ),
         "predicted-classes-included": Mutant(
-            "all went through the classes that were read *or* ordered, and some of these were never"
-            " ordered: leave them out",
+            "classes that were predicted but never requested are averaged in, as 0: leave them out",
             _score(
                 lambda labels, read: np.mean(
                     [
