@@ -1693,17 +1693,17 @@ SAFE = {
     "state": "the same state of rng gives the same result",
     "other": "another state of rng gives another result",
     "each": "every picture gets a change of its own",
-    "up": "every picture keeps its way up and its side",
+    "up": "every picture stays upright and is not mirrored",
     "paper": (
         "paper stays paper and ink stays ink: the empty rim is white, strokes are as dark as before"
     ),
-    "ink": "no part of the digit is lost, and none doubled: the amount of ink stays within a third",
+    "ink": "no part of a digit is lost, and none doubled: the amount of ink stays within a third",
     "pairs": "a picture stays at the place of its label in the batch",
-    "inside": "the digit stays inside the picture",
-    "read": "the reader reads at least 85 of 100 as what they were",
+    "inside": "a digit stays inside its picture",
+    "read": "a classifier still gives at least 80 of 100 pictures the class that it gave before",
     "gentle": (
-        "tilts, shifts and sizes are gentle enough for a hand to have made them, and large enough"
-        " to be worth something"
+        "a person could have written the result: shifts of two pixels or so, tilts of ten degrees"
+        " or so, and smooth strokes"
     ),
 }
 TURNS = {
@@ -1719,8 +1719,10 @@ TURNS = {
 
 def _augmented(ask: Ask, x: TensorArg, same: TensorArg, y: TensorArg, seed: Any) -> dict[str, Any]:
     """What an augmentation does to a batch, and to sixteen copies of one picture."""
-    first, again = (numbers_in(ask(x, _seed(seed))) for _ in range(2))
-    other, copies = numbers_in(ask(x, _seed(seed + 1))), numbers_in(ask(same, _seed(seed + 2)))
+    first, again, other, copies = (
+        numbers_in(ask.probe("tensors", pictures, _seed(state)))
+        for pictures, state in ((x, seed), (x, seed), (x, seed + 1), (same, seed + 2))
+    )
     return _until_first(_about_augmenting(first, again, other, copies, x.values, same.values))
 
 
@@ -1753,7 +1755,8 @@ def _about_augmenting(
     # one change, by chance once of nothing
     for_all = distinct == 1 and np.allclose(got, x) and not np.allclose(copies, same)
     middle = _centered(got[:, 0]), _centered(x[:, 0])
-    yield SAFE["up"], _which_turns(*middle)
+    tilts = _tilts(*middle)
+    yield SAFE["up"], "turned by any angle" if _any_angle(tilts) else _which_turns(*middle)
     yield SAFE["pairs"], _which_pairs(*middle)
     yield SAFE["paper"], _which_paper(got[:, 0], x[:, 0])
     yield SAFE["changed"], for_all or _how_many_moved(abs(got - x).mean(axis=(1, 2, 3)))
@@ -1768,10 +1771,7 @@ def _about_augmenting(
     edge = np.concatenate([got[:, 0, 0], got[:, 0, :, 0], got[:, 0, -1], got[:, 0, :, -1]], axis=1)
     yield SAFE["inside"], True if np.mean(edge.max(1) > 0.5) < 0.3 else "beyond the edge"
     yield SAFE["read"], bool((_read(got) == _read(x)).mean() >= 0.8)
-    yield (
-        SAFE["gentle"],
-        _how_gentle(abs(_center(got[:, 0]) - _center(x[:, 0])), _likeness(*middle)),
-    )
+    yield SAFE["gentle"], _how_gentle(got[:, 0], x[:, 0], _likeness(*middle), tilts)
 
 
 def _how_many_moved(moved: np.ndarray) -> Any:
@@ -1848,6 +1848,34 @@ def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
     return not found or ", ".join(found)
 
 
+ANGLES, RADII = np.arange(72) * np.pi / 36, np.arange(2, 13)[:, None]
+ROWS, COLUMNS = (np.rint(13.5 + RADII * f(ANGLES)).astype(int) for f in (np.sin, np.cos))
+
+
+def _tilts(got: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The degrees by which each (centered) picture is turned, -180 to 180, to two degrees or so,
+    and NaN where no turn explains it: by correlating rings of both around the middle. (N,)
+    """
+    rings = [stack[:, ROWS, COLUMNS] * RADII for stack in (got, x)]  # (N, 11, 72) each
+    own, other = (np.fft.rfft(r, axis=2) for r in rings)
+    alike = np.fft.irfft((own * other.conj()).sum(1), n=72, axis=1)  # (N, 72)
+    alike /= np.prod([np.sqrt((r**2).sum((1, 2))) for r in rings], axis=0)[:, None] + 1e-9
+    best = alike.argmax(1)
+    before, top, after = (alike[np.arange(len(best)), (best + i) % 72] for i in (-1, 0, 1))
+    peak = best + 0.5 * (before - after) / (before - 2 * top + after - 1e-12)  # of a parabola
+    return np.where(top > 0.9, (5 * peak + 180) % 360 - 180, np.nan)
+
+
+def _any_angle(tilts: np.ndarray) -> bool:
+    """Whether many pictures are turned far, and by angles that are no quarters of a turn."""
+    return np.mean(abs(tilts) > 60) > 0.2 and np.mean(abs((tilts + 45) % 90 - 45) > 15) > 0.3
+
+
+def _roughness(x: np.ndarray) -> np.ndarray:
+    """How much neighboring rows differ, and neighboring columns, in each picture. (2, N)"""
+    return np.stack([abs(np.diff(x, axis=axis)).sum((1, 2)) for axis in (1, 2)])
+
+
 def _which_paper(got: np.ndarray, x: np.ndarray) -> Any:
     rim = np.concatenate(
         [
@@ -1894,13 +1922,19 @@ def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
     return "mixed" if neighbor > 0.6 else True
 
 
-def _how_gentle(moved: np.ndarray, alike: np.ndarray) -> Any:
-    """Judged by what can be measured: how far the ink's center went, and how alike the centered
-    pictures are.
+def _how_gentle(got: np.ndarray, x: np.ndarray, alike: np.ndarray, tilts: np.ndarray) -> Any:
+    """Judged by what can be measured: how far the ink's center went, by how many degrees the
+    centered pictures are tilted, how alike they are, and how rough their strokes are.
     """
-    if np.quantile(moved, 0.95) > 4.5:
+    if np.quantile(abs(_center(got) - _center(x)), 0.95) > 4.5:
         return "shifted far"
-    return "bent or tilted far" if np.quantile(alike, 0.1) < 0.8 else True
+    if np.mean(abs(tilts) > 15) > 0.1:  # never for tilts within ten degrees
+        return "tilted far"
+    if np.quantile(alike, 0.1) < 0.8:
+        return "bent far"
+    # at most 1.02 where a digit is shifted, tilted or resized
+    rougher = np.median(_roughness(got) / _roughness(x), axis=1)
+    return "jagged" if rougher.max() > 1.1 else True
 
 
 def _digit_cases(rng: np.random.Generator) -> list[Case]:
@@ -1984,15 +2018,14 @@ def _turned_at_random(quarters: tuple[int, ...], flip: tuple[int, ...] = ()) -> 
     return safe_augment
 
 
-def _scipy_turns(x: Tensor, rng: Any, degrees: float = 10) -> np.ndarray:
+def _scipy_turns(x: Tensor, rng: Any, degrees: float = 10) -> Tensor:
     from scipy.ndimage import rotate
 
-    return np.stack(
-        [
-            [rotate(p[0], rng.uniform(-degrees, degrees), reshape=False, order=1)]
-            for p in np.asarray(x)
-        ]
-    ).clip(0, 1)
+    turned = [
+        [rotate(p[0], rng.uniform(-degrees, degrees), reshape=False, order=1)]
+        for p in np.asarray(x)
+    ]
+    return _torch().tensor(np.stack(turned)).clamp(0, 1)
 
 
 def _skimage_affine(x: Tensor, rng: Any) -> Tensor:
@@ -2015,10 +2048,11 @@ def _darkened(x: Tensor, rng: Any) -> Tensor:
     return _shift(x, rng) * _torch().tensor(rng.uniform(0.2, 0.7, (len(x), 1, 1, 1))).float()
 
 
-def _blurring(x: Tensor, rng: Any) -> np.ndarray:
+def _blurring(x: Tensor, rng: Any) -> Tensor:
     from scipy.ndimage import gaussian_filter
 
-    return np.stack([[gaussian_filter(p[0], 0.9)] for p in np.asarray(_shift(x, rng))]).clip(0, 1)
+    blurred = [[gaussian_filter(p[0], 0.9)] for p in np.asarray(_shift(x, rng))]
+    return _torch().tensor(np.stack(blurred)).clamp(0, 1)
 
 
 def _wiped(x: Tensor, rng: Any) -> Tensor:
@@ -2029,17 +2063,38 @@ def _wiped(x: Tensor, rng: Any) -> Tensor:
     return x
 
 
-def _cropped(x: Tensor, rng: Any) -> Tensor:
-    """Cut 14 by 14 pixels and blow them up."""
+def _cropped(x: Tensor, rng: Any, side: int = 14) -> Tensor:
+    """Cut out a square and blow it up."""
     F, torch, made = _torch().nn.functional, _torch(), []
     for picture in x:
-        row, column = rng.integers(2, 13, 2)
+        row, column = rng.integers(0, 29 - side, 2)
         made.append(
             F.interpolate(
-                picture[None, :, row : row + 14, column : column + 14], size=28, mode="bilinear"
+                picture[None, :, row : row + side, column : column + side], size=28, mode="bilinear"
             )[0]
         )
     return torch.stack(made)
+
+
+def _jittered(x: Tensor, rng: Any) -> Tensor:
+    """Each row of each picture shifted by a draw of its own."""
+    moves = rng.integers(-1, 2, (len(x), 28))
+    return _torch().stack(
+        [
+            _torch().stack([row.roll(int(m)) for row, m in zip(p[0], ms, strict=True)])[None]
+            for p, ms in zip(x, moves, strict=True)
+        ]
+    )
+
+
+def _sheared(x: Tensor, rng: Any) -> Tensor:
+    torch, B = _torch(), len(x)
+    where = torch.eye(2, 3).repeat(B, 1, 1)
+    where[:, 0, 1] = torch.tensor(rng.uniform(-0.9, 0.9, B)).float()
+    F = torch.nn.functional
+    return F.grid_sample(
+        x, F.affine_grid(where, list(x.shape), align_corners=False), align_corners=False
+    )
 
 
 def _global_random(x: Tensor, rng: Any) -> Tensor:
@@ -2053,87 +2108,88 @@ AUGMENT = Exercise(
     lambda *args: None,
     {
         "input-unchanged": Mutant(
-            "nothing was changed: that is safe, and no augmentation", lambda x, rng: x
+            "nothing was changed: change nearly every picture a little", lambda x, rng: x
         ),
         "mostly-unchanged": Mutant(
-            "too many pictures came back as they were: change nearly all of them",
+            "too many pictures came back unchanged: change nearly all of them",
             lambda x, rng: _torch().stack(
                 [_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x]
             ),
         ),
         "negligible-change": Mutant(
-            "the change is too small to see: nothing is gained by it",
+            "the change is too small to see: shift by a pixel or two, or tilt by several degrees",
             lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001),
         ),
         "horizontal-flip": Mutant(
-            "mirrored from left to right: a digit in a mirror is none, only 0 and 8 look alike"
-            " there",
+            "some pictures are mirrored left to right: a mirrored digit is no digit, except for 0"
+            " and 8",
             _turned_at_random((0,), (2,)),
         ),
         "vertical-flip": Mutant(
-            "mirrored from top to bottom: a digit upside down is none",
+            "some pictures are mirrored top to bottom: nobody writes digits upside down",
             _turned_at_random((0,), (1,)),
         ),
         "rotate-180": Mutant(
-            "turned by half a circle: a 6 turned is a 9, and its label stays 6",
+            "some pictures are turned by 180 degrees: a 6 becomes a 9, and its label stays 6",
             _turned_at_random((0, 2)),
         ),
         "rotate-90": Mutant(
-            "turned by a quarter: nobody writes digits that lie on their side",
+            "some pictures are turned by 90 degrees: nobody writes digits that lie on their side",
             _turned_at_random((0, 1)),
         ),
         "rotate-270": Mutant(
-            "turned by a quarter to the right: nobody writes digits that lie on their side",
+            "some pictures are turned by 90 degrees to the right: nobody writes digits that lie on"
+            " their side",
             _turned_at_random((0, 3)),
         ),
         "rotate-any-quarter": Mutant(
-            "turned as far as upside down: a 6 turned is a 9, and the others lie or stand on their"
-            " heads",
+            "pictures are turned by quarters of a turn: a 6 becomes a 9, others lie on their side",
             _turned_at_random((0, 1, 2, 3)),
         ),
         "axes-transposed": Mutant(
-            "rows and columns were exchanged: that mirrors the digit",
+            "rows and columns are swapped: that mirrors the digit",
             lambda x, rng: _shift(x, rng).transpose(2, 3),
         ),
         "flips-both-axes": Mutant(
-            "mirrored both ways, at random: digits end in a mirror or upside down",
+            "pictures are mirrored both ways: a mirrored digit is no digit",
             _turned_at_random((0,), (1, 2)),
         ),
         "inverted-intensity": Mutant(
-            "ink and paper were exchanged: a generator would draw white on black",
+            "the pictures are inverted: a generator would learn to draw white on black",
             lambda x, rng: 1 - _shift(x, rng),
         ),
         "gaussian-noise-added": Mutant(
-            "noise was added: a generator learns to draw the specks too",
+            "noise was added: a generator would learn to draw the specks too",
             lambda x, rng: (
                 x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float()
             ).clamp(0, 1),
         ),
         "gray-background": Mutant(
-            "a gray veil lies over the paper: a generator learns it too",
+            "the background is gray: a generator would learn to draw that too",
             lambda x, rng: (
                 _shift(x, rng) + _torch().tensor(rng.uniform(0.05, 0.3, (len(x), 1, 1, 1))).float()
             ).clamp(0, 1),
         ),
         "noise-not-clamped": Mutant(
-            "grays leave the range from 0 to 1: clamp them",
+            "some grays lie outside 0 to 1: clamp them",
             lambda x, rng: x + 0.15 * _torch().tensor(rng.normal(size=tuple(x.shape))).float(),
         ),
         "contrast-lowered": Mutant(
-            "the strokes turned pale: a generator would draw pale digits", _darkened
+            "the strokes are paler than before: a generator would learn to draw pale digits",
+            _darkened,
         ),
         "gaussian-blur": Mutant(
-            "the strokes are blurred: a generator would draw blurred digits", _blurring
+            "the strokes are blurred: a generator would learn to draw blurred digits", _blurring
         ),
         "pixels-binarised": Mutant(
-            "grays were rounded to black and white: a generator would draw hard edges",
+            "grays were rounded to black and white: a generator would learn to draw hard edges",
             lambda x, rng: _shift(x, rng).round(),
         ),
         "patch-erased": Mutant(
-            "a piece of the digit was wiped out: a generator would draw torn digits", _wiped
+            "a piece of the digit was erased: a generator would learn to draw torn digits", _wiped
         ),
         "digits-downscaled": Mutant(
-            "the digits became far smaller or narrower: a generator would draw such ones",
+            "the digits became far smaller or narrower: a change of size by a tenth is enough",
             lambda x, rng: _shift(
                 _torch().nn.functional.pad(
                     _torch().nn.functional.interpolate(x, size=14, mode="bilinear"), (7,) * 4
@@ -2142,35 +2198,61 @@ AUGMENT = Exercise(
             ),
         ),
         "pixel-shift-in-affine-grid": Mutant(
-            "many pictures are empty: `affine_grid` measures shifts in half widths of the picture,"
-            " not in pixels",
+            "many pictures are empty, so the digits were moved out of them: in which unit are your"
+            " shifts? Two pixels are enough",
             lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0),
         ),
         "salt-noise": Mutant(
-            "lone black pixels were strewn over the picture: a generator would draw them too",
+            "single black pixels were added: a generator would learn to draw them too",
             lambda x, rng: _shift(x, rng).masked_fill(
                 _torch().tensor(rng.random(tuple(x.shape)) < 0.03), 1.0
             ),
         ),
         "zoomed-crop": Mutant(
-            "cut out and blown up: what is left of the digit is too large, and part of it is gone",
+            "a part was cut out and enlarged: what is left of the digit is too large, and the rest"
+            " is gone",
             _cropped,
         ),
         "shift-too-large": Mutant(
-            "shifted so far that parts leave the picture, or come in at the other side",
+            "digits are shifted so far that parts leave the picture, or come in at the other side",
             lambda x, rng: _shift(x, rng, reach=12),
         ),
         "rotation-too-large": Mutant(
-            "tilted or bent too far: up to ten degrees or so was asked for",
-            lambda x, rng: _scipy_turns(x, rng, 30),
+            "more than one picture in ten is tilted by over 15 degrees: stay within ten degrees or"
+            " so",
+            lambda x, rng: _scipy_turns(x, rng, 22),
+        ),
+        "bent-too-far": Mutant(
+            "digits are sheared or bent so far that no hand would write them: keep distortions"
+            " small",
+            _sheared,
+        ),
+        "degrees-for-radians": Mutant(
+            "pictures are turned by any angle up to a full turn: were degrees passed where radians"
+            " are expected? Ten degrees are 0.17",
+            lambda x, rng: _affine(x, rng, 10.0, 0.0, 0.0),
+        ),
+        "rows-jittered": Mutant(
+            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
+            " picture as a whole",
+            _jittered,
+        ),
+        "columns-jittered": Mutant(
+            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
+            " picture as a whole",
+            lambda x, rng: _jittered(x.transpose(2, 3), rng).transpose(2, 3),
+        ),
+        "crop-and-resize": Mutant(
+            "the digits have far more ink than before: either they were enlarged or something was"
+            " drawn over them, so change sizes by a tenth at most",
+            lambda x, rng: _cropped(x, rng, 20),
         ),
         "one-transform-per-batch": Mutant(
-            "one change was drawn for the whole batch: each picture needs its own",
+            "one change was drawn for the whole batch: draw one per picture",
             lambda x, rng: _affine(x, rng, one=True),
         ),
         "shuffled-without-labels": Mutant(
-            "the pictures were exchanged among each other, while the labels stay: every label must"
-            " keep its picture",
+            "the pictures were shuffled, and the labels were not: keep every picture at its place",
             lambda x, rng: (
                 x[_torch().as_tensor(rng.permutation(len(x)))]
                 if len(_torch().unique(x, dim=0)) > 1
@@ -2178,27 +2260,27 @@ AUGMENT = Exercise(
             ),
         ),
         "mixup-without-labels": Mutant(
-            "two pictures were mixed into one: then two labels are needed",
+            "two pictures were mixed into one, which needs two labels: change each picture alone",
             lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0),
         ),
         "global-random-state": Mutant(
-            "the random numbers do not come from rng: the same state must give the same pictures",
+            "the same state of rng gives other pictures: draw all random numbers from rng",
             _global_random,
         ),
         "fixed-seed": Mutant(
-            "the same change comes whatever rng says: draw it from rng",
+            "every state of rng gives the same change: draw it from rng",
             lambda x, rng: _shift(x, np.random.default_rng(0)),
         ),
         "flattened-output": Mutant(
-            "the pictures came back in another shape: (B, 1, 28, 28) goes in and comes out",
+            "the pictures came back in another shape: return (B, 1, 28, 28), as it came",
             lambda x, rng: _shift(x, rng).flatten(1),
         ),
         "channel-dropped": Mutant(
-            "the channel was lost: (B, 1, 28, 28) goes in and comes out",
+            "the channel axis was dropped: return (B, 1, 28, 28), as it came",
             lambda x, rng: _shift(x, rng)[:, 0],
         ),
         "originals-concatenated": Mutant(
-            "originals and changed pictures came back together: as many as went in are asked for",
+            "originals and changed pictures came back together: return as many as went in",
             lambda x, rng: _torch().cat([x, _shift(x, rng)]),
         ),
     },
@@ -2206,7 +2288,7 @@ AUGMENT = Exercise(
         "shifts by whole pixels": _shift,
         "shifts by one pixel at most": lambda x, rng: _shift(x, rng, reach=1),
         "tilt, size and shift by torch's grid": _affine,
-        "tilts by SciPy, as NumPy": _scipy_turns,
+        "tilts by SciPy": _scipy_turns,
         "scikit-image, with shear": _skimage_affine,
     },
     seconds=6.0,
