@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, TensorArg
+from course_utils.asking.ask import Answer, Ask, NotData, TensorArg
 from course_utils.checks.exercise import (
     Case,
     Exercise,
@@ -2306,81 +2307,146 @@ PLANNED = {
         "the plans hold whole numbers from 0 to 9: take `argmax` over the kinds, with no logits or"
         " shares left"
     ),
-    "varied": (
-        "the plans for one condition are not all the same: every plan needs a draw of its own"
+    "new": (
+        "the plans are new: at most one in ten may be a plan that was given, as it is or mirrored"
     ),
+    "varied": "the plans for one condition differ: noise must go into every plan",
     "outline": (
-        "at least half of the plans have the outline that was asked for: does the model hear its"
-        " condition, row by row?"
+        "at least half of the plans have the outline that was requested: does the condition reach"
+        " the model, row by row?"
     ),
     "bedrooms": (
-        "at least half of the plans have that outline and as many bedrooms as asked for: a plan for"
-        " another brief is no answer"
+        "at least half of the plans have the outline and the number of bedrooms that were requested"
     ),
     "walls": (
         "at least a third of the plans have no floor beside the outside: has it trained long"
-        " enough, with the surprise summed over cells?"
+        " enough, with the loss summed over cells?"
     ),
     "rooms": "at least one plan in twenty has every room in one piece: has it trained long enough?",
     "doors": (
         "at least one plan in twenty has doors that all lead through: are doors drawn as two cells"
         " in a wall?"
     ),
+    "learned": (
+        "the sides follow the given plans: here the last four columns do not mean what they mean in"
+        " the lesson, so a program that knows them instead of learning them gets them wrong"
+    ),
+    "brief": (
+        "at least half of the plans meet the whole brief: outline, bedrooms, the side of the living"
+        " room and the side of the front door"
+    ),
+    "spread": (
+        "plans for one brief differ at least a quarter as much as given ones do: either the decoder"
+        " ignores its latent code, as under too heavy a KL term or a loss averaged over cells, or"
+        " the temperature is too low"
+    ),
 }
+AT_ONCE = ("function", "shape", "whole", "new")
 TWICE = (
     "the share of plans with the right outline that hold all five constraints, where"
     f" {2 * DICE:.3f} or more is asked for"
 )
 
 
-def _planned(
-    ask: Ask, plans: TensorArg, c: TensorArg, asked: TensorArg, outlines: TensorArg
-) -> dict[str, Any]:
+def _planned(ask: Ask, *args: Any, briefs: list[fp.Brief]) -> dict[str, Any]:
     """PLANNED up to the first that does not hold; the rate last, up to the bar."""
-    try:
-        found = numbers(ask.probe("lesson07.planner", plans, c, asked))
-    except AnswerRaised as error:
-        if "not callable" in error.raised.message:
-            return {PLANNED["function"]: False}
-        raise
-    return {PLANNED["function"]: True} | until_one_fails(
-        _about_plans(found, asked.values, outlines.values), PLANNED
-    )
+    return until_one_fails(_about_plans(ask, *args, briefs), PLANNED)
 
 
-def _about_plans(found: np.ndarray | None, asked: np.ndarray, outlines: np.ndarray) -> Any:
-    yield "shape", found is not None and found.shape == outlines.shape
-    if found is None:
+def _planned_at_once(ask: Ask, *args: Any, briefs: list[fp.Brief]) -> dict[str, Any]:
+    """The facts AT_ONCE, after a training on few plans."""
+    return until_one_fails(islice(_about_plans(ask, *args, briefs), len(AT_ONCE)), PLANNED)
+
+
+def _about_plans(
+    ask: Ask, given: TensorArg, c: TensorArg, asked: TensorArg, briefs: list[fp.Brief]
+) -> Any:
+    """Pairs of a key of PLANNED and whether it holds, in an order in which each may rely on those
+    before it.
+    """
+    returned = ask.probe("lesson07.planner", given, c, asked)
+    yield "function", returned is not None
+    plans, outlines = numbers(returned), np.stack([fp.build(b, {}, []) for b in briefs])
+    yield "shape", plans is not None and plans.shape == outlines.shape
+    if plans is None:
         return
-    yield "whole", found.dtype.kind in "iu" and found.min() >= 0 and found.max() < fp.KINDS
-    same = [
-        len(np.unique(found[(asked == row).all(1)], axis=0)) > 1 for row in np.unique(asked, axis=0)
-    ]
-    yield "varied", np.mean(same) > 0.5
-    outline = ((found == fp.OUTSIDE) == (outlines == fp.OUTSIDE)).all((1, 2))
+    yield "whole", plans.dtype.kind in "iu" and plans.min() >= 0 and plans.max() < fp.KINDS
+    yield "new", _share_copied(plans, given.values) <= 0.1
+    apart = _spread(plans, asked.values)
+    yield "varied", np.median(apart) > 0
+    outline = ((plans == fp.OUTSIDE) == (outlines == fp.OUTSIDE)).all((1, 2))
     yield "outline", outline.mean() >= 0.5
-    bedrooms = [
-        (np.unique(plan) >= fp.BEDROOM).sum() == _brief_of(row).bedrooms
-        for plan, row in zip(found, asked, strict=True)
+    fits = outline & [
+        (np.unique(plan) >= fp.BEDROOM).sum() == brief.bedrooms
+        for plan, brief in zip(plans, briefs, strict=True)
     ]
-    yield "bedrooms", (outline & bedrooms).mean() >= 0.5
-    reports = [_changed()(plan) for plan in found]
+    yield "bedrooms", fits.mean() >= 0.5
+    reports = [_changed()(plan) for plan in plans]
     yield "walls", np.mean([r["closed"] for r in reports]) >= 1 / 3
     yield "rooms", np.mean([r["rooms"] for r in reports]) >= 0.05
     yield "doors", np.mean([r["doors"] for r in reports]) >= 0.05
-    yield (
-        TWICE,
-        min(
-            round(
-                float(
-                    np.mean(
-                        [all(r.values()) and fits for r, fits in zip(reports, outline, strict=True)]
-                    )
-                ),
-                3,
-            ),
-            2 * DICE,
-        ),
+    right = np.array([np.equal(_sides(p), b[3:]) for p, b in zip(plans, briefs, strict=True)])
+    yield "learned", right.any(1).mean() >= 0.2
+    yield "brief", (fits & right.all(1)).mean() >= 0.5
+    yield "spread", np.median(apart) >= np.median(_spread(given.values, c.values)) / 4
+    sound = np.mean(outline & [all(r.values()) for r in reports])
+    yield TWICE, min(round(float(sound), 3), 2 * DICE)
+
+
+def _share_copied(plans: np.ndarray, given: np.ndarray) -> float:
+    """The share of plans that are among the given ones, as they are or mirrored."""
+    known = {_house(plan).tobytes() for plan in given}
+    flips = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
+    copied = [
+        any(np.ascontiguousarray(house[::a, ::b]).tobytes() in known for a, b in flips)
+        for house in map(_house, plans)
+    ]
+    return float(np.mean(copied))
+
+
+def _house(plan: np.ndarray) -> np.ndarray:
+    """A plan without the outside around it."""
+    inside = plan != fp.OUTSIDE
+    return plan[np.ix_(inside.any(1), inside.any(0))].astype(np.int8)
+
+
+def _spread(plans: np.ndarray, c: np.ndarray) -> list[float]:
+    """In how many cells two plans for one condition differ, condition by condition: the median of
+    all pairs.
+    """
+    apart = []
+    for row in np.unique(c, axis=0):
+        alike = plans[(c == row).all(1)][:25].reshape(-1, fp.HEIGHT * fp.WIDTH)
+        pairs = np.triu_indices(len(alike), 1)
+        apart.append(float(np.median((alike[pairs[0]] != alike[pairs[1]]).sum(1))))
+    return apart
+
+
+def _sides(plan: np.ndarray) -> tuple[str, str]:
+    """On which side of the hall the living room lies, and of the house the front door; "" where one
+    is missing.
+    """
+    front = (plan == fp.DOOR) & _near(plan == fp.OUTSIDE).any(0)
+    places = [np.argwhere(cells) for cells in (plan == fp.LIVING, plan == fp.HALL, front, plan > 0)]
+    if any(len(place) == 0 for place in places):
+        return "", ""
+    living, hall, door, house = (place.mean(0) for place in places)
+    return "north" if living[0] < hall[0] else "south", "west" if door[1] < house[1] else "east"
+
+
+def _planner_args(
+    kept: list[fp.Brief], given: list[fp.Brief], times: int, rng: np.random.Generator
+) -> tuple[TensorArg, ...]:
+    """Plans for the given briefs, their conditions, and those of the kept ones, each several times.
+
+    The columns for either side of the living room are exchanged, and those of the front door: they
+    mean what the plans say, so a program that knows the lesson's columns has learned nothing.
+    """
+    columns = [*range(9), 10, 9, 12, 11]
+    return (
+        TensorArg(fp.make_plans(given, rng)),
+        TensorArg(fp.brief_vectors(given)[:, columns]),
+        TensorArg(fp.brief_vectors(kept * times)[:, columns]),
     )
 
 
@@ -2388,19 +2454,26 @@ def _planner_cases(rng: np.random.Generator) -> list[Case]:
     briefs = fp.all_briefs()
     rng.shuffle(briefs)
     kept, given = briefs[:20], [briefs[i] for i in rng.integers(20, len(briefs), 2000)]
-    asked = kept * 25
-    outlines = np.stack([fp.build(brief, {}, []) for brief in asked])
     return [
         Case(
             "2,000 plans to learn from, 500 to draw for twenty briefs that were not among them",
-            (
-                TensorArg(fp.make_plans(given, rng)),
-                TensorArg(fp.brief_vectors(given)),
-                TensorArg(fp.brief_vectors(asked)),
-                TensorArg(outlines),
-            ),
-            _planned,
+            _planner_args(kept, given, 25, rng),
+            partial(_planned, briefs=kept * 25),
             want={fact: True for fact in PLANNED.values()} | {TWICE: 2 * DICE},
+        )
+    ]
+
+
+def _planner_at_once(rng: np.random.Generator) -> list[Case]:
+    """What needs no long training: the form of the plans, and whether they are only handed back."""
+    briefs = fp.all_briefs()
+    rng.shuffle(briefs)
+    return [
+        Case(
+            "200 plans to learn from, 40 to draw for eight briefs that were not among them",
+            _planner_args(briefs[:8], briefs[8:] * 2, 5, rng),
+            partial(_planned_at_once, briefs=briefs[:8] * 5),
+            want={PLANNED[key]: True for key in AT_ONCE},
         )
     ]
 
@@ -2415,41 +2488,35 @@ def _brief_of(row: np.ndarray) -> fp.Brief:
     return fp.Brief(*parts)
 
 
-def _by_rules(how: Answer, wrong: Answer = lambda sheets: sheets) -> Answer:
-    """A planner that goes by rules, not by data."""
+def _by_rules(
+    how: Answer, wrong: Answer = lambda sheets: sheets, columns: tuple[int, ...] = (10, 9, 12, 11)
+) -> Answer:
+    """A planner that goes by rules, not by data, and knows what the last four columns mean."""
 
     def train_planner(_plans: Tensor, _c: Tensor) -> Answer:
         rng = np.random.default_rng(0)
+        rows = [*range(9), *columns]
         return lambda c: wrong(
-            _torch().as_tensor(how([_brief_of(row) for row in np.asarray(c)], rng))
+            _torch().as_tensor(how([_brief_of(row) for row in np.asarray(c)[:, rows]], rng))
         )
 
     return train_planner
 
 
-def _sieved(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
-    """Dice, thrown until the plan holds, thirty times at most."""
-    made = []
-    for brief in briefs:
-        for _ in range(30):
-            plan = fp.dice_plans([brief], rng)[0]
-            if all(_in_scipy(plan).values()):
-                break
-        made.append(plan)
-    return np.stack(made)
-
-
-def _stretched(plans: Any, c: Any) -> Answer:
-    """A plan of the nearest brief, with rows and columns of its rooms doubled or left out until it
-    has the right size.
+def _stretched(plans: Any, c: Any, mirrored: bool = False) -> Answer:
+    """A plan of another outline, with rows and columns of its rooms doubled or left out until it
+    has the right size; or one with the front door on the other side, mirrored besides.
     """
     plans, rows, rng = np.asarray(plans), np.asarray(c), np.random.default_rng(1)
 
     def draw(asked: Any) -> Any:
         made = []
         for row in np.asarray(asked):
-            brief, alike = _brief_of(row), np.flatnonzero((rows[:, 6:] == row[6:]).all(1))
-            made.append(_fitted(plans[rng.choice(alike)], brief, rng))
+            brief, key = _brief_of(row), row[6:].copy()
+            if mirrored:
+                key[5:] = key[:4:-1]
+            plan = plans[rng.choice(np.flatnonzero((rows[:, 6:] == key).all(1)))]
+            made.append(_fitted(plan[:, ::-1] if mirrored else plan, brief, rng))
         return np.stack(made)
 
     return draw
@@ -2478,18 +2545,49 @@ def _copies(plans: Any, _c: Any) -> Answer:
     return lambda asked: plans[_torch().as_tensor(rng.integers(0, len(plans), len(asked)))]
 
 
-def _of_nearest_brief(plans: Any, c: Any) -> Answer:
-    """A given plan that has the outline, whatever else was asked for."""
+def _mirrored_copies(plans: Any, c: Any) -> Answer:
+    """Given plans with the front door on the other side, mirrored within their outline."""
     plans, rows, rng = np.asarray(plans), np.asarray(c), np.random.default_rng(3)
 
     def draw(asked: Any) -> Any:
         made = []
         for row in np.asarray(asked):
-            other = (rows[:, :6] == row[:6]).all(1) & (rows[:, 6:9] != row[6:9]).any(1)
-            made.append(plans[rng.choice(np.flatnonzero(other))])
+            other = (rows[:, :11] == row[:11]).all(1)
+            plan = plans[rng.choice(np.flatnonzero(other if other.any() else ~other))].copy()
+            width = int(plan.any(0).sum())
+            plan[:, 1 : 1 + width] = plan[:, width:0:-1]
+            made.append(plan)
         return np.stack(made)
 
     return draw
+
+
+def _network(plans: Any, c: Any, mean: bool = False) -> Answer:
+    """A conditional VAE with ReLUs and Adam, its loss summed over cells, or averaged by mistake."""
+    torch = _torch()
+    nn, F = torch.nn, torch.nn.functional
+    cells, beta = fp.KINDS * plans[0].numel(), 4.0
+    encoder = nn.Sequential(nn.Linear(cells + 13, 192), nn.ReLU(), nn.Linear(192, 24))
+    decoder = nn.Sequential(
+        nn.Linear(25, 192), nn.ReLU(), nn.Linear(192, 192), nn.ReLU(), nn.Linear(192, cells)
+    )
+
+    def logits(z: Any, c: Any) -> Any:
+        return decoder(torch.cat([z, c], 1)).view(-1, fp.KINDS, fp.HEIGHT, fp.WIDTH)
+
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], fused=True)
+    for epoch in range(6 if mean else 24):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, 2 - epoch / 12)
+        for rows in torch.randperm(len(plans)).split(64):
+            x = F.one_hot(plans[rows], fp.KINDS).float().flatten(1)
+            mu, logvar = encoder(torch.cat([x, c[rows]], 1)).chunk(2, 1)
+            z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+            nll = F.cross_entropy(logits(z, c[rows]), plans[rows], reduction="none").flatten(1)
+            kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
+            optimizer.zero_grad()
+            ((nll.mean(1) if mean else nll.sum(1)) + beta * kl).mean().backward()
+            optimizer.step()
+    return lambda c: logits(0.6 * torch.randn(len(c), 12), c).argmax(1)
 
 
 def _mostly_crumbled(
@@ -2506,6 +2604,22 @@ def _mostly_crumbled(
                 sheet[row, column] = {fp.WALL: fp.LIVING, fp.LIVING: fp.BATH, fp.DOOR: fp.WALL}[
                     kind
                 ]
+    return sheets
+
+
+def _nearly_the_same(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
+    """One plan for each brief, with a bathroom cell more or less turned to wall."""
+    sheets = np.stack([fp.make_plans([b], np.random.default_rng(0))[0] for b in briefs])
+    for sheet in sheets:
+        bath = np.argwhere(sheet == fp.BATH)
+        sheet[tuple(bath[rng.integers(len(bath))])] = fp.WALL
+    return sheets
+
+
+def _one_bedroom_less(briefs: list[fp.Brief], rng: np.random.Generator) -> np.ndarray:
+    sheets = fp.make_plans(briefs, rng)
+    for sheet in sheets:
+        sheet[sheet == sheet.max()] = fp.LIVING
     return sheets
 
 
@@ -2538,8 +2652,19 @@ PLANNER = Exercise(
                 )
             ),
         ),
-        "condition-ignored": Mutant(does_not_hold(PLANNED["outline"]), _copies),
-        "wrong-bedroom-count": Mutant(does_not_hold(PLANNED["bedrooms"]), _of_nearest_brief),
+        "copies-returned": Mutant(does_not_hold(PLANNED["new"]), _copies),
+        "mirrored-copies": Mutant(does_not_hold(PLANNED["new"]), _mirrored_copies),
+        "condition-ignored": Mutant(
+            does_not_hold(PLANNED["outline"]),
+            _by_rules(
+                lambda briefs, rng: fp.make_plans(
+                    [briefs[i] for i in rng.permutation(len(briefs))], rng
+                )
+            ),
+        ),
+        "wrong-bedroom-count": Mutant(
+            does_not_hold(PLANNED["bedrooms"]), _by_rules(_one_bedroom_less)
+        ),
         "walls-broken": Mutant(
             does_not_hold(PLANNED["walls"]),
             _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.WALL,), 20)),
@@ -2549,13 +2674,24 @@ PLANNER = Exercise(
             _by_rules(lambda briefs, rng: _mostly_crumbled(briefs, rng, (fp.LIVING,), 5)),
         ),
         "door-misplaced": Mutant(does_not_hold(PLANNED["doors"]), _by_rules(_torn_doors)),
+        "architect-called": Mutant(
+            does_not_hold(PLANNED["learned"]), _by_rules(fp.make_plans, columns=(9, 10, 11, 12))
+        ),
+        "one-side-ignored": Mutant(
+            does_not_hold(PLANNED["brief"]),
+            _by_rules(
+                lambda briefs, rng: fp.make_plans([b._replace(living="north") for b in briefs], rng)
+            ),
+        ),
+        "spread-collapsed": Mutant(does_not_hold(PLANNED["spread"]), _by_rules(_nearly_the_same)),
     },
     {
-        "rules": _by_rules(fp.make_plans),
-        "dice and a sieve": _by_rules(_sieved),
+        "a network with ReLUs and Adam": _network,
         "plans of other briefs, stretched": _stretched,
+        "plans of other briefs, mirrored and stretched": partial(_stretched, mirrored=True),
     },
     seconds=120.0,
+    quick=_planner_at_once,
 )
 
 EXERCISES = [SAMPLE, ACCURACY, REPORT, AUGMENT, PLANNER]

@@ -98,12 +98,12 @@ def scored_by_reader(answer: Callable, pictures: Tensor, labels: Tensor, classes
     return answer(pictures, labels, lambda x: x[:, :classes].argmax(1).numpy())
 
 
-def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Tensor:
-    """`draw = answer(plans, c)`, asked for one plan per row of other conditions. (N, H, W), (N, C),
-    (M, C) -> (M, H, W)
+def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Any:
+    """`draw = answer(plans, c)`, asked for one plan per row of other conditions; None where that is
+    no function. (N, H, W), (N, C), (M, C) -> (M, H, W)
     """
     import torch
 
     draw = answer(plans, c)
     with torch.no_grad():
-        return draw(asked)
+        return draw(asked) if callable(draw) else None
