@@ -194,8 +194,7 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "real-half-subtracted": Mutant(
-        "the real half is subtracted, or log(1 − D) was taken for −log D there: add"
-        " `softplus(-real)`, which is −log D",
+        "the real half is subtracted: both halves are negative log-likelihoods, so add them",
         lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
     ),
     "summed-per-sample": Mutant(
@@ -295,6 +294,10 @@ D_MUTANTS: dict[str, Mutant] = {
         "1 − stands outside the logarithm of the fake half: log(1 − σ(d)) is `logsigmoid(-d)`, not"
         " 1 − log σ(d)",
         lambda real, fake: _softplus(-real).mean() - 1 - _softplus(-fake).mean(),
+    ),
+    "log-one-minus-d-of-real": Mutant(
+        "the real half is log(1 − D), where −log D is asked for: that is `softplus(-real)`",
+        lambda real, fake: _softplus(fake).mean() - _softplus(real).mean(),
     ),
     "minus-log-d-of-fake": Mutant(
         "the fake half adds log D: V has log(1 − D) there, and D's loss is minus V",

@@ -77,14 +77,14 @@ def _one_row_each(z: Any, c: Any, Z: int, C: int) -> None:
     if shapes == (shapes[0][:1] + (Z,), shapes[0][:1] + (C,)):
         return
     said = f"the decoder got z of shape {shapes[0]} and c of shape {shapes[1]}"
+    if shapes[0] == (Z,):
+        raise NotData(f"{said}, one latent code without a row: draw `torch.randn(n, model.Z)`")
     if shapes[1] in ((C,), (1, C)):
         raise NotData(f"{said}, one condition for all rows: give each its own, `c.expand(n, -1)`")
     if len(shapes[1]) == 1:
         raise NotData(
             f"{said}, all copies in one row: `c.repeat(n, 1)` or `c.expand(n, -1)` puts one in each"
         )
-    if shapes[0] == (Z,):
-        raise NotData(f"{said}, one latent code without a row: draw `torch.randn(n, model.Z)`")
     raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per picture")
 
 
