@@ -1376,7 +1376,7 @@ part_sliders = widgets.explore(
 #
 # Write a generator of plans. You get plans and their conditions; you return a function that draws one plan for every row of a table of conditions. The conditions it will be asked for
 # were *not* among those it was given. The bar: its **raw** plans, no `repair`, hold all five constraints at least twice as often as those by dice, and have the outline that was requested. At least
-# half must meet the whole brief: outline, bedrooms, the side of the living room and the side of the front door. Plans for one brief must differ, and
+# six in ten must meet the whole brief: outline, bedrooms, the side of the living room and the side of the front door. Plans for one brief must differ, and
 # handing back plans that were given, mirrored or not, is no answer. A
 # CVAE will do, and so will other ideas, if they learn from the plans. Dice reach about three of a hundred, so six will do. Aim at twelve: the check trains anew, on other plans, and no two trainings end alike.
 #

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from course_utils import check, checks
-from course_utils.asking.ask import Ask, Seed, TensorArg, plain
+from course_utils.asking.ask import Ask, Raised, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
-from course_utils.checks.exercise import Case, Exercise, Mutant, observe
+from course_utils.checks.exceptions import explained
+from course_utils.checks.exercise import Case, Exercise, Mutant, observe, same
 
 
 class Raises:
@@ -294,3 +295,17 @@ def test_a_mutant_may_have_to_agree_more_closely_than_an_answer_that_is_accepted
     assert judged(exercise, lambda x: 10.5 * x).status == "pass"
     assert judged(exercise, lambda x: 12.01 * x).hint == "this is twelve times"
     assert "twelve" not in judged(exercise, lambda x: 12.8 * x).hint
+
+
+def test_two_refusals_are_alike_only_if_they_say_the_same():
+    case = Case("any", ())
+    refused = Raised(("NotData", "TypeError"), "it returned None: is there a `return`?")
+    other = Raised(("NotData", "TypeError"), "two calls gave different values")
+    assert same(refused, refused, case) and not same(refused, other, case)
+    raised = Raised(("ValueError",), "no such kind")
+    assert same(raised, Raised(("ValueError",), "another message"), case)
+
+
+def test_a_shape_that_does_not_fit_is_explained():
+    raised = Raised(("RuntimeError",), "shape '[600, 28, 28]' is invalid for input of size 3600")
+    assert explained(raised).startswith("3600 numbers do not fit shape (600, 28, 28)")
