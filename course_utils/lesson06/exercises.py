@@ -640,7 +640,7 @@ def _losses(returned: Any) -> Any:
 
 def _round_twice(ask: Ask, *args: Any) -> bool:
     first, second = (_round(ask, *args) for _ in range(2))
-    if any(not np.array_equal(first[key], second.get(key)) for key in first if "weights" in key):
+    if any(not np.array_equal(first[key], second.get(key, 0)) for key in first if "weights" in key):
         raise NotData(OWN_NOISE)
     return True
 
