@@ -2036,7 +2036,7 @@ def _draws(ask: Ask, x: TensorArg, n: int, seed: int, *, fresh: np.ndarray) -> A
     found, usual = given.query(points)[0], np.median(given.query(fresh)[0])
     yield "new", np.median(found) > 0.3 * usual and np.quantile(found, 0.05) > 0.02 * usual
     usual = np.median(tree.query(points, 2)[0][:, 1])
-    yield "fresh", np.quantile(tree.query(again)[0], 0.05) > 0.05 * usual
+    yield "fresh", np.quantile(tree.query(again)[0], 0.05) > 0.03 * usual
     return points
 
 

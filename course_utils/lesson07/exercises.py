@@ -2335,7 +2335,7 @@ PLANNED = {
         " room and the side of the front door"
     ),
     "spread": (
-        "plans for one brief differ at least an eighth as much as given ones do: either the decoder"
+        "plans for one brief differ at least a tenth as much as given ones do: either the decoder"
         " ignores its latent code, as under too heavy a KL term or a loss averaged over cells, or"
         " the temperature is too low"
     ),
@@ -2394,7 +2394,7 @@ def _about_plans(
     right = np.array([np.equal(_sides(p), b[3:]) for p, b in zip(plans, briefs, strict=True)])
     yield "learned", right.any(1).mean() >= 0.2
     yield "brief", (fits & right.all(1)).mean() >= 0.6
-    yield "spread", np.median(apart) >= np.median(_spread(given.values, c.values)) / 8
+    yield "spread", np.median(apart) >= np.median(_spread(given.values, c.values)) / 10
     sound = np.mean(outline & [all(r.values()) for r in reports])
     yield TWICE, min(round(float(sound), 3), 2 * DICE)
 
