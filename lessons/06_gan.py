@@ -1289,11 +1289,11 @@ axes[1].set_title("GAN: two losses, two networks that do not")
 #
 # Write a function that gets points and returns a sampler. No skeleton. The points lie on *some* ring of eight humps: its
 # radius, its turn and the humps' width differ from above, so look at what you get. The bar: all eight modes, each with at
-# least one in a hundred of the samples, and seven of ten samples within four widths of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*: handing back the points you
-# were given, or points next to them, does not.
+# least one in a hundred of the samples, and seven of ten samples within four widths of a hump. A GAN with your own losses will do, or a critic, or anything else that *generates*. Handing back the points you
+# were given does not, even if each is moved by a fraction of the gap to its neighbor. Nor does a pool of points drawn once: `sample` draws new ones at every call.
 #
 # ### Exercise 6.6 · `train_ring_sampler`
-# The check hands you 4,000 points, asks your sampler for 2,000, and names the first thing that is not as it should be. A game
+# The check hands you 4,000 points, asks your sampler for 2,000 and then for more, and names the first thing that is not as it should be. A game
 # may be unlucky, so it trains a second time before it says no. It
 # stops you after 90 seconds, in case your computer is busy.
 
@@ -1336,7 +1336,8 @@ train_ring_sampler = check("6.6", train_ring_sampler)
 
 # %% tags=["studio"]
 runtime.seed_all(13)
-built_points = train_ring_sampler(ring(4000).cpu())(2000).to(device)
+built_points = train_ring_sampler(ring(4000).cpu())(2000)
+built_points = torch.as_tensor(built_points, dtype=torch.float32, device=device)
 built_modes, built_share = modes(built_points)
 print(f"what you built: {built_modes} modes, {100 * built_share:.0f} per cent of points on a hump")
 critic_gain = np.mean(critic_modes[half:]) - np.mean(found_modes[0.9, 5][half:])

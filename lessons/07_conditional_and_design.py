@@ -540,7 +540,8 @@ safe_augment = check("7.4", safe_augment)
 
 # %%
 rng = runtime.rng(11)
-gentle = torch.cat([safe_augment(x_train.view(-1, 1, 28, 28), rng).flatten(1) for _ in range(3)])
+squares = x_train.view(-1, 1, 28, 28)
+gentle = torch.cat([safe_augment(squares, rng).float().flatten(1) for _ in range(3)])
 x_gentle = torch.cat([x_train, gentle])  # (16000, 784)
 is_new = torch.arange(16000, device=device).ge(4000).float()[:, None]  # (16000, 1)
 
@@ -1374,12 +1375,14 @@ part_sliders = widgets.explore(
 # ### Room D · Build: a planner from an empty page
 #
 # Write a generator of plans. You get plans and their conditions; you return a function that draws one plan for every row of a table of conditions. The conditions it will be asked for
-# were *not* among those it was given. The bar: its **raw** plans, no `repair`, hold all five constraints at least twice as often as those by dice, and have the outline that was asked for; at least
-# half must have the bedrooms that were asked for as well, so a plan for another brief is no answer. A
-# CVAE will do, and so will other ideas. Dice reach about three of a hundred, so six will do. Aim at twelve: the check trains anew, on other plans, and no two trainings end alike.
+# were *not* among those it was given. The bar: its **raw** plans, no `repair`, hold all five constraints at least twice as often as those by dice, and have the outline that was requested. At least
+# six in ten must meet the whole brief: outline, bedrooms, the side of the living room and the side of the front door. Plans for one brief must differ, and
+# handing back plans that were given, mirrored or not, is no answer. A
+# CVAE will do, and so will other ideas, if they learn from the plans. Dice reach about three of a hundred, so six will do. Aim at twelve: the check trains anew, on other plans, and no two trainings end alike.
 #
 # ### Exercise 7.5 · `train_planner`
-# The check trains it on 2,000 plans, and stops you after two minutes.
+# The check trains it on 2,000 plans, and stops you after two minutes. In its table the last four columns do not mean what they mean above, so learn from the
+# plans which column stands for which side.
 
 
 # %% tags=["studio", "exercise:7.5", "points:8", "minutes:25"]

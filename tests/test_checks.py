@@ -15,6 +15,7 @@ from course_utils.asking import probes
 from course_utils.asking.ask import Ask, NotData, Raised, Seed, TensorArg, plain
 from course_utils.checks import Checked, evaluate, find, limits, render
 from course_utils.checks.diagnosis import close
+from course_utils.checks.exceptions import explained
 from course_utils.checks.exercise import Case, Exercise, Mutant, observe, same
 from course_utils.checks.judging import verdict
 from course_utils.checks.patterns import relation
@@ -361,3 +362,17 @@ def test_a_mutant_may_have_to_agree_more_closely_than_an_answer_that_is_accepted
 def test_what_came_in_place_of_a_tensor_is_named(result, named):
     with pytest.raises(NotData, match=named):
         probes.tensors(lambda: result)
+
+
+def test_two_refusals_are_alike_only_if_they_say_the_same():
+    case = Case("any", ())
+    refused = Raised(("NotData", "TypeError"), "it returned None: is there a `return`?")
+    other = Raised(("NotData", "TypeError"), "two calls gave different values")
+    assert same(refused, refused, case) and not same(refused, other, case)
+    raised = Raised(("ValueError",), "no such kind")
+    assert same(raised, Raised(("ValueError",), "another message"), case)
+
+
+def test_a_shape_that_does_not_fit_is_explained():
+    raised = Raised(("RuntimeError",), "shape '[600, 28, 28]' is invalid for input of size 3600")
+    assert explained(raised).startswith("3600 numbers do not fit shape (600, 28, 28)")

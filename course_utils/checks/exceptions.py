@@ -23,6 +23,9 @@ MEANINGS = {
         "a tensor with {0} entries along one dimension met one with {1}: print both shapes; does"
         " one of them need `[:, None]`, or a sum over the other dimension?"
     ),
+    r"shape '\[([-\d, ]+)\]' is invalid for input of size (\d+)": (
+        "{1} numbers do not fit shape ({0}): is a size fixed that should come from the input?"
+    ),
     r"could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
         "shapes {0} and {1} do not fit together: does one of them need `[:, None]`?"
     ),

@@ -165,6 +165,8 @@ def same(got: Any, want: Any, case: Case) -> bool:
             and len(got) == len(want)
             and all(same(g, w, case) for g, w in zip(got, want, strict=True))
         )
+    if isinstance(want, bool) and isinstance(got, bool):
+        return got == want
     if want is None or isinstance(want, str):
         return type(got) is type(want) and got == want
     g, w = numbers(got), numbers(want)

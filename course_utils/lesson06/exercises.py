@@ -53,6 +53,18 @@ def _bce(logits: Tensor, label: float, **how: Any) -> Tensor:
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), **how)
 
 
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _bce_to(logits: Tensor, targets: Tensor) -> Tensor:
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    return binary_cross_entropy_with_logits(logits, targets)
+
+
 def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:
     import torch
     from torch.nn.functional import binary_cross_entropy
@@ -60,8 +72,8 @@ def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:
     return binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
 
 
-def _surprise(logits: Tensor, label: float) -> Tensor:
-    """Mean surprise of a label, by torch.distributions in float64."""
+def _nll(logits: Tensor, label: float) -> Tensor:
+    """Mean negative log-likelihood of a label, by torch.distributions in float64."""
     import torch
     from torch.distributions import Bernoulli
 
@@ -79,22 +91,22 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
     real, fake = logits(5), logits(5)
     return [
         close_case(
-            "one real thing with logit 0, one forged with logit log 3: log 2 + log 4 = 2.079",
+            "one real sample with logit 0, one fake with logit log 3: log 2 + log 4 = 2.079",
             (TensorArg(np.zeros(1)), TensorArg(np.log([3.0]))),
         ),
         close_case(
-            "an inspector that knows nothing, all logits 0: 2 log 2 = 1.386",
+            "a discriminator that knows nothing, all logits 0: 2 log 2 = 1.386",
             (TensorArg(np.zeros(4)), TensorArg(np.zeros(4))),
         ),
-        close_case("five real and five forged logits", (real, fake)),
+        close_case("five real and five fake logits", (real, fake)),
         close_case("the same logits a second time", (real, fake), again),
         close_case(
-            "six real and three forged: each half is averaged over its own batch",
+            "six real and three fake logits: each half is averaged over its own batch",
             (logits(6), logits(3)),
         ),
         close_case("logits in columns, (4, 1) and (7, 1)", (logits(4, 1), logits(7, 1))),
         close_case(
-            "two logits for each of four real and three forged things, (4, 2) and (3, 2)",
+            "two logits for each of four real and three fake samples, (4, 2) and (3, 2)",
             (logits(4, 2), logits(3, 2)),
         ),
         close_case(
@@ -103,13 +115,13 @@ def _d_cases(rng: np.random.Generator) -> list[Case]:
             _gradients("real", "fake"),
         ),
         Case(
-            "an inspector who is right and sure, logits 9 and −9",
+            "a discriminator that is right and sure, logits 9 and −9",
             (TensorArg(np.full(3, 9.0)), TensorArg(np.full(3, -9.0))),
             rtol=1e-2,
             atol=1e-8,
         ),
         close_case(
-            "an inspector who is wrong and very sure, logits −200 and 200: 400 nats, with a"
+            "a discriminator that is wrong and very sure, logits −200 and 200: 400 nats, with a"
             " gradient",
             (TensorArg(np.full(2, -200.0)), TensorArg(np.full(2, 200.0))),
             _gradients("real", "fake"),
@@ -124,23 +136,23 @@ def _naive(logits: Tensor) -> Tensor:
 
 D_MUTANTS: dict[str, Mutant] = {
     "labels-swapped": Mutant(
-        "the labels are swapped: this inspector is rewarded for taking forgeries for real",
+        "the labels are swapped: this loss rewards D for calling fake samples real",
         lambda real, fake: _softplus(real).mean() + _softplus(-fake).mean(),
     ),
     "sign-flipped": Mutant(
-        "the sign is flipped: this is V itself; a loss is made small, so it is minus V",
+        "the sign is flipped: this is V itself; D maximizes V, so its loss is minus V",
         lambda real, fake: -_softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "sigmoid-twice": Mutant(
-        "the sigmoid is taken twice: the loss with logits has it inside already",
+        "the sigmoid is applied twice: a loss with logits applies it itself",
         lambda real, fake: _softplus(-real.sigmoid()).mean() + _softplus(fake.sigmoid()).mean(),
     ),
     "fake-half-missing": Mutant(
-        'the half about forgeries is missing: then saying "real" to everything is best',
+        "the half about fake samples is missing: then calling everything real is best",
         lambda real, fake: _softplus(-real).mean(),
     ),
     "real-half-missing": Mutant(
-        'the half about real things is missing: then saying "forged" to everything is best',
+        "the half about real samples is missing: then calling everything fake is best",
         lambda real, fake: _softplus(fake).mean(),
     ),
     "halved-loss": Mutant(
@@ -148,21 +160,21 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / 2,
     ),
     "sum-over-batch": Mutant(
-        "summed over the batches: each half is an average",
+        "both halves are sums over their batches: each half is an average",
         lambda real, fake: _softplus(-real).sum() + _softplus(fake).sum(),
     ),
     "mean-over-pooled-logits": Mutant(
-        "one average over all logits together: each half is averaged over its own batch, then the"
-        " two are added",
+        "one average was taken over all logits together: average each half over its own batch,"
+        " then add the two",
         lambda real, fake: _cat(_softplus(-real), _softplus(fake)).mean(),
     ),
     "doubled-pooled-mean": Mutant(
-        "one average over all logits together, doubled: with batches of unequal size each half"
-        " needs its own",
+        "one average was taken over all logits together and doubled: with batches of unequal size"
+        " each half needs its own average",
         lambda real, fake: 2 * _cat(_softplus(-real), _softplus(fake)).mean(),
     ),
     "both-divided-by-real-count": Mutant(
-        "both halves were divided by the number of real things: each by its own",
+        "both halves were divided by the number of real samples: divide each by its own",
         lambda real, fake: (_softplus(-real).sum() + _softplus(fake).sum()) / real.numel(),
     ),
     "logits-as-probs": Mutant(
@@ -174,39 +186,38 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _softplus(-real).mean() + _softplus(-fake).mean(),
     ),
     "both-labeled-fake": Mutant(
-        'both batches got the label "forged"',
+        'both batches got the label "fake"',
         lambda real, fake: _softplus(real).mean() + _softplus(fake).mean(),
     ),
     "fake-half-subtracted": Mutant(
-        "the two halves are subtracted: both are surprises, so both are to be small",
+        "the fake half is subtracted: both halves are negative log-likelihoods, so add them",
         lambda real, fake: _softplus(-real).mean() - _softplus(fake).mean(),
     ),
     "real-half-subtracted": Mutant(
-        "the two halves are subtracted, and the wrong way round: both are surprises, so both are to"
-        " be small",
+        "the real half is subtracted: both halves are negative log-likelihoods, so add them",
         lambda real, fake: _softplus(fake).mean() - _softplus(-real).mean(),
     ),
     "summed-per-sample": Mutant(
-        "the numbers of each thing were summed: each half is an average over all its logits",
+        "the logits of each sample were summed: average over all logits of a half",
         lambda real, fake: sum(
             _softplus(d).reshape(len(d), -1).sum(1).mean() for d in (-real, fake)
         ),
     ),
     "log-of-sigmoid-underflows": Mutant(
-        "right for small logits, but at ±200 the logarithm of a rounded sigmoid is infinite, or"
-        " exp(200): use `softplus` or a loss with logits",
+        "right for small logits, infinite at ±200: either a sigmoid was rounded to 0 before its"
+        " logarithm, or an exponential overflowed, so use `softplus` or a loss with logits",
         lambda real, fake: -_naive(real).mean() - (1 - fake.sigmoid()).log().mean(),
     ),
     "epsilon-inside-log": Mutant(
-        "a number added inside the logarithm caps the loss, and kills the gradient where D is wrong"
-        " and sure: use `softplus`",
+        "a small number inside the logarithm caps the loss, and the gradient vanishes where D is"
+        " wrong and sure: use `softplus`",
         lambda real, fake: (
             -(real.sigmoid() + 1e-8).log().mean() - (1 - fake.sigmoid() + 1e-8).log().mean()
         ),
     ),
     "probs-clamped": Mutant(
-        "clamped probabilities cap the loss, and kill the gradient where D is wrong and sure: use"
-        " `softplus`",
+        "clamped probabilities cap the loss, and the gradient vanishes where D is wrong and sure:"
+        " use `softplus`",
         lambda real, fake: (
             -(
                 real.sigmoid().clamp(1e-7, 1 - 1e-7).log().mean()
@@ -215,8 +226,8 @@ D_MUTANTS: dict[str, Mutant] = {
         ),
     ),
     "bce-after-sigmoid": Mutant(
-        "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its gradient"
-        " with it: use the loss with logits",
+        "`binary_cross_entropy` after a sigmoid is cut off at 100 nats, and so is its gradient:"
+        " use the loss with logits",
         lambda real, fake: _bce_after_sigmoid(real, 1.0) + _bce_after_sigmoid(fake, 0.0),
     ),
     "label-smoothing": Mutant(
@@ -224,20 +235,20 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _bce(real, 0.9) + _bce(fake, 0.0),
     ),
     "wasserstein-critic-loss": Mutant(
-        "this is a critic's loss, fake minus real: here logits are turned into surprises",
+        "this is a WGAN critic's loss, fake minus real: here each logit goes into a logarithm",
         lambda real, fake: fake.mean() - real.mean(),
     ),
     "hinge-loss": Mutant(
-        "this is the hinge loss: the game's value has logarithms",
+        "this is the hinge loss: V has logarithms",
         lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
     ),
     "squared-error-of-probs": Mutant(
-        "this is the squared error of the probabilities: the game's value has logarithms",
+        "this is the squared error of the probabilities: V has logarithms",
         lambda real, fake: ((real.sigmoid() - 1) ** 2).mean() + (fake.sigmoid() ** 2).mean(),
     ),
     "least-squares-loss": Mutant(
-        "this is the squared error of the logits, against 1 and 0: the game's value has logarithms"
-        " of probabilities",
+        "this is the squared error of the logits against 1 and 0 (LSGAN): V has logarithms of"
+        " probabilities",
         lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean(),
     ),
     "no-gradient": Mutant(
@@ -246,19 +257,19 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()).detach(),
     ),
     "no-gradient-to-fake": Mutant(
-        "the forged logits are detached: then the inspector learns nothing from forgeries",
+        "the fake logits are detached: then D learns nothing from fake samples",
         lambda real, fake: _softplus(-real).mean() + _softplus(fake.detach()).mean(),
     ),
     "bits-for-nats": Mutant(
-        "this is in bits: nats need the natural logarithm",
+        "this is in bits: use the natural logarithm",
         lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(2),
     ),
     "logits-averaged-first": Mutant(
-        "the averages came before the surprise: take the surprise of every logit, then average",
+        "the logits were averaged first: take the loss of every logit, then average",
         lambda real, fake: _softplus(-real.mean()) + _softplus(fake.mean()),
     ),
     "halves-not-added": Mutant(
-        "these are two numbers, one for each half: add them",
+        "two numbers came back, one per half: add them",
         lambda real, fake: (_softplus(-real).mean(), _softplus(fake).mean()),
     ),
     "probs-averaged-first": Mutant(
@@ -266,11 +277,71 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: -(real.sigmoid().mean().log() + (1 - fake.sigmoid()).mean().log()),
     ),
     "not-averaged": Mutant(
-        "the surprises of the batches were left unaveraged",
+        "one value per logit came back: average each half, then add the two",
         lambda real, fake: _cat(_softplus(-real), _softplus(fake)),
     ),
+    "batches-added-before-mean": Mutant(
+        "real and fake values were added one by one, which needs batches of the same size: average"
+        " each batch, then add",
+        lambda real, fake: (_softplus(-real) + _softplus(fake)).mean(),
+    ),
+    "one-minus-logit": Mutant(
+        "1 − was applied to the fake logit: it is the probability that becomes 1 − D, and"
+        " 1 − σ(d) = σ(−d), so flip the sign of the logit",
+        lambda real, fake: _softplus(-real).mean() + _softplus(fake - 1).mean(),
+    ),
+    "one-minus-log": Mutant(
+        "1 − stands outside the logarithm of the fake half: log(1 − σ(d)) is `logsigmoid(-d)`, not"
+        " 1 − log σ(d)",
+        lambda real, fake: _softplus(-real).mean() - 1 - _softplus(-fake).mean(),
+    ),
+    "log-one-minus-d-of-real": Mutant(
+        "the real half is log(1 − D), where −log D is asked for: that is `softplus(-real)`",
+        lambda real, fake: _softplus(fake).mean() - _softplus(real).mean(),
+    ),
+    "minus-log-d-of-fake": Mutant(
+        "the fake half adds log D: V has log(1 − D) there, and D's loss is minus V",
+        lambda real, fake: _softplus(-real).mean() - _softplus(-fake).mean(),
+    ),
+    "base-ten": Mutant(
+        "the logarithms are to base 10: use natural ones",
+        lambda real, fake: (_softplus(-real).mean() + _softplus(fake).mean()) / math.log(10),
+    ),
+    "probs-subtracted": Mutant(
+        "this is D of the fake samples minus D of the real ones, without logarithms: V has"
+        " logarithms",
+        lambda real, fake: fake.sigmoid().mean() - real.sigmoid().mean(),
+    ),
+    "real-without-log": Mutant(
+        "the real half has no logarithm: it is −log D, or `softplus(-real)`",
+        lambda real, fake: _softplus(fake).mean() - real.sigmoid().mean(),
+    ),
+    "fake-without-log": Mutant(
+        "the fake half has no logarithm: it is −log(1 − D), or `softplus(fake)`",
+        lambda real, fake: _softplus(-real).mean() + fake.sigmoid().mean(),
+    ),
+    "product-of-halves": Mutant(
+        "the two halves were multiplied: add them",
+        lambda real, fake: _softplus(-real).mean() * _softplus(fake).mean(),
+    ),
+    "max-for-mean": Mutant(
+        "the largest value of each half was taken: take the average",
+        lambda real, fake: _softplus(-real).max() + _softplus(fake).max(),
+    ),
+    "softmax-over-batch": Mutant(
+        "a softmax runs over the batch: each logit has a probability of its own, its sigmoid",
+        lambda real, fake: -real.softmax(0).log().mean() - (1 - fake.softmax(0)).log().mean(),
+    ),
+    "targets-of-wrong-shape": Mutant(
+        "targets made with `torch.ones(len(real))` do not fit logits in columns:"
+        " `torch.ones_like(real)` has their shape",
+        lambda real, fake: sum(
+            _bce_to(d, label)
+            for d, label in ((real, _torch().ones(len(real))), (fake, _torch().zeros(len(fake))))
+        ),
+    ),
     "probs-without-log": Mutant(
-        "1 − D stands for the real ones and D for the forged, without logarithms: V has logarithms",
+        "this is 1 − D for real and D for fake samples, without logarithms: V has logarithms",
         lambda real, fake: (1 - real.sigmoid()).mean() + fake.sigmoid().mean(),
     ),
 }
@@ -279,7 +350,7 @@ D_LOSS = Exercise(
     "6.1",
     "d_loss",
     _d_cases,
-    lambda real, fake: _surprise(real, 1.0) + _surprise(fake, 0.0),
+    lambda real, fake: _nll(real, 1.0) + _nll(fake, 0.0),
     D_MUTANTS,
     {
         "cross-entropy with logits": lambda real, fake: _bce(real, 1.0) + _bce(fake, 0.0),
@@ -319,12 +390,12 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
             (TensorArg(np.array([0.0, -math.log(3)])),),
         ),
         close_case(
-            "a forgery that is nearly found out, logit −5 (D = 0.0067): the value, and a gradient"
+            "a fake sample that D rejects, logit −5 (D = 0.0067): the value, and a gradient"
             " of −0.9933",
             (TensorArg(np.array([-5.0])),),
             _gradients("fake"),
         ),
-        close_case("six forged logits", (fake,)),
+        close_case("six fake logits", (fake,)),
         close_case("the same logits a second time", (fake,), again),
         close_case(
             "a column of five: the value, and the gradient that reaches it",
@@ -332,17 +403,17 @@ def _g_cases(rng: np.random.Generator) -> list[Case]:
             _gradients("fake"),
         ),
         close_case(
-            "two logits for each of four forgeries, (4, 2)",
+            "two logits for each of four fake samples, (4, 2)",
             (TensorArg(2 * rng.normal(size=(4, 2))),),
         ),
         Case(
-            "forgeries that fool the inspector, logits of 9",
+            "fake samples that fool D, logits of 9",
             (TensorArg(np.full(3, 9.0)),),
             rtol=1e-2,
             atol=1e-8,
         ),
         close_case(
-            "forgeries that are surely found out, logits of −200: 200 nats, with a gradient",
+            "fake samples that D rejects for sure, logits of −200: 200 nats, with a gradient",
             (TensorArg(np.full(2, -200.0)),),
             _gradients("fake"),
             stress=True,
@@ -354,48 +425,48 @@ G_LOSS = Exercise(
     "6.2",
     "g_loss",
     _g_cases,
-    lambda fake: _surprise(fake, 1.0),
+    lambda fake: _nll(fake, 1.0),
     {
         "saturating-loss": Mutant(
-            "this is log(1 − D), the loss that goes deaf: at D = 0.0067 its slope is 0.0067, where"
+            "this is log(1 − D), the saturating loss: at D = 0.0067 its gradient is 0.0067, where"
             " −log D has 0.9933",
             lambda fake: -_softplus(fake).mean(),
         ),
         "labels-swapped": Mutant(
-            "the labels are swapped: this forger is rewarded for being found out",
+            "the label is flipped: this loss rewards G for samples that D rejects",
             lambda fake: _softplus(fake).mean(),
         ),
         "sign-flipped": Mutant(
-            "the sign is flipped: log D is to be large, so the loss is −log D",
+            "the sign is flipped: G wants log D large, so its loss is −log D",
             lambda fake: -_softplus(-fake).mean(),
         ),
         "sigmoid-twice": Mutant(
-            "the sigmoid is taken twice: the loss with logits has it inside already",
+            "the sigmoid is applied twice: a loss with logits applies it itself",
             lambda fake: _softplus(-fake.sigmoid()).mean(),
         ),
         "sum-over-batch": Mutant(
-            "summed over the batch: take the average", lambda fake: _softplus(-fake).sum()
+            "this is the sum over the batch: take the average", lambda fake: _softplus(-fake).sum()
         ),
         "not-averaged": Mutant(
-            "one value for each forgery came back: average them", lambda fake: _softplus(-fake)
+            "one value per logit came back: average them", lambda fake: _softplus(-fake)
         ),
         "summed-per-sample": Mutant(
-            "the numbers of each forgery were summed: average over all logits",
+            "the logits of each sample were summed: average over all logits",
             lambda fake: _softplus(-fake).reshape(len(fake), -1).sum(1).mean(),
         ),
         "log-of-sigmoid-underflows": Mutant(
-            "right for small logits, but at −200 the logarithm of a rounded sigmoid is infinite, or"
-            " exp(200): use `softplus` or a loss with logits",
+            "right for small logits, infinite at −200: either a sigmoid was rounded to 0 before its"
+            " logarithm, or an exponential overflowed, so use `softplus` or a loss with logits",
             lambda fake: -_naive(fake).mean(),
         ),
         "epsilon-inside-log": Mutant(
-            "a number added inside the logarithm caps the loss, and kills the gradient where it is"
-            " needed most: use `softplus`",
+            "a small number inside the logarithm caps the loss, and the gradient vanishes where it"
+            " is needed most: use `softplus`",
             lambda fake: -(fake.sigmoid() + 1e-8).log().mean(),
         ),
         "probs-clamped": Mutant(
-            "clamped probabilities cap the loss, and kill the gradient where it is needed most: use"
-            " `softplus`",
+            "clamped probabilities cap the loss, and the gradient vanishes where it is needed most:"
+            " use `softplus`",
             lambda fake: -fake.sigmoid().clamp(1e-7, 1).log().mean(),
         ),
         "logits-as-probs": Mutant(
@@ -403,8 +474,8 @@ G_LOSS = Exercise(
             lambda fake: -fake.log().mean(),
         ),
         "bce-after-sigmoid": Mutant(
-            "`binary_cross_entropy` after a sigmoid cuts a surprise off at 100 nats, and its"
-            " gradient with it: use the loss with logits",
+            "`binary_cross_entropy` after a sigmoid is cut off at 100 nats, and so is its"
+            " gradient: use the loss with logits",
             lambda fake: _bce_after_sigmoid(fake, 1.0),
         ),
         "label-smoothing": Mutant(
@@ -412,24 +483,23 @@ G_LOSS = Exercise(
             lambda fake: _bce(fake, 0.9),
         ),
         "wasserstein-generator-loss": Mutant(
-            "this is a critic's loss, minus the score: here the logit is turned into a surprise",
+            "this is a WGAN loss, minus the score: here each logit goes into a logarithm",
             lambda fake: -fake.mean(),
         ),
         "wasserstein-sign-flipped": Mutant(
-            "this is the score itself, with its sign turned the wrong way: the loss is the surprise"
-            ' of "real"',
+            "this is the average logit itself, which G would make small: the loss is −log D",
             lambda fake: fake.mean(),
         ),
         "one-minus-prob-without-log": Mutant(
-            "this is 1 − D without a logarithm: it goes deaf at D = 0 as well",
+            "this is 1 − D without a logarithm: its gradient vanishes at D = 0 as well",
             lambda fake: (1 - fake.sigmoid()).mean(),
         ),
         "negative-prob-without-log": Mutant(
-            "this is −D without a logarithm: it goes deaf at D = 0 as well",
+            "this is −D without a logarithm: its gradient vanishes at D = 0 as well",
             lambda fake: -fake.sigmoid().mean(),
         ),
         "prob-minimized": Mutant(
-            "this is D: a forger wants it large, and −log D small",
+            "this is D itself: G wants D large, and −log D small",
             lambda fake: fake.sigmoid().mean(),
         ),
         "squared-error-of-probs": Mutant(
@@ -446,7 +516,7 @@ G_LOSS = Exercise(
             lambda fake: _softplus(-fake).mean().detach(),
         ),
         "logits-averaged-first": Mutant(
-            "the average came before the surprise: take the surprise of every logit, then average",
+            "the logits were averaged first: take the loss of every logit, then average",
             lambda fake: _softplus(-fake.mean()),
         ),
         "probs-averaged-first": Mutant(
@@ -454,19 +524,62 @@ G_LOSS = Exercise(
             lambda fake: -fake.sigmoid().mean().log(),
         ),
         "bits-for-nats": Mutant(
-            "this is in bits: nats need the natural logarithm",
+            "this is in bits: use the natural logarithm",
             lambda fake: _softplus(-fake).mean() / math.log(2),
         ),
-        "halved-loss": Mutant("this is half of it", lambda fake: _softplus(-fake).mean() / 2),
+        "halved-loss": Mutant(
+            "this is half of the loss: leave out the factor ½",
+            lambda fake: _softplus(-fake).mean() / 2,
+        ),
         "hinge-loss": Mutant(
             "this is the hinge loss: −log D is asked for", lambda fake: (1 - fake).relu().mean()
         ),
         "both-labels-scored": Mutant(
-            'both labels were scored: the forger cares for "real" alone',
+            'both labels are in it: G\'s loss has the label "real" alone',
             lambda fake: (_softplus(-fake) + _softplus(fake)).mean(),
         ),
+        "reciprocal": Mutant(
+            "this is 1/D: the loss is −log D", lambda fake: (1 / fake.sigmoid()).mean()
+        ),
+        "odds-against": Mutant(
+            "this is (1 − D)/D: the loss is −log D", lambda fake: (-fake).exp().mean()
+        ),
+        "game-value": Mutant(
+            "this is V with a constant from the real half, so log(1 − D), the saturating loss: the"
+            " loss is −log D",
+            lambda fake: -math.log(2) - _softplus(fake).mean(),
+        ),
+        "loss-of-both-halves": Mutant(
+            "this is D's loss with a constant real half: G's loss is −log D of the fake samples"
+            " alone",
+            lambda fake: math.log(2) + _softplus(fake).mean(),
+        ),
+        "one-minus-logit": Mutant(
+            "1 − was applied to the logit: −log D is `softplus(-fake)`",
+            lambda fake: _softplus(fake - 1).mean(),
+        ),
+        "one-minus-log": Mutant(
+            "1 − stands in front of the logarithm: the loss is −log D",
+            lambda fake: 1 + _softplus(-fake).mean(),
+        ),
+        "squared-logit": Mutant(
+            "this is the squared logit: the loss is −log D", lambda fake: (fake**2).mean()
+        ),
+        "base-ten": Mutant(
+            "the logarithm is to base 10: use the natural one",
+            lambda fake: _softplus(-fake).mean() / math.log(10),
+        ),
+        "softmax-over-batch": Mutant(
+            "a softmax runs over the batch: each logit has a probability of its own, its sigmoid",
+            lambda fake: -fake.softmax(0).log().mean(),
+        ),
+        "targets-of-wrong-shape": Mutant(
+            "targets made with `torch.ones(len(fake))` do not fit logits in columns:"
+            " `torch.ones_like(fake)` has their shape",
+            lambda fake: _bce_to(fake, _torch().ones(len(fake))),
+        ),
         "max-for-mean": Mutant(
-            "this is the largest surprise: take the average", lambda fake: _softplus(-fake).max()
+            "this is the largest value: take the average", lambda fake: _softplus(-fake).max()
         ),
         "median-for-mean": Mutant(
             "the median was taken: take the average", lambda fake: _softplus(-fake).median()
@@ -485,47 +598,51 @@ G_LOSS = Exercise(
 
 # ---- 6.3 train_step ------------------------------------------------------------------------------
 
-FRESH = (
-    "G's loss is computed after D's move, from forgeries made anew: an old record is used up, or no"
-    " longer fits D's weights"
+REUSED = (
+    "`backward` ran into a graph that D's move had used up or changed: compute G's loss after D's"
+    " move, from a new forward pass `D(G(z2))`"
 )
-MOVE_TELLS_NOTHING = (
+MOVE_RETURNS_NOTHING = (
     "a None is among what it returned: `move` returns nothing, so keep each loss before the move"
     " and return both, D's first"
 )
-NO_NOISE_INSIDE = "the same x, z1 and z2 give the same round: no noise is drawn inside"
+OWN_NOISE = (
+    "two calls with the same x, z1 and z2 gave different weights: draw no noise inside, use z1 and"
+    " z2"
+)
 
 
 def _round(ask: Ask, *args: Any) -> dict[str, Any]:
     try:
-        found = {FRESH: True} | ask.probe("lesson06.game_round", *args)
+        found = ask.probe("lesson06.game_round", *args)
     except AnswerRaised as error:
         if "second time" in error.raised.message or "inplace" in error.raised.message:
-            return {FRESH: False}
+            return {"the graph": "used up"}
         raise
-    losses = found["the losses it returned"]
-    if losses is None:
+    return {"the graph": "new"} | {
+        key: _losses(part) if "losses" in key else part for key, part in found.items()
+    }
+
+
+def _losses(returned: Any) -> Any:
+    if returned is None:
         raise NotData("it returned None: D's loss and G's loss are asked for, in this order")
-    if isinstance(losses, (tuple, list)) and any(part is None for part in losses):
-        raise NotData(MOVE_TELLS_NOTHING)
-    flat = np.ravel(numbers_in(list(losses) if isinstance(losses, tuple) else losses)).astype(float)
+    if isinstance(returned, (tuple, list)) and any(part is None for part in returned):
+        return "a None is among them"
+    flat = np.ravel(numbers_in(list(returned) if isinstance(returned, tuple) else returned))
     if flat.size != 2:
         raise NotData(
             f"it returned {flat.size} number{'s' * (flat.size != 1)}: D's loss and G's loss are"
             " asked for, in this order"
         )
-    return {key: value for key, value in found.items() if key != "the losses it returned"} | {
-        "the losses it returned": flat
-    }
+    return flat.astype(float)
 
 
-def _round_twice(ask: Ask, *args: Any) -> dict[str, bool]:
+def _round_twice(ask: Ask, *args: Any) -> bool:
     first, second = (_round(ask, *args) for _ in range(2))
-    same = all(
-        np.array_equal(first.get(key, 0), second.get(key, 0))
-        for key in ("D's weights afterwards", "G's weights afterwards")
-    )
-    return {NO_NOISE_INSIDE: same}
+    if any(not np.array_equal(first[key], second.get(key, 0)) for key in first if "weights" in key):
+        raise NotData(OWN_NOISE)
+    return True
 
 
 def _round_args(rng: np.random.Generator, n: int, m: int, d: int, Z: int, lr: float) -> tuple:
@@ -540,17 +657,17 @@ def _round_cases(rng: np.random.Generator) -> list[Case]:
     ]
     usual = _round_args(rng, 6, 6, 3, 2, 0.3)
     return [
-        Case("six things of three numbers, two of noise, handed in twice", usual, _round_twice),
+        Case(
+            "six real samples of three numbers, two of noise, handed in twice", usual, _round_twice
+        ),
         close_case(
-            "numbers: G(z) = z, D's logit is x; x = 1, z1 = −1, z2 = 0, step size 1: losses 0.627"
-            " and 0.693",
+            "numbers: G(z) = z, D's logit is x; x = 1, z1 = −1, z2 = 0, learning rate 1: losses"
+            " 0.627 and 0.693",
             (*(TensorArg(v) for v in one), 1.0),
             _round,
         ),
-        close_case("six things of three numbers, two of noise", usual, _round),
-        close_case(
-            "eight real things and four forgeries", _round_args(rng, 8, 4, 2, 2, 0.5), _round
-        ),
+        close_case("six real samples of three numbers, two of noise", usual, _round),
+        close_case("eight real and four fake samples", _round_args(rng, 8, 4, 2, 2, 0.5), _round),
     ]
 
 
@@ -559,8 +676,8 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
 
 
 def _round_by_hand(G: Any, D: Any, x: Any, z1: Any, z2: Any) -> tuple[float, float]:
-    """Slopes of both losses by the chain rule, in NumPy: both players are linear, and step by plain
-    gradient descent.
+    """Gradients of both losses by the chain rule, in NumPy: both players are linear, and step by
+    plain gradient descent.
     """
     import torch
 
@@ -684,7 +801,7 @@ def _leaky_optimizers(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
 
 
 def _leak_kept(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    """No detach, G's slopes cleared only before D's move, so that the leak is added to G's own."""
+    """No detach, G's gradients zeroed only before D's move, so that the leak is added to G's."""
     G.optimizer.zero_grad()
     d = _d(D(x), D(G(z1)))
     _step(D, d)
@@ -708,6 +825,78 @@ def _losses_afterwards(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any
     _step(D, _d(D(x), D(G(z1).detach())))
     _step(G, _g(D(G(z2))))
     return _d(D(x), D(G(z1))).item(), _g(D(G(z2))).item()
+
+
+def _left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    told = _moves()(G, D, x, z1, z2)
+    D.requires_grad_(False)
+    return told
+
+
+def _left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    told = _moves()(G, D, x, z1, z2)
+    D.eval()
+    return told
+
+
+def _g_left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    told = _moves()(G, D, x, z1, z2)
+    G.eval()
+    return told
+
+
+def _g_left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    G.requires_grad_(False)
+    return _moves()(G, D, x, z1, z2)
+
+
+def _d_moves_on_both(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    """D is moved on G's loss too, and G never."""
+    d = _d(D(x), D(G(z1).detach()))
+    D.move(d)
+    g = _g(D(G(z2)))
+    D.move(g)
+    return d.item(), g.item()
+
+
+def _players_swapped(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    d = _d(D(x), D(G(z1)))
+    G.move(d)
+    g = _g(D(G(z2)))
+    D.move(g)
+    return d.item(), g.item()
+
+
+def _retained(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    """One forward pass of G for both losses, kept by retain_graph."""
+    fake = G(z1)
+    d = _d(D(x), D(fake))
+    _step(D, d, retain_graph=True)
+    g = _g(D(fake))
+    _step(G, g)
+    return d.item(), g.item()
+
+
+def _step_by_halves(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    halves = []
+    for half in (lambda: _softplus(-D(x)).mean(), lambda: _softplus(D(G(z1).detach())).mean()):
+        loss = half()
+        _step(D, loss)
+        halves.append(loss.item())
+    g = _g(D(G(z2)))
+    _step(G, g)
+    return sum(halves), g.item()
+
+
+def _step_before_backward(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    losses = []
+    for player, loss_of in ((D, lambda: _d(D(x), D(G(z1).detach()))), (G, lambda: _g(D(G(z2))))):
+        loss = loss_of()
+        player.optimizer.step()
+        player.optimizer.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+    return losses
 
 
 def _own_noise(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
@@ -767,93 +956,102 @@ TRAIN_STEP = Exercise(
     _round_by_hand,
     {
         "detach-missing": Mutant(
-            "no detach: D's loss goes back through G and leaves slopes there, the opposite of what"
-            " G wants",
+            "no detach: the backward pass of D's loss runs through G and fills its `.grad` with"
+            " the opposite of what G wants",
             _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1)))),
         ),
         "detach-missing-grads-added": Mutant(
-            "no detach, and the slopes that D's loss left in G are added to G's own, against which"
-            " they pull: forget them, or better, do not make them",
+            "no detach, and the gradients that D's loss left in G are added to G's own, which they"
+            " oppose: use `G(z1).detach()`",
             _leak_kept,
         ),
         "detach-missing-g-steps-too": Mutant(
-            "no detach, and G moves on D's loss too: that helps the inspector", _leaky_optimizers
+            "no detach, and G also takes a step on D's loss: that helps D", _leaky_optimizers
         ),
         "z1-for-both": Mutant(
-            "z1, or what was forged from it, was used for both moves: G forges anew, from z2",
+            "z1, or what G made of it, was used for both moves: G's move needs new samples, from"
+            " z2",
             _moves(second=lambda G, D, x, z1, z2: _g(D(G(z1)))),
         ),
         "z2-for-both": Mutant(
-            "z2 was used for both moves: D's forgeries come from z1",
+            "z2 was used for both moves: D's fake samples come from z1",
             _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach()))),
         ),
         "z1-and-z2-swapped": Mutant(
-            "z1 and z2 have changed places",
+            "z1 and z2 are swapped: D moves on G(z1), then G on z2",
             _moves(
                 first=lambda G, D, x, z1, z2: _d(D(x), D(G(z2).detach())),
                 second=lambda G, D, x, z1, z2: _g(D(G(z1))),
             ),
         ),
         "g-steps-first": Mutant(
-            "G moved first: D begins, and G is judged by the inspector that has moved", _g_first
+            "G moved first: D begins, and G's loss comes from the D that has moved", _g_first
         ),
         "g-steps-first-on-z1": Mutant(
             "G moved first, and on z1: D begins, on z1", _g_first_with_z1
         ),
-        "both-losses-before-steps": Mutant(does_not_hold(FRESH), _both_first),
+        "both-losses-before-steps": Mutant(REUSED, _both_first),
         "g-loss-from-old-d": Mutant(
-            "G was judged by the inspector as it was before its move: compute G's loss after D has"
-            " moved",
+            "G's loss comes from D as it was before its move: compute it after D has moved",
             _old_judge,
         ),
         "losses-summed-one-backward": Mutant(
-            "the two losses were added and sent back together: each player has its own, and moves"
-            " on it alone",
+            "the two losses were added and one `backward` ran on the sum: each player moves on its"
+            " own loss alone",
             _one_sum,
         ),
-        "d-follows-g-loss": Mutant("D moved along on G's loss: only G moves then", _both_follow_g),
-        "d-never-steps": Mutant("D does not move", _moves(move=(0, 1))),
+        "d-follows-g-loss": Mutant(
+            "D took a step on G's loss as well: only G moves then", _both_follow_g
+        ),
+        "d-never-steps": Mutant(
+            "D does not move: is its step missing, or called before `backward`?",
+            _moves(move=(0, 1)),
+        ),
         "g-never-steps": Mutant(
-            "G does not move: is its move missing, or does its loss see detached forgeries?",
+            "G does not move: either its step is missing, or its loss got detached samples",
             _moves(second=lambda G, D, x, z1, z2: _g(D(G(z2).detach()))),
         ),
-        "neither-steps": Mutant("nobody moves", _moves(move=(0, 0))),
+        "neither-steps": Mutant(
+            "neither player moves: either `step` is missing, or the gradients are zeroed between"
+            " `backward` and `step`",
+            _moves(move=(0, 0)),
+        ),
         "d-steps-twice": Mutant("D moves twice in one round", _moves(move=(2, 1))),
         "g-steps-twice": Mutant("G moves twice in one round", _moves(move=(1, 2))),
         "g-saturating-loss": Mutant(
-            "G makes log(1 − D) small, the loss that goes deaf: use g_loss",
+            "G minimizes log(1 − D), the saturating loss: use `g_loss`",
             _moves(second=lambda G, D, x, z1, z2: -_softplus(D(G(z2))).mean()),
         ),
         "g-labels-swapped": Mutant(
-            "G is rewarded for being found out: its loss has the label turned",
+            "G is rewarded for samples that D rejects: the label in its loss is flipped",
             _moves(second=lambda G, D, x, z1, z2: _softplus(D(G(z2))).mean()),
         ),
         "g-steps-on-d-loss": Mutant(
-            "G moves on D's loss: it has its own",
+            "G moves on D's loss: it has its own, `g_loss`",
             _moves(second=lambda G, D, x, z1, z2: _d(D(x), D(G(z2)))),
         ),
         "g-on-negative-d-loss": Mutant(
-            "G moves on minus D's loss, the loss that goes deaf: use g_loss",
+            "G moves on minus D's loss, the saturating loss: use `g_loss`",
             _moves(second=lambda G, D, x, z1, z2: -_d(D(x), D(G(z2)))),
         ),
         "d-labels-swapped": Mutant(
-            "real and forged have changed places in D's loss",
+            "real and fake are swapped in D's loss: `d_loss(real, fake)`",
             _moves(first=lambda G, D, x, z1, z2: _d(D(G(z1).detach()), D(x))),
         ),
         "d-sign-flipped": Mutant(
-            "the signs of D's move are turned: it makes its loss large",
+            "the sign of D's loss is flipped: D moves to make it large",
             _moves(
                 first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())),
                 told=lambda d, g: (-d, g),
             ),
         ),
         "d-real-half-missing": Mutant(
-            "the real things are missing from D's loss",
+            "the real samples are missing from D's loss",
             _moves(first=lambda G, D, x, z1, z2: _softplus(D(G(z1).detach())).mean()),
         ),
         "detach-outside-d": Mutant(
-            "the detach stands outside D, `D(G(z1)).detach()`: then D learns nothing from"
-            " forgeries; it belongs on what G made",
+            "the detach is outside D, `D(G(z1)).detach()`, so D learns nothing from fake samples:"
+            " use `D(G(z1).detach())`",
             _moves(
                 first=lambda G, D, x, z1, z2: (
                     _softplus(-D(x)).mean() + _softplus(D(G(z1)).detach()).mean()
@@ -861,43 +1059,99 @@ TRAIN_STEP = Exercise(
             ),
         ),
         "d-loss-halved": Mutant(
-            "D's loss was halved: it is the sum of both averages",
+            "D's loss was halved: it is the sum of both averages, as `d_loss` has it",
             _moves(first=lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())) / 2),
         ),
         "d-fake-half-missing": Mutant(
-            "the forgeries are missing from D's loss",
+            "the fake samples are missing from D's loss",
             _moves(first=lambda G, D, x, z1, z2: _softplus(-D(x)).mean()),
         ),
         "d-zero-grad-missing": Mutant(
-            "D's slopes were not set back to zero: those of the last round are still in them",
+            "D's gradients were not zeroed: those of the previous round are still in them",
             _moves(forget=(False, True)),
         ),
         "g-zero-grad-missing": Mutant(
-            "G's slopes were not set back to zero: those of the last round are still in them",
+            "G's gradients were not zeroed: those of the previous round are still in them",
             _moves(forget=(True, False)),
         ),
         "zero-grad-missing": Mutant(
-            "no slopes were set back to zero: those of the last round are still in them",
+            "no gradients were zeroed: those of the previous round are still in them",
             _moves(forget=(False, False)),
         ),
         "losses-swapped": Mutant(
-            "the two losses came back in the other order: D's first",
+            "the two losses came back in the other order: return D's first",
             _moves(told=lambda d, g: (g, d)),
         ),
         "losses-after-steps": Mutant(
-            "the losses are those after the moves: those before are asked for", _losses_afterwards
+            "the losses were computed after the moves: return each as it was before its own move",
+            _losses_afterwards,
         ),
-        "step-result-as-loss": Mutant(MOVE_TELLS_NOTHING, _moves(told=lambda d, g: (None, None))),
+        "step-result-as-loss": Mutant(MOVE_RETURNS_NOTHING, _moves(told=lambda d, g: (None, None))),
         "losses-added": Mutant(
-            "the losses were added up: both are asked for, D's first",
+            "the losses were added up: return both, D's first",
             _moves(told=lambda d, g: (d + g, d + g)),
         ),
-        "own-noise-ignores-z": Mutant(does_not_hold(NO_NOISE_INSIDE), _own_noise),
+        "own-noise-ignores-z": Mutant(OWN_NOISE, _own_noise),
+        "d-left-frozen": Mutant(
+            "D comes back frozen: undo `requires_grad_(False)` before the function returns",
+            _left_frozen,
+        ),
+        "g-left-frozen": Mutant(
+            "G comes back frozen: undo `requires_grad_(False)` before the function returns",
+            _g_left_frozen,
+        ),
+        "d-left-in-eval": Mutant(
+            "D comes back in `eval` mode: call `.train()` before the function returns",
+            _left_in_eval,
+        ),
+        "d-moves-on-both-losses": Mutant(
+            "D takes two steps, one of them on G's loss, and G takes none: use `G.move` on G's"
+            " loss",
+            _d_moves_on_both,
+        ),
+        "players-swapped": Mutant(
+            "each player moves on the other's loss: D has `d_loss`, G has `g_loss`",
+            _players_swapped,
+        ),
+        "one-forward-retained": Mutant(
+            "`retain_graph=True` keeps one forward pass for both losses: detach it for D, and make"
+            " new samples from z2 for G",
+            _retained,
+        ),
+        "d-steps-by-halves": Mutant(
+            "D takes one step on the real half and one on the fake half: add the halves, then take"
+            " one step",
+            _step_by_halves,
+        ),
+        "step-before-backward": Mutant(
+            "`step` comes before `backward`, so each player moves on the gradients of the round"
+            " before: `zero_grad`, `backward`, then `step`",
+            _step_before_backward,
+        ),
+        "g-left-in-eval": Mutant(
+            "G comes back in `eval` mode: call `.train()` before the function returns",
+            _g_left_in_eval,
+        ),
+        "g-loss-without-d": Mutant(
+            "G's loss is computed on G's samples themselves: it needs D's logits, D(G(z2))",
+            _moves(second=lambda G, D, x, z1, z2: _g(G(z2))),
+        ),
+        "sigmoid-before-losses": Mutant(
+            "a sigmoid was applied before the losses: `d_loss` and `g_loss` take logits",
+            _moves(
+                first=lambda G, D, x, z1, z2: _d(D(x).sigmoid(), D(G(z1).detach()).sigmoid()),
+                second=lambda G, D, x, z1, z2: _g(D(G(z2)).sigmoid()),
+            ),
+        ),
+        "g-loss-on-real": Mutant(
+            "G's loss is computed on the real samples, so G does not move: it needs D(G(z2))",
+            _moves(second=lambda G, D, x, z1, z2: _g(D(x))),
+        ),
     },
     {
         "written out": _moves(),
-        "with move, and forgeries without a record": _by_move,
-        "slopes by torch.autograd.grad": _by_grad,
+        "with move, and fake samples made under no_grad": _by_move,
+        "gradients by torch.autograd.grad": _by_grad,
         "the other player frozen": _frozen,
     },
 )
@@ -905,11 +1159,14 @@ TRAIN_STEP = Exercise(
 # ---- 6.4 gradient_penalty ------------------------------------------------------------------------
 
 
-def _fine(ask: Ask, *args: Any) -> dict[str, Any]:
+OWN_EPS = "two calls with the same eps gave different penalties: use the eps handed in, draw none"
+
+
+def _penalty(ask: Ask, *args: Any) -> dict[str, Any]:
     return ask.probe("lesson06.penalty", *args)
 
 
-def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
+def _penalty_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
     shapes = ((d, h), (h,), (h,), (d,), (n, d), (n, d))
     return (
         *(TensorArg(rng.normal(size=shape)) for shape in shapes),
@@ -918,7 +1175,7 @@ def _fine_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = 
     )
 
 
-def _fine_cases(rng: np.random.Generator) -> list[Case]:
+def _penalty_cases(rng: np.random.Generator) -> list[Case]:
     flat = [
         np.zeros((2, 1)),
         np.zeros(1),
@@ -938,42 +1195,44 @@ def _fine_cases(rng: np.random.Generator) -> list[Case]:
     ]
     return [
         close_case(
-            "D(x) = 3 x1 + 4 x2 has slope 5 everywhere: the penalty is 16",
+            "D(x) = 3 x1 + 4 x2 has a gradient of norm 5 everywhere: the penalty is 16",
             (*map(TensorArg, flat), False),
-            _fine,
+            _penalty,
         ),
         close_case(
-            "D(x) = 0.3 x1 + 0.4 x2 has slope 0.5 everywhere: the penalty is 0.25",
+            "D(x) = 0.3 x1 + 0.4 x2 has a gradient of norm 0.5 everywhere: the penalty is 0.25",
             (*map(TensorArg, flatter), False),
-            _fine,
+            _penalty,
         ),
         Case(
-            "D(x) = 0.6 x1 + 0.8 x2 has slope 1 everywhere: the penalty is 0",
+            "D(x) = 0.6 x1 + 0.8 x2 has a gradient of norm 1 everywhere: the penalty is 0",
             (*map(TensorArg, level), False),
-            _fine,
+            _penalty,
             rtol=1e-4,
             atol=1e-5,
         ),
         Case(
             "a curved critic on six pairs of two numbers",
-            _fine_args(rng, 6, 2, 5),
-            _fine,
+            _penalty_args(rng, 6, 2, 5),
+            _penalty,
             rtol=1e-3,
             atol=1e-4,
         ),
         Case(
             "a curved critic on four pairs of three numbers, scores in a column",
-            _fine_args(rng, 4, 3, 4, True),
-            _fine,
+            _penalty_args(rng, 4, 3, 4, True),
+            _penalty,
             rtol=1e-3,
             atol=1e-4,
         ),
-        Case("one pair of five numbers", _fine_args(rng, 1, 5, 3), _fine, rtol=1e-3, atol=1e-4),
+        Case(
+            "one pair of five numbers", _penalty_args(rng, 1, 5, 3), _penalty, rtol=1e-3, atol=1e-4
+        ),
     ]
 
 
-def _fine_by_formula(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    """The slope of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
+def _penalty_by_formula(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    """The gradient of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
     x = eps * real + (1 - eps) * fake
     slope = (((1 - (x @ D.W + D.c).tanh() ** 2) * D.v) @ D.W.T) + D.u  # (B, d)
     return (((slope**2).sum(1).sqrt() - 1) ** 2).mean()
@@ -986,14 +1245,14 @@ def _slope(D: Any, x: Tensor, create: bool = True) -> Tensor:
     return torch.autograd.grad(D(x).sum(), x, create_graph=create)[0]
 
 
-def _fined(
+def _penalized(
     of: Answer = lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean(),
     at: Answer = lambda real, fake, eps: eps * real + (1 - eps) * fake,
     create: bool = True,
     score: Answer = lambda D: D,
 ) -> Answer:
-    """An answer to 6.4 with some part changed: what is made of the slopes (B, d), and where they
-    are taken.
+    """An answer to 6.4 with some part changed: what is made of the gradients (B, d), and where
+    they are taken.
     """
     return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
 
@@ -1009,14 +1268,14 @@ def _by_func(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
 def _pair_by_pair(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     import torch
 
-    fines = []
+    penalties = []
     for r, f, e in zip(real, fake, eps, strict=True):
         x = (e * r + (1 - e) * f)[None].requires_grad_()
-        fines.append(
+        penalties.append(
             (torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].square().sum().sqrt() - 1)
             ** 2
         )
-    return sum(fines) / len(fines)
+    return sum(penalties) / len(penalties)
 
 
 def _with_ones(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
@@ -1030,136 +1289,190 @@ def _with_ones(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     return torch.mean((slope.view(len(real), -1).norm(2, dim=1) - 1).pow(2))
 
 
+def _with_own_eps(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    return _penalized()(D, real, fake, _torch().rand(len(real), 1))
+
+
+def _secant(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    slope = (D(real) - D(fake)).flatten().abs() / (real - fake).norm(dim=1)
+    return ((slope - 1) ** 2).mean()
+
+
+def _by_real(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    real = real.detach().requires_grad_()
+    score = D(eps * real + (1 - eps) * fake).sum()
+    (slope,) = _torch().autograd.grad(score, real, create_graph=True)
+    return ((slope.norm(dim=1) - 1) ** 2).mean()
+
+
+def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    score = D(eps * real + (1 - eps) * fake).sum()
+    slopes = _torch().autograd.grad(score, list(D.parameters()), create_graph=True)
+    return (_cat(*slopes).norm() - 1) ** 2
+
+
 PENALTY = Exercise(
     "6.4",
     "gradient_penalty",
-    _fine_cases,
-    _fine_by_formula,
+    _penalty_cases,
+    _penalty_by_formula,
     {
         "create-graph-missing": Mutant(
-            "the value is right, but teaches D nothing: the slope needs a record of its own"
-            " (`create_graph=True`), and nothing may be detached",
-            _fined(create=False),
+            "the value is right, but no gradient reaches D's weights: take the inner gradient with"
+            " `create_graph=True`, and detach nothing after it",
+            _penalized(create=False),
         ),
         "norm-over-whole-batch": Mutant(
-            "one length was taken over the whole batch: every pair has a slope of its own",
-            _fined(of=lambda slope: (slope.norm() - 1) ** 2),
+            "one norm was taken over the whole batch: every pair has a gradient of its own",
+            _penalized(of=lambda slope: (slope.norm() - 1) ** 2),
         ),
         "norm-over-batch-axis": Mutant(
-            "the length runs over the batch, dimension 0: it runs over the numbers of each point",
-            _fined(of=lambda slope: ((slope.norm(dim=0) - 1) ** 2).mean()),
+            "the norm runs over the batch, dimension 0: take it over each row, `dim=1`",
+            _penalized(of=lambda slope: ((slope.norm(dim=0) - 1) ** 2).mean()),
         ),
         "norm-pulled-to-zero": Mutant(
-            "this pulls the slope to 0: its length should be 1",
-            _fined(of=lambda slope: (slope.norm(dim=1) ** 2).mean()),
+            "this is the squared norm, pulled to 0: subtract 1 from the norm, then square",
+            _penalized(of=lambda slope: (slope.norm(dim=1) ** 2).mean()),
         ),
         "norm-without-target": Mutant(
-            "this is the length itself, pulled to 0: its distance from 1 is fined, squared",
-            _fined(of=lambda slope: slope.norm(dim=1).mean()),
+            "this is the norm itself, pulled to 0: subtract 1 from it, then square",
+            _penalized(of=lambda slope: slope.norm(dim=1).mean()),
         ),
         "distance-not-squared": Mutant(
-            "the distance from 1 is not squared",
-            _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
+            "norm − 1 is averaged without a square: square it first",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
         ),
         "absolute-distance": Mutant(
-            "the distance from 1 is taken without its sign, but not squared",
-            _fined(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
+            "the absolute value of norm − 1 was taken: square it instead",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
         ),
         "one-sided-penalty": Mutant(
-            "only slopes steeper than 1 are fined: here shallow ones are too",
-            _fined(of=lambda slope: ((slope.norm(dim=1) - 1).relu() ** 2).mean()),
+            "only norms above 1 are penalized: norms below 1 are penalized here too",
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1).relu() ** 2).mean()),
         ),
         "squared-norm-against-one": Mutant(
-            "the squared length was compared with 1: take the root first",
-            _fined(of=lambda slope: ((slope.square().sum(1) - 1) ** 2).mean()),
+            "the squared norm was compared with 1: take the root first",
+            _penalized(of=lambda slope: ((slope.square().sum(1) - 1) ** 2).mean()),
         ),
         "square-outside-mean": Mutant(
-            "the square stands outside the average: square every distance, then average",
-            _fined(of=lambda slope: (slope.norm(dim=1) - 1).mean() ** 2),
+            "the square is outside the average: square every norm − 1, then average",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean() ** 2),
         ),
         "sum-over-batch": Mutant(
             "summed over the batch: take the average",
-            _fined(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).sum()),
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).sum()),
         ),
         "not-averaged": Mutant(
-            "one fine for each pair came back: average them",
-            _fined(of=lambda slope: (slope.norm(dim=1) - 1) ** 2),
+            "one penalty per pair came back: average them",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1) ** 2),
         ),
         "components-against-one": Mutant(
-            "every number of the slope was compared with 1: its length is",
-            _fined(of=lambda slope: ((slope - 1) ** 2).mean()),
+            "every component of the gradient was compared with 1: compare its norm",
+            _penalized(of=lambda slope: ((slope - 1) ** 2).mean()),
         ),
         "l1-norm": Mutant(
-            "the absolute values of the slope were added up (L1): its length is the root of the sum"
-            " of squares",
-            _fined(of=lambda slope: ((slope.abs().sum(1) - 1) ** 2).mean()),
+            "the absolute components were added up (L1 norm): take the root of the sum of squares",
+            _penalized(of=lambda slope: ((slope.abs().sum(1) - 1) ** 2).mean()),
         ),
         "max-norm": Mutant(
-            "the largest number of the slope was taken for its length",
-            _fined(of=lambda slope: ((slope.abs().max(1).values - 1) ** 2).mean()),
+            "the largest component was taken for the norm: take the root of the sum of squares",
+            _penalized(of=lambda slope: ((slope.abs().max(1).values - 1) ** 2).mean()),
         ),
         "gradient-averaged-first": Mutant(
-            "the slope was averaged over the batch before its length was taken",
-            _fined(of=lambda slope: (slope.mean(0).norm() - 1) ** 2),
+            "the gradient was averaged over the batch before its norm was taken: take the norm of"
+            " every row, then average",
+            _penalized(of=lambda slope: (slope.mean(0).norm() - 1) ** 2),
         ),
         "rms-for-norm": Mutant(
-            "the root of the average square was taken for the length: it is the root of the sum",
-            _fined(of=lambda slope: ((slope.square().mean(1).sqrt() - 1) ** 2).mean()),
+            "the root of the mean square was taken for the norm: take the root of the sum",
+            _penalized(of=lambda slope: ((slope.square().mean(1).sqrt() - 1) ** 2).mean()),
         ),
         "eps-weights-swapped": Mutant(
-            "eps and 1 − eps have changed places: as good a fine on average, but eps belongs to the"
-            " real one here",
-            _fined(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
+            "eps and 1 − eps are swapped: as good a penalty on average, but here eps weights the"
+            " real point",
+            _penalized(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
         ),
         "gradient-at-real": Mutant(
-            "the slope was taken at the real points: take it between real and forged",
-            _fined(at=lambda real, fake, eps: real),
+            "the gradient was taken at the real points: take it at points between real and fake",
+            _penalized(at=lambda real, fake, eps: real),
         ),
         "gradient-at-fake": Mutant(
-            "the slope was taken at the forged points: take it between real and forged",
-            _fined(at=lambda real, fake, eps: fake),
+            "the gradient was taken at the fake points: take it at points between real and fake",
+            _penalized(at=lambda real, fake, eps: fake),
         ),
         "midpoint-ignores-eps": Mutant(
-            "the slope was taken half way: eps says where between real and forged",
-            _fined(at=lambda real, fake, eps: (real + fake) / 2),
+            "the gradient was taken halfway between real and fake: eps says where",
+            _penalized(at=lambda real, fake, eps: (real + fake) / 2),
         ),
         "eps-weight-on-both": Mutant(
-            "real and forged were added with weight eps each: the weights eps and 1 − eps add up"
-            " to 1",
-            _fined(at=lambda real, fake, eps: eps * (real + fake)),
+            "real and fake were both weighted with eps: the weights are eps and 1 − eps",
+            _penalized(at=lambda real, fake, eps: eps * (real + fake)),
         ),
         "eps-times-difference": Mutant(
-            "the difference of real and forged, with weight eps, was taken for a point between: add"
-            " it to the forged one",
-            _fined(at=lambda real, fake, eps: eps * (real - fake)),
+            "eps·(real − fake) was taken for the point between: add the fake point to it",
+            _penalized(at=lambda real, fake, eps: eps * (real - fake)),
         ),
         "first-eps-for-all": Mutant(
-            "all pairs got the eps of the first: each has its own",
-            _fined(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
+            "all pairs got the eps of the first pair: each has its own",
+            _penalized(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
         ),
         "score-averaged-first": Mutant(
-            "the score was averaged before its slope was taken, so every slope is divided by the"
-            " batch: take the slope of the sum",
-            _fined(score=lambda D: lambda x: D(x).mean()),
+            "the score was averaged before differentiating, which divides every gradient by the"
+            " batch size: differentiate the sum",
+            _penalized(score=lambda D: lambda x: D(x).mean()),
         ),
         "lambda-included": Mutant(
-            "the weight λ = 10 is in it: the fine without its weight is asked for",
-            _fined(of=lambda slope: 10 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+            "the weight λ = 10 is in it: return the penalty without its weight",
+            _penalized(of=lambda slope: 10 * ((slope.norm(dim=1) - 1) ** 2).mean()),
         ),
         "sigmoid-on-score": Mutant(
-            "a sigmoid was taken of the score: a critic's score is used as it is",
-            _fined(score=lambda D: lambda x: D(x).sigmoid()),
+            "a sigmoid was applied to the score: differentiate the critic's score as it is",
+            _penalized(score=lambda D: lambda x: D(x).sigmoid()),
+        ),
+        "own-eps-drawn": Mutant(OWN_EPS, _with_own_eps),
+        "secant-for-gradient": Mutant(
+            "the slope of the straight line from fake to real was taken, (D(real) − D(fake)) over"
+            " their distance: take the gradient at the point between, with `autograd.grad`",
+            _secant,
+        ),
+        "gradient-by-real": Mutant(
+            "the gradient was taken with respect to the real point, which multiplies it by eps:"
+            " take it with respect to the point between",
+            _by_real,
+        ),
+        "gradient-by-fake": Mutant(
+            "the gradient was taken with respect to the fake point, which multiplies it by 1 − eps:"
+            " take it with respect to the point between",
+            lambda D, real, fake, eps: _by_real(D, fake, real, 1 - eps),
+        ),
+        "log-norm": Mutant(
+            "the logarithm of the norm was squared: subtract 1 from the norm, then square",
+            _penalized(of=lambda slope: (slope.norm(dim=1).log() ** 2).mean()),
+        ),
+        "rooted-distance": Mutant(
+            "the root of the average was taken at the end: the penalty is the average square",
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean().sqrt()),
+        ),
+        "squared-components-minus-one": Mutant(
+            "1 was subtracted from every squared component: sum the squares, take the root, then"
+            " subtract 1",
+            _penalized(of=lambda slope: ((slope**2 - 1) ** 2).mean()),
+        ),
+        "gradient-by-weights": Mutant(
+            "the gradient was taken with respect to D's weights: take it with respect to the points"
+            " between real and fake",
+            _by_weights,
         ),
         "halved-penalty": Mutant(
-            "half of it: a square without the ½ is asked for",
-            _fined(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+            "this is half of the penalty: leave out the factor ½",
+            _penalized(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1) ** 2).mean()),
         ),
     },
     {
         "as published, with ones": _with_ones,
         "torch.func": _by_func,
         "pair by pair": _pair_by_pair,
-        "the root of the sum of squares": _fined(
+        "the root of the sum of squares": _penalized(
             of=lambda slope: ((slope.square().sum(1).sqrt() - 1) ** 2).mean()
         ),
     },
@@ -1209,27 +1522,27 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
             _pair,
             atol=1e-6,
         ),
-        Case("twice the same crowd, k = 3: both are 1", (usual[0], usual[0], 3), _pair, atol=1e-6),
+        Case("the same set twice, k = 3: both are 1", (usual[0], usual[0], 3), _pair, atol=1e-6),
         Case(
-            "a generator that draws one hump of four, k = 3: precision high, recall low",
+            "a generator that draws one mode of four, k = 3: precision high, recall low",
             (TensorArg(real), TensorArg(one), 3),
             _pair,
             atol=1e-6,
         ),
         Case(
-            "two crowds far from each other, k = 3: both are 0",
+            "two sets far from each other, k = 3: both are 0",
             (TensorArg(real), TensorArg(one + 100), 3),
             _pair,
             atol=1e-6,
         ),
         Case(
-            "24 points one apart and ten points 3 further, k = 2: rims are touched",
+            "24 points one apart and ten points 3 further, k = 2: some lie exactly on a rim",
             (TensorArg(steps), TensorArg(steps[:10] * 2 + 25), 2),
             _pair,
             atol=1e-6,
         ),
         Case(
-            "real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a fellow may stand at the"
+            "real −2, −1, 0, 1, fake three times 0 and once 3, k = 1: a neighbor may lie at the"
             " same place",
             (
                 TensorArg(np.array([[-2.0], [-1.0], [0.0], [1.0]])),
@@ -1309,7 +1622,7 @@ def _shares(
 
 
 def _own_radius(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
-    """The balls stand around the asking points: coverage, with the roles exchanged."""
+    """The balls are around the tested points: coverage, with the roles exchanged."""
     between = _cdist(fake, real)
     return (
         (between <= _radius(fake, k)[:, None]).any(1).float().mean().item(),
@@ -1321,8 +1634,8 @@ def _radius_across(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """The radius reaches to the k-th nearest of the other crowd."""
     d = _cdist(fake, real)
     return (
-        (d <= d.sort(dim=0).values[k]).any(1).float().mean().item(),
-        (d.T <= d.T.sort(dim=0).values[k]).any(1).float().mean().item(),
+        (d <= d.sort(dim=0).values[k - 1]).any(1).float().mean().item(),
+        (d.T <= d.T.sort(dim=0).values[k - 1]).any(1).float().mean().item(),
     )
 
 
@@ -1334,6 +1647,11 @@ def _nearest_ball(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
         return (nearest.values <= _radius(crowd, k)[nearest.indices]).float().mean().item()
 
     return share(fake, real), share(real, fake)
+
+
+def _by_overlap(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
+    touching = _cdist(fake, real) <= _radius(fake, k)[:, None] + _radius(real, k)
+    return touching.any(1).float().mean().item(), touching.any(0).float().mean().item()
 
 
 def _precision_twice(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
@@ -1370,18 +1688,18 @@ PRECISION_RECALL = Exercise(
     _shares_by_tree,
     {
         "precision-and-recall-swapped": Mutant(
-            "the two have changed places: a generator that draws one hump well has high precision"
-            " and low recall",
+            "precision and recall are swapped: a generator that draws one mode well has high"
+            " precision and low recall",
             _shares(told=lambda p, r: (r, p)),
         ),
         "self-counted-as-neighbor": Mutant(
-            "every point counted as its own fellow: column 0 of the sorted distances is the point"
-            " itself",
+            "every point counted as its own neighbor: column 0 of the sorted distances is the point"
+            " itself, so take column k",
             _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
         ),
         "zero-distances-dropped": Mutant(
-            "distances of 0 were left out: another member at the same place is a fellow too, only"
-            " the point itself is none",
+            "distances of 0 were left out: another point at the same place is a neighbor too, only"
+            " the point itself is not",
             _shares(
                 radius=lambda crowd, k: (
                     (d := _cdist(crowd, crowd))
@@ -1392,45 +1710,46 @@ PRECISION_RECALL = Exercise(
             ),
         ),
         "radius-to-k-plus-one": Mutant(
-            "the radius reaches to fellow k + 1: one too far",
+            "the radius reaches to neighbor k + 1: take the k-th",
             _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
         ),
         "mean-radius-for-all": Mutant(
-            "one radius for all, the average: every member has its own",
+            "all balls have one radius, the average: every point has its own",
             _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd))),
         ),
         "median-radius-for-all": Mutant(
-            "one radius for all, the median: every member has its own",
+            "all balls have one radius, the median: every point has its own",
             _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd))),
         ),
         "max-radius-for-all": Mutant(
-            "one radius for all, the largest: every member has its own",
+            "all balls have one radius, the largest: every point has its own",
             _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd))),
         ),
         "min-radius-for-all": Mutant(
-            "one radius for all, the smallest: every member has its own",
+            "all balls have one radius, the smallest: every point has its own",
             _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd))),
         ),
         "balls-around-query-points": Mutant(
-            "the balls stand around the points that ask: for precision they stand around the real"
-            " ones",
+            "the balls are around the points being tested: for precision they are around the real"
+            " points",
             _own_radius,
         ),
         "radius-across-sets": Mutant(
-            "the radius was measured in the other crowd: each member's reaches to its k-th fellow"
-            " in its own",
+            "the radius was measured to the other set: a ball reaches to the k-th neighbor in its"
+            " own set",
             _radius_across,
         ),
         "boundary-excluded": Mutant(
-            "the rim was left out: a point at exactly that distance is inside",
+            "the rim was left out: a point at exactly that distance is inside, so use <=",
             _shares(inside=lambda between, radius: between < radius),
         ),
         "inside-all-balls": Mutant(
-            "a point counted only if it lies in every ball: one is enough",
+            "a point counted only if it lies in every ball: one ball is enough",
             _shares(share=lambda inside: inside.all(1).float().mean()),
         ),
         "share-of-pairs": Mutant(
-            "the share of pairs was taken: a point counts once, however many balls hold it",
+            "the share of point-ball pairs was taken: a point counts once, however many balls hold"
+            " it",
             _shares(share=lambda inside: inside.float().mean()),
         ),
         "density-for-precision": Mutant(
@@ -1438,56 +1757,59 @@ PRECISION_RECALL = Exercise(
             _shares(share=lambda inside: inside.float().sum(1).mean()),
         ),
         "any-over-wrong-axis": Mutant(
-            "any and mean run over the wrong axis: ask of every point whether some ball holds it,"
-            " not of every ball whether it holds some point",
+            "`any` and the mean run over the wrong axis: ask whether each point lies in some ball,"
+            " not whether each ball holds some point",
             _shares(share=lambda inside: inside.any(0).float().mean()),
         ),
         "counts-for-shares": Mutant(
-            "these are counts: divide by the number of points that were asked",
+            "these are counts: divide by the number of points that were tested",
             _shares(share=lambda inside: inside.any(1).float().sum()),
         ),
         "percent-for-shares": Mutant(
-            "these are percentages: shares are asked for",
+            "these are percentages: return shares from 0 to 1",
             _shares(told=lambda p, r: (100 * p, 100 * r)),
         ),
         "precision-twice": Mutant(
-            "precision came back twice: recall asks the real points", _precision_twice
+            "precision came back twice: recall tests the real points against the balls of the fake"
+            " ones",
+            _precision_twice,
         ),
         "complement-returned": Mutant(
-            "these are the shares outside: turn them round",
+            "these are the shares outside all balls: return the shares inside",
             _shares(told=lambda p, r: (1 - p, 1 - r)),
         ),
         "nearest-ball-only": Mutant(
-            "only the ball of the nearest member was tried: a sparse member further away may reach"
-            " as well",
+            "only the nearest point's ball was tried: a larger ball further away may hold the point"
+            " too",
             _nearest_ball,
         ),
         "squared-distances-vs-radii": Mutant(
-            "squared distances were compared with plain ones",
+            "squared distances were compared with radii that are not squared: use one of the two",
             _shares(inside=lambda between, radius: between**2 <= radius),
         ),
         "distances-vs-squared-radii": Mutant(
-            "plain distances were compared with squared radii",
+            "distances were compared with squared radii: use one of the two",
             _shares(inside=lambda between, radius: between <= radius**2),
         ),
         "l1-distance": Mutant(
-            "distances were added up number by number (L1): take the straight line",
+            "these are L1 distances: use Euclidean ones",
             _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0),
         ),
         "chebyshev-distance": Mutant(
-            "the largest difference was taken for the distance: take the straight line",
+            "the largest coordinate difference was taken for the distance: use Euclidean distances",
             _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf),
         ),
         "k-fixed-at-3": Mutant(
-            "k is ignored: 3 is not always the number asked for",
+            "k is ignored, and 3 used in its place: use the argument",
             _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k)),
         ),
         "k-fixed-at-1": Mutant(
-            "k is ignored: 1 is not always the number asked for",
+            "k is ignored, and 1 used in its place: use the argument",
             _shares(radius=lambda crowd, k: _radius(crowd, 1)),
         ),
         "mean-distance-to-k-nearest": Mutant(
-            "the radius is the average distance to the k nearest fellows: it reaches to the k-th",
+            "the radius is the average distance to the k nearest neighbors: take the distance to"
+            " the k-th",
             _shares(
                 radius=lambda crowd, k: (
                     _cdist(crowd, crowd).sort(dim=1).values[:, 1 : k + 1].mean(1)
@@ -1495,7 +1817,7 @@ PRECISION_RECALL = Exercise(
             ),
         ),
         "kth-largest-distance": Mutant(
-            "the k-th largest distance was taken: sort upwards",
+            "the k-th largest distance was taken: sort in ascending order",
             _shares(
                 radius=lambda crowd, k: (
                     _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k]
@@ -1503,17 +1825,59 @@ PRECISION_RECALL = Exercise(
             ),
         ),
         "radius-halved": Mutant(
-            "the radius was halved: the ball reaches all the way to the k-th fellow",
+            "the radius was halved: the ball reaches all the way to the k-th neighbor",
             _shares(radius=lambda crowd, k: _radius(crowd, k) / 2),
         ),
         "inside-at-least-k-balls": Mutant(
-            "a point counted only if at least k balls hold it: one is enough",
+            "a point counted only if it lies in at least k balls: one ball is enough",
             lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) >= k).float().mean())(
                 real, fake, k
             ),
         ),
+        "density-over-k": Mutant(
+            "the number of balls around each point was divided by k and averaged, which is the"
+            " density of Naeem et al.: a point counts once",
+            lambda real, fake, k: _shares(share=lambda inside: (inside.sum(1) / k).mean())(
+                real, fake, k
+            ),
+        ),
+        "balls-of-own-set": Mutant(
+            "the points were tested against the balls of their own set, where each lies inside:"
+            " test fake points against real balls, and real points against fake ones",
+            lambda real, fake, k: (_shares()(fake, fake, k)[0], _shares()(real, real, k)[0]),
+        ),
+        "k-fixed-at-5": Mutant(
+            "k is ignored, and 5 used in its place: use the argument",
+            _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1).values[:, 5]),
+        ),
+        "one-radius-kth-of-all": Mutant(
+            "all balls have one radius, the k-th smallest of all distances: each point has its own",
+            _shares(
+                radius=lambda crowd, k: (
+                    _cdist(crowd, crowd)
+                    .flatten()
+                    .sort()
+                    .values[len(crowd) + k - 1]
+                    .expand(len(crowd))
+                )
+            ),
+        ),
+        "balls-overlap": Mutant(
+            "two balls were tested for overlap, by the sum of their radii: the tested points have"
+            " no balls",
+            _by_overlap,
+        ),
+        "recall-twice": Mutant(
+            "recall came back twice: precision tests the fake points against the balls of the real"
+            " ones",
+            _shares(told=lambda p, r: (r, r)),
+        ),
+        "average-for-both": Mutant(
+            "the average of both came back twice: return precision and recall",
+            _shares(told=lambda p, r: ((p + r) / 2,) * 2),
+        ),
         "f1-for-both": Mutant(
-            "these are one number twice, the harmonic mean: both shares are asked for",
+            "the harmonic mean (F1) came back twice: return precision and recall",
             _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
         ),
     },
@@ -1535,27 +1899,40 @@ PRECISION_RECALL = Exercise(
 
 # ---- 6.6 train_ring_sampler ----------------------------------------------------------------------
 
-DRAWN = 2000
+DRAWN, FEWER = 2000, 300
 ENOUGH = 0.7
 RING = {
-    "shape": f"sample({DRAWN}) returns {DRAWN} points of two numbers",
+    "shape": "`sample(n)` returns n points of two numbers, whatever n is",
     "finite": "all numbers are finite",
-    "varied": "the points differ from each other: does noise go into them?",
-    "new": "the points are new: not those that were handed in, nor right beside them",
-    "near": "half of the points lie within a fifth of the ring's radius from the ring",
+    "varied": "the points of one call differ from each other: noise must go into `sample`",
+    "fresh": (
+        "a second call draws new points: keep no pool that was drawn once, and set no seed in"
+        " `sample`"
+    ),
+    "new": "the points are new: do not hand back those that were given, nor near copies of them",
+    "near": (
+        "half of the points lie near the ring, within a fifth of its radius: if you train a GAN,"
+        " train longer, and let each player step on its own loss"
+    ),
     "some": (
-        "at least two humps of eight are found (one in a hundred of the samples within four"
-        " widths): else it collapsed"
+        "at least two modes of eight are found, each with one in a hundred of the samples within"
+        " four standard deviations: fewer are a mode collapse"
     ),
     "all": (
-        "all eight humps are found, each with one in a hundred of the samples within four widths"
+        "all eight modes are found, each with one in a hundred of the samples within four standard"
+        " deviations"
     ),
 }
-SHARE = "the share of samples within four widths of a hump, where 0.7 or more is asked for"
+BEFORE_TRAINING = ("shape", "finite", "varied", "new", "fresh")
+SHARE = (
+    "the share of samples within four standard deviations of a mode, where 0.7 or more is asked for"
+)
 
 
 def _ring(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Points (n, 2), the eight modes (8, 2) and their width; radius and rotation are random."""
+    """Points (n, 2), the eight modes (8, 2) and their standard deviation; radius and rotation are
+    random.
+    """
     radius = rng.uniform(1, 4)
     angles = 2 * np.pi * (np.arange(8) / 8 + rng.uniform())
     centers, width = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.04 * radius
@@ -1571,6 +1948,21 @@ def _ring_cases(rng: np.random.Generator) -> list[Case]:
             (TensorArg(x), DRAWN, int(rng.integers(2**31))),
             lambda ask, *args: _on_the_ring(ask, *args, centers=centers, width=width, fresh=fresh),
             want={fact: True for fact in RING.values()} | {SHARE: ENOUGH},
+        )
+    ]
+
+
+def _ring_at_once(rng: np.random.Generator) -> list[Case]:
+    """What needs no training: the sampler's form, and whether it only keeps points."""
+    x, *_ = _ring(rng, 700)
+    return [
+        Case(
+            "given 200 points, asked for 500 new ones",
+            (TensorArg(x[:200]), 500, 0),
+            lambda ask, *args: until_one_fails(
+                _draws(ask, *args, fresh=x[200:]), {key: RING[key] for key in BEFORE_TRAINING}
+            ),
+            want={RING[key]: True for key in BEFORE_TRAINING},
         )
     ]
 
@@ -1599,50 +1991,72 @@ def _one_training(
     """RING that hold up to the first that does not; the share last, as a number up to what is asked
     for.
     """
-    points = numbers_in(ask.probe("lesson06.sampler", x, n, seed))
-    return until_one_fails(_ring_facts(points, x.values, n, centers, width, fresh), RING)
+    return until_one_fails(_ring_facts(ask, x, n, seed, centers, width, fresh), RING)
 
 
 def _ring_facts(
-    points: np.ndarray, x: np.ndarray, n: int, centers: np.ndarray, width: float, fresh: np.ndarray
+    ask: Ask,
+    x: TensorArg,
+    n: int,
+    seed: int,
+    centers: np.ndarray,
+    width: float,
+    fresh: np.ndarray,
 ) -> Any:
     """Pairs of a key of RING and whether it holds, in an order in which each may rely on those
     before it.
     """
     from scipy.spatial import cKDTree
 
-    yield "shape", points.shape == (n, 2)
-    yield "finite", np.isfinite(points).all()
-    yield "varied", points.std() > 1e-6 and len(np.unique(points.round(6), axis=0)) > n / 4
-    tree = cKDTree(x.astype(np.float32).astype(float))
-    usual, found = (np.median(tree.query(p)[0]) for p in (fresh, points))
-    yield "new", found > 0.3 * usual
+    points = yield from _draws(ask, x, n, seed, fresh=fresh)
     radius = np.linalg.norm(centers[0])
     yield "near", np.median(abs(np.linalg.norm(points, axis=1) - radius)) < 0.2 * radius
-    distance, hump = cKDTree(centers).query(points)
+    distance, mode = cKDTree(centers).query(points)
     on = distance < 4 * width
-    counts = np.bincount(hump[on], minlength=8) >= n / 100
+    counts = np.bincount(mode[on], minlength=8) >= n / 100
     yield "some", counts.sum() >= 2
     yield "all", counts.all()
     yield SHARE, math.floor(1000 * min(on.mean(), ENOUGH)) / 1000
 
 
-def _drawing(how: Callable[[Any, int], Any]) -> Answer:
-    """An answer to 6.6 that draws by `how(x, n)`, without training. The caller's random state stays
-    as it is.
+def _draws(ask: Ask, x: TensorArg, n: int, seed: int, *, fresh: np.ndarray) -> Any:
+    """The facts BEFORE_TRAINING about the points that three calls draw; returns those of the first.
+
+    Among points drawn anew, one in twenty is nearer to the next than a quarter of the usual
+    distance, and none at a fiftieth of it.
     """
+    from scipy.spatial import cKDTree
 
-    def train_ring_sampler(x: Any) -> Callable:
-        import torch
+    calls = ask.probe("lesson06.sampler", x, [n, n, FEWER], seed)
+    points, again, fewer = map(numbers_in, calls)
+    yield "shape", points.shape == again.shape == (n, 2) and fewer.shape == (FEWER, 2)
+    yield "finite", np.isfinite(points).all() and np.isfinite(again).all()
+    yield "varied", points.std() > 1e-6 and len(np.unique(points.round(6), axis=0)) > n / 4
+    tree, given = cKDTree(points), cKDTree(x.values.astype(np.float32).astype(float))
+    found, usual = given.query(points)[0], np.median(given.query(fresh)[0])
+    yield "new", np.median(found) > 0.3 * usual and np.quantile(found, 0.05) > 0.02 * usual
+    usual = np.median(tree.query(points, 2)[0][:, 1])
+    yield "fresh", np.quantile(tree.query(again)[0], 0.05) > 0.03 * usual
+    return points
 
-        def sample(n: int) -> Any:
-            with torch.random.fork_rng():
-                torch.manual_seed(0)
-                return how(x, n)
 
-        return sample
+def _drawing(how: Callable[[Any, int], Any]) -> Answer:
+    """An answer to 6.6 that draws by `how(x, n)`, without training."""
+    return lambda x: lambda n: how(x, n)
 
-    return train_ring_sampler
+
+def _seeded(x: Any) -> Callable:
+    def sample(n: int) -> Any:
+        _torch().manual_seed(0)
+        return _pick(x, n, 0.03)
+
+    return sample
+
+
+def _from_a_pool(x: Any) -> Callable:
+    """Good points, drawn once."""
+    pool = _pick(x, 5000, 0.03)
+    return lambda n: pool[_torch().randperm(5000)[:n]]
 
 
 def _pick(x: Any, n: int, noise: float) -> Any:
@@ -1652,13 +2066,13 @@ def _pick(x: Any, n: int, noise: float) -> Any:
     return x[torch.randint(len(x), (n,))] + noise * x.std() * torch.randn(n, 2)
 
 
-def _one_hump(x: Any, n: int) -> Any:
+def _one_mode(x: Any, n: int) -> Any:
     import torch
 
     return x[0] + 0.03 * x.std() * torch.randn(n, 2)
 
 
-def _two_humps(x: Any, n: int) -> Any:
+def _two_modes(x: Any, n: int) -> Any:
     import torch
 
     return torch.where(torch.rand(n, 1) < 0.5, 1.0, -1.0) * x[0] + 0.03 * x.std() * torch.randn(
@@ -1666,14 +2080,14 @@ def _two_humps(x: Any, n: int) -> Any:
     )
 
 
-def _bell(x: Any, n: int) -> Any:
+def _gaussian(x: Any, n: int) -> Any:
     import torch
 
     return 0.2 * x.std() * torch.randn(n, 2)
 
 
 def _mixture(x: Tensor) -> Callable:
-    """No GAN: eight bells found by k-means."""
+    """No GAN: eight Gaussians found by k-means."""
     import torch
     from sklearn.cluster import KMeans
 
@@ -1701,8 +2115,8 @@ def _plain_round(G: Any, D: Any, of_g: Any, of_d: Any, x: Any) -> None:
 
 
 def _plain_gan(x: Any) -> Any:
-    """Two networks, two optimizers, Adam with beta1 = 0.5, step sizes that fade, an average of the
-    generator.
+    """Two networks, two optimizers, Adam with beta1 = 0.5, a decaying learning rate, an average of
+    the generator.
     """
     import copy
 
@@ -1749,20 +2163,38 @@ BUILD = Exercise(
                 "finite": lambda x, n: _pick(x, n, math.nan),
                 "varied": lambda x, n: x[:1].repeat(n, 1),
                 "new": lambda x, n: _pick(x, n, 0.0),
-                "near": _bell,
-                "some": _one_hump,
-                "all": _two_humps,
+                "near": _gaussian,
+                "some": _one_mode,
+                "all": _two_modes,
             }.items()
-        },
-    ),
+        }
+        | {"fresh": _from_a_pool},
+    )
+    | {
+        "one-n-for-all": Mutant(
+            does_not_hold(RING["shape"]), _drawing(lambda x, n: _pick(x, DRAWN, 0.03))
+        ),
+        "seed-in-sample": Mutant(does_not_hold(RING["fresh"]), _seeded),
+        "copies-among-new-points": Mutant(
+            does_not_hold(RING["new"]),
+            _drawing(
+                lambda x, n: _torch().cat([_pick(x, n // 4, 0.0), _pick(x, n - n // 4, 0.03)])
+            ),
+        ),
+        "points-for-function": Mutant(
+            "`train_ring_sampler` returned a Tensor: return the function `sample`, not its points",
+            lambda x: _pick(x, DRAWN, 0.03),
+        ),
+    },
     {
-        "eight bells by k-means": _mixture,
-        "bells around the points, as wide as the humps allow": _drawing(
+        "eight Gaussians by k-means": _mixture,
+        "Gaussians around the points, as wide as the modes allow": _drawing(
             lambda x, n: _pick(x, n, 0.03)
         ),
         "a GAN whose generator is averaged": _plain_gan,
     },
     seconds=90.0,
+    quick=_ring_at_once,
 )
 
 EXERCISES = [D_LOSS, G_LOSS, TRAIN_STEP, PENALTY, PRECISION_RECALL, BUILD]

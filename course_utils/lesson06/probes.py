@@ -22,11 +22,12 @@ def game_round(
     z2: Tensor,
     lr: float,
 ) -> dict[str, Any]:
-    """`answer(G, D, x, z1, z2)` on two linear players with given weights and biases: what it
-    returns and leaves.
+    """`answer(G, D, x, z1, z2)` on two linear players with given weights and biases: what two
+    rounds return and leave, the second on other data.
 
-    Both move by plain gradient descent, and begin with slopes left over from an earlier round, all
-    7. While D moves, G's slopes may be those or gone, but nothing new.
+    Both move by plain gradient descent, and begin with gradients left over from an earlier round,
+    all 7. When D first moves, G's gradients may be those or gone, but nothing new. There is no
+    second round for a player that comes back frozen or in another mode.
     """
     import torch
 
@@ -40,13 +41,29 @@ def game_round(
             )
         )
     )
-    losses = answer(G, D, x, z1, z2)
-    return {
-        "the losses it returned": losses,
-        "G's slopes left alone while D moves": all(alone),
-        "D's weights afterwards": torch.cat([w.flatten() for w in D.parameters()]),
-        "G's weights afterwards": torch.cat([w.flatten() for w in G.parameters()]),
-    }
+    shown: dict[str, Any] = {}
+    for when, data in (("", (x, z1, z2)), (" of a second round", (-x, z2, z1))):
+        losses = answer(G, D, *data)
+        shown[f"the players{when}"] = _left(D=D, G=G)
+        if shown[f"the players{when}"] != "as they came":
+            break
+        if not when:
+            shown["nothing is added to G's `.grad` when D takes its step"] = all(alone[:1])
+        for name, player in (("D", D), ("G", G)):
+            weights = torch.cat([w.flatten() for w in player.parameters()])
+            shown[f"{name}'s weights{when}"] = weights.detach().clone()
+        shown[f"the losses{when}"] = losses
+    return shown
+
+
+def _left(**players: Any) -> str:
+    """How a round leaves the players."""
+    for name, player in players.items():
+        if not all(w.requires_grad for w in player.parameters()):
+            return f"{name} is frozen"
+        if not all(part.training for part in player.modules()):
+            return f"{name} is in `eval` mode"
+    return "as they came"
 
 
 def _player(weight: Tensor, bias: Tensor, lr: float) -> Any:
@@ -90,12 +107,15 @@ def penalty(
     eps: Tensor,
     column: bool,
 ) -> dict[str, Any]:
-    """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and the
-    slopes it leaves in D.
+    """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and its
+    gradients in D's weights.
 
-    W (d, h), c (h,), v (h,), u (d,). D returns (B, 1) with `column`, else (B,).
+    W (d, h), c (h,), v (h,), u (d,). D returns (B, 1) with `column`, else (B,). Raises NotData if a
+    second call returns another value: then the answer draws an eps of its own.
     """
     import torch
+
+    from course_utils.asking.ask import NotData
 
     class Critic(torch.nn.Module):
         def __init__(self) -> None:
@@ -107,29 +127,41 @@ def penalty(
             return score[:, None] if column else score
 
     D = Critic()
-    value = answer(D, real, fake, eps)
+    with torch.random.fork_rng(devices=[]):
+        value, again = (answer(D, real, fake, eps) for _ in range(2))
+    if isinstance(value, torch.Tensor) and not torch.allclose(value, again, equal_nan=True):
+        raise NotData(
+            "two calls with the same eps gave different penalties: use the eps handed in, draw none"
+        )
     gradients: Sequence[Tensor | None] = [None] * 4
     if isinstance(value, torch.Tensor) and value.requires_grad:
         gradients = torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True)
     return {"the penalty": value} | {
-        f"the slope it leaves in D's {name}": g if g is None else g + 0.0
+        f"the gradient that reaches D's {name}": g if g is None else g + 0.0
         for name, g in zip("Wcvu", gradients, strict=True)
     }
 
 
-def sampler(answer: Callable, x: Tensor, n: int, seed: int) -> Tensor:
-    """`sample = answer(x)`, and n points that it draws, whatever module or function it is. x
-    (N, 2) -> (n, 2)
+def sampler(answer: Callable, x: Tensor, calls: list[int], seed: int) -> list[Any]:
+    """`sample = answer(x)`, and what it draws in a row of calls, whatever module or function it is.
+    x (N, 2) -> one (n, 2) for each n
 
     Training starts from a given random state, so that the same answer gets the same verdict; the
-    caller's is untouched.
+    caller's is untouched. Raises NotData for an answer that returns no function.
     """
     import torch
+
+    from course_utils.asking.ask import NotData
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sample = answer(x)
+        if not callable(sample) and sample is not None:
+            raise NotData(
+                f"`train_ring_sampler` returned a {type(sample).__name__}: return the function"
+                " `sample`, not its points"
+            )
         if isinstance(sample, torch.nn.Module):
             sample.eval()
         with torch.no_grad():
-            return sample(n)
+            return [sample(n) for n in calls]

@@ -18,30 +18,34 @@ def drawn_to_order(
     the first one asked it.
 
     from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decode(z, c)`
-    and an `encode`.
+    and an `encode`. Raises NotData for z and c that are not one row each per picture.
     """
     import torch
+
+    from course_utils.asking.probes import tensors
 
     asked: list[tuple[Any, Any]] = []
     Z = len(from_both) - len(c)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pictures, calls = answer(_decoder(from_both, bias, Z, asked), c, n), list(asked)
+        pictures = tensors(answer, _decoder(from_both, bias, Z, asked), c, n)
+        calls = list(asked)
         second = answer(_decoder(from_both, bias, Z, asked), c, n)
-    plans, conditions = (
+    latents, conditions = (
         zip(*calls, strict=True) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
     )
     return {
         "pictures": pictures,
-        "plans": torch.cat(plans),
+        "in a graph": pictures.requires_grad,
+        "latents": torch.cat(latents),
         "conditions": torch.cat(conditions),
         "pictures of a second call": second,
     }
 
 
 def _decoder(from_both: Tensor, bias: Tensor, size: int, asked: list[tuple[Any, Any]]) -> Any:
-    """A conditional decoder of `size` numbers of plan that appends what it is asked, (z, c), to
-    `asked`.
+    """A conditional decoder of `size` latent dimensions that appends what it is asked, (z, c),
+    to `asked`.
     """
     import torch
 
@@ -57,11 +61,31 @@ def _decoder(from_both: Tensor, bias: Tensor, size: int, asked: list[tuple[Any, 
             return 100 + x[:, :1].expand(-1, self.Z), x.new_zeros(len(x), self.Z)
 
         def decode(self, z: Tensor, c: Tensor) -> Tensor:
+            _one_row_each(z, c, self.Z, len(from_both) - self.Z)
             logits = torch.cat([z, c], dim=1) @ self.weight + bias  # (n, D)
             asked.append((z.detach().clone(), c.detach().clone()))
             return logits
 
     return Model()
+
+
+def _one_row_each(z: Any, c: Any, Z: int, C: int) -> None:
+    """Raises NotData, with the reason, unless z is (n, Z) and c (n, C)."""
+    from course_utils.asking.ask import NotData
+
+    shapes = tuple(getattr(z, "shape", ())), tuple(getattr(c, "shape", ()))
+    if shapes == (shapes[0][:1] + (Z,), shapes[0][:1] + (C,)):
+        return
+    said = f"the decoder got z of shape {shapes[0]} and c of shape {shapes[1]}"
+    if shapes[0] == (Z,):
+        raise NotData(f"{said}, one latent code without a row: draw `torch.randn(n, model.Z)`")
+    if shapes[1] in ((C,), (1, C)):
+        raise NotData(f"{said}, one condition for all rows: give each its own, `c.expand(n, -1)`")
+    if len(shapes[1]) == 1:
+        raise NotData(
+            f"{said}, all copies in one row: `c.repeat(n, 1)` or `c.expand(n, -1)` puts one in each"
+        )
+    raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per picture")
 
 
 def scored_by_reader(answer: Callable, pictures: Tensor, labels: Tensor, classes: int) -> Any:
@@ -74,12 +98,12 @@ def scored_by_reader(answer: Callable, pictures: Tensor, labels: Tensor, classes
     return answer(pictures, labels, lambda x: x[:, :classes].argmax(1).numpy())
 
 
-def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Tensor:
-    """`draw = answer(plans, c)`, asked for one plan per row of other conditions. (N, H, W), (N, C),
-    (M, C) -> (M, H, W)
+def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Any:
+    """`draw = answer(plans, c)`, asked for one plan per row of other conditions; None where that is
+    no function. (N, H, W), (N, C), (M, C) -> (M, H, W)
     """
     import torch
 
     draw = answer(plans, c)
     with torch.no_grad():
-        return draw(asked)
+        return draw(asked) if callable(draw) else None
