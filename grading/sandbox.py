@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ LIMITS = {
     "RLIMIT_DATA": -1,  # none; the grader has one for itself
 }
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
+WRITABLE = ("/dev/shm", "/tmp")
+FILE_MEMORY = 2048  # bytes that the kernel takes for a file beside what is in it
 # seconds for the libraries, for the student's cells, for sweeping up
 START, DEFINE, OVER = 30.0, 8.0, 3.0
 LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
@@ -143,7 +145,9 @@ def mounts(folder: Path) -> list[str]:
     shown = {p for p in shown | {Path(sys.prefix), Path(sys.base_prefix)} if p.exists()}
     hidden = {PACKAGE.parent, *(Path(p) / "course_utils" for p in sys.path if p)}
     hidden = {p for p in hidden if p.is_dir() and any(p.is_relative_to(s) for s in shown)}
-    options = ["--proc", "/proc", "--dev", "/dev", *_small("/dev/shm", 64), *_small("/tmp", 64)]
+    options = ["--proc", "/proc", "--dev", "/dev"]
+    for place in WRITABLE:
+        options += ["--perms", "1777", "--size", str(64 * MEGA), "--tmpfs", place]
     for path in sorted(
         {q for p in shown | {Path("/box/x")} for q in p.parents} - {Path("/"), Path("/tmp")},
         key=str,
@@ -151,12 +155,12 @@ def mounts(folder: Path) -> list[str]:
         options += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(shown | hidden, key=lambda p: len(p.parts)):
         options += ["--tmpfs", str(path)] if path in hidden else ["--ro-bind", str(path), str(path)]
-    closed = [part for path in [*hidden, "/dev", "/"] for part in ("--remount-ro", str(path))]
+    # memory that is shared through this device belongs to nobody
+    options += ["--ro-bind", "/dev/null", "/dev/zero"]
+    closed = [
+        part for path in [*hidden, "/dev", "/proc", "/"] for part in ("--remount-ro", str(path))
+    ]
     return [*options, "--ro-bind", str(folder), "/box", *closed, "--chdir", "/tmp"]
-
-
-def _small(path: str, mega: int) -> list[str]:
-    return ["--perms", "1777", "--size", str(mega * MEGA), "--tmpfs", path]
 
 
 def environment(home: str, place: str) -> dict[str, str]:
@@ -178,12 +182,12 @@ def environment(home: str, place: str) -> dict[str, str]:
 
 @dataclass
 class Usage:
-    """What a tree of processes has used, in seconds and bytes. `waited`: ready to run while others
-    had the processors.
+    """What a tree of processes has used, in seconds and bytes. `waited`: by process, how long it
+    was ready to run while others had the processors.
     """
 
     cpu: float = 0.0
-    waited: float = 0.0
+    waited: dict[int, float] = field(default_factory=dict)
     memory: int = 0
 
 
@@ -207,16 +211,16 @@ def settle(seconds: float = 10.0) -> bool:
 def usage(root: int) -> Usage:
     """The use of a process and all its descendants."""
     parents, rows, ticks = {}, {}, os.sysconf("SC_CLK_TCK")
-    for name in filter(str.isdecimal, os.listdir("/proc")):
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
         try:
-            fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            waited = int(Path(f"/proc/{name}/schedstat").read_bytes().split()[1]) / 1e9
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            waited = int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
         except (OSError, IndexError):
             continue
-        parents[int(name)] = int(fields[1])
-        rows[int(name)] = Usage(
+        parents[pid] = int(fields[1])
+        rows[pid] = Usage(
             sum(map(int, fields[11:15])) / ticks,
-            waited,
+            {pid: waited},
             int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
         )
     total = Usage()
@@ -225,7 +229,22 @@ def usage(root: int) -> Usage:
         while above not in (root, 0):
             above = parents.get(above, 0)
         if above == root:
-            total = Usage(total.cpu + row.cpu, total.waited + row.waited, total.memory + row.memory)
+            total = Usage(total.cpu + row.cpu, total.waited | row.waited, total.memory + row.memory)
+    return total
+
+
+def in_files(root: int) -> int:
+    """Bytes in the folders that a box can write to, whose first process is `root`; a file that
+    holds nothing takes memory, too.
+    """
+    total = 0
+    for folder in WRITABLE:
+        try:
+            there = os.statvfs(f"/proc/{root}/root{folder}")
+        except OSError:
+            continue
+        total += (there.f_blocks - there.f_bfree) * there.f_frsize
+        total += (there.f_files - there.f_ffree) * FILE_MEMORY
     return total
 
 
@@ -360,19 +379,30 @@ class Box:
     # --- time and memory --------------------------------------------------------------------------
 
     def _allow(self, seconds: float) -> None:
-        self.seconds, self.passed, self.before = seconds, 0.0, self._used()
+        self.seconds, self.passed, self.starved, self.before = seconds, 0.0, 0.0, self._used()
+        self.waited = self.before.waited
         self.began = self.checked = time.monotonic()
 
     def _used(self) -> Usage:
-        return usage(self.init or self.process.pid) if sys.platform.startswith("linux") else Usage()
+        used = Usage()
+        if sys.platform.startswith("linux"):
+            used = usage(self.init or self.process.pid)
+            used.memory += in_files(self.init) if self.init else 0
+        return used
 
     def _check(self) -> None:
-        """Seconds do not count while other programs have the processors, up to a point."""
+        """Seconds do not count while other programs have the processors, up to a point.
+
+        Of the processes in the box that wait for a processor, the one that waits longest counts:
+        all get a fair share, so it waits for others, or for what this box spends.
+        """
         now = self._used()
         if now.memory > GROUP_MEMORY and self.boxed:
             self.close()
             raise Lost("it took too much memory")
-        spent = max(now.cpu - self.before.cpu, self.passed - (now.waited - self.before.waited))
+        waits = [wait - self.waited.get(pid, 0.0) for pid, wait in now.waited.items()]
+        self.starved, self.waited = self.starved + max(waits, default=0.0), now.waited
+        spent = max(now.cpu - self.before.cpu, self.passed - self.starved)
         if spent > self.seconds:
             raise Late(
                 f"it was still running after {self.seconds:g} seconds: is there a loop without an"
