@@ -16,6 +16,8 @@ from course_utils import checks
 from course_utils.checks.exercise import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
+SPACE = re.compile(r"\s+")
+PROMPT = r"(?:>>> |In \[\d+\]: )?"  # what a pasted session has at the start of a line
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Task:
 @dataclass(frozen=True)
 class Lesson:
     """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: the
-    Markdown cells; `checks`: the source of the module with the exercises.
+    Markdown cells; `checks`: the source of the module with the exercises; `shipped`: for the text
+    of each code cell that the course handed out, without spaces, its place in `cells`, or "" where
+    an answer never needs it.
     """
 
     number: str
@@ -48,6 +52,7 @@ class Lesson:
     cells: list[str]
     prose: list[str]
     checks: str
+    shipped: dict[str, int | str]
 
     @property
     def files(self) -> list[str]:
@@ -109,7 +114,14 @@ def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: s
         and not _tagged(cell, "check")
     ]
     prose = [_source(cell) for cell in blanks if cell["cell_type"] == "markdown"]
-    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module)
+    shipped: dict[str, int | str] = {
+        SPACE.sub("", _source(cell)): ""
+        for cell in (*blanks, *cells)
+        if cell["cell_type"] == "code" and (_tagged(cell, "check") or "setup" in _tags(cell))
+    }
+    shipped |= {SPACE.sub("", text): "" for text in text.values()}
+    shipped |= {SPACE.sub("", text): place for place, text in enumerate(around)}
+    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module, shipped)
 
 
 def _from_file(path: Path) -> dict[str, Exercise]:
@@ -142,8 +154,25 @@ def binds(name: str) -> re.Pattern[str]:
     """Finds in a cell's text where a name is defined at the top level, but not where a check hands
     it back.
     """
+    return re.compile(rf"^{PROMPT}{_defines(name)}", re.MULTILINE)
+
+
+def may_bind(name: str) -> re.Pattern[str]:
+    """Finds in a cell's text what may define a name, at any depth and in any form."""
+    target, some = (
+        rf"(?<![\w.]){re.escape(name)}\b",
+        "[^=#\n]{0,300}",
+    )  # a limit: it may search long
     return re.compile(
-        rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b"
-        rf"|^{re.escape(name)}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\()",
+        rf"^{PROMPT}[ \t]*{_defines(name)}|{target}[ \t]*:=|\b(?:as|import)\b{some}{target}"
+        rf"|^{PROMPT}{some}{target}{some}=(?!=)",
         re.MULTILINE,
+    )
+
+
+def _defines(name: str) -> str:
+    name = re.escape(name)
+    return (
+        rf"(?:(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b"
+        rf"|{name}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\())"
     )

@@ -40,8 +40,8 @@ LIMITS = {
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
 WRITABLE = ("/dev/shm", "/tmp")
 FILE_MEMORY = 2048  # bytes that the kernel takes for a file beside what is in it
-# seconds for the libraries, for the student's cells, for sweeping up
-START, DEFINE, OVER = 30.0, 8.0, 3.0
+# seconds for the libraries, for the cells that an answer needs, for all cells, for sweeping up
+START, DEFINE, DEFINE_ALL, OVER = 30.0, 8.0, 20.0, 3.0
 LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
 MOST_PARTS = 200_000  # lists and items in one reply
 TOO_LONG = "it returned far more than was asked for"
@@ -338,14 +338,16 @@ class Box:
 
     def open(self, exercise: dict[str, Any], seconds: float) -> None:
         """Begin an exercise, whose calls may take `seconds` together. Raises Lost if the cells
-        define no such function.
+        define no such function. `more` then says what the box claims of the other cells.
         """
-        self.replies = 0
-        self._allow(DEFINE)
+        self.replies, self.more = 0, ""
+        self._allow(DEFINE_ALL if exercise["whole"] else DEFINE)
         try:
             reply = self.ask(exercise)
         except (Late, Gone) as error:
             raise Unbuilt(str(error)) from None
+        more = reply.get("more")
+        self.more = more if more in ("later", "own") else ""
         if reply.get("ready") is not True:
             message = reply.get("broken")
             raise Lost(message[:300] if isinstance(message, str) else "the answer cannot be built")
@@ -410,7 +412,7 @@ class Box:
             )
         if time.monotonic() - self.began > self.seconds * PATIENCE:
             self.close()
-            raise Busy("this computer is too busy: run the same command again later")
+            raise Busy("this computer is too busy")
 
     # --- bytes ------------------------------------------------------------------------------------
 

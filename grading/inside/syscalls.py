@@ -48,8 +48,8 @@ REFUSED = {
 
 
 class Rule(NamedTuple):
-    """A call is answered with `error` where `argument & mask` is, or is not, `value`; 0: it seems to
-    succeed, and nothing happens.
+    """A call is answered with `error` where `argument & mask` is, or is not, `value`; with 0 it
+    seems to succeed, and nothing happens.
     """
 
     numbers: tuple[int, int]
@@ -106,7 +106,9 @@ def refuse() -> None:
         raise OSError(f"calls to the kernel are not known on {platform.machine()}") from None
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(code, len(code))
-    header = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer)))
+    header = ctypes.create_string_buffer(
+        struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    )
     for call in ((NO_NEW_PRIVILEGES, 1, 0, 0, 0), (SECCOMP, FILTER, header, 0, 0)):
         if libc.prctl(*call):
             raise OSError(ctypes.get_errno(), "the kernel takes no filter of calls")

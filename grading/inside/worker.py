@@ -44,9 +44,11 @@ def main() -> None:
     import course_utils
 
     course_utils.check = lambda _exercise, answer: answer  # there are no checks in here
-    from grading.inside import answering, program  # noqa: F401  loaded once, for all children
+    import IPython.core.inputtransformer2  # noqa: F401  loaded once, for all children
 
-    course = program.parsed(job["course"])
+    from grading.inside import answering, cells  # noqa: F401
+
+    course = cells.parsed(job["course"])
     normal = state()
     say(writing, {"id": job["id"], "warm": True})
     for line in lines:
