@@ -17,6 +17,8 @@ from course_utils.checks.exercise import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = re.compile(r"\s+")
+SOME = r"[^=#\n]{0,100}"  # of a line; with a limit, since every place may be tried
+BECOMES = r"=(?!=)(?![ \t]*(?:\w+\.)?check\()"  # but not what a check hands back
 PROMPT = r"(?:>>> |In \[\d+\]: )?"  # what a pasted session has at the start of a line
 
 
@@ -159,13 +161,10 @@ def binds(name: str) -> re.Pattern[str]:
 
 def may_bind(name: str) -> re.Pattern[str]:
     """Finds in a cell's text what may define a name, at any depth and in any form."""
-    target, some = (
-        rf"(?<![\w.]){re.escape(name)}\b",
-        "[^=#\n]{0,300}",
-    )  # a limit: it may search long
+    target = rf"(?<![\w.]){re.escape(name)}\b"
     return re.compile(
-        rf"^{PROMPT}[ \t]*{_defines(name)}|{target}[ \t]*:=|\b(?:as|import)\b{some}{target}"
-        rf"|^{PROMPT}{some}{target}{some}=(?!=)",
+        rf"^{PROMPT}[ \t]*{_defines(name)}|{target}[ \t]*:=|\b(?:as|import)\b{SOME}{target}"
+        rf"|^{PROMPT}{SOME}{target}{SOME}{BECOMES}",
         re.MULTILINE,
     )
 
@@ -174,5 +173,5 @@ def _defines(name: str) -> str:
     name = re.escape(name)
     return (
         rf"(?:(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b"
-        rf"|{name}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\())"
+        rf"|{name}[ \t]*(?::[^=\n]*)?{BECOMES})"
     )

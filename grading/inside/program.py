@@ -3,7 +3,8 @@
 First from the answer's cell and what it needs: statements that bind a name which the answer uses,
 wherever they are, and those of the learner's that change what such a name stands for. So a helper
 in another cell, a deleted import or a new order costs nothing, and neither do cells that have
-nothing to do with the answer. Where that is not enough, from all that the learner wrote, run in order.
+nothing to do with the answer. Where that is not enough, from all that the learner wrote, run in
+order.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Notebook:
     """The cells of a notebook, seen from the answer to one exercise.
 
     `exercise["cells"]` holds texts of the learner's and numbers of the course's cells, the answer
-    at `exercise["at"]`; `exercise["given"]` the cells of other exercises by their names; `course` the
-    statements of the course's cells.
+    at `exercise["at"]`; `exercise["given"]` the cells of other exercises by their names; `course`
+    the statements of the course's cells.
 
     `more` says whether it may help to run everything: "later" if a later cell defines the name
     anew, "own" if something of the learner's was left out, else "".
@@ -67,7 +68,7 @@ class Notebook:
             return "later"
         done = {*self.needed, *self.own}
         left = (s for cell in self.cells for s in cell if s.own and s not in done)
-        return "own" if any(s.calls or s.stores for s in left) else ""
+        return "own" if any(s.calls or s.stores or s.everything for s in left) else ""
 
     # --- what the answer needs --------------------------------------------------------------------
 
@@ -120,8 +121,7 @@ class Notebook:
             if binding:
                 self.found[name] = place
                 return binding
-        anywhere = self.pools[ABOVE] + ([] if builtin else self.pools[BELOW])
-        return [s for s in anywhere if s.everything]
+        return [s for pool in self.pools[:COURSE] for s in pool if s.everything and not builtin]
 
     def _changing(self) -> list[Statement]:
         """The learner's statements that may change an object which the answer needs: a store, a
