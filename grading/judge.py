@@ -19,7 +19,7 @@ from course_utils.checks.diagnosis import show
 from course_utils.checks.exercise import Exercise, does_not_hold, numbers, observe
 from grading.collect import Cell
 from grading.course import SPACE, Lesson, Task, binds, may_bind
-from grading.sandbox import TOO_LONG, Box, Busy, Gone, Lost, Unbuilt
+from grading.sandbox import TOO_LONG, Box, Broken, Busy, Gone, Lost, Unbuilt
 
 STAND_INS = (Seed, TensorArg)
 WRONG_FORM = "it answered in a form that was not asked for"
@@ -144,6 +144,8 @@ def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> 
         raise
     except Lost as error:
         result.reason = str(error)
+        if not isinstance(error, Broken):
+            box.more = ""
         return result
     finally:
         if box.alive:

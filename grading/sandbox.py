@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import platform
 import secrets
 import select
 import shutil
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import course_utils
+from grading.inside.syscalls import MACHINES
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = Path(course_utils.__file__).resolve().parent
@@ -70,6 +72,8 @@ def missing() -> str:
     """Why there is no sandbox here, in one sentence with what to do; "" if there is one."""
     if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
         return f"{NEEDED}; {ELSEWHERE}"
+    if platform.machine() not in MACHINES:
+        return f"Untrusted grading needs one of the processors {', '.join(MACHINES)}; {ELSEWHERE}"
     trial = subprocess.run(
         ["bwrap", *walls(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
         check=False,
@@ -350,7 +354,7 @@ class Box:
         self.more = more if more in ("later", "own") else ""
         if reply.get("ready") is not True:
             message = reply.get("broken")
-            raise Lost(message[:300] if isinstance(message, str) else "the answer cannot be built")
+            raise Broken(message[:300] if isinstance(message, str) else "the cells define nothing")
         self._allow(seconds)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -489,6 +493,10 @@ class Box:
 
 class Late(Lost):
     """The time is up."""
+
+
+class Broken(Lost):
+    """The cells ended in an error before they defined the answer."""
 
 
 class Busy(Lost):

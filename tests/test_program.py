@@ -140,6 +140,14 @@ WAYS = {
         'text_N = """\n%time\n!x\nx?\n"""\n!true\n{REF}',
         "TAG" + CALL + "len(text_N) == 13 and REF(*args)",
     ],
+    "timed values": [
+        "{REF}\nvalue_N = %time [REF]\nfor i in range(2):\n    %time inner_N = REF",
+        "TAG" + CALL + "value_N[0] and inner_N(*args)",
+    ],
+    "a scripted helper": [
+        "{REF}\nimport torch\n@torch.jit.script\ndef twice_N(x: float) -> float:\n    return 2 * x",
+        "TAG" + CALL + "twice_N(1.0) and REF(*args)",
+    ],
     "a timed statement": ["{REF}\n%time timed_N = REF", "TAG" + CALL + "timed_N(*args)"],
     "magics without a sign": [
         "{REF}",

@@ -12,6 +12,7 @@ import linecache
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 RUNS_CODE = ("time", "capture", "prun")  # magics whose text is run as part of the notebook
 SHOWN = "__shown__"  # gets the value of a cell's last line, as a kernel's Out does
@@ -47,14 +48,12 @@ def statements(source: str, future: list[ast.stmt] | None = None) -> list[Statem
     of this cell. Raises SyntaxError.
     """
     future = [] if future is None else future
-    nodes = list(_nodes(source))
-    future += [n for n, _ in nodes if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
-    if nodes and isinstance(last := nodes[-1][0], ast.Expr):
+    nodes, place = _nodes(source)
+    future += [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+    if nodes and isinstance(last := nodes[-1], ast.Expr):
         call = ast.Call(ast.Name(SHOWN, ast.Load()), [last.value], [])
         last.value = ast.fix_missing_locations(ast.copy_location(call, last))
-    return [
-        _statement(part, future, place) for node, place in nodes for part in _one_name_each(node)
-    ]
+    return [_statement(part, future, place) for node in nodes for part in _one_name_each(node)]
 
 
 def parsed(cells: list[str]) -> list[list[Statement]]:
@@ -86,28 +85,41 @@ def as_python(source: str) -> str:
     return text
 
 
-def _nodes(source: str) -> Iterator[tuple[ast.stmt, str]]:
-    """The statements of a text, each with the name under which `inspect` finds the text."""
+def _nodes(source: str) -> tuple[list[ast.stmt], str]:
+    """The statements of a cell, and the name under which `inspect` finds its text."""
     text = as_python(source)
-    tree, place = ast.parse(text), f"<cell {next(_number)}>"
+    tree, place = RunsCode().visit(ast.parse(text)), f"<cell {next(_number)}>"
     linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-    for node in tree.body:
-        inner = _text_of_magic(node)
-        if inner is None:
-            yield node, place
-        else:
-            with contextlib.suppress(SyntaxError):
-                yield from _nodes(inner)
+    return tree.body, place
 
 
-def _text_of_magic(node: ast.stmt) -> str | None:
-    """What `%time`, `%%capture` and the like run, as text; None for any other statement."""
-    match node:
-        case ast.Expr(
-            ast.Call(
-                ast.Attribute(attr="run_line_magic" | "run_cell_magic"),
-                [ast.Constant(name), *_, ast.Constant(str(text))],
+class RunsCode(ast.NodeTransformer):
+    """Puts the text that `%time`, `%%capture` and the like run in the place of the magic."""
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        text = _text_of_magic(node.value)
+        try:
+            return (
+                self.generic_visit(node)
+                if text is None
+                else self.visit(ast.parse(as_python(text))).body
             )
+        except SyntaxError:
+            return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        text = _text_of_magic(node)
+        try:
+            return self.generic_visit(node) if text is None else ast.parse(text, mode="eval").body
+        except SyntaxError:
+            return node
+
+
+def _text_of_magic(node: ast.expr) -> str | None:
+    match node:
+        case ast.Call(
+            ast.Attribute(attr="run_line_magic" | "run_cell_magic"),
+            [ast.Constant(name), *_, ast.Constant(str(text))],
         ) if name in RUNS_CODE:
             return text
     return None
