@@ -18,6 +18,8 @@ from course_utils.checks.exercise import Exercise
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = re.compile(r"\s+")
 SOME = r"[^=#\n]{0,100}"  # of a line; with a limit, since every place may be tried
+# other names that a line binds before it
+OTHERS = r"[ \t(\[]{0,20}(?:[\w*()]{1,50}[ \t]{0,5},[ \t]{0,5}){0,9}[*(\[]{0,3}"
 BECOMES = r"=(?!=)(?![ \t]*(?:\w+\.)?check\()"  # but not what a check hands back
 PROMPT = r"(?:>>> |In \[\d+\]: )?"  # what a pasted session has at the start of a line
 
@@ -164,7 +166,7 @@ def may_bind(name: str) -> re.Pattern[str]:
     target = rf"(?<![\w.]){re.escape(name)}\b"
     return re.compile(
         rf"^{PROMPT}[ \t]*{_defines(name)}|{target}[ \t]*:=|\b(?:as|import)\b{SOME}{target}"
-        rf"|^{PROMPT}{SOME}{target}{SOME}{BECOMES}",
+        rf"|^{PROMPT}{OTHERS}{target}[\w,* \t)\]]{{0,100}}{BECOMES}",
         re.MULTILINE,
     )
 

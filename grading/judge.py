@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -281,7 +281,8 @@ class Grader:
         """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises
         Unusable.
         """
-        answers = {task.id: find(task, cells) for task in self.lesson.tasks}
+        shipped = self.lesson.shipped
+        answers = {task.id: find(task, cells, shipped) for task in self.lesson.tasks}
         verdicts: list[Verdict] = []
         boxes = Boxes(lambda: Box(self.folder, self.warm, self.lesson.cells, self.boxed))
         try:
@@ -358,13 +359,14 @@ class Grader:
         return [*shown[0], mine or "", *shown[1]], len(seen)
 
 
-def find(task: Task, cells: list[Cell]) -> str | None:
+def find(task: Task, cells: list[Cell], shipped: Container[str] = ()) -> str | None:
     """The cell that holds the answer, by tag or by the name that it defines; None if that is still
     blank.
 
     Of several cells, the last one counts, as it does in the notebook. A tagged cell, even one
     turned into text, comes before any other; a help cell turned into code, which shows a solution
-    between fences, comes after any other.
+    between fences, comes after any other. Last come cells that may define the name in some other
+    way, if they were not `shipped` by the course.
     """
     defines, blank = binds(task.name), SPACE.sub("", task.blank)
     tag, may_define = f"exercise:{task.id}", may_bind(task.name)
@@ -376,7 +378,11 @@ def find(task: Task, cells: list[Cell]) -> str | None:
         [c for c in defining if "```" not in c.source],
         defining,
         [c for c in filled if tag in c.tags],
-        [c for c in untagged if may_define.search(c.source)],
+        [
+            c
+            for c in untagged
+            if may_define.search(c.source) and SPACE.sub("", c.source) not in shipped
+        ],
     ):
         if candidates:
             return candidates[-1].source

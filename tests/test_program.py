@@ -2,6 +2,7 @@
 runs them.
 """
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from course_utils.checks import evaluate
-from grading import batch
+from grading import batch, collect, course, judge
 from grading.collect import Cell
 from grading.judge import Grader
 from tests import grading as t
@@ -295,3 +296,22 @@ def test_what_the_notebook_has_last_decides_and_a_wrong_answer_stays_wrong(grade
     verdict = in_the_grader(parts, grader)[task.id]
     alone = in_the_grader([(task, [(mistake, True)])], grader)[task.id]
     assert (verdict.status, verdict.reason) == ("fail", alone.reason)
+
+
+BINDING = """x, kl = 1, 2|(a, kl), b = f()|if x:\n    def kl(x):|from m import a as kl|[kl] = f()
+from m import kl|print(kl := 3)|>>> def kl(x):|    kl = 3|*kl, a = x|In [3]: kl = 1|kl: float = 1"""
+OTHER = "f(kl, a=3)|kl == 3|m.kl = 3|kl = check('1', kl)|plot(kl(x), color=3)|x = kl(3)|f(kl=3)"
+
+
+def test_what_may_define_a_name():
+    pattern = course.may_bind("kl")
+    assert [text for text in re.split(r"\||\n(?! )", BINDING) if not pattern.search(text)] == []
+    assert [text for text in OTHER.split("|") if pattern.search(text)] == []
+
+
+def test_a_blank_notebook_holds_nothing_but_what_was_shipped():
+    for number, lesson in t.LESSONS.items():
+        cells = collect.cells_of(json.dumps(t.blank(number)).encode())
+        code = [course.SPACE.sub("", cell.source) for cell in cells if cell.kind == "code"]
+        assert set(code) <= lesson.shipped.keys()
+        assert not any(judge.find(task, cells, lesson.shipped) for task in lesson.tasks)
