@@ -386,7 +386,7 @@ class Box:
 
     def _allow(self, seconds: float) -> None:
         self.seconds, self.passed, self.starved, self.before = seconds, 0.0, 0.0, self._used()
-        self.waited = self.before.waited
+        self.seen, self.waited = 0.0, self.before.waited
         self.began = self.checked = time.monotonic()
 
     def _used(self) -> Usage:
@@ -399,15 +399,16 @@ class Box:
     def _check(self) -> None:
         """Seconds do not count while other programs have the processors, up to a point.
 
-        Of the processes in the box that wait for a processor, the one that waits longest counts:
-        all get a fair share, so it waits for others, or for what this box spends.
+        Of the processes that wait for a processor two count, the answer's and the one that passes
+        its lines on: all get a fair share, so they wait for others, or for what this box spends.
         """
-        now = self._used()
+        now, since = self._used(), self.passed - self.seen
         if now.memory > GROUP_MEMORY and self.boxed:
             self.close()
             raise Lost("it took too much memory")
-        waits = [wait - self.waited.get(pid, 0.0) for pid, wait in now.waited.items()]
-        self.starved, self.waited = self.starved + max(waits, default=0.0), now.waited
+        waits = sorted(wait - self.waited.get(pid, 0.0) for pid, wait in now.waited.items())
+        self.starved += min(since, sum(waits[-2:]))
+        self.seen, self.waited = self.passed, now.waited
         spent = max(now.cpu - self.before.cpu, self.passed - self.starved)
         if spent > self.seconds:
             raise Late(

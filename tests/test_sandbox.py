@@ -207,17 +207,22 @@ def test_an_answer_that_gets_no_processor_twice_fails_with_its_reason(grader, mo
     assert len({id(box) for box in tried}) == 2
 
 
-def test_only_the_process_that_waits_longest_counts_as_starved(monkeypatch):
+def test_of_the_processes_that_wait_two_count_and_never_more_than_has_passed(monkeypatch):
     box = sandbox.Box.__new__(sandbox.Box)
     box.boxed = box.init = None
     now = sandbox.Usage()
     monkeypatch.setattr(box, "_used", lambda: now)
-    box._allow(10.0)
-    box.passed = 12.0
-    now = sandbox.Usage(cpu=1.0, waited={1: 1.5, 2: 1.4, 3: 1.4})
-    with pytest.raises(sandbox.Late):
-        box._check()
-    box._allow(10.0)
-    box.passed = 12.0
-    now = sandbox.Usage(cpu=1.0, waited={1: 4.0, 2: 1.4})
-    box._check()
+    for waited, seen, late in (
+        ({1: 1.0, 2: 0.5, 3: 0.5, 4: 0.5}, 0.0, True),
+        ({1: 2.0, 2: 0.5}, 0.0, False),
+        ({n: 60.0 for n in range(9)}, 11.0, True),
+    ):
+        now = sandbox.Usage()
+        box._allow(10.0)
+        box.seen = seen
+        box.passed, now = 12.0, sandbox.Usage(cpu=1.0, waited=waited)
+        if late:
+            with pytest.raises(sandbox.Late):
+                box._check()
+        else:
+            box._check()
