@@ -16,6 +16,12 @@ from course_utils import checks
 from course_utils.checks.exercise import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
+SPACE = re.compile(r"\s+")
+SOME = r"[^=#\n]{0,100}"  # of a line; with a limit, since every place may be tried
+# other names that a line binds before it
+OTHERS = r"[ \t(\[]{0,20}(?:[\w*()]{1,50}[ \t]{0,5},[ \t]{0,5}){0,9}[*(\[]{0,3}"
+BECOMES = r"=(?!=)(?![ \t]*(?:\w+\.)?check\()"  # but not what a check hands back
+PROMPT = r"(?:>>> |In \[\d+\]: )?"  # what a pasted session has at the start of a line
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,9 @@ class Task:
 @dataclass(frozen=True)
 class Lesson:
     """`tasks` in the notebook's order; `cells`: the course's code that is no exercise; `prose`: the
-    Markdown cells; `checks`: the source of the module with the exercises.
+    Markdown cells; `checks`: the source of the module with the exercises; `shipped`: for the text
+    of each code cell that the course handed out, without spaces, its place in `cells`, or "" where
+    an answer never needs it.
     """
 
     number: str
@@ -48,6 +56,7 @@ class Lesson:
     cells: list[str]
     prose: list[str]
     checks: str
+    shipped: dict[str, int | str]
 
     @property
     def files(self) -> list[str]:
@@ -109,7 +118,14 @@ def _lesson(blank: Path, solved: Path, exercises: dict[str, Exercise], module: s
         and not _tagged(cell, "check")
     ]
     prose = [_source(cell) for cell in blanks if cell["cell_type"] == "markdown"]
-    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module)
+    shipped: dict[str, int | str] = {
+        SPACE.sub("", _source(cell)): ""
+        for cell in (*blanks, *cells)
+        if cell["cell_type"] == "code" and (_tagged(cell, "check") or "setup" in _tags(cell))
+    }
+    shipped |= {SPACE.sub("", text): "" for text in text.values()}
+    shipped |= {SPACE.sub("", text): place for place, text in enumerate(around)}
+    return Lesson(blank.stem[:2], blank.stem, tasks, around, prose, module, shipped)
 
 
 def _from_file(path: Path) -> dict[str, Exercise]:
@@ -142,8 +158,22 @@ def binds(name: str) -> re.Pattern[str]:
     """Finds in a cell's text where a name is defined at the top level, but not where a check hands
     it back.
     """
+    return re.compile(rf"^{PROMPT}{_defines(name)}", re.MULTILINE)
+
+
+def may_bind(name: str) -> re.Pattern[str]:
+    """Finds in a cell's text what may define a name, at any depth and in any form."""
+    target = rf"(?<![\w.]){re.escape(name)}\b"
     return re.compile(
-        rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b"
-        rf"|^{re.escape(name)}[ \t]*(?::[^=\n]*)?=(?!=)(?![ \t]*(?:\w+\.)?check\()",
+        rf"^{PROMPT}[ \t]*{_defines(name)}|{target}[ \t]*:=|\b(?:as|import)\b{SOME}{target}"
+        rf"|^{PROMPT}{OTHERS}{target}[\w,* \t)\]]{{0,100}}{BECOMES}",
         re.MULTILINE,
+    )
+
+
+def _defines(name: str) -> str:
+    name = re.escape(name)
+    return (
+        rf"(?:(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b"
+        rf"|{name}[ \t]*(?::[^=\n]*)?{BECOMES})"
     )

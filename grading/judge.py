@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
 from course_utils.checks.exercise import Exercise, does_not_hold, numbers, observe
 from grading.collect import Cell
-from grading.course import Lesson, Task, binds
-from grading.sandbox import TOO_LONG, Box, Busy, Gone, Lost, Unbuilt, Unusable
+from grading.course import SPACE, Lesson, Task, binds, may_bind
+from grading.sandbox import TOO_LONG, Box, Broken, Busy, Gone, Lost, Unbuilt
 
 STAND_INS = (Seed, TensorArg)
-BLANK = re.compile(r"\s+")
 WRONG_FORM = "it answered in a form that was not asked for"
+TRIES = 2  # for an answer that takes its process down, or gets no processor
+BUSY = "it did not finish on two tries: this computer is too busy, or the answer keeps it so"
 # reasons that no student has a part in; of those with a text of the student's only a class is told
 OURS = [
     WRONG_FORM,
+    BUSY,
     re.escape(TOO_LONG),
     r"it returned something that cannot be compared",
     r"it took too much memory|it answered without being asked|it does not listen any more",
@@ -130,20 +132,20 @@ def _error(reply: dict[str, Any]) -> Exception:
 
 
 def judge(questions: Questions, box: Box, task: Task, cells: dict[str, Any]) -> Verdict:
-    """The verdict on one exercise. Raises Gone if the box is no more, Unusable if nothing can be
-    said.
+    """The verdict on one exercise. Raises Gone if the box is no more, Busy if the answer got no
+    processor.
     """
     result = Verdict(task.id, task.name, task.points, "fail")
     try:
         box.open(cells, questions.exercise.seconds + 1)
         proxy = Proxy(box)
         got = [observe(proxy, case) for case in questions.cases]
-    except Gone:
+    except (Gone, Busy):
         raise
-    except Busy as error:
-        raise Unusable(str(error)) from None
     except Lost as error:
         result.reason = str(error)
+        if not isinstance(error, Broken):
+            box.more = ""
         return result
     finally:
         if box.alive:
@@ -279,7 +281,8 @@ class Grader:
         """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises
         Unusable.
         """
-        answers = {task.id: find(task, cells) for task in self.lesson.tasks}
+        shipped = self.lesson.shipped
+        answers = {task.id: find(task, cells, shipped) for task in self.lesson.tasks}
         verdicts: list[Verdict] = []
         boxes = Boxes(lambda: Box(self.folder, self.warm, self.lesson.cells, self.boxed))
         try:
@@ -294,18 +297,33 @@ class Grader:
         return verdicts, boxes.seconds
 
     def _judged(self, task: Task, question: dict[str, Any], boxes: Boxes) -> Verdict:
-        """An answer that takes its process down is tried once more in a fresh box: without the
-        other cells, if it was they that broke it.
+        """The verdict on what the answer's cell and its needs say; where that is none that counts,
+        and more of the notebook may help, on what the whole notebook says, if that is better.
         """
-        try:
-            return judge(self.questions[task.id], boxes.living(), task, question)
-        except Gone as error:
-            if isinstance(error, Unbuilt):
-                question["around"] = [[], []]
-        try:
-            return judge(self.questions[task.id], boxes.living(), task, question)
-        except Gone as error:
-            return Verdict(task.id, task.name, task.points, "fail", str(error))
+        verdict, more = self._tried(task, question, boxes)
+        came = verdict.evidence.get("came", "an error")
+        cheap = not task.exercise.is_build or came.startswith("an error")
+        if verdict.status != "pass" and (more == "later" or more == "own" and cheap):
+            second, _ = self._tried(task, question | {"whole": True}, boxes)
+            if second.status == "pass" or more == "later" and second.evidence:
+                return second
+        return verdict
+
+    def _tried(self, task: Task, question: dict[str, Any], boxes: Boxes) -> tuple[Verdict, str]:
+        """A verdict, and whether more of the notebook may help. An answer that takes its process
+        down, or gets no processor, is tried once more in a fresh box: without the other cells, if
+        it was they that broke it.
+        """
+        for _ in range(TRIES):
+            box = boxes.living()
+            try:
+                return judge(self.questions[task.id], box, task, question), box.more
+            except (Gone, Busy) as error:
+                reason = BUSY if isinstance(error, Busy) else str(error)
+                verdict = Verdict(task.id, task.name, task.points, "fail", reason)
+                if isinstance(error, Unbuilt):
+                    question = question | {"cells": [question["cells"][question["at"]]], "at": 0}
+        return verdict, ""
 
     def _question(
         self, task: Task, cells: list[Cell], answers: dict[str, str | None], before: list[Verdict]
@@ -324,34 +342,47 @@ class Grader:
                 given[other.name] = own if passed[other.id] and own else other.solution
             elif other.id != task.id and own:
                 given[other.name] = own
-        mine = answers[task.id]
-        place = next(i for i, cell in enumerate(cells) if cell.source == mine)
-        around = [
-            [c.source for c in part if c.kind == "code" and c.source != mine]
-            for part in (cells[:place], cells[place:])
+        shown, at = self._cells(cells, answers[task.id])
+        return {"name": task.name, "cells": shown, "at": at, "given": given, "whole": False}
+
+    def _cells(self, cells: list[Cell], mine: str | None) -> tuple[list[str | int], int]:
+        """The code cells as the box gets them, those of the course as numbers, and the place of the
+        answer among them.
+        """
+        place = max(i for i, cell in enumerate(cells) if cell.source == mine)
+        seen = [c for c in cells[:place] if c.kind == "code" and c.source != mine]
+        below = [c for c in cells[place + 1 :] if c.kind == "code"]
+        shipped = self.lesson.shipped
+        shown = [
+            [shipped.get(SPACE.sub("", c.source), c.source) for c in part] for part in (seen, below)
         ]
-        return {"name": task.name, "answer": mine, "around": around, "given": given}
+        return [*shown[0], mine or "", *shown[1]], len(seen)
 
 
-def find(task: Task, cells: list[Cell]) -> str | None:
+def find(task: Task, cells: list[Cell], shipped: Container[str] = ()) -> str | None:
     """The cell that holds the answer, by tag or by the name that it defines; None if that is still
     blank.
 
     Of several cells, the last one counts, as it does in the notebook. A tagged cell, even one
     turned into text, comes before any other; a help cell turned into code, which shows a solution
-    between fences, comes after any other.
+    between fences, comes after any other. Last come cells that may define the name in some other
+    way, if they were not `shipped` by the course.
     """
-    defines, blank = binds(task.name), BLANK.sub("", task.blank)
-    tag = f"exercise:{task.id}"
-    filled = [cell for cell in cells if BLANK.sub("", cell.source) not in (blank, "")]
-    untagged = [
-        c for c in filled if tag not in c.tags and c.kind != "markdown" and defines.search(c.source)
-    ]
+    defines, blank = binds(task.name), SPACE.sub("", task.blank)
+    tag, may_define = f"exercise:{task.id}", may_bind(task.name)
+    filled = [cell for cell in cells if SPACE.sub("", cell.source) not in (blank, "")]
+    untagged = [c for c in filled if tag not in c.tags and c.kind != "markdown"]
+    defining = [c for c in untagged if defines.search(c.source)]
     for candidates in (
         [c for c in filled if tag in c.tags and defines.search(c.source)],
-        [c for c in untagged if "```" not in c.source],
-        untagged,
+        [c for c in defining if "```" not in c.source],
+        defining,
         [c for c in filled if tag in c.tags],
+        [
+            c
+            for c in untagged
+            if may_define.search(c.source) and SPACE.sub("", c.source) not in shipped
+        ],
     ):
         if candidates:
             return candidates[-1].source

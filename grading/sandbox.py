@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import platform
 import secrets
 import select
 import shutil
@@ -19,11 +20,12 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import course_utils
+from grading.inside.syscalls import MACHINES
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = Path(course_utils.__file__).resolve().parent
@@ -38,8 +40,10 @@ LIMITS = {
     "RLIMIT_DATA": -1,  # none; the grader has one for itself
 }
 GROUP_MEMORY = 3072 * MEGA  # of all processes in a box together
-# seconds for the libraries, for the student's cells, for sweeping up
-START, DEFINE, OVER = 30.0, 8.0, 3.0
+WRITABLE = ("/dev/shm", "/tmp")
+FILE_MEMORY = 2048  # bytes that the kernel takes for a file beside what is in it
+# seconds for the libraries, for the cells that an answer needs, for all cells, for sweeping up
+START, DEFINE, DEFINE_ALL, OVER = 30.0, 8.0, 20.0, 3.0
 LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
 MOST_PARTS = 200_000  # lists and items in one reply
 TOO_LONG = "it returned far more than was asked for"
@@ -68,6 +72,8 @@ def missing() -> str:
     """Why there is no sandbox here, in one sentence with what to do; "" if there is one."""
     if not sys.platform.startswith("linux") or not shutil.which("bwrap"):
         return f"{NEEDED}; {ELSEWHERE}"
+    if platform.machine() not in MACHINES:
+        return f"Untrusted grading needs one of the processors {', '.join(MACHINES)}; {ELSEWHERE}"
     trial = subprocess.run(
         ["bwrap", *walls(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
         check=False,
@@ -143,7 +149,9 @@ def mounts(folder: Path) -> list[str]:
     shown = {p for p in shown | {Path(sys.prefix), Path(sys.base_prefix)} if p.exists()}
     hidden = {PACKAGE.parent, *(Path(p) / "course_utils" for p in sys.path if p)}
     hidden = {p for p in hidden if p.is_dir() and any(p.is_relative_to(s) for s in shown)}
-    options = ["--proc", "/proc", "--dev", "/dev", *_small("/dev/shm", 64), *_small("/tmp", 64)]
+    options = ["--proc", "/proc", "--dev", "/dev"]
+    for place in WRITABLE:
+        options += ["--perms", "1777", "--size", str(64 * MEGA), "--tmpfs", place]
     for path in sorted(
         {q for p in shown | {Path("/box/x")} for q in p.parents} - {Path("/"), Path("/tmp")},
         key=str,
@@ -151,12 +159,12 @@ def mounts(folder: Path) -> list[str]:
         options += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(shown | hidden, key=lambda p: len(p.parts)):
         options += ["--tmpfs", str(path)] if path in hidden else ["--ro-bind", str(path), str(path)]
-    closed = [part for path in [*hidden, "/dev", "/"] for part in ("--remount-ro", str(path))]
+    # memory that is shared through this device belongs to nobody
+    options += ["--ro-bind", "/dev/null", "/dev/zero"]
+    closed = [
+        part for path in [*hidden, "/dev", "/proc", "/"] for part in ("--remount-ro", str(path))
+    ]
     return [*options, "--ro-bind", str(folder), "/box", *closed, "--chdir", "/tmp"]
-
-
-def _small(path: str, mega: int) -> list[str]:
-    return ["--perms", "1777", "--size", str(mega * MEGA), "--tmpfs", path]
 
 
 def environment(home: str, place: str) -> dict[str, str]:
@@ -178,12 +186,12 @@ def environment(home: str, place: str) -> dict[str, str]:
 
 @dataclass
 class Usage:
-    """What a tree of processes has used, in seconds and bytes. `waited`: ready to run while others
-    had the processors.
+    """What a tree of processes has used, in seconds and bytes. `waited`: by process, how long it
+    was ready to run while others had the processors.
     """
 
     cpu: float = 0.0
-    waited: float = 0.0
+    waited: dict[int, float] = field(default_factory=dict)
     memory: int = 0
 
 
@@ -207,16 +215,16 @@ def settle(seconds: float = 10.0) -> bool:
 def usage(root: int) -> Usage:
     """The use of a process and all its descendants."""
     parents, rows, ticks = {}, {}, os.sysconf("SC_CLK_TCK")
-    for name in filter(str.isdecimal, os.listdir("/proc")):
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
         try:
-            fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            waited = int(Path(f"/proc/{name}/schedstat").read_bytes().split()[1]) / 1e9
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+            waited = int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
         except (OSError, IndexError):
             continue
-        parents[int(name)] = int(fields[1])
-        rows[int(name)] = Usage(
+        parents[pid] = int(fields[1])
+        rows[pid] = Usage(
             sum(map(int, fields[11:15])) / ticks,
-            waited,
+            {pid: waited},
             int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
         )
     total = Usage()
@@ -225,7 +233,22 @@ def usage(root: int) -> Usage:
         while above not in (root, 0):
             above = parents.get(above, 0)
         if above == root:
-            total = Usage(total.cpu + row.cpu, total.waited + row.waited, total.memory + row.memory)
+            total = Usage(total.cpu + row.cpu, total.waited | row.waited, total.memory + row.memory)
+    return total
+
+
+def in_files(root: int) -> int:
+    """Bytes in the folders that a box can write to, whose first process is `root`; a file that
+    holds nothing takes memory, too.
+    """
+    total = 0
+    for folder in WRITABLE:
+        try:
+            there = os.statvfs(f"/proc/{root}/root{folder}")
+        except OSError:
+            continue
+        total += (there.f_blocks - there.f_bfree) * there.f_frsize
+        total += (there.f_files - there.f_ffree) * FILE_MEMORY
     return total
 
 
@@ -319,17 +342,19 @@ class Box:
 
     def open(self, exercise: dict[str, Any], seconds: float) -> None:
         """Begin an exercise, whose calls may take `seconds` together. Raises Lost if the cells
-        define no such function.
+        define no such function. `more` then says what the box claims of the other cells.
         """
-        self.replies = 0
-        self._allow(DEFINE)
+        self.replies, self.more = 0, ""
+        self._allow(DEFINE_ALL if exercise["whole"] else DEFINE)
         try:
             reply = self.ask(exercise)
         except (Late, Gone) as error:
             raise Unbuilt(str(error)) from None
+        more = reply.get("more")
+        self.more = more if more in ("later", "own") else ""
         if reply.get("ready") is not True:
             message = reply.get("broken")
-            raise Lost(message[:300] if isinstance(message, str) else "the answer cannot be built")
+            raise Broken(message[:300] if isinstance(message, str) else "the cells define nothing")
         self._allow(seconds)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -360,19 +385,31 @@ class Box:
     # --- time and memory --------------------------------------------------------------------------
 
     def _allow(self, seconds: float) -> None:
-        self.seconds, self.passed, self.before = seconds, 0.0, self._used()
+        self.seconds, self.passed, self.starved, self.before = seconds, 0.0, 0.0, self._used()
+        self.seen, self.waited = 0.0, self.before.waited
         self.began = self.checked = time.monotonic()
 
     def _used(self) -> Usage:
-        return usage(self.init or self.process.pid) if sys.platform.startswith("linux") else Usage()
+        used = Usage()
+        if sys.platform.startswith("linux"):
+            used = usage(self.init or self.process.pid)
+            used.memory += in_files(self.init) if self.init else 0
+        return used
 
     def _check(self) -> None:
-        """Seconds do not count while other programs have the processors, up to a point."""
-        now = self._used()
+        """Seconds do not count while other programs have the processors, up to a point.
+
+        Of the processes that wait for a processor two count, the answer's and the one that passes
+        its lines on: all get a fair share, so they wait for others, or for what this box spends.
+        """
+        now, since = self._used(), self.passed - self.seen
         if now.memory > GROUP_MEMORY and self.boxed:
             self.close()
             raise Lost("it took too much memory")
-        spent = max(now.cpu - self.before.cpu, self.passed - (now.waited - self.before.waited))
+        waits = sorted(wait - self.waited.get(pid, 0.0) for pid, wait in now.waited.items())
+        self.starved += min(since, sum(waits[-2:]))
+        self.seen, self.waited = self.passed, now.waited
+        spent = max(now.cpu - self.before.cpu, self.passed - self.starved)
         if spent > self.seconds:
             raise Late(
                 f"it was still running after {self.seconds:g} seconds: is there a loop without an"
@@ -380,7 +417,7 @@ class Box:
             )
         if time.monotonic() - self.began > self.seconds * PATIENCE:
             self.close()
-            raise Busy("this computer is too busy: run the same command again later")
+            raise Busy("this computer is too busy")
 
     # --- bytes ------------------------------------------------------------------------------------
 
@@ -457,6 +494,10 @@ class Box:
 
 class Late(Lost):
     """The time is up."""
+
+
+class Broken(Lost):
+    """The cells ended in an error before they defined the answer."""
 
 
 class Busy(Lost):

@@ -15,11 +15,11 @@ import numpy as np
 
 from course_utils import progress
 from course_utils.asking.ask import Ask, Raised
+from course_utils.asking.settings import standard
 from course_utils.checks.diagnosis import Shown, compared, diagnose
 from course_utils.checks.exercise import QUICK, Case, Exercise, observe, same
 from course_utils.checks.limits import TimeUp, within
 from course_utils.checks.render import display
-from course_utils.checks.settings import standard
 from course_utils.platform.apple import without_float64
 
 CHANGES_INPUT = (

@@ -10,20 +10,22 @@ from typing import Any
 
 from course_utils.asking.ask import AnswerRaised, Ask, NotData, Seed, TensorArg
 from course_utils.asking.serialization import decode, encode
-from grading.inside.program import build
+from course_utils.asking.settings import standard
+from grading.inside.cells import Statement
+from grading.inside.program import Notebook
 
 STAND_INS = (Seed, TensorArg)
 
 
-def serve(channel: socket.socket, exercise: dict, course: list) -> None:
+def serve(channel: socket.socket, exercise: dict, course: list[list[Statement]]) -> None:
     """Answer one line with one line. Only numbers and text leave; everything else becomes the name
     of an error.
     """
-    lines = channel.makefile("rb")
+    lines, more = channel.makefile("rb"), ""
     try:
-        answer = build(
-            exercise["name"], exercise["answer"], exercise["around"], exercise["given"], course
-        )
+        notebook = Notebook(exercise, course)
+        more = notebook.more
+        answer = notebook.answer(exercise["whole"])
         if not callable(answer):
             raise TypeError(
                 f"a function is asked for, and {exercise['name']} is a {type(answer).__name__}"
@@ -31,7 +33,7 @@ def serve(channel: socket.socket, exercise: dict, course: list) -> None:
         reply: dict[str, Any] = {"ready": True}
     except BaseException as error:
         reply = {"broken": f"{type(error).__name__}: {text(error)}"[:300]}
-    send(channel, {"id": exercise["id"]} | reply)
+    send(channel, {"id": exercise["id"], "more": more} | reply)
     for line in lines:
         question = json.loads(line)
         send(channel, {"id": question["id"]} | reply_to(question, answer))
@@ -41,11 +43,12 @@ def reply_to(question: dict, answer: Any) -> dict[str, Any]:
     ask = Ask(answer)
     try:
         args = [decode(arg, STAND_INS) for arg in question["args"]]
-        result = (
-            ask.probe(question["probe"], *args)
-            if question["probe"]
-            else ask.series(question["times"], *args)
-        )
+        with standard():
+            result = (
+                ask.probe(question["probe"], *args)
+                if question["probe"]
+                else ask.series(question["times"], *args)
+            )
         return {"ok": encode(result), "changed": ask.changed}
     except AnswerRaised as error:
         return {

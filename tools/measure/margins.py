@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.asking.ask import Ask
+from course_utils.asking.settings import standard
 from course_utils.checks import course_version, exercises
 from course_utils.checks.exercise import Case, Exercise, numbers, observe, same
-from course_utils.checks.settings import standard
 from tools.build import ROOT
 from tools.measure import beside, record, recorded
 from tools.run_lesson import lessons
