@@ -836,6 +836,8 @@ def _finely(ask: Ask, theta: np.ndarray, n: int, seed: Seed) -> dict[str, Any]:
     Over a hundred seeds right answers stayed within 0.15 of what is forgiven here.
     """
     found = _once(ask, theta, n, seed)
+    if found["the shape of the result"] != (n,):
+        return found  # nothing that could be biased
     bias = found[FREQUENCIES] - theta
     edges, biased = np.cumsum(bias)[:-1], (abs(bias) > FORGIVEN[0] + FORGIVEN[1] * theta).any()
     moved = bool((edges > 0.004).all() or (edges < -0.004).all())
