@@ -1086,7 +1086,6 @@ REACHED = (
 def _own_facts(found: vae_facts.Found) -> Any:
     """Facts about −ELBO and the time, and −ELBO itself, as a number down to the bar."""
     test = found.test
-    yield "rate", test.kl < -BARS.bar
     yield "learnt", test.likelihood > -400
     yield "listens", test.kl > 1
     yield "mean", -test.elbo < MEAN_DIGIT
