@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils.asking.ask import Answer, Ask, NotData, Raised, TensorArg
+from course_utils.asking.ask import Answer, AnswerRaised, Ask, NotData, Raised, TensorArg
 from course_utils.asking.probes import ONE_TENSOR, SWAPPED
 from course_utils.checks import vae_facts
 from course_utils.checks.exercise import (
@@ -21,6 +21,7 @@ from course_utils.checks.exercise import (
     Mutant,
     again,
     breaking,
+    does_not_hold,
     numbers_in,
     until_one_fails,
 )
@@ -50,7 +51,11 @@ SPLIT = {
         " `[-0:]` is everything, `[:-0]` nothing, so cut at n − n // 10"
     ),
     "all": "every row is in one of the sets: none may be lost",
-    "tenth": "n // 10 rows validate: a tenth, rounded down",
+    "rounded": (
+        "a tenth is rounded down, n // 10, so of 109 rows 10 validate: `-n // 10` means"
+        " `(-n) // 10`, which rounds up, as `ceil` does, and `round` goes to the nearest"
+    ),
+    "tenth": "n // 10 rows validate, no more and no fewer",
     "shuffled": (
         "the rows that validate are drawn at random, no block of neighbors and no fixed step: the"
         " file is sorted, so a block holds one kind of digit only"
@@ -98,6 +103,7 @@ def _split_facts(n: int, found: dict[str, Any]) -> Any:
     yield "range", rows.min(initial=n) >= 0 and rows.max(initial=-1) < n
     yield "few", n >= 10 or (len(train), len(val)) == (n, 0)
     yield "all", all(len(a) + len(b) == n for a, b in pairs)
+    yield "rounded", n % 10 < 6 or any(len(b) != n // 10 + 1 for _, b in pairs)
     yield "tenth", all(len(b) == n // 10 for _, b in pairs)
     yield "shuffled", n < 10 or len(set(np.diff(np.sort(val)).tolist())) > 1
     yield "repeatable", all(map(np.array_equal, (train, val), _two_sets(found["second"])))
@@ -218,6 +224,9 @@ SPLITS = Exercise(
                 _permuted(n, seed)[n // 10 + 1 :],
                 _permuted(n, seed)[: n // 10],
             ),
+            "rounded": lambda n, seed: (
+                _cut(_permuted(n, seed), -(-n // 10)) if n > 9 else ([0], [])
+            ),
             "tenth": lambda n, seed: _cut(_permuted(n, seed), n // 5),
             "shuffled": _shuffled_within,
             "repeatable": _unseeded,
@@ -249,8 +258,18 @@ COMPLEX = (
 distance_case = partial(Case, rtol=2e-3, atol=5e-3)
 
 
-def _real_distance(ask: Ask, *args: Any) -> Any:
-    value = ask(*args)
+NOT_TRANSPOSED = "`torch.cov` wants one row per feature: transpose the cloud"
+
+
+def _real_distance(ask: Ask, a: TensorArg, b: TensorArg) -> Any:
+    """The value; what it raised, explained, where the numbers of points do not fit together."""
+    try:
+        value = ask(a, b)
+    except AnswerRaised as error:
+        points = [str(len(cloud.values)) for cloud in (a, b)]
+        if points[0] != points[1] and all(n in error.raised.message for n in points):
+            return Raised(("NotData",), NOT_TRANSPOSED)
+        raise
     if np.asarray(value).dtype.kind == "c":
         return Raised((UNREADABLE, "Complex"), COMPLEX)
     return value
@@ -412,6 +431,26 @@ def _eigvalsh(A: Tensor, B: Tensor) -> Tensor:
     return torch.linalg.eigvalsh(A @ B).clamp(min=0).sqrt().sum()
 
 
+def _eigenvalues_of_each(A: Tensor, B: Tensor) -> Tensor:
+    import torch
+
+    both = torch.linalg.eigvalsh(A) * torch.linalg.eigvalsh(B)
+    return both.clamp(min=0).sqrt().sum()
+
+
+def _singular_values(matrix: Tensor) -> Tensor:
+    import torch
+
+    return torch.linalg.svdvals(matrix)
+
+
+def _pooled(a: Tensor, b: Tensor) -> Tensor:
+    import torch
+
+    (m, A), (n, B), (_, both) = _moments(a), _moments(b), _moments(torch.cat([a, b]))
+    return ((m - n) ** 2).sum() + A.trace() + B.trace() - 2 * both.trace()
+
+
 def _scipy_fd(a: Any, b: Any) -> float:
     from scipy.linalg import sqrtm
 
@@ -527,6 +566,21 @@ FRECHET = Exercise(
             "A and B were multiplied entry by entry, `*`: the formula has the matrix product, `@`",
             _fd(cross=lambda A, B: _cross(A * B, (A * 0).fill_diagonal_(1))),
         ),
+        "eigenvalues-of-each": Mutant(
+            "the eigenvalues of A and of B were taken separately and multiplied: sorted, they no"
+            " longer know in which direction each lies, so take those of the product A @ B",
+            _fd(cross=_eigenvalues_of_each),
+        ),
+        "roots-of-singular-values": Mutant(
+            "the singular values of AB are not its eigenvalues, as AB is not symmetric: use"
+            " `eigvals`",
+            _fd(cross=lambda A, B: _singular_values(A @ B).sqrt().sum()),
+        ),
+        "pooled-covariance": Mutant(
+            "the cross term was taken of both clouds together: it is the root of A @ B, with a"
+            " covariance for each cloud",
+            _pooled,
+        ),
         "sum-of-roots": Mutant(
             "the sum of two roots stands where the root of the product belongs",
             _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace()),
@@ -541,9 +595,7 @@ FRECHET = Exercise(
             " and features have changed places",
             _wrong_axis,
         ),
-        "covariance-not-transposed": Mutant(
-            "`torch.cov` wants one row per feature: transpose the cloud", _rows_as_features
-        ),
+        "covariance-not-transposed": Mutant(NOT_TRANSPOSED, _rows_as_features),
         "correlation-for-covariance": Mutant(
             "correlations were taken: a covariance also knows how wide the cloud is", _correlations
         ),
@@ -600,9 +652,31 @@ def _with_gradient(ask: Ask, *args: Any) -> Any:
     return ask.probe("gradient", ["logw"], *args)
 
 
+K_FROM_SHAPE = (
+    "K equal weights have that weight as their mean, for K = 2 as for K = 7: is log K subtracted,"
+    " with K taken from the shape of logw?"
+)
+
+
+def _any_k(ask: Ask, *args: TensorArg) -> dict[str, bool]:
+    """Whether equal weights come back, where the answer has the right form."""
+    found = [(np.asarray(ask(logw)), logw.values[:, 0]) for logw in args]
+    return {
+        K_FROM_SHAPE: all(
+            got.shape != w.shape or np.allclose(got, w, atol=1e-3) for got, w in found
+        )
+    }
+
+
 def _iwae_cases(rng: np.random.Generator) -> list[Case]:
     logw = rng.normal(-3, 1.5, size=(4, 5))
     return [
+        Case(
+            "equal weights e^−1, two and seven of them",
+            tuple(TensorArg(np.full((1, k), -1.0)) for k in (2, 7)),
+            _any_k,
+            want={K_FROM_SHAPE: True},
+        ),
         close_case("two weights, 1 and 3: log 2 = 0.693", (TensorArg(np.log([[1.0, 3.0]])),)),
         close_case(
             "three equal weights e^−2: −2, however many they are",
@@ -673,6 +747,15 @@ def _iwae_running(logw: Tensor) -> Tensor:
     return total - _k(logw)
 
 
+EPSILON = (
+    "a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`"
+)
+
+
+def _with_epsilon(small: float) -> Answer:
+    return lambda logw: (logw.exp().mean(1) + small).log()
+
+
 IWAE = Exercise(
     "5.3",
     "iwae",
@@ -722,11 +805,24 @@ IWAE = Exercise(
             "the largest weight was pulled out and not put back: add its logarithm in the end",
             lambda logw: (logw - logw.amax(1, keepdim=True)).exp().mean(1).log(),
         ),
-        "epsilon-inside-log": Mutant(
-            "a small number was added inside the logarithm: it drowns weights like e^−115; use"
-            " `logsumexp`",
-            lambda logw: (logw.exp().mean(1) + 1e-8).log(),
+        **{
+            f"{small:g}-inside-log": Mutant(EPSILON, _with_epsilon(small))
+            for small in (1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-20, 1e-30)
+        },
+        "epsilon-in-float64": Mutant(
+            "a small number was added inside the logarithm, in float64: at e^−900 it is all that is"
+            " left; use `logsumexp`",
+            lambda logw: (logw.double().exp().mean(1) + 1e-300).log(),
         ),
+        "median": Mutant(
+            "this is the median of the logs: the log of the mean weight is asked for",
+            lambda logw: logw.median(1).values,
+        ),
+        "log10-of-k": Mutant(
+            "log K was taken to base 10: nats are asked for, the natural logarithm",
+            lambda logw: _lse(logw) - math.log10(logw.shape[1]),
+        ),
+        "k-fixed": Mutant(does_not_hold(K_FROM_SHAPE), lambda logw: _lse(logw) - math.log(8)),
         "mean-over-batch-axis": Mutant(
             "the mean ran over the pictures: each picture has its own K weights, so dimension 1",
             lambda logw: _lse(logw, 0) - math.log(len(logw)),
@@ -852,9 +948,28 @@ def _patchy_units(rng: np.random.Generator) -> list[Case]:
     ]
 
 
+TOL_DECIDES = (
+    "tol decides which latent dimensions are active: here very different tol gave the same answer,"
+    " so is a number of your own compared instead?"
+)
+
+
+def _heeds_tol(ask: Ask, mu: TensorArg, tols: tuple) -> dict[str, bool]:
+    """Whether two tol give different answers, where answers have the right form."""
+    low, high = (np.asarray(ask(mu, tol)) for tol in tols)
+    of_form = low.shape == high.shape == (mu.values.shape[1],) and low.dtype == bool
+    return {TOL_DECIDES: not of_form or not np.array_equal(low, high)}
+
+
 def _units_cases(rng: np.random.Generator) -> list[Case]:
     table, patchy = partial(_codes, rng), _patchy_units(rng)
     return [
+        Case(
+            "variances 1, 0.5 and 0.2, tol 0.00001 and 1000",
+            (TensorArg(table(60, [1.0, 0.5, 0.2], [0, 0, 0])), (1e-5, 1e3)),
+            _heeds_tol,
+            want={TOL_DECIDES: True},
+        ),
         Case(
             "two pictures: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first works, the second is"
             " constant",
@@ -881,6 +996,10 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
         Case(
             "a number that is 0.05 or −0.05, tol 0.2",
             (TensorArg(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2),
+        ),
+        Case(
+            "a number that is 0.15 or −0.15, tol 0.2",
+            (TensorArg(np.c_[np.tile([0.15, -0.15], 20), table(40, [1.0], [0])]), 0.2),
         ),
         Case(
             "variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1",
@@ -926,7 +1045,8 @@ UNITS = Exercise(
             lambda mu, tol: mu.var(1) > tol,
         ),
         "std-for-variance": Mutant(
-            "the standard deviation was compared with tol: tol is a variance",
+            "the standard deviation was compared with tol, or the variance with tol²: tol is a"
+            " variance itself",
             lambda mu, tol: mu.std(0) > tol,
         ),
         "std-against-tol-squared": Mutant(
@@ -943,6 +1063,39 @@ UNITS = Exercise(
                 .mean(0)
                 > tol
             ),
+        ),
+        "half-the-variance": Mutant(
+            "half the variance was compared with tol: compare the variance itself",
+            lambda mu, tol: 0.5 * _var(mu) > tol,
+        ),
+        "half-the-mean-square": Mutant(
+            "half the mean of mu² was compared with tol, the mu part of a KL: take the variance of"
+            " mu over the pictures",
+            lambda mu, tol: 0.5 * (mu**2).mean(0) > tol,
+        ),
+        "mean-absolute-deviation": Mutant(
+            "the mean absolute deviation was compared with tol: tol is a variance, the mean of"
+            " squared deviations",
+            lambda mu, tol: (mu - mu.mean(0)).abs().mean(0) > tol,
+        ),
+        "largest-deviation": Mutant(
+            "the largest deviation from the mean was compared with tol: tol is a variance, an"
+            " average over all pictures",
+            lambda mu, tol: (mu - mu.mean(0)).abs().max(0).values > tol,
+        ),
+        "every-picture": Mutant(
+            "this asks that every single picture deviates by more than tol: the average over the"
+            " pictures decides, the variance",
+            lambda mu, tol: ((mu - mu.mean(0)) ** 2 > tol).all(0),
+        ),
+        "any-picture": Mutant(
+            "this asks that some picture deviates by more than tol: the average over the pictures"
+            " decides, the variance",
+            lambda mu, tol: ((mu - mu.mean(0)) ** 2 > tol).any(0),
+        ),
+        "median-of-squares": Mutant(
+            "the median of the squared deviations was compared: the variance is their mean",
+            lambda mu, tol: ((mu - mu.mean(0)) ** 2).median(0).values > tol,
         ),
         "variance-squared": Mutant(
             "tol was compared with the square of the variance", lambda mu, tol: _var(mu) ** 2 > tol
@@ -1009,12 +1162,12 @@ UNITS = Exercise(
             " its own",
             lambda mu, tol: mu.var() > tol,
         ),
-        "tol-fixed-at-0-01": Mutant(
-            "tol is ignored: 0.01 is not always the bar asked for", lambda mu, tol: _var(mu) > 0.01
+        "variance-over-all-for-each": Mutant(
+            "one variance was taken over all numbers of all pictures, and every latent dimension"
+            " got the same answer: each has its own",
+            lambda mu, tol: (mu.var() > tol).expand(mu.shape[1]),
         ),
-        "tol-fixed-at-0-1": Mutant(
-            "tol is ignored: 0.1 is not always the bar asked for", lambda mu, tol: _var(mu) > 0.1
-        ),
+        "tol-fixed": Mutant(does_not_hold(TOL_DECIDES), lambda mu, tol: _var(mu) > 0.03),
         "tol-relative-to-max": Mutant(
             "tol was taken as a share of the largest variance: it is a variance itself",
             lambda mu, tol: _var(mu) > tol * _var(mu).max(),
@@ -1060,7 +1213,7 @@ MEAN_DIGIT, SECONDS = 206.0, 10.0
 BUSY = 2
 # seen in sound answers: −ELBO 112 to 114, draws from the prior −167 to −145, gap 6.2 to 10;
 # in such as train on the held-out digits too: a gap of at most 0.9
-BARS = vae_facts.Bars(784, bar=-115.0, limit=-95.0, prior=-195.0, gap=3.0, steps=400)
+BARS = vae_facts.Bars(784, bar=-115.0, limit=-95.0, prior=-195.0, doubt=-115.0, gap=3.0, steps=400)
 BUILD = BARS.texts | {
     "learnt": (
         "BCE stays below 400 nats for z = mu + σ·eps (a probability of ½ for every pixel costs"
