@@ -21,6 +21,7 @@ from course_utils.checks.exercise import (
     again,
     breaking,
     does_not_hold,
+    until_one_fails,
 )
 
 if TYPE_CHECKING:
@@ -294,6 +295,14 @@ REPARAMETERIZE = Exercise(
         "power-of-two": Mutant(
             "a power of 2 was taken: logvar is a natural logarithm, undo it with `exp`",
             lambda mu, logvar, eps: mu + 2 ** (0.5 * logvar) * eps,
+        ),
+        "noise-of-another-row": Mutant(
+            "each row got the noise of another row: row i of eps belongs to row i of mu",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps.roll(1, 0),
+        ),
+        "logvar-clamped": Mutant(
+            "right for moderate logvar, but logvar was clamped: at ±12 σ is wrong",
+            lambda mu, logvar, eps: mu + _sd(logvar.clamp(-5, 5)) * eps,
         ),
         "noise-normalized": Mutant(
             "eps was standardized first, which changes it: use it as it is",
@@ -750,11 +759,44 @@ def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[Tensor
     )
 
 
+TERMS = {
+    "rec": (
+        "where mu and logvar are 0, the ELBO is log p(x|z) alone, the sum over pixels of log p or"
+        " log(1 − p) with p = sigmoid(logit): check that term first"
+    ),
+    "kl": (
+        "where all logits are 0, the ELBO is D·log ½ minus the KL: log p(x|z) is right, so check"
+        " the KL"
+    ),
+}
+
+
+def _each_term(ask: Ask, *args: TensorArg) -> dict[str, bool]:
+    """Which term is wrong, the other being known, where the answer has the right form."""
+    logits, x, mu, logvar = (arg.values for arg in args)
+    asked = {
+        "rec": (logits, x, 0 * mu, 0 * logvar),
+        "kl": (0 * logits, x, mu, logvar),
+    }
+    facts = []
+    for key, values in asked.items():
+        got, want = (np.asarray(one(*map(TensorArg, values))) for one in (ask, Ask(_elbo_oracle)))
+        unlike = got.shape != want.shape or got.dtype.kind != "f"
+        facts.append((key, unlike or np.allclose(got, want, rtol=1e-3, atol=1e-3)))
+    return until_one_fails(facts, TERMS)
+
+
 def _elbo_cases(rng: np.random.Generator) -> list[Case]:
     some, prior = _elbo_case(rng, 5, 7, 2), TensorArg(np.zeros((2, 1)))
     wide = (*_elbo_case(rng, 3, 64, 8)[:3], TensorArg(rng.uniform(0.3, 2, size=(3, 8))))
     sure = TensorArg(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
+        Case(
+            "five pictures of 7 pixels, once with the prior as code, once with logits of 0",
+            some,
+            _each_term,
+            want={fact: True for fact in TERMS.values()},
+        ),
         close_case(
             "all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ ="
             " −2.773 nats",
@@ -830,7 +872,10 @@ def _by_probability(logits: Tensor, x: Tensor, care: float = 0.0) -> Tensor:
 
 
 def _clamped(logits: Tensor, x: Tensor, edge: float) -> Tensor:
-    p = logits.sigmoid().clamp(edge, 1 - edge)
+    return _log_bernoulli(logits.sigmoid().clamp(edge, 1 - edge), x)
+
+
+def _log_bernoulli(p: Tensor, x: Tensor) -> Tensor:
     return (x * p.log() + (1 - x) * (1 - p).log()).sum(1)
 
 
@@ -1148,6 +1193,11 @@ ELBO = Exercise(
                     1
                 )
             ),
+        ),
+        "logits-clamped-as-probs": Mutant(
+            "the logits were clamped to 0 to 1 and used as probabilities: a sigmoid turns logits"
+            " into probabilities",
+            _with(rec=lambda logits, x: _log_bernoulli(logits.clamp(1e-7, 1 - 1e-7), x)),
         ),
         "pixels-guessed-right": Mutant(
             "this counts the pixels that are guessed right: log p(x|z) is the sum of their log"
@@ -1869,6 +1919,7 @@ VAE = Exercise(
             "held out": lambda x: _vae(steps=800)(_with_held_out(x)),
             "possible": _table_of_held_out(joined=False, width=1.4, ink=7.0),
             "prior": _table_of_held_out(joined=True, width=1.5, ink=6.0),
+            "copies": _table_of_held_out(joined=True, width=1.4, ink=4.6),
         },
     ),
     {

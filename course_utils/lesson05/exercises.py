@@ -282,9 +282,37 @@ def _whitened(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     return z @ np.linalg.inv(np.linalg.cholesky(np.cov(z, rowvar=False))).T
 
 
+FD_TERMS = {
+    "means": (
+        "a cloud that moves by (3, 4) and keeps its form is at distance 25, as the traces and the"
+        " cross term cancel: check the means, and that equal covariances cancel"
+    ),
+    "widths": (
+        "two clouds at one place with covariances I and 4·I are at distance 2, so the traces give"
+        " 10 and the cross term 8: check these two"
+    ),
+    "tilts": (
+        "correlations 0.9 and −0.9 make a distance of 2.256: the cross term is the sum of the roots"
+        " of the eigenvalues of the product A @ B, so check that part"
+    ),
+}
+
+
+def _each_fd_term(ask: Ask, *clouds: TensorArg) -> dict[str, bool]:
+    """Which term is wrong, where the answer is a real number."""
+    due = zip(FD_TERMS, zip(clouds[::2], clouds[1::2], strict=True), (25, 2, 2.2564), strict=True)
+    facts = []
+    for key, pair, want in due:
+        got = np.asarray(_real_distance(ask, *pair))
+        readable = got.ndim == 0 and got.dtype.kind == "f" and np.isfinite(got)
+        facts.append((key, not readable or abs(got - want) < 0.02))
+    return until_one_fails(facts, FD_TERMS)
+
+
 def _fd_cases(rng: np.random.Generator) -> list[Case]:
     a, b = _whitened(rng, 12, 2), _whitened(rng, 9, 2)
     tilt = np.array([[1.0, 0.0], [0.9, math.sqrt(1 - 0.81)]]).T
+    simple = (a, b + [3, 4], a, 2 * b, a @ tilt, b @ tilt * [1, -1])
     some, more = (
         rng.normal(size=(14, 3)) @ rng.normal(size=(3, 3)),
         1.5 * rng.normal(size=(10, 3)) @ rng.normal(size=(3, 3)) + 1,
@@ -310,6 +338,12 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
         ),
     ]
     return [
+        Case(
+            "the first three pairs of clouds below",
+            tuple(map(TensorArg, simple)),
+            _each_fd_term,
+            want={fact: True for fact in FD_TERMS.values()},
+        ),
         *(
             distance_case(
                 says,
@@ -570,6 +604,11 @@ FRECHET = Exercise(
             "the eigenvalues of A and of B were taken separately and multiplied: sorted, they no"
             " longer know in which direction each lies, so take those of the product A @ B",
             _fd(cross=_eigenvalues_of_each),
+        ),
+        "entrywise-roots": Mutant(
+            "the roots of A and B were taken entry by entry: the root of a matrix is taken of its"
+            " eigenvalues, and here of the product A @ B",
+            _fd(cross=lambda A, B: (A.clamp(min=0).sqrt() @ B.clamp(min=0).sqrt()).trace()),
         ),
         "roots-of-singular-values": Mutant(
             "the singular values of AB are not its eigenvalues, as AB is not symmetric: use"
@@ -1082,6 +1121,19 @@ UNITS = Exercise(
             "the largest deviation from the mean was compared with tol: tol is a variance, an"
             " average over all pictures",
             lambda mu, tol: (mu - mu.mean(0)).abs().max(0).values > tol,
+        ),
+        "normalized-first": Mutant(
+            "each latent dimension was scaled to variance 1 first, so nothing is left to compare:"
+            " take the variance of mu as it is",
+            lambda mu, tol: ((mu - mu.mean(0)) / mu.std(0)).var(0) > tol,
+        ),
+        "second-half-only": Mutant(
+            "only the second half of the pictures was looked at: use all of them",
+            lambda mu, tol: mu[len(mu) // 2 :].var(0) > tol,
+        ),
+        "interquartile-range": Mutant(
+            "the interquartile range was compared with tol: tol is a variance",
+            lambda mu, tol: mu.quantile(0.75, 0) - mu.quantile(0.25, 0) > tol,
         ),
         "every-picture": Mutant(
             "this asks that every single picture deviates by more than tol: the average over the"
