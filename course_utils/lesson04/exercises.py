@@ -1,5 +1,5 @@
-"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, idle codes,
-a VAE.
+"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, collapsed
+units, a VAE.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _sd(logvar: Tensor) -> Tensor:
 
 
 def _each_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of every number of the code by itself, (B, Z)."""
+    """KL of every latent dimension by itself, (B, Z)."""
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
 
 
@@ -179,7 +179,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + logvar.exp() * eps,
         ),
         "noise-unscaled-unshifted": Mutant(
-            "this is the noise itself: shift it by mu and stretch it by σ",
+            "this is the noise itself: shift it by mu and scale it by σ",
             lambda mu, logvar, eps: eps,
         ),
         "no-gradient": Mutant(
@@ -196,11 +196,11 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar).detach() * eps,
         ),
         "mu-missing": Mutant(
-            "mu is missing: the noise is stretched by σ, but not moved to its place",
+            "mu is missing: the noise is scaled by σ, but not moved to its place",
             lambda mu, logvar, eps: _sd(logvar) * eps,
         ),
         "sigma-missing": Mutant(
-            "σ is missing: the noise is moved to its place, but not stretched",
+            "σ is missing: the noise is moved to its place, but not scaled",
             lambda mu, logvar, eps: mu + eps,
         ),
         "noise-missing": Mutant(
@@ -208,7 +208,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu,
         ),
         "sigma-plus-noise": Mutant(
-            "σ and the noise were added: σ stretches the noise, so multiply them",
+            "σ and the noise were added: σ scales the noise, so multiply them",
             lambda mu, logvar, eps: mu + _sd(logvar) + eps,
         ),
         "noise-missing-mu-plus-sigma": Mutant(
@@ -251,7 +251,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (2 * logvar).exp() * eps,
         ),
         "half-outside-exp": Mutant(
-            "the ½ stands outside the exponential: it belongs in the exponent, e^(½·logvar)",
+            "the ½ is outside the exponential: it belongs in the exponent, e^(½·logvar)",
             lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps,
         ),
         "inverse-sigma": Mutant(
@@ -263,7 +263,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + 0.5 * _sd(logvar) * eps,
         ),
         "inverse-variance-as-sigma": Mutant(
-            "1/σ² stretches the noise: σ = e^(½·logvar) is to do it",
+            "1/σ² scales the noise: σ = e^(½·logvar) is to do it",
             lambda mu, logvar, eps: mu + (-logvar).exp() * eps,
         ),
         "log-of-logvar": Mutant(
@@ -280,7 +280,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu.numpy() + np.exp(0.5 * logvar.numpy()) * eps.numpy(),
         ),
         "noise-averaged-per-row": Mutant(
-            "every number of a code got the same noise, the average of its row: each has its"
+            "every latent dimension of a row got the same noise, the row's average: each has its"
             " own eps",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(1, keepdim=True),
         ),
@@ -325,15 +325,15 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu * eps + _sd(logvar),
         ),
         "sigma-scales-mu-only": Mutant(
-            "the noise must be multiplied by σ, not mu: here mu was stretched, and the noise added",
+            "the noise must be multiplied by σ, not mu: here mu was scaled, and the noise added",
             lambda mu, logvar, eps: mu * _sd(logvar) + eps,
         ),
         "noise-scales-mu-too": Mutant(
-            "brackets too many: the noise stretches σ only, mu stands apart",
+            "one pair of brackets too many: the noise scales σ only, mu is not multiplied",
             lambda mu, logvar, eps: (mu + _sd(logvar)) * eps,
         ),
         "sigma-scales-mu-too": Mutant(
-            "σ stretched mu too: z = mu + σ·eps, so only the noise is multiplied",
+            "σ scaled mu too: z = mu + σ·eps, so only the noise is multiplied",
             lambda mu, logvar, eps: (mu + eps) * _sd(logvar),
         ),
         "noise-subtracted": Mutant(
@@ -358,7 +358,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (0.5 * logvar * eps).exp(),
         ),
         "eps-added-in-exponent": Mutant(
-            "eps slipped into the exponent: ½·logvar stands there alone, then multiply by eps",
+            "eps slipped into the exponent: ½·logvar is alone there, then multiply by eps",
             lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp(),
         ),
         "first-row-noise-for-all": Mutant(
@@ -366,15 +366,15 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1],
         ),
         "summed-over-latent-dims": Mutant(
-            "the numbers of each code were added up: keep them apart, (B, Z)",
+            "the latent dimensions of each row were added up: keep them apart, (B, Z)",
             lambda mu, logvar, eps: (mu + _sd(logvar) * eps).sum(1),
         ),
         "averaged-over-latent-dims": Mutant(
-            "the numbers of each code were averaged: keep them apart, (B, Z)",
+            "the latent dimensions of each row were averaged: keep them apart, (B, Z)",
             lambda mu, logvar, eps: (mu + _sd(logvar) * eps).mean(1),
         ),
         "inverse-transform-to-noise": Mutant(
-            "this is the noise undone, (eps − mu)/σ: the other way round, mu + σ·eps",
+            "this is the noise undone, (eps − mu)/σ: a sample is mu + σ·eps",
             lambda mu, logvar, eps: (eps - mu) / _sd(logvar),
         ),
         "mu-modified-in-place": Mutant(
@@ -388,7 +388,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + logvar.mul_(0.5).exp_() * eps,
         ),
         "eps-modified-in-place": Mutant(
-            "the noise was stretched in place, so a second call goes wrong: make a new tensor",
+            "the noise was scaled in place, so a second call goes wrong: make a new tensor",
             lambda mu, logvar, eps: mu + eps.mul_(_sd(logvar)),
         ),
         "logvar-added-to-mean": Mutant(
@@ -548,7 +548,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar.log())).sum(1),
         ),
         "logvar-for-exp-logvar": Mutant(
-            "logvar stands where the variance belongs: there it must be exp(logvar)",
+            "logvar is used where the variance belongs: there it must be exp(logvar)",
             lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar)).sum(1),
         ),
         "log-of-logvar": Mutant(
@@ -556,7 +556,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - logvar.log())).sum(1),
         ),
         "sigma-for-variance": Mutant(
-            "σ stands where σ² belongs: the variance is exp(logvar), without a ½",
+            "σ is used where σ² belongs: the variance is exp(logvar), without a ½",
             lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1),
         ),
         "variance-squared": Mutant(
@@ -569,7 +569,7 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, 2 * logvar).sum(1),
         ),
         "half-logvar-throughout": Mutant(
-            "σ and log σ stand where σ² and log σ² belong: take exp(logvar) and logvar, without"
+            "σ and log σ are used where σ² and log σ² belong: take exp(logvar) and logvar, without"
             " another ½",
             lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1),
         ),
@@ -591,15 +591,15 @@ KL = Exercise(
             ).sum(1),
         ),
         "last-dim-only": Mutant(
-            "only the last number of each code was counted: add up all of them",
+            "only the last latent dimension was counted: add up all of them",
             lambda mu, logvar: _each_kl(mu, logvar)[:, -1],
         ),
         "first-dim-only": Mutant(
-            "only the first number of each code was counted: add up all of them",
+            "only the first latent dimension was counted: add up all of them",
             lambda mu, logvar: _each_kl(mu, logvar)[:, 0],
         ),
         "norm-of-mu-unsquared": Mutant(
-            "the length of mu stands where the square of that length belongs, the sum of mu²",
+            "the length of mu is used where the square of that length belongs, the sum of mu²",
             lambda mu, logvar: 0.5 * (mu.norm(dim=1) + (logvar.exp() - 1 - logvar).sum(1)),
         ),
         "square-root-of-kl": Mutant(
@@ -611,7 +611,7 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, logvar).prod(1),
         ),
         "exp-mu-for-mu-squared": Mutant(
-            "e to the power of mu stands where mu² belongs",
+            "e to the power of mu is used where mu² belongs",
             lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "free-bits-clamp": Mutant(
@@ -635,7 +635,7 @@ KL = Exercise(
             lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
         ),
         "minus-one-outside-half": Mutant(
-            "the −1 stands outside the bracket: the ½ belongs to it too",
+            "the −1 is outside the bracket: the ½ belongs to it too",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar) - 1).sum(1),
         ),
         "half-missing": Mutant(
@@ -654,7 +654,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
         ),
         "log-sigma-for-logvar": Mutant(
-            "log σ stands where log σ² belongs: inside the bracket it is logvar, without another ½",
+            "log σ is used where log σ² belongs: inside the bracket it is logvar, with no ½ more",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1),
         ),
         "mu-squared-missing": Mutant(
@@ -666,7 +666,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "abs-mu-for-mu-squared": Mutant(
-            "|mu| stands where mu² belongs",
+            "|mu| is used where mu² belongs",
             lambda mu, logvar: (0.5 * (mu.abs() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "mu-squared-subtracted": Mutant(
@@ -798,7 +798,7 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
             want={fact: True for fact in TERMS.values()},
         ),
         close_case(
-            "all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ ="
+            "all logits 0, so every pixel has probability ½, and q is the prior: 4 · log ½ ="
             " −2.773 nats",
             (
                 TensorArg(np.zeros((2, 4))),
@@ -938,7 +938,7 @@ ELBO = Exercise(
         ),
         "both-terms-averaged": Mutant(
             "both terms were averaged, over pixels and over the code: the ELBO is a sum, of all"
-            " pixels and all numbers of the code",
+            " pixels and all latent dimensions",
             _with(
                 rec=lambda logits, x: _each_pixel(logits, x).mean(1),
                 kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1),
@@ -1123,7 +1123,7 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _gauss(logits.sigmoid(), x)),
         ),
         "one-minus-log-p": Mutant(
-            "1 − log p stands where log(1 − p) belongs",
+            "1 − log p is used where log(1 − p) belongs",
             _with(
                 rec=lambda logits, x: (
                     -x * _softplus(-logits) + (1 - x) * (1 + _softplus(-logits))
@@ -1243,7 +1243,7 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x)),
         ),
         "kl-sigma-for-variance": Mutant(
-            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            "in the KL, σ is used where σ² belongs: the variance is exp(logvar)",
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1)),
         ),
         "kl-minus-one-missing": Mutant(
@@ -1295,7 +1295,7 @@ def _characters(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarra
     """
     mu, logvar = 0.01 * rng.normal(size=(2, n, 6))
     mu[:, 1] = rng.choice([-1.0, 1.0], size=n)  # 0.5 nats by the mean alone
-    logvar[:, 2] = math.log(0.01)  # 1.81 nats by the spread alone
+    logvar[:, 2] = math.log(0.01)  # 1.81 nats by the variance alone
     mu[:, 3] = 0.8  # 0.32 nats, though it is the same for every picture
     mu[: n // 50, 4] = 5.0  # 12.5 nats for 2 % of the pictures, 0.25 on average
     logvar[:, 5] = 0.4  # 0.046 nats: a bit wider than the prior
@@ -1351,12 +1351,12 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
         ),
         Case(
             "three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
-            " the second is idle",
+            " the second is collapsed",
             _code(used, np.zeros((3, 2)), 0.01),
         ),
         Case(
-            "200 pictures, six units: idle, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of the"
-            " pictures, logvar always 0.4; tol 0.1",
+            "200 pictures, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of"
+            " the pictures, logvar always 0.4; tol 0.1",
             _code(*six, 0.1),
         ),
         Case("the same units with tol 0.02", _code(*six, 0.02)),
@@ -1382,7 +1382,7 @@ def _mean_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _on_mean(kl: Callable[..., Any]) -> Answer:
-    """Another measure of every number of the code, averaged over the pictures as it should be."""
+    """Another measure of every latent dimension, averaged over the pictures as it should be."""
     return lambda mu, logvar, tol: kl(mu, logvar).mean(0) < tol
 
 
@@ -1405,7 +1405,7 @@ COLLAPSED = Exercise(
     lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
     {
         "mean-over-latent-dims": Mutant(
-            "averaged over the code: that tells which pictures are idle; average over the pictures,"
+            "averaged over the latent dimensions: that judges pictures; average over the pictures,"
             " dimension 0",
             lambda mu, logvar, tol: _each_kl(mu, logvar).mean(1) < tol,
         ),
@@ -1418,7 +1418,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol,
         ),
         "comparison-flipped": Mutant(
-            "turned round: these are the units that carry something",
+            "reversed: these are the units that carry something",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol,
         ),
         "all-samples-below-tol": Mutant(
@@ -1446,12 +1446,12 @@ COLLAPSED = Exercise(
         ),
         "variance-of-mu": Mutant(
             "this is the variance of mu over the pictures, another test: it overlooks what the"
-            " spread says; take the KL",
+            " variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0) < tol,
         ),
         "population-variance-of-mu": Mutant(
             "this is the variance of mu over the pictures (divided by N), another test: it"
-            " overlooks what the spread says; take the KL",
+            " overlooks what the variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0, correction=0) < tol,
         ),
         "std-of-mu": Mutant(
@@ -1459,7 +1459,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: mu.std(0) < tol,
         ),
         "kl-variance-terms-only": Mutant(
-            "only the spread was looked at: a unit whose mu moves carries nats as well",
+            "only the variance was looked at: a unit whose mu moves carries nats as well",
             _on_mean(lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar)),
         ),
         "mean-abs-logvar": Mutant(
@@ -1562,19 +1562,19 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float(),
         ),
         "count-of-collapsed": Mutant(
-            "this is how many units are idle: which ones is asked for, True or False for each",
+            "this is how many units are collapsed: which ones is asked for, True or False for each",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).sum(),
         ),
         "share-of-collapsed": Mutant(
-            "this is the share of idle units: which ones is asked for, True or False for each",
+            "this is the share of collapsed units: which ones is asked for, True or False for each",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float().mean(),
         ),
         "indices-of-collapsed": Mutant(
-            "these are the numbers of the idle units: True or False for each unit is asked for",
+            "these are the indices of the collapsed units: True or False for each is asked for",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero().squeeze(1),
         ),
         "indices-as-column": Mutant(
-            "these are the numbers of the idle units, in a column: True or False for each unit is"
+            "these are the indices of the collapsed units, in a column: True or False for each is"
             " asked for",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero(),
         ),
@@ -1620,11 +1620,11 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar)),
         ),
         "kl-sign-flipped": Mutant(
-            "every unit is called idle, whatever it carries: is the sign of the KL turned?",
+            "every unit is called collapsed, whatever it carries: is the sign of the KL flipped?",
             _on_mean(lambda mu, logvar: -_each_kl(mu, logvar)),
         ),
         "sigma-for-variance": Mutant(
-            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            "in the KL, σ is used where σ² belongs: the variance is exp(logvar)",
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + _sd(logvar) - 1 - logvar)),
         ),
         "logvar-as-variance": Mutant(

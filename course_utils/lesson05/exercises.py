@@ -1,5 +1,5 @@
-"""The exercises of lesson 05: honest splits, the Fréchet distance, a tighter bound, numbers of the
-code that work, a VAE.
+"""The exercises of lesson 05: honest splits, the Fréchet distance, a tighter bound, active latent
+dimensions, a VAE.
 """
 
 from __future__ import annotations
@@ -329,7 +329,7 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
             b @ tilt * [1, -1],
         ),
         ("two clouds of three features, 14 and 10 points", some, more),
-        ("the same two, the other way round", more, some),
+        ("the same two, exchanged", more, some),
         ("a cloud with itself", some, some),
         (
             "two clouds of six features, 40 points each",
@@ -621,7 +621,7 @@ FRECHET = Exercise(
             _pooled,
         ),
         "sum-of-roots": Mutant(
-            "the sum of two roots stands where the root of the product belongs",
+            "the sum of two roots is used where the root of the product belongs",
             _fd(cross=lambda A, B: _symmetric_root(A).trace() + _symmetric_root(B).trace()),
         ),
         "eigenvalues-unclamped": Mutant(
@@ -658,7 +658,7 @@ FRECHET = Exercise(
             _around_zero,
         ),
         "determinant-for-trace": Mutant(
-            "determinants stand where traces belong", _fd(widths=lambda A, B: A.det() + B.det())
+            "determinants are used where traces belong", _fd(widths=lambda A, B: A.det() + B.det())
         ),
         "entry-sum-for-trace": Mutant(
             "all entries of A and B were summed: the trace is the sum of the diagonal",
@@ -669,7 +669,7 @@ FRECHET = Exercise(
             lambda a, b: _fd()(a, b) / a.shape[1],
         ),
         "stds-for-variances": Mutant(
-            "standard deviations stand where variances belong: the trace sums variances",
+            "standard deviations are used where variances belong: the trace sums variances",
             _fd(widths=lambda A, B: A.diagonal().sqrt().sum() + B.diagonal().sqrt().sum()),
         ),
     },
@@ -721,16 +721,18 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
             "three equal weights e^−2: −2, however many they are",
             (TensorArg(np.full((1, 3), -2.0)),),
         ),
-        close_case("four pictures, five plans each", (TensorArg(logw),)),
+        close_case("four pictures, five samples each", (TensorArg(logw),)),
         close_case(
             "the same, with the gradient that reaches logw", (TensorArg(logw),), _with_gradient
         ),
         close_case("the same tensor, a second time", (TensorArg(logw),), again),
         close_case(
-            "six pictures, one plan each: the plan's own logarithm",
+            "six pictures, one sample each: its own logarithm",
             (TensorArg(rng.normal(-2, 1, size=(6, 1))),),
         ),
-        close_case("three pictures, three plans each", (TensorArg(rng.normal(1, 1, size=(3, 3))),)),
+        close_case(
+            "three pictures, three samples each", (TensorArg(rng.normal(1, 1, size=(3, 3))),)
+        ),
         close_case(
             "weights of real digits, about e^−115: too small for any float32",
             (TensorArg(rng.normal(-115, 4, size=(3, 50))),),
@@ -941,7 +943,7 @@ IWAE = Exercise(
     {
         "the largest pulled out": _iwae_oracle,
         "loop": _iwae_loop,
-        "logaddexp, one plan after the other": _iwae_running,
+        "logaddexp, one sample after the other": _iwae_running,
         "log K inside": lambda logw: (logw - _k(logw)).logsumexp(-1),
         "in float64": lambda logw: logw.double().logsumexp(1) - _k(logw),
     },
@@ -970,18 +972,19 @@ def _patchy_units(rng: np.random.Generator) -> list[Case]:
     middle[70:100, 0] *= 200
     return [
         Case(
-            "400 pictures: the first number works only in the last hundred", (TensorArg(late), 0.01)
+            "400 pictures: the first dimension is active only in the last hundred",
+            (TensorArg(late), 0.01),
         ),
         Case(
-            "400 pictures: the first number works only in the first hundred",
+            "400 pictures: the first dimension is active only in the first hundred",
             (TensorArg(early), 0.01),
         ),
         Case(
-            "400 pictures: the first number works only from the seventieth to the hundredth",
+            "400 pictures: the first dimension is active only from the seventieth to the hundredth",
             (TensorArg(middle), 0.01),
         ),
         Case(
-            "400 pictures: the first number differs between hundreds, not within them",
+            "400 pictures: the first dimension differs between hundreds, not within them",
             (TensorArg(between), 0.01),
         ),
     ]
@@ -1019,7 +1022,7 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
             (TensorArg(table(60, [1.0, 0.001, 0.5], [0, 0, 0])), 0.01),
         ),
         Case(
-            "a number that stands at 3 for every picture says nothing",
+            "a dimension that is 3 for every picture says nothing",
             (TensorArg(table(50, [0.001, 0.8], [3.0, 0.0])), 0.01),
         ),
         Case(
@@ -1053,11 +1056,11 @@ def _units_cases(rng: np.random.Generator) -> list[Case]:
         ),
         Case("variance 0.3, tol 0.2", (TensorArg(table(60, [0.3, 1.0], [0, 0])), 0.2)),
         Case(
-            "three numbers that stand still at 3, 0 and −2",
+            "three dimensions that are always 3, 0 and −2",
             (TensorArg(table(40, [0.001] * 3, [3.0, 0.0, -2.0])), 0.01),
         ),
         Case(
-            "as many pictures as numbers of code",
+            "as many pictures as latent dimensions",
             (TensorArg(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0])), 0.01),
         ),
     ]
@@ -1079,7 +1082,7 @@ UNITS = Exercise(
     _units_oracle,
     {
         "variance-over-latent-dims": Mutant(
-            "variance along the wrong axis: one answer per number of the code is asked for, so over"
+            "variance along the wrong axis: one answer per latent dimension is asked for, so over"
             " the pictures, dimension 0",
             lambda mu, tol: mu.var(1) > tol,
         ),
@@ -1165,31 +1168,31 @@ UNITS = Exercise(
             lambda mu, tol: mu[:64].var(0) > tol,
         ),
         "comparison-flipped": Mutant(
-            "the other way round: True is for the numbers that work, with more than tol",
+            "reversed: True is for the dimensions that are active, with more than tol",
             lambda mu, tol: _var(mu) < tol,
         ),
         "count-of-active": Mutant(
-            "this is their count: one True or False per number of the code is asked for",
+            "this is their count: one True or False per latent dimension is asked for",
             lambda mu, tol: (_var(mu) > tol).sum(),
         ),
         "count-of-inactive": Mutant(
-            "this is the count of idle ones: one True or False per number of the code is asked for",
+            "this is the count of inactive ones: one True or False per dimension is asked for",
             lambda mu, tol: (_var(mu) <= tol).sum(),
         ),
         "indices-of-active": Mutant(
-            "these are the positions of those that work: one True or False per number is asked for",
+            "these are the indices of the active ones: True or False per dimension is asked for",
             lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1),
         ),
         "variances-unthresholded": Mutant(
             "these are the variances: compare them with tol", lambda mu, tol: _var(mu)
         ),
         "mean-square-for-variance": Mutant(
-            "the mean square was taken, not the variance: a number that is 3 for every picture says"
+            "the mean square was taken, not the variance: a dimension that is always 3 says"
             " nothing",
             lambda mu, tol: (mu**2).mean(0) > tol,
         ),
         "mean-abs-for-variance": Mutant(
-            "the mean of |mu| was compared: a number that is 3 for every picture says nothing",
+            "the mean of |mu| was compared: a dimension that is 3 for every picture says nothing",
             lambda mu, tol: mu.abs().mean(0) > tol,
         ),
         "mean-for-variance": Mutant(
@@ -1210,7 +1213,7 @@ UNITS = Exercise(
             lambda mu, tol: mu.max(0).values - mu.min(0).values > tol,
         ),
         "variance-over-all": Mutant(
-            "one variance was taken over all numbers of all pictures: each number of the code has"
+            "one variance was taken over all numbers of all pictures: each latent dimension has"
             " its own",
             lambda mu, tol: mu.var() > tol,
         ),
@@ -1233,7 +1236,7 @@ UNITS = Exercise(
             lambda mu, tol: (mu - mu.mean(0)) ** 2 > tol,
         ),
         "single-answer-any": Mutant(
-            "a single answer for the whole code came back: one per number is asked for",
+            "a single answer for the whole code came back: one per latent dimension is asked for",
             lambda mu, tol: bool((_var(mu) > tol).any()),
         ),
         "keepdim-row": Mutant(
@@ -1242,7 +1245,7 @@ UNITS = Exercise(
         ),
         "sum-of-squares-unaveraged": Mutant(
             "the squares were summed over the pictures and not averaged: with many pictures"
-            " everything seems to work",
+            " everything seems active",
             lambda mu, tol: ((mu - mu.mean(0)) ** 2).sum(0) > tol,
         ),
     },
@@ -1507,7 +1510,7 @@ VAE = Exercise(
     ),
     {
         "one hidden layer, a cycle": _vae(epochs=16, rate=5e-3),
-        "two hidden layers, GELU, 32 numbers of code": _deeper,
+        "two hidden layers, GELU, 32 latent dimensions": _deeper,
         "a convolution in front": _convolutional,
     },
     seconds=120.0,
