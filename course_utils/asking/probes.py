@@ -134,7 +134,6 @@ def coder(
 
 def _in_order(encode: Callable, decode: Callable, x: Tensor) -> None:
     """Raises NotData where what was returned second encodes, and what came first does not."""
-    from course_utils.asking.ask import NotData
 
     def encodes(part: Callable) -> bool:
         try:
@@ -150,8 +149,6 @@ def _in_order(encode: Callable, decode: Callable, x: Tensor) -> None:
 def _pair(value: Any, wanted: str) -> Any:
     """Both parts of a value. Raises NotData where it has not two."""
     import torch
-
-    from course_utils.asking.ask import NotData
 
     if value is None:
         raise NotData(f"None came back where {wanted} is asked for: is there a `return`?")

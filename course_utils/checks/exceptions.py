@@ -8,8 +8,8 @@ from course_utils.asking.ask import Raised
 
 MEANINGS = {
     r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
-        "a layer or matrix with {2} rows was given {1} numbers per row: are two things in the wrong"
-        " order, is a transpose missing, or a part of the input?"
+        "a layer that expects {2} numbers per row was given {1}: are two things in the wrong order,"
+        " or is a part of its input missing?"
     ),
     r"[Tt]ensors must have same number of dimensions: got (\d+) and (\d+)": (
         "a tensor with {0} dimensions was joined to one with {1}: give both the same number first,"
