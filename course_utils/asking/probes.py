@@ -166,6 +166,11 @@ def _coded(encode: Callable, decode: Callable, x: Tensor, noise: Tensor) -> dict
     import torch
 
     mu, logvar = _pair(encode(x), "the pair mu, logvar of `encode(x)`")
+    if mu.ndim == 2 and mu.shape[1] > noise.shape[1]:
+        raise NotData(
+            f"z has {mu.shape[1]} latent dimensions, and this check draws {noise.shape[1]} at most:"
+            " make the bottleneck narrower"
+        )
     z = mu + torch.exp(0.5 * logvar) * noise[: len(x), : mu.shape[1]]
     return {"mu": mu, "logvar": logvar, "logits": decode(z)}
 
