@@ -39,11 +39,13 @@ def _standard_torch() -> Iterator[None]:
         torch.autocast("cpu", enabled=False),
     ):
         torch.set_default_dtype(torch.float32)
-        torch.use_deterministic_algorithms(False)
+        if strict:  # otherwise left alone, for the call imports a compiler in a second of time
+            torch.use_deterministic_algorithms(False)
         torch.set_default_device("cpu")
         try:
             yield
         finally:
             torch.set_default_device(device)
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            if torch.are_deterministic_algorithms_enabled() != strict:
+                torch.use_deterministic_algorithms(strict, warn_only=warn_only)
             torch.set_default_dtype(dtype)
