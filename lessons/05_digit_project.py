@@ -143,14 +143,14 @@ print(
 
 # %% [markdown]
 # ### Exercise 5.1 · `make_splits`
-# Do it properly. From `n` examples make two sets of row numbers: `n // 10` to validate on, all others to train on.
-# Shuffled; no row in both, none lost; the same seed gives the same split. And it is a guest in somebody else's program: it
-# leaves PyTorch's global random numbers as they are.
+# Do it properly. From `n` examples make two sets of row numbers: `n // 10` to validate on, drawn at random, and all others to
+# train on, each set in any order. No row is in both sets, and none is lost. The same seed gives the same split. The function
+# is a guest in someone else's program: it leaves the global random numbers of PyTorch, NumPy and Python as they are.
 
 
 # %% tags=["exercise:5.1", "points:3", "minutes:7"]
 def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Shuffled row numbers to train on, (n - n // 10,), and to validate on, (n // 10,)."""
+    """Row numbers to train on, (n - n // 10,), and to validate on, drawn at random, (n // 10,)."""
     # BEGIN SOLUTION
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))  # (n,)
     return order[n // 10 :], order[: n // 10]
@@ -1491,7 +1491,8 @@ print(json.dumps(record_of_run, indent=1))  # append it to runs.jsonl, one line 
 # lead there; the core's own way takes less than half of it.
 #
 # ### Exercise 5.5 · `train_digits`
-# The check trains it, takes the time, and measures. It grants twice the time: a busy machine shall not decide.
+# The check trains it, takes the time, and measures. It allows twice the time, so that a busy machine does not decide. The
+# held-out digits are for the check alone: training on them fails, because they then cost as little as the training digits.
 
 
 # %% tags=["studio", "exercise:5.5", "points:8", "minutes:25"]

@@ -376,3 +376,25 @@ def test_two_refusals_are_alike_only_if_they_say_the_same():
 def test_a_shape_that_does_not_fit_is_explained():
     raised = Raised(("RuntimeError",), "shape '[600, 28, 28]' is invalid for input of size 3600")
     assert explained(raised).startswith("3600 numbers do not fit shape (600, 28, 28)")
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_check_leaves_the_choice_of_deterministic_algorithms_as_it_was(strict):
+    def answer(mu, logvar, eps):
+        torch.use_deterministic_algorithms(True)
+        return mu + (0.5 * logvar).exp() * eps
+
+    torch.use_deterministic_algorithms(strict, warn_only=strict)
+    evaluate("4.1", answer)
+    found = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    assert found == strict
+
+
+def test_a_first_check_imports_no_compiler():
+    code = (
+        "import sys, torch; from course_utils.checks import evaluate;"
+        " evaluate('4.1', lambda mu, logvar, eps: mu);"
+        " sys.exit('torch._inductor.config' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,5 +1,5 @@
-"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, idle codes,
-a VAE.
+"""The exercises of lesson 04: a sample that lets gradients pass, the KL term, the ELBO, collapsed
+units, a VAE.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_utils.asking.ask import Answer, Ask, TensorArg
+from course_utils.asking.probes import ONE_TENSOR, SWAPPED
 from course_utils.checks import vae_facts
 from course_utils.checks.exercise import (
     Case,
@@ -71,7 +72,7 @@ def _sd(logvar: Tensor) -> Tensor:
 
 
 def _each_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of every number of the code by itself, (B, Z)."""
+    """KL of every latent dimension by itself, (B, Z)."""
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
 
 
@@ -178,7 +179,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + logvar.exp() * eps,
         ),
         "noise-unscaled-unshifted": Mutant(
-            "this is the noise itself: shift it by mu and stretch it by σ",
+            "this is the noise itself: shift it by mu and scale it by σ",
             lambda mu, logvar, eps: eps,
         ),
         "no-gradient": Mutant(
@@ -195,11 +196,11 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar).detach() * eps,
         ),
         "mu-missing": Mutant(
-            "mu is missing: the noise is stretched by σ, but not moved to its place",
+            "mu is missing: the noise is scaled by σ, but not moved to its place",
             lambda mu, logvar, eps: _sd(logvar) * eps,
         ),
         "sigma-missing": Mutant(
-            "σ is missing: the noise is moved to its place, but not stretched",
+            "σ is missing: the noise is moved to its place, but not scaled",
             lambda mu, logvar, eps: mu + eps,
         ),
         "noise-missing": Mutant(
@@ -207,7 +208,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu,
         ),
         "sigma-plus-noise": Mutant(
-            "σ and the noise were added: σ stretches the noise, so multiply them",
+            "σ and the noise were added: σ scales the noise, so multiply them",
             lambda mu, logvar, eps: mu + _sd(logvar) + eps,
         ),
         "noise-missing-mu-plus-sigma": Mutant(
@@ -250,7 +251,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (2 * logvar).exp() * eps,
         ),
         "half-outside-exp": Mutant(
-            "the ½ stands outside the exponential: it belongs in the exponent, e^(½·logvar)",
+            "the ½ is outside the exponential: it belongs in the exponent, e^(½·logvar)",
             lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps,
         ),
         "inverse-sigma": Mutant(
@@ -262,7 +263,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + 0.5 * _sd(logvar) * eps,
         ),
         "inverse-variance-as-sigma": Mutant(
-            "1/σ² stretches the noise: σ = e^(½·logvar) is to do it",
+            "1/σ² scales the noise: σ = e^(½·logvar) is to do it",
             lambda mu, logvar, eps: mu + (-logvar).exp() * eps,
         ),
         "log-of-logvar": Mutant(
@@ -279,9 +280,33 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu.numpy() + np.exp(0.5 * logvar.numpy()) * eps.numpy(),
         ),
         "noise-averaged-per-row": Mutant(
-            "every number of a code got the same noise, the average of its row: each has its"
+            "every latent dimension of a row got the same noise, the row's average: each has its"
             " own eps",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(1, keepdim=True),
+        ),
+        "one-noise-per-row": Mutant(
+            "every latent dimension of a row got the same noise, the first: each has its own eps",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps[:, :1],
+        ),
+        "power-of-ten": Mutant(
+            "a power of 10 was taken: logvar is a natural logarithm, undo it with `exp`",
+            lambda mu, logvar, eps: mu + 10 ** (0.5 * logvar) * eps,
+        ),
+        "power-of-two": Mutant(
+            "a power of 2 was taken: logvar is a natural logarithm, undo it with `exp`",
+            lambda mu, logvar, eps: mu + 2 ** (0.5 * logvar) * eps,
+        ),
+        "noise-of-another-row": Mutant(
+            "each row got the noise of another row: row i of eps belongs to row i of mu",
+            lambda mu, logvar, eps: mu + _sd(logvar) * eps.roll(1, 0),
+        ),
+        "logvar-clamped": Mutant(
+            "right for moderate logvar, but logvar was clamped: at ±12 σ is wrong",
+            lambda mu, logvar, eps: mu + _sd(logvar.clamp(-5, 5)) * eps,
+        ),
+        "noise-normalized": Mutant(
+            "eps was standardized first, which changes it: use it as it is",
+            lambda mu, logvar, eps: mu + _sd(logvar) * (eps - eps.mean()) / eps.std(),
         ),
         "noise-averaged-over-all": Mutant(
             "one noise for all, the average of eps: each number has its own",
@@ -300,15 +325,15 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu * eps + _sd(logvar),
         ),
         "sigma-scales-mu-only": Mutant(
-            "the noise must be multiplied by σ, not mu: here mu was stretched, and the noise added",
+            "the noise must be multiplied by σ, not mu: here mu was scaled, and the noise added",
             lambda mu, logvar, eps: mu * _sd(logvar) + eps,
         ),
         "noise-scales-mu-too": Mutant(
-            "brackets too many: the noise stretches σ only, mu stands apart",
+            "one pair of brackets too many: the noise scales σ only, mu is not multiplied",
             lambda mu, logvar, eps: (mu + _sd(logvar)) * eps,
         ),
         "sigma-scales-mu-too": Mutant(
-            "σ stretched mu too: z = mu + σ·eps, so only the noise is multiplied",
+            "σ scaled mu too: z = mu + σ·eps, so only the noise is multiplied",
             lambda mu, logvar, eps: (mu + eps) * _sd(logvar),
         ),
         "noise-subtracted": Mutant(
@@ -333,7 +358,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (0.5 * logvar * eps).exp(),
         ),
         "eps-added-in-exponent": Mutant(
-            "eps slipped into the exponent: ½·logvar stands there alone, then multiply by eps",
+            "eps slipped into the exponent: ½·logvar is alone there, then multiply by eps",
             lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp(),
         ),
         "first-row-noise-for-all": Mutant(
@@ -341,15 +366,15 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1],
         ),
         "summed-over-latent-dims": Mutant(
-            "the numbers of each code were added up: keep them apart, (B, Z)",
+            "the latent dimensions of each row were added up: keep them apart, (B, Z)",
             lambda mu, logvar, eps: (mu + _sd(logvar) * eps).sum(1),
         ),
         "averaged-over-latent-dims": Mutant(
-            "the numbers of each code were averaged: keep them apart, (B, Z)",
+            "the latent dimensions of each row were averaged: keep them apart, (B, Z)",
             lambda mu, logvar, eps: (mu + _sd(logvar) * eps).mean(1),
         ),
         "inverse-transform-to-noise": Mutant(
-            "this is the noise undone, (eps − mu)/σ: the other way round, mu + σ·eps",
+            "this is the noise undone, (eps − mu)/σ: a sample is mu + σ·eps",
             lambda mu, logvar, eps: (eps - mu) / _sd(logvar),
         ),
         "mu-modified-in-place": Mutant(
@@ -363,7 +388,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + logvar.mul_(0.5).exp_() * eps,
         ),
         "eps-modified-in-place": Mutant(
-            "the noise was stretched in place, so a second call goes wrong: make a new tensor",
+            "the noise was scaled in place, so a second call goes wrong: make a new tensor",
             lambda mu, logvar, eps: mu + eps.mul_(_sd(logvar)),
         ),
         "logvar-added-to-mean": Mutant(
@@ -523,7 +548,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar.log())).sum(1),
         ),
         "logvar-for-exp-logvar": Mutant(
-            "logvar stands where the variance belongs: there it must be exp(logvar)",
+            "logvar is used where the variance belongs: there it must be exp(logvar)",
             lambda mu, logvar: (0.5 * (mu**2 + logvar - 1 - logvar)).sum(1),
         ),
         "log-of-logvar": Mutant(
@@ -531,7 +556,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - logvar.log())).sum(1),
         ),
         "sigma-for-variance": Mutant(
-            "σ stands where σ² belongs: the variance is exp(logvar), without a ½",
+            "σ is used where σ² belongs: the variance is exp(logvar), without a ½",
             lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1),
         ),
         "variance-squared": Mutant(
@@ -539,11 +564,12 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + (2 * logvar).exp() - 1 - logvar)).sum(1),
         ),
         "variance-as-sigma": Mutant(
-            "the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            "logvar was read as log σ, or exp(logvar) as σ: it is log σ², so exp(logvar) is the"
+            " variance",
             lambda mu, logvar: _each_kl(mu, 2 * logvar).sum(1),
         ),
         "half-logvar-throughout": Mutant(
-            "σ and log σ stand where σ² and log σ² belong: take exp(logvar) and logvar, without"
+            "σ and log σ are used where σ² and log σ² belong: take exp(logvar) and logvar, without"
             " another ½",
             lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1),
         ),
@@ -565,15 +591,15 @@ KL = Exercise(
             ).sum(1),
         ),
         "last-dim-only": Mutant(
-            "only the last number of each code was counted: add up all of them",
+            "only the last latent dimension was counted: add up all of them",
             lambda mu, logvar: _each_kl(mu, logvar)[:, -1],
         ),
         "first-dim-only": Mutant(
-            "only the first number of each code was counted: add up all of them",
+            "only the first latent dimension was counted: add up all of them",
             lambda mu, logvar: _each_kl(mu, logvar)[:, 0],
         ),
         "norm-of-mu-unsquared": Mutant(
-            "the length of mu stands where the square of that length belongs, the sum of mu²",
+            "the length of mu is used where the square of that length belongs, the sum of mu²",
             lambda mu, logvar: 0.5 * (mu.norm(dim=1) + (logvar.exp() - 1 - logvar).sum(1)),
         ),
         "square-root-of-kl": Mutant(
@@ -585,7 +611,7 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, logvar).prod(1),
         ),
         "exp-mu-for-mu-squared": Mutant(
-            "e to the power of mu stands where mu² belongs",
+            "e to the power of mu is used where mu² belongs",
             lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "free-bits-clamp": Mutant(
@@ -609,7 +635,7 @@ KL = Exercise(
             lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
         ),
         "minus-one-outside-half": Mutant(
-            "the −1 stands outside the bracket: the ½ belongs to it too",
+            "the −1 is outside the bracket: the ½ belongs to it too",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar) - 1).sum(1),
         ),
         "half-missing": Mutant(
@@ -628,7 +654,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
         ),
         "log-sigma-for-logvar": Mutant(
-            "log σ stands where log σ² belongs: inside the bracket it is logvar, without another ½",
+            "log σ is used where log σ² belongs: inside the bracket it is logvar, with no ½ more",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1),
         ),
         "mu-squared-missing": Mutant(
@@ -640,7 +666,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "abs-mu-for-mu-squared": Mutant(
-            "|mu| stands where mu² belongs",
+            "|mu| is used where mu² belongs",
             lambda mu, logvar: (0.5 * (mu.abs() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "mu-squared-subtracted": Mutant(
@@ -733,13 +759,46 @@ def _elbo_case(rng: np.random.Generator, b: int, d: int, z: int) -> tuple[Tensor
     )
 
 
+TERMS = {
+    "rec": (
+        "where mu and logvar are 0, the ELBO is log p(x|z) alone, the sum over pixels of log p or"
+        " log(1 − p) with p = sigmoid(logit): check that term first"
+    ),
+    "kl": (
+        "where all logits are 0, the ELBO is D·log ½ minus the KL: log p(x|z) is right, so check"
+        " the KL"
+    ),
+}
+
+
+def _each_term(ask: Ask, *args: TensorArg) -> dict[str, bool]:
+    """Which term is wrong, the other being known, where the answer has the right form."""
+    logits, x, mu, logvar = (arg.values for arg in args)
+    asked = {
+        "rec": (logits, x, 0 * mu, 0 * logvar),
+        "kl": (0 * logits, x, mu, logvar),
+    }
+    facts = []
+    for key, values in asked.items():
+        got, want = (np.asarray(one(*map(TensorArg, values))) for one in (ask, Ask(_elbo_oracle)))
+        unlike = got.shape != want.shape or got.dtype.kind != "f"
+        facts.append((key, unlike or np.allclose(got, want, rtol=1e-3, atol=1e-3)))
+    return until_one_fails(facts, TERMS)
+
+
 def _elbo_cases(rng: np.random.Generator) -> list[Case]:
     some, prior = _elbo_case(rng, 5, 7, 2), TensorArg(np.zeros((2, 1)))
     wide = (*_elbo_case(rng, 3, 64, 8)[:3], TensorArg(rng.uniform(0.3, 2, size=(3, 8))))
     sure = TensorArg(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
+        Case(
+            "five pictures of 7 pixels, once with the prior as code, once with logits of 0",
+            some,
+            _each_term,
+            want={fact: True for fact in TERMS.values()},
+        ),
         close_case(
-            "all logits 0, so every pixel is a fair coin, and the code is the prior: 4 · log ½ ="
+            "all logits 0, so every pixel has probability ½, and q is the prior: 4 · log ½ ="
             " −2.773 nats",
             (
                 TensorArg(np.zeros((2, 4))),
@@ -813,7 +872,10 @@ def _by_probability(logits: Tensor, x: Tensor, care: float = 0.0) -> Tensor:
 
 
 def _clamped(logits: Tensor, x: Tensor, edge: float) -> Tensor:
-    p = logits.sigmoid().clamp(edge, 1 - edge)
+    return _log_bernoulli(logits.sigmoid().clamp(edge, 1 - edge), x)
+
+
+def _log_bernoulli(p: Tensor, x: Tensor) -> Tensor:
     return (x * p.log() + (1 - x) * (1 - p).log()).sum(1)
 
 
@@ -876,7 +938,7 @@ ELBO = Exercise(
         ),
         "both-terms-averaged": Mutant(
             "both terms were averaged, over pixels and over the code: the ELBO is a sum, of all"
-            " pixels and all numbers of the code",
+            " pixels and all latent dimensions",
             _with(
                 rec=lambda logits, x: _each_pixel(logits, x).mean(1),
                 kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1),
@@ -1061,7 +1123,7 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _gauss(logits.sigmoid(), x)),
         ),
         "one-minus-log-p": Mutant(
-            "1 − log p stands where log(1 − p) belongs",
+            "1 − log p is used where log(1 − p) belongs",
             _with(
                 rec=lambda logits, x: (
                     -x * _softplus(-logits) + (1 - x) * (1 + _softplus(-logits))
@@ -1132,6 +1194,21 @@ ELBO = Exercise(
                 )
             ),
         ),
+        "logits-clamped-as-probs": Mutant(
+            "the logits were clamped to 0 to 1 and used as probabilities: a sigmoid turns logits"
+            " into probabilities",
+            _with(rec=lambda logits, x: _log_bernoulli(logits.clamp(1e-7, 1 - 1e-7), x)),
+        ),
+        "pixels-guessed-right": Mutant(
+            "this counts the pixels that are guessed right: log p(x|z) is the sum of their log"
+            " probabilities",
+            _with(rec=lambda logits, x: ((logits > 0).float() == x).float().sum(1)),
+        ),
+        "share-of-pixels-guessed-right": Mutant(
+            "this is the share of pixels that are guessed right: log p(x|z) is the sum of their log"
+            " probabilities",
+            _with(rec=lambda logits, x: ((logits > 0).float() == x).float().mean(1)),
+        ),
         "softmax-over-pixels": Mutant(
             "a softmax over the pixels lets them compete: each pixel has a sigmoid of its own",
             _with(rec=lambda logits, x: (x * logits.log_softmax(1)).sum(1)),
@@ -1166,7 +1243,7 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x)),
         ),
         "kl-sigma-for-variance": Mutant(
-            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            "in the KL, σ is used where σ² belongs: the variance is exp(logvar)",
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1)),
         ),
         "kl-minus-one-missing": Mutant(
@@ -1174,7 +1251,8 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1)),
         ),
         "kl-variance-as-sigma": Mutant(
-            "in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            "in the KL, logvar was read as log σ, or exp(logvar) as σ: it is log σ², so exp(logvar)"
+            " is the variance",
             _with(kl=lambda mu, logvar: _kl(mu, 2 * logvar)),
         ),
         "kl-logvar-as-sigma": Mutant(
@@ -1217,7 +1295,7 @@ def _characters(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarra
     """
     mu, logvar = 0.01 * rng.normal(size=(2, n, 6))
     mu[:, 1] = rng.choice([-1.0, 1.0], size=n)  # 0.5 nats by the mean alone
-    logvar[:, 2] = math.log(0.01)  # 1.81 nats by the spread alone
+    logvar[:, 2] = math.log(0.01)  # 1.81 nats by the variance alone
     mu[:, 3] = 0.8  # 0.32 nats, though it is the same for every picture
     mu[: n // 50, 4] = 5.0  # 12.5 nats for 2 % of the pictures, 0.25 on average
     logvar[:, 5] = 0.4  # 0.046 nats: a bit wider than the prior
@@ -1247,19 +1325,38 @@ def _code(mu: np.ndarray, logvar: np.ndarray, tol: float) -> tuple[TensorArg, Te
     return TensorArg(mu), TensorArg(logvar), tol
 
 
+TOL_DECIDES = (
+    "tol decides which units count as collapsed: here very different tol gave the same answer, so"
+    " is a number of your own compared instead?"
+)
+
+
+def _heeds_tol(ask: Ask, mu: TensorArg, logvar: TensorArg, tols: tuple) -> dict[str, bool]:
+    """Whether two tol give different answers, where answers have the right form."""
+    low, high = (np.asarray(ask(mu, logvar, tol)) for tol in tols)
+    of_form = low.shape == high.shape == (mu.values.shape[1],) and low.dtype == bool
+    return {TOL_DECIDES: not of_form or not np.array_equal(low, high)}
+
+
 def _unit_cases(rng: np.random.Generator) -> list[Case]:
     used = np.array([[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0]])
     six, many, more = _characters(rng, 200), _many_units(rng, 41, 90), _many_units(rng, 25, 90)
     faint = 0.1 * rng.normal(size=(2, 20, 4))
     return [
         Case(
+            "41 pictures, many units, tol 0.000001 and 1000",
+            (*_code(*many, 0)[:2], (1e-6, 1e3)),
+            _heeds_tol,
+            want={TOL_DECIDES: True},
+        ),
+        Case(
             "three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
-            " the second is idle",
+            " the second is collapsed",
             _code(used, np.zeros((3, 2)), 0.01),
         ),
         Case(
-            "200 pictures, six units: idle, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of the"
-            " pictures, logvar always 0.4; tol 0.1",
+            "200 pictures, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of"
+            " the pictures, logvar always 0.4; tol 0.1",
             _code(*six, 0.1),
         ),
         Case("the same units with tol 0.02", _code(*six, 0.02)),
@@ -1285,7 +1382,7 @@ def _mean_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _on_mean(kl: Callable[..., Any]) -> Answer:
-    """Another measure of every number of the code, averaged over the pictures as it should be."""
+    """Another measure of every latent dimension, averaged over the pictures as it should be."""
     return lambda mu, logvar, tol: kl(mu, logvar).mean(0) < tol
 
 
@@ -1308,7 +1405,7 @@ COLLAPSED = Exercise(
     lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
     {
         "mean-over-latent-dims": Mutant(
-            "averaged over the code: that tells which pictures are idle; average over the pictures,"
+            "averaged over the latent dimensions: that judges pictures; average over the pictures,"
             " dimension 0",
             lambda mu, logvar, tol: _each_kl(mu, logvar).mean(1) < tol,
         ),
@@ -1321,7 +1418,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol,
         ),
         "comparison-flipped": Mutant(
-            "turned round: these are the units that carry something",
+            "reversed: these are the units that carry something",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol,
         ),
         "all-samples-below-tol": Mutant(
@@ -1349,12 +1446,12 @@ COLLAPSED = Exercise(
         ),
         "variance-of-mu": Mutant(
             "this is the variance of mu over the pictures, another test: it overlooks what the"
-            " spread says; take the KL",
+            " variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0) < tol,
         ),
         "population-variance-of-mu": Mutant(
             "this is the variance of mu over the pictures (divided by N), another test: it"
-            " overlooks what the spread says; take the KL",
+            " overlooks what the variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0, correction=0) < tol,
         ),
         "std-of-mu": Mutant(
@@ -1362,7 +1459,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: mu.std(0) < tol,
         ),
         "kl-variance-terms-only": Mutant(
-            "only the spread was looked at: a unit whose mu moves carries nats as well",
+            "only the variance was looked at: a unit whose mu moves carries nats as well",
             _on_mean(lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar)),
         ),
         "mean-abs-logvar": Mutant(
@@ -1465,19 +1562,19 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float(),
         ),
         "count-of-collapsed": Mutant(
-            "this is how many units are idle: which ones is asked for, True or False for each",
+            "this is how many units are collapsed: which ones is asked for, True or False for each",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).sum(),
         ),
         "share-of-collapsed": Mutant(
-            "this is the share of idle units: which ones is asked for, True or False for each",
+            "this is the share of collapsed units: which ones is asked for, True or False for each",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float().mean(),
         ),
         "indices-of-collapsed": Mutant(
-            "these are the numbers of the idle units: True or False for each unit is asked for",
+            "these are the indices of the collapsed units: True or False for each is asked for",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero().squeeze(1),
         ),
         "indices-as-column": Mutant(
-            "these are the numbers of the idle units, in a column: True or False for each unit is"
+            "these are the indices of the collapsed units, in a column: True or False for each is"
             " asked for",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero(),
         ),
@@ -1485,9 +1582,19 @@ COLLAPSED = Exercise(
             "the whole code was judged at once: each unit has its own average",
             lambda mu, logvar, tol: _kl(mu, logvar).mean() < tol,
         ),
+        "whole-latent-kl-for-each": Mutant(
+            "the KL of all units together was compared, and every unit got the same answer: each"
+            " unit has its own average",
+            lambda mu, logvar, tol: (_kl(mu, logvar).mean() < tol).expand(mu.shape[1]),
+        ),
         "mean-over-all": Mutant(
             "one average over pictures and units was compared: each unit has its own",
             lambda mu, logvar, tol: _each_kl(mu, logvar).mean() < tol,
+        ),
+        "mean-over-all-for-each": Mutant(
+            "one average over pictures and units was compared, and every unit got the same answer:"
+            " each unit has its own average",
+            lambda mu, logvar, tol: (_each_kl(mu, logvar).mean() < tol).expand(mu.shape[1]),
         ),
         "not-averaged-over-batch": Mutant(
             "every picture was judged for itself: average over the pictures first, then compare",
@@ -1513,11 +1620,11 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar)),
         ),
         "kl-sign-flipped": Mutant(
-            "every unit is called idle, whatever it carries: is the sign of the KL turned?",
+            "every unit is called collapsed, whatever it carries: is the sign of the KL flipped?",
             _on_mean(lambda mu, logvar: -_each_kl(mu, logvar)),
         ),
         "sigma-for-variance": Mutant(
-            "in the KL, σ stands where σ² belongs: the variance is exp(logvar)",
+            "in the KL, σ is used where σ² belongs: the variance is exp(logvar)",
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + _sd(logvar) - 1 - logvar)),
         ),
         "logvar-as-variance": Mutant(
@@ -1529,7 +1636,8 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar)),
         ),
         "variance-as-sigma": Mutant(
-            "in the KL, the variance was used as σ: σ is e^(½·logvar), which `Normal` wants",
+            "in the KL, logvar was read as log σ, or exp(logvar) as σ: it is log σ², so exp(logvar)"
+            " is the variance",
             _on_mean(lambda mu, logvar: _each_kl(mu, 2 * logvar)),
         ),
         "mu-not-squared": Mutant(
@@ -1552,13 +1660,9 @@ COLLAPSED = Exercise(
             "tol was taken as a share of what the strongest unit carries: it is a number of nats",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).max() < tol,
         ),
-        "tol-fixed-at-0-01": Mutant(
-            "tol is ignored: 0.01 is not always the number asked for",
-            lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.01,
-        ),
-        "tol-fixed-at-0-1": Mutant(
-            "tol is ignored: 0.1 is not always the number asked for",
-            lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.1,
+        "tol-fixed": Mutant(
+            does_not_hold(TOL_DECIDES),
+            lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.03,
         ),
         "exactly-zero-kl": Mutant(
             "this asks for exactly 0 nats: tol says how many are still nothing",
@@ -1580,92 +1684,64 @@ COLLAPSED = Exercise(
 
 # ---- 4.5 train_vae -------------------------------------------------------------------------------
 
-# nats per held-out digit: asked for; reached by the mean of the training digits
-BAR, MEAN_PICTURE = -19.5, -24.6
-FACTS = {
-    "shapes": "`encode` returns mu and logvar, one row per digit and both of the same shape (B, Z)",
-    "pixels": "`decode` returns one number for each pixel, (B, 64)",
-    "finite": (
-        "mu, logvar and logits are finite: if not, the training diverged, and a smaller learning"
-        " rate helps"
-    ),
-    "logits": (
-        "`decode` returns logits, below 0 for paper and above 0 for ink: no sigmoid and no"
-        " logarithm at its end"
-    ),
-    "logvar": (
-        "some logvar lie below 0, as a code that says something has a variance below 1: is it the"
-        " logarithm, not σ or σ² (which are never negative), and is the loss the *negative* ELBO?"
-    ),
-    "price": (
-        f"the KL stays below {-BAR} nats per digit: beyond, the bar is missed before the first"
-        " pixel is drawn; is the KL in the loss, with its sign and its full weight?"
-    ),
+MEAN_PICTURE = -24.6  # nats per held-out digit, reached by the mean of the training digits
+# seen in sound answers: ELBO −19.1 to −18.2, draws from the prior −18.9 to −18.0, gap 0.7 to 2.0,
+# and 1.3 or more where the ELBO is above −18.4; in such as train on the held-out digits too: 0.4
+BARS = vae_facts.Bars(64, bar=-19.5, limit=-15.0, prior=-21.5, doubt=-18.4, gap=0.7, steps=250)
+FACTS = BARS.texts | {
     "noise": (
-        "log p(x|z) is above −60 nats for z = mu + σ·eps (64 tossed coins give −44.4): does"
-        " `encode` return mu first, then logvar, and did the decoder train on z with this very"
-        " noise in it?"
+        "log p(x|z) is above −60 nats for z = mu + σ·eps (a probability of ½ for all 64 pixels"
+        " gives −44.4): does `encode` return mu first, then logvar, and did the decoder train on z"
+        " with this very noise in it?"
     ),
     "learnt": (
-        "log p(x|z) is above −40 nats, which 64 tossed coins nearly give: "
-        "does the optimizer hold the decoder's weights too, and was z drawn as it is here?"
-    ),
-    "listens": (
-        "the KL is above 1 nat, so the code says something about its digit: if not, look whether"
-        " the decoder got z from the encoder with its gradient, whether pixels were summed, not"
-        " averaged, and whether it trained long enough"
+        "log p(x|z) is above −40 nats, which a probability of ½ for all pixels nearly gives: did"
+        " the decoder train, and was z drawn as it is here?"
     ),
     "mean": (
         f"the held-out ELBO is above −{-MEAN_PICTURE} nats per digit, which the mean picture"
-        " reaches with no code at all: if not, both terms may lack equal weight"
+        " reaches without any latent code: do log p(x|z) and the KL have equal weight in the loss?"
     ),
 }
-TWO_PAIRS = (
-    "something did not come in two parts: `train_vae` returns the pair encode, decode, and"
-    " encode(x) the pair mu, logvar"
+REACHED = (
+    f"the held-out ELBO misses −{-BARS.bar} nats per digit (if the loss still falls, train longer;"
+    " if not, check its parts: pixels and latent dimensions summed, the ½ of the KL, σ ="
+    " e^(½·logvar) in z)"
 )
-REACHED = f"the held-out ELBO in nats per digit, where −{-BAR} or more is asked for"
 
 
-def _judged(ask: Ask, x_train: TensorArg, x_test: TensorArg, noise: TensorArg) -> dict[str, Any]:
-    """FACTS that hold up to the first that does not; the ELBO last, as a number up to the bar."""
-    found = vae_facts.asked(ask, "coder", TWO_PAIRS, x_train, x_test, noise)
-    return until_one_fails(
-        _facts(found["mu"], found["logvar"], found["logits"], x_test.values), FACTS
-    )
+def _own_facts(found: vae_facts.Found) -> Any:
+    """Facts about the ELBO and the ELBO itself, as a number up to the bar."""
+    test = found.test
+    yield "noise", test.likelihood > -60
+    yield "learnt", test.likelihood > -40
+    yield "listens", test.kl > 1
+    yield "mean", test.elbo > MEAN_PICTURE
+    yield REACHED, math.floor(100 * min(test.elbo, BARS.bar)) / 100
 
 
-def _facts(mu: np.ndarray, logvar: np.ndarray, logits: np.ndarray, x: np.ndarray) -> Any:
-    """Pairs of a key of FACTS and whether it holds, in an order in which each may rely on those
-    before it.
-    """
-    yield from vae_facts.sound(mu, logvar, logits, x)
-    kl, logits = vae_facts.kl_term(mu, logvar), logits.astype(np.float64)
-    rec = (x * logits - np.logaddexp(0, logits)).sum(1).mean()
-    yield "price", kl < -BAR
-    yield "noise", rec > -60
-    yield "learnt", rec > -40
-    yield "listens", kl > 1
-    yield "mean", rec - kl > MEAN_PICTURE
-    yield REACHED, math.floor(100 * min(rec - kl, BAR)) / 100
-
-
-def _vae_cases(rng: np.random.Generator) -> list[Case]:
+def _binary_digits() -> tuple[np.ndarray, np.ndarray]:
     from course_utils.data import digits8
 
     digits = digits8(numpy=True)
     x_train, x_test = (
-        TensorArg((part.reshape(-1, 64) > 0.5).astype(float))
-        for part in (digits.x_train, digits.x_test)
+        (part.reshape(-1, 64) > 0.5).astype(float) for part in (digits.x_train, digits.x_test)
     )
-    return [
-        Case(
-            "trained on 1,000 digits, asked about 797 others, one z for each",
-            (x_train, x_test, TensorArg(rng.normal(size=(len(x_test.values), 256)))),
-            _judged,
-            want={fact: True for fact in FACTS.values()} | {REACHED: BAR},
-        )
-    ]
+    return x_train, x_test
+
+
+def _vae_cases(rng: np.random.Generator) -> list[Case]:
+    want = vae_facts.wanted(FACTS, REACHED, BARS.bar)
+    read = vae_facts.judged(BARS, FACTS, _own_facts)
+    says = "trained on 1,000 digits, asked about 797 others, one z for each"
+    return [vae_facts.case(says, rng, _binary_digits(), read, want)]
+
+
+def _few_digits(rng: np.random.Generator) -> list[Case]:
+    x_train, x_test = _binary_digits()
+    want = {FACTS[key]: True for key in vae_facts.FORM}
+    read, few = vae_facts.early(FACTS), (x_train[:200], x_test[:40])
+    return [vae_facts.case("trained on 200 digits, asked about 40 others", rng, few, read, want)]
 
 
 def _sampled(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -1695,6 +1771,7 @@ def _fit(
     schedule: Any = None,
     draw: Answer = _sampled,
     loss: Answer = lambda pixels, kl: kl.sum(1) - pixels.sum(1),
+    update: Answer = vae_facts.updated,
 ) -> tuple[Callable, Any]:
     """Trains an encoder (B, 64) -> (B, 2Z) and a decoder; `loss` takes log p of each pixel (B, 64)
     and each KL (B, Z).
@@ -1705,9 +1782,7 @@ def _fit(
         batch = x[torch.randint(len(x), (100,))]
         mu, logvar = encoder(batch).chunk(2, dim=1)
         value = loss(_each_pixel(decoder(draw(mu, logvar)), batch), _each_kl(mu, logvar)).mean()
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
+        update(optimizer, value)
         if schedule:
             schedule.step()
     return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
@@ -1716,7 +1791,7 @@ def _fit(
 def _vae(
     steps: int = 250,
     rate: float = 5e-3,
-    frozen: bool = False,
+    given: Answer = lambda encoder, decoder: [*encoder.parameters(), *decoder.parameters()],
     encoded: Answer = lambda mu, logvar: (mu, logvar),
     decoded: Answer = lambda logits: logits,
     **how: Any,
@@ -1731,10 +1806,8 @@ def _vae(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             encoder, decoder = _mlp(64, 16), _mlp(8, 64)
-            weights = [*encoder.parameters(), *([] if frozen else decoder.parameters())]
-            encode, decode = _fit(
-                x, encoder, decoder, torch.optim.Adam(weights, lr=rate), steps, **how
-            )
+            optimizer = torch.optim.Adam(given(encoder, decoder), lr=rate)
+            encode, decode = _fit(x, encoder, decoder, optimizer, steps, **how)
         return lambda pictures: encoded(*encode(pictures)), lambda z: decoded(decode(z))
 
     return train_vae
@@ -1787,12 +1860,40 @@ def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
     return encode, decode
 
 
+def _with_held_out(x: Any) -> Any:
+    """The digits that are asked about, joined to those to train on."""
+    import torch
+
+    return torch.cat([x, torch.tensor(_binary_digits()[1], dtype=x.dtype)])
+
+
+def _table_of_held_out(joined: bool, width: float, ink: float) -> Answer:
+    """No model: a table of the held-out digits, or of all, with a latent code for each."""
+
+    def train_vae(x: Tensor) -> tuple[Callable, Callable]:
+        import torch
+
+        table = _with_held_out(x)[0 if joined else len(x) :]
+        codes = width * torch.randn(len(table), 8, generator=torch.Generator().manual_seed(0))
+
+        def encode(digits: Any) -> tuple[Any, Any]:
+            mu = codes[torch.cdist(digits, table).argmin(1)]
+            return mu, torch.full_like(mu, -2.0)
+
+        return encode, lambda z: ink * (2 * table[torch.cdist(z, codes).argmin(1)] - 1)
+
+    return train_vae
+
+
 VAE = Exercise(
     "4.5",
     "train_vae",
     _vae_cases,
     None,
-    {"encode-returns-mu-only": Mutant(TWO_PAIRS, _vae(encoded=lambda mu, logvar: mu))}
+    {
+        "encode-returns-mu-only": Mutant(ONE_TENSOR, _vae(encoded=lambda mu, logvar: mu)),
+        "pair-swapped": Mutant(SWAPPED, lambda x: _vae(steps=1)(x)[::-1]),
+    }
     | breaking(
         FACTS,
         {
@@ -1801,11 +1902,24 @@ VAE = Exercise(
             "finite": _vae(rate=1e3, steps=50),
             "logits": _vae(decoded=lambda logits: logits.sigmoid()),
             "logvar": _vae(encoded=lambda mu, logvar: (mu, _sd(logvar))),
-            "price": _vae(loss=lambda pixels, kl: -pixels.sum(1)),
-            "noise": _vae(draw=lambda mu, logvar: mu),
-            "learnt": _vae(frozen=True),
+            "alone": vae_facts.remembers_what_encode_saw,
+            "encoder": _vae(given=lambda encoder, decoder: decoder.parameters()),
+            "decoder": _vae(given=lambda encoder, decoder: encoder.parameters()),
+            "unreached": _vae(draw=_from_prior, loss=lambda pixels, kl: -pixels.sum(1)),
+            "empty": _vae(update=vae_facts.emptied),
+            "piled": _vae(update=vae_facts.piled_up),
+            "steps": _vae(steps=20),
+            "rate": _vae(loss=lambda pixels, kl: -pixels.sum(1)),
+            "exchanged": _vae(encoded=lambda mu, logvar: (logvar, mu)),
+            "noiseless": _vae(draw=lambda mu, logvar: mu),
+            "noise": _vae(decoded=lambda logits: -logits),
+            "learnt": _vae(decoded=lambda logits: -0.03 * logits),
             "listens": _vae(draw=_from_prior),
             "mean": _vae(loss=lambda pixels, kl: kl.mean(1) - pixels.sum(1), steps=400),
+            "held out": lambda x: _vae(steps=800)(_with_held_out(x)),
+            "possible": _table_of_held_out(joined=False, width=1.4, ink=7.0),
+            "prior": _table_of_held_out(joined=True, width=1.5, ink=6.0),
+            "copies": _table_of_held_out(joined=True, width=1.4, ink=4.6),
         },
     ),
     {
@@ -1814,6 +1928,7 @@ VAE = Exercise(
         "tensors without modules": _bare_tensors,
     },
     seconds=30.0,
+    quick=_few_digits,
 )
 
 EXERCISES = [REPARAMETERIZE, KL, ELBO, COLLAPSED, VAE]
