@@ -12,7 +12,7 @@ import torch
 
 
 def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Shuffled row numbers to train on, (n - n // 10,), and to validate on, (n // 10,)."""
+    """Row numbers to train on, (n - n // 10,), and to validate on, drawn at random, (n // 10,)."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))  # (n,)
     return order[n // 10 :], order[: n // 10]
 
