@@ -1580,13 +1580,13 @@ def _shares_by_tree(real: Any, fake: Any, k: int) -> tuple[float, float]:
     """By k-d trees in float64: each member's radius, then a search from every point."""
     from scipy.spatial import cKDTree
 
-    real, fake = (crowd.numpy().astype(np.float64) for crowd in (real, fake))
+    real, fake = (samples.numpy().astype(np.float64) for samples in (real, fake))
 
-    def share(points: np.ndarray, crowd: np.ndarray) -> float:
-        radius = cKDTree(crowd).query(crowd, k + 1)[0][:, k]
+    def share(points: np.ndarray, samples: np.ndarray) -> float:
+        radius = cKDTree(samples).query(samples, k + 1)[0][:, k]
         tree = cKDTree(points)
         inside = np.zeros(len(points), bool)
-        for center, r in zip(crowd, radius, strict=True):
+        for center, r in zip(samples, radius, strict=True):
             inside[tree.query_ball_point(center, r + 1e-6)] = True
         return float(inside.mean())
 
@@ -1599,9 +1599,9 @@ def _cdist(a: Tensor, b: Tensor, p: float = 2.0) -> Tensor:
     return torch.cdist(a, b, p=p, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _radius(crowd: Tensor, k: int, p: float = 2.0) -> Tensor:
-    """Distance of each member to its k-th nearest fellow. (C, d) -> (C,)"""
-    return _cdist(crowd, crowd, p).sort(dim=1).values[:, k]
+def _radius(samples: Tensor, k: int, p: float = 2.0) -> Tensor:
+    """Distance of each member to its k-th nearest neighbor. (C, d) -> (C,)"""
+    return _cdist(samples, samples, p).sort(dim=1).values[:, k]
 
 
 def _shares(
@@ -1611,12 +1611,12 @@ def _shares(
     told: Answer = lambda p, r: (p, r),
     p: float = 2.0,
 ) -> Answer:
-    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to the crowd,
+    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to the samples,
     `radius` (C,).
     """
 
-    def one(points: Tensor, crowd: Tensor, k: int) -> float:
-        return share(inside(_cdist(points, crowd, p), radius(crowd, k))).item()
+    def one(points: Tensor, samples: Tensor, k: int) -> float:
+        return share(inside(_cdist(points, samples, p), radius(samples, k))).item()
 
     return lambda real, fake, k: told(one(fake, real, k), one(real, fake, k))
 
@@ -1631,7 +1631,7 @@ def _own_radius(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
 
 
 def _radius_across(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
-    """The radius reaches to the k-th nearest of the other crowd."""
+    """The radius reaches to the k-th nearest of the other samples."""
     d = _cdist(fake, real)
     return (
         (d <= d.sort(dim=0).values[k - 1]).any(1).float().mean().item(),
@@ -1642,9 +1642,9 @@ def _radius_across(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
 def _nearest_ball(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Only the ball of the nearest member is tried."""
 
-    def share(points: Tensor, crowd: Tensor) -> float:
-        nearest = _cdist(points, crowd).min(dim=1)
-        return (nearest.values <= _radius(crowd, k)[nearest.indices]).float().mean().item()
+    def share(points: Tensor, samples: Tensor) -> float:
+        nearest = _cdist(points, samples).min(dim=1)
+        return (nearest.values <= _radius(samples, k)[nearest.indices]).float().mean().item()
 
     return share(fake, real), share(real, fake)
 
@@ -1671,10 +1671,10 @@ def _numpy_shares(real: Any, fake: Any, k: int) -> tuple[float, float]:
 
 
 def _point_by_point(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
-    def share(points: Tensor, crowd: Tensor) -> float:
-        reach = [sorted((c - other).norm().item() for other in crowd)[k] for c in crowd]
+    def share(points: Tensor, samples: Tensor) -> float:
+        reach = [sorted((c - other).norm().item() for other in samples)[k] for c in samples]
         return sum(
-            any((point - c).norm().item() <= r for c, r in zip(crowd, reach, strict=True))
+            any((point - c).norm().item() <= r for c, r in zip(samples, reach, strict=True))
             for point in points
         ) / len(points)
 
@@ -1695,14 +1695,14 @@ PRECISION_RECALL = Exercise(
         "self-counted-as-neighbor": Mutant(
             "every point counted as its own neighbor: column 0 of the sorted distances is the point"
             " itself, so take column k",
-            _shares(radius=lambda crowd, k: _radius(crowd, k - 1)),
+            _shares(radius=lambda samples, k: _radius(samples, k - 1)),
         ),
         "zero-distances-dropped": Mutant(
             "distances of 0 were left out: another point at the same place is a neighbor too, only"
             " the point itself is not",
             _shares(
-                radius=lambda crowd, k: (
-                    (d := _cdist(crowd, crowd))
+                radius=lambda samples, k: (
+                    (d := _cdist(samples, samples))
                     .masked_fill(d == 0, math.inf)
                     .sort(dim=1)
                     .values[:, k - 1]
@@ -1711,23 +1711,23 @@ PRECISION_RECALL = Exercise(
         ),
         "radius-to-k-plus-one": Mutant(
             "the radius reaches to neighbor k + 1: take the k-th",
-            _shares(radius=lambda crowd, k: _radius(crowd, min(k + 1, len(crowd) - 1))),
+            _shares(radius=lambda samples, k: _radius(samples, min(k + 1, len(samples) - 1))),
         ),
         "mean-radius-for-all": Mutant(
             "all balls have one radius, the average: every point has its own",
-            _shares(radius=lambda crowd, k: _radius(crowd, k).mean().expand(len(crowd))),
+            _shares(radius=lambda samples, k: _radius(samples, k).mean().expand(len(samples))),
         ),
         "median-radius-for-all": Mutant(
             "all balls have one radius, the median: every point has its own",
-            _shares(radius=lambda crowd, k: _radius(crowd, k).median().expand(len(crowd))),
+            _shares(radius=lambda samples, k: _radius(samples, k).median().expand(len(samples))),
         ),
         "max-radius-for-all": Mutant(
             "all balls have one radius, the largest: every point has its own",
-            _shares(radius=lambda crowd, k: _radius(crowd, k).max().expand(len(crowd))),
+            _shares(radius=lambda samples, k: _radius(samples, k).max().expand(len(samples))),
         ),
         "min-radius-for-all": Mutant(
             "all balls have one radius, the smallest: every point has its own",
-            _shares(radius=lambda crowd, k: _radius(crowd, k).min().expand(len(crowd))),
+            _shares(radius=lambda samples, k: _radius(samples, k).min().expand(len(samples))),
         ),
         "balls-around-query-points": Mutant(
             "the balls are around the points being tested: for precision they are around the real"
@@ -1793,40 +1793,40 @@ PRECISION_RECALL = Exercise(
         ),
         "l1-distance": Mutant(
             "these are L1 distances: use Euclidean ones",
-            _shares(radius=lambda crowd, k: _radius(crowd, k, 1.0), p=1.0),
+            _shares(radius=lambda samples, k: _radius(samples, k, 1.0), p=1.0),
         ),
         "chebyshev-distance": Mutant(
             "the largest coordinate difference was taken for the distance: use Euclidean distances",
-            _shares(radius=lambda crowd, k: _radius(crowd, k, math.inf), p=math.inf),
+            _shares(radius=lambda samples, k: _radius(samples, k, math.inf), p=math.inf),
         ),
         "k-fixed-at-3": Mutant(
             "k is ignored, and 3 used in its place: use the argument",
-            _shares(radius=lambda crowd, k: _radius(crowd, 3 if len(crowd) > 3 else k)),
+            _shares(radius=lambda samples, k: _radius(samples, 3 if len(samples) > 3 else k)),
         ),
         "k-fixed-at-1": Mutant(
             "k is ignored, and 1 used in its place: use the argument",
-            _shares(radius=lambda crowd, k: _radius(crowd, 1)),
+            _shares(radius=lambda samples, k: _radius(samples, 1)),
         ),
         "mean-distance-to-k-nearest": Mutant(
             "the radius is the average distance to the k nearest neighbors: take the distance to"
             " the k-th",
             _shares(
-                radius=lambda crowd, k: (
-                    _cdist(crowd, crowd).sort(dim=1).values[:, 1 : k + 1].mean(1)
+                radius=lambda samples, k: (
+                    _cdist(samples, samples).sort(dim=1).values[:, 1 : k + 1].mean(1)
                 )
             ),
         ),
         "kth-largest-distance": Mutant(
             "the k-th largest distance was taken: sort in ascending order",
             _shares(
-                radius=lambda crowd, k: (
-                    _cdist(crowd, crowd).sort(dim=1, descending=True).values[:, k]
+                radius=lambda samples, k: (
+                    _cdist(samples, samples).sort(dim=1, descending=True).values[:, k]
                 )
             ),
         ),
         "radius-halved": Mutant(
             "the radius was halved: the ball reaches all the way to the k-th neighbor",
-            _shares(radius=lambda crowd, k: _radius(crowd, k) / 2),
+            _shares(radius=lambda samples, k: _radius(samples, k) / 2),
         ),
         "inside-at-least-k-balls": Mutant(
             "a point counted only if it lies in at least k balls: one ball is enough",
@@ -1848,17 +1848,17 @@ PRECISION_RECALL = Exercise(
         ),
         "k-fixed-at-5": Mutant(
             "k is ignored, and 5 used in its place: use the argument",
-            _shares(radius=lambda crowd, k: _cdist(crowd, crowd).sort(dim=1).values[:, 5]),
+            _shares(radius=lambda samples, k: _cdist(samples, samples).sort(dim=1).values[:, 5]),
         ),
         "one-radius-kth-of-all": Mutant(
             "all balls have one radius, the k-th smallest of all distances: each point has its own",
             _shares(
-                radius=lambda crowd, k: (
-                    _cdist(crowd, crowd)
+                radius=lambda samples, k: (
+                    _cdist(samples, samples)
                     .flatten()
                     .sort()
-                    .values[len(crowd) + k - 1]
-                    .expand(len(crowd))
+                    .values[len(samples) + k - 1]
+                    .expand(len(samples))
                 )
             ),
         ),
@@ -1885,8 +1885,8 @@ PRECISION_RECALL = Exercise(
         "NumPy and a partition": _numpy_shares,
         "point by point": _point_by_point,
         "the k + 1 smallest": _shares(
-            radius=lambda crowd, k: (
-                _cdist(crowd, crowd).topk(k + 1, dim=1, largest=False).values[:, k]
+            radius=lambda samples, k: (
+                _cdist(samples, samples).topk(k + 1, dim=1, largest=False).values[:, k]
             )
         ),
         "in float64": lambda real, fake, k: _shares()(real.double(), fake.double(), k),
