@@ -1611,7 +1611,7 @@ def _shares(
     told: Answer = lambda p, r: (p, r),
     p: float = 2.0,
 ) -> Answer:
-    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to the samples,
+    """An answer to 6.5 with some part changed: `between` (P, C) distances from points to samples,
     `radius` (C,).
     """
 
