@@ -31,6 +31,12 @@ SECONDS = {  # of processor time, for those files of tests that take more than a
     "test_hostile.py": 45,
     "test_run.py": 40,
     "test_benchmarks.py": 20,
+    "test_answers.py": 30,
+    "test_live.py": 30,
+    "test_diagnosis.py": 15,
+    "test_program.py": 15,
+    "test_mps.py": 15,
+    "test_sandbox.py": 10,
 }
 
 
