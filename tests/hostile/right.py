@@ -113,7 +113,6 @@ RIGHT: dict[str, Callable[[Notebook], Notebook]] = {
     "memory between calls": answer(f"seen = []\ndef {DENSITY}(x, mu, var):\n    seen.append(var)\n    return {FORMULA}"),
     "a global statement": answer(f"def {DENSITY}(x, mu, var):\n    global last\n    last = {FORMULA}\n    return last"),
     "a Greek name": answer(f"def {DENSITY}(x, μ, σ2):\n    return {FORMULA.replace('mu', 'μ').replace('var', 'σ2')}"),
-    "a list": answer(f"def {DENSITY}(x, mu, var):\n    return ({FORMULA}).tolist()"),
     "an answer below the stub": _moved_below,
     "a failed attempt above": with_cells(f"def {DENSITY}(x, mu, var):\n    return 0"),
     "a cell turned into text": _as_text,

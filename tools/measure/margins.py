@@ -77,8 +77,10 @@ def margin(got: Any, want: Any, case: Case) -> float:
 
 
 def stale(root: Path) -> list[str]:
-    """The lessons whose exercises are not those that were measured."""
+    """The lessons whose exercises are not those that were measured; none before the first time."""
     measured = recorded(root / FILE)
+    if not measured:
+        return []
     numbers_ = [source.stem[:2] for source in lessons(root)]
     known = {n: {e.id for e in exercises(int(n)).values() if not e.is_build} for n in numbers_}
     return [n for n in numbers_ if {row["id"] for row in measured.get(n, [])} != known[n]]
