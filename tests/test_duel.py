@@ -104,12 +104,3 @@ def test_each_chart_of_the_lesson_has_its_boxes(chart, boxes):
     ax = plots.panel(alt="a chart")
     chart(ax)
     assert boxes <= {text.get_text() for text in ax.texts}
-
-
-def test_the_arrow_is_as_long_as_the_pull_where_it_is_weak_and_never_longer_than_one_half():
-    side = np.linspace(-3, 3, 5)
-    for pull, tip in (((0.25, 0.0), 0.25), ((4.0, 0.0), 0.5)):
-        _, ax = widgets.canvas()
-        drawing.pulled_blob(ax, side, np.zeros((5, 5)), (1.0, 2.0), np.array(pull))
-        assert tuple(ax.texts[0].xyann) == (1.0, 2.0) and title(ax) == f"pull {pull[0]:.2f}"
-        assert tuple(ax.texts[0].xy) == pytest.approx((1.0 + tip, 2.0))

@@ -69,10 +69,8 @@ def test_the_probe_of_the_build_task_asks_twice_and_needs_no_gradient():
         told.append((pictures.shape, captions.shape, seconds))
         return lambda asked: weight * torch.rand(len(asked), 3, 16, 16)
 
-    found = probes.painter(
+    first, second = probes.painter(
         answer, *shapes.sample(9, np.random.default_rng(2)), shapes.all_captions(), 60.0
     )
-    assert told == [((9, 3, 16, 16), (9, 3), 60.0)] and not found["first"].requires_grad
-    assert found["first"].shape == (36, 3, 16, 16) and not torch.equal(
-        found["first"], found["second"]
-    )
+    assert told == [((9, 3, 16, 16), (9, 3), 60.0)] and not first.requires_grad
+    assert first.shape == (36, 3, 16, 16) and not torch.equal(first, second)
