@@ -430,6 +430,11 @@ explorables.valley()
 #
 # </details>
 
+# %%
+for lr, momentum in ((0.09, 0), (0.09, 0.7), (0.11, 0), (0.11, 0.5)):
+    end = roll(lr, momentum, curvature=20)[-1]  # (2,)
+    print(f"lr {lr}, momentum {momentum}: loss {(end**2 @ [1, 20]) / 2:.1e} after 60 steps")
+
 # %% [markdown]
 # ## Adam: a step size for every parameter
 #

@@ -147,10 +147,10 @@ for t in (10, 40, 100):
 
 # %%
 cat = 2 * data.photo("cat", (64, 96)) - 1  # (3, 64, 96) in [-1, 1]
-drowning = torch.randn(cat.shape, generator=torch.Generator().manual_seed(4))
+eps = torch.randn(cat.shape, generator=torch.Generator().manual_seed(4))
 angle = (torch.arange(T) / T + 0.008) / 1.008 * math.pi / 2
 schedules = [ab, torch.cos(angle) ** 2]  # (T,) each
-explorables.noise(cat, drowning, schedules)
+explorables.noise(cat, eps, schedules)
 
 # %% [markdown]
 # ## Predict the noise

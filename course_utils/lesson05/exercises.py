@@ -789,7 +789,7 @@ def _iwae_running(logw: Tensor) -> Tensor:
 
 
 EPSILON = (
-    "a small number was added inside the logarithm: it drowns weights like e^−115; use `logsumexp`"
+    "a small number was added inside the logarithm: it swamps weights like e^−115; use `logsumexp`"
 )
 
 

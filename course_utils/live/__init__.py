@@ -1,9 +1,9 @@
 """Explorables that live in the page: one output with its data, its picture and a small script.
 
-The same output moves in JupyterLab, Notebook, VS Code, Colab, a notebook that is opened without a
-kernel, an HTML export, slides and the website, offline. Where scripts are not allowed, the still
-picture in it shows. The page's side is `live.js`; each explorable adds a function of its own, which
-draws, and returns the numbers that its sentence needs.
+The output asks no kernel and nothing from outside, so that it can move wherever a page may run
+scripts; tests move it in a page, in a sandboxed frame and in JupyterLab. Where scripts are not
+allowed, the still picture in it shows. The page's side is `live.js`; each explorable adds a
+function of its own, which draws, and returns the numbers that its sentence needs.
 """
 
 from __future__ import annotations
@@ -159,12 +159,6 @@ def packed(array: np.ndarray, low: float, high: float) -> dict[str, Any]:
     codes = np.clip(np.round((np.asarray(array) - low) * 255 / (high - low)), 0, 255)
     text = base64.b64encode(codes.astype(np.uint8).tobytes()).decode()
     return {"bytes": text, "low": low, "high": high}
-
-
-def unpacked(held: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    """What the page reads from `packed`."""
-    codes = np.frombuffer(base64.b64decode(held["bytes"]), np.uint8).reshape(shape)
-    return held["low"] + (held["high"] - held["low"]) * codes / 255
 
 
 def plain(value: Any, digits: int = 5) -> Any:

@@ -87,16 +87,16 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     // a curve through points, or of a function over the panel's width
     line(style = {}) {
       const node = element("path", strokes(style), clip);
-      return shown(node, points => change(node, {d: path(points, X, Y, x)}));
+      return points => change(node, {d: path(points, X, Y, x)});
     },
     area(style = {}) {
       const node = element("path", {fill: color(style.color), opacity: style.opacity || 0.35}, clip);
-      return shown(node, points => {
+      return points => {
         const outline = path(points, X, Y, x);
         const ends = typeof points === "function" ? x : [points[0][0], points.at(-1)[0]];
         const base = Y(Math.max(0, y[0]));
         change(node, {d: `${outline}L${X(ends[1])} ${base}L${X(ends[0])} ${base}Z`});
-      });
+      };
     },
     // bars between edges, from 0 up
     bars(edges, heights, style = {}) {
@@ -155,7 +155,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       });
     },
     // rows of values from bottom to top, shown as colors of `palette`
-    heat(palette = viridis) {
+    heat(palette = cividis) {
       const canvas = document.createElement("canvas");
       const image = element("image", {
         x: frame.x0, y: frame.y1, width: frame.x1 - frame.x0, height: frame.y0 - frame.y1,
@@ -187,11 +187,6 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     },
   };
   return panel;
-}
-
-function shown(node, set) {
-  set.hide = hidden => { node.style.display = hidden ? "none" : ""; };
-  return set;
 }
 
 function strokes({color: name, width = 2.5, dash = ""}) {
@@ -287,10 +282,7 @@ const between = stops => share => {
   const i = Math.min(stops.length - 2, Math.floor(at));
   return stops[i].map((a, k) => a + (stops[i + 1][k] - a) * (at - i));
 };
-const viridis = between([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]);
 const cividis = between([[0, 32, 77], [65, 77, 107], [124, 123, 120], [188, 175, 111], [255, 234, 70]]);
-const ink = between([[255, 255, 255], [0, 0, 0]]);
-const blueOrange = between([[0, 114, 178], [245, 245, 245], [213, 94, 0]]);
 
 function paint(canvas, rows, palette) {
   const [height, width] = [rows.length, rows[0].length];
@@ -410,7 +402,7 @@ function start(root, figure) {
   const panel = options => makePanel(box, options, set);
   const words = options => makeWords(box, options, set);
   const image = options => makeImage(box, options);
-  const palettes = {viridis, cividis, ink, blueOrange};
+  const palettes = {cividis};
   const draw = figure({data, panel, words, image, unpacked, state, set, palettes, range});
   root.querySelector(".still")?.remove();
   root.append(box, bar, sentence);
