@@ -8,7 +8,7 @@ import pytest
 
 from course_utils.platform.workspace import cell_id, refresh
 from tests.lessons import ROOT, SOURCES, STEMS
-from tools import build, execute, make
+from tools import build, execute, make, predictions
 from tools.source import LONGEST_CELL, Mistakes, read
 
 GOOD = '''# %% [markdown]
@@ -405,3 +405,33 @@ def test_what_is_taught_imports_the_modules_of_the_course_that_it_uses_and_no_ot
     assert build.imports_of(cell, {"runtime"}, {"runtime", "data"}) == [
         "from course_utils import runtime"
     ]
+
+
+ASKED = """**Predict.** What is the gradient of `x**2`
+at 3?
+
+- A: `2*x < 7`, so 6
+  - **Yes.** The rule gives 2x,
+    which is 6.
+- B: 9
+  - That is the value.
+
+More text.
+"""
+
+
+def test_an_option_of_a_prediction_opens_and_says_what_it_means():
+    folded = predictions.folded(ASKED)
+    assert folded.count("<details") == 2 and "- A:" not in folded and "More text." in folded
+    assert "<summary><b>A</b> <code>2*x &lt; 7</code>, so 6</summary>" in folded
+    assert 'class="course-option course-right"' in folded.split("<b>A</b>")[0]
+    assert "**Yes.** The rule gives 2x, which is 6." in folded
+    assert "**No.** That is the value." in folded and folded.count("course-right") == 1
+    assert list(predictions.mistakes(ASKED)) == []
+
+
+@pytest.mark.parametrize(
+    "change", [("**Yes.**", "Right:"), ("- B:", "- C:"), ("**Predict.**", "**Guess.**")]
+)
+def test_a_prediction_without_one_question_or_one_right_option_is_a_mistake(change):
+    assert len(list(predictions.mistakes(ASKED.replace(*change)))) == 1

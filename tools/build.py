@@ -21,7 +21,7 @@ from pathlib import Path
 
 from course_utils import __version__
 from course_utils.platform.workspace import cell_id
-from tools import measurements_page
+from tools import measurements_page, predictions
 from tools.render import Facts, filled, header, ladder, lesson_table, readme_table
 from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 
@@ -153,7 +153,7 @@ def cell_text(
         )
         return setup_cell(facts, source.stem[:2]) if "setup" in cell.tags else text
     try:
-        text = filled(cell.source, facts, extra)
+        text = predictions.folded(filled(cell.source, facts, extra))
         if not cell.tagged("help"):
             return text
         return ladder(text, next(c for c in cells if c.tagged("exercise") == cell.tagged("help")))

@@ -21,8 +21,8 @@ from nbconvert.filters import markdown2html
 
 from tools import site
 from tools.build import ROOT, solved_path
+from tools.predictions import QUESTION
 from tools.run_lesson import lessons
-from tools.source import PREDICT
 
 OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
@@ -94,10 +94,10 @@ def prose(text: str) -> list[str]:
         asked = html.escape(question[1]) if question else ""
         return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
     heading = re.match(r"#{2,3} (.+)", text)
-    body = FOLD.sub("", PREDICT.sub("", text[heading.end() :] if heading else text)).strip()
+    body = FOLD.sub("", QUESTION.sub("", text[heading.end() :] if heading else text)).strip()
     predicted = [
         f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>'
-        for said in PREDICT.findall(text)
+        for said in QUESTION.findall(text)
     ]
     answers = [
         f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}"

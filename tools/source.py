@@ -13,6 +13,8 @@ from pathlib import Path
 
 import jupytext
 
+from tools import predictions
+
 LONGEST_CELL = 30
 MARKER = re.compile(r"^[ \t]*# (BEGIN|END) SOLUTION[ \t]*$", re.M)
 REGION = re.compile(
@@ -24,8 +26,6 @@ CODE_LIKE = re.compile(
     r"|return\b.*[\w)\]]$|@\w+|[\w.]+ = \S)"
 )
 PROSE_LIKE = re.compile(r"^# (#{1,6} |\*\*|- |> )", re.M)
-# what a reader is asked, in a Markdown cell
-PREDICT = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
 STRAY = re.compile(r"^\s*(#%%|# %(?!%)|#  +%%|# %%\S)|^[ \t]+# %%")
 
 
@@ -146,6 +146,7 @@ def _markdown_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:
     marker = MARKER.search(cell.source)
     if marker:
         yield _line_of(marker[0], cell), "a solution marker in a Markdown cell"
+    yield from ((_line_of(place, cell), what) for place, what in predictions.mistakes(cell.source))
 
 
 def _code_mistakes(cell: Cell) -> Iterator[tuple[int, str]]:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.checks import exercises
+from tools.predictions import QUESTION
 from tools.render import Facts, filled, minutes
-from tools.source import PREDICT, Cell, read
+from tools.source import Cell, read
 
 SERVER_MB = 121  # a person's JupyterLab server, beside the kernel
 ROW = re.compile(r"^\| (\d+)(?:–(\d+))? \| (.+?) \| (.+) \|$", re.M)
@@ -201,7 +202,7 @@ def predictions(cells: list[Cell], facts: Facts) -> list[tuple[str, str]]:
             heading = (
                 [heading] + [h.strip() for h in re.findall(r"^#{2,3} (.+)$", text, flags=re.M)]
             )[-1]
-            for prediction in PREDICT.findall(text):
+            for prediction in QUESTION.findall(text):
                 said = " ".join(prediction.split())
                 found.append((heading, filled(said, facts, {"header": ""})))
     return found

@@ -1,0 +1,64 @@
+"""A prediction in a lesson's source, and the form in which a notebook shows it.
+
+    **Predict.** A question?
+
+    - A: an option
+      - What it would have meant.
+    - B: another one
+      - **Yes.** Why.
+
+Each option becomes a fold. To open one is to choose it, in every front end, also without a kernel
+or a script; a page that runs scripts keeps the first choice (course_utils/live/choices.js).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+YES = "**Yes.**"
+# what a reader is asked, in a Markdown cell
+QUESTION = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
+OPTION = re.compile(
+    r"^- (?P<letter>[A-E]): (?P<text>.*(?:\n  (?!- ).*)*)\n  - (?P<means>.*(?:\n    .*)*)\n?", re.M
+)
+CODE = re.compile(r"`([^`]+)`")
+
+
+def folded(text: str) -> str:
+    """A Markdown cell with its options as folds."""
+    return OPTION.sub(_fold, text)
+
+
+def _fold(option: re.Match[str]) -> str:
+    said = CODE.sub(r"<code>\1</code>", html.escape(_line(option["text"]), quote=False))
+    means = _line(option["means"])
+    kind = "course-option course-right" if means.startswith(YES) else "course-option"
+    if not means.startswith(YES):
+        means = f"**No.** {means}"
+    return (
+        f'<details class="{kind}"><summary><b>{option["letter"]}</b> {said}</summary>\n\n{means}'
+        "\n\n</details>\n"
+    )
+
+
+def _line(text: str) -> str:
+    return re.sub(r"\n +", " ", text).strip()
+
+
+def mistakes(text: str) -> Iterator[tuple[str, str]]:
+    """(where, what) is wrong with the options of a Markdown cell."""
+    options = list(OPTION.finditer(text))
+    if not options:
+        return
+    letters = "".join(option["letter"] for option in options)
+    right = sum(option["means"].startswith(YES) for option in options)
+    asked = len(QUESTION.findall(text))
+    if asked != 1 or letters not in ("AB", "ABC", "ABCD", "ABCDE") or right != 1:
+        yield (
+            options[0][0],
+            f"a prediction asks one question and offers two to five options from A on, of which one"
+            f" begins with {YES}: here are {asked} questions, options {letters}, {right} of them"
+            " right",
+        )
