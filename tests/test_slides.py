@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import CHROMIUM, browser
 from tests.lessons import IN_CI, ROOT, STEMS
-from tools import slides
+from tools import predictions, slides
 
 v4 = nbformat.v4
 PICTURE = (
@@ -40,7 +40,11 @@ def lesson(answer):
             cell("set-up", "setup"),
             cell("import math"),
             v4.new_markdown_cell(
-                "## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n**Predict.** Will it *ring*?"
+                predictions.folded(
+                    "## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n"
+                    "**Predict.** Will it *ring*?\n\n"
+                    "- A: `no`\n  - It is whole.\n- B: yes\n  - **Yes.** It *rings*.\n"
+                )
             ),
             cell("a < b\n" * 30, shows=["log 3\n", PICTURE]),
             v4.new_markdown_cell(
@@ -95,6 +99,11 @@ def test_formulas_and_headings_are_large_and_prose_is_for_the_speaker(deck):
     assert re.search(r"<aside>.*Prose for the notes.*</aside>", deck[1], flags=re.S)
 
 
+def test_options_stand_below_their_question_and_open_one_by_one(deck):
+    assert deck[1].count('<details class="course-option') == 2 and "<aside><p>Prose" in deck[1]
+    assert "<code>no</code></summary>" in deck[1] and "It <em>rings</em>" in deck[1]
+
+
 def test_an_exercise_is_blank(deck):
     [slide] = [slide for slide in deck if "NotImplementedError" in slide]
     assert "return 42" not in "\n".join(deck)
@@ -147,6 +156,8 @@ def test_keys_move_through_the_slides_and_show_the_notes(deck, tmp_path):
         assert not page.locator("section.shown aside").is_visible()
         page.keyboard.press("n")
         assert page.locator("section.shown aside").is_visible()
+        page.keyboard.press("ArrowRight")
+        assert page.locator(".shown .course-right p").is_visible() and page.url.endswith("#2")
         page.keyboard.press("Home")
         for _ in deck:
             assert not page.evaluate("spills(slides[at()])")

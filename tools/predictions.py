@@ -23,6 +23,10 @@ QUESTION = re.compile(r"\*\*Predict\.\*\*(.*?)(?=\n\n|\Z)", re.S)
 OPTION = re.compile(
     r"^- (?P<letter>[A-E]): (?P<text>.*(?:\n  (?!- ).*)*)\n  - (?P<means>.*(?:\n    .*)*)\n?", re.M
 )
+# an option in a notebook: how its fold begins, what it says, and what it means
+SHOWN = re.compile(
+    r'(<details class="course-option[^>]*>)<summary>(.*?)</summary>\n(.*?)</details>\n?', re.S
+)
 CODE = re.compile(r"`([^`]+)`")
 
 

@@ -1,4 +1,4 @@
-// Arrow keys, space, Home and End move; n shows the speaker's notes. The number of the slide stands in the address.
+// Arrow keys, space, Home and End move; on a prediction the first key shows the answer; n shows the speaker's notes. The number of the slide stands in the address.
 const slides = [...document.querySelectorAll('section')];
 function show(n) {
   n = Math.min(Math.max(n, 0), slides.length - 1);
@@ -16,9 +16,18 @@ function fit(slide) {  // a long cell in smaller letters rather than one that mu
 }
 const at = () => slides.findIndex(slide => slide.classList.contains('shown'));
 const steps = {ArrowRight: 1, ArrowDown: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1, Home: -1e6, End: 1e6};
+function answered(slide) {  // a vote first: the key that would go on opens the options
+  const closed = slide.querySelectorAll('.course-option:not([open])');
+  closed.forEach(option => { option.open = true; });
+  fit(slide);
+  return closed.length > 0;
+}
 addEventListener('keydown', event => {
   if (event.key === 'n') document.body.classList.toggle('notes');
-  else if (event.key in steps) { event.preventDefault(); show(at() + steps[event.key]); }
+  else if (event.key in steps) {
+    event.preventDefault();
+    if (steps[event.key] !== 1 || !answered(slides[at()])) show(at() + steps[event.key]);
+  }
 });
 addEventListener('resize', () => fit(slides[at()]));
 addEventListener('hashchange', () => show(Number(location.hash.slice(1)) - 1));

@@ -21,7 +21,7 @@ from nbconvert.filters import markdown2html
 
 from tools import site
 from tools.build import ROOT, solved_path
-from tools.predictions import QUESTION
+from tools.predictions import QUESTION, SHOWN
 from tools.run_lesson import lessons
 
 OUT = ROOT / "docs/_build/slides"
@@ -94,9 +94,16 @@ def prose(text: str) -> list[str]:
         asked = html.escape(question[1]) if question else ""
         return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
     heading = re.match(r"#{2,3} (.+)", text)
-    body = FOLD.sub("", QUESTION.sub("", text[heading.end() :] if heading else text)).strip()
+    body = text[heading.end() :] if heading else text
+    for told in (QUESTION, SHOWN, FOLD):
+        body = told.sub("", body)
+    body = body.strip()
+    options = "".join(
+        f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
+        for fold, said, means in SHOWN.findall(text)
+    )
     predicted = [
-        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}</div>'
+        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
         for said in QUESTION.findall(text)
     ]
     answers = [
