@@ -22,6 +22,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["choices.js"]  # keeps in the reader's browser which options they chose
 html_favicon = "_static/icon.svg"
 # light or dark as the reader's system is, until they press the button
 html_context = {"default_mode": "auto"}

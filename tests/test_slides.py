@@ -43,7 +43,8 @@ def lesson(answer):
                 predictions.folded(
                     "## A bell\n\nProse for the notes.\n\n$$ p < 1 $$\n\n"
                     "**Predict.** Will it *ring*?\n\n"
-                    "- A: `no`\n  - It is whole.\n- B: yes\n  - **Yes.** It *rings*.\n"
+                    "- A: `no`\n  - It is whole.\n- B: yes\n  - **Yes.** It *rings*.\n",
+                    "01",
                 )
             ),
             cell("a < b\n" * 30, shows=["log 3\n", PICTURE]),

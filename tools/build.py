@@ -153,7 +153,7 @@ def cell_text(
         )
         return setup_cell(facts, source.stem[:2]) if "setup" in cell.tags else text
     try:
-        text = predictions.folded(filled(cell.source, facts, extra))
+        text = predictions.folded(filled(cell.source, facts, extra), source.stem[:2])
         if not cell.tagged("help"):
             return text
         return ladder(text, next(c for c in cells if c.tagged("exercise") == cell.tagged("help")))

@@ -13,6 +13,7 @@ or a script; a page that runs scripts keeps the first choice (course_utils/live/
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Iterator
@@ -30,20 +31,23 @@ SHOWN = re.compile(
 CODE = re.compile(r"`([^`]+)`")
 
 
-def folded(text: str) -> str:
-    """A Markdown cell with its options as folds."""
-    return OPTION.sub(_fold, text)
+def folded(text: str, number: str) -> str:
+    """A Markdown cell of lesson `number` with its options as folds, each with an id of its own."""
+    asked = QUESTION.search(text)
+    name = hashlib.sha256(asked[1].encode()).hexdigest()[:6] if asked else ""
+    return OPTION.sub(lambda option: _fold(option, f"p{number}-{name}"), text)
 
 
-def _fold(option: re.Match[str]) -> str:
+def _fold(option: re.Match[str], name: str) -> str:
     said = CODE.sub(r"<code>\1</code>", html.escape(_line(option["text"]), quote=False))
     means = _line(option["means"])
     kind = "course-option course-right" if means.startswith(YES) else "course-option"
     if not means.startswith(YES):
         means = f"**No.** {means}"
+    letter = option["letter"]
     return (
-        f'<details class="{kind}"><summary><b>{option["letter"]}</b> {said}</summary>\n\n{means}'
-        "\n\n</details>\n"
+        f'<details class="{kind}" id="{name}-{letter}"><summary><b>{letter}</b> {said}</summary>'
+        f"\n\n{means}\n\n</details>\n"
     )
 
 

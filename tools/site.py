@@ -27,6 +27,7 @@ from pathlib import Path
 
 import nbformat
 
+from course_utils.live import choices
 from tools.build import ROOT
 from tools.render import Facts, lesson_table
 from tools.run_lesson import environment
@@ -121,6 +122,7 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
             cell.outputs = [output for output in shown if output]
             cell.execution_count = None
         if "setup" in cell.metadata.get("tags", []):
+            cell.outputs = []  # the site keeps choices by a script of its own
             cell.metadata.tags.append("hide-cell")
     page.cells.insert(
         1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{RAN if ran else NOT_RUN}\n:::")
@@ -227,6 +229,7 @@ def stage(root: Path, source: Path) -> None:
         shutil.copy(path, source)
     for name in ("site.css", "icon.svg"):
         shutil.copy(root / "docs" / name, source / "_static")
+    shutil.copy(choices.SCRIPT, source / "_static")
     copy_mathjax(source / "_static/mathjax")
 
 

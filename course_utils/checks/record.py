@@ -6,6 +6,7 @@ import os
 
 from course_utils import progress
 from course_utils.checks.judging import exercises
+from course_utils.live import choices
 from course_utils.platform.frontend import say, show_table
 
 
@@ -43,6 +44,7 @@ def show() -> None:
             " COURSE_PROGRESS names no file."
         )
     )
+    choices.show()
 
 
 if __name__ == "__main__":

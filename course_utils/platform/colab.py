@@ -13,6 +13,8 @@ import sys
 import tempfile
 from importlib import metadata
 
+from course_utils.live import choices
+
 # the host's own fit its page; newer ones were seen to break its sliders
 FRONT_END = {"ipywidgets", "jupyterlab"}
 INSTALLED = sys.modules["course_utils"].__version__  # the parent of this module: it is loaded
@@ -22,6 +24,7 @@ FROZEN = ("torch", "numpy")  # everything else on the host was built against the
 def set_up(version: str, *packages: str) -> None:
     """What the first cell of a lesson does once the course is there. `version` is the course's that
     the notebook was made from, `packages` are what its lesson can use beyond the course's own.
+    Where the page runs scripts, it keeps from then on what the reader predicts.
     """
     if version != INSTALLED:
         remedy = (
@@ -34,6 +37,7 @@ def set_up(version: str, *packages: str) -> None:
             f" {INSTALLED} is installed: if a cell fails, {remedy}."
         )
     complete(*packages)
+    choices.keep()
 
 
 def complete(*packages: str) -> list[str]:
