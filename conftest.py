@@ -22,7 +22,7 @@ from course_utils import runtime
 SEEDS = "COURSE_TEST_SEEDS"
 BUDGETS = Path(__file__).parent / "tools/measure/budgets.json"
 PROGRESS = Path(tempfile.gettempdir()) / f"course-progress-{os.getpid()}.json"
-HEAVY = 30  # processor seconds; whoever changes a lesson's code measures it, in `cpu`
+HEAVY = 20  # processor seconds; whoever changes a lesson's code measures it, in `cpu`
 SECONDS = {  # of processor time, for those files of tests that take more than a blank notebook
     "test_grading.py": 140,
     "test_exercises.py": 100,

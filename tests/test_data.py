@@ -107,10 +107,12 @@ def built_twice(build_data):
     }
 
 
+@pytest.mark.slow
 def test_building_changes_nothing(build_data, built_twice):
     assert build_data.stale(built_twice[0], build_data.DATA) == []
 
 
+@pytest.mark.slow
 def test_building_from_nothing_gives_the_shipped_content(build_data, built_twice):
     first, second = built_twice
     for path, made in second.items():

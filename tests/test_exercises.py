@@ -96,7 +96,7 @@ def test_a_mutant_fails_with_its_own_hint(exercise, name, seed):
 
 
 @pytest.mark.parametrize("throw", [0, pytest.param(1, marks=pytest.mark.slow)])
-@each("mutants", BUILD, slow={"seconds"})
+@each("mutants", BUILD, slow={"seconds", "held-out", "box", "facts"})
 def test_a_mutant_of_a_build_task_fails_with_its_own_hint(exercise, name, throw):
     outcome = evaluate(exercise.id, exercise.mutants[name].answer, throw)
     assert (outcome.status, outcome.hint) == ("fail", exercise.mutants[name].hint)
