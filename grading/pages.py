@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from course_utils.checks.render import sign
 from grading.report import NONE, file_name, grade_rows, out_of, totals, write_text
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;
@@ -243,7 +244,9 @@ def helped(subs: list[dict]) -> str:
     rows, shown = [], links(subs)
     for result in subs:
         lacks = [v for v in result["verdicts"] if v["status"] in ("fail", "unanswered")]
-        which = " ".join(f"{SIGNS[v['status']]}&nbsp;{esc(v['exercise'])}" for v in lacks)
+        which = " ".join(
+            f"{sign(v['status'], WORDS[v['status']])}&nbsp;{esc(v['exercise'])}" for v in lacks
+        )
         what = "".join(
             f"<br>{esc(v['exercise'])} {esc(v['name'])}: {esc(v['reason'] or WORDS[v['status']])}"
             for v in lacks
@@ -287,7 +290,7 @@ def letter_html(student: str, subs: list[dict]) -> str:
         parts += [f"<p>{text}</p>" for text in [what_next(result)] if text]
         for v in result["verdicts"]:
             parts.append(
-                f"<h3>{SIGNS[v['status']]} {esc(v['exercise'])} {esc(v['name'])}:"
+                f"<h3>{sign(v['status'])} {esc(v['exercise'])} {esc(v['name'])}:"
                 f" {WORDS[v['status']]}, {given(v)} of {v['out_of']}</h3>"
             )
             parts += [f"<p>{esc(v['reason'])}</p>"] if v["reason"] else []
