@@ -424,7 +424,7 @@ def test_an_option_of_a_prediction_opens_and_says_what_it_means():
     folded = predictions.folded(ASKED, "04")
     assert folded.count("<details") == 2 and "- A:" not in folded and "More text." in folded
     assert "<summary><b>A</b> <code>2*x &lt; 7</code>, so 6</summary>" in folded
-    assert 'class="course-option course-right"' in folded.split("<b>A</b>")[0]
+    assert 'class="course-option course-right p04-' in folded.split("<b>A</b>")[0]
     assert "**Yes.** The rule gives 2x, which is 6." in folded
     assert "**No.** That is the value." in folded and folded.count("course-right") == 1
     assert list(predictions.mistakes(ASKED)) == []

@@ -32,7 +32,9 @@ CODE = re.compile(r"`([^`]+)`")
 
 
 def folded(text: str, number: str) -> str:
-    """A Markdown cell of lesson `number` with its options as folds, each with an id of its own."""
+    """A Markdown cell of lesson `number` with its options as folds, each with a class of its own:
+    JupyterLab takes ids out of Markdown.
+    """
     asked = QUESTION.search(text)
     name = hashlib.sha256(asked[1].encode()).hexdigest()[:6] if asked else ""
     return OPTION.sub(lambda option: _fold(option, f"p{number}-{name}"), text)
@@ -46,7 +48,7 @@ def _fold(option: re.Match[str], name: str) -> str:
         means = f"**No.** {means}"
     letter = option["letter"]
     return (
-        f'<details class="{kind}" id="{name}-{letter}"><summary><b>{letter}</b> {said}</summary>'
+        f'<details class="{kind} {name}-{letter}"><summary><b>{letter}</b> {said}</summary>'
         f"\n\n{means}\n\n</details>\n"
     )
 

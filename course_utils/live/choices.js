@@ -19,8 +19,9 @@
   window.courseChoices = true;
   document.addEventListener('toggle', event => {  // does not bubble, so it is caught on its way down
     const option = event.target;
-    if (!option.matches || !option.matches('details.course-option') || !option.open || !option.id) return;
-    const choices = kept(), id = option.id.slice(0, -2);
+    const name = option.className && /\b(p\d\d-[0-9a-f]{6})-[A-E]\b/.exec(option.className);
+    if (!name || !option.open) return;
+    const choices = kept(), id = name[1];
     if (!(id in choices)) choices[id] = option.classList.contains('course-right');
     try { localStorage.setItem(KEY, JSON.stringify(choices)); } catch { /* then nothing is kept */ }
     tell();
