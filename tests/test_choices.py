@@ -33,7 +33,7 @@ def test_the_first_choice_is_kept_and_counted(path):
         assert tally.inner_text() == "You have made no prediction yet."
         for fold in (0, 1, 3):  # the wrong one first, which stays; then the right one of another
             page.locator("summary").nth(fold).press("Enter")
-        told = "You predicted right 1 of 2 times; most often wrong in lesson 04."
+        told = "You were right about 1 of 2 predictions; most often wrong in lesson 04."
         page.wait_for_function("told => document.body.innerText.includes(told)", arg=told)
         page.reload()
         assert tally.inner_text() == told

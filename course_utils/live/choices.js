@@ -11,7 +11,7 @@
     for (const [id, yes] of choices) if (!yes) wrong[id.slice(1, 3)] = (wrong[id.slice(1, 3)] || 0) + 1;
     const most = Object.keys(wrong).sort((a, b) => wrong[b] - wrong[a])[0];
     const text = choices.length === 0 ? 'You have made no prediction yet.'
-      : `You predicted right ${right} of ${choices.length} times` + (most ? `; most often wrong in lesson ${most}.` : '.');
+      : `You were right about ${right} of ${choices.length} predictions` + (most ? `; most often wrong in lesson ${most}.` : '.');
     document.querySelectorAll('.course-tally').forEach(place => { place.textContent = text; });
   };
   tell();

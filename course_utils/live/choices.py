@@ -7,7 +7,7 @@ from pathlib import Path
 from course_utils.platform.frontend import publish, shell
 
 SCRIPT = Path(__file__).with_name("choices.js")
-KEPT = "Which options of predictions you opened first is kept in this browser and nowhere else."
+KEPT = "Your first choice for each prediction is kept in this browser and nowhere else."
 
 
 def keep() -> None:
