@@ -9,7 +9,8 @@ import pytest
 from course_utils.platform.workspace import cell_id, refresh
 from tests.lessons import ROOT, SOURCES, STEMS
 from tools import build, execute, make, predictions
-from tools.source import LONGEST_CELL, Mistakes, read
+from tools.render import minutes
+from tools.source import LONGEST_CELL, Cell, Mistakes, read
 
 GOOD = '''# %% [markdown]
 # {{header}}
@@ -435,3 +436,21 @@ def test_an_option_of_a_prediction_opens_and_says_what_it_means():
 )
 def test_a_prediction_without_one_question_or_one_right_option_is_a_mistake(change):
     assert len(list(predictions.mistakes(ASKED.replace(*change)))) == 1
+
+
+def test_minutes_are_what_a_person_needs():
+    words, lines = " ".join(["word"] * 300), "x = 1\n" * 40
+    cells = [
+        Cell("markdown", f"{words}\n\n**Predict.** What?\n", [], 1),
+        Cell("markdown", "$$ a + b $$\n" * 150, ["studio"], 1),
+        Cell("code", lines, [], 1),
+        Cell("code", lines, ["setup"], 1),
+        Cell(
+            "code", "explorables.fit(ink)\nfit = widgets.explore(\n  a=widgets.Slider(0, 1))", [], 1
+        ),
+        Cell("code", lines, ["exercise:1.1", "minutes:7"], 1),
+        Cell("code", lines, ["check:1.1"], 1),
+        Cell("markdown", words, ["help:1.1"], 1),
+    ]
+    # 2 to read and 1 to predict, 2 for code, 6 to explore and 0.15 for their lines, 7
+    assert minutes(cells) == {"core": 18, "studio": 1}

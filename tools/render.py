@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tools.predictions import QUESTION
 from tools.source import Cell, exercise_name
 
-WORDS_A_MINUTE = 180
+WORDS_A_MINUTE, LINES_A_MINUTE = 150, 20
+EXPLORABLE = re.compile(r"^(?:\w+ = )?(?:explorables|widgets)\.\w+\(", re.M)
 KEY = re.compile(r"\{\{\s*([\w.]+)(?::([^{}]*))?\s*\}\}")
 RUNGS = ("A question to think about", "A toy case, worked", "One solution, and why")
 
@@ -50,16 +52,31 @@ class Facts:
 
 
 def minutes(cells: list[Cell]) -> dict[str, int]:
-    """Human minutes of core and studio: words at 180 a minute, a minute a figure, and what each
-    exercise is tagged.
+    """Minutes that a person needs for core and studio: words at 150 a minute, new code at 20 lines
+    a minute, one for a prediction, three for an explorable, and what each exercise is tagged.
     """
     total = {"core": 0.0, "studio": 0.0}
     for cell in cells:
-        part = "studio" if "studio" in cell.tags else "core"
-        if cell.kind == "markdown" and not cell.tagged("help"):
-            total[part] += len(re.findall(r"[^\W_]+", cell.source)) / WORDS_A_MINUTE
-        total[part] += _figures(cell) + float(cell.tagged("minutes") or 0)
+        if not cell.tagged("help"):
+            part = "studio" if "studio" in cell.tags else "core"
+            total[part] += _to_read(cell.source) if cell.kind == "markdown" else _to_run(cell)
     return {part: round(value) for part, value in total.items()}
+
+
+def _to_read(text: str) -> float:
+    """Minutes for a Markdown cell. A formula counts as one word."""
+    words = re.sub(r"\$\$.*?\$\$|\$[^$]+\$|\]\([^)]*\)", " formula ", text, flags=re.S)
+    return len(re.findall(r"[^\W_]+", words)) / WORDS_A_MINUTE + len(QUESTION.findall(text))
+
+
+def _to_run(cell: Cell) -> float:
+    """Minutes for a code cell. A check, an exercise and what is folded have no new code to read."""
+    if cell.tagged("exercise"):
+        return float(cell.tagged("minutes") or 0)
+    if cell.tagged("check") or {"setup", "solved", "folded"} & {*cell.tags}:
+        return 0.0
+    lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+    return lines / LINES_A_MINUTE + 3 * len(EXPLORABLE.findall(cell.source))
 
 
 def filled(text: str, facts: Facts, extra: dict[str, str]) -> str:
@@ -154,11 +171,6 @@ def _without_docstring(source: str) -> str:
         return source
     lines = source.split("\n")
     return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
-
-
-def _figures(cell: Cell) -> int:
-    """A code cell with an alt text makes a figure, however many panels it has."""
-    return int(cell.kind == "code" and "alt=" in cell.source)
 
 
 def _json(path: Path) -> dict:
