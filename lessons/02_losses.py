@@ -41,12 +41,12 @@ device = runtime.setup(seed=0)
 #
 # $$ -\log p $$
 #
-# A certain event costs nothing: $-\log 1 = 0$. The rarer the event, the greater the surprise, without limit. And surprises
-# *add up* where probabilities multiply: two independent events surprise you by the sum. The natural logarithm counts in
-# **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$ bits.
+# A certain event costs nothing: $-\log 1 = 0$. The rarer the event, the greater the surprise, without limit. And where
+# probabilities multiply, surprises *add up*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is
+# $1/\log 2 \approx 1.44$ bits.
 #
 # The field calls this number the **negative log-likelihood**, NLL, and so do we from here on. A **loss** is a number to be
-# made small, and nearly every loss in this course is an average NLL.
+# made small; nearly every loss in this course is an average NLL.
 #
 # **Predict.** Which of these is the more surprising?
 # - A: A fair coin shows heads ten times in a row.
@@ -62,19 +62,16 @@ def nll(p, base=math.e):
 
 for event, p in [
     ("a fair coin shows heads", 1 / 2),
-    ("a die shows a six", 1 / 6),
     ("ten heads in a row", 0.5**10),
     ("one ticket in a thousand", 1 / 1000),
-    ("a sure thing", 1.0),
 ]:
     print(f"{event:<26} p = {p:<10.4g} {nll(p):5.2f} nats  {nll(p, 2):5.2f} bits")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. Ten tosses have 1,024 possible outcomes, the lottery has 1,000: ten bits against a little less. If you chose A, the
-# pattern impressed you more than its probability; if you chose B, ten halvings seemed fewer than they are. A bit is one fair
-# yes-or-no question, and ten of them are enough to single out one thing among about a thousand.
+# C. Ten tosses have 1,024 outcomes, the lottery has 1,000. Choosing A, you were impressed by the pattern; choosing B, you
+# underestimated ten halvings. A bit is one fair yes-or-no question, and ten of them tell about a thousand things apart.
 #
 # </details>
 
@@ -135,7 +132,7 @@ y, p = np.array([0.9, 0.1]), np.array([0.8, 0.2])
 forecasts = {"80 : 20": p, "90 : 10": y, "99 : 1": np.array([0.99, 0.01])}
 for name, forecast in forecasts.items():
     nats, bits = cross_entropy(y, forecast), cross_entropy(y, forecast, 2)
-    print(f"{name:<7}  {nats:.6f} nats = {bits:.6f} bits a day")
+    print(f"{name:<7}  {nats:.6f} nats = {bits:.6f} bits per day")
 floor = cross_entropy(y, y)
 print(f"80 : 20 costs {cross_entropy(y, p):.6f} = {floor:.6f} + {cross_entropy(y, p) - floor:.6f}")
 print(f"with the roles exchanged, H(p, y) = {cross_entropy(p, y):.6f}")
@@ -143,15 +140,15 @@ print(f"with the roles exchanged, H(p, y) = {cross_entropy(p, y):.6f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The truth is the best forecast, and it still costs ${{02.floor:.3f}}$ nats a day, because this weather cannot be known in
+# B. The truth is the best forecast, and it still costs ${{02.floor:.3f}}$ nats per day, because this weather cannot be known in
 # advance. That floor is the **entropy** of $y$, $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So cross-entropy is not "the
-# difference" between $y$ and $p$, as is often said: a difference would be zero for equal distributions, which was answer A, and
-# the same in both directions. Forecast C saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
+# difference" between $y$ and $p$, as is often said: a difference would be zero for equals (A) and the same in both directions.
+# C saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
 #
 # </details>
 
 # %%
-sun = np.linspace(0.01, 0.99, 99)  # (99,) forecasts of sun
+sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
 nats = [cross_entropy(y, np.array([q, 1 - q])) for q in sun]
 dots = {name: (f[0], cross_entropy(y, f)) for name, f in forecasts.items()}
 ax = drawing.all_forecasts(sun, nats, floor, dots)
@@ -201,9 +198,8 @@ kl = check("2.2", kl)
 # `cross_entropy`.
 
 # %% [markdown]
-# A model can rarely match its target. Take a target $p$ with two modes and a model $q$ that is one Gaussian. No Gaussian is
-# right, so which one is *best*? We cut the line into 400 narrow cells, which turns both into lists of probabilities, and
-# search.
+# A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. None is right, so
+# which one is *best*? We cut the line into 400 cells, which turns both into lists of probabilities, and search.
 #
 # **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$: data come from $p$ and $q$ pays. The other minimizes
 # $D_{\mathrm{KL}}(q \,\|\, p)$: values come from $q$ and $p$ pays. What do they find?
@@ -229,24 +225,23 @@ reverse = min(candidates, key=lambda c: kl(gaussian(*c), target))
 print(f"smallest KL(p||q): mean {forward[0]:5.2f}, standard deviation {forward[1]:.2f}")
 print(f"smallest KL(q||p): mean {reverse[0]:5.2f}, standard deviation {reverse[1]:.2f}")
 mean = target @ line
-print(
-    f"the target itself: mean {mean:5.2f}, standard deviation {(target @ line**2 - mean**2) ** 0.5:.2f}"
-)
+std = (target @ line**2 - mean**2) ** 0.5
+print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever data come and $q$ is tiny, the cost explodes. A
-# Gaussian fitted this way does **moment matching**: it has the mean and the variance of the target, as the printout shows.
-# **Reverse KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**: it pays for every value that $q$ produces and $p$ would not,
-# so it settles on the larger mode. The mode it leaves out costs only $-\log 0.6 = 0.51$ nats, however far away it is. If you
-# chose C, you exchanged the payers. D is the worst of both: it misses the data, and it produces what $p$ would not.
+# B. **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever data come and $q$ is tiny, the cost explodes. Among
+# Gaussians its minimum is **moment matching**: $q$ *matches the mean and variance* of the target. **Reverse KL**,
+# $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**: it pays for what $q$ produces and $p$ would not, so it *seeks a mode*. The other
+# mode costs it only $-\log 0.6 = 0.51$ nats, however far away. C exchanges the payers. D is bad both ways: it misses the data
+# and produces what $p$ would not.
 #
 # </details>
 #
-# The direction decides which mistake a generator makes: forward, it invents things between the kinds that exist; reverse, it
-# drops kinds. Maximum likelihood is the forward direction. The average NLL of $q$ on data from $p$ is
-# $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$. You will meet both mistakes again, on pictures.
+# So the direction decides which mistake a generator makes: forward, it invents things between the kinds that exist; reverse, it
+# drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from $p$ is
+# $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
@@ -264,7 +259,7 @@ explorables.directions()
 # 2. **Let the network output its parameters.**
 # 3. **Minimize the NLL** of the data.
 #
-# **First noise: a Gaussian with one $\sigma$ for all.** The network outputs the mean $\mu$, and a value $x$ costs
+# **First noise: a Gaussian with one $\sigma$ for all.** The network outputs the mean $\mu$, and an observed $x$ costs
 #
 # $$ -\log \mathcal N(x \mid \mu, \sigma^2) = \frac{(x - \mu)^2}{2\sigma^2} + \tfrac12 \log (2\pi\sigma^2) $$
 #
@@ -289,20 +284,21 @@ for std in (1.0, mse**0.5, 0.05):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A. For every fixed $\sigma$ the NLL is the MSE times a positive number, plus a number that no prediction changes, so both have
-# the same best predictions. Squared error *is* the NLL of a Gaussian with constant $\sigma$. Answer C describes another
-# question: which $\sigma$ is best for given predictions? There $\sigma^2$ equals the MSE, as in the middle row.
+# A. For every fixed $\sigma$ the NLL is the MSE times a positive number (B: in particular $\tfrac12$), plus a number that no
+# prediction changes. Squared error *is* the NLL of a Gaussian with constant $\sigma$. C answers another question: for given
+# predictions, the best $\sigma^2$ is the MSE, as in the middle row.
 #
 # </details>
 
 # %% [markdown]
-# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes about as long as
-# you expect; a ride of twelve may take twice that. A model whose noise depends on the input is called **heteroscedastic**. Its
-# network has two outputs: $\mu$ and, because an output can be any real number and $\sigma$ must be positive, $s = \log\sigma$.
+# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes, give or
+# take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on the
+# input is called **heteroscedastic**. Its network has two outputs: $\mu$ and, because an output can be any real number and
+# $\sigma$ must be positive, $s = \log\sigma$.
 #
 # ### Exercise 2.3 · `gaussian_nll`
-# Derive the NLL in terms of $\mu$ and $s$, and return it for each value. This line will train the network, in which every value
-# has a $\mu$ and an $s$ of its own.
+# Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train the network, which gives every
+# value a $\mu$ and an $s$ of its own.
 
 
 # %% tags=["exercise:2.3", "points:4", "minutes:6"]
@@ -330,14 +326,13 @@ gaussian_nll = check("2.3", gaussian_nll)
 # gives the same.
 
 # %% [markdown]
-# Run the recipe with both noises. `networks.fit` trains a small network on any loss that it is handed; how it does that is
-# lesson 03.
+# Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
 #
-# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ alone and takes $\sigma^2$ = MSE. The second predicts
-# $\mu$ and $s$, and nobody tells it how uncertain it should be. Which $\sigma$ will the second one predict?
-# - A: Almost the same for all rides, near that of the first.
-# - B: Small for short rides, large for long ones.
-# - C: Too small everywhere: a network that grades itself claims to be certain.
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ alone, and its $\sigma^2$ is the MSE. The second predicts
+# $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How does its $\sigma$ turn out on new rides?
+# - A: Too small: the more certain it claims to be, the smaller its loss.
+# - B: About right, for short and for long rides.
+# - C: Too large: a wide band is never wrong.
 
 
 # %%
@@ -347,58 +342,39 @@ def rides(n, rng):
     return km, 4 + 24 * (1 - np.exp(-km / 8)) + (0.5 + 0.4 * km) * rng.normal(size=n)
 
 
-def two_noises(km, minutes, rng):
-    """Two trained models by name: functions of km (n,) that return mu (n,) and log sigma (n,)."""
-    one = networks.fit(lambda x, out: (x - out[:, 0]) ** 2, km, minutes, 1, rng)
-    own = networks.fit(lambda x, out: gaussian_nll(x, *out.T), km, minutes, 2, rng)
-    log_std = 0.5 * np.log(((minutes - one(km)[:, 0]) ** 2).mean())
-    return {
-        "one σ for all": lambda km: (one(km)[:, 0], np.full(len(km), log_std)),
-        "a σ for each ride": lambda km: own(km).T,
-    }
-
-
 km, minutes = rides(500, runtime.rng(5))
-models = two_noises(km, minutes, runtime.rng(6))
-alt = (
-    "Left: a band of constant width, too wide for short rides and too narrow for long ones. "
-    "Right: a band that widens with the distance and holds the dots everywhere."
-)
-fig = drawing.bands(km, minutes, models, alt=alt, labels=("distance, km", "minutes"))
+one = networks.fit(lambda x, out: (x - out[:, 0]) ** 2, km, minutes, 1, runtime.rng(6))
+own = networks.fit(lambda x, out: gaussian_nll(x, *out.T), km, minutes, 2, runtime.rng(6))
+log_std = 0.5 * np.log(((minutes - one(km)[:, 0]) ** 2).mean())  # half the log of the MSE
+models = {
+    "one σ for all": lambda km: (one(km)[:, 0], log_std + 0 * km),
+    "a σ for each ride": lambda km: own(km).T,
+}
+fig = drawing.bands(km, minutes, models)
 
 # %%
 km_new, minutes_new = rides(5000, runtime.rng(7))
-short, long = km_new < 4, km_new > 8
+nats = {}
 for name, model in models.items():
-    mu, log_sigma = model(km_new)
-    inside = np.abs(minutes_new - mu) < 2 * np.exp(log_sigma)  # a Gaussian has 95 % within 2 sigma
-    average = gaussian_nll(minutes_new, mu, log_sigma).mean()
-    shares = f"{inside[short].mean():.0%} of short rides, {inside[long].mean():.0%} of long ones"
-    print(f"{name:<18} NLL on new rides {average:.2f} nats; its band holds {shares}")
-
-
-def saved(seed):
-    """Nats per new ride that a sigma of its own saves, for another 500 rides to train on."""
-    trained = two_noises(*rides(500, runtime.rng(seed)), runtime.rng(seed + 1))
-    one, own = (gaussian_nll(minutes_new, *model(km_new)).mean() for model in trained.values())
-    return one - own
-
-
-savings = [saved(seed) for seed in range(100, 110)]
-print(f"ten other training sets: it saves {min(savings):.2f} to {max(savings):.2f} nats per ride")
+    mu, log_sigma = model(km_new)  # (5000,) each
+    nats[name] = gaussian_nll(minutes_new, mu, log_sigma).mean()
+    held = np.abs(minutes_new - mu) < 2 * np.exp(log_sigma)  # 95% of a Gaussian
+    short, long = held[km_new < 4].mean(), held[km_new > 8].mean()
+    print(f"{name}: {nats[name]:.2f} nats per new ride")
+    print(f"    its band of ±2σ holds {short:.0%} of short rides and {long:.0%} of long ones")
+saved = nats["one σ for all"] - nats["a σ for each ride"]
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The two terms of the NLL keep each other honest: $s$ rewards confidence, and $(x-\mu)^2 e^{-2s}$ punishes it where the errors
-# are large. At each distance the best $\sigma$ is the size of the errors there, which is why C does not happen: on new rides
-# the band holds about 95 percent, short or long, as a Gaussian should. Answer A is what one constant $\sigma$ gives: too
-# cautious on short rides, too bold on long ones.
+# B. Its band holds about 95% of new rides, short or long, as a Gaussian should. Two terms of the NLL keep each other honest: a
+# small $\sigma$ makes $(x-\mu)^2 e^{-2s}$ explode (A), a large one pays $s$ on every ride (C). At each distance the best
+# $\sigma^2$ is the mean squared error there. One $\sigma$ for all is too cautious on short rides and too bold on long ones.
 #
 # </details>
 #
-# Same data, same network: only the claim about the noise is different, and the NLL tells which claim is better. One caveat:
-# this $\sigma$ is the noise *in the data*. It knows nothing about rides longer than any it has seen.
+# Same data, same kind of network: only the claim about the noise differs, and the NLL on new data says which claim is better.
+# One caveat: this $\sigma$ describes the noise *in the data*. About rides longer than any it has seen it knows nothing.
 
 # %% [markdown]
 # > **A good place to stop.** You can now read an NLL, split a cross-entropy into entropy and KL, and derive a loss from a noise.
@@ -416,8 +392,8 @@ print(f"ten other training sets: it saves {min(savings):.2f} to {max(savings):.2
 #
 # $$ -t\log\sigma(z) - (1-t)\log(1-\sigma(z)) $$
 #
-# **Predict.** A network is sure of yes, $z = 40$, and the answer was no, $t = 0$. The exact loss is 40 nats. What does Python return
-# for $-\log(1 - \sigma(40))$?
+# **Predict.** A network is sure of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does Python
+# return for $-\log(1 - \sigma(40))$?
 # - A: 40, except for rounding in the last digits.
 # - B: A wrong but finite number.
 # - C: Infinity.
@@ -433,18 +409,15 @@ for z in (5.0, 20.0, 40.0):
     with np.errstate(divide="ignore"):
         literal = -np.log(1 - expit(z))
     slope = (clipped_nll(z + 0.01) - clipped_nll(z - 0.01)) / 0.02
-    print(
-        f"z = {z:4.1f}: as written {literal:8.5f}   clipped {clipped_nll(z):8.5f},"
-        f" its derivative {slope:.5f}"
-    )
+    print(f"z = {z:4.1f}: as written {literal:8.5f}")
+    print(f"          clipped    {clipped_nll(z):8.5f}, with derivative {slope:.5f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1. So $1 - \sigma$ is 0 and the loss
-# infinite; A would need a number format with more digits. Clipping the probability, the popular repair, gives B, and it is
-# worse than it looks: the clipped loss is flat. Its derivative is 0, so a network that is certain and wrong is never told. That
-# is the worst place for a loss to fall silent.
+# C. $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1 (A would need more digits), so $1 - \sigma$
+# is 0. Clipping the probability, the popular fix, gives B, and it is worse than it looks: the clipped loss is flat. Its
+# derivative is 0, so a network that is certain and wrong is never told. That is the worst place for a loss to fall silent.
 #
 # </details>
 #
@@ -453,22 +426,20 @@ for z in (5.0, 20.0, 40.0):
 # one of $K$ classes the recipe gives cross-entropy again: $y$ is **one-hot**, 1 for the class that happened and 0 for the
 # others, so only $-\log p_k$ remains.
 
+
 # %%
+def bce(t, out):
+    return -np.where(t, log_expit(out[:, 0]), log_expit(-out[:, 0]))  # t is True or False
+
+
 late = minutes > 20  # (500,)
-network = networks.fit(
-    lambda t, out: -np.where(t, log_expit(out[:, 0]), log_expit(-out[:, 0])),
-    km,
-    late,
-    1,
-    runtime.rng(8),
-)
+network = networks.fit(bce, km, late, 1, runtime.rng(8))
 z = np.linspace(-10, 40, 501)
 curves = {"exact": -log_expit(-z), "clipped": clipped_nll(z)}
 fig = drawing.logits(z, curves, km, late, lambda km: expit(network(km)[:, 0]))
 
 # %% [markdown]
-# The derivative of the exact loss climbs from 0 to 1 and stays there: the more wrong the network is, the louder the correction, up
-# to a limit.
+# The derivative of the exact loss climbs from 0 to 1 and stays there: a network that is certain and wrong hears about it.
 
 # %% [markdown]
 # ## Who is compared with whom?
@@ -476,30 +447,23 @@ fig = drawing.logits(z, curves, km, late, lambda km: expit(network(km)[:, 0]))
 # **Debug a claim.** The article says that cross-entropy and squared error measure the difference between *generated* and
 # *real* data, and that a generator is trained by making this difference small. Take it at its word. Real values lie around
 # $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into a value $g(z)$: a curve through 12
-# points whose heights are learned. We pair the first generated value with the first real one, the second with the second
-# and so on, and minimize the squared error. (`np.linalg.lstsq` finds the best heights exactly, so the search is not to
-# blame.)
+# points whose heights are learned. We pair the first generated value with the first real one, and so on, and minimize the
+# squared error. (`np.linalg.lstsq` finds the best heights exactly, so the search is not to blame.)
 #
 # **Predict.** What does the trained generator produce?
 # - A: Both modes, around $-2$ and around $2$.
 # - B: One of the two modes.
-# - C: Values around 0, which hardly ever occur in the data.
+# - C: Values around 0, halfway between the modes.
 
 
 # %%
 def tents(z, K=12):
-    """Twelve tent-shaped functions of z; a sum of them is a curve through 12 points.
-
-    (n,) -> (n, 12)
-    """
+    """Twelve tent-shaped functions, whose sums are curves through 12 points. (n,) -> (n, 12)"""
     return np.maximum(0, 1 - np.abs(z[:, None] * (K - 1) - np.arange(K)))
 
 
 def train_generator(z, x):
-    """Heights of the curve with the least squared error between g(z_i) and x_i.
-
-    (n,), (n,) -> (12,)
-    """
+    """Heights of the curve with the smallest squared error. (n,), (n,) -> (12,)"""
     return np.linalg.lstsq(tents(z), x, rcond=None)[0]
 
 
@@ -519,15 +483,14 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 #
 # C. It produces the *mean* of the data, over and over. The mean squared error between a random $g(z)$ and an unrelated $x$ is
 # $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$. The first part is out of the generator's
-# reach, so its best choice is not to vary at all. With pictures, this mean is the famous blur. Both A and B would need a loss
-# that knows which value a $z$ should become. The formula is right; what is wrong is that its two sides have nothing to do with
-# each other.
+# reach, so its best choice is not to vary at all (A varies) and to sit at the mean (B does not). With pictures, this mean is
+# the famous blur. The formula is right. What is wrong is that its two sides have nothing to do with each other.
 #
 # </details>
 #
-# A loss that compares one thing with another needs *partners*. A prediction has one, the value that was predicted; a
-# reconstruction has one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest
-# $z$ the smallest $x$, the second smallest $z$ the second smallest $x$, and so on. Then the curve bends as little as possible.
+# A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has one,
+# the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest $x$, the
+# second smallest $z$ the second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
 # Fix the training. Give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that
@@ -579,17 +542,15 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. At each $z$ the least squared error is at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
-# otherwise anyone, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation of what is
-# generated is $s$ times that of the data. A single curve cannot do C: it has one value for each $z$. And A would need the
-# random partners to cancel out without a trace; they cancel out to the mean.
+# B. At each $z$ the smallest squared error is at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
+# otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$ times
+# that of the data. C is out of reach, because a curve has one value for each $z$; A forgets that the random half pulls too.
 #
 # </details>
 #
-# Move the share of right pairs to 1 and the generator is fixed. The formula of the loss has not changed, nor has the generator:
-# only who is compared with whom. (A few values lie between the modes because a continuous curve must cross from one to the
-# other.) Pictures cannot be sorted. The great families of generative models can be read as four answers to one question,
-# *who is my partner?*
+# Move the share of right pairs to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who is
+# compared with whom has changed. (A few values lie between the modes because a curve must cross from one to the other.)
+# Pictures cannot be sorted. The great families of generative models are four answers to one question, *who is my partner?*
 #
 # - **Autoregressive models** (below, and lesson 08): each pixel or word is its own partner, predicted from those before it.
 # - **VAEs** (lesson 04): an encoder proposes a $z$ for every picture.
@@ -600,14 +561,14 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # ## A better generator, chosen by likelihood
 #
 # The Bernoulli model of lesson 01 sampled every pixel by itself. Let the pixels see each other: read a digit line by line, as
-# you read a page, and predict each pixel from those *already read*. This loses nothing. It is the **chain rule of
-# probability**, $p(x, y) = p(y)\,p(x \mid y)$ applied pixel after pixel:
+# you read a page, and predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**,
+# $p(x, y) = p(y)\,p(x \mid y)$ applied pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
-# A model of this form is called **autoregressive**. Ours looks at the $k$ nearest pixels already read. They show one of $2^k$
-# patterns, and each pixel has one probability of ink for each pattern: how often it was ink after this pattern in the training
-# set, with the additive smoothing of Exercise 1.4. (`tables` does the counting.)
+# A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of $2^k$
+# patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the training set,
+# with the additive smoothing of Exercise 1.4. (`tables` does the counting.)
 #
 # **Predict.** As $k$ grows from 0 to 12, what happens to the NLL of the training digits, and of new ones?
 # - A: Both fall all the way: more neighbors tell more.
@@ -634,20 +595,14 @@ for k in range(13):
         curve[name].append(pixel_nll(x, thetas[k], k).sum((1, 2)).mean())
 best_k = int(np.argmin(curve["validation"]))
 
-alt = "Training NLL falls all the way; on the validation set it falls, then rises."
-ax = plots.panel(alt=alt, size=(8, 3.4))
-plots.line(range(13), curve["training"], ax, name="training", color=plots.MUTED)
-plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
-ax.axvline(best_k, color=plots.MODEL, linestyle=":")
-ax.set(xlim=(-0.3, 13.5), ylim=(55, 215))
-plots.label(ax, f"Best on new digits: {best_k} neighbors", "neighbors k", "nats per digit")
+drawing.overfitting(curve, best_k)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, so their
-# NLL keeps falling; on new digits it turns back up. This is **overfitting**, and only data that were not counted can show
-# it. A forgets that every added neighbor halves the examples per pattern. B describes what happens with endless training data.
+# C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, and on
+# new digits the NLL turns back up. This is **overfitting**, and only data that were not counted can show it. A forgets that
+# each neighbor halves the examples per pattern; B holds for endless training data.
 #
 # </details>
 
@@ -660,30 +615,19 @@ plots.rows(
 )
 
 # %% [markdown]
-# With six neighbors there are strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel the pattern
-# had never been seen, our smoothing answered with a fair coin, and from there on every pattern is new. A better answer is
-# at hand: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called **back-off**.
+# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came up that
+# had never been seen there, our smoothing answered with a fair coin, and from then on every pattern was new. A better answer
+# is at hand: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called **back-off**.
 
 # %%
 seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
 anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (4096,)
 theta_12 = (inked + 3 * anywhere[:, None, None]) / (seen + 3)  # (4096, 28, 28)
-
-
-def digit_nll(x, theta, k):
-    return pixel_nll(x, theta, k).sum((1, 2)).mean()
-
-
-tables_nats = digit_nll(x_test, thetas[best_k], best_k)
-borrow_nats = digit_nll(x_test, theta_12, 12)
-print(
-    f"validation: {best_k} neighbors {min(curve['validation']):.1f} nats per digit, "
-    f"12 with back-off {digit_nll(x_val, theta_12, 12):.1f}"
-)
-print(
-    f"test:       {best_k} neighbors {tables_nats:.1f} nats per digit, "
-    f"12 with back-off {borrow_nats:.1f}"
-)
+nats = {}
+for part, x in {"validation": x_val, "test": x_test}.items():
+    for name, theta, k in [("counted", thetas[best_k], best_k), ("back-off", theta_12, 12)]:
+        nats[part, name] = pixel_nll(x, theta, k).sum((1, 2)).mean()
+        print(f"{part:<10}  {k:>2} neighbors, {name:<8} {nats[part, name]:5.1f} nats per digit")
 plots.rows(
     {
         "12 neighbors with back-off": tables.sample(theta_12, 12, 20, runtime.rng(3)),
@@ -715,12 +659,12 @@ fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 inside = runtime.reached(
     {
         "02.floor": floor,
-        "02.sigma.saved": float(np.mean(savings)),
+        "02.sigma.saved": saved,
         "02.unpaired.spread": x_unpaired.std(),
         "02.half.spread": x_half.std(),
         "02.paired.spread": x_paired.std(),
-        "02.nats.tables": tables_nats,
-        "02.nats.borrow": borrow_nats,
+        "02.nats.tables": nats["test", "counted"],
+        "02.nats.borrow": nats["test", "back-off"],
         "02.nats.edges": edge_share,
     }
 )
@@ -729,15 +673,15 @@ inside = runtime.reached(
 assert inside
 assert abs(floor - 0.325083) < 1e-6 and abs(cross_entropy(y, p) - 0.361773) < 1e-6
 assert forward == (-0.5, 2.5) and abs(reverse[0] + 2.5) < 1e-9 and reverse[1] == 0.5
-assert abs(mse - 0.02) < 1e-12 and min(savings) > 0.1
+assert abs(mse - 0.02) < 1e-12 and saved > 0.1
 assert x_unpaired.std() < 0.10 and abs(x_paired.std() - x_real.std()) < 0.05
 assert abs(x_half.std() - x_paired.std() / 2) < 0.05
 assert (np.diff(curve["training"]) < 0).all()
 assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) + 0.5
-assert borrow_nats < tables_nats
+assert nats["test", "back-off"] < nats["test", "counted"]
 
 # %% [markdown]
-# That was the core. The studio has four sections, in any order; nothing later needs them. In a hurry?
+# That was the core. The studio has four sections, in any order; no later lesson needs them.
 # [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]

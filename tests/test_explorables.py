@@ -86,7 +86,7 @@ def test_a_band_reaches_two_standard_deviations_to_either_side():
         "one": lambda x: (x, np.zeros(len(x))),
         "growing": lambda x: (0 * x, np.log(1 + x)),
     }
-    fig = bands(x, x, models, alt="two bands", labels=("x", "y"))
+    fig = bands(x, x, models)
     reach = [ax.collections[0].get_paths()[0].get_extents() for ax in fig.axes]
     assert [(box.y0, box.y1) for box in reach] == [
         (pytest.approx(-2), pytest.approx(3)),

@@ -22,33 +22,35 @@ def all_forecasts(
     ax = plots.panel(alt=alt, size=(7.5, 3))
     ax.plot(forecasts, nats, color=plots.MODEL)
     ax.axhline(floor, color=plots.DATA, linestyle="--")
-    ax.text(0.02, floor - 0.13, f"entropy H(y) = {floor:.3f}", color=plots.DATA, va="top")
+    ax.text(forecasts[0], floor - 0.03, f" entropy H(y) = {floor:.3f}", color=plots.DATA, va="top")
     ax.fill_between(forecasts, floor, nats, color=plots.MODEL, alpha=0.12)
     for name, (forecast, cost) in named.items():
         ax.plot(forecast, cost, "o", color=plots.MODEL)
-        ax.annotate(name, (forecast, cost), xytext=(-4, 9), textcoords="offset points", ha="right")
-    ax.set(xlim=(0, 1), ylim=(0, 2.6))
-    plots.label(
-        ax, "Above the floor, a better forecast saves nats", "forecast of sun", "nats a day"
-    )
+        ax.annotate(name, (forecast, cost), (-4, 9), textcoords="offset points", ha="right")
+    ax.set(xlim=(forecasts[0], 1.002), ylim=(floor - 0.15, 1))
+    title = "Shaded: what a better forecast would save"
+    plots.label(ax, title, "forecast of sun", "nats per day")
     return ax
 
 
-def bands(x: np.ndarray, y: np.ndarray, models: dict[str, Any], *, alt: str, labels: tuple) -> Any:
-    """Data (N,) under one band of mean ± 2 standard deviations per model; `models` maps a title to
-    a function of x (M,) that returns mean (M,) and log standard deviation (M,). `labels` are those
-    of the axes.
+def bands(km: np.ndarray, minutes: np.ndarray, models: dict[str, Any]) -> Any:
+    """Rides (N,) under one band of mean ± 2 standard deviations per model; `models` maps a title to
+    a function of km (M,) that returns mean (M,) and log standard deviation (M,).
     """
+    alt = (
+        "Left: a band of constant width, too wide for short rides and too narrow for long ones."
+        " Right: a band that is narrow for short rides and widens with the distance."
+    )
     fig, axes = plots.figure(1, len(models), alt=alt, size=(5.2 * len(models), 3.4))
-    grid = np.linspace(x.min(), x.max(), 200)
+    grid = np.linspace(km.min(), km.max(), 200)
     for ax, (title, model) in zip(axes, models.items(), strict=True):
         mean, log_std = model(grid)
-        ax.plot(x, y, ".", color=plots.DATA, markersize=3)
+        ax.plot(km, minutes, ".", color=plots.DATA, markersize=3)
         ax.plot(grid, mean, color=plots.MODEL)
         reach = 2 * np.exp(log_std)
         ax.fill_between(grid, mean - reach, mean + reach, color=plots.MODEL, alpha=0.2)
-        plots.label(ax, title, *labels)
-        ax.set_ylim(y.min() - 3, y.max() + 3)
+        plots.label(ax, title, "distance, km", "minutes")
+        ax.set_ylim(minutes.min() - 3, minutes.max() + 3)
     return fig
 
 
@@ -79,8 +81,23 @@ def logits(
     )
     grid = np.linspace(x.min(), x.max(), 200)
     axes[2].plot(grid, network(grid), color=plots.MODEL)
-    plots.label(axes[2], "Third noise: late or not", "distance, km", "probability of late")
+    plots.label(axes[2], "More than 20 minutes?", "distance, km", "share (bars), predicted")
     return fig
+
+
+def overfitting(curve: dict[str, list[float]], best_k: int) -> Any:
+    """NLL by number of neighbors, 0 to 12, on training and validation digits."""
+    alt = (
+        "Training NLL falls all the way; on the validation set it falls until"
+        f" {best_k} neighbors, then rises."
+    )
+    ax = plots.panel(alt=alt, size=(8, 3.4))
+    plots.line(range(13), curve["training"], ax, name="training", color=plots.MUTED)
+    plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
+    ax.axvline(best_k, color=plots.MODEL, linestyle=":")
+    ax.set(xlim=(0.5, 13.5), ylim=(60, 145))
+    title = f"Best on the validation set: {best_k} neighbors"
+    return plots.label(ax, title, "neighbors k", "nats per digit")
 
 
 def where_the_nats_are(x: np.ndarray, nats: np.ndarray) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 Loss = Callable[[np.ndarray, np.ndarray], np.ndarray]
-HIDDEN = 6
+HIDDEN = 4
 STEP = 1e-5  # of the finite differences
 PENALTY = 1e-3  # times the squared weights: keeps the network smooth
 
