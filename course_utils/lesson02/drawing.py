@@ -22,7 +22,8 @@ def all_forecasts(
     ax = plots.panel(alt=alt, size=(7.5, 3))
     ax.plot(forecasts, nats, color=plots.MODEL)
     ax.axhline(floor, color=plots.DATA, linestyle="--")
-    ax.text(forecasts[0], floor - 0.03, f" entropy H(y) = {floor:.3f}", color=plots.DATA, va="top")
+    words, below = f"entropy H(y) = {floor:.3f}", {"textcoords": "offset points", "va": "top"}
+    ax.annotate(words, (forecasts[0], floor), (6, -6), color=plots.DATA, **below)
     ax.fill_between(forecasts, floor, nats, color=plots.MODEL, alpha=0.12)
     for name, (forecast, cost) in named.items():
         ax.plot(forecast, cost, "o", color=plots.MODEL)

@@ -71,13 +71,13 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError),
     ),
     "np-isclose-tolerance": Mutant(
-        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone"
-        " forgives a hundred thousandth",
+        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` by"
+        " default forgives a hundred thousandth",
         lambda a, b: _refuse(a, b, tolerance=1e-5),
     ),
     "tolerance-too-tight": Mutant(
-        "the sums must not be compared with `== 1`, nor more closely than asked: allow for a"
-        " billionth of rounding",
+        "the sums were compared with `== 1`, or more strictly than asked: allow for rounding"
+        " of a billionth",
         lambda a, b: _refuse(a, b, tolerance=1e-13),
     ),
     "assertion-error": Mutant(
@@ -91,8 +91,7 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError),
     ),
     "bare-exception": Mutant(
-        "an exception of the general kind is raised; ask for the particular one, `raise"
-        " ValueError(…)`",
+        "an exception of a general kind is raised: raise the particular one, `raise ValueError(…)`",
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception),
     ),
 }
@@ -102,8 +101,8 @@ def _looks_named(one: str, two: str) -> dict[str, Mutant]:
     """More of the kind of `LOOKS`, with the names of the two distributions in the hint."""
     return {
         "sums-not-checked": Mutant(
-            f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or"
-            " both, raise a ValueError",
+            f"everything is right except one thing: if {one} or {two} does not sum to 1, one alone"
+            " or both, raise a ValueError",
             lambda a, b: None,
         ),
         "second-sum-not-checked": Mutant(
@@ -144,8 +143,8 @@ def _refusals(right: Callable, one: str, two: str) -> dict[str, Mutant]:
     }
     return looks | {
         "sums-rescaled-silently": Mutant(
-            "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably"
-            " a mistake",
+            "a distribution that does not sum to 1 was rescaled silently: raise a ValueError,"
+            " since it is probably a mistake",
             lambda a, b, *base: right(a / a.sum(), b / b.sum(), *base),
         )
     }
@@ -311,7 +310,7 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -_h(y, p)),
         ),
         "base-ignored": Mutant(
-            "`base` is ignored, all comes out in nats: divide by `math.log(base)`",
+            "`base` is ignored and everything comes out in nats: divide by `math.log(base)`",
             _ce_based(lambda nats, base: nats),
         ),
         "multiplied-by-log-base": Mutant(
@@ -319,12 +318,12 @@ CROSS_ENTROPY = Exercise(
             _ce_based(lambda nats, base: nats * math.log(base)),
         ),
         "always-bits": Mutant(
-            "everything comes out in bits: without a `base` nats are asked for, and else the base"
+            "everything comes out in bits: return nats by default, and otherwise use the base"
             " that is given",
             _ce_based(lambda nats, base: nats / math.log(2)),
         ),
         "always-log10": Mutant(
-            "the logarithm is always to base 10: without a `base` nats are asked for, and else the"
+            "the logarithm is always to base 10: return nats by default, and otherwise use the"
             " base that is given",
             _ce_based(lambda nats, base: nats / math.log(10)),
         ),
@@ -375,21 +374,22 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: _h(y, y)),
         ),
         "entropy-of-p": Mutant(
-            "this is the entropy of p: outcomes follow y, so weigh −log p by y",
+            "this is the entropy of p: outcomes follow y, so weight −log p by y",
             _ce(lambda y, p: _h(p, p)),
         ),
         "kl-returned": Mutant(
-            "this is the KL divergence, the avoidable part: the cross-entropy has the floor H(y) in"
-            " it as well",
+            "this is the KL divergence, the avoidable part: the cross-entropy has the entropy"
+            " H(y) in it as well",
             _ce(_kl),
         ),
         "complement-terms-added": Mutant(
-            "outcomes that do not come were charged too, with −(1 − y) log(1 − p): sum −y log p,"
-            " and no more",
+            "outcomes that did not happen were charged too, with −(1 − y) log(1 − p): sum −y log"
+            " p and nothing else",
             _ce(lambda y, p: _h(y, p) + _h(1 - y, 1 - p)),
         ),
         "binary-ce-mean": Mutant(
-            "this is binary cross-entropy for every entry, averaged: sum −y log p, and no more",
+            "this is the binary cross-entropy of every entry, averaged: sum −y log p and nothing"
+            " else",
             _ce(lambda y, p: (_h(y, p) + _h(1 - y, 1 - p)) / len(y)),
         ),
         "binary-ce-first-outcome": Mutant(
@@ -572,12 +572,12 @@ KL = Exercise(
             _div(lambda p, q: _kl(q, p)),
         ),
         "sign-flipped": Mutant(
-            "the sign is flipped: it is p·log(p/q), with p above the line, and the sum is never"
+            "the sign is flipped: it is p·log(p/q), with p in the numerator, and the sum is never"
             " negative",
             _div(lambda p, q: -_kl(p, q)),
         ),
         "weighted-by-q": Mutant(
-            "the logarithms are weighted by q; things happen as p says, so weigh log(p/q) by p",
+            "the logarithms are weighted by q: p decides what happens, so weight log(p/q) by p",
             _div(lambda p, q: -_kl(q, p)),
         ),
         "symmetric-sum": Mutant(
@@ -620,25 +620,25 @@ KL = Exercise(
             _div(lambda p, q: _kl(p, q) / len(p)),
         ),
         "cross-entropy-returned": Mutant(
-            "this is the cross-entropy H(p, q): take the floor H(p) off, so that nothing is left"
-            " for q = p",
+            "this is the cross-entropy H(p, q): subtract the entropy H(p), so that nothing is"
+            " left for q = p",
             _div(_h),
         ),
         "reversed-cross-entropy": Mutant(
-            "this is the other cross-entropy, H(q, p), and the floor is still in it: KL is H(p, q)"
-            " − H(p)",
+            "this is the other cross-entropy, H(q, p), with its entropy still in it: KL is H(p,"
+            " q) − H(p)",
             _div(lambda p, q: _h(q, p)),
         ),
         "entropy-returned": Mutant(
-            "this is the entropy of p, which is the floor: KL is what lies above it",
+            "this is the entropy of p: KL is what a cross-entropy has beyond it",
             _div(lambda p, q: _h(p, p)),
         ),
         "entropy-added": Mutant(
-            "the floor was added: take it off, so that nothing is left for q = p",
+            "the entropy was added: subtract it, so that nothing is left for q = p",
             _div(lambda p, q: _h(p, q) + _h(p, p)),
         ),
         "entropy-of-q-subtracted": Mutant(
-            "the wrong floor was taken off, H(q): things happen as p says, so it is H(p)",
+            "the wrong entropy was subtracted, H(q): p decides what happens, so it is H(p)",
             _div(lambda p, q: _h(p, q) - _h(q, q)),
         ),
         "reversed-ce-minus-entropy-p": Mutant(
@@ -646,17 +646,17 @@ KL = Exercise(
             _div(lambda p, q: _h(q, p) - _h(p, p)),
         ),
         "cross-entropy-difference": Mutant(
-            "this is H(p, q) − H(q, p): what is taken off is the floor H(p), the entropy of p",
+            "this is H(p, q) − H(q, p): subtract H(p), the entropy of p",
             _div(lambda p, q: _h(p, q) - _h(q, p)),
         ),
         "entropy-q-minus-entropy-p": Mutant(
-            "this is the difference of two entropies, H(q) − H(p); KL weighs log p and log q both"
-            " by p",
+            "this is the difference of two entropies, H(q) − H(p); KL weights both log p and log"
+            " q by p",
             _div(lambda p, q: _h(q, q) - _h(p, p)),
         ),
         "entropy-p-minus-entropy-q": Mutant(
-            "this is the difference of two entropies, H(p) − H(q); KL weighs log p and log q both"
-            " by p",
+            "this is the difference of two entropies, H(p) − H(q); KL weights both log p and log"
+            " q by p",
             _div(lambda p, q: _h(p, p) - _h(q, q)),
         ),
         "absolute-terms": Mutant(
@@ -701,7 +701,7 @@ KL = Exercise(
             _div(lambda p, q: (p * np.log(p) / np.log(q)).sum()),
         ),
         "q-outside-log": Mutant(
-            "only p is inside the logarithm, q divides outside: a bracket belongs around p/q",
+            "only p is inside the logarithm, and q divides outside: put brackets around p/q",
             _div(lambda p, q: (p * np.log(p) / q).sum()),
         ),
         "exp-of-kl": Mutant(
@@ -725,7 +725,7 @@ KL = Exercise(
             _div(lambda p, q: math.sqrt(max(0.0, _halfway(p, q)))),
         ),
         "weighted-by-mixture": Mutant(
-            "log(p/q) is weighted by the average of p and q; things happen as p says",
+            "log(p/q) is weighted by the average of p and q: p alone decides what happens",
             _div(lambda p, q: ((p + q) / 2 * np.log(p / q)).sum()),
         ),
         "log-q-unweighted": Mutant(
@@ -1131,7 +1131,7 @@ GAUSSIAN_NLL = Exercise(
             "the squared deviations were averaged over the points: every point keeps its own",
             _of_sigma(
                 lambda x, mu, sigma: (
-                    HALF_LOG_2PI + np.log(sigma) + np.mean(_half_square(x, mu, sigma)) + 0 * x
+                    HALF_LOG_2PI + np.log(sigma) + 0.5 * np.mean((x - mu) ** 2) / sigma**2 + 0 * x
                 )
             ),
         ),
@@ -1213,7 +1213,7 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
         ),
         "only-mu-scaled": Mutant(
-            "only μ was divided by σ: a bracket belongs around x − μ",
+            "only μ was divided by σ: put brackets around x − μ",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu / sigma) ** 2
             ),
@@ -1367,7 +1367,7 @@ PAIR = Exercise(
             lambda z, x: np.sort(x),
         ),
         "x-unchanged": Mutant(
-            "x came back as it was: the partners are still strangers", lambda z, x: x
+            "x came back as it was: the partners are still random", lambda z, x: x
         ),
         "argsort-for-rank": Mutant(
             "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that"
@@ -1441,7 +1441,7 @@ PAIR = Exercise(
             lambda z, x: np.sort(x)[_rank(z) - 1],
         ),
         "integer-result": Mutant(
-            "the values of x were cut to whole numbers: they were stored in an array of integers",
+            "the values of x were cut to whole numbers: store them in an array of floats",
             lambda z, x: np.sort(x)[_rank(z)].astype(int),
         ),
         "z-placed-among-x": Mutant(
@@ -1876,7 +1876,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t),
         ),
         "target-entropy-subtracted": Mutant(
-            "the entropy of the target was taken off, which gives a KL divergence: the whole"
+            "the entropy of the target was subtracted, which gives a KL divergence: the whole"
             " negative log-likelihood is asked for",
             lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t),
         ),
