@@ -36,17 +36,15 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Surprise: what a probability costs
 #
-# Lesson 01 scored models in nats per digit. This lesson takes that number apart. If something happens to which you gave
-# probability $p$, your *surprise* is
+# Lesson 01 scored models in nats per digit. If something happens to which you gave probability $p$, your *surprise* is
 #
 # $$ -\log p $$
 #
-# A certain event costs nothing: $-\log 1 = 0$. The rarer the event, the greater the surprise, without limit. And where
-# probabilities multiply, surprises *add up*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is
-# $1/\log 2 \approx 1.44$ bits.
+# A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities multiply,
+# surprises *add up*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$ bits.
 #
-# The field calls this number the **negative log-likelihood**, NLL, and so do we from here on. A **loss** is a number to be
-# made small; nearly every loss in this course is an average NLL.
+# The field's name for it, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is a number to be made small,
+# and nearly every loss in this course is an average NLL.
 #
 # **Predict.** Which of these is the more surprising?
 # - A: A fair coin shows heads ten times in a row.
@@ -70,7 +68,7 @@ for event, p in [
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. Ten tosses have 1,024 outcomes, the lottery has 1,000. Choosing A, you were impressed by the pattern; choosing B, you
+# C. Ten tosses have 1,024 outcomes, the lottery has 1,000. If you chose A, the pattern impressed you; if you chose B, you
 # underestimated ten halvings. A bit is one fair yes-or-no question, and ten of them tell about a thousand things apart.
 #
 # </details>
@@ -78,9 +76,9 @@ for event, p in [
 # %% [markdown]
 # ## Cross-entropy: the average cost of a forecast
 #
-# In a dry town the sun shines on 90 days in a hundred. A forecaster who does not know this says 80 percent every day. A sunny
-# day then costs $-\log 0.8$, a rainy day $-\log 0.2$. Averaged over many days, with the true probabilities $y$ and the
-# forecast $p$, this is the **cross-entropy**:
+# In a dry town the sun shines on 90 days in a hundred, and a forecaster says 80 percent every day. A sunny day then costs
+# $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is the
+# **cross-entropy**:
 #
 # $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
 #
@@ -154,8 +152,8 @@ dots = {name: (f[0], cross_entropy(y, f)) for name, f in forecasts.items()}
 ax = drawing.all_forecasts(sun, nats, floor, dots)
 
 # %% [markdown]
-# The curve is flat near the truth and steep near certainty. A forecaster who is slightly wrong loses little; one who is certain
-# and wrong loses without limit.
+# The curve is flat near the truth and steep near certainty: a slightly wrong forecast loses little, a certain and wrong one
+# loses without limit.
 
 # %% [markdown]
 # ## KL: the avoidable part has a direction
@@ -169,9 +167,8 @@ ax = drawing.all_forecasts(sun, nats, floor, dots)
 # asks a different question and is a different number.
 #
 # ### Exercise 2.2 · `kl`
-# In nats, and with the conventions of 2.1: what never happens costs nothing, an impossible outcome that happens costs $\infty$,
-# and a `p` or `q` that does not sum to 1 raises a `ValueError`. It can be a long function or a very short one: how does a KL
-# divergence follow from a cross-entropy and its floor?
+# In nats, with the conventions of Exercise 2.1 for outcomes that never happen, for impossible ones that do, and for a `p` or `q`
+# that does not sum to 1. It can be a long function or a very short one: how does a KL divergence follow from a cross-entropy?
 
 
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
@@ -248,12 +245,12 @@ explorables.directions()
 
 # %% [markdown]
 # Drag `q` onto one mode and make it narrow: KL(q‖p) is small and KL(p‖q) is large. Widen it over both modes and the roles are
-# exchanged. The two maps show every `q` at once; brighter is smaller.
+# exchanged. The maps show every `q` at once.
 
 # %% [markdown]
 # ## A recipe for losses
 #
-# Where do the usual losses come from? Nearly all of them follow one recipe.
+# Where do the usual losses come from? Nearly all of them from one recipe.
 #
 # 1. **Choose a distribution** for the value to be predicted: a claim about its noise.
 # 2. **Let the network output its parameters.**
@@ -328,8 +325,9 @@ gaussian_nll = check("2.3", gaussian_nll)
 # %% [markdown]
 # Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
 #
-# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ alone, and its $\sigma^2$ is the MSE. The second predicts
-# $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How does its $\sigma$ turn out on new rides?
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$ is set to the
+# MSE. The second predicts $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How does its $\sigma$
+# turn out on new rides?
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 # - B: About right, for short and for long rides.
 # - C: Too large: a wide band is never wrong.
@@ -343,9 +341,9 @@ def rides(n, rng):
 
 
 km, minutes = rides(500, runtime.rng(5))
-one = networks.fit(lambda x, out: (x - out[:, 0]) ** 2, km, minutes, 1, runtime.rng(6))
+one = networks.fit(lambda x, out: gaussian_nll(x, out[:, 0], 1.0), km, minutes, 1, runtime.rng(6))
 own = networks.fit(lambda x, out: gaussian_nll(x, *out.T), km, minutes, 2, runtime.rng(6))
-log_std = 0.5 * np.log(((minutes - one(km)[:, 0]) ** 2).mean())  # half the log of the MSE
+log_std = 0.5 * np.log(((minutes - one(km)[:, 0]) ** 2).mean())  # now σ² = MSE
 models = {
     "one σ for all": lambda km: (one(km)[:, 0], log_std + 0 * km),
     "a σ for each ride": lambda km: own(km).T,
@@ -373,11 +371,12 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 #
 # </details>
 #
-# Same data, same kind of network: only the claim about the noise differs, and the NLL on new data says which claim is better.
-# One caveat: this $\sigma$ describes the noise *in the data*. About rides longer than any it has seen it knows nothing.
+# Same data, same kind of network: only the claim about the noise differs, and the better claim saves about
+# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. It knows nothing about
+# rides longer than any it has seen.
 
 # %% [markdown]
-# > **A good place to stop.** You can now read an NLL, split a cross-entropy into entropy and KL, and derive a loss from a noise.
+# > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from a noise.
 
 # %% [markdown]
 # ## Logits: where a loss can lose its gradient
@@ -422,9 +421,10 @@ for z in (5.0, 20.0, 40.0):
 # </details>
 #
 # The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library computes
-# it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D builds it. For
-# one of $K$ classes the recipe gives cross-entropy again: $y$ is **one-hot**, 1 for the class that happened and 0 for the
-# others, so only $-\log p_k$ remains.
+# it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D builds it.
+#
+# For one of $K$ classes the recipe gives cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the others,
+# so that only $-\log p_k$ remains.
 
 
 # %%
@@ -445,8 +445,8 @@ fig = drawing.logits(z, curves, km, late, lambda km: expit(network(km)[:, 0]))
 # ## Who is compared with whom?
 #
 # **Debug a claim.** The article says that cross-entropy and squared error measure the difference between *generated* and
-# *real* data, and that a generator is trained by making this difference small. Take it at its word. Real values lie around
-# $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into a value $g(z)$: a curve through 12
+# *real* data, and that a generator is trained by making this difference small. Take it at its word. The data are values
+# around $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into $g(z)$, a curve through 12
 # points whose heights are learned. We pair the first generated value with the first real one, and so on, and minimize the
 # squared error. (`np.linalg.lstsq` finds the best heights exactly, so the search is not to blame.)
 #
@@ -493,7 +493,7 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 # second smallest $z$ the second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
-# Fix the training. Give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that
+# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that
 # list, find out which place each one took.)
 
 
@@ -637,8 +637,8 @@ plots.rows(
 )
 
 # %% [markdown]
-# The best number so far, and mostly clean strokes. But are these digits? Some are. Most are letters of a script
-# that nobody reads. How can the number be so good? Look where the nats are:
+# The best number so far, and mostly clean strokes. But are these digits? Some are. Most are letters of a script that nobody
+# reads. How can the number be so good? Look where the nats are:
 
 # %%
 all_nats = pixel_nll(x_test, theta_12, 12)  # (500, 28, 28)

@@ -96,7 +96,7 @@ def overfitting(curve: dict[str, list[float]], best_k: int) -> Any:
     plots.line(range(13), curve["training"], ax, name="training", color=plots.MUTED)
     plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
     ax.axvline(best_k, color=plots.MODEL, linestyle=":")
-    ax.set(xlim=(0.5, 13.5), ylim=(60, 145))
+    ax.set(xlim=(0.5, 13.8), ylim=(60, 145))
     title = f"Best on the validation set: {best_k} neighbors"
     return plots.label(ax, title, "neighbors k", "nats per digit")
 
