@@ -47,6 +47,7 @@ device = runtime.setup(seed=0)
 # and nearly every loss in this course is an average NLL.
 #
 # **Predict.** Which of these is the more surprising?
+#
 # - A: A fair coin shows heads ten times in a row.
 # - B: A friend's ticket turns out to be the single winner among a thousand.
 # - C: They are almost equally surprising.
@@ -121,6 +122,7 @@ cross_entropy = check("2.1", cross_entropy)
 
 # %% [markdown]
 # **Predict.** The town's $y$ is $(0.9, 0.1)$. Which forecast has the smallest cross-entropy?
+#
 # - A: 90 : 10, and its cross-entropy is 0.
 # - B: 90 : 10, and its cross-entropy is above 0.
 # - C: 99 : 1, because most days are sunny and then cost next to nothing.
@@ -200,6 +202,7 @@ kl = check("2.2", kl)
 #
 # **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$: data come from $p$ and $q$ pays. The other minimizes
 # $D_{\mathrm{KL}}(q \,\|\, p)$: values come from $q$ and $p$ pays. What do they find?
+#
 # - A: Both find a wide Gaussian over both modes.
 # - B: The first finds a wide Gaussian over both modes, the second a narrow one on the larger mode.
 # - C: The first finds a narrow Gaussian on the larger mode, the second a wide one over both modes.
@@ -264,6 +267,7 @@ explorables.directions()
 #
 # **Predict.** Hold $\sigma$ fixed and change the predictions $\mu$. Are the predictions with the smallest MSE also those with the
 # smallest NLL?
+#
 # - A: Yes, for every $\sigma$.
 # - B: Only for $\sigma = 1$.
 # - C: Only if $\sigma^2$ happens to equal the MSE.
@@ -328,6 +332,7 @@ gaussian_nll = check("2.3", gaussian_nll)
 # **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$ is set to the
 # MSE. The second predicts $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How does its $\sigma$
 # turn out on new rides?
+#
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 # - B: About right, for short and for long rides.
 # - C: Too large: a wide band is never wrong.
@@ -393,6 +398,7 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 #
 # **Predict.** A network is sure of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does Python
 # return for $-\log(1 - \sigma(40))$?
+#
 # - A: 40, except for rounding in the last digits.
 # - B: A wrong but finite number.
 # - C: Infinity.
@@ -451,6 +457,7 @@ fig = drawing.logits(z, curves, km, late, lambda km: expit(network(km)[:, 0]))
 # squared error. (`np.linalg.lstsq` finds the best heights exactly, so the search is not to blame.)
 #
 # **Predict.** What does the trained generator produce?
+#
 # - A: Both modes, around $-2$ and around $2$.
 # - B: One of the two modes.
 # - C: Values around 0, halfway between the modes.
@@ -525,6 +532,7 @@ pair = check("2.4", pair)
 # What lies between the claim and the fix? Give a share $s$ of the $z_i$ their right partners and the others random ones.
 #
 # **Predict.** Half of the pairs are right. What does the generator produce?
+#
 # - A: Both modes where they belong, because half of the pairs are enough to show them.
 # - B: Both modes, each pulled halfway to the mean.
 # - C: Half of its values in the modes, and half of them at the mean.
@@ -571,6 +579,7 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # with the additive smoothing of Exercise 1.4. (`tables` does the counting.)
 #
 # **Predict.** As $k$ grows from 0 to 12, what happens to the NLL of the training digits, and of new ones?
+#
 # - A: Both fall all the way: more neighbors tell more.
 # - B: Both fall, then stay level at the same value.
 # - C: On training digits it falls all the way; on new ones it falls and then rises.
@@ -595,7 +604,7 @@ for k in range(13):
         curve[name].append(pixel_nll(x, thetas[k], k).sum((1, 2)).mean())
 best_k = int(np.argmin(curve["validation"]))
 
-drawing.overfitting(curve, best_k)
+ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -607,7 +616,7 @@ drawing.overfitting(curve, best_k)
 # </details>
 
 # %%
-plots.rows(
+fig = plots.rows(
     {f"{k} neighbors": tables.sample(thetas[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
     | {"real": x_test[:20]},
     columns=20,
@@ -628,7 +637,7 @@ for part, x in {"validation": x_val, "test": x_test}.items():
     for name, theta, k in [("counted", thetas[best_k], best_k), ("back-off", theta_12, 12)]:
         nats[part, name] = pixel_nll(x, theta, k).sum((1, 2)).mean()
         print(f"{part:<10}  {k:>2} neighbors, {name:<8} {nats[part, name]:5.1f} nats per digit")
-plots.rows(
+fig = plots.rows(
     {
         "12 neighbors with back-off": tables.sample(theta_12, 12, 20, runtime.rng(3)),
         "real": x_test[:20],
@@ -695,6 +704,7 @@ assert nats["test", "back-off"] < nats["test", "counted"]
 # in them gets one bit longer.
 #
 # **Predict.** Compute the entropy of the characters in bits. How many bits per character will Huffman's code need?
+#
 # - A: Fewer than the entropy, because it is the best code.
 # - B: Exactly the entropy.
 # - C: Slightly more than the entropy.
@@ -752,6 +762,7 @@ for name, code in codes.items():
 # noise you claim.
 #
 # **Predict.** Now 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
+#
 # - A: That of the squared error.
 # - B: That of the absolute error.
 # - C: Both move by the same amount, because one digit in a hundred has changed.
@@ -802,6 +813,7 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 #
 # **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the first
 # logit go up, go down, or stay?
+#
 # - A: Up: the first class is the right one.
 # - B: Down.
 # - C: It can stay: the network's choice is right already.
