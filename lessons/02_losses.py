@@ -13,8 +13,8 @@
 # - read a negative log-likelihood in nats and in bits;
 # - compute a cross-entropy and a KL divergence, and say what the direction of a KL does to a model;
 # - derive a loss from a choice of noise, and let a network predict its own uncertainty;
-# - recognize where a loss loses its gradient, and avoid it with logits;
-# - ask of any loss what is compared with what, and choose a generator by its likelihood on new data.
+# - see where a loss goes flat, and compute it from logits instead;
+# - ask of any loss who is compared with whom, and choose a generator by its likelihood on new data.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -40,11 +40,12 @@ device = runtime.setup(seed=0)
 #
 # $$ -\log p $$
 #
-# A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities multiply,
-# surprises *add up*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$ bits.
+# A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities
+# multiply, surprises *add*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$
+# bits.
 #
-# The field's name for it, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is a number to be made small,
-# and nearly every loss in this course is an average NLL.
+# The field's name for it, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is a number to be made
+# small, and nearly every loss in this course is an average NLL.
 #
 # **Predict.** Which of these is the more surprising?
 #
@@ -78,16 +79,17 @@ for event, p in [
 # ## Cross-entropy: the average cost of a forecast
 #
 # In a dry town the sun shines on 90 days in a hundred, and a forecaster says 80 percent every day. A sunny day then costs
-# $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is the
-# **cross-entropy**:
+# $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is
+# the **cross-entropy**:
 #
 # $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
 #
 # Note the roles: $y$ decides how often an outcome happens, $p$ decides what it costs.
 #
 # ### Exercise 2.1 · `cross_entropy`
-# Write it for nats and for any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$; one that
-# happens and was called impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a `ValueError`.
+# Write it for nats and for any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$; one
+# that happens and was called impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a
+# `ValueError`.
 
 
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
@@ -111,8 +113,8 @@ def cross_entropy(y, p, base=math.e):
 cross_entropy = check("2.1", cross_entropy)
 
 # %% [markdown] tags=["help:2.1"]
-# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product
-# $0 \cdot \log 0$ count for here?
+# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product $0 \cdot
+# \log 0$ count for here?
 # ---
 # Sun and rain with $y = (0.9, 0.1)$ and $p = (0.8, 0.2)$: $-0.9 \log 0.8 = 0.201$ and $-0.1 \log 0.2 = 0.161$. Together
 # $0.362$ nats, or $0.362 / \log 2 = 0.522$ bits.
@@ -140,10 +142,10 @@ print(f"with the roles exchanged, H(p, y) = {cross_entropy(p, y):.6f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. The truth is the best forecast, and it still costs ${{02.floor:.3f}}$ nats per day, because this weather cannot be known in
-# advance. That floor is the **entropy** of $y$, $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So cross-entropy is not "the
-# difference" between $y$ and $p$, as is often said: a difference would be zero for equals (A) and the same in both directions.
-# C saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
+# B. The truth is the best forecast, and it still costs ${{02.floor:.3f}}$ nats per day, because this weather cannot be known
+# in advance. That floor is the **entropy** of $y$, $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So cross-entropy is not "the
+# difference" between $y$ and $p$, as is often said: a difference would be zero for equals (A) and the same in both
+# directions. C saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
 #
 # </details>
 
@@ -160,8 +162,8 @@ ax = drawing.all_forecasts(sun, nats, floor, dots)
 # %% [markdown]
 # ## KL: the avoidable part has a direction
 #
-# The part above the floor is the **Kullback–Leibler divergence**, KL for short: the nats that a better model would have saved.
-# From here on we use the usual letters, $p$ for the true distribution (it was $y$) and $q$ for the model.
+# The part above the floor is the **Kullback–Leibler divergence**, KL for short: the nats that a better model would have
+# saved. From here on we use the usual letters, $p$ for the true distribution (it was $y$) and $q$ for the model.
 #
 # $$ D_{\mathrm{KL}}(p \,\|\, q) = \sum_{k} p_k \log \frac{p_k}{q_k} \;\ge\; 0 $$
 #
@@ -169,8 +171,9 @@ ax = drawing.all_forecasts(sun, nats, floor, dots)
 # asks a different question and is a different number.
 #
 # ### Exercise 2.2 · `kl`
-# In nats, with the conventions of Exercise 2.1 for outcomes that never happen, for impossible ones that do, and for a `p` or `q`
-# that does not sum to 1. It can be a long function or a very short one: how does a KL divergence follow from a cross-entropy?
+# In nats, with the conventions of Exercise 2.1 for outcomes that never happen, for impossible ones that do, and for a `p` or
+# `q` that does not sum to 1. It can be a long function or a very short one: how does a KL divergence follow from a
+# cross-entropy?
 
 
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
@@ -193,8 +196,8 @@ kl = check("2.2", kl)
 # $p = (0.9, 0.1)$, $q = (0.8, 0.2)$: $0.9 \log\frac{0.9}{0.8} + 0.1 \log\frac{0.1}{0.2} = 0.1060 - 0.0693 = 0.0367$ nats.
 # Single terms may be negative, the sum never is.
 # ---
-# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. The errors, the zeros and the infinity come along from
-# `cross_entropy`.
+# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. The errors, the zeros and the infinity come
+# along from `cross_entropy`.
 
 # %% [markdown]
 # A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. None is right, so
@@ -231,17 +234,17 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever data come and $q$ is tiny, the cost explodes. Among
-# Gaussians its minimum is **moment matching**: $q$ *matches the mean and variance* of the target. **Reverse KL**,
-# $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**: it pays for what $q$ produces and $p$ would not, so it *seeks a mode*. The other
-# mode costs it only $-\log 0.6 = 0.51$ nats, however far away. C exchanges the payers. D is bad both ways: it misses the data
-# and produces what $p$ would not.
+# B. **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever data come and $q$ is tiny, the cost
+# explodes. Among Gaussians its minimum is **moment matching**: $q$ *matches the mean and variance* of the target. **Reverse
+# KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**: it pays for what $q$ produces and $p$ would not, so it *seeks a
+# mode*. The other mode costs it only $-\log 0.6 = 0.51$ nats, however far away. C exchanges the payers. D is bad both ways:
+# it misses the data and produces what $p$ would not.
 #
 # </details>
 #
-# So the direction decides which mistake a generator makes: forward, it invents things between the kinds that exist; reverse, it
-# drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from $p$ is
-# $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
+# So where a generator cannot match its data, the direction decides its mistake: forward, it invents things between the kinds
+# that exist; reverse, it drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from $p$ is $H(p) +
+# D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
@@ -265,8 +268,8 @@ explorables.directions()
 #
 # The average of $(x - \mu)^2$ over the data is the **mean squared error**, MSE.
 #
-# **Predict.** Hold $\sigma$ fixed and change the predictions $\mu$. Are the predictions with the smallest MSE also those with the
-# smallest NLL?
+# **Predict.** Hold $\sigma$ fixed and change the predictions $\mu$. Are the predictions with the smallest MSE also those with
+# the smallest NLL?
 #
 # - A: Yes, for every $\sigma$.
 # - B: Only for $\sigma = 1$.
@@ -285,17 +288,17 @@ for std in (1.0, mse**0.5, 0.05):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A. For every fixed $\sigma$ the NLL is the MSE times a positive number (B: in particular $\tfrac12$), plus a number that no
-# prediction changes. Squared error *is* the NLL of a Gaussian with constant $\sigma$. C answers another question: for given
-# predictions, the best $\sigma^2$ is the MSE, as in the middle row.
+# A. For every fixed $\sigma$ the NLL is the MSE times a positive number, plus a number that no prediction changes. Minimizing
+# squared error *is* minimizing the NLL of a Gaussian with constant $\sigma$. B is the case in which the factor is $\tfrac12$.
+# C answers another question: for given predictions, the best $\sigma^2$ is the MSE, as in the middle row.
 #
 # </details>
 
 # %% [markdown]
-# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes, give or
-# take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on the
-# input is called **heteroscedastic**. Its network has two outputs: $\mu$ and, because an output can be any real number and
-# $\sigma$ must be positive, $s = \log\sigma$.
+# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes,
+# give or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on
+# the input is called **heteroscedastic**. Its network has two outputs: $\mu$ and, because an output can be any real number
+# and $\sigma$ must be positive, $s = \log\sigma$.
 #
 # ### Exercise 2.3 · `gaussian_nll`
 # Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train the network, which gives every
@@ -319,19 +322,18 @@ gaussian_nll = check("2.3", gaussian_nll)
 # %% [markdown] tags=["help:2.3"]
 # If $\sigma = e^s$, what are $\sigma^2$, $1/\sigma^2$ and $\tfrac12 \log \sigma^2$?
 # ---
-# $x = 12$, $\mu = 10$, $s = \log 2$, so that $\sigma = 2$: $\tfrac12\log 2\pi = 0.919$, $s = 0.693$, $\tfrac12 (2/2)^2 = 0.5$.
-# Together $2.112$.
+# $x = 12$, $\mu = 10$, $s = \log 2$, so that $\sigma = 2$: $\tfrac12\log 2\pi = 0.919$, $s = 0.693$, $\tfrac12 (2/2)^2
+# = 0.5$. Together $2.112$.
 # ---
-# $\sigma^2 = e^{2s}$, so $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + s$ and
-# $(x - \mu)^2 / 2\sigma^2 = \tfrac12 (x - \mu)^2 e^{-2s}$. Lesson 01's `normal_logpdf` with the variance $e^{2s}$ and a minus
-# gives the same.
+# $\sigma^2 = e^{2s}$, so $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + s$ and $(x - \mu)^2 / 2\sigma^2 = \tfrac12 (x -
+# \mu)^2 e^{-2s}$. Lesson 01's `normal_logpdf` with the variance $e^{2s}$ and a minus gives the same.
 
 # %% [markdown]
 # Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
 #
-# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$ is set to the
-# MSE. The second predicts $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How does its $\sigma$
-# turn out on new rides?
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$
+# is set to the MSE. The second predicts $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How
+# does its $\sigma$ turn out on new rides?
 #
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 # - B: About right, for short and for long rides.
@@ -370,34 +372,34 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B. Its band holds about 95% of new rides, short or long, as a Gaussian should. Two terms of the NLL keep each other honest: a
-# small $\sigma$ makes $(x-\mu)^2 e^{-2s}$ explode (A), a large one pays $s$ on every ride (C). At each distance the best
+# B. Its band holds about 95% of new rides, short or long, as a Gaussian should. Two terms of the NLL keep each other honest:
+# a small $\sigma$ makes $(x-\mu)^2 e^{-2s}$ explode (A), a large one pays $s$ on every ride (C). At each distance the best
 # $\sigma^2$ is the mean squared error there. One $\sigma$ for all is too cautious on short rides and too bold on long ones.
 #
 # </details>
 #
 # Same data, same kind of network: only the claim about the noise differs, and the better claim saves about
-# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. It knows nothing about
-# rides longer than any it has seen.
+# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. About rides longer
+# than any in the training set it tells nothing.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from a noise.
 
 # %% [markdown]
-# ## Logits: where a loss can lose its gradient
+# ## Logits: where a loss falls silent
 #
 # **Third noise: Bernoulli.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a network
 # outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with brackets:
 #
 # $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
 #
-# $z$ is called the **logit**: 0 for a fair coin, large for a sure yes, far below 0 for a sure no. The NLL of a target $t$, 1 for
-# yes and 0 for no, is the **binary cross-entropy**, BCE:
+# $z$ is called the **logit**: 0 for $\theta = \tfrac12$, large for a sure yes, far below 0 for a sure no. The NLL of a target
+# $t$, 1 for yes and 0 for no, is the **binary cross-entropy**, BCE:
 #
 # $$ -t\log\sigma(z) - (1-t)\log(1-\sigma(z)) $$
 #
-# **Predict.** A network is sure of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does Python
-# return for $-\log(1 - \sigma(40))$?
+# **Predict.** A network is sure of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does
+# Python return for $-\log(1 - \sigma(40))$?
 #
 # - A: 40, except for rounding in the last digits.
 # - B: A wrong but finite number.
@@ -420,17 +422,19 @@ for z in (5.0, 20.0, 40.0):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1 (A would need more digits), so $1 - \sigma$
-# is 0. Clipping the probability, the popular fix, gives B, and it is worse than it looks: the clipped loss is flat. Its
-# derivative is 0, so a network that is certain and wrong is never told. That is the worst place for a loss to fall silent.
+# C. $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1 (A would need more digits), so
+# $1 - \sigma$ is 0. Clipping the probability, the popular fix, gives B, and it is worse than it looks: the clipped loss is
+# flat. Its derivative is 0, so a network that is certain and wrong is never told. There is no worse place for a loss to
+# fall silent.
 #
 # </details>
 #
-# The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library computes
-# it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D builds it.
+# The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library
+# computes it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D
+# builds it.
 #
-# For one of $K$ classes the recipe gives cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the others,
-# so that only $-\log p_k$ remains.
+# For one of $K$ classes the recipe gives cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the
+# others, so that only $-\log p_k$ remains.
 
 
 # %%
@@ -495,13 +499,13 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 #
 # </details>
 #
-# A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has one,
-# the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest $x$, the
-# second smallest $z$ the second smallest $x$, and so on.
+# A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has
+# one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest $x$,
+# the second smallest $z$ the second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
-# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that
-# list, find out which place each one took.)
+# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From
+# that list, find out which place each one took.)
 
 
 # %% tags=["exercise:2.4", "points:3", "minutes:7"]
@@ -522,11 +526,11 @@ pair = check("2.4", pair)
 # %% [markdown] tags=["help:2.4"]
 # If you knew that $z_5$ is the third smallest of all $z$, which value should it get?
 # ---
-# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are
-# $(5, -3, 1)$: the largest $z$ gets 5, the smallest $-3$, the middle one 1.
+# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are $(5, -3, 1)$:
+# the largest $z$ gets 5, the smallest $-3$, the middle one 1.
 # ---
-# `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each one took, its rank.
-# The sorted $x$, looked up by rank, are the partners.
+# `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each one took, its
+# rank. The sorted $x$, looked up by rank, are the partners.
 
 # %% [markdown]
 # What lies between the claim and the fix? Give a share $s$ of the $z_i$ their right partners and the others random ones.
@@ -551,13 +555,14 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # <details><summary>Answer</summary>
 #
 # B. At each $z$ the smallest squared error is at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
-# otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$ times
-# that of the data. C is out of reach, because a curve has one value for each $z$; A forgets that the random half pulls too.
+# otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$
+# times that of the data. C is out of reach, because a curve has one value for each $z$; A forgets that the random half pulls
+# too.
 #
 # </details>
 #
-# Move the share of right pairs to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who is
-# compared with whom has changed. (A few values lie between the modes because a curve must cross from one to the other.)
+# Move the share of right pairs to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who
+# is compared with whom has changed. (A few values lie between the modes because a curve must cross from one to the other.)
 # Pictures cannot be sorted. The great families of generative models are four answers to one question, *who is my partner?*
 #
 # - **Autoregressive models** (below, and lesson 08): each pixel or word is its own partner, predicted from those before it.
@@ -574,9 +579,10 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
-# A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of $2^k$
-# patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the training set,
-# with the additive smoothing of Exercise 1.4. (`tables` does the counting.)
+# A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of
+# $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
+# training set, with the additive smoothing of Exercise 1.4. (`tables` does the counting.) We choose $k$ on the validation set
+# and look at the test set once, at the end.
 #
 # **Predict.** As $k$ grows from 0 to 12, what happens to the NLL of the training digits, and of new ones?
 #
@@ -609,9 +615,9 @@ ax = drawing.overfitting(curve, best_k)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, and on
-# new digits the NLL turns back up. This is **overfitting**, and only data that were not counted can show it. A forgets that
-# each neighbor halves the examples per pattern; B holds for endless training data.
+# C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, and
+# on new digits the NLL turns back up. This is **overfitting**, and only data that were not counted can show it. A forgets
+# that each neighbor halves the examples per pattern; B holds for endless training data.
 #
 # </details>
 
@@ -624,9 +630,10 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came up that
-# had never been seen there, our smoothing answered with a fair coin, and from then on every pattern was new. A better answer
-# is at hand: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called **back-off**.
+# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came up
+# that had never been seen there, our smoothing answered "one half", and from then on every pattern was new. A better answer
+# is at hand: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called
+# **back-off**.
 
 # %%
 seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
@@ -657,9 +664,9 @@ print(f"{edge.mean():.0%} of the pixels are at an edge; they hold {edge_share:.0
 fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 
 # %% [markdown]
-# Nearly all the nats are spent on where exactly a stroke ends, and there this model is good. Which of the ten digits the strokes
-# add up to is worth at most $\log 10 = 2.3$ nats. So likelihood and your eye can disagree, and both can be right (Theis et al.
-# 2016).
+# Nearly all the nats are spent on where exactly a stroke ends, and there this model is good. Which of the ten digits the
+# strokes add up to is worth at most $\log 10 = 2.3$ nats. So likelihood and your eye can disagree, and both can be right
+# (Theis et al. 2016).
 
 # %% [markdown]
 # ## What this run reached
@@ -690,8 +697,8 @@ assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) 
 assert nats["test", "back-off"] < nats["test", "counted"]
 
 # %% [markdown]
-# That was the core. The studio has four sections, in any order; no later lesson needs them.
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# That was the core. The studio has four sections, in any order; no later lesson needs them. [Where we are
+# now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
@@ -700,8 +707,8 @@ assert nats["test", "back-off"] < nats["test", "counted"]
 #
 # Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand of
 # them. Give every character a codeword of zeros and ones, short for frequent characters, and no codeword the beginning of
-# another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each time everything
-# in them gets one bit longer.
+# another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each time everything in
+# them gets one bit longer.
 #
 # **Predict.** Compute the entropy of the characters in bits. How many bits per character will Huffman's code need?
 #
@@ -745,21 +752,22 @@ for name, code in codes.items():
 # %% [markdown] tags=["studio"]
 # <details><summary>Answer</summary>
 #
-# C. No code that takes the characters one by one beats their entropy (A), and it reaches the entropy exactly (B) only where all
-# probabilities are powers of one half. A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its average
-# length is the cross-entropy of the text under this model, and what the wrong code wastes is a KL divergence, bit for bit.
+# C. No code that takes the characters one by one beats their entropy (A), and it reaches the entropy exactly (B) only where
+# all probabilities are powers of one half. A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its
+# average length is the cross-entropy of the text under this model, and what the wrong code wastes is a KL divergence, bit for
+# bit.
 #
 # </details>
 #
-# So nats per digit, divided by $\log 2$, are the size of a file: a generator with a smaller NLL is a better way to *store* new
-# digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels; reaching the
-# 110 bits of our best model takes an arithmetic coder. And whoever unpacks the file needs the model as well.
+# So nats per digit, divided by $\log 2$, are the size of a file: a generator with a smaller NLL is a better way to *store*
+# new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels; reaching
+# the 110 bits of our best model takes an arithmetic coder. And whoever unpacks the file needs the model as well.
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Which loss when?
 #
-# Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss on the
-# noise you claim.
+# Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss on
+# the noise you claim.
 #
 # **Predict.** Now 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
 #
@@ -787,14 +795,15 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 # %% [markdown] tags=["studio"]
 # <details><summary>Answer</summary>
 #
-# A. Squared error is smallest at the mean, which a few far-off values drag along. Absolute error is smallest at the median, which
-# hardly moves: it counts how many values lie above it, not how far. Absolute error is the NLL under the **Laplace
-# distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier than a Gaussian's: it expects a wild value now and then.
+# A. Squared error is smallest at the mean, which a few far-off values drag along. Absolute error is smallest at the median,
+# which hardly moves: it counts how many values lie above it, not how far. Absolute error is the NLL under the **Laplace
+# distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier than a Gaussian's: it expects a wild value now and
+# then.
 #
 # </details>
 #
-# The last line shows what a $\sigma$ for each value buys: the sum of two NLLs trusts each scale in proportion to $1/\sigma^2$. A plain
-# squared error would have trusted both equally.
+# The last line shows what a $\sigma$ for each value buys: the sum of two NLLs trusts each scale in proportion to
+# $1/\sigma^2$. A plain squared error would have trusted both equally.
 #
 # | you predict | and claim | so the loss is |
 # |---|---|---|
@@ -807,12 +816,12 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 # %% [markdown] tags=["studio"]
 # ### Section C · Soft labels, by hand
 #
-# The town of the core had $y = (0.9, 0.1)$, not $(1, 0)$. As a label this is called a **soft label**: in nine of ten such cases it
-# was the first class. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities
-# $p_k = e^{z_k} / \sum_j e^{z_j}$, the **softmax**.
+# The town of the core had $y = (0.9, 0.1)$, not $(1, 0)$. As a label this is called a **soft label**: in nine of ten such
+# cases it was the first class. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities $p_k = e^{z_k} /
+# \sum_j e^{z_j}$, the **softmax**.
 #
-# **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the first
-# logit go up, go down, or stay?
+# **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the
+# first logit go up, go down, or stay?
 #
 # - A: Up: the first class is the right one.
 # - B: Down.
@@ -853,8 +862,8 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 # ### Section D · Logits, exact everywhere
 #
 # In the core, SciPy computed $\log\sigma(z)$. Build it yourself. For a no, $-\log(1-\sigma(z)) = \log(1 + e^z)$; for a yes,
-# $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the logarithm:
-# $\log(1 + e^a) = a + \log(1 + e^{-a})$.
+# $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the logarithm: $\log(1 + e^a)
+# = a + \log(1 + e^{-a})$.
 #
 # ### Exercise 2.5 · `bce_logits`
 # Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels). NumPy's
@@ -880,8 +889,8 @@ bce_logits = check("2.5", bce_logits)
 # general the two differ by $z$, so the value is $\log(1+e^{z}) - t z$. For $z = 100$, $t = 0$: $100 + \log(1 + e^{-100})$,
 # which is 100.
 # ---
-# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract
-# $z t$. The derivative with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
+# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract $z
+# t$. The derivative with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
 
 # %% tags=["studio", "solved"]
 assert np.allclose(gradient(y, z_net), softmax(z_net) - y, atol=1e-6)
@@ -905,5 +914,5 @@ assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 # Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more kinds of noise.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why the eye and the nats may disagree.
 #
-# **Next.** Most fits so far were done by counting, by a formula, or by trying out candidates, and one by a black box. Lesson 03
-# opens the box: it walks downhill, and you build the walker.
+# **Next.** Most fits so far were done by counting, by a formula, or by trying out candidates, and one by a black box. Lesson
+# 03 opens the box: it walks downhill, and you build the walker.
