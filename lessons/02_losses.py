@@ -853,7 +853,7 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 #
 # B. The derivative is $p - y$, whatever the label. Under the soft label it is positive for the first class: its logit must
 # become *smaller*, because the network is too sure. Under a hard label it is negative however sure the network is (answer A),
-# and the logits would grow forever. That is why hard labels are sometimes softened on purpose, to 0.9 or so instead of 1:
+# and the logits would grow forever. That is why hard labels are sometimes softened on purpose, to $0.9$ or so instead of 1:
 # **label smoothing**. Answer C confuses the choice with the probability; cross-entropy scores the probability.
 #
 # </details>
