@@ -200,8 +200,8 @@ kl = check("2.2", kl)
 # along from `cross_entropy`.
 
 # %% [markdown]
-# A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. None is right, so
-# which one is *best*? We cut the line into 400 cells, which turns both into lists of probabilities, and search.
+# A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. No Gaussian is
+# right, so which one is *best*? We cut the line into 400 cells, which turns both into lists of probabilities, and search.
 #
 # **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$: data come from $p$ and $q$ pays. The other minimizes
 # $D_{\mathrm{KL}}(q \,\|\, p)$: values come from $q$ and $p$ pays. What do they find?
@@ -256,7 +256,7 @@ explorables.directions()
 # %% [markdown]
 # ## A recipe for losses
 #
-# Where do the usual losses come from? Nearly all of them from one recipe.
+# Where do the usual losses come from? Nearly all of them come from one recipe.
 #
 # 1. **Choose a distribution** for the value to be predicted: a claim about its noise.
 # 2. **Let the network output its parameters.**
@@ -332,8 +332,8 @@ gaussian_nll = check("2.3", gaussian_nll)
 # Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
 #
 # **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$
-# is set to the MSE. The second predicts $\mu$ and $s$: it grades itself, because no data say how uncertain it should be. How
-# does its $\sigma$ turn out on new rides?
+# is set to the MSE. The second predicts $\mu$ and $s$: it grades itself, because nothing in the data says how uncertain it
+# should be. How does its $\sigma$ turn out on new rides?
 #
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 # - B: About right, for short and for long rides.
@@ -379,8 +379,8 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # </details>
 #
 # Same data, same kind of network: only the claim about the noise differs, and the better claim saves about
-# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. About rides longer
-# than any in the training set it tells nothing.
+# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. It says nothing
+# about rides longer than any in the training set.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from a noise.
@@ -617,7 +617,7 @@ ax = drawing.overfitting(curve, best_k)
 #
 # C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, and
 # on new digits the NLL turns back up. This is **overfitting**, and only data that were not counted can show it. A forgets
-# that each neighbor halves the examples per pattern; B holds for endless training data.
+# that each neighbor halves the examples per pattern, on average; B holds for endless training data.
 #
 # </details>
 
