@@ -134,10 +134,10 @@ def reached(values: dict[str, float]) -> bool:
     rows = [(expected_range(key), value) for key, value in values.items()]
     fits = [h["low"] <= value <= h["high"] for h, value in rows]
     lines = [
-        (h["label"], f"{value:.4g}", f"{h['low']:.4g} to {h['high']:.4g}", "yes" if fit else "no")
+        (h["label"], f"{value:.4g}", _expected(h), "yes" if fit else "no")
         for (h, value), fit in zip(rows, fits, strict=True)
     ]
-    show_table(("what", "this run", "honest runs", "inside?"), lines)
+    show_table(("what", "this run", "expected", "inside?"), lines)
     if profile() == "smoke":
         print("This was a smoke run: too short for its numbers to mean anything.")
     if others := {h["device"] for h, _ in rows} - {choose_device()}:
@@ -151,6 +151,13 @@ def reached(values: dict[str, float]) -> bool:
         )
     )
     return all(fits)
+
+
+def _expected(entry: dict[str, Any]) -> str:
+    """The one value of a number without chance, or the range over seeds."""
+    if entry.get("kind") == "exact":
+        return f"{entry['value']:.4g} (exact)"
+    return f"{entry['low']:.4g} to {entry['high']:.4g}"
 
 
 def usage() -> dict[str, float]:

@@ -9,12 +9,12 @@
 # %% [markdown]
 # {{header}}
 #
-# **When you are through you will be able to**
-# - read a *surprise* in nats and in bits;
-# - derive cross-entropy and squared error: both are surprise, *negative log-likelihood*;
-# - compute a *KL divergence*, and say what its direction does to a model;
-# - keep a loss exact where probabilities come close to 0 or 1, with *logits*;
-# - *pair* what a loss compares, and choose a generator by its likelihood on new data.
+# **By the end you will be able to**
+# - read a negative log-likelihood in nats and in bits;
+# - compute a cross-entropy and a KL divergence, and say what the direction of a KL does to a model;
+# - derive a loss from a choice of noise, and let a network predict its own uncertainty;
+# - see where a loss goes flat, and compute it from logits instead;
+# - ask of any loss who is compared with whom, and choose a generator by its likelihood on new data.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -25,76 +25,76 @@ import math
 from collections import Counter
 
 import numpy as np
+from scipy.special import expit, log_expit
 
-from course_utils import check, data, plots, runtime, widgets
+from course_utils import check, data, plots, runtime
 from course_utils.lesson01 import normal_logpdf, sample_categorical
-from course_utils.lesson02 import drawing, explorables
+from course_utils.lesson02 import drawing, explorables, networks, tables
 
 device = runtime.setup(seed=0)
 
 # %% [markdown]
 # ## Surprise: what a probability costs
 #
-# Lesson 01 scored models in nats per digit and called the number *surprise*. Here is the whole idea. If something happens
-# to which you gave probability $p$, your surprise is
+# Lesson 01 scored models in nats per digit. If something happens to which you gave probability $p$, your *surprise* is
 #
 # $$ -\log p $$
 #
-# Something certain surprises nobody: $-\log 1 = 0$. The rarer, the more, without limit. And surprises *add up* where
-# probabilities multiply: two independent events surprise you by the sum. With the natural logarithm the unit is the
-# **nat**, with base 2 it is the **bit**, and one nat is $1/\log 2$ bits. A fair coin is worth one bit.
+# A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities
+# multiply, surprises *add*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$
+# bits.
 #
-# **Predict.** Which surprises you more: a fair coin that shows heads ten times in a row, or a friend who holds the single
-# winning ticket among a thousand? Write down your guess before you run the cell.
+# The field's name for it, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is a number to be made
+# small, and nearly every loss in this course is an average NLL.
+#
+# **Predict.** Which of these is the more surprising?
+#
+# - A: A fair coin shows heads ten times in a row.
+# - B: A friend's ticket turns out to be the single winner among a thousand.
+# - C: They are almost equally surprising.
 
 
 # %% tags=["nbval-check-output"]
-def surprise(p, base=math.e):
+def nll(p, base=math.e):
     """-log p to the given base: nats, or bits for base 2."""
     return math.log(1 / p) / math.log(base)
 
 
-for what, p in [
+for event, p in [
     ("a fair coin shows heads", 1 / 2),
-    ("a die shows a six", 1 / 6),
     ("ten heads in a row", 0.5**10),
     ("one ticket in a thousand", 1 / 1000),
-    ("a sure thing", 1.0),
 ]:
-    print(f"{what:<26} p = {p:<10.4g} {surprise(p):5.2f} nats  {surprise(p, 2):5.2f} bits")
+    print(f"{event:<26} p = {p:<10.4g} {nll(p):5.2f} nats  {nll(p, 2):5.2f} bits")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# They are all but equal: ten bits for the coins, a little less for the ticket. Ten coins have 1,024 outcomes, the lottery
-# 1,000. A bit is one fair yes-or-no question, and ten such questions tell about a thousand things apart.
+# C. Ten tosses have 1,024 outcomes, the lottery has 1,000. If you chose A, the pattern impressed you; if you chose B, you
+# underestimated ten halvings. A bit is one fair yes-or-no question, and ten of them tell about a thousand things apart.
 #
 # </details>
 
 # %% [markdown]
-# A **loss** is a number to make small. The loss behind nearly everything in this course is the average surprise of a model
-# at the data, its **negative log-likelihood**. Making it small is the fitting of lesson 01 with the sign turned. What
-# follows are its disguises.
-
-# %% [markdown]
-# ## Cross-entropy: surprise on average
+# ## Cross-entropy: the average cost of a forecast
 #
-# In a dry town the sun shines on 90 days in a hundred. A forecaster who does not know this says 80 in a hundred every
-# day. On a sunny day the forecaster is surprised by $-\log 0.8$, on a rainy one by $-\log 0.2$. On average over many
-# days, with the true shares $y$ and the believed probabilities $p$:
+# In a dry town the sun shines on 90 days in a hundred, and a forecaster says 80 percent every day. A sunny day then costs
+# $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is
+# the **cross-entropy**:
 #
 # $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
 #
-# This is the **cross-entropy**. Note who does what: $y$ decides how often, $p$ decides how surprising.
+# Note the roles: $y$ decides how often an outcome happens, $p$ decides what it costs.
 #
 # ### Exercise 2.1 · `cross_entropy`
-# Write it, for nats or any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$; one that
-# happens and was called impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a `ValueError`.
+# Write it for nats and for any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$; one
+# that happens and was called impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a
+# `ValueError`.
 
 
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
 def cross_entropy(y, p, base=math.e):
-    """Average surprise at outcomes that follow y, for somebody who believes p.
+    """Average NLL under the forecast p, of outcomes that follow y.
 
     (K,), (K,) -> float
     """
@@ -104,7 +104,7 @@ def cross_entropy(y, p, base=math.e):
             raise ValueError(f"{name} must sum to 1, not {math.fsum(q)}")
     y, p = np.asarray(y), np.asarray(p)
     happens = y > 0  # (K,): what never happens costs nothing
-    with np.errstate(divide="ignore"):  # -log 0 is infinite, and meant to be
+    with np.errstate(divide="ignore"):  # -log 0 is meant to be infinite
         return float(-(y[happens] * np.log(p[happens])).sum() / math.log(base))
     # END SOLUTION
 
@@ -113,100 +113,72 @@ def cross_entropy(y, p, base=math.e):
 cross_entropy = check("2.1", cross_entropy)
 
 # %% [markdown] tags=["help:2.1"]
-# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product
-# $0 \cdot \log 0$ count for here?
+# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product $0 \cdot
+# \log 0$ count for here?
 # ---
 # Sun and rain with $y = (0.9, 0.1)$ and $p = (0.8, 0.2)$: $-0.9 \log 0.8 = 0.201$ and $-0.1 \log 0.2 = 0.161$. Together
 # $0.362$ nats, or $0.362 / \log 2 = 0.522$ bits.
 # ---
-# The sum runs over outcomes with $y_k > 0$ only, so no $0 \cdot \log 0$ can arise. A logarithm to another base is the
+# The sum runs over outcomes with $y_k > 0$ only, so that no $0 \cdot \log 0$ arises. A logarithm to another base is the
 # natural one divided by $\log(\text{base})$.
 
 # %% [markdown]
-# **Predict.** The town's $y$ is $(0.9, 0.1)$. Which forecast $p$ makes the cross-entropy smallest, and how small does it get?
+# **Predict.** The town's $y$ is $(0.9, 0.1)$. Which forecast has the smallest cross-entropy?
+#
+# - A: 90 : 10, and its cross-entropy is 0.
+# - B: 90 : 10, and its cross-entropy is above 0.
+# - C: 99 : 1, because most days are sunny and then cost next to nothing.
 
 # %% tags=["nbval-check-output"]
 y, p = np.array([0.9, 0.1]), np.array([0.8, 0.2])
-for name, forecast in [
-    ("says 80 : 20", p),
-    ("says 90 : 10", y),
-    ("says 99 :  1", np.array([0.99, 0.01])),
-]:
-    nats = cross_entropy(y, forecast)
-    print(f"{name}: {nats:.6f} nats = {cross_entropy(y, forecast, 2):.6f} bits a day")
+forecasts = {"80 : 20": p, "90 : 10": y, "99 : 1": np.array([0.99, 0.01])}
+for name, forecast in forecasts.items():
+    nats, bits = cross_entropy(y, forecast), cross_entropy(y, forecast, 2)
+    print(f"{name:<7}  {nats:.6f} nats = {bits:.6f} bits per day")
 floor = cross_entropy(y, y)
 print(f"80 : 20 costs {cross_entropy(y, p):.6f} = {floor:.6f} + {cross_entropy(y, p) - floor:.6f}")
-print(f"and the other way round, H(p, y): {cross_entropy(p, y):.6f}")
+print(f"with the roles exchanged, H(p, y) = {cross_entropy(p, y):.6f}")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# The truth is the best forecast, and it still costs {{02.floor:.3f}} nats a day, because rain cannot be foretold. This
-# floor is the **entropy**, $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So cross-entropy is not "the difference" between $y$ and $p$, as one often reads: a
-# difference would be zero for equals, and the same both ways. Only what lies *above* the floor can be blamed on the
-# forecaster.
+# B. The truth is the best forecast, and it still costs ${{02.floor:.3f}}$ nats per day, because this weather cannot be known
+# in advance. That floor is the **entropy** of $y$, $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So cross-entropy is not "the
+# difference" between $y$ and $p$, as is often said: a difference would be zero for equals (A) and the same in both
+# directions. C saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
 #
 # </details>
 
-# %% [markdown]
-# **Drag the forecast.** The full bar is the cross-entropy: a floor that no forecast can lower, and the avoidable part on top.
-
-
 # %%
-def show_bars(axes, p_sun, y_sun):
-    """The cross-entropy of one forecast as a bar, and of all forecasts as a curve."""
-    y = np.array([y_sun, 1 - y_sun])
-    floor, total = cross_entropy(y, y), cross_entropy(y, np.array([p_sun, 1 - p_sun]))
-    grid = np.linspace(0.01, 0.99, 99)
-    curve = [cross_entropy(y, np.array([q, 1 - q])) for q in grid]
-    drawing.floor_and_excess(axes[0], floor, total)
-    drawing.all_forecasts(axes[1], grid, curve, yours=(p_sun, total), floor=floor)
-
-
-def describe_bars(p_sun, y_sun):
-    """The picture in words."""
-    total = cross_entropy(np.array([y_sun, 1 - y_sun]), np.array([p_sun, 1 - p_sun]))
-    return f"Sun on {y_sun:.0%} of days, forecast {p_sun:.0%}: cross-entropy {total:.3f} nats."
-
-
-settings = [
-    {"p_sun": 0.8, "y_sun": 0.9},
-    {"p_sun": 0.9, "y_sun": 0.9},
-    {"p_sun": 0.2, "y_sun": 0.9},
-]
-bar_sliders = widgets.explore(
-    show_bars,
-    alt=describe_bars,
-    panels=2,
-    grid=settings,
-    p_sun=widgets.Slider(0.01, 0.99, 0.01, 0.8),
-    y_sun=widgets.Slider(0.05, 0.95, 0.05, 0.9),
-)
+sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
+nats = [cross_entropy(y, np.array([q, 1 - q])) for q in sun]
+dots = {name: (f[0], cross_entropy(y, f)) for name, f in forecasts.items()}
+ax = drawing.all_forecasts(sun, nats, floor, dots)
 
 # %% [markdown]
-# Move the forecast past the truth in both directions: the curve is flat near the truth and steep near certainty. A
-# forecaster who is a little wrong loses little. One who is certain and wrong loses without limit.
+# The curve is flat near the truth and steep near certainty: a slightly wrong forecast loses little, a certain and wrong one
+# loses without limit.
 
 # %% [markdown]
 # ## KL: the avoidable part has a direction
 #
-# The part above the floor has a name of its own, the **Kullback–Leibler divergence**, KL for short: the average surprise
-# that you could have been spared. From here on the usual letters: $p$ is what is true (it was $y$), $q$ what is believed.
+# The part above the floor is the **Kullback–Leibler divergence**, KL for short: the nats that a better model would have
+# saved. From here on we use the usual letters, $p$ for the true distribution (it was $y$) and $q$ for the model.
 #
 # $$ D_{\mathrm{KL}}(p \,\|\, q) = \sum_{k} p_k \log \frac{p_k}{q_k} \;\ge\; 0 $$
 #
-# It is zero only for $q = p$. The first argument decides what happens, the second is the one who is surprised. That makes
-# the two ways round different questions, and $D_{\mathrm{KL}}(q \,\|\, p)$ a different number.
+# It is zero only for $q = p$. The first argument decides what happens, the second one pays. So $D_{\mathrm{KL}}(q \,\|\, p)$
+# asks a different question and is a different number.
 #
 # ### Exercise 2.2 · `kl`
-# In nats. As before: what never happens costs nothing, an impossible thing that happens costs $\infty$, and what does not
-# sum to 1 is refused with a `ValueError`. It can be a long function or a very short one: what is a KL divergence, in terms of
-# the floor and the full bar?
+# In nats, with the conventions of Exercise 2.1 for outcomes that never happen, for impossible ones that do, and for a `p` or
+# `q` that does not sum to 1. It can be a long function or a very short one: how does a KL divergence follow from a
+# cross-entropy?
 
 
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
 def kl(p, q):
-    """KL divergence from p to q: the surprise that believing q adds where p is true.
+    """KL divergence from p to q: the nats that the model q costs beyond the entropy of p.
 
     (K,), (K,) -> nats
     """
@@ -219,266 +191,324 @@ def kl(p, q):
 kl = check("2.2", kl)
 
 # %% [markdown] tags=["help:2.2"]
-# You have a function for the cross-entropy. What must be taken off it so that nothing is left when $q = p$?
+# You have a function for the cross-entropy. What must be subtracted from it so that nothing is left when $q = p$?
 # ---
 # $p = (0.9, 0.1)$, $q = (0.8, 0.2)$: $0.9 \log\frac{0.9}{0.8} + 0.1 \log\frac{0.1}{0.2} = 0.1060 - 0.0693 = 0.0367$ nats.
 # Single terms may be negative, the sum never is.
 # ---
-# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. The refusals, the zeros and the infinity come along
-# from `cross_entropy`.
+# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. The errors, the zeros and the infinity come
+# along from `cross_entropy`.
 
 # %% [markdown]
-# Now something real models have to do: describe a target $p$ with two humps by a single bell $q$. No bell can be right, so
-# which wrong one is *best*? We chop the line into 200 narrow boxes, so that both are lists of masses, and search.
+# A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. No Gaussian is
+# right, so which one is *best*? We cut the line into 400 cells, which turns both into lists of probabilities, and search.
 #
-# **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$, the avoidable surprise of a bell that meets data from $p$.
-# The other minimizes $D_{\mathrm{KL}}(q \,\|\, p)$: the bell makes the data and $p$ is surprised. Which bell does each find:
-# a wide one over both humps, a narrow one on a single hump, or a narrow one in the valley between?
+# **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$: data come from $p$ and $q$ pays. The other minimizes
+# $D_{\mathrm{KL}}(q \,\|\, p)$: values come from $q$ and $p$ pays. What do they find?
+#
+# - A: Both find a wide Gaussian over both modes.
+# - B: The first finds a wide Gaussian over both modes, the second a narrow one on the larger mode.
+# - C: The first finds a narrow Gaussian on the larger mode, the second a wide one over both modes.
+# - D: Both find a narrow Gaussian halfway between the modes.
 
 # %% tags=["nbval-check-output"]
-line = np.linspace(-6, 6, 200)  # (200,) boxes
+line = np.linspace(-12, 12, 400)  # (400,) cells
 
 
-def masses(density):
-    """Masses of the boxes: the density there, scaled to sum to one. (200,) -> (200,)"""
+def gaussian(mean, std):
+    """Probabilities of the cells of the line. -> (400,)"""
+    density = np.exp(normal_logpdf(line, mean, std**2))
     return density / density.sum()
 
 
-def bell(mean, sigma):
-    return masses(np.exp(normal_logpdf(line, mean, sigma**2)))
-
-
-target = masses(0.6 * bell(-2.5, 0.5) + 0.4 * bell(2.5, 0.5))  # (200,)
+target = 0.6 * gaussian(-2.5, 0.5) + 0.4 * gaussian(2.5, 0.5)  # (400,)
 candidates = [(m, s) for m in np.linspace(-4, 4, 33) for s in np.linspace(0.5, 3.5, 25)]
-forward = min(candidates, key=lambda c: kl(target, bell(*c)))
-reverse = min(candidates, key=lambda c: kl(bell(*c), target))
-print(f"least KL(p||q): mean {forward[0]:5.2f}, sigma {forward[1]:.2f}")
-print(f"least KL(q||p): mean {reverse[0]:5.2f}, sigma {reverse[1]:.2f}")
+forward = min(candidates, key=lambda c: kl(target, gaussian(*c)))
+reverse = min(candidates, key=lambda c: kl(gaussian(*c), target))
+print(f"smallest KL(p||q): mean {forward[0]:5.2f}, standard deviation {forward[1]:.2f}")
+print(f"smallest KL(q||p): mean {reverse[0]:5.2f}, standard deviation {reverse[1]:.2f}")
+mean = target @ line
+std = (target @ line**2 - mean**2) ** 0.5
+print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# Forward, $D_{\mathrm{KL}}(p \,\|\, q)$, covers both humps and the empty valley between them: data come from everywhere in
-# $p$, and wherever they come and $q$ is tiny, the surprise explodes. Reverse sits down on the larger hump: it pays for
-# everything *it* makes that $p$ would not. For the hump it leaves out it pays little, $-\log 0.6 = 0.51$ nats, however far
-# away that hump is.
-#
-# So the direction decides which mistake a generator makes: it invents things between the kinds that exist, or it drops
-# kinds. Likelihood is the forward one: the average surprise of a model $q$ at data from $p$ is the floor plus
-# $D_{\mathrm{KL}}(p \,\|\, q)$, and no model moves the floor. You will meet both mistakes again, on pictures.
+# B. **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever data come and $q$ is tiny, the cost
+# explodes. Among Gaussians its minimum is **moment matching**: $q$ *matches the mean and variance* of the target. **Reverse
+# KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**: it pays for what $q$ produces and $p$ would not, so it *seeks a
+# mode*. The other mode costs it only $-\log 0.6 = 0.51$ nats, however far away. C exchanges the payers. D is bad both ways:
+# it misses the data and produces what $p$ would not.
 #
 # </details>
-
+#
+# So where a generator cannot match its data, the direction decides its mistake: forward, it invents things between the kinds
+# that exist; reverse, it drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from $p$ is $H(p) +
+# D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
 
 # %% [markdown]
-# Drag `q` onto one mode and make it narrow: KL(q‖p) is small and KL(p‖q) is large. Widen it over both modes, and it is
-# the other way around. The two maps show every `q` at once; they are brightest in different places.
+# Drag `q` onto one mode and make it narrow: KL(q‖p) is small and KL(p‖q) is large. Widen it over both modes and the roles are
+# exchanged. The maps show every `q` at once.
 
 # %% [markdown]
-# ## Squared error: a bell in disguise
+# ## A recipe for losses
 #
-# You have met the variance, the mean squared distance from the mean. Its big sister is the **mean squared error**, MSE: the
-# average of $(x - \hat x)^2$ over true values $x$ and predictions $\hat x$. Why the square, and not something else? Suppose the model predicts not a number but a bell around it,
-# $\mathcal N(\hat x, \sigma^2)$. Its surprise at $x$ is the formula of Exercise 1.1 with the sign turned:
+# Where do the usual losses come from? Nearly all of them come from one recipe.
 #
-# $$ -\log \mathcal N(x \mid \hat x, \sigma^2) = \frac{(x - \hat x)^2}{2\sigma^2} + \tfrac12 \log (2\pi\sigma^2) $$
+# 1. **Choose a distribution** for the value to be predicted: a claim about its noise.
+# 2. **Let the network output its parameters.**
+# 3. **Minimize the NLL** of the data.
 #
-# **Predict.** Hold $\sigma$ fixed and move the predictions. Are the predictions of least squared error also those of
-# least surprise? Always, or only for a certain $\sigma$?
+# **First noise: a Gaussian with one $\sigma$ for all.** The network outputs the mean $\mu$, and an observed $x$ costs
+#
+# $$ -\log \mathcal N(x \mid \mu, \sigma^2) = \frac{(x - \mu)^2}{2\sigma^2} + \tfrac12 \log (2\pi\sigma^2) $$
+#
+# The average of $(x - \mu)^2$ over the data is the **mean squared error**, MSE.
+#
+# **Predict.** Hold $\sigma$ fixed and change the predictions $\mu$. Are the predictions with the smallest MSE also those with
+# the smallest NLL?
+#
+# - A: Yes, for every $\sigma$.
+# - B: Only for $\sigma = 1$.
+# - C: Only if $\sigma^2$ happens to equal the MSE.
 
 # %% tags=["nbval-check-output"]
 x_true = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 x_hat = np.array([1.2, 2.1, 3.0, 4.2, 5.1])
 mse = ((x_true - x_hat) ** 2).mean()
 print(f"mean squared error {mse:.4f}")
-for sigma in (1.0, mse**0.5, 0.05):
-    nll = -normal_logpdf(x_true, x_hat, sigma**2).mean()
-    rest = nll - mse / (2 * sigma**2)
-    print(f"sigma {sigma:.3f}: surprise {nll:8.4f} = MSE x {1 / (2 * sigma**2):6.1f} + {rest:.4f}")
+for std in (1.0, mse**0.5, 0.05):
+    average = -normal_logpdf(x_true, x_hat, std**2).mean()
+    rest = average - mse / (2 * std**2)
+    print(f"sigma {std:.3f}: NLL {average:8.4f} = MSE x {1 / (2 * std**2):6.1f} + {rest:7.4f}")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# For every fixed $\sigma$ the surprise is the squared error times a positive number, plus another that no prediction
-# changes. What makes one small makes the other small, so the answer is *always*. Free to choose $\sigma$ as well, the
-# surprise would set $\sigma^2$ to the MSE: it tells how far to trust the predictions, which the MSE alone does not.
+# A. For every fixed $\sigma$ the NLL is the MSE times a positive number, plus a number that no prediction changes. Minimizing
+# squared error *is* minimizing the NLL of a Gaussian with constant $\sigma$. B is the case in which the factor is $\tfrac12$.
+# C answers another question: for given predictions, the best $\sigma^2$ is the MSE, as in the middle row.
 #
 # </details>
 
 # %% [markdown]
-# So a loss is a claim about noise. Squared error claims a bell: one hump, the same width everywhere, nothing far out. For a
-# coin the surprise is $-\log\theta$ or $-\log(1-\theta)$, known as **binary cross-entropy**; for one of $K$ classes it is
-# cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the others, so all terms but one vanish and
-# $-\log p_k$ remains. Choosing a loss is choosing a noise, and the wrong noise fits the wrong thing (studio room B). There is
-# a second way to go wrong, in which the formula is right. It comes two sections on.
-
-# %% [markdown]
-# > **A good place to stop.** You can now read a surprise, split a cross-entropy, and see the bell inside a squared error.
-# > When you come back, run all cells above once (*Run → Run All Above Selected Cell*).
-
-# %% [markdown]
-# ## Logits: exact where it matters
+# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes,
+# give or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on
+# the input is called **heteroscedastic**. Its network has two outputs: $\mu$ and, because an output can be any real number
+# and $\sigma$ must be positive, $s = \log\sigma$.
 #
-# A model with many adjustable numbers, such as a network (lesson 03), puts out any real number $z$, but a coin needs a
-# probability. The usual bridge is the **sigmoid**,
-#
-# $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
-#
-# and $z$ is called the **logit**: 0 for a fair coin, large for sure ink, far below 0 for sure paper. (By custom the letter
-# is that of a bell's width; with brackets it is this function.) The surprise at a target $t$ is
-# $-t\log\sigma(z) - (1-t)\log(1-\sigma(z))$. One could compute it as it stands.
-#
-# **Predict.** A model is sure of ink, $z = 40$, and the pixel is paper, $t = 0$. For large $z$, $1 - \sigma(z)$ is
-# nearly $e^{-z}$, so the surprise is very close to 40 nats. What does a computer make of $-\log(1 - \sigma(40))$? And
-# what if somebody keeps $\theta$ away from the ends first, between $10^{-7}$ and $1 - 10^{-7}$?
+# ### Exercise 2.3 · `gaussian_nll`
+# Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train the network, which gives every
+# value a $\mu$ and an $s$ of its own.
 
 
-# %% tags=["nbval-check-output"]
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+# %% tags=["exercise:2.3", "points:4", "minutes:6"]
+def gaussian_nll(x, mu, log_sigma):
+    """-log N(x; mu, σ²) of each value in nats, given the logarithm of σ.
 
-
-def clipped_surprise(z):
-    """Surprise at paper, with the probability kept away from 0 and 1."""
-    return -np.log(1 - np.clip(sigmoid(z), 1e-7, 1 - 1e-7))
-
-
-for z in (5.0, 20.0, 40.0):
-    with np.errstate(divide="ignore"):
-        literal = -np.log(1 - sigmoid(z))
-    slope = (clipped_surprise(z + 0.01) - clipped_surprise(z - 0.01)) / 0.02
-    print(
-        f"z = {z:4.1f}: as it stands {literal:8.5f}   clipped {clipped_surprise(z):8.5f},"
-        f" its slope {slope:.5f}"
-    )
-
-# %% [markdown]
-# <details><summary>What happened</summary>
-#
-# $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1. So $1 - \sigma$ is 0 and the
-# surprise infinite. Clipping gives a finite number, a wrong one, and it is flat: its slope is 0. A model that is certain
-# and wrong would never be told. That is the worst place for a loss to fall silent.
-#
-# </details>
-#
-# The way out is to stay in logarithms, once more. For paper, $-\log(1-\sigma(z)) = \log(1 + e^z)$; for ink,
-# $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the logarithm:
-# $\log(1 + e^a) = a + \log(1 + e^{-a})$.
-#
-# ### Exercise 2.3 · `bce_logits`
-# Binary cross-entropy from logits, for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels).
-# NumPy's `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
-
-
-# %% tags=["exercise:2.3", "points:4", "minutes:13"]
-def bce_logits(z, t):
-    """Surprise at targets t in [0, 1] of coins with logits z, in nats. (...), (...) -> (...)"""
+    x: (...), mu and log_sigma: (...) or numbers -> like x
+    """
     # BEGIN SOLUTION
-    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+    return 0.5 * np.log(2 * np.pi) + log_sigma + 0.5 * ((x - mu) * np.exp(-log_sigma)) ** 2
     # END SOLUTION
 
 
 # %% tags=["check:2.3"]
-bce_logits = check("2.3", bce_logits)
+gaussian_nll = check("2.3", gaussian_nll)
 
 # %% [markdown] tags=["help:2.3"]
-# Write $\log\sigma(z)$ and $\log(1-\sigma(z))$ with $\log(1+e^{-z})$ and $\log(1+e^{z})$. What is the difference of these
-# two? Then: how do you keep the exponent from being positive?
+# If $\sigma = e^s$, what are $\sigma^2$, $1/\sigma^2$ and $\tfrac12 \log \sigma^2$?
 # ---
-# $z = 2$, $t = 1$: $\log(1 + e^{-2}) = 0.1269$. $z = 2$, $t = 0$: $\log(1+e^{2}) = 2 + \log(1+e^{-2}) = 2.1269$. In
-# general the two differ by $z$, so the value is $\log(1+e^{z}) - t z$. For $z = 100$, $t = 0$: $100 + \log(1 + e^{-100})$,
-# which is 100.
+# $x = 12$, $\mu = 10$, $s = \log 2$, so that $\sigma = 2$: $\tfrac12\log 2\pi = 0.919$, $s = 0.693$, $\tfrac12 (2/2)^2
+# = 0.5$. Together $2.112$.
 # ---
-# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract
-# $z t$. The slope with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
-
-# %%
-z = np.linspace(-10, 40, 501)
-alt = (
-    "Left: the exact loss rises in a straight line, the "
-    "clipped one stops at 16. Right: its slope falls from 1 to 0 there."
-)
-fig, axes = plots.figure(1, 2, size=(11, 3.2), alt=alt)
-with np.errstate(divide="ignore"):
-    curves = {
-        "exact": (bce_logits(z, np.zeros(501)), plots.MODEL, "-"),
-        "clipped": (clipped_surprise(z), plots.WRONG, "--"),
-    }
-for name, (loss, color, style) in curves.items():
-    axes[0].plot(z, loss, style, color=color, label=name)
-    axes[1].plot(z, np.gradient(loss, z), style, color=color, label=name)
-axes[0].legend()
-plots.label(axes[0], "Surprise at paper", "logit z", "nats")
-plots.label(axes[1], "Slope: what the model is told", "logit z", "nats per unit of z")
+# $\sigma^2 = e^{2s}$, so $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + s$ and $(x - \mu)^2 / 2\sigma^2 = \tfrac12 (x -
+# \mu)^2 e^{-2s}$. Lesson 01's `normal_logpdf` with the variance $e^{2s}$ and a minus gives the same.
 
 # %% [markdown]
-# The exact slope climbs from 0 to 1 and stays there: the more wrong, the more it is told, up to a limit. Every library has
-# this function; in PyTorch it is `binary_cross_entropy_with_logits`, and you will use it from lesson 03 on.
+# Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
+#
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$
+# is set to the MSE. The second predicts $\mu$ and $s$: it grades itself, because nothing in the data says how uncertain it
+# should be. How does its $\sigma$ turn out on new rides?
+#
+# - A: Too small: the more certain it claims to be, the smaller its loss.
+# - B: About right, for short and for long rides.
+# - C: Too large: a wide band is never wrong.
+
+
+# %%
+def rides(n, rng):
+    """Distances in km and times in minutes; the longer the ride, the noisier. -> (n,), (n,)"""
+    km = rng.uniform(0.5, 12, n)
+    return km, 4 + 24 * (1 - np.exp(-km / 8)) + (0.5 + 0.4 * km) * rng.normal(size=n)
+
+
+km, minutes = rides(500, runtime.rng(5))
+one = networks.fit(lambda x, out: gaussian_nll(x, out[:, 0], 1.0), km, minutes, 1, runtime.rng(6))
+own = networks.fit(lambda x, out: gaussian_nll(x, *out.T), km, minutes, 2, runtime.rng(6))
+log_std = 0.5 * np.log(((minutes - one(km)[:, 0]) ** 2).mean())  # now σ² = MSE
+models = {
+    "one σ for all": lambda km: (one(km)[:, 0], log_std + 0 * km),
+    "a σ for each ride": lambda km: own(km).T,
+}
+fig = drawing.bands(km, minutes, models)
+
+# %%
+km_new, minutes_new = rides(5000, runtime.rng(7))
+nats = {}
+for name, model in models.items():
+    mu, log_sigma = model(km_new)  # (5000,) each
+    nats[name] = gaussian_nll(minutes_new, mu, log_sigma).mean()
+    held = np.abs(minutes_new - mu) < 2 * np.exp(log_sigma)  # 95% of a Gaussian
+    short, long = held[km_new < 4].mean(), held[km_new > 8].mean()
+    print(f"{name}: {nats[name]:.2f} nats per new ride")
+    print(f"    its band of ±2σ holds {short:.0%} of short rides and {long:.0%} of long ones")
+saved = nats["one σ for all"] - nats["a σ for each ride"]
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# B. Its band holds about 95% of new rides, short or long, as a Gaussian should. Two terms of the NLL keep each other honest:
+# a small $\sigma$ makes $(x-\mu)^2 e^{-2s}$ explode (A), a large one pays $s$ on every ride (C). At each distance the best
+# $\sigma^2$ is the mean squared error there. One $\sigma$ for all is too cautious on short rides and too bold on long ones.
+#
+# </details>
+#
+# Same data, same kind of network: only the claim about the noise differs, and the better claim saves about
+# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data*. It says nothing
+# about rides longer than any in the training set.
+
+# %% [markdown]
+# > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from a noise.
+
+# %% [markdown]
+# ## Logits: where a loss falls silent
+#
+# **Third noise: Bernoulli.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a network
+# outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with brackets:
+#
+# $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
+#
+# $z$ is called the **logit**: 0 for $\theta = \tfrac12$, large for a sure yes, far below 0 for a sure no. The NLL of a target
+# $t$, 1 for yes and 0 for no, is the **binary cross-entropy**, BCE:
+#
+# $$ -t\log\sigma(z) - (1-t)\log(1-\sigma(z)) $$
+#
+# **Predict.** A network is sure of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does
+# Python return for $-\log(1 - \sigma(40))$?
+#
+# - A: 40, except for rounding in the last digits.
+# - B: A wrong but finite number.
+# - C: Infinity.
+
+
+# %% tags=["nbval-check-output"]
+def clipped_nll(z):
+    """Loss of a no, from a probability that is kept away from 0 and 1."""
+    return -np.log(1 - np.clip(expit(z), 1e-7, 1 - 1e-7))  # expit is SciPy's sigmoid
+
+
+for z in (5.0, 20.0, 40.0):
+    with np.errstate(divide="ignore"):
+        literal = -np.log(1 - expit(z))
+    slope = (clipped_nll(z + 0.01) - clipped_nll(z - 0.01)) / 0.02
+    print(f"z = {z:4.1f}: as written {literal:8.5f}")
+    print(f"          clipped    {clipped_nll(z):8.5f}, with derivative {slope:.5f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# C. $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, which a float cannot hold next to a 1 (A would need more digits), so
+# $1 - \sigma$ is 0. Clipping the probability, the popular fix, gives B, and it is worse than it looks: the clipped loss is
+# flat. Its derivative is 0, so a network that is certain and wrong is never told. There is no worse place for a loss to
+# fall silent.
+#
+# </details>
+#
+# The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library
+# computes it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D
+# builds it.
+#
+# For one of $K$ classes the recipe gives cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the
+# others, so that only $-\log p_k$ remains.
+
+
+# %%
+def bce(t, out):
+    return -np.where(t, log_expit(out[:, 0]), log_expit(-out[:, 0]))  # t is True or False
+
+
+late = minutes > 20  # (500,)
+network = networks.fit(bce, km, late, 1, runtime.rng(8))
+z = np.linspace(-10, 40, 501)
+curves = {"exact": -log_expit(-z), "clipped": clipped_nll(z)}
+fig = drawing.logits(z, curves, km, late, lambda km: expit(network(km)[:, 0]))
+
+# %% [markdown]
+# The derivative of the exact loss climbs from 0 to 1 and stays there: a network that is certain and wrong hears about it.
 
 # %% [markdown]
 # ## Who is compared with whom?
 #
 # **Debug a claim.** The article says that cross-entropy and squared error measure the difference between *generated* and
-# *real* data, and that a generator is trained by making this difference small. Take it at its word. The data are numbers
-# with two kinds, around $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into a value
-# $g(z)$: a curve through 12 points whose heights are learned. We pair the first generated number with the first real one,
-# the second with the second and so on, and minimize the squared error. (For this curve, `np.linalg.lstsq` finds the very
-# best heights at once, so nobody can blame a bad search.)
+# *real* data, and that a generator is trained by making this difference small. Take it at its word. The data are values
+# around $-2$ and around $2$. The generator turns a random number $z$, uniform in $[0, 1]$, into $g(z)$, a curve through 12
+# points whose heights are learned. We pair the first generated value with the first real one, and so on, and minimize the
+# squared error. (`np.linalg.lstsq` finds the best heights exactly, so the search is not to blame.)
 #
-# **Predict.** What does the trained generator generate: both kinds, one kind, or something else?
+# **Predict.** What does the trained generator produce?
+#
+# - A: Both modes, around $-2$ and around $2$.
+# - B: One of the two modes.
+# - C: Values around 0, halfway between the modes.
 
 
 # %%
-def hats(z, K=12):
-    """Twelve tent-shaped functions of z; a sum of them is a curve through 12 points.
-
-    (n,) -> (n, 12)
-    """
+def tents(z, K=12):
+    """Twelve tent-shaped functions, whose sums are curves through 12 points. (n,) -> (n, 12)"""
     return np.maximum(0, 1 - np.abs(z[:, None] * (K - 1) - np.arange(K)))
 
 
 def train_generator(z, x):
-    """Heights of the curve with the least squared error between g(z_i) and x_i.
-
-    (n,), (n,) -> (12,)
-    """
-    return np.linalg.lstsq(hats(z), x, rcond=None)[0]
+    """Heights of the curve with the smallest squared error. (n,), (n,) -> (12,)"""
+    return np.linalg.lstsq(tents(z), x, rcond=None)[0]
 
 
 rng, n = runtime.rng(1), 20_000
-kind = sample_categorical(np.array([0.5, 0.5]), n, rng)  # (20000,): 0 or 1
-x_real = np.array([-2, 2])[kind] + 0.3 * rng.normal(size=n)  # (20000,)
-z_noise, z_new = rng.random(n), rng.random(n)  # (20000,) each: to train on, to generate from
-x_unpaired = hats(z_new) @ train_generator(z_noise, x_real)  # (20000,)
-spread = {"real": x_real.std(), "as claimed": x_unpaired.std()}
-loss = ((hats(z_noise) @ train_generator(z_noise, x_real) - x_real) ** 2).mean()
-print(f"spread of the data {spread['real']:.3f}, of what is generated {spread['as claimed']:.3f}")
-print(f"least squared error {loss:.3f}; variance of the data {x_real.var():.3f}")
+mode = sample_categorical(np.array([0.5, 0.5]), n, rng)  # (20000,): 0 or 1
+x_real = np.array([-2, 2])[mode] + 0.3 * rng.normal(size=n)  # (20000,)
+z_train, z_new = rng.random(n), rng.random(n)  # (20000,) each
+heights = train_generator(z_train, x_real)  # (12,)
+x_unpaired = tents(z_new) @ heights  # (20000,)
+loss = ((tents(z_train) @ heights - x_real) ** 2).mean()
+print(f"data:      mean {x_real.mean():6.3f}, standard deviation {x_real.std():.3f}")
+print(f"generated: mean {x_unpaired.mean():6.3f}, standard deviation {x_unpaired.std():.3f}")
+print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3f}")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# It generates the *mean* of the data, again and again, a value that hardly ever occurs; its spread, the $\sigma$ of
-# lesson 01, is close to 0. The mean squared error between a random $g(z)$ and an unrelated $x$ is
-# $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$. The first part cannot be helped, so
-# the best a generator can do is not to vary at all. With pictures this mean is the famous blur. The formula of the loss
-# is right. What is wrong is that its two sides have nothing to do with each other.
+# C. It produces the *mean* of the data, over and over. The mean squared error between a random $g(z)$ and an unrelated $x$ is
+# $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$. The first part is out of the generator's
+# reach, so its best choice is not to vary at all (A varies) and to sit at the mean (B does not). With pictures, this mean is
+# the famous blur. The formula is right. What is wrong is that its two sides have nothing to do with each other.
 #
 # </details>
 #
-# A loss that compares one thing with one other needs *partners*. A prediction has one, a reconstruction has one: the thing
-# predicted or reconstructed. A fresh sample has none. Unless you find it one: the smallest $z$ could belong to the smallest
-# $x$, the second smallest to the second smallest, and so on, so that the curve has the least to bend.
+# A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has
+# one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest $x$,
+# the second smallest $z$ the second smallest $x$, and so on.
 #
-# ### Exercise 2.5 · `pair`
-# Mend it. Give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From that list,
-# find out which place each one took. Exercise 2.4 waits in the studio.)
+# ### Exercise 2.4 · `pair`
+# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. From
+# that list, find out which place each one took.)
 
 
-# %% tags=["exercise:2.5", "points:3", "minutes:7"]
+# %% tags=["exercise:2.4", "points:3", "minutes:7"]
 def pair(z, x):
     """The values of x reordered so that the i-th has among x the rank that z[i] has among z.
 
@@ -490,240 +520,153 @@ def pair(z, x):
     # END SOLUTION
 
 
-# %% tags=["check:2.5"]
-pair = check("2.5", pair)
+# %% tags=["check:2.4"]
+pair = check("2.4", pair)
 
-# %% [markdown] tags=["help:2.5"]
+# %% [markdown] tags=["help:2.4"]
 # If you knew that $z_5$ is the third smallest of all $z$, which value should it get?
 # ---
-# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are
-# $(5, -3, 1)$: the largest $z$ gets 5, the smallest $-3$, the middle one 1.
+# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are $(5, -3, 1)$:
+# the largest $z$ gets 5, the smallest $-3$, the middle one 1.
 # ---
-# `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each took, its rank.
-# The sorted $x$, looked up by rank, are the partners.
+# `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each one took, its
+# rank. The sorted $x$, looked up by rank, are the partners.
 
 # %% [markdown]
-# And between the claim and the mend? Give a share $s$ of the $z_i$ their right partner, and leave the others with a stranger;
-# the slider moves $s$. Blue are the data, some of them with their $z$; orange is the curve, and what it generates.
+# What lies between the claim and the fix? Give a share $s$ of the $z_i$ their right partners and the others random ones.
 #
-# **Predict.** Half of the pairs are right. Does the generator make both kinds as they are, both kinds drawn together, or the
-# mean and nothing else?
+# **Predict.** Half of the pairs are right. What does the generator produce?
+#
+# - A: Both modes where they belong, because half of the pairs are enough to show them.
+# - B: Both modes, each pulled halfway to the mean.
+# - C: Half of its values in the modes, and half of them at the mean.
 
 # %%
-partners = pair(z_noise, x_real)  # (20000,): the right ones
+partners = pair(z_train, x_real)  # (20000,): the right ones
 luck = runtime.rng(2).random(n)  # (20000,): below the share s, the partner is the right one
-mixtures = {}
-for s in np.linspace(0, 1, 11).round(1):
-    x_mixed = np.where(luck < s, partners, x_real)  # (20000,)
-    heights = train_generator(z_noise, x_mixed)  # (12,)
-    mixtures[s] = x_mixed, heights, hats(z_new) @ heights
-
-
-def show_pairs(axes, share):
-    """Some of the pairs with the curve they teach; what it generates, over the real data."""
-    x_mixed, heights, x_made = mixtures[round(share, 1)]
-    drawing.pairs_and_curve(axes[0], z_noise[:500], x_mixed[:500], heights, share)
-    drawing.generated_over_real(axes[1], x_made, x_real)
-
-
-def describe_pairs(share):
-    """The picture in words."""
-    x_mixed, _, x_made = mixtures[round(share, 1)]
-    return (
-        f"{share:.0%} of the pairs right: the curve g(z) runs from {x_made.min():.1f} to "
-        f"{x_made.max():.1f}, and what it generates has spread {x_made.std():.2f}."
-    )
-
-
-settings = [{"share": 0.0}, {"share": 0.5}, {"share": 1.0}]
-pair_sliders = widgets.explore(
-    show_pairs, alt=describe_pairs, panels=2, grid=settings, share=widgets.Slider(0, 1, 0.1, 0.5)
-)
-x_paired = mixtures[1.0][2]
-spread["half right"], spread["mended"] = mixtures[0.5][2].std(), x_paired.std()
+curves = []
+for s in np.linspace(0, 1, 11):
+    heights = train_generator(z_train, np.where(luck < s, partners, x_real))  # (12,)
+    curves.append((heights, tents(z_new) @ heights))
+x_half, x_paired = curves[5][1], curves[10][1]
+explorables.pairs(z_train, partners, x_real, luck, curves)
 
 # %% [markdown]
-# <details><summary>What to find with the slider</summary>
+# <details><summary>Answer</summary>
 #
-# The kinds are drawn together until they are one: of the spread, the share that is left is the share of right pairs; with half
-# of them, {{02.half.spread:.2f}}. At each $z$ the least squared error is at the *mean* of its partners, the right one with
-# probability $s$ and else anybody: $g(z) = s\,x(z) + (1 - s)\,\bar x$. So strangers do not drop a kind. They pull everything to
-# the mean, where hardly any real value lies.
+# B. At each $z$ the smallest squared error is at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
+# otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$
+# times that of the data. C is out of reach, because a curve has one value for each $z$; A forgets that the random half pulls
+# too.
 #
 # </details>
 #
-# With all pairs right it is mended. The formula of the loss did not change, nor the generator: only who is compared with whom.
-# (A few values land in the valley between the kinds, where real data hardly ever are: a curve without jumps must cross it.) Pictures cannot be sorted. The great
-# families of generative models can be read as four answers to the question *who is my partner?* Each pixel's partner is
-# the pixel itself, given those before it (next section, and text models). In lesson 04 an encoder proposes a $z$
-# for every picture. In lesson 06 nobody has a partner, and a second network judges the crowd. In lesson 09 the partner is
-# the picture itself, under noise.
+# Move the share of right pairs to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who
+# is compared with whom has changed. (A few values lie between the modes because a curve must cross from one to the other.)
+# Pictures cannot be sorted. The great families of generative models are four answers to one question, *who is my partner?*
+#
+# - **Autoregressive models** (below, and lesson 08): each pixel or word is its own partner, predicted from those before it.
+# - **VAEs** (lesson 04): an encoder proposes a $z$ for every picture.
+# - **GANs** (lesson 06): nobody has a partner; a second network judges the samples.
+# - **Diffusion models** (lesson 09): the partner is the picture itself, under noise.
 
 # %% [markdown]
 # ## A better generator, chosen by likelihood
 #
-# The coins of lesson 01 knew nothing of each other. Let them look: read a digit line by line, as you read a page, and let
-# each pixel's coin depend on what its neighbors *already read* have shown. The rule behind this is exact; it is
-# $p(x, y) = p(y)\,p(x \mid y)$ of lesson 01, pixel after pixel:
+# The Bernoulli model of lesson 01 sampled every pixel by itself. Let the pixels see each other: read a digit line by line, as
+# you read a page, and predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**,
+# $p(x, y) = p(y)\,p(x \mid y)$ applied pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
-# Our model looks at $k$ neighbors only. They show one of $2^k$ patterns, and every pixel has a coin for each pattern,
-# fitted by counting as in Exercise 1.4. The loss is the binary cross-entropy of each pixel with its partner, itself.
-
-# %% tags=["export"]
-# rows up and columns aside, nearest first; all are read before the pixel
-ROWS = (0, -1, -1, -1, 0, -2, -1, -1, -2, -2, 0, -3)
-COLUMNS = (-1, 0, -1, 1, -2, 0, 2, -2, -1, 1, -3, 0)
-NEIGHBORS = list(zip(ROWS, COLUMNS, strict=True))
-
-
-def patterns(x, k):
-    """Which pattern the first k neighbors of each pixel show, 0 to 2^k - 1.
-
-    (N, 28, 28) -> (N, 28, 28)
-    """
-    # (N, 34, 34): beyond the edge is paper
-    framed = np.pad(x.astype(int), ((0, 0), (3, 3), (3, 3)))
-    parts = (
-        framed[:, 3 + r : 31 + r, 3 + c : 31 + c] << i for i, (r, c) in enumerate(NEIGHBORS[:k])
-    )
-    return sum(parts, np.zeros(x.shape, dtype=int))
-
-
-def count_patterns(x, k):
-    """How often each pixel met each pattern, and was ink after it.
-
-    (N, 28, 28) -> two (2^k, 28, 28)
-    """
-    place = np.arange(784).reshape(28, 28)
-    index = (patterns(x, k) * 784 + place).ravel()  # (N * 784,)
-    seen = np.bincount(index, minlength=2**k * 784).reshape(-1, 28, 28)
-    inked = np.bincount(index, weights=x.ravel(), minlength=2**k * 784).reshape(-1, 28, 28)
-    return seen, inked
-
-
-def pixel_surprise(x, theta, k):
-    """-log p of every pixel, given its neighbors.
-
-    (N, 28, 28), theta (2^k, 28, 28) -> (N, 28, 28)
-    """
-    row, column = np.indices((28, 28))
-    coin = theta[patterns(x, k), row, column]  # (N, 28, 28)
-    return -np.log(np.where(x > 0, coin, 1 - coin))
-
-
-# %% [markdown]
-# **Predict.** More neighbors tell more. As $k$ grows from 0 to 12, what happens to the surprise at the digits we *count*
-# on, and what to the surprise at *new* digits? Sketch the two curves.
+# A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of
+# $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
+# training set, with the additive smoothing of Exercise 1.4. (`tables` does the counting.) We choose $k$ on the validation set
+# and look at the test set once, at the end.
+#
+# **Predict.** As $k$ grows from 0 to 12, what happens to the NLL of the training digits, and of new ones?
+#
+# - A: Both fall all the way: more neighbors tell more.
+# - B: Both fall, then stay level at the same value.
+# - C: On training digits it falls all the way; on new ones it falls and then rises.
 
 # %%
 digits = data.mnist(numpy=True)
-x_train = (digits.x_train > 0.5).astype(float)  # (4000, 28, 28)
-# (500, 28, 28): to choose k, to report
-x_choose, x_test = np.split((digits.x_test > 0.5).astype(float), 2)
+x_train = (digits.x_train > 0.5).astype(float)  # (4000, 28, 28): ink 1, paper 0
+x_val, x_test = np.split((digits.x_test > 0.5).astype(float), 2)  # (500, 28, 28) each
 
-tables, curve = {}, {"train": [], "new": []}
+
+def pixel_nll(x, theta, k):
+    """-log p of every pixel, given its neighbors. theta (2^k, 28, 28) -> like x"""
+    ink = tables.probabilities(x, theta, k)  # (N, 28, 28)
+    return -np.log(np.where(x > 0, ink, 1 - ink))
+
+
+thetas, curve = [], {"training": [], "validation": []}
 for k in range(13):
-    seen, inked = count_patterns(x_train, k)
-    tables[k] = (inked + 0.3) / (seen + 0.6)  # smoothing as in 1.4
-    curve["train"].append(pixel_surprise(x_train, tables[k], k).sum((1, 2)).mean())
-    curve["new"].append(pixel_surprise(x_choose, tables[k], k).sum((1, 2)).mean())
-best_k = int(np.argmin(curve["new"]))
+    seen, inked = tables.count(x_train, k)  # (2^k, 28, 28) each
+    thetas.append((inked + 0.3) / (seen + 0.6))
+    for name, x in (("training", x_train), ("validation", x_val)):
+        curve[name].append(pixel_nll(x, thetas[k], k).sum((1, 2)).mean())
+best_k = int(np.argmin(curve["validation"]))
 
-ax = plots.panel(
-    alt="Training surprise falls all the way; on new digits it falls, then rises.", size=(8, 3.4)
-)
-plots.line(range(13), curve["train"], ax, name="digits counted on", color=plots.MUTED)
-plots.line(range(13), curve["new"], ax, name="new digits", color=plots.MODEL, marker="o")
-ax.axvline(best_k, color=plots.MODEL, linestyle=":")
-ax.set_ylim(55, 215)
-plots.label(
-    ax, f"Least surprise at new digits: {best_k} neighbors", "neighbors k", "nats per digit"
-)
+ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# A single neighbor, the pixel to the left, already beats the mixture of lesson 01 ({{01.nats.mixture:.0f}} nats), and the
-# best number of neighbors reaches {{02.nats.tables:.0f}}. On the digits that were counted the surprise
-# keeps falling, for with $2^{12}$ patterns at every place most coins were tossed once or never, and the model begins to know its
-# training digits by heart. On new digits it turns. This turning is called **overfitting**, and only data that were not
-# counted can show it.
+# C. With $2^{12}$ patterns at every pixel, most were met once or never. The model begins to memorize its training digits, and
+# on new digits the NLL turns back up. This is **overfitting**, and only data that were not counted can show it. A forgets
+# that each neighbor halves the examples per pattern, on average; B holds for endless training data.
 #
 # </details>
 
-
 # %%
-def draw_tables(theta, k, n, rng):
-    """n digits, pixel by pixel in reading order. theta (2^k, 28, 28) -> (n, 28, 28)"""
-    x = np.zeros((n, 34, 34), dtype=int)  # framed as above
-    for r in range(28):
-        for c in range(28):
-            bits = [x[:, 3 + r + dr, 3 + c + dc] << i for i, (dr, dc) in enumerate(NEIGHBORS[:k])]
-            pattern = sum(bits, np.zeros(n, dtype=int))  # (n,)
-            x[:, 3 + r, 3 + c] = rng.random(n) < theta[pattern, r, c]
-    return x[:, 3:31, 3:31]
-
-
-plots.rows(
-    {f"{k} neighbors": draw_tables(tables[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
+fig = plots.rows(
+    {f"{k} neighbors": tables.sample(thetas[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
     | {"real": x_test[:20]},
     columns=20,
-    alt="None: dust. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.",
+    alt="None: specks. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.",
 )
 
 # %% [markdown]
-# With six neighbors there are strokes that turn corners, some of them crumbling at the foot. With twelve, many drawings dissolve into
-# noise: somewhere the pen met a pattern never seen at that place, whose coin is the fair one our smoothing invented, and
-# from there on everything is new. Our imaginary pictures were half ink, half paper. Better ones are at hand: what that
-# pattern leads to *anywhere* on the page.
-
+# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came up
+# that had never been seen there, our smoothing answered "one half", and from then on every pattern was new. A better answer
+# is at hand: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called
+# **back-off**.
 
 # %%
-def borrow(seen, inked, strength=3.0):
-    """Coins per place, smoothed towards the same pattern's coin anywhere. -> (2^k, 28, 28)"""
-    anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (2^k,)
-    return (inked + strength * anywhere[:, None, None]) / (seen + strength)
-
-
-theta_12 = borrow(*count_patterns(x_train, 12))  # (4096, 28, 28)
-chosen = pixel_surprise(x_choose, theta_12, 12).sum((1, 2)).mean()
-tables_nats = pixel_surprise(x_test, tables[best_k], best_k).sum((1, 2)).mean()
-borrow_nats = pixel_surprise(x_test, theta_12, 12).sum((1, 2)).mean()
-print(f"to choose by: {best_k} neighbors {min(curve['new']):.1f} nats, borrowing {chosen:.1f}")
-print(f"to report on: {best_k} neighbors {tables_nats:.1f} nats, borrowing {borrow_nats:.1f}")
-x_borrow = draw_tables(theta_12, 12, 20, runtime.rng(3))
-plots.rows(
-    {"12 neighbors, borrowing": x_borrow, "real": x_test[:20]},
+seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
+anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (4096,)
+theta_12 = (inked + 3 * anywhere[:, None, None]) / (seen + 3)  # (4096, 28, 28)
+nats = {}
+for part, x in {"validation": x_val, "test": x_test}.items():
+    for name, theta, k in [("counted", thetas[best_k], best_k), ("back-off", theta_12, 12)]:
+        nats[part, name] = pixel_nll(x, theta, k).sum((1, 2)).mean()
+        print(f"{part:<10}  {k:>2} neighbors, {name:<8} {nats[part, name]:5.1f} nats per digit")
+fig = plots.rows(
+    {
+        "12 neighbors with back-off": tables.sample(theta_12, 12, 20, runtime.rng(3)),
+        "real": x_test[:20],
+    },
     alt="Above: mostly clean pen strokes, some of them digits. Below: real digits.",
 )
+
 # %% [markdown]
-# The best number so far, and mostly clean strokes. But are these digits? Some. Most are letters of a script that nobody
-# reads. How can the number be so good? Look where the surprise sits:
+# The best number so far, and mostly clean strokes. But are these digits? Some are. Most are letters of a script that nobody
+# reads. How can the number be so good? Look where the nats are:
 
 # %%
-example = x_test[1:9]  # (8, 28, 28)
-alt = (
-    "Surprise sits at the edges of strokes and where "
-    "they begin or end; inside a stroke and on empty paper it is near zero."
-)
-fig, axes = plots.figure(2, 1, size=(10, 3.2), alt=alt)
-plots.images(example, axes[0], columns=8, title="new digits")
-title = "surprise of each pixel (black: 3 nats or more)"
-plots.images(pixel_surprise(example, theta_12, 12), axes[1], columns=8, vmax=3, title=title)
-framed = np.pad(x_test, ((0, 0), (1, 1), (1, 1)))  # (500, 30, 30)
-around = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(1, 2))
-# (500, 28, 28, 3, 3) -> (500, 28, 28): ink and paper within one step
-edge = around.max(axis=(3, 4)) > around.min(axis=(3, 4))
-all_of_it = pixel_surprise(x_test, theta_12, 12)  # (500, 28, 28)
-edge_share = all_of_it[edge].sum() / all_of_it.sum()
-print(f"{edge.mean():.0%} of pixels are at an edge; they hold {edge_share:.0%} of the surprise")
+all_nats = pixel_nll(x_test, theta_12, 12)  # (500, 28, 28)
+edge = tables.at_edges(x_test)  # (500, 28, 28): ink and paper within one pixel
+edge_share = all_nats[edge].sum() / all_nats.sum()
+print(f"{edge.mean():.0%} of the pixels are at an edge; they hold {edge_share:.0%} of the nats")
+fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 
 # %% [markdown]
-# Nearly all nats go to the question where exactly a stroke ends, and there this model is good. Which of ten numerals the
-# strokes add up to is worth at most $\log 10 = 2.3$ nats of them. So likelihood and your eye can disagree, and both are
-# telling the truth (Theis et al. 2016).
+# Nearly all the nats are spent on where exactly a stroke ends, and there this model is good. Which of the ten digits the
+# strokes add up to is worth at most $\log 10 = 2.3$ nats. So likelihood and your eye can disagree, and both can be right
+# (Theis et al. 2016).
 
 # %% [markdown]
 # ## What this run reached
@@ -732,11 +675,12 @@ print(f"{edge.mean():.0%} of pixels are at an edge; they hold {edge_share:.0%} o
 inside = runtime.reached(
     {
         "02.floor": floor,
-        "02.unpaired.spread": spread["as claimed"],
-        "02.paired.spread": spread["mended"],
-        "02.half.spread": spread["half right"],
-        "02.nats.tables": tables_nats,
-        "02.nats.borrow": borrow_nats,
+        "02.sigma.saved": saved,
+        "02.unpaired.spread": x_unpaired.std(),
+        "02.half.spread": x_half.std(),
+        "02.paired.spread": x_paired.std(),
+        "02.nats.tables": nats["test", "counted"],
+        "02.nats.borrow": nats["test", "back-off"],
         "02.nats.edges": edge_share,
     }
 )
@@ -744,29 +688,33 @@ inside = runtime.reached(
 # %% tags=["solved"]
 assert inside
 assert abs(floor - 0.325083) < 1e-6 and abs(cross_entropy(y, p) - 0.361773) < 1e-6
-assert abs(mse - 0.02) < 1e-12
-assert spread["as claimed"] < 0.10 and abs(spread["mended"] - spread["real"]) < 0.05
-assert abs(spread["half right"] - spread["mended"] / 2) < 0.05
-assert (np.diff(curve["train"]) < 0).all()
-assert 4 <= best_k <= 11 and curve["new"][12] > min(curve["new"]) + 0.5
-assert borrow_nats < tables_nats
+assert forward == (-0.5, 2.5) and abs(reverse[0] + 2.5) < 1e-9 and reverse[1] == 0.5
+assert abs(mse - 0.02) < 1e-12 and saved > 0.1
+assert x_unpaired.std() < 0.10 and abs(x_paired.std() - x_real.std()) < 0.05
+assert abs(x_half.std() - x_paired.std() / 2) < 0.05
+assert (np.diff(curve["training"]) < 0).all()
+assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) + 0.5
+assert nats["test", "back-off"] < nats["test", "counted"]
 
 # %% [markdown]
-# That was the core. The studio has three rooms, in any order; nothing later needs them. In a hurry?
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# That was the core. The studio has four sections, in any order; no later lesson needs them. [Where we are
+# now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
 #
-# ### Room A · A bit is a bit
+# ### Section A · A bit is a bit
 #
-# Are bits of surprise the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand
-# of them. Give every character a codeword of zeros and ones, short for frequent characters, and no codeword the beginning
-# of another. Huffman's method finds the best such code: join the two rarest groups again and again, and each time everything
-# in them gets one bit longer.
+# Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand of
+# them. Give every character a codeword of zeros and ones, short for frequent characters, and no codeword the beginning of
+# another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each time everything in
+# them gets one bit longer.
 #
-# **Predict.** Compute the entropy of the characters, in bits. Will Huffman's code need fewer bits a character than that, as
-# many, or more? And what does a code cost that was made for the wrong distribution?
+# **Predict.** Compute the entropy of the characters in bits. How many bits per character will Huffman's code need?
+#
+# - A: Fewer than the entropy, because it is the best code.
+# - B: Exactly the entropy.
+# - C: Slightly more than the entropy.
 
 
 # %% tags=["studio"]
@@ -788,126 +736,96 @@ def huffman_lengths(p):
 
 # %% tags=["studio", "nbval-check-output"]
 text = "".join(data.molecules())
-count = Counter(text)
-share = {symbol: c / len(text) for symbol, c in count.items()}
+share = {symbol: c / len(text) for symbol, c in Counter(text).items()}
 y_text = np.array(list(share.values()))  # (K,)
-right = huffman_lengths(share)
-# as if all were equally frequent
-wrong = huffman_lengths({symbol: 1 / len(share) for symbol in share})
+codes = {
+    "made for these shares": huffman_lengths(share),
+    "made for equal shares": huffman_lengths({symbol: 1 / len(share) for symbol in share}),
+}
 entropy = cross_entropy(y_text, y_text, 2)
-for name, code in [("made for them", right), ("made for equal shares", wrong)]:
+for name, code in codes.items():
     bits = sum(share[symbol] * code[symbol] for symbol in share)
     q = np.array([2.0 ** -code[symbol] for symbol in share])  # what the code believes
     waste = kl(y_text, q) / math.log(2)  # from nats to bits
-    print(f"code {name}: {bits:.3f} bits a character = entropy {entropy:.3f} + {waste:.3f}")
+    print(f"code {name}: {bits:.3f} bits per character = entropy {entropy:.3f} + {waste:.3f}")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# No code that takes the characters one by one beats their entropy, and Huffman's comes within a few hundredths of a
-# bit. A code *is* a belief: a codeword of 3 bits says "I expect this once in $2^3$". The average length is the
-# cross-entropy of the text with this belief, and what the wrong code wastes is a KL divergence, bit for bit. So "nats
-# per digit" is a file size. A generator that needs fewer nats for new digits is a better way to *store* them.
+# C. No code that takes the characters one by one beats their entropy (A), and it reaches the entropy exactly (B) only where
+# all probabilities are powers of one half. A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its
+# average length is the cross-entropy of the text under this model, and what the wrong code wastes is a KL divergence, bit for
+# bit.
 #
 # </details>
+#
+# So nats per digit, divided by $\log 2$, are the size of a file: a generator with a smaller NLL is a better way to *store*
+# new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels; reaching
+# the 110 bits of our best model takes an arithmetic coder. And whoever unpacks the file needs the model as well.
 
 # %% [markdown] tags=["studio"]
-# ### Room B · Which loss when?
+# ### Section B · Which loss when?
 #
-# Predict one number for everybody: how much ink has a digit? The best constant depends on the loss, and the loss on the
-# noise you claim.
+# Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss on
+# the noise you claim.
 #
-# **Predict.** Now 40 of the 4,000 digits are scanned badly, all black. Which best constant moves more: that of squared
-# error, or that of absolute error?
+# **Predict.** Now 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
+#
+# - A: That of the squared error.
+# - B: That of the absolute error.
+# - C: Both move by the same amount, because one digit in a hundred has changed.
 
 # %% tags=["studio", "nbval-check-output"]
-ink = 100 * digits.x_train.mean((1, 2))  # (4000,) per cent
-spoilt = np.where(np.arange(4000) < 40, 100.0, ink)
+ink = 100 * digits.x_train.mean((1, 2))  # (4000,) percent
+spoiled = np.where(np.arange(4000) < 40, 100.0, ink)
 levels = np.linspace(5, 25, 2001)  # candidates, 0.01 apart
-losses = {"squared": lambda e: e**2, "absolute": np.abs}
-for name, loss_of in losses.items():
-    best = [
-        levels[np.argmin([loss_of(values - c).mean() for c in levels])] for values in (ink, spoilt)
+for name, loss_of in {"squared": np.square, "absolute": np.abs}.items():
+    clean, black = [
+        levels[np.argmin([loss_of(values - c).mean() for c in levels])] for values in (ink, spoiled)
     ]
-    print(f"least {name} error: {best[0]:.2f} on clean digits, {best[1]:.2f} with 40 black ones")
+    print(f"smallest {name} error: {clean:.2f} on clean digits, {black:.2f} with 40 black ones")
 print(
-    f"mean {ink.mean():.2f} and {spoilt.mean():.2f}; "
-    f"median {np.median(ink):.2f} and {np.median(spoilt):.2f}"
+    f"mean {ink.mean():.2f} and {spoiled.mean():.2f}; "
+    f"median {np.median(ink):.2f} and {np.median(spoiled):.2f}"
 )
+scales = np.linspace(9, 14, 5001)  # one apple on two scales: 10 ± 0.5 and 13 ± 2
+total = gaussian_nll(scales, 10, math.log(0.5)) + gaussian_nll(scales, 13, math.log(2))
+print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; plain mean 11.50")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# Squared error wants the mean, and a few far-off values drag it along. Absolute error wants the median, which hardly
-# moves. Absolute error is the surprise under $p(x) \propto e^{-|x - \hat x|}$, a distribution with heavier tails: it expects
-# the odd wild value.
+# A. Squared error is smallest at the mean, which a few far-off values drag along. Absolute error is smallest at the median,
+# which hardly moves: it counts how many values lie above it, not how far. Absolute error is the NLL under the **Laplace
+# distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier than a Gaussian's: it expects a wild value now and
+# then.
 #
 # </details>
+#
+# The last line shows what a $\sigma$ for each value buys: the sum of two NLLs trusts each scale in proportion to
+# $1/\sigma^2$. A plain squared error would have trusted both equally.
 #
 # | you predict | and claim | so the loss is |
 # |---|---|---|
-# | a number, noise alike everywhere | a bell of fixed width | squared error |
-# | a number, with wild values now and then | heavy tails | absolute error |
-# | a number, and how sure you are | a bell of its own width each time | Exercise 2.4 |
-# | yes or no, ink or paper | a coin | binary cross-entropy, from logits |
-# | one of $K$ | one dart on a strip | cross-entropy |
-#
-# ### Exercise 2.4 · `gaussian_nll`
-# The surprise of a bell whose width matters too. If `sigma` is not positive, raise a `ValueError`. When it is written, find
-# the width at which it is the squared error exactly, but for a constant.
-
-
-# %% tags=["studio", "exercise:2.4", "points:4", "minutes:5"]
-def gaussian_nll(x, mu, sigma):
-    """-log N(x; mu, sigma²) at each x, in nats.
-
-    x: (...), mu: (...) or number, sigma: number -> like x
-    """
-    # BEGIN SOLUTION
-    if sigma <= 0:
-        raise ValueError(f"sigma must be positive, not {sigma}")
-    return 0.5 * np.log(2 * np.pi) + np.log(sigma) + 0.5 * ((x - mu) / sigma) ** 2
-    # END SOLUTION
-
-
-# %% tags=["studio", "check:2.4"]
-gaussian_nll = check("2.4", gaussian_nll)
-
-# %% [markdown] tags=["studio", "help:2.4"]
-# It is Exercise 1.1 with the sign turned, and $\sigma$ in place of $\sigma^2$. What does $\tfrac12\log\sigma^2$ become?
-# ---
-# $x = 12$, $\mu = 10$, $\sigma = 2$: $\tfrac12\log 2\pi = 0.919$, $\log 2 = 0.693$, $\tfrac12 (2/2)^2 = 0.5$. Together
-# $2.112$.
-# ---
-# $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + \log\sigma$. The squared error appears with the factor $1/(2\sigma^2)$,
-# which is 1 for $\sigma = 1/\sqrt2$.
-
-# %% tags=["studio", "nbval-check-output"]
-width = 1 / math.sqrt(2)
-extra = gaussian_nll(x_true, x_hat, width).mean() - mse
-print(f"sigma {width:.4f}: surprise {extra + mse:.4f} = MSE {mse:.4f} + {extra:.4f}")
-print(f"the constant is half of log pi: {0.5 * math.log(math.pi):.4f}")
-a, b = 10.0, 13.0  # two scales say so; the first is good to 0.5, the second to 2
-weigh = np.linspace(9, 14, 5001)
-total = gaussian_nll(weigh, a, 0.5) + gaussian_nll(weigh, b, 2.0)
-print(
-    f"two scales, one apple: 10 ± 0.5 and 13 ± 2 make {weigh[np.argmin(total)]:.2f}, "
-    "the plain mean is 11.5"
-)
+# | a number, with the same noise everywhere | a Gaussian with one $\sigma$ | squared error |
+# | a number, with a wild value now and then | a Laplace distribution | absolute error |
+# | a number, and how sure you are | a Gaussian with its own $\sigma$ | Exercise 2.3 |
+# | yes or no, ink or paper | a Bernoulli distribution | binary cross-entropy, from logits |
+# | one of $K$ classes | a categorical distribution | cross-entropy |
 
 # %% [markdown] tags=["studio"]
-# The last line is what the width buys: the sum of two surprises trusts each scale by $1/\sigma^2$. A plain squared error
-# would have believed both alike.
-
-# %% [markdown] tags=["studio"]
-# ### Room C · Soft labels, by hand
+# ### Section C · Soft labels, by hand
 #
-# The worked example of the core had $y = (0.9, 0.1)$, not $(1, 0)$. Such a **soft label** means: in nine of ten such
-# cases it was the first class. (A *hard* label, one-hot, makes cross-entropy the surprise at one class.) What does a
-# network with logits $z$ and $p_k = e^{z_k} / \sum_j e^{z_j}$, the **softmax**, hear from a soft label?
+# The town of the core had $y = (0.9, 0.1)$, not $(1, 0)$. As a label this is called a **soft label**: in nine of ten such
+# cases it was the first class. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities $p_k = e^{z_k} /
+# \sum_j e^{z_j}$, the **softmax**.
 #
-# **Predict.** It says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the first
-# logit go up, go down, or stay? And if the label were hard, $(1, 0)$?
+# **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the
+# first logit go up, go down, or stay?
+#
+# - A: Up: the first class is the right one.
+# - B: Down.
+# - C: It can stay: the network's choice is right already.
 
 
 # %% tags=["studio", "nbval-check-output"]
@@ -916,8 +834,8 @@ def softmax(z):
     return e / e.sum()
 
 
-def slopes(y, z, h=1e-5):
-    """Slope of the cross-entropy for each logit, by two nearby values. (K,), (K,) -> (K,)"""
+def gradient(y, z, h=1e-5):
+    """Derivative of the cross-entropy for each logit, by finite differences. (K,), (K,) -> (K,)"""
     steps = h * np.eye(len(z))
     changes = [cross_entropy(y, softmax(z + s)) - cross_entropy(y, softmax(z - s)) for s in steps]
     return np.array(changes) / (2 * h)
@@ -925,42 +843,76 @@ def slopes(y, z, h=1e-5):
 
 z_net = np.log(np.array([0.99, 0.01]))
 for name, label in [("soft", np.array([0.9, 0.1])), ("hard", np.array([1.0, 0.0]))]:
-    print(
-        f"{name} label {label}: slopes {np.round(slopes(label, z_net), 6)}, "
-        f"p - y = {np.round(softmax(z_net) - label, 6)}"
-    )
-print(
-    f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {cross_entropy(y, p):.6f}"
-)
+    found, expected = gradient(label, z_net), softmax(z_net) - label
+    print(f"{name} label {label}: derivatives {found.round(6)}, p - y = {expected.round(6)}")
+by_hand = 0.9 * -math.log(0.8) + 0.1 * -math.log(0.2)
+print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_hand:.6f}")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# <details><summary>Answer</summary>
 #
-# The slope is $p - y$, whatever the labels. Under the soft label it is positive for the first class: its logit must
-# become *smaller*, the network is too sure. Under the hard label it is negative, however sure the network is already,
-# and the logits would grow forever. That is why labels are sometimes softened on purpose.
+# B. The derivative is $p - y$, whatever the label. Under the soft label it is positive for the first class: its logit must
+# become *smaller*, because the network is too sure. Under a hard label it is negative however sure the network is (answer A),
+# and the logits would grow forever. That is why hard labels are sometimes softened on purpose, to $0.9$ or so instead of 1:
+# **label smoothing**. Answer C confuses the choice with the probability; cross-entropy scores the probability.
 #
 # </details>
 
+# %% [markdown] tags=["studio"]
+# ### Section D · Logits, exact everywhere
+#
+# In the core, SciPy computed $\log\sigma(z)$. Build it yourself. For a no, $-\log(1-\sigma(z)) = \log(1 + e^z)$; for a yes,
+# $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the logarithm: $\log(1 + e^a)
+# = a + \log(1 + e^{-a})$.
+#
+# ### Exercise 2.5 · `bce_logits`
+# Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels). NumPy's
+# `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
+
+
+# %% tags=["studio", "exercise:2.5", "points:4", "minutes:13"]
+def bce_logits(z, t):
+    """NLL of targets t in [0, 1] under Bernoulli logits z, in nats. (...), (...) -> (...)"""
+    # BEGIN SOLUTION
+    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+    # END SOLUTION
+
+
+# %% tags=["studio", "check:2.5"]
+bce_logits = check("2.5", bce_logits)
+
+# %% [markdown] tags=["studio", "help:2.5"]
+# Write $\log\sigma(z)$ and $\log(1-\sigma(z))$ with $\log(1+e^{-z})$ and $\log(1+e^{z})$. What is the difference of these
+# two? Then: how do you keep the exponent from being positive?
+# ---
+# $z = 2$, $t = 1$: $\log(1 + e^{-2}) = 0.1269$. $z = 2$, $t = 0$: $\log(1+e^{2}) = 2 + \log(1+e^{-2}) = 2.1269$. In
+# general the two differ by $z$, so the value is $\log(1+e^{z}) - t z$. For $z = 100$, $t = 0$: $100 + \log(1 + e^{-100})$,
+# which is 100.
+# ---
+# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract $z
+# t$. The derivative with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
+
 # %% tags=["studio", "solved"]
-assert np.allclose(slopes(y, z_net), softmax(z_net) - y, atol=1e-6)
-assert abs(cross_entropy(p, y) - 0.544805) < 1e-6
-assert entropy <= sum(share[s] * right[s] for s in share) < entropy + 1
+assert np.allclose(gradient(y, z_net), softmax(z_net) - y, atol=1e-6)
+assert abs(cross_entropy(p, y) - 0.544805) < 1e-6 and abs(by_hand - 0.361773) < 1e-6
+assert entropy <= sum(share[s] * codes["made for these shares"][s] for s in share) < entropy + 1
+assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 
 # %% [markdown]
 # ## Where we are now
 #
 # You can
-# - read a surprise in nats and bits, and know that a bit is a bit;
-# - derive cross-entropy from one class that happened, and squared error from a bell;
-# - split a cross-entropy into floor and KL, and say which mistake each direction of KL makes;
-# - compute a loss from logits, exact where the model is certain and wrong;
-# - ask of any loss who is compared with whom, and choose a generator by its surprise at new data.
+# - read a negative log-likelihood in nats and in bits;
+# - split a cross-entropy into entropy and KL, and say which mistake each direction of KL makes;
+# - derive a loss from a noise with the recipe, and let a network say how sure it is of each prediction;
+# - see where a loss goes flat, and compute it from logits instead;
+# - ask of any loss who is compared with whom, and choose a generator by its NLL on new data.
 #
 # **Read on.**
 # Shannon 1948, *A Mathematical Theory of Communication*: surprise, entropy and codes, from the source.
 # Kullback & Leibler 1951, *On Information and Sufficiency*: the divergence.
+# Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more kinds of noise.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why the eye and the nats may disagree.
 #
-# **Next.** All fits so far were done by counting, by a formula, or by trying out candidates. Lesson 03 fits what has no formula: it walks downhill,
-# and builds the walker.
+# **Next.** Most fits so far were done by counting, by a formula, or by trying out candidates, and one by a black box. Lesson
+# 03 opens the box: it walks downhill, and you build the walker.

@@ -68,7 +68,7 @@ drawing.two_players(ax)
 #
 # ### Exercise 6.1 · `d_loss`
 # Optimizers make things small, so the discriminator's loss is $-V$. In formulas $D(x)$ is a probability. In code a network
-# returns its logit, as in Exercise 2.3: `real` are the logits of a batch of real things, `fake` those of a batch of forged ones. Each half is an average over
+# returns its logit, as in Exercise 2.5: `real` are the logits of a batch of real things, `fake` those of a batch of forged ones. Each half is an average over
 # *its own* batch.
 
 

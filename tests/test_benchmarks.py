@@ -263,6 +263,9 @@ def test_a_range_holds_what_was_seen_and_a_margin_but_nothing_impossible():
         1,
         "a share",
     )
+    assert "kind" not in entry
+    same = measured_numbers.entry([2.0, 2.0], {}, range(2), "9.9")
+    assert same["kind"] == "exact" and (same["low"], same["high"]) == (1.99, 2.01)
     free = measured_numbers.entry([1.0, 2.0], {}, range(2), "9.9")
     assert (free["low"], free["high"]) == (0.0, 3.0) and "most" not in free
     kept = json.loads((ROOT / measured_numbers.FILE).read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ import pytest
 
 from course_utils import widgets
 from course_utils.lesson01.drawing import masses_of_heads
-from course_utils.lesson02.drawing import floor_and_excess
+from course_utils.lesson02.drawing import all_forecasts, bands
 from course_utils.lesson05.drawing import latent_map
 from course_utils.lesson08.drawing import gates, paragraph, story
 
@@ -72,8 +72,23 @@ def test_the_masses_of_heads_are_drawn_with_their_totals():
     assert names == ["with orders, total 1.000", "claim, total 0.750"] and len(ax.patches) == 6
 
 
-def test_floor_and_excess_add_up_to_the_cross_entropy():
-    _, ax = widgets.canvas()
-    floor_and_excess(ax, 0.3, 0.5)
-    assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(0.5)
-    assert {text.get_text() for text in ax.texts} == {"floor 0.300", "avoidable 0.200"}
+def test_named_forecasts_lie_on_the_curve_above_the_floor():
+    ax = all_forecasts(np.array([0.5, 0.9]), [0.7, 0.4], 0.3, {"90 : 10": (0.9, 0.4)})
+    curve, floor, dot = ax.lines
+    assert [*dot.get_data()] == [[0.9], [0.4]] and set(floor.get_ydata()) == {0.3}
+    assert curve.get_ydata()[-1] == 0.4
+    assert {text.get_text() for text in ax.texts} == {"entropy H(y) = 0.300", "90 : 10"}
+
+
+def test_a_band_reaches_two_standard_deviations_to_either_side():
+    x = np.array([0.0, 1.0])
+    models = {
+        "one": lambda x: (x, np.zeros(len(x))),
+        "growing": lambda x: (0 * x, np.log(1 + x)),
+    }
+    fig = bands(x, x, models)
+    reach = [ax.collections[0].get_paths()[0].get_extents() for ax in fig.axes]
+    assert [(box.y0, box.y1) for box in reach] == [
+        (pytest.approx(-2), pytest.approx(3)),
+        (pytest.approx(-4), pytest.approx(4)),
+    ]

@@ -59,9 +59,17 @@ def watermark():
     return lesson10.watermark(library, list("abcdefghi"), 0.5)
 
 
+def pairs():
+    rng = np.random.default_rng(5)
+    z, x, luck = rng.random(300), rng.normal(0, 2, 300), rng.random(300)
+    curves = [(s * np.linspace(-2, 2, 12), s * x) for s in np.linspace(0, 1, 11)]
+    return lesson02.pairs(z, np.sort(x), x, luck, curves)
+
+
 EXPLORABLES = {
     "01.fit": lambda: lesson01.fit(INK),
     "02.directions": lesson02.directions,
+    "02.pairs": pairs,
     "03.valley": lesson03.valley,
     "04.gap": lesson04.gap,
     "06.distances": lesson06.distances,

@@ -111,6 +111,14 @@ def test_reached_compares_with_honest_runs(present, monkeypatch, capsys):
         runtime.reached({"01.unknown": 1})
 
 
+def test_a_number_without_chance_is_called_exact_and_has_no_range(present, monkeypatch, capsys):
+    present()
+    entry = {"label": "x", "value": 2.0, "low": 1.99, "high": 2.01, "device": "cpu"}
+    for kind, said in ({"kind": "exact"}, "2 (exact)"), ({}, "1.99 to 2.01"):
+        monkeypatch.setattr(runtime, "_measured", lambda kind=kind: {"x": entry | kind})
+        assert runtime.reached({"x": 2.001}) and said in capsys.readouterr().out
+
+
 def test_a_smoke_run_says_that_its_numbers_mean_nothing(present, monkeypatch, capsys):
     present()
     monkeypatch.setenv("COURSE_PROFILE", "smoke")

@@ -62,7 +62,9 @@ def test_the_core_has_at_most_eight_beats_and_four_exercises(source):
 def test_goals_stand_at_the_start_and_at_the_end(source):
     text = prose(read(source), studio=False)
     start = re.search(
-        r"\*\*When you are through you will be able to\*\*\n((?:- .*\n(?:  .*\n)*)+)", text
+        r"\*\*(?:When you are through|By the end) you will be able to\*\*\n"
+        r"((?:- .*\n(?:  .*\n)*)+)",
+        text,
     )
     end = re.search(
         r"^## Where we are now\n+You can\n((?:- .*\n(?:  .*\n)*)+)", text + "\n", flags=re.M

@@ -1,6 +1,6 @@
 // One Gaussian q for a target p with two modes, and both divergences of every such q.
 ({panel, range, palettes}) => {
-  const line = range(-6, 6, 200);
+  const line = range(-12, 12, 400);
   const masses = density => {
     const total = density.reduce((sum, v) => sum + v, 0);
     return density.map(v => v / total);
@@ -12,7 +12,7 @@
   const p = left.map((v, i) => 0.6 * v + 0.4 * right[i]);
   const points = q => line.map((x, i) => [x, q[i] / (line[1] - line[0])]);
 
-  const density = panel({x: [-6, 6], y: [0, 0.8], xlabel: "x", ylabel: "density",
+  const density = panel({x: [-8, 8], y: [0, 0.8], xlabel: "x", ylabel: "density",
     title: "the target p (filled) and your q"});
   density.area({color: "data"})(points(p));
   const curve = density.line({color: "model"});

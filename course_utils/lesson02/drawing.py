@@ -11,44 +11,105 @@ import numpy as np
 from course_utils import plots
 
 
-def floor_and_excess(ax: Any, floor: float, total: float) -> None:
-    """A cross-entropy in nats as one bar: the floor, and what a better forecast would avoid."""
-    ax.barh(0, floor, color=plots.DATA)
-    ax.barh(0, total - floor, left=floor, color=plots.MODEL, hatch="//", edgecolor="white")
-    ax.text(0.02, 0.16, f"floor {floor:.3f}", color=plots.DATA, transform=ax.transAxes)
-    excess = f"avoidable {total - floor:.3f}"
-    ax.text(0.4, 0.16, excess, color=plots.MODEL, transform=ax.transAxes)
-    ax.set(xlim=(0, max(1.6, 1.1 * total)), ylim=(-0.9, 0.6), yticks=[])
-    plots.label(ax, f"cross-entropy {total:.3f} nats", "nats a day")
-
-
 def all_forecasts(
-    ax: Any, grid: np.ndarray, curve: list[float], *, yours: tuple[float, float], floor: float
-) -> None:
-    """The cross-entropy of every forecast on a grid (N,), with a dot at yours and a line at the
-    floor.
-    """
-    ax.plot(grid, curve, color=plots.MODEL)
+    forecasts: np.ndarray, nats: list[float], floor: float, named: dict[str, tuple[float, float]]
+) -> Any:
+    """The cross-entropy of every forecast (N,) above its floor, with a few of them named."""
+    alt = (
+        "Cross-entropy against the forecast: a flat valley around the true probability, whose floor"
+        f" is at {floor:.3f} nats, and a wall that rises without limit toward certainty."
+    )
+    ax = plots.panel(alt=alt, size=(7.5, 3))
+    ax.plot(forecasts, nats, color=plots.MODEL)
     ax.axhline(floor, color=plots.DATA, linestyle="--")
-    ax.plot(*yours, "o", color=plots.MODEL, markersize=9)
-    ax.set_ylim(0, 4.7)
-    plots.label(ax, "all forecasts; the dot is yours", "forecast of sun", "nats a day")
+    words, below = f"entropy H(y) = {floor:.3f}", {"textcoords": "offset points", "va": "top"}
+    ax.annotate(words, (forecasts[0], floor), (6, -6), color=plots.DATA, **below)
+    ax.fill_between(forecasts, floor, nats, color=plots.MODEL, alpha=0.12)
+    for name, (forecast, cost) in named.items():
+        ax.plot(forecast, cost, "o", color=plots.MODEL)
+        ax.annotate(name, (forecast, cost), (-4, 9), textcoords="offset points", ha="right")
+    ax.set(xlim=(forecasts[0], 1.002), ylim=(floor - 0.15, 1))
+    title = "Shaded: what a better forecast would save"
+    plots.label(ax, title, "forecast of sun", "nats per day")
+    return ax
 
 
-def pairs_and_curve(
-    ax: Any, z: np.ndarray, x: np.ndarray, heights: np.ndarray, share: float
-) -> None:
-    """Pairs (N,) of noise and data, and the curve with these heights at even steps from 0 to 1."""
-    ax.plot(z, x, ".", color=plots.DATA, markersize=3)
-    ax.plot(np.linspace(0, 1, len(heights)), heights, color=plots.MODEL)
-    plots.label(ax, f"{share:.0%} of the pairs are right", "z", "x, and the curve g(z)")
+def bands(km: np.ndarray, minutes: np.ndarray, models: dict[str, Any]) -> Any:
+    """Rides (N,) under one band of mean ± 2 standard deviations per model; `models` maps a title to
+    a function of km (M,) that returns mean (M,) and log standard deviation (M,).
+    """
+    alt = (
+        "Left: a band of constant width, too wide for short rides and too narrow for long ones."
+        " Right: a band that is narrow for short rides and widens with the distance."
+    )
+    fig, axes = plots.figure(1, len(models), alt=alt, size=(5.2 * len(models), 3.4))
+    grid = np.linspace(km.min(), km.max(), 200)
+    for ax, (title, model) in zip(axes, models.items(), strict=True):
+        mean, log_std = model(grid)
+        ax.plot(km, minutes, ".", color=plots.DATA, markersize=3)
+        ax.plot(grid, mean, color=plots.MODEL)
+        reach = 2 * np.exp(log_std)
+        ax.fill_between(grid, mean - reach, mean + reach, color=plots.MODEL, alpha=0.2)
+        plots.label(ax, title, "distance, km", "minutes")
+        ax.set_ylim(minutes.min() - 3, minutes.max() + 3)
+    return fig
 
 
-def generated_over_real(ax: Any, x_made: np.ndarray, x_real: np.ndarray) -> None:
-    """Histograms of generated over real values, 20,000 each, with the standard deviations."""
-    edges = np.linspace(-3.5, 3.5, 71)
-    for values, color in ((x_real, plots.DATA), (x_made, plots.MODEL)):
-        ax.stairs(*np.histogram(values, edges), fill=True, alpha=0.6, color=color)
-    ax.set_ylim(0, 3000)
-    title = f"spread of g(z) {x_made.std():.2f}, of x {x_real.std():.2f}"
-    plots.label(ax, title, "value", "of 20,000; cut at 3,000")
+def logits(
+    z: np.ndarray, curves: dict[str, np.ndarray], x: np.ndarray, late: np.ndarray, network: Any
+) -> Any:
+    """Losses (N,) by logit and their derivatives; and the probability that a network gives to
+    `late` (M,), over the share of late ones in bins of x (M,).
+    """
+    alt = (
+        "Left: the exact loss rises in a straight line, the clipped one stops at 16. Middle: the"
+        " derivative of the exact loss goes to 1, that of the clipped one falls to 0. Right: the"
+        " predicted probability of a late ride rises with the distance, as the data do."
+    )
+    fig, axes = plots.figure(1, 3, alt=alt, size=(11, 3.2))
+    for (name, loss), color, style in zip(
+        curves.items(), (plots.MODEL, plots.WRONG), "- --".split(), strict=True
+    ):
+        axes[0].plot(z, loss, style, color=color, label=name)
+        axes[1].plot(z, np.gradient(loss, z), style, color=color)
+    axes[0].legend()
+    plots.label(axes[0], "NLL of a ride that was not late", "logit z", "nats")
+    plots.label(axes[1], "Its derivative", "logit z", "nats per unit of z")
+    edges = np.linspace(x.min(), x.max(), 13)
+    total, hits = np.histogram(x, edges)[0], np.histogram(x[late], edges)[0]
+    axes[2].bar(
+        (edges[1:] + edges[:-1]) / 2, hits / total, np.diff(edges), color=plots.DATA, alpha=0.4
+    )
+    grid = np.linspace(x.min(), x.max(), 200)
+    axes[2].plot(grid, network(grid), color=plots.MODEL)
+    plots.label(axes[2], "More than 20 minutes?", "distance, km", "share (bars), predicted")
+    return fig
+
+
+def overfitting(curve: dict[str, list[float]], best_k: int) -> Any:
+    """NLL by number of neighbors, 0 to 12, on training and validation digits."""
+    alt = (
+        "Training NLL falls all the way; on the validation set it falls until"
+        f" {best_k} neighbors, then rises."
+    )
+    ax = plots.panel(alt=alt, size=(8, 3.4))
+    plots.line(range(13), curve["training"], ax, name="training", color=plots.MUTED)
+    plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
+    ax.axvline(best_k, color=plots.MODEL, linestyle=":")
+    ax.set(xlim=(0.5, 13.8), ylim=(60, 145))
+    title = f"Best on the validation set: {best_k} neighbors"
+    return plots.label(ax, title, "neighbors k", "nats per digit")
+
+
+def where_the_nats_are(x: np.ndarray, nats: np.ndarray) -> Any:
+    """Pictures (8, 28, 28), and below each the NLL of its pixels (8, 28, 28)."""
+    alt = (
+        "The nats are at the edges of strokes and where strokes begin or end; inside a stroke and"
+        " on empty paper the NLL is near zero."
+    )
+    fig, axes = plots.figure(2, 1, size=(10, 3.2), alt=alt)
+    plots.images(x, axes[0], columns=8, title="new digits")
+    plots.images(
+        nats, axes[1], columns=8, vmax=3, title="NLL of each pixel (black: 3 nats or more)"
+    )
+    return fig

@@ -1,5 +1,5 @@
-"""The exercises of lesson 02: cross-entropy, KL divergence, losses from logits, the negative
-log-likelihood of a Gaussian.
+"""The exercises of lesson 02: cross-entropy, KL divergence, the negative log-likelihood of a
+Gaussian, partners for samples, losses from logits.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError),
     ),
     "np-isclose-tolerance": Mutant(
-        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` alone"
-        " forgives a hundred thousandth",
+        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` by"
+        " default forgives a hundred thousandth",
         lambda a, b: _refuse(a, b, tolerance=1e-5),
     ),
     "tolerance-too-tight": Mutant(
-        "the sums must not be compared with `== 1`, nor more closely than asked: allow for a"
-        " billionth of rounding",
+        "the sums were compared with `== 1`, or more strictly than asked: allow for rounding"
+        " of a billionth",
         lambda a, b: _refuse(a, b, tolerance=1e-13),
     ),
     "assertion-error": Mutant(
@@ -91,8 +91,7 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError),
     ),
     "bare-exception": Mutant(
-        "an exception of the general kind is raised; ask for the particular one, `raise"
-        " ValueError(…)`",
+        "an exception of a general kind is raised: raise the particular one, `raise ValueError(…)`",
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception),
     ),
 }
@@ -102,8 +101,8 @@ def _looks_named(one: str, two: str) -> dict[str, Mutant]:
     """More of the kind of `LOOKS`, with the names of the two distributions in the hint."""
     return {
         "sums-not-checked": Mutant(
-            f"everything is right but one thing: if {one} or {two} does not sum to 1, one alone or"
-            " both, raise a ValueError",
+            f"everything is right except one thing: if {one} or {two} does not sum to 1, one alone"
+            " or both, raise a ValueError",
             lambda a, b: None,
         ),
         "second-sum-not-checked": Mutant(
@@ -144,8 +143,8 @@ def _refusals(right: Callable, one: str, two: str) -> dict[str, Mutant]:
     }
     return looks | {
         "sums-rescaled-silently": Mutant(
-            "what does not sum to 1 was rescaled silently; raise a ValueError, since it is probably"
-            " a mistake",
+            "a distribution that does not sum to 1 was rescaled silently: raise a ValueError,"
+            " since it is probably a mistake",
             lambda a, b, *base: right(a / a.sum(), b / b.sum(), *base),
         )
     }
@@ -311,7 +310,7 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -_h(y, p)),
         ),
         "base-ignored": Mutant(
-            "`base` is ignored, all comes out in nats: divide by `math.log(base)`",
+            "`base` is ignored and everything comes out in nats: divide by `math.log(base)`",
             _ce_based(lambda nats, base: nats),
         ),
         "multiplied-by-log-base": Mutant(
@@ -319,12 +318,12 @@ CROSS_ENTROPY = Exercise(
             _ce_based(lambda nats, base: nats * math.log(base)),
         ),
         "always-bits": Mutant(
-            "everything comes out in bits: without a `base` nats are asked for, and else the base"
+            "everything comes out in bits: return nats by default, and otherwise use the base"
             " that is given",
             _ce_based(lambda nats, base: nats / math.log(2)),
         ),
         "always-log10": Mutant(
-            "the logarithm is always to base 10: without a `base` nats are asked for, and else the"
+            "the logarithm is always to base 10: return nats by default, and otherwise use the"
             " base that is given",
             _ce_based(lambda nats, base: nats / math.log(10)),
         ),
@@ -375,21 +374,22 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: _h(y, y)),
         ),
         "entropy-of-p": Mutant(
-            "this is the entropy of p: outcomes follow y, so weigh −log p by y",
+            "this is the entropy of p: outcomes follow y, so weight −log p by y",
             _ce(lambda y, p: _h(p, p)),
         ),
         "kl-returned": Mutant(
-            "this is the KL divergence, the avoidable part: the cross-entropy has the floor H(y) in"
-            " it as well",
+            "this is the KL divergence, the avoidable part: the cross-entropy has the entropy"
+            " H(y) in it as well",
             _ce(_kl),
         ),
         "complement-terms-added": Mutant(
-            "outcomes that do not come were charged too, with −(1 − y) log(1 − p): sum −y log p,"
-            " and no more",
+            "outcomes that did not happen were charged too, with −(1 − y) log(1 − p): sum −y log"
+            " p and nothing else",
             _ce(lambda y, p: _h(y, p) + _h(1 - y, 1 - p)),
         ),
         "binary-ce-mean": Mutant(
-            "this is binary cross-entropy for every entry, averaged: sum −y log p, and no more",
+            "this is the binary cross-entropy of every entry, averaged: sum −y log p and nothing"
+            " else",
             _ce(lambda y, p: (_h(y, p) + _h(1 - y, 1 - p)) / len(y)),
         ),
         "binary-ce-first-outcome": Mutant(
@@ -572,12 +572,12 @@ KL = Exercise(
             _div(lambda p, q: _kl(q, p)),
         ),
         "sign-flipped": Mutant(
-            "the sign is flipped: it is p·log(p/q), with p above the line, and the sum is never"
+            "the sign is flipped: it is p·log(p/q), with p in the numerator, and the sum is never"
             " negative",
             _div(lambda p, q: -_kl(p, q)),
         ),
         "weighted-by-q": Mutant(
-            "the logarithms are weighted by q; things happen as p says, so weigh log(p/q) by p",
+            "the logarithms are weighted by q: p decides what happens, so weight log(p/q) by p",
             _div(lambda p, q: -_kl(q, p)),
         ),
         "symmetric-sum": Mutant(
@@ -620,25 +620,25 @@ KL = Exercise(
             _div(lambda p, q: _kl(p, q) / len(p)),
         ),
         "cross-entropy-returned": Mutant(
-            "this is the cross-entropy H(p, q): take the floor H(p) off, so that nothing is left"
-            " for q = p",
+            "this is the cross-entropy H(p, q): subtract the entropy H(p), so that nothing is"
+            " left for q = p",
             _div(_h),
         ),
         "reversed-cross-entropy": Mutant(
-            "this is the other cross-entropy, H(q, p), and the floor is still in it: KL is H(p, q)"
-            " − H(p)",
+            "this is the other cross-entropy, H(q, p), with its entropy still in it: KL is H(p,"
+            " q) − H(p)",
             _div(lambda p, q: _h(q, p)),
         ),
         "entropy-returned": Mutant(
-            "this is the entropy of p, which is the floor: KL is what lies above it",
+            "this is the entropy of p: KL is what a cross-entropy has beyond it",
             _div(lambda p, q: _h(p, p)),
         ),
         "entropy-added": Mutant(
-            "the floor was added: take it off, so that nothing is left for q = p",
+            "the entropy was added: subtract it, so that nothing is left for q = p",
             _div(lambda p, q: _h(p, q) + _h(p, p)),
         ),
         "entropy-of-q-subtracted": Mutant(
-            "the wrong floor was taken off, H(q): things happen as p says, so it is H(p)",
+            "the wrong entropy was subtracted, H(q): p decides what happens, so it is H(p)",
             _div(lambda p, q: _h(p, q) - _h(q, q)),
         ),
         "reversed-ce-minus-entropy-p": Mutant(
@@ -646,17 +646,17 @@ KL = Exercise(
             _div(lambda p, q: _h(q, p) - _h(p, p)),
         ),
         "cross-entropy-difference": Mutant(
-            "this is H(p, q) − H(q, p): what is taken off is the floor H(p), the entropy of p",
+            "this is H(p, q) − H(q, p): subtract H(p), the entropy of p",
             _div(lambda p, q: _h(p, q) - _h(q, p)),
         ),
         "entropy-q-minus-entropy-p": Mutant(
-            "this is the difference of two entropies, H(q) − H(p); KL weighs log p and log q both"
-            " by p",
+            "this is the difference of two entropies, H(q) − H(p); KL weights both log p and log"
+            " q by p",
             _div(lambda p, q: _h(q, q) - _h(p, p)),
         ),
         "entropy-p-minus-entropy-q": Mutant(
-            "this is the difference of two entropies, H(p) − H(q); KL weighs log p and log q both"
-            " by p",
+            "this is the difference of two entropies, H(p) − H(q); KL weights both log p and log"
+            " q by p",
             _div(lambda p, q: _h(p, p) - _h(q, q)),
         ),
         "absolute-terms": Mutant(
@@ -701,7 +701,7 @@ KL = Exercise(
             _div(lambda p, q: (p * np.log(p) / np.log(q)).sum()),
         ),
         "q-outside-log": Mutant(
-            "only p is inside the logarithm, q divides outside: a bracket belongs around p/q",
+            "only p is inside the logarithm, and q divides outside: put brackets around p/q",
             _div(lambda p, q: (p * np.log(p) / q).sum()),
         ),
         "exp-of-kl": Mutant(
@@ -725,7 +725,7 @@ KL = Exercise(
             _div(lambda p, q: math.sqrt(max(0.0, _halfway(p, q)))),
         ),
         "weighted-by-mixture": Mutant(
-            "log(p/q) is weighted by the average of p and q; things happen as p says",
+            "log(p/q) is weighted by the average of p and q: p alone decides what happens",
             _div(lambda p, q: ((p + q) / 2 * np.log(p / q)).sum()),
         ),
         "log-q-unweighted": Mutant(
@@ -843,7 +843,631 @@ def _torch_kl(p: np.ndarray, q: np.ndarray) -> Tensor:
     return torch.distributions.kl_divergence(theirs, believed)
 
 
-# ---- 2.3 bce_logits ------------------------------------------------------------------------------
+# ---- 2.3 gaussian_nll ----------------------------------------------------------------------------
+
+LOG_ROOT_HALF = -0.5 * math.log(2)
+
+
+def _far_out(ask: Ask, distance: float, log_sigma: Any) -> dict[str, Any]:
+    """Facts, not values: what a floor under the density gives depends on the floor."""
+    got = numbers_in(ask(np.array([5 - distance, 5 + distance]), 5.0, log_sigma))
+    apart = distance * math.exp(-log_sigma)
+    return {
+        "every value is finite": bool(np.isfinite(got).all()),
+        f"at a distance of {apart:.0f} σ the result is about ½·{apart:.0f}²": (
+            got.shape == (2,) and bool(np.allclose(got, 0.5 * apart**2, rtol=1e-3))
+        ),
+    }
+
+
+def _gaussian_cases(rng: np.random.Generator) -> list[Case]:
+    mu, log_sigma = rng.uniform(2, 4), rng.uniform(0.4, 1.1)
+    each = log_sigma * np.array([1, -0.6, 0.3, 1.4, -1])  # a σ of its own for each point
+    five = mu + np.exp(each) * rng.uniform(0.4, 2, size=5) * [1, -1, 1, -1, 1]
+    means = five - rng.uniform(0.5, 2, size=5) * [1, 1, -1, -1, 1]
+    pair = np.array([1.5, -0.5])
+    table = rng.normal(1, 1, size=(2, 3))
+    return [
+        Case("x = 12 under a Gaussian at 10 with log σ = log 2", (12.0, 10.0, math.log(2))),
+        Case(
+            "a narrow Gaussian, log σ = log 0.1, at its mean: a density may exceed 1, so the result"
+            " may be negative",
+            (3.0, 3.0, math.log(0.1)),
+        ),
+        Case(
+            f"five points under one Gaussian at {mu:.2f}, log σ = {log_sigma:.2f}",
+            (five, mu, log_sigma),
+        ),
+        Case("the same five points, each with a mean and a σ of its own", (five, means, each)),
+        Case("the same as before, the same arrays, a second time", (five, means, each), again),
+        Case(
+            "σ = 1/√2, where only the squared error and a constant are left",
+            (pair, np.zeros(2), LOG_ROOT_HALF),
+        ),
+        Case(
+            "a table of shape (2, 3), with a σ for each entry",
+            (table, np.ones((2, 3)), rng.uniform(0.2, 1, size=(2, 3))),
+            lambda ask, *args: ask.probe("arrays", *args),
+        ),
+        Case(
+            "three points near a million",
+            (1e6 + rng.normal(size=3), np.full(3, 1e6), np.full(3, -0.5)),
+            stress=True,
+        ),
+        Case(
+            "log σ = −7, and points 10 away: about 11,000 standard deviations",
+            (10.0, -7.0),
+            _far_out,
+            stress=True,
+        ),
+    ]
+
+
+def _gaussian_oracle(x: Any, mu: Any, log_sigma: Any) -> Any:
+    from scipy import stats
+
+    return -stats.norm.logpdf(x, loc=mu, scale=np.exp(log_sigma))
+
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def _of_sigma(nll: Callable[[Any, Any, Any], Any]) -> Callable:
+    """An answer that turns log σ into σ as it should."""
+
+    def answer(x: Any, mu: Any, log_sigma: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return nll(x, mu, np.exp(log_sigma))
+
+    return answer
+
+
+def _of_log(nll: Callable[[Any, Any, Any], Any]) -> Callable:
+    """An answer in terms of log σ, without NumPy's warnings."""
+
+    def answer(x: Any, mu: Any, log_sigma: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return nll(x, mu, log_sigma)
+
+    return answer
+
+
+def _gauss(x: Any, mu: Any, sigma: Any) -> Any:
+    return HALF_LOG_2PI + np.log(sigma) + 0.5 * ((x - mu) / sigma) ** 2
+
+
+def _half_square(x: Any, mu: Any, sigma: Any) -> Any:
+    return 0.5 * ((x - mu) / sigma) ** 2
+
+
+def _density(x: Any, mu: Any, sigma: Any) -> Any:
+    return np.exp(-_half_square(x, mu, sigma)) / (math.sqrt(2 * math.pi) * sigma)
+
+
+GAUSSIAN_NLL = Exercise(
+    "2.3",
+    "gaussian_nll",
+    _gaussian_cases,
+    _gaussian_oracle,
+    {
+        "log-sigma-as-sigma": Mutant(
+            "`log_sigma` was used as σ itself: σ is its exponential",
+            _of_log(lambda x, mu, s: HALF_LOG_2PI + np.log(s) + 0.5 * ((x - mu) / s) ** 2),
+        ),
+        "log-sigma-as-variance": Mutant(
+            "`log_sigma` was used as the variance: the variance is e^(2s)",
+            _of_log(lambda x, mu, s: HALF_LOG_2PI + 0.5 * np.log(s) + 0.5 * (x - mu) ** 2 / s),
+        ),
+        "log-sigma-as-log-variance": Mutant(
+            "`log_sigma` was taken for the logarithm of the variance, as if σ² = e^s: σ itself is"
+            " e^s",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, np.sqrt(sigma))),
+        ),
+        "sigma-squared-again": Mutant(
+            "σ was squared once too often, as when σ² is handed to a function that expects the"
+            " standard deviation",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma**2)),
+        ),
+        "log-taken-again": Mutant(
+            "the logarithm of `log_sigma` was taken: it is a logarithm already",
+            _of_log(lambda x, mu, s: HALF_LOG_2PI + np.log(s) + _half_square(x, mu, np.exp(s))),
+        ),
+        "square-over-log-sigma": Mutant(
+            "the deviation was divided by `log_sigma`: divide it by σ, the exponential",
+            _of_log(lambda x, mu, s: HALF_LOG_2PI + s + _half_square(x, mu, s)),
+        ),
+        "exponent-sign-flipped": Mutant(
+            "the squared deviation was multiplied by σ²: it is divided by 2σ², so the exponent of"
+            " e^(−2s) has a minus, and after a `/` the 2σ² belongs in brackets",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + _half_square(x, mu, 1 / sigma)
+            ),
+        ),
+        "one-sigma-for-all": Mutant(
+            "one σ was used for all points: `log_sigma` may hold one for each",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, np.exp(np.mean(np.log(sigma))))),
+        ),
+        "math-exp": Mutant(
+            "`math.exp` takes one number, and `log_sigma` may hold many: use NumPy's",
+            lambda x, mu, s: _gauss(x, mu, math.exp(s)),
+        ),
+        "loglik-not-nll": Mutant(
+            "the sign is flipped: this is the log-likelihood, its negative is asked for",
+            _of_sigma(lambda x, mu, sigma: -_gauss(x, mu, sigma)),
+        ),
+        "two-pi-missing": Mutant(
+            "the 2π is lost: without it the density does not integrate to 1",
+            _of_sigma(lambda x, mu, sigma: np.log(sigma) + _half_square(x, mu, sigma)),
+        ),
+        "torch-gaussian-nll-loss": Mutant(
+            "the 2π is lost and σ was taken for the variance, as"
+            " `torch.nn.functional.gaussian_nll_loss` does",
+            _of_sigma(
+                lambda x, mu, sigma: 0.5 * np.log(sigma) + _half_square(x, mu, math.sqrt(sigma))
+            ),
+        ),
+        "log-sigma-missing": Mutant(
+            "log σ is lost: without it the largest σ would always win",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma)),
+        ),
+        "normalizer-missing": Mutant(
+            "the logarithm of √(2π)·σ is lost, only the squared part is there",
+            _of_sigma(_half_square),
+        ),
+        "unit-sigma": Mutant(
+            "σ plays no part: this is the result for σ = 1",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, 1.0)),
+        ),
+        "square-half-missing": Mutant(
+            "the ½ before the square is lost",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 2 * _half_square(x, mu, sigma)
+            ),
+        ),
+        "normalizer-half-missing": Mutant(
+            "the ½ before log(2πσ²) is lost: the factor in front of the exponential is 1/√(2πσ²)",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    2 * HALF_LOG_2PI + 2 * np.log(sigma) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "both-halves-missing": Mutant(
+            "both halves are lost: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
+            _of_sigma(lambda x, mu, sigma: 2 * _gauss(x, mu, sigma)),
+        ),
+        "log-two-pi-half-missing": Mutant(
+            "the ½ before log 2π is lost",
+            _of_sigma(
+                lambda x, mu, sigma: 2 * HALF_LOG_2PI + np.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "square-over-sigma": Mutant(
+            "the squared deviation was divided by σ, not by σ²",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + (x - mu) ** 2 / (2 * sigma)
+            ),
+        ),
+        "square-over-sigma-fourth": Mutant(
+            "the squared deviation was divided by σ⁴: one square too many",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + _half_square(x, mu, sigma**2)
+            ),
+        ),
+        "square-not-scaled": Mutant(
+            "the squared deviation was not divided by σ²: the smaller σ is, the less likely is the"
+            " same distance",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu) ** 2),
+        ),
+        "log-sigma-halved": Mutant(
+            "σ was used under the square root, where σ² belongs: ½ log(2πσ²) has a whole log σ in"
+            " it",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + 0.5 * np.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "normalizer-halved-again": Mutant(
+            "log(√(2π)·σ) was halved once more: the root is the half",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    0.5 * (HALF_LOG_2PI + np.log(sigma)) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log-sigma-doubled": Mutant(
+            "log σ counts once: ½ log σ² is log σ, not 2 log σ",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + 2 * np.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "pi-for-two-pi": Mutant(
+            "π was used where 2π belongs",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    0.5 * math.log(math.pi) + np.log(sigma) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log-sigma-sign-flipped": Mutant(
+            "log σ has the wrong sign: a wider Gaussian is lower, so its negative log-likelihood"
+            " at the mean is larger",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI - np.log(sigma) + _half_square(x, mu, sigma)
+            ),
+        ),
+        "normalizer-sign-flipped": Mutant(
+            "½ log(2πσ²) has the wrong sign: a wider Gaussian is lower, so its negative"
+            " log-likelihood at the mean is larger",
+            _of_sigma(
+                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - np.log(sigma)
+            ),
+        ),
+        "log-two-pi-sign-flipped": Mutant(
+            "½ log 2π has the wrong sign",
+            _of_sigma(
+                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI + np.log(sigma)
+            ),
+        ),
+        "square-sign-flipped": Mutant(
+            "the square has the wrong sign: points far from the mean should be less likely",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) - _half_square(x, mu, sigma)
+            ),
+        ),
+        "squared-error-only": Mutant(
+            "this is the squared error: σ must play a part, and so must 2π",
+            _of_sigma(lambda x, mu, sigma: (x - mu) ** 2),
+        ),
+        "scaled-squared-error-only": Mutant(
+            "this is the squared error divided by σ²: the ½ and the logarithm are lost",
+            _of_sigma(lambda x, mu, sigma: ((x - mu) / sigma) ** 2),
+        ),
+        "fixed-sigma-root-half": Mutant(
+            "the squared error plus the constant that belongs to σ = 1/√2: other values of σ"
+            " weight the square by 1/(2σ²)",
+            _of_sigma(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi)),
+        ),
+        "square-averaged": Mutant(
+            "the squared deviations were averaged over the points: every point keeps its own",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    HALF_LOG_2PI + np.log(sigma) + 0.5 * np.mean((x - mu) ** 2) / sigma**2 + 0 * x
+                )
+            ),
+        ),
+        "sum-over-points": Mutant(
+            "the points were added up: one value per point is asked for",
+            _of_sigma(lambda x, mu, sigma: np.sum(_gauss(x, mu, sigma))),
+        ),
+        "mean-over-points": Mutant(
+            "the points were averaged: one value per point is asked for",
+            _of_sigma(lambda x, mu, sigma: np.mean(_gauss(x, mu, sigma))),
+        ),
+        "density-underflow": Mutant(
+            "right near the mean, but ∞ far away: the density was computed first and became 0; stay"
+            " in logarithms throughout",
+            _of_sigma(lambda x, mu, sigma: -np.log(_density(x, mu, sigma))),
+        ),
+        "log-floor-epsilon": Mutant(
+            "far from the mean the values stop at a ceiling: a small number was added before the"
+            " logarithm, or they were cut off",
+            _of_sigma(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300)),
+        ),
+        "density-returned": Mutant(
+            "this is the density: its negative logarithm is asked for", _of_sigma(_density)
+        ),
+        "negative-density": Mutant(
+            "this is minus the density: its logarithm is missing",
+            _of_sigma(lambda x, mu, sigma: -_density(x, mu, sigma)),
+        ),
+        "absolute-deviation": Mutant(
+            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
+            " the square",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * np.abs((x - mu) / sigma)
+            ),
+        ),
+        "deviation-not-squared": Mutant(
+            "the deviation was not squared: points below the mean should be as likely as those"
+            " above",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu) / sigma),
+        ),
+        "mean-not-subtracted": Mutant(
+            "the mean was never subtracted", _of_sigma(lambda x, mu, sigma: _gauss(x, 0.0, sigma))
+        ),
+        "mean-from-data": Mutant(
+            "the mean was computed from x: it is handed in as mu",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, np.mean(x), sigma)),
+        ),
+        "mu-averaged": Mutant(
+            "one mean was used for all points: mu may hold one for each",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, np.mean(mu), sigma)),
+        ),
+        "mean-added": Mutant(
+            "x and μ were added: it is their difference that counts",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, -mu, sigma)),
+        ),
+        "precedence-times-sigma": Mutant(
+            "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs"
+            " in brackets",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + (x - mu) ** 2 / 2 * sigma
+            ),
+        ),
+        "normalizer-not-logged": Mutant(
+            "the logarithm of √(2π)·σ was not taken, the factor itself was added",
+            _of_sigma(
+                lambda x, mu, sigma: math.sqrt(2 * math.pi) * sigma + _half_square(x, mu, sigma)
+            ),
+        ),
+        "sigma-without-log": Mutant(
+            "σ was added where log σ belongs",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + sigma + _half_square(x, mu, sigma)),
+        ),
+        "variance-outside-log": Mutant(
+            "σ² is outside the logarithm: it is ½ log(2πσ²), all of it inside",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI * sigma**2 + _half_square(x, mu, sigma)),
+        ),
+        "sigma-outside-log": Mutant(
+            "σ is outside the logarithm: it is log(√(2π)·σ), all of it inside",
+            _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
+        ),
+        "only-mu-scaled": Mutant(
+            "only μ was divided by σ: put brackets around x − μ",
+            _of_sigma(
+                lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu / sigma) ** 2
+            ),
+        ),
+        "parts-multiplied": Mutant(
+            "the two parts were multiplied: the logarithm of a product is a sum",
+            _of_sigma(
+                lambda x, mu, sigma: (HALF_LOG_2PI + np.log(sigma)) * _half_square(x, mu, sigma)
+            ),
+        ),
+        "log2-for-ln": Mutant(
+            "this is in bits: nats are asked for, so take the natural logarithm",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma) / math.log(2)),
+        ),
+        "log10-for-ln": Mutant(
+            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma) / math.log(10)),
+        ),
+        "log10-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    (HALF_LOG_2PI + np.log(sigma)) / math.log(10) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "log2-in-normalizer": Mutant(
+            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
+            _of_sigma(
+                lambda x, mu, sigma: (
+                    (HALF_LOG_2PI + np.log(sigma)) / math.log(2) + _half_square(x, mu, sigma)
+                )
+            ),
+        ),
+        "input-mutated": Mutant(
+            "the array x was overwritten, so a second call goes wrong: work on a copy",
+            _of_sigma(lambda x, mu, sigma: _spoiling_gauss(x, mu, sigma)),
+        ),
+    },
+    {
+        "one logarithm": _of_sigma(
+            lambda x, mu, sigma: 0.5 * np.log(2 * np.pi * sigma**2) + (x - mu) ** 2 / (2 * sigma**2)
+        ),
+        "exercise 1.1 with the sign flipped": _of_log(
+            lambda x, mu, s: (
+                -(-0.5 * np.log(2 * np.pi * np.exp(2 * s)) - (x - mu) ** 2 / (2 * np.exp(2 * s)))
+            )
+        ),
+        "no σ at all": _of_log(
+            lambda x, mu, s: s + 0.5 * (np.log(2 * np.pi) + (x - mu) ** 2 * np.exp(-2 * s))
+        ),
+        "a loop over the points": _of_log(lambda x, mu, s: _looped_gauss(x, mu, s)),
+        "scipy": _of_sigma(lambda x, mu, sigma: -_scipy_gauss(x, mu, sigma)),
+        "a PyTorch tensor comes back": _of_sigma(lambda x, mu, sigma: _torch_gauss(x, mu, sigma)),
+        "float32": _of_sigma(lambda x, mu, sigma: np.float32(_gauss(x, mu, sigma))),
+    },
+)
+
+
+def _spoiling_gauss(x: Any, mu: Any, sigma: Any) -> Any:
+    x -= mu
+    return _gauss(x, 0.0, sigma)
+
+
+def _looped_gauss(x: Any, mu: Any, s: Any) -> np.ndarray:
+    every = np.broadcast_arrays(x, mu, s)
+    values = [_gauss(a, b, math.exp(c)) for a, b, c in zip(*map(np.ravel, every), strict=True)]
+    return np.reshape(values, np.shape(every[0]))
+
+
+def _scipy_gauss(x: Any, mu: Any, sigma: Any) -> Any:
+    from scipy import stats
+
+    return stats.norm(mu, sigma).logpdf(x)
+
+
+def _torch_gauss(x: Any, mu: Any, sigma: Any) -> Tensor:
+    import torch
+
+    mean, width = (
+        torch.as_tensor(mu, dtype=torch.float64),
+        torch.as_tensor(sigma, dtype=torch.float64),
+    )
+    return -torch.distributions.Normal(mean, width).log_prob(
+        torch.as_tensor(x, dtype=torch.float64)
+    )
+
+
+# ---- 2.4 pair ------------------------------------------------------------------------------------
+
+
+def _pair_cases(rng: np.random.Generator) -> list[Case]:
+    z, x = rng.random(9), rng.normal(0, 2, size=9)
+    z4, x4 = np.array([0.2, 0.9, 0.5, 0.7]), np.array([1.0, 4.0, -2.0, 0.5])
+    return [
+        Case(
+            "z = (0.7, 0.1, 0.4) and x = (−3, 5, 1)",
+            (np.array([0.7, 0.1, 0.4]), np.array([-3.0, 5.0, 1.0])),
+        ),
+        Case("z = (0.2, 0.9, 0.5, 0.7) and x = (1, 4, −2, 0.5)", (z4, x4)),
+        Case("nine random pairs", (z, x)),
+        Case("the same nine, the same arrays, a second time", (z, x), again),
+        Case(
+            "values of x that occur twice",
+            (rng.random(9), rng.permutation([2.5, -2.5, 2.5, 0.5, -2.5, -2.5, 0.5, 1.5, 1.5])),
+        ),
+        Case("a single pair", (z[:1], x[:1])),
+    ]
+
+
+def _pair_oracle(z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    from scipy import stats
+
+    return np.quantile(x, (stats.rankdata(z) - 1) / max(1, len(z) - 1), method="nearest")
+
+
+def _rank(z: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(z))
+
+
+def _sorting_in_place(z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    x.sort()
+    return x[np.argsort(np.argsort(z))]
+
+
+def _by_sorted_pairs(z: np.ndarray, x: np.ndarray) -> list[float]:
+    partner = dict(zip(sorted(range(len(z)), key=lambda i: z[i]), sorted(x), strict=True))
+    return [float(partner[i]) for i in range(len(z))]
+
+
+def _by_assignment(z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    out = np.empty(len(x))
+    out[np.argsort(z)] = np.sort(x)
+    return out
+
+
+def _greedy(z: np.ndarray, x: np.ndarray) -> np.ndarray:
+    left = list(x)
+    return np.array([left.pop(int(np.argmin(np.abs(np.array(left) - v)))) for v in z])
+
+
+PAIR = Exercise(
+    "2.4",
+    "pair",
+    _pair_cases,
+    _pair_oracle,
+    {
+        "sorted-x-only": Mutant(
+            "x was sorted, but each z keeps its own place: the smallest x belongs where the"
+            " smallest z is",
+            lambda z, x: np.sort(x),
+        ),
+        "x-unchanged": Mutant(
+            "x came back as it was: the partners are still random", lambda z, x: x
+        ),
+        "argsort-for-rank": Mutant(
+            "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that"
+            " each z took",
+            lambda z, x: np.sort(x)[np.argsort(z)],
+        ),
+        "ranks-into-unsorted-x": Mutant(
+            "the ranks are right, but they were looked up in x as it came: look them up in the"
+            " sorted x",
+            lambda z, x: x[_rank(z)],
+        ),
+        "argsort-into-unsorted-x": Mutant(
+            "x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the"
+            " smallest z",
+            lambda z, x: x[np.argsort(z)],
+        ),
+        "order-reversed": Mutant(
+            "the largest x went to the smallest z: the order is reversed",
+            lambda z, x: np.sort(x)[::-1][_rank(z)],
+        ),
+        "ranks-returned": Mutant(
+            "these are the ranks of z; the values of x with those ranks are asked for",
+            lambda z, x: _rank(z),
+        ),
+        "roles-swapped": Mutant(
+            "this reorders z by the ranks of x: the values that come back must be those of x",
+            lambda z, x: np.sort(z)[_rank(x)],
+        ),
+        "x-by-own-ranks": Mutant(
+            "x was looked up by its own ranks, and z plays no part: each z needs the x of *its*"
+            " rank",
+            lambda z, x: x[_rank(x)],
+        ),
+        "x-sorted-descending": Mutant(
+            "the x were sorted from large to small, and z plays no part: each z needs the x of its"
+            " rank",
+            lambda z, x: np.sort(x)[::-1],
+        ),
+        "both-sorted-returned": Mutant(
+            "both came back, sorted: return the partners of z alone, in the order in which z came",
+            lambda z, x: (np.sort(z), np.sort(x)),
+        ),
+        "pairs-returned": Mutant(
+            "pairs came back: return the partners alone, one value of x for each z",
+            lambda z, x: np.stack([z, np.sort(x)[_rank(z)]], axis=1),
+        ),
+        "indices-returned": Mutant(
+            "these are positions in x; the values at these positions are asked for",
+            lambda z, x: np.argsort(x)[_rank(z)],
+        ),
+        "nearest-neighbor": Mutant(
+            "each z got the x nearest to it in value, so some x are used twice: pair by rank",
+            lambda z, x: x[np.abs(z[:, None] - x).argmin(axis=1)],
+        ),
+        "x-reordered-twice": Mutant(
+            "x was reordered by `np.argsort(z)` and then by `np.argsort(x)`: take the sorted x, at"
+            " the rank of each z",
+            lambda z, x: x[np.argsort(z)][np.argsort(x)],
+        ),
+        "greedy-nearest": Mutant(
+            "each z in turn got the nearest x that was left, in value: pair by rank instead",
+            lambda z, x: _greedy(z, x),
+        ),
+        "argsort-for-rank-descending": Mutant(
+            "`np.argsort(-z)` lists who comes first, second, third from above; what is needed is"
+            " the place that each z took",
+            lambda z, x: np.sort(x)[::-1][np.argsort(-z)],
+        ),
+        "ranks-one-too-small": Mutant(
+            "the ranks are one too small, so the smallest z got the largest x: they count from 0",
+            lambda z, x: np.sort(x)[_rank(z) - 1],
+        ),
+        "integer-result": Mutant(
+            "the values of x were cut to whole numbers: store them in an array of floats",
+            lambda z, x: np.sort(x)[_rank(z)].astype(int),
+        ),
+        "z-placed-among-x": Mutant(
+            "each z was placed among the values of x: the rank of z is its place among all z",
+            lambda z, x: np.sort(x)[np.minimum(np.searchsorted(np.sort(x), z), len(x) - 1)],
+        ),
+        "mean-for-all": Mutant(
+            "all got the same partner, the mean: every x belongs to exactly one z",
+            lambda z, x: np.full(len(z), x.mean()),
+        ),
+    },
+    {
+        "filling the places in the order of z": _by_assignment,
+        "a dictionary of partners": _by_sorted_pairs,
+        "counting how many z are smaller": lambda z, x: np.sort(x)[
+            (z[None] < z[:, None]).sum(axis=1)
+        ],
+        "sorting in place": _sorting_in_place,
+        "scipy's ranks": lambda z, x: np.sort(x)[
+            __import__("scipy.stats").stats.rankdata(z).astype(int) - 1
+        ],
+    },
+)
+
+
+# ---- 2.5 bce_logits ------------------------------------------------------------------------------
 
 WRONG_BOTH_WAYS = (np.array([1.0, -1.0]), np.array([0.0, 1.0]))
 ALL_WAYS = (np.array([1.0, -1.0, 1.0, -1.0]), np.array([0.0, 1.0, 1.0, 0.0]))
@@ -951,7 +1575,7 @@ def _coins(theta: Any, t: np.ndarray) -> Any:
 
 
 BCE_LOGITS = Exercise(
-    "2.3",
+    "2.5",
     "bce_logits",
     _bce_cases,
     _bce_oracle,
@@ -1252,7 +1876,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t),
         ),
         "target-entropy-subtracted": Mutant(
-            "the entropy of the target was taken off, which gives a KL divergence: the whole"
+            "the entropy of the target was subtracted, which gives a KL divergence: the whole"
             " negative log-likelihood is asked for",
             lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t),
         ),
@@ -1306,661 +1930,4 @@ def _masked_bce(z: np.ndarray, t: np.ndarray) -> np.ndarray:
     return out
 
 
-# ---- 2.4 gaussian_nll ----------------------------------------------------------------------------
-
-ROOT_HALF = math.sqrt(0.5)
-
-
-def _far_out(ask: Ask, distance: float, sigma: float) -> dict[str, Any]:
-    """Facts, not values: what a floor under the density gives depends on the floor."""
-    got = numbers_in(ask(np.array([5 - distance, 5 + distance]), 5.0, sigma))
-    square = 0.5 * (distance / sigma) ** 2
-    return {
-        "every value is finite": bool(np.isfinite(got).all()),
-        f"at a distance of {distance / sigma:g} σ the result is about ½·{distance / sigma:g}²": (
-            got.shape == (2,) and bool(np.allclose(got, square, rtol=1e-3))
-        ),
-    }
-
-
-def _refused(ask: Ask, *args: Any) -> Any:
-    """What is handed back in place of a ValueError does not matter."""
-    return None if ask(*args) is None else "a value"
-
-
-def _bell_cases(rng: np.random.Generator) -> list[Case]:
-    mu, sigma = rng.uniform(2, 4), rng.uniform(1.5, 3)
-    five = mu + sigma * rng.uniform(0.4, 2, size=5) * [1, -1, 1, -1, 1]
-    pair, one_two = np.array([1.5, -0.5]), np.array([1.0, 2.0])
-    return [
-        Case("x = 12 under a Gaussian at 10 with σ = 2", (12.0, 10.0, 2.0)),
-        Case(
-            "a narrow Gaussian, σ = 0.1, at its mean: a density may exceed 1, so the result may be"
-            " negative",
-            (3.0, 3.0, 0.1),
-        ),
-        Case(f"five points under a Gaussian at {mu:.2f}, σ {sigma:.2f}", (five, mu, sigma)),
-        Case("the same five points, the same array, a second time", (five, mu, sigma), again),
-        Case(
-            "the same five points, each with a mean of its own",
-            (five, five - rng.uniform(-2, 2, size=5), sigma),
-        ),
-        Case(
-            "σ = 1/√2, where only the squared error and a constant are left",
-            (pair, np.zeros(2), ROOT_HALF),
-        ),
-        Case(
-            "a table of shape (2, 3)",
-            (rng.normal(1, 1, size=(2, 3)), 1.0, sigma),
-            lambda ask, *args: ask.probe("arrays", *args),
-        ),
-        Case("three points near a million", (1e6 + rng.normal(size=3), 1e6, 0.5), stress=True),
-        Case(
-            "σ = 0.001, and points 10 away: 10000 standard deviations",
-            (10.0, 1e-3),
-            _far_out,
-            stress=True,
-        ),
-        Case("σ = 0, which is no standard deviation", (one_two, 0.0, 0.0), _refused),
-        Case("σ = −1, which is no standard deviation", (one_two, 0.0, -1.0), _refused),
-    ]
-
-
-def _bell_oracle(x: Any, mu: Any, sigma: float) -> Any:
-    from scipy import stats
-
-    if not sigma > 0:
-        raise ValueError("sigma must be positive")
-    return -stats.norm.logpdf(x, loc=mu, scale=sigma)
-
-
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-
-
-def _positive(nll: Callable[[Any, Any, float], Any]) -> Callable:
-    """An answer that gets all right but the value."""
-
-    def answer(x: Any, mu: Any, sigma: float) -> Any:
-        if sigma <= 0:
-            raise ValueError("sigma must be positive")
-        with np.errstate(all="ignore"):
-            return nll(x, mu, sigma)
-
-    return answer
-
-
-def _bell(x: Any, mu: Any, sigma: float) -> Any:
-    return HALF_LOG_2PI + math.log(sigma) + 0.5 * ((x - mu) / sigma) ** 2
-
-
-def _half_square(x: Any, mu: Any, sigma: float) -> Any:
-    return 0.5 * ((x - mu) / sigma) ** 2
-
-
-def _density(x: Any, mu: Any, sigma: float) -> Any:
-    return np.exp(-_half_square(x, mu, sigma)) / (math.sqrt(2 * math.pi) * sigma)
-
-
-def _by_square(x: Any, mu: Any, sigma: float) -> Any:
-    """Right for positive σ, and says something for all the others too."""
-    variance = np.float64(sigma) ** 2
-    with np.errstate(all="ignore"):
-        return 0.5 * np.log(2 * np.pi * variance) + (x - mu) ** 2 / (2 * variance)
-
-
-GAUSSIAN_NLL = Exercise(
-    "2.4",
-    "gaussian_nll",
-    _bell_cases,
-    _bell_oracle,
-    {
-        "sigma-as-variance": Mutant(
-            "σ was taken for the variance: here the third argument is the standard deviation, so"
-            " the variance is its square",
-            _positive(lambda x, mu, sigma: _bell(x, mu, math.sqrt(sigma))),
-        ),
-        "sigma-squared-again": Mutant(
-            "σ was squared once too often, as when σ² is handed to a function that expects the"
-            " standard deviation",
-            _positive(lambda x, mu, sigma: _bell(x, mu, sigma**2)),
-        ),
-        "sigma-as-log-variance": Mutant(
-            "σ was taken for the logarithm of the variance: here it is the standard deviation"
-            " itself",
-            _positive(
-                lambda x, mu, sigma: (
-                    0.5 * (math.log(2 * math.pi) + sigma + (x - mu) ** 2 / math.exp(sigma))
-                )
-            ),
-        ),
-        "sigma-as-log-sigma": Mutant(
-            "σ was taken for a logarithm: here it is the standard deviation itself",
-            _positive(lambda x, mu, sigma: _bell(x, mu, math.exp(sigma))),
-        ),
-        "loglik-not-nll": Mutant(
-            "the sign is flipped: this is the log-likelihood, its negative is asked for",
-            _positive(lambda x, mu, sigma: -_bell(x, mu, sigma)),
-        ),
-        "two-pi-missing": Mutant(
-            "the 2π is lost: without it the density does not integrate to 1",
-            _positive(lambda x, mu, sigma: math.log(sigma) + _half_square(x, mu, sigma)),
-        ),
-        "torch-gaussian-nll-loss": Mutant(
-            "the 2π is lost and σ was taken for the variance, as"
-            " `torch.nn.functional.gaussian_nll_loss` does",
-            _positive(
-                lambda x, mu, sigma: 0.5 * math.log(sigma) + _half_square(x, mu, math.sqrt(sigma))
-            ),
-        ),
-        "log-sigma-missing": Mutant(
-            "log σ is lost: without it the largest σ would always win",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma)),
-        ),
-        "normalizer-missing": Mutant(
-            "the logarithm of √(2π)·σ is lost, only the squared part is there",
-            _positive(_half_square),
-        ),
-        "unit-sigma": Mutant(
-            "σ plays no part: this is the result for σ = 1",
-            _positive(lambda x, mu, sigma: _bell(x, mu, 1.0)),
-        ),
-        "square-half-missing": Mutant(
-            "the ½ before the square is lost",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 2 * _half_square(x, mu, sigma)
-            ),
-        ),
-        "normalizer-half-missing": Mutant(
-            "the ½ before log(2πσ²) is lost: the factor in front of the exponential is 1/√(2πσ²)",
-            _positive(
-                lambda x, mu, sigma: (
-                    2 * HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "both-halves-missing": Mutant(
-            "both halves are lost: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
-            _positive(lambda x, mu, sigma: 2 * _bell(x, mu, sigma)),
-        ),
-        "log-two-pi-half-missing": Mutant(
-            "the ½ before log 2π is lost",
-            _positive(
-                lambda x, mu, sigma: 2 * HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma)
-            ),
-        ),
-        "square-over-sigma": Mutant(
-            "the squared deviation was divided by σ, not by σ²",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / (2 * sigma)
-            ),
-        ),
-        "square-over-sigma-fourth": Mutant(
-            "the squared deviation was divided by σ⁴: one square too many",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + _half_square(x, mu, sigma**2)
-            ),
-        ),
-        "square-not-scaled": Mutant(
-            "the squared deviation was not divided by σ²: the smaller σ is, the less likely is the"
-            " same distance",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) ** 2),
-        ),
-        "log-sigma-halved": Mutant(
-            "σ was used under the square root, where σ² belongs: ½ log(2πσ²) has a whole log σ in"
-            " it",
-            _positive(
-                lambda x, mu, sigma: (
-                    HALF_LOG_2PI + 0.5 * math.log(sigma) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "normalizer-halved-again": Mutant(
-            "log(√(2π)·σ) was halved once more: the root is the half",
-            _positive(
-                lambda x, mu, sigma: (
-                    0.5 * (HALF_LOG_2PI + math.log(sigma)) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "log-sigma-doubled": Mutant(
-            "log σ counts once: ½ log σ² is log σ, not 2 log σ",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + 2 * math.log(sigma) + _half_square(x, mu, sigma)
-            ),
-        ),
-        "pi-for-two-pi": Mutant(
-            "π was used where 2π belongs",
-            _positive(
-                lambda x, mu, sigma: (
-                    0.5 * math.log(math.pi) + math.log(sigma) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "log-sigma-sign-flipped": Mutant(
-            "log σ has the wrong sign: a wider Gaussian is lower, so its negative log-likelihood"
-            " at the mean is larger",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI - math.log(sigma) + _half_square(x, mu, sigma)
-            ),
-        ),
-        "normalizer-sign-flipped": Mutant(
-            "½ log(2πσ²) has the wrong sign: a wider Gaussian is lower, so its negative"
-            " log-likelihood at the mean is larger",
-            _positive(
-                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI - math.log(sigma)
-            ),
-        ),
-        "log-two-pi-sign-flipped": Mutant(
-            "½ log 2π has the wrong sign",
-            _positive(
-                lambda x, mu, sigma: _half_square(x, mu, sigma) - HALF_LOG_2PI + math.log(sigma)
-            ),
-        ),
-        "square-sign-flipped": Mutant(
-            "the square has the wrong sign: points far from the mean should be less likely",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) - _half_square(x, mu, sigma)
-            ),
-        ),
-        "squared-error-only": Mutant(
-            "this is the squared error: σ must play a part, and so must 2π",
-            _positive(lambda x, mu, sigma: (x - mu) ** 2),
-        ),
-        "scaled-squared-error-only": Mutant(
-            "this is the squared error divided by σ²: the ½ and the logarithm are lost",
-            _positive(lambda x, mu, sigma: ((x - mu) / sigma) ** 2),
-        ),
-        "fixed-sigma-root-half": Mutant(
-            "the squared error plus the constant that belongs to σ = 1/√2: other values of σ"
-            " weight the square by 1/(2σ²)",
-            _positive(lambda x, mu, sigma: (x - mu) ** 2 + 0.5 * math.log(math.pi)),
-        ),
-        "square-averaged": Mutant(
-            "the squared deviations were averaged over the points: every point keeps its own",
-            _positive(
-                lambda x, mu, sigma: (
-                    HALF_LOG_2PI + math.log(sigma) + np.mean(_half_square(x, mu, sigma)) + 0 * x
-                )
-            ),
-        ),
-        "sum-over-points": Mutant(
-            "the points were added up: one value per point is asked for",
-            _positive(lambda x, mu, sigma: np.sum(_bell(x, mu, sigma))),
-        ),
-        "mean-over-points": Mutant(
-            "the points were averaged: one value per point is asked for",
-            _positive(lambda x, mu, sigma: np.mean(_bell(x, mu, sigma))),
-        ),
-        "density-underflow": Mutant(
-            "right near the mean, but ∞ far away: the density was computed first and became 0; stay"
-            " in logarithms throughout",
-            _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma))),
-        ),
-        "log-floor-epsilon": Mutant(
-            "far from the mean the values stop at a ceiling: a small number was added before the"
-            " logarithm, or they were cut off",
-            _positive(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300)),
-        ),
-        "density-returned": Mutant(
-            "this is the density: its negative logarithm is asked for", _positive(_density)
-        ),
-        "negative-density": Mutant(
-            "this is minus the density: its logarithm is missing",
-            _positive(lambda x, mu, sigma: -_density(x, mu, sigma)),
-        ),
-        "absolute-deviation": Mutant(
-            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
-            " the square",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * np.abs((x - mu) / sigma)
-            ),
-        ),
-        "deviation-not-squared": Mutant(
-            "the deviation was not squared: points below the mean should be as likely as those"
-            " above",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu) / sigma),
-        ),
-        "mean-not-subtracted": Mutant(
-            "the mean was never subtracted", _positive(lambda x, mu, sigma: _bell(x, 0.0, sigma))
-        ),
-        "mean-from-data": Mutant(
-            "the mean was computed from x: it is handed in as mu",
-            _positive(lambda x, mu, sigma: _bell(x, np.mean(x), sigma)),
-        ),
-        "mu-averaged": Mutant(
-            "one mean was used for all points: mu may hold one for each",
-            _positive(lambda x, mu, sigma: _bell(x, np.mean(mu), sigma)),
-        ),
-        "mean-added": Mutant(
-            "x and μ were added: it is their difference that counts",
-            _positive(lambda x, mu, sigma: _bell(x, -mu, sigma)),
-        ),
-        "precedence-times-variance": Mutant(
-            "`/ 2 * sigma**2` divides by 2 and multiplies by σ²: the 2σ² belongs in brackets",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma**2
-            ),
-        ),
-        "precedence-times-sigma": Mutant(
-            "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs"
-            " in brackets",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + (x - mu) ** 2 / 2 * sigma
-            ),
-        ),
-        "normalizer-not-logged": Mutant(
-            "the logarithm of √(2π)·σ was not taken, the factor itself was added",
-            _positive(
-                lambda x, mu, sigma: math.sqrt(2 * math.pi) * sigma + _half_square(x, mu, sigma)
-            ),
-        ),
-        "sigma-without-log": Mutant(
-            "σ was added without its logarithm",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI + sigma + _half_square(x, mu, sigma)),
-        ),
-        "variance-outside-log": Mutant(
-            "σ² is outside the logarithm: it is ½ log(2πσ²), all of it inside",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma**2 + _half_square(x, mu, sigma)),
-        ),
-        "sigma-outside-log": Mutant(
-            "σ is outside the logarithm: it is log(√(2π)·σ), all of it inside",
-            _positive(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
-        ),
-        "only-mu-scaled": Mutant(
-            "only μ was divided by σ: a bracket belongs around x − μ",
-            _positive(
-                lambda x, mu, sigma: HALF_LOG_2PI + math.log(sigma) + 0.5 * (x - mu / sigma) ** 2
-            ),
-        ),
-        "parts-multiplied": Mutant(
-            "the two parts were multiplied: the logarithm of a product is a sum",
-            _positive(
-                lambda x, mu, sigma: (HALF_LOG_2PI + math.log(sigma)) * _half_square(x, mu, sigma)
-            ),
-        ),
-        "log2-for-ln": Mutant(
-            "this is in bits: nats are asked for, so take the natural logarithm",
-            _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(2)),
-        ),
-        "log10-for-ln": Mutant(
-            "this is a logarithm to base 10: nats are asked for, so take the natural one",
-            _positive(lambda x, mu, sigma: _bell(x, mu, sigma) / math.log(10)),
-        ),
-        "log10-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
-            _positive(
-                lambda x, mu, sigma: (
-                    (HALF_LOG_2PI + math.log(sigma)) / math.log(10) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "log2-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
-            _positive(
-                lambda x, mu, sigma: (
-                    (HALF_LOG_2PI + math.log(sigma)) / math.log(2) + _half_square(x, mu, sigma)
-                )
-            ),
-        ),
-        "input-mutated": Mutant(
-            "the array x was overwritten, so a second call goes wrong: work on a copy",
-            _positive(lambda x, mu, sigma: _spoiling_bell(x, mu, sigma)),
-        ),
-        "sigma-check-missing": Mutant(
-            "everything is right but one thing: a σ of 0 or below should raise a ValueError, and"
-            " yours hands something back",
-            _by_square,
-        ),
-        "zero-sigma-accepted": Mutant(
-            "a negative σ is refused, but not σ = 0: raise a ValueError for `sigma <= 0`",
-            lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma >= 0 else _bell(x, mu, sigma),
-        ),
-        "negative-sigma-accepted": Mutant(
-            "σ = 0 is refused, but not a negative σ: raise a ValueError for `sigma <= 0`",
-            lambda x, mu, sigma: _by_square(x, mu, sigma) if sigma else _bell(x, mu, sigma),
-        ),
-        "zero-division-no-negative-check": Mutant(
-            "σ = 0 ends in a ZeroDivisionError, and a negative σ is not refused: raise a ValueError"
-            " for `sigma <= 0`",
-            lambda x, mu, sigma: _by_square(x, mu, sigma) + 0 * (1 / sigma),
-        ),
-        "zero-division-not-valueerror": Mutant(
-            "σ = 0 ends in a ZeroDivisionError, which is not the ValueError asked for: raise one"
-            " for `sigma <= 0`",
-            lambda x, mu, sigma: _bell(x, mu, sigma) if sigma else 1 / sigma,
-        ),
-        "assertion-not-valueerror": Mutant(
-            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
-            " cannot happen",
-            lambda x, mu, sigma: _asserting_bell(x, mu, sigma),
-        ),
-        "none-for-invalid-sigma": Mutant(
-            "None came back for a σ that is no standard deviation: `raise ValueError(…)`, so that"
-            " the caller hears of it",
-            lambda x, mu, sigma: _bell(x, mu, sigma) if sigma > 0 else None,
-        ),
-    },
-    {
-        "one logarithm": _positive(
-            lambda x, mu, sigma: 0.5 * np.log(2 * np.pi * sigma**2) + (x - mu) ** 2 / (2 * sigma**2)
-        ),
-        "exercise 1.1 with the sign flipped": _positive(
-            lambda x, mu, sigma: (
-                -(-0.5 * np.log(2 * np.pi * sigma**2) - 0.5 * (x - mu) ** 2 / sigma**2)
-            )
-        ),
-        "math.log refuses by itself": lambda x, mu, sigma: _refusing_bell(x, mu, sigma),
-        "a loop over the points": _positive(
-            lambda x, mu, sigma: np.reshape(
-                [
-                    _bell(a, b, sigma)
-                    for a, b in zip(np.ravel(x), np.ravel(mu + 0 * x), strict=True)
-                ],
-                np.shape(x),
-            )
-        ),
-        "scipy": _positive(lambda x, mu, sigma: -_scipy_bell(x, mu, sigma)),
-        "a PyTorch tensor comes back": lambda x, mu, sigma: _torch_bell(x, mu, sigma),
-        "float32": _positive(lambda x, mu, sigma: np.float32(_bell(x, mu, sigma))),
-    },
-)
-
-
-def _spoiling_bell(x: Any, mu: Any, sigma: float) -> Any:
-    x -= mu
-    return _bell(x, 0.0, sigma)
-
-
-def _refusing_bell(x: Any, mu: Any, sigma: float) -> Any:
-    return HALF_LOG_2PI + math.log(sigma) + 0.5 * ((x - mu) / sigma) ** 2
-
-
-def _asserting_bell(x: Any, mu: Any, sigma: float) -> Any:
-    assert sigma > 0
-    return _bell(x, mu, sigma)
-
-
-def _scipy_bell(x: Any, mu: Any, sigma: float) -> Any:
-    from scipy import stats
-
-    return stats.norm(mu, sigma).logpdf(x)
-
-
-def _torch_bell(x: Any, mu: Any, sigma: float) -> Tensor:
-    import torch
-
-    mean, width = (
-        torch.as_tensor(mu, dtype=torch.float64),
-        torch.as_tensor(sigma, dtype=torch.float64),
-    )
-    return -torch.distributions.Normal(mean, width).log_prob(
-        torch.as_tensor(x, dtype=torch.float64)
-    )
-
-
-# ---- 2.5 pair ------------------------------------------------------------------------------------
-
-
-def _pair_cases(rng: np.random.Generator) -> list[Case]:
-    z, x = rng.random(9), rng.normal(0, 2, size=9)
-    z4, x4 = np.array([0.2, 0.9, 0.5, 0.7]), np.array([1.0, 4.0, -2.0, 0.5])
-    return [
-        Case(
-            "z = (0.7, 0.1, 0.4) and x = (−3, 5, 1)",
-            (np.array([0.7, 0.1, 0.4]), np.array([-3.0, 5.0, 1.0])),
-        ),
-        Case("z = (0.2, 0.9, 0.5, 0.7) and x = (1, 4, −2, 0.5)", (z4, x4)),
-        Case("nine random pairs", (z, x)),
-        Case("the same nine, the same arrays, a second time", (z, x), again),
-        Case(
-            "values of x that occur twice",
-            (rng.random(9), rng.permutation([2.5, -2.5, 2.5, 0.5, -2.5, -2.5, 0.5, 1.5, 1.5])),
-        ),
-        Case("a single pair", (z[:1], x[:1])),
-    ]
-
-
-def _pair_oracle(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    from scipy import stats
-
-    return np.quantile(x, (stats.rankdata(z) - 1) / max(1, len(z) - 1), method="nearest")
-
-
-def _rank(z: np.ndarray) -> np.ndarray:
-    return np.argsort(np.argsort(z))
-
-
-def _sorting_in_place(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    x.sort()
-    return x[np.argsort(np.argsort(z))]
-
-
-def _by_sorted_pairs(z: np.ndarray, x: np.ndarray) -> list[float]:
-    partner = dict(zip(sorted(range(len(z)), key=lambda i: z[i]), sorted(x), strict=True))
-    return [float(partner[i]) for i in range(len(z))]
-
-
-def _by_assignment(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    out = np.empty(len(x))
-    out[np.argsort(z)] = np.sort(x)
-    return out
-
-
-def _greedy(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    left = list(x)
-    return np.array([left.pop(int(np.argmin(np.abs(np.array(left) - v)))) for v in z])
-
-
-PAIR = Exercise(
-    "2.5",
-    "pair",
-    _pair_cases,
-    _pair_oracle,
-    {
-        "sorted-x-only": Mutant(
-            "x was sorted, but each z keeps its own place: the smallest x belongs where the"
-            " smallest z is",
-            lambda z, x: np.sort(x),
-        ),
-        "x-unchanged": Mutant(
-            "x came back as it was: the partners are still strangers", lambda z, x: x
-        ),
-        "argsort-for-rank": Mutant(
-            "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that"
-            " each z took",
-            lambda z, x: np.sort(x)[np.argsort(z)],
-        ),
-        "ranks-into-unsorted-x": Mutant(
-            "the ranks are right, but they were looked up in x as it came: look them up in the"
-            " sorted x",
-            lambda z, x: x[_rank(z)],
-        ),
-        "argsort-into-unsorted-x": Mutant(
-            "x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the"
-            " smallest z",
-            lambda z, x: x[np.argsort(z)],
-        ),
-        "order-reversed": Mutant(
-            "the largest x went to the smallest z: the order is reversed",
-            lambda z, x: np.sort(x)[::-1][_rank(z)],
-        ),
-        "ranks-returned": Mutant(
-            "these are the ranks of z; the values of x with those ranks are asked for",
-            lambda z, x: _rank(z),
-        ),
-        "roles-swapped": Mutant(
-            "this reorders z by the ranks of x: the values that come back must be those of x",
-            lambda z, x: np.sort(z)[_rank(x)],
-        ),
-        "x-by-own-ranks": Mutant(
-            "x was looked up by its own ranks, and z plays no part: each z needs the x of *its*"
-            " rank",
-            lambda z, x: x[_rank(x)],
-        ),
-        "x-sorted-descending": Mutant(
-            "the x were sorted from large to small, and z plays no part: each z needs the x of its"
-            " rank",
-            lambda z, x: np.sort(x)[::-1],
-        ),
-        "both-sorted-returned": Mutant(
-            "both came back, sorted: return the partners of z alone, in the order in which z came",
-            lambda z, x: (np.sort(z), np.sort(x)),
-        ),
-        "pairs-returned": Mutant(
-            "pairs came back: return the partners alone, one value of x for each z",
-            lambda z, x: np.stack([z, np.sort(x)[_rank(z)]], axis=1),
-        ),
-        "indices-returned": Mutant(
-            "these are positions in x; the values at these positions are asked for",
-            lambda z, x: np.argsort(x)[_rank(z)],
-        ),
-        "nearest-neighbor": Mutant(
-            "each z got the x nearest to it in value, so some x are used twice: pair by rank",
-            lambda z, x: x[np.abs(z[:, None] - x).argmin(axis=1)],
-        ),
-        "x-reordered-twice": Mutant(
-            "x was reordered by `np.argsort(z)` and then by `np.argsort(x)`: take the sorted x, at"
-            " the rank of each z",
-            lambda z, x: x[np.argsort(z)][np.argsort(x)],
-        ),
-        "greedy-nearest": Mutant(
-            "each z in turn got the nearest x that was left, in value: pair by rank instead",
-            lambda z, x: _greedy(z, x),
-        ),
-        "argsort-for-rank-descending": Mutant(
-            "`np.argsort(-z)` lists who comes first, second, third from above; what is needed is"
-            " the place that each z took",
-            lambda z, x: np.sort(x)[::-1][np.argsort(-z)],
-        ),
-        "ranks-one-too-small": Mutant(
-            "the ranks are one too small, so the smallest z got the largest x: they count from 0",
-            lambda z, x: np.sort(x)[_rank(z) - 1],
-        ),
-        "integer-result": Mutant(
-            "the values of x were cut to whole numbers: they were stored in an array of integers",
-            lambda z, x: np.sort(x)[_rank(z)].astype(int),
-        ),
-        "z-placed-among-x": Mutant(
-            "each z was placed among the values of x: the rank of z is its place among all z",
-            lambda z, x: np.sort(x)[np.minimum(np.searchsorted(np.sort(x), z), len(x) - 1)],
-        ),
-        "mean-for-all": Mutant(
-            "all got the same partner, the mean: every x belongs to exactly one z",
-            lambda z, x: np.full(len(z), x.mean()),
-        ),
-    },
-    {
-        "filling the places in the order of z": _by_assignment,
-        "a dictionary of partners": _by_sorted_pairs,
-        "counting how many z are smaller": lambda z, x: np.sort(x)[
-            (z[None] < z[:, None]).sum(axis=1)
-        ],
-        "sorting in place": _sorting_in_place,
-        "scipy's ranks": lambda z, x: np.sort(x)[
-            __import__("scipy.stats").stats.rankdata(z).astype(int) - 1
-        ],
-    },
-)
-
-
-EXERCISES = [CROSS_ENTROPY, KL, BCE_LOGITS, GAUSSIAN_NLL, PAIR]
+EXERCISES = [CROSS_ENTROPY, KL, GAUSSIAN_NLL, PAIR, BCE_LOGITS]

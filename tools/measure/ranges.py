@@ -19,12 +19,15 @@ def entry(values: list[float], old: dict, seeds: range, torch_version: str) -> d
         (min(high, 0.0) if max(values) <= 0 else high),
     )
     most = {"most": old["most"]} if "most" in old else {}
+    # without chance: SLACK forgives what other libraries and ways of writing an answer round
+    kind = {"kind": "exact"} if width <= 1e-9 * abs(middle) else {}
     return {
         "label": old.get("label", ""),
         "value": round(middle, 6),
         "low": round(low, 6),
         "high": round(min([high, *most.values()]), 6),
         **most,
+        **kind,
         "seeds": list(seeds),
         "device": "cpu",
         "torch": torch_version,

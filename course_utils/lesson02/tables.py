@@ -1,0 +1,59 @@
+"""Probabilities of ink by what the neighbors of a pixel show: counted, looked up, sampled.
+
+All neighbors come before their pixel in reading order. Pictures are (N, 28, 28) arrays of 0 and 1,
+tables (2^k, 28, 28): one probability per pattern and pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# rows down and columns to the right of the pixel, nearest first
+ROWS = (0, -1, -1, -1, 0, -2, -1, -1, -2, -2, 0, -3)
+COLUMNS = (-1, 0, -1, 1, -2, 0, 2, -2, -1, 1, -3, 0)
+NEIGHBORS = list(zip(ROWS, COLUMNS, strict=True))
+MARGIN = 3  # of paper around a picture
+
+
+def patterns(x: np.ndarray, k: int) -> np.ndarray:
+    """Which pattern the first k neighbors of each pixel show, from 0 to 2^k - 1. -> (N, 28, 28)"""
+    framed = np.pad(x.astype(int), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+    shown = np.zeros(x.shape, dtype=int)
+    for bit, (row, column) in enumerate(NEIGHBORS[:k]):
+        top, left = MARGIN + row, MARGIN + column
+        shown += framed[:, top : top + 28, left : left + 28] << bit
+    return shown
+
+
+def count(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each pixel met each pattern, and was ink when it did. -> two (2^k, 28, 28)"""
+    place = np.arange(784).reshape(28, 28)
+    index = (patterns(x, k) * 784 + place).ravel()  # (N * 784,)
+    seen = np.bincount(index, minlength=2**k * 784)
+    inked = np.bincount(index, weights=x.ravel(), minlength=2**k * 784)
+    return seen.reshape(-1, 28, 28), inked.reshape(-1, 28, 28)
+
+
+def probabilities(x: np.ndarray, theta: np.ndarray, k: int) -> np.ndarray:
+    """The probability of ink at every pixel, given its neighbors. -> (N, 28, 28)"""
+    row, column = np.indices((28, 28))
+    return theta[patterns(x, k), row, column]
+
+
+def sample(theta: np.ndarray, k: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n pictures, pixel by pixel in reading order. -> (n, 28, 28)"""
+    x = np.zeros((n, 28 + 2 * MARGIN, 28 + 2 * MARGIN), dtype=int)
+    for r in range(28):
+        for c in range(28):
+            pattern = np.zeros(n, dtype=int)
+            for bit, (row, column) in enumerate(NEIGHBORS[:k]):
+                pattern += x[:, MARGIN + r + row, MARGIN + c + column] << bit
+            x[:, MARGIN + r, MARGIN + c] = rng.random(n) < theta[pattern, r, c]
+    return x[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def at_edges(x: np.ndarray) -> np.ndarray:
+    """Which pixels have both ink and paper within one pixel of them. -> (N, 28, 28) of bool"""
+    framed = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    around = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(1, 2))
+    return around.max(axis=(3, 4)) > around.min(axis=(3, 4))
