@@ -49,6 +49,7 @@ def use_course_style() -> None:
     import matplotlib
     from cycler import cycler
     from matplotlib import style
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     matplotlib.rcdefaults()
@@ -59,6 +60,8 @@ def use_course_style() -> None:
         for format_of_its_own in formatter.formatters.values():
             format_of_its_own.pop(Figure, None)
         formatter.mimebundle_formatter.for_type(Figure, as_bundle)
+        # a cell may end with axes, whose figure shows already
+        formatter.ipython_display_formatter.for_type(Axes, lambda ax: None)
 
 
 def _use_a_backend_that_shows() -> None:
@@ -102,8 +105,9 @@ def as_html(fig: Any) -> str:
 
 def as_bundle(fig: Any) -> dict[str, str]:
     """The figure as an <img> with its alt text and, for a reader that takes no HTML, such as
-    LaTeX, as the same PNG alone.
+    LaTeX, as the same PNG alone. Closes it, since the end of a cell shows every open figure.
     """
+    import matplotlib.pyplot as plt
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
@@ -112,6 +116,7 @@ def as_bundle(fig: Any) -> dict[str, str]:
     buffer = io.BytesIO()
     # for sliders: speed before size
     fig.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
+    plt.close(fig)
     picture = base64.b64encode(buffer.getvalue()).decode()
     alt = html.escape(fig.get_label(), quote=True)
     page = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'

@@ -63,7 +63,7 @@ def test_an_answer_that_changes_its_input_and_stays_right_passes_with_a_remark()
         x.sort(axis=0)
         return (x.sum(0) + smoothing) / (len(x) + 2 * smoothing)
 
-    outcome = evaluate("1.4", sorting)
+    outcome = evaluate("1.3", sorting)
     assert outcome.status == "pass" and "changes the array" in outcome.hint
 
 
@@ -171,9 +171,9 @@ def test_an_error_of_another_kind_than_asked_for_is_named_beside_the_one_that_is
     def refusing(counts, theta):
         if abs(sum(theta) - 1) > 1e-9:
             raise TypeError("theta")
-        return find("1.2").oracle(counts, theta)
+        return find("1.4").oracle(counts, theta)
 
-    hint = evaluate("1.2", refusing).hint
+    hint = evaluate("1.4", refusing).hint
     assert "should raise ValueError" in hint and "raised TypeError" in hint
 
 

@@ -69,7 +69,7 @@ def test_the_masses_of_heads_are_drawn_with_their_totals():
     _, ax = widgets.canvas()
     masses_of_heads(ax, [0.25, 0.5, 0.25], [0.25, 0.25, 0.25], title="two tosses")
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["with orders, total 1.000", "claim, total 0.750"] and len(ax.patches) == 6
+    assert names == ["multinomial, total 1.000", "claim, total 0.750"] and len(ax.patches) == 6
 
 
 def test_named_forecasts_lie_on_the_curve_above_the_floor():

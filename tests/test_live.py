@@ -67,6 +67,7 @@ def pairs():
 
 
 EXPLORABLES = {
+    "01.bins": lambda: lesson01.bins(np.random.default_rng(0)),
     "01.fit": lambda: lesson01.fit(INK),
     "02.directions": lesson02.directions,
     "02.pairs": pairs,

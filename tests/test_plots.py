@@ -100,15 +100,18 @@ def test_the_users_own_settings_change_no_figure(change):
 KERNEL = """
 from course_utils import plots, runtime
 runtime.setup()
-plots.line([0, 1], [0, 1], alt="a line that rises");
+plots.line([0, 1], [0, 1], alt="a line that rises")
 """
 
 
 def test_a_kernel_without_windows_shows_figures_as_html_and_as_png():
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(KERNEL)])
+    cells = [KERNEL, 'plots.figure(alt="a figure at the end of a cell")[0]']
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with environment(MPLBACKEND="QtAgg"):
         NotebookClient(book, timeout=300, kernel_name="python3").execute()
     text, picture = book.cells[0].outputs
+    [once] = book.cells[1].outputs
+    assert 'alt="a figure at the end' in once["data"]["text/html"]
     data = picture["data"]
     assert "device:" in text["text"] and 'alt="a line that rises"' in data["text/html"]
     assert data["image/png"].strip() in data["text/html"], "for LaTeX: the same picture"

@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: densities, counts, sampling, fitting."""
+"""The exercises of lesson 01: densities, sampling, fitting, counts."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _two_mistakes() -> dict[str, Mutant]:
         return lambda x, mu, var: front(var) + exponent(x, mu, var)
 
     return {
-        f"two-mistakes-{i}-{j}": Mutant(f"two things: {one}, and {other}", both(front, exponent))
+        f"two-mistakes-{i}-{j}": Mutant(f"two mistakes: {one}, and {other}", both(front, exponent))
         for i, (one, front) in enumerate(IN_FRONT.items())
         for j, (other, exponent) in enumerate(IN_EXPONENT.items())
         if (i, j) != (4, 1)  # both signs: the negative log-likelihood, which has its own hint
@@ -322,432 +322,7 @@ def _torch_normal(x: Any, mu: float, var: float) -> Tensor:
     )
 
 
-# ---- 1.2 multinomial_pmf -------------------------------------------------------------------------
-
-
-def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
-    """The sum over every way to spread n draws over the categories."""
-    outcomes = [c for c in itertools.product(range(n + 1), repeat=len(theta)) if sum(c) == n]
-    return sum(ask(counts, theta) for counts in outcomes)
-
-
-def _with_zero(ask: Ask, counts: tuple[int, ...], theta: tuple[float, ...]) -> Any:
-    """The value for a θ that holds a 0. Raises NotData where the answer refuses it by itself."""
-    try:
-        return ask(counts, theta)
-    except AnswerRaised as error:
-        raised = error.raised
-        if raised.kinds[0] == "ValueError" and not re.search(
-            "domain error|positive input", raised.message
-        ):
-            raise NotData(ZERO_REFUSED) from None
-        raise
-
-
-ZERO_REFUSED = (
-    "a θ that holds a 0 is refused with a ValueError: a category may have θ = 0, so raise one only"
-    " where θ does not sum to 1"
-)
-
-
-def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
-    theta = rng.dirichlet([2, 2, 2, 2])
-    return [
-        Case(
-            "one of each: counts (1, 1, 1) with θ = (0.2, 0.3, 0.5)", ((1, 1, 1), (0.2, 0.3, 0.5))
-        ),
-        Case(
-            "a single draw: counts (0, 1, 0) with θ = (0.2, 0.3, 0.5)", ((0, 1, 0), (0.2, 0.3, 0.5))
-        ),
-        Case(
-            "random counts over four categories",
-            (tuple(map(int, rng.multinomial(9, theta))), tuple(theta)),
-        ),
-        Case("the sum over all ways to make 3 draws", (3, (0.2, 0.3, 0.5)), _total),
-        Case(
-            "a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
-            ((2, 1, 0), (0.4, 0.6, 0.0)),
-            _with_zero,
-        ),
-        Case(
-            "a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)",
-            ((1, 1, 1), (0.5, 0.5, 0.0)),
-            _with_zero,
-        ),
-        Case(
-            "ten categories of 0.1 each, which sum to 1 but for rounding",
-            ((1,) + (0,) * 9, (0.1,) * 10),
-        ),
-        Case(
-            "a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
-            ((200, 300, 500), (0.2, 0.3, 0.5)),
-            stress=True,
-        ),
-        Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
-        Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
-        Case("θ = (0.5, 0.500000005), off by five billionths", ((1, 1), (0.5, 0.500000005))),
-        Case("θ = (0.4, 0.599999), off by a millionth", ((1, 1), (0.4, 0.599999))),
-    ]
-
-
-def _checked(theta: Any) -> np.ndarray:
-    if abs(math.fsum(theta) - 1) > 1e-9:
-        raise ValueError("theta must sum to 1")
-    return np.asarray(theta, dtype=float)
-
-
-def _multinomial_oracle(counts: Any, theta: Any) -> float:
-    from scipy import stats
-
-    return float(stats.multinomial.pmf(list(counts), int(sum(counts)), _checked(theta)))
-
-
-def _log_coefficient(counts: Any) -> float:
-    return math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
-
-
-def _log_power(counts: Any, theta: Any) -> float:
-    return sum(
-        c * (math.log(t) if t else -math.inf) for c, t in zip(counts, theta, strict=True) if c
-    )
-
-
-def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float:
-    _checked(theta)
-    lead = _log_coefficient(counts) if log_coefficient is None else log_coefficient
-    return math.exp(lead + _log_power(counts, theta))
-
-
-def _with_factorials(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    lead = math.factorial(sum(counts)) / math.prod(math.factorial(c) for c in counts)
-    return float(lead * math.prod(t**c for c, t in zip(counts, theta, strict=True)))
-
-
-def _with_float_factorials(counts: Any, theta: Any) -> float:
-    from scipy import special
-
-    _checked(theta)
-    c = np.asarray(counts)
-    with np.errstate(all="ignore"):
-        return float(
-            special.factorial(c.sum())
-            / special.factorial(c).prod()
-            * (np.asarray(theta) ** c).prod()
-        )
-
-
-def _without_sum_check(counts: Any, theta: Any) -> float:
-    return math.exp(_log_coefficient(counts) + _log_power(counts, theta))
-
-
-def _zero_log_zero(counts: Any, theta: Any) -> float:
-    with np.errstate(all="ignore"):
-        return float(
-            np.exp(_log_coefficient(counts) + np.sum(np.asarray(counts) * np.log(_checked(theta))))
-        )
-
-
-MULTINOMIAL = Exercise(
-    "1.2",
-    "multinomial_pmf",
-    _multinomial_cases,
-    _multinomial_oracle,
-    {
-        "coefficient-missing": Mutant(
-            "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws"
-            " the ten values add up to 0.41 only",
-            lambda counts, theta: _pmf(counts, theta, 0.0),
-        ),
-        "coefficient-and-check-missing": Mutant(
-            "the number of orders is missing, and a θ that does not sum to 1 should raise a"
-            " ValueError",
-            lambda counts, theta: math.exp(_log_power(counts, theta)),
-        ),
-        "sum-check-missing": Mutant(
-            "everything is right but one thing: a θ that does not sum to 1 should raise a"
-            " ValueError",
-            _without_sum_check,
-        ),
-        "theta-renormalized": Mutant(
-            "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since"
-            " it is probably a mistake",
-            lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
-        ),
-        "factorial-overflow": Mutant(
-            "for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is"
-            " log n!, and take `exp` once",
-            _with_factorials,
-        ),
-        "float-factorial-nan": Mutant(
-            "for many draws the number of orders becomes inf, then NaN: add logarithms,"
-            " `math.lgamma(n + 1)` is log n!, and take `exp` once",
-            _with_float_factorials,
-        ),
-        "impossible-count-ignored": Mutant(
-            "the count of the impossible category was ignored: with a count the probability is 0,"
-            " without one it plays no part",
-            lambda counts, theta: _skipping_impossible(counts, theta),
-        ),
-        "zero-log-zero-nan": Mutant(
-            "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out",
-            _zero_log_zero,
-        ),
-        "log-zero-error": Mutant(
-            "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out;"
-            " with a count, the result is 0",
-            lambda counts, theta: _refusing_zero(counts, theta),
-        ),
-        "impossible-category-raises": Mutant(
-            "a category that cannot occur, and was counted, ends in an error, as `math.log(0)`"
-            " does: the probability is 0 then",
-            lambda counts, theta: _failing_where_impossible(counts, theta),
-        ),
-        "zero-theta-dropped": Mutant(
-            "a category that cannot occur was left out although it was counted: then the"
-            " probability is 0",
-            lambda counts, theta: _pmf(
-                [c for c, t in zip(counts, theta, strict=True) if t], [t for t in theta if t]
-            ),
-        ),
-        "zero-theta-refused": Mutant(
-            ZERO_REFUSED, lambda counts, theta: _with_positive(counts, theta)
-        ),
-        "n-is-number-of-categories": Mutant(
-            "n! was computed from the number of categories: n is the number of draws,"
-            " `sum(counts)`",
-            lambda counts, theta: _pmf(
-                counts,
-                theta,
-                math.lgamma(len(counts) + 1) - sum(math.lgamma(c + 1) for c in counts),
-            ),
-        ),
-        "check-below-one-only": Mutant(
-            "a sum below 1 is refused, one above 1 is not: compare the size of the difference,"
-            " `abs(… - 1)`, with a billionth",
-            lambda counts, theta: (
-                _pmf(counts, theta) if sum(theta) < 1 - 1e-9 else _without_sum_check(counts, theta)
-            ),
-        ),
-        "check-above-one-only": Mutant(
-            "a sum above 1 is refused, one below 1 is not: compare the size of the difference,"
-            " `abs(… - 1)`, with a billionth",
-            lambda counts, theta: (
-                _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)
-            ),
-        ),
-        "sum-tolerance-too-loose": Mutant(
-            "the sum of θ is compared too loosely: only a billionth may be forgiven (`np.isclose`"
-            " alone forgives a hundred thousandth)",
-            lambda counts, theta: _checked_loosely(counts, theta),
-        ),
-        "sum-tolerance-a-little-too-loose": Mutant(
-            "the sum of θ is compared too loosely: only a billionth may be forgiven",
-            lambda counts, theta: _checked_loosely(counts, theta, 1e-7),
-        ),
-        "exact-sum-comparison": Mutant(
-            "the sum of θ was compared with 1 exactly: rounding makes ten times 0.1 a little less,"
-            " so allow for a billionth",
-            lambda counts, theta: _checked_exactly(counts, theta),
-        ),
-        "assertion-not-valueerror": Mutant(
-            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
-            " cannot happen",
-            lambda counts, theta: _asserting(counts, theta),
-        ),
-        "zero-for-invalid-theta": Mutant(
-            "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the"
-            " caller's mistake",
-            lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
-        ),
-        "factorials-summed": Mutant(
-            "the factorials in the denominator were added: x₁!⋯x_K! is their product",
-            lambda counts, theta: _pmf(
-                counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)
-            ),
-        ),
-        "first-against-rest-coefficient": Mutant(
-            "the orders of the first category against the rest only: with more than two categories"
-            " divide by every xᵢ!",
-            lambda counts, theta: _pmf(
-                counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))
-            ),
-        ),
-        "denominator-factorials-missing": Mutant(
-            "the n! is there, but not the division by x₁!⋯x_K!",
-            lambda counts, theta: _capped(
-                math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta
-            ),
-        ),
-        "coefficient-inverted": Mutant(
-            "the coefficient is upside down: it is n!/(x₁!⋯x_K!)",
-            lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts)),
-        ),
-        "n-factorial-missing": Mutant(
-            "the division by x₁!⋯x_K! is there, but not the n!",
-            lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
-        ),
-        "lgamma-off-by-one": Mutant(
-            "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`",
-            lambda counts, theta: _off_by_one_gamma(counts, theta),
-        ),
-        "n-minus-one-factorial": Mutant(
-            "(n − 1)! was used where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n +"
-            " 1)`",
-            lambda counts, theta: _pmf(
-                counts, theta, _log_coefficient(counts) - math.log(sum(counts))
-            ),
-        ),
-        "log-probability-returned": Mutant(
-            "this is the logarithm of the probability; the probability itself is asked for",
-            lambda counts, theta: (
-                math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)
-            ),
-        ),
-        "log-probability-0-for-impossible": Mutant(
-            "this is the logarithm of the probability, but for impossible counts: take `exp` at the"
-            " end",
-            lambda counts, theta: (
-                _log_pmf(counts, theta) if _log_power(counts, theta) > -math.inf else 0.0
-            ),
-        ),
-        "powers-summed": Mutant(
-            "the θᵢ^xᵢ were added; independent draws multiply",
-            lambda counts, theta: _summed(counts, theta),
-        ),
-        "count-times-theta": Mutant(
-            "θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the"
-            " power xᵢ",
-            lambda counts, theta: _linear(counts, theta),
-        ),
-    },
-    {
-        "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
-        "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(
-            counts, theta
-        ),
-        "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
-        "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
-    },
-)
-
-
-def _refusing_zero(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    return math.exp(
-        _log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True))
-    )
-
-
-def _with_positive(counts: Any, theta: Any) -> float:
-    if min(theta) <= 0:
-        raise ValueError("theta must be positive, and sum to 1")
-    return _pmf(counts, theta)
-
-
-def _failing_where_impossible(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    return math.exp(
-        _log_coefficient(counts)
-        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c)
-    )
-
-
-def _checked_loosely(counts: Any, theta: Any, tolerance: float = 1e-5) -> float:
-    if abs(sum(theta) - 1) > tolerance:
-        raise ValueError
-    return _without_sum_check(counts, theta)
-
-
-def _checked_exactly(counts: Any, theta: Any) -> float:
-    if sum(theta) != 1:
-        raise ValueError
-    return _without_sum_check(counts, theta)
-
-
-def _asserting(counts: Any, theta: Any) -> float:
-    assert abs(sum(theta) - 1) <= 1e-9
-    return _without_sum_check(counts, theta)
-
-
-def _log_sum_of_factorials(counts: Any) -> float:
-    from scipy.special import logsumexp
-
-    return float(logsumexp([math.lgamma(c + 1) for c in counts]))
-
-
-def _skipping_impossible(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    return math.exp(
-        _log_coefficient(counts)
-        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if t)
-    )
-
-
-def _capped(log_value: float, theta: Any) -> float:
-    _checked(theta)
-    return math.exp(log_value) if log_value < 700 else math.inf
-
-
-def _off_by_one_gamma(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    lead = math.lgamma(sum(counts)) - sum(math.lgamma(c) if c else math.inf for c in counts)
-    return math.exp(lead + _log_power(counts, theta))
-
-
-def _log_pmf(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    return _log_coefficient(counts) + _log_power(counts, theta)
-
-
-def _summed(counts: Any, theta: Any) -> float:
-    return (
-        math.exp(_log_coefficient(counts))
-        * sum(t**c for c, t in zip(counts, _checked(theta), strict=True))
-        if sum(counts) < 1000
-        else math.inf
-    )
-
-
-def _linear(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    lead = _log_coefficient(counts)
-    return (
-        math.exp(lead) * math.prod(t * c for c, t in zip(counts, theta, strict=True))
-        if lead < 700
-        else math.inf
-    )
-
-
-def _exact(counts: Any, theta: Any) -> float:
-    from fractions import Fraction
-
-    _checked(theta)
-    lead = math.factorial(sum(counts)) // math.prod(math.factorial(c) for c in counts)
-    return float(
-        lead * math.prod(Fraction(float(t)) ** int(c) for c, t in zip(counts, theta, strict=True))
-    )
-
-
-def _sequential(counts: Any, theta: Any) -> float:
-    _checked(theta)
-    done, log_p = 0, 0.0
-    for c, t in zip(counts, theta, strict=True):
-        done += c
-        log_p += math.log(math.comb(done, c)) + (
-            c * (math.log(t) if t else -math.inf) if c else 0.0
-        )
-    return math.exp(log_p)
-
-
-def _by_scipy(counts: Any, theta: Any) -> Any:
-    from scipy.special import gammaln, xlogy
-
-    c = np.asarray(counts)
-    return np.exp(gammaln(c.sum() + 1) - gammaln(c + 1).sum() + xlogy(c, _checked(theta)).sum())
-
-
-# ---- 1.3 sample_categorical ----------------------------------------------------------------------
+# ---- 1.2 sample_categorical ----------------------------------------------------------------------
 
 
 FREQUENCIES = "the frequencies of the categories"
@@ -757,7 +332,7 @@ INDEPENDENT = "the draws are independent, so their counts vary by chance from ru
 DIFFERENT = "the draws differ from run to run"
 EDGES = "the edges between categories are the running sums of θ, neither smaller nor larger"
 RARE = (
-    "rare categories come as seldom as θ says, and common ones as often: look for a power, a"
+    "rare categories come up as rarely as θ says, and common ones as often: look for a power, a"
     " mixture or a rounding of θ"
 )
 FORGIVEN = 0.0036, 0.17  # of bias: so much, and this share of a probability
@@ -915,7 +490,7 @@ def _quotas(theta: np.ndarray, n: int) -> np.ndarray:
 _STREAM = np.random.default_rng()
 
 CATEGORICAL = Exercise(
-    "1.3",
+    "1.2",
     "sample_categorical",
     _sampling_cases,
     _categorical_oracle,
@@ -958,7 +533,7 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: 1 + _inverse(theta, rng.random(n)),
         ),
         "uniform-categories": Mutant(
-            "every category comes equally often: θ is not used",
+            "every category comes up equally often: θ is not used",
             lambda theta, n, rng: rng.integers(0, len(theta), size=n),
         ),
         "one-draw-repeated": Mutant(
@@ -1039,8 +614,8 @@ CATEGORICAL = Exercise(
             ),
         ),
         "argmax-theta-times-uniform": Mutant(
-            "rare categories come too seldom: either θ went through a power or a rounding, or the"
-            " largest of θ times a random number was taken, which is not a draw from θ",
+            "rare categories come up too rarely: either θ went through a power or a rounding, or"
+            " the largest of θ times a random number was taken, which is not a draw from θ",
             lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
         ),
         "gaussian-for-uniform": Mutant(
@@ -1053,7 +628,7 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: np.minimum(_inverse(theta, rng.random(n)), len(theta) - 2),
         ),
         "shuffled-exact-quotas": Mutant(
-            "the counts vary from run to run by another amount than those of independent draws:"
+            "the counts do not vary from run to run as those of independent draws do:"
             " either exact shares were shuffled, or draws share a uniform number",
             lambda theta, n, rng: rng.permutation(
                 np.repeat(np.arange(len(theta)), _quotas(theta, n))
@@ -1080,7 +655,7 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: int(_inverse(theta, rng.random())),
         ),
         "float-dtype": Mutant(
-            "these are real numbers: categories are integers",
+            "these are floats: return the categories as integers",
             lambda theta, n, rng: _inverse(theta, rng.random(n)).astype(float),
         ),
         "uniforms-returned": Mutant(
@@ -1125,7 +700,8 @@ CATEGORICAL = Exercise(
     seconds=10,
 )
 
-# ---- 1.4 fit_bernoulli ---------------------------------------------------------------------------
+
+# ---- 1.3 fit_bernoulli ---------------------------------------------------------------------------
 
 
 def _pixel_cases(rng: np.random.Generator) -> list[Case]:
@@ -1166,7 +742,7 @@ def _bernoulli_oracle(x: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 BERNOULLI = Exercise(
-    "1.4",
+    "1.3",
     "fit_bernoulli",
     _pixel_cases,
     _bernoulli_oracle,
@@ -1177,12 +753,13 @@ BERNOULLI = Exercise(
             lambda x, smoothing: x.mean(0),
         ),
         "denominator-n-plus-s": Mutant(
-            "`smoothing` counts both ways, s imaginary images of ink and s of paper: the"
-            " denominator is N + 2s, not N + s",
+            "`smoothing` counts twice, s imaginary images of ink and s of paper: how many images"
+            " are there in all?",
             lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + smoothing),
         ),
         "numerator-smoothed-only": Mutant(
-            "the numerator got its imaginary images, the denominator did not: divide by N + 2s",
+            "the numerator got its imaginary images, the denominator did not: all of them count"
+            " there",
             lambda x, smoothing: (x.sum(0) + smoothing) / len(x),
         ),
         "denominator-smoothed-only": Mutant(
@@ -1201,7 +778,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(1) + smoothing) / (len(x) + 2 * smoothing),
         ),
         "smoothing-doubled": Mutant(
-            "twice the smoothing was added: s to the count of ink, and 2s in all to N",
+            "twice the smoothing was added: how many imaginary images have ink at a pixel?",
             lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 4 * smoothing),
         ),
         "global-mean-broadcast": Mutant(
@@ -1227,7 +804,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
         ),
         "pseudocount-halved": Mutant(
-            "s was spread over both outcomes: add s to each, so 2s to the denominator",
+            "s was split between the two outcomes: each of them gets s imaginary images",
             lambda x, smoothing: (x.sum(0) + smoothing / 2) / (len(x) + smoothing),
         ),
         "mean-for-count": Mutant(
@@ -1250,8 +827,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + smoothing) / (x.size + 2 * smoothing),
         ),
         "numerator-plus-2s": Mutant(
-            "2s was added to the numerator too: only the s inked images join the count, and all 2s"
-            " join N",
+            "2s was added to the numerator too: only the imaginary images of ink join that count",
             lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
         ),
         "hardcoded-n": Mutant(
@@ -1352,4 +928,429 @@ def _spoiling_first_image(x: np.ndarray, smoothing: float) -> np.ndarray:
     return x.sum(0) / (len(x) + 2 * smoothing)
 
 
-EXERCISES = [NORMAL, MULTINOMIAL, CATEGORICAL, BERNOULLI]
+# ---- 1.4 multinomial_pmf -------------------------------------------------------------------------
+
+
+def _total(ask: Ask, n: int, theta: tuple[float, ...]) -> Any:
+    """The sum over every way to spread n draws over the categories."""
+    outcomes = [c for c in itertools.product(range(n + 1), repeat=len(theta)) if sum(c) == n]
+    return sum(ask(counts, theta) for counts in outcomes)
+
+
+def _with_zero(ask: Ask, counts: tuple[int, ...], theta: tuple[float, ...]) -> Any:
+    """The value for a θ that holds a 0. Raises NotData where the answer refuses it by itself."""
+    try:
+        return ask(counts, theta)
+    except AnswerRaised as error:
+        raised = error.raised
+        if raised.kinds[0] == "ValueError" and not re.search(
+            "domain error|positive input", raised.message
+        ):
+            raise NotData(ZERO_REFUSED) from None
+        raise
+
+
+ZERO_REFUSED = (
+    "a θ that holds a 0 is refused with a ValueError: a category may have θ = 0, so raise one only"
+    " where θ does not sum to 1"
+)
+
+
+def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
+    theta = rng.dirichlet([2, 2, 2, 2])
+    return [
+        Case(
+            "one of each: counts (1, 1, 1) with θ = (0.2, 0.3, 0.5)", ((1, 1, 1), (0.2, 0.3, 0.5))
+        ),
+        Case(
+            "a single draw: counts (0, 1, 0) with θ = (0.2, 0.3, 0.5)", ((0, 1, 0), (0.2, 0.3, 0.5))
+        ),
+        Case(
+            "random counts over four categories",
+            (tuple(map(int, rng.multinomial(9, theta))), tuple(theta)),
+        ),
+        Case("the sum over all ways to make 3 draws", (3, (0.2, 0.3, 0.5)), _total),
+        Case(
+            "a category that cannot occur, and did not: counts (2, 1, 0) with θ = (0.4, 0.6, 0)",
+            ((2, 1, 0), (0.4, 0.6, 0.0)),
+            _with_zero,
+        ),
+        Case(
+            "a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)",
+            ((1, 1, 1), (0.5, 0.5, 0.0)),
+            _with_zero,
+        ),
+        Case(
+            "ten categories of 0.1 each, which sum to 1 except for rounding",
+            ((1,) + (0,) * 9, (0.1,) * 10),
+        ),
+        Case(
+            "a thousand draws: counts (200, 300, 500) with θ = (0.2, 0.3, 0.5)",
+            ((200, 300, 500), (0.2, 0.3, 0.5)),
+            stress=True,
+        ),
+        Case("θ = (0.2, 0.3, 0.4), which does not sum to 1", ((1, 1, 1), (0.2, 0.3, 0.4))),
+        Case("θ = (0.3, 0.3, 0.5), which sums to more than 1", ((1, 2, 0), (0.3, 0.3, 0.5))),
+        Case("θ = (0.5, 0.500000005), off by five billionths", ((1, 1), (0.5, 0.500000005))),
+        Case("θ = (0.4, 0.599999), off by a millionth", ((1, 1), (0.4, 0.599999))),
+    ]
+
+
+def _checked(theta: Any) -> np.ndarray:
+    if abs(math.fsum(theta) - 1) > 1e-9:
+        raise ValueError("theta must sum to 1")
+    return np.asarray(theta, dtype=float)
+
+
+def _multinomial_oracle(counts: Any, theta: Any) -> float:
+    from scipy import stats
+
+    return float(stats.multinomial.pmf(list(counts), int(sum(counts)), _checked(theta)))
+
+
+def _log_coefficient(counts: Any) -> float:
+    return math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
+
+
+def _log_power(counts: Any, theta: Any) -> float:
+    return sum(
+        c * (math.log(t) if t else -math.inf) for c, t in zip(counts, theta, strict=True) if c
+    )
+
+
+def _pmf(counts: Any, theta: Any, log_coefficient: float | None = None) -> float:
+    _checked(theta)
+    lead = _log_coefficient(counts) if log_coefficient is None else log_coefficient
+    return math.exp(lead + _log_power(counts, theta))
+
+
+def _with_factorials(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = math.factorial(sum(counts)) / math.prod(math.factorial(c) for c in counts)
+    return float(lead * math.prod(t**c for c, t in zip(counts, theta, strict=True)))
+
+
+def _with_float_factorials(counts: Any, theta: Any) -> float:
+    from scipy import special
+
+    _checked(theta)
+    c = np.asarray(counts)
+    with np.errstate(all="ignore"):
+        return float(
+            special.factorial(c.sum())
+            / special.factorial(c).prod()
+            * (np.asarray(theta) ** c).prod()
+        )
+
+
+def _without_sum_check(counts: Any, theta: Any) -> float:
+    return math.exp(_log_coefficient(counts) + _log_power(counts, theta))
+
+
+def _zero_log_zero(counts: Any, theta: Any) -> float:
+    with np.errstate(all="ignore"):
+        return float(
+            np.exp(_log_coefficient(counts) + np.sum(np.asarray(counts) * np.log(_checked(theta))))
+        )
+
+
+MULTINOMIAL = Exercise(
+    "1.4",
+    "multinomial_pmf",
+    _multinomial_cases,
+    _multinomial_oracle,
+    {
+        "coefficient-missing": Mutant(
+            "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws"
+            " the ten values add up to only 0.41",
+            lambda counts, theta: _pmf(counts, theta, 0.0),
+        ),
+        "coefficient-and-check-missing": Mutant(
+            "the number of orders is missing, and a θ that does not sum to 1 should raise a"
+            " ValueError",
+            lambda counts, theta: math.exp(_log_power(counts, theta)),
+        ),
+        "sum-check-missing": Mutant(
+            "all is right except for one thing: a θ that does not sum to 1 should raise a"
+            " ValueError",
+            _without_sum_check,
+        ),
+        "theta-renormalized": Mutant(
+            "a θ that does not sum to 1 was rescaled silently; it should raise a ValueError, since"
+            " it is probably a mistake",
+            lambda counts, theta: _without_sum_check(counts, np.asarray(theta) / sum(theta)),
+        ),
+        "factorial-overflow": Mutant(
+            "for many draws the number of orders overflows: add logarithms, `math.lgamma(n + 1)` is"
+            " log n!, and take `exp` once",
+            _with_factorials,
+        ),
+        "float-factorial-nan": Mutant(
+            "for many draws the number of orders becomes inf, then NaN: add logarithms,"
+            " `math.lgamma(n + 1)` is log n!, and take `exp` once",
+            _with_float_factorials,
+        ),
+        "impossible-count-ignored": Mutant(
+            "the count of the impossible category was ignored: if it was counted, the probability"
+            " is 0; if not, it plays no part",
+            lambda counts, theta: _skipping_impossible(counts, theta),
+        ),
+        "zero-log-zero-nan": Mutant(
+            "0·log 0 gave NaN: a category with count 0 contributes a factor 1, so leave it out",
+            _zero_log_zero,
+        ),
+        "log-zero-error": Mutant(
+            "`math.log(0)` fails: a category with count 0 contributes a factor 1, so leave it out;"
+            " with a count, the result is 0",
+            lambda counts, theta: _refusing_zero(counts, theta),
+        ),
+        "impossible-category-raises": Mutant(
+            "a category that cannot occur but was counted ends in an error, as `math.log(0)`"
+            " does: the probability is then 0",
+            lambda counts, theta: _failing_where_impossible(counts, theta),
+        ),
+        "zero-theta-dropped": Mutant(
+            "a category that cannot occur was left out although it was counted: the"
+            " probability is then 0",
+            lambda counts, theta: _pmf(
+                [c for c, t in zip(counts, theta, strict=True) if t], [t for t in theta if t]
+            ),
+        ),
+        "zero-theta-refused": Mutant(
+            ZERO_REFUSED, lambda counts, theta: _with_positive(counts, theta)
+        ),
+        "n-is-number-of-categories": Mutant(
+            "n! was computed from the number of categories: n is the number of draws,"
+            " `sum(counts)`",
+            lambda counts, theta: _pmf(
+                counts,
+                theta,
+                math.lgamma(len(counts) + 1) - sum(math.lgamma(c + 1) for c in counts),
+            ),
+        ),
+        "check-below-one-only": Mutant(
+            "a sum below 1 is refused, one above 1 is not: compare the size of the difference,"
+            " `abs(… - 1)`, with a billionth",
+            lambda counts, theta: (
+                _pmf(counts, theta) if sum(theta) < 1 - 1e-9 else _without_sum_check(counts, theta)
+            ),
+        ),
+        "check-above-one-only": Mutant(
+            "a sum above 1 is refused, one below 1 is not: compare the size of the difference,"
+            " `abs(… - 1)`, with a billionth",
+            lambda counts, theta: (
+                _pmf(counts, theta) if sum(theta) > 1 + 1e-9 else _without_sum_check(counts, theta)
+            ),
+        ),
+        "sum-tolerance-too-loose": Mutant(
+            "the sum of θ is compared too loosely: allow only a billionth (`np.isclose`"
+            " by default allows a hundred thousandth)",
+            lambda counts, theta: _checked_loosely(counts, theta),
+        ),
+        "sum-tolerance-a-little-too-loose": Mutant(
+            "the sum of θ is compared too loosely: allow only a billionth",
+            lambda counts, theta: _checked_loosely(counts, theta, 1e-7),
+        ),
+        "exact-sum-comparison": Mutant(
+            "the sum of θ was compared with 1 exactly: rounding makes ten times 0.1 a little less,"
+            " so allow for a billionth",
+            lambda counts, theta: _checked_exactly(counts, theta),
+        ),
+        "assertion-not-valueerror": Mutant(
+            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
+            " cannot happen",
+            lambda counts, theta: _asserting(counts, theta),
+        ),
+        "zero-for-invalid-theta": Mutant(
+            "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the"
+            " caller's mistake",
+            lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
+        ),
+        "factorials-summed": Mutant(
+            "the factorials in the denominator were added: x₁!⋯x_K! is their product",
+            lambda counts, theta: _pmf(
+                counts, theta, math.lgamma(sum(counts) + 1) - _log_sum_of_factorials(counts)
+            ),
+        ),
+        "first-against-rest-coefficient": Mutant(
+            "the orders of the first category against the rest only: with more than two categories"
+            " divide by every xᵢ!",
+            lambda counts, theta: _pmf(
+                counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))
+            ),
+        ),
+        "denominator-factorials-missing": Mutant(
+            "the n! is there, but not the division by x₁!⋯x_K!",
+            lambda counts, theta: _capped(
+                math.lgamma(sum(counts) + 1) + _log_power(counts, theta), theta
+            ),
+        ),
+        "coefficient-inverted": Mutant(
+            "the coefficient is upside down: it is n!/(x₁!⋯x_K!)",
+            lambda counts, theta: _pmf(counts, theta, -_log_coefficient(counts)),
+        ),
+        "n-factorial-missing": Mutant(
+            "the division by x₁!⋯x_K! is there, but not the n!",
+            lambda counts, theta: _pmf(counts, theta, -sum(math.lgamma(c + 1) for c in counts)),
+        ),
+        "lgamma-off-by-one": Mutant(
+            "`lgamma(n)` is log (n−1)!; for log n! take `lgamma(n + 1)`",
+            lambda counts, theta: _off_by_one_gamma(counts, theta),
+        ),
+        "n-minus-one-factorial": Mutant(
+            "(n − 1)! was used where n! belongs: `lgamma(n)` is log (n − 1)!, so take `lgamma(n +"
+            " 1)`",
+            lambda counts, theta: _pmf(
+                counts, theta, _log_coefficient(counts) - math.log(sum(counts))
+            ),
+        ),
+        "log-probability-returned": Mutant(
+            "this is the logarithm of the probability; the probability itself is asked for",
+            lambda counts, theta: (
+                math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)
+            ),
+        ),
+        "log-probability-0-for-impossible": Mutant(
+            "this is the logarithm of the probability, except for impossible counts: take `exp` at"
+            " the end",
+            lambda counts, theta: (
+                _log_pmf(counts, theta) if _log_power(counts, theta) > -math.inf else 0.0
+            ),
+        ),
+        "powers-summed": Mutant(
+            "the θᵢ^xᵢ were added; independent draws multiply",
+            lambda counts, theta: _summed(counts, theta),
+        ),
+        "count-times-theta": Mutant(
+            "θᵢ was multiplied by xᵢ; each of the xᵢ draws contributes a factor θᵢ, so θᵢ to the"
+            " power xᵢ",
+            lambda counts, theta: _linear(counts, theta),
+        ),
+    },
+    {
+        "exact integers and fractions": lambda counts, theta: _exact(counts, theta),
+        "a product of binomial coefficients, one draw at a time": lambda counts, theta: _sequential(
+            counts, theta
+        ),
+        "scipy's gammaln": lambda counts, theta: _by_scipy(counts, theta),
+        "a NumPy scalar": lambda counts, theta: np.float64(_pmf(counts, theta)),
+    },
+)
+
+
+def _refusing_zero(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(
+        _log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True))
+    )
+
+
+def _with_positive(counts: Any, theta: Any) -> float:
+    if min(theta) <= 0:
+        raise ValueError("theta must be positive, and sum to 1")
+    return _pmf(counts, theta)
+
+
+def _failing_where_impossible(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(
+        _log_coefficient(counts)
+        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c)
+    )
+
+
+def _checked_loosely(counts: Any, theta: Any, tolerance: float = 1e-5) -> float:
+    if abs(sum(theta) - 1) > tolerance:
+        raise ValueError
+    return _without_sum_check(counts, theta)
+
+
+def _checked_exactly(counts: Any, theta: Any) -> float:
+    if sum(theta) != 1:
+        raise ValueError
+    return _without_sum_check(counts, theta)
+
+
+def _asserting(counts: Any, theta: Any) -> float:
+    assert abs(sum(theta) - 1) <= 1e-9
+    return _without_sum_check(counts, theta)
+
+
+def _log_sum_of_factorials(counts: Any) -> float:
+    from scipy.special import logsumexp
+
+    return float(logsumexp([math.lgamma(c + 1) for c in counts]))
+
+
+def _skipping_impossible(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(
+        _log_coefficient(counts)
+        + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if t)
+    )
+
+
+def _capped(log_value: float, theta: Any) -> float:
+    _checked(theta)
+    return math.exp(log_value) if log_value < 700 else math.inf
+
+
+def _off_by_one_gamma(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = math.lgamma(sum(counts)) - sum(math.lgamma(c) if c else math.inf for c in counts)
+    return math.exp(lead + _log_power(counts, theta))
+
+
+def _log_pmf(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return _log_coefficient(counts) + _log_power(counts, theta)
+
+
+def _summed(counts: Any, theta: Any) -> float:
+    return (
+        math.exp(_log_coefficient(counts))
+        * sum(t**c for c, t in zip(counts, _checked(theta), strict=True))
+        if sum(counts) < 1000
+        else math.inf
+    )
+
+
+def _linear(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    lead = _log_coefficient(counts)
+    return (
+        math.exp(lead) * math.prod(t * c for c, t in zip(counts, theta, strict=True))
+        if lead < 700
+        else math.inf
+    )
+
+
+def _exact(counts: Any, theta: Any) -> float:
+    from fractions import Fraction
+
+    _checked(theta)
+    lead = math.factorial(sum(counts)) // math.prod(math.factorial(c) for c in counts)
+    return float(
+        lead * math.prod(Fraction(float(t)) ** int(c) for c, t in zip(counts, theta, strict=True))
+    )
+
+
+def _sequential(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    done, log_p = 0, 0.0
+    for c, t in zip(counts, theta, strict=True):
+        done += c
+        log_p += math.log(math.comb(done, c)) + (
+            c * (math.log(t) if t else -math.inf) if c else 0.0
+        )
+    return math.exp(log_p)
+
+
+def _by_scipy(counts: Any, theta: Any) -> Any:
+    from scipy.special import gammaln, xlogy
+
+    c = np.asarray(counts)
+    return np.exp(gammaln(c.sum() + 1) - gammaln(c + 1).sum() + xlogy(c, _checked(theta)).sum())
+
+
+EXERCISES = [NORMAL, CATEGORICAL, BERNOULLI, MULTINOMIAL]

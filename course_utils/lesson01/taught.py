@@ -13,19 +13,24 @@ def normal_logpdf(x, mu, var):
 
 def sample_categorical(theta, n, rng):
     """n independent draws from 0..K-1 with probabilities theta. theta: (K,) -> integers (n,)"""
-    u = rng.random(n)  # (n,) darts
-    k = np.searchsorted(np.cumsum(theta), u, side="right")  # (n,) edges to the left of each dart
+    u = rng.random(n)  # (n,) uniform numbers
+    k = np.searchsorted(np.cumsum(theta), u, side="right")  # (n,) edges at or below each of them
     return np.minimum(k, len(theta) - 1)  # rounding may leave the last edge a hair below 1
 
 
 def fit_bernoulli(x, smoothing):
-    """Probability of ink at each pixel, `smoothing` imaginary images each way. (N, D) -> (D,)"""
+    """Share of ink per pixel, with `smoothing` extra images all ink and as many all paper.
+
+    x: (N, D) of 0/1, smoothing: number -> (D,)
+    """
     return (x.sum(axis=0) + smoothing) / (len(x) + 2 * smoothing)  # (D,)
 
 
 def log_bernoulli(x, theta):
     """log p(x | θ) of each image. (N, D), theta (D,) -> (N,); K models at once: (K, D) -> (N, K)"""
-    return x @ np.log(theta).T + (1 - x) @ np.log(1 - theta).T
+    theta = np.asarray(theta)
+    # x log θ + (1 - x) log(1 - θ), sorted by x, so that there is one product of large tables
+    return x @ np.log(theta / (1 - theta)).T + np.log(1 - theta).sum(axis=-1)
 
 
 def fit_mixture(x, K, steps, rng, smoothing=0.1):
@@ -37,26 +42,31 @@ def fit_mixture(x, K, steps, rng, smoothing=0.1):
     pi, history = np.full(K, 1 / K), []
     theta = 0.25 + 0.5 * x[rng.choice(len(x), K, replace=False)]  # (K, D): ¼ or ¾
     for _ in range(steps):
-        log_pxk = log_bernoulli(x, theta) + np.log(pi)  # (N, K)
+        log_pxk = log_bernoulli(x, theta) + np.log(pi)  # (N, K): log p(x, k)
         log_px = logsumexp(log_pxk, axis=1, keepdims=True)  # (N, 1)
-        share = np.exp(log_pxk - log_px)  # (N, K): share, rows sum to 1
-        size = share.sum(axis=0)  # (K,)
-        pi = (size + smoothing) / (size + smoothing).sum()  # (K,): refit
-        theta = (share.T @ x + smoothing) / (size[:, None] + 2 * smoothing)  # (K, D): refit
+        resp = np.exp(log_pxk - log_px)  # (N, K): E-step, rows sum to 1
+        size = resp.sum(axis=0)  # (K,)
+        pi = (size + smoothing) / (size + smoothing).sum()  # (K,): M-step
+        theta = (resp.T @ x + smoothing) / (size[:, None] + 2 * smoothing)  # (K, D): M-step
         history.append(log_px.mean())
     return pi, theta, np.array(history)
 
 
 def sample_mixture(pi, theta, n, rng):
     """n images from a Bernoulli mixture. pi: (K,), theta: (K, D) -> (n, D)"""
-    k = sample_categorical(pi, n, rng)  # (n,) first the kind
-    return (rng.random((n, theta.shape[1])) < theta[k]).astype(float)  # then its coins
+    k = sample_categorical(pi, n, rng)  # (n,) first the component
+    return (rng.random((n, theta.shape[1])) < theta[k]).astype(float)  # (n, D) then the pixels
 
 
-def nearest(x, training):
-    """Pixels that differ from the nearest image, and its row. (n, D), (N, D) -> (n,), (n,)"""
-    differ = x @ (1 - training).T + (1 - x) @ training.T  # (n, N): ink in one of the two only
-    return differ.min(axis=1), differ.argmin(axis=1)
+def pixels_apart(x, others):
+    """Number of pixels that differ, for every pair. (n, D), (N, D) of 0/1 -> (n, N)"""
+    return x.sum(1)[:, None] + others.sum(1) - 2 * x @ others.T  # ink of both, less shared ink
+
+
+def coverage(real, samples, k=5):
+    """Share of real images with a sample no farther away than their k-th nearest real image."""
+    reach = np.sort(pixels_apart(real, real), axis=1)[:, k]  # (n,): place 0 is the image itself
+    return (pixels_apart(real, samples).min(axis=1) <= reach).mean()
 
 
 def multinomial_pmf(counts, theta):
