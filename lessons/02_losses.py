@@ -581,7 +581,7 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 #
 # A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of
 # $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
-# training set, with the additive smoothing of Exercise 1.4. (`tables` does the counting.) We choose $k$ on the validation set
+# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on the validation set
 # and look at the test set once, at the end.
 #
 # **Predict.** As $k$ grows from 0 to 12, what happens to the NLL of the training digits, and of new ones?

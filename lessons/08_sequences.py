@@ -565,7 +565,7 @@ def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -
     strip = (probs * (ahead < p)).cumsum(dim=-1)  # (B, V) where the pieces of those kept end
     strip = strip / strip[:, -1:]  # shared out: the strip is one long
     dart = torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
-    rank = (strip < dart).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.3
+    rank = (strip < dart).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.2
     return order.gather(1, rank).squeeze(1)  # (B,)
     # END SOLUTION
 
