@@ -72,6 +72,8 @@ def test_what_others_take_of_the_processors_is_not_counted_and_sleep_is(monkeypa
     assert not limits.starved(passed=2.1, used=2.0, seconds=2) and not limits.starved(
         passed=2.1, used=0.0, seconds=2
     )
+    assert limits.starved(passed=4, used=0.1, seconds=2, awake=3.9)  # one of forty on a processor
+    assert not limits.starved(passed=4, used=0.1, seconds=2, awake=0.1)  # it sleeps
     assert not limits.starved(passed=21, used=1.9, seconds=2)  # this will not end today
     asked = threading.Event()
     monkeypatch.setattr(limits, "starved", lambda *_: asked.set() or True)

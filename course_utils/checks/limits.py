@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from course_utils.asking.ask import Stop
@@ -27,13 +28,14 @@ class TimeUp(TimeoutError):
 
 
 class Clock:
-    """How long some work has run. A look that comes late counts for two slices at most: the
-    computer was asleep or suspended.
+    """How long some work has run, in the thread of this native id. A look that comes late counts
+    for two slices at most: the computer was asleep or suspended.
     """
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float, thread: int | None = None):
         self.seconds, self.slice = seconds, min(SLICE, seconds / 10)
         self.passed, self.last, self.began = 0.0, time.monotonic(), time.process_time()
+        self.thread = thread
 
     def look(self) -> None:
         now = time.monotonic()
@@ -46,14 +48,20 @@ class Clock:
         return time.process_time() - self.began
 
     @property
+    def awake(self) -> float:
+        """Seconds in which there was something to compute, on a processor or waiting for one."""
+        return self.used + in_queue(self.thread)
+
+    @property
     def over(self) -> bool:
-        return self.passed >= self.seconds and not starved(self.passed, self.used, self.seconds)
+        late = self.passed >= self.seconds
+        return late and not starved(self.passed, self.used, self.seconds, self.awake)
 
     def verdict(self) -> str:
         """What the answer was doing when its time was up."""
         if self.used >= self.seconds:
             return f"it was still running after {self.seconds:g} seconds: {ENDLESS}"
-        if self.used <= ASLEEP * self.passed:
+        if self.awake <= ASLEEP * self.passed:
             return f"it had not returned after {self.seconds:g} seconds, {WAITING}"
         return (
             f"it got {self.used:.1f} seconds of computing in {self.passed:.0f}, {BUSY}"
@@ -75,8 +83,8 @@ def within(
     outcome: list[tuple[bool, Any]] = []
     with _without_interrupts():
         thread = threading.Thread(target=_collect, args=(work, outcome), daemon=True)
-        clock = Clock(seconds)
         thread.start()
+        clock = Clock(seconds, thread.native_id)
         while thread.is_alive() and not clock.over:
             thread.join(clock.slice)
             clock.look()
@@ -109,11 +117,22 @@ def _stopped(thread: threading.Thread) -> bool:
     return time.process_time() - began < 0.02
 
 
-def starved(passed: float, used: float, seconds: float) -> bool:
+def starved(passed: float, used: float, seconds: float, awake: float = 0.0) -> bool:
     """Whether work that has run for `passed` seconds, `used` of them on a processor, got less than
-    its `seconds` because other programs had the processors.
+    its `seconds` because other programs had the processors. `awake` is how long it wanted one.
     """
-    return ASLEEP * passed < used < seconds and passed < PATIENCE * seconds
+    wanted = max(used, awake)
+    return ASLEEP * passed < wanted and used < seconds and passed < PATIENCE * seconds
+
+
+def in_queue(thread: int | None) -> float:
+    """Seconds in which this thread was ready and had to wait for a processor; 0 on systems that do
+    not count them (only Linux does, the second number of `schedstat`).
+    """
+    try:
+        return int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 @contextmanager
