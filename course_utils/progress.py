@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from course_utils.platform.frontend import say
 
 
 def bar(iterable: Iterable, label: str = "", **options: Any) -> Iterable:
-    """Wrap an iterable in a `tqdm` bar that fits the front end; quiet under test. `options` go to
-    tqdm.
+    """Wrap an iterable in a `tqdm` bar that fits the front end; quiet under test, in the first
+    second, and for a single item. `options` go to tqdm.
     """
     from tqdm.auto import tqdm
 
+    if isinstance(iterable, Sized) and len(iterable) < 2:
+        return iterable
+    options = {"delay": 1} | options
     return tqdm(iterable, desc=label, disable="PYTEST_VERSION" in os.environ or None, **options)
 
 

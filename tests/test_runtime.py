@@ -159,6 +159,7 @@ def test_helpers_of_the_first_cell_import_neither_torch_nor_matplotlib():
 
 def test_a_bar_passes_everything_on_and_is_quiet_under_test(capsys):
     assert list(progress.bar(range(3), "steps")) == [0, 1, 2]
+    assert progress.bar([7], "a single item, without a bar") == [7]
     assert capsys.readouterr().err == ""
 
 

@@ -1,5 +1,5 @@
-"""The exercises of lesson 03: a step of Adam, a step on one example, the largest stable step, the
-training loop.
+"""The exercises of lesson 03: a step on one example, the training loop, a step of momentum and one
+of Adam, the largest stable learning rate.
 """
 
 from __future__ import annotations
@@ -42,20 +42,17 @@ def _precise(read: Callable) -> Callable:
     return reading
 
 
-# ---- 3.1 adam_step -------------------------------------------------------------------------------
-
-START = (0.0, 0.0, 0)
 PAIR = "a pair is asked for, the new theta and the new state"
 
 
-def _new_theta(result: Any, theta: np.ndarray) -> np.ndarray:
+def _new_theta(result: Any, theta: np.ndarray, due: str = PAIR) -> np.ndarray:
     """The theta in the pair that a step returns. Raises NotData, which becomes the hint."""
     if result is None:
         raise NotData("it returned None: is there a `return`?")
     if type(result) not in (tuple, list):
-        raise NotData(f"it returned one thing, of type {type(result).__name__}; {PAIR}")
+        raise NotData(f"it returned one thing, of type {type(result).__name__}; {due}")
     if len(result) != 2:
-        raise NotData(f"it returned {len(result)} values; {PAIR}")
+        raise NotData(f"it returned {len(result)} values; {due}")
     found = numbers(result[0])
     if found is None:
         raise NotData(
@@ -67,6 +64,1248 @@ def _new_theta(result: Any, theta: np.ndarray) -> np.ndarray:
             f"the new theta has shape {found.shape}; the theta that went in has shape {theta.shape}"
         )
     return found
+
+
+# ---- 3.1 sgd_step --------------------------------------------------------------------------------
+
+_value, _again = _precise(lambda ask, *args: ask(*args)), _precise(again)
+
+
+@_precise
+def _going_on(ask: Ask, theta: np.ndarray, *rest: Any) -> Any:
+    """One step, whose result NumPy must be able to read: the next one starts there."""
+    return ask.probe("lesson03.step", theta, *rest)
+
+
+def _sgd_cases(rng: np.random.Generator) -> list[Case]:
+    theta, x, lr = rng.normal(0, 2, size=4), rng.normal(0.5, 1, size=4), rng.uniform(0.02, 0.06)
+    above, below = np.round(theta @ x - 2.3, 2), np.round(theta @ x + 3.7, 2)
+    close_case = partial(Case, rtol=1e-5, atol=1e-6, read=_value)  # float32 is good to 1e-7
+    return [
+        close_case(
+            "theta (1, 2), x (3, −1), y = −2, lr 0.1: the prediction 1 is 3 too high, and (−0.8,"
+            " 2.6) comes out",
+            (np.array([1.0, 2.0]), np.array([3.0, -1.0]), -2, 0.1),
+        ),
+        close_case(
+            "one number: theta (2), x (3), y = 1, lr 0.01",
+            (np.array([2.0]), np.array([3.0]), 1.0, 0.01),
+        ),
+        close_case(
+            f"four numbers, y = {above:.2f}, where the prediction is too high",
+            (theta, x, above, lr),
+        ),
+        close_case(
+            "the same four numbers, the same arrays, a second time",
+            (theta, x, above, lr),
+            read=_again,
+        ),
+        close_case(
+            f"the same four numbers, y = {below:.2f}, where the prediction is too low",
+            (theta, x, below, lr),
+        ),
+        close_case(
+            "three numbers where the prediction is only 0.3 too high, lr 0.4",
+            (theta[:3], x[:3], theta[:3] @ x[:3] - 0.3, 0.4),
+        ),
+        close_case(
+            "seven numbers, lr 0.003",
+            (rng.normal(size=7), rng.normal(size=7), float(rng.normal(3, 1)), 0.003),
+            read=_going_on,
+        ),
+        close_case(
+            "a prediction that is exact: theta (1, 2, −1), x (2, 1, 1), y = 3; nothing is left to"
+            " learn",
+            (np.array([1.0, 2.0, -1.0]), np.array([2.0, 1.0, 1.0]), 3.0, 0.1),
+        ),
+        close_case(
+            "an example of zeros: x (0, 0), y = 1; it says nothing about theta",
+            (np.array([1.0, 2.0]), np.zeros(2), 1.0, 0.1),
+            stress=True,
+        ),
+    ]
+
+
+def _sgd_oracle(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
+    import torch
+
+    p = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    loss = torch.square(torch.dot(p, torch.tensor(x, dtype=torch.float64)) - float(y))
+    return (p - lr * torch.autograd.grad(loss, p)[0]).detach().numpy()
+
+
+def _off(theta: np.ndarray, x: np.ndarray, y: float) -> Any:
+    """By how much the prediction is too high."""
+    return np.dot(theta, x) - y
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return vector / np.linalg.norm(vector)
+
+
+def _sgd_normalized(
+    theta: np.ndarray, x: np.ndarray, y: float, lr: float, factor: float
+) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return theta - lr * factor * _off(theta, x, y) * x / np.dot(x, x)
+
+
+def _sgd_in_place(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
+    theta -= lr * 2 * _off(theta, x, y) * x
+    return theta
+
+
+def _sgd_spoiling_x(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
+    off = _off(theta, x, y)
+    x *= 2 * off
+    return theta - lr * x
+
+
+def _sgd_twice(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
+    theta = theta - lr * 2 * _off(theta, x, y) * x
+    return theta - lr * 2 * _off(theta, x, y) * x
+
+
+def _sgd_one_after_another_in_place(
+    theta: np.ndarray, x: np.ndarray, y: float, lr: float
+) -> np.ndarray:
+    for i in range(len(theta)):
+        theta[i] -= lr * 2 * _off(theta, x, y) * x[i]
+    return theta
+
+
+def _sgd_by_differences(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
+    steps = 1e-3 * np.eye(len(theta))
+    return theta - lr * np.array(
+        [(_off(theta + e, x, y) ** 2 - _off(theta - e, x, y) ** 2) / 2e-3 for e in steps]
+    )
+
+
+def _sgd_by_torch(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> Tensor:
+    import torch
+
+    p = torch.tensor(theta, requires_grad=True)
+    (p @ torch.tensor(x) - y).pow(2).backward()
+    torch.optim.SGD([p], lr=lr).step()
+    return p.detach()
+
+
+SGD = Exercise(
+    "3.1",
+    "sgd_step",
+    _sgd_cases,
+    _sgd_oracle,
+    {
+        "factor-2-missing": Mutant(
+            "the step is half as long as it should be: the derivative of a square brings a 2 in"
+            " front",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x,
+        ),
+        "gradient-ascent": Mutant(
+            "it walks uphill: a sign is flipped, in the step or in the error θ·x − y",
+            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x,
+        ),
+        "ascent-factor-2-missing": Mutant(
+            "it walks uphill, and half as far as it should: a sign is flipped, and the 2 of the"
+            " derivative is missing",
+            lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x,
+        ),
+        "divided-by-2": Mutant(
+            "the step is a quarter of what it should be: the 2 of the derivative multiplies, it"
+            " does not divide",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2,
+        ),
+        "factor-2-doubled": Mutant(
+            "the step is twice as long as it should be: the derivative of a square brings one"
+            " factor 2",
+            lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x,
+        ),
+        "mean-over-entries": Mutant(
+            "the gradient was divided by the number of entries of x: one example is no mean",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x),
+        ),
+        "mean-over-entries-no-2": Mutant(
+            "the gradient was divided by the number of entries of x, and its 2 is missing: one"
+            " example is no mean",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x),
+        ),
+        "inner-derivative-missing": Mutant(
+            "the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
+        ),
+        "factors-2-and-x-missing": Mutant(
+            "the factors 2 and x are missing: the gradient has an outer and an inner derivative",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
+        ),
+        "doubled-sign-of-error": Mutant(
+            "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is"
+            " asked for",
+            lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
+        ),
+        "sign-of-error": Mutant(
+            "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
+            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
+        ),
+        "absolute-error-in-gradient": Mutant(
+            "the size of the error is used, not its sign: a prediction that is too low must move"
+            " theta the other way",
+            lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x,
+        ),
+        "sign-sgd": Mutant(
+            "every entry moves by lr, with the sign of its gradient: the gradient itself is"
+            " asked for",
+            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
+        ),
+        "error-clipped": Mutant(
+            "the error is cut off at −1 and 1: use θ·x − y as it is",
+            lambda theta, x, y, lr: theta - lr * 2 * np.clip(_off(theta, x, y), -1, 1) * x,
+        ),
+        "last-entry-only": Mutant(
+            "only the last entry of theta moves: every entry moves by its own entry of x",
+            lambda theta, x, y, lr: np.concatenate(
+                [theta[:-1], (theta - lr * 2 * _off(theta, x, y) * x)[-1:]]
+            ),
+        ),
+        "error-squared": Mutant(
+            "the error is squared in the step: the derivative of a square has one power less",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) ** 2 * x,
+        ),
+        "loss-times-x": Mutant(
+            "the loss times x was subtracted: the derivative of the square is asked for",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2 * x,
+        ),
+        "loss-as-gradient": Mutant(
+            "the loss itself was subtracted, times lr: its gradient is asked for",
+            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2,
+        ),
+        "elementwise-error": Mutant(
+            "each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one"
+            " number",
+            lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x,
+        ),
+        "elementwise-error-no-2": Mutant(
+            "each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is"
+            " the sum θ·x, one number",
+            lambda theta, x, y, lr: theta - lr * (theta * x - y) * x,
+        ),
+        "gradient-averaged": Mutant(
+            "one number moves all entries of theta, the mean of (θᵢ·xᵢ − y)·xᵢ: the error is θ·x −"
+            " y, one number, and each entry moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.mean((theta * x - y) * x),
+        ),
+        "first-entry-only": Mutant(
+            "only the first entry of theta moves: every entry moves by its own entry of x",
+            lambda theta, x, y, lr: np.concatenate(
+                [(theta - lr * 2 * _off(theta, x, y) * x)[:1], theta[1:]]
+            ),
+        ),
+        "integer-result": Mutant(
+            "the new theta is cut to whole numbers: look for an array of integers or `int`",
+            lambda theta, x, y, lr: (theta - lr * 2 * _off(theta, x, y) * x).astype(int),
+        ),
+        "y-subtracted-per-entry": Mutant(
+            "y was subtracted from every product before the sum: the prediction is the sum θ·x,"
+            " then y is subtracted once",
+            lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x,
+        ),
+        "mean-for-dot-product": Mutant(
+            "the products θᵢ·xᵢ were averaged: the prediction is their sum",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x,
+        ),
+        "derivative-by-x": Mutant(
+            "this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
+        ),
+        "x-squared-in-gradient": Mutant(
+            "x is squared in the gradient: the inner derivative of θ·x is x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
+        ),
+        "x-summed": Mutant(
+            "the entries of x were added up: each entry of theta moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x),
+        ),
+        "x-averaged": Mutant(
+            "the entries of x were averaged: each entry of theta moves by its own entry of x",
+            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x),
+        ),
+        "lr-missing": Mutant(
+            "the learning rate is missing: the step is lr times the gradient",
+            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x,
+        ),
+        "lr-and-2-missing": Mutant(
+            "the learning rate is missing, and so is the 2 of the derivative",
+            lambda theta, x, y, lr: theta - _off(theta, x, y) * x,
+        ),
+        "lr-squared": Mutant(
+            "the learning rate was multiplied in twice",
+            lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
+        ),
+        "divided-by-lr": Mutant(
+            "the gradient was divided by lr: it is multiplied by it",
+            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr,
+        ),
+        "lr-hardcoded": Mutant(
+            "`lr` is ignored: 0.01 is not always the number asked for",
+            lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x,
+        ),
+        "lr-times-new-theta": Mutant(
+            "brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
+            lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x),
+        ),
+        "target-ignored": Mutant(
+            "y plays no part: the error is θ·x − y",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x,
+        ),
+        "target-added": Mutant(
+            "y was added: the error is the prediction minus y",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x,
+        ),
+        "prediction-ignored": Mutant(
+            "the prediction plays no part: the error is θ·x − y",
+            lambda theta, x, y, lr: theta + lr * 2 * y * x,
+        ),
+        "target-times-x-only": Mutant(
+            "brackets: y was multiplied by x alone, so the prediction was subtracted from theta;"
+            " the error is θ·x − y as a whole",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x),
+        ),
+        "target-times-x-outside-lr": Mutant(
+            "brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x,
+        ),
+        "target-times-x-without-2": Mutant(
+            "brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
+            lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
+        ),
+        "matrix-formula-on-vector": Mutant(
+            "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it"
+            " with x",
+            lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
+        ),
+        "target-outside-gradient": Mutant(
+            "brackets are missing: y is no step of its own, the error θ·x − y as a whole is"
+            " multiplied by lr, 2 and x",
+            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y,
+        ),
+        "prediction-squared": Mutant(
+            "the prediction was squared, not the error: the loss is (θ·x − y)², its derivative"
+            " 2·(θ·x − y)·x",
+            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) ** 2 - y) * x,
+        ),
+        "ascent-inner-derivative-missing": Mutant(
+            "the factor x is missing, and a sign is flipped: θ·x changes with θ as fast as x is"
+            " large, and downhill means minus",
+            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
+        ),
+        "lr-times-old-theta": Mutant(
+            "`lr` multiplies theta, it belongs to the gradient",
+            lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
+        ),
+        "step-subtracted-from-loss": Mutant(
+            "the step was subtracted from the loss: theta is what moves",
+            lambda theta, x, y, lr: _off(theta, x, y) ** 2 - lr * 2 * _off(theta, x, y) * x,
+        ),
+        "gradient-normalized": Mutant(
+            "the gradient was scaled to length 1: lr times the gradient itself is asked for",
+            lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
+        ),
+        "normalized-lms": Mutant(
+            "the step was divided by x·x: that is another method (normalized least squares), here"
+            " lr alone sets the length",
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 2),
+        ),
+        "normalized-lms-no-2": Mutant(
+            "the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 1),
+        ),
+        "full-kaczmarz-projection": Mutant(
+            "this goes all the way to θ·x = y: one step of length lr times the gradient is"
+            " asked for",
+            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, 1, 1),
+        ),
+        "sigmoid-on-prediction": Mutant(
+            "the prediction went through a sigmoid: here it is θ·x itself",
+            lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x,
+        ),
+        "two-steps": Mutant("these are two steps: one is asked for", _sgd_twice),
+        "sequential-update": Mutant(
+            "theta moved while the gradient was still being computed: all entries share one error,"
+            " computed first",
+            lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr),
+        ),
+        "sequential-update-in-place": Mutant(
+            "theta moved, in the array that was handed in, while the gradient was still being"
+            " computed: compute the error first",
+            _sgd_one_after_another_in_place,
+        ),
+        "gradient-returned": Mutant(
+            "this is the gradient: subtract lr times it from theta, and return the new theta",
+            lambda theta, x, y, lr: 2 * _off(theta, x, y) * x,
+        ),
+        "step-returned": Mutant(
+            "this is lr times the gradient: subtract it from theta, and return the new theta",
+            lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x,
+        ),
+        "negative-step-returned": Mutant(
+            "this is the change alone, with the right sign: return theta plus the change",
+            lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x,
+        ),
+        "gradient-without-2-returned": Mutant(
+            "this is the gradient without its 2: subtract lr times the gradient from theta, and"
+            " return the new theta",
+            lambda theta, x, y, lr: _off(theta, x, y) * x,
+        ),
+        "step-without-2-returned": Mutant(
+            "this is lr times the gradient, without its 2: subtract lr times the gradient from"
+            " theta, and return the new theta",
+            lambda theta, x, y, lr: lr * _off(theta, x, y) * x,
+        ),
+        "elementwise-error-times-theta": Mutant(
+            "each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one"
+            " number, and the inner derivative is x",
+            lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta,
+        ),
+        "loss-returned": Mutant(
+            "this is the loss: the new theta is asked for",
+            lambda theta, x, y, lr: _off(theta, x, y) ** 2,
+        ),
+        "error-returned": Mutant(
+            "this is the error θ·x − y: the new theta is asked for",
+            lambda theta, x, y, lr: _off(theta, x, y),
+        ),
+        "theta-mutated": Mutant(
+            "theta itself was changed, so a second call starts somewhere else: make a new one,"
+            " `theta = theta - …`",
+            _sgd_in_place,
+        ),
+        "x-mutated": Mutant(
+            "x was changed on the way, so a second call gives something else: work on a copy",
+            _sgd_spoiling_x,
+        ),
+    },
+    {
+        "the error with its sign flipped, and added": lambda theta, x, y, lr: (
+            theta + 2 * lr * (y - x @ theta) * x
+        ),
+        "entry by entry, in a list": lambda theta, x, y, lr: [
+            t - lr * 2 * (sum(a * b for a, b in zip(theta, x, strict=True)) - y) * v
+            for t, v in zip(theta, x, strict=True)
+        ],
+        "by finite differences": _sgd_by_differences,
+        "PyTorch's gradient and PyTorch's SGD": _sgd_by_torch,
+        "as a matrix, (I − 2·lr·x xᵀ) θ + 2·lr·y·x": lambda theta, x, y, lr: (
+            (np.eye(len(x)) - 2 * lr * np.outer(x, x)) @ theta + 2 * lr * y * x
+        ),
+        "float32": lambda theta, x, y, lr: (
+            np.float32(theta) - np.float32(lr * 2 * _off(theta, x, y)) * np.float32(x)
+        ),
+    },
+)
+
+
+# ---- 3.2 fit -------------------------------------------------------------------------------------
+
+
+UNMOVED = {
+    "no step": "the weights never move: `optimizer.step()` is never called",
+    "no backward": (
+        "the weights never move: `optimizer.step()` finds no gradients, because `loss.backward()`,"
+        " which computes them, is not called before it"
+    ),
+    "cleared": (
+        "the weights never move: the gradients that `backward` computed are cleared before"
+        " `optimizer.step()` can use them"
+    ),
+    "elsewhere": "the weights never move: the gradients went to a copy of the model",
+}
+
+
+@_precise
+def _trained(ask: Ask, *args: Any) -> Any:
+    found = ask.probe("lesson03.training", *args)
+    unmoved = found.pop("unmoved")
+    if unmoved:
+        raise NotData(UNMOVED[unmoved])
+    return found
+
+
+def _fit_case(
+    says: str,
+    start: tuple[Any, float],
+    x: Any,
+    y: Any,
+    options: dict[str, Any],
+    stress: bool = False,
+) -> Case:
+    """`start`: weights and bias; `options` as in the probe."""
+    values = (*start, x, y)
+    tensors = [TensorArg(np.array(value, dtype=np.float32, ndmin=1)) for value in values]
+    return Case(says, (*tensors, options), _trained, rtol=1e-4, atol=1e-5, stress=stress)
+
+
+def _fit_cases(rng: np.random.Generator) -> list[Case]:
+    zero, points = ([[0.0]], 0.0), ([[1.0], [2.0]], [[1.0], [3.0]])
+    x, weights = rng.normal(size=(8, 3)), rng.uniform(0.5, 2, size=(3, 1))
+    y = x @ (weights * rng.choice([-1, 1], size=(3, 1))) + 1 + 0.3 * rng.normal(size=(8, 1))
+    return [
+        _fit_case(
+            "one epoch of one minibatch, the points (1, 1) and (2, 3), from weight 0 and bias 0"
+            " with lr 0.05: the loss before the step is 5",
+            zero,
+            *points,
+            {"lr": 0.05},
+        ),
+        _fit_case(
+            "called twice with the same model and optimizer, two epochs of two minibatches each"
+            " time",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x[:6],
+            y[:6],
+            {"lr": 0.05, "epochs": 2, "size": 4, "calls": 2},
+        ),
+        _fit_case("five epochs of that minibatch", zero, *points, {"lr": 0.05, "epochs": 5}),
+        _fit_case(
+            "two epochs of three minibatches: 8 random rows, 3 at a time, lr 0.04",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y,
+            {"lr": 0.04, "epochs": 2, "size": 3},
+        ),
+        _fit_case(
+            "two epochs of two minibatches with labels 0 and 1, where `loss_fn` is the binary"
+            " cross-entropy with logits",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y > np.median(y),
+            {"lr": 0.5, "epochs": 2, "size": 5, "loss": "binary_cross_entropy_with_logits"},
+        ),
+        _fit_case(
+            "three epochs of two minibatches with `max_norm` 0.6, less than the norm of most"
+            " gradients here",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y,
+            {"lr": 0.1, "epochs": 3, "size": 5, "max_norm": 0.6},
+        ),
+        _fit_case(
+            "two epochs of three minibatches with a scheduler that takes a fifth off the learning"
+            " rate each time",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y,
+            {"lr": 0.1, "epochs": 2, "size": 3, "decay": 0.8},
+        ),
+        _fit_case(
+            "three epochs of two minibatches with a `validate` that measures the loss on all rows",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y,
+            {"lr": 0.05, "epochs": 3, "size": 5, "validated": True},
+        ),
+        _fit_case(
+            "five epochs with lr 0.5, which is too large: the loss grows",
+            zero,
+            *points,
+            {"lr": 0.5, "epochs": 5},
+        ),
+        _fit_case(
+            "four epochs from weight 2 and bias −1, which fit the two points exactly: the loss is 0"
+            " in each of them",
+            ([[2.0]], -1.0),
+            *points,
+            {"lr": 0.05, "epochs": 4},
+            stress=True,
+        ),
+        _fit_case(
+            "no epoch at all: two empty lists, and the weights stay",
+            ([[0.5]], 0.1),
+            *points,
+            {"lr": 0.05, "epochs": 0},
+            stress=True,
+        ),
+    ]
+
+
+def _fit_oracle(
+    model: Any,
+    loader: Any,
+    loss_fn: Callable,
+    optimizer: Any,
+    epochs: int,
+    scheduler: Any = None,
+    max_norm: float | None = None,
+    validate: Callable | None = None,
+) -> dict[str, list]:
+    """By hand: the gradients of `torch.autograd.grad`, and an explicit update."""
+    import torch
+
+    parameters, train, val = list(model.parameters()), [], []
+    for _ in range(epochs):
+        for batch in loader:
+            loss = loss_fn(model, batch)
+            train.append(float(loss.detach()))
+            gradients = torch.autograd.grad(loss, parameters)
+            length = math.sqrt(sum(float((g**2).sum()) for g in gradients))
+            factor = 1.0 if max_norm is None else min(1.0, max_norm / (length + 1e-6))
+            for p, g in zip(parameters, gradients, strict=True):
+                p.data -= optimizer.param_groups[0]["lr"] * factor * g
+                p.grad = torch.zeros_like(p)
+            optimizer.step()  # moves nothing, because every `.grad` is 0; it counts as called
+            if scheduler is not None:
+                scheduler.step()
+        if validate is not None:
+            with torch.no_grad():
+                val.append(validate(model))
+    return {"train": train, "val": val}
+
+
+def _usual_loss(r: SimpleNamespace) -> Tensor:
+    return r.loss_fn(r.model, r.batch)
+
+
+def _own_optimizer(r: SimpleNamespace, name: str, lr: float) -> None:
+    import torch
+
+    r.optimizer = getattr(torch.optim, name)(r.model.parameters(), lr=lr)
+
+
+def _move_by_hand(r: SimpleNamespace) -> None:
+    for p in r.model.parameters():
+        p.data -= r.optimizer.param_groups[0]["lr"] * p.grad
+
+
+def _clip(r: SimpleNamespace, by_value: bool = False, always: float | None = None) -> None:
+    from torch.nn import utils
+
+    bound = always if r.max_norm is None else r.max_norm
+    if bound is not None:
+        clip = utils.clip_grad_value_ if by_value else utils.clip_grad_norm_
+        clip(list(r.model.parameters()), bound)
+
+
+def _measure(r: SimpleNamespace, grad: bool = False, always: bool = False) -> None:
+    import torch
+
+    if always or r.validate is not None:
+        with torch.set_grad_enabled(grad):
+            r.val.append(r.validate(r.model))
+
+
+def _pace(r: SimpleNamespace) -> None:
+    if r.scheduler is not None:
+        r.scheduler.step()
+
+
+ACTS: dict[str, Callable] = {
+    "loss": lambda r: setattr(r, "loss", r.forward(r)),
+    "clear": lambda r: r.optimizer.zero_grad(),
+    "clear_model": lambda r: r.model.zero_grad(),
+    "back": lambda r: r.loss.backward(),
+    "back_keep": lambda r: r.loss.backward(retain_graph=True),
+    "back_up": lambda r: (-r.loss).backward(),
+    "clip": _clip,
+    "clip_values": partial(_clip, by_value=True),
+    "clip_always": partial(_clip, always=1.0),
+    "clip_to_none": lambda r: float(r.max_norm) and _clip(r),  # as `clip_grad_norm_` does with None
+    "move": _move_by_hand,
+    "step": lambda r: r.optimizer.step(),
+    "pace": _pace,
+    "pace_always": lambda r: r.scheduler.step(),
+    "note": lambda r: r.train.append(r.loss.item()),
+    "validate": _measure,
+    "validate_always": partial(_measure, always=True),
+    "validate_grad": partial(_measure, grad=True),
+    "clear_loss": lambda r: r.loss.zero_grad(),
+    "back_model": lambda r: r.model.backward(),
+    "step_loss": lambda r: r.optimizer.step(r.loss),
+    "own_sgd": lambda r: _own_optimizer(r, "SGD", 0.01),
+    "own_adam": lambda r: _own_optimizer(r, "Adam", 0.001),
+    "copy": lambda r: setattr(r, "model", copy.deepcopy(r.model)),
+}
+ROUND = "loss clear back clip step pace note"  # one minibatch
+
+
+def _histories(r: SimpleNamespace) -> dict[str, list]:
+    return {"train": r.train, "val": r.val}
+
+
+def _loop(
+    each: str = ROUND,
+    before: str = "",
+    first: str = "",
+    last: str = "validate",
+    after: str = "",
+    forward: Callable = _usual_loss,
+    epochs: Callable = lambda r: range(r.epochs),
+    batches: Callable = lambda r: r.loader,
+    told: Callable = _histories,
+) -> Answer:
+    """A training loop that does the named acts `before` all epochs, `first` in each, for `each`
+    minibatch, `last` in each epoch, and `after` all.
+    """
+
+    def answer(
+        model: Any,
+        loader: Any,
+        loss_fn: Callable,
+        optimizer: Any,
+        epochs_due: int,
+        scheduler: Any = None,
+        max_norm: float | None = None,
+        validate: Callable | None = None,
+    ) -> Any:
+        r = SimpleNamespace(
+            **{"model": model, "loader": loader, "loss_fn": loss_fn, "optimizer": optimizer},
+            **{"epochs": epochs_due, "scheduler": scheduler, "max_norm": max_norm},
+            **{"validate": validate, "forward": forward, "train": [], "val": [], "loss": None},
+        )
+        _acts(r, before)
+        for _ in epochs(r):
+            _acts(r, first)
+            for batch in batches(r):
+                r.batch = batch
+                _acts(r, each)
+            _acts(r, last)
+        _acts(r, after)
+        return told(r)
+
+    return answer
+
+
+def _acts(r: SimpleNamespace, names: str) -> None:
+    for name in names.split():
+        ACTS[name](r)
+
+
+def _only_once(r: SimpleNamespace) -> Any:
+    """The loader as an iterator, which is at its end after one epoch."""
+    if not hasattr(r, "iterator"):
+        r.iterator = iter(r.loader)
+    return r.iterator
+
+
+def _once(r: SimpleNamespace) -> Tensor:
+    """The loss of the first minibatch, over and over."""
+    if r.loss is None:
+        r.loss = _usual_loss(r)
+    return r.loss
+
+
+def _unrecorded(r: SimpleNamespace) -> Tensor:
+    import torch
+
+    with torch.no_grad():
+        return _usual_loss(r)
+
+
+def _means(r: SimpleNamespace) -> dict[str, Any]:
+    """One loss per epoch."""
+    rows = max(1, len(r.train) // max(1, r.epochs))
+    parts = [r.train[i : i + rows] for i in range(0, len(r.train), rows)]
+    return {"train": [sum(part) / len(part) for part in parts], "val": r.val}
+
+
+def _with_closure(
+    model: Any,
+    loader: Any,
+    loss_fn: Callable,
+    optimizer: Any,
+    epochs: int,
+    scheduler: Any = None,
+    max_norm: float | None = None,
+    validate: Callable | None = None,
+) -> dict[str, list]:
+    import torch
+
+    def closure(batch: Any) -> Tensor:
+        optimizer.zero_grad()
+        loss = loss_fn(model, batch)
+        loss.backward()
+        if max_norm:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        return loss
+
+    train, val = [], []
+    for _ in range(epochs):
+        for batch in loader:
+            train.append(optimizer.step(partial(closure, batch)).item())
+            if scheduler:
+                scheduler.step()
+        if validate:
+            with torch.no_grad():
+                val.append(validate(model))
+    return {"train": train, "val": val}
+
+
+def _told(change: Callable) -> Answer:
+    """The usual loop, which changes the losses that it noted before it returns them."""
+    return _loop(told=lambda r: {"train": change(r.train), "val": r.val})
+
+
+FIT = Exercise(
+    "3.2",
+    "fit",
+    _fit_cases,
+    _fit_oracle,
+    {
+        "zero-grad-missing": Mutant(
+            "the gradients of all minibatches so far were added up: clear them once for every"
+            " minibatch, with `optimizer.zero_grad()`",
+            _loop("loss back clip step pace note"),
+        ),
+        "zero-grad-once-per-epoch": Mutant(
+            "the gradients were cleared once per epoch, so those of its minibatches were added up:"
+            " clear them for every minibatch",
+            _loop("loss back clip step pace note", first="clear"),
+        ),
+        "cleared-before-step": Mutant(
+            UNMOVED["cleared"], _loop("loss back clip clear step pace note")
+        ),
+        "step-missing": Mutant(UNMOVED["no step"], _loop("loss clear back clip pace note")),
+        "backward-missing": Mutant(UNMOVED["no backward"], _loop("loss clear clip step pace note")),
+        "copy-trained": Mutant(UNMOVED["elsewhere"], _loop(before="copy")),
+        "step-before-backward": Mutant(
+            "`step` came before `backward`, so every step follows the gradient of the minibatch"
+            " before",
+            _loop("loss clip step pace clear back note"),
+        ),
+        "weights-one-step-behind": Mutant(
+            "the losses start right and then fall behind, because `step` comes first for every"
+            " minibatch and uses the gradient of the one before: end with `step`",
+            _loop("clip step pace loss clear back note"),
+        ),
+        "clip-at-the-wrong-place": Mutant(
+            "with `max_norm` the steps are as long as without it: is `clip_grad_norm_` called, and"
+            " between `backward` and `step`?",
+            _loop("loss clear back step pace note"),
+        ),
+        "clipped-by-value": Mutant(
+            "each entry of the gradient was clipped by itself, which changes its direction: use"
+            " `clip_grad_norm_`, which shortens the whole gradient",
+            _loop("loss clear back clip_values step pace note"),
+        ),
+        "clipped-without-max-norm": Mutant(
+            "the gradients were clipped to length 1 where no `max_norm` was handed in: clip only if"
+            " there is one, and to that length",
+            _loop("loss clear back clip_always step pace note"),
+        ),
+        "clip-not-optional": Mutant(
+            "`clip_grad_norm_` was called where `max_norm` is None: call it only if a `max_norm` was"
+            " handed in",
+            _loop("loss clear back clip_to_none step pace note"),
+        ),
+        "scheduler-ignored": Mutant(
+            "the learning rate never changed although a scheduler was handed in: call"
+            " `scheduler.step()` after every `optimizer.step()`",
+            _loop("loss clear back clip step note"),
+        ),
+        "scheduler-once-per-epoch": Mutant(
+            "`scheduler.step()` was called once per epoch: here it belongs after the step of every"
+            " minibatch",
+            _loop("loss clear back clip step note", last="pace validate"),
+        ),
+        "scheduler-first": Mutant(
+            "`scheduler.step()` came before `optimizer.step()`, so the first learning rate was"
+            " skipped: call it after",
+            _loop("loss clear back clip pace step note"),
+        ),
+        "scheduler-not-optional": Mutant(
+            "`scheduler.step()` was called where `scheduler` is None: call it only if a scheduler"
+            " was handed in",
+            _loop("loss clear back clip step pace_always note"),
+        ),
+        "validate-not-optional": Mutant(
+            "`validate` was called where it is None: call it only if it was handed in",
+            _loop(last="validate_always"),
+        ),
+        "validate-ignored": Mutant(
+            'it never called the `validate` that was handed in: "val" holds what it returns after'
+            " every epoch",
+            _loop(last=""),
+        ),
+        "validate-with-gradients": Mutant(
+            "`validate` was called with gradients switched on: call it inside `with"
+            " torch.no_grad():`",
+            _loop(last="validate_grad"),
+        ),
+        "validate-first": Mutant(
+            "`validate` was called before the minibatches of each epoch: measure after them",
+            _loop(first="validate", last=""),
+        ),
+        "validate-per-minibatch": Mutant(
+            "`validate` was called after every minibatch: once after every epoch is enough",
+            _loop(ROUND + " validate", last=""),
+        ),
+        "validate-at-the-end": Mutant(
+            "`validate` was called once, after all epochs: call it after every epoch",
+            _loop(last="", after="validate"),
+        ),
+        "one-epoch-only": Mutant(
+            "it trained for one epoch, however many were asked for: is there a loop over the"
+            " epochs, with `return` after it?",
+            _loop(epochs=lambda r: range(min(1, r.epochs))),
+        ),
+        "loader-used-up": Mutant(
+            "only the first epoch trained: an iterator is at its end after one pass, so loop over"
+            " `loader` itself in every epoch",
+            _loop(batches=_only_once),
+        ),
+        "first-minibatch-only": Mutant(
+            "each epoch used the first minibatch alone: loop over all that `loader` yields",
+            _loop(batches=lambda r: [next(iter(r.loader))]),
+        ),
+        "step-once-per-epoch": Mutant(
+            "the optimizer made one step per epoch, with the gradient of the last minibatch: step"
+            " for every minibatch",
+            _loop("loss clear back clip note", last="step pace validate"),
+        ),
+        "gradients-of-an-epoch-added": Mutant(
+            "the gradients of all minibatches were added up for one step per epoch: step for every"
+            " minibatch",
+            _loop("loss back clip note", first="clear", last="step pace validate"),
+        ),
+        "one-epoch-too-many": Mutant(
+            "one epoch too many: `range(epochs)` counts them",
+            _loop(epochs=lambda r: range(r.epochs + 1)),
+        ),
+        "one-epoch-too-few": Mutant(
+            "one epoch too few: `range(epochs)` counts them",
+            _loop(epochs=lambda r: range(max(0, r.epochs - 1))),
+        ),
+        "graph-reused": Mutant(
+            "`backward` ran twice through the same graph: compute a new loss for every minibatch",
+            _loop(forward=_once),
+        ),
+        "loss-after-step": Mutant(
+            'the losses were computed after the steps: "train" holds the loss before each step',
+            _loop("loss clear back clip step pace loss note"),
+        ),
+        "mean-loss-per-epoch": Mutant(
+            'one training loss per epoch came back: "train" holds one for every minibatch',
+            _loop(told=_means),
+        ),
+        "last-loss-per-epoch": Mutant(
+            'only the last loss of each epoch came back: "train" holds one for every minibatch',
+            _loop("loss clear back clip step pace", last="note validate"),
+        ),
+        "losses-added-up": Mutant(
+            "the losses were added up from minibatch to minibatch: keep each one as it is",
+            _told(np.cumsum),
+        ),
+        "losses-rounded": Mutant(
+            "the losses were rounded: keep each one as it is",
+            _told(lambda losses: [round(loss, 2) for loss in losses]),
+        ),
+        "item-before-backward": Mutant(
+            "the loss became a plain number before `backward`: call `.item()` only where it is"
+            " recorded",
+            _loop(forward=lambda r: _usual_loss(r).item()),
+        ),
+        "graph-detached": Mutant(
+            "the loss has no computation graph: is it computed inside `no_grad`, or after"
+            " `detach`?",
+            _loop(forward=_unrecorded),
+        ),
+        "backward-twice-error": Mutant(
+            "`backward` was called twice for one loss: once is enough, and the second call finds"
+            " the graph gone",
+            _loop("loss clear back back clip step pace note"),
+        ),
+        "update-doubled": Mutant(
+            "each step is twice as long as it should be: is `backward` or `step` called a second"
+            " time?",
+            _loop("loss clear back_keep back clip step pace note"),
+        ),
+        "walks-uphill": Mutant(
+            "it walks uphill: `backward` belongs to the loss itself, not to its negative",
+            _loop("loss clear back_up clip step pace note"),
+        ),
+        "loss-passed-to-step": Mutant(
+            "`optimizer.step()` takes no loss: it finds in `.grad` what `backward` left there",
+            _loop("loss clear back clip step_loss pace note"),
+        ),
+        "zero-grad-on-loss": Mutant(
+            "`zero_grad` belongs to the optimizer, not to the loss",
+            _loop("loss clear_loss back clip step pace note"),
+        ),
+        "backward-on-model": Mutant(
+            "`backward` belongs to the loss, not to the model",
+            _loop("loss clear back_model clip step pace note"),
+        ),
+        "own-sgd": Mutant(
+            "the steps are those of SGD with lr 0.01: use the `optimizer` that is handed in",
+            _loop(before="own_sgd"),
+        ),
+        "own-adam": Mutant(
+            "the steps are those of Adam with lr 0.001: use the `optimizer` that is handed in",
+            _loop(before="own_adam"),
+        ),
+        "manual-update": Mutant(
+            "the weights moved without the `optimizer` that is handed in: call its `step()`, which"
+            " may be more than plain gradient descent",
+            _loop("loss clear back clip move pace note"),
+        ),
+        "loss-divided-by-minibatches": Mutant(
+            "the loss was divided by the number of minibatches before `backward`: use it as"
+            " `loss_fn` gives it",
+            _loop(forward=lambda r: _usual_loss(r) / len(r.loader)),
+        ),
+        "loss-of-the-minibatch-alone": Mutant(
+            "`loss_fn` was handed predictions: it takes the model and the minibatch, and calls the"
+            " model itself",
+            _loop(forward=lambda r: r.loss_fn(r.model(r.batch[0]), r.batch[1])),
+        ),
+    },
+    {
+        "as in the text": _loop(),
+        "cleared after the step": _loop("loss back clip step clear pace note"),
+        "cleared by the model, recorded first": _loop("clear_model loss note back clip step pace"),
+        "arrays": _told(np.array),
+        "a closure for the optimizer": _with_closure,
+        "by hand": _fit_oracle,
+    },
+)
+
+
+# ---- 3.3 momentum_step ---------------------------------------------------------------------------
+
+
+@_precise
+def _rolled(ask: Ask, theta: np.ndarray, gradients: np.ndarray, lr: float, beta: float) -> Any:
+    """theta and v after each step: (T, d) each."""
+    v: Any = 0.0
+    path, velocities = [], []
+    for g in gradients:
+        theta, v = _both(ask(theta, g, v, lr, beta), theta)
+        path.append(theta)
+        velocities.append(v)
+    return {"theta after each step": np.array(path), "v after each step": np.array(velocities)}
+
+
+@_precise
+def _rolled_again(ask: Ask, theta: np.ndarray, g: np.ndarray, v: Any, *rates: float) -> Any:
+    theta, v = _both(ask.series(2, theta, g, v, *rates)[1], theta)
+    return {"theta after each step": theta, "v after each step": v}
+
+
+def _both(result: Any, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The new theta and v of one step. Raises NotData, which becomes the hint."""
+    new = _new_theta(result, theta, "a pair is asked for, the new theta and the new v")
+    velocity = numbers(result[1])
+    if velocity is None or velocity.shape != theta.shape:
+        raise NotData(
+            "the second of the two values that it returned is not the new v, an array of the shape"
+            " of theta"
+        )
+    return new, velocity
+
+
+def _momentum_cases(rng: np.random.Generator) -> list[Case]:
+    theta, gradients = rng.normal(size=3), rng.normal(size=(5, 3)) + 0.3
+    close_case = partial(Case, read=_rolled, rtol=1e-5, atol=1e-6)
+    return [
+        close_case(
+            "one step from theta (1, −2) with gradient (4, −2), lr 0.1, beta 0.9: v is (4, −2), and"
+            " theta becomes (0.6, −1.8)",
+            (np.array([1.0, -2.0]), np.array([[4.0, -2.0]]), 0.1, 0.9),
+        ),
+        close_case(
+            "two steps with gradient 1 each, lr 0.1, beta 0.5: v is 1 and then 1.5",
+            (np.array([0.0]), np.ones((2, 1)), 0.1, 0.5),
+        ),
+        close_case(
+            "five steps with random gradients, lr 0.03, beta 0.8", (theta, gradients, 0.03, 0.8)
+        ),
+        close_case(
+            "thirty steps with the same gradient (0.5, −3), lr 0.02, beta 0.9: v grows towards ten"
+            " times the gradient",
+            (np.array([1.0, 1.0]), np.tile([0.5, -3.0], (30, 1)), 0.02, 0.9),
+        ),
+        close_case(
+            "four steps with gradients that change their sign, lr 0.05, beta 0.7",
+            (theta, gradients[:4] * np.array([[1, -1, 1, -1]]).T, 0.05, 0.7),
+        ),
+        close_case("four steps with beta 0: gradient descent", (theta, gradients[:4], 0.1, 0.0)),
+        close_case(
+            "one step, a second time from the same arrays",
+            (theta, gradients[0], gradients[1], 0.05, 0.6),
+            read=_rolled_again,
+        ),
+    ]
+
+
+def _momentum_oracle(theta: np.ndarray, g: np.ndarray, v: Any, lr: float, beta: float) -> Any:
+    """PyTorch's own SGD with momentum, started with v in its buffer."""
+    import torch
+
+    p = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=lr, momentum=beta)
+    if np.ndim(v) and beta:
+        optimizer.state[p]["momentum_buffer"] = torch.tensor(v, dtype=torch.float64)
+    p.grad = torch.tensor(g, dtype=torch.float64)
+    optimizer.step()
+    buffer = optimizer.state[p].get("momentum_buffer")
+    return p.detach().numpy(), p.grad.numpy() if buffer is None else buffer.numpy()
+
+
+def _momentum(
+    velocity: Callable = lambda s: s.beta * s.v + s.g,
+    move: Callable = lambda s: s.lr * s.new,
+    keep: Callable = lambda s: s.new,
+) -> Answer:
+    """A step of momentum with something in it replaced: the new velocity, how far to move, what to
+    keep.
+    """
+
+    def answer(theta: np.ndarray, g: np.ndarray, v: Any, lr: float, beta: float) -> Any:
+        s = SimpleNamespace(theta=theta, g=g, v=v, lr=lr, beta=beta)
+        s.new = velocity(s)
+        return theta - move(s), keep(s)
+
+    return answer
+
+
+def _momentum_in_place(theta: np.ndarray, g: np.ndarray, v: Any, lr: float, beta: float) -> Any:
+    v = v if np.ndim(v) else np.zeros_like(theta)
+    v *= beta
+    v += g
+    return theta - lr * v, v
+
+
+def _momentum_theta_in_place(
+    theta: np.ndarray, g: np.ndarray, v: Any, lr: float, beta: float
+) -> Any:
+    v = beta * v + g
+    theta -= lr * v
+    return theta, v
+
+
+def _momentum_by_entries(theta: np.ndarray, g: np.ndarray, v: Any, lr: float, beta: float) -> Any:
+    old = list(v) if np.ndim(v) else [0.0] * len(g)
+    new = [beta * a + b for a, b in zip(old, g, strict=True)]
+    return [t - lr * a for t, a in zip(theta, new, strict=True)], new
+
+
+MOMENTUM = Exercise(
+    "3.3",
+    "momentum_step",
+    _momentum_cases,
+    _momentum_oracle,
+    {
+        "plain-sgd": Mutant(
+            "this is gradient descent: what is left of the old v belongs in the step too",
+            _momentum(lambda s: s.g),
+        ),
+        "average": Mutant(
+            "the new gradient entered v with weight 1 − beta: here it enters as it is, so that v is"
+            " a sum and not an average",
+            _momentum(lambda s: s.beta * s.v + (1 - s.beta) * s.g),
+        ),
+        "weights-swapped": Mutant(
+            "beta multiplied the new gradient: it says how much of the old v is left",
+            _momentum(lambda s: s.v + s.beta * s.g),
+        ),
+        "swapped-average": Mutant(
+            "the old v was multiplied by 1 − beta: it keeps the share beta",
+            _momentum(lambda s: (1 - s.beta) * s.v + s.beta * s.g),
+        ),
+        "forgets-too-fast": Mutant(
+            "the old v was multiplied by 1 − beta: it keeps the share beta",
+            _momentum(lambda s: (1 - s.beta) * s.v + s.g),
+        ),
+        "never-forgets": Mutant(
+            "v adds up every gradient and forgets none: only the share beta of the old v is kept",
+            _momentum(lambda s: s.v + s.g),
+        ),
+        "beta-on-both": Mutant(
+            "beta multiplied the new gradient too: it belongs to the old v alone",
+            _momentum(lambda s: s.beta * (s.v + s.g)),
+        ),
+        "old-velocity": Mutant(
+            "the step was made with the old v: let this gradient into it first",
+            _momentum(move=lambda s: s.lr * s.v),
+        ),
+        "lr-inside-velocity": Mutant(
+            "v has lr in it: keep v free of it, and multiply by lr where theta moves",
+            _momentum(lambda s: s.beta * s.v + s.lr * s.g, lambda s: s.new),
+        ),
+        "lr-twice": Mutant(
+            "lr was multiplied in twice, into v and into the step",
+            _momentum(lambda s: s.beta * s.v + s.lr * s.g),
+        ),
+        "lr-missing": Mutant(
+            "lr is missing: theta moves by lr times the new v", _momentum(move=lambda s: s.new)
+        ),
+        "uphill": Mutant(
+            "it walks uphill: theta moves against v", _momentum(move=lambda s: -s.lr * s.new)
+        ),
+        "negative-velocity": Mutant(
+            "v has the opposite sign: it collects the gradients themselves, and theta moves against"
+            " it",
+            _momentum(lambda s: s.beta * s.v - s.g, lambda s: -s.lr * s.new),
+        ),
+        "negative-velocity-with-lr": Mutant(
+            "v has the opposite sign, and lr in it: it collects the gradients themselves, and theta"
+            " moves against it, by lr",
+            _momentum(lambda s: s.beta * s.v - s.lr * s.g, lambda s: -s.new),
+        ),
+        "gradient-subtracted": Mutant(
+            "the gradient was subtracted from what is left of v: it is added",
+            _momentum(lambda s: s.beta * s.v - s.g),
+        ),
+        "nesterov": Mutant(
+            "this looks one step ahead, as Nesterov's version does: theta moves by lr times the new"
+            " v",
+            _momentum(move=lambda s: s.lr * (s.g + s.beta * s.new)),
+        ),
+        "gradient-and-velocity": Mutant(
+            "the gradient was used twice, in v and beside it: v contains it already",
+            _momentum(move=lambda s: s.lr * (s.g + s.new)),
+        ),
+        "gradient-kept": Mutant(
+            "the gradient came back where the new v belongs", _momentum(keep=lambda s: s.g)
+        ),
+        "old-velocity-kept": Mutant(
+            "the old v came back: return the new one, or the next step forgets this gradient",
+            _momentum(keep=lambda s: s.v + 0 * s.g),
+        ),
+        "step-kept": Mutant(
+            "the step came back where the new v belongs: v has no lr in it",
+            _momentum(keep=lambda s: s.lr * s.new),
+        ),
+        "beta-hardcoded": Mutant(
+            "`beta` is ignored: 0.9 is not always the number asked for",
+            _momentum(lambda s: 0.9 * s.v + s.g),
+        ),
+        "step-returned": Mutant(
+            "this is the step itself: subtract it from theta and return the new theta",
+            _momentum(move=lambda s: s.theta - s.lr * s.new),
+        ),
+        "velocity-mutated": Mutant(
+            "the v that was handed in was changed, so a second call gives something else: make a"
+            " new one, `v = …`",
+            _momentum_in_place,
+        ),
+        "theta-mutated": Mutant(
+            "theta itself was changed, so a second call starts somewhere else: make a new one,"
+            " `theta = theta - …`",
+            _momentum_theta_in_place,
+        ),
+    },
+    {
+        "as in the text": _momentum(),
+        "entry by entry, in lists": _momentum_by_entries,
+        "a list of two": lambda *args: list(_momentum()(*args)),
+        "float32": lambda theta, g, v, lr, beta: _momentum()(
+            np.float32(theta), np.float32(g), np.float32(v), lr, beta
+        ),
+    },
+)
+
+
+# ---- 3.4 adam_step -------------------------------------------------------------------------------
+START = (0.0, 0.0, 0)
 
 
 @_precise
@@ -361,7 +1600,7 @@ def _adam_float32(
 
 
 ADAM = Exercise(
-    "3.1",
+    "3.4",
     "adam_step",
     _adam_cases,
     _adam_oracle,
@@ -884,444 +2123,7 @@ def _adam_with_powers(
     return theta - lr * (m / (1 - p1)) / ((v / (1 - p2)) ** 0.5 + eps), (m, v, p1, p2)
 
 
-# ---- 3.2 sgd_step --------------------------------------------------------------------------------
-
-_value, _again = _precise(lambda ask, *args: ask(*args)), _precise(again)
-
-
-@_precise
-def _going_on(ask: Ask, theta: np.ndarray, *rest: Any) -> Any:
-    """One step, whose result NumPy must be able to read: the next one starts there."""
-    return ask.probe("lesson03.step", theta, *rest)
-
-
-def _sgd_cases(rng: np.random.Generator) -> list[Case]:
-    theta, x, lr = rng.normal(0, 2, size=4), rng.normal(0.5, 1, size=4), rng.uniform(0.02, 0.06)
-    above, below = np.round(theta @ x - 2.3, 2), np.round(theta @ x + 3.7, 2)
-    close_case = partial(Case, rtol=1e-5, atol=1e-6, read=_value)  # float32 is good to 1e-7
-    return [
-        close_case(
-            "theta (1, 2), x (3, −1), y = −2, lr 0.1: the prediction 1 is 3 too high, and (−0.8,"
-            " 2.6) comes out",
-            (np.array([1.0, 2.0]), np.array([3.0, -1.0]), -2, 0.1),
-        ),
-        close_case(
-            "one number: theta (2), x (3), y = 1, lr 0.01",
-            (np.array([2.0]), np.array([3.0]), 1.0, 0.01),
-        ),
-        close_case(
-            f"four numbers, y = {above:.2f}, where the prediction is too high",
-            (theta, x, above, lr),
-        ),
-        close_case(
-            "the same four numbers, the same arrays, a second time",
-            (theta, x, above, lr),
-            read=_again,
-        ),
-        close_case(
-            f"the same four numbers, y = {below:.2f}, where the prediction is too low",
-            (theta, x, below, lr),
-        ),
-        close_case(
-            "three numbers where the prediction is only 0.3 too high, lr 0.4",
-            (theta[:3], x[:3], theta[:3] @ x[:3] - 0.3, 0.4),
-        ),
-        close_case(
-            "seven numbers, lr 0.003",
-            (rng.normal(size=7), rng.normal(size=7), float(rng.normal(3, 1)), 0.003),
-            read=_going_on,
-        ),
-        close_case(
-            "a prediction that is exact: theta (1, 2, −1), x (2, 1, 1), y = 3; nothing is left to"
-            " learn",
-            (np.array([1.0, 2.0, -1.0]), np.array([2.0, 1.0, 1.0]), 3.0, 0.1),
-        ),
-        close_case(
-            "an example of zeros: x (0, 0), y = 1; it says nothing about theta",
-            (np.array([1.0, 2.0]), np.zeros(2), 1.0, 0.1),
-            stress=True,
-        ),
-    ]
-
-
-def _sgd_oracle(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
-    import torch
-
-    p = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
-    loss = torch.square(torch.dot(p, torch.tensor(x, dtype=torch.float64)) - float(y))
-    return (p - lr * torch.autograd.grad(loss, p)[0]).detach().numpy()
-
-
-def _off(theta: np.ndarray, x: np.ndarray, y: float) -> Any:
-    """By how much the prediction is too high."""
-    return np.dot(theta, x) - y
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return vector / np.linalg.norm(vector)
-
-
-def _sgd_normalized(
-    theta: np.ndarray, x: np.ndarray, y: float, lr: float, factor: float
-) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return theta - lr * factor * _off(theta, x, y) * x / np.dot(x, x)
-
-
-def _sgd_in_place(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
-    theta -= lr * 2 * _off(theta, x, y) * x
-    return theta
-
-
-def _sgd_spoiling_x(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
-    off = _off(theta, x, y)
-    x *= 2 * off
-    return theta - lr * x
-
-
-def _sgd_twice(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
-    theta = theta - lr * 2 * _off(theta, x, y) * x
-    return theta - lr * 2 * _off(theta, x, y) * x
-
-
-def _sgd_one_after_another_in_place(
-    theta: np.ndarray, x: np.ndarray, y: float, lr: float
-) -> np.ndarray:
-    for i in range(len(theta)):
-        theta[i] -= lr * 2 * _off(theta, x, y) * x[i]
-    return theta
-
-
-def _sgd_by_differences(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> np.ndarray:
-    steps = 1e-3 * np.eye(len(theta))
-    return theta - lr * np.array(
-        [(_off(theta + e, x, y) ** 2 - _off(theta - e, x, y) ** 2) / 2e-3 for e in steps]
-    )
-
-
-def _sgd_by_torch(theta: np.ndarray, x: np.ndarray, y: float, lr: float) -> Tensor:
-    import torch
-
-    p = torch.tensor(theta, requires_grad=True)
-    (p @ torch.tensor(x) - y).pow(2).backward()
-    torch.optim.SGD([p], lr=lr).step()
-    return p.detach()
-
-
-SGD = Exercise(
-    "3.2",
-    "sgd_step",
-    _sgd_cases,
-    _sgd_oracle,
-    {
-        "factor-2-missing": Mutant(
-            "the step is half as long as it should be: the derivative of a square brings a 2 in"
-            " front",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x,
-        ),
-        "gradient-ascent": Mutant(
-            "it walks uphill: a sign is flipped, in the step or in the error θ·x − y",
-            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y) * x,
-        ),
-        "ascent-factor-2-missing": Mutant(
-            "it walks uphill, and half as far as it should: a sign is flipped, and the 2 of the"
-            " derivative is missing",
-            lambda theta, x, y, lr: theta + lr * _off(theta, x, y) * x,
-        ),
-        "divided-by-2": Mutant(
-            "the step is a quarter of what it should be: the 2 of the derivative multiplies, it"
-            " does not divide",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / 2,
-        ),
-        "factor-2-doubled": Mutant(
-            "the step is twice as long as it should be: the derivative of a square brings one"
-            " factor 2",
-            lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x,
-        ),
-        "mean-over-entries": Mutant(
-            "the gradient was divided by the number of entries of x: one example is no mean",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x),
-        ),
-        "mean-over-entries-no-2": Mutant(
-            "the gradient was divided by the number of entries of x, and its 2 is missing: one"
-            " example is no mean",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x),
-        ),
-        "inner-derivative-missing": Mutant(
-            "the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
-        ),
-        "factors-2-and-x-missing": Mutant(
-            "the factors 2 and x are missing: the gradient has an outer and an inner derivative",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
-        ),
-        "doubled-sign-of-error": Mutant(
-            "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is"
-            " asked for",
-            lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
-        ),
-        "sign-of-error": Mutant(
-            "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
-            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
-        ),
-        "absolute-error-in-gradient": Mutant(
-            "the size of the error is used, not its sign: a prediction that is too low must move"
-            " theta the other way",
-            lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x,
-        ),
-        "sign-sgd": Mutant(
-            "every entry moves by lr, with the sign of its gradient: the gradient itself is"
-            " asked for",
-            lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
-        ),
-        "error-clipped": Mutant(
-            "the error is cut off at −1 and 1: use θ·x − y as it is",
-            lambda theta, x, y, lr: theta - lr * 2 * np.clip(_off(theta, x, y), -1, 1) * x,
-        ),
-        "last-entry-only": Mutant(
-            "only the last entry of theta moves: every entry moves by its own entry of x",
-            lambda theta, x, y, lr: np.concatenate(
-                [theta[:-1], (theta - lr * 2 * _off(theta, x, y) * x)[-1:]]
-            ),
-        ),
-        "error-squared": Mutant(
-            "the error is squared in the step: the derivative of a square has one power less",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) ** 2 * x,
-        ),
-        "loss-times-x": Mutant(
-            "the loss times x was subtracted: the derivative of the square is asked for",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2 * x,
-        ),
-        "loss-as-gradient": Mutant(
-            "the loss itself was subtracted, times lr: its gradient is asked for",
-            lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2,
-        ),
-        "elementwise-error": Mutant(
-            "each entry has an error of its own, θᵢ·xᵢ − y: the prediction is the sum θ·x, one"
-            " number",
-            lambda theta, x, y, lr: theta - lr * 2 * (theta * x - y) * x,
-        ),
-        "elementwise-error-no-2": Mutant(
-            "each entry has an error of its own, θᵢ·xᵢ − y, and the 2 is missing: the prediction is"
-            " the sum θ·x, one number",
-            lambda theta, x, y, lr: theta - lr * (theta * x - y) * x,
-        ),
-        "gradient-averaged": Mutant(
-            "one number moves all entries of theta, the mean of (θᵢ·xᵢ − y)·xᵢ: the error is θ·x −"
-            " y, one number, and each entry moves by its own entry of x",
-            lambda theta, x, y, lr: theta - lr * 2 * np.mean((theta * x - y) * x),
-        ),
-        "first-entry-only": Mutant(
-            "only the first entry of theta moves: every entry moves by its own entry of x",
-            lambda theta, x, y, lr: np.concatenate(
-                [(theta - lr * 2 * _off(theta, x, y) * x)[:1], theta[1:]]
-            ),
-        ),
-        "integer-result": Mutant(
-            "the new theta is cut to whole numbers: look for an array of integers or `int`",
-            lambda theta, x, y, lr: (theta - lr * 2 * _off(theta, x, y) * x).astype(int),
-        ),
-        "y-subtracted-per-entry": Mutant(
-            "y was subtracted from every product before the sum: the prediction is the sum θ·x,"
-            " then y is subtracted once",
-            lambda theta, x, y, lr: theta - lr * 2 * np.sum(theta * x - y) * x,
-        ),
-        "mean-for-dot-product": Mutant(
-            "the products θᵢ·xᵢ were averaged: the prediction is their sum",
-            lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x,
-        ),
-        "derivative-by-x": Mutant(
-            "this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
-        ),
-        "x-squared-in-gradient": Mutant(
-            "x is squared in the gradient: the inner derivative of θ·x is x",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
-        ),
-        "x-summed": Mutant(
-            "the entries of x were added up: each entry of theta moves by its own entry of x",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x),
-        ),
-        "x-averaged": Mutant(
-            "the entries of x were averaged: each entry of theta moves by its own entry of x",
-            lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x),
-        ),
-        "lr-missing": Mutant(
-            "the learning rate is missing: the step is lr times the gradient",
-            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x,
-        ),
-        "lr-and-2-missing": Mutant(
-            "the learning rate is missing, and so is the 2 of the derivative",
-            lambda theta, x, y, lr: theta - _off(theta, x, y) * x,
-        ),
-        "lr-squared": Mutant(
-            "the learning rate was multiplied in twice",
-            lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
-        ),
-        "divided-by-lr": Mutant(
-            "the gradient was divided by lr: it is multiplied by it",
-            lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr,
-        ),
-        "lr-hardcoded": Mutant(
-            "`lr` is ignored: 0.01 is not always the number asked for",
-            lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x,
-        ),
-        "lr-times-new-theta": Mutant(
-            "brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
-            lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x),
-        ),
-        "target-ignored": Mutant(
-            "y plays no part: the error is θ·x − y",
-            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x,
-        ),
-        "target-added": Mutant(
-            "y was added: the error is the prediction minus y",
-            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x,
-        ),
-        "prediction-ignored": Mutant(
-            "the prediction plays no part: the error is θ·x − y",
-            lambda theta, x, y, lr: theta + lr * 2 * y * x,
-        ),
-        "target-times-x-only": Mutant(
-            "brackets: y was multiplied by x alone, so the prediction was subtracted from theta;"
-            " the error is θ·x − y as a whole",
-            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x),
-        ),
-        "target-times-x-outside-lr": Mutant(
-            "brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
-            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x,
-        ),
-        "target-times-x-without-2": Mutant(
-            "brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
-            lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
-        ),
-        "matrix-formula-on-vector": Mutant(
-            "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it"
-            " with x",
-            lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
-        ),
-        "target-outside-gradient": Mutant(
-            "brackets are missing: y is no step of its own, the error θ·x − y as a whole is"
-            " multiplied by lr, 2 and x",
-            lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y,
-        ),
-        "prediction-squared": Mutant(
-            "the prediction was squared, not the error: the loss is (θ·x − y)², its derivative"
-            " 2·(θ·x − y)·x",
-            lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) ** 2 - y) * x,
-        ),
-        "ascent-inner-derivative-missing": Mutant(
-            "the factor x is missing, and a sign is flipped: θ·x changes with θ as fast as x is"
-            " large, and downhill means minus",
-            lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
-        ),
-        "lr-times-old-theta": Mutant(
-            "`lr` multiplies theta, it belongs to the gradient",
-            lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
-        ),
-        "step-subtracted-from-loss": Mutant(
-            "the step was subtracted from the loss: theta is what moves",
-            lambda theta, x, y, lr: _off(theta, x, y) ** 2 - lr * 2 * _off(theta, x, y) * x,
-        ),
-        "gradient-normalized": Mutant(
-            "the gradient was scaled to length 1: lr times the gradient itself is asked for",
-            lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
-        ),
-        "normalized-lms": Mutant(
-            "the step was divided by x·x: that is another method (normalized least squares), here"
-            " lr alone sets the length",
-            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 2),
-        ),
-        "normalized-lms-no-2": Mutant(
-            "the step was divided by x·x, and the 2 is missing: here lr alone sets the length",
-            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 1),
-        ),
-        "full-kaczmarz-projection": Mutant(
-            "this goes all the way to θ·x = y: one step of length lr times the gradient is"
-            " asked for",
-            lambda theta, x, y, lr: _sgd_normalized(theta, x, y, 1, 1),
-        ),
-        "sigmoid-on-prediction": Mutant(
-            "the prediction went through a sigmoid: here it is θ·x itself",
-            lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x,
-        ),
-        "two-steps": Mutant("these are two steps: one is asked for", _sgd_twice),
-        "sequential-update": Mutant(
-            "theta moved while the gradient was still being computed: all entries share one error,"
-            " computed first",
-            lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr),
-        ),
-        "sequential-update-in-place": Mutant(
-            "theta moved, in the array that was handed in, while the gradient was still being"
-            " computed: compute the error first",
-            _sgd_one_after_another_in_place,
-        ),
-        "gradient-returned": Mutant(
-            "this is the gradient: subtract lr times it from theta, and return the new theta",
-            lambda theta, x, y, lr: 2 * _off(theta, x, y) * x,
-        ),
-        "step-returned": Mutant(
-            "this is lr times the gradient: subtract it from theta, and return the new theta",
-            lambda theta, x, y, lr: lr * 2 * _off(theta, x, y) * x,
-        ),
-        "negative-step-returned": Mutant(
-            "this is the change alone, with the right sign: return theta plus the change",
-            lambda theta, x, y, lr: -lr * 2 * _off(theta, x, y) * x,
-        ),
-        "gradient-without-2-returned": Mutant(
-            "this is the gradient without its 2: subtract lr times the gradient from theta, and"
-            " return the new theta",
-            lambda theta, x, y, lr: _off(theta, x, y) * x,
-        ),
-        "step-without-2-returned": Mutant(
-            "this is lr times the gradient, without its 2: subtract lr times the gradient from"
-            " theta, and return the new theta",
-            lambda theta, x, y, lr: lr * _off(theta, x, y) * x,
-        ),
-        "elementwise-error-times-theta": Mutant(
-            "each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one"
-            " number, and the inner derivative is x",
-            lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta,
-        ),
-        "loss-returned": Mutant(
-            "this is the loss: the new theta is asked for",
-            lambda theta, x, y, lr: _off(theta, x, y) ** 2,
-        ),
-        "error-returned": Mutant(
-            "this is the error θ·x − y: the new theta is asked for",
-            lambda theta, x, y, lr: _off(theta, x, y),
-        ),
-        "theta-mutated": Mutant(
-            "theta itself was changed, so a second call starts somewhere else: make a new one,"
-            " `theta = theta - …`",
-            _sgd_in_place,
-        ),
-        "x-mutated": Mutant(
-            "x was changed on the way, so a second call gives something else: work on a copy",
-            _sgd_spoiling_x,
-        ),
-    },
-    {
-        "the error with its sign flipped, and added": lambda theta, x, y, lr: (
-            theta + 2 * lr * (y - x @ theta) * x
-        ),
-        "entry by entry, in a list": lambda theta, x, y, lr: [
-            t - lr * 2 * (sum(a * b for a, b in zip(theta, x, strict=True)) - y) * v
-            for t, v in zip(theta, x, strict=True)
-        ],
-        "by finite differences": _sgd_by_differences,
-        "PyTorch's gradient and PyTorch's SGD": _sgd_by_torch,
-        "as a matrix, (I − 2·lr·x xᵀ) θ + 2·lr·y·x": lambda theta, x, y, lr: (
-            (np.eye(len(x)) - 2 * lr * np.outer(x, x)) @ theta + 2 * lr * y * x
-        ),
-        "float32": lambda theta, x, y, lr: (
-            np.float32(theta) - np.float32(lr * 2 * _off(theta, x, y)) * np.float32(x)
-        ),
-    },
-)
-
-# ---- 3.3 max_stable_lr ---------------------------------------------------------------------------
+# ---- 3.5 max_stable_lr ---------------------------------------------------------------------------
 
 
 def _real(ask: Ask, X: np.ndarray) -> Any:
@@ -1431,7 +2233,7 @@ def _with_ones(X: np.ndarray) -> np.ndarray:
 
 
 STABLE = Exercise(
-    "3.3",
+    "3.5",
     "max_stable_lr",
     _stable_cases,
     _stable_oracle,
@@ -1705,549 +2507,4 @@ def _stable_by_torch(X: np.ndarray) -> Tensor:
     return 2 / torch.linalg.eigvalsh(hessian).max()
 
 
-# ---- 3.4 fit -------------------------------------------------------------------------------------
-
-
-UNMOVED = {
-    "no step": "the weights never move: `optimizer.step()` is never called",
-    "no backward": (
-        "the weights never move: `optimizer.step()` finds no gradients, as `loss.backward()`, which"
-        " computes them, is not called before it"
-    ),
-    "cleared": (
-        "the weights never move: the gradients that `backward` computed are cleared before"
-        " `optimizer.step()` can use them"
-    ),
-    "elsewhere": "the weights never move: the gradients went to a copy of the model",
-}
-
-
-@_precise
-def _trained(ask: Ask, *args: Any) -> Any:
-    found = ask.probe("lesson03.training", *args)
-    unmoved = found.pop("unmoved")
-    if unmoved:
-        raise NotData(UNMOVED[unmoved])
-    return found
-
-
-def _fit_case(
-    says: str, weights: Any, bias: float, x: Any, y: Any, *rest: Any, stress: bool = False
-) -> Case:
-    """`rest`: learning rate, steps, and where they are not the usual ones, loss and calls."""
-    tensors = [TensorArg(np.array(values, dtype=np.float32)) for values in (weights, [bias], x, y)]
-    return Case(says, (*tensors, *rest), _trained, rtol=1e-4, atol=1e-5, stress=stress)
-
-
-def _fit_cases(rng: np.random.Generator) -> list[Case]:
-    zero, points = ([[0.0]], 0.0), ([[1.0], [2.0]], [[1.0], [3.0]])
-    x, few = rng.normal(size=(8, 3)), rng.normal(size=(5, 2))
-    weights, signs = rng.uniform(0.5, 2, size=(3, 1)), rng.choice([-1, 1], size=(3, 1))
-    y = x @ (weights * signs) + 1 + 0.3 * rng.normal(size=(8, 1))
-    return [
-        _fit_case(
-            "one step on the points (1, 1) and (2, 3), from weight 0 and bias 0 with lr 0.05: the"
-            " loss before it is 5",
-            *(*zero, *points, 0.05, 1),
-        ),
-        _fit_case(
-            "called twice with the same model and optimizer, four steps each time, on 5 random rows"
-            " of 2 numbers, lr 0.07",
-            *(rng.normal(size=(1, 2)), 0.5, few, few.sum(1, keepdims=True) + 2, 0.07, 4),
-            *("mse_loss", 2),
-        ),
-        _fit_case("five steps on the same two points", *zero, *points, 0.05, 5),
-        _fit_case(
-            "eight steps on 8 random rows of 3 numbers, lr 0.04",
-            *(0.3 * rng.normal(size=(1, 3)), -0.2, x, y, 0.04, 8),
-        ),
-        _fit_case(
-            "four steps on 8 random rows with labels 0 and 1, where `loss_fn` is the binary"
-            " cross-entropy with logits",
-            *(0.3 * rng.normal(size=(1, 3)), 0.1, x, y > np.median(y), 0.5, 4),
-            "binary_cross_entropy_with_logits",
-        ),
-        _fit_case(
-            "five steps on the two points with lr 0.5, which is too large: the loss grows",
-            *(*zero, *points, 0.5, 5),
-        ),
-        _fit_case(
-            "four steps from weight 2 and bias −1, which fit the two points exactly: the loss is 0"
-            " in each of them",
-            *([[2.0]], -1.0, *points, 0.05, 4),
-            stress=True,
-        ),
-        _fit_case(
-            "no step at all: an empty list, and the weights stay",
-            *([[0.5]], 0.1, *points, 0.05, 0),
-            stress=True,
-        ),
-    ]
-
-
-def _fit_oracle(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
-) -> list[float]:
-    """By hand: functional gradients and an explicit update, without `backward` and `zero_grad`."""
-    import torch
-
-    lr, names, losses = (
-        optimizer.param_groups[0]["lr"],
-        [n for n, _ in model.named_parameters()],
-        [],
-    )
-    values = [p.detach().clone() for p in model.parameters()]
-    for _ in range(steps):
-        values = [v.requires_grad_() for v in values]
-        for p in model.parameters():
-            p.grad = torch.zeros_like(p)
-        optimizer.step()  # moves nothing, as every `.grad` is 0; it counts as called
-        loss = loss_fn(
-            torch.func.functional_call(model, dict(zip(names, values, strict=True)), (x,)), y
-        )
-        losses.append(float(loss.detach()))
-        values = [
-            (v - lr * g).detach()
-            for v, g in zip(values, torch.autograd.grad(loss, values), strict=True)
-        ]
-    with torch.no_grad():
-        for p, v in zip(model.parameters(), values, strict=True):
-            p.copy_(v)
-    return losses
-
-
-def _usual_loss(r: SimpleNamespace) -> Tensor:
-    return r.loss_fn(r.model(r.x), r.y)
-
-
-def _own_optimizer(r: SimpleNamespace, name: str, lr: float) -> None:
-    import torch
-
-    r.optimizer = getattr(torch.optim, name)(r.model.parameters(), lr=lr)
-
-
-def _move_by_hand(r: SimpleNamespace) -> None:
-    for p in r.model.parameters():
-        p.data -= r.optimizer.param_groups[0]["lr"] * p.grad
-
-
-def _clip(r: SimpleNamespace) -> None:
-    import torch
-
-    torch.nn.utils.clip_grad_norm_(r.model.parameters(), 1.0)
-
-
-ACTS: dict[str, Callable] = {
-    "loss": lambda r: setattr(r, "loss", r.forward(r)),
-    "clear": lambda r: r.optimizer.zero_grad(),
-    "clear_model": lambda r: r.model.zero_grad(),
-    "back": lambda r: r.loss.backward(),
-    "back_keep": lambda r: r.loss.backward(retain_graph=True),
-    "back_up": lambda r: (-r.loss).backward(),
-    "clip": _clip,
-    "move": _move_by_hand,
-    "step": lambda r: r.optimizer.step(),
-    "note": lambda r: r.losses.append(r.loss.item()),
-    "clear_loss": lambda r: r.loss.zero_grad(),
-    "back_model": lambda r: r.model.backward(),
-    "step_loss": lambda r: r.optimizer.step(r.loss),
-    "own_large_sgd": lambda r: _own_optimizer(r, "SGD", 0.1),
-    "own_sgd": lambda r: _own_optimizer(r, "SGD", 0.01),
-    "own_small_sgd": lambda r: _own_optimizer(r, "SGD", 0.001),
-    "own_adam": lambda r: _own_optimizer(r, "Adam", 0.001),
-    "copy": lambda r: setattr(r, "model", copy.deepcopy(r.model)),
-}
-
-
-def _loop(
-    each: str = "loss clear back step note",
-    before: str = "",
-    after: str = "",
-    forward: Callable = _usual_loss,
-    rounds: Callable = lambda r: r.steps,
-    told: Callable = lambda r: r.losses,
-) -> Answer:
-    """A training loop that does the named acts `before` the loop, in `each` step and `after` it."""
-
-    def answer(
-        model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
-    ) -> Any:
-        r = SimpleNamespace(
-            model=model,
-            loss_fn=loss_fn,
-            optimizer=optimizer,
-            x=x,
-            y=y,
-            steps=steps,
-            losses=[],
-            loss=None,
-            forward=forward,
-        )
-        for act in before.split():
-            ACTS[act](r)
-        for _ in range(rounds(r)):
-            for act in each.split():
-                ACTS[act](r)
-        for act in after.split():
-            ACTS[act](r)
-        return told(r)
-
-    return answer
-
-
-def _unrecorded(r: SimpleNamespace) -> Tensor:
-    import torch
-
-    with torch.no_grad():
-        return _usual_loss(r)
-
-
-def _one_row(r: SimpleNamespace) -> Tensor:
-    i = len(r.losses) % len(r.x)
-    return r.loss_fn(r.model(r.x[i : i + 1]), r.y[i : i + 1])
-
-
-def _until(over: Callable) -> Answer:
-    """A training loop that ends early, when it is `over` by the losses so far."""
-
-    def answer(
-        model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
-    ) -> list[float]:
-        losses: list[float] = []
-        for _ in range(steps):
-            loss = loss_fn(model(x), y)
-            losses.append(loss.item())
-            if over(losses):
-                return losses
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return losses
-
-    return answer
-
-
-def _with_closure(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
-) -> list[float]:
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = loss_fn(model(x), y)
-        loss.backward()
-        return loss
-
-    return [optimizer.step(closure).item() for _ in range(steps)]
-
-
-def _setting_gradients(
-    model: Any, loss_fn: Callable, optimizer: Any, x: Tensor, y: Tensor, steps: int
-) -> np.ndarray:
-    import torch
-
-    losses = np.zeros(steps)
-    for i in range(steps):
-        loss = loss_fn(model(x), y)
-        for p, g in zip(
-            model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
-        ):
-            p.grad = g
-        optimizer.step()
-        losses[i] = loss
-    return losses
-
-
-FIT = Exercise(
-    "3.4",
-    "fit",
-    _fit_cases,
-    _fit_oracle,
-    {
-        "zero-grad-missing": Mutant(
-            "the gradients of all steps so far were added up, as PyTorch does: clear them in every"
-            " round, `optimizer.zero_grad()`",
-            _loop("loss back step note"),
-        ),
-        "step-missing": Mutant(UNMOVED["no step"], _loop("loss clear back note")),
-        "backward-missing": Mutant(UNMOVED["no backward"], _loop("loss clear step note")),
-        "cleared-before-step": Mutant(UNMOVED["cleared"], _loop("loss back clear step note")),
-        "copy-trained": Mutant(UNMOVED["elsewhere"], _loop(before="copy")),
-        "loss-arguments-swapped": Mutant(
-            "`loss_fn` was given y first: it takes the predictions first and then the targets, and"
-            " only some losses are symmetric",
-            _loop(forward=lambda r: r.loss_fn(r.y, r.model(r.x))),
-        ),
-        "stops-when-small": Mutant(
-            "the loop ended before `steps` steps, when the loss was small: make all of them",
-            _until(lambda losses: losses[-1] < 1e-3),
-        ),
-        "stops-when-no-better": Mutant(
-            "the loop ended before `steps` steps, when the loss no longer fell: make all of them",
-            _until(lambda losses: len(losses) > 1 and losses[-1] >= losses[-2]),
-        ),
-        "graph-reused": Mutant(
-            "`backward` ran through the same graph in two rounds: each needs a loss of its own,"
-            " from a fresh pass through the model",
-            _loop("clear back step note", before="loss"),
-        ),
-        "stale-gradients": Mutant(
-            "the gradients at the start were used for all steps: each round needs a fresh pass"
-            " through the model, and its own step",
-            _loop("clear back_keep step note", before="loss"),
-        ),
-        "step-before-backward": Mutant(
-            "`step` came before `backward`, so every step follows the gradient of the round before",
-            _loop("loss step clear back note"),
-        ),
-        "weights-one-step-behind": Mutant(
-            "the losses are right, the weights are one step behind: each round ends with its own"
-            " step",
-            _loop("step loss clear back note"),
-        ),
-        "loss-after-step": Mutant(
-            "the loss was computed a second time, after the step: the loss before each step is"
-            " asked for",
-            _loop("loss clear back step loss note"),
-        ),
-        "extra-final-loss": Mutant(
-            "one loss more than steps: the loss after the last step is not asked for",
-            _loop(after="loss note"),
-        ),
-        "one-step-too-many": Mutant(
-            "one step too many: the loop runs `steps` times", _loop(rounds=lambda r: r.steps + 1)
-        ),
-        "one-step-too-few": Mutant(
-            "one step too few: the loop runs `steps` times",
-            _loop(rounds=lambda r: max(0, r.steps - 1)),
-        ),
-        "return-inside-loop": Mutant(
-            "the loop ended after its first round: `return` belongs after the loop, not in it",
-            _loop(rounds=lambda r: min(1, r.steps)),
-        ),
-        "rows-as-step-count": Mutant(
-            "there were as many rounds as rows in x: `steps` rounds are asked for, each on all"
-            " rows",
-            _loop(rounds=lambda r: len(r.x)),
-        ),
-        "nothing-returned": Mutant(
-            "it trains as it should, but returns nothing: return the list of losses",
-            _loop(told=lambda r: None),
-        ),
-        "last-loss-returned": Mutant(
-            "it trains as it should, but returns the last loss alone: return the losses of all"
-            " steps, in a list",
-            _loop(told=lambda r: r.losses[-1]),
-        ),
-        "list-with-last-loss-only": Mutant(
-            "it trains as it should, but the list holds the last loss alone: make it before the"
-            " loop, add to it in every round",
-            _loop(told=lambda r: r.losses[-1:]),
-        ),
-        "sum-of-losses-returned": Mutant(
-            "it trains as it should, but returns the sum of the losses: return them all, in a list",
-            _loop(told=lambda r: sum(r.losses)),
-        ),
-        "mean-of-losses-returned": Mutant(
-            "it trains as it should, but returns the mean of the losses: return them all, in a"
-            " list",
-            _loop(told=lambda r: sum(r.losses) / max(1, len(r.losses))),
-        ),
-        "cumulative-losses": Mutant(
-            "the losses were added up from round to round: note each one as it is",
-            _loop(told=lambda r: np.cumsum(r.losses)),
-        ),
-        "running-mean-of-losses": Mutant(
-            "these are means over all rounds so far: note each loss as it is",
-            _loop(told=lambda r: np.cumsum(r.losses) / np.arange(1, 1 + len(r.losses))),
-        ),
-        "recorded-loss-over-n": Mutant(
-            "the losses were divided by the number of rows: `loss_fn` has taken the mean already",
-            _loop(told=lambda r: [loss / len(r.x) for loss in r.losses]),
-        ),
-        "recorded-loss-times-n": Mutant(
-            "the losses were multiplied by the number of rows: note each one as `loss_fn` gives it",
-            _loop(told=lambda r: [loss * len(r.x) for loss in r.losses]),
-        ),
-        "recorded-loss-over-steps": Mutant(
-            "the losses were divided by the number of steps: note each one as it is",
-            _loop(told=lambda r: [loss / r.steps for loss in r.losses]),
-        ),
-        "root-of-recorded-losses": Mutant(
-            "these are roots of the losses: note each one as it is",
-            _loop(told=lambda r: [loss**0.5 for loss in r.losses]),
-        ),
-        "losses-rounded": Mutant(
-            "the losses were rounded: note each one as it is",
-            _loop(told=lambda r: [round(loss, 2) for loss in r.losses]),
-        ),
-        "step-numbers-with-losses": Mutant(
-            "it trains as it should, but notes the number of the step beside each loss: the losses"
-            " alone are asked for",
-            _loop(told=lambda r: list(enumerate(r.losses))),
-        ),
-        "losses-reversed": Mutant(
-            "the losses come in reverse order: the first step's comes first",
-            _loop(told=lambda r: r.losses[::-1]),
-        ),
-        "item-before-backward": Mutant(
-            "the loss became a plain number before `backward`: call `.item()` only to note it down",
-            _loop(forward=lambda r: _usual_loss(r).item()),
-        ),
-        "graph-detached": Mutant(
-            "the loss is not connected to the weights in the computation graph: is it computed"
-            " from `model(x)`, without `no_grad`, `detach` or a new tensor?",
-            _loop(forward=_unrecorded),
-        ),
-        "backward-twice-error": Mutant(
-            "`backward` was called twice in a round: once is enough, the second call finds the"
-            " graph gone",
-            _loop("loss clear back back step note"),
-        ),
-        "update-doubled": Mutant(
-            "each step is twice as long as it should be: is `backward`, `step` or an update by hand"
-            " done a second time?",
-            _loop("loss clear back_keep back step note"),
-        ),
-        "backward-on-negative-loss": Mutant(
-            "it walks uphill: `backward` belongs to the loss itself, not to its negative",
-            _loop("loss clear back_up step note"),
-        ),
-        "loss-negated": Mutant(
-            "it walks uphill, on the negative loss: `loss_fn` is to become small",
-            _loop(forward=lambda r: -_usual_loss(r)),
-        ),
-        "step-after-loop-only": Mutant(
-            "the weights moved only once, after the loop: every round needs its own step",
-            _loop("loss clear back note", after="step"),
-        ),
-        "loss-passed-to-step": Mutant(
-            "`optimizer.step()` takes no loss: `backward` has left the gradients where it finds"
-            " them",
-            _loop("loss clear back step_loss note"),
-        ),
-        "zero-grad-on-loss": Mutant(
-            "`zero_grad` belongs to the optimizer, not to the loss",
-            _loop("loss clear_loss back step note"),
-        ),
-        "backward-on-model": Mutant(
-            "`backward` belongs to the loss, not to the model",
-            _loop("loss clear back_model step note"),
-        ),
-        "loss-in-numpy": Mutant(
-            "the loss was computed in NumPy, which builds no computation graph: compute it from"
-            " tensors, with `loss_fn`",
-            _loop(forward=lambda r: np.float32(_usual_loss(r).item())),
-        ),
-        "loss-not-reduced": Mutant(
-            "one squared error per row is no loss yet: use the `loss_fn` that is handed in, which"
-            " takes the mean",
-            _loop(forward=lambda r: (r.model(r.x) - r.y) ** 2),
-        ),
-        "mean-signed-error": Mutant(
-            "the mean error was used, which may become as negative as it likes: use the `loss_fn`"
-            " that is handed in",
-            _loop(forward=lambda r: (r.model(r.x) - r.y).mean()),
-        ),
-        "own-sgd-lr-0-1": Mutant(
-            "the steps are those of SGD with lr 0.1, by another optimizer or by hand: use the"
-            " `optimizer` that is handed in",
-            _loop(before="own_large_sgd"),
-        ),
-        "own-sgd-lr-0-01": Mutant(
-            "the steps are those of SGD with lr 0.01, by another optimizer or by hand: use the"
-            " `optimizer` that is handed in",
-            _loop(before="own_sgd"),
-        ),
-        "own-sgd-lr-0-001": Mutant(
-            "the steps are those of SGD with lr 0.001, by another optimizer or by hand: use the"
-            " `optimizer` that is handed in",
-            _loop(before="own_small_sgd"),
-        ),
-        "own-adam": Mutant(
-            "the steps are those of Adam with lr 0.001, not of the optimizer given: use the"
-            " `optimizer` that is handed in",
-            _loop(before="own_adam"),
-        ),
-        "first-row-only": Mutant(
-            "only the first row was used: every step takes all of x and y",
-            _loop(forward=lambda r: r.loss_fn(r.model(r.x[:1]), r.y[:1])),
-        ),
-        "one-row-per-step": Mutant(
-            "every step used one row, in turn: every step takes all of x and y",
-            _loop(forward=_one_row),
-        ),
-        "step-per-row": Mutant(
-            "every row had a step of its own: every step takes all of x and y",
-            _loop(forward=_one_row, rounds=lambda r: r.steps * len(r.x)),
-        ),
-        "step-per-row-last-loss": Mutant(
-            "every row had a step of its own, and the last row's loss was noted: every step takes"
-            " all of x and y",
-            _loop(
-                forward=_one_row,
-                rounds=lambda r: r.steps * len(r.x),
-                told=lambda r: r.losses[len(r.x) - 1 :: len(r.x)],
-            ),
-        ),
-        "shapes-broadcast": Mutant(
-            "predictions and y have different shapes, so each prediction was compared with every y:"
-            " keep both as (N, 1)",
-            _loop(forward=lambda r: r.loss_fn(r.model(r.x).squeeze(-1), r.y)),
-        ),
-        "root-of-loss-trained": Mutant(
-            "the root of the loss was made small: use the loss that `loss_fn` gives as it is",
-            _loop(forward=lambda r: _usual_loss(r) ** 0.5),
-        ),
-        "sum-squared-error": Mutant(
-            "the squared errors of all rows were added up: use the mean that `loss_fn` gives, as"
-            " it is",
-            _loop(forward=lambda r: ((r.model(r.x) - r.y) ** 2).sum()),
-        ),
-        "half-mse": Mutant(
-            "half the mean squared error was used: use what `loss_fn` gives, as it is",
-            _loop(forward=lambda r: 0.5 * _usual_loss(r)),
-        ),
-        "absolute-error": Mutant(
-            "the absolute errors were used: use the `loss_fn` that is handed in",
-            _loop(forward=lambda r: (r.model(r.x) - r.y).abs().mean()),
-        ),
-        "loss-over-n": Mutant(
-            "the loss was divided by the number of rows before `backward`: `loss_fn` has taken the"
-            " mean already",
-            _loop(forward=lambda r: _usual_loss(r) / len(r.x)),
-        ),
-        "mse-hardcoded": Mutant(
-            "the squared error was written out: `loss_fn` may be any loss, so call the one that is"
-            " handed in",
-            _loop(forward=lambda r: (r.model(r.x) - r.y).square().mean()),
-        ),
-        "manual-sgd-update": Mutant(
-            "the weights moved without the `optimizer` that is handed in, by hand or by another:"
-            " call its `step()`, as it may be any optimizer",
-            _loop("loss clear back move note"),
-        ),
-        "loss-over-steps": Mutant(
-            "the loss was divided by the number of steps before `backward`: every step uses the"
-            " loss as it is",
-            _loop(forward=lambda r: _usual_loss(r) / r.steps),
-        ),
-        "inputs-standardized": Mutant(
-            "x was standardized on the way: the model gets x as it is",
-            _loop(forward=lambda r: r.loss_fn(r.model((r.x - r.x.mean(0)) / r.x.std(0)), r.y)),
-        ),
-        "gradient-clipped": Mutant(
-            "the gradients were clipped to length 1: the step uses them as they are",
-            _loop("loss clear back clip step note"),
-        ),
-    },
-    {
-        "as in the text": _loop(),
-        "cleared at the end of each round": _loop("loss back step clear note"),
-        "cleared by the model, noted first": _loop("clear_model loss note back step"),
-        "an array": _loop(told=lambda r: np.array(r.losses)),
-        "a tuple": _loop(told=lambda r: tuple(r.losses)),
-        "a closure for the optimizer": _with_closure,
-        "gradients set by hand, losses in an array": _setting_gradients,
-    },
-)
-
-EXERCISES = [ADAM, SGD, STABLE, FIT]
+EXERCISES = [SGD, FIT, MOMENTUM, ADAM, STABLE]
