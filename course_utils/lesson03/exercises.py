@@ -891,8 +891,8 @@ FIT = Exercise(
             _loop("loss clear back clip_always step pace note"),
         ),
         "clip-not-optional": Mutant(
-            "`clip_grad_norm_` was called where `max_norm` is None: call it only if a `max_norm` was"
-            " handed in",
+            "`clip_grad_norm_` was called where `max_norm` is None: call it only if a `max_norm`"
+            " was handed in",
             _loop("loss clear back clip_to_none step pace note"),
         ),
         "scheduler-ignored": Mutant(
