@@ -415,6 +415,26 @@ clouds(
 #
 # </details>
 #
+# **Both engines on data of your own.** Two small networks train in the page on the same points: one predicts the noise and is sampled
+# by DDPM and by **DDIM** (Song, Meng & Ermon 2021), which adds no fresh noise and can skip steps; the other predicts the velocity.
+# Press *train*, or draw on the first panel and watch them learn what you drew. The slider *sampled so far* runs from noise to
+# data; all three samplers start from the same noise, and eight paths are traced.
+#
+# **Your goal.** Whose paths are straight? With how many steps do DDIM and the flow come as near to the data as DDPM does with a
+# hundred? (The third panel shows the energy distance over the steps; DDPM's is the dashed horizontal line.)
+
+# %%
+explorables.paths()
+
+# %% [markdown]
+# <details><summary>What to find</summary>
+#
+# DDPM's paths are random walks. DDIM's and the flow's are smooth, and both bend: straight lines were drawn between *pairs*, but
+# nothing travels along them. With one step both are far off, as above. From about ten steps on both are close to DDPM's hundred. What
+# is left is the error of the networks, and the chance in two hundred points.
+#
+# </details>
+#
 # > **A good place to stop.** You have the two engines of most picture generators that start from noise. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
 

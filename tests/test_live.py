@@ -6,6 +6,8 @@ import random
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from course_utils import live
 from course_utils.lesson01 import explorables as lesson01
@@ -16,6 +18,7 @@ from course_utils.lesson06 import explorables as lesson06
 from course_utils.lesson08 import explorables as lesson08
 from course_utils.lesson09 import explorables as lesson09
 from course_utils.lesson10 import explorables as lesson10
+from course_utils.live import net
 from tests.browser import CHROMIUM, browser
 from tests.lessons import IN_CI, ROOT
 
@@ -74,20 +77,32 @@ EXPLORABLES = {
     "03.valley": lesson03.valley,
     "04.gap": lesson04.gap,
     "06.distances": lesson06.distances,
+    "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,
     "08.attention": attention,
     "09.noise": noise,
+    "09.paths": lesson09.paths,
     "10.privacy": privacy,
     "10.watermark": watermark,
 }
 needs_browser = pytest.mark.skipif(CHROMIUM is None and not IN_CI, reason="there is no Chromium")
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><body>{}</body></html>'
+RESET = """([name, values]) => {
+    const root = document.querySelector(`[data-explorable="${name}"]`);
+    root.slice = 0;
+    root.set(values);
+    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
 STATE = """([name, values]) => {
     const root = document.querySelector(`[data-explorable="${name}"]`);
     const says = root.querySelector(".says");
+    root.slice = 1000; // work that takes frames is done in one
     root.set(values);
-    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
-        () => done([root.numbers, says.textContent]))));
+    return new Promise(done => {
+        const look = () => root.hasAttribute("data-busy") ? requestAnimationFrame(look)
+            : done([root.numbers, says.textContent]);
+        requestAnimationFrame(() => requestAnimationFrame(look));
+    });
 }"""
 
 
@@ -133,6 +148,8 @@ def states(explorable, count=20):
                 values[control.name] = dice.randrange(len(control.options))
             elif isinstance(control, live.Switch):
                 values[control.name] = dice.random() < 0.5
+            elif isinstance(control, live.Train):
+                values[control.name] = dice.randint(0, 12)
         yield values
 
 
@@ -140,7 +157,10 @@ def states(explorable, count=20):
 @pytest.mark.browser
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_page_gives_the_numbers_of_python(name, made, page):
+    anew = {c.name: 0 for c in made[name].controls if isinstance(c, live.Train)}
     for values in states(made[name]):
+        if anew:
+            page.evaluate(RESET, [name, values | anew])
         numbers, sentence = page.evaluate(STATE, [name, values])
         due = made[name].numbers(**values)
         assert numbers.keys() == due.keys()
@@ -148,7 +168,7 @@ def test_the_page_gives_the_numbers_of_python(name, made, page):
             if isinstance(value, str):
                 continue  # words of a story that numbers tell too
             assert math.isclose(numbers[key], value, rel_tol=1e-3, abs_tol=1e-3), (values, key)
-        assert sentence and "{" not in sentence and "NaN" not in sentence
+        assert sentence and not any(sign in sentence for sign in ("{", "NaN", "…"))
     assert page.said == []
 
 
@@ -184,6 +204,78 @@ def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
     page.wait_for_timeout(50)
     assert said.text_content() != before
     assert page.said == []
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["06.gan", "09.paths"])
+def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page):
+    root = page.locator(f'[data-explorable="{name}"]').first
+    page.evaluate(RESET, [name, {"rounds": 0}])
+    reached = "root => root.numbers.rounds"
+    root.evaluate("root => { root.slice = 10; }")
+    run, one, again = root.locator("span > button").all()[:3]
+    run.click()
+    page.wait_for_function("root => root.numbers.rounds > 3", arg=root.element_handle())
+    run.click()
+    page.wait_for_timeout(100)
+    rounds = root.evaluate(reached)
+    assert "train" in run.text_content()
+    one.click()
+    page.wait_for_function("root => !root.hasAttribute('data-busy')", arg=root.element_handle())
+    assert root.evaluate(reached) == rounds + 1
+    again.click()
+    page.wait_for_function("root => root.numbers.rounds === 0", arg=root.element_handle())
+    sheet = root.locator("svg.touchable").first
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=3)
+    page.mouse.up()
+    chosen = "root => root.querySelector('select').selectedOptions[0].text === 'your drawing'"
+    page.wait_for_function(chosen, arg=root.element_handle())
+    assert page.said == []
+
+
+GRADIENTS = """([sizes, activation, loss]) => {
+    const net = network(sizes, activation, randomNumbers(8).uniform);
+    const y = net.forward(randomNumbers(9).normals(64 * sizes[0]));
+    const due = randomNumbers(10).normals(y.length);
+    const n = y.length;
+    const slopes = {game: v => -sigmoid(-v) / n, squared: (v, i) => 2 * (v - due[i]) / n};
+    const inputs = net.backward(y.map(slopes[loss]));
+    return [[...inputs], ...net.layers.flatMap(layer => layer.grads.map(g => [...g]))];
+}"""
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("sizes", "activation", "loss"),
+    [
+        ([2, 24, 24, 1], "relu", "game"),
+        ([16, 32, 32, 32, 2], "silu", "squared"),
+        ([3, 5, 4, 2], "relu", "squared"),
+    ],
+)
+def test_gradients_in_the_page_are_those_of_pytorch(sizes, activation, loss, page):
+    script = (ROOT / "course_utils/live/net.js").read_text(encoding="utf-8")
+    in_page = page.evaluate(
+        f"asked => {{ {script}; return ({GRADIENTS})(asked) }}", [sizes, activation, loss]
+    )
+    model = net.network(sizes, activation, net.RandomNumbers(8))
+    x = torch.tensor(net.RandomNumbers(9).normals(64 * sizes[0])).reshape(64, -1).requires_grad_()
+    y = model(x)
+    if loss == "game":
+        F.softplus(-y).mean().backward()
+    else:
+        due = torch.tensor(net.RandomNumbers(10).normals(y.numel())).reshape(y.shape)
+        F.mse_loss(y, due).backward()
+    by_torch = [x.grad, *(parameter.grad for parameter in model.parameters())]
+    assert len(in_page) == len(by_torch) and max(abs(g).max() for g in by_torch) > 0.01
+    for ours, theirs in zip(in_page, by_torch, strict=True):
+        assert np.allclose(ours, theirs.flatten(), rtol=0, atol=1e-4 * abs(theirs).max())
 
 
 @needs_browser
@@ -260,7 +352,8 @@ def test_data_cannot_end_the_script_and_unknown_numbers_are_refused(tmp_path):
 
 def test_the_engine_and_the_data_stay_small(made):
     engine = sum(
-        (ROOT / "course_utils/live" / name).stat().st_size for name in ("live.js", "live.css")
+        (ROOT / "course_utils/live" / name).stat().st_size
+        for name in ("live.js", "live.css", "net.js")
     )
     assert engine <= LARGEST_ENGINE
     for name, explorable in made.items():

@@ -69,7 +69,21 @@ class Play:
     kind: str = "play"
 
 
-Control = Range | Choice | Switch | Play
+@dataclass(frozen=True)
+class Train:
+    """Buttons of a network that trains in the page: run, one step, start again. `name` counts the
+    steps, called `unit`, up to `high`.
+    """
+
+    name: str
+    high: int
+    unit: str = "step"
+    label: str = "train"
+    start: int = 0
+    kind: str = "train"
+
+
+Control = Range | Choice | Switch | Play | Train
 
 
 class Explorable:
@@ -102,18 +116,20 @@ def explorable(
     numbers: Callable[..., dict[str, Any]],
     data: Any = None,
     still: Any = None,
+    network: bool = False,
 ) -> Explorable:
     """An explorable called `name`, such as "01.fit", that `script` draws.
 
     `script` holds a JavaScript function as live.js describes it, which finds `data` (JSON; arrays
     become lists). `words` is the sentence that follows the picture, with `{mean}` or `{score:.3f}`
     in it, filled with the controls' values and with what the script returns, which is also what
-    `numbers(**values)` returns here. `still` is a figure of the start. Raises ValueError if the
+    `numbers(**values)` returns here. `still` is a figure of the start. With `network`, `script` may
+    use net.js to train one. Raises ValueError if the
     sentence names a number that nobody provides.
     """
     start = {c.name: c.start for c in controls if not isinstance(c, Play)}
     try:
-        said = words.format(**start, **numbers(**start))
+        said = words.format(**start | numbers(**start))
     except KeyError as error:
         raise ValueError(f"the words of {name} need {error}, which nobody provides") from None
     spec = {
@@ -122,11 +138,12 @@ def explorable(
         "words": words,
         "start": start,
     }
-    page = _page(name, script.read_text(encoding="utf-8"), spec, said, still)
+    engine = (_file("net.js") if network else "") + _file("live.js")
+    page = _page(name, script.read_text(encoding="utf-8"), engine, spec, said, still)
     return Explorable(page, said, controls, numbers)
 
 
-def _page(name: str, figure: str, spec: dict[str, Any], said: str, still: Any) -> str:
+def _page(name: str, figure: str, engine: str, spec: dict[str, Any], said: str, still: Any) -> str:
     picture = f'<div class="still">{_still(still, said)}</div>'
     # `<` would let data end the script that holds them
     held = json.dumps(spec, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -135,7 +152,7 @@ def _page(name: str, figure: str, spec: dict[str, Any], said: str, still: Any) -
         f'<div class="explorable" data-explorable="{html.escape(name)}">'
         f"<style>{_file('live.css')}</style>{picture}"
         f'<script type="application/json">{held}</script>'
-        f"<script>{code}{_file('live.js')}}})()</script></div>"
+        f"<script>{code}{engine}}})()</script></div>"
     )
 
 
