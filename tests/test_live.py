@@ -14,6 +14,8 @@ from course_utils.lesson01 import explorables as lesson01
 from course_utils.lesson02 import explorables as lesson02
 from course_utils.lesson03 import explorables as lesson03
 from course_utils.lesson04 import explorables as lesson04
+from course_utils.lesson05 import DigitVAE
+from course_utils.lesson05 import explorables as lesson05
 from course_utils.lesson06 import explorables as lesson06
 from course_utils.lesson08 import explorables as lesson08
 from course_utils.lesson09 import explorables as lesson09
@@ -24,6 +26,14 @@ from tests.lessons import IN_CI, ROOT
 
 LARGEST_DATA, LARGEST_ENGINE = 200_000, 30_000  # bytes
 INK = np.random.default_rng(0).normal(13, 4, 4000).clip(1)
+
+
+def latent_map():
+    torch.manual_seed(0)
+    decoder = DigitVAE(torch.full((784,), 0.2), Z=2, hidden=(256, 128, 64)).decoder
+    places = np.random.default_rng(0).normal(size=(300, 2))
+    scores = {width: (60 - 9 * width, 5 + width) for width in np.arange(0, 4.5, 0.5)}
+    return lesson05.latent_map(decoder, places, np.arange(300) % 10, scores)
 
 
 def attention():
@@ -76,6 +86,7 @@ EXPLORABLES = {
     "02.pairs": pairs,
     "03.valley": lesson03.valley,
     "04.gap": lesson04.gap,
+    "05.map": latent_map,
     "06.distances": lesson06.distances,
     "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,

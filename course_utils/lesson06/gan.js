@@ -48,8 +48,9 @@
   };
 
   const plane = {x: [-3, 3], y: [-3, 3], ticksX: [-2, 0, 2], ticksY: [-2, 0, 2], square: true, small: true};
+  const realFake = palettes.between([[222, 110, 20], [255, 255, 255], [20, 120, 185]]);
   const judged = panel({...plane, title: "D: blue real, orange fake"});
-  const heat = judged.heat(palettes.realFake);
+  const heat = judged.heat(realFake);
   const dataHere = judged.dots({color: "#00436B", size: 1.6});
   const fakeHere = judged.dots({color: "#7A3500", size: 1.6});
   const arrows = judged.lines({color: "#111", width: 0.9});

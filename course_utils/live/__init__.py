@@ -171,11 +171,69 @@ def _file(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def packed(array: np.ndarray, low: float, high: float) -> dict[str, Any]:
-    """An array as bytes, 256 steps from `low` to `high`: an eighth of the size of its digits."""
-    codes = np.clip(np.round((np.asarray(array) - low) * 255 / (high - low)), 0, 255)
-    text = base64.b64encode(codes.astype(np.uint8).tobytes()).decode()
-    return {"bytes": text, "low": low, "high": high}
+def packed(array: np.ndarray, low: float, high: float, bits: int = 8) -> dict[str, Any]:
+    """An array as bytes, in 256 steps from `low` to `high`, or in 65536 with 16 `bits`: an eighth
+    or a quarter of the size of its digits.
+    """
+    codes = np.clip(np.round(_codes(array, low, high, bits)), 0, 2**bits - 1)
+    text = base64.b64encode(codes.astype({8: np.uint8, 16: "<u2"}[bits]).tobytes()).decode()
+    return {"bytes": text, "low": low, "high": high, "bits": bits}
+
+
+def _codes(array: Any, low: float, high: float, bits: int) -> np.ndarray:
+    return (np.asarray(array, dtype=float) - low) * (2**bits - 1) / (high - low)
+
+
+def weights(layers: Any, examples: Any, rank: int) -> tuple[list[dict[str, Any]], Callable]:
+    """A trained decoder, nn.Linear with nn.SiLU between them, small enough for a page.
+
+    The last layer becomes two, of `rank` numbers between them: those directions of its outputs in
+    which the outputs at `examples` (N, inputs) vary most. -> what the page's `feedForward` takes,
+    and the same network here, (B, inputs) -> (B, outputs)
+    """
+    import torch
+    from torch import nn
+
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        out = layers(examples).double().cpu().numpy()
+    middle = out.mean(axis=0)
+    basis = np.linalg.svd(out - middle, full_matrices=False)[2][:rank]  # (rank, outputs)
+    parts = [(_array(layer.weight), _array(layer.bias), True) for layer in linear[:-1]]
+    w, b = _array(linear[-1].weight), _array(linear[-1].bias)
+    parts += [(basis @ w, basis @ (b - middle), False), (basis.T, middle, False)]
+    held = [
+        {"inputs": w.shape[1], "out": len(w), "silu": silu, "w": _tight(w, 16), "b": _tight(b, 16)}
+        for w, b, silu in parts[:-1]
+    ]
+    w, b, _ = parts[-1]
+    held.append(
+        {"inputs": rank, "out": len(w), "silu": False, "w": _tight(w, 8), "b": _tight(b, 16)}
+    )
+
+    def forward(x: Any) -> np.ndarray:
+        x = np.asarray(x, dtype=float)
+        for part in held:
+            x = x @ unpacked(part["w"]).reshape(part["out"], -1).T + unpacked(part["b"])
+            x = x / (1 + np.exp(-x)) if part["silu"] else x
+        return x
+
+    return held, forward
+
+
+def _array(parameter: Any) -> np.ndarray:
+    return parameter.detach().double().cpu().numpy()
+
+
+def _tight(array: np.ndarray, bits: int) -> dict[str, Any]:
+    return packed(array, float(array.min()), float(array.max()), bits)
+
+
+def unpacked(held: dict[str, Any]) -> np.ndarray:
+    """The numbers that the page finds in what `packed` made."""
+    kind = {8: np.uint8, 16: "<u2"}[held["bits"]]
+    codes = np.frombuffer(base64.b64decode(held["bytes"]), kind).astype(float)
+    return held["low"] + (held["high"] - held["low"]) * codes / (2 ** held["bits"] - 1)
 
 
 def plain(value: Any, digits: int = 5) -> Any:

@@ -275,17 +275,18 @@ function makeWords(box, {pick, title = ""}, set) {
 }
 
 // a picture of height x width pixels; values (height * width * 3) from 0 to 1
-function makeImage(box, {width, height, title = ""}) {
+function makeImage(box, {width, height, title = "", stack = false, most = 440}) {
   const figure = document.createElement("figure");
   const canvas = Object.assign(document.createElement("canvas"), {width, height});
   canvas.setAttribute("role", "img");
   const caption = document.createElement("figcaption");
   caption.textContent = title;
   figure.append(canvas, caption);
-  box.append(figure);
+  canvas.style.maxWidth = `${most}px`;
+  (stack ? stacked(box) : box).append(figure);
   const context = canvas.getContext("2d");
   const picture = context.createImageData(width, height);
-  return (values, words = title) => {
+  const draw = (values, words = title) => {
     for (let i = 0; i < width * height; i++) {
       for (let k = 0; k < 3; k++) picture.data[4 * i + k] = 255 * values[3 * i + k];
       picture.data[4 * i + 3] = 255;
@@ -294,12 +295,29 @@ function makeImage(box, {width, height, title = ""}) {
     caption.textContent = words;
     canvas.setAttribute("aria-label", words);
   };
+  return Object.assign(draw, {width, height});
 }
 
 // what live.packed made
-function unpacked({bytes, low, high}) {
-  const codes = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));
-  return Float32Array.from(codes, c => low + (high - low) * c / 255);
+function unpacked({bytes, low, high, bits}) {
+  const raw = Uint8Array.from(atob(bytes), c => c.charCodeAt(0)).buffer;
+  const codes = bits === 16 ? new Uint16Array(raw) : new Uint8Array(raw);
+  return Float64Array.from(codes, c => low + (high - low) * c / (2 ** bits - 1));
+}
+
+// the forward pass of what live.weights made: rows of inputs to rows of outputs
+function feedForward(layers) {
+  const made = layers.map(layer => ({...layer, w: unpacked(layer.w), b: unpacked(layer.b)}));
+  return rows => made.reduce((x, {inputs, out, w, b, silu}) => {
+    const y = new Float64Array(x.length / inputs * out);
+    for (let at = 0; at < y.length; at++) {
+      const [row, col] = [Math.floor(at / out) * inputs, at % out * inputs];
+      let total = b[at % out];
+      for (let k = 0; k < inputs; k++) total += w[col + k] * x[row + k];
+      y[at] = silu ? total / (1 + Math.exp(-total)) : total;
+    }
+    return y;
+  }, rows);
 }
 
 // ---- color maps: value in 0..1 to [r, g, b] ----
@@ -309,8 +327,7 @@ const between = stops => share => {
   const i = Math.min(stops.length - 2, Math.floor(at));
   return stops[i].map((a, k) => a + (stops[i + 1][k] - a) * (at - i));
 };
-// fake in the color of the model, real in that of the data
-const realFake = between([[222, 110, 20], [255, 255, 255], [20, 120, 185]]);
+const ink = between([[255, 255, 255], [0, 0, 0]]);
 const cividis = between([[0, 32, 77], [65, 77, 107], [124, 123, 120], [188, 175, 111], [255, 234, 70]]);
 
 function paint(canvas, rows, palette) {
@@ -468,8 +485,10 @@ function start(root, figure) {
   const panel = options => makePanel(box, options, set);
   const words = options => makeWords(box, options, set);
   const image = options => makeImage(box, options);
-  const palettes = {cividis, realFake};
-  const draw = figure({data, panel, words, image, unpacked, state, set, palettes, range, slice});
+  const palettes = {cividis, ink, between};
+  const draw = figure({
+    data, panel, words, image, unpacked, feedForward, state, set, palettes, range, slice,
+  });
   root.querySelector(".still")?.remove();
   root.append(box, bar, sentence);
   root.set = set; // for tests, and for whoever wants to try it from the console
