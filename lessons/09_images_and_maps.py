@@ -1016,25 +1016,13 @@ WEIGHTS = (0, 0.3, 1, 2, 5)
 runtime.seed_all(22)
 n = runtime.budget(smoke=2, cpu=80)
 mixtures = [restyle("coffee", "brick", 1.3, weight, n) for weight in WEIGHTS]
-
-
-def show_mixture(ax, content_weight):
-    """A cup of coffee in a brick wall."""
-    title = f"weight {WEIGHTS[content_weight]:g}"
-    plots.pictures(2 * mixtures[content_weight] - 1, ax, columns=1, title=title)
-
-
-def describe_mixture(content_weight):
-    """The picture in words."""
-    return f"A cup drawn in bricks, content weight {WEIGHTS[content_weight]:g}."
-
-
-mixture_sliders = widgets.explore(
-    show_mixture,
-    alt=describe_mixture,
-    size=(4, 4.3),
-    grid=[{"content_weight": i} for i in range(5)],
-    content_weight=widgets.Slider(0, 4, 1, 2),
+titles = ", ".join(f"{weight:g}" for weight in WEIGHTS)
+plots.pictures(
+    2 * torch.cat(mixtures) - 1,
+    columns=5,
+    size=2.1,
+    title=f"content weight {titles}, from left to right",
+    alt="A cup drawn in bricks, five times, with more and more of the cup.",
 )
 
 # %% [markdown] tags=["studio"]
@@ -1275,34 +1263,10 @@ dungeons.show(
 )
 
 # %% [markdown] tags=["studio"]
-# **Walk.** Pick a map with `level`, and walk its shortest way with `step`.
-
+# **Walk.** Pick a map, and walk its shortest way.
 
 # %% tags=["studio"]
-def show_walk(ax, level, step):
-    """Somebody on the way from start to exit."""
-    path = dungeons.shortest_path(mended[level])
-    here = path[min(step, len(path) - 1)]
-    ax.imshow(dungeons.picture(mended[level], hero=here), interpolation="nearest")
-    out = " · out!" if step >= len(path) - 1 else ""
-    ax.set_title(f"step {min(step, len(path) - 1)} of {len(path) - 1}{out}")
-    ax.axis("off")
-
-
-def describe_walk(level, step):
-    """The picture in words."""
-    steps = len(dungeons.shortest_path(mended[level])) - 1
-    return f"Map {level} with somebody after {min(step, steps)} of {steps} steps."
-
-
-walk_sliders = widgets.explore(
-    show_walk,
-    alt=describe_walk,
-    size=(4.2, 4.4),
-    grid=[{"level": 0, "step": step} for step in (0, 4, 8, 30)],
-    level=widgets.Slider(0, 19, 1, 0),
-    step=widgets.Slider(0, 30, 1, 0),
-)
+explorables.walk(mended[:20])
 
 # %% [markdown] tags=["studio"]
 # ### Room C · Digits: the same two losses

@@ -18,6 +18,7 @@ from course_utils.lesson05 import DigitVAE
 from course_utils.lesson05 import explorables as lesson05
 from course_utils.lesson06 import explorables as lesson06
 from course_utils.lesson08 import explorables as lesson08
+from course_utils.lesson09 import dungeons
 from course_utils.lesson09 import explorables as lesson09
 from course_utils.lesson10 import explorables as lesson10
 from course_utils.live import net
@@ -44,6 +45,16 @@ def attention():
         name: rng.dirichlet(0.3 * np.ones(len(vocabulary)), len(words)) for name in ("one", "two")
     }
     return lesson08.attention(words, looks, expects, vocabulary)
+
+
+def writing():
+    dice, names = np.random.default_rng(5), ("fluent", "true", "new", "different")
+    written = {
+        (T, p): (dict(zip(names, dice.random(4).tolist(), strict=True)), ["it", "rained", "."] * 9)
+        for T in (0.01, 0.6, 1.0, 1.2, 1.6)
+        for p in (1.0, 0.9)
+    }
+    return lesson08.writing(written)
 
 
 def noise():
@@ -91,8 +102,10 @@ EXPLORABLES = {
     "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,
     "08.attention": attention,
+    "08.writing": writing,
     "09.noise": noise,
     "09.paths": lesson09.paths,
+    "09.walk": lambda: lesson09.walk(dungeons.sample(3, np.random.default_rng(6))),
     "10.privacy": privacy,
     "10.watermark": watermark,
 }
@@ -198,7 +211,8 @@ def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
         page.wait_for_timeout(50)
         moved.add(said.text_content())
     assert len(moved | {before}) > 1
-    assert said.text_content() == root.locator("svg[role=img]").first.get_attribute("aria-label")
+    for picture in root.locator("svg[role=img]").all():
+        assert said.text_content() == picture.get_attribute("aria-label")
     for word in root.locator(".words.touchable span").all()[3:5]:
         word.hover()
     page.wait_for_timeout(50)

@@ -12,7 +12,7 @@ from course_utils import plots
 
 
 def weights(study: Any, middle: dict[str, np.ndarray], total: np.ndarray) -> Any:
-    """Samples at three weights of the KL term; negative ELBO and Fréchet distance at all weights."""
+    """Samples at three weights of the KL term; negative ELBO and Fréchet distance at all."""
     powers = list(study["power"])
     fig, axes = plots.figure(1, 4, alt="drawn below", size=(11, 2.9))
     words = []

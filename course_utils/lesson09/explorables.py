@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import live, plots
+from course_utils.lesson09 import dungeons
 from course_utils.live import net
 
 FOLDER = Path(__file__).parent
@@ -59,6 +60,40 @@ def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
             "schedules": shares,
         },
         _still(picture, np.asarray(eps).transpose(1, 2, 0), shares[0]),
+    )
+
+
+def walk(levels: Any) -> live.Explorable:
+    """Somebody on the shortest way through dungeons (N, 12, 12), those that can be solved."""
+    found = [(np.asarray(level), dungeons.shortest_path(level)) for level in levels]
+    levels, paths = zip(*[(level, path) for level, path in found if path], strict=True)
+    longest = max(len(path) for path in paths) - 1
+
+    def numbers(level: int, step: int) -> dict[str, float]:
+        steps = len(paths[int(level)]) - 1
+        return {"here": min(step, steps), "steps": steps}
+
+    fig, ax = plots.figure(alt="drawn below", size=(4, 4))
+    ax.imshow(dungeons.picture(levels[0], hero=paths[0][0]), interpolation="nearest")
+    ax.axis("off")
+    return live.explorable(
+        "09.walk",
+        FOLDER / "walk.js",
+        [
+            live.Range("level", 0, len(levels) - 1, 1, 0, "map"),
+            live.Range("step", 0, longest, 1, 0),
+            live.Play("step", "walk", 250),
+        ],
+        "Map {level:.0f}: somebody after {here:.0f} of {steps:.0f} steps of the shortest way.",
+        numbers,
+        {
+            "levels": np.stack(levels).reshape(len(levels), -1),
+            "paths": paths,
+            "tiles": [dungeons.pixels(dungeons.SPRITES[tile]) for tile in range(5)],
+            "hero": dungeons.pixels(dungeons.HERO),
+            "size": dungeons.SIZE,
+        },
+        fig,
     )
 
 

@@ -243,14 +243,14 @@ function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
 
 // `pick(i)` is the state when the pointer is on word i; the function that comes back takes, for each
 // word, a weight from 0 to 1 (shade and underline) and a class
-function makeWords(box, {pick, title = ""}, set) {
+function makeWords(box, {pick, title = "", stack = false}, set) {
   const block = document.createElement("div");
   block.className = pick ? "words touchable" : "words";
   const heading = document.createElement("strong");
   heading.textContent = title;
   const text = document.createElement("div");
   block.append(heading, text);
-  box.append(block);
+  (stack ? stacked(box) : box).append(block);
   return (list, weights = [], classes = [], newTitle = null) => {
     if (newTitle !== null) heading.textContent = newTitle;
     while (text.children.length > list.length) text.lastChild.remove();
