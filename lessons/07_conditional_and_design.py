@@ -863,7 +863,7 @@ for column in range(3):
     draw(mended_plans["CVAE, repaired"][column], axes[1, column], title="repaired")
 
 # %% [markdown]
-# **Be the client.** Move the brief, and watch plan number `variant` follow. `repaired` 0 shows what the model said.
+# **Be the client.** Move the brief, and watch plan number `variant` follow. The choice `plan` shows what the model said, or what `repair` made of it.
 #
 # **Your goal.** Find a brief for which the raw plan is valid for three variants in a row. Then find out which single wish breaks it.
 
@@ -872,15 +872,13 @@ runtime.seed_all(17)
 ideas = 0.7 * torch.randn(20, planner.Z, device=device)  # (20, Z), the same for all briefs
 
 
-def planned(width, depth, bedrooms, living_south, door_east, variant, repaired):
+def planned(width, depth, bedrooms, living, door, variant, plan):
     """One plan for a brief: raw or repaired. -> (H, W)"""
-    brief = Brief(
-        width, depth, bedrooms, ("north", "south")[living_south], ("west", "east")[door_east]
-    )
+    brief = Brief(width, depth, bedrooms, ("north", "south")[living], ("west", "east")[door])
     with torch.no_grad():
         logits = planner.decode(ideas[variant][None], brief_rows([brief]))  # (1, 7800)
     p = torch.softmax(logits.view(KINDS, ROWS, COLUMNS), dim=0).cpu().numpy()
-    return repair(p, brief, runtime.rng(19)) if repaired else p.argmax(0)
+    return repair(p, brief, runtime.rng(19)) if plan else p.argmax(0)
 
 
 # %%
@@ -898,23 +896,24 @@ def show_plan(ax, **wishes):
 
 def describe_plan(**wishes):
     """The picture in words."""
-    named = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in wishes.items())
-    return f"A floor plan for {named}; {verdict(planned(**wishes))}."
+    sides = f"living room {('north', 'south')[wishes['living']]}, door {('west', 'east')[wishes['door']]}"
+    size = f"{wishes['width']} by {wishes['depth']} cells, {wishes['bedrooms']} bedrooms"
+    return f"A floor plan of {size}, {sides}; {verdict(planned(**wishes))}."
 
 
-start = dict(width=26, depth=22, bedrooms=2, living_south=1, door_east=0, variant=0, repaired=1)
+start = dict(width=26, depth=22, bedrooms=2, living=1, door=0, variant=0, plan=1)
 plan_sliders = widgets.explore(
     show_plan,
     alt=describe_plan,
     size=(6.4, 5.4),
-    grid=[start | {"repaired": 0}, start, start | {"bedrooms": 3, "width": 28, "door_east": 1}],
+    grid=[start | {"plan": 0}, start, start | {"bedrooms": 3, "width": 28, "door": 1}],
     width=widgets.Slider(24, 28, 2, 26),
     depth=widgets.Slider(20, 24, 2, 22),
     bedrooms=widgets.Slider(1, 3, 1, 2),
-    living_south=widgets.Slider(0, 1, 1, 1),
-    door_east=widgets.Slider(0, 1, 1, 0),
+    living=widgets.Choice(("north", "south"), 1),
+    door=widgets.Choice(("west", "east"), 0),
     variant=widgets.Slider(0, 19, 1, 0),
-    repaired=widgets.Slider(0, 1, 1, 1),
+    plan=widgets.Choice(("as the model drew it", "repaired"), 1),
 )
 
 # %% [markdown]
@@ -1360,7 +1359,7 @@ part_sliders = widgets.explore(
     load=widgets.Slider(20, 300, 10, 200),
     limit=widgets.Slider(10, 100, 2, 50),
     variant=widgets.Slider(0, 19, 1, 0),
-    repaired=widgets.Slider(0, 1, 1, 1),
+    repaired=widgets.Choice(("no", "yes"), 1),
 )
 
 # %% [markdown] tags=["studio"]

@@ -703,9 +703,9 @@ for wish, label, m in zip(wishes, *shapes.read(answer), strict=True):
     print(f"{wish:<36} -> {shapes.caption(label):<30} {verdict}")
 plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each caption.")
 # %% [markdown]
-# **Now turn the words yourself.** Compose a caption with three sliders, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
+# **Now turn the words yourself.** Compose a caption, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
 # where the arrow leads at each of these moments, $x_t + (1 - t)\, v$, the picture the walk *believes* in. Third row: six pictures for the same caption. The title says how many of the six obey and are clean.
-# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle (`shape` 2, `color` 1), and find the guidance at which most of the six obey *and* are clean. It is a compromise.
+# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle, and find the guidance at which most of the six obey *and* are clean. It is a compromise.
 
 # %%
 noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
@@ -731,7 +731,7 @@ def show_caption(ax, shape, color, place, guidance):
         v_silent = velocity(painter, x, times, silent)
         v = guided(v_silent, velocity(painter, x, times, words), guidance)
     belief = x + (1 - times)[:, None, None, None] * v  # where the arrow leads
-    title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6"
+    title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6 obey and are clean"
     plots.pictures(torch.cat([x, belief, film[-1]]).cpu(), ax, columns=8, title=title)
 
 
@@ -746,9 +746,9 @@ caption_sliders = widgets.explore(
     alt=describe_caption,
     size=(7.6, 3.3),
     grid=[{"shape": 2, "color": 1, "place": 0, "guidance": w} for w in (0, 1, 3)],
-    shape=widgets.Slider(0, 2, 1, 2),
-    color=widgets.Slider(0, 2, 1, 1),
-    place=widgets.Slider(0, 3, 1, 0),
+    shape=widgets.Choice(shapes.SHAPES, 2),
+    color=widgets.Choice(shapes.COLORS, 1),
+    place=widgets.Choice(shapes.PLACES, 0),
     guidance=widgets.Slider(0, 6, 0.5, 1),
 )
 

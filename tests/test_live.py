@@ -3,10 +3,13 @@
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
 import torch
+from nbconvert import HTMLExporter
+from nbformat import v4
 from torch.nn import functional as F
 
 from course_utils import live
@@ -24,6 +27,7 @@ from course_utils.lesson10 import explorables as lesson10
 from course_utils.live import net
 from tests.browser import CHROMIUM, browser
 from tests.lessons import IN_CI, ROOT
+from tools import slides
 
 LARGEST_DATA, LARGEST_ENGINE = 200_000, 30_000  # bytes
 INK = np.random.default_rng(0).normal(13, 4, 4000).clip(1)
@@ -337,6 +341,69 @@ def test_an_output_lives_in_a_sandboxed_frame_and_is_a_still_without_scripts(mad
     assert alive.locator(".still").count() == 0
     assert "nats" in dead.locator(".still img").get_attribute("alt")
     other.close()
+
+
+@needs_browser
+@pytest.mark.browser
+def test_it_moves_in_an_html_export_and_on_a_slide(made, page, tmp_path):
+    output = v4.new_output("display_data", {"text/html": made["06.distances"].html})
+    cell = v4.new_code_cell("explorables.distances()", outputs=[output])
+    pages = {
+        "export": HTMLExporter().from_notebook_node(v4.new_notebook(cells=[cell]))[0],
+        "slides": slides.page("06", [*slides.shown(cell), "<h2>The next</h2>"]),
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+        other = page.context.browser.new_page()
+        other.route(re.compile("^https?:"), lambda route: route.abort())
+        other.goto((tmp_path / f"{name}.html").as_uri())
+        said = other.locator(".says")
+        before = said.text_content()
+        other.locator("input[type=range]").first.focus()
+        other.keyboard.press("ArrowRight")
+        other.wait_for_function(
+            "before => document.querySelector('.says').textContent !== before", arg=before
+        )
+        assert said.is_visible()
+        other.close()
+
+
+CONTRAST = """background => {
+    const luminance = text => {
+        const [r, g, b] = text.match(/[\\d.]+/g).map(v => text.startsWith("rgb") ? v / 255 : +v)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const paper = luminance(background);
+    const words = ".explorable svg text, .explorable .says, .explorable label";
+    return [...document.querySelectorAll(words)]
+        .filter(node => node.textContent.trim()).map(node => {
+            const style = getComputedStyle(node);
+            const ink = luminance(node.matches("svg *") ? style.fill : style.color);
+            return [Math.max(ink, paper) / Math.min(ink, paper), node.textContent];
+        }).sort((a, b) => a[0] - b[0])[0];
+}"""
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "paper, ink", [("rgb(255, 255, 255)", "black"), ("rgb(17, 17, 17)", "white")]
+)
+def test_all_words_can_be_read_on_light_and_on_dark_pages_and_all_pictures_have_names(
+    paper, ink, page
+):
+    page.evaluate(
+        "([paper, ink]) => Object.assign(document.body.style, {background: paper, color: ink})",
+        [paper, ink],
+    )
+    contrast, words = page.evaluate(CONTRAST, paper)
+    assert contrast >= 4.5, words
+    names = page.locator(".explorable [role=img]").evaluate_all(
+        "nodes => nodes.map(n => n.getAttribute('aria-label'))"
+    )
+    assert names and all(names)
+    assert all(page.locator(".explorable button").all_text_contents())
 
 
 @pytest.mark.parametrize(

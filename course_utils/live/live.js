@@ -155,7 +155,8 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     },
     text(style = {}) {
       const node = element("text", {
-        "text-anchor": style.anchor || "start", fill: color(style.color), class: "note",
+        "text-anchor": style.anchor || "start", class: "note",
+        style: `fill:color-mix(in srgb,${color(style.color)} 70%,currentColor)`, // to be read
       }, clip);
       return (px, py, words) => {
         change(node, {x: X(px), y: Y(py)});

@@ -1,0 +1,117 @@
+"""How soon an explorable answers: milliseconds from an input to the painted frame, in Chromium.
+
+Each lesson's code runs in the smoke profile, and what its explorables put into the notebook is
+moved in a page of its own, 1366 pixels wide. Those that train are measured once more while they
+do. A frame comes sixty times a second, so that an answer waits for 8 ms on average.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from tools.build import ROOT
+from tools.measure import record, recorded
+from tools.run_lesson import environment, lessons
+from tools.source import read
+
+FILE = Path("tools/measure/live.json")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+INPUTS = 120
+MOVE = """async inputs => {
+    const root = document.querySelector("[data-explorable]");
+    const controls = [...root.querySelectorAll("input, select")];
+    const painted = () => new Promise(done => requestAnimationFrame(() => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => done(performance.now());
+        channel.port2.postMessage(null);
+    }));
+    const wait = () => new Promise(done => setTimeout(done, 20 + 30 * Math.random()));
+    const spent = [];
+    for (let i = 0; i < inputs; i++) {
+        const control = controls[i % controls.length];
+        const share = Math.random();
+        await wait();
+        const start = performance.now();
+        if (control.type === "range") {
+            control.value = +control.min + share * (control.max - control.min);
+        } else if (control.type === "checkbox") control.checked = !control.checked;
+        else control.selectedIndex = Math.floor(share * control.options.length);
+        control.dispatchEvent(new Event("input"));
+        spent.push(await painted() - start);
+    }
+    return spent;
+}"""
+
+
+def shown(source: Path) -> Iterator[tuple[str, str]]:
+    """The name and the HTML of every explorable of a lesson, run in the smoke profile."""
+    from nbclient import NotebookClient
+
+    code = [
+        nbformat.v4.new_code_cell(c.solved)
+        for c in read(source)
+        if c.kind == "code" and "solved" not in c.tags
+    ]
+    book = nbformat.v4.new_notebook(cells=code)
+    resources = {"metadata": {"path": str(ROOT)}}
+    with environment(OMP_NUM_THREADS="1", COURSE_PROFILE="smoke"):
+        NotebookClient(book, timeout=900, kernel_name="python3", resources=resources).execute()
+    for cell in book.cells:
+        for output in cell.outputs:
+            page = output.get("data", {}).get("text/html", "")
+            if name := re.match(r'<div class="explorable" data-explorable="([^"]+)"', page):
+                yield name[1], page
+
+
+def measured(pages: dict[str, str]) -> list[dict[str, Any]]:
+    """A row for every explorable, and one more for each that trains."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(found for name in BROWSERS if (found := shutil.which(name)))
+    rows = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for name, html in pages.items():
+            page = chromium.new_page(viewport={"width": 1366, "height": 900})
+            page.set_content(f"<!doctype html><body>{html}</body>")
+            page.wait_for_function("!document.querySelector('[data-busy]')", timeout=120_000)
+            rows.append(_row(name, page.evaluate(MOVE, INPUTS), len(html)))
+            if '"kind":"train"' in html:
+                page.locator("button", has_text="train").click()
+                rows.append(_row(f"{name}, training", page.evaluate(MOVE, INPUTS), len(html)))
+            page.close()
+        chromium.close()
+    return rows
+
+
+def _row(name: str, spent: list[float], size: int) -> dict[str, Any]:
+    middle, late = statistics.median(spent), statistics.quantiles(spent, n=20)[-1]
+    return {"name": name, "median_ms": round(middle, 1), "p95_ms": round(late, 1), "bytes": size}
+
+
+def stale(root: Path) -> list[str]:
+    """The lessons that have a figure in JavaScript that was not measured."""
+    known = recorded(root / FILE)
+    return [
+        source.stem[:2]
+        for source in lessons(root)
+        if {path.stem for path in (root / f"course_utils/lesson{source.stem[:2]}").glob("*.js")}
+        - {row["name"][3:] for row in known.get(source.stem[:2], [])}
+    ]
+
+
+def main(which: str = "") -> int:
+    rows = recorded(ROOT / FILE)
+    for source in lessons(ROOT, which):
+        rows[source.stem[:2]] = measured(dict(shown(source)))
+        for row in rows[source.stem[:2]]:
+            print(row["name"], f"median {row['median_ms']} ms, p95 {row['p95_ms']} ms", flush=True)
+    record(ROOT / FILE, rows)
+    return 0
