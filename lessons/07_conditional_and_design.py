@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
 from course_utils.lesson04 import kl_normal, reparameterize
-from course_utils.lesson07 import floorplans, parts
+from course_utils.lesson07 import explorables, floorplans, parts
 from course_utils.lesson07.floorplans import (
     BEDROOM,
     CELL,
@@ -337,15 +337,14 @@ ax = plots.bars(
 plots.label(ax, "Who listens?", "nats per digit that the right condition saves")
 # %% [markdown]
 # **Choose and vary.** The condition says *what*, the code says *how*. A **temperature** $\tau$ scales the plans, $z = \tau \varepsilon$: at 0 there
-# is one picture a digit, the model's idea of it; above 1 it is asked for plans rarer than the prior's. The slider `mix` goes to the next digit:
-# a condition halfway between two, which nobody trained on.
+# is one picture a digit, the model's idea of it; above 1 it is asked for plans rarer than the prior's. *share of the next digit* goes from one
+# condition to the next, through mixtures that nobody trained on. Drag in the square: right for the next digit, up for a higher temperature.
 #
 # **Your goal.** Find the temperature with the best FD, and the one with the best control. Are they the same?
 
 # %%
 runtime.seed_all(7)
-forty = torch.randn(40, cvae.Z, device=device)  # (40, Z), the same plans throughout
-each = torch.randn(1000, cvae.Z, device=device)  # (1000, Z), for the numbers in the title
+each = torch.randn(1000, cvae.Z, device=device)  # (1000, Z), the same codes throughout
 tens = one_hot(torch.arange(10, device=device)).repeat_interleave(100, dim=0)  # (1000, 10)
 measured = {}
 for tau in progress.bar([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "temperatures"):
@@ -356,39 +355,8 @@ for tau in progress.bar([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "temperatures"):
         metrics.frechet_digits(pictures),
     )
 
-
 # %%
-def show_asked(ax, digit, mix, temperature):
-    """Forty pictures for one condition at one temperature."""
-    pair = one_hot(torch.tensor([digit, (digit + 1) % 10], device=device))  # (2, 10)
-    c = (1 - mix) * pair[0] + mix * pair[1]  # (10,)
-    with torch.no_grad():
-        pictures = torch.sigmoid(cvae.decode(temperature * forty, c.expand(40, -1)))
-    share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
-    plots.images(pictures.cpu(), ax, columns=10)
-    asked = f"{digit}, {mix:.0%} to the next, temperature {temperature:g}"
-    plots.label(ax, f"{asked}\nall digits: control {share:.2f}, FD {distance:.0f}")
-
-
-def describe_asked(digit, mix, temperature):
-    """The picture in words."""
-    share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
-    return (
-        f"Forty pictures for digit {digit}, {mix:.0%} towards the next, temperature "
-        f"{temperature:g}: control {share:.2f}, FD {distance:.0f} over all digits."
-    )
-
-
-start = {"digit": 7, "mix": 0.0, "temperature": 1.0}
-condition_sliders = widgets.explore(
-    show_asked,
-    alt=describe_asked,
-    size=(7, 3.6),
-    grid=[start | {"temperature": 0.25}, start, start | {"digit": 4, "mix": 0.5}],
-    digit=widgets.Slider(0, 9, 1, 7),
-    mix=widgets.Slider(0, 1, 0.1, 0),
-    temperature=widgets.Slider(0, 1.5, 0.25, 1),
-)
+explorables.condition(cvae.decoder, measured)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>

@@ -20,6 +20,7 @@ from course_utils.lesson04 import explorables as lesson04
 from course_utils.lesson05 import DigitVAE
 from course_utils.lesson05 import explorables as lesson05
 from course_utils.lesson06 import explorables as lesson06
+from course_utils.lesson07 import explorables as lesson07
 from course_utils.lesson08 import explorables as lesson08
 from course_utils.lesson09 import dungeons
 from course_utils.lesson09 import explorables as lesson09
@@ -39,6 +40,14 @@ def latent_map():
     places = np.random.default_rng(0).normal(size=(300, 2))
     scores = {width: (60 - 9 * width, 5 + width) for width in np.arange(0, 4.5, 0.5)}
     return lesson05.latent_map(decoder, places, np.arange(300) % 10, scores)
+
+
+def condition():
+    torch.manual_seed(0)
+    sizes = ((20, 400), (400, 400), (400, 784))
+    layers = [part for size in sizes for part in (torch.nn.Linear(*size), torch.nn.SiLU())][:-1]
+    scores = {tau: (1 - tau / 9, 40 * (tau - 1) ** 2 + 20) for tau in np.arange(0, 1.6, 0.25)}
+    return lesson07.condition(torch.nn.Sequential(*layers), scores)
 
 
 def attention():
@@ -105,6 +114,7 @@ EXPLORABLES = {
     "06.distances": lesson06.distances,
     "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,
+    "07.condition": condition,
     "08.attention": attention,
     "08.writing": writing,
     "09.noise": noise,

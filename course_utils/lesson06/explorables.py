@@ -17,7 +17,14 @@ MODE = 0.25  # standard deviation of each mode of the ring
 ANGLES = 2 * np.pi * np.arange(8) / 8
 RING = 2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)  # (8, 2)
 RATIOS = [(4, 1), (2, 1), (1, 1), (1, 2), (1, 4)]  # moves of D, moves of G in one round
-GAN = {"lr": 3e-3, "batch": 64, "hidden": 24, "high": 2000, "shown": 256, "ratios": RATIOS}
+GAN: dict[str, Any] = {
+    "lr": 3e-3,
+    "batch": 64,
+    "hidden": 24,
+    "high": 2000,
+    "shown": 256,
+    "ratios": RATIOS,
+}
 LOSSES = ("−log D(G(z))", "log(1 − D(G(z)))")
 DRAWING = [
     [2 * np.sin(a) ** 3, 1.6 * np.cos(a) - 0.6 * np.cos(2 * a)] for a in np.arange(0, 6.2, 0.1)

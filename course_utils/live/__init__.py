@@ -187,29 +187,24 @@ def _codes(array: Any, low: float, high: float, bits: int) -> np.ndarray:
 def weights(layers: Any, examples: Any, rank: int) -> tuple[list[dict[str, Any]], Callable]:
     """A trained decoder, nn.Linear with nn.SiLU between them, small enough for a page.
 
-    The last layer becomes two, of `rank` numbers between them: those directions of its outputs in
-    which the outputs at `examples` (N, inputs) vary most. -> what the page's `feedForward` takes,
-    and the same network here, (B, inputs) -> (B, outputs)
+    A layer with many weights becomes two, of `rank` numbers between them: those directions of its
+    outputs in which the outputs at `examples` (N, inputs) vary most. -> what the page's
+    `feedForward` takes, and the same network here, (B, inputs) -> (B, outputs)
     """
-    import torch
     from torch import nn
 
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    with torch.no_grad():
-        out = layers(examples).double().cpu().numpy()
-    middle = out.mean(axis=0)
-    basis = np.linalg.svd(out - middle, full_matrices=False)[2][:rank]  # (rank, outputs)
-    parts = [(_array(layer.weight), _array(layer.bias), True) for layer in linear[:-1]]
-    w, b = _array(linear[-1].weight), _array(linear[-1].bias)
-    parts += [(basis @ w, basis @ (b - middle), False), (basis.T, middle, False)]
-    held = [
-        {"inputs": w.shape[1], "out": len(w), "silu": silu, "w": _tight(w, 16), "b": _tight(b, 16)}
-        for w, b, silu in parts[:-1]
-    ]
-    w, b, _ = parts[-1]
-    held.append(
-        {"inputs": rank, "out": len(w), "silu": False, "w": _tight(w, 8), "b": _tight(b, 16)}
-    )
+    x, held = _array(examples), []
+    for i, layer in enumerate(linear):
+        w, b, silu = _array(layer.weight), _array(layer.bias), i < len(linear) - 1
+        x = x @ w.T + b
+        if rank * sum(w.shape) < 0.75 * w.size:
+            middle = x.mean(axis=0)
+            basis = np.linalg.svd(x - middle, full_matrices=False)[2][:rank]  # (rank, outputs)
+            held += [_layer(basis @ w, basis @ (b - middle), 16), _layer(basis.T, middle, 8, silu)]
+        else:
+            held.append(_layer(w, b, 16, silu))
+        x = x / (1 + np.exp(-x)) if silu else x
 
     def forward(x: Any) -> np.ndarray:
         x = np.asarray(x, dtype=float)
@@ -219,6 +214,11 @@ def weights(layers: Any, examples: Any, rank: int) -> tuple[list[dict[str, Any]]
         return x
 
     return held, forward
+
+
+def _layer(w: np.ndarray, b: np.ndarray, bits: int, silu: bool = False) -> dict[str, Any]:
+    held = {"w": _tight(w, bits), "b": _tight(b, 16)}
+    return {"inputs": w.shape[1], "out": len(w), "silu": silu, **held}
 
 
 def _array(parameter: Any) -> np.ndarray:
@@ -231,7 +231,7 @@ def _tight(array: np.ndarray, bits: int) -> dict[str, Any]:
 
 def unpacked(held: dict[str, Any]) -> np.ndarray:
     """The numbers that the page finds in what `packed` made."""
-    kind = {8: np.uint8, 16: "<u2"}[held["bits"]]
+    kind = np.dtype("<u2" if held["bits"] == 16 else np.uint8)
     codes = np.frombuffer(base64.b64decode(held["bytes"]), kind).astype(float)
     return held["low"] + (held["high"] - held["low"]) * codes / (2 ** held["bits"] - 1)
 
