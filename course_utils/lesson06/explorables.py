@@ -26,9 +26,6 @@ GAN: dict[str, Any] = {
     "ratios": RATIOS,
 }
 LOSSES = ("−log D(G(z))", "log(1 − D(G(z)))")
-DRAWING = [
-    [2 * np.sin(a) ** 3, 1.6 * np.cos(a) - 0.6 * np.cos(2 * a)] for a in np.arange(0, 6.2, 0.1)
-]
 
 
 def gan() -> live.Explorable:
@@ -49,7 +46,7 @@ def gan() -> live.Explorable:
         " nats; energy distance between samples and data {distance:.3f}. z = ({z1:.1f}, {z2:.1f})"
         " lands at ({x:.2f}, {y:.2f}), where D(x) is {probability:.2f}.",
         _gan,
-        GAN | {"drawing": DRAWING},
+        GAN | {"drawing": net.HEART},
         _still_gan(),
         network=True,
     )
@@ -105,7 +102,7 @@ def _gan(
     )
 
     def data(n: int, random: net.RandomNumbers) -> torch.Tensor:
-        return torch.tensor(net.toy_data(kind, live.plain(DRAWING), n, random))
+        return torch.tensor(net.toy_data(kind, net.HEART, n, random))
 
     def noise(n: int, random: net.RandomNumbers) -> torch.Tensor:
         return torch.tensor(random.normals(2 * n).reshape(n, 2))
@@ -189,7 +186,7 @@ def _still(place: float, sigma: float) -> Any:
 
 def _still_gan() -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(4, 4))
-    ax.scatter(*net.toy_data(1, DRAWING, 256, net.RandomNumbers(4)).T, s=8, color=plots.DATA)
+    ax.scatter(*net.toy_data(1, net.HEART, 256, net.RandomNumbers(4)).T, s=8, color=plots.DATA)
     ax.scatter(*net.RandomNumbers(3).normals(512).reshape(256, 2).T, s=8, color=plots.MODEL)
     ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
     plots.label(ax, "data, and noise that G will bend", "x1", "x2")

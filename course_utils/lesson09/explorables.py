@@ -26,9 +26,6 @@ PATHS: dict[str, Any] = {
     "steps": STEPS,
     "average": 0.02,
 }
-HEART = [
-    [1.9 * np.sin(a) ** 3, 1.6 * np.cos(a) - 0.6 * np.cos(2 * a)] for a in np.arange(0, 6.2, 0.1)
-]
 
 
 def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
@@ -113,7 +110,7 @@ def paths() -> live.Explorable:
         " {v_loss:.2f} for v. Energy distance to the data: DDPM in 100 steps {ddpm:.3f}; in"
         " {n:.0f} steps DDIM {ddim:.3f}, flow {flow:.3f}.",
         _paths,
-        PATHS | {"drawing": HEART},
+        PATHS | {"drawing": net.HEART},
         _still_paths(),
         network=True,
     )
@@ -124,7 +121,7 @@ def _paths(rounds: int, kind: int, steps: int, time: float) -> dict[str, float]:
     import torch
 
     T, beta = PATHS["T"], torch.linspace(0.001, 0.1, PATHS["T"], dtype=torch.float64)
-    ab, drawing = torch.cumprod(1 - beta, dim=0), live.plain(HEART)
+    ab, drawing = torch.cumprod(1 - beta, dim=0), net.HEART
 
     def inputs(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """(B, 2), (B,) -> (B, 16)"""
@@ -204,7 +201,7 @@ def _paths(rounds: int, kind: int, steps: int, time: float) -> dict[str, float]:
 
 def _still_paths() -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(4, 4))
-    ax.scatter(*net.toy_data(2, HEART, 200, net.RandomNumbers(4)).T, s=8, color=plots.DATA)
+    ax.scatter(*net.toy_data(2, net.HEART, 200, net.RandomNumbers(4)).T, s=8, color=plots.DATA)
     ax.scatter(*net.RandomNumbers(3).normals(400).reshape(200, 2).T, s=8, color=plots.MODEL)
     ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
     plots.label(ax, "data, and the noise to start from", "x1", "x2")

@@ -136,17 +136,13 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
           height: Math.abs(Y(0) - Y(0.8))});
       };
     },
+    // round ends of lines without length: hundreds of dots as one mark
     dots(style = {}) {
-      const group = element("g", {fill: color(style.color), opacity: style.opacity || 1}, clip);
-      return points => {
-        while (group.childNodes.length < points.length) {
-          element("circle", {r: style.size || 3}, group);
-        }
-        group.childNodes.forEach((node, i) => {
-          if (i < points.length) change(node, {cx: X(points[i][0]), cy: Y(points[i][1])});
-          node.style.display = i < points.length ? "" : "none";
-        });
-      };
+      const node = element("path", {stroke: color(style.color), "stroke-width": 2 * (style.size || 3),
+        "stroke-linecap": "round", opacity: style.opacity || 1}, clip);
+      return points => change(node, {
+        d: points.map(p => `M${X(p[0]).toFixed(1)} ${Y(p[1]).toFixed(1)}h.01`).join(""),
+      });
     },
     // a point that the reader takes hold of
     handle() {

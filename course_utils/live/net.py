@@ -9,6 +9,15 @@ from typing import Any
 import numpy as np
 
 ALL = 0xFFFFFFFF
+HEART = [  # what a drawing is before the reader draws
+    [
+        round(1.9 * math.sin(a) ** 3, 3),
+        round(
+            (13 * math.cos(a) - 5 * math.cos(2 * a) - 2 * math.cos(3 * a) - math.cos(4 * a)) / 8, 3
+        ),
+    ]
+    for a in np.arange(0, 6.2, 0.1).tolist()
+]
 KINDS = ("two modes", "ring of eight", "two moons", "spiral", "your drawing")
 
 
