@@ -176,8 +176,12 @@ def packed(array: np.ndarray, low: float, high: float, bits: int = 8) -> dict[st
     or a quarter of the size of its digits.
     """
     codes = np.clip(np.round(_codes(array, low, high, bits)), 0, 2**bits - 1)
-    text = base64.b64encode(codes.astype({8: np.uint8, 16: "<u2"}[bits]).tobytes()).decode()
+    text = base64.b64encode(codes.astype(_kind(bits)).tobytes()).decode()
     return {"bytes": text, "low": low, "high": high, "bits": bits}
+
+
+def _kind(bits: int) -> np.dtype:
+    return np.dtype("<u2" if bits == 16 else np.uint8)
 
 
 def _codes(array: Any, low: float, high: float, bits: int) -> np.ndarray:
@@ -231,8 +235,7 @@ def _tight(array: np.ndarray, bits: int) -> dict[str, Any]:
 
 def unpacked(held: dict[str, Any]) -> np.ndarray:
     """The numbers that the page finds in what `packed` made."""
-    kind = np.dtype("<u2" if held["bits"] == 16 else np.uint8)
-    codes = np.frombuffer(base64.b64decode(held["bytes"]), kind).astype(float)
+    codes = np.frombuffer(base64.b64decode(held["bytes"]), _kind(held["bits"])).astype(float)
     return held["low"] + (held["high"] - held["low"]) * codes / (2 ** held["bits"] - 1)
 
 

@@ -12,7 +12,7 @@ const COLORS = {
   data: "#0072B2", model: "#D55E00", other: "#009E73", wrong: "#CC79A7", muted: "#7A7A7A",
 };
 const SIZE = {width: 440, height: 300, left: 54, right: 12, top: 30, bottom: 46};
-const SMALL = {width: 250, height: 200, left: 38, right: 6, top: 26, bottom: 24};
+const SMALL = {width: 250, height: 200, left: 40, right: 6, top: 26, bottom: 24};
 const color = name => COLORS[name] || name || "currentColor";
 
 function element(kind, attributes, parent) {
