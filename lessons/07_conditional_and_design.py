@@ -864,9 +864,10 @@ def show_plan(ax, **wishes):
 
 def describe_plan(**wishes):
     """The picture in words."""
-    sides = f"living room {('north', 'south')[wishes['living']]}, door {('west', 'east')[wishes['door']]}"
+    living, door = ("north", "south")[wishes["living"]], ("west", "east")[wishes["door"]]
     size = f"{wishes['width']} by {wishes['depth']} cells, {wishes['bedrooms']} bedrooms"
-    return f"A floor plan of {size}, {sides}; {verdict(planned(**wishes))}."
+    said = verdict(planned(**wishes))
+    return f"A floor plan of {size}, living room {living}, door {door}; {said}."
 
 
 start = dict(width=26, depth=22, bedrooms=2, living=1, door=0, variant=0, plan=1)

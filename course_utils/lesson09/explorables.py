@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from course_utils import live, plots
-from course_utils.lesson09 import dungeons
+from course_utils.lesson09 import dungeons, paths_by_torch
 from course_utils.live import net
 
 FOLDER = Path(__file__).parent
 NAMES = ("linear", "cosine")
-STEPS = (1, 2, 4, 10, 30)
-PATHS: dict[str, Any] = {
-    "T": 100,
-    "lr": 8e-3,
-    "batch": 96,
-    "hidden": 32,
-    "high": 1000,
-    "shown": 200,
-    "steps": STEPS,
-    "average": 0.02,
-}
 
 
 def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
@@ -100,103 +87,22 @@ def paths() -> live.Explorable:
         "09.paths",
         FOLDER / "paths.js",
         [
-            live.Train("rounds", PATHS["high"], "step"),
+            live.Train("rounds", paths_by_torch.SETTINGS["high"], "step"),
             live.Choice("kind", net.KINDS, 2, "data"),
-            live.Choice("steps", [str(n) for n in STEPS], 3, "steps of DDIM and flow"),
+            live.Choice(
+                "steps", [str(n) for n in paths_by_torch.STEPS], 3, "steps of DDIM and flow"
+            ),
             live.Range("time", 0, 1, 0.01, 1, "sampled so far"),
             live.Play("time", "sample", 30),
         ],
         "After {rounds:.0f} training steps the squared error is {eps_loss:.2f} for ε and"
         " {v_loss:.2f} for v. Energy distance to the data: DDPM in 100 steps {ddpm:.3f}; in"
         " {n:.0f} steps DDIM {ddim:.3f}, flow {flow:.3f}.",
-        _paths,
-        PATHS | {"drawing": net.HEART},
+        paths_by_torch.numbers,
+        paths_by_torch.SETTINGS | {"drawing": net.HEART},
         _still_paths(),
         network=True,
     )
-
-
-def _paths(rounds: int, kind: int, steps: int, time: float) -> dict[str, float]:
-    """What paths.js says after so many training steps, by PyTorch."""
-    import torch
-
-    T, beta = PATHS["T"], torch.linspace(0.001, 0.1, PATHS["T"], dtype=torch.float64)
-    ab, drawing = torch.cumprod(1 - beta, dim=0), net.HEART
-
-    def inputs(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """(B, 2), (B,) -> (B, 16)"""
-        waves = [f(w * x) for w in (1, 2) for f in (torch.sin, torch.cos)]  # (B, 2) each
-        clock = [f(w * math.pi * t[:, None]) for w in (0.5, 1, 2) for f in (torch.sin, torch.cos)]
-        return torch.cat([x, *waves, *clock], dim=1)
-
-    def losses(nets: list[Any], n: int, random: net.RandomNumbers) -> list[torch.Tensor]:
-        x = torch.tensor(net.toy_data(kind, drawing, n, random))
-        eps = torch.tensor(random.normals(2 * n).reshape(n, 2))
-        u = torch.tensor([random.uniform() for _ in range(n)], dtype=torch.float64)
-        t = (T * u).long()
-        share = ab[t][:, None]
-        says_eps = nets[0](inputs(share.sqrt() * x + (1 - share).sqrt() * eps, t / T))
-        says_v = nets[1](inputs(u[:, None] * x + (1 - u[:, None]) * eps, u))
-        return [((says_eps - eps) ** 2).mean(), ((says_v - (x - eps)) ** 2).mean()]
-
-    weights, random = net.RandomNumbers(1), net.RandomNumbers(2)
-    learners = [net.network([16, *3 * [PATHS["hidden"]], 2], "silu", weights) for _ in range(2)]
-    smooth = [copy.deepcopy(learner) for learner in learners]
-    optimizers = [torch.optim.Adam(learner.parameters()) for learner in learners]
-    for count in range(int(rounds)):
-        lr = PATHS["lr"] * min(1, (count + 1) / 50) * (0.05 + 0.95 * (1 - count / PATHS["high"]))
-        found = losses(learners, PATHS["batch"], random)
-        for loss, optimizer in zip(found, optimizers, strict=True):
-            optimizer.param_groups[0]["lr"] = lr
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        share = max(PATHS["average"], 1 / (count + 1))
-        with torch.no_grad():
-            for average, learner in zip(smooth, learners, strict=True):
-                for a, b in zip(average.parameters(), learner.parameters(), strict=True):
-                    a += share * (b - a)
-
-    @torch.no_grad()
-    def ddpm() -> torch.Tensor:
-        x, fresh = start, net.RandomNumbers(5)
-        for t in reversed(range(T)):
-            eps = smooth[0](inputs(x, torch.full((len(x),), t / T)))
-            x = (x - beta[t] / (1 - ab[t]).sqrt() * eps) / (1 - beta[t]).sqrt()
-            if t > 0:
-                x = x + beta[t].sqrt() * torch.tensor(fresh.normals(x.numel()).reshape(x.shape))
-        return x
-
-    @torch.no_grad()
-    def ddim(n: int) -> torch.Tensor:
-        x = start
-        for k in range(n, 0, -1):
-            t, then = (math.floor(T * at / n + 0.5) - 1 for at in (k, k - 1))
-            a, b = ab[t], ab[then] if then >= 0 else torch.tensor(1.0)
-            eps = smooth[0](inputs(x, torch.full((len(x),), t / T)))
-            x = (b / a).sqrt() * (x - (1 - a).sqrt() * eps) + (1 - b).sqrt() * eps
-        return x
-
-    @torch.no_grad()
-    def flow(n: int) -> torch.Tensor:
-        x = start
-        for k in range(n):
-            x = x + smooth[1](inputs(x, torch.full((len(x),), k / n))) / n
-        return x
-
-    shown, n = PATHS["shown"], STEPS[steps]
-    start = torch.tensor(net.RandomNumbers(3).normals(2 * shown).reshape(shown, 2))
-    real = torch.tensor(net.toy_data(kind, drawing, shown, net.RandomNumbers(4)))
-    with torch.no_grad():
-        eps_loss, v_loss = losses(smooth, shown, net.RandomNumbers(6))
-    samples = {"ddpm": ddpm(), "ddim": ddim(n), "flow": flow(n)}
-    return {
-        "rounds": rounds,
-        "n": n,
-        "eps_loss": eps_loss.item(),
-        "v_loss": v_loss.item(),
-        **{name: net.energy_distance(x, real) for name, x in samples.items()},
-    }
 
 
 def _still_paths() -> Any:

@@ -112,14 +112,10 @@ def _busy(client: Any) -> float:
 
 
 def stale(root: Path) -> list[str]:
-    """The lessons that have a figure in JavaScript that was not measured."""
+    """The lessons that were measured and have another figure in JavaScript since."""
     known = recorded(root / FILE)
-    return [
-        source.stem[:2]
-        for source in lessons(root)
-        if {path.stem for path in (root / f"course_utils/lesson{source.stem[:2]}").glob("*.js")}
-        - {row["name"][3:] for row in known.get(source.stem[:2], [])}
-    ]
+    figures = {n: {f.stem for f in (root / f"course_utils/lesson{n}").glob("*.js")} for n in known}
+    return [n for n, rows in known.items() if figures[n] - {row["name"][3:] for row in rows}]
 
 
 def main(which: str = "") -> int:
