@@ -124,7 +124,7 @@ def explorable(
     become lists). `words` is the sentence that follows the picture, with `{mean}` or `{score:.3f}`
     in it, filled with the controls' values and with what the script returns, which is also what
     `numbers(**values)` returns here. `still` is a figure of the start. With `network`, `script` may
-    use net.js to train one. Raises ValueError if the
+    use net.js to train one, and the toy data of toys.js. Raises ValueError if the
     sentence names a number that nobody provides.
     """
     start = {c.name: c.start for c in controls if not isinstance(c, Play)}
@@ -138,7 +138,7 @@ def explorable(
         "words": words,
         "start": start,
     }
-    engine = (_file("net.js") if network else "") + _file("live.js")
+    engine = ("".join(map(_file, ("net.js", "toys.js"))) if network else "") + _file("live.js")
     page = _page(name, script.read_text(encoding="utf-8"), engine, spec, said, still)
     return Explorable(page, said, controls, numbers)
 
