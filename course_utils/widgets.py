@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,13 @@ class Slider(NamedTuple):
     start: float
 
 
+class Choice(NamedTuple):
+    """One of several options, by their words; its value is the number of the option."""
+
+    options: Sequence[str]
+    start: int = 0
+
+
 def explore(
     draw: Draw,
     *,
@@ -30,10 +37,11 @@ def explore(
     panels: int = 1,
     rows: int = 1,
     size: tuple[float, float] | None = None,
-    **sliders: Slider,
+    **sliders: Slider | Choice,
 ) -> dict[str, Any]:
-    """Show `draw(ax, **values)` live under one slider per value, and below it a static grid, one
-    column an entry.
+    """Show `draw(ax, **values)` live under one slider or choice per value, and below it a static
+    grid, one column an entry: for pictures that the reader's own function moves. Others live in the
+    page (`course_utils.live`).
 
     A kernel cannot know whether its front end can move sliders (a website cannot), so both are
     always shown. With `panels` > 1, `draw` gets an array of axes, which stand in `rows` rows.
@@ -80,7 +88,7 @@ def render(fig: Any, axes: Any, draw: Draw, alt: Callable[..., str], values: dic
         ax.clear()
     draw(axes, **values)
     fig.set_label(alt(**values))
-    html = plots.as_html(fig)
+    html = plots.as_html(fig).replace("<img ", '<img style="max-width:100%;height:auto" ', 1)
     fig.set_layout_engine("none")
     return html
 
@@ -100,9 +108,16 @@ def static_grid(
     return fig
 
 
-def _control(name: str, slider: Slider) -> Any:
+def _control(name: str, slider: Slider | Choice) -> Any:
     import ipywidgets
 
+    if isinstance(slider, Choice):
+        return ipywidgets.Dropdown(
+            description=name.replace("_", " "),
+            options=[(words, i) for i, words in enumerate(slider.options)],
+            value=slider.start,
+            style={"description_width": "initial"},
+        )
     integer = all(float(v).is_integer() for v in slider)
     kind = ipywidgets.IntSlider if integer else ipywidgets.FloatSlider
     cast = int if integer else float

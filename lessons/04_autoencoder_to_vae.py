@@ -28,9 +28,9 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils import check, data, metrics, plots, progress, runtime
 from course_utils.lesson01 import normal_logpdf
-from course_utils.lesson04 import explorables
+from course_utils.lesson04 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -648,8 +648,8 @@ with torch.no_grad():
         print(f"{name:<10} asleep: {asleep.sum().item()} of 8")
 
 # %% [markdown]
-# **Turn the price yourself.** Eight models, trained with the price multiplied by powers of two from 1/16 to 8, a weight
-# usually called $\beta$ (Higgins et al. 2017; nothing to do with momentum's). At 0, on the slider, is the true ELBO.
+# **Turn the price.** Eight models, trained with the price multiplied by powers of two from 1/16 to 8, a weight
+# usually called $\beta$ (Higgins et al. 2017; nothing to do with momentum's). At $\beta = 1$ is the true ELBO.
 
 
 # %%
@@ -671,40 +671,12 @@ for k in progress.bar(range(-4, 4), "weights"):
     in_nats = measure(model, x_test)
     distance = metrics.frechet_digits8(pictures(model, noise(2000)))
     sweep[k] = in_nats + (distance, pictures(model, noise(40)).cpu())
-
-
-# %%
-def show_weight(ax, log2_weight):
-    """Forty samples of one model."""
-    total, reconstruction, price, distance, drawn = sweep[log2_weight]
-    title = (
-        f"beta {2.0**log2_weight:g}: FD {distance:.1f}, {asleep_in[log2_weight]} of 8 asleep\n"
-        f"ELBO {total:.1f} = {reconstruction:.1f} - {price:.1f}"
-    )
-    plots.images(drawn, ax, columns=10, title=title)
-
-
-def describe_weight(log2_weight):
-    """The picture in words."""
-    total, _, price, distance, _ = sweep[log2_weight]
-    return (
-        f"Samples with the price weighted by {2.0**log2_weight:g}: ELBO {total:.1f}, "
-        f"price {price:.1f}, FD {distance:.1f}."
-    )
-
-
-weight_sliders = widgets.explore(
-    show_weight,
-    alt=describe_weight,
-    grid=[{"log2_weight": k} for k in (-4, 0, 3)],
-    size=(7, 3.4),
-    log2_weight=widgets.Slider(-4, 3, 1, 0),
-)
+drawing.weights(sweep, asleep_in)
 
 # %% [markdown]
 # Too cheap, and the crowd of codes no longer looks like the prior; too expensive, and the code falls silent, number by
 # number. The ELBO in the title always counts the price once, so it is a bound on the likelihood of each of these models. Only
-# the model at 0 was trained to make *that* number large.
+# the model at $\beta = 1$ was trained to make *that* number large.
 
 # %% [markdown]
 # ## What this run reached

@@ -36,9 +36,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils import check, data, metrics, plots, progress, runtime
 from course_utils.lesson04 import kl_normal, reparameterize
-from course_utils.lesson05 import drawing
+from course_utils.lesson05 import drawing, explorables
 
 device = runtime.setup(seed=0)
 
@@ -473,65 +473,29 @@ for _ in progress.bar(training, "a map", total=rounds):
     pass
 runtime.seed_all(5)
 flat_nats = nats(flat, x_test)
-drawn, tells = {}, {}
+tells = {}
 for width in np.arange(0, 4.5, 0.5):  # 0 stands for the bell
     z = noise(1000, 2) if width == 0 else width * (2 * torch.rand(1000, 2) - 1).to(device)
-    drawn[width] = draw(flat, z).cpu()  # (1000, 784)
-    shares = np.bincount(metrics.read_digits(drawn[width]), minlength=10) / 1000  # (10,)
+    drawn = draw(flat, z).cpu()  # (1000, 784)
+    shares = np.bincount(metrics.read_digits(drawn), minlength=10) / 1000  # (10,)
     kinds = math.exp(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    tells[width] = (metrics.frechet_digits(drawn[width]), kinds)
+    tells[width] = (metrics.frechet_digits(drawn), kinds)
 with torch.no_grad():
     places = flat.encode(x_test)[0].cpu()  # (1000, 2)
 
 
-def map_title(width):
-    """What the samples are, and how good."""
-    distance, kinds = tells[width]
-    share = math.erf(width / math.sqrt(2)) ** 2  # of the bell that lies in the square
-    name = "the bell" if width == 0 else f"square ±{width:g}, {share:.0%} of the bell"
-    return f"{name}\nFD {distance:.0f}, {kinds:.1f} kinds of digit"
-
-
 # %% [markdown]
 # **Explore.** Left, the map: each numeral marks the code of a test digit, and the dashed rings hold 39 and 86 % of the
-# prior. Move the dot with `z1` and `z2`; the middle panel decodes it. Right: forty pictures from codes of a **square** that
-# reaches from $-$`width` to `width`, or from the bell when `width` is 0, with the FD that you know from lesson 04. *Kinds of digit*
-# says how many kinds there would be if all that are drawn came equally often (the exponential of their entropy).
+# prior. Drag the point; the second picture decodes it. Below: forty digits from codes of a **square** that
+# reaches from $-$width to width, or from $\mathcal N(0, I)$ when the width is 0, with the FD that you know from lesson 04. *Kinds of digit*
+# says how many kinds there would be if all that are drawn came equally often (the exponential of their entropy). The choice *map* shows
+# what the decoder makes of every place.
 #
 # **Predict.** Which digits will the listing's square, width 1, hardly ever draw? Which width covers the bell best?
 # And can you walk from a 7 to a 9 without leaving paper that shows digits? Then find out.
 
-
 # %%
-def show_map(axes, z1, z2, width):
-    """Map of codes, the decoded dot, and samples of a square or of the bell."""
-    z, shown, title = (z1, z2), drawn[width][:40], map_title(width)
-    picture = draw(flat, torch.tensor([z]).float().to(device))[0].cpu()
-    drawing.latent_map(
-        axes, places, digits.y_test, z=z, picture=picture, drawn=shown, width=width, title=title
-    )
-
-
-def describe_map(z1, z2, width):
-    """The picture in words."""
-    place, crowd = f"({z1:g}, {z2:g})", map_title(width).replace("\n", ", ")
-    return f"Map of codes with a dot at {place}, the digit decoded there, and samples: {crowd}."
-
-
-map_sliders = widgets.explore(
-    show_map,
-    alt=describe_map,
-    panels=3,
-    size=(9, 3.3),
-    grid=[
-        {"z1": 0, "z2": 0, "width": 1.0},
-        {"z1": 1.5, "z2": -1, "width": 0.0},
-        {"z1": -2.5, "z2": 2.5, "width": 4.0},
-    ],
-    z1=widgets.Slider(-3, 3, 0.1, 0),
-    z2=widgets.Slider(-3, 3, 0.1, 0),
-    width=widgets.Slider(0, 4, 0.5, 1),
-)
+explorables.latent_map(flat.decoder, places, digits.y_test, tells)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -1288,38 +1252,10 @@ middle = {name: np.median(study[name], axis=1) for name in names}  # (9,) each: 
 total = middle["bce"] + middle["kl"]  # (9,) -ELBO
 print(f"measured by tools/measure/studies/digit_beta.py, {study['cpu_seconds']:.0f} CPU seconds")
 
-
-# %% tags=["studio"]
-def show_beta(axes, log2_beta):
-    """Forty samples at one weight, and where it stands among the others."""
-    i = int(log2_beta) + 4
-    bce, kl, distance, active = (middle[key][i] for key in ("bce", "kl", "fd", "active"))
-    title = f"beta {2.0**log2_beta:g}: FD {distance:.0f}\n{active:.0f} of 20 numbers work"
-    plots.images(study["samples"][i] / 255, axes[0], columns=8, title=title)
-    drawing.over_weights(axes[1], study["power"], total, middle["fd"], log2_beta)
-    axes[1].set_title(f"BCE {bce:.0f} + KL {kl:.0f}")
-
-
-def describe_beta(log2_beta):
-    """The picture in words."""
-    i = int(log2_beta) + 4
-    return (
-        f"Samples with the price weighted by {2.0**log2_beta:g}: BCE {middle['bce'][i]:.0f}, "
-        f"KL {middle['kl'][i]:.0f}, FD {middle['fd'][i]:.0f}; -ELBO is smallest at 1."
-    )
-
-
-beta_sliders = widgets.explore(
-    show_beta,
-    alt=describe_beta,
-    panels=2,
-    size=(9, 3.1),
-    grid=[{"log2_beta": k} for k in (-4, 1, 4)],
-    log2_beta=widgets.Slider(-4, 4, 1, 0),
-)
+drawing.weights(study, middle, total)
 
 # %% [markdown] tags=["studio"]
-# Slide through the weights, then train one yourself:
+# Train one yourself:
 
 # %% tags=["studio"]
 mine = 2.0  # your weight

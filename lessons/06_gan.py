@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, metrics, plots, progress, runtime, widgets
+from course_utils import check, data, metrics, plots, progress, runtime
 from course_utils.lesson06 import drawing, explorables
 
 device = runtime.setup(seed=0)
@@ -406,46 +406,18 @@ games = {
 }
 
 # %% [markdown]
-# **Move through the games.** First panel: the data in blue, the forger in orange. Second: what the inspector says, and in
-# green dashes what the best one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the
-# horizontal bands are the humps. Fourth: the value of the game, with the actual inspector and with the best one; below,
-# $-\log 4$, where forger and data are one. `log2_ratio` is 2 for four moves of $D$ to one of $G$, $-2$ for the reverse.
+# **Three moments.** First row: the data in blue, the generator's density in orange. Second: what the discriminator says, and in
+# green dashes what the optimal one would say, $p/(p+q)$, computed from the two densities. Third: how $G$ bends its noise; the
+# horizontal bands are the modes. Fourth: the value of the game, with the actual discriminator and with the optimal one; below,
+# $-\log 4$, where generator and data are one.
 #
-# **Your goal.** At ratio 0, slide from round 0 on. Where does the broad bell tear, and which panel told you first? Then
-# slide `log2_ratio` to $-2$ in the last round, and compare the black curve with the green one. Whom is this forger fooling?
-
+# **Your goal.** Where does the broad density tear, and which row tells you first? Then compare the black curve with the green
+# one in the last column. Whom is this generator fooling?
 
 # %%
-def show_duel(axes, round, log2_ratio):
-    """Densities, answers, the bent noise, and the value of the game so far."""
-    q, said, places = games[log2_ratio][1]
-    x, frame = grid[:, 0], round * 40 // rounds
-    drawing.density_duel(axes, x, p[:, 0], q, said, plans[:, 0], places, frame=frame, rounds=rounds)
-
-
-def describe_duel(round, log2_ratio):
-    """The picture in words."""
-    q = games[log2_ratio][1][0][round * 40 // rounds][:, None]
-    left = (q[:80].sum() * width).item()
-    who = f"{max(1, 2**log2_ratio)} moves of D for {max(1, 2**-log2_ratio)} of G"
-    return (
-        f"{who}, after {round} rounds: {100 * left:.0f} per cent of the forger's mass is left "
-        f"of zero, JS {js(p, q):.2f} nats."
-    )
-
-
-early, late = {"round": 2 * rounds // 40, "log2_ratio": 0}, {"round": rounds, "log2_ratio": 0}
-settings = [early, late, late | {"log2_ratio": -2}]
-duel_sliders = widgets.explore(
-    show_duel,
-    alt=describe_duel,
-    panels=4,
-    rows=2,
-    grid=settings,
-    size=(9, 5.4),
-    round=widgets.Slider(0, rounds, rounds // 40, 2 * rounds // 40),
-    log2_ratio=widgets.Slider(-2, 2, 1, 0),
-)
+early, late, lagging = (0, 2), (0, 40), (-2, 40)  # log2 of the ratio, and the moment
+moments = {(r, t): [part[: t + 1] for part in games[r][1]] for r, t in (early, late, lagging)}
+drawing.duels(grid[:, 0], p[:, 0], plans[:, 0], moments, rounds)
 
 
 # %%
@@ -601,6 +573,18 @@ for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
 # in five runs, thirteen end with two modes at most, one with five and one with seven; and with $\beta_1 = 0.5$ one of fifteen collapses, too.
 #
 # </details>
+#
+# **Train one yourself.** This GAN trains in the page; press *train*. First panel: what the discriminator says everywhere, with
+# data in blue, samples in orange, and arrows that show where the gradient of $G$'s loss moves a sample. Second: where $G$ puts a
+# square grid of noise; cells are darker where samples are denser. Third: both losses, with $\log 4$ and $\log 2$, their values at the
+# equilibrium, dashed. Drag the point in the noise to see where it lands. Draw on either of the first two panels to make data of
+# your own.
+#
+# **Your goal.** Train on the ring with $\beta_1 = 0.5$, start again, and train with $0.9$. Do the losses tell you which of the two
+# has collapsed? Then find a ratio of moves that fails on the two modes.
+
+# %%
+explorables.gan()
 
 # %% [markdown]
 # ## Good, and of every kind?

@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from course_utils import check, data, metrics, plots, progress, runtime, widgets
 from course_utils.lesson04 import kl_normal, reparameterize
-from course_utils.lesson07 import floorplans, parts
+from course_utils.lesson07 import explorables, floorplans, parts
 from course_utils.lesson07.floorplans import (
     BEDROOM,
     CELL,
@@ -337,15 +337,14 @@ ax = plots.bars(
 plots.label(ax, "Who listens?", "nats per digit that the right condition saves")
 # %% [markdown]
 # **Choose and vary.** The condition says *what*, the code says *how*. A **temperature** $\tau$ scales the plans, $z = \tau \varepsilon$: at 0 there
-# is one picture a digit, the model's idea of it; above 1 it is asked for plans rarer than the prior's. The slider `mix` goes to the next digit:
-# a condition halfway between two, which nobody trained on.
+# is one picture a digit, the model's idea of it; above 1 it is asked for plans rarer than the prior's. *share of the next digit* goes from one
+# condition to the next, through mixtures that nobody trained on. Drag in the square: right for the next digit, up for a higher temperature.
 #
 # **Your goal.** Find the temperature with the best FD, and the one with the best control. Are they the same?
 
 # %%
 runtime.seed_all(7)
-forty = torch.randn(40, cvae.Z, device=device)  # (40, Z), the same plans throughout
-each = torch.randn(1000, cvae.Z, device=device)  # (1000, Z), for the numbers in the title
+each = torch.randn(1000, cvae.Z, device=device)  # (1000, Z), the same codes throughout
 tens = one_hot(torch.arange(10, device=device)).repeat_interleave(100, dim=0)  # (1000, 10)
 measured = {}
 for tau in progress.bar([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "temperatures"):
@@ -356,39 +355,8 @@ for tau in progress.bar([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "temperatures"):
         metrics.frechet_digits(pictures),
     )
 
-
 # %%
-def show_asked(ax, digit, mix, temperature):
-    """Forty pictures for one condition at one temperature."""
-    pair = one_hot(torch.tensor([digit, (digit + 1) % 10], device=device))  # (2, 10)
-    c = (1 - mix) * pair[0] + mix * pair[1]  # (10,)
-    with torch.no_grad():
-        pictures = torch.sigmoid(cvae.decode(temperature * forty, c.expand(40, -1)))
-    share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
-    plots.images(pictures.cpu(), ax, columns=10)
-    asked = f"{digit}, {mix:.0%} to the next, temperature {temperature:g}"
-    plots.label(ax, f"{asked}\nall digits: control {share:.2f}, FD {distance:.0f}")
-
-
-def describe_asked(digit, mix, temperature):
-    """The picture in words."""
-    share, distance = measured[round(4 * temperature) / 4]  # a slider may say 1.2500000000000002
-    return (
-        f"Forty pictures for digit {digit}, {mix:.0%} towards the next, temperature "
-        f"{temperature:g}: control {share:.2f}, FD {distance:.0f} over all digits."
-    )
-
-
-start = {"digit": 7, "mix": 0.0, "temperature": 1.0}
-condition_sliders = widgets.explore(
-    show_asked,
-    alt=describe_asked,
-    size=(7, 3.6),
-    grid=[start | {"temperature": 0.25}, start, start | {"digit": 4, "mix": 0.5}],
-    digit=widgets.Slider(0, 9, 1, 7),
-    mix=widgets.Slider(0, 1, 0.1, 0),
-    temperature=widgets.Slider(0, 1.5, 0.25, 1),
-)
+explorables.condition(cvae.decoder, measured)
 
 # %% [markdown]
 # <details><summary>What to find with the sliders</summary>
@@ -863,7 +831,7 @@ for column in range(3):
     draw(mended_plans["CVAE, repaired"][column], axes[1, column], title="repaired")
 
 # %% [markdown]
-# **Be the client.** Move the brief, and watch plan number `variant` follow. `repaired` 0 shows what the model said.
+# **Be the client.** Move the brief, and watch plan number `variant` follow. The choice `plan` shows what the model said, or what `repair` made of it.
 #
 # **Your goal.** Find a brief for which the raw plan is valid for three variants in a row. Then find out which single wish breaks it.
 
@@ -872,15 +840,13 @@ runtime.seed_all(17)
 ideas = 0.7 * torch.randn(20, planner.Z, device=device)  # (20, Z), the same for all briefs
 
 
-def planned(width, depth, bedrooms, living_south, door_east, variant, repaired):
+def planned(width, depth, bedrooms, living, door, variant, plan):
     """One plan for a brief: raw or repaired. -> (H, W)"""
-    brief = Brief(
-        width, depth, bedrooms, ("north", "south")[living_south], ("west", "east")[door_east]
-    )
+    brief = Brief(width, depth, bedrooms, ("north", "south")[living], ("west", "east")[door])
     with torch.no_grad():
         logits = planner.decode(ideas[variant][None], brief_rows([brief]))  # (1, 7800)
     p = torch.softmax(logits.view(KINDS, ROWS, COLUMNS), dim=0).cpu().numpy()
-    return repair(p, brief, runtime.rng(19)) if repaired else p.argmax(0)
+    return repair(p, brief, runtime.rng(19)) if plan else p.argmax(0)
 
 
 # %%
@@ -898,23 +864,25 @@ def show_plan(ax, **wishes):
 
 def describe_plan(**wishes):
     """The picture in words."""
-    named = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in wishes.items())
-    return f"A floor plan for {named}; {verdict(planned(**wishes))}."
+    living, door = ("north", "south")[wishes["living"]], ("west", "east")[wishes["door"]]
+    size = f"{wishes['width']} by {wishes['depth']} cells, {wishes['bedrooms']} bedrooms"
+    said = verdict(planned(**wishes))
+    return f"A floor plan of {size}, living room {living}, door {door}; {said}."
 
 
-start = dict(width=26, depth=22, bedrooms=2, living_south=1, door_east=0, variant=0, repaired=1)
+start = dict(width=26, depth=22, bedrooms=2, living=1, door=0, variant=0, plan=1)
 plan_sliders = widgets.explore(
     show_plan,
     alt=describe_plan,
     size=(6.4, 5.4),
-    grid=[start | {"repaired": 0}, start, start | {"bedrooms": 3, "width": 28, "door_east": 1}],
+    grid=[start | {"plan": 0}, start, start | {"bedrooms": 3, "width": 28, "door": 1}],
     width=widgets.Slider(24, 28, 2, 26),
     depth=widgets.Slider(20, 24, 2, 22),
     bedrooms=widgets.Slider(1, 3, 1, 2),
-    living_south=widgets.Slider(0, 1, 1, 1),
-    door_east=widgets.Slider(0, 1, 1, 0),
+    living=widgets.Choice(("north", "south"), 1),
+    door=widgets.Choice(("west", "east"), 0),
     variant=widgets.Slider(0, 19, 1, 0),
-    repaired=widgets.Slider(0, 1, 1, 1),
+    plan=widgets.Choice(("as the model drew it", "repaired"), 1),
 )
 
 # %% [markdown]
@@ -1360,7 +1328,7 @@ part_sliders = widgets.explore(
     load=widgets.Slider(20, 300, 10, 200),
     limit=widgets.Slider(10, 100, 2, 50),
     variant=widgets.Slider(0, 19, 1, 0),
-    repaired=widgets.Slider(0, 1, 1, 1),
+    repaired=widgets.Choice(("no", "yes"), 1),
 )
 
 # %% [markdown] tags=["studio"]

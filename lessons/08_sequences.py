@@ -664,31 +664,7 @@ for T in progress.bar(temperatures, "temperatures"):
 
 
 # %%
-def show_writing(axes, temperature, top_p):
-    """Above one report, below four shares over temperature for one cut, the chosen one marked."""
-    T, cut = temperatures[temperature], cuts[top_p]
-    drawing.paragraph(axes[0], f"temperature {T:g}, p = {cut:g}", written_at[T, cut][1])
-    shares = [written_at[other, cut][0] for other in temperatures]
-    drawing.shares_over_temperature(axes[1], temperatures, shares, T)
-
-
-def describe_writing(temperature, top_p):
-    """The picture in words."""
-    shares, _ = written_at[temperatures[temperature], cuts[top_p]]
-    said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
-    return f"Temperature {temperatures[temperature]:g}, cut at p = {cuts[top_p]:g}: {said}."
-
-
-writing_sliders = widgets.explore(
-    show_writing,
-    alt=describe_writing,
-    size=(8, 4.6),
-    panels=2,
-    rows=2,
-    grid=[{"temperature": 0, "top_p": 0}, {"temperature": 4, "top_p": 0}],
-    temperature=widgets.Slider(0, 5, 1, 3),
-    top_p=widgets.Slider(0, 1, 1, 0),
-)
+explorables.writing(written_at)
 
 # %% [markdown]
 # <details><summary>What happened</summary>
@@ -1002,33 +978,12 @@ scorer_at = len(telling) - 3
 patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes least comes first
 
 # %% [markdown] tags=["studio"]
-# **Your turn.** The numbers of the memory are sorted by how far their forget gate ever closes in the report: 0 closes least. Which of them keep
-# something from the facts up to the end? Which are wiped at a full stop?
-
+# **Two hidden units.** The first is the one whose forget gate closes least between the facts and the scorer, the second comes late in that order.
+# Which keeps something from the facts up to the end? Which is wiped at a full stop?
 
 # %% tags=["studio"]
-def show_gates(ax, unit):
-    """Forget gate (bars) and ledger (line) of one number of the memory, along the report."""
-    drawing.gates(ax, telling, forget[:, patient[unit]], ledger[:, patient[unit]])
-
-
-def describe_gates(unit):
-    """The picture in words."""
-    gate = forget[8:scorer_at, patient[unit]]
-    shut = telling[8 + int(gate.argmin())]
-    return (
-        f"Number {unit} of the memory: its forget gate is {gate.mean():.2f} on average and "
-        f"lowest, {gate.min():.2f}, at {shut!r}."
-    )
-
-
-gate_sliders = widgets.explore(
-    show_gates,
-    alt=describe_gates,
-    size=(9, 3.4),
-    grid=[{"unit": 0}, {"unit": 120}],
-    unit=widgets.Slider(0, 159, 1, 0),
-)
+chosen = {"the most patient unit": patient[0], "unit 120 of 160 in that order": patient[120]}
+drawing.two_gates(telling, forget, ledger, chosen, slice(8, scorer_at))
 
 # %% [markdown] tags=["studio"]
 # ### Room B · The architecture of the future

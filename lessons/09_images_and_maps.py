@@ -415,6 +415,26 @@ clouds(
 #
 # </details>
 #
+# **Both engines on data of your own.** Two small networks train in the page on the same points: one predicts the noise and is sampled
+# by DDPM and by **DDIM** (Song, Meng & Ermon 2021), which adds no fresh noise and can skip steps; the other predicts the velocity.
+# Press *train*, or draw on the first panel and watch them learn what you drew. The slider *sampled so far* runs from noise to
+# data; all three samplers start from the same noise, and eight paths are traced.
+#
+# **Your goal.** Whose paths are straight? With how many steps do DDIM and the flow come as near to the data as DDPM does with a
+# hundred? (The third panel shows the energy distance over the steps; DDPM's is the dashed horizontal line.)
+
+# %%
+explorables.paths()
+
+# %% [markdown]
+# <details><summary>What to find</summary>
+#
+# DDPM's paths are random walks. DDIM's and the flow's are smooth, and both bend: straight lines were drawn between *pairs*, but
+# nothing travels along them. With one step both are far off, as above. From about ten steps on both are close to DDPM's hundred. What
+# is left is the error of the networks, and the chance in two hundred points.
+#
+# </details>
+#
 # > **A good place to stop.** You have the two engines of most picture generators that start from noise. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
 
@@ -683,9 +703,9 @@ for wish, label, m in zip(wishes, *shapes.read(answer), strict=True):
     print(f"{wish:<36} -> {shapes.caption(label):<30} {verdict}")
 plots.pictures(answer, columns=4, size=1.5, alt="Four pictures, one for each caption.")
 # %% [markdown]
-# **Now turn the words yourself.** Compose a caption with three sliders, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
+# **Now turn the words yourself.** Compose a caption, and set the guidance. First row: the way of one picture from noise, $x_t$. Second row:
 # where the arrow leads at each of these moments, $x_t + (1 - t)\, v$, the picture the walk *believes* in. Third row: six pictures for the same caption. The title says how many of the six obey and are clean.
-# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle (`shape` 2, `color` 1), and find the guidance at which most of the six obey *and* are clean. It is a compromise.
+# Watch the second row. With `guidance` 0, what does the walk believe at first, and when does it make up its mind? With 1, what is left to decide? Then ask for a green triangle, and find the guidance at which most of the six obey *and* are clean. It is a compromise.
 
 # %%
 noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
@@ -711,7 +731,7 @@ def show_caption(ax, shape, color, place, guidance):
         v_silent = velocity(painter, x, times, silent)
         v = guided(v_silent, velocity(painter, x, times, words), guidance)
     belief = x + (1 - times)[:, None, None, None] * v  # where the arrow leads
-    title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6"
+    title = f"{shapes.caption(c[0])}; w = {guidance:g}: {obey} of 6 obey and are clean"
     plots.pictures(torch.cat([x, belief, film[-1]]).cpu(), ax, columns=8, title=title)
 
 
@@ -726,9 +746,9 @@ caption_sliders = widgets.explore(
     alt=describe_caption,
     size=(7.6, 3.3),
     grid=[{"shape": 2, "color": 1, "place": 0, "guidance": w} for w in (0, 1, 3)],
-    shape=widgets.Slider(0, 2, 1, 2),
-    color=widgets.Slider(0, 2, 1, 1),
-    place=widgets.Slider(0, 3, 1, 0),
+    shape=widgets.Choice(shapes.SHAPES, 2),
+    color=widgets.Choice(shapes.COLORS, 1),
+    place=widgets.Choice(shapes.PLACES, 0),
     guidance=widgets.Slider(0, 6, 0.5, 1),
 )
 
@@ -996,25 +1016,13 @@ WEIGHTS = (0, 0.3, 1, 2, 5)
 runtime.seed_all(22)
 n = runtime.budget(smoke=2, cpu=80)
 mixtures = [restyle("coffee", "brick", 1.3, weight, n) for weight in WEIGHTS]
-
-
-def show_mixture(ax, content_weight):
-    """A cup of coffee in a brick wall."""
-    title = f"weight {WEIGHTS[content_weight]:g}"
-    plots.pictures(2 * mixtures[content_weight] - 1, ax, columns=1, title=title)
-
-
-def describe_mixture(content_weight):
-    """The picture in words."""
-    return f"A cup drawn in bricks, content weight {WEIGHTS[content_weight]:g}."
-
-
-mixture_sliders = widgets.explore(
-    show_mixture,
-    alt=describe_mixture,
-    size=(4, 4.3),
-    grid=[{"content_weight": i} for i in range(5)],
-    content_weight=widgets.Slider(0, 4, 1, 2),
+titles = ", ".join(f"{weight:g}" for weight in WEIGHTS)
+plots.pictures(
+    2 * torch.cat(mixtures) - 1,
+    columns=5,
+    size=2.1,
+    title=f"content weight {titles}, from left to right",
+    alt="A cup drawn in bricks, five times, with more and more of the cup.",
 )
 
 # %% [markdown] tags=["studio"]
@@ -1255,34 +1263,10 @@ dungeons.show(
 )
 
 # %% [markdown] tags=["studio"]
-# **Walk.** Pick a map with `level`, and walk its shortest way with `step`.
-
+# **Walk.** Pick a map, and walk its shortest way.
 
 # %% tags=["studio"]
-def show_walk(ax, level, step):
-    """Somebody on the way from start to exit."""
-    path = dungeons.shortest_path(mended[level])
-    here = path[min(step, len(path) - 1)]
-    ax.imshow(dungeons.picture(mended[level], hero=here), interpolation="nearest")
-    out = " · out!" if step >= len(path) - 1 else ""
-    ax.set_title(f"step {min(step, len(path) - 1)} of {len(path) - 1}{out}")
-    ax.axis("off")
-
-
-def describe_walk(level, step):
-    """The picture in words."""
-    steps = len(dungeons.shortest_path(mended[level])) - 1
-    return f"Map {level} with somebody after {min(step, steps)} of {steps} steps."
-
-
-walk_sliders = widgets.explore(
-    show_walk,
-    alt=describe_walk,
-    size=(4.2, 4.4),
-    grid=[{"level": 0, "step": step} for step in (0, 4, 8, 30)],
-    level=widgets.Slider(0, 19, 1, 0),
-    step=widgets.Slider(0, 30, 1, 0),
-)
+explorables.walk(mended[:20])
 
 # %% [markdown] tags=["studio"]
 # ### Room C · Digits: the same two losses

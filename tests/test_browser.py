@@ -75,7 +75,8 @@ MOVED = {  # an explorable that lives in the page, or the first slider of a cell
     "02_losses": "02.directions",
     "03_optimizers": "03.valley",
     "04_autoencoder_to_vae": "04.gap",
-    "06_gan": "duel_sliders = widgets.explore",
+    "06_gan": "06.gan",
+    "07_conditional_and_design": "plan_sliders = widgets.explore",
     "08_sequences": "08.attention",
     "09_images_and_maps": "09.noise",
     "10_medicine_and_safety": "10.watermark",
@@ -94,15 +95,24 @@ def test_a_blank_lesson_runs_to_its_end_and_its_picture_moves(page, stem, name):
 
 
 def move_an_explorable(page, name):
-    """With the mouse on its first slider: its sentence must change, without Python."""
+    """By mouse and by keyboard on its first slider: its sentence must change, without Python."""
     root = page.page.locator(f'.jp-OutputArea [data-explorable="{name}"]').first
     slider, said = root.locator("input[type=range]").first, root.locator(".says")
     before = said.text_content()
     slider.scroll_into_view_if_needed()
+    changed = "([said, before]) => said.textContent !== before"
     slider.click()
-    page.page.wait_for_function(
-        "([said, before]) => said.textContent !== before", arg=[said.element_handle(), before]
-    )
+    page.page.wait_for_function(changed, arg=[said.element_handle(), before])
+    # keys are the slider's, not the notebook's: arrows select no cell, D twice deletes none
+    cells = "[...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell => cell.className)"
+    held = page.page.evaluate(cells)
+    for key in ("Home", "ArrowRight", "ArrowUp"):
+        before = said.text_content()
+        page.page.keyboard.press(key)
+        page.page.wait_for_function(changed, arg=[said.element_handle(), before])
+    page.page.keyboard.press("d")
+    page.page.keyboard.press("d")
+    assert page.page.evaluate(cells) == held
     assert root.locator(".still").count() == 0
 
 

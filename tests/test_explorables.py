@@ -6,34 +6,12 @@ import pytest
 from course_utils import widgets
 from course_utils.lesson01.drawing import masses_of_heads
 from course_utils.lesson02.drawing import all_forecasts, bands
-from course_utils.lesson05.drawing import latent_map
-from course_utils.lesson08.drawing import gates, paragraph, story
+from course_utils.lesson08.drawing import gates, story, two_gates
 
 
 def title(ax):
     """Where it stands depends on the style."""
     return ax.get_title(loc="left") or ax.get_title()
-
-
-@pytest.mark.parametrize("width, lines", [(0, 3), (1.5, 4)])
-def test_the_map_of_codes_shows_every_digit_the_place_and_the_square(width, lines):
-    rng = np.random.default_rng(0)
-    _fig, axes = widgets.canvas(3)
-    latent_map(
-        axes,
-        rng.normal(size=(200, 2)),
-        np.arange(200) % 10,
-        z=(0.5, -1),
-        picture=np.zeros(784),
-        drawn=np.zeros((40, 784)),
-        width=width,
-        title="forty",
-    )
-    where, here, crowd = axes
-    # two rings, the dot, and a square if there is one
-    assert len(where.collections) == 10 and len(where.lines) == lines
-    assert [float(v[0]) for v in where.lines[-1].get_data()] == [0.5, -1]
-    assert "(0.5, -1)" in title(here) and title(crowd) == "forty"
 
 
 WORDS = ["<start>", "harbour", "3", "mill", "ada", ":", "ada", "scored", "."]
@@ -59,10 +37,10 @@ def test_a_story_shows_every_scene_that_can_be_reached_and_survives_a_way_to_now
     ) and "key" in title(ax)
 
 
-def test_a_paragraph_breaks_lines():
-    _, ax = widgets.canvas()
-    paragraph(ax, "T = 1", ["word"] * 40)
-    assert ax.texts[0].get_text().count("\n") == 3
+def test_the_alt_text_of_the_gates_names_the_lowest_one_that_is_looked_at():
+    forget = np.linspace(0.9, 0.2, 9)[:, None].repeat(2, axis=1)
+    fig = two_gates(WORDS, forget, np.ones((9, 2)), {"a": 0, "b": 1}, slice(2, 6))
+    assert fig.get_label().count("lowest, 0.46, at ':'") == 2
 
 
 def test_the_masses_of_heads_are_drawn_with_their_totals():

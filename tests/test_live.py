@@ -3,24 +3,51 @@
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
+import torch
+from nbconvert import HTMLExporter
+from nbformat import v4
+from torch.nn import functional as F
 
 from course_utils import live
 from course_utils.lesson01 import explorables as lesson01
 from course_utils.lesson02 import explorables as lesson02
 from course_utils.lesson03 import explorables as lesson03
 from course_utils.lesson04 import explorables as lesson04
+from course_utils.lesson05 import DigitVAE
+from course_utils.lesson05 import explorables as lesson05
 from course_utils.lesson06 import explorables as lesson06
+from course_utils.lesson07 import explorables as lesson07
 from course_utils.lesson08 import explorables as lesson08
+from course_utils.lesson09 import dungeons
 from course_utils.lesson09 import explorables as lesson09
 from course_utils.lesson10 import explorables as lesson10
+from course_utils.live import net
 from tests.browser import CHROMIUM, browser
 from tests.lessons import IN_CI, ROOT
+from tools import slides
 
 LARGEST_DATA, LARGEST_ENGINE = 200_000, 30_000  # bytes
 INK = np.random.default_rng(0).normal(13, 4, 4000).clip(1)
+
+
+def latent_map():
+    torch.manual_seed(0)
+    decoder = DigitVAE(torch.full((784,), 0.2), Z=2, hidden=(256, 128, 64)).decoder
+    places = np.random.default_rng(0).normal(size=(300, 2))
+    scores = {width: (60 - 9 * width, 5 + width) for width in np.arange(0, 4.5, 0.5)}
+    return lesson05.latent_map(decoder, places, np.arange(300) % 10, scores)
+
+
+def condition():
+    torch.manual_seed(0)
+    sizes = ((20, 400), (400, 400), (400, 784))
+    layers = [part for size in sizes for part in (torch.nn.Linear(*size), torch.nn.SiLU())][:-1]
+    scores = {tau: (1 - tau / 9, 40 * (tau - 1) ** 2 + 20) for tau in np.arange(0, 1.6, 0.25)}
+    return lesson07.condition(torch.nn.Sequential(*layers), scores)
 
 
 def attention():
@@ -31,6 +58,16 @@ def attention():
         name: rng.dirichlet(0.3 * np.ones(len(vocabulary)), len(words)) for name in ("one", "two")
     }
     return lesson08.attention(words, looks, expects, vocabulary)
+
+
+def writing():
+    dice, names = np.random.default_rng(5), ("fluent", "true", "new", "different")
+    written = {
+        (T, p): (dict(zip(names, dice.random(4).tolist(), strict=True)), ["it", "rained", "."] * 9)
+        for T in (0.01, 0.6, 1.0, 1.2, 1.6)
+        for p in (1.0, 0.9)
+    }
+    return lesson08.writing(written)
 
 
 def noise():
@@ -73,24 +110,43 @@ EXPLORABLES = {
     "02.pairs": pairs,
     "03.valley": lesson03.valley,
     "04.gap": lesson04.gap,
+    "05.map": latent_map,
     "06.distances": lesson06.distances,
+    "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,
+    "07.condition": condition,
     "08.attention": attention,
+    "08.writing": writing,
     "09.noise": noise,
+    "09.paths": lesson09.paths,
+    "09.walk": lambda: lesson09.walk(dungeons.sample(3, np.random.default_rng(6))),
     "10.privacy": privacy,
     "10.watermark": watermark,
 }
 needs_browser = pytest.mark.skipif(CHROMIUM is None and not IN_CI, reason="there is no Chromium")
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><body>{}</body></html>'
+RESET = """([name, values]) => {
+    const root = document.querySelector(`[data-explorable="${name}"]`);
+    root.slice = 0;
+    root.set(values);
+    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
 STATE = """([name, values]) => {
     const root = document.querySelector(`[data-explorable="${name}"]`);
     const says = root.querySelector(".says");
+    root.slice = 1000; // work that takes frames is done in one
     root.set(values);
-    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
-        () => done([root.numbers, says.textContent]))));
+    return new Promise(done => {
+        const look = () => root.hasAttribute("data-busy") ? requestAnimationFrame(look)
+            : done([root.numbers, says.textContent]);
+        requestAnimationFrame(() => requestAnimationFrame(look));
+    });
 }"""
 
 
+# pixels of the smallest letters
+LETTERS = """svgs => Math.min(...svgs.map(svg => parseFloat(getComputedStyle(svg).fontSize)
+    * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width))"""
 # words that reach beyond their picture
 OUTSIDE = """[...document.querySelectorAll("svg[role=img]")].flatMap(svg => {
     const frame = svg.getBoundingClientRect();
@@ -133,6 +189,8 @@ def states(explorable, count=20):
                 values[control.name] = dice.randrange(len(control.options))
             elif isinstance(control, live.Switch):
                 values[control.name] = dice.random() < 0.5
+            elif isinstance(control, live.Train):
+                values[control.name] = dice.randint(0, 8)
         yield values
 
 
@@ -140,7 +198,10 @@ def states(explorable, count=20):
 @pytest.mark.browser
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_page_gives_the_numbers_of_python(name, made, page):
+    anew = {c.name: 0 for c in made[name].controls if isinstance(c, live.Train)}
     for values in states(made[name]):
+        if anew:
+            page.evaluate(RESET, [name, values | anew])
         numbers, sentence = page.evaluate(STATE, [name, values])
         due = made[name].numbers(**values)
         assert numbers.keys() == due.keys()
@@ -148,7 +209,7 @@ def test_the_page_gives_the_numbers_of_python(name, made, page):
             if isinstance(value, str):
                 continue  # words of a story that numbers tell too
             assert math.isclose(numbers[key], value, rel_tol=1e-3, abs_tol=1e-3), (values, key)
-        assert sentence and "{" not in sentence and "NaN" not in sentence
+        assert sentence and not any(sign in sentence for sign in ("{", "NaN", "…"))
     assert page.said == []
 
 
@@ -167,7 +228,8 @@ def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
         page.wait_for_timeout(50)
         moved.add(said.text_content())
     assert len(moved | {before}) > 1
-    assert said.text_content() == root.locator("svg[role=img]").first.get_attribute("aria-label")
+    for picture in root.locator("svg[role=img]").all():
+        assert said.text_content() == picture.get_attribute("aria-label")
     for word in root.locator(".words.touchable span").all()[3:5]:
         word.hover()
     page.wait_for_timeout(50)
@@ -188,6 +250,78 @@ def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
 
 @needs_browser
 @pytest.mark.browser
+@pytest.mark.parametrize("name", ["06.gan", "09.paths"])
+def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page):
+    root = page.locator(f'[data-explorable="{name}"]').first
+    page.evaluate(RESET, [name, {"rounds": 0}])
+    reached = "root => root.numbers.rounds"
+    root.evaluate("root => { root.slice = 10; }")
+    run, one, again = root.locator("span > button").all()[:3]
+    run.click()
+    page.wait_for_function("root => root.numbers.rounds > 3", arg=root.element_handle())
+    run.click()
+    page.wait_for_timeout(100)
+    rounds = root.evaluate(reached)
+    assert "train" in run.text_content()
+    one.click()
+    page.wait_for_function("root => !root.hasAttribute('data-busy')", arg=root.element_handle())
+    assert root.evaluate(reached) == rounds + 1
+    again.click()
+    page.wait_for_function("root => root.numbers.rounds === 0", arg=root.element_handle())
+    sheet = root.locator("svg.touchable").first
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=3)
+    page.mouse.up()
+    chosen = "root => root.querySelector('select').selectedOptions[0].text === 'your drawing'"
+    page.wait_for_function(chosen, arg=root.element_handle())
+    assert page.said == []
+
+
+GRADIENTS = """([sizes, activation, loss]) => {
+    const net = network(sizes, activation, randomNumbers(8).uniform);
+    const y = net.forward(randomNumbers(9).normals(64 * sizes[0]));
+    const due = randomNumbers(10).normals(y.length);
+    const n = y.length;
+    const slopes = {game: v => -sigmoid(-v) / n, squared: (v, i) => 2 * (v - due[i]) / n};
+    const inputs = net.backward(y.map(slopes[loss]));
+    return [[...inputs], ...net.layers.flatMap(layer => layer.grads.map(g => [...g]))];
+}"""
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("sizes", "activation", "loss"),
+    [
+        ([2, 24, 24, 1], "relu", "game"),
+        ([16, 32, 32, 32, 2], "silu", "squared"),
+        ([3, 5, 4, 2], "relu", "squared"),
+    ],
+)
+def test_gradients_in_the_page_are_those_of_pytorch(sizes, activation, loss, page):
+    script = (ROOT / "course_utils/live/net.js").read_text(encoding="utf-8")
+    in_page = page.evaluate(
+        f"asked => {{ {script}; return ({GRADIENTS})(asked) }}", [sizes, activation, loss]
+    )
+    model = net.network(sizes, activation, net.RandomNumbers(8))
+    x = torch.tensor(net.RandomNumbers(9).normals(64 * sizes[0])).reshape(64, -1).requires_grad_()
+    y = model(x)
+    if loss == "game":
+        F.softplus(-y).mean().backward()
+    else:
+        due = torch.tensor(net.RandomNumbers(10).normals(y.numel())).reshape(y.shape)
+        F.mse_loss(y, due).backward()
+    by_torch = [x.grad, *(parameter.grad for parameter in model.parameters())]
+    assert len(in_page) == len(by_torch) and max(abs(g).max() for g in by_torch) > 0.01
+    for ours, theirs in zip(in_page, by_torch, strict=True):
+        assert np.allclose(ours, theirs.flatten(), rtol=0, atol=1e-4 * abs(theirs).max())
+
+
+@needs_browser
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 800, 1366])
 def test_nothing_is_cut_off_at_any_width_nor_is_a_control_without_a_name(width, page):
     page.set_viewport_size({"width": width, "height": 700})
@@ -196,9 +330,7 @@ def test_nothing_is_cut_off_at_any_width_nor_is_a_control_without_a_name(width, 
         "nodes => nodes.map(node => node.labels[0].textContent.trim())"
     )
     assert names and all(names)
-    assert page.locator("svg[role=img]").evaluate_all(
-        "nodes => Math.min(...nodes.map(node => node.getBoundingClientRect().width))"
-    ) >= min(300, width - 40)
+    assert page.locator("svg[role=img]").evaluate_all(LETTERS) >= 9
     assert page.evaluate(OUTSIDE) == []
 
 
@@ -220,6 +352,69 @@ def test_an_output_lives_in_a_sandboxed_frame_and_is_a_still_without_scripts(mad
     assert alive.locator(".still").count() == 0
     assert "nats" in dead.locator(".still img").get_attribute("alt")
     other.close()
+
+
+@needs_browser
+@pytest.mark.browser
+def test_it_moves_in_an_html_export_and_on_a_slide(made, page, tmp_path):
+    output = v4.new_output("display_data", {"text/html": made["06.distances"].html})
+    cell = v4.new_code_cell("explorables.distances()", outputs=[output])
+    pages = {
+        "export": HTMLExporter().from_notebook_node(v4.new_notebook(cells=[cell]))[0],
+        "slides": slides.page("06", [*slides.shown(cell), "<h2>The next</h2>"]),
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+        other = page.context.browser.new_page()
+        other.route(re.compile("^https?:"), lambda route: route.abort())
+        other.goto((tmp_path / f"{name}.html").as_uri())
+        said = other.locator(".says")
+        before = said.text_content()
+        other.locator("input[type=range]").first.focus()
+        other.keyboard.press("ArrowRight")
+        other.wait_for_function(
+            "before => document.querySelector('.says').textContent !== before", arg=before
+        )
+        assert said.is_visible()
+        other.close()
+
+
+CONTRAST = """background => {
+    const luminance = text => {
+        const [r, g, b] = text.match(/[\\d.]+/g).map(v => text.startsWith("rgb") ? v / 255 : +v)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const paper = luminance(background);
+    const words = ".explorable svg text, .explorable .says, .explorable label";
+    return [...document.querySelectorAll(words)]
+        .filter(node => node.textContent.trim()).map(node => {
+            const style = getComputedStyle(node);
+            const ink = luminance(node.matches("svg *") ? style.fill : style.color);
+            return [Math.max(ink, paper) / Math.min(ink, paper), node.textContent];
+        }).sort((a, b) => a[0] - b[0])[0];
+}"""
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "paper, ink", [("rgb(255, 255, 255)", "black"), ("rgb(17, 17, 17)", "white")]
+)
+def test_all_words_can_be_read_on_light_and_on_dark_pages_and_all_pictures_have_names(
+    paper, ink, page
+):
+    page.evaluate(
+        "([paper, ink]) => Object.assign(document.body.style, {background: paper, color: ink})",
+        [paper, ink],
+    )
+    contrast, words = page.evaluate(CONTRAST, paper)
+    assert contrast >= 4.5, words
+    names = page.locator(".explorable [role=img]").evaluate_all(
+        "nodes => nodes.map(n => n.getAttribute('aria-label'))"
+    )
+    assert names and all(names)
+    assert all(page.locator(".explorable button").all_text_contents())
 
 
 @pytest.mark.parametrize(
@@ -260,7 +455,8 @@ def test_data_cannot_end_the_script_and_unknown_numbers_are_refused(tmp_path):
 
 def test_the_engine_and_the_data_stay_small(made):
     engine = sum(
-        (ROOT / "course_utils/live" / name).stat().st_size for name in ("live.js", "live.css")
+        (ROOT / "course_utils/live" / name).stat().st_size
+        for name in ("live.js", "live.css", "net.js")
     )
     assert engine <= LARGEST_ENGINE
     for name, explorable in made.items():

@@ -193,6 +193,20 @@ def test_a_slider_changes_the_picture_and_its_words(shown):
     assert controls["n"].step == 1 and isinstance(controls["n"].value, int)
 
 
+def test_a_choice_is_made_by_its_words_and_its_value_is_a_number(shown):
+    controls = widgets.explore(
+        draw,
+        alt=describe,
+        grid=[{"slope": 1, "n": 3}],
+        slope=widgets.Choice(("flat", "steep"), 1),
+        n=widgets.Slider(2, 9, 1, 5),
+    )
+    picture = shown[0].children[-1]
+    assert controls["slope"].label == "steep" and "slope 1 over" in picture.value
+    controls["slope"].label = "flat"
+    assert "slope 0 over" in picture.value and "max-width:100%" in picture.value
+
+
 def test_the_static_grid_is_always_there(shown):
     widgets.explore(
         draw,

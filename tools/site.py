@@ -172,9 +172,11 @@ def _sliders(widgets: dict, model: str) -> str:
         widgets[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])
     ]
     sliders = [
-        f"<strong>{html.escape(s['description'])}</strong> ({s['min']:g} to {s['max']:g})"
+        f"<strong>{html.escape(s['description'])}</strong>"
+        + (f" ({s['min']:g} to {s['max']:g})" if "min" in s else "")
         for s in inside
-        if "min" in s and s.get("_view_name") != "ProgressView"
+        if ("min" in s and s.get("_view_name") != "ProgressView")
+        or s.get("_view_name") == "DropdownView"
     ]
     if not sliders:
         return ""

@@ -10,67 +10,29 @@ import numpy as np
 
 from course_utils import plots
 
-DIGIT_COLORS = (plots.DATA, plots.OTHER, plots.WRONG, plots.MUTED, "black")
+
+def weights(study: Any, middle: dict[str, np.ndarray], total: np.ndarray) -> Any:
+    """Samples at three weights of the KL term; negative ELBO and Fréchet distance at all."""
+    powers = list(study["power"])
+    fig, axes = plots.figure(1, 4, alt="drawn below", size=(11, 2.9))
+    words = []
+    for ax, power in zip(axes, (-4, 1, 4), strict=False):
+        i = powers.index(power)
+        distance, active = middle["fd"][i], middle["active"][i]
+        title = f"beta {2.0**power:g}: FD {distance:.0f}\n{active:.0f} of 20 units active"
+        plots.images(study["samples"][i] / 255, ax, columns=5, title=title)
+        words.append(f"beta {2.0**power:g}: FD {distance:.0f}, {active:.0f} of 20 units active.")
+    over_weights(axes[3], study["power"], total, middle["fd"])
+    best = 2.0 ** powers[int(np.argmin(total))]
+    fig.set_label(f"Samples at three weights. {' '.join(words)} -ELBO is smallest at {best:g}.")
+    return fig
 
 
-def latent_map(
-    axes: Any,
-    codes: Any,
-    labels: Any,
-    *,
-    z: tuple[float, float],
-    picture: Any,
-    drawn: Any,
-    width: float,
-    title: str,
-) -> None:
-    """A map of two-dimensional codes, the picture at one place of it, and pictures from all over:
-    three axes.
-
-    codes (N, 2) with labels (N,) from 0 to 9; picture (D,) is decoded at z; drawn (M, D) are
-    samples, whose codes lie in the square from -width to width, or in the bell N(0, I) if width is
-    0.
-    """
-    where, here, crowd = np.ravel(axes)
-    codes, labels = np.asarray(codes), np.asarray(labels)
-    for digit in range(10):
-        own = codes[labels == digit][:25]
-        where.scatter(
-            *own.T, s=30, marker=f"${digit}$", linewidths=0, color=DIGIT_COLORS[digit % 5]
-        )
-    turn = np.linspace(0, 2 * np.pi, 90)
-    for radius in (1, 2):
-        where.plot(
-            radius * np.cos(turn), radius * np.sin(turn), "--", color=plots.MUTED, linewidth=1
-        )
-    if width:
-        where.plot(
-            width * np.array([-1, 1, 1, -1, -1]),
-            width * np.array([-1, -1, 1, 1, -1]),
-            color="black",
-            linewidth=1.5,
-        )
-    where.plot(*z, "o", color=plots.MODEL, markeredgecolor="white", markersize=12)
-    where.set(
-        xlim=(-4.2, 4.2), ylim=(-4.2, 4.2), xticks=(-4, -2, 0, 2, 4), yticks=(-4, -2, 0, 2, 4)
-    )
-    plots.label(where, "where digits have their codes\n", "z1", "z2")
-    plots.images(
-        np.asarray(picture)[None], here, columns=1, title=f"decoded at\n({z[0]:g}, {z[1]:g})"
-    )
-    plots.images(drawn, crowd, columns=8, title=title)
-
-
-def over_weights(
-    ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndarray, here: float
-) -> None:
-    """Negative ELBO and Fréchet distance (N,) over the power of two that weights the KL term, with
-    a line at one of them.
-    """
+def over_weights(ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndarray) -> None:
+    """Negative ELBO and Fréchet distance (N,) over the power of two that weights the KL term."""
     ax.plot(power, nats, "o-", color=plots.MODEL, label="-ELBO")
     ax.plot(power, distance, "s--", color=plots.OTHER, label="FD")
-    ax.axvline(here, color=plots.MUTED, linewidth=1)
-    ax.legend(fontsize=10)
+    ax.legend(fontsize=9, loc="upper center")
     ax.set(xticks=range(-4, 5, 2), xlabel="log2 of beta", ylabel="nats, or FD", yscale="log")
     ax.set_yticks((100, 200, 400), (100, 200, 400))
     ax.minorticks_off()

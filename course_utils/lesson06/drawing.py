@@ -41,6 +41,37 @@ def density_duel(
     _value_of_the_game(value, [_value(p, q, d, x[1] - x[0]) for d in (said, best)], frame, rounds)
 
 
+def duels(
+    x: np.ndarray,
+    p: np.ndarray,
+    plans: np.ndarray,
+    moments: Mapping[tuple[int, int], list[np.ndarray]],
+    rounds: int,
+) -> Any:
+    """Moments of games side by side, one column each. moments: (log2 of the ratio, moment of 41) ->
+    the film so far as `density_duel` takes it.
+    """
+    named = {}
+    for (ratio, moment), film in moments.items():
+        moves = f"{max(1, 2**ratio)} : {max(1, 2**-ratio)}"
+        named[f"D : G = {moves}, round {moment * rounds // 40}"] = film
+    fig, axes = plots.figure(4, len(named), alt="drawn below", size=(11, 10.8))
+    x, p = np.asarray(x, dtype=float), np.asarray(p, dtype=float)
+    words = []
+    for column, (title, film) in zip(axes.T, named.items(), strict=True):
+        q, said, places = (np.asarray(part) for part in film)
+        density_duel(column, x, p, q, said, plans, places, frame=len(q) - 1, rounds=rounds)
+        column[0].set_title(title)
+        best = (p + 1e-12) / (p + q[-1:] + 2e-12)
+        js = (_value(p, q[-1:], best, x[1] - x[0])[0] + np.log(4)) / 2
+        left = 100 * q[-1][x < 0].sum() / q[-1].sum()
+        words.append(
+            f"{title}: {left:.0f} % of the generator's mass is left of 0, JS {js:.2f} nats."
+        )
+    fig.set_label(" ".join(words))
+    return fig
+
+
 def _densities(ax: Any, x: np.ndarray, p: np.ndarray, q: np.ndarray) -> None:
     ax.fill_between(x, p, color=plots.DATA, alpha=0.3, linewidth=0)
     ax.plot(x, p, color=plots.DATA)

@@ -12,44 +12,6 @@ import numpy as np
 from course_utils import plots
 
 
-def paragraph(ax: Any, title: str, words: list[str], columns: int = 46) -> None:
-    """Words as running text on an axis without lines."""
-    import textwrap
-
-    ax.axis("off")
-    ax.text(
-        0,
-        0.95,
-        "\n".join(textwrap.wrap(" ".join(words), columns)[:4]),
-        family="monospace",
-        fontsize=12,
-        va="top",
-        transform=ax.transAxes,
-        parse_math=False,
-    )
-    plots.label(ax, title)
-
-
-def shares_over_temperature(
-    ax: Any, temperatures: list[float], shares: list[dict[str, float]], here: float
-) -> None:
-    """What share of reports is fluent, true, new and different at each temperature, with a line at
-    one of them.
-    """
-    styles = {
-        "fluent": (plots.DATA, "o-"),
-        "true": (plots.OTHER, "s--"),
-        "new": (plots.MODEL, "^:"),
-        "different": (plots.WRONG, "d-."),
-    }
-    for name, (color, style) in styles.items():
-        ax.plot(temperatures, [share[name] for share in shares], style, color=color, label=name)
-    ax.axvline(here, color=plots.MUTED)
-    ax.set(ylim=(-0.03, 1.05))
-    ax.legend(loc="lower left")
-    plots.label(ax, "", "temperature", "share of reports")
-
-
 def facts_told_right(ax: Any, facts: dict[str, dict[str, float]], kinds: list[str]) -> None:
     """For each kind of fact, a group of bars: which share every model tells right."""
     styles = {
@@ -65,6 +27,24 @@ def facts_told_right(ax: Any, facts: dict[str, dict[str, float]], kinds: list[st
     ax.set_xticks(range(len(kinds)), kinds)
     ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
     plots.label(ax, x="kind of fact", y="share told right")
+
+
+def two_gates(
+    words: list[str], forget: np.ndarray, ledger: np.ndarray, units: dict[str, int], body: slice
+) -> Any:
+    """Hidden units of an LSTM along a text, one panel each: forget and ledger are (T, H); `units`
+    holds a name for each unit shown. The alt text looks for the lowest forget gate in `body`.
+    """
+    fig, axes = plots.figure(len(units), 1, alt="drawn below", size=(10.5, 3.4 * len(units)))
+    said = []
+    for ax, (name, unit) in zip(np.atleast_1d(axes), units.items(), strict=True):
+        gates(ax, words, forget[:, unit], ledger[:, unit])
+        inside = forget[body, unit]
+        at = words[body.start + int(inside.argmin())]
+        ax.set_title(f"{name}: mean of the forget gate {inside.mean():.2f}")
+        said.append(f"{name}: the forget gate is lowest, {inside.min():.2f}, at {at!r}.")
+    fig.set_label(" ".join(said))
+    return fig
 
 
 def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> None:
@@ -84,9 +64,9 @@ def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> 
         steps, ledger / max(1e-9, np.abs(ledger).max()), color=plots.MODEL, label="ledger c, scaled"
     )
     ax.axhline(0, color=plots.MUTED, lw=0.8)
-    ax.set_xticks(steps, words, rotation=90, fontsize=9, parse_math=False)
+    ax.set_xticks(steps, words, rotation=90, fontsize=8, parse_math=False)
     ax.set(ylim=(-1.05, 1.05), xlim=(-0.6, len(words) - 0.4))
-    ax.legend(loc="lower left", fontsize=10)
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 1.22), ncols=2, fontsize=9)
     ax.grid(axis="x", visible=False)
 
 

@@ -55,6 +55,48 @@ def attention(
     )
 
 
+def writing(
+    written: dict[tuple[float, float], tuple[dict[str, float], list[str]]],
+) -> live.Explorable:
+    """One report and what many are like, by temperature and by the p of top-p: (T, p) -> shares by
+    name, and the words of a report.
+    """
+    temperatures, cuts = (list(dict.fromkeys(key)) for key in zip(*written, strict=True))
+    shares = [[live.plain(written[T, p][0]) for p in cuts] for T in temperatures]
+
+    def numbers(temperature: int, cut: int) -> dict[str, float]:
+        return shares[temperature][cut]
+
+    start = temperatures.index(1.0)
+    return live.explorable(
+        "08.writing",
+        FOLDER / "writing.js",
+        [
+            live.Choice("temperature", [f"{T:g}" for T in temperatures], start),
+            live.Choice("cut", ["no" if p == 1 else f"p = {p:g}" for p in cuts], label="top-p"),
+        ],
+        "Share of reports that are fluent {fluent:.2f}, true {true:.2f}, new {new:.2f}, different"
+        " {different:.2f}.",
+        numbers,
+        {
+            "temperatures": temperatures,
+            "cuts": cuts,
+            "shares": shares,
+            "texts": [[written[T, p][1] for p in cuts] for T in temperatures],
+        },
+        _still_writing(temperatures, shares),
+    )
+
+
+def _still_writing(temperatures: list[float], shares: list[list[dict[str, float]]]) -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(7, 3))
+    for name, style in zip(shares[0][0], ("-", "--", ":", "-."), strict=True):
+        ax.plot(temperatures, [row[0][name] for row in shares], style, label=name)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    plots.label(ax, "without top-p", "temperature", "share of reports")
+    return fig
+
+
 def _guesses(
     expects: dict[str, np.ndarray], vocabulary: list[str], t: int, true: str
 ) -> list[list[Any]]:

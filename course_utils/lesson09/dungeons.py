@@ -127,6 +127,19 @@ def picture(level: Any, hero: Place | None = None) -> np.ndarray:
     return drawn
 
 
+def pixels(sprite: str) -> list[list[int] | None]:
+    """The 64 pixels of a sprite, rows from above, as red, green and blue up to 255; None for the
+    floor of the hero's tile.
+    """
+    from matplotlib.colors import to_rgb
+
+    clear = sprite == HERO
+    return [
+        None if clear and c in ".," else [round(255 * v) for v in to_rgb(PALETTE[c])]
+        for c in sprite.replace(" ", "")
+    ]
+
+
 def show(
     levels: Any,
     titles: list[str],

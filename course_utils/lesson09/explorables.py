@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from course_utils import live, plots
+from course_utils.lesson09 import dungeons, paths_by_torch
+from course_utils.live import net
 
 FOLDER = Path(__file__).parent
 NAMES = ("linear", "cosine")
@@ -43,6 +45,73 @@ def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
         },
         _still(picture, np.asarray(eps).transpose(1, 2, 0), shares[0]),
     )
+
+
+def walk(levels: Any) -> live.Explorable:
+    """Somebody on the shortest way through dungeons (N, 12, 12), those that can be solved."""
+    found = [(np.asarray(level), dungeons.shortest_path(level)) for level in levels]
+    levels, paths = zip(*[(level, path) for level, path in found if path], strict=True)
+    longest = max(len(path) for path in paths) - 1
+
+    def numbers(level: int, step: int) -> dict[str, float]:
+        steps = len(paths[int(level)]) - 1
+        return {"here": min(step, steps), "steps": steps}
+
+    fig, ax = plots.figure(alt="drawn below", size=(4, 4))
+    ax.imshow(dungeons.picture(levels[0], hero=paths[0][0]), interpolation="nearest")
+    ax.axis("off")
+    return live.explorable(
+        "09.walk",
+        FOLDER / "walk.js",
+        [
+            live.Range("level", 0, len(levels) - 1, 1, 0, "map"),
+            live.Range("step", 0, longest, 1, 0),
+            live.Play("step", "walk", 250),
+        ],
+        "Map {level:.0f}: somebody after {here:.0f} of {steps:.0f} steps of the shortest way.",
+        numbers,
+        {
+            "levels": np.stack(levels).reshape(len(levels), -1),
+            "paths": paths,
+            "tiles": [dungeons.pixels(dungeons.SPRITES[tile]) for tile in range(5)],
+            "hero": dungeons.pixels(dungeons.HERO),
+            "size": dungeons.SIZE,
+        },
+        fig,
+    )
+
+
+def paths() -> live.Explorable:
+    """DDPM, DDIM and flow matching side by side, trained in the page on points in the plane."""
+    return live.explorable(
+        "09.paths",
+        FOLDER / "paths.js",
+        [
+            live.Train("rounds", paths_by_torch.SETTINGS["high"], "step"),
+            live.Choice("kind", net.KINDS, 2, "data"),
+            live.Choice(
+                "steps", [str(n) for n in paths_by_torch.STEPS], 3, "steps of DDIM and flow"
+            ),
+            live.Range("time", 0, 1, 0.01, 1, "sampled so far"),
+            live.Play("time", "sample", 30),
+        ],
+        "After {rounds:.0f} training steps the squared error is {eps_loss:.2f} for ε and"
+        " {v_loss:.2f} for v. Energy distance to the data: DDPM in 100 steps {ddpm:.3f}; in"
+        " {n:.0f} steps DDIM {ddim:.3f}, flow {flow:.3f}.",
+        paths_by_torch.numbers,
+        paths_by_torch.SETTINGS | {"drawing": net.HEART},
+        _still_paths(),
+        network=True,
+    )
+
+
+def _still_paths() -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(4, 4))
+    ax.scatter(*net.toy_data(2, net.HEART, 200, net.RandomNumbers(4)).T, s=8, color=plots.DATA)
+    ax.scatter(*net.RandomNumbers(3).normals(400).reshape(200, 2).T, s=8, color=plots.MODEL)
+    ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
+    plots.label(ax, "data, and the noise to start from", "x1", "x2")
+    return fig
 
 
 def _still(x0: np.ndarray, eps: np.ndarray, shares: np.ndarray) -> Any:

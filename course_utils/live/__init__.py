@@ -69,7 +69,21 @@ class Play:
     kind: str = "play"
 
 
-Control = Range | Choice | Switch | Play
+@dataclass(frozen=True)
+class Train:
+    """Buttons of a network that trains in the page: run, one step, start again. `name` counts the
+    steps, called `unit`, up to `high`.
+    """
+
+    name: str
+    high: int
+    unit: str = "step"
+    label: str = "train"
+    start: int = 0
+    kind: str = "train"
+
+
+Control = Range | Choice | Switch | Play | Train
 
 
 class Explorable:
@@ -102,18 +116,20 @@ def explorable(
     numbers: Callable[..., dict[str, Any]],
     data: Any = None,
     still: Any = None,
+    network: bool = False,
 ) -> Explorable:
     """An explorable called `name`, such as "01.fit", that `script` draws.
 
     `script` holds a JavaScript function as live.js describes it, which finds `data` (JSON; arrays
     become lists). `words` is the sentence that follows the picture, with `{mean}` or `{score:.3f}`
     in it, filled with the controls' values and with what the script returns, which is also what
-    `numbers(**values)` returns here. `still` is a figure of the start. Raises ValueError if the
+    `numbers(**values)` returns here. `still` is a figure of the start. With `network`, `script` may
+    use net.js to train one, and the toy data of toys.js. Raises ValueError if the
     sentence names a number that nobody provides.
     """
     start = {c.name: c.start for c in controls if not isinstance(c, Play)}
     try:
-        said = words.format(**start, **numbers(**start))
+        said = words.format(**start | numbers(**start))
     except KeyError as error:
         raise ValueError(f"the words of {name} need {error}, which nobody provides") from None
     spec = {
@@ -122,11 +138,12 @@ def explorable(
         "words": words,
         "start": start,
     }
-    page = _page(name, script.read_text(encoding="utf-8"), spec, said, still)
+    engine = ("".join(map(_file, ("net.js", "toys.js"))) if network else "") + _file("live.js")
+    page = _page(name, script.read_text(encoding="utf-8"), engine, spec, said, still)
     return Explorable(page, said, controls, numbers)
 
 
-def _page(name: str, figure: str, spec: dict[str, Any], said: str, still: Any) -> str:
+def _page(name: str, figure: str, engine: str, spec: dict[str, Any], said: str, still: Any) -> str:
     picture = f'<div class="still">{_still(still, said)}</div>'
     # `<` would let data end the script that holds them
     held = json.dumps(spec, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -135,7 +152,7 @@ def _page(name: str, figure: str, spec: dict[str, Any], said: str, still: Any) -
         f'<div class="explorable" data-explorable="{html.escape(name)}">'
         f"<style>{_file('live.css')}</style>{picture}"
         f'<script type="application/json">{held}</script>'
-        f"<script>{code}{_file('live.js')}}})()</script></div>"
+        f"<script>{code}{engine}}})()</script></div>"
     )
 
 
@@ -154,11 +171,72 @@ def _file(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def packed(array: np.ndarray, low: float, high: float) -> dict[str, Any]:
-    """An array as bytes, 256 steps from `low` to `high`: an eighth of the size of its digits."""
-    codes = np.clip(np.round((np.asarray(array) - low) * 255 / (high - low)), 0, 255)
-    text = base64.b64encode(codes.astype(np.uint8).tobytes()).decode()
-    return {"bytes": text, "low": low, "high": high}
+def packed(array: np.ndarray, low: float, high: float, bits: int = 8) -> dict[str, Any]:
+    """An array as bytes, in 256 steps from `low` to `high`, or in 65536 with 16 `bits`: an eighth
+    or a quarter of the size of its digits.
+    """
+    codes = np.clip(np.round(_codes(array, low, high, bits)), 0, 2**bits - 1)
+    text = base64.b64encode(codes.astype(_kind(bits)).tobytes()).decode()
+    return {"bytes": text, "low": low, "high": high, "bits": bits}
+
+
+def _kind(bits: int) -> np.dtype:
+    return np.dtype("<u2" if bits == 16 else np.uint8)
+
+
+def _codes(array: Any, low: float, high: float, bits: int) -> np.ndarray:
+    return (np.asarray(array, dtype=float) - low) * (2**bits - 1) / (high - low)
+
+
+def weights(layers: Any, examples: Any, rank: int) -> tuple[list[dict[str, Any]], Callable]:
+    """A trained decoder, nn.Linear with nn.SiLU between them, small enough for a page.
+
+    A layer with many weights becomes two, of `rank` numbers between them: those directions of its
+    outputs in which the outputs at `examples` (N, inputs) vary most. -> what the page's
+    `feedForward` takes, and the same network here, (B, inputs) -> (B, outputs)
+    """
+    from torch import nn
+
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    x, held = _array(examples), []
+    for i, layer in enumerate(linear):
+        w, b, silu = _array(layer.weight), _array(layer.bias), i < len(linear) - 1
+        x = x @ w.T + b
+        if rank * sum(w.shape) < 0.75 * w.size:
+            middle = x.mean(axis=0)
+            basis = np.linalg.svd(x - middle, full_matrices=False)[2][:rank]  # (rank, outputs)
+            held += [_layer(basis @ w, basis @ (b - middle), 16), _layer(basis.T, middle, 8, silu)]
+        else:
+            held.append(_layer(w, b, 16, silu))
+        x = x / (1 + np.exp(-x)) if silu else x
+
+    def forward(x: Any) -> np.ndarray:
+        x = np.asarray(x, dtype=float)
+        for part in held:
+            x = x @ unpacked(part["w"]).reshape(part["out"], -1).T + unpacked(part["b"])
+            x = x / (1 + np.exp(-x)) if part["silu"] else x
+        return x
+
+    return held, forward
+
+
+def _layer(w: np.ndarray, b: np.ndarray, bits: int, silu: bool = False) -> dict[str, Any]:
+    held = {"w": _tight(w, bits), "b": _tight(b, 16)}
+    return {"inputs": w.shape[1], "out": len(w), "silu": silu, **held}
+
+
+def _array(parameter: Any) -> np.ndarray:
+    return parameter.detach().double().cpu().numpy()
+
+
+def _tight(array: np.ndarray, bits: int) -> dict[str, Any]:
+    return packed(array, float(array.min()), float(array.max()), bits)
+
+
+def unpacked(held: dict[str, Any]) -> np.ndarray:
+    """The numbers that the page finds in what `packed` made."""
+    codes = np.frombuffer(base64.b64decode(held["bytes"]), _kind(held["bits"])).astype(float)
+    return held["low"] + (held["high"] - held["low"]) * codes / (2 ** held["bits"] - 1)
 
 
 def plain(value: Any, digits: int = 5) -> Any:

@@ -3,13 +3,16 @@
 //
 // A figure is a function ({data, panel, words, image, ...}) => draw, and draw(state) => numbers. It
 // makes its marks once, moves them whenever the state changes, and returns the numbers that the
-// sentence needs. `figure` is that function; the data, controls and words come from the JSON in the root.
+// sentence needs. With `more: true` among them it asks to be called again in the next frame: it has
+// work left, and does some for `slice()` milliseconds at a time. `figure` is that function; the
+// data, controls and words come from the JSON in the root.
 
 const NS = "http://www.w3.org/2000/svg";
 const COLORS = {
   data: "#0072B2", model: "#D55E00", other: "#009E73", wrong: "#CC79A7", muted: "#7A7A7A",
 };
 const SIZE = {width: 440, height: 300, left: 54, right: 12, top: 30, bottom: 46};
+const SMALL = {width: 250, height: 200, left: 40, right: 6, top: 26, bottom: 24};
 const color = name => COLORS[name] || name || "currentColor";
 
 function element(kind, attributes, parent) {
@@ -38,6 +41,7 @@ function ticks(low, high, count = 5) {
 function filled(words, values) {
   return words.replace(/\{(\w+)(?::\.(\d+)f)?\}/g, (_, name, digits) => {
     const value = values[name];
+    if (Number.isNaN(value)) return "…"; // not computed yet
     return digits && typeof value === "number" ? value.toFixed(+digits) : String(value);
   });
 }
@@ -57,11 +61,16 @@ function range(low, high, count) {
 // ---- a panel: axes, and marks in the coordinates of the data ----
 
 function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, ticksX, ticksY,
-                         square = false, height = SIZE.height}, onDrag) {
-  if (square) height = SIZE.width - SIZE.left - SIZE.right + SIZE.top + SIZE.bottom;
-  const svg = element("svg", {viewBox: `0 0 ${SIZE.width} ${height}`, role: "img"}, box);
+                         square = false, small = false, stack = false, height: asked},
+                   onDrag) {
+  const size = small ? SMALL : SIZE;
+  const height = asked || (square
+    ? size.width - size.left - size.right + size.top + size.bottom : size.height);
+  if (small) box.classList.add("small");
+  if (stack) box = stacked(box);
+  const svg = element("svg", {viewBox: `0 0 ${size.width} ${height}`, role: "img"}, box);
   const frame = {
-    x0: SIZE.left, x1: SIZE.width - SIZE.right, y0: height - SIZE.bottom, y1: SIZE.top,
+    x0: size.left, x1: size.width - size.right, y0: height - size.bottom, y1: size.top,
   };
   const scale = ([low, high], a, b, isLog) => {
     const f = isLog ? Math.log : v => v;
@@ -78,7 +87,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     viewBox: `${frame.x0} ${frame.y1} ${frame.x1 - frame.x0} ${frame.y0 - frame.y1}`,
   }, svg);
   drawAxes(svg, frame, X, Y, ticksX || ticks(...x), ticksY || ticks(...y), xlabel, ylabel);
-  const heading = element("text", {x: SIZE.left, y: 18, class: "title"}, svg);
+  const heading = element("text", {x: small ? 4 : size.left, y: 18, class: "title"}, svg);
   heading.textContent = title;
 
   const panel = {
@@ -97,6 +106,12 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         const base = Y(Math.max(0, y[0]));
         change(node, {d: `${outline}L${X(ends[1])} ${base}L${X(ends[0])} ${base}Z`});
       };
+    },
+    // many lines, or shapes where `fill` is set, as one mark: a list of lists of points
+    lines({fill, opacity = 1, ...style} = {}) {
+      const node = element("path", {...strokes({width: fill ? 0 : 1, ...style}), opacity}, clip);
+      if (fill) node.setAttribute("fill", color(style.color));
+      return list => change(node, {d: list.map(points => path(points, X, Y, x)).join("")});
     },
     // bars between edges, from 0 up
     bars(edges, heights, style = {}) {
@@ -121,26 +136,23 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
           height: Math.abs(Y(0) - Y(0.8))});
       };
     },
+    // round ends of lines without length: hundreds of dots as one mark
     dots(style = {}) {
-      const group = element("g", {fill: color(style.color), opacity: style.opacity || 1}, clip);
-      return points => {
-        while (group.childNodes.length < points.length) {
-          element("circle", {r: style.size || 3}, group);
-        }
-        group.childNodes.forEach((node, i) => {
-          if (i < points.length) change(node, {cx: X(points[i][0]), cy: Y(points[i][1])});
-          node.style.display = i < points.length ? "" : "none";
-        });
-      };
+      const node = element("path", {stroke: color(style.color), "stroke-width": 2 * (style.size || 3),
+        "stroke-linecap": "round", opacity: style.opacity || 1}, clip);
+      return points => change(node, {
+        d: points.map(p => `M${X(p[0]).toFixed(1)} ${Y(p[1]).toFixed(1)}h.01`).join(""),
+      });
     },
     // a point that the reader takes hold of
     handle() {
-      const node = element("circle", {r: 9, class: "handle"}, clip);
+      const node = element("circle", {r: small ? 6 : 9, class: "handle"}, clip);
       return (px, py) => change(node, {cx: X(px), cy: Y(py)});
     },
     text(style = {}) {
       const node = element("text", {
-        "text-anchor": style.anchor || "start", fill: color(style.color), class: "note",
+        "text-anchor": style.anchor || "start", class: "note",
+        style: `fill:color-mix(in srgb,${color(style.color)} 70%,currentColor)`, // to be read
       }, clip);
       return (px, py, words) => {
         change(node, {x: X(px), y: Y(py)});
@@ -167,26 +179,35 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         change(image, {href: canvas.toDataURL()});
       };
     },
-    // what the pointer says when it is pressed and moved: state to set, from x and y of the data
+    // what the pointer says when it is pressed and moved: state to set, from x and y of the data, and
+    // whether it was pressed just now
     drag(toState) {
       svg.classList.add("touchable");
-      const move = event => {
+      const move = (event, pressed) => {
         const rect = svg.getBoundingClientRect();
-        const px = (event.clientX - rect.left) * SIZE.width / rect.width;
+        const px = (event.clientX - rect.left) * size.width / rect.width;
         const py = (event.clientY - rect.top) * height / rect.height;
         onDrag(toState(unscale(x, frame.x0, frame.x1, log.x)(px),
-          unscale(y, frame.y0, frame.y1, log.y)(py)));
+          unscale(y, frame.y0, frame.y1, log.y)(py), pressed));
       };
       svg.addEventListener("pointerdown", event => {
         svg.setPointerCapture(event.pointerId);
-        move(event);
+        move(event, true);
       });
       svg.addEventListener("pointermove", event => {
-        if (svg.hasPointerCapture(event.pointerId)) move(event);
+        if (svg.hasPointerCapture(event.pointerId)) move(event, false);
       });
     },
   };
   return panel;
+}
+
+// the last cell of the grid if it is a stack, else a new one
+function stacked(box) {
+  if (!box.lastChild?.matches(".stack")) {
+    box.append(Object.assign(document.createElement("div"), {className: "stack"}));
+  }
+  return box.lastChild;
 }
 
 function strokes({color: name, width = 2.5, dash = ""}) {
@@ -204,7 +225,10 @@ function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
   const axes = element("g", {class: "axes"}, svg);
   element("path", {d: `M${frame.x0} ${frame.y1}V${frame.y0}H${frame.x1}`}, axes);
   const say = (attributes, words) => { element("text", attributes, axes).textContent = words; };
-  for (const v of ticksX) say({x: X(v), y: frame.y0 + 17, "text-anchor": "middle"}, tickLabel(v));
+  for (const v of ticksX) {
+    const last = X(v) > frame.x1 - 4; // stays inside the picture
+    say({x: X(v) + (last ? 6 : 0), y: frame.y0 + 17, "text-anchor": last ? "end" : "middle"}, tickLabel(v));
+  }
   for (const v of ticksY) say({x: frame.x0 - 6, y: Y(v) + 4, "text-anchor": "end"}, tickLabel(v));
   const middle = (frame.x0 + frame.x1) / 2;
   say({x: middle, y: frame.y0 + 36, "text-anchor": "middle"}, xlabel);
@@ -216,14 +240,14 @@ function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
 
 // `pick(i)` is the state when the pointer is on word i; the function that comes back takes, for each
 // word, a weight from 0 to 1 (shade and underline) and a class
-function makeWords(box, {pick, title = ""}, set) {
+function makeWords(box, {pick, title = "", stack = false}, set) {
   const block = document.createElement("div");
   block.className = pick ? "words touchable" : "words";
   const heading = document.createElement("strong");
   heading.textContent = title;
   const text = document.createElement("div");
   block.append(heading, text);
-  box.append(block);
+  (stack ? stacked(box) : box).append(block);
   return (list, weights = [], classes = [], newTitle = null) => {
     if (newTitle !== null) heading.textContent = newTitle;
     while (text.children.length > list.length) text.lastChild.remove();
@@ -248,17 +272,18 @@ function makeWords(box, {pick, title = ""}, set) {
 }
 
 // a picture of height x width pixels; values (height * width * 3) from 0 to 1
-function makeImage(box, {width, height, title = ""}) {
+function makeImage(box, {width, height, title = "", stack = false, most = 440}) {
   const figure = document.createElement("figure");
   const canvas = Object.assign(document.createElement("canvas"), {width, height});
   canvas.setAttribute("role", "img");
   const caption = document.createElement("figcaption");
   caption.textContent = title;
   figure.append(canvas, caption);
-  box.append(figure);
+  canvas.style.maxWidth = `${most}px`;
+  (stack ? stacked(box) : box).append(figure);
   const context = canvas.getContext("2d");
   const picture = context.createImageData(width, height);
-  return (values, words = title) => {
+  const draw = (values, words = title) => {
     for (let i = 0; i < width * height; i++) {
       for (let k = 0; k < 3; k++) picture.data[4 * i + k] = 255 * values[3 * i + k];
       picture.data[4 * i + 3] = 255;
@@ -267,12 +292,29 @@ function makeImage(box, {width, height, title = ""}) {
     caption.textContent = words;
     canvas.setAttribute("aria-label", words);
   };
+  return Object.assign(draw, {width, height});
 }
 
 // what live.packed made
-function unpacked({bytes, low, high}) {
-  const codes = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));
-  return Float32Array.from(codes, c => low + (high - low) * c / 255);
+function unpacked({bytes, low, high, bits}) {
+  const raw = Uint8Array.from(atob(bytes), c => c.charCodeAt(0)).buffer;
+  const codes = bits === 16 ? new Uint16Array(raw) : new Uint8Array(raw);
+  return Float64Array.from(codes, c => low + (high - low) * c / (2 ** bits - 1));
+}
+
+// the forward pass of what live.weights made: rows of inputs to rows of outputs
+function feedForward(layers) {
+  const made = layers.map(layer => ({...layer, w: unpacked(layer.w), b: unpacked(layer.b)}));
+  return rows => made.reduce((x, {inputs, out, w, b, silu}) => {
+    const y = new Float64Array(x.length / inputs * out);
+    for (let at = 0; at < y.length; at++) {
+      const [row, col] = [Math.floor(at / out) * inputs, at % out * inputs];
+      let total = b[at % out];
+      for (let k = 0; k < inputs; k++) total += w[col + k] * x[row + k];
+      y[at] = silu ? total / (1 + Math.exp(-total)) : total;
+    }
+    return y;
+  }, rows);
 }
 
 // ---- color maps: value in 0..1 to [r, g, b] ----
@@ -282,6 +324,7 @@ const between = stops => share => {
   const i = Math.min(stops.length - 2, Math.floor(at));
   return stops[i].map((a, k) => a + (stops[i + 1][k] - a) * (at - i));
 };
+const ink = between([[255, 255, 255], [0, 0, 0]]);
 const cividis = between([[0, 32, 77], [65, 77, 107], [124, 123, 120], [188, 175, 111], [255, 234, 70]]);
 
 function paint(canvas, rows, palette) {
@@ -364,10 +407,35 @@ function makePlayer(spec, target, bar, state, set) {
   bar.prepend(button);
 }
 
+// the buttons of a network that trains in the page: `state[name]` is how far it shall train, and the
+// figure's numbers say how far it is
+function makeTrainer(spec, bar, state, set, root) {
+  const group = document.createElement("span");
+  const [run, one, again] = ["", `one ${spec.unit}`, "start again"].map(text =>
+    Object.assign(document.createElement("button"), {type: "button", textContent: text}));
+  const output = document.createElement("output");
+  const reached = () => root.numbers[spec.name];
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const target = () => (calm.matches ? Math.min(reached() + 100, spec.high) : spec.high);
+  run.addEventListener("click", () =>
+    set({[spec.name]: state[spec.name] > reached() ? reached() : target()}));
+  one.addEventListener("click", () => set({[spec.name]: Math.min(reached() + 1, spec.high)}));
+  again.addEventListener("click", () => set({[spec.name]: 0}));
+  group.append(run, one, again, output);
+  bar.prepend(group);
+  return {
+    show(value) {
+      run.textContent = value > reached() ? "❚❚ pause" : `▶ ${spec.label}`;
+      output.textContent = `${reached()} ${spec.unit}s`;
+    },
+  };
+}
+
 // ---- one explorable ----
 
 function start(root, figure) {
   root.dataset.alive = "";
+  root.slice = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 10; // milliseconds
   const {data, controls, words: template, start: state} = JSON.parse(
     root.querySelector('script[type="application/json"]').textContent);
   const [box, bar, sentence] = ["panels", "controls", "says"].map(name => {
@@ -375,7 +443,6 @@ function start(root, figure) {
     node.className = name;
     return node;
   });
-  sentence.setAttribute("aria-live", "polite");
   let waiting = false;
   const set = values => {
     for (const [name, value] of Object.entries(values || {})) {
@@ -387,23 +454,38 @@ function start(root, figure) {
   };
   const show = () => {
     waiting = false;
-    root.numbers = draw(state) || {};
+    const {more = false, ...numbers} = draw(state) || {};
+    root.numbers = numbers;
+    root.toggleAttribute("data-busy", more);
     for (const [name, control] of Object.entries(made)) control.show(state[name]);
-    sentence.textContent = filled(template, {...state, ...root.numbers});
+    sentence.setAttribute("aria-live", more ? "off" : "polite"); // not sixty times a second
+    sentence.textContent = filled(template, {...state, ...numbers});
     box.querySelectorAll("svg").forEach(svg => svg.setAttribute("aria-label", sentence.textContent));
+    if (more && root.isConnected) set();
   };
   const made = {};
-  for (const spec of controls.filter(c => c.kind !== "play")) {
+  for (const spec of controls.filter(c => c.kind in CONTROLS)) {
     made[spec.name] = makeControl(spec, bar, value => set({[spec.name]: value}));
   }
   for (const spec of controls.filter(c => c.kind === "play")) {
     makePlayer(spec, controls.find(c => c.name === spec.name), bar, state, set);
   }
+  for (const spec of controls.filter(c => c.kind === "train")) {
+    made[spec.name] = makeTrainer(spec, bar, state, set, root);
+  }
+  // a notebook has commands on the keys that a control needs: arrows select cells, D twice deletes one
+  root.addEventListener("keydown", event => {
+    const command = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
+    if (!command) event.stopPropagation();
+  });
+  const slice = () => root.slice;
   const panel = options => makePanel(box, options, set);
   const words = options => makeWords(box, options, set);
   const image = options => makeImage(box, options);
-  const palettes = {cividis};
-  const draw = figure({data, panel, words, image, unpacked, state, set, palettes, range});
+  const palettes = {cividis, ink, between};
+  const draw = figure({
+    data, panel, words, image, unpacked, feedForward, state, set, palettes, range, slice,
+  });
   root.querySelector(".still")?.remove();
   root.append(box, bar, sentence);
   root.set = set; // for tests, and for whoever wants to try it from the console

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tools.measure import checks, grading, hub, margins, notebooks, numbers, studies, training
+from tools.measure import checks, grading, hub, live, margins, notebooks, numbers, studies, training
 
 MEASUREMENTS: dict[str, ModuleType] = {
     "numbers": numbers,
@@ -17,4 +17,5 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "margins": margins,
     "grading": grading,
     "hub": hub,
+    "live": live,
 }
