@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from nbconvert import HTMLExporter
 from nbformat import v4
 from torch.nn import functional as F
@@ -332,6 +333,12 @@ def test_nothing_is_cut_off_at_any_width_nor_is_a_control_without_a_name(width, 
     assert names and all(names)
     assert page.locator("svg[role=img]").evaluate_all(LETTERS) >= 9
     assert page.evaluate(OUTSIDE) == []
+
+
+def test_a_still_is_closed_or_the_notebook_would_show_it_a_second_time(made):
+    before = plt.get_fignums()
+    lesson02.directions()
+    assert plt.get_fignums() == before
 
 
 @needs_browser

@@ -55,34 +55,21 @@ def bands(km: np.ndarray, minutes: np.ndarray, models: dict[str, Any]) -> Any:
     return fig
 
 
-def logits(
-    z: np.ndarray, curves: dict[str, np.ndarray], x: np.ndarray, late: np.ndarray, network: Any
-) -> Any:
-    """Losses (N,) by logit and their derivatives; and the probability that a network gives to
-    `late` (M,), over the share of late ones in bins of x (M,).
-    """
+def logits(z: np.ndarray, curves: dict[str, np.ndarray]) -> Any:
+    """Losses (N,) by logit (N,), and their derivatives."""
     alt = (
-        "Left: the exact loss rises in a straight line, the clipped one stops at 16. Middle: the"
-        " derivative of the exact loss goes to 1, that of the clipped one falls to 0. Right: the"
-        " predicted probability of a late ride rises with the distance, as the data do."
+        "Left: the exact loss rises in a straight line, the clipped one stops at 16. Right: the"
+        " derivative of the exact loss goes to 1, that of the clipped one falls to 0."
     )
-    fig, axes = plots.figure(1, 3, alt=alt, size=(11, 3.2))
+    fig, axes = plots.figure(1, 2, alt=alt, size=(8, 3))
     for (name, loss), color, style in zip(
         curves.items(), (plots.MODEL, plots.WRONG), "- --".split(), strict=True
     ):
         axes[0].plot(z, loss, style, color=color, label=name)
         axes[1].plot(z, np.gradient(loss, z), style, color=color)
     axes[0].legend()
-    plots.label(axes[0], "NLL of a ride that was not late", "logit z", "nats")
+    plots.label(axes[0], "NLL of a ride that was short", "logit z", "nats")
     plots.label(axes[1], "Its derivative", "logit z", "nats per unit of z")
-    edges = np.linspace(x.min(), x.max(), 13)
-    total, hits = np.histogram(x, edges)[0], np.histogram(x[late], edges)[0]
-    axes[2].bar(
-        (edges[1:] + edges[:-1]) / 2, hits / total, np.diff(edges), color=plots.DATA, alpha=0.4
-    )
-    grid = np.linspace(x.min(), x.max(), 200)
-    axes[2].plot(grid, network(grid), color=plots.MODEL)
-    plots.label(axes[2], "More than 20 minutes?", "distance, km", "share (bars), predicted")
     return fig
 
 
@@ -97,6 +84,8 @@ def overfitting(curve: dict[str, list[float]], best_k: int) -> Any:
     plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
     ax.axvline(best_k, color=plots.MODEL, linestyle=":")
     ax.set(xlim=(0.5, 13.8), ylim=(60, 145))
+    at_0 = f"off the scale: {curve['validation'][0]:.0f} with 0 neighbors"
+    ax.annotate(at_0, (1.2, 142), color=plots.MODEL, va="top")
     title = f"Best on the validation set: {best_k} neighbors"
     return plots.label(ax, title, "neighbors k", "nats per digit")
 

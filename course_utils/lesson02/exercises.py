@@ -122,6 +122,11 @@ def _looks_named(one: str, two: str) -> dict[str, Mutant]:
             f"{one} and {two} were only compared with each other: each of them must sum to 1",
             lambda a, b: _raise_if(abs(a.sum() - b.sum()) > 1e-9, ValueError),
         ),
+        "sums-added": Mutant(
+            f"only the total of {one} and {two} was checked, and 1.1 + 0.9 is 2: check each of"
+            " them",
+            lambda a, b: _raise_if(abs(a.sum() + b.sum() - 2) > 1e-9, ValueError),
+        ),
     }
 
 
@@ -159,6 +164,10 @@ def _bad_sums(one: str, two: str) -> list[Case]:
         Case(
             f"{one} = {two} = (0.6, 0.5): the same sum, 1.1, and none of them right",
             (np.array([0.6, 0.5]), np.array([0.6, 0.5])),
+        ),
+        Case(
+            f"{one} = (0.9, 0.2) and {two} = (0.6, 0.3), which sum to 1.1 and to 0.9",
+            (np.array([0.9, 0.2]), np.array([0.6, 0.3])),
         ),
         Case(
             f"{one} and {two} off by a trillionth, which is rounding and no mistake",
@@ -954,6 +963,10 @@ GAUSSIAN_NLL = Exercise(
             "`log_sigma` was used as σ itself: σ is its exponential",
             _of_log(lambda x, mu, s: HALF_LOG_2PI + np.log(s) + 0.5 * ((x - mu) / s) ** 2),
         ),
+        "log-sigma-squared-as-variance": Mutant(
+            "`log_sigma` was squared, as if it were σ itself: σ is its exponential, σ² is e^(2s)",
+            _of_log(lambda x, mu, s: 0.5 * np.log(2 * np.pi * s**2) + (x - mu) ** 2 / (2 * s**2)),
+        ),
         "log-sigma-as-variance": Mutant(
             "`log_sigma` was used as the variance: the variance is e^(2s)",
             _of_log(lambda x, mu, s: HALF_LOG_2PI + 0.5 * np.log(s) + 0.5 * (x - mu) ** 2 / s),
@@ -1447,6 +1460,10 @@ PAIR = Exercise(
         "z-placed-among-x": Mutant(
             "each z was placed among the values of x: the rank of z is its place among all z",
             lambda z, x: np.sort(x)[np.minimum(np.searchsorted(np.sort(x), z), len(x) - 1)],
+        ),
+        "quantiles-at-z": Mutant(
+            "quantiles of x at z were taken, which lie between the values of x: pair by rank",
+            lambda z, x: np.quantile(x, np.clip(z, 0, 1)),
         ),
         "mean-for-all": Mutant(
             "all got the same partner, the mean: every x belongs to exactly one z",

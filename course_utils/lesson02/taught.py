@@ -6,7 +6,7 @@ import numpy as np
 
 
 def cross_entropy(y, p, base=math.e):
-    """Average NLL under the forecast p, of outcomes that follow y.
+    """Average NLL of outcomes that follow y, under the forecast p.
 
     (K,), (K,) -> float
     """
@@ -20,7 +20,7 @@ def cross_entropy(y, p, base=math.e):
 
 
 def kl(p, q):
-    """KL divergence from p to q: the nats that the model q costs beyond the entropy of p.
+    """D(p ‖ q): the nats that the model q costs beyond the entropy of p.
 
     (K,), (K,) -> nats
     """

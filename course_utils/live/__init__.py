@@ -160,10 +160,14 @@ def _still(figure: Any, said: str) -> str:
     """The figure as an image with the sentence as its alt text; the sentence alone without one."""
     if figure is None:
         return f"<p>{html.escape(said)}</p>"
+    from matplotlib import pyplot as plt
+
     from course_utils import plots
 
     figure.set_label(said)
-    return plots.as_html(figure)
+    page = plots.as_html(figure)
+    plt.close(figure)  # else the notebook shows it a second time, below the explorable
+    return page
 
 
 @cache
