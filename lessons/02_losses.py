@@ -41,8 +41,8 @@ device = runtime.setup(seed=0)
 # $$ -\log p $$
 #
 # A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities
-# multiply, surprises *add*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx 1.44$
-# bits.
+# multiply, surprises *add*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx
+# 1.44$ bits.
 #
 # The field's name for surprise, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is the number that
 # training minimizes, and nearly every loss in this course is an average NLL.
@@ -84,8 +84,8 @@ for event, p in [
 #
 # ### Exercise 2.1 · `cross_entropy`
 # Write it for nats and for any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$. One
-# that does happen, although the forecast called it impossible, costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a
-# `ValueError`.
+# that does happen, although the forecast called it impossible, costs $\infty$. If `y` or `p` does not sum to 1 (within
+# $10^{-9}$), raise a `ValueError`.
 
 
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
@@ -109,8 +109,8 @@ def cross_entropy(y, p, base=math.e):
 cross_entropy = check("2.1", cross_entropy)
 
 # %% [markdown] tags=["help:2.1"]
-# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product $0 \cdot
-# \log 0$ be here?
+# Over which of the two distributions do you average, and of which do you take the logarithm? What should the product $0
+# \cdot \log 0$ be here?
 # ---
 # Sun and rain with $y = (0.9, 0.1)$ and $p = (0.8, 0.2)$: $-0.9 \log 0.8 = 0.201$ and $-0.1 \log 0.2 = 0.161$. Together
 # $0.362$ nats, or $0.362 / \log 2 = 0.522$ bits.
@@ -139,9 +139,9 @@ print(f"80 : 20 costs {cross_entropy(y, p):.6f} = {floor:.6f} + {cross_entropy(y
 print(f"with the roles swapped, H(p, y) = {cross_entropy(p, y):.6f}")
 
 # %% [markdown]
-# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So
-# cross-entropy is not "the difference" between $y$ and $p$, as is often said: a difference would be zero for equals and the
-# same in both directions.
+# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$.
+# So cross-entropy is not "the difference" between $y$ and $p$, as is often said: a difference would be zero for equals and
+# the same in both directions.
 
 # %%
 sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
@@ -164,8 +164,8 @@ ax = drawing.all_forecasts(sun, nats, floor, dots)
 # $D_{\mathrm{KL}}(q \,\|\, p)$ asks a different question and is a different number.
 #
 # ### Exercise 2.2 · `kl`
-# Return nats. Zeros, the infinity and the `ValueError` follow Exercise 2.1. The function can be long or very short: how does a
-# KL divergence follow from cross-entropies?
+# Return nats. Zeros, the infinity and the `ValueError` follow Exercise 2.1. The function can be long or very short: how
+# does a KL divergence follow from cross-entropies?
 
 
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
@@ -188,8 +188,8 @@ kl = check("2.2", kl)
 # $p = (0.9, 0.1)$, $q = (0.8, 0.2)$: $0.9 \log\frac{0.9}{0.8} + 0.1 \log\frac{0.1}{0.2} = 0.1060 - 0.0693 = 0.0367$ nats.
 # Single terms may be negative; the sum never is.
 # ---
-# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. `cross_entropy` already
-# handles the errors, the zeros and the infinity.
+# $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. `cross_entropy` already handles the errors, the
+# zeros and the infinity.
 
 # %% [markdown]
 # A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. No Gaussian is
@@ -229,13 +229,13 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 
 # %% [markdown]
 # **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever $p$ draws outcomes and $q$ is tiny, the cost
-# explodes. Among Gaussians, its minimum is **moment matching**: $q$ has the mean and variance of the target. **Reverse KL**,
-# $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**. Ignoring the smaller mode costs it only $-\log 0.6 = 0.51$ nats, however
-# far away that mode is.
+# explodes. Among Gaussians, its minimum is **moment matching**: $q$ has the mean and variance of the target. **Reverse
+# KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**. Ignoring the smaller mode costs it only $-\log 0.6 = 0.51$ nats,
+# however far away that mode is.
 #
-# So where a generator cannot match its data, the direction of the KL decides its mistake: forward, it invents things between
-# the kinds that exist; reverse, it drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from $p$ is
-# $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
+# So where a generator cannot match its data, the direction of the KL decides its mistake: forward, it invents things
+# between the kinds that exist; reverse, it drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from
+# $p$ is $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
@@ -257,8 +257,8 @@ explorables.directions()
 #
 # $$ -\log \mathcal N(x \mid \mu, \sigma^2) = \frac{(x - \mu)^2}{2\sigma^2} + \tfrac12 \log (2\pi\sigma^2) $$
 #
-# The average of $(x - \mu)^2$ over the data is the **mean squared error**, MSE. So at any fixed $\sigma$ the average NLL is the
-# MSE times a positive number, plus a number that no prediction changes:
+# The average of $(x - \mu)^2$ over the data is the **mean squared error**, MSE. So at any fixed $\sigma$ the average NLL is
+# the MSE times a positive number, plus a number that no prediction changes:
 
 # %% tags=["nbval-check-output"]
 x_true = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -271,14 +271,14 @@ for std in (1.0, mse**0.5, 0.05):
     print(f"sigma {std:.3f}: NLL {average:7.4f} = {1 / (2 * std**2):5.1f} x MSE {rest:+.4f}")
 
 # %% [markdown]
-# Minimizing squared error *is* maximum likelihood under Gaussian noise of one size, whether you meant to assume it or not. And
-# for given predictions, the best $\sigma^2$ is the MSE, as in the middle row.
+# Minimizing squared error *is* maximum likelihood under Gaussian noise of one size, whether you meant to assume it or not.
+# And for given predictions, the best $\sigma^2$ is the MSE, as in the middle row.
 
 # %% [markdown]
 # **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes,
-# give or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on
-# the input is called **heteroscedastic** (Nix & Weigend 1994). Its network has two outputs: $\mu$ and, because an output can
-# be any real number and $\sigma$ must be positive, $s = \log\sigma$.
+# give or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends
+# on the input is called **heteroscedastic** (Nix & Weigend 1994). Its network has two outputs: $\mu$ and, because an output
+# can be any real number and $\sigma$ must be positive, $s = \log\sigma$.
 #
 # ### Exercise 2.3 · `gaussian_nll`
 # Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train a network that gives every
@@ -311,9 +311,9 @@ gaussian_nll = check("2.3", gaussian_nll)
 # %% [markdown]
 # Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
 #
-# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$
-# is set to the MSE. The second predicts $\mu$ and $s$, although nothing in the data says how uncertain it should be. How does
-# its $\sigma$ turn out on new rides?
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its
+# $\sigma^2$ is set to the MSE. The second predicts $\mu$ and $s$, although nothing in the data says how uncertain it should
+# be. How does its $\sigma$ turn out on new rides?
 #
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 #   - Only where it is right. Elsewhere a small $\sigma$ makes the squared term explode.
@@ -349,11 +349,11 @@ for name, model in models.items():
 saved = nats["one σ for all"] - nats["a σ for each ride"]
 
 # %% [markdown]
-# The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the best
-# $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident on long
-# ones. The data and the kind of network are the same; the better assumption alone saves about ${{02.sigma.saved:.1f}}$ nats
-# per new ride. One caveat: this $\sigma$ describes the noise *in the data* (**aleatoric uncertainty**). It
-# says nothing about rides longer than any in the training set.
+# The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the
+# best $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident
+# on long ones. The data and the kind of network are the same; the better assumption alone saves about
+# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data* (**aleatoric
+# uncertainty**). It says nothing about rides longer than any in the training set.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from an assumption.
@@ -361,8 +361,8 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # %% [markdown]
 # ## Logits: where a loss goes flat
 #
-# **Third noise: Bernoulli.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a network
-# outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with brackets:
+# **Third noise: Bernoulli.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a
+# network outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with brackets:
 #
 # $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
 #
@@ -371,8 +371,8 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 #
 # $$ -t\log\sigma(z) - (1-t)\log(1-\sigma(z)) $$
 #
-# **Predict.** A network is confident of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does
-# Python return for $-\log(1 - \sigma(40))$?
+# **Predict.** A network is confident of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What
+# does Python return for $-\log(1 - \sigma(40))$?
 #
 # - A: 40, except for rounding in the last digits.
 #   - That would take 18 digits next to a 1; a 64-bit float has 16.
@@ -396,8 +396,8 @@ for z in (5.0, 20.0, 40.0):
     print(f"          clipped    {clipped_nll(z):8.5f}, with derivative {derivative:.5f}")
 
 # %% [markdown]
-# Clipping the probability, the popular fix, is worse than it looks: the loss is finite but flat, it *saturates*. Its gradient is 0, so
-# nothing corrects a network that is confident and wrong, exactly where the correction matters most.
+# Clipping the probability, the popular fix, is worse than it looks: the loss is finite but flat, it *saturates*. Its
+# gradient is 0, so nothing corrects a network that is confident and wrong, exactly where the correction matters most.
 #
 # The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library
 # computes it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D
@@ -452,16 +452,16 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 # %% [markdown]
 # It produces the *mean* of the data, over and over. The mean squared error between $g(z)$ and an unrelated $x$ is
 # $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$, and the generator cannot change the first
-# part: its best choice is not to vary at all, at the mean. With pictures, this mean is the famous blur. The formula is right.
-# What is wrong is that its two sides have nothing to do with each other.
+# part: its best choice is not to vary at all, at the mean. With pictures, this mean is the famous blur. The formula is
+# right. What is wrong is that its two sides have nothing to do with each other.
 #
 # A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has
-# one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest $x$,
-# the second smallest $z$ the second smallest $x$, and so on.
+# one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest
+# $x$, the second smallest $z$ the second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
-# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. You need
-# the place that each one took.)
+# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. You
+# need the place that each one took.)
 
 
 # %% tags=["exercise:2.4", "points:3", "minutes:7"]
@@ -482,8 +482,8 @@ pair = check("2.4", pair)
 # %% [markdown] tags=["help:2.4"]
 # If you knew that $z_5$ is the third smallest of all $z$, which value should it get?
 # ---
-# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are $(5, -3, 1)$:
-# the largest $z$ gets 5, the smallest $-3$, the middle one 1.
+# $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are $(5, -3,
+# 1)$: the largest $z$ gets 5, the smallest $-3$, the middle one 1.
 # ---
 # `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each one took, its
 # rank. The sorted $x$, looked up by rank, are the partners.
@@ -515,8 +515,8 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$
 # times that of the data.
 #
-# Move the share to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who is compared with
-# whom has changed. (The few values between the modes are where the curve crosses over.) Pictures cannot be sorted.
+# Move the share to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who is compared
+# with whom has changed. (The few values between the modes are where the curve crosses over.) Pictures cannot be sorted.
 # Four great families of generative models answer one question, *who is my partner?*, in four ways:
 #
 # - **Autoregressive models** (below, and lesson 08): each pixel or word is predicted from those before it.
@@ -527,16 +527,16 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # %% [markdown]
 # ## A better generator, chosen by likelihood
 #
-# The Bernoulli model of lesson 01 sampled every pixel by itself. Instead, read a digit line by line, as you read a page, and
-# predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**,
-# $p(x, y) = p(y)\,p(x \mid y)$ applied pixel after pixel:
+# The Bernoulli model of lesson 01 sampled every pixel by itself. Instead, read a digit line by line, as you read a page,
+# and predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**, $p(x, y) =
+# p(y)\,p(x \mid y)$ applied pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
 # A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of
 # $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
-# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on the validation set
-# and use the test set only at the end.
+# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on the validation
+# set and use the test set only at the end.
 
 # %%
 digits = data.mnist(numpy=True)
@@ -561,9 +561,9 @@ best_k = int(np.argmin(curve["validation"]))
 ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
-# On training digits the NLL falls all the way; on new digits it turns back up. With $2^{12}$ patterns for every pixel, nearly
-# all were met once or never, and the table begins to memorize. This is **overfitting**, and only data that were not counted
-# can show it.
+# On training digits the NLL falls all the way; on new digits it turns back up. With $2^{12}$ patterns for every pixel,
+# nearly all were met once or never, and the table begins to memorize. This is **overfitting**, and only data that were not
+# counted can show it.
 
 # %%
 fig = plots.rows(
@@ -574,9 +574,10 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came up
-# that had never been seen there, our smoothing answered "one half", and from then on every pattern was new. There is a better
-# answer: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called **back-off**.
+# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came
+# up that had never been seen there, our smoothing answered "one half", and from then on every pattern was new. There is a
+# better answer: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called
+# **back-off**.
 
 # %%
 seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
@@ -677,10 +678,10 @@ assert nats["test", "back-off"] < mixture.mean() < nats["test", "counted"]
 #
 # ### Section A · A bit is a bit
 #
-# Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand of
-# them. Give every character a codeword of zeros and ones, short for frequent characters, such that no codeword is the
-# beginning of another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each time
-# the codewords in them get one bit longer.
+# Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand
+# of them. Give every character a codeword of zeros and ones, short for frequent characters, such that no codeword is the
+# beginning of another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each
+# time the codewords in them get one bit longer.
 #
 # **Predict.** Compute the entropy of the characters in bits. How many bits per character will Huffman's code need?
 #
@@ -725,8 +726,8 @@ for name, code in codes.items():
     print(f"code {name}: {bits:.3f} bits per character = entropy {entropy:.3f} + {waste:.3f}")
 
 # %% [markdown] tags=["studio"]
-# A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its average length is the cross-entropy of the
-# text under this model, and what the wrong code wastes is a KL divergence, bit for bit.
+# A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its average length is the cross-entropy of
+# the text under this model, and what the wrong code wastes is a KL divergence, bit for bit.
 #
 # So nats per digit, divided by $\log 2$, are the size of a file: a generator with a smaller NLL is a better way to *store*
 # new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels; reaching
@@ -765,8 +766,8 @@ total = gaussian_nll(scales, 10, math.log(0.5)) + gaussian_nll(scales, 13, math.
 print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; plain mean 11.50")
 
 # %% [markdown] tags=["studio"]
-# Absolute error is the NLL under the **Laplace distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier than
-# a Gaussian's: it expects a wild value now and then.
+# Absolute error is the NLL under the **Laplace distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier
+# than a Gaussian's: it expects a wild value now and then.
 #
 # The last line shows what a $\sigma$ for each value buys: the sum of two NLLs trusts each scale in proportion to
 # $1/\sigma^2$. A plain squared error would have trusted both equally.
@@ -786,8 +787,8 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 # was the first class. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities $p_k = e^{z_k} /
 # \sum_j e^{z_j}$, the **softmax**.
 #
-# **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must the
-# first logit go up, go down, or stay?
+# **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must
+# the first logit go up, go down, or stay?
 #
 # - A: Up: the first class is the right one.
 #   - That is what a hard label would ask for, however confident the network is already.
@@ -819,19 +820,19 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 
 # %% [markdown] tags=["studio"]
 # The derivative is $p - y$, whatever the label. Under a hard label it is negative for the right class however confident the
-# network is, so the logits grow forever. That is why hard labels are sometimes softened on purpose, to $0.9$ or so instead of
-# 1: **label smoothing**.
+# network is, so the logits grow forever. That is why hard labels are sometimes softened on purpose, to $0.9$ or so instead
+# of 1: **label smoothing**.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · Logits, exact everywhere
 #
-# In the core, SciPy computed $\log\sigma(z)$. Now compute the whole loss yourself. For a no, $-\log(1-\sigma(z)) = \log(1 + e^z)$; for a yes,
-# $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the logarithm: $\log(1 + e^a)
-# = a + \log(1 + e^{-a})$.
+# In the core, SciPy computed $\log\sigma(z)$. Now compute the whole loss yourself. For a no, $-\log(1-\sigma(z)) = \log(1 +
+# e^z)$; for a yes, $-\log\sigma(z) = \log(1 + e^{-z})$. Where the exponent is large and positive, take it out of the
+# logarithm: $\log(1 + e^a) = a + \log(1 + e^{-a})$.
 #
 # ### Exercise 2.5 · `bce_logits`
-# Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels). NumPy's
-# `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
+# Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels).
+# NumPy's `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
 
 
 # %% tags=["studio", "exercise:2.5", "points:4", "minutes:13"]
@@ -853,8 +854,8 @@ bce_logits = check("2.5", bce_logits)
 # general the two differ by $z$, so the value is $\log(1+e^{z}) - t z$. For $z = 100$, $t = 0$: $100 + \log(1 + e^{-100})$,
 # which is 100.
 # ---
-# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract $z
-# t$. The derivative with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
+# $\log(1+e^z) = \max(z, 0) + \log(1 + e^{-|z|})$ holds for both signs of $z$, and its exponent is never positive. Subtract
+# $z t$. The derivative with respect to $z$ is $\sigma(z) - t$, whatever the size of $z$: the error itself.
 
 # %% tags=["studio", "solved"]
 assert np.allclose(gradient(y, z_net), softmax(z_net) - y, atol=1e-6)
