@@ -49,8 +49,8 @@ def _impossible(ask: Ask, *args: np.ndarray) -> dict[str, Any]:
     """Facts, not the value: with a floor under the probability, the value depends on the floor."""
     value = float(numbers_in(ask(*args)))
     return {
-        "what happens and was called impossible costs infinitely much": value == math.inf,
-        "it costs more than nothing": value > 0.1,
+        "an outcome that happens although it was called impossible costs ∞": value == math.inf,
+        "such an outcome costs more than nothing": value > 0.1,
     }
 
 
@@ -290,12 +290,12 @@ CROSS_ENTROPY = Exercise(
         ),
         "log-zero-error": Mutant(
             "p = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and"
-            " what happens all the same costs ∞",
+            " what does happen costs ∞",
             _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True))),
         ),
         "impossible-outcome-raises": Mutant(
-            "an outcome that was called impossible and happens ends in an error, as `math.log(0)`"
-            " does: return `math.inf` there",
+            "an outcome that happens although its probability is 0 ends in an error, as"
+            " `math.log(0)` does: return `math.inf` there",
             _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if a > 0)),
         ),
         "probability-clipped": Mutant(
@@ -304,7 +304,7 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -(y * np.log(np.clip(p, 1e-12, 1))).sum()),
         ),
         "zero-p-dropped": Mutant(
-            "outcomes with p = 0 were left out, also one that happens, which costs ∞: leave out"
+            "outcomes with p = 0 were left out, even one that happens and costs ∞: leave out"
             " those with y = 0 instead",
             _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if b > 0)),
         ),
@@ -777,14 +777,14 @@ KL = Exercise(
         ),
         "zero-q-raises": Mutant(
             "q = 0 ends in an error, as `math.log(0)` does: what never happens costs nothing, and"
-            " what happens all the same costs ∞",
+            " what does happen costs ∞",
             _div(
                 lambda p, q: sum(_xlog(a, a) - a * math.log(b) for a, b in zip(p, q, strict=True))
             ),
         ),
         "impossible-outcome-raises": Mutant(
-            "an outcome that was called impossible and happens ends in an error, as `math.log(0)`"
-            " does: return `math.inf` there",
+            "an outcome that happens although its probability is 0 ends in an error, as"
+            " `math.log(0)` does: return `math.inf` there",
             _div(
                 lambda p, q: sum(
                     a * (math.log(a) - math.log(b)) for a, b in zip(p, q, strict=True) if a > 0
@@ -797,7 +797,7 @@ KL = Exercise(
             _div(lambda p, q: _kl(p, np.clip(q, 1e-12, 1))),
         ),
         "zero-q-dropped": Mutant(
-            "outcomes with q = 0 were left out, also one that happens, which costs ∞: leave out"
+            "outcomes with q = 0 were left out, even one that happens and costs ∞: leave out"
             " those with p = 0 instead",
             _div(
                 lambda p, q: sum(
@@ -1415,8 +1415,7 @@ PAIR = Exercise(
             lambda z, x: x[_rank(x)],
         ),
         "x-sorted-descending": Mutant(
-            "the x were sorted from large to small, and z plays no part: each z needs the x of its"
-            " rank",
+            "x was sorted from large to small, and z plays no part: each z needs the x of its rank",
             lambda z, x: np.sort(x)[::-1],
         ),
         "both-sorted-returned": Mutant(
