@@ -134,14 +134,14 @@ plots.rows(
 # **Predict.** What will the decoder with the bottleneck of 8 draw?
 #
 # - A: digits, because it has never learned to draw anything else
-#   - It has learned what to do with the codes of digits. Nothing says that these random codes are among them.
+#   - It has learned what to do with codes of digits. Nothing says that these random codes are like them.
 # - B: blurred digits, because random codes lie between those of real digits
 #   - They would if the codes of digits surrounded the origin evenly and closely. Look at where they are.
 # - C: smudges that are not digits
 #   - **Yes.** The random codes lie where no digit was ever encoded, and there the decoder's output is arbitrary.
 #
-# To measure this we borrow a number from lesson 05, the **Fréchet distance** (FD) between the drawn images and the real ones,
-# as a small classifier sees them. It is 0 if both have the same mean and covariance.
+# For a number, we borrow the **Fréchet distance** (FD) from lesson 05. It compares the drawn images with the real ones, as a
+# small classifier sees them, and is 0 if both have the same mean and covariance.
 
 
 # %%
@@ -175,10 +175,10 @@ with torch.no_grad():
 drawing.codes_and_lengths(flat, digits.y_test, codes, prior(2000))
 
 # %% [markdown]
-# Nothing in the loss says *where* in the **latent space** codes should be. With two latent dimensions you can see the result: a lopsided cloud with
-# gaps, many times wider than $\mathcal N(0, I)$, whose samples nearly all fall inside the small circle. With eight dimensions,
-# compare lengths: even the shortest code of a test digit is longer than nearly every sample. A reconstruction is not a
-# new image, and a decoder alone is not a generator.
+# Nothing in the loss says *where* in the **latent space** codes should be. With two latent dimensions you can see the result: a
+# lopsided cloud with gaps, many times wider than $\mathcal N(0, I)$, whose samples nearly all fall inside the circles. With eight,
+# compare lengths: even the shortest code of a test digit is longer than the longest of 2,000 samples. A reconstruction is not
+# a new image, and a decoder alone is not a generator.
 
 # %% [markdown]
 # ## First the latent variable, then the pixels
@@ -219,8 +219,8 @@ print(f"log p(x = 1) from the grid: {evidence:.4f}")
 print("five estimates, 100 samples from the prior each:", estimates.round(2))
 
 # %% [markdown]
-# In one dimension, a hundred samples from the prior come close. In eight, they will be off by several nats, and a grid is out of
-# the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its mass on latent
+# In one dimension, a hundred samples from the prior come close. In eight, they fall short, as you will measure, and a grid is out
+# of the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its mass on latent
 # variables that explain it. The ideal $q$ is the **posterior** $p(z \mid x)$, the distribution of $z$ given $x$, which we
 # cannot compute. A tractable stand-in is called an **approximate posterior**, and finding one is **inference**.
 #
@@ -252,7 +252,7 @@ print("five estimates, 100 samples from the prior each:", estimates.round(2))
 # - A: next to nothing, because this q covers both solutions
 #   - It covers them, but most of its mass lies elsewhere, and the mean of the logs punishes every part of it.
 # - B: about one nat
-#   - The KL term alone is that small. The larger loss is in the reconstruction, where most z explain x badly.
+#   - The KL term is even smaller, 0.12 nats. What costs so much is the reconstruction: most z explain x badly.
 # - C: several nats
 #   - **Yes.** Most z drawn from this q lie between the two solutions or beyond them, and there the log of the ratio is very negative.
 
@@ -338,7 +338,7 @@ print("sample()  is part of the graph:", normal.sample().requires_grad)
 print("rsample() is part of the graph:", normal.rsample().requires_grad)
 
 # %% [markdown]
-# A training loop that uses `sample()` still runs, and the decoder still learns, but the encoder receives no gradient from the
+# A training loop with `sample()` still runs, and the decoder still learns, but the encoder receives no gradient from the
 # reconstruction. The fix is called the **reparameterization trick** (Kingma & Welling 2014, section 2.4): draw noise
 # $\varepsilon$ from $\mathcal N(0, I)$, which has no parameters, and *then* turn it into a sample of
 # $\mathcal N(\mu, \sigma^2)$ by operations that have a derivative.
@@ -590,8 +590,8 @@ for name, nats in tight.items():
 #
 # **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is
 # linear in $x$, so for a gray image $g$ it equals the mean over black-and-white images whose pixels are drawn with the
-# probabilities $g$. So the loss is the mean negative ELBO of *binarized* images, with $q$ computed from the gray one. That
-# is how binarized MNIST is made (Salakhutdinov & Murray 2008). It is no likelihood of the grays.
+# probabilities $g$. So the loss is the mean negative ELBO of *binarized* images, with $q$ computed from the gray one.
+# (Binarized MNIST was made in this way; Salakhutdinov & Murray 2008.) It bounds a likelihood, but not that of the grays.
 
 # %%
 gray = digits.x_test.flatten(1).to(device)  # (797, 64) from 0 to 1
@@ -606,8 +606,8 @@ print(f"mean negative ELBO of their binarized copies: {-torch.stack(binarized).m
 # %% [markdown]
 # ## Posterior collapse
 #
-# The easiest way to lose a VAE is one missing word. Here is a loss as many tutorials have it, with a *mean* over the pixels
-# beside the KL of a whole image:
+# The easiest way to break a VAE is to leave out one argument, `reduction`. Then the reconstruction is a *mean* over pixels, beside
+# the KL of a whole image:
 
 
 # %%
@@ -632,9 +632,9 @@ print(f"one probability per pixel, no latent variable: {no_code:.2f} nats per di
 
 # %% [markdown]
 # A nat of KL would have to save 64 nats of reconstruction, and there are only 25 in all. So the encoder returns
-# $\mu = 0$, $\sigma = 1$ for every image, and the decoder, left alone, returns the average digit. This is **posterior
-# collapse**: $q(z \mid x)$ equals the prior, and $z$ says nothing. The training ran, the loss fell, and the result is lesson 01's
-# first generator.
+# $\mu = 0$, $\sigma = 1$ for every image, and the decoder, left alone, always returns the average digit. This is **posterior
+# collapse**: $q(z \mid x)$ equals the prior, and $z$ says nothing. Training ran, the loss fell, and the
+# result is no better than one probability per pixel.
 #
 # ### Exercise 4.4 · `collapsed_units`
 # Write the alarm. A latent dimension (or unit) counts as collapsed if its own KL, *averaged over the images*, is less than `tol`
@@ -667,22 +667,22 @@ collapsed_units = check("4.4", collapsed_units)
 # do: in the first column it is 0.
 
 # %% [markdown]
-# The alarm matters because a loss without any mistake can collapse too, for one of two reasons. A decoder may be so strong that
-# it does not need $z$ (Bowman et al. 2016). Or training may never find out what $z$ is good for.
+# The alarm matters because a VAE with the right loss can collapse too. Its decoder may be so strong that it does not need $z$
+# (Bowman et al. 2016). Or training never finds out what $z$ is good for.
 #
 # **Predict.** We give encoder and decoder four hidden layers each instead of one, with PyTorch's default initialization. The
 # loss is the correct `vae_loss`. What happens to the ELBO?
 #
 # - A: it improves, because a deeper decoder can draw better digits
-#   - It can, as the third row shows. But it must first hear from z, and the KL term does not wait for that.
+#   - It can, if the signal of z gets through, as two of the rows show. With this initialization it does not.
 # - B: it hardly changes, because 1,000 digits do not need the depth
-#   - If the training worked, it would improve a little. It does not work.
+#   - The depth would not hurt if training worked. It does not work.
 # - C: it drops by several nats, because most or all units collapse
 #   - **Yes.** At the start z hardly reaches the pixels. The KL term is felt from the first step and wins before z becomes useful.
 #
-# Two standard remedies: **KL warm-up** multiplies the KL term by a weight that grows from 0 to 1 (Bowman et al. 2016). **Free
-# bits** stop charging for a latent dimension below a given number of nats (Kingma et al. 2016). Both are in this class, and so is
-# a constant weight $\beta$ for later:
+# Beside it run two standard remedies. **KL warm-up** multiplies the KL term by a weight that grows from 0 to 1 (Bowman et al. 2016).
+# **Free bits** do not charge a latent dimension for its KL below a given number of nats (Kingma et al. 2016). A third goes for a
+# likely cause: He's initialization, from lesson 03.
 
 
 # %%
@@ -734,18 +734,18 @@ for name, (loss_fn, make) in remedies.items():
     print(f"{name:<26} ELBO {bound:6.2f}, KL {rate:5.2f}, active units {active} of 8")
 
 # %% [markdown]
-# As it is, the deep model collapses. The cause is lesson 03's: with PyTorch's scale each layer shrinks its signal, four layers
-# silence $z$, and what the decoder cannot hear is not worth its KL. Free bits keep the KL up, but not the content: nothing makes
-# the decoder listen, and the ELBO does not recover. He's initialization removes the cause. Warm-up then makes more units active
-# at about the same ELBO. So look for the cause first, and judge a remedy by the ELBO and the active units, not by the KL alone.
+# The cause is lesson 03's. With PyTorch's default, each layer shrinks its signal, so after four of them $z$ hardly affects the
+# pixels and is not worth its KL. Free bits raise the KL, but not what $z$ says: the alarm counts eight active units, and the ELBO is
+# the worst of all. He's initialization removes the cause, and warm-up then makes more units active. So look for the cause
+# first, and judge a remedy by the ELBO, never by the KL alone.
 
 # %% [markdown]
 # ## Rate and distortion
 #
-# Is a larger KL better or worse? Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
-# values. Plot the **rate**, the mean KL, against the **distortion**, the mean of $-\log p(x \mid z)$. That is the
-# **rate–distortion** curve of this family of models (Alemi et al. 2018). Rate plus distortion is the negative ELBO, so models with
-# equal ELBO lie on a line of slope $-1$.
+# How large *should* the KL be? Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
+# values. Plot the rate against the **distortion**, the mean of $-\log p(x \mid z)$: the result is the **rate–distortion** curve of
+# this family of models (Alemi et al. 2018). Rate plus distortion is the negative ELBO, so models with equal ELBO lie on a line of
+# slope $-1$.
 
 # %%
 sweep = {}
@@ -761,9 +761,9 @@ for k in progress.bar((-4, -2, -1, 0, 1, 2), "weights"):
 drawing.rate_distortion(sweep)
 
 # %% [markdown]
-# With a small $\beta$ the decoder gets precise codes, but the aggregate posterior is far from the prior, so samples
-# suffer. With a large one, units collapse one after the other. The best samples and the best ELBO need not coincide: the ELBO
-# judges how well new data fit, and lesson 05 asks what FD judges.
+# There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The best line touches it at $\beta = 1$, because
+# only there is their sum what was minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior is far
+# from the prior, so samples suffer. With a large one, units collapse one after the other.
 
 # %% [markdown]
 # ## What this run reached

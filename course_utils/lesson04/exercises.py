@@ -1851,6 +1851,7 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
 def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
     """No modules: weights in a list, Adam, and functions that close over them."""
     import torch
+    from torch.nn.functional import silu
 
     sizes = [(64, 256), (256, 8), (256, 8), (8, 256), (256, 64)]
     weights = [(torch.randn(i, o) * (1 / i) ** 0.5).requires_grad_() for i, o in sizes]
@@ -1861,14 +1862,14 @@ def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
         return values @ weights[i] + biases[i]
 
     def encode(images: Any) -> tuple[Any, Any]:
-        hidden = layer(0, images).relu()
+        hidden = silu(layer(0, images))
         return layer(1, hidden), layer(2, hidden)
 
     def decode(z: Any) -> Any:
-        return layer(4, layer(3, z).relu())
+        return layer(4, silu(layer(3, z)))
 
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=1500)
-    for _ in range(1500):
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=1800)
+    for _ in range(1800):
         batch = x[torch.randint(len(x), (100,))]
         mu, logvar = encode(batch)
         optimizer.zero_grad()
