@@ -25,12 +25,11 @@ def codes_and_lengths(flat: Any, labels: Any, codes: Any, prior: Any) -> None:
     )
     _, (plane, lengths) = plots.figure(1, 2, size=(11, 4.6), alt=alt)
     colors = colors_of_digits()
-    for digit in range(10):
-        own = flat[labels == digit]
-        plane.scatter(*own.T, s=9, color=colors[digit], alpha=0.8)
+    places = _apart(np.stack([np.median(flat[labels == k], axis=0) for k in range(10)]), 1.6)
+    for digit, place in enumerate(places):
+        plane.scatter(*flat[labels == digit].T, s=9, color=colors[digit], alpha=0.8)
         plane.text(
-            *np.median(own, axis=0),
-            *(str(digit),),
+            *(*place, str(digit)),
             **{"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"},
             bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colors[digit]},
         )
@@ -47,11 +46,21 @@ def codes_and_lengths(flat: Any, labels: Any, codes: Any, prior: Any) -> None:
     )
 
 
+def _apart(points: np.ndarray, distance: float) -> np.ndarray:
+    """The points (N, 2), moved a little so that no two are closer than `distance`."""
+    points = points.copy()
+    for _ in range(200):
+        between = points[:, None] - points  # (N, N, 2)
+        length = np.linalg.norm(between, axis=-1, keepdims=True) + np.eye(len(points))[..., None]
+        points += (between / length * np.clip(distance - length, 0, None)).sum(axis=1) / 4
+    return points
+
+
 def colors_of_digits() -> Any:
     """One color for each of ten digits."""
     import matplotlib
 
-    return matplotlib.colormaps["tab10"].colors
+    return [matplotlib.colormaps["tab10"](digit) for digit in range(10)]
 
 
 def new_digits(real: Any, vae: Any, autoencoder: Any) -> None:
@@ -95,10 +104,8 @@ def lengths(codes: Mapping[str, Any], prior: Any) -> None:
 def distances(fd: Mapping[str, float]) -> None:
     """Bars of Fréchet distances by name."""
     alt = "Fréchet distances: " + ", ".join(f"{name} {value:.2f}" for name, value in fd.items())
-    ax = plots.bars(
-        *(list(fd), list(fd.values())),
-        **{"form": ".2f", "color": [plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER], "alt": alt},
-    )
+    colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER]
+    ax = plots.bars(list(fd), list(fd.values()), form=".2f", color=colors, alt=alt)
     plots.label(ax, "Distance to real test digits: lower is better", "Fréchet distance")
 
 
@@ -118,7 +125,7 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     ends = np.array([0, 1.1 * max(rate)])
     nats = -sweep[best]["ELBO"]
     curve.plot(ends, nats - ends, "--", color=plots.MODEL, linewidth=1.3)
-    curve.set(xlim=(-1, 1.18 * max(rate)), ylim=(0, 1.12 * max(distortion)))
+    curve.set(xlim=(-1, 1.32 * max(rate)), ylim=(0, 1.12 * max(distortion)))
     plots.label(
         *(curve, f"dashed: ELBO {-nats:.1f}, the best of the six"),
         *("rate: mean KL in nats", "distortion: mean of −log p(x|z) in nats"),
