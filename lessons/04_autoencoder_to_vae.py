@@ -534,9 +534,7 @@ drawing.distances(fd)
 # What that model does not have is the bound: one number that says how well the whole of it fits new data.
 
 # %% [markdown]
-# ## How tight is the bound?
-#
-# Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit, from $q$ or from the
+# **How tight is the bound?** Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit, from $q$ or from the
 # prior. (On average it still errs on the low side; lesson 05 comes back to this *importance-weighted bound*.) There are
 # two reasons for the gap below it. The posterior is not Gaussian; and the encoder may not return the *best* Gaussian for a digit,
 # because one network serves them all. The second part is the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it,
@@ -739,9 +737,7 @@ for name, (loss_fn, make) in remedies.items():
 # never by the KL alone.
 
 # %% [markdown]
-# ## Rate and distortion
-#
-# How large *should* the KL be? Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
+# **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
 # values. Plot the rate against the **distortion**, the mean of $-\log p(x \mid z)$: the result is the **rate–distortion** curve of
 # this family of models (Alemi et al. 2018). Rate plus distortion is the negative ELBO, so models with equal ELBO lie on a line of
 # slope $-1$.
@@ -749,7 +745,7 @@ for name, (loss_fn, make) in remedies.items():
 # %%
 sweep = {}
 for k in progress.bar((-4, -2, -1, 0, 1, 2), "weights"):
-    model = train(NegativeELBO(beta=2.0**k), runtime.budget(smoke=2, cpu=30), seed=7)
+    model = train(NegativeELBO(beta=2.0**k), runtime.budget(smoke=2, cpu=25), seed=7)
     runtime.seed_all(8)
     with torch.no_grad():
         code, probs = model.encode(x_test), torch.sigmoid(model.decode(prior(12)))
@@ -913,7 +909,7 @@ def train_vae(x):
         kl = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
         return (nll + kl).mean()
 
-    epochs, loader = 80, Minibatches(x, size=50)
+    epochs, loader = 60, Minibatches(x, size=50)
     model = nn.ModuleList([network(64, 16, 0.2), network(8, 64, 0.1)])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     steps = epochs * len(loader)

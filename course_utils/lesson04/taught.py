@@ -55,7 +55,7 @@ def train_vae(x):
         kl = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
         return (nll + kl).mean()
 
-    epochs, loader = 80, Minibatches(x, size=50)
+    epochs, loader = 60, Minibatches(x, size=50)
     model = nn.ModuleList([network(64, 16, 0.2), network(8, 64, 0.1)])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     steps = epochs * len(loader)
