@@ -92,7 +92,7 @@ def train(loss_fn, epochs, seed, make=VAE):
 # pixels, averaged over all of them, which is what PyTorch's `binary_cross_entropy_with_logits` does by default.
 #
 # **Predict.** Always answering with the average digit gets 13 of the 64 pixels wrong. How many does an autoencoder get wrong on
-# *new* digits if its code is just two numbers?
+# *new* digits if its code is only two numbers?
 #
 # - A: about 13: two numbers cannot say anything about 64 pixels
 #   - Two numbers can say which of a few dozen shapes comes closest, and that already fixes most of the pixels.
@@ -252,7 +252,7 @@ print("five estimates, 100 samples from the prior each:", estimates.round(2))
 # - A: next to nothing, because this q covers both solutions
 #   - It covers them, but most of its mass lies elsewhere, and the mean of the logs punishes every part of it.
 # - B: about one nat
-#   - The KL term is even smaller, 0.12 nats. What costs so much is the reconstruction: most z explain x badly.
+#   - The KL term is even smaller, about an eighth of a nat. What costs so much is the reconstruction: most z explain x badly.
 # - C: several nats
 #   - **Yes.** Most z drawn from this q lie between the two solutions or beyond them, and there the log of the ratio is very negative.
 
@@ -454,7 +454,7 @@ elbo = check("4.3", elbo)
 # That is a **variational autoencoder**, VAE (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014): the same two networks, a
 # sampled code, and the negative ELBO as the loss. It needs no labels; its learning is *unsupervised*.
 #
-# **Predict.** We train it just as long as the autoencoder. How do its reconstructions of *new* digits compare?
+# **Predict.** We train it as long as the autoencoder. How do its reconstructions of *new* digits compare?
 #
 # - A: they are better, because the noise in z keeps the model from memorizing
 #   - The noise does that, but it also limits how much z can say, and here this costs more than it saves.
@@ -682,7 +682,7 @@ collapsed_units = check("4.4", collapsed_units)
 
 # %%
 class NegativeELBO:
-    """A loss for `train`: beta weighs the KL, which is warmed up or free up to some nats per dimension."""
+    """beta weighs the KL, which is warmed up, or free below some nats per dimension."""
 
     def __init__(self, beta=1.0, warm_up=0, free=0.0):
         self.beta, self.warm_up, self.free, self.step = beta, warm_up, free, 0
@@ -903,9 +903,10 @@ def train_vae(x):
 
     def loss_fn(model, batch):
         (x,) = batch
-        mu, logvar = model[0](x).chunk(2, dim=1)  # (B, 8) each
+        encoder, decoder = model
+        mu, logvar = encoder(x).chunk(2, dim=1)  # (B, 8) each
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-        nll = F.binary_cross_entropy_with_logits(model[1](z), x, reduction="none").sum(dim=1)
+        nll = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="none").sum(dim=1)
         kl = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
         return (nll + kl).mean()
 
@@ -916,7 +917,8 @@ def train_vae(x):
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
     fit(model, loader, loss_fn, optimizer, epochs, scheduler)
     model.eval()  # no dropout from here on
-    return lambda x: model[0](x).chunk(2, dim=1), model[1]
+    encoder, decoder = model
+    return lambda x: encoder(x).chunk(2, dim=1), decoder
     # END SOLUTION
 
 

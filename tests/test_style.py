@@ -76,7 +76,8 @@ def test_goals_stand_at_the_start_and_at_the_end(source):
 def test_it_has_predictions_a_stop_point_a_debugged_claim_a_widget_and_a_table(source):
     cells = read(source)
     core = "\n".join(c.source for c in code(cells) if "studio" not in c.tags)
-    assert prose(cells).count("**Predict.**") >= 4 and prose(cells).count("<details>") >= 3
+    answers = prose(cells).count("<details>") + prose(cells).count("- **Yes.**")
+    assert prose(cells).count("**Predict.**") >= 4 and answers >= 3
     assert "A good place to stop" in prose(cells, studio=False)
     assert "**Debug a claim.**" in prose(cells)
     assert "widgets.explore(" in core or "explorables." in core

@@ -49,9 +49,10 @@ def train_vae(x):
 
     def loss_fn(model, batch):
         (x,) = batch
-        mu, logvar = model[0](x).chunk(2, dim=1)  # (B, 8) each
+        encoder, decoder = model
+        mu, logvar = encoder(x).chunk(2, dim=1)  # (B, 8) each
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 8)
-        nll = F.binary_cross_entropy_with_logits(model[1](z), x, reduction="none").sum(dim=1)
+        nll = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="none").sum(dim=1)
         kl = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
         return (nll + kl).mean()
 
@@ -62,4 +63,5 @@ def train_vae(x):
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
     fit(model, loader, loss_fn, optimizer, epochs, scheduler)
     model.eval()  # no dropout from here on
-    return lambda x: model[0](x).chunk(2, dim=1), model[1]
+    encoder, decoder = model
+    return lambda x: encoder(x).chunk(2, dim=1), decoder
