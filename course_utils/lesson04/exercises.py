@@ -95,7 +95,7 @@ def _noise_cases(rng: np.random.Generator) -> list[Case]:
     fewer = tuple(TensorArg(a) for a in rng.normal(size=(3, 3, 2)))
     return [
         Case(
-            "four codes of three numbers, handed in twice",
+            "four latent codes of three dimensions, handed in twice",
             (mu, logvar, eps),
             _settled(DRAWN_OUTSIDE),
         ),
@@ -115,18 +115,19 @@ def _noise_cases(rng: np.random.Generator) -> list[Case]:
                 TensorArg(np.array([[0.5, -2.0]])),
             ),
         ),
-        close_case("four codes of three numbers", (mu, logvar, eps)),
+        close_case("four latent codes of three dimensions", (mu, logvar, eps)),
         close_case(
-            "three codes of two numbers: the value, and the gradients that reach mu and logvar",
+            "three latent codes of two dimensions: the value, and the gradients that reach mu"
+            " and logvar",
             fewer,
             _gradients("mu", "logvar"),
         ),
         close_case(
-            "the same four codes, the same tensors, a second time", (mu, logvar, eps), again
+            "the same four latent codes, the same tensors, a second time", (mu, logvar, eps), again
         ),
         close_case("eps = 0 lands on the mean", (mu, logvar, TensorArg(np.zeros((4, 3))))),
         close_case(
-            "a nearly certain code and a very uncertain one, logvar = −12 and 12",
+            "a nearly certain q and a very uncertain one, logvar = −12 and 12",
             (
                 TensorArg(np.ones((2, 1))),
                 TensorArg(np.array([[-12.0], [12.0]])),
@@ -255,15 +256,15 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps,
         ),
         "inverse-sigma": Mutant(
-            "this is 1/σ in place of σ: the exponent has a minus too many",
+            "this is 1/σ in place of σ: the exponent has one minus too many",
             lambda mu, logvar, eps: mu + (-0.5 * logvar).exp() * eps,
         ),
         "half-taken-twice": Mutant(
-            "there is a ½ too many: it belongs in the exponent alone, σ = e^(½·logvar)",
+            "there is one ½ too many: it belongs in the exponent alone, σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + 0.5 * _sd(logvar) * eps,
         ),
         "inverse-variance-as-sigma": Mutant(
-            "1/σ² scales the noise: σ = e^(½·logvar) is to do it",
+            "1/σ² scales the noise: it should be σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + (-logvar).exp() * eps,
         ),
         "log-of-logvar": Mutant(
@@ -309,11 +310,11 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar) * (eps - eps.mean()) / eps.std(),
         ),
         "noise-averaged-over-all": Mutant(
-            "one noise for all, the average of eps: each number has its own",
+            "one noise for all, the average of eps: each entry has its own",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps.mean(),
         ),
         "matrix-product-with-eps": Mutant(
-            "a matrix product was taken, `@`: σ and eps are multiplied number by number, `*`",
+            "a matrix product was taken, `@`: σ and eps are multiplied entry by entry, `*`",
             lambda mu, logvar, eps: mu + _sd(logvar) @ eps.T,
         ),
         "sqrt-sigma-as-sigma": Mutant(
@@ -321,7 +322,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (0.25 * logvar).exp() * eps,
         ),
         "mu-and-sigma-swapped": Mutant(
-            "mu and σ have changed places: the noise is multiplied by σ, and mu is added",
+            "mu and σ are swapped: the noise is multiplied by σ, and mu is added",
             lambda mu, logvar, eps: mu * eps + _sd(logvar),
         ),
         "sigma-scales-mu-only": Mutant(
@@ -337,8 +338,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: (mu + eps) * _sd(logvar),
         ),
         "noise-subtracted": Mutant(
-            "the noise was subtracted: that is as good a sample, but another z than mu + σ·eps,"
-            " which is asked for",
+            "the noise was subtracted: it has the right distribution, but mu + σ·eps is asked for",
             lambda mu, logvar, eps: mu - _sd(logvar) * eps,
         ),
         "noise-absolute-value": Mutant(
@@ -362,7 +362,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp(),
         ),
         "first-row-noise-for-all": Mutant(
-            "all codes got the noise of the first: every row of eps goes with its own row",
+            "all rows got the noise of the first: every row of eps goes with its own row",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1],
         ),
         "summed-over-latent-dims": Mutant(
@@ -413,32 +413,40 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
     fewer = tuple(TensorArg(a) for a in rng.normal(size=(2, 4, 2)))
     zeros, one = TensorArg(np.zeros((2, 3))), TensorArg(np.zeros((1, 2)))
     return [
-        Case("five codes of three numbers, handed in twice", (mu, logvar), _settled(NO_ESTIMATE)),
+        Case(
+            "five latent codes of three dimensions, handed in twice",
+            (mu, logvar),
+            _settled(NO_ESTIMATE),
+        ),
         close_case("mu = 0 and logvar = 0 is the prior itself: distance 0", (zeros, zeros)),
         close_case(
             "a shift alone, mu = (3, 0) and logvar = 0: 4.5 nats",
             (TensorArg(np.array([[3.0, 0.0]])), one),
         ),
         close_case(
-            "a spread alone, mu = 0 and logvar = (1, 0): (e − 2)/2 = 0.359 nats",
+            "a variance alone, mu = 0 and logvar = (1, 0): (e − 2)/2 = 0.359 nats",
             (one, TensorArg(np.array([[1.0, 0.0]]))),
         ),
-        close_case("five codes of three numbers", (mu, logvar)),
-        close_case("the same five codes, the same tensors, a second time", (mu, logvar), again),
+        close_case("five latent codes of three dimensions", (mu, logvar)),
         close_case(
-            "four codes of two numbers: the value, and the gradients that reach mu and logvar",
+            "the same five latent codes, the same tensors, a second time", (mu, logvar), again
+        ),
+        close_case(
+            "four latent codes of two dimensions: the value, and the gradients that reach mu and"
+            " logvar",
             fewer,
             _gradients("mu", "logvar"),
         ),
         close_case(
-            "three codes wider than the prior, every logvar above 0",
+            "three q wider than the prior, every logvar above 0",
             (TensorArg(rng.normal(size=(3, 2))), TensorArg(rng.uniform(0.3, 2, size=(3, 2)))),
         ),
         close_case(
-            "six codes of one number each", tuple(TensorArg(a) for a in rng.normal(size=(2, 6, 1)))
+            "six latent codes of one dimension",
+            tuple(TensorArg(a) for a in rng.normal(size=(2, 6, 1))),
         ),
         close_case(
-            "a very narrow code and a very wide one, logvar = −30 and 10",
+            "a very narrow q and a very wide one, logvar = −30 and 10",
             (TensorArg(np.zeros((2, 1))), TensorArg(np.array([[-30.0], [10.0]]))),
             stress=True,
         ),
@@ -510,7 +518,7 @@ KL = Exercise(
             lambda mu, logvar: -_each_kl(mu, logvar).sum(1),
         ),
         "mean-over-latent-dims": Mutant(
-            "averaged over the code's dimensions: independent dimensions add up, so sum them",
+            "averaged over the latent dimensions: independent dimensions add up, so sum them",
             lambda mu, logvar: _each_kl(mu, logvar).mean(1),
         ),
         "sum-over-batch": Mutant(
@@ -526,7 +534,7 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, logvar).sum(),
         ),
         "mean-over-all": Mutant(
-            "this is the mean over all numbers: one value per row is asked for, summed over"
+            "this is the mean over all entries: one value per row is asked for, summed over"
             " dimension 1",
             lambda mu, logvar: _each_kl(mu, logvar).mean(),
         ),
@@ -631,7 +639,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() + 1 - logvar)).sum(1),
         ),
         "one-subtracted-once": Mutant(
-            "the 1 was subtracted once for the whole code: every dimension has its own",
+            "the 1 was subtracted once for all: every latent dimension has its own",
             lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
         ),
         "minus-one-outside-half": Mutant(
@@ -654,11 +662,12 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
         ),
         "log-sigma-for-logvar": Mutant(
-            "log σ is used where log σ² belongs: inside the bracket it is logvar, with no ½ more",
+            "log σ is used where log σ² belongs: inside the bracket it is logvar, without"
+            " another ½",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1),
         ),
         "mu-squared-missing": Mutant(
-            "mu² is missing: a code that moved away from 0 is farther from the prior",
+            "mu² is missing: the farther mu is from 0, the larger the KL",
             lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1),
         ),
         "mu-not-squared": Mutant(
@@ -670,7 +679,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu.abs() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "mu-squared-subtracted": Mutant(
-            "mu² is subtracted: a code that moved away from 0 is farther from the prior, so add it",
+            "mu² is subtracted: the farther mu is from 0, the larger the KL, so add it",
             lambda mu, logvar: (0.5 * (logvar.exp() - mu**2 - 1 - logvar)).sum(1),
         ),
         "variance-subtracted": Mutant(
@@ -678,7 +687,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 - logvar.exp() - 1 - logvar)).sum(1),
         ),
         "logvar-sign-flipped": Mutant(
-            "the logvar has the wrong sign: a narrow code, with negative logvar, must cost more",
+            "the logvar has the wrong sign: a narrow q, with negative logvar, has a larger KL",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1),
         ),
         "logvar-term-missing": Mutant(
@@ -686,12 +695,13 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1)).sum(1),
         ),
         "variance-term-missing": Mutant(
-            "the variance term is missing: a wide code costs too, so exp(logvar) belongs in the"
+            "the variance term is missing: a wide q is far from the prior too, so exp(logvar)"
+            " belongs in the"
             " bracket",
             lambda mu, logvar: (0.5 * (mu**2 - 1 - logvar)).sum(1),
         ),
         "kl-reversed": Mutant(
-            "this is KL(N(0, I) ‖ N(mu, σ²)): the code comes first, the prior second", _reverse_kl
+            "this is KL(N(0, I) ‖ N(mu, σ²)): q comes first, the prior second", _reverse_kl
         ),
         "no-gradient": Mutant(
             "the value is right, but no gradient reaches mu or logvar: look for `no_grad`,"
@@ -708,19 +718,19 @@ KL = Exercise(
         ),
         "monte-carlo-estimate": Mutant(does_not_hold(NO_ESTIMATE), _monte_carlo_kl),
         "entropy-for-kl": Mutant(
-            "this is the entropy of the code: its distance from the prior is asked for", _entropy
+            "this is the entropy of q: its KL from the prior is asked for", _entropy
         ),
         "cross-entropy-for-kl": Mutant(
-            "this is the cross-entropy with the prior: subtract the entropy of the code",
+            "this is the cross-entropy with the prior: subtract the entropy of q",
             _cross_entropy,
         ),
         "epsilon-inside-log": Mutant(
-            "right unless the code is very narrow: a small number was added inside the logarithm;"
+            "right unless q is very narrow: a small number was added inside the logarithm;"
             " log exp(logvar) is logvar itself",
             lambda mu, logvar: _log_with_care(mu, logvar, 1e-8),
         ),
         "divided-by-batch-size": Mutant(
-            "it was divided by the number of codes: that is for the loss; one whole value per row"
+            "it was divided by the size of the batch: a mean belongs in the loss; one value per row"
             " is asked for",
             lambda mu, logvar: _each_kl(mu, logvar).sum(1) / len(mu),
         ),
@@ -792,7 +802,7 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
     sure = TensorArg(np.array([[200.0, -200.0, 200.0], [200.0, -200.0, -200.0]]))
     return [
         Case(
-            "five pictures of 7 pixels, once with the prior as code, once with logits of 0",
+            "five images of 7 pixels, once with q equal to the prior, once with logits of 0",
             some,
             _each_term,
             want={fact: True for fact in TERMS.values()},
@@ -808,7 +818,8 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
             ),
         ),
         close_case(
-            "two pixels with p = 0.75 (logit 1.0986), the first inked, mu = 1, logvar = 0: log 0.75"
+            "two pixels with p = 0.75 (logit 1.0986), the first one on, mu = 1, logvar = 0: log"
+            " 0.75"
             " + log 0.25 − 0.5",
             (
                 TensorArg(np.log([[3.0, 3.0]])),
@@ -817,17 +828,17 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
                 TensorArg(np.zeros((1, 1))),
             ),
         ),
-        close_case("three pictures of 64 pixels, codes of 8 numbers, every logvar above 0", wide),
-        close_case("five pictures of 7 pixels, codes of 2 numbers", some),
-        close_case("the same five pictures, the same tensors, a second time", some, again),
+        close_case("three images of 64 pixels, 8 latent dimensions, every logvar above 0", wide),
+        close_case("five images of 7 pixels, 2 latent dimensions", some),
+        close_case("the same five images, the same tensors, a second time", some, again),
         close_case(
-            "four pictures of 6 pixels: the value, and the gradients that reach logits, mu and"
+            "four images of 6 pixels: the value, and the gradients that reach logits, mu and"
             " logvar",
             _elbo_case(rng, 4, 6, 3),
             _gradients("logits", "x", "mu", "logvar", skip="x"),
         ),
         close_case(
-            "a decoder that is very sure, logits of 200 and −200, all right in the first picture,"
+            "a decoder that is very sure, logits of 200 and −200, all right in the first image,"
             " one wrong in the second",
             (sure, TensorArg(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior),
             stress=True,
@@ -937,7 +948,8 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _each_pixel(logits, x).mean(1)),
         ),
         "both-terms-averaged": Mutant(
-            "both terms were averaged, over pixels and over the code: the ELBO is a sum, of all"
+            "both terms were averaged, over pixels and over latent dimensions: the ELBO is a"
+            " sum, of all"
             " pixels and all latent dimensions",
             _with(
                 rec=lambda logits, x: _each_pixel(logits, x).mean(1),
@@ -945,11 +957,11 @@ ELBO = Exercise(
             ),
         ),
         "kl-mean-over-latent-dims": Mutant(
-            "the KL was averaged over the code's dimensions: sum them",
+            "the KL was averaged over the latent dimensions: sum them",
             _with(kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1)),
         ),
         "divided-by-pixel-count": Mutant(
-            "the whole was divided by the number of pixels: nats per picture are asked for",
+            "the whole was divided by the number of pixels: nats per image are asked for",
             lambda logits, x, mu, logvar: (_rec(logits, x) - _kl(mu, logvar)) / x.shape[1],
         ),
         "kl-missing": Mutant(
@@ -959,11 +971,11 @@ ELBO = Exercise(
             "log p(x|z) is missing: this is the KL alone, with a minus", _then(lambda rec, kl: -kl)
         ),
         "kl-alone": Mutant(
-            "the KL alone came back: it is to be subtracted from log p(x|z)",
+            "the KL alone came back: subtract it from log p(x|z)",
             _then(lambda rec, kl: kl),
         ),
         "kl-added": Mutant(
-            "the KL was added: a code far from the prior costs, so subtract it",
+            "the KL was added: the KL lowers the bound, so subtract it",
             _then(lambda rec, kl: rec + kl),
         ),
         "sign-flipped": Mutant(
@@ -992,45 +1004,45 @@ ELBO = Exercise(
             _then(lambda rec, kl: rec * kl),
         ),
         "mean-over-batch": Mutant(
-            "this is the mean over the batch: one value per picture is asked for",
+            "this is the mean over the batch: one value per image is asked for",
             _then(lambda rec, kl: (rec - kl).mean()),
         ),
         "loss-mean-over-batch": Mutant(
-            "this is the loss, and the mean over the batch: the ELBO of each picture is asked for",
+            "this is the loss, and the mean over the batch: the ELBO of each image is asked for",
             _then(lambda rec, kl: (kl - rec).mean()),
         ),
         "sum-over-batch": Mutant(
-            "this is the sum over the batch: one value per picture is asked for",
+            "this is the sum over the batch: one value per image is asked for",
             _then(lambda rec, kl: (rec - kl).sum()),
         ),
         "loss-sum-over-batch": Mutant(
-            "this is the loss, and the sum over the batch: the ELBO of each picture is asked for",
+            "this is the loss, and the sum over the batch: the ELBO of each image is asked for",
             _then(lambda rec, kl: (kl - rec).sum()),
         ),
         "both-terms-mean-over-all": Mutant(
-            "both terms were averaged over the batch's pixels and numbers, into one: one value per"
-            " picture, of sums, is asked for",
+            "both terms were averaged over everything, the batch included: one value per"
+            " image, of sums, is asked for",
             lambda logits, x, mu, logvar: (
                 _each_pixel(logits, x).mean() - _each_kl(mu, logvar).mean()
             ),
         ),
         "likelihood-sum-over-axis-0": Mutant(
-            "log p(x|z) was summed over the pictures: sum over the pixels, dimension 1",
+            "log p(x|z) was summed over the images: sum over the pixels, dimension 1",
             _with(rec=lambda logits, x: _each_pixel(logits, x).sum(0)),
         ),
         "both-sums-over-axis-0": Mutant(
-            "both terms were summed over the pictures: sum over pixels and over the code,"
+            "both terms were summed over the images: sum over pixels and over latent dimensions,"
             " dimension 1",
             lambda logits, x, mu, logvar: (
                 _each_pixel(logits, x).sum(0) - _each_kl(mu, logvar).sum(0)
             ),
         ),
         "kl-sum-over-axis-0": Mutant(
-            "the KL was summed over the pictures: sum over the code, dimension 1",
+            "the KL was summed over the images: sum over the latent dimensions, dimension 1",
             _with(kl=lambda mu, logvar: _each_kl(mu, logvar).sum(0)),
         ),
         "kl-not-summed": Mutant(
-            "the KL was not summed: sum over the code, dimension 1", _with(kl=_each_kl)
+            "the KL was not summed: sum over the latent dimensions, dimension 1", _with(kl=_each_kl)
         ),
         "likelihood-not-summed": Mutant(
             "log p(x|z) was not summed: sum over the pixels, dimension 1", _with(rec=_each_pixel)
@@ -1045,8 +1057,8 @@ ELBO = Exercise(
             _then(lambda rec, kl: (rec - kl)[:, None]),
         ),
         "broadcast-to-square-table": Mutant(
-            "a table (B, B) came back: one of the two terms is a column, so each picture met each"
-            " code",
+            "a table (B, B) came back: one of the two terms is a column, so each image met each"
+            " latent code",
             _then(lambda rec, kl: rec[:, None] - kl),
         ),
         "exponential-taken": Mutant(
@@ -1071,24 +1083,24 @@ ELBO = Exercise(
             _then(lambda rec, kl: rec - kl.detach()),
         ),
         "likelihood-total-over-batch": Mutant(
-            "log p(x|z) was added up over the whole batch: each picture has its own",
+            "log p(x|z) was added up over the whole batch: each image has its own",
             _then(lambda rec, kl: rec.sum() - kl),
         ),
         "likelihood-mean-over-batch": Mutant(
-            "log p(x|z) was averaged over the whole batch: each picture has its own",
+            "log p(x|z) was averaged over the whole batch: each image has its own",
             _then(lambda rec, kl: rec.mean() - kl),
         ),
         "likelihood-mean-over-all": Mutant(
             "log p(x|z) was averaged over batch and pixels, which is what `reduction` does unless"
-            " told: sum the pixels of each picture",
+            " told: sum the pixels of each image",
             _with(rec=lambda logits, x: _each_pixel(logits, x).mean()),
         ),
         "kl-total-over-batch": Mutant(
-            "the KL was added up over the whole batch: each picture has its own",
+            "the KL was added up over the whole batch: each image has its own",
             _then(lambda rec, kl: rec - kl.sum()),
         ),
         "kl-mean-over-batch": Mutant(
-            "the KL was averaged over the whole batch: each picture has its own",
+            "the KL was averaged over the whole batch: each image has its own",
             _then(lambda rec, kl: rec - kl.mean()),
         ),
         "sigmoid-twice": Mutant(
@@ -1101,7 +1113,7 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: (x * logits.log() + (1 - x) * (1 - logits).log()).sum(1)),
         ),
         "logits-and-x-swapped": Mutant(
-            "x and the logits have changed places: the logits come first",
+            "x and the logits are swapped: the logits come first",
             _with(rec=lambda logits, x: _rec(x, logits)),
         ),
         "logits-to-bce-on-probs": Mutant(
@@ -1165,19 +1177,19 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: -((logits - x) ** 2).sum(1)),
         ),
         "positive-pixels-only": Mutant(
-            "only the inked pixels count here: a pixel left blank has log(1 − p)",
+            "only the pixels that are on count here: one that is off has log(1 − p)",
             _with(rec=lambda logits, x: -(x * _softplus(-logits)).sum(1)),
         ),
         "negative-pixels-only": Mutant(
-            "only the blank pixels count here: an inked pixel has log p",
+            "only the pixels that are off count here: one that is on has log p",
             _with(rec=lambda logits, x: -((1 - x) * _softplus(logits)).sum(1)),
         ),
         "all-pixels-as-positive": Mutant(
-            "every pixel was taken for inked: a pixel left blank has log(1 − p)",
+            "every pixel was treated as on: one that is off has log(1 − p)",
             _with(rec=lambda logits, x: -_softplus(-logits).sum(1)),
         ),
         "labels-swapped": Mutant(
-            "ink and paper have changed places: an inked pixel has log p, a blank one log(1 − p)",
+            "on and off are swapped: a pixel that is on has log p, one that is off log(1 − p)",
             _with(rec=lambda logits, x: _rec(-logits, x)),
         ),
         "log-one-minus-p-subtracted": Mutant(
@@ -1234,12 +1246,13 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _clamped(logits, x, 1e-6)),
         ),
         "epsilon-inside-log": Mutant(
-            "1e-8 was added inside the logarithm: a very sure decoder that errs must pay in full;"
+            "1e-8 was added inside the logarithm: a very sure decoder that errs has a very large"
+            " NLL;"
             " stay with logits",
             _with(rec=lambda logits, x: _by_probability(logits, x, 1e-8)),
         ),
         "logits-clamped-at-20": Mutant(
-            "the logits were cut off at ±20: a very sure decoder that errs must pay in full",
+            "the logits were cut off at ±20: a very sure decoder that errs has a very large NLL",
             _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x)),
         ),
         "kl-sigma-for-variance": Mutant(
@@ -1247,7 +1260,7 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + _sd(logvar) - 1 - logvar)).sum(1)),
         ),
         "kl-minus-one-missing": Mutant(
-            "in the KL, the −1 is missing: check it where the code is the prior",
+            "in the KL, the −1 is missing: check it where q is the prior",
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1)),
         ),
         "kl-variance-as-sigma": Mutant(
@@ -1261,7 +1274,7 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: _normal_kl(mu, logvar).sum(1)),
         ),
         "kl-reversed": Mutant(
-            "the KL was taken from the prior to the code: the code comes first",
+            "the KL was taken from the prior to q: q comes first",
             _with(kl=_reverse_kl),
         ),
         "kl-mu-squared-missing": Mutant(
@@ -1296,8 +1309,8 @@ def _characters(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarra
     mu, logvar = 0.01 * rng.normal(size=(2, n, 6))
     mu[:, 1] = rng.choice([-1.0, 1.0], size=n)  # 0.5 nats by the mean alone
     logvar[:, 2] = math.log(0.01)  # 1.81 nats by the variance alone
-    mu[:, 3] = 0.8  # 0.32 nats, though it is the same for every picture
-    mu[: n // 50, 4] = 5.0  # 12.5 nats for 2 % of the pictures, 0.25 on average
+    mu[:, 3] = 0.8  # 0.32 nats, though it is the same for every image
+    mu[: n // 50, 4] = 5.0  # 12.5 nats for 2 % of the images, 0.25 on average
     logvar[:, 5] = 0.4  # 0.046 nats: a bit wider than the prior
     order = rng.permutation(n)
     return mu[order], logvar[order]
@@ -1344,34 +1357,34 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
     faint = 0.1 * rng.normal(size=(2, 20, 4))
     return [
         Case(
-            "41 pictures, many units, tol 0.000001 and 1000",
+            "41 images, many units, tol 0.000001 and 1000",
             (*_code(*many, 0)[:2], (1e-6, 1e3)),
             _heeds_tol,
             want={TOL_DECIDES: True},
         ),
         Case(
-            "three pictures, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
+            "three images, mu = ±2 in the first unit and 0 in the second, logvar = 0, tol 0.01:"
             " the second is collapsed",
             _code(used, np.zeros((3, 2)), 0.01),
         ),
         Case(
-            "200 pictures, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of"
-            " the pictures, logvar always 0.4; tol 0.1",
+            "200 images, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of"
+            " the images, logvar always 0.4; tol 0.1",
             _code(*six, 0.1),
         ),
         Case("the same units with tol 0.02", _code(*six, 0.02)),
         Case("the same units with tol 0.4", _code(*six, 0.4)),
-        Case("41 pictures, many units, tol 0.1", _code(*_away_from(0.1, *many), 0.1)),
+        Case("41 images, many units, tol 0.1", _code(*_away_from(0.1, *many), 0.1)),
         Case("the same tensors a second time", _code(*_away_from(0.1, *many), 0.1), again),
-        Case("25 pictures, many units, tol 0.4", _code(*_away_from(0.4, *more), 0.4)),
-        Case("25 pictures, many units, tol 0.03", _code(*_away_from(0.03, *more), 0.03)),
-        Case("25 pictures, many units, tol 0.8", _code(*_away_from(0.8, *more), 0.8)),
+        Case("25 images, many units, tol 0.4", _code(*_away_from(0.4, *more), 0.4)),
+        Case("25 images, many units, tol 0.03", _code(*_away_from(0.03, *more), 0.03)),
+        Case("25 images, many units, tol 0.8", _code(*_away_from(0.8, *more), 0.8)),
         Case(
-            "20 pictures, four units that carry next to nothing, tol 0.5",
+            "20 images, four units that carry next to nothing, tol 0.5",
             _code(faint[0], faint[1], 0.5),
         ),
         Case(
-            "a single picture, many units, tol 0.1",
+            "a single image, many units, tol 0.1",
             _code(*_away_from(0.1, many[0][:1], many[1][:1]), 0.1),
         ),
     ]
@@ -1382,7 +1395,7 @@ def _mean_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _on_mean(kl: Callable[..., Any]) -> Answer:
-    """Another measure of every latent dimension, averaged over the pictures as it should be."""
+    """Another measure of every latent dimension, averaged over the images as it should be."""
     return lambda mu, logvar, tol: kl(mu, logvar).mean(0) < tol
 
 
@@ -1405,16 +1418,17 @@ COLLAPSED = Exercise(
     lambda mu, logvar, tol: _kl_to_prior(mu, logvar).mean(0) < tol,
     {
         "mean-over-latent-dims": Mutant(
-            "averaged over the latent dimensions: that judges pictures; average over the pictures,"
+            "averaged over the latent dimensions: that judges images; average over the images,"
             " dimension 0",
             lambda mu, logvar, tol: _each_kl(mu, logvar).mean(1) < tol,
         ),
         "sum-over-latent-dims": Mutant(
-            "summed over the code: that judges pictures; average over the pictures, dimension 0",
+            "summed over the latent dimensions: that judges images; average over the images,"
+            " dimension 0",
             lambda mu, logvar, tol: _each_kl(mu, logvar).sum(1) < tol,
         ),
         "sum-over-batch": Mutant(
-            "summed over the pictures: then the answer depends on how many there are; average",
+            "summed over the images: then the answer depends on how many there are; average",
             lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol,
         ),
         "comparison-flipped": Mutant(
@@ -1422,40 +1436,40 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol,
         ),
         "all-samples-below-tol": Mutant(
-            "this asks that every single picture stays below tol: the average over the pictures"
+            "this asks that every single image stays below tol: the average over the images"
             " decides",
             lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).all(0),
         ),
         "any-sample-below-tol": Mutant(
-            "this asks that some picture lies below tol: the average over the pictures decides",
+            "this asks that some image lies below tol: the average over the images decides",
             lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).any(0),
         ),
         "median-over-batch": Mutant(
-            "this is the median, which goes by most of the pictures: a unit used by few of them may"
+            "this is the median, which goes by most of the images: a unit used by few of them may"
             " carry a lot; take the mean",
             lambda mu, logvar, tol: _each_kl(mu, logvar).median(0).values < tol,
         ),
         "share-below-tol-thresholded": Mutant(
-            "this counts the share of pictures below tol: the average number of nats decides",
+            "this counts the share of images below tol: the average number of nats decides",
             lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0) < tol,
         ),
         "share-below-tol-returned": Mutant(
-            "this is the share of pictures below tol: compare the average number of nats with tol,"
+            "this is the share of images below tol: compare the average number of nats with tol,"
             " True or False is asked for",
             lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0),
         ),
         "variance-of-mu": Mutant(
-            "this is the variance of mu over the pictures, another test: it overlooks what the"
+            "this is the variance of mu over the images, another test: it overlooks what the"
             " variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0) < tol,
         ),
         "population-variance-of-mu": Mutant(
-            "this is the variance of mu over the pictures (divided by N), another test: it"
+            "this is the variance of mu over the images (divided by N), another test: it"
             " overlooks what the variance says; take the KL",
             lambda mu, logvar, tol: mu.var(0, correction=0) < tol,
         ),
         "std-of-mu": Mutant(
-            "this is the standard deviation of mu over the pictures, another test: take the KL",
+            "this is the standard deviation of mu over the images, another test: take the KL",
             lambda mu, logvar, tol: mu.std(0) < tol,
         ),
         "kl-variance-terms-only": Mutant(
@@ -1495,17 +1509,17 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: mu.abs()),
         ),
         "abs-mean-mu": Mutant(
-            "only the average mu was looked at: it may be 0 while mu moves from picture to picture;"
+            "only the average mu was looked at: it may be 0 while mu moves from image to image;"
             " take the KL",
             lambda mu, logvar, tol: mu.mean(0).abs() < tol,
         ),
         "abs-mean-mu-and-logvar": Mutant(
             "the averages of mu and logvar were compared with tol: mu may average 0 while it moves"
-            " from picture to picture; take the KL",
+            " from image to image; take the KL",
             lambda mu, logvar, tol: (mu.mean(0).abs() < tol) & (logvar.mean(0).abs() < tol),
         ),
         "mu-and-logvar-per-sample": Mutant(
-            "mu and logvar were compared with tol in every picture: tol is a number of nats, so"
+            "mu and logvar were compared with tol in every image: tol is a number of nats, so"
             " take the KL, and average it",
             lambda mu, logvar, tol: (mu.abs() < tol).all(0) & (logvar.abs() < tol).all(0),
         ),
@@ -1528,25 +1542,25 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: logvar.exp().mean(0) > 1 - tol,
         ),
         "std-of-kl": Mutant(
-            "this is how much the nats vary over the pictures: take their average",
+            "this is how much the nats vary over the images: take their average",
             lambda mu, logvar, tol: _each_kl(mu, logvar).std(0) < tol,
         ),
         "mu-variance-over-latent-dims": Mutant(
-            "the variance of mu was taken over the code: that judges pictures; and take the KL,"
-            " averaged over pictures",
+            "the variance of mu was taken over the latent dimensions: that judges images; and"
+            " take the KL,"
+            " averaged over images",
             lambda mu, logvar, tol: mu.var(1) < tol,
         ),
         "kl-of-averaged-parameters": Mutant(
-            "mu and logvar were averaged first: take the KL of every picture, then average",
+            "mu and logvar were averaged first: take the KL of every image, then average",
             lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.mean(0)) < tol,
         ),
         "kl-of-mean-mu-variance": Mutant(
-            "mu and the variance were averaged first: take the KL of every picture, then average",
+            "mu and the variance were averaged first: take the KL of every image, then average",
             lambda mu, logvar, tol: _each_kl(mu.mean(0), logvar.exp().mean(0).log()) < tol,
         ),
         "kl-of-aggregate-posterior": Mutant(
-            "this is the distance of all pictures' codes taken together: take the KL of every"
-            " picture, then average",
+            "this is the KL of the aggregate posterior: take the KL of every image, then average",
             _kl_of_all_codes,
         ),
         "kl-returned-unthresholded": Mutant(
@@ -1579,7 +1593,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero(),
         ),
         "whole-latent-kl": Mutant(
-            "the whole code was judged at once: each unit has its own average",
+            "all latent dimensions were judged at once: each unit has its own average",
             lambda mu, logvar, tol: _kl(mu, logvar).mean() < tol,
         ),
         "whole-latent-kl-for-each": Mutant(
@@ -1588,20 +1602,20 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: (_kl(mu, logvar).mean() < tol).expand(mu.shape[1]),
         ),
         "mean-over-all": Mutant(
-            "one average over pictures and units was compared: each unit has its own",
+            "one average over images and units was compared: each unit has its own",
             lambda mu, logvar, tol: _each_kl(mu, logvar).mean() < tol,
         ),
         "mean-over-all-for-each": Mutant(
-            "one average over pictures and units was compared, and every unit got the same answer:"
+            "one average over images and units was compared, and every unit got the same answer:"
             " each unit has its own average",
             lambda mu, logvar, tol: (_each_kl(mu, logvar).mean() < tol).expand(mu.shape[1]),
         ),
         "not-averaged-over-batch": Mutant(
-            "every picture was judged for itself: average over the pictures first, then compare",
+            "every image was judged for itself: average over the images first, then compare",
             lambda mu, logvar, tol: _each_kl(mu, logvar) < tol,
         ),
         "first-sample-only": Mutant(
-            "only the first picture was looked at: average over all of them",
+            "only the first image was looked at: average over all of them",
             lambda mu, logvar, tol: _each_kl(mu, logvar)[0] < tol,
         ),
         "keepdim-row": Mutant(
@@ -1645,7 +1659,7 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar)),
         ),
         "kl-reversed": Mutant(
-            "the KL was taken from the prior to the code: the code comes first",
+            "the KL was taken from the prior to q: q comes first",
             _on_mean(_reverse_each),
         ),
         "bits-for-nats": Mutant(
@@ -1653,7 +1667,7 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: _each_kl(mu, logvar) / math.log(2)),
         ),
         "tol-relative-to-total": Mutant(
-            "tol was taken as a share of what the whole code carries: it is a number of nats",
+            "tol was taken as a share of what all latent dimensions carry: it is a number of nats",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) / _mean_kl(mu, logvar).sum() < tol,
         ),
         "tol-relative-to-max": Mutant(
@@ -1684,10 +1698,10 @@ COLLAPSED = Exercise(
 
 # ---- 4.5 train_vae -------------------------------------------------------------------------------
 
-MEAN_PICTURE = -24.6  # nats per held-out digit, reached by the mean of the training digits
+MEAN_IMAGE = -24.6  # nats per held-out digit, reached by the mean of the training digits
 # seen in sound answers: ELBO −19.1 to −18.2, draws from the prior −18.9 to −18.0, gap 0.7 to 2.0,
 # and 1.3 or more where the ELBO is above −18.4; in such as train on the held-out digits too: 0.4
-BARS = vae_facts.Bars(64, bar=-19.5, limit=-15.0, prior=-21.5, doubt=-18.4, gap=0.7, steps=250)
+BARS = vae_facts.Bars(64, bar=-18.6, limit=-15.0, prior=-21.5, doubt=-18.4, gap=0.7, steps=250)
 FACTS = BARS.texts | {
     "noise": (
         "log p(x|z) is above −60 nats for z = mu + σ·eps (a probability of ½ for all 64 pixels"
@@ -1699,7 +1713,7 @@ FACTS = BARS.texts | {
         " the decoder train, and was z drawn as it is here?"
     ),
     "mean": (
-        f"the held-out ELBO is above −{-MEAN_PICTURE} nats per digit, which the mean picture"
+        f"the held-out ELBO is above −{-MEAN_IMAGE} nats per digit, which the mean image"
         " reaches without any latent code: do log p(x|z) and the KL have equal weight in the loss?"
     ),
 }
@@ -1716,8 +1730,9 @@ def _own_facts(found: vae_facts.Found) -> Any:
     yield "noise", test.likelihood > -60
     yield "learnt", test.likelihood > -40
     yield "listens", test.kl > 1
-    yield "mean", test.elbo > MEAN_PICTURE
-    yield REACHED, math.floor(100 * min(test.elbo, BARS.bar)) / 100
+    yield "mean", test.elbo > MEAN_IMAGE
+    reached = test.elbo >= BARS.bar
+    yield REACHED, BARS.bar if reached else math.floor(100 * test.elbo) / 100
 
 
 def _binary_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -1785,7 +1800,7 @@ def _fit(
         update(optimizer, value)
         if schedule:
             schedule.step()
-    return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
+    return lambda images: encoder(images).chunk(2, dim=1), decoder
 
 
 def _vae(
@@ -1807,8 +1822,9 @@ def _vae(
             torch.manual_seed(0)
             encoder, decoder = _mlp(64, 16), _mlp(8, 64)
             optimizer = torch.optim.Adam(given(encoder, decoder), lr=rate)
-            encode, decode = _fit(x, encoder, decoder, optimizer, steps, **how)
-        return lambda pictures: encoded(*encode(pictures)), lambda z: decoded(decode(z))
+            falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
+            encode, decode = _fit(x, encoder, decoder, optimizer, steps, falling, **how)
+        return lambda images: encoded(*encode(images)), lambda z: decoded(decode(z))
 
     return train_vae
 
@@ -1829,13 +1845,14 @@ def _convolutional(x: Any) -> tuple[Callable, Any]:
     )
     decoder = nn.Sequential(nn.Linear(10, 256), nn.GELU(), nn.Linear(256, 64))
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], lr=5e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=800)
-    return _fit(x, encoder, decoder, optimizer, 800, schedule)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=1500)
+    return _fit(x, encoder, decoder, optimizer, 1500, schedule)
 
 
 def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
-    """No modules: weights in a list, whole batches, Adam, and functions that close over them."""
+    """No modules: weights in a list, Adam, and functions that close over them."""
     import torch
+    from torch.nn.functional import silu
 
     sizes = [(64, 256), (256, 8), (256, 8), (8, 256), (256, 64)]
     weights = [(torch.randn(i, o) * (1 / i) ** 0.5).requires_grad_() for i, o in sizes]
@@ -1845,18 +1862,21 @@ def _bare_tensors(x: Any) -> tuple[Callable, Callable]:
     def layer(i: int, values: Any) -> Any:
         return values @ weights[i] + biases[i]
 
-    def encode(pictures: Any) -> tuple[Any, Any]:
-        hidden = layer(0, pictures).relu()
+    def encode(images: Any) -> tuple[Any, Any]:
+        hidden = silu(layer(0, images))
         return layer(1, hidden), layer(2, hidden)
 
     def decode(z: Any) -> Any:
-        return layer(4, layer(3, z).relu())
+        return layer(4, silu(layer(3, z)))
 
-    for _ in range(300):
-        mu, logvar = encode(x)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=1800)
+    for _ in range(1800):
+        batch = x[torch.randint(len(x), (100,))]
+        mu, logvar = encode(batch)
         optimizer.zero_grad()
-        (_kl(mu, logvar) - _rec(decode(_sampled(mu, logvar)), x)).mean().backward()
+        (_kl(mu, logvar) - _rec(decode(_sampled(mu, logvar)), batch)).mean().backward()
         optimizer.step()
+        schedule.step()
     return encode, decode
 
 
@@ -1923,7 +1943,7 @@ VAE = Exercise(
         },
     ),
     {
-        "two small networks, Adam": _vae(steps=800),
+        "two small networks, Adam": _vae(steps=2000),
         "a convolution, AdamW, one cycle": _convolutional,
         "tensors without modules": _bare_tensors,
     },
