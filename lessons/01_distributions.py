@@ -9,13 +9,9 @@
 # %% [markdown]
 # {{header}}
 #
-# This course grew out of an article, in Chinese, on how generative AI changes the way we work. In every lesson one of its
-# wrong statements returns as *Debug a claim* (here in section A of the studio). You measure the damage and fix it.
-#
 # **By the end you will be able to**
 # - tell probability *mass* from probability *density*, and check that either is normalized;
-# - fit a model to data by *maximum likelihood*;
-# - *sample* from the model you have fitted;
+# - fit a model to data by *maximum likelihood*, and *sample* from it;
 # - say what makes a model *generative* rather than *discriminative*;
 # - test a generator: is it likely, new, complete, and good to look at?
 
@@ -53,47 +49,45 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 # **Write it down.** How would you decide whether the digit model is *good*? "Its digits look real" is a start, but a
 # program that hands out photocopies of its training data passes that test too.
 #
-# By the end of this lesson you will have four tests, and three of them are numbers. They rest on one old idea: a model of
-# data is a probability distribution. It says how likely every possible image is, and you can sample from it. A
-# **generative model** is a distribution over the data themselves, learned from examples. *Generative AI* is what you get
-# when the data are texts, images or sound. The mathematics describes the distribution (this lesson), finds the best one
-# (lessons 02 and 03), and tells how good the result is (all of them).
+# By the end of this lesson you will have four tests, three of them numbers. They rest on one old idea: a model of data is
+# a probability distribution. It says how likely every possible image is, and you can sample from it. A **generative
+# model** is such a distribution, learned from examples. *Generative AI* is what you get when the data are texts, images
+# or sound. The mathematics describes the distribution (this lesson), finds the best one (02 and 03), and tells how good
+# the result is (all lessons).
 
 # %% [markdown]
 # ## Mass and density
 #
-# A **random variable** is a quantity whose value depends on chance, such as the roll of a die. A die has six values, and
-# each has a probability of its own, its **mass**. Masses lie between 0 and 1 and add up to 1.
+# A **random variable** is a quantity whose value depends on chance, such as the roll of a die. Each of the die's six values
+# has a probability of its own, its **mass**. Masses lie between 0 and 1 and add up to 1.
 #
-# A person's height is a random variable too, but it can take infinitely many values, and each exact value has
-# probability zero. So we count the share of people in each *bin*, a small range of values.
+# A person's height is a random variable too, but each exact value has probability zero. So we count the share of people
+# in each *bin*, a small range of values.
 #
-# **Predict.** Adults measure $1.7$ m on average, and about two thirds of them are within $0.1$ m of that. Draw a histogram
-# in meters, with narrow bins, so that the *area* of each bar is the share of people in its bin. How high is the highest
-# bar?
+# **Predict.** Adults are $1.7$ m tall on average, and two thirds of them are within $0.1$ m of that. Draw a histogram in
+# meters, with narrow bins, so that the *area* of each bar is the share of people in its bin. How high is the highest bar?
 #
-# - A: below 1, because no probability exceeds 1
-# - B: about 4
-# - C: close to 0, because hardly anyone falls into so narrow a bin
+# - A: close to 0
+#   - The share is close to 0, because few people fall into so narrow a bin. The height is the share divided by
+#     the width.
+# - B: a few tenths
+#   - Only areas are probabilities here. A height may exceed 1.
+# - C: between 1 and 10
+#   - **Yes.** Two thirds of the people in a range of $0.2$ m make $3.3$ per meter. The peak is a little higher.
+# - D: above 10, and the narrower the bins, the higher
+#   - A bin half as wide holds about half as many people, so the ratio hardly changes.
 #
-# Then run the cell and **drag the edge** of the dark bin. (The data are simulated.) Try narrow bins with 1,000 people, and
-# with a million.
+# Then run the cell and **drag the edge** of the middle bin. Try narrow bins with 1,000 (simulated) people, and with a million.
 
 # %%
 explorables.bins(runtime.rng(3))
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# As the bins shrink, each share goes to zero. But share *divided by width* settles, given enough people, and its limit is
+# the **density**: probability per unit of length. In centimeters it would be a hundred times lower.
 #
-# B. As the bins shrink, each share shrinks toward zero (on the left), which is what C describes. The share *divided by the
-# bin's width* (on the right) settles at about 4 per meter. A takes that ratio for a probability, but only areas are
-# probabilities here. The ratio depends on the unit: in centimeters every bar would be a hundred times lower.
-#
-# </details>
-#
-# As the bins shrink and the number of people grows, share divided by width approaches the **density**: probability per
-# unit of length. The curve is the best-known density, the **normal distribution**, also called **Gaussian**. Its parameters
-# are the **mean** $\mu$ and the **variance** $\sigma^2$, the mean squared distance from the mean. The root of the variance,
+# The curve is the best-known density, the **normal distribution**, also called **Gaussian**. Its parameters are the
+# **mean** $\mu$ and the **variance** $\sigma^2$, the mean squared distance from the mean. The root of the variance,
 # $\sigma$, is the **standard deviation**: how far from the mean a typical value is.
 #
 # $$ p(x \mid \mu, \sigma^2) = \frac{1}{\sqrt{2\pi\sigma^2}} \; e^{-\frac{(x-\mu)^2}{2\sigma^2}} $$
@@ -115,7 +109,6 @@ for var in (4.0, 1.0, 0.01):
     density = normal_pdf(x, 0.0, var)
     area = np.sum(density) * 0.001  # thin strips
     print(f"variance {var:<5g} highest density {density.max():.4f}   area {area:.4f}")
-print(f"a die: highest mass {1 / 6:.4f}, all six together {6 * (1 / 6):.4f}")
 
 # %% [markdown]
 # ## Likelihood: how well does a model explain the data?
@@ -125,9 +118,9 @@ print(f"a die: highest mass {1 / 6:.4f}, all six together {6 * (1 / 6):.4f}")
 # size of a model, need a third part, the **validation set**; it enters in lesson 02.)
 #
 # Which normal distribution describes the 4,000 numbers best? Take a candidate $\mu$ and $\sigma^2$ and evaluate its
-# density at every data point. The digits were written independently, and for independent events probabilities multiply.
-# So do densities. The product over all the data is the **likelihood** of the candidate. **Maximum likelihood** picks the
-# candidate for which it is largest. Since a product of 4,000 small numbers is too small for a computer, we add logarithms
+# density at every data point. We treat the digits as independent, and the probabilities of independent events multiply. So
+# do densities. The product over all the data is the **likelihood** of the candidate. **Maximum likelihood** picks the
+# candidate for which it is largest. A product of 4,000 small numbers **underflows** (is rounded to 0), so we add logarithms
 # instead. The result is the **log-likelihood**. With the natural logarithm, its unit is the **nat**.
 
 # %%
@@ -140,7 +133,7 @@ plots.images(digits.x_train[:20], columns=20, alt="Twenty handwritten digits.")
 # %% [markdown]
 # ### Exercise 1.1 · `normal_logpdf`
 # Return the logarithm of the normal density. Work it out on paper first. You need no `np.exp`, and without it nothing
-# **underflows** (is rounded to 0), however far $x$ is from the mean.
+# underflows, however far $x$ is from the mean.
 
 
 # %% tags=["exercise:1.1", "points:4", "minutes:10"]
@@ -178,8 +171,8 @@ print(f"log-density 80 standard deviations away: {normal_logpdf(170, 10, 4):.1f}
 explorables.fit(ink)
 
 # %% [markdown]
-# There is one maximum. Calculus finds it without dragging, by setting the derivatives to zero: the best $\mu$ is the mean
-# of the data, and the best $\sigma^2$ is their variance. Every small step away goes down:
+# There is one maximum. Setting the derivatives to zero finds it without dragging: the best $\mu$ is the mean of the data,
+# and the best $\sigma^2$ is their variance. A small step in any direction goes down:
 
 # %% tags=["nbval-check-output"]
 mu, var = ink.mean(), ink.var()
@@ -245,25 +238,9 @@ draws = sample_categorical(theta, 100_000, runtime.rng(1))  # (100000,)
 print("asked for", theta, " got", np.round(np.bincount(draws, minlength=3) / 100_000, 2))
 
 # %% [markdown]
-# **Predict.** There is a shortcut: return the most probable category every time, since that is the best single guess. What
-# would a digit generator built on this shortcut draw?
-#
-# - A: typical, well-formed digits of all kinds
-# - B: a blurred average of all digits
-# - C: the same image every time
-
-# %% tags=["nbval-check-output"]
-print("shortcut:", np.full(20, theta.argmax()))
-print("sampler: ", sample_categorical(theta, 20, runtime.rng(2)))
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# C. There is one most probable image, and the shortcut draws it every time. A expects variety from a rule that has none.
-# B takes the most probable value for the mean. A generator must also draw unlikely values, in proportion to their
-# probability.
-#
-# </details>
+# Why leave it to chance? There is a tempting *shortcut*: always return the most probable category, which is the best single
+# guess. But a digit generator built on this shortcut would draw the same image forever. A generator must also draw unlikely
+# values, in proportion to their probability.
 
 # %% [markdown]
 # > **A good place to stop.** You can now tell mass from density, fit by likelihood, and sample. When you come back, run
@@ -276,8 +253,8 @@ print("sampler: ", sample_categorical(theta, 20, runtime.rng(2)))
 # a bold assumption: *the pixels are independent*, like 784 coins that are tossed separately.
 #
 # A random variable that is 1 (ink) with probability $\theta$ and 0 (paper) otherwise has a **Bernoulli distribution**. Its
-# mass is $\theta^x (1-\theta)^{1-x}$: put in $x = 1$, then $x = 0$. For a fair coin $\theta = 0.5$. Give each pixel $d$ its
-# own $\theta_d$. Independent masses multiply, so their logarithms add:
+# mass is $\theta^x (1-\theta)^{1-x}$: put in $x = 1$, then $x = 0$. For a fair coin, $\theta = 0.5$. Give each pixel $d$
+# its own $\theta_d$. Independent masses multiply, so their logarithms add:
 #
 # $$ \log p(x \mid \theta) = \sum_{d=1}^{784} \big[\, x_d \log \theta_d + (1 - x_d) \log (1 - \theta_d) \,\big] $$
 #
@@ -290,7 +267,7 @@ print("sampler: ", sample_categorical(theta, 20, runtime.rng(2)))
 # Return the share of ink at each pixel when these $2s$ imaginary images have joined the real ones.
 
 
-# %% tags=["exercise:1.3", "points:4", "minutes:8"]
+# %% tags=["exercise:1.3", "points:4", "minutes:6"]
 def fit_bernoulli(x, smoothing):
     """Share of ink per pixel, with `smoothing` extra images all ink and as many all paper.
 
@@ -315,12 +292,14 @@ fit_bernoulli = check("1.3", fit_bernoulli)
 # $\theta_d = (\text{inked}_d + s) / (N + 2s)$. Every $\theta_d$ now lies strictly between 0 and 1, so nothing is impossible.
 
 # %% [markdown]
-# **Predict.** You are about to sample new digits from this model, pixel by pixel, each with its own $\theta_d$. What will
-# they look like?
+# **Predict.** Now sample new digits from this model, pixel by pixel, each with its own $\theta_d$. What will they look like?
 #
-# - A: like digits
-# - B: like blurred digits
-# - C: like neither
+# - A: scattered dots, no strokes
+#   - **Yes.** Each pixel has ink as often as it should, and takes no notice of its neighbors.
+# - B: blurred digits
+#   - That is θ itself, the gray average of all digits. A sample is black and white.
+# - C: digits with some wrong pixels
+#   - Then the model would have to know that next to ink there is usually more ink.
 
 # %%
 theta_one = fit_bernoulli(x_train, smoothing=1.0)  # (784,)
@@ -332,13 +311,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# C. Each pixel has ink as often as it should, yet no stroke appears. The model knows *where* ink tends to be and nothing
-# about *what goes together*: next to ink there is usually more ink. If you chose A, you expected it to know that. If you
-# chose B, you pictured $\theta$ itself, which is a blurred average. A sample from it is not.
-#
-# </details>
+# The model knows *where* ink tends to be, and nothing about *what goes together*.
 #
 # How bad is it, as a number? Average the log-probabilities that the model gives to the 1,000 test digits, and flip the sign.
 # This is the **negative log-likelihood** (NLL), in **nats per digit**; lower is better. (These nats come from masses. The
@@ -363,9 +336,8 @@ print(f"one probability per pixel: {bernoulli_nats:.0f} nats per digit")
 # ## One model per class: draw, and classify
 #
 # A 1 and an 8 have their ink in different places. So first draw the class $y$, a numeral from 0 to 9, and then the pixels
-# with the probabilities of that class. An image and its class together have the probability
-# $p(x, y) = p(y)\,p(x \mid y)$. Here $p(y)$ is the **prior**: what we believe about the class before we see the image. Your
-# two functions are all it takes to fit this model and to sample from it.
+# with the probabilities of that class: $p(x, y) = p(y)\,p(x \mid y)$. Here $p(y)$ is the **prior**: what we believe about
+# the class before we see the image. Your two functions are all it takes to fit this model and to sample from it.
 
 # %%
 class_theta = np.stack([fit_bernoulli(x_train[digits.y_train == y], 1.0) for y in range(10)])
@@ -381,14 +353,14 @@ plots.rows(
     alt="Above: ten blurred average digits. Below: twenty noisy samples, some readable.",
 )
 # %% [markdown]
-# The same model answers the opposite question: which class does a given image have? We may split $p(x, y)$ either way, as
-# $p(y)\,p(x \mid y)$ or as $p(x)\,p(y \mid x)$. Setting the two equal gives **Bayes' rule**:
+# The same model answers the opposite question: which class does a given image have? We may also split $p(x, y)$ the other
+# way, into $p(x)\,p(y \mid x)$. Setting the two equal gives **Bayes' rule**:
 #
 # $$ p(y \mid x) = \frac{p(y)\,p(x \mid y)}{p(x)}, \qquad p(x) = \sum_y p(y)\,p(x \mid y) $$
 #
 # $p(y \mid x)$ is the **posterior**: what we believe about the class after seeing the image. To compute $p(x)$ we must
-# *add* probabilities that we hold as logarithms. Undoing the logarithms first is risky, since $e^{-1000}$ underflows to 0.
-# `logsumexp` returns $\log \sum_k e^{a_k}$ safely: it takes the largest term out before it exponentiates.
+# *add* probabilities that we hold as logarithms, and $e^{-1000}$ underflows. `logsumexp` returns $\log \sum_k e^{a_k}$
+# safely, by factoring out the largest term first.
 
 # %% tags=["nbval-check-output"]
 log_pxy = log_bernoulli(x_test, class_theta) + np.log(prior)  # (1000, 10): log p(x, y)
@@ -408,9 +380,9 @@ print(f"test digits classified correctly: {accuracy:.1%}   nats per digit: {clas
 # %% [markdown]
 # ## A mixture: groups that nobody labeled
 #
-# Ten classes are not enough. There are round 2s and angular 2s, upright 1s and slanted ones, and nobody labeled them. A
-# **mixture** finds such groups by itself, *unsupervised*. It has $K$ **components**, each with its own ink probabilities
-# $\theta_k$ and a weight $\pi_k$:
+# Ten classes are not enough. There are upright 1s and slanted ones, and nobody labeled them. A **mixture** finds such
+# groups by itself, *unsupervised*. It has $K$ **components**, each with its own ink probabilities $\theta_k$ and a weight
+# $\pi_k$:
 #
 # $$ p(x) = \sum_{k=1}^{K} \pi_k \; p(x \mid \theta_k) $$
 #
@@ -418,7 +390,7 @@ print(f"test digits classified correctly: {accuracy:.1%}   nats per digit: {clas
 # posterior of the components for each digit, called their **responsibilities**. *M-step*: refit each component as in
 # Exercise 1.3, with every digit weighted by its responsibility. Without smoothing, the likelihood never falls from one
 # round to the next (Dempster, Laird & Rubin 1977). We use 60 components and start from 60 random training digits, faded
-# to gray.
+# to gray. Do other starting digits lead to another model? We fit three times.
 
 
 # %% tags=["export"]
@@ -441,13 +413,6 @@ def fit_mixture(x, K, steps, rng, smoothing=0.1):
     return pi, theta, np.array(history)
 
 
-# %% [markdown]
-# **Predict.** We fit three times, each time from other starting digits. How do the three final likelihoods compare?
-#
-# - A: they are equal, since EM climbs until it reaches the maximum
-# - B: they differ a little, and the components differ too
-# - C: they differ widely; a poor start is never made up for
-
 # %%
 rounds = runtime.budget(smoke=5, cpu=25)
 mixtures = [fit_mixture(x_train, 60, rounds, runtime.rng(seed)) for seed in (5, 50, 51)]
@@ -455,16 +420,9 @@ pi, theta_mix, history = mixtures[0]
 drawing.fits(mixtures)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# B. A is true of the single Gaussian, which has one maximum. A mixture's likelihood has many **local maxima**, points that
-# no small change improves, and EM climbs toward one near its start. C overrates the start: with 60 components there are
-# many nearly equal ways to divide the digits.
-#
-# </details>
-#
-# Nobody told the model what a 1 is, and yet it found upright 1s and slanted ones. To sample, draw the component first, then
-# the pixels.
+# The three log-likelihoods are nearly equal, and the components differ. A mixture's likelihood has many **local maxima**,
+# points that no small change improves, and EM climbs toward one near its start. Nobody told it what a 1 is, and yet it
+# found upright 1s and slanted ones. To sample, draw the component first, then the pixels.
 
 
 # %% tags=["export"]
@@ -483,18 +441,21 @@ drawing.nats(uniform_nats, bernoulli_nats, class_nats, mixture_nats)
 
 # %% [markdown]
 # Each model adds one fact about digits, and each time the NLL on new digits falls: where the ink tends to be, that there
-# are ten numerals, that each is written in several ways. Here the eye agrees with the number. It does not always, as
-# lesson 02 will show.
+# are ten numerals, that each is written in several ways. Here the eye agrees with the number. Lesson 02 shows that it
+# does not always.
 
 # %% [markdown]
 # ## Original, or copied?
 #
-# **Predict.** Imagine a "generator" that works like a photocopier: it returns a training digit at random. Its images are
-# perfect. Which test exposes it?
+# **Predict.** Imagine a "generator" that works like a photocopier: it returns one of the 4,000 training digits at random.
+# Its images are perfect. What is its NLL on the 1,000 test digits?
 #
-# - A: a close look at its samples
-# - B: its likelihood on the training set
-# - C: its likelihood on the test set
+# - A: log 4000, or about 8 nats per digit
+#   - That is its NLL on the training set, where each digit has mass 1/4000. How many test digits are in that set?
+# - B: close to that of the mixture
+#   - Perfect images do not help. The NLL asks how much mass the test digits get.
+# - C: infinite
+#   - **Yes.** All its mass is on training digits. Each test digit gets mass 0, and the logarithm of 0 is −∞.
 
 
 # %% tags=["export"]
@@ -504,33 +465,26 @@ def pixels_apart(x, others):
 
 
 # %%
-photocopies = x_train[runtime.rng(9).choice(4000, 500)]  # (500, 784)
 apart = pixels_apart(x_test, x_train)  # (1000, 4000)
 twins = int((apart == 0).any(axis=1).sum())
 real_distance = apart.min(axis=1).mean()
-copied = pixels_apart(photocopies, x_train).min(axis=1).mean()
 print(f"test digits that the photocopier can produce: {twins} of 1,000")
-print(f"pixels to the nearest training digit: photocopies {copied:.0f}, test {real_distance:.0f}")
+print(f"pixels from a test digit to the nearest training digit: {real_distance:.0f} on average")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# A close look does not expose the photocopier, since its samples *are* real digits. Nor does its likelihood on
+# the training set: of all distributions, the photocopier is the one that maximum likelihood would choose. Only *new* data
+# expose it.
 #
-# C. The photocopier gives mass to 4,000 images and to no others. Not one test digit is among them, so their likelihood is 0
-# and the NLL is infinite. A fails because the samples *are* real digits. B fails because on the training set nothing looks
-# better: each digit has mass $1/4000$, which is $\log 4000 \approx 8.3$ nats.
+# The second line shows a test that needs only samples: how many pixels differ between a sample and the nearest training
+# digit? For new real digits it is about {{01.copies.real:.0f}}. Samples that come much closer are suspect: copies, or
+# easy digits such as thin 1s. Much farther is no merit, because pure noise is farther still. Large image models have been
+# caught returning training images (Carlini et al. 2023). "Generative" does not imply "original".
 #
-# </details>
-#
-# The second line shows a test that needs samples only: how many pixels differ between a sample and the nearest training
-# digit? For new real digits it is about {{01.copies.real:.0f}} on average. Samples that come much closer are suspect: copies,
-# or easy digits, such as thin 1s, which all resemble each other. Much farther is no merit, because pure noise is farther
-# still. Large image models have been caught returning training images (Carlini et al. 2023). "Generative" does not imply
-# "original". It has to be measured.
-#
-# A generator can also fail the opposite way and leave most digits out, like the shortcut: always take the mixture's most
-# probable component. To notice, turn the question around and go from each *test digit* to the nearest sample. A test digit
-# is covered if some sample is at least as close as its fifth nearest neighbor among the other test digits. The share of
-# covered digits is called **coverage** (Naeem et al. 2020).
+# A generator can also fail the opposite way and leave most digits out, like the shortcut: always take the mixture's largest
+# component. To notice, go from each *test digit* to the nearest sample. The test digit is covered if that sample is no
+# farther away than its fifth nearest neighbor among the other test digits. The share of covered digits is called
+# **coverage** (Naeem et al. 2020).
 
 
 # %% tags=["export"]
@@ -544,37 +498,38 @@ def coverage(real, samples, k=5):
 top = np.eye(60)[pi.argmax()]  # (60,): the shortcut's weights, 1 for the largest component
 opening = (pretrained.digits(500, runtime.rng(8)) > 0.5).astype(float).reshape(500, 784)
 sources = {
-    "photocopier": photocopies,
+    "photocopier": x_train[runtime.rng(9).choice(4000, 500)],
     "shortcut": sample_mixture(top, theta_mix, 500, runtime.rng(7)),
     "mixture": x_mix,
-    "the opening's model": opening,
+    "pretrained model": opening,
+    "real digits": x_test[500:],
 }
 distance = {name: pixels_apart(x, x_train).min(axis=1).mean() for name, x in sources.items()}
 covered = {name: coverage(x_test[:500], x) for name, x in sources.items()}
-drawing.new_and_covered(distance, covered, real_distance)
+drawing.new_and_covered(distance, covered)
 
 # %% [markdown]
 # The photocopier covers nearly everything and has nothing new. The shortcut is the opposite. The mixture draws all ten
 # numerals and yet misses many test digits, because loose specks of ink keep its samples at a distance. Distance in pixels
-# punishes noise as well as omission, so later lessons compare images by what a classifier sees in them. The opening's model
-# comes a little closer to its training digits than real ones do, is far from a photocopier, and covers nearly everything.
+# punishes noise as well as omission, so later lessons compare what a classifier sees. The pretrained model comes a little
+# closer to the training digits than real ones do, and covers as much.
 #
 # So here are four tests. None is enough alone.
 #
-# 1. **Likely?** The NLL of test data. It notices both copying and omission, but it needs a model whose probabilities can
-#    be computed.
-# 2. **New?** The distance from samples to the nearest training example, compared with that of test data.
+# 1. **Likely?** The NLL of test data. It notices both copying and omission, but needs a model whose probabilities can be
+#    computed.
+# 2. **New?** The distance to the nearest training example, compared with that of test data.
 # 3. **Complete?** The coverage of test data by samples.
 # 4. **Good to look at?** Your eye, on samples that nobody hand-picked.
 #
-# Compare them with the test you wrote down at the start. The opening's model does well on the last three. We cannot compute
-# the first for it yet; that is what lesson 04 is for.
+# Compare them with the test you wrote down at the start. The pretrained model does well on the last three. Lesson 04
+# shows how to bound the first.
 
 # %% [markdown]
 # ## What this run reached
 #
-# The table compares your run with ours. A row marked *exact* involves no chance, so every run gives that number. Any other
-# row shows the range over five runs with different seeds.
+# The table compares your run with ours. A row marked *exact* involves no chance. Any other row shows the range over five
+# runs with different seeds.
 
 # %%
 inside = runtime.reached(
@@ -586,10 +541,10 @@ inside = runtime.reached(
         "01.accuracy.per_class": accuracy,
         "01.copies.real": real_distance,
         "01.copies.mixture": distance["mixture"],
-        "01.copies.opening": distance["the opening's model"],
+        "01.copies.opening": distance["pretrained model"],
         "01.coverage.shortcut": covered["shortcut"],
         "01.coverage.mixture": covered["mixture"],
-        "01.coverage.opening": covered["the opening's model"],
+        "01.coverage.opening": covered["pretrained model"],
     }
 )
 
@@ -598,7 +553,7 @@ assert inside
 assert distance["photocopier"] == 0 and twins == 0
 assert all((np.diff(h) > -1e-3).all() for _, _, h in mixtures)  # smoothing may cost a trace
 assert uniform_nats > bernoulli_nats > class_nats > mixture_nats
-assert covered["shortcut"] < 0.2 < covered["the opening's model"]
+assert covered["shortcut"] < 0.2 < covered["pretrained model"]
 
 # %% [markdown]
 # That was the core. What follows is the studio: three sections, in any order, and nothing later needs them. In a hurry?
@@ -609,6 +564,9 @@ assert covered["shortcut"] < 0.2 < covered["the opening's model"]
 #
 # ### Section A · Counts, and a factor that went missing
 #
+# This course grew out of an article, in Chinese, on how generative AI changes the way we work. In every lesson one of its
+# wrong statements returns as *Debug a claim*. You measure the damage and fix it.
+#
 # **Debug a claim.** Roll a three-sided die with $\theta = (0.2, 0.3, 0.5)$ several times and count how often each side
 # comes up: $x = (x_1, x_2, x_3)$. The article says that these counts have the mass
 #
@@ -617,12 +575,15 @@ assert covered["shortcut"] < 0.2 < covered["the opening's model"]
 # It looks right, since every roll of side $i$ contributes a factor $\theta_i$. But these are masses, so they must sum
 # to one.
 #
-# **Predict.** With three rolls there are ten possible counts, from $(3, 0, 0)$ to $(0, 0, 3)$. What do the claim's ten
-# values add up to?
+# **Predict.** With three rolls there are ten possible counts, from (3, 0, 0) to (0, 0, 3). What do the claim's ten values
+# add up to?
 #
-# - A: to one
-# - B: to less than one
-# - C: to more than one
+# - A: more than one
+#   - Then some sequence of rolls would have been counted twice.
+# - B: exactly one
+#   - That holds for a single roll only, where only one order is possible.
+# - C: less than one
+#   - **Yes.** The claim is the probability of one particular order of the rolls. Counts forget the order.
 
 
 # %% tags=["studio", "nbval-check-output"]
@@ -647,26 +608,13 @@ one_each = np.mean([len(set(row)) == 3 for row in rolls])
 print(f"one of each: claimed {claimed_pmf((1, 1, 1), theta):.2f}, counted {one_each:.2f}")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>Answer</summary>
-#
-# B, and the more rolls, the more mass is missing. The claim is the probability of *one particular order*, such as 1-2-3.
-# Counts forget the order, and there are six orders of one-of-each. A holds for a single roll only. C would mean that some
-# order was counted twice.
-#
-# </details>
-#
-# How many orders lead to the same counts? There are $n!/(x_1!\cdots x_K!)$. With that factor in front it is the
-# **multinomial distribution**:
-#
-# $$ P(x \mid n, \theta) = \frac{n!}{x_1! \cdots x_K!} \prod_{i=1}^{K} \theta_i^{x_i}, \qquad \sum_i x_i = n, \quad
-# \sum_i \theta_i = 1 $$
-#
-# For $n = 1$ it is the categorical distribution of Exercise 1.2. With $n = 1$ and two categories it is the Bernoulli
-# distribution.
+# The more rolls, the more mass is missing. The claim is the probability of *one particular order*, such as 1-2-3, and there
+# are six orders of one-of-each.
 #
 # ### Exercise 1.4 · `multinomial_pmf`
-# Fix the claim. Factorials grow fast, but `math.lgamma(n + 1)` is $\log n!$ and never overflows. If `theta` does not sum to
-# 1 (within $10^{-9}$), raise a `ValueError`, because silence would hide a mistake. A category with $\theta = 0$ is allowed.
+# Fix the claim: in how many orders can the same counts come up? Try $(1, 1, 1)$ and $(2, 1, 0)$ first. Factorials grow fast,
+# but `math.lgamma(n + 1)` is $\log n!$ and does not overflow. If `theta` does not sum to 1 (within $10^{-9}$), raise a
+# `ValueError`, because silence would hide a mistake. A category with $\theta = 0$ is allowed.
 
 
 # %% tags=["studio", "exercise:1.4", "points:4", "minutes:10"]
@@ -704,8 +652,16 @@ for n in (1, 3, 10):
 print(f"one of each: {multinomial_pmf((1, 1, 1), theta):.2f}")
 
 # %% [markdown] tags=["studio"]
-# Where did the mass go? Toss a fair coin, so that the counts fit on one axis. The claim loses its mass in the middle first,
-# where there are most orders.
+# What you wrote is the mass of the **multinomial distribution**:
+#
+# $$ P(x \mid n, \theta) = \frac{n!}{x_1! \cdots x_K!} \prod_{i=1}^{K} \theta_i^{x_i}, \qquad \sum_i x_i = n, \quad
+# \sum_i \theta_i = 1 $$
+#
+# For $n = 1$ it is the categorical distribution of Exercise 1.2, and with two categories it is then the Bernoulli
+# distribution.
+#
+# Where did the claim's mass go? Toss a fair coin, so that the counts fit on one axis. The claim loses most mass in the
+# middle, where there are most orders.
 
 # %% tags=["studio"]
 drawing.totals(
@@ -718,7 +674,7 @@ drawing.totals(
 #
 # Why is there a $\sqrt{2\pi}$ in the normal density? Because of an area. Drop the factor and integrate $e^{-x^2/2}$ over the
 # whole line; whatever comes out must be divided out again. There is no elementary antiderivative, but there is a famous
-# detour. (This section needs some calculus.) Square the integral, and it becomes the volume under a round hill,
+# trick. (This section needs some calculus.) Square the integral, and it becomes the volume under a round hill,
 # $e^{-(x^2+y^2)/2}$. Cut the hill into rings of radius $r$ and circumference $2\pi r$:
 #
 # $$ \Big(\int e^{-x^2/2}\,dx\Big)^2 = \int_0^\infty e^{-r^2/2}\; 2\pi r\,dr = 2\pi $$
@@ -730,9 +686,13 @@ drawing.hill()
 # **Predict.** Suppose you forget the $2\pi$ and divide by $\sqrt{\sigma^2}$ only. How does the log-likelihood of your data
 # compare with the correct one?
 #
-# - A: it is lower, because the model is worse
-# - B: it is the same, because a constant factor does not matter
+# - A: it is lower
+#   - A wrong formula need not look worse. This one claims more probability than there is.
+# - B: it is the same
+#   - The best μ and σ² do stay the same, because a constant factor does not move the maximum. The value of the
+#     log-likelihood changes.
 # - C: it is higher
+#   - **Yes.** Without the factor, every density is $2.5$ times too high.
 
 # %% tags=["studio", "nbval-check-output"]
 line_area = integrate.quad(lambda x: math.exp(-(x**2) / 2), -np.inf, np.inf)[0]
@@ -742,14 +702,9 @@ forgot = (-((ink - mu) ** 2) / (2 * var) - 0.5 * math.log(var)).mean()
 print(f"nats per digit, mean of ink: correct {best:.3f}, without the 2 pi {forgot:.3f}")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>Answer</summary>
-#
-# C, by $\tfrac12\log 2\pi \approx 0.919$ per value. The area under the wrong "density" is $\sqrt{2\pi} \approx 2.5$ whatever
-# the variance, so it claims more probability than there is. Such slips survive because they flatter. A trusts the number
-# to notice. B is right about the best $\mu$ and $\sigma^2$, which do not move, but the score does. Likelihoods can be
-# compared only between distributions that are normalized.
-#
-# </details>
+# It is higher by $\tfrac12\log 2\pi \approx 0.919$ nats per value. The area under the wrong "density" is
+# $\sqrt{2\pi} \approx 2.5$ whatever the variance. Such slips survive because they flatter. Likelihoods can be compared only
+# between distributions that are normalized.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · Who needs less data?
@@ -762,11 +717,14 @@ print(f"nats per digit, mean of ink: correct {best:.3f}, without the 2 pi {forgo
 # All get the same few labeled digits, in two worlds: real digits, and digits *sampled* from the model of each class. In the
 # second world pixels really are independent.
 #
-# **Predict.** With one to three real digits per class, which makes fewer errors?
+# **Predict.** With one to three real digits per class, which of the three makes the most errors?
 #
-# - A: logistic regression, which solves nothing but the problem at hand
-# - B: naive Bayes, whichever its imaginary image
-# - C: it depends on the imaginary image
+# - A: logistic regression
+#   - It has a prior too: it keeps its weights small. That turns out to be no worse than the better of the two images.
+# - B: naive Bayes with the gray image
+#   - **Yes.** The gray image says that ink is as likely in a corner as in the middle. With so few digits, that counts.
+# - C: naive Bayes with the average digit
+#   - The average of all the digits blurs the classes, but at least it has its ink where digits have theirs.
 
 
 # %% tags=["studio"]
@@ -806,44 +764,37 @@ for j, n in enumerate(progress.bar(sizes, "digits per class")):
 drawing.lead(sizes, lead)
 
 # %% [markdown] tags=["studio"]
-# <details><summary>Answer</summary>
-#
-# C. The dots are means over eight draws of the labeled digits, and the bars are two standard errors. With a gray image,
-# naive Bayes is behind on real digits at every size. With the average digit, it is level with logistic regression or
-# slightly ahead, up to three digits per class. A and B overlook that smoothing is an assumption too, a prior on $\theta$:
-# the gray image says that ink is as likely in a corner as in the middle.
-#
-# </details>
+# The dots are means over eight draws of the labeled digits, and the bars are two standard errors. On real digits, naive Bayes
+# with the gray image is behind logistic regression at every size. With the average digit, it is level with it, within the
+# error bars, up to ten digits per class. Smoothing is an assumption too, a prior on $\theta$.
 #
 # As the data grow, the imaginary image matters less, and the independence of pixels matters more. That assumption is false
-# for real digits, so logistic regression pulls ahead. In the world where it is true, naive Bayes with the average digit
+# for real digits, so logistic regression pulls ahead. In the world where it holds, naive Bayes with the average digit
 # leads until neither makes many errors. So "generative models need more data" is too simple, and so is its opposite. A
 # generative model makes more assumptions; they replace data where they are true and cost accuracy where they are false.
-# Ng & Jordan (2002) work out when each of the two wins.
+# Ng & Jordan (2002) show that naive Bayes can come near its own, higher, error with far fewer examples than logistic
+# regression needs.
 
 # %% tags=["studio", "solved"]
 real, independent = (each.mean(axis=1) for each in lead.values())  # (2, 7) each
-assert real[0].max() < 5 and (real[:, 5:] < 0).all()  # 30 and 100 per class
+assert (real[0] < 0).all() and (real[1, 5:] < 0).all()  # 5: 30 and 100 per class
 assert (independent[1, :5] > 0).all() and abs(real[1, :3]).max() < 15
 
 # %% [markdown]
 # ## Where we are now
 #
 # You can
-# - tell mass from density, and check that either is normalized: sum, or area, must be one;
-# - fit a model by maximum likelihood, in logarithms, in nats;
-# - sample from what you fitted, by inverse-CDF sampling;
-# - say that a generative model describes $p(x)$ and can draw, and a discriminative one describes $p(y \mid x)$ and cannot;
+# - tell mass from density, and check that either is normalized;
+# - fit by maximum likelihood, in nats, and sample from what you fitted;
+# - say why a generative model, which describes $p(x)$, can draw, and a discriminative one cannot;
 # - test a generator: likely, new, complete, good to look at.
 #
 # **Read on.**
 # Bishop 2006, *Pattern Recognition and Machine Learning*, chapters 2 and 9: the textbook for this lesson.
-# Dempster, Laird & Rubin 1977, *Maximum Likelihood from Incomplete Data via the EM Algorithm*: the two steps, with proof.
-# Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why likelihood, looks and novelty are
-# different questions.
-# Naeem et al. 2020, *Reliable Fidelity and Diversity Metrics for Generative Models*: coverage, and its counterpart for
-# looks.
+# Dempster, Laird & Rubin 1977, *Maximum Likelihood from Incomplete Data via the EM Algorithm*: why EM never goes down.
+# Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why likelihood and looks can disagree.
+# Naeem et al. 2020, *Reliable Fidelity and Diversity Metrics for Generative Models*: coverage, tested.
 # Carlini et al. 2023, *Extracting Training Data from Diffusion Models*: photocopies in the wild.
 #
-# **Next.** A likelihood is a number to maximize. Lesson 02 turns it into losses, which are minimized, and shows what a model
+# **Next.** A likelihood is a number to maximize. Lesson 02 turns it into losses to minimize, and shows what a model
 # becomes when a loss compares the wrong things.

@@ -70,24 +70,20 @@ def nats(uniform: float, pixels: float, classes: float, mixture: float) -> Any:
     return plots.label(ax, "NLL of test digits: lower is better", "nats per digit")
 
 
-def new_and_covered(distance: dict[str, float], covered: dict[str, float], real: float) -> Any:
-    """Distance to the nearest training digit, and coverage, of each source, as a figure; `real` is
-    the distance of real test digits.
+def new_and_covered(distance: dict[str, float], covered: dict[str, float]) -> Any:
+    """Distance to the nearest training digit, and coverage, of each source, as a figure; the last
+    source is real test digits.
     """
     alt = "; ".join(f"{name}: {distance[name]:.0f} pixels, {covered[name]:.0%}" for name in covered)
-    fig, axes = plots.figure(
-        1, 2, size=(11, 2.6), alt=f"{alt}. Real test digits: {real:.0f} pixels."
-    )
+    fig, axes = plots.figure(1, 2, size=(11, 2.9), alt=f"Distance and coverage. {alt}.")
     names = list(distance)
-    plots.bars(names, list(distance.values()), axes[0], form=".0f", color=plots.MODEL)
-    axes[0].axvline(real, color=plots.DATA, ls="--", zorder=0)
-    for value in axes[0].texts:  # readable where the line passes behind it
-        value.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-    plots.label(axes[0], f"New? (dashed: real test digits, {real:.0f})", "pixels that differ")
+    color = [plots.MODEL] * (len(names) - 1) + [plots.DATA]
+    plots.bars(names, list(distance.values()), axes[0], form=".0f", color=color)
+    plots.label(axes[0], "New? Distance to the nearest training digit", "pixels that differ")
     shares = [100 * covered[name] for name in names]
-    plots.bars(names, shares, axes[1], form=".0f", color=plots.MODEL)
+    plots.bars(names, shares, axes[1], form=".0f", color=color)
     axes[1].set(yticklabels=[], xlim=(0, 112))
-    plots.label(axes[1], "Covered? Test digits that have a sample nearby", "percent")
+    plots.label(axes[1], "Complete? Test digits with a sample nearby", "percent")
     return fig
 
 
@@ -120,7 +116,8 @@ def lead(sizes: list[int], leads: dict[str, np.ndarray]) -> Any:
     """
     means = {name: each.mean(axis=1) for name, each in leads.items()}
     alt = "; ".join(
-        f"{name}, {image}: {row[0]:+.0f} at {sizes[0]} per class, {row[-1]:+.0f} at {sizes[-1]}"
+        f"{name}, {image}: {round(row[0]):+d} at {sizes[0]} per class, {round(row[-1]):+d} at"
+        f" {sizes[-1]}"
         for name, rows in means.items()
         for image, row in zip(("gray", "average"), rows, strict=True)
     )

@@ -243,6 +243,19 @@ NORMAL = Exercise(
             "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs in brackets",
             lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
         ),
+        "precedence-times-pi": Mutant(
+            "`1 / 2 * np.pi * var` divides by 2 and multiplies by π and var: 2πσ² belongs in"
+            " brackets",
+            lambda x, mu, var: 0.5 * math.log(math.pi * var / 2) - _quad(x, mu, var),
+        ),
+        "squares-subtracted": Mutant(
+            "x² − μ² is not (x − μ)²: subtract first, then square",
+            lambda x, mu, var: -_log_z(var) - (np.asarray(x) ** 2 - mu**2) / (2 * var),
+        ),
+        "mean-squared-alone": Mutant(
+            "only μ was squared: the square belongs to the whole of x − μ",
+            lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu**2) / (2 * var),
+        ),
         "variance-outside-log": Mutant(
             "the variance is outside the logarithm: the factor in front is 1/√(2πσ²), all of it"
             " under the square root",
@@ -557,6 +570,14 @@ CATEGORICAL = Exercise(
             "the uniform number was compared with θ itself, not with its running sum",
             lambda theta, n, rng: np.argmax(rng.random((n, 1)) < theta, axis=1),
         ),
+        "theta-counted": Mutant(
+            "the uniform number was compared with the θ themselves, not with their running sum",
+            lambda theta, n, rng: (rng.random((n, 1)) > theta).sum(axis=1),
+        ),
+        "minus-one-subtracted": Mutant(
+            "the categories run from −1 to K − 2: the first interval is category 0",
+            lambda theta, n, rng: _inverse(theta, rng.random(n)) - 1,
+        ),
         "index-one-too-low": Mutant(
             "the edges were counted at the wrong end: the smallest category is one too low, the"
             " last is never drawn",
@@ -839,6 +860,15 @@ BERNOULLI = Exercise(
             "the denominator grew by 2, not by 2s",
             lambda x, smoothing: (x.sum(0) + smoothing) / (len(x) + 2),
         ),
+        "smoothing-added-to-share": Mutant(
+            "s / (N + 2s) was added to the share of ink among the N real images: divide their count"
+            " by N + 2s too",
+            lambda x, smoothing: x.mean(0) + smoothing / (len(x) + 2 * smoothing),
+        ),
+        "all-ink-as-n": Mutant(
+            "the denominator counts the ink of all pixels: N is the number of images, `len(x)`",
+            lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum() + 2 * smoothing),
+        ),
         "all-brackets-missing": Mutant(
             "brackets are missing: all of count + s is divided by all of N + 2s",
             lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
@@ -979,6 +1009,7 @@ def _multinomial_cases(rng: np.random.Generator) -> list[Case]:
             "a category that cannot occur, but did: counts (1, 1, 1) with θ = (0.5, 0.5, 0)",
             ((1, 1, 1), (0.5, 0.5, 0.0)),
             _with_zero,
+            atol=1e-15,
         ),
         Case(
             "ten categories of 0.1 each, which sum to 1 except for rounding",
@@ -1061,8 +1092,8 @@ MULTINOMIAL = Exercise(
     _multinomial_oracle,
     {
         "coefficient-missing": Mutant(
-            "the number of orders is missing, n!/(x₁!⋯x_K!): for θ = (0.2, 0.3, 0.5) and 3 draws"
-            " the ten values add up to only 0.41",
+            "the number of orders is missing: for θ = (0.2, 0.3, 0.5) and 3 draws the ten values"
+            " add up to only 0.41",
             lambda counts, theta: _pmf(counts, theta, 0.0),
         ),
         "coefficient-and-check-missing": Mutant(
@@ -1115,6 +1146,11 @@ MULTINOMIAL = Exercise(
             lambda counts, theta: _pmf(
                 [c for c, t in zip(counts, theta, strict=True) if t], [t for t in theta if t]
             ),
+        ),
+        "epsilon-in-log": Mutant(
+            "a small number was added to θ before the logarithm, so that what cannot happen has a"
+            " probability: return 0 there",
+            lambda counts, theta: _with_epsilon(counts, theta),
         ),
         "zero-theta-refused": Mutant(
             ZERO_REFUSED, lambda counts, theta: _with_positive(counts, theta)
@@ -1243,6 +1279,11 @@ def _refusing_zero(counts: Any, theta: Any) -> float:
     return math.exp(
         _log_coefficient(counts) + sum(c * math.log(t) for c, t in zip(counts, theta, strict=True))
     )
+
+
+def _with_epsilon(counts: Any, theta: Any) -> float:
+    _checked(theta)
+    return _pmf(counts, [t + 1e-12 for t in theta])
 
 
 def _with_positive(counts: Any, theta: Any) -> float:

@@ -36,7 +36,7 @@ def bins(rng: np.random.Generator) -> live.Explorable:
             live.Range("width", 0.005, 0.2, 0.005, 0.2, "width of a bin, m"),
             live.Choice("people", [f"{n:,}" for n in PEOPLE], 1),
         ],
-        "The dark bin, {width:.3f} m wide, holds a share of {share:.4f} of the people:"
+        "The middle bin, {width:.3f} m wide, holds a share of {share:.4f} of the people:"
         " {density:.2f} per meter. The curve there is {curve:.2f} high.",
         numbers,
         {"mean": MEAN, "sigma": SIGMA, "low": low, "step": STEP, "counts": counts},
@@ -89,5 +89,5 @@ def _still_fit(ink: np.ndarray, mean: float, sigma: float) -> Any:
     density = np.exp(-0.5 * ((grid - mean) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     ax.hist(ink, 40, density=True, histtype="stepfilled", color=plots.DATA, alpha=0.5)
     ax.plot(grid, density, color=plots.MODEL)
-    plots.label(ax, "the data and your Gaussian", "ink, % of the picture", "density")
+    plots.label(ax, "the data and your Gaussian", "ink, % of the image", "density")
     return fig

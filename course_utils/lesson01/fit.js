@@ -4,7 +4,7 @@
     -0.5 * Math.log(2 * Math.PI * sigma ** 2)
     - (data.var + (data.mean - mean) ** 2) / (2 * sigma ** 2);
 
-  const density = panel({x: [0, 30], y: [0, 0.16], xlabel: "ink, % of the picture", ylabel: "density",
+  const density = panel({x: [0, 30], y: [0, 0.16], xlabel: "ink, % of the image", ylabel: "density",
     title: "the data and your Gaussian"});
   density.bars(data.edges, data.heights, {color: "data"});
   const curve = density.line({color: "model"});
