@@ -197,6 +197,12 @@ def test_each_part_of_a_lesson_is_in_a_box_of_its_kind():
     )
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_lesson_uses_the_words_that_mark_its_parts(number):
+    kinds = re.findall(r"\{container\} course-(\w+)", grammar.marked(lesson(number)[0]))
+    assert {"predict", "claim", "stop", "end"} <= {*kinds} and kinds.count("end") == 1
+
+
 def test_an_exercise_is_framed_and_its_verdict_is_behind_the_answer():
     v4 = nbformat.v4
     verdict = v4.new_output("display_data", {"text/html": '<div role="status">passes</div>'})

@@ -36,7 +36,8 @@ FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 LINES = 14  # of code on one slide
-ROOM = 21  # lines of code and of what it prints, together
+WIDE = 84  # letters of code in a line; a longer one takes two
+ROOM = 18  # lines of code and of what it prints, together
 LETTERS = 700  # of prose on one slide
 # what a statement or a function is called that draws, and teaches nothing else
 DRAWS = re.compile(
@@ -101,10 +102,10 @@ def add(made: list[str], pieces: list[str]) -> None:
     follows, a heading and a paragraph with short code, notes with what was.
     """
     for piece in pieces:
-        last = re.sub("<aside>.*", "", made[-1], flags=re.S) if made else ""
+        last = re.sub("<aside>.*?</aside>", "", made[-1], flags=re.S) if made else ""
         bare = last.endswith("</h2>") and not piece.startswith("<h2>")
         prose = last.startswith("<h2>") and not re.search("<pre|<div|<details", last)
-        room = len(re.sub("<[^>]*>", "", last)) + 50 * piece.count("\n") < LETTERS
+        room = len(re.sub("<[^>]*>", "", last)) + 60 * piece.count("\n") < LETTERS
         joins = bare or (prose and room and piece.startswith("<pre"))
         if made and (joins or piece.startswith("<aside>")):
             made[-1] += piece
@@ -174,13 +175,14 @@ def shown(cell: nbformat.NotebookNode) -> list[str]:
     """
     if re.match(r"(import|from) ", cell.source):
         return []
-    pieces = [code(part) for part in chunks(taught(cell.source))]
+    parts = chunks(taught(cell.source))
+    pieces = [code(part) for part in parts]
     outputs = list(dict.fromkeys((_kind(each), _output(each)) for each in cell.outputs))
     if any(kind == "moving" for kind, _ in outputs):
         outputs = [(kind, each) for kind, each in outputs if kind != "picture"]
     printed = "".join(each for kind, each in outputs if kind == "printed" and each)
-    lines = printed.count("\n") + (pieces[-1].count("\n") if pieces else 0)
-    if printed and pieces and lines <= ROOM:
+    below = tall(re.sub("<[^>]*>", "", printed)) + printed.count("<pre")
+    if printed and pieces and tall(parts[-1]) + below <= ROOM:
         pieces[-1] += f"<div>{printed}</div>"
     elif printed:
         pieces.append(f"<div>{printed}</div>")
@@ -207,14 +209,20 @@ def chunks(text: str) -> list[str]:
     indented, else anywhere.
     """
     lines, parts = text.splitlines(), []
-    while len(lines) > LINES:
-        even = -(-len(lines) // -(-len(lines) // LINES))
-        places = [*range(even, LINES + 1), *range(even - 1, LINES // 3, -1)]
+    while tall("\n".join(lines)) > LINES:
+        most = max(i for i in range(1, len(lines)) if tall("\n".join(lines[:i])) <= LINES)
+        even = min(most, -(-len(lines) // -(-tall("\n".join(lines)) // LINES)))
+        places = [*range(even, most + 1), *range(even - 1, most // 3, -1)]
         cut = next((i for i in places if not lines[i].strip()), 0)
-        cut = cut or next((i for i in places if not lines[i][:1].isspace()), LINES)
+        cut = cut or next((i for i in places if not lines[i][:1].isspace()), most)
         parts.append("\n".join(lines[:cut]).strip("\n"))
         lines = lines[cut:]
     return [part for part in (*parts, "\n".join(lines).strip("\n")) if part]
+
+
+def tall(text: str) -> int:
+    """The lines that a text in a typewriter's letters takes on a slide."""
+    return sum(max(1, -(-len(line) // WIDE)) for line in text.splitlines())
 
 
 def _kind(each: nbformat.NotebookNode) -> str:
