@@ -203,6 +203,12 @@ def test_every_lesson_uses_the_words_that_mark_its_parts(number):
     assert {"predict", "claim", "stop", "end"} <= {*kinds} and kinds.count("end") == 1
 
 
+def test_plain_options_belong_to_their_prediction():
+    asked = "**Predict.** Which?\n\n- A: one\n  of two\n- B: the other"
+    text = grammar.marked(f"{asked}\n\nProse.")
+    assert text.strip() == f"::::{{container}} course-predict\n{asked}\n::::\n\nProse."
+
+
 def test_an_exercise_is_framed_and_its_verdict_is_behind_the_answer():
     v4 = nbformat.v4
     verdict = v4.new_output("display_data", {"text/html": '<div role="status">passes</div>'})

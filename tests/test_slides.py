@@ -105,6 +105,11 @@ def test_options_stand_below_their_question_and_open_one_by_one(deck):
     assert "<code>no</code></summary>" in deck[2] and "It <em>rings</em>" in deck[2]
 
 
+def test_plain_options_are_shown_to_vote_on():
+    [slide] = slides.prose("**Predict.** Which?\n\n- A: one\n- B: `two`")
+    assert "Which?" in slide and "<li>A: one</li>" in slide and "<code>two</code>" in slide
+
+
 def test_an_exercise_is_blank(deck):
     [slide] = [slide for slide in deck if "NotImplementedError" in slide]
     assert "return 42" not in "\n".join(deck)

@@ -8,7 +8,7 @@ import re
 
 import nbformat
 
-from tools.predictions import SHOWN
+from tools.predictions import PLAIN, SHOWN
 
 # what begins each part in a Markdown cell; it ends with its paragraph
 PARTS = {
@@ -17,7 +17,8 @@ PARTS = {
     "end": r"That was the core\.",
 }
 PREDICTION = re.compile(
-    rf"^\*\*Predict\.\*\*.*?(?=\n\n|\Z)(?:\n\n(?:{SHOWN.pattern}\s*)+)?", re.S | re.M
+    rf"^\*\*Predict\.\*\*.*?(?=\n\n|\Z)(?:\n\n(?:{SHOWN.pattern}\s*)+)?(?:\n\n(?-s:{PLAIN.pattern}))?",
+    re.S | re.M,
 )
 HEADING = re.compile(r"^#{2,4} Exercise \d[^\n]*\n", re.M)
 ANSWER = "Show the course's answer and what its check says"

@@ -26,7 +26,7 @@ from pygments.lexers import PythonLexer
 
 from tools import site
 from tools.build import ROOT, solved_path
-from tools.predictions import QUESTION, SHOWN
+from tools.predictions import PLAIN, QUESTION, SHOWN
 from tools.run_lesson import lessons
 from tools.source import without_magics
 
@@ -124,13 +124,14 @@ def prose(text: str) -> list[str]:
         return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
     heading = re.match(r"#{2,3} (.+)", text)
     body = text[heading.end() :] if heading else text
-    for told in (QUESTION, SHOWN, FOLD):
+    for told in (QUESTION, SHOWN, PLAIN, FOLD):
         body = told.sub("", body)
     body = body.strip()
     options = "".join(
         f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
         for fold, said, means in SHOWN.findall(text)
     )
+    options += "".join(markdown2html(plain) for plain in PLAIN.findall(text))
     predicted = [
         f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
         for said in QUESTION.findall(text)
