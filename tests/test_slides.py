@@ -149,9 +149,12 @@ print(mu)"""
 def test_what_a_cell_shows_has_its_kind_and_a_slide_of_its_own():
     moving = '<div class="explorable" data-explorable="01.fit"></div>'
     drawn = f'<div class="middle picture">{PICTURE}</div>'
-    made = slides.shown(cell("plots.line(x)", shows=["3\n", PICTURE, PICTURE, "<table></table>"]))
-    table = '<div class="middle table"><table></table></div>'
-    assert made == ["<div><pre>3\n</pre></div>", drawn, table]
+    rows = "<tr><th>a</th></tr>" + "<tr><td>1</td></tr>" * (slides.ROWS + 1)
+    shows = ["3\n", PICTURE, PICTURE, f"<table>{rows}</table>"]
+    printed, *more = slides.shown(cell("plots.line(x)", shows=shows))
+    assert printed == "<div><pre>3\n</pre></div>" and more[0] == drawn and len(more) == 3
+    assert all("<th>a</th>" in part for part in more[1:])
+    assert [part.count("<td>") for part in more[1:]] == [slides.ROWS, 1]
     made = slides.shown(cell("explorables.fit(x)", shows=[PICTURE, moving]))
     assert made == [f'<div class="middle moving">{moving}</div>'], "without the still beside it"
 

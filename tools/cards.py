@@ -52,6 +52,7 @@ def directions(ax: Any) -> None:
     for way, color in (("forward", plots.MODEL), ("reverse", plots.OTHER)):
         best = grid[int(np.argmin([each[way] for each in found]))]
         ax.plot(lesson02.LINE, lesson02._normal(*best), color=color, linewidth=3)
+    ax.set_xlim(-6, 6)
 
 
 def valley(ax: Any) -> None:

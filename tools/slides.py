@@ -38,6 +38,7 @@ TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 LINES = 14  # of code on one slide
 WIDE = 84  # letters of code in a line; a longer one takes two
 ROOM = 18  # lines of code and of what it prints, together
+ROWS = 16  # of a table
 LETTERS = 700  # of prose on one slide
 # what a statement or a function is called that draws, and teaches nothing else
 DRAWS = re.compile(
@@ -189,8 +190,18 @@ def shown(cell: nbformat.NotebookNode) -> list[str]:
         pieces.append(f"<div>{printed}</div>")
     kinds = ("picture", "moving", "table")
     return pieces + [
-        f'<div class="middle {kind}">{each}</div>' for kind, each in outputs if kind in kinds
+        f'<div class="middle {kind}">{part}</div>'
+        for kind, each in outputs
+        if kind in kinds
+        for part in (tables(each) if kind == "table" else [each])
     ]
+
+
+def tables(page: str) -> list[str]:
+    """A table in parts that fit a slide each, the head above every part."""
+    head, *rows = re.findall(r"<tr\b.*?</tr>", page, flags=re.S)
+    parts = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
+    return [f"<table>{head}{''.join(part)}</table>" for part in parts] or [page]
 
 
 def taught(source: str) -> str:
