@@ -495,7 +495,7 @@ def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, widt
 def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
     with browser() as page:
         page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
-        fold = page.locator("article details > summary", has_text="What happened").first
+        fold = page.locator("article details.course-answer > summary").first
         fold.focus()
         page.keyboard.press("Enter")
         assert fold.evaluate("e => e.parentElement.open")

@@ -106,7 +106,7 @@ def chorale(ax: Any) -> None:
 
 
 def sheet(ax: Any, pictures: np.ndarray, columns: int) -> None:
-    """Grey pictures (N, H, W) in rows."""
+    """Gray pictures (N, H, W) in rows."""
     n, height, width = pictures.shape
     wide = pictures.reshape(-1, columns, height, width).swapaxes(1, 2)
     ax.imshow(wide.reshape(-1, columns * width), cmap="gray_r", interpolation="nearest")
@@ -133,9 +133,10 @@ def draw(number: str) -> bytes:
     PANELS[number](ax)
     ax.set(title="", xlabel="", ylabel="")
     ax.axis("off")
-    fig.canvas.draw()
-    image = Image.fromarray(np.asarray(fig.canvas.buffer_rgba())).convert("RGB")
+    drawn = io.BytesIO()
+    fig.savefig(drawn, format="png")
     plt.close(fig)
+    image = Image.open(drawn).convert("RGB")
     sizes = (_webp(image, quality) for quality in (80, 65, 50, 35))
     return next(made for made in sizes if len(made) <= LARGEST)
 

@@ -100,7 +100,7 @@ def description(page: Path, text: str) -> str:
 
 NOT_FOUND = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>No such page</title><style>
+<title>No such page</title><link rel="icon" href="data:,"><style>
 :root { color-scheme: light dark; }
 body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; }
 </style></head><body><main><h1>There is no page at this address</h1>
