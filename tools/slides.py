@@ -119,24 +119,13 @@ def prose(text: str) -> list[str]:
     answers; the rest are notes.
     """
     if text.startswith("# "):
-        title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
-        question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
-        asked = html.escape(question[1]) if question else ""
-        return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
+        return [opening(text)]
     heading = re.match(r"#{2,3} (.+)", text)
     body = text[heading.end() :] if heading else text
     for told in (QUESTION, SHOWN, PLAIN, FOLD):
         body = told.sub("", body)
     body = body.strip()
-    options = "".join(
-        f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
-        for fold, said, means in SHOWN.findall(text)
-    )
-    options += "".join(markdown2html(plain) for plain in PLAIN.findall(text))
-    predicted = [
-        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
-        for said in QUESTION.findall(text)
-    ]
+    predicted = predictions(text)
     answers = [
         f"<h2>{_inline(title)}</h2>{markdown2html(part)}"
         for title, answer in FOLD.findall(text)
@@ -159,6 +148,27 @@ def prose(text: str) -> list[str]:
     first, *more = pieces + answers or [""]
     notes = f"<aside>{markdown2html(body)}</aside>" if body else ""
     return [first + notes, *more] if first or notes else []
+
+
+def opening(text: str) -> str:
+    """The first slide: a lesson's title and its question."""
+    title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
+    question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
+    asked = html.escape(question[1]) if question else ""
+    return f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"
+
+
+def predictions(text: str) -> list[str]:
+    """The predictions of a Markdown cell, each with its options to vote on."""
+    options = "".join(
+        f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
+        for fold, said, means in SHOWN.findall(text)
+    )
+    options += "".join(markdown2html(plain) for plain in PLAIN.findall(text))
+    return [
+        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
+        for said in QUESTION.findall(text)
+    ]
 
 
 def parted(text: str) -> list[str]:
