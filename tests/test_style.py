@@ -182,7 +182,7 @@ def test_outputs_are_kept_only_where_they_are_compared(path):
         if cell["cell_type"] == "code":
             kept = path.parent.name == "solutions" and "nbval-check-output" in tags
             if door.TAG in tags:  # the cards are there before anybody runs the index
-                kept, cell["execution_count"] = True, 0
+                kept = True
             assert bool(cell["outputs"]) == kept and (cell["execution_count"] is not None) == kept
 
 

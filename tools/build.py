@@ -122,7 +122,7 @@ def index(
     made = json.loads(notebook(root / "lessons/index.py", cells, facts, extra, blank=True))
     for cell in made["cells"]:
         if door.TAG in cell["metadata"].get("tags", []):
-            cell["outputs"] = shown
+            cell |= {"outputs": shown, "execution_count": 1}
     return {root / "notebooks/index.ipynb": notebook_text(made)}
 
 
