@@ -59,7 +59,7 @@ def use_course_style() -> None:
         formatter = shell().display_formatter
         for format_of_its_own in formatter.formatters.values():
             format_of_its_own.pop(Figure, None)
-        formatter.mimebundle_formatter.for_type(Figure, as_bundle)
+        formatter.mimebundle_formatter.for_type(Figure, as_bundle_once)
         # a cell may end with axes, whose figure shows already
         formatter.ipython_display_formatter.for_type(Axes, lambda ax: None)
 
@@ -121,6 +121,15 @@ def as_bundle(fig: Any) -> dict[str, str]:
     alt = html.escape(fig.get_label(), quote=True)
     page = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
     return {"text/html": page, "image/png": picture}
+
+
+def as_bundle_once(fig: Any) -> dict[str, str]:
+    """The same for a cell that ends with a figure, which a notebook would show again below it."""
+    from matplotlib import pyplot
+
+    bundle = as_bundle(fig)
+    pyplot.close(fig)
+    return bundle
 
 
 def axes_for(ax: Any, alt: str | None, size: tuple[float, float] | None = None) -> Any:

@@ -2,6 +2,10 @@
 docs/_build/source and builds there.
 """
 
+import re
+
+from sphinx.search.en import SearchEnglish
+
 project = "Generative AI in Python and PyTorch"
 author = "the authors of the course"
 copyright = "the authors of the course. Prose and figures: CC BY 4.0. Code: MIT"
@@ -22,7 +26,8 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = ["choices.js"]  # keeps in the reader's browser which options they chose
+# what keeps in the reader's browser which options they chose; buttons that copy code
+html_js_files = ["choices.js", "site.js"]
 html_favicon = "_static/icon.svg"
 # light or dark as the reader's system is, until they press the button
 html_context = {"default_mode": "auto"}
@@ -44,3 +49,19 @@ html_theme_options = {
     "show_toc_level": 2,
     "show_navbar_depth": 1,
 }
+
+
+class Bilingual(SearchEnglish):
+    """English, and Chinese by its pairs of characters: Chinese has no spaces to split at, and the
+    search looks up a word of two characters only as a whole.
+    """
+
+    def split(self, input):
+        """The words of a text."""
+        chinese = re.findall("[\u4e00-\u9fff]+", input)
+        pairs = [run[i : i + 2] for run in chinese for i in range(len(run) - 1)]
+        return [*super().split(input), *pairs]
+
+
+def setup(app):
+    app.add_search_language(Bilingual)

@@ -9,32 +9,33 @@
 # %% [markdown]
 # # Generative AI in Python and PyTorch
 #
-# Ten notebooks, from "what is a distribution?" to working miniatures of art, text, games, medicine and design. All of
-# them run on a laptop without a graphics card, and without the internet.
+# Write the losses, a VAE, a GAN and a Transformer yourself, on a laptop, and measure what they make.
 #
-# {{lessons}}
+# <a href="01_distributions.ipynb" style="display:inline-block;padding:7px 16px;margin:0 8px 8px 0;background:#0072b2;color:#ffffff;border-radius:6px;text-decoration:none"><b>Start here</b>: lesson 01</a> <a href="#I-have-one-hour" style="display:inline-block;padding:6px 15px;margin:0 8px 8px 0;border:1px solid #0072b2;border-radius:6px;text-decoration:none"><b>I have one hour</b></a> <a href="../docs/instructors.md" style="display:inline-block;padding:6px 15px;margin:0 8px 8px 0;border:1px solid #0072b2;border-radius:6px;text-decoration:none"><b>I teach</b></a>
 #
-# **For whom.** Anybody who programs a little Python: in industry, in research, at school. When you are through you will know
+# ![Four panels: thirty handwritten digits in a grid; a piano roll of four voices over four bars; a floor plan with kitchen, living room, hall, bath and bedroom; four structural formulas.](../docs/picture.png)
+
+# %% tags=["door"]
+# Run this cell to bring the cards up to date.
+from course_utils.checks import record
+
+record.show()
+
+# %% [markdown]
+# **For whom.** For anyone who programs a little Python, in industry, in research or at school. By the end you will know
 # the principles and the main algorithms, be able to take a project apart and put it together again, and have grounds for
 # what you expect of the field. The lessons build up: distributions, losses and optimizers; then the models; then what
-# people use them for.
+# people use them for. Everything runs on a laptop without a graphics card and without the internet.
 #
 # **How to work.** Open a lesson and run its cells in order. Where a cell says *your code here*, write it, run it, and
 # run the check below it: it tells you what it saw and which mistake that looks like. If you skip an exercise, the check
 # hands you the course's own version, so nothing after it breaks. Under each check there is help in small steps.
 #
 # **Core and studio.** Each lesson has a core, which the later lessons need, and a studio, which goes deeper and which
-# nothing later needs. Stop wherever it says that stopping is fine.
+# nothing later needs. The minutes on a card are for both. Stop wherever a lesson says that stopping is fine.
 
 # %% [markdown]
-# ## What you have done so far
-#
-# Run this cell whenever you like. The record is a small file on this computer, and deleting it harms nothing.
-
-# %%
-from course_utils.checks import record
-
-record.show()
+# {{one_hour}}
 
 # %% [markdown]
 # ## Where these models stand among others
@@ -46,7 +47,7 @@ record.show()
 # |---|---|---|---|
 # | mixtures, naive Bayes | choose a kind, then draw each part | yes, exactly | 01 |
 # | autoregressive (n-gram, RNN, Transformer) | one piece after another | yes, exactly | 08 |
-# | variational autoencoder | draw a code, then decode it | a lower bound | 04, 05 |
+# | variational autoencoder | draw a latent code, then decode it | a lower bound | 04, 05 |
 # | generative adversarial network | turn noise into a sample in one pass | no | 06 |
 # | diffusion and flow matching | start from noise, improve in many steps | a bound, or with extra work | 09 |
 #

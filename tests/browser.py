@@ -40,8 +40,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SETTINGS = {  # no news pop-up; every cell in the page, also those out of sight
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+SETTINGS = {  # every cell in the page, also those out of sight
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 FAILED = ".jp-OutputArea .ansi-red-fg"  # a traceback

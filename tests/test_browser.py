@@ -44,7 +44,16 @@ def test_the_lab_opens_on_the_index(page):
     page.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
     # the learner is in my/
     page.page.locator(".jp-DirListing-item", has_text="01_distributions.ipynb").wait_for()
-    page.page.locator("a", has_text="Probability distributions").first.click()
+    # before any cell is run: the picture, ten cards, and where to begin
+    page.page.wait_for_function(
+        "n => [...document.querySelectorAll('.jp-Notebook img')].filter(i => i.naturalWidth)"
+        ".length === n",
+        arg=11,
+    )
+    assert page.page.locator(".jp-OutputArea b", has_text="Start here").count() == 1
+    assert page.page.get_by_text("notified about official Jupyter news").count() == 0
+    assert page.page.get_by_text("Last Modified").count() == 0, "names have the whole width"
+    page.page.locator(".jp-OutputArea a", has_text="01 Probability distributions").click()
     page.page.locator(".jp-Notebook h1", has_text="01 · Probability distributions").wait_for(
         timeout=60_000
     )
@@ -54,6 +63,9 @@ def test_a_learner_works_through_lesson_01(page):
     page.open("my/01_distributions.ipynb")
     page.run_all()
     assert page.page.get_by_text("Error displaying widget").count() == 0
+    assert page.page.get_by_text("Open in Colab").count() == 0
+    setup = page.page.locator(".jp-CodeCell").first
+    assert "Set-up" in setup.inner_text() and "import" not in setup.inner_text()
     assert "not answered yet" in page.cell('check("1.1"').locator(".jp-OutputArea").inner_text()
 
     page.write_and_run("def normal_logpdf", WRONG)
@@ -68,7 +80,7 @@ def test_a_learner_works_through_lesson_01(page):
 
     move_an_explorable(page, "01.fit")
     images = every_image_is_described(page)
-    assert images >= 14 and page.errors == [] and page.outside == []
+    assert images >= 12 and page.errors == [] and page.outside == []
 
 
 MOVED = {  # an explorable that lives in the page, or the first slider of a cell that asks Python

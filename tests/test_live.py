@@ -469,3 +469,12 @@ def test_the_engine_and_the_data_stay_small(made):
     for name, explorable in made.items():
         held = explorable.html.split('type="application/json">')[1].split("</script>")[0]
         assert len(held) <= LARGEST_DATA, name
+
+
+def test_the_still_is_not_shown_again_below_its_cell():
+    from matplotlib import pyplot
+
+    from course_utils.lesson03 import explorables
+
+    before = pyplot.get_fignums()
+    assert "data:image/png" in explorables.valley().html and pyplot.get_fignums() == before

@@ -205,7 +205,7 @@ def test_one_setting_decides_every_badge_and_link(moved, capsys):
     owner, name = Facts(ROOT).repository.split("/")[-2:]
     old = re.compile(rf"{owner}(/|%2F|\.github\.io/){re.escape(name)}")
     for path, content in contents(moved).items():
-        if path.suffix not in (".npz", ".png", ".pyc"):
+        if path.suffix not in (".npz", ".png", ".webp", ".pyc"):
             assert not old.search(content.decode("utf-8")), path
     for name in ("README.md", "CITATION.cff", "notebooks/01_distributions.ipynb"):
         assert "some-body/another.name" in (moved / name).read_text(encoding="utf-8")

@@ -259,3 +259,9 @@ def test_redrawing_closes_its_figures(shown):
     assert len(plt.get_fignums()) == before
     # the budget of 100 ms is measured in the benchmarks, not here
     assert (time.perf_counter() - start) / 4 < 2
+
+
+def test_a_figure_that_a_cell_ends_with_is_shown_once():
+    fig, _ = plots.figure(alt="Nothing yet.")
+    assert set(plots.as_bundle_once(fig)) == {"text/html", "image/png"}
+    assert fig.number not in plt.get_fignums()

@@ -100,11 +100,13 @@ class Course:
         (self.folder / "pyproject.toml").write_text("[project]\n")
         (self.folder / "constraints.txt").write_text("# pins\ntorch==2.13.0\n")
         (self.folder / "course_utils/platform").mkdir(parents=True)
-        for name in ("__init__", "doctor", "installation", "workspace"):
+        for name in ("__init__", "door", "doctor", "frontend", "installation", "workspace"):
             shutil.copy(
                 ROOT / f"course_utils/platform/{name}.py", self.folder / "course_utils/platform"
             )
         (self.folder / "course_utils/__init__.py").touch()
+        shutil.copy(ROOT / "course_utils/progress.py", self.folder / "course_utils")
+        (self.folder / "course_utils/lessons.json").write_text("[]")
         for name in ("ensurepip", "pip", "pytest", "jupyterlab"):
             (self.folder / name).mkdir()
             (self.folder / name / "__init__.py").touch()

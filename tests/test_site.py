@@ -3,20 +3,24 @@ without a warning.
 """
 
 import functools
+import gzip
 import importlib.util
+import io
 import re
 import shutil
 import subprocess
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import nbformat
 import pytest
 
+from course_utils.platform import door
 from tests.browser import CHROMIUM, browser
 from tests.lessons import NUMBERS, ROOT, SOURCES, STEMS
-from tools import site
+from tools import finish, grammar, home, site
 from tools.render import Facts
 from tools.source import read
 
@@ -134,11 +138,12 @@ def test_every_symbol_is_used_in_its_lesson(number, table):
         assert not name or re.search(rf"\b{name}\b", code), name
 
 
-def test_the_front_page_lists_every_lesson_and_every_page():
-    text = site.filled(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), Facts(ROOT))
+def test_the_front_page_has_a_card_for_every_lesson_and_lists_every_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "executed", lambda root, stem: None)
+    text = site.filled(ROOT, (ROOT / "docs/index.md").read_text(encoding="utf-8"), tmp_path)
     listed = re.findall(r"^\w+$", text, flags=re.M)
-    assert "\nnotebooks/*\n" in text and "\nworkshop/*/*\n" in text
-    assert all(f"](notebooks/{stem}.ipynb)" in text for stem in STEMS)
+    assert "\nnotebooks/*\n" in text and "\nworkshop/*/*\n" in site.ROOMS
+    assert re.findall(r'class="course-title"><a href="notebooks/(.*?)\.html"', text) == STEMS
     assert sorted(listed) == sorted(
         p.stem for p in (ROOT / "docs").glob("*.md") if p.stem != "index"
     )
@@ -149,10 +154,130 @@ def test_the_front_page_lists_every_lesson_and_every_page():
     )
 
 
-def test_the_glossary_leads_to_the_lessons():
-    text = site.filled(
-        ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", Facts(ROOT)
+def test_a_card_moves_once_its_lesson_has_been_run():
+    page = '<div data-explorable="01.fit">\n\n<img></div>'
+    output = nbformat.v4.new_output("execute_result", {"text/html": page})
+    ran = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+    made = home.cards({stem: ran if stem[:2] == "01" else None for stem in STEMS}, lambda p, s: p)
+    assert made.count("data-explorable") == 1 and "\n\n" not in made
+    assert made.count("_static/cards/") == len(STEMS) - 1
+    kinds = re.findall(r'class="course-card (.*?)"', made)
+    assert kinds == ["course-wide", *[""] * 8, "course-wide"], "no card stands beside a gap"
+
+
+BOXES = """## A heading
+**Debug a claim.** All is
+normal.
+
+**Predict.** Is it?
+
+<details class="course-option" id="p"><summary><b>A</b> yes</summary>
+
+**No.** It is not.
+
+</details>
+
+Prose.
+
+> **A good place to stop.** You can
+> now rest.
+
+That was the core. More."""
+
+
+def test_each_part_of_a_lesson_is_in_a_box_of_its_kind():
+    text = grammar.marked(BOXES)
+    found = re.findall(r"^::::\{container\} course-(\w+)\n(.*?)\n::::$", text, flags=re.S | re.M)
+    inside = dict(found)
+    assert [kind for kind, _ in found] == ["claim", "predict", "stop", "end"]
+    assert inside["predict"].endswith("</details>") and "Prose" not in inside["predict"]
+    assert inside["stop"] == "**A good place to stop.** You can\nnow rest."
+    assert re.sub(r"\s|> |:+(\{container\} course-\w+)?", "", text) == re.sub(
+        r"\s|> |:+", "", BOXES
     )
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_lesson_uses_the_words_that_mark_its_parts(number):
+    kinds = re.findall(r"\{container\} course-(\w+)", grammar.marked(lesson(number)[0]))
+    assert {"predict", "claim", "stop", "end"} <= {*kinds} and kinds.count("end") == 1
+
+
+def test_plain_options_belong_to_their_prediction():
+    asked = "**Predict.** Which?\n\n- A: one\n  of two\n- B: the other"
+    text = grammar.marked(f"{asked}\n\nProse.")
+    assert text.strip() == f"::::{{container}} course-predict\n{asked}\n::::\n\nProse."
+
+
+def test_an_exercise_is_framed_and_its_verdict_is_behind_the_answer():
+    v4 = nbformat.v4
+    verdict = v4.new_output("display_data", {"text/html": '<div role="status">passes</div>'})
+    cells = [
+        v4.new_markdown_cell("### Exercise 1.1 · `f`\nThe task."),
+        v4.new_code_cell("def f(): ...", metadata={"tags": ["exercise:1.1"]}),
+        v4.new_code_cell("check", metadata={"tags": ["check:1.1"]}, outputs=[verdict]),
+        v4.new_markdown_cell("Stuck?", metadata={"tags": ["help:1.1"]}),
+        v4.new_markdown_cell("Prose."),
+    ]
+    grammar.framed(cells, {"1.1": "def f():\n    return 1"})
+    texts = [cell.source for cell in cells]
+    assert texts[0] == '### Exercise 1.1 · `f`\n\n<div class="course-exercise">\n\nThe task.'
+    assert texts[1:3] == ["def f(): ...", "check"] and cells[2].outputs == []
+    fold = re.fullmatch(r"<details.*?</summary>(.*)</details>", texts[3], flags=re.S)[1]
+    assert fold.index("return 1") < fold.index("passes")
+    assert texts[4:] == ["Stuck?", "</div>", "Prose."]
+
+
+def test_pages_get_descriptions_a_map_and_only_the_icons_that_they_use(tmp_path):
+    (tmp_path / "_static/scripts").mkdir(parents=True)
+    (tmp_path / "_static/site.css").write_text("/* ours */\n")
+    icons = '{"sun":[576,512,[9728],"f185","M1 2z"],moon:[512,512,[],"f186","M3 4z"]}'
+    (tmp_path / "_static/scripts/fontawesome.js").write_text(icons)
+    tag = '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>'
+    page = (
+        f"<html><head><title>A page</title>{tag}</head><body><article><p>short</p>"
+        f"<p>{'Many words that <em>say</em> what it is about. ' * 9}</p></article>"
+        '<button class="btn search-button-field" aria-label="Search"><i class="fa-solid fa-sun">'
+    )
+    (tmp_path / "notebooks").mkdir()
+    for name in ("index", f"notebooks/{STEMS[0]}"):
+        (tmp_path / f"{name}.html").write_text(page)
+    finish.finish(tmp_path, "https://a.b/c/")
+    text = (tmp_path / "index.html").read_text()
+    assert "fontawesome" not in text and "aria-label" not in text
+    assert not (tmp_path / "_static/scripts/fontawesome.js").exists()
+    css = (tmp_path / "_static/site.css").read_text()
+    assert css.startswith("/* ours */") and ".fa-sun{" in css and "M1 2z" in css and "M3" not in css
+    said = re.search(r'<meta name="description" content="(.*?)">', text)[1]
+    assert said.startswith("Many words that say what") and len(said) <= finish.LONGEST + 4
+    assert '<link rel="canonical" href="https://a.b/c/">' in text
+    assert 'og:image" content="https://a.b/c/_static/social.png"' in text
+    lesson = (tmp_path / f"notebooks/{STEMS[0]}.html").read_text()
+    assert door.lessons()[0]["question"] in re.search('description" content="(.*?)"', lesson)[1]
+    assert f"<loc>https://a.b/c/notebooks/{STEMS[0]}.html</loc>" in (
+        (tmp_path / "sitemap.xml").read_text()
+    )
+    assert "Sitemap: https://a.b/c/sitemap.xml" in (tmp_path / "robots.txt").read_text()
+    assert 'href="https://a.b/c/"' in (tmp_path / "404.html").read_text()
+
+
+def test_an_icon_that_the_theme_lacks_is_an_error(tmp_path):
+    (tmp_path / "_static/scripts").mkdir(parents=True)
+    (tmp_path / finish.ICONS).write_text("{}")
+    with pytest.raises(ValueError, match="no icon fa-owl"):
+        finish.slim_icons(tmp_path, ['<i class="fa-solid fa-owl">'])
+
+
+def test_the_picture_for_links_has_the_size_that_networks_ask_for():
+    from PIL import Image
+
+    path = ROOT / "docs/social.png"
+    assert Image.open(path).size == (1200, 630) and path.stat().st_size < 300_000
+
+
+def test_the_glossary_leads_to_the_lessons(tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "executed", lambda root, stem: None)
+    text = site.filled(ROOT, "A term. Lesson 01.\nAnother. Lesson 99.\nLesson 01. More.", tmp_path)
     assert (
         text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01."
         " More."
@@ -258,7 +383,8 @@ def test_the_site_has_every_page_and_loads_nothing_from_outside(built):
         assert not re.findall(
             r'<(?:script|img|iframe|audio|source)\b[^>]*\bsrc="(?:https?:)?//', text
         ), path
-        assert not re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//', text), path
+        links = re.findall(r'<link\b[^>]*\bhref="(?:https?:)?//[^>]*>', text)
+        assert all('rel="canonical"' in link for link in links), path
 
 
 @pytest.mark.slow
@@ -369,7 +495,7 @@ def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, widt
 def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
     with browser() as page:
         page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
-        fold = page.locator("article details > summary", has_text="What happened").first
+        fold = page.locator("article details.course-answer > summary").first
         fold.focus()
         page.keyboard.press("Enter")
         assert fold.evaluate("e => e.parentElement.open")
@@ -377,3 +503,66 @@ def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
         page.locator("#search-results a", has_text="Glossary").first.focus()
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Glossary").wait_for()
+        page.goto(f"{address}search.html?q=变分", wait_until="networkidle")
+        page.locator("#search-results a", has_text="Glossary").first.wait_for()
+
+
+# what a page may weigh, in MB: as sent with gzip, as GitHub Pages sends it
+WEIGHTS = {"index.html": 0.8, f"notebooks/{STEMS[0]}.html": 1.5, f"notebooks/{STEMS[3]}.html": 1.5}
+
+
+class Zipped(Quiet):
+    """Sends texts as GitHub Pages does."""
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in (".html", ".css", ".js", ".svg"):
+            return super().send_head()
+        data = gzip.compress(path.read_bytes())
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        return io.BytesIO(data)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_page_is_light_and_does_not_jump(built, name):
+    folder = next(path for path in built if path.name == "search.html").parent
+    handler = functools.partial(Zipped, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, browser() as page:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sent = []
+        log = page.context.new_cdp_session(page)
+        log.send("Network.enable")
+        log.on("Network.loadingFinished", lambda event: sent.append(event["encodedDataLength"]))
+        page.add_init_script(JUMPS)
+        page.goto(f"http://127.0.0.1:{server.server_port}/{name}", wait_until="networkidle")
+        assert sum(sent) / 1e6 <= WEIGHTS[name]
+        assert page.evaluate("window.jumps") <= 0.02
+        server.shutdown()
+
+
+JUMPS = """window.jumps = 0; new PerformanceObserver(list => {
+  for (const jump of list.getEntries()) window.jumps += jump.value;
+}).observe({type: 'layout-shift', buffered: true});"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_code_is_copied_and_the_verdict_is_behind_the_answer(address):
+    with browser() as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        frame = page.locator(".course-exercise").first
+        frame.locator(".course-copy").first.click()
+        assert "def normal_logpdf" in page.evaluate("navigator.clipboard.readText()")
+        verdict = frame.locator("[role=status]")
+        assert verdict.count() == 0 or not verdict.first.is_visible()
+        frame.locator(".course-answer > summary").press("Enter")
+        assert frame.locator(".course-answer pre").is_visible()

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from tests.browser import CHROMIUM, browser
-from tests.lessons import IN_CI, ROOT, STEMS
+from tests.lessons import IN_CI, ROOT, SOURCES, STEMS
 from tools import predictions, slides
 
 v4 = nbformat.v4
@@ -70,7 +70,7 @@ def deck():
 
 def test_the_core_is_there_and_nothing_else(deck):
     text = "\n".join(deck)
-    assert len(deck) == 7
+    assert len(deck) == 10
     assert "<h1>01 · Bells</h1><p>What rings?</p>" in deck[0]
     assert all(
         word not in text
@@ -90,7 +90,7 @@ def test_the_core_is_there_and_nothing_else(deck):
 def test_a_prediction_stands_before_what_it_is_about_and_its_answer_after(deck):
     places = [
         next(i for i, slide in enumerate(deck) if word in slide)
-        for word in ("Predict.", "a &lt; b", "<img", "It rang")
+        for word in ("Predict.", "&lt;</span> b", "<img", "It rang")
     ]
     assert places == sorted(set(places))
 
@@ -101,14 +101,24 @@ def test_formulas_and_headings_are_large_and_prose_is_for_the_speaker(deck):
 
 
 def test_options_stand_below_their_question_and_open_one_by_one(deck):
-    assert deck[1].count('<details class="course-option') == 2 and "<aside><p>Prose" in deck[1]
-    assert "<code>no</code></summary>" in deck[1] and "It <em>rings</em>" in deck[1]
+    assert deck[2].count('<details class="course-option') == 2 and "<aside>" not in deck[2]
+    assert "<code>no</code></summary>" in deck[2] and "It <em>rings</em>" in deck[2]
+
+
+def test_plain_options_are_shown_to_vote_on():
+    [slide] = slides.prose("**Predict.** Which?\n\n- A: one\n- B: `two`")
+    assert "Which?" in slide and "<li>A: one</li>" in slide and "<code>two</code>" in slide
 
 
 def test_an_exercise_is_blank(deck):
     [slide] = [slide for slide in deck if "NotImplementedError" in slide]
     assert "return 42" not in "\n".join(deck)
-    assert "<h2>Exercise 1.1" in slide and "bell # loud" in slide and "More prose" not in slide
+    assert (
+        "<h2>Exercise 1.1" in slide
+        and "bell # loud" in slide
+        and 'class="exercise"' in slide
+        and "More prose" not in slide
+    )
     assert "<aside><p>More prose" in deck[deck.index(slide) - 1]
 
 
@@ -117,7 +127,42 @@ def test_a_bare_heading_shares_its_slide_with_the_cell_below():
         cells=[v4.new_markdown_cell("## Results"), cell("print(2)", shows=["2\n"])]
     )
     [slide] = slides.deck(book, book)
-    assert "<h2>Results</h2>" in slide and "print(2)" in slide
+    assert "<h2>Results</h2>" in slide and "print" in slide and "<pre>2" in slide
+
+
+def test_code_that_only_draws_is_left_out_and_long_code_takes_several_slides():
+    source = """def describe_bell(mu):
+    return f"{mu}"
+
+# the middle
+mu = 2
+ax = plots.panel(alt="A bell.")
+print(mu)"""
+    assert slides.taught(source) == "# the middle\nmu = 2\nprint(mu)"
+    long = "\n\n".join(f"def f{i}():\n" + "    x = 1\n" * 5 + "    return x" for i in range(4))
+    parts = slides.chunks(long)
+    assert [part.split("(")[0] for part in parts] == [f"def f{i}" for i in range(4)]
+    assert all(part.count("\n") < slides.LINES for part in slides.chunks("x = 1\n" * 100))
+    assert slides.chunks("") == []
+
+
+def test_what_a_cell_shows_has_its_kind_and_a_slide_of_its_own():
+    moving = '<div class="explorable" data-explorable="01.fit"></div>'
+    drawn = f'<div class="middle picture">{PICTURE}</div>'
+    rows = "<tr><th>a</th></tr>" + "<tr><td>1</td></tr>" * (slides.ROWS + 1)
+    shows = ["3\n", PICTURE, PICTURE, f"<table>{rows}</table>"]
+    printed, *more = slides.shown(cell("plots.line(x)", shows=shows))
+    assert printed == "<div><pre>3\n</pre></div>" and more[0] == drawn and len(more) == 3
+    assert all("<th>a</th>" in part for part in more[1:])
+    assert [part.count("<td>") for part in more[1:]] == [slides.ROWS, 1]
+    made = slides.shown(cell("explorables.fit(x)", shows=[PICTURE, moving]))
+    assert made == [f'<div class="middle moving">{moving}</div>'], "without the still beside it"
+
+
+def test_long_prose_is_cut_between_paragraphs():
+    words = ["word " * 80, "word " * 80, "word"]
+    parts = slides.parted("\n\n".join(words))
+    assert len(parts) == 2 and parts[1].split("\n\n")[1:] == [words[1], "word"]
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -127,7 +172,7 @@ def test_every_lesson_has_slides_for_its_core_and_shows_no_answer_of_an_exercise
         for folder in ("solutions", "notebooks")
     )
     made = slides.deck(solved, blank)
-    assert 25 <= len(made) <= 90 and sum("Predict." in slide for slide in made) >= 3
+    assert 25 <= len(made) <= 130 and sum("Predict." in slide for slide in made) >= 3
     for cell in blank.cells:
         if (
             any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", []))
@@ -158,12 +203,46 @@ def test_keys_move_through_the_slides_and_show_the_notes(deck, tmp_path):
         page.keyboard.press("n")
         assert page.locator("section.shown aside").is_visible()
         page.keyboard.press("ArrowRight")
-        assert page.locator(".shown .course-right p").is_visible() and page.url.endswith("#2")
+        assert not page.locator(".shown .course-right p").is_visible()
+        page.keyboard.press("ArrowRight")
+        assert page.locator(".shown .course-right p").is_visible() and page.url.endswith("#3")
         page.keyboard.press("Home")
         for _ in deck:
             assert not page.evaluate("spills(slides[at()])")
             page.keyboard.press("ArrowRight")
-        assert page.locator("nav").inner_text() == "7 / 7"
+        assert page.locator("nav").inner_text() == "10 / 10"
         page.keyboard.press("Home")
         assert page.locator("h1").is_visible() and errors == []
         assert all(url.startswith(("file:", "data:")) for url in asked)
+
+
+GATE = (ROOT / "tests/readable.js").read_text(encoding="utf-8").partition("\n")[2]
+DAILY = "02"  # the lesson that runs fastest
+
+
+@pytest.mark.skipif(CHROMIUM is None and not IN_CI, reason="Chromium is not installed")
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "stem", [s if s[:2] == DAILY else pytest.param(s, marks=pytest.mark.slow) for s in STEMS]
+)
+def test_slides_can_be_read_from_the_last_row(stem, tmp_path):
+    """At 1280 x 720: no letter below 18 px, code from 22 on, formulas from 40 on or as wide as the
+    slide, pictures over most of it, nothing clipped; and what moves, moves.
+    """
+    book = slides.executed(next(source for source in SOURCES if source.stem == stem))
+    blank = nbformat.read(ROOT / f"notebooks/{stem}.ipynb", as_version=4)
+    made, mathjax = slides.deck(book, blank), slides.copy_mathjax(tmp_path)
+    path = tmp_path / "slides.html"
+    path.write_text(slides.page(stem, made, mathjax), encoding="utf-8")
+    wrong, moving = {}, 0
+    with browser(1280, 720) as page:
+        page.goto(path.as_uri())
+        if mathjax:
+            page.evaluate("MathJax.startup.promise")
+        for number in range(1, len(made) + 1):
+            page.evaluate("n => show(n)", number - 1)
+            moving += page.locator("section.shown .explorable .says").count()
+            found = page.evaluate(GATE)
+            wrong |= {number: found} if found else {}
+    assert not wrong
+    assert moving == sum("data-explorable" in slide for slide in made)

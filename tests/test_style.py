@@ -11,6 +11,7 @@ import tokenize
 import pytest
 
 from course_utils.checks import exercises
+from course_utils.platform import door
 from tests.lessons import ROOT, SOURCES, STEMS
 from tools.render import KEY, minutes
 from tools.source import read
@@ -180,6 +181,8 @@ def test_outputs_are_kept_only_where_they_are_compared(path):
         assert "raises-exception" not in tags
         if cell["cell_type"] == "code":
             kept = path.parent.name == "solutions" and "nbval-check-output" in tags
+            if door.TAG in tags:  # the cards are there before anybody runs the index
+                kept = True
             assert bool(cell["outputs"]) == kept and (cell["execution_count"] is not None) == kept
 
 
@@ -208,9 +211,9 @@ def test_the_set_up_cell_is_the_same_everywhere_but_for_what_a_lesson_names():
 
 
 def test_the_index_lists_ten_lessons_and_links_those_that_exist():
-    text = "\n".join("".join(c["source"]) for c in cells_of(ROOT / "notebooks/index.ipynb"))
-    assert len(re.findall(r"^\| \d\d \|", text, flags=re.M)) == 10
-    assert all(f"]({stem}.ipynb)" in text for stem in STEMS)
+    outputs = [o for c in cells_of(ROOT / "notebooks/index.ipynb") for o in c.get("outputs", [])]
+    [cards] = [output["data"]["text/html"] for output in outputs]
+    assert len(STEMS) == 10 and all(f'href="{stem}.ipynb"' in cards for stem in STEMS)
 
 
 def functions(text):

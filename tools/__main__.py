@@ -17,6 +17,7 @@ COMMANDS = {
     "site": ("tools.site", "build the website"),
     "slides": ("tools.slides", "make slides of lesson NN"),
     "picture": ("tools.picture", "draw the README's picture"),
+    "cards": ("tools.cards", "draw the small picture of each lesson"),
     "address": ("tools.address", "give the course another public address"),
     "links": ("tools.links", "follow every link to the outside"),
     "new-exercise": ("tools.new_exercise", "write the stub of an exercise"),

@@ -6,7 +6,7 @@ lessons/NN_topic.py  ->  notebooks/NN_topic.ipynb          blank, without output
                          course_utils/lessonNN/taught.py   solutions and cells tagged `export`, for
                                                            later lessons
 lessons/index.py     ->  notebooks/index.ipynb
-all lessons          ->  the README's table of lessons
+all lessons          ->  the README's table of lessons, course_utils/lessons.json
 tools/measure/*.json ->  docs/benchmarks.md
 
 `python -m tools` writes them all. Nothing is executed here; tools/execute.py does that.
@@ -18,11 +18,13 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from course_utils import __version__
+from course_utils.platform import door
 from course_utils.platform.workspace import cell_id
 from tools import measurements_page, predictions
-from tools.render import Facts, filled, header, ladder, lesson_table, readme_table
+from tools.render import Facts, filled, header, ladder, minutes, readme_table
 from tools.source import Cell, Mistakes, exercise_name, read, without_magics
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +59,17 @@ def targets(root: Path) -> dict[Path, str]:
             mistakes.append(str(error))
     if mistakes:
         raise Mistakes("\n".join(mistakes))
+    cards = [card(facts, stem, cells) for stem, cells in cells_of.items() if stem != "index"]
+    made |= {root / "course_utils/lessons.json": json.dumps(cards, indent=1) + "\n"}
     return made | measurements(root) | readme(root, facts, cells_of)
+
+
+def card(facts: Facts, stem: str, cells: list[Cell]) -> dict[str, Any]:
+    """What the first screen says of a lesson: course_utils/platform/door.py shows it."""
+    about = facts.lessons.get(stem[:2], {})
+    told = {key: about.get(key, "") for key in ("title", "question", "built", "picture")}
+    exercises = [cell.tagged("exercise") for cell in cells if cell.tagged("exercise")]
+    return {"number": stem[:2], "stem": stem, **told, **minutes(cells), "exercises": exercises}
 
 
 def measurements(root: Path) -> dict[Path, str]:
@@ -101,12 +113,17 @@ def solved_path(root: Path, source: Path) -> Path:
 def index(
     root: Path, cells: list[Cell], facts: Facts, cells_of: dict[str, list[Cell]]
 ) -> dict[Path, str]:
-    extra = {"lessons": lesson_table(facts, cells_of)}
-    return {
-        root / "notebooks/index.ipynb": notebook(
-            root / "lessons/index.py", cells, facts, extra, blank=True
-        )
-    }
+    """The index, with the cards of the lessons as they are before the first exercise."""
+    cards = [card(facts, stem, cells_of[stem]) for stem in sorted(cells_of)]
+    shown = door.output({}, cards)
+    page = root / "docs/one_hour.md"
+    hour = page.read_text(encoding="utf-8") if page.exists() else ""
+    extra = {"one_hour": "#" + hour.replace("](../notebooks/", "](")}
+    made = json.loads(notebook(root / "lessons/index.py", cells, facts, extra, blank=True))
+    for cell in made["cells"]:
+        if door.TAG in cell["metadata"].get("tags", []):
+            cell |= {"outputs": shown, "execution_count": 1}
+    return {root / "notebooks/index.ipynb": notebook_text(made)}
 
 
 def notebook(
@@ -197,7 +214,7 @@ def as_json(cell: Cell, text: str, name: str, stored: dict[str, dict]) -> dict:
     made = {
         "cell_type": cell.kind,
         "id": name,
-        "metadata": (FOLDED if "setup" in cell.tags else {})
+        "metadata": (FOLDED if {"setup", door.TAG} & set(cell.tags) else {})
         | ({"tags": cell.tags} if cell.tags else {}),
         "source": text.splitlines(keepends=True),
     }

@@ -1,5 +1,6 @@
-"""Make docs/picture.png, the picture on top of the README, from the course's own models:
-`python -m tools picture`. It takes about half a minute.
+"""Make docs/picture.png, the picture on top of the README, from the course's own models, and
+docs/social.png, which is shown where somebody links to the course: `python -m tools picture`. It
+takes about half a minute.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from course_utils.lesson07 import floorplans, plan_drawing
 from course_utils.lesson07 import taught as lesson07
 from course_utils.lesson10 import chemistry
 
-PLACE = Path(__file__).resolve().parent.parent / "docs" / "picture.png"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def digits(ax: Any) -> None:
@@ -66,12 +67,22 @@ def main(arguments: list[str]) -> int:
         prog="python -m tools picture", description=(__doc__ or "").split(":")[0]
     ).parse_args(arguments)
     plots.use_course_style()
+    panels = (digits, chorale, house, molecules)
     fig, axes = plt.subplots(
         1, 4, figsize=(15, 3.9), width_ratios=(1.2, 1.6, 1.25, 1.3), layout="constrained"
     )
-    for panel, ax in zip((digits, chorale, house, molecules), axes, strict=True):
+    save(fig, axes, panels, "picture.png")
+    fig, axes = plt.subplots(2, 2, figsize=(12, 6.3), width_ratios=(3, 4), layout="constrained")
+    fig.suptitle("Generative AI in Python and PyTorch", x=0.01, ha="left", size=26, weight="bold")
+    save(fig, axes.ravel(), (digits, chorale, molecules, house), "social.png")
+    return 0
+
+
+def save(fig: Any, axes: Any, panels: Any, name: str) -> None:
+    """Draw the panels, and write the figure as a PNG of few colors."""
+    for panel, ax in zip(panels, axes, strict=True):
         panel(ax)
         ax.set_anchor("N")  # all titles at one height
-    fig.savefig(PLACE, dpi=100)
-    print(f"wrote {PLACE.name}, {PLACE.stat().st_size / 1000:.0f} kB: look at it")
-    return 0
+    fig.savefig(DOCS / name, dpi=100)
+    plt.close(fig)
+    print(f"wrote {name}, {(DOCS / name).stat().st_size / 1000:.0f} kB: look at it")

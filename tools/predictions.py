@@ -28,6 +28,8 @@ OPTION = re.compile(
 SHOWN = re.compile(
     r'(<details class="course-option[^>]*>)<summary>(.*?)</summary>\n(.*?)</details>\n?', re.S
 )
+# options without what each would have meant, below their question; one fold answers them all
+PLAIN = re.compile(r"(?<=\n\n)(?:- [A-E]: .*\n?(?: +\S.*\n?)*)+")
 CODE = re.compile(r"`([^`]+)`")
 
 

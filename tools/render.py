@@ -42,6 +42,12 @@ class Facts:
         settings = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
         return settings["project"]["urls"]["Repository"].rstrip("/")
 
+    @property
+    def website(self) -> str:
+        """Where GitHub Pages publishes the site of the repository."""
+        owner, name = self.repository.removeprefix("https://github.com/").split("/")
+        return f"https://{owner.lower()}.github.io/{name}/"
+
     def number(self, key: str, form: str) -> str:
         """A measured value by key, or its range as KEY.range. Raises KeyError."""
         name, _, part = key.rpartition(".")
@@ -114,23 +120,8 @@ def badges(stem: str, facts: Facts) -> str:
     return f"[▶ Open in Colab]({colab}) · [▶ Open in Binder]({binder})"
 
 
-def lesson_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
-    """One row a lesson: what it answers, its minutes, and whether it exists today."""
-    rows = ["| | lesson | the question it answers | minutes, core + studio |", "|---|---|---|---|"]
-    stems = {stem[:2]: stem for stem in cells_of}
-    for number, about in sorted(facts.lessons.items()):
-        stem = stems.get(number)
-        time = minutes(cells_of[stem]) if stem else {}
-        title = f"[{about['title']}]({stem}.ipynb)" if stem else about["title"]
-        rows.append(
-            f"| {number} | {title} | {about['question']} | "
-            + (f"{time['core']} + {time['studio']} |" if stem else "in the making |")
-        )
-    return "\n".join(rows)
-
-
 def readme_table(facts: Facts, cells_of: dict[str, list[Cell]]) -> str:
-    """The same for the README, in fewer words, with what a learner will have built."""
+    """One row a lesson for the README: what it answers, what a learner builds, its minutes."""
     rows = [
         (
             "| | lesson | the question it answers | what you will have built | minutes, core +"

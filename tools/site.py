@@ -28,20 +28,23 @@ from pathlib import Path
 import nbformat
 
 from course_utils.live import choices
+from tools import finish, grammar, home
 from tools.build import ROOT
-from tools.render import Facts, lesson_table
+from tools.render import Facts
 from tools.run_lesson import environment
-from tools.source import Mistakes, read
+from tools.source import Mistakes
 
 EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_build/html"
 PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)">')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = (
-    "This page shows a run of the notebook in which every exercise was answered. The answers are"
-    " left out here too: the last rung under *Stuck on* has them."
+    "This page shows a run of the notebook in which every exercise was answered. Each exercise is"
+    " as a learner gets it; the course's answer, and what its check says, are folded below it."
 )
 INSTALL = 'Run: python -m pip install -c constraints.txt -e ".[test,site]"'
+# pages that the side bar shows below the page for instructors
+ROOMS = "\n```{toctree}\n:hidden:\n:glob:\n\nworkshop/*\nworkshop/*/*\n```\n"
 NOT_RUN = "This page was built without running the notebook, so it shows no pictures."
 
 
@@ -116,7 +119,8 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
     for key, cell in zip(_keys(page), page.cells, strict=True):
         # JupyterLab's names of headings keep their capitals, a page's do not
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\(#([^)]+)\)", lambda m: f"](#{m[1].lower()})", cell.source)
+            text = re.sub(r"\]\(#([^)]+)\)", lambda m: f"](#{m[1].lower()})", cell.source)
+            cell.source = grammar.marked(text)
         else:
             shown = [_shown(output, widgets, pictures, stem) for output in outputs[key].outputs]
             cell.outputs = [output for output in shown if output]
@@ -124,6 +128,13 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
         if "setup" in cell.metadata.get("tags", []):
             cell.outputs = []  # the site keeps choices by a script of its own
             cell.metadata.tags.append("hide-cell")
+    answers = {
+        tag.split(":")[1]: cell.source
+        for cell in solved.cells
+        for tag in cell.metadata.get("tags", [])
+        if tag.startswith("exercise:")
+    }
+    grammar.framed(page.cells, answers)
     page.cells.insert(
         1, nbformat.v4.new_markdown_cell(f":::{{note}}\n{RAN if ran else NOT_RUN}\n:::")
     )
@@ -152,11 +163,11 @@ def _shown(
     if WIDGET in data:
         named = _sliders(widgets, data[WIDGET]["model_id"])
         return _html(named) if named else None  # other widgets are progress bars
+    if list(data) == ["text/plain"] and re.match(r"<(Axes|Figure)", data["text/plain"]):
+        return None  # what a drawing call returns; the figure is an output of its own
     if "text/html" in data:
         output.data = {
-            "text/html": PICTURE.sub(
-                lambda m: _filed(m[1], m[2], pictures, stem), data["text/html"]
-            )
+            "text/html": PICTURE.sub(lambda m: filed(m[1], m[2], pictures, stem), data["text/html"])
         }
     return output
 
@@ -187,8 +198,10 @@ def _sliders(widgets: dict, model: str) -> str:
     )
 
 
-def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
-    """The picture as a file of its own, saved as small as it gets; the element that shows it."""
+def filed(alt: str, code: str, pictures: Path, stem: str, seen: str = "../_static/pictures") -> str:
+    """The picture as a file of its own, saved as small as it gets; the element that shows it on a
+    page from where the folder `pictures` is `seen`.
+    """
     from PIL import Image
 
     picture = Image.open(io.BytesIO(base64.b64decode(code)))
@@ -198,7 +211,7 @@ def _filed(alt: str, code: str, pictures: Path, stem: str) -> str:
     width, height = picture.size
     wide = ' class="wide"' if width > 700 else ""
     return (
-        f'<img alt="{alt}" src="../_static/pictures/{name}" width="{width}" height="{height}"{wide}'
+        f'<img alt="{alt}" src="{seen}/{name}" width="{width}" height="{height}"{wide}'
         ' loading="lazy">'
     )
 
@@ -225,31 +238,35 @@ def stage(root: Path, source: Path) -> None:
     for path in sorted((root / "docs").rglob("*.md")):
         inside = path.relative_to(root / "docs")
         if inside.parts[0] != "_build":
-            text = filled(root, path.read_text(encoding="utf-8"), facts)
-            write(source / inside, linked(text, inside, facts))
+            text = filled(root, path.read_text(encoding="utf-8"), pictures)
+            rooms = ROOMS if inside == Path("instructors.md") else ""
+            write(source / inside, linked(text, inside, facts) + rooms)
     for path in (root / "docs/conf.py", *(root / "docs").glob("*.png")):
         shutil.copy(path, source)
-    for name in ("site.css", "icon.svg"):
+    for name in ("site.css", "site.js", "icon.svg", "social.png"):
         shutil.copy(root / "docs" / name, source / "_static")
+    shutil.copytree(root / "docs/cards", source / "_static/cards")
     shutil.copy(choices.SCRIPT, source / "_static")
     copy_mathjax(source / "_static/mathjax")
 
 
-def filled(root: Path, text: str, facts: Facts) -> str:
-    """A page with what it asks for in double braces: the table of lessons, the pages that no list
-    names.
+def filled(root: Path, text: str, pictures: Path) -> str:
+    """A page with what it asks for in double braces: the cards of the lessons, the pages that no
+    list names.
 
     A line that ends with the number of a lesson leads there.
     """
-    table = (
-        "| no."
-        + lesson_table(facts, {stem: read(root / f"lessons/{stem}.py") for stem in stems(root)})[1:]
-    )
     named = set(
         re.findall(r"^\w+$", (root / "docs/index.md").read_text(encoding="utf-8"), flags=re.M)
     ) | {"index"}
+    cards = home.cards(
+        {stem: executed(root, stem) for stem in stems(root)},
+        lambda page, stem: PICTURE.sub(
+            lambda m: filed(m[1], m[2], pictures, stem, "_static/pictures"), page
+        ),
+    )
     known = {
-        "lessons": re.sub(r"\]\((\d)", r"](notebooks/\1", table),
+        "lessons": f"`````{{raw}} html\n{cards}\n`````",
         "other pages": "\n".join(sorted({p.stem for p in (root / "docs").glob("*.md")} - named)),
     }
     text = re.sub(r"\{\{(.*?)\}\}", lambda m: known.get(m[1], m[0]), text)
@@ -262,6 +279,7 @@ def linked(text: str, page: Path, facts: Facts) -> str:
     Chinese marked as such.
     """
     text = CHINESE.sub(r'<span lang="zh-Hans">\g<0></span>', text)
+    text = re.sub(r"\]\((?:\.\./)+notebooks/(\d\d_)", r"](notebooks/\1", text)
     above = re.compile(r"\]\(" + re.escape("../" * len(page.parts)) + r"(?!\.\./)([^)]+)\)")
     return above.sub(lambda m: f"]({facts.repository}/blob/main/{m[1]})", text)
 
@@ -289,7 +307,8 @@ def build(root: Path, source: Path, out: Path) -> int:
     from sphinx.cmd.build import build_main
 
     shutil.rmtree(out, ignore_errors=True)
-    return build_main(
+    facts = Facts(root)
+    code = build_main(
         [
             "-W",
             "--keep-going",
@@ -299,11 +318,14 @@ def build(root: Path, source: Path, out: Path) -> int:
             "-d",
             str(source.parent / "doctrees"),
             "-D",
-            f"html_theme_options.repository_url={Facts(root).repository}",
+            f"html_theme_options.repository_url={facts.repository}",
             str(source),
             str(out),
         ]
     )
+    if code == 0:
+        finish.finish(out, facts.website)
+    return code
 
 
 def lacking() -> str:

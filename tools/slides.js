@@ -8,10 +8,21 @@ function show(n) {
   fit(slides[n]);
 }
 const spills = box => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1;
-function fit(slide) {  // a long cell in smaller letters rather than one that must be scrolled
-  for (let size = 100; size >= 60; size -= 4) {
+function fit(slide) {  // letters shrink to 18 px of 720 at the least; formulas grow until they fill the slide
+  for (const formula of slide.querySelectorAll('.formula')) {
+    for (let size = 9; size >= 2.5; size -= 0.25) {
+      formula.style.fontSize = `${size}vh`;
+      if (formula.scrollWidth <= formula.clientWidth + 1 && (!spills(slide) || size <= 5.56)) break;
+    }
+  }
+  const panels = slide.querySelector('.explorable .panels');
+  for (let wide = innerWidth * 0.9; panels && wide > 240; wide -= 20) {  // as large as they fit
+    panels.style.gridTemplateColumns = `repeat(auto-fit, ${wide}px)`;
+    if (!spills(slide)) break;
+  }
+  for (let size = 100; size >= 74; size -= 3) {
     slide.style.fontSize = `${size}%`;
-    if (![slide, ...slide.querySelectorAll('.middle, mjx-container')].some(spills)) return;
+    if (![slide, ...slide.querySelectorAll('.middle')].some(spills)) return;
   }
 }
 const at = () => slides.findIndex(slide => slide.classList.contains('shown'));
@@ -32,3 +43,7 @@ addEventListener('keydown', event => {
 addEventListener('resize', () => fit(slides[at()]));
 addEventListener('hashchange', () => show(Number(location.hash.slice(1)) - 1));
 show((Number(location.hash.slice(1)) || 1) - 1);
+addEventListener('load', () => {  // formulas are set late
+  const set = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
+  set.then(() => fit(slides[at()]));
+});

@@ -1,16 +1,18 @@
 """Slides of a lesson for a projector: `python -m tools slides NN [--out FOLDER]`, one page that
 needs no network.
 
-Runs the solved lesson and puts its core on slides: a heading with its formulas, each prediction,
-each cell with what it shows, each exercise with its task and blank, each answer after its figure.
-Other prose goes into the speaker's notes (key n). Arrow keys move; a cell too long for a slide gets
-smaller letters. Formulas are set by the MathJax of the `site` extra where that is installed;
-elsewhere they stay as they are written.
+Runs the solved lesson and puts its core on slides, each by its kind: a heading, formulas, a
+prediction, code with what it prints, a picture, a picture that moves, an exercise with its task and
+blank, an answer after its figure. Code that only draws is left out, and long code or prose takes
+several slides: letters are never smaller than a room can read. Other prose goes into the speaker's
+notes (key n). Arrow keys move. Formulas are set by the MathJax of the `site` extra where that is
+installed; elsewhere they stay as they are written.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import html
 import re
 import shutil
@@ -18,17 +20,33 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.filters import markdown2html
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from tools import site
 from tools.build import ROOT, solved_path
-from tools.predictions import QUESTION, SHOWN
+from tools.predictions import PLAIN, QUESTION, SHOWN
 from tools.run_lesson import lessons
+from tools.source import without_magics
 
 OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
 FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
+LINES = 14  # of code on one slide
+WIDE = 84  # letters of code in a line; a longer one takes two
+ROOM = 18  # lines of code and of what it prints, together
+ROWS = 16  # of a table
+LETTERS = 700  # of prose on one slide
+# what a statement or a function is called that draws, and teaches nothing else
+DRAWS = re.compile(
+    r"\b(plots|drawing|ax|axes|fig|widgets|explorables|audio|runtime\.reached)\b[.(]|\balt="
+    r"|^(alt|settings)\b"
+    r"|^(?:@[^\n]*\n)*def (show|describe|draw)_",
+    re.M,
+)
 MATHJAX = (
     '<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
     '<script src="{}"></script>'
@@ -68,17 +86,29 @@ def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]
                 for title, text in TASK.findall(cell.source)
             )
         else:
-            add(made, [task + code(stubs[_exercise(cell)])] if _exercise(cell) else shown(cell))
+            add(made, exercise(task, stubs[_exercise(cell)]) if _exercise(cell) else shown(cell))
     return made
+
+
+def exercise(task: str, stub: str) -> list[str]:
+    """The task with its blank below, on two slides if they are long."""
+    blank = f'<div class="exercise">{code(stub)}</div>'
+    if len(re.sub("<[^>]*>", "", task)) + 60 * stub.count("\n") > LETTERS:
+        return [task, blank]
+    return [task + blank]
 
 
 def add(made: list[str], pieces: list[str]) -> None:
     """Put slides at the end. What cannot stand alone shares a slide: a bare heading with what
-    follows, notes with what was.
+    follows, a heading and a paragraph with short code, notes with what was.
     """
     for piece in pieces:
-        bare = bool(made) and made[-1].endswith("</h2>") and not piece.startswith("<h2>")
-        if made and (bare or piece.startswith("<aside>")):
+        last = re.sub("<aside>.*?</aside>", "", made[-1], flags=re.S) if made else ""
+        bare = last.endswith("</h2>") and not piece.startswith("<h2>")
+        prose = last.startswith("<h2>") and not re.search("<pre|<div|<details", last)
+        room = len(re.sub("<[^>]*>", "", last)) + 60 * piece.count("\n") < LETTERS
+        joins = bare or (prose and room and piece.startswith("<pre"))
+        if made and (joins or piece.startswith("<aside>")):
             made[-1] += piece
         else:
             made.append(piece)
@@ -89,55 +119,147 @@ def prose(text: str) -> list[str]:
     answers; the rest are notes.
     """
     if text.startswith("# "):
-        title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
-        question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
-        asked = html.escape(question[1]) if question else ""
-        return [f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"]
+        return [opening(text)]
     heading = re.match(r"#{2,3} (.+)", text)
     body = text[heading.end() :] if heading else text
-    for told in (QUESTION, SHOWN, FOLD):
+    for told in (QUESTION, SHOWN, PLAIN, FOLD):
         body = told.sub("", body)
     body = body.strip()
-    options = "".join(
-        f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
-        for fold, said, means in SHOWN.findall(text)
-    )
-    predicted = [
-        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
-        for said in QUESTION.findall(text)
-    ]
+    predicted = predictions(text)
     answers = [
-        f"<h2>{_inline(title)}</h2>{markdown2html(answer.strip())}"
+        f"<h2>{_inline(title)}</h2>{markdown2html(part)}"
         for title, answer in FOLD.findall(text)
+        for part in parted(answer)
     ]
     formulas = [
-        f'<div class="middle{" long" * (len(found) > 200)}">{html.escape(found)}</div>'
-        for found in FORMULA.findall(body)
+        f'<div class="formula">{html.escape(found)}</div>' for found in FORMULA.findall(body)
     ]
-    if heading or formulas:
-        title = f"<h2>{_inline(heading[1])}</h2>" if heading else ""
-        first = (
-            markdown2html(body.split("\n\n")[0]) if body and not formulas and not predicted else ""
-        )
-        room = 1 if len("".join(formulas)) < 200 else 0  # for a prediction below the formulas
-        predicted = [f"{title}{''.join(formulas + predicted[:room])}{first}", *predicted[room:]]
-    first, *more = predicted + answers or [""]
+    pieces = [""] if heading or formulas else []
+    if heading:
+        pieces[0] = f"<h2>{_inline(heading[1])}</h2>"
+        if body and not formulas and not predicted:
+            pieces[0] += markdown2html(parted(body.split("\n\n")[0])[0])
+    for k, formula in enumerate(formulas):  # two share a slide
+        pieces[k // 2 :] = ["".join([*pieces[k // 2 : k // 2 + 1], formula])]
+    if formulas or not pieces:
+        pieces += predicted
+    else:  # a bare heading stands above its first prediction
+        pieces = [pieces[0] + "".join(predicted[:1]), *predicted[1:]]
+    first, *more = pieces + answers or [""]
     notes = f"<aside>{markdown2html(body)}</aside>" if body else ""
     return [first + notes, *more] if first or notes else []
 
 
+def opening(text: str) -> str:
+    """The first slide: a lesson's title and its question."""
+    title, *rest = re.split(r"\n\n(?!\[▶)", text, maxsplit=1)
+    question = re.search(r"\*\*(.+?)\*\*", "".join(rest))
+    asked = html.escape(question[1]) if question else ""
+    return f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"
+
+
+def predictions(text: str) -> list[str]:
+    """The predictions of a Markdown cell, each with its options to vote on."""
+    options = "".join(
+        f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
+        for fold, said, means in SHOWN.findall(text)
+    )
+    options += "".join(markdown2html(plain) for plain in PLAIN.findall(text))
+    return [
+        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
+        for said in QUESTION.findall(text)
+    ]
+
+
+def parted(text: str) -> list[str]:
+    """Prose in parts that fit a slide each, cut between paragraphs."""
+    parts = [""]
+    for paragraph in text.strip().split("\n\n"):
+        if parts[-1] and len(parts[-1]) + len(paragraph) > LETTERS:
+            parts.append("")
+        parts[-1] += f"\n\n{paragraph}"
+    return parts
+
+
 def shown(cell: nbformat.NotebookNode) -> list[str]:
-    """A code cell and what it shows, on two slides if it is long; no slide for the imports."""
-    output = "".join(_output(each) for each in cell.outputs)
+    """A code cell and what it shows: printed text below its code where both fit, and everything
+    else on slides of its own. No slide for imports, and no code that only draws.
+    """
     if re.match(r"(import|from) ", cell.source):
         return []
-    if re.search("<img|<table", output) and cell.source.count("\n") > 5:
-        return [code(cell.source), f'<div class="middle">{output}</div>']
-    return [f"{code(cell.source)}<div>{output}</div>"]
+    parts = chunks(taught(cell.source))
+    pieces = [code(part) for part in parts]
+    outputs = list(dict.fromkeys((_kind(each), _output(each)) for each in cell.outputs))
+    if any(kind == "moving" for kind, _ in outputs):
+        outputs = [(kind, each) for kind, each in outputs if kind != "picture"]
+    printed = "".join(each for kind, each in outputs if kind == "printed" and each)
+    below = tall(re.sub("<[^>]*>", "", printed)) + printed.count("<pre")
+    if printed and pieces and tall(parts[-1]) + below <= ROOM:
+        pieces[-1] += f"<div>{printed}</div>"
+    elif printed:
+        pieces.append(f"<div>{printed}</div>")
+    kinds = ("picture", "moving", "table")
+    return pieces + [
+        f'<div class="middle {kind}">{part}</div>'
+        for kind, each in outputs
+        if kind in kinds
+        for part in (tables(each) if kind == "table" else [each])
+    ]
+
+
+def tables(page: str) -> list[str]:
+    """A table in parts that fit a slide each, the head above every part."""
+    head, *rows = re.findall(r"<tr\b.*?</tr>", page, flags=re.S)
+    parts = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
+    return [f"<table>{head}{''.join(part)}</table>" for part in parts] or [page]
+
+
+def taught(source: str) -> str:
+    """A cell's code without what only draws."""
+    lines, kept, start = source.splitlines(), [], 0
+    for node in ast.parse(without_magics(source)).body:
+        end = node.end_lineno or node.lineno
+        text = "\n".join(lines[node.lineno - 1 : end])
+        if not DRAWS.search(text):
+            kept += lines[start:end]
+        start = end
+    return "\n".join(kept).strip("\n")
+
+
+def chunks(text: str) -> list[str]:
+    """Code in parts of at most so many lines, cut at a blank line, else before a line that is not
+    indented, else anywhere.
+    """
+    lines, parts = text.splitlines(), []
+    while tall("\n".join(lines)) > LINES:
+        most = max(i for i in range(1, len(lines)) if tall("\n".join(lines[:i])) <= LINES)
+        even = min(most, -(-len(lines) // -(-tall("\n".join(lines)) // LINES)))
+        places = [*range(even, most + 1), *range(even - 1, most // 3, -1)]
+        cut = next((i for i in places if not lines[i].strip()), 0)
+        cut = cut or next((i for i in places if not lines[i][:1].isspace()), most)
+        parts.append("\n".join(lines[:cut]).strip("\n"))
+        lines = lines[cut:]
+    return [part for part in (*parts, "\n".join(lines).strip("\n")) if part]
+
+
+def tall(text: str) -> int:
+    """The lines that a text in a typewriter's letters takes on a slide."""
+    return sum(max(1, -(-len(line) // WIDE)) for line in text.splitlines())
+
+
+def _kind(each: nbformat.NotebookNode) -> str:
+    """What an output is, for its place on slides."""
+    page = each.get("data", {}).get("text/html", "") if each.output_type != "stream" else ""
+    for mark, kind in (("data-explorable", "moving"), ("<table", "table"), ("<img", "picture")):
+        if mark in page:
+            return kind
+    return "picture" if "image/png" in each.get("data", {}) else "printed"
 
 
 def code(text: str) -> str:
-    return f"<pre><code>{html.escape(text)}</code></pre>"
+    """Python as HTML, in colors that are dark enough for a projector."""
+    style = HtmlFormatter(nowrap=True, noclasses=True, style="default")
+    return f"<pre><code>{highlight(text, PythonLexer(), style).rstrip()}</code></pre>"
 
 
 def page(title: str, slides: list[str], mathjax: str = "") -> str:
@@ -185,7 +307,8 @@ def _output(each: nbformat.NotebookNode) -> str:
         return data["text/html"]
     if "image/png" in data:
         return f'<img alt="" src="data:image/png;base64,{data["image/png"]}">'
-    return f"<pre>{html.escape(data.get('text/plain', ''))}</pre>"
+    text = data.get("text/plain", "")
+    return "" if re.match(r"<(Axes|Figure)", text) else f"<pre>{html.escape(text)}</pre>"
 
 
 def _inline(text: str) -> str:

@@ -7,7 +7,8 @@ import os
 from course_utils import progress
 from course_utils.checks.judging import exercises
 from course_utils.live import choices
-from course_utils.platform.frontend import say, show_table
+from course_utils.platform import door
+from course_utils.platform.frontend import publish, say, shell, show_table
 
 
 def lessons() -> list[tuple[int, list[str], list[str]]]:
@@ -24,17 +25,14 @@ def lessons() -> list[tuple[int, list[str], list[str]]]:
 
 
 def show() -> None:
-    """Show how far each lesson is answered, and where that is noted."""
-    rows = [
-        (
-            f"{lesson:02d}",
-            "#" * len(passed) + "-" * len(still),
-            f"{len(passed)} of {len(passed + still)}",
-            ", ".join(still) or "nothing",
-        )
-        for lesson, passed, still in lessons()
-    ]
-    show_table(("lesson", "", "exercises that pass", "still open"), rows)
+    """Show how far each lesson is answered, and where that is noted: as cards in a notebook, as a
+    table in a terminal.
+    """
+    if shell() is None:
+        _table()
+    else:
+        [shown] = door.output(progress.load())
+        publish(shown["data"]["text/plain"], shown["data"]["text/html"])
     name = os.environ.get("COURSE_PROGRESS")
     say(
         f"This is noted in {name} and nowhere else. Delete the file to start again."
@@ -45,6 +43,19 @@ def show() -> None:
         )
     )
     choices.show()
+
+
+def _table() -> None:
+    rows = [
+        (
+            f"{lesson:02d}",
+            "#" * len(passed) + "-" * len(still),
+            f"{len(passed)} of {len(passed + still)}",
+            ", ".join(still) or "nothing",
+        )
+        for lesson, passed, still in lessons()
+    ]
+    show_table(("lesson", "", "exercises that pass", "still open"), rows)
 
 
 if __name__ == "__main__":

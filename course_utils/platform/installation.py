@@ -32,6 +32,7 @@ ROOT = Path(os.path.abspath(__file__)).parents[2]
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = str(BIN / ("python.exe" if os.name == "nt" else "python"))
+LAB_SETTINGS = Path(__file__).with_name("jupyter")  # how JupyterLab starts, unless the user differs
 CONSTRAINTS = ROOT / "constraints.txt"
 TARGETS = {"lab": ".", "test": ".[test]"}  # what is installed for each command
 READY = "course-ready.json"  # this file next to the packages says for which commands they suffice
@@ -315,7 +316,13 @@ def child_environment() -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not re.match(FOREIGN, k)}
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
     kernels = [str(VENV / "share" / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    own = {"VIRTUAL_ENV": str(VENV), "PATH": path, "JUPYTER_PATH": os.pathsep.join(kernels)}
+    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(LAB_SETTINGS)]
+    own = {
+        "VIRTUAL_ENV": str(VENV),
+        "PATH": path,
+        "JUPYTER_PATH": os.pathsep.join(kernels),
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(settings),
+    }
     homes = {} if home_is_writable() else {name: str(HOME / f) for name, f in KEEPERS.items()}
     return {"OMP_NUM_THREADS": "1", **environment, **own, **homes}
 

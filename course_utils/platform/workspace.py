@@ -9,6 +9,7 @@ that drops or renews them; line ends, trailing spaces and how accents are encode
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 import hashlib
@@ -23,12 +24,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from course_utils import progress
+from course_utils.platform import door
 from course_utils.platform.installation import print_anything
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
 NOTEBOOKS = ("index.ipynb", "[0-9][0-9]_*.ipynb")
+ELSEWHERE = r"^\[▶ Open in Colab\].*\n\n"  # a line of a lesson's first cell
 REWORDED = 0.5  # from this likeness on, two cells are versions of one
 TOP = -1  # stands for "before the first cell" where the index of a cell is meant
 
@@ -224,7 +228,25 @@ def refresh(upstream_dir: Path, my_dir: Path) -> list[str]:
             messages.append(
                 f"{_name(mine)} could not be brought up to date and stays as it is: {error}."
             )
+    with contextlib.suppress(OSError):  # then the cards stay as they are
+        show_progress(my_dir / "index.ipynb")
     return messages
+
+
+def show_progress(index: Path) -> None:
+    """Put today's cards into the index, as if their cell had been run."""
+    book = _parsed(index.read_bytes())
+    cells = [] if book is None else book["cells"]
+    shown = door.output(progress.load())
+    due = [cell for cell in cells if _is_door(cell) and cell.get("outputs") != shown]
+    for cell in due:
+        cell["outputs"] = shown
+    if due:
+        _write(index, (json.dumps(book, indent=1) + "\n").encode())
+
+
+def _is_door(cell: Cell) -> bool:
+    return door.TAG in cell.get("metadata", {}).get("tags", []) and not is_touched(cell)
 
 
 def _bring(source: Path, mine: Path) -> list[str]:
@@ -233,6 +255,8 @@ def _bring(source: Path, mine: Path) -> list[str]:
     """
     shipped = source.read_bytes()
     new = _parsed(shipped)
+    if new is not None and _at_home(new):
+        shipped = (json.dumps(new, indent=1) + "\n").encode()
     if new is None:
         return [
             f"{_name(source)} is not a readable notebook: get it again with `git checkout --"
@@ -262,6 +286,20 @@ def _bring(source: Path, mine: Path) -> list[str]:
     return [
         f"{_name(mine)} follows the course again, with all that you wrote; how it was: {backup}."
     ]
+
+
+def _at_home(new: Notebook) -> bool:
+    """Take the links that open a notebook elsewhere out of its first cell. -> whether it had any"""
+    first = next(iter(new["cells"]), None)
+    text = "" if first is None else _text(first)
+    short = re.sub(ELSEWHERE, "", text, flags=re.M)
+    if first is None or short == text:
+        return False
+    name = cell_id(first["cell_type"], short)
+    shipped = new.get("metadata", {}).get("shipped", [])
+    new.get("metadata", {})["shipped"] = [name if each == first["id"] else each for each in shipped]
+    first |= {"source": short.splitlines(keepends=True), "id": name}
+    return True
 
 
 def _parsed(data: bytes) -> Notebook | None:
