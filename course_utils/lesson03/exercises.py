@@ -519,14 +519,31 @@ UNMOVED = {
     ),
     "elsewhere": "the weights never move: the gradients went to a copy of the model",
 }
+UNCLIPPED = {
+    "never": (
+        "a gradient longer than `max_norm` was used as it is: `clip_grad_norm_` is never called"
+    ),
+    "early": (
+        "`clip_grad_norm_` came before `backward`, when there was no gradient to shorten yet: call"
+        " it between `backward` and `step`"
+    ),
+    "late": (
+        "`clip_grad_norm_` came after `optimizer.step()`, when the long step was already made: call"
+        " it between `backward` and `step`"
+    ),
+    "unseen": (
+        "with `max_norm` the steps are as long as without it: is `clip_grad_norm_` called, and"
+        " between `backward` and `step`?"
+    ),
+}
 
 
 @_precise
 def _trained(ask: Ask, *args: Any) -> Any:
     found = ask.probe("lesson03.training", *args)
-    unmoved = found.pop("unmoved")
-    if unmoved:
-        raise NotData(UNMOVED[unmoved])
+    unmoved, unclipped = found.pop("unmoved"), found.pop("unclipped")
+    if unmoved or unclipped:
+        raise NotData(UNMOVED.get(unmoved) or UNCLIPPED[unclipped])
     return found
 
 
@@ -602,6 +619,14 @@ def _fit_cases(rng: np.random.Generator) -> list[Case]:
             x,
             y,
             {"lr": 0.05, "epochs": 3, "size": 5, "validated": True},
+        ),
+        _fit_case(
+            "two epochs of two minibatches without labels, `(x,)`: the loss is the mean square of"
+            " what the model makes of x",
+            (0.3 * rng.normal(size=(1, 3)), 0.2),
+            x,
+            y,
+            {"lr": 0.05, "epochs": 2, "size": 4, "alone": True},
         ),
         _fit_case(
             "five epochs with lr 0.5, which is too large: the loss grows",
@@ -712,6 +737,9 @@ ACTS: dict[str, Callable] = {
     "step": lambda r: r.optimizer.step(),
     "pace": _pace,
     "pace_always": lambda r: r.scheduler.step(),
+    "pace_loss": lambda r: r.scheduler and r.scheduler.step(r.loss.item()),
+    "train_mode": lambda r: r.model.train(),
+    "validate_mode": lambda r: r.validate and (r.model.eval(), _measure(r)),
     "note": lambda r: r.train.append(r.loss.item()),
     "validate": _measure,
     "validate_always": partial(_measure, always=True),
@@ -776,6 +804,19 @@ def _loop(
 def _acts(r: SimpleNamespace, names: str) -> None:
     for name in names.split():
         ACTS[name](r)
+
+
+def _listed(r: SimpleNamespace) -> Any:
+    """The minibatches of the first epoch, for all epochs."""
+    if not hasattr(r, "listed"):
+        r.listed = list(r.loader)
+    return r.listed
+
+
+def _unpacked(r: SimpleNamespace) -> Tensor:
+    """As if every minibatch were a picture and its label."""
+    x, y = r.batch
+    return r.loss_fn(r.model, (x, y))
 
 
 def _only_once(r: SimpleNamespace) -> Any:
@@ -875,11 +916,11 @@ FIT = Exercise(
             " minibatch and uses the gradient of the one before: end with `step`",
             _loop("clip step pace loss clear back note"),
         ),
-        "clip-at-the-wrong-place": Mutant(
-            "with `max_norm` the steps are as long as without it: is `clip_grad_norm_` called, and"
-            " between `backward` and `step`?",
-            _loop("loss clear back step pace note"),
+        "clip-missing": Mutant(UNCLIPPED["never"], _loop("loss clear back step pace note")),
+        "clip-before-backward": Mutant(
+            UNCLIPPED["early"], _loop("loss clear clip back step pace note")
         ),
+        "clip-after-step": Mutant(UNCLIPPED["late"], _loop("loss clear back step clip pace note")),
         "clipped-by-value": Mutant(
             "each entry of the gradient was clipped by itself, which changes its direction: use"
             " `clip_grad_norm_`, which shortens the whole gradient",
@@ -909,6 +950,10 @@ FIT = Exercise(
             "`scheduler.step()` came before `optimizer.step()`, so the first learning rate was"
             " skipped: call it after",
             _loop("loss clear back clip pace step note"),
+        ),
+        "scheduler-given-the-loss": Mutant(
+            "`scheduler.step` was handed the loss: call it with empty parentheses",
+            _loop("loss clear back clip step pace_loss note"),
         ),
         "scheduler-not-optional": Mutant(
             "`scheduler.step()` was called where `scheduler` is None: call it only if a scheduler"
@@ -941,6 +986,19 @@ FIT = Exercise(
             "`validate` was called once, after all epochs: call it after every epoch",
             _loop(last="", after="validate"),
         ),
+        "left-in-evaluation-mode": Mutant(
+            "after `model.eval()` the next epoch trained in evaluation mode: call `model.train()`"
+            " when each epoch begins",
+            _loop(last="validate_mode"),
+        ),
+        "one-minibatch-only": Mutant(
+            "it stopped after one minibatch: is `return` inside the loops? It belongs after them",
+            _loop(
+                epochs=lambda r: range(min(1, r.epochs)),
+                batches=lambda r: [next(iter(r.loader))],
+                last="",
+            ),
+        ),
         "one-epoch-only": Mutant(
             "it trained for one epoch, however many were asked for: is there a loop over the"
             " epochs, with `return` after it?",
@@ -950,6 +1008,16 @@ FIT = Exercise(
             "only the first epoch trained: an iterator is at its end after one pass, so loop over"
             " `loader` itself in every epoch",
             _loop(batches=_only_once),
+        ),
+        "loader-listed-once": Mutant(
+            "every epoch used the minibatches of the first one again: loop over `loader` itself,"
+            " which shuffles anew each time",
+            _loop(batches=_listed),
+        ),
+        "minibatch-unpacked": Mutant(
+            "the minibatch was taken for a pair: hand it to `loss_fn` as it comes, because there"
+            " may be no labels in it",
+            _loop(forward=_unpacked),
         ),
         "first-minibatch-only": Mutant(
             "each epoch used the first minibatch alone: loop over all that `loader` yields",
@@ -988,6 +1056,10 @@ FIT = Exercise(
         "last-loss-per-epoch": Mutant(
             'only the last loss of each epoch came back: "train" holds one for every minibatch',
             _loop("loss clear back clip step pace", last="note validate"),
+        ),
+        "losses-not-recorded": Mutant(
+            'the list "train" stayed empty: append `loss.item()` for every minibatch',
+            _told(lambda losses: []),
         ),
         "losses-added-up": Mutant(
             "the losses were added up from minibatch to minibatch: keep each one as it is",
@@ -1059,6 +1131,7 @@ FIT = Exercise(
     },
     {
         "as in the text": _loop(),
+        "with modes": _loop(first="train_mode", last="validate_mode"),
         "cleared after the step": _loop("loss back clip step clear pace note"),
         "cleared by the model, recorded first": _loop("clear_model loss note back clip step pace"),
         "arrays": _told(np.array),
@@ -1269,6 +1342,10 @@ MOMENTUM = Exercise(
         "old-velocity-kept": Mutant(
             "the old v came back: return the new one, or the next step forgets this gradient",
             _momentum(keep=lambda s: s.v + 0 * s.g),
+        ),
+        "pair-swapped": Mutant(
+            "v came back first and theta second: return the new theta, then the new v",
+            lambda *args: _momentum()(*args)[::-1],
         ),
         "step-kept": Mutant(
             "the step came back where the new v belongs: v has no lr in it",
@@ -1973,6 +2050,10 @@ ADAM = Exercise(
         "decay-missing": Mutant(
             "m and v never forget: the old m needs a factor β₁, the old v a factor β₂",
             _adam(m=lambda s: s.m + (1 - s.b1) * s.g, v=lambda s: s.v + (1 - s.b2) * s.g**2),
+        ),
+        "squares-added-up": Mutant(
+            "v adds up all squares, as AdaGrad does: Adam keeps a running mean of them",
+            _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) + s.eps), v=lambda s: s.v + s.g**2),
         ),
         "eps-inside-root": Mutant(
             "ε is inside the square root: add it to √v̂",
