@@ -11,10 +11,9 @@
 #
 # **By the end you will be able to**
 # - *differentiate* a loss through a computation graph, by hand and by autograd;
-# - say how large a learning rate may be, and what happens beyond that;
 # - write *the training loop* that later lessons use;
 # - build *momentum* and *Adam*, equal to PyTorch's;
-# - say why a deep network explodes, and tame it by initialization, gradient clipping or warm-up.
+# - say how large a learning rate may be, and tame a network that explodes.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -40,9 +39,9 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Downhill, and a step too large
 #
-# Counting, formulas and lists of candidates do not work for a network, where a million numbers act together on every
-# prediction. What works is to start somewhere, find out which way the loss falls, and take a step. Here are five points and a
-# line through the origin:
+# So far we found parameters by counting, by a formula, or by trying a list of candidates. None of this works for a network, in
+# which a million numbers act together on every prediction. What works is to start somewhere, find out which way the loss falls,
+# and take a step. Here are five points and a line through the origin:
 #
 # $$ J(\theta) = \frac1n \sum_{i=1}^{n} (\theta x_i - y_i)^2, \qquad
 #    \frac{dJ}{d\theta} = \frac2n \sum_{i=1}^{n} (\theta x_i - y_i)\, x_i $$
@@ -57,10 +56,14 @@ device = runtime.setup(seed=0)
 # **Predict.** The best $\theta$ is about $1.03$. Four runs start at 0, with $\alpha = 0.02$, $0.05$, $0.09$ and $0.092$. Which
 # of them have reached it, to within a hundredth, after fifty steps?
 #
-# - A: all four, and the larger $\alpha$, the sooner
-# - B: all but the largest
-# - C: the two smallest
-# - D: only the smallest
+# - A: All four, and the larger the learning rate, the sooner.
+#   - Larger is faster only up to $1/22$. Beyond that, steps jump across the minimum.
+# - B: All but the largest.
+#   - $0.092$ is beyond a limit. But just below it, at $0.09$, a third of the distance is left after fifty steps.
+# - C: The two smallest.
+#   - **Yes.** $0.09$ swings from side to side and loses two percent of the distance per step. $0.092$ moves away.
+# - D: Only the smallest.
+#   - You are too careful: $0.05$ jumps across once, and arrives first.
 
 # %% tags=["nbval-check-output"]
 x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -94,27 +97,20 @@ for lr, visited in walks.items():
 drawing.descents(J, walks)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# C. With $0.09$ the run swings from side to side and comes closer by only two percent per step, so after fifty steps a third
-# of the distance is left. With $0.092$ it swings wider and wider: it **diverges**. A expects a longer step to be a faster
-# one; up to $1/22$ it is. B sees the limit, but not how slow it is close to it. D is too careful: $0.05$ arrives first.
-#
-# </details>
-#
 # The reason fits in one line. The gradient is $h\,(\theta - \theta^*)$, where $\theta^*$ is the minimum and the constant
-# $h = \frac2n\sum x_i^2 = 22$ is the **curvature**. So each step multiplies the distance to the minimum by $1 - \alpha h$, which
-# shrinks it as long as this factor lies between $-1$ and $1$:
+# $h = \frac2n\sum x_i^2 = 22$ is the **curvature**. So each step multiplies the distance to the minimum by $1 - \alpha h$: by
+# $-0.98$ with $0.09$, and by $-1.024$ with $0.092$, where the run **diverges**. It converges as long as this factor lies between
+# $-1$ and $1$:
 #
 # $$ \alpha < \frac{2}{h} = \frac{2}{22} = \frac1{11} \approx 0.0909 $$
 #
-# The more sharply a loss curves, the shorter the step that it allows. (And the first printed line: **finite differences**, two
-# nearby values of the loss, check any gradient, a library's included.)
+# The more sharply a loss curves, the smaller the learning rate that it allows. (The first printed line shows how to check any
+# gradient, a library's included: by **finite differences**, from two nearby values of the loss.)
 
 # %% [markdown]
 # ## Backpropagation, by hand and by autograd
 #
-# Nobody writes down the derivative of a whole network. Write it as a **computation graph** instead, in which each node is one
+# Nobody writes down the derivative of a whole network. Draw a **computation graph** instead, in which each node is one
 # operation whose derivative is easy. Here is the smallest network, with one hidden unit:
 #
 # $$ a = wx + b, \qquad h = \max(0, a), \qquad p = v h, \qquad L = (p - y)^2 $$
@@ -122,8 +118,8 @@ drawing.descents(J, walks)
 # The **chain rule** says that derivatives multiply along a path:
 # $\frac{\partial L}{\partial w} = \frac{\partial L}{\partial p}\cdot\frac{\partial p}{\partial h}\cdot\frac{\partial h}{\partial a}\cdot\frac{\partial a}{\partial w}$.
 # (Where several paths lead to $L$, their products add up.) So start at $L$, go backward, and at each node multiply what has
-# arrived by the node's own derivative. That is **backpropagation** (Rumelhart, Hinton & Williams 1986). One backward pass finds
-# the derivatives for *all* parameters, at about twice the cost of the forward pass.
+# arrived by the node's own derivative. That is **backpropagation**, made popular by Rumelhart, Hinton & Williams (1986). One
+# backward pass finds the derivatives for *all* parameters, at about twice the cost of the forward pass.
 
 
 # %% tags=["nbval-check-output"]
@@ -150,27 +146,23 @@ drawing.computation_graph(values, gradients)
 # %% [markdown]
 # Follow the orange numbers from right to left to $w$: $4$, times $v = 2$, times 1, times $x = 2$.
 #
-# **Predict.** Now set $b = -2.5$, so that $a = -0.5$. What is $\partial L/\partial w$?
+# **Predict.** Now set $b = -2.5$. What is $\partial L/\partial w$?
 #
-# - A: still $16$, because the path from $L$ to $w$ is the same
-# - B: $-8$, because the prediction is now too low
-# - C: 0
+# - A: Still 16, because the path from the loss to w is the same.
+#   - The path is the same, but its derivatives depend on the forward pass.
+# - B: 0
+#   - **Yes.** Now $a < 0$, so $\partial h/\partial a = 0$: the unit learns nothing here, although the prediction is wrong.
+# - C: -8, because the prediction is now too low.
+#   - The sign of the error is right, but $a$ is negative now.
 
 # %% tags=["nbval-check-output"]
 _, silent = forward_and_backward(w=1.0, b=-2.5, v=2.0, x=2.0, y=1.0)
 print("dL/dw, dL/db:", [silent[name] for name in "wb"])
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# C. The factor $\partial h/\partial a$ is 0. The unit learns nothing from this example, although the prediction is wrong; a
-# unit that is off for *every* example is called dead. A forgets that derivatives depend on the values of the forward pass.
-# B gets the sign of the error right, and overlooks the zero.
-#
-# </details>
-#
-# PyTorch does the same. Its arrays are called **tensors**. One with `requires_grad=True` records what is computed from it, and
-# `backward()` walks the recorded graph and leaves each partial derivative in `.grad`. This is **autograd**.
+# (A unit that is off for *every* example never learns again. It is called dead.) PyTorch does the same calculation. Its arrays
+# are called **tensors**. What is computed from a tensor with `requires_grad=True` is recorded, and `backward()` walks the recorded
+# graph and leaves each partial derivative in `.grad`. This is **autograd**.
 
 # %% tags=["nbval-check-output"]
 w, b, v = (torch.tensor(number, requires_grad=True) for number in (1.0, -0.5, 2.0))
@@ -181,22 +173,17 @@ print("in .grad:", [tensor.grad.item() for tensor in (w, b, v)])
 # %% [markdown]
 # **Predict.** We compute the same loss again and call `backward()` a second time. What is in `w.grad` now?
 #
-# - A: 16, the gradient of the new loss
+# - A: 16, the gradient of the new loss.
+#   - Then you will forget to clear the old one, and nothing will complain.
 # - B: 32
-# - C: nothing new: PyTorch raises an error
+#   - **Yes.** `backward()` *adds* to `.grad`, so that a gradient can be collected in parts.
+# - C: Nothing new, because PyTorch raises an error.
+#   - That happens only on the *same* loss, whose graph is gone after the first call.
 
 # %% tags=["nbval-check-output"]
 loss = (v * torch.relu(w * 2.0 + b) - 1.0) ** 2
 loss.backward()
 print("w.grad after a second backward:", w.grad.item())
-
-# %% [markdown]
-# <details><summary>Answer</summary>
-#
-# B. `backward()` *adds* to `.grad`, so that a gradient can be collected in parts. If you believe A, you will forget to clear it
-# before the next step, and nothing will complain. C holds for a second `backward()` on the *same* loss: the first frees the graph.
-#
-# </details>
 
 # %% [markdown]
 # ## One example at a time
@@ -211,7 +198,7 @@ print("w.grad after a second backward:", w.grad.item())
 # $\theta_j$, and make the step.
 
 
-# %% tags=["exercise:3.1", "points:3", "minutes:6"]
+# %% tags=["exercise:3.1", "points:3", "minutes:5"]
 def sgd_step(theta, x, y, lr):
     """One step downhill on one example with loss (theta · x - y)².
 
@@ -239,11 +226,14 @@ sgd_step = check("3.1", sgd_step)
 # A thousand noisy points lie around the line $2 + 3x$; we start $3.6$ away from its parameters. One step with the full gradient,
 # of about the best length, looks at as many examples as a thousand single steps.
 #
-# **Predict.** Which gets closer, and where do single steps end up in the long run?
+# **Predict.** Which of these is true?
 #
-# - A: the full step; a thousand random steps mostly cancel
-# - B: the single steps, and in the long run they reach the minimum
-# - C: the single steps, but they never come to rest
+# - A: The single steps get closer, but never come to rest.
+#   - **Yes.** Near the minimum every example still pulls its own way.
+# - B: The single steps get closer, and in the long run they reach the minimum.
+#   - At the minimum only the *mean* gradient is 0. The steps settle if the learning rate decreases.
+# - C: The full step gets closer, because a thousand random steps mostly cancel.
+#   - They cancel near the minimum. Far away, nearly all pull the same way.
 
 # %%
 rng = runtime.rng(1)
@@ -265,39 +255,33 @@ one_full = 0.046 * 2 * (X * Y[:, None]).mean(axis=0)  # (2,) one full step from 
 drawn = rng.integers(0, 1000, 20_000)
 steady = sgd_path(lambda t: 0.02, drawn)  # (20001, 2)
 fading = sgd_path(lambda t: 0.02 / (1 + t / 1000), drawn)  # (20001, 2)
-away = {
-    "one full step": np.linalg.norm(one_full - best),
-    "1,000 single steps": np.linalg.norm(steady[901:1001] - best, axis=1).mean(),
-    "20,000, constant": np.linalg.norm(steady[-2000:] - best, axis=1).mean(),
-    "20,000, decreasing": np.linalg.norm(fading[-2000:] - best, axis=1).mean(),
+away = {  # from the minimum: one step, the last 100 of 1,000, the last 2,000 of 20,000
+    "full": np.linalg.norm(one_full - best),
+    "single": np.linalg.norm(steady[901:1001] - best, axis=1).mean(),
+    "steady": np.linalg.norm(steady[-2000:] - best, axis=1).mean(),
+    "fading": np.linalg.norm(fading[-2000:] - best, axis=1).mean(),
 }
 drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# At a constant learning rate, nineteen thousand more steps brought us no closer. So use large steps to arrive and small ones to
+# settle: a rule for this is a **learning-rate schedule**. The bound has changed too: one example's curvature is
+# $2\lVert x\rVert^2$, and the largest here allows $0.0215$, where the mean allows $0.09$.
 #
-# C. A thousand rough steps go a long way. Then they stop making progress, because near the minimum every example still pulls its
-# own way. A holds only there, and B only if the learning rate decreases.
-#
-# </details>
-#
-# So use large steps to arrive and small ones to settle. A rule for this is a **learning-rate schedule**. The bound has changed
-# too: one example's curvature is $2\lVert x\rVert^2$, and the largest drawn here allows $0.0215$, where the mean allows $0.09$.
-#
-# In practice one takes a **minibatch** of 32 to 512 examples: less noise than one, and nearly as fast to compute. One pass over
-# all the data is an **epoch**.
+# In practice each step uses a **minibatch** of 32 to 512 examples, which has less noise than a single one and takes hardly longer.
+# One pass over all the data is an **epoch**.
 
 # %% [markdown]
 # ## The training loop
 #
-# Three names, and you can read any training script. An **`nn.Module`** is a function that carries its own parameters. An
-# **optimizer** knows how to move them. A **data loader** deals out minibatches. The **training loop** brings them together.
-# Here is a classifier of 8×8 digits:
+# Three names recur in every training script. An **`nn.Module`** is a function that carries its own parameters. An
+# **optimizer** moves them. A **data loader** deals out minibatches. The **training loop** brings the three together. Here is a
+# classifier of 8×8 digits:
 
 
 # %%
 class Classifier(nn.Module):
-    """Digits as rows of pixels -> logits of the ten kinds. (B, 64) -> (B, 10)"""
+    """Digits as rows of pixels -> logits of the ten classes. (B, 64) -> (B, 10)"""
 
     def __init__(self, hidden=64):
         super().__init__()  # PyTorch's own bookkeeping, always first
@@ -319,7 +303,7 @@ def cross_entropy(model, batch):
 # this a **neural network**. The loss takes *the model and the minibatch*: from lesson 04 on it needs more than `model(x)`.
 #
 # PyTorch's loader is a **`DataLoader`** around a **`Dataset`**, anything with a length and numbered examples. It can read files
-# in parallel, and collects a minibatch example by example. Our data are in memory, where indexing is faster:
+# in parallel, but collects a minibatch example by example. Our data are in memory, where indexing is faster:
 
 
 # %% tags=["export"]
@@ -348,7 +332,8 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 
 # %% [markdown]
 # ### Exercise 3.2 · `fit`
-# Write the loop that trains models from here to lesson 09. Each minibatch needs up to six calls, here in alphabetical order:
+# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: hand it on as it comes. Each
+# needs up to six calls, here in alphabetical order:
 #
 # - `loss.backward()` adds the gradient to every `.grad`;
 # - `loss = loss_fn(model, batch)` computes the loss, and records a new graph;
@@ -357,7 +342,7 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 # - `optimizer.zero_grad()` clears every `.grad`;
 # - `scheduler.step()` sets the learning rate of the *next* step, if there is a scheduler.
 #
-# After each epoch record what `validate(model)` returns, if there is a `validate`; call it inside `with torch.no_grad():`, because
+# After each epoch, record what `validate(model)` returns, if there is a `validate`. Call it inside `with torch.no_grad():`, because
 # measuring needs no graph. Record training losses as plain numbers, `loss.item()`: a tensor would keep its graph in memory.
 
 
@@ -402,9 +387,10 @@ fit = check("3.2", fit)
 # rate comes after the step. `zero_grad` may be anywhere after `step` and before the next `backward`.
 
 # %% [markdown]
-# Now train on fifty digits and validate on 500 others. `KeepBest` saves the parameters whenever the validation loss is the
-# lowest so far. They are in the model's **`state_dict`**, a dictionary of tensors by name. Load it with `weights_only=True`,
-# because otherwise a file can run code when it is opened.
+# Now train on fifty digits and validate on 500 others. `KeepBest` saves the model's **`state_dict`**, a dictionary of its
+# parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a file
+# can run code when it is opened. (Models with dropout also need `model.train()` and
+# `model.eval()`; ours has none.)
 
 
 # %% tags=["export"]
@@ -440,8 +426,8 @@ classifier.load_state_dict(torch.load(validate.path, weights_only=True))
 drawing.training(history["train"], history["val"], best_epoch)
 
 # %% [markdown]
-# The validation loss does not fall to the end: from its minimum on, the network memorizes, as the tables of counts did in lesson
-# 02. So keep the best epoch.
+# Past its minimum the validation loss rises while the training loss still falls: the network memorizes, as counting did in
+# lesson 02. So keep the best epoch.
 #
 # > **A good place to stop.** You can differentiate, step, and train a PyTorch model. When you come back, run all cells above
 # > once (*Run → Run All Above Selected Cell*).
@@ -449,16 +435,16 @@ drawing.training(history["train"], history["val"], best_epoch)
 # %% [markdown]
 # ## Momentum: a ball instead of a walker
 #
-# Most losses are valleys, steep across and flat along. With a small learning rate one creeps along the floor, with a large one
-# one bounces off the walls. A *ball* does better: pushes across the valley alternate and cancel, pushes along it add up. This is
-# **momentum** (Polyak 1964), which steps against a **velocity** $v$ instead of the gradient:
+# Most losses are valleys, steep across and flat along. A small learning rate creeps along the floor, a large one bounces off the
+# walls. A *ball* does better: pushes across the valley alternate and cancel, pushes along it add up. This is **momentum** (Polyak
+# 1964), which steps against a **velocity** $v$ instead of the gradient:
 #
 # $$ \theta \leftarrow \theta - \alpha\, v, \qquad v_t = g_t + \beta\, g_{t-1} + \beta^2 g_{t-2} + \beta^3 g_{t-3} + \dots $$
 #
 # where $g_t$ is the gradient of step $t$, and $\beta$ says how fast old gradients are forgotten.
 #
 # ### Exercise 3.3 · `momentum_step`
-# Nobody stores all old gradients. Find out how the new $v$ follows from the old one and the new gradient, and make the step.
+# Nobody stores all old gradients. Work out how the new $v$ follows from the old one and the new gradient, and make the step.
 # Before the first step, `v` is `0.0`.
 
 
@@ -486,9 +472,12 @@ momentum_step = check("3.3", momentum_step)
 # %% [markdown]
 # **Predict.** In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. What does momentum do?
 #
-# - A: it helps below this bound, and beyond it diverges even sooner
-# - B: it does not help below the bound, but allows you to go beyond it
-# - C: it helps below the bound and also allows you to go beyond it
+# - A: It is faster below this bound, and diverges even sooner beyond it.
+#   - Across the valley the pushes alternate, so old ones *dampen* the swinging.
+# - B: It is faster below this bound, and still converges some way beyond it.
+#   - **Yes.** Pushes along the valley add up, pushes across it cancel: the bound grows by the factor $1 + \beta$.
+# - C: It is no faster below this bound, but still converges some way beyond it.
+#   - Along the valley the pushes agree, and add up to steps up to $1/(1 - \beta)$ times as long.
 
 
 # %%
@@ -507,16 +496,11 @@ for lr, beta in ((0.09, 0), (0.09, 0.7), (0.11, 0), (0.11, 0.5)):
 explorables.valley()
 
 # %% [markdown]
-# <details><summary>Answer, and what to find in the picture</summary>
-#
-# C. Below the bound, at $0.09$, momentum $0.7$ makes the loss twenty thousand times smaller after the same 60 steps. Beyond
-# it, at $0.11$, gradient descent leaves the map and momentum $0.5$ arrives: the bound grows by the factor $1 + \beta$. A
-# overlooks that pushes *across* the valley cancel, B that those *along* it add up.
-#
-# </details>
+# With $0.09$ momentum has made the loss twenty thousand times smaller after the same 60 steps. With $0.11$ gradient descent leaves
+# the map, and momentum arrives. Can you find a pair that beats all four?
 
 # %% [markdown]
-# ## From momentum to Adam: a step size for every parameter
+# ## From momentum to Adam: a learning rate for every parameter
 #
 # Momentum still has one learning rate for all parameters, and some have gradients a thousand times larger than others.
 # **RMSProp** (Hinton's lecture notes, 2012) divides each gradient by its own usual size, the root of a running mean of its square:
@@ -526,10 +510,12 @@ explorables.valley()
 # **Predict.** The loss is $(\theta_1^2 + 1000\,\theta_2^2)/2$, and both parameters start at 1. Gradient descent has to use
 # $\alpha < 0.002$, so $\theta_2$ arrives long before $\theta_1$. Which arrives first with RMSProp?
 #
-# - A: $\theta_2$, though by less
-# - B: $\theta_1$, because the larger gradient is divided by more
-# - C: both at the same time
-
+# - A: Both at the same time.
+#   - **Yes.** The second gradient is a thousand times the first, and divided by a thousand times as much.
+# - B: The second parameter, though by less.
+#   - Each gradient is divided by its *own* size: nothing of its scale is left.
+# - C: The first parameter, because the larger gradient is divided by more.
+#   - It is divided by exactly as much as it is larger.
 
 # %%
 theta = torch.ones(2, requires_grad=True)
@@ -543,13 +529,6 @@ for step in range(1, 101):
         print(f"theta after {step:3d} steps: {theta[0].item():.4f}, {theta[1].item():.4f}")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# C: they are equal at every step. The gradient of $\theta_2$ is a thousand times that of $\theta_1$, and so is the root of its
-# mean square. RMSProp cannot see the *scale* of a gradient. A and B both expect some of it to be left.
-#
-# </details>
-#
 # **Adam** (Kingma & Ba 2015) puts the two ideas together. It keeps a running mean $m$ of the gradient, as momentum does, and
 # one of its square, as RMSProp does:
 #
@@ -557,7 +536,7 @@ for step in range(1, 101):
 #
 # (This $v$ is no velocity; papers use the letter for both.) Both start at 0 and are too small at first: with $\beta_1 = 0.9$,
 # after one step $m$ is a tenth of the gradient. (For the same reason RMSProp's first step above was ten learning rates long.)
-# Adam uses corrected values, the **bias correction**:
+# So Adam corrects them, which is called **bias correction**:
 #
 # $$ \theta \leftarrow \theta - \alpha\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} $$
 #
@@ -566,7 +545,7 @@ for step in range(1, 101):
 # steps*: work out $m$ after 1, 2 and $t$ steps. The state is $(m, v, t)$ and starts as `(0.0, 0.0, 0)`.
 
 
-# %% tags=["exercise:3.4", "points:5", "minutes:10"]
+# %% tags=["exercise:3.4", "points:5", "minutes:8"]
 def adam_step(theta, g, state, lr, b1, b2, eps):
     """One step of Adam.
 
@@ -597,28 +576,23 @@ adam_step = check("3.4", adam_step)
 drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.999)
 
 # %% [markdown]
-# Without correction both means start too small. Because $\sqrt v$ is much too small for much longer, the uncorrected steps are
-# too *long*: the first is $0.1/\sqrt{0.001} = 3.16$ times $\alpha$, and it gets worse before it gets better. Corrected, the first
-# step is as long as the learning rate, whatever the size of the gradient (unless it is as small as $\varepsilon$). Later, where
-# the gradient is steady, Adam walks at full speed; where its sign flips, hardly at all.
+# Without correction both means start too small, $v$ for much longer. So the uncorrected steps are too *long*: the first is
+# $0.1/\sqrt{0.001} = 3.16$ times $\alpha$, and it gets worse before it gets better. Corrected, the first step is as long as the
+# learning rate, whatever the size of the gradient. Later, where the gradient is steady, Adam walks at full speed; where its sign
+# flips, hardly at all.
 #
-# **AdamW** (Loshchilov & Hutter 2019), which most later lessons use, adds **weight decay**: before each step it shrinks all
-# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, because smaller weights make smoother functions. For SGD a
-# penalty $\frac\lambda2\lVert\theta\rVert^2$ in the loss does the same; in Adam its gradient would be divided by $\sqrt{\hat v}$
-# with the rest.
+# **AdamW** (Loshchilov & Hutter 2019), which we use from lesson 05 on, adds **weight decay**: before each step it shrinks all
+# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, because smaller weights make smoother functions. With plain
+# SGD a penalty $\frac\lambda2\lVert\theta\rVert^2$ in the loss does the same; with Adam the gradient of that penalty would be
+# divided by $\sqrt{\hat v}$ like the rest.
 
 # %% [markdown]
 # ## Why a network explodes
 #
 # Take ten ReLU layers. Forward, each multiplies what it gets by its weights; backward, the chain rule multiplies by the same
 # weights. **Initialization** decides by how much. Weights with standard deviation $\sqrt{2/n}$, for $n$ inputs, keep the size of
-# the numbers (He et al. 2015).
-#
-# **Predict.** Make all weights twice as large as that. How much larger are the numbers behind the tenth layer?
-#
-# - A: twice
-# - B: twenty times
-# - C: a thousand times
+# the numbers about the same from layer to layer (He et al. 2015). Make all weights only twice as large, and behind the tenth layer
+# the numbers are $2^{10} = 1024$ times as large:
 
 
 # %%
@@ -654,16 +628,21 @@ for scale in (2, 1, 0.41):
 drawing.growth(sizes)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# Too small is no better: at $0.41$ times He's scale, PyTorch's default for `nn.Linear`, the numbers shrink toward 0, and the
+# gradients with them.
 #
-# C: $2^{10} = 1024$, and gradients grow in the same way on their way back. A forgets the layers, and B adds where they multiply.
-# Too small is no better: at $0.41$, the scale of PyTorch's default for `nn.Linear`, the numbers fade, and the gradients with them.
+# He's scale is no guarantee. At $\alpha = 0.05$ this network explodes from two of five seeds. There are two standard fixes.
+# **Gradient clipping** (Pascanu, Mikolov & Bengio 2013) caps the length of the gradient. **Warm-up** (Goyal et al. 2017) is a
+# schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps, and then stays there.
 #
-# </details>
+# **Predict.** What happens to the two seeds with warm-up?
 #
-# He's scale keeps numbers in range, but it is no insurance. We train this network with SGD, $\alpha = 0.05$, from five seeds: as
-# it is, and with each of two standard repairs. **Gradient clipping** (Pascanu, Mikolov & Bengio 2013) caps the length of the
-# gradient. **Warm-up** (Goyal et al. 2017) is a schedule that raises the learning rate from a tiny value, here over 100 steps.
+# - A: They explode later, as soon as the learning rate is too large.
+#   - That would be so if the curvature, and with it the bound, were the same everywhere, as on the parabola.
+# - B: They train, because the weights have moved to a place that allows $0.05$.
+#   - **Yes.** The bound is $2/h$, and $h$ is not the same everywhere.
+# - C: They train, because the gradients have become small by then.
+#   - On a parabola, too, gradients are small near the minimum. Beyond the bound they grow again.
 
 
 # %%
@@ -692,25 +671,24 @@ losses = {name: ended[0][0]["train"] for name, ended in runs.items()}
 drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 
 # %% [markdown]
-# As it is, two of the five seeds explode. Both repairs prevent it, although warm-up ends with the same learning rate. Why? The
-# right panel shows the largest curvature $h$ of the loss during warm-up, and beside it the bound of the first section, as
-# $h < 2/\alpha$. At the start the curvature is far above what $\alpha = 0.05$ allows. While $\alpha$ is small, the network
-# moves to a place where the loss is less sharply curved. As the bound comes down, the curvature goes with it, and then stays
-# close to it, at the **edge of stability** (Cohen et al. 2021, who found it with full gradients).
+# The right panel shows the largest curvature $h$ of the loss during warm-up, and the bound of the first section, $h < 2/\alpha$. At
+# the start the curvature is far above what $\alpha = 0.05$ allows. While $\alpha$ is small, the network moves to a place where the
+# loss is less sharply curved. As the bound comes down, the curvature comes down with it, and then hovers around it, at the **edge
+# of stability** (Cohen et al. 2021, who found it with full gradients).
 #
-# So a network explodes for the reason of the first section, a step beyond $2/h$. Only its $h$ depends on where it is.
+# So a network explodes for the reason of the first section, a learning rate beyond $2/h$. Only now $h$ depends on where you are.
 
 # %% [markdown]
 # ## The race on real digits
 #
-# Lesson 02 counted a probability for every pattern of a pixel's neighbors. Here a small network *learns* what to make of 24
-# pixels, in a window that reaches three pixels in each direction. It uses the same weights everywhere in the picture: a
-# **convolution**. A mask hides what has not been read yet, the idea of PixelCNN (van den Oord et al. 2016).
+# Lesson 02 counted a probability for every pattern of a pixel's neighbors. Here a small network looks at 24 of them, up to three
+# pixels away. It uses the same weights everywhere in the picture: a **convolution**. A mask
+# hides what has not been drawn yet, the idea of PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
 
 
 # %% tags=["export"]
 class Window(nn.Module):
-    """Logit of each pixel from the 24 read before it in a 7x7 window.
+    """Logit of each pixel from the 24 drawn before it in a 7x7 window.
 
     (B, 1, 28, 28) -> (B, 1, 28, 28)
     """
@@ -736,8 +714,8 @@ class Window(nn.Module):
 drawing.window()
 
 # %% [markdown]
-# A model that saw the pixel it predicts would be worthless. So test the mask: flip the pixel in row 10, column 10. No logit up to
-# and including that pixel may change.
+# A model that sees the pixel it predicts is worthless. So test the mask: flip the pixel in row 10, column 10. No logit up to and
+# including that pixel may change.
 
 # %%
 digits = data.mnist()  # torch tensors
@@ -770,8 +748,8 @@ def race(make, lr, seed):
 
 
 # %% [markdown]
-# A weight of `look` gets a gradient from every pixel, a number of `place` from one: its gradient starts out twenty to sixty times
-# smaller. Each optimizer trains for one epoch of 2,000 digits, at three learning rates, from three seeds.
+# A weight in `look` gets a gradient from every pixel, a number in `place` from one only: its gradient starts out twenty to sixty
+# times smaller. Each optimizer trains for one epoch of 2,000 digits, at three learning rates, from three seeds.
 
 # %%
 runners = {
@@ -792,12 +770,12 @@ final = {name: np.mean([test for _, test, _ in same]) for (name, _), same in bes
 drawing.race(best_runs)
 
 # %% [markdown]
-# Adam wins, and the ranges over seeds do not overlap. A learning rate that suits the large gradients is far too small for the small
-# ones, and Adam gives each parameter its own. Where parameters are more alike, or training is long, well-tuned momentum is often
-# as good.
+# Adam wins, and the ranges over seeds do not overlap. A learning rate that suits the large gradients is far too small for the
+# small ones, and Adam gives each parameter its own. Where parameters are more alike, or training is long, well-tuned momentum is
+# often as good.
 #
-# Would a larger learning rate help the losers? Double the best of SGD or momentum, and it is much worse or explodes; double
-# Adam's, and it still beats both. So Adam trains the generator, on all 4,000 digits, while `LinearLR` lowers its learning rate evenly to a fiftieth.
+# The losers cannot simply go faster: at twice its best learning rate each is much worse, while Adam still beats both. So Adam trains
+# the generator, on all 4,000 digits and for longer, from $0.03$ down to a fiftieth by `LinearLR`.
 
 # %%
 runtime.seed_all(4)
@@ -833,8 +811,8 @@ plots.rows(
     alt="Above: smooth pen strokes; several could be digits. Below: real digits.",
 )
 # %% [markdown]
-# The best of lesson 02 needed {{02.nats.borrow:.0f}} nats. The strokes are pen strokes, but whole digits still happen by chance: no
-# pixel sees further than three pixels.
+# The best model of lesson 02 needed {{02.nats.borrow:.0f}} nats. These are pen strokes, but a whole digit still happens only by
+# chance: no pixel sees further than three pixels.
 
 # %% [markdown]
 # ## What this run reached
@@ -842,14 +820,9 @@ plots.rows(
 # %%
 inside = runtime.reached(
     {
-        "03.sgd.full": away["one full step"],
-        "03.sgd.single": away["1,000 single steps"],
-        "03.sgd.steady": away["20,000, constant"],
-        "03.sgd.fading": away["20,000, decreasing"],
+        **{f"03.sgd.{key}": value for key, value in away.items()},
         "03.explode.curvature": np.median(curvatures[-20:]),
-        "03.race.sgd": final["SGD"],
-        "03.race.momentum": final["momentum"],
-        "03.race.adam": final["Adam"],
+        **{f"03.race.{name.lower()}": value for name, value in final.items()},
         "03.nats.window": window_nats,
     }
 )
@@ -934,11 +907,14 @@ for name, table in [
 #
 # In the article the update for one random example keeps the factor $1/n$ of the full sum. It looks harmless: a constant.
 #
-# **Predict.** With $n = 1000$ examples, what happens, and would you notice it from the loss?
+# **Predict.** With $n = 1000$ examples, what happens?
 #
-# - A: it diverges, and the loss shows it
-# - B: it stops at a wrong point, and the loss stays high
-# - C: it crawls, and the loss keeps falling
+# - A: It crawls, while the loss keeps falling.
+#   - **Yes.** The steps are $n$ times smaller, so it needs about $n$ times as many.
+# - B: It diverges.
+#   - That would take steps that are too long. These are too short.
+# - C: It stops at a wrong point, and the loss stays high.
+#   - That would take a wrong direction. The direction is right, only the length is not.
 
 
 # %% tags=["studio"]
@@ -956,14 +932,9 @@ right, stray = sgd_with(1, 3000), sgd_with(1 / 1000, runtime.budget(smoke=2000, 
 drawing.stray(right, stray)
 
 # %% [markdown] tags=["studio"]
-# <details><summary>Answer</summary>
-#
-# C. The steps are $n$ times smaller, so it needs about $n$ times as many. The mean of the single-example gradients *is* the full
-# gradient, because the examples are drawn at random; dividing once more by $n$ counts the averaging twice. A would need longer
-# steps, not shorter ones, and for B the direction would have to be wrong. Because nothing crashes and the loss falls, this mistake
-# survives in real programs as "the learning rate needs to be larger here".
-#
-# </details>
+# The mean of the single-example gradients *is* the full gradient, because the examples are drawn at random; dividing once more by
+# $n$ averages twice. Nothing crashes and the loss falls, so this mistake survives in real programs as "the learning rate needs to
+# be larger here".
 
 # %% [markdown] tags=["studio"]
 # ### Section C · The wrong Adam
@@ -977,9 +948,14 @@ drawing.stray(right, stray)
 # **Predict.** Adam with $\alpha = 0.01$ starts with steps of $0.01$. What factor does the claim put in front of the first
 # gradient, when $1 - \beta_2^t = 0.001$?
 #
-# - A: $0.009$
-# - B: $0.9$
-# - C: $9$
+# - A: 9
+#   - **Yes.** It is $0.01 \cdot 0.9 / 0.001$: nine hundred times the learning rate.
+# - B: 0.9
+#   - You left out a factor of ten: $0.009 / 0.001$ is 9.
+# - C: 0.009
+#   - You left out the division by $1 - \beta_2^t$.
+# - D: 0.000009
+#   - You multiplied by $1 - \beta_2^t$ instead of dividing.
 
 
 # %% tags=["studio", "nbval-check-output"]
@@ -1018,15 +994,10 @@ for name, (claimed, right_one) in peaks.items():
     print(f"{name:<22} furthest away: claimed {shown:>9}, Adam {right_one:.2f}")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>Answer</summary>
-#
-# C: the first learning rate is 9, far beyond the bound of any of these valleys. On the five points the claim is thrown sixty powers of ten
-# away before the factor has fallen far enough to turn around. In the steep valley it leaves the range of a float and never
-# returns. Adam, which divides by $\sqrt{\hat v}$, never goes further out than where it started or needs to go. With A or B you
-# multiplied by $1 - \beta_2^t$, or left it out. $\beta_1$ and $\beta_2$ are not corrections: they say how long the two means
-# remember.
-#
-# </details>
+# The first learning rate is 9, far beyond the bound of any of these valleys. On the five points the claim is thrown nearly sixty
+# powers of ten away before the factor has fallen far enough to turn around. In the steep valley it leaves the range of a float and
+# never returns. Adam, which divides by $\sqrt{\hat v}$, never goes further out than where it started or needs to go. $\beta_1$ and
+# $\beta_2$ are not corrections: they say how long the two means remember.
 #
 # Fix it. First, is your Adam PyTorch's, also with weight decay?
 
@@ -1097,7 +1068,7 @@ for name, make in optimizers.items():
 
 # %% [markdown] tags=["studio"]
 # Knowing nothing costs $784 \log 2 = 543$ nats per digit. The claim's first steps throw the weights so far out that a digit
-# costs more than $10^{26}$ nats, and although its learning rate becomes reasonable later, the model does not recover: what the
+# costs billions of nats, and although its learning rate becomes reasonable later, the model does not recover: what the
 # first steps broke stays broken. Your version and PyTorch's agree. A formula with all the right letters can look like Adam; the
 # way to find out is to run it beside the real one.
 
@@ -1113,15 +1084,14 @@ assert abs(max_stable_lr(x) - 1 / 11) < 1e-12 and stray[1999] > 3 * right[-100:]
 # ## Where we are now
 #
 # You can
-# - differentiate a loss through a computation graph, by hand and by autograd;
-# - bound a learning rate by the curvature, and recognize a run that went beyond;
-# - write PyTorch's training loop with a schedule, clipping and validation;
+# - differentiate a loss through its graph, by hand and by autograd;
+# - write PyTorch's training loop, with a schedule, clipping and validation;
 # - build momentum and Adam, and say what RMSProp and AdamW add;
-# - say why a deep network explodes, and tame it.
+# - say why a run explodes: its learning rate is beyond $2/h$, where $h$ says how sharply the loss curves.
 #
 # **Read on.** Goh 2017, *Why Momentum Really Works*: the valley, derived and drawn. Kingma & Ba 2015, *Adam: A Method for Stochastic
 # Optimization*. Cohen et al. 2021, *Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability*. Van den Oord,
 # Kalchbrenner & Kavukcuoglu 2016, *Pixel Recurrent Neural Networks*.
 #
-# **Next.** You can train any model whose loss you can write down. Lesson 04 wants a latent variable behind every picture, and
-# finds that the likelihood cannot be computed. It will do something clever instead.
+# **Next.** You can train any model whose loss you can compute. Lesson 04 wants a latent variable behind every picture, and then
+# the likelihood cannot be computed.

@@ -11,14 +11,16 @@ from course_utils import plots
 
 
 def descents(loss: Callable[[float], float], walks: Mapping[float, np.ndarray]) -> None:
-    """The first steps of gradient descent on a parabola, one panel for each learning rate."""
+    """The first steps of gradient descent on a parabola, one panel for each of four learning
+    rates.
+    """
     alt = (
         "Learning rate 0.02 slides down the left side, 0.05 jumps across and settles, 0.09 swings"
         " from side to side, 0.092 swings wider each time."
     )
-    _, axes = plots.figure(1, len(walks), size=(11, 2.8), alt=alt)
+    _, axes = plots.figure(2, 2, size=(8, 4.6), alt=alt)
     grid = np.linspace(-0.4, 2.6, 200)
-    for ax, (lr, visited) in zip(axes, walks.items(), strict=True):
+    for ax, (lr, visited) in zip(axes.flat, walks.items(), strict=True):
         ax.plot(grid, [loss(t) for t in grid], color=plots.MUTED)
         steps = visited[:9]
         ax.plot(
@@ -26,18 +28,19 @@ def descents(loss: Callable[[float], float], walks: Mapping[float, np.ndarray]) 
             **{"color": plots.MODEL, "linewidth": 1, "markersize": 4},
         )
         ax.set(xlim=(-0.4, 2.6), ylim=(0, 22))
-        plots.label(ax, f"learning rate {lr:g}", "theta", "loss" if ax is axes[0] else "")
+        below, left = ax in axes[1], ax in axes[:, 0]
+        plots.label(ax, f"learning rate {lr:g}", "theta" if below else "", "loss" if left else "")
 
 
 PLACES = {  # of the nodes of a computation graph
     "x": (0.0, 1.0),
-    "w": (1.0, 0.0),
-    "b": (2.0, 0.0),
+    "w": (0.7, -0.4),
+    "b": (2.3, -0.4),
     "a": (1.5, 1.0),
     "h": (3.0, 1.0),
-    "v": (4.5, 0.0),
+    "v": (3.7, -0.4),
     "p": (4.5, 1.0),
-    "y": (6.0, 0.0),
+    "y": (5.4, -0.4),
     "L": (6.0, 1.0),
 }
 EDGES = [tuple(pair) for pair in ("xa", "wa", "ba", "ah", "hp", "vp", "pL", "yL")]
@@ -53,9 +56,9 @@ def computation_graph(values: Mapping[str, float], gradients: Mapping[str, float
         f"A graph from x, w and b through a, h and p to the loss L = {values['L']:g}; backward,"
         f" from right to left: {told}."
     )
-    ax = plots.panel(alt=alt, size=(11, 3.6))
+    ax = plots.panel(alt=alt, size=(8, 3.6))
     for start, end in EDGES:
-        arrow = {"arrowstyle": "-|>", "color": plots.MUTED, "shrinkA": 21, "shrinkB": 21}
+        arrow = {"arrowstyle": "-|>", "color": plots.MUTED, "shrinkA": 20, "shrinkB": 20}
         ax.annotate("", PLACES[end], PLACES[start], arrowprops=arrow)
     for name, (across, up) in PLACES.items():
         learned = name in "wbv"
@@ -69,16 +72,17 @@ def computation_graph(values: Mapping[str, float], gradients: Mapping[str, float
             ax.text(across, up + 0.42, FORMULAS[name], ha="center", color=plots.MUTED)
         if name in gradients:
             said = f"∂L/∂{name} = {gradients[name]:g}"
-            at = (across, up - 0.46) if learned else (across + 0.75, up - 0.2)
-            ax.text(*at, said, ha="center", color=plots.MODEL, fontsize=11)
-    ax.set(xlim=(-0.6, 6.6), ylim=(-0.65, 1.65))
+            ax.text(across, up - 0.48, said, ha="center", color=plots.MODEL, fontsize=11)
+    ax.set(xlim=(-0.5, 6.5), ylim=(-1.05, 1.65))
     ax.axis("off")
 
 
 def walks_and_distances(
     steady: np.ndarray, fading: np.ndarray, best: np.ndarray, away: Mapping[str, float]
 ) -> None:
-    """Two walks in the plane, (N, 2) each, and how far different walks ended from the minimum."""
+    """Two walks in the plane, (N, 2) each, and how far from the minimum four walks ended: one full
+    step, single steps, many of them, and many with a decreasing learning rate.
+    """
     alt = (
         "Left: steps of constant length rush to the minimum and then keep moving around it;"
         " shrinking steps settle. Right: distances, largest for one full step."
@@ -90,7 +94,8 @@ def walks_and_distances(
     axes[0].legend(loc="lower right")
     plots.label(axes[0], "the first 6,000 single steps", "intercept", "slope of the line")
     colors = [plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL]
-    plots.bars(list(away), list(away.values()), axes[1], form=".2f", color=colors)
+    names = ("one full step", "1,000 single steps", "20,000, constant", "20,000, decreasing")
+    plots.bars(names, list(away.values()), axes[1], form=".2f", color=colors)
     plots.label(axes[1], "how far from the minimum?", "distance")
 
 
@@ -169,25 +174,29 @@ def explosion(
     after each, beside the bound 2 / learning rate.
     """
     alt = (
-        "Left: the loss as it is leaves the panel at once; clipped or with warm-up it falls. Right:"
+        "Left: the loss as it is explodes at once; clipped or with warm-up it falls. Right:"
         f" during warm-up the largest curvature falls from {curvatures[0]:.0f} to"
         f" {curvatures[-1]:.0f}, while the bound falls to {2 / lr:.0f}."
     )
-    _, axes = plots.figure(1, 2, size=(11, 3.4), alt=alt)
-    looks = [(plots.WRONG, ":"), (plots.DATA, "--"), (plots.MODEL, "-")]
-    for (name, values), (color, style) in zip(losses.items(), looks, strict=True):
+    _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
+    looks = [(plots.WRONG, "o-", 2.2), (plots.DATA, "--", 1.2), (plots.MODEL, "-", 1.2)]
+    for (name, values), (color, style, width) in zip(losses.items(), looks, strict=True):
         shown = np.nan_to_num(values, nan=1e9, posinf=1e9).clip(max=1e9)
-        axes[0].plot(shown, style, color=color, linewidth=1.4, label=name)
-    axes[0].set(yscale="log", ylim=(None, 1e4))
-    axes[0].legend(loc="upper right", fontsize=9)
+        last = int(np.argmax(shown >= 1e9)) or len(shown)
+        axes[0].plot(
+            *(np.arange(1, last + 2)[: len(shown)], shown[: last + 1], style),
+            **{"color": color, "linewidth": width, "markersize": 4, "label": name},
+        )
+    axes[0].set(xscale="log", yscale="log", ylim=(None, 1e9))
+    axes[0].legend(loc="upper right")
     plots.label(axes[0], "the loss", "step", "mean squared error")
     steps = np.linspace(0, len(values), len(curvatures))
     rates = lr * np.minimum(1, (1 + (warm_up - 1) * steps / warm_up) / warm_up)
-    axes[1].plot(steps, 2 / rates, "--", color=plots.MUTED, label="the bound, 2 / learning rate")
+    axes[1].plot(steps, 2 / rates, "--", color=plots.MUTED, label="bound 2 / lr")
     axes[1].plot(steps, curvatures, color=plots.MODEL, label="largest curvature")
     axes[1].set(yscale="log")
-    axes[1].legend(loc="upper right", fontsize=9)
-    plots.label(axes[1], "the curvature during warm-up", "step", "curvature")
+    axes[1].legend(loc="upper right")
+    plots.label(axes[1], "the curvature, with warm-up", "step", "curvature")
 
 
 def race(raced: Mapping[tuple[str, float], Sequence[tuple[float, float, Sequence[float]]]]) -> None:
@@ -206,7 +215,7 @@ def race(raced: Mapping[tuple[str, float], Sequence[tuple[float, float, Sequence
         smooth = np.convolve(runs[0][2], np.ones(8) / 8, "valid")  # mean of eight minibatches
         ax.plot(smooth, style, color=color, label=label)
     ax.legend(loc="upper right")
-    ax.set_ylim(60, 260)
+    ax.set_ylim(60, 420)
     plots.label(ax, "each with its best learning rate", "minibatch", "nats per training digit")
 
 

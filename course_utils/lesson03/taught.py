@@ -87,7 +87,7 @@ def adam_step(theta, g, state, lr, b1, b2, eps):
 
 
 class Window(nn.Module):
-    """Logit of each pixel from the 24 read before it in a 7x7 window.
+    """Logit of each pixel from the 24 drawn before it in a 7x7 window.
 
     (B, 1, 28, 28) -> (B, 1, 28, 28)
     """
