@@ -94,13 +94,14 @@ def walks_and_distances(
     axes[0].legend(loc="lower right")
     plots.label(axes[0], "the first 6,000 single steps", "intercept", "slope of the line")
     colors = [plots.MUTED, plots.WRONG, plots.WRONG, plots.MODEL]
-    names = ("one full step", "1,000 single steps", "20,000, constant", "20,000, decreasing")
+    names = ["one full step", "1,000 single steps", "20,000, constant", "20,000, decreasing"]
     plots.bars(names, list(away.values()), axes[1], form=".2f", color=colors)
     plots.label(axes[1], "how far from the minimum?", "distance")
 
 
-def training(losses: Sequence[float], val: Sequence[float], best: int) -> None:
+def training(losses: Sequence[float], val: Sequence[float]) -> None:
     """The training loss of each epoch beside the validation loss, with the best epoch marked."""
+    best = int(np.argmin(val))
     per_epoch = np.reshape(losses, (len(val), -1)).mean(axis=1)
     alt = (
         f"The training loss falls to {per_epoch[-1]:.3f}. The validation loss is lowest in epoch"

@@ -717,6 +717,17 @@ def _measure(r: SimpleNamespace, grad: bool = False, always: bool = False) -> No
             r.val.append(r.validate(r.model))
 
 
+def _measure_in_mode(r: SimpleNamespace) -> None:
+    if r.validate is not None:
+        r.model.eval()
+        _measure(r)
+
+
+def _clip_to_none(r: SimpleNamespace) -> None:
+    float(r.max_norm)  # raises for None, as `clip_grad_norm_` does
+    _clip(r)
+
+
 def _pace(r: SimpleNamespace) -> None:
     if r.scheduler is not None:
         r.scheduler.step()
@@ -732,14 +743,14 @@ ACTS: dict[str, Callable] = {
     "clip": _clip,
     "clip_values": partial(_clip, by_value=True),
     "clip_always": partial(_clip, always=1.0),
-    "clip_to_none": lambda r: float(r.max_norm) and _clip(r),  # as `clip_grad_norm_` does with None
+    "clip_to_none": _clip_to_none,
     "move": _move_by_hand,
     "step": lambda r: r.optimizer.step(),
     "pace": _pace,
     "pace_always": lambda r: r.scheduler.step(),
     "pace_loss": lambda r: r.scheduler and r.scheduler.step(r.loss.item()),
     "train_mode": lambda r: r.model.train(),
-    "validate_mode": lambda r: r.validate and (r.model.eval(), _measure(r)),
+    "validate_mode": _measure_in_mode,
     "note": lambda r: r.train.append(r.loss.item()),
     "validate": _measure,
     "validate_always": partial(_measure, always=True),
