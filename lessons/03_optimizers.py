@@ -61,7 +61,7 @@ device = runtime.setup(seed=0)
 # - B: All but the largest.
 #   - $0.092$ is beyond a limit. But just below it, at $0.09$, a third of the distance is left after fifty steps.
 # - C: The two smallest.
-#   - **Yes.** $0.09$ swings from side to side and loses two percent of the distance per step. $0.092$ moves away.
+#   - **Yes.** $0.09$ swings from side to side and comes two percent closer per step. $0.092$ moves away.
 # - D: Only the smallest.
 #   - You are too careful: $0.05$ jumps across once, and arrives first.
 
@@ -160,9 +160,9 @@ _, silent = forward_and_backward(w=1.0, b=-2.5, v=2.0, x=2.0, y=1.0)
 print("dL/dw, dL/db:", [silent[name] for name in "wb"])
 
 # %% [markdown]
-# (A unit that is off for *every* example never learns again. It is called dead.) PyTorch does the same calculation. Its arrays
-# are called **tensors**. What is computed from a tensor with `requires_grad=True` is recorded, and `backward()` walks the recorded
-# graph and leaves each partial derivative in `.grad`. This is **autograd**.
+# (A unit that is off for *every* example gets no gradient at all. It is called dead.) PyTorch does the same calculation. Its
+# arrays are called **tensors**. What is computed from a tensor with `requires_grad=True` is recorded, and `backward()` walks the
+# recorded graph and leaves each partial derivative in `.grad`. This is **autograd**.
 
 # %% tags=["nbval-check-output"]
 w, b, v = (torch.tensor(number, requires_grad=True) for number in (1.0, -0.5, 2.0))
@@ -178,7 +178,7 @@ print("in .grad:", [tensor.grad.item() for tensor in (w, b, v)])
 # - B: 32
 #   - **Yes.** `backward()` *adds* to `.grad`, so that a gradient can be collected in parts.
 # - C: Nothing new, because PyTorch raises an error.
-#   - That happens only on the *same* loss, whose graph is gone after the first call.
+#   - It would if we had not computed the loss again: the first `backward()` frees the graph.
 
 # %% tags=["nbval-check-output"]
 loss = (v * torch.relu(w * 2.0 + b) - 1.0) ** 2
@@ -332,7 +332,7 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 
 # %% [markdown]
 # ### Exercise 3.2 · `fit`
-# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: hand it on as it comes. Each
+# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: hand it on as it comes. It
 # needs up to six calls, here in alphabetical order:
 #
 # - `loss.backward()` adds the gradient to every `.grad`;
@@ -389,8 +389,7 @@ fit = check("3.2", fit)
 # %% [markdown]
 # Now train on fifty digits and validate on 500 others. `KeepBest` saves the model's **`state_dict`**, a dictionary of its
 # parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a file
-# can run code when it is opened. (Models with dropout also need `model.train()` and
-# `model.eval()`; ours has none.)
+# can run code when it is opened. (A model with dropout also needs `model.train()` and `model.eval()`. Ours has none.)
 
 
 # %% tags=["export"]
@@ -471,7 +470,7 @@ momentum_step = check("3.3", momentum_step)
 # **Predict.** In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. What does momentum do?
 #
 # - A: It is faster below this bound, and diverges even sooner beyond it.
-#   - Across the valley the pushes alternate, so old ones *dampen* the swinging.
+#   - Across the valley the pushes alternate, so old ones *damp* the swinging.
 # - B: It is faster below this bound, and still converges some way beyond it.
 #   - **Yes.** Pushes along the valley add up, pushes across it cancel: the bound grows by the factor $1 + \beta$.
 # - C: It is no faster below this bound, but still converges some way beyond it.
@@ -680,8 +679,8 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 # ## The race on real digits
 #
 # Lesson 02 counted a probability for every pattern of a pixel's neighbors. Here a small network looks at 24 of them, up to three
-# pixels away. It uses the same weights everywhere in the picture: a **convolution**. A mask
-# hides what has not been drawn yet, the idea of PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
+# pixels away. It uses the same weights everywhere in the picture: a **convolution**. A mask hides what has not been drawn yet, the
+# idea of PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
 
 
 # %% tags=["export"]
@@ -771,8 +770,8 @@ drawing.race(best_runs)
 # small ones, and Adam gives each parameter its own. Where parameters are more alike, or training is long, well-tuned momentum is
 # often as good.
 #
-# The losers cannot simply go faster: at twice their best learning rate both get much worse, and Adam at twice its best still beats
-# them. So Adam trains the generator, longer and on all 4,000 digits. `LinearLR` lowers its learning rate from $0.03$ to a fiftieth.
+# The losers cannot simply go faster: at twice their best learning rate both get much worse, while Adam at twice its best still
+# beats them. So Adam trains the generator, longer and on all 4,000 digits. `LinearLR` lowers its learning rate from $0.03$ to a fiftieth.
 
 # %%
 runtime.seed_all(4)
@@ -994,7 +993,7 @@ for name, (claimed, right_one) in peaks.items():
 # %% [markdown] tags=["studio"]
 # The first learning rate is 9, far beyond the bound of any of these valleys. On the five points the claim is thrown nearly sixty
 # powers of ten away before the factor has fallen far enough to turn around. In the steep valley it leaves the range of a float and
-# never returns. Adam, which divides by $\sqrt{\hat v}$, never goes further out than where it started or needs to go. $\beta_1$ and
+# never returns. Adam, which divides by $\sqrt{\hat v}$, never strays farther than its start or its goal. $\beta_1$ and
 # $\beta_2$ are not corrections: they say how long the two means remember.
 #
 # Fix it. First, is your Adam PyTorch's, also with weight decay?
@@ -1066,8 +1065,8 @@ for name, make in optimizers.items():
 
 # %% [markdown] tags=["studio"]
 # Knowing nothing costs $784 \log 2 = 543$ nats per digit. The claim's first steps throw the weights so far out that a digit
-# costs billions of nats, and although its learning rate becomes reasonable later, the model does not recover: what the
-# first steps broke stays broken. Your version and PyTorch's agree. A formula with all the right letters can look like Adam; the
+# costs billions of nats, and although its learning rate becomes reasonable later, the model does not recover: what the first
+# steps broke stays broken. Your version and PyTorch's agree. A formula with all the right letters can look like Adam; the
 # way to find out is to run it beside the real one.
 
 # %% tags=["studio", "solved"]

@@ -69,11 +69,12 @@ def computation_graph(values: Mapping[str, float], gradients: Mapping[str, float
         )
         ax.text(across, up, f"${name}$\n{values[name]:g}", ha="center", va="center", fontsize=11)
         if name in FORMULAS:
-            ax.text(across, up + 0.42, FORMULAS[name], ha="center", color=plots.MUTED)
+            ax.text(across, up + 0.75, FORMULAS[name], ha="center", color=plots.MUTED)
         if name in gradients:
             said = f"∂L/∂{name} = {gradients[name]:g}"
-            ax.text(across, up - 0.48, said, ha="center", color=plots.MODEL, fontsize=11)
-    ax.set(xlim=(-0.5, 6.5), ylim=(-1.05, 1.65))
+            at = up - 0.52 if learned else up + 0.38
+            ax.text(across, at, said, ha="center", color=plots.MODEL, fontsize=11)
+    ax.set(xlim=(-0.5, 6.5), ylim=(-1.0, 1.95))
     ax.axis("off")
 
 
@@ -193,7 +194,7 @@ def explosion(
     plots.label(axes[0], "the loss", "step", "mean squared error")
     steps = np.linspace(0, len(values), len(curvatures))
     rates = lr * np.minimum(1, (1 + (warm_up - 1) * steps / warm_up) / warm_up)
-    axes[1].plot(steps, 2 / rates, "--", color=plots.MUTED, label="bound 2 / lr")
+    axes[1].plot(steps, 2 / rates, "--", color=plots.MUTED, label="2 / learning rate")
     axes[1].plot(steps, curvatures, color=plots.MODEL, label="largest curvature")
     axes[1].set(yscale="log")
     axes[1].legend(loc="upper right")
