@@ -143,7 +143,7 @@ def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
         f" steps. Right: the uncorrected step starts at {steps[0]:.1f} learning rates and reaches"
         f" {steps.max():.1f}; corrected, it stays near 1."
     )
-    _, axes = plots.figure(1, 2, size=(10, 2.9), alt=alt)
+    _, axes = plots.figure(1, 2, size=(9, 2.9), alt=alt)
     for ax, raw, corrected, title in (
         (axes[0], m, m_hat, "mean of the gradients"),
         (axes[1], steps, m_hat / np.sqrt(v_hat), "length of the step, in learning rates"),
@@ -201,19 +201,21 @@ def explosion(
     plots.label(axes[1], "the curvature, with warm-up", "step", "curvature")
 
 
-def race(raced: Mapping[tuple[str, float], Sequence[tuple[float, float, Sequence[float]]]]) -> None:
+def race(
+    winners: Mapping[str, tuple[float, Sequence[tuple[Any, float, Sequence[float]]]]],
+    tests: Mapping[str, Sequence[float]],
+) -> None:
     """The training loss of the first run of each optimizer, with the test losses of all its runs.
 
-    raced: (name, learning rate) -> runs of (validation loss, test loss, training losses)
+    winners: name -> learning rate, runs of (model, validation loss, training losses)
     """
     labels = []
-    for (name, lr), runs in raced.items():
-        tests = [test for _, test, _ in runs]
-        ends = f"{np.mean(tests):.1f} ({min(tests):.1f} to {max(tests):.1f})"
+    for name, (lr, _) in winners.items():
+        ends = f"{np.mean(tests[name]):.1f} ({min(tests[name]):.1f} to {max(tests[name]):.1f})"
         labels.append(f"{name}, {lr:g}: {ends} on test digits")
     ax = plots.panel(alt="Nats per training digit. " + "; ".join(labels), size=(8, 3.4))
     looks = [(plots.MUTED, ":"), (plots.DATA, "--"), (plots.MODEL, "-")]
-    for runs, label, (color, style) in zip(raced.values(), labels, looks, strict=True):
+    for (_, runs), label, (color, style) in zip(winners.values(), labels, looks, strict=True):
         smooth = np.convolve(runs[0][2], np.ones(8) / 8, "valid")  # mean of eight minibatches
         ax.plot(smooth, style, color=color, label=label)
     ax.legend(loc="upper right")
