@@ -59,7 +59,7 @@ device = runtime.setup(seed=0)
 # - A: All four, and the larger the learning rate, the sooner.
 #   - Larger is faster only up to $1/22$. Beyond that, steps jump across the minimum.
 # - B: All but the largest.
-#   - $0.092$ is beyond a limit. But just below it, at $0.09$, a third of the distance is left after fifty steps.
+#   - $0.092$ is beyond a limit. But close to it, at $0.09$, a third of the distance is left after fifty steps.
 # - C: The two smallest.
 #   - **Yes.** $0.09$ swings from side to side and comes two percent closer per step. $0.092$ moves away.
 # - D: Only the smallest.
@@ -776,7 +776,7 @@ drawing.race(winners, tests)
 # small ones, and Adam gives each parameter its own. Where parameters are more alike, or training is long, well-tuned momentum is
 # often as good.
 #
-# The losers cannot simply go faster: at their largest learning rate both get much worse, while Adam at its largest still
+# The losers cannot go faster: at their largest learning rate both get much worse, while Adam at its largest still
 # beats them. So Adam trains the generator, longer and on all 4,000 digits. `LinearLR` lowers its learning rate from $0.03$ to a fiftieth.
 
 # %%
@@ -807,8 +807,9 @@ def draw(model, n):
 
 
 runtime.seed_all(6)
+n = runtime.budget(smoke=2, cpu=20)
 plots.rows(
-    {"samples": draw(model, 20)[:, 0].cpu(), "real": x_test[:20, 0].cpu()},
+    {"samples": draw(model, n)[:, 0].cpu(), "real": x_test[:n, 0].cpu()},
     alt="Above: smooth pen strokes; several could be digits. Below: real digits.",
 )
 # %% [markdown]
@@ -951,13 +952,13 @@ drawing.stray(right, stray)
 # **Predict.** Adam with $\alpha = 0.01$ starts with steps of $0.01$. What factor does the claim put in front of the first
 # gradient, when $1 - \beta_2^t = 0.001$?
 #
-# - A: 9
+# - A: `9`
 #   - **Yes.** It is $0.01 \cdot 0.9 / 0.001$: nine hundred times the learning rate.
-# - B: 0.9
+# - B: `0.9`
 #   - You left out a factor of ten: $0.009 / 0.001$ is 9.
-# - C: 0.009
+# - C: `0.009`
 #   - You left out the division by $1 - \beta_2^t$.
-# - D: 0.000009
+# - D: `0.000009`
 #   - You multiplied by $1 - \beta_2^t$ instead of dividing.
 
 
