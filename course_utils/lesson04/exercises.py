@@ -991,6 +991,11 @@ ELBO = Exercise(
             "log p(x|z) has the wrong sign: the cross-entropy is its negative",
             _then(lambda rec, kl: -rec - kl),
         ),
+        "pixel-count-fixed": Mutant(
+            "a mean over the pixels was multiplied by 64, which is right for 64 pixels only: sum"
+            " them",
+            _with(rec=lambda logits, x: 64 * _each_pixel(logits, x).mean(1)),
+        ),
         "kl-halved": Mutant(
             "only half of the KL was subtracted", _then(lambda rec, kl: rec - 0.5 * kl)
         ),
@@ -1657,6 +1662,10 @@ COLLAPSED = Exercise(
         "mu-not-squared": Mutant(
             "in the KL, mu was not squared",
             _on_mean(lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar)),
+        ),
+        "variance-near-one": Mutant(
+            "this asks how far σ² is from 1 on average: a unit whose mu moves carries nats as well",
+            lambda mu, logvar, tol: (logvar.exp().mean(0) - 1).abs() < tol,
         ),
         "kl-reversed": Mutant(
             "the KL was taken from the prior to q: q comes first",
