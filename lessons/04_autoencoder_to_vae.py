@@ -509,7 +509,7 @@ drawing.lengths({"autoencoder": codes.cpu(), "VAE": z_vae.cpu()}, prior(2000).cp
 # %% [markdown]
 # The samples of the VAE are digits, and the lengths say why. The distribution of $z$ over all the data is the **aggregate
 # posterior** (Makhzani et al. 2015). The KL term has pulled it toward the prior, so what is drawn from the prior is now
-# familiar to the decoder. (FD varies with the 1,000 samples: a dozen other sets from this VAE gave 1.1 to 1.5.)
+# familiar to the decoder. (Another 1,000 samples move the VAE's FD by about a tenth, up or down.)
 #
 # **Predict.** Could the *autoencoder's* decoder draw digits, if we gave it better codes? Fit a Gaussian to its codes of the
 # training digits, and sample from that.

@@ -1663,7 +1663,7 @@ COLLAPSED = Exercise(
             "in the KL, mu was not squared",
             _on_mean(lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar)),
         ),
-        "variance-near-one": Mutant(
+        "mean-variance-near-one": Mutant(
             "this asks how far σ² is from 1 on average: a unit whose mu moves carries nats as well",
             lambda mu, logvar, tol: (logvar.exp().mean(0) - 1).abs() < tol,
         ),
