@@ -378,9 +378,9 @@ reparameterize = check("4.1", reparameterize)
 # %% [markdown]
 # ## The KL term
 #
-# Line (4) has two terms. The KL term, $D_{\mathrm{KL}}(q \,\|\, p)$, is 0 if $q$ equals the prior, and then $z$ says
-# nothing about $x$. It grows when $q$ is far from the origin, or narrower or wider than the prior. Averaged over images it is called the **rate**: an
-# upper limit, in nats, on what $z$ can tell the decoder about its image.
+# Line (4) has two terms. The KL term, $D_{\mathrm{KL}}(q \,\|\, p)$, is 0 if $q$ equals the prior, and then $z$ says nothing
+# about $x$. It grows when $q$ is far from the origin, or narrower or wider than the prior. Averaged over images it is called the
+# **rate**: an upper limit, in nats, on what $z$ can tell the decoder about its image.
 #
 # ### Exercise 4.2 · `kl_normal`
 # Between two Gaussians the KL has a closed form. Derive it for one latent dimension: it is the mean, over $z$ from
@@ -536,11 +536,12 @@ drawing.distances(fd)
 # What that model does not have is the bound: one number that says how well the whole of it fits new data.
 
 # %% [markdown]
-# **How tight is the bound?** Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit, from $q$ or from the
-# prior. (On average it still errs on the low side; lesson 05 comes back to this *importance-weighted bound*.) There are
-# two reasons for the gap below it. The posterior is not a Gaussian with independent dimensions, and the encoder can return nothing
-# else; and it may not return the *best* of them for a digit, because one network serves them all. The second part is the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it,
-# keep the decoder fixed, and improve `mu` and `logvar` of each digit by gradient steps, without the encoder.
+# **How tight is the bound?** Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit,
+# from $q$ or from the prior. (On average it still errs on the low side; lesson 05 comes back to this *importance-weighted
+# bound*.) There are two reasons for the gap below it. The posterior is not a Gaussian with independent dimensions, and the
+# encoder can return nothing else; and it may not return the *best* of them for a digit, because one network serves them all. The
+# second part is the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it, keep the decoder fixed, and improve `mu`
+# and `logvar` of each digit by gradient steps, without the encoder.
 
 
 # %%
