@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,23 +35,27 @@ GAN_SECONDS = 60.0
 
 
 def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 05's VAE with a detour on each side: 8 quick epochs, then 70 in which most digits are
-    bent a little.
+    """Lesson 05's VAE with residual connections: 8 quick epochs, then 70 in which most digits are
+    distorted a little.
     """
-    from course_utils.lesson05.taught import DigitVAE, train_epochs
-    from tools.measure.studies.digit_augment import bent
+    from course_utils.lesson03.taught import Minibatches, fit
+    from course_utils.lesson05.taught import DigitVAE, optimizer_for, vae_loss
+    from tools.measure.studies.digit_augment import Augmented, bent
 
     model = DigitVAE(x.mean(dim=0), Z=32, hidden=(400, 400))
 
-    def mostly_bent(x):
+    def mostly_bent(x: Tensor) -> Tensor:
         return torch.where(torch.rand(len(x), 1) < 0.7, bent(x), x)
 
-    for _ in chain(train_epochs(model, x, 8), train_epochs(model, x, 70, augment=mostly_bent)):
-        yield Model(
-            draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
-            encode=lambda x, labels: model.encode(x),
-            decode=lambda z, labels: model.decode(z),
-        )
+    for loader, epochs in ((Minibatches(x, size=64), 8), (Augmented(x, mostly_bent), 70)):
+        optimizer, scheduler = optimizer_for(model, 4e-3, epochs * len(loader))
+        for _ in range(epochs):
+            fit(model, loader, vae_loss, optimizer, 1, scheduler)
+            yield Model(
+                draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
+                encode=lambda x, labels: model.encode(x),
+                decode=lambda z, labels: model.decode(z),
+            )
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
