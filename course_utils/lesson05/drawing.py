@@ -109,7 +109,9 @@ def variances(sorted_variances: dict[str, Any], threshold: float) -> Any:
         ax.plot(number, values, dash, color=plots.MODEL, label=name)
     ax.axhline(threshold, color=plots.MUTED, linewidth=1)
     ax.set_yscale("log")
-    ax.legend(loc="lower left")
+    ax.set_ylim(bottom=ax.get_ylim()[0] / 10)
+    ax.set_xticks((1, 5, 10, 15, 20))
+    ax.legend(loc="lower left", ncols=3)
     plots.label(
         ax, "Signal in each latent dimension", "latent dimensions, sorted", "variance of mu"
     )
@@ -133,8 +135,8 @@ def thousand(epoch: np.ndarray, values: dict[str, np.ndarray]) -> Any:
     }
     for name, (label, dash, color) in styles.items():
         axes[0].plot(epoch, values[name], dash, marker="o", color=color, label=label)
-    axes[0].set_ylim(60, 220)
-    axes[0].legend()
+    axes[0].set_ylim(60, 240)
+    axes[0].legend(loc="upper right")
     axes[1].plot(epoch, values["fd"], "o-", color=plots.MODEL)
     for ax in axes:
         ax.set_xscale("log")
