@@ -676,7 +676,7 @@ print(f"feature by feature {by_feature:.2f}, together {frechet(right, left):.2f}
 # - B: nearer
 #   - **Yes.** −ELBO asks how well given digits can be encoded and decoded; FD asks what comes out for latents of the prior.
 # - C: equally far, within chance
-#   - The gap is far larger than what another seed does.
+#   - The gap is larger than what another seed does.
 
 
 # %%
@@ -703,7 +703,7 @@ print("FD of 100, 300 and 1000 training digits:", ", ".join(f"{v:.0f}" for v in 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The bars do not follow the log. *Deeper* is worse than the baseline in nats and far better in FD; the chosen model is better in
+# The bars do not follow the log. *Deeper* is worse than the baseline in nats and better in FD; the chosen model is better in
 # both. So a project reports both numbers, and says before it looks which one it chooses by. Reconstructions are nearly level with
 # real digits, which says nothing about samples.
 #
@@ -783,8 +783,8 @@ print(f"one limit, {single:.2f}: flags {flagged_ones:.1%} of new 1s, {flagged_re
 print("one limit per digit:", ", ".join(f"{limit:.1f}" for limit in limits))
 
 # %% [markdown]
-# One in ten of these perfectly new 1s is flagged, so a generator of new 1s would look guilty. The limits per digit differ
-# threefold. Use those, with the digit that the classifier reads.
+# It flags several percent of these perfectly new 1s and almost nothing else, so a generator of new 1s would look guilty. The
+# limits per digit differ threefold. Use those, with the digit that the classifier reads.
 
 
 # %%

@@ -145,14 +145,15 @@ def train_digits(x):
     """
     encoder = nn.Sequential(nn.Linear(784, 400), nn.SiLU(), nn.Linear(400, 40))  # 20 mu, 20 logvar
     decoder = nn.Sequential(nn.Linear(20, 400), nn.SiLU(), nn.Linear(400, 784))
-    model = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+    model = nn.ModuleList([encoder, decoder])
     with torch.no_grad():
         decoder[-1].bias.copy_(torch.logit(x.mean(dim=0).clamp(0.002, 0.998)))
 
     def loss_fn(model, batch):
-        mu, logvar = model["encoder"](batch[0]).chunk(2, dim=1)  # (B, 20) each
-        logits = model["decoder"](reparameterize(mu, logvar, torch.randn_like(mu)))
-        bce = F.binary_cross_entropy_with_logits(logits, batch[0], reduction="none").sum(1)
+        (x,) = batch  # (B, 784)
+        mu, logvar = encoder(x).chunk(2, dim=1)  # (B, 20) each
+        logits = decoder(reparameterize(mu, logvar, torch.randn_like(mu)))
+        bce = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
         return (bce + kl_normal(mu, logvar)).mean()
 
     loader, epochs = Minibatches(x, size=64), 16
