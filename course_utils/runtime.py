@@ -95,6 +95,11 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed + _shift())
 
 
+def seed(number: int) -> int:
+    """The seed `number` for a function that takes one; COURSE_SEED moves it like every seed."""
+    return number + _shift()
+
+
 def seed_all(seed: int) -> None:
     """Seed Python's, NumPy's global and PyTorch's generators."""
     import torch

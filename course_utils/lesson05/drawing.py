@@ -36,3 +36,110 @@ def over_weights(ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndar
     ax.set(xticks=range(-4, 5, 2), xlabel="log2 of beta", ylabel="nats, or FD", yscale="log")
     ax.set_yticks((100, 200, 400), (100, 200, 400))
     ax.minorticks_off()
+
+
+def curves(runs: dict[str, np.ndarray], *, alt: str) -> Any:
+    """Training and validation curves, (epochs, 2), one panel per run, as a figure."""
+    fig, axes = plots.figure(1, len(runs), size=(10, 3.4), alt=alt)
+    for ax, (title, values) in zip(np.atleast_1d(axes), runs.items(), strict=True):
+        epochs = np.arange(1, len(values) + 1)
+        ax.plot(epochs, values[:, 0], "--", color=plots.MODEL, label="400 training digits")
+        ax.plot(epochs, values[:, 1], color=plots.DATA, label="validation set")
+        ax.set_ylim(top=min(ax.get_ylim()[1], values[0, 1] + 5))
+        ax.legend()
+        plots.label(ax, title, "epoch", "-ELBO (nats per digit)")
+    return fig
+
+
+def clouds(a: np.ndarray, b: np.ndarray) -> Any:
+    """Two clouds of points (N, 2) in one panel, as a figure."""
+    fig, ax = plots.figure(
+        alt="Two narrow clouds with one center: one rises to the right, one falls.", size=(4.6, 3.6)
+    )
+    ax.scatter(*a.T, s=8, color=plots.DATA, label="a")
+    ax.scatter(*b.T, s=14, color=plots.MODEL, marker="x", label="b")
+    ax.set_ylim(-4, 5.2)
+    ax.legend(loc="upper center", ncols=2)
+    plots.label(ax, "Same means, same variances", "feature 1", "feature 2")
+    return fig
+
+
+def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
+    """Fréchet distances as bars, and beside them twelve images of each set, as a figure."""
+    words = ", ".join(f"{name} {value:.0f}" for name, value in fd.items())
+    fig, axes = plots.figure(
+        1, 2, size=(11, 0.7 + 0.45 * len(fd)), alt=f"Fréchet distances: {words}; images of each."
+    )
+    colors = {"training digits": plots.DATA, "reconstructions": plots.OTHER}
+    plots.bars(
+        list(fd),
+        list(fd.values()),
+        axes[0],
+        color=[colors.get(name, plots.MODEL) for name in fd],
+        form=".0f",
+    )
+    plots.label(axes[0], "Distance to the test digits", "Fréchet distance (lower is better)")
+    shown = np.concatenate([np.asarray(images[name][:12].cpu()) for name in fd])
+    plots.images(shown, axes[1], columns=12, title="twelve images of each, in the same order")
+    return fig
+
+
+def nearest(distance: dict[str, Any]) -> Any:
+    """How far images are from their nearest training digit, (N,) by name, as a figure."""
+    words = ", ".join(f"{name} {float(d.median()):.1f}" for name, d in distance.items())
+    fig, ax = plots.figure(alt=f"Median distance to a training digit: {words}.", size=(7, 3))
+    edges = np.linspace(0, 10, 41)
+    styles = zip((plots.DATA, plots.MODEL, plots.WRONG), ("-", "--", ":"), strict=True)
+    for (name, values), (color, dash) in zip(distance.items(), styles, strict=False):
+        counts, _ = np.histogram(values, edges)
+        ax.stairs(counts, edges, label=name, color=color, linestyle=dash, linewidth=2)
+    ax.set_ylim(0, 180)
+    ax.legend(loc="upper right")
+    plots.label(ax, "Nearest training digit", "distance (pixel by pixel)", "images")
+    return fig
+
+
+def variances(sorted_variances: dict[str, Any], threshold: float) -> Any:
+    """Variance of mu of each latent dimension, (Z,) by name, sorted, as a figure."""
+    fig, ax = plots.figure(
+        alt="Sorted variances; the deeper model's fall off a cliff about halfway.", size=(7, 3.2)
+    )
+    for (name, values), dash in zip(sorted_variances.items(), ("-", ":", "--"), strict=True):
+        number = np.arange(1, len(values) + 1)
+        ax.plot(number, values, dash, color=plots.MODEL, label=name)
+    ax.axhline(threshold, color=plots.MUTED, linewidth=1)
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=ax.get_ylim()[0] / 10)
+    ax.set_xticks((1, 5, 10, 15, 20))
+    ax.legend(loc="lower left", ncols=3)
+    plots.label(
+        ax, "Signal in each latent dimension", "latent dimensions, sorted", "variance of mu"
+    )
+    return fig
+
+
+def thousand(epoch: np.ndarray, values: dict[str, np.ndarray]) -> Any:
+    """A long run: -ELBO on training and validation digits, with the encoder's and with the best
+    Gaussians, and the Fréchet distance, (checkpoints,) each, as a figure.
+    """
+    ends = {name: f"{curve[-1]:.0f}" for name, curve in values.items()}
+    alt = (
+        f"At epoch 1,000: -ELBO {ends['train']} on training digits, {ends['encoder']} on validation"
+        f" digits, {ends['best']} on these with the best Gaussians; FD {ends['fd']}."
+    )
+    fig, axes = plots.figure(1, 2, size=(10, 3.6), alt=alt)
+    styles = {
+        "train": ("training digits", "--", plots.MODEL),
+        "encoder": ("validation, encoder's Gaussians", "-", plots.DATA),
+        "best": ("validation, best Gaussians", ":", plots.OTHER),
+    }
+    for name, (label, dash, color) in styles.items():
+        axes[0].plot(epoch, values[name], dash, marker="o", color=color, label=label)
+    axes[0].set_ylim(60, 240)
+    axes[0].legend(loc="upper right")
+    axes[1].plot(epoch, values["fd"], "o-", color=plots.MODEL)
+    for ax in axes:
+        ax.set_xscale("log")
+    plots.label(axes[0], "1,000 digits", "epoch", "-ELBO (nats per digit)")
+    plots.label(axes[1], "Their samples", "epoch", "Fréchet distance")
+    return fig

@@ -961,8 +961,39 @@ def _codes(
     return z * np.sqrt(widths) + offsets
 
 
+def _given(rng: np.random.Generator, mu: np.ndarray, tol: Any) -> tuple[Any, ...]:
+    """mu (N, Z), a logvar that has nothing to do with it, and tol."""
+    levels = np.resize([0.0, -4.0, 1.0], mu.shape[1])
+    return TensorArg(mu), TensorArg(levels + rng.normal(size=mu.shape)), tol
+
+
+def _decoys(rng: np.random.Generator) -> list[Case]:
+    """Where the noise says the opposite of the signal."""
+    mu = _codes(rng, 60, [0.5, 1e-4], [0, 0])
+    loud, quiet = np.full(60, math.log(4.0)), np.full(60, math.log(0.01))
+    varied = np.tile([math.log(0.01), math.log(2.0)], 30)
+    says = "variances of mu 0.5 and 0.0001, tol 0.2; the noise"
+    return [
+        Case(f"{says} {what}", (TensorArg(mu), TensorArg(np.c_[noise]), 0.2))
+        for what, noise in (
+            ("has variance 4 in the first dimension and 0.01 in the second", (loud, quiet)),
+            ("has variance 1 in both", (0 * loud, 0 * loud)),
+            (
+                "is alike everywhere in the first, and differs between images in the second",
+                (quiet, varied),
+            ),
+        )
+    ] + [
+        Case(
+            "variances of mu 0.1 and 1, tol 0.2; the noise has variance 0.01",
+            (TensorArg(_codes(rng, 60, [0.1, 1.0], [0, 0])), TensorArg(np.c_[quiet, quiet]), 0.2),
+        )
+    ]
+
+
 def _patchy_units(rng: np.random.Generator) -> list[Case]:
-    """400 pictures, of which a part tells another story than the whole."""
+    """400 images, of which a part tells another story than the whole."""
+    given = partial(_given, rng)
     late = _codes(rng, 400, [1e-4, 1.0, 0.5], [0, 0, 0])
     late[300:, 0] *= 200  # silent in the first 300, loud in the last 100: variance about 1
     early = late[::-1].copy()
@@ -972,20 +1003,20 @@ def _patchy_units(rng: np.random.Generator) -> list[Case]:
     middle[70:100, 0] *= 200
     return [
         Case(
-            "400 pictures: the first dimension is active only in the last hundred",
-            (TensorArg(late), 0.01),
+            "400 images: the first dimension is active only in the last hundred",
+            given(late, 0.01),
         ),
         Case(
-            "400 pictures: the first dimension is active only in the first hundred",
-            (TensorArg(early), 0.01),
+            "400 images: the first dimension is active only in the first hundred",
+            given(early, 0.01),
         ),
         Case(
-            "400 pictures: the first dimension is active only from the seventieth to the hundredth",
-            (TensorArg(middle), 0.01),
+            "400 images: the first dimension is active only from the seventieth to the hundredth",
+            given(middle, 0.01),
         ),
         Case(
-            "400 pictures: the first dimension differs between hundreds, not within them",
-            (TensorArg(between), 0.01),
+            "400 images: the first dimension differs between hundreds, not within them",
+            given(between, 0.01),
         ),
     ]
 
@@ -996,77 +1027,76 @@ TOL_DECIDES = (
 )
 
 
-def _heeds_tol(ask: Ask, mu: TensorArg, tols: tuple) -> dict[str, bool]:
+def _heeds_tol(ask: Ask, mu: TensorArg, logvar: TensorArg, tols: tuple) -> dict[str, bool]:
     """Whether two tol give different answers, where answers have the right form."""
-    low, high = (np.asarray(ask(mu, tol)) for tol in tols)
+    low, high = (np.asarray(ask(mu, logvar, tol)) for tol in tols)
     of_form = low.shape == high.shape == (mu.values.shape[1],) and low.dtype == bool
     return {TOL_DECIDES: not of_form or not np.array_equal(low, high)}
 
 
 def _units_cases(rng: np.random.Generator) -> list[Case]:
-    table, patchy = partial(_codes, rng), _patchy_units(rng)
+    table, given = partial(_codes, rng), partial(_given, rng)
+    patchy = [*_decoys(rng), *_patchy_units(rng)]
     return [
         Case(
             "variances 1, 0.5 and 0.2, tol 0.00001 and 1000",
-            (TensorArg(table(60, [1.0, 0.5, 0.2], [0, 0, 0])), (1e-5, 1e3)),
+            given(table(60, [1.0, 0.5, 0.2], [0, 0, 0]), (1e-5, 1e3)),
             _heeds_tol,
             want={TOL_DECIDES: True},
         ),
         Case(
-            "two pictures: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first works, the second is"
+            "two images: mu = (2, 0.1) and (−2, 0.1), tol 0.01: the first is active, the second"
             " constant",
-            (TensorArg(np.array([[2.0, 0.1], [-2.0, 0.1]])), 0.01),
+            given(np.array([[2.0, 0.1], [-2.0, 0.1]]), 0.01),
         ),
         Case(
             "variances 1, 0.001 and 0.5, tol 0.01",
-            (TensorArg(table(60, [1.0, 0.001, 0.5], [0, 0, 0])), 0.01),
+            given(table(60, [1.0, 0.001, 0.5], [0, 0, 0]), 0.01),
         ),
         Case(
-            "a dimension that is 3 for every picture says nothing",
-            (TensorArg(table(50, [0.001, 0.8], [3.0, 0.0])), 0.01),
+            "a dimension that is 3 for every image says nothing",
+            given(table(50, [0.001, 0.8], [3.0, 0.0]), 0.01),
         ),
         Case(
             "variance 0.05, which is more than tol 0.02 and less than tol 0.2",
-            (TensorArg(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.02),
+            given(table(80, [0.05, 1.0, 0.001], [0, 0, 0]), 0.02),
         ),
-        Case("the same with tol 0.2", (TensorArg(table(80, [0.05, 1.0, 0.001], [0, 0, 0])), 0.2)),
+        Case("the same with tol 0.2", given(table(80, [0.05, 1.0, 0.001], [0, 0, 0]), 0.2)),
         Case(
             "variance 0.0025, standard deviation 0.05, tol 0.01",
-            (TensorArg(table(70, [0.0025, 0.9], [0, -1.0])), 0.01),
+            given(table(70, [0.0025, 0.9], [0, -1.0]), 0.01),
         ),
         *patchy,
         Case(
             "a number that is 0.05 or −0.05, tol 0.2",
-            (TensorArg(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])]), 0.2),
+            given(np.c_[np.tile([0.05, -0.05], 20), table(40, [1.0], [0])], 0.2),
         ),
         Case(
             "a number that is 0.15 or −0.15, tol 0.2",
-            (TensorArg(np.c_[np.tile([0.15, -0.15], 20), table(40, [1.0], [0])]), 0.2),
+            given(np.c_[np.tile([0.15, -0.15], 20), table(40, [1.0], [0])], 0.2),
         ),
         Case(
             "variance 0.0025, standard deviation 0.05, range about 0.25, tol 0.1",
-            (TensorArg(table(70, [0.0025, 0.9], [0, 0])), 0.1),
+            given(table(70, [0.0025, 0.9], [0, 0]), 0.1),
         ),
-        Case(
-            "variances 0.015 and 0.1, tol 0.02", (TensorArg(table(60, [0.015, 0.1], [0, 0])), 0.02)
-        ),
+        Case("variances 0.015 and 0.1, tol 0.02", given(table(60, [0.015, 0.1], [0, 0]), 0.02)),
         Case(
             "variances 1, 1, 1, 1 and 0.03, tol 0.02",
-            (TensorArg(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5)), 0.02),
+            given(table(60, [1.0, 1.0, 1.0, 1.0, 0.03], [0] * 5), 0.02),
         ),
-        Case("variance 0.3, tol 0.2", (TensorArg(table(60, [0.3, 1.0], [0, 0])), 0.2)),
+        Case("variance 0.3, tol 0.2", given(table(60, [0.3, 1.0], [0, 0]), 0.2)),
         Case(
             "three dimensions that are always 3, 0 and −2",
-            (TensorArg(table(40, [0.001] * 3, [3.0, 0.0, -2.0])), 0.01),
+            given(table(40, [0.001] * 3, [3.0, 0.0, -2.0]), 0.01),
         ),
         Case(
-            "as many pictures as latent dimensions",
-            (TensorArg(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0])), 0.01),
+            "as many images as latent dimensions",
+            given(table(4, [1.0, 0.001, 0.6, 0.002], [0, 2.0, -2.0, 0]), 0.01),
         ),
     ]
 
 
-def _units_oracle(mu: Tensor, tol: float) -> np.ndarray:
+def _units_oracle(mu: Tensor, logvar: Tensor, tol: float) -> np.ndarray:
     means = mu.numpy().astype(np.float64)
     return np.array([np.var(column, ddof=1) > tol for column in means.T])
 
@@ -1083,23 +1113,51 @@ UNITS = Exercise(
     {
         "variance-over-latent-dims": Mutant(
             "variance along the wrong axis: one answer per latent dimension is asked for, so over"
-            " the pictures, dimension 0",
-            lambda mu, tol: mu.var(1) > tol,
+            " the images, dimension 0",
+            lambda mu, logvar, tol: mu.var(1) > tol,
+        ),
+        "total-variance": Mutant(
+            "the variance of z was compared, signal and noise together: a dimension that is nothing"
+            " but noise seems active; which part knows the image?",
+            lambda mu, logvar, tol: _var(mu) + logvar.exp().mean(0) > tol,
+        ),
+        "noise-for-signal": Mutant(
+            "the variance of the noise was compared: it is as large for an encoder that knows"
+            " nothing about the image",
+            lambda mu, logvar, tol: logvar.exp().mean(0) > tol,
+        ),
+        "variance-of-logvar": Mutant(
+            "the variance of logvar was compared: it says how much the *amount* of noise differs,"
+            " and the decoder sees z alone; which part of z is signal?",
+            lambda mu, logvar, tol: logvar.var(0) > tol,
+        ),
+        "signal-to-noise": Mutant(
+            "the signal was divided by the noise: tol is a variance of the signal itself",
+            lambda mu, logvar, tol: _var(mu) / logvar.exp().mean(0) > tol,
+        ),
+        "kl-for-variance": Mutant(
+            "the mean KL of each dimension was compared, as in lesson 04: a mu that is 3 for every"
+            " image costs KL and says nothing, so take the variance of the signal",
+            lambda mu, logvar, tol: 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(0) > tol,
+        ),
+        "little-noise": Mutant(
+            "dimensions with little noise were called active: look at the signal, not at the noise",
+            lambda mu, logvar, tol: logvar.exp().mean(0) < tol,
         ),
         "std-for-variance": Mutant(
             "the standard deviation was compared with tol, or the variance with tol²: tol is a"
             " variance itself",
-            lambda mu, tol: mu.std(0) > tol,
+            lambda mu, logvar, tol: mu.std(0) > tol,
         ),
         "std-against-tol-squared": Mutant(
             "the standard deviation was compared with the square of tol: tol is a variance, compare"
             " it with the variance",
-            lambda mu, tol: mu.std(0) > tol**2,
+            lambda mu, logvar, tol: mu.std(0) > tol**2,
         ),
         "minibatch-variances-averaged": Mutant(
             "the variances within minibatches were averaged: what differs *between* them is lost;"
-            " take all pictures at once",
-            lambda mu, tol: (
+            " take all images at once",
+            lambda mu, logvar, tol: (
                 __import__("torch")
                 .stack([part.var(0, unbiased=False) for part in mu.split(100)])
                 .mean(0)
@@ -1108,155 +1166,158 @@ UNITS = Exercise(
         ),
         "half-the-variance": Mutant(
             "half the variance was compared with tol: compare the variance itself",
-            lambda mu, tol: 0.5 * _var(mu) > tol,
+            lambda mu, logvar, tol: 0.5 * _var(mu) > tol,
         ),
         "half-the-mean-square": Mutant(
             "half the mean of mu² was compared with tol, the mu part of a KL: take the variance of"
-            " mu over the pictures",
-            lambda mu, tol: 0.5 * (mu**2).mean(0) > tol,
+            " mu over the images",
+            lambda mu, logvar, tol: 0.5 * (mu**2).mean(0) > tol,
         ),
         "mean-absolute-deviation": Mutant(
             "the mean absolute deviation was compared with tol: tol is a variance, the mean of"
             " squared deviations",
-            lambda mu, tol: (mu - mu.mean(0)).abs().mean(0) > tol,
+            lambda mu, logvar, tol: (mu - mu.mean(0)).abs().mean(0) > tol,
         ),
         "largest-deviation": Mutant(
             "the largest deviation from the mean was compared with tol: tol is a variance, an"
-            " average over all pictures",
-            lambda mu, tol: (mu - mu.mean(0)).abs().max(0).values > tol,
+            " average over all images",
+            lambda mu, logvar, tol: (mu - mu.mean(0)).abs().max(0).values > tol,
         ),
         "normalized-first": Mutant(
             "each latent dimension was scaled to variance 1 first, so nothing is left to compare:"
             " take the variance of mu as it is",
-            lambda mu, tol: ((mu - mu.mean(0)) / mu.std(0)).var(0) > tol,
+            lambda mu, logvar, tol: ((mu - mu.mean(0)) / mu.std(0)).var(0) > tol,
         ),
         "second-half-only": Mutant(
-            "only the second half of the pictures was looked at: use all of them",
-            lambda mu, tol: mu[len(mu) // 2 :].var(0) > tol,
+            "only the second half of the images was looked at: use all of them",
+            lambda mu, logvar, tol: mu[len(mu) // 2 :].var(0) > tol,
         ),
         "interquartile-range": Mutant(
             "the interquartile range was compared with tol: tol is a variance",
-            lambda mu, tol: mu.quantile(0.75, 0) - mu.quantile(0.25, 0) > tol,
+            lambda mu, logvar, tol: mu.quantile(0.75, 0) - mu.quantile(0.25, 0) > tol,
         ),
-        "every-picture": Mutant(
-            "this asks that every single picture deviates by more than tol: the average over the"
-            " pictures decides, the variance",
-            lambda mu, tol: ((mu - mu.mean(0)) ** 2 > tol).all(0),
+        "every-image": Mutant(
+            "this asks that every single image deviates by more than tol: the average over the"
+            " images decides, the variance",
+            lambda mu, logvar, tol: ((mu - mu.mean(0)) ** 2 > tol).all(0),
         ),
-        "any-picture": Mutant(
-            "this asks that some picture deviates by more than tol: the average over the pictures"
+        "any-image": Mutant(
+            "this asks that some image deviates by more than tol: the average over the images"
             " decides, the variance",
-            lambda mu, tol: ((mu - mu.mean(0)) ** 2 > tol).any(0),
+            lambda mu, logvar, tol: ((mu - mu.mean(0)) ** 2 > tol).any(0),
         ),
         "median-of-squares": Mutant(
             "the median of the squared deviations was compared: the variance is their mean",
-            lambda mu, tol: ((mu - mu.mean(0)) ** 2).median(0).values > tol,
+            lambda mu, logvar, tol: ((mu - mu.mean(0)) ** 2).median(0).values > tol,
         ),
         "variance-squared": Mutant(
-            "tol was compared with the square of the variance", lambda mu, tol: _var(mu) ** 2 > tol
+            "tol was compared with the square of the variance",
+            lambda mu, logvar, tol: _var(mu) ** 2 > tol,
         ),
         "first-hundred-only": Mutant(
-            "only the first hundred pictures were looked at: use all of them",
-            lambda mu, tol: mu[:100].var(0) > tol,
+            "only the first hundred images were looked at: use all of them",
+            lambda mu, logvar, tol: mu[:100].var(0) > tol,
         ),
         "last-hundred-only": Mutant(
-            "only the last hundred pictures were looked at: use all of them",
-            lambda mu, tol: mu[-100:].var(0) > tol,
+            "only the last hundred images were looked at: use all of them",
+            lambda mu, logvar, tol: mu[-100:].var(0) > tol,
         ),
         "first-minibatch-only": Mutant(
-            "only one minibatch, the first 64 pictures, was looked at: use all of them",
-            lambda mu, tol: mu[:64].var(0) > tol,
+            "only one minibatch, the first 64 images, was looked at: use all of them",
+            lambda mu, logvar, tol: mu[:64].var(0) > tol,
         ),
         "comparison-flipped": Mutant(
             "reversed: True is for the dimensions that are active, with more than tol",
-            lambda mu, tol: _var(mu) < tol,
+            lambda mu, logvar, tol: _var(mu) < tol,
         ),
         "count-of-active": Mutant(
             "this is their count: one True or False per latent dimension is asked for",
-            lambda mu, tol: (_var(mu) > tol).sum(),
+            lambda mu, logvar, tol: (_var(mu) > tol).sum(),
         ),
         "count-of-inactive": Mutant(
             "this is the count of inactive ones: one True or False per dimension is asked for",
-            lambda mu, tol: (_var(mu) <= tol).sum(),
+            lambda mu, logvar, tol: (_var(mu) <= tol).sum(),
         ),
         "indices-of-active": Mutant(
             "these are the indices of the active ones: True or False per dimension is asked for",
-            lambda mu, tol: (_var(mu) > tol).nonzero().squeeze(1),
+            lambda mu, logvar, tol: (_var(mu) > tol).nonzero().squeeze(1),
         ),
         "variances-unthresholded": Mutant(
-            "these are the variances: compare them with tol", lambda mu, tol: _var(mu)
+            "these are the variances: compare them with tol", lambda mu, logvar, tol: _var(mu)
         ),
         "mean-square-for-variance": Mutant(
             "the mean square was taken, not the variance: a dimension that is always 3 says"
             " nothing",
-            lambda mu, tol: (mu**2).mean(0) > tol,
+            lambda mu, logvar, tol: (mu**2).mean(0) > tol,
         ),
         "mean-abs-for-variance": Mutant(
-            "the mean of |mu| was compared: a dimension that is 3 for every picture says nothing",
-            lambda mu, tol: mu.abs().mean(0) > tol,
+            "the mean of |mu| was compared: a dimension that is 3 for every image says nothing",
+            lambda mu, logvar, tol: mu.abs().mean(0) > tol,
         ),
         "mean-for-variance": Mutant(
-            "the mean of mu was compared: what counts is how much it varies between pictures",
-            lambda mu, tol: mu.mean(0) > tol,
+            "the mean of mu was compared: what counts is how much it varies between images",
+            lambda mu, logvar, tol: mu.mean(0) > tol,
         ),
         "abs-mean-for-variance": Mutant(
             "the size of the mean of mu was compared: what counts is how much it varies between"
-            " pictures",
-            lambda mu, tol: mu.mean(0).abs() > tol,
+            " images",
+            lambda mu, logvar, tol: mu.mean(0).abs() > tol,
         ),
         "max-abs-for-variance": Mutant(
-            "the largest |mu| was compared: what counts is the variance between pictures",
-            lambda mu, tol: mu.abs().max(0).values > tol,
+            "the largest |mu| was compared: what counts is the variance between images",
+            lambda mu, logvar, tol: mu.abs().max(0).values > tol,
         ),
         "range-for-variance": Mutant(
             "the range of mu was compared with tol: tol is a variance",
-            lambda mu, tol: mu.max(0).values - mu.min(0).values > tol,
+            lambda mu, logvar, tol: mu.max(0).values - mu.min(0).values > tol,
         ),
         "variance-over-all": Mutant(
-            "one variance was taken over all numbers of all pictures: each latent dimension has"
+            "one variance was taken over all numbers of all images: each latent dimension has"
             " its own",
-            lambda mu, tol: mu.var() > tol,
+            lambda mu, logvar, tol: mu.var() > tol,
         ),
         "variance-over-all-for-each": Mutant(
-            "one variance was taken over all numbers of all pictures, and every latent dimension"
+            "one variance was taken over all numbers of all images, and every latent dimension"
             " got the same answer: each has its own",
-            lambda mu, tol: (mu.var() > tol).expand(mu.shape[1]),
+            lambda mu, logvar, tol: (mu.var() > tol).expand(mu.shape[1]),
         ),
-        "tol-fixed": Mutant(does_not_hold(TOL_DECIDES), lambda mu, tol: _var(mu) > 0.03),
+        "tol-fixed": Mutant(does_not_hold(TOL_DECIDES), lambda mu, logvar, tol: _var(mu) > 0.03),
         "tol-relative-to-max": Mutant(
             "tol was taken as a share of the largest variance: it is a variance itself",
-            lambda mu, tol: _var(mu) > tol * _var(mu).max(),
+            lambda mu, logvar, tol: _var(mu) > tol * _var(mu).max(),
         ),
         "tol-relative-to-total": Mutant(
             "tol was taken as a share of the total variance: it is a variance itself",
-            lambda mu, tol: _var(mu) > tol * _var(mu).sum(),
+            lambda mu, logvar, tol: _var(mu) > tol * _var(mu).sum(),
         ),
         "not-averaged-over-batch": Mutant(
-            "each picture was judged by itself: take the variance over all pictures first",
-            lambda mu, tol: (mu - mu.mean(0)) ** 2 > tol,
+            "each image was judged by itself: take the variance over all images first",
+            lambda mu, logvar, tol: (mu - mu.mean(0)) ** 2 > tol,
         ),
         "single-answer-any": Mutant(
             "a single answer for the whole code came back: one per latent dimension is asked for",
-            lambda mu, tol: bool((_var(mu) > tol).any()),
+            lambda mu, logvar, tol: bool((_var(mu) > tol).any()),
         ),
         "keepdim-row": Mutant(
             "a row of shape (1, Z) came back: without `keepdim`, (Z,) is left",
-            lambda mu, tol: mu.var(0, keepdim=True) > tol,
+            lambda mu, logvar, tol: mu.var(0, keepdim=True) > tol,
         ),
         "sum-of-squares-unaveraged": Mutant(
-            "the squares were summed over the pictures and not averaged: with many pictures"
+            "the squares were summed over the images and not averaged: with many images"
             " everything seems active",
-            lambda mu, tol: ((mu - mu.mean(0)) ** 2).sum(0) > tol,
+            lambda mu, logvar, tol: ((mu - mu.mean(0)) ** 2).sum(0) > tol,
         ),
     },
     {
-        "divided by n": lambda mu, tol: mu.var(0, unbiased=False) > tol,
-        "NumPy": lambda mu, tol: np.var(np.asarray(mu), axis=0) > tol,
-        "the covariance's diagonal": lambda mu, tol: __import__("torch").cov(mu.T).diagonal() > tol,
-        "mean square minus squared mean": lambda mu, tol: (
+        "divided by n": lambda mu, logvar, tol: mu.var(0, unbiased=False) > tol,
+        "NumPy": lambda mu, logvar, tol: np.var(np.asarray(mu), axis=0) > tol,
+        "the covariance's diagonal": lambda mu, logvar, tol: (
+            __import__("torch").cov(mu.T).diagonal() > tol
+        ),
+        "mean square minus squared mean": lambda mu, logvar, tol: (
             (mu.double() ** 2).mean(0) - mu.double().mean(0) ** 2 > tol
         ),
-        "a list of booleans": lambda mu, tol: [bool(column.var() > tol) for column in mu.T],
+        "a list of booleans": lambda mu, logvar, tol: [bool(column.var() > tol) for column in mu.T],
     },
 )
 

@@ -1,8 +1,11 @@
 """What lesson 05 built. Generated from lessons/05_digit_project.py; do not edit."""
 from __future__ import annotations
 
+from course_utils.lesson03 import Minibatches
+from course_utils.lesson03 import fit
 from course_utils.lesson04 import kl_normal
 from course_utils.lesson04 import reparameterize
+from dataclasses import dataclass
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F
@@ -17,8 +20,8 @@ def make_splits(n: int, seed: int) -> tuple[Tensor, Tensor]:
     return order[n // 10 :], order[: n // 10]
 
 
-class Detour(nn.Module):
-    """A layer that adds to what it was given. (B, width) -> (B, width)"""
+class Residual(nn.Module):
+    """A layer with a residual connection. (B, width) -> (B, width)"""
 
     def __init__(self, width):
         super().__init__()
@@ -29,11 +32,12 @@ class Detour(nn.Module):
 
 
 def layers(*sizes):
-    """Linear layers with a SiLU between each two; between equal sizes a detour."""
-    made = []
+    """Linear layers with a SiLU after each but the last; a Residual between equal sizes."""
+    stack = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        made += [Detour(inputs)] if inputs == outputs else [nn.Linear(inputs, outputs), nn.SiLU()]
-    return nn.Sequential(*made[:-1])
+        equal = inputs == outputs
+        stack += [Residual(inputs)] if equal else [nn.Linear(inputs, outputs), nn.SiLU()]
+    return nn.Sequential(*stack[:-1])
 
 
 class DigitVAE(nn.Module):
@@ -61,24 +65,40 @@ def bce_and_kl(model, x):
     return bce, kl_normal(mu, logvar)
 
 
-def train_epochs(model, x, epochs, lr=4e-3, batch=64, beta=1.0, augment=None):
-    """Train in place on x (N, 784), from the current seed; yields each epoch's number at its end.
+def vae_loss(model, batch, beta=1.0):
+    """The loss of a minibatch, for `fit`: BCE + beta * KL. -> scalar"""
+    (x,) = batch  # (B, 784)
+    bce, kl = bce_and_kl(model, x)
+    return (bce + beta * kl).mean()
 
-    The loss is BCE + beta * KL. augment(x) -> (N, 784) makes the digits of an epoch.
-    """
+
+@dataclass(frozen=True)
+class Config:
+    """The hyperparameters of one run."""
+
+    Z: int = 20
+    hidden: tuple = (400,)
+    lr: float = 4e-3
+    batch: int = 64
+    epochs: int = 12
+
+
+def optimizer_for(model, lr, steps):
+    """Its optimizer, and a schedule in which the learning rate rises to lr and falls to 0."""
     optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
-    steps = epochs * math.ceil(len(x) / batch)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.15)
-    for epoch in range(epochs):
-        seen = augment(x) if augment else x  # (N, 784)
-        for rows in torch.randperm(len(x), device=x.device).split(batch):
-            bce, kl = bce_and_kl(model, seen[rows])  # (B,), (B,)
-            loss = (bce + beta * kl).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            cycle.step()
-        yield epoch + 1
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, lr, total_steps=steps, pct_start=0.15
+    )
+    return optimizer, scheduler
+
+
+def train_vae(x, config, loader=None, loss_fn=vae_loss, validate=None):
+    """Train from the current seed. -> the model, what validate returned after every epoch"""
+    model = DigitVAE(x.mean(dim=0), config.Z, config.hidden).to(x.device)
+    loader = loader or Minibatches(x, size=config.batch)
+    optimizer, scheduler = optimizer_for(model, config.lr, config.epochs * len(loader))
+    history = fit(model, loader, loss_fn, optimizer, config.epochs, scheduler, validate=validate)
+    return model, history["val"]
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
@@ -95,8 +115,26 @@ def iwae(logw: Tensor) -> Tensor:
     return torch.logsumexp(logw, dim=1) - math.log(logw.shape[1])  # (B,)
 
 
-def active_units(mu: Tensor, tol: float) -> Tensor:
-    """Which numbers of the code have a variance above tol over the pictures. (N, Z) -> bool (Z,)"""
+def best_gaussians(model, x, steps=200):
+    """-ELBO of each image with a Gaussian fitted to it alone, the decoder unchanged. -> (N,)"""
+    with torch.no_grad():
+        mu, logvar = (part.clone().requires_grad_() for part in model.encode(x))  # (N, Z) each
+    optimizer = torch.optim.Adam([mu, logvar], lr=0.02)
+
+    def loss():
+        z = reparameterize(mu, logvar, torch.randn_like(mu))
+        bce = F.binary_cross_entropy_with_logits(model.decode(z), x, reduction="none").sum(1)
+        return bce + kl_normal(mu, logvar)  # (N,)
+
+    for _ in range(steps):
+        mu.grad, logvar.grad = torch.autograd.grad(loss().sum(), [mu, logvar])
+        optimizer.step()
+    with torch.no_grad():
+        return torch.stack([loss() for _ in range(20)]).mean(dim=0)
+
+
+def active_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
+    """Which latent dimensions carry signal of variance above tol. (N, Z), (N, Z) -> bool (Z,)"""
     return mu.var(dim=0) > tol  # (Z,)
 
 
@@ -107,18 +145,21 @@ def train_digits(x):
     """
     encoder = nn.Sequential(nn.Linear(784, 400), nn.SiLU(), nn.Linear(400, 40))  # 20 mu, 20 logvar
     decoder = nn.Sequential(nn.Linear(20, 400), nn.SiLU(), nn.Linear(400, 784))
+    model = nn.ModuleList([encoder, decoder])
     with torch.no_grad():
         decoder[-1].bias.copy_(torch.logit(x.mean(dim=0).clamp(0.002, 0.998)))
-    weights, steps = [*encoder.parameters(), *decoder.parameters()], 16 * math.ceil(len(x) / 64)
-    optimizer = torch.optim.AdamW(weights, 4e-3, fused=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps, pct_start=0.15)
-    for _ in range(16):
-        for rows in torch.randperm(len(x)).split(64):
-            mu, logvar = encoder(x[rows]).chunk(2, dim=1)  # (B, 20) each
-            z = reparameterize(mu, logvar, torch.randn_like(mu))
-            bce = F.binary_cross_entropy_with_logits(decoder(z), x[rows], reduction="none").sum(1)
-            optimizer.zero_grad()
-            (bce + kl_normal(mu, logvar)).mean().backward()
-            optimizer.step()
-            cycle.step()
-    return lambda pictures: encoder(pictures).chunk(2, dim=1), decoder
+
+    def loss_fn(model, batch):
+        (x,) = batch  # (B, 784)
+        mu, logvar = encoder(x).chunk(2, dim=1)  # (B, 20) each
+        logits = decoder(reparameterize(mu, logvar, torch.randn_like(mu)))
+        bce = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+        return (bce + kl_normal(mu, logvar)).mean()
+
+    loader, epochs = Minibatches(x, size=64), 16
+    optimizer = torch.optim.AdamW(model.parameters(), 4e-3, fused=True)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 4e-3, total_steps=epochs * len(loader), pct_start=0.15
+    )
+    fit(model, loader, loss_fn, optimizer, epochs, scheduler)
+    return lambda images: encoder(images).chunk(2, dim=1), decoder

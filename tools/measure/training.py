@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,24 +34,60 @@ REACHED = f"neg_elbo<={TARGET:.0f}"
 GAN_SECONDS = 60.0
 
 
-def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 05's VAE with a detour on each side: 8 quick epochs, then 70 in which most digits are
-    bent a little.
+def bent(x: Tensor) -> Tensor:
+    """Every digit rotated by up to 12 degrees, scaled by up to a tenth, slanted and moved a little.
+    (N, 784) -> (N, 784)
     """
-    from course_utils.lesson05.taught import DigitVAE, train_epochs
-    from tools.measure.studies.digit_augment import bent
+    n = len(x)
+    turn, slant = math.radians(12) * (2 * torch.rand(n) - 1), 0.3 * (torch.rand(n) - 0.5)
+    scale, shift = 0.9 + 0.2 * torch.rand(n), 1.5 / 14 * (2 * torch.rand(n, 2) - 1)
+    cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
+    rows = [
+        torch.stack([cos, slant - sin, shift[:, 0]], 1),
+        torch.stack([sin, cos, shift[:, 1]], 1),
+    ]
+    # (N, 28, 28, 2)
+    grid = F.affine_grid(torch.stack(rows, 1), [n, 1, 28, 28], align_corners=False)
+    moved = F.grid_sample(x.view(n, 1, 28, 28), grid, align_corners=False)
+    return moved.clamp(0, 1).flatten(1)
+
+
+class Augmented:
+    """Minibatches of digits that are distorted anew in every epoch."""
+
+    def __init__(self, x: Tensor, augment: Callable[[Tensor], Tensor]) -> None:
+        self.x, self.augment = x, augment
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        from course_utils.lesson03.taught import Minibatches
+
+        return iter(Minibatches(self.augment(self.x), size=64))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.x) / 64)
+
+
+def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
+    """Lesson 05's VAE with residual connections: 8 quick epochs, then 70 in which most digits are
+    distorted a little.
+    """
+    from course_utils.lesson03.taught import Minibatches, fit
+    from course_utils.lesson05.taught import DigitVAE, optimizer_for, vae_loss
 
     model = DigitVAE(x.mean(dim=0), Z=32, hidden=(400, 400))
 
-    def mostly_bent(x):
+    def mostly_bent(x: Tensor) -> Tensor:
         return torch.where(torch.rand(len(x), 1) < 0.7, bent(x), x)
 
-    for _ in chain(train_epochs(model, x, 8), train_epochs(model, x, 70, augment=mostly_bent)):
-        yield Model(
-            draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
-            encode=lambda x, labels: model.encode(x),
-            decode=lambda z, labels: model.decode(z),
-        )
+    for loader, epochs in ((Minibatches(x, size=64), 8), (Augmented(x, mostly_bent), 70)):
+        optimizer, scheduler = optimizer_for(model, 4e-3, epochs * len(loader))
+        for _ in range(epochs):
+            fit(model, loader, vae_loss, optimizer, 1, scheduler)
+            yield Model(
+                draw=lambda labels: torch.sigmoid(model.decode(torch.randn(len(labels), 32))),
+                encode=lambda x, labels: model.encode(x),
+                decode=lambda z, labels: model.decode(z),
+            )
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
