@@ -44,16 +44,16 @@ def test_the_title_tells_the_jensen_shannon_divergence(q, js):
     assert told == pytest.approx(js, abs=0.006)
 
 
-def test_an_inspector_who_knows_nothing_plays_for_minus_log_four_and_the_best_for_more():
+def test_a_discriminator_that_knows_nothing_gets_minus_log_four_and_the_optimal_one_more():
     _, axes = draw(bell(0, 1), np.full_like(X, 0.5))
     actual, best = (
         float(part.split()[-1])
-        for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", with the best D")
+        for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", with the optimal D")
     )
     assert actual == pytest.approx(-np.log(4), abs=0.006) and best > actual
 
 
-def test_the_best_inspector_is_drawn_only_where_something_is():
+def test_the_optimal_discriminator_is_drawn_only_where_there_is_density():
     _, axes = draw(bell(0, 0.1), np.full_like(X, 0.5))
     shown = axes[1].lines[1].get_ydata()
     assert (

@@ -44,7 +44,7 @@ def without_math_and_code(text):
     return KEY.sub(" ", text)
 
 
-LONGER = {"06_gan": 83, "07_conditional_and_design": 86}  # to be cut when they are next revised
+LONGER = {"07_conditional_and_design": 86}  # to be cut when they are next revised
 
 
 @LESSONS

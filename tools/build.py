@@ -214,7 +214,7 @@ def as_json(cell: Cell, text: str, name: str, stored: dict[str, dict]) -> dict:
     made = {
         "cell_type": cell.kind,
         "id": name,
-        "metadata": (FOLDED if {"setup", door.TAG} & set(cell.tags) else {})
+        "metadata": (FOLDED if {"setup", "folded", door.TAG} & set(cell.tags) else {})
         | ({"tags": cell.tags} if cell.tags else {}),
         "source": text.splitlines(keepends=True),
     }

@@ -1,16 +1,15 @@
-"""The pictures of lesson 06 that need more than a few lines: drawing only, the ideas are in the
-notebook.
-"""
+"""The pictures of lesson 06: drawing only, the ideas are in the notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from course_utils import plots
+from course_utils.lesson06.toys import modes
 
 
 def density_duel(
@@ -18,49 +17,48 @@ def density_duel(
     x: np.ndarray,
     p: np.ndarray,
     q: np.ndarray,
-    said: np.ndarray,
-    plans: np.ndarray,
+    answers: np.ndarray,
+    latents: np.ndarray,
     places: np.ndarray,
     *,
     frame: int,
     rounds: int,
 ) -> None:
-    """One moment of a game between a forger and an inspector on a line: four panels on an array of
-    four axes.
+    """One moment of a game on a line: four panels on an array of four axes.
 
-    x (N,) even boxes, p (N,) density of the data; for each of F moments q (F, N) density of the
-    forgeries, said (F, N) the inspector's probability of real, places (F, P) where the plans (P,)
-    land. `rounds` is the last moment's round.
+    x (N,) even grid, p (N,) density of the data; for each of F moments q (F, N) density of the
+    samples, answers (F, N) D's probability of real, places (F, P) of the latent variables (P,).
+    `rounds` is the last moment's round.
     """
-    x, p, q, said = (np.asarray(a, dtype=float) for a in (x, p, q, said))
-    best = (p + 1e-12) / (p + q + 2e-12)  # (F, N), one half where neither ever is
-    densities, answers, bends, value = np.ravel(axes)
-    _densities(densities, x, p, q[frame])
-    _answers(answers, x, said[frame], best[frame], p + q[frame] > 0.01)
-    _bent_noise(bends, plans, places[frame])
-    _value_of_the_game(value, [_value(p, q, d, x[1] - x[0]) for d in (said, best)], frame, rounds)
+    x, p, q, answers = (np.asarray(a, dtype=float) for a in (x, p, q, answers))
+    best = (p + 1e-12) / (p + q + 2e-12)  # (F, N), one half where both densities are 0
+    top, second, third, last = np.ravel(axes)
+    _densities(top, x, p, q[frame])
+    _answers(second, x, answers[frame], best[frame], p + q[frame] > 0.01)
+    _bent_noise(third, latents, places[frame])
+    _value_function(last, [_value(p, q, d, x[1] - x[0]) for d in (answers, best)], frame, rounds)
 
 
 def duels(
     x: np.ndarray,
     p: np.ndarray,
-    plans: np.ndarray,
-    moments: Mapping[tuple[int, int], list[np.ndarray]],
+    latents: np.ndarray,
+    moments: Mapping[tuple[tuple[int, int], int], list[np.ndarray]],
     rounds: int,
 ) -> Any:
-    """Moments of games side by side, one column each. moments: (log2 of the ratio, moment of 41) ->
+    """Moments of games side by side, one column each. moments: (moves of D and G, moment of 41) ->
     the film so far as `density_duel` takes it.
     """
     named = {}
-    for (ratio, moment), film in moments.items():
-        moves = f"{max(1, 2**ratio)} : {max(1, 2**-ratio)}"
-        named[f"D : G = {moves}, round {moment * rounds // 40}"] = film
+    for ((d, g), moment), film in moments.items():
+        named[f"D : G = {d} : {g}, round {moment * rounds // 40}"] = film
     fig, axes = plots.figure(4, len(named), alt="drawn below", size=(11, 10.8))
     x, p = np.asarray(x, dtype=float), np.asarray(p, dtype=float)
     words = []
     for column, (title, film) in zip(axes.T, named.items(), strict=True):
-        q, said, places = (np.asarray(part) for part in film)
-        density_duel(column, x, p, q, said, plans, places, frame=len(q) - 1, rounds=rounds)
+        q, answers, places = (np.asarray(part) for part in film)
+        last = rounds * (len(q) - 1) // 40  # a film of 41 moments, as far as it is shown
+        density_duel(column, x, p, q, answers, latents, places, frame=len(q) - 1, rounds=last)
         column[0].set_title(title)
         best = (p + 1e-12) / (p + q[-1:] + 2e-12)
         js = (_value(p, q[-1:], best, x[1] - x[0])[0] + np.log(4)) / 2
@@ -77,36 +75,38 @@ def _densities(ax: Any, x: np.ndarray, p: np.ndarray, q: np.ndarray) -> None:
     ax.plot(x, p, color=plots.DATA)
     ax.plot(x, q, "--", color=plots.MODEL)
     ax.text(-3.9, 1.42, "data p", color=plots.DATA, fontsize=11)
-    ax.text(-3.9, 1.26, "forger q", color=plots.MODEL, fontsize=11)
+    ax.text(-3.9, 1.26, "samples q", color=plots.MODEL, fontsize=11)
     ax.set(xlim=(-4, 4), ylim=(0, 1.6), xticks=(-2, 0, 2), yticks=(0, 1))
-    plots.label(ax, "who is where", "x", "density")
+    plots.label(ax, "densities", "x", "density")
 
 
-def _answers(ax: Any, x: np.ndarray, said: np.ndarray, best: np.ndarray, seen: np.ndarray) -> None:
+def _answers(
+    ax: Any, x: np.ndarray, answers: np.ndarray, best: np.ndarray, seen: np.ndarray
+) -> None:
     ax.axhline(0.5, color=plots.MUTED, linewidth=0.8, linestyle=":")
     ax.plot(x, np.where(seen, best, np.nan), "--", color=plots.OTHER)
-    ax.plot(x, said, color="black", linewidth=1.6)
-    ax.text(-3.9, 1.13, "D says", fontsize=11)
-    ax.text(-1.2, 1.13, "best D", color=plots.OTHER, fontsize=11)
+    ax.plot(x, answers, color="black", linewidth=1.6)
+    ax.text(-3.9, 1.13, "D", fontsize=11)
+    ax.text(-1.2, 1.13, "optimal D", color=plots.OTHER, fontsize=11)
     ax.set(xlim=(-4, 4), ylim=(-0.03, 1.27), xticks=(-2, 0, 2), yticks=(0, 0.5, 1))
-    plots.label(ax, "what the inspector says", "x", "probability of real")
+    plots.label(ax, "discriminator", "x", "probability of real")
 
 
-def _bent_noise(ax: Any, plans: np.ndarray, places: np.ndarray) -> None:
-    for hump in (-2, 2):
-        ax.axhspan(hump - 0.6, hump + 0.6, color=plots.DATA, alpha=0.25, linewidth=0)
-    ax.plot(plans, places, color=plots.MODEL)
+def _bent_noise(ax: Any, latents: np.ndarray, places: np.ndarray) -> None:
+    for mode in (-2, 2):
+        ax.axhspan(mode - 0.6, mode + 0.6, color=plots.DATA, alpha=0.25, linewidth=0)
+    ax.plot(latents, places, color=plots.MODEL)
     ax.set(xlim=(-3, 3), ylim=(-4, 4), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
-    plots.label(ax, "how G bends its noise", "plan z1", "place g(z1)")
+    plots.label(ax, "how G bends its noise", "latent variable z1", "place g(z1)")
 
 
 def _value(p: np.ndarray, q: np.ndarray, d: np.ndarray, width: float) -> np.ndarray:
-    """V(D, G) by boxes for every moment. (N,), (F, N), (F, N) -> (F,)"""
+    """V(D, G) on the grid for every moment. (N,), (F, N), (F, N) -> (F,)"""
     d = np.clip(d, 1e-12, 1 - 1e-12)
     return (p * np.log(d) + q * np.log1p(-d)).sum(axis=1) * width
 
 
-def _value_of_the_game(ax: Any, values: list[np.ndarray], frame: int, rounds: int) -> None:
+def _value_function(ax: Any, values: list[np.ndarray], frame: int, rounds: int) -> None:
     t, (actual, best) = np.linspace(0, rounds, len(values[0])), values
     floor = -np.log(4)
     ax.axhline(floor, color=plots.MUTED, linewidth=0.8, linestyle=":")
@@ -126,10 +126,152 @@ def _value_of_the_game(ax: Any, values: list[np.ndarray], frame: int, rounds: in
     ax.set(xlim=(0, rounds), ylim=(-2.3, 0.1), xticks=(0, rounds // 2, rounds), yticks=(-2, -1, 0))
     plots.label(
         ax,
-        f"V {actual[frame]:.2f}, with the best D {best[frame]:.2f}\nJS"
+        f"V {actual[frame]:.2f}, with the optimal D {best[frame]:.2f}\nJS"
         f" {(best[frame] - floor) / 2:.2f} nats",
         "round",
     )
+
+
+def optimal_discriminator(x: Any, p: Any, q: Any, trained: Any, optimal: Any) -> None:
+    """Two densities, and what a discriminator says of them. All (N, 1)."""
+    x, p, q, trained, optimal = (np.ravel(a) for a in (x, p, q, trained, optimal))
+    gap = abs(trained - optimal)
+    alt = (
+        f"Data with two modes, one wide normal distribution. D is within"
+        f" {gap[abs(x) < 2.5].mean():.2f} of the optimum on average between -2.5 and 2.5, and"
+        f" {gap[abs(x) > 3.5].mean():.2f} away beyond 3.5."
+    )
+    _, axes = plots.figure(1, 2, size=(11, 3), alt=alt)
+    plots.line(x, p, axes[0], color=plots.DATA, name="data p", at=0.28)
+    axes[0].plot(x, q, "--", color=plots.MODEL)
+    axes[0].text(0, 0.43, "generator q", color=plots.MODEL, ha="center")
+    plots.label(axes[0], "Two densities", "x", "density")
+    axes[1].plot(x, trained, color="black", label="D, trained")
+    axes[1].plot(x, optimal, "--", color=plots.OTHER, label="optimal, p/(p + q)")
+    axes[1].set(ylim=(-0.03, 1.3), yticks=(0, 0.5, 1))
+    axes[1].legend(loc="upper center", ncols=2)
+    plots.label(axes[1], "Discriminator", "x", "probability of real")
+
+
+def _points(ax: Any, real: Any, samples: Any, title: str) -> None:
+    """Samples over real data in the plane."""
+    ax.scatter(*real.cpu().T, s=4, color=plots.DATA)
+    ax.scatter(*samples.cpu().T, s=4, marker="x", color=plots.MODEL)
+    ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=(-2, 0, 2), yticks=(-2, 0, 2), aspect="equal")
+    ax.set_title(title)
+
+
+def _count(samples: Any) -> str:
+    count = modes(samples)[0]
+    return f"{count} mode{'s' * (count != 1)}"
+
+
+def ring_film(real: Any, film: Sequence[Any]) -> None:
+    """Four moments of a game on the ring; film: samples after every 50 rounds."""
+    shown = [min(i, len(film) - 1) for i in (0, 1, 5, len(film) - 1)]
+    told = ", ".join(f"{_count(film[i])} after {50 * (i + 1)} rounds" for i in shown)
+    _, axes = plots.figure(1, 4, size=(11, 3), alt=f"Samples over the eight modes: {told}.")
+    for ax, i in zip(axes, shown, strict=True):
+        _points(ax, real, film[i], f"round {50 * (i + 1)}: {_count(film[i])}")
+
+
+def collapse_lab(real: Any, lab: Mapping[Any, Any], found: Mapping[Any, list[int]]) -> None:
+    """Games by (beta1, seed): samples of two seeds, counts of modes, losses of the last seed.
+
+    lab: (film, losses (rounds, 2)); one row for each beta1.
+    """
+    told = "; ".join(f"beta1 {b}, seed {s}: {_count(lab[b, s][0][-1])}" for b, s in lab)
+    _, axes = plots.figure(2, 4, size=(11, 5.8), alt=f"The samples at the end: {told}.")
+    for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
+        seeds = [seed for beta, seed in lab if beta == beta1]
+        for ax, seed in zip(row[:2], (seeds[0], seeds[-1]), strict=True):
+            film = lab[beta1, seed][0]
+            _points(ax, real, film[-1], f"β1 {beta1}, seed {seed}: {_count(film[-1])}")
+        rounds = 50 * (1 + np.arange(len(lab[beta1, seeds[0]][0])))
+        for seed, style in zip(seeds, ("-", "--", ":"), strict=True):
+            row[2].plot(rounds, found[beta1, seed], style, linewidth=1.4, label=f"seed {seed}")
+        row[2].set(ylim=(-0.3, 8.3))
+        plots.label(row[2], "modes found", "round")
+        losses = lab[beta1, seeds[-1]][1]
+        smooth = losses[: len(losses) // 25 * 25].reshape(-1, 25, 2).mean(axis=1)  # (rounds/25, 2)
+        for values, name, color in zip(smooth.T, "DG", (plots.OTHER, plots.MODEL), strict=True):
+            row[3].plot(25 * (1 + np.arange(len(values))), values, color=color, label=name)
+        for level in np.log([4, 2]):
+            row[3].axhline(level, color=plots.MUTED, linewidth=0.8, linestyle=":")
+        row[3].set(ylim=(0, 3.5))
+        plots.label(row[3], f"losses, seed {seeds[-1]}", "round")
+    axes[1, 2].legend(fontsize=9)
+    axes[0, 3].legend(fontsize=9)
+
+
+def circles(paths: Mapping[str, np.ndarray]) -> None:
+    """Paths of a game of two numbers around its equilibrium, one panel each."""
+    ends = {name: np.linalg.norm(path[-1]) for name, path in paths.items()}
+    told = ", ".join(f"{name} {end:.2f}" for name, end in ends.items())
+    alt = f"Four spirals or circles that start at distance 1. Distance at the end: {told}."
+    _, axes = plots.figure(1, len(paths), size=(11, 3.1), alt=alt)
+    for ax, (name, path) in zip(axes, paths.items(), strict=True):
+        ax.plot(*path.T, color=plots.MODEL, linewidth=1)
+        ax.plot(*path[0], "o", color="black", markersize=4)
+        ax.plot(0, 0, "+", color=plots.DATA, markersize=12)
+        size = 1.1 * max(1, abs(path).max())
+        ax.set(xlim=(-size, size), ylim=(-size, size), aspect="equal")
+        rounds = len(path) - 1
+        plots.label(ax, f"{name}\ndistance after {rounds}: {ends[name]:.2f}", "theta (G)")
+    axes[0].set_ylabel("phi (D)")
+
+
+def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) -> None:
+    """Means of the samples and norms of G's gradient; paths: (loss, with Adam) -> both."""
+    told = ", ".join(
+        f"{name} with {'Adam' if adam else 'SGD'} {path[-1]:.1f}"
+        for (name, adam), (path, _) in paths.items()
+    )
+    _, axes = plots.figure(1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {told}.")
+    for (name, adam), (path, size) in paths.items():
+        color = plots.WRONG if name == "saturating" else plots.MODEL
+        axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)
+        if not adam:
+            axes[1].plot(size, "--", color=color, linewidth=1.2, label=name)
+    axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
+    axes[1].set(yscale="log")
+    axes[1].legend()
+    plots.label(axes[0], "Mean of the samples; solid Adam, dashed SGD", "round", "x")
+    plots.label(axes[1], "Gradient of G, with SGD", "round", "length")
+
+
+def critic_and_discriminator(real: Any, games: Mapping[str, Sequence[Any]]) -> None:
+    """Last samples of two games on the ring, and the modes that each finds; films by name."""
+    told = ", ".join(f"{name} {_count(film[-1])}" for name, film in games.items())
+    _, axes = plots.figure(1, 3, size=(11, 3.2), alt=f"At the end: {told}.")
+    for ax, (name, film), style in zip(axes, games.items(), ("--", "-"), strict=False):
+        _points(ax, real, film[-1], f"{name}: {_count(film[-1])}")
+        counts = [modes(samples)[0] for samples in film]
+        axes[2].plot(50 * (1 + np.arange(len(counts))), counts, style, label=name)
+    axes[2].legend()
+    plots.label(axes[2], "modes found, β1 = 0.9", "round")
+
+
+def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
+    """FD, precision and recall at equal CPU seconds; names: key in the study -> what it is."""
+    last = {
+        label: [np.median(study[f"{key}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
+        for key, label in names.items()
+    }
+    told = "; ".join(f"{k}: FD {v[0]:.0f}, P {v[1]:.2f}, R {v[2]:.2f}" for k, v in last.items())
+    seconds = study["seconds"]
+    alt = f"After {seconds[-1]} CPU seconds, median of two seeds: {told}."
+    _, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
+    styles = ((plots.DATA, "-"), (plots.WRONG, ":"), (plots.MODEL, "--"))
+    for (key, label), (color, style) in zip(names.items(), styles, strict=True):
+        for ax, what in zip(axes, ("fd", "precision", "recall"), strict=True):
+            runs = study[f"{key}_{what}"]  # (seeds, times)
+            ax.plot(seconds, np.median(runs, axis=0), style, marker="o", color=color, label=label)
+            ax.fill_between(seconds, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2)
+    axes[0].set(yscale="log")
+    axes[0].legend(fontsize=9)
+    for ax, title in zip(axes, ("FD: lower is better", "precision", "recall"), strict=True):
+        plots.label(ax, title, "CPU seconds")
 
 
 def flow(
@@ -191,7 +333,7 @@ def flow(
 
 
 def two_players(ax: Any) -> None:
-    """The game of a GAN: who feeds whom, and who learns from D's answer."""
+    """A GAN: which network feeds which, and which learn from D's answer."""
     places = {"noise z": (0, 1), "G": (1.3, 1), "G(z)": (2.6, 1), "data x": (2.6, 0)}
     flow(
         ax,

@@ -1,5 +1,5 @@
-"""The exercises of lesson 06: the losses of both players, one round, the gradient penalty,
-precision and recall, a ring.
+"""The exercises of lesson 06: the losses of both players, one round, averaged weights, precision
+and recall, the gradient penalty, a ring.
 """
 
 from __future__ import annotations
@@ -1156,327 +1156,203 @@ TRAIN_STEP = Exercise(
     },
 )
 
-# ---- 6.4 gradient_penalty ------------------------------------------------------------------------
+# ---- 6.4 update_average --------------------------------------------------------------------------
 
 
-OWN_EPS = "two calls with the same eps gave different penalties: use the eps handed in, draw none"
+def _averaged(ask: Ask, *args: Any) -> dict[str, Any]:
+    return ask.probe("lesson06.averaged", *args)
 
 
-def _penalty(ask: Ask, *args: Any) -> dict[str, Any]:
-    return ask.probe("lesson06.penalty", *args)
+def _average_cases(rng: np.random.Generator) -> list[Case]:
+    def state() -> TensorArg:
+        return TensorArg(rng.uniform(0.5, 2, size=21) * rng.choice([-1.0, 1.0], size=21))
 
+    def constant(value: float) -> TensorArg:
+        return TensorArg(np.full(21, value))
 
-def _penalty_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
-    shapes = ((d, h), (h,), (h,), (d,), (n, d), (n, d))
-    return (
-        *(TensorArg(rng.normal(size=shape)) for shape in shapes),
-        TensorArg(rng.uniform(size=(n, 1))),
-        column,
-    )
-
-
-def _penalty_cases(rng: np.random.Generator) -> list[Case]:
-    flat = [
-        np.zeros((2, 1)),
-        np.zeros(1),
-        np.zeros(1),
-        np.array([3.0, 4.0]),
-        *rng.normal(size=(2, 3, 2)),
-        rng.uniform(size=(3, 1)),
-    ]
-    flatter = [*flat[:3], np.array([0.3, 0.4]), *flat[4:]]
-    level = [
-        np.zeros((2, 1)),
-        np.zeros(1),
-        np.zeros(1),
-        np.array([0.6, 0.8]),
-        *rng.normal(size=(2, 3, 2)),
-        rng.uniform(size=(3, 1)),
-    ]
+    case = partial(Case, rtol=1e-4, atol=1e-6)
     return [
-        close_case(
-            "D(x) = 3 x1 + 4 x2 has a gradient of norm 5 everywhere: the penalty is 16",
-            (*map(TensorArg, flat), False),
-            _penalty,
+        case(
+            "all numbers 1 in the average and 2 in the network, keep = 0.9: 1.1, and if the network"
+            " then holds 3: 1.29",
+            (constant(1.0), constant(2.0), constant(3.0), 0.9),
+            _averaged,
         ),
-        close_case(
-            "D(x) = 0.3 x1 + 0.4 x2 has a gradient of norm 0.5 everywhere: the penalty is 0.25",
-            (*map(TensorArg, flatter), False),
-            _penalty,
-        ),
-        Case(
-            "D(x) = 0.6 x1 + 0.8 x2 has a gradient of norm 1 everywhere: the penalty is 0",
-            (*map(TensorArg, level), False),
-            _penalty,
-            rtol=1e-4,
-            atol=1e-5,
-        ),
-        Case(
-            "a curved critic on six pairs of two numbers",
-            _penalty_args(rng, 6, 2, 5),
-            _penalty,
-            rtol=1e-3,
-            atol=1e-4,
-        ),
-        Case(
-            "a curved critic on four pairs of three numbers, scores in a column",
-            _penalty_args(rng, 4, 3, 4, True),
-            _penalty,
-            rtol=1e-3,
-            atol=1e-4,
-        ),
-        Case(
-            "one pair of five numbers", _penalty_args(rng, 1, 5, 3), _penalty, rtol=1e-3, atol=1e-4
-        ),
+        case("keep = 0.98, two rounds", (state(), state(), state(), 0.98), _averaged),
+        case("keep = 0.5, two rounds", (state(), state(), state(), 0.5), _averaged),
+        case("keep = 0.75, two rounds", (state(), state(), state(), 0.75), _averaged),
     ]
 
 
-def _penalty_by_formula(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    """The gradient of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
-    x = eps * real + (1 - eps) * fake
-    slope = (((1 - (x @ D.W + D.c).tanh() ** 2) * D.v) @ D.W.T) + D.u  # (B, d)
-    return (((slope**2).sum(1).sqrt() - 1) ** 2).mean()
-
-
-def _slope(D: Any, x: Tensor, create: bool = True) -> Tensor:
+def _average_by_name(average: Any, net: Any, keep: float) -> None:
+    """In NumPy and float64, one named tensor after the other."""
     import torch
 
-    x = x.detach().requires_grad_()
-    return torch.autograd.grad(D(x).sum(), x, create_graph=create)[0]
+    for group in ("named_parameters", "named_buffers"):
+        latest = dict(getattr(net, group)())
+        for name, old in getattr(average, group)():
+            new = latest[name].detach().numpy()
+            if new.dtype.kind == "f":
+                mean = keep * old.detach().numpy().astype(float) + (1 - keep) * new.astype(float)
+                old.data.copy_(torch.tensor(mean))
 
 
-def _penalized(
-    of: Answer = lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean(),
-    at: Answer = lambda real, fake, eps: eps * real + (1 - eps) * fake,
-    create: bool = True,
-    score: Answer = lambda D: D,
+def _update(
+    how: Callable[[Any, Any, float], Any],
+    which: Callable[[str], bool] = lambda name: True,
+    swap: bool = False,
 ) -> Answer:
-    """An answer to 6.4 with some part changed: what is made of the gradients (B, d), and where
-    they are taken.
+    """An answer to 6.4 that writes `how(old, new, keep)` into the entries of the state whose names
+    are among `which`.
     """
-    return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
+
+    def answer(average: Any, net: Any, keep: float) -> None:
+        torch = _torch()
+        if swap:
+            average, net = net, average
+        latest = net.state_dict()
+        with torch.no_grad():
+            for name, old in average.state_dict().items():
+                if old.is_floating_point() and which(name):
+                    old.copy_(how(old.clone(), latest[name], keep))
+
+    return answer
 
 
-def _by_func(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    import torch
-
-    x = torch.lerp(fake, real, eps)
-    slope = torch.func.vmap(torch.func.grad(lambda point: D(point[None]).sum()))(x)
-    return ((slope.norm(dim=1) - 1) ** 2).mean()
+def _mean(old: Any, new: Any, keep: float) -> Any:
+    return keep * old + (1 - keep) * new
 
 
-def _pair_by_pair(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    import torch
-
-    penalties = []
-    for r, f, e in zip(real, fake, eps, strict=True):
-        x = (e * r + (1 - e) * f)[None].requires_grad_()
-        penalties.append(
-            (torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].square().sum().sqrt() - 1)
-            ** 2
-        )
-    return sum(penalties) / len(penalties)
+def _rebound(average: Any, net: Any, keep: float) -> None:
+    for old, new in zip(average.parameters(), net.parameters(), strict=True):
+        old = keep * old + (1 - keep) * new  # noqa: PLW2901
 
 
-def _with_ones(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    import torch
+def _net_follows(average: Any, net: Any, keep: float) -> None:
+    _update(_mean)(average, net, keep)
+    net.load_state_dict(average.state_dict())
 
-    x = (fake + eps * (real - fake)).requires_grad_(True)
-    score = D(x)
-    (slope,) = torch.autograd.grad(
-        score, x, torch.ones_like(score), create_graph=True, retain_graph=True
+
+def _with_graph(average: Any, net: Any, keep: float) -> None:
+    for old, new in zip(average.parameters(), net.parameters(), strict=True):
+        old.mul_(keep).add_(new, alpha=1 - keep)
+    _update(_mean, lambda name: "running" in name)(average, net, keep)
+
+
+def _buffers_copied(average: Any, net: Any, keep: float) -> None:
+    _update(_mean, lambda name: "running" not in name)(average, net, keep)
+    _update(lambda old, new, keep: new, lambda name: "running" in name)(average, net, keep)
+
+
+def _by_lerp(average: Any, net: Any, keep: float) -> None:
+    with _torch().no_grad():
+        for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+            old.lerp_(new, 1 - keep) if old.is_floating_point() else old.copy_(new)
+
+
+def _by_load(average: Any, net: Any, keep: float) -> None:
+    new = net.state_dict()
+    average.load_state_dict(
+        {
+            name: keep * old + (1 - keep) * new[name] if old.is_floating_point() else new[name]
+            for name, old in average.state_dict().items()
+        }
     )
-    return torch.mean((slope.view(len(real), -1).norm(2, dim=1) - 1).pow(2))
 
 
-def _with_own_eps(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    return _penalized()(D, real, fake, _torch().rand(len(real), 1))
+def _by_swa(average: Any, net: Any, keep: float) -> Any:
+    torch = _torch()
+    pairs = [
+        *zip(average.parameters(), net.parameters(), strict=True),
+        *zip(average.buffers(), net.buffers(), strict=True),
+    ]
+    with torch.no_grad():
+        for old, new in pairs:
+            if torch.is_floating_point(old):
+                old.mul_(keep).add_(new, alpha=1 - keep)
+    return average
 
 
-def _secant(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    slope = (D(real) - D(fake)).flatten().abs() / (real - fake).norm(dim=1)
-    return ((slope - 1) ** 2).mean()
-
-
-def _by_real(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    real = real.detach().requires_grad_()
-    score = D(eps * real + (1 - eps) * fake).sum()
-    (slope,) = _torch().autograd.grad(score, real, create_graph=True)
-    return ((slope.norm(dim=1) - 1) ** 2).mean()
-
-
-def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    score = D(eps * real + (1 - eps) * fake).sum()
-    slopes = _torch().autograd.grad(score, list(D.parameters()), create_graph=True)
-    return (_cat(*slopes).norm() - 1) ** 2
-
-
-PENALTY = Exercise(
+AVERAGE = Exercise(
     "6.4",
-    "gradient_penalty",
-    _penalty_cases,
-    _penalty_by_formula,
+    "update_average",
+    _average_cases,
+    _average_by_name,
     {
-        "create-graph-missing": Mutant(
-            "the value is right, but no gradient reaches D's weights: take the inner gradient with"
-            " `create_graph=True`, and detach nothing after it",
-            _penalized(create=False),
+        "graph-grows": Mutant(
+            "the average carries a computation graph, which grows with every round: write into it"
+            " under `torch.no_grad()`",
+            _with_graph,
         ),
-        "norm-over-whole-batch": Mutant(
-            "one norm was taken over the whole batch: every pair has a gradient of its own",
-            _penalized(of=lambda slope: (slope.norm() - 1) ** 2),
+        "keep-swapped": Mutant(
+            "keep and 1 − keep are swapped: with keep = 0.98 the old average should hardly change",
+            _update(lambda old, new, keep: (1 - keep) * old + keep * new),
         ),
-        "norm-over-batch-axis": Mutant(
-            "the norm runs over the batch, dimension 0: take it over each row, `dim=1`",
-            _penalized(of=lambda slope: ((slope.norm(dim=0) - 1) ** 2).mean()),
+        "buffers-forgotten": Mutant(
+            "BatchNorm's running mean and variance stay as they were: they are buffers, not"
+            " parameters; `state_dict()` has both",
+            _update(_mean, lambda name: "running" not in name),
         ),
-        "norm-pulled-to-zero": Mutant(
-            "this is the squared norm, pulled to 0: subtract 1 from the norm, then square",
-            _penalized(of=lambda slope: (slope.norm(dim=1) ** 2).mean()),
+        "buffers-copied": Mutant(
+            "BatchNorm's running mean and variance were copied: average them like the weights",
+            _buffers_copied,
         ),
-        "norm-without-target": Mutant(
-            "this is the norm itself, pulled to 0: subtract 1 from it, then square",
-            _penalized(of=lambda slope: slope.norm(dim=1).mean()),
+        "copied": Mutant(
+            "the average became a copy of the network: keep most of the old average",
+            _update(lambda old, new, keep: new),
         ),
-        "distance-not-squared": Mutant(
-            "norm − 1 is averaged without a square: square it first",
-            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
+        "nothing-written": Mutant(
+            "nothing in the average changed: `a = ...` gives a name to a new tensor; write into the"
+            " old one, with `copy_` or `lerp_`",
+            _rebound,
         ),
-        "absolute-distance": Mutant(
-            "the absolute value of norm − 1 was taken: square it instead",
-            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
+        "net-written": Mutant(
+            "the network was changed, and the average stayed: it is the average that follows",
+            _update(_mean, swap=True),
         ),
-        "one-sided-penalty": Mutant(
-            "only norms above 1 are penalized: norms below 1 are penalized here too",
-            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1).relu() ** 2).mean()),
+        "net-follows": Mutant(
+            "the network was changed too: only the average follows",
+            _net_follows,
         ),
-        "squared-norm-against-one": Mutant(
-            "the squared norm was compared with 1: take the root first",
-            _penalized(of=lambda slope: ((slope.square().sum(1) - 1) ** 2).mean()),
+        "keep-ignored": Mutant(
+            "keep is ignored, and 0.98 used in its place: use the argument",
+            _update(lambda old, new, keep: _mean(old, new, 0.98)),
         ),
-        "square-outside-mean": Mutant(
-            "the square is outside the average: square every norm − 1, then average",
-            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean() ** 2),
+        "plain-mean": Mutant(
+            "both count one half: keep says how much of the old average remains",
+            _update(lambda old, new, keep: (old + new) / 2),
         ),
-        "sum-over-batch": Mutant(
-            "summed over the batch: take the average",
-            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).sum()),
+        "weights-only": Mutant(
+            "only the weights follow: biases, and BatchNorm's running mean and variance, belong to"
+            " the network too",
+            _update(_mean, lambda name: name.endswith("weight")),
         ),
-        "not-averaged": Mutant(
-            "one penalty per pair came back: average them",
-            _penalized(of=lambda slope: (slope.norm(dim=1) - 1) ** 2),
+        "sum-grows": Mutant(
+            "the old average keeps its full weight, so that the sum grows: it keeps only the share"
+            " `keep`",
+            _update(lambda old, new, keep: old + (1 - keep) * new),
         ),
-        "components-against-one": Mutant(
-            "every component of the gradient was compared with 1: compare its norm",
-            _penalized(of=lambda slope: ((slope - 1) ** 2).mean()),
+        "new-not-weighted": Mutant(
+            "the network counts in full: the two shares are keep and 1 − keep",
+            _update(lambda old, new, keep: keep * old + new),
         ),
-        "l1-norm": Mutant(
-            "the absolute components were added up (L1 norm): take the root of the sum of squares",
-            _penalized(of=lambda slope: ((slope.abs().sum(1) - 1) ** 2).mean()),
+        "wrong-way": Mutant(
+            "the average moves away from the network: the sign of the difference is flipped",
+            _update(lambda old, new, keep: old - (1 - keep) * (new - old)),
         ),
-        "max-norm": Mutant(
-            "the largest component was taken for the norm: take the root of the sum of squares",
-            _penalized(of=lambda slope: ((slope.abs().max(1).values - 1) ** 2).mean()),
-        ),
-        "gradient-averaged-first": Mutant(
-            "the gradient was averaged over the batch before its norm was taken: take the norm of"
-            " every row, then average",
-            _penalized(of=lambda slope: (slope.mean(0).norm() - 1) ** 2),
-        ),
-        "rms-for-norm": Mutant(
-            "the root of the mean square was taken for the norm: take the root of the sum",
-            _penalized(of=lambda slope: ((slope.square().mean(1).sqrt() - 1) ** 2).mean()),
-        ),
-        "eps-weights-swapped": Mutant(
-            "eps and 1 − eps are swapped: as good a penalty on average, but here eps weights the"
-            " real point",
-            _penalized(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
-        ),
-        "gradient-at-real": Mutant(
-            "the gradient was taken at the real points: take it at points between real and fake",
-            _penalized(at=lambda real, fake, eps: real),
-        ),
-        "gradient-at-fake": Mutant(
-            "the gradient was taken at the fake points: take it at points between real and fake",
-            _penalized(at=lambda real, fake, eps: fake),
-        ),
-        "midpoint-ignores-eps": Mutant(
-            "the gradient was taken halfway between real and fake: eps says where",
-            _penalized(at=lambda real, fake, eps: (real + fake) / 2),
-        ),
-        "eps-weight-on-both": Mutant(
-            "real and fake were both weighted with eps: the weights are eps and 1 − eps",
-            _penalized(at=lambda real, fake, eps: eps * (real + fake)),
-        ),
-        "eps-times-difference": Mutant(
-            "eps·(real − fake) was taken for the point between: add the fake point to it",
-            _penalized(at=lambda real, fake, eps: eps * (real - fake)),
-        ),
-        "first-eps-for-all": Mutant(
-            "all pairs got the eps of the first pair: each has its own",
-            _penalized(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
-        ),
-        "score-averaged-first": Mutant(
-            "the score was averaged before differentiating, which divides every gradient by the"
-            " batch size: differentiate the sum",
-            _penalized(score=lambda D: lambda x: D(x).mean()),
-        ),
-        "lambda-included": Mutant(
-            "the weight λ = 10 is in it: return the penalty without its weight",
-            _penalized(of=lambda slope: 10 * ((slope.norm(dim=1) - 1) ** 2).mean()),
-        ),
-        "sigmoid-on-score": Mutant(
-            "a sigmoid was applied to the score: differentiate the critic's score as it is",
-            _penalized(score=lambda D: lambda x: D(x).sigmoid()),
-        ),
-        "own-eps-drawn": Mutant(OWN_EPS, _with_own_eps),
-        "secant-for-gradient": Mutant(
-            "the slope of the straight line from fake to real was taken, (D(real) − D(fake)) over"
-            " their distance: take the gradient at the point between, with `autograd.grad`",
-            _secant,
-        ),
-        "gradient-by-real": Mutant(
-            "the gradient was taken with respect to the real point, which multiplies it by eps:"
-            " take it with respect to the point between",
-            _by_real,
-        ),
-        "gradient-by-fake": Mutant(
-            "the gradient was taken with respect to the fake point, which multiplies it by 1 − eps:"
-            " take it with respect to the point between",
-            lambda D, real, fake, eps: _by_real(D, fake, real, 1 - eps),
-        ),
-        "log-norm": Mutant(
-            "the logarithm of the norm was squared: subtract 1 from the norm, then square",
-            _penalized(of=lambda slope: (slope.norm(dim=1).log() ** 2).mean()),
-        ),
-        "rooted-distance": Mutant(
-            "the root of the average was taken at the end: the penalty is the average square",
-            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean().sqrt()),
-        ),
-        "squared-components-minus-one": Mutant(
-            "1 was subtracted from every squared component: sum the squares, take the root, then"
-            " subtract 1",
-            _penalized(of=lambda slope: ((slope**2 - 1) ** 2).mean()),
-        ),
-        "gradient-by-weights": Mutant(
-            "the gradient was taken with respect to D's weights: take it with respect to the points"
-            " between real and fake",
-            _by_weights,
-        ),
-        "halved-penalty": Mutant(
-            "this is half of the penalty: leave out the factor ½",
-            _penalized(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+        "squared-keep": Mutant(
+            "the average fades twice in one call, by keep squared: is there one loop too many?",
+            _update(lambda old, new, keep: _mean(_mean(old, new, keep), new, keep)),
         ),
     },
     {
-        "as published, with ones": _with_ones,
-        "torch.func": _by_func,
-        "pair by pair": _pair_by_pair,
-        "the root of the sum of squares": _penalized(
-            of=lambda slope: ((slope.square().sum(1).sqrt() - 1) ** 2).mean()
-        ),
+        "lerp over the state": _by_lerp,
+        "a new state, loaded": _by_load,
+        "parameters, then buffers; the average is returned": _by_swa,
+        "the difference": _update(lambda old, new, keep: old + (1 - keep) * (new - old)),
     },
 )
+
 
 # ---- 6.5 precision_recall ------------------------------------------------------------------------
 
@@ -1497,7 +1373,7 @@ def _pair(ask: Ask, *args: Any) -> np.ndarray:
     return flat
 
 
-def _crowds(
+def _clouds(
     rng: np.random.Generator, n: int, m: int, d: int, shift: float, scale: float
 ) -> tuple[TensorArg, TensorArg]:
     """Two clouds in sparse and dense parts; few enough points for distances without rounding
@@ -1510,11 +1386,11 @@ def _crowds(
 
 def _share_cases(rng: np.random.Generator) -> list[Case]:
     line = (TensorArg(np.array([[0.0], [1.0], [5.0]])), TensorArg(np.array([[1.5], [1.6], [9.0]])))
-    humps = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
-    real = np.round(np.repeat(humps, 6, axis=0) + 0.5 * rng.normal(size=(24, 2)), 3)
+    centers = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+    real = np.round(np.repeat(centers, 6, axis=0) + 0.5 * rng.normal(size=(24, 2)), 3)
     one = np.round(0.3 * rng.normal(size=(12, 2)), 3)
     steps = np.arange(0.0, 24.0)[:, None]
-    usual = _crowds(rng, 20, 24, 2, 0.4, 1.2)
+    usual = _clouds(rng, 20, 24, 2, 0.4, 1.2)
     return [
         Case(
             "real 0, 1, 5, fake 1.5, 1.6, 9, k = 1: precision 1, recall 1/3",
@@ -1563,13 +1439,13 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
         Case("the same with k = 5", (*usual, 5), _pair, atol=1e-6),
         Case(
             "24 real and 15 fake points of five numbers, k = 2",
-            (*_crowds(rng, 24, 15, 5, 0.3, 1.0), 2),
+            (*_clouds(rng, 24, 15, 5, 0.3, 1.0), 2),
             _pair,
             atol=1e-6,
         ),
         Case(
             "22 real and 22 fake points of three numbers, k = 4",
-            (*_crowds(rng, 22, 22, 3, 0.8, 0.7), 4),
+            (*_clouds(rng, 22, 22, 3, 0.8, 0.7), 4),
             _pair,
             atol=1e-6,
         ),
@@ -1897,7 +1773,329 @@ PRECISION_RECALL = Exercise(
     },
 )
 
-# ---- 6.6 train_ring_sampler ----------------------------------------------------------------------
+# ---- 6.6 gradient_penalty ------------------------------------------------------------------------
+
+
+OWN_EPS = "two calls with the same eps gave different penalties: use the eps handed in, draw none"
+
+
+def _penalty(ask: Ask, *args: Any) -> dict[str, Any]:
+    return ask.probe("lesson06.penalty", *args)
+
+
+def _penalty_args(rng: np.random.Generator, n: int, d: int, h: int, column: bool = False) -> tuple:
+    shapes = ((d, h), (h,), (h,), (d,), (n, d), (n, d))
+    return (
+        *(TensorArg(rng.normal(size=shape)) for shape in shapes),
+        TensorArg(rng.uniform(size=(n, 1))),
+        column,
+    )
+
+
+def _penalty_cases(rng: np.random.Generator) -> list[Case]:
+    flat = [
+        np.zeros((2, 1)),
+        np.zeros(1),
+        np.zeros(1),
+        np.array([3.0, 4.0]),
+        *rng.normal(size=(2, 3, 2)),
+        rng.uniform(size=(3, 1)),
+    ]
+    flatter = [*flat[:3], np.array([0.3, 0.4]), *flat[4:]]
+    level = [
+        np.zeros((2, 1)),
+        np.zeros(1),
+        np.zeros(1),
+        np.array([0.6, 0.8]),
+        *rng.normal(size=(2, 3, 2)),
+        rng.uniform(size=(3, 1)),
+    ]
+    return [
+        close_case(
+            "D(x) = 3 x1 + 4 x2 has a gradient of norm 5 everywhere: the penalty is 16",
+            (*map(TensorArg, flat), False),
+            _penalty,
+        ),
+        close_case(
+            "D(x) = 0.3 x1 + 0.4 x2 has a gradient of norm 0.5 everywhere: the penalty is 0.25",
+            (*map(TensorArg, flatter), False),
+            _penalty,
+        ),
+        Case(
+            "D(x) = 0.6 x1 + 0.8 x2 has a gradient of norm 1 everywhere: the penalty is 0",
+            (*map(TensorArg, level), False),
+            _penalty,
+            rtol=1e-4,
+            atol=1e-5,
+        ),
+        Case(
+            "a curved critic on six pairs of two numbers",
+            _penalty_args(rng, 6, 2, 5),
+            _penalty,
+            rtol=1e-3,
+            atol=1e-4,
+        ),
+        Case(
+            "a curved critic on four pairs of three numbers, scores in a column",
+            _penalty_args(rng, 4, 3, 4, True),
+            _penalty,
+            rtol=1e-3,
+            atol=1e-4,
+        ),
+        Case(
+            "one pair of five numbers", _penalty_args(rng, 1, 5, 3), _penalty, rtol=1e-3, atol=1e-4
+        ),
+    ]
+
+
+def _penalty_by_formula(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    """The gradient of tanh(x W + c) v + x u written down, so that one backward pass is enough."""
+    x = eps * real + (1 - eps) * fake
+    slope = (((1 - (x @ D.W + D.c).tanh() ** 2) * D.v) @ D.W.T) + D.u  # (B, d)
+    return (((slope**2).sum(1).sqrt() - 1) ** 2).mean()
+
+
+def _slope(D: Any, x: Tensor, create: bool = True) -> Tensor:
+    import torch
+
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(D(x).sum(), x, create_graph=create)[0]
+
+
+def _penalized(
+    of: Answer = lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean(),
+    at: Answer = lambda real, fake, eps: eps * real + (1 - eps) * fake,
+    create: bool = True,
+    score: Answer = lambda D: D,
+) -> Answer:
+    """An answer to 6.4 with some part changed: what is made of the gradients (B, d), and where
+    they are taken.
+    """
+    return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
+
+
+def _by_func(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    import torch
+
+    x = torch.lerp(fake, real, eps)
+    slope = torch.func.vmap(torch.func.grad(lambda point: D(point[None]).sum()))(x)
+    return ((slope.norm(dim=1) - 1) ** 2).mean()
+
+
+def _pair_by_pair(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    import torch
+
+    penalties = []
+    for r, f, e in zip(real, fake, eps, strict=True):
+        x = (e * r + (1 - e) * f)[None].requires_grad_()
+        penalties.append(
+            (torch.autograd.grad(D(x).sum(), x, create_graph=True)[0].square().sum().sqrt() - 1)
+            ** 2
+        )
+    return sum(penalties) / len(penalties)
+
+
+def _with_ones(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    import torch
+
+    x = (fake + eps * (real - fake)).requires_grad_(True)
+    score = D(x)
+    (slope,) = torch.autograd.grad(
+        score, x, torch.ones_like(score), create_graph=True, retain_graph=True
+    )
+    return torch.mean((slope.view(len(real), -1).norm(2, dim=1) - 1).pow(2))
+
+
+def _with_own_eps(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    return _penalized()(D, real, fake, _torch().rand(len(real), 1))
+
+
+def _secant(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    slope = (D(real) - D(fake)).flatten().abs() / (real - fake).norm(dim=1)
+    return ((slope - 1) ** 2).mean()
+
+
+def _by_real(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    real = real.detach().requires_grad_()
+    score = D(eps * real + (1 - eps) * fake).sum()
+    (slope,) = _torch().autograd.grad(score, real, create_graph=True)
+    return ((slope.norm(dim=1) - 1) ** 2).mean()
+
+
+def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    score = D(eps * real + (1 - eps) * fake).sum()
+    slopes = _torch().autograd.grad(score, list(D.parameters()), create_graph=True)
+    return (_cat(*slopes).norm() - 1) ** 2
+
+
+PENALTY = Exercise(
+    "6.6",
+    "gradient_penalty",
+    _penalty_cases,
+    _penalty_by_formula,
+    {
+        "create-graph-missing": Mutant(
+            "the value is right, but no gradient reaches D's weights: take the inner gradient with"
+            " `create_graph=True`, and detach nothing after it",
+            _penalized(create=False),
+        ),
+        "norm-over-whole-batch": Mutant(
+            "one norm was taken over the whole batch: every pair has a gradient of its own",
+            _penalized(of=lambda slope: (slope.norm() - 1) ** 2),
+        ),
+        "norm-over-batch-axis": Mutant(
+            "the norm runs over the batch, dimension 0: take it over each row, `dim=1`",
+            _penalized(of=lambda slope: ((slope.norm(dim=0) - 1) ** 2).mean()),
+        ),
+        "norm-pulled-to-zero": Mutant(
+            "this is the squared norm, pulled to 0: subtract 1 from the norm, then square",
+            _penalized(of=lambda slope: (slope.norm(dim=1) ** 2).mean()),
+        ),
+        "norm-without-target": Mutant(
+            "this is the norm itself, pulled to 0: subtract 1 from it, then square",
+            _penalized(of=lambda slope: slope.norm(dim=1).mean()),
+        ),
+        "distance-not-squared": Mutant(
+            "norm − 1 is averaged without a square: square it first",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean()),
+        ),
+        "absolute-distance": Mutant(
+            "the absolute value of norm − 1 was taken: square it instead",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).abs().mean()),
+        ),
+        "one-sided-penalty": Mutant(
+            "only norms above 1 are penalized: norms below 1 are penalized here too",
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1).relu() ** 2).mean()),
+        ),
+        "squared-norm-against-one": Mutant(
+            "the squared norm was compared with 1: take the root first",
+            _penalized(of=lambda slope: ((slope.square().sum(1) - 1) ** 2).mean()),
+        ),
+        "square-outside-mean": Mutant(
+            "the square is outside the average: square every norm − 1, then average",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1).mean() ** 2),
+        ),
+        "sum-over-batch": Mutant(
+            "summed over the batch: take the average",
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).sum()),
+        ),
+        "not-averaged": Mutant(
+            "one penalty per pair came back: average them",
+            _penalized(of=lambda slope: (slope.norm(dim=1) - 1) ** 2),
+        ),
+        "components-against-one": Mutant(
+            "every component of the gradient was compared with 1: compare its norm",
+            _penalized(of=lambda slope: ((slope - 1) ** 2).mean()),
+        ),
+        "l1-norm": Mutant(
+            "the absolute components were added up (L1 norm): take the root of the sum of squares",
+            _penalized(of=lambda slope: ((slope.abs().sum(1) - 1) ** 2).mean()),
+        ),
+        "max-norm": Mutant(
+            "the largest component was taken for the norm: take the root of the sum of squares",
+            _penalized(of=lambda slope: ((slope.abs().max(1).values - 1) ** 2).mean()),
+        ),
+        "gradient-averaged-first": Mutant(
+            "the gradient was averaged over the batch before its norm was taken: take the norm of"
+            " every row, then average",
+            _penalized(of=lambda slope: (slope.mean(0).norm() - 1) ** 2),
+        ),
+        "rms-for-norm": Mutant(
+            "the root of the mean square was taken for the norm: take the root of the sum",
+            _penalized(of=lambda slope: ((slope.square().mean(1).sqrt() - 1) ** 2).mean()),
+        ),
+        "eps-weights-swapped": Mutant(
+            "eps and 1 − eps are swapped: as good a penalty on average, but here eps weights the"
+            " real point",
+            _penalized(at=lambda real, fake, eps: (1 - eps) * real + eps * fake),
+        ),
+        "gradient-at-real": Mutant(
+            "the gradient was taken at the real points: take it at points between real and fake",
+            _penalized(at=lambda real, fake, eps: real),
+        ),
+        "gradient-at-fake": Mutant(
+            "the gradient was taken at the fake points: take it at points between real and fake",
+            _penalized(at=lambda real, fake, eps: fake),
+        ),
+        "midpoint-ignores-eps": Mutant(
+            "the gradient was taken halfway between real and fake: eps says where",
+            _penalized(at=lambda real, fake, eps: (real + fake) / 2),
+        ),
+        "eps-weight-on-both": Mutant(
+            "real and fake were both weighted with eps: the weights are eps and 1 − eps",
+            _penalized(at=lambda real, fake, eps: eps * (real + fake)),
+        ),
+        "eps-times-difference": Mutant(
+            "eps·(real − fake) was taken for the point between: add the fake point to it",
+            _penalized(at=lambda real, fake, eps: eps * (real - fake)),
+        ),
+        "first-eps-for-all": Mutant(
+            "all pairs got the eps of the first pair: each has its own",
+            _penalized(at=lambda real, fake, eps: eps[:1] * real + (1 - eps[:1]) * fake),
+        ),
+        "score-averaged-first": Mutant(
+            "the score was averaged before differentiating, which divides every gradient by the"
+            " batch size: differentiate the sum",
+            _penalized(score=lambda D: lambda x: D(x).mean()),
+        ),
+        "lambda-included": Mutant(
+            "the weight λ = 10 is in it: return the penalty without its weight",
+            _penalized(of=lambda slope: 10 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+        ),
+        "sigmoid-on-score": Mutant(
+            "a sigmoid was applied to the score: differentiate the critic's score as it is",
+            _penalized(score=lambda D: lambda x: D(x).sigmoid()),
+        ),
+        "own-eps-drawn": Mutant(OWN_EPS, _with_own_eps),
+        "secant-for-gradient": Mutant(
+            "the slope of the straight line from fake to real was taken, (D(real) − D(fake)) over"
+            " their distance: take the gradient at the point between, with `autograd.grad`",
+            _secant,
+        ),
+        "gradient-by-real": Mutant(
+            "the gradient was taken with respect to the real point, which multiplies it by eps:"
+            " take it with respect to the point between",
+            _by_real,
+        ),
+        "gradient-by-fake": Mutant(
+            "the gradient was taken with respect to the fake point, which multiplies it by 1 − eps:"
+            " take it with respect to the point between",
+            lambda D, real, fake, eps: _by_real(D, fake, real, 1 - eps),
+        ),
+        "log-norm": Mutant(
+            "the logarithm of the norm was squared: subtract 1 from the norm, then square",
+            _penalized(of=lambda slope: (slope.norm(dim=1).log() ** 2).mean()),
+        ),
+        "rooted-distance": Mutant(
+            "the root of the average was taken at the end: the penalty is the average square",
+            _penalized(of=lambda slope: ((slope.norm(dim=1) - 1) ** 2).mean().sqrt()),
+        ),
+        "squared-components-minus-one": Mutant(
+            "1 was subtracted from every squared component: sum the squares, take the root, then"
+            " subtract 1",
+            _penalized(of=lambda slope: ((slope**2 - 1) ** 2).mean()),
+        ),
+        "gradient-by-weights": Mutant(
+            "the gradient was taken with respect to D's weights: take it with respect to the points"
+            " between real and fake",
+            _by_weights,
+        ),
+        "halved-penalty": Mutant(
+            "this is half of the penalty: leave out the factor ½",
+            _penalized(of=lambda slope: 0.5 * ((slope.norm(dim=1) - 1) ** 2).mean()),
+        ),
+    },
+    {
+        "as published, with ones": _with_ones,
+        "torch.func": _by_func,
+        "pair by pair": _pair_by_pair,
+        "the root of the sum of squares": _penalized(
+            of=lambda slope: ((slope.square().sum(1).sqrt() - 1) ** 2).mean()
+        ),
+    },
+)
+
+# ---- 6.7 train_ring_sampler ----------------------------------------------------------------------
 
 DRAWN, FEWER = 2000, 300
 ENOUGH = 0.7
@@ -2041,7 +2239,7 @@ def _draws(ask: Ask, x: TensorArg, n: int, seed: int, *, fresh: np.ndarray) -> A
 
 
 def _drawing(how: Callable[[Any, int], Any]) -> Answer:
-    """An answer to 6.6 that draws by `how(x, n)`, without training."""
+    """An answer to 6.7 that draws by `how(x, n)`, without training."""
     return lambda x: lambda n: how(x, n)
 
 
@@ -2150,7 +2348,7 @@ def _plain_gan(x: Any) -> Any:
 
 
 BUILD = Exercise(
-    "6.6",
+    "6.7",
     "train_ring_sampler",
     _ring_cases,
     None,
@@ -2197,4 +2395,4 @@ BUILD = Exercise(
     quick=_ring_at_once,
 )
 
-EXERCISES = [D_LOSS, G_LOSS, TRAIN_STEP, PENALTY, PRECISION_RECALL, BUILD]
+EXERCISES = [D_LOSS, G_LOSS, TRAIN_STEP, AVERAGE, PRECISION_RECALL, PENALTY, BUILD]

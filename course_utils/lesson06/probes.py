@@ -96,6 +96,54 @@ def _player(weight: Tensor, bias: Tensor, lr: float) -> Any:
     return player
 
 
+def averaged(
+    answer: Callable, own: Tensor, first: Tensor, second: Tensor, keep: float
+) -> dict[str, Any]:
+    """`answer(average, net, keep)` twice, on two networks with BatchNorm: what the average and the
+    network hold afterwards.
+
+    own, first, second (21,): all numbers of the average, and of the network in each call.
+    """
+    import torch
+
+    average, net = (
+        torch.nn.Sequential(
+            torch.nn.utils.skip_init(torch.nn.Linear, 2, 3), torch.nn.BatchNorm1d(3)
+        )
+        for _ in range(2)
+    )
+    average.requires_grad_(False).eval()
+    _write(average, own)
+    for values in (first, second):
+        _write(net, values)
+        answer(average, net, keep)
+    held = {
+        name: value.detach().clone()
+        for name, value in average.state_dict().items()
+        if value.is_floating_point()
+    }
+    running = [value for name, value in held.items() if "running" in name]
+    learned = [value.flatten() for name, value in held.items() if "running" not in name]
+    left = [v.detach().flatten() for v in net.state_dict().values() if v.is_floating_point()]
+    return {
+        "the average has a computation graph": any(w.requires_grad for w in average.parameters()),
+        "parameters of the average": torch.cat(learned),
+        "running mean and variance of the average": torch.cat(running),
+        "the network afterwards": torch.cat(left),
+    }
+
+
+def _write(net: Any, values: Tensor) -> None:
+    """Fill everything in a network's state that is a float with given numbers, in order."""
+    import torch
+
+    entries = [entry for entry in net.state_dict().values() if entry.is_floating_point()]
+    parts = values.split([entry.numel() for entry in entries])
+    with torch.no_grad():
+        for entry, part in zip(entries, parts, strict=True):
+            entry.copy_(part.view_as(entry))
+
+
 def penalty(
     answer: Callable,
     W: Tensor,

@@ -91,21 +91,21 @@ def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 06: small dense networks, and the numbers of forty heaps of similar digits as tags. No
-    label is seen.
+    """Lesson 06: small dense networks, and the numbers of forty clusters of similar digits as tags.
+    No label is seen.
     """
     from course_utils.lesson06 import taught as lesson06
 
-    def forged(net: nn.Module, labels: Tensor) -> Tensor:
-        return lesson06.forge(net, tagged, len(labels))
+    def generated(net: nn.Module, labels: Tensor) -> Tensor:
+        return lesson06.generate(net, tagged, len(labels))
 
     tagged = lesson06.tagged(x, 40, seed=0)
     players = (
-        lesson06.Player(lesson06.DigitForger(40), lr=8e-4),
-        lesson06.Player(lesson06.DigitInspector(40), lr=8e-4),
+        lesson06.Player(lesson06.DigitGenerator(40), lr=8e-4),
+        lesson06.Player(lesson06.DigitDiscriminator(40), lr=8e-4),
     )
     for average in lesson06.play(*players, tagged):
-        yield Model(draw=partial(forged, average))
+        yield Model(draw=partial(generated, average))
 
 
 def one_hot(labels: Tensor) -> Tensor:

@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import data, metrics
-from course_utils.lesson06.taught import DigitForger, DigitInspector, Player, forge, play, tagged
+from course_utils.lesson06.taught import (
+    DigitDiscriminator,
+    DigitGenerator,
+    Player,
+    generate,
+    play,
+    tagged,
+)
 
 SECONDS, SEEDS = (10, 30), (0, 1)
 
@@ -32,7 +39,7 @@ def run() -> dict[str, np.ndarray]:
     entrants: dict[str, Callable[[int], list[Tensor]]] = {
         "vae": lambda seed: [_vae(x, seconds, seed) for seconds in SECONDS],
         "plain": lambda seed: list(_gan(x, 1, seed)),
-        "heaps": lambda seed: list(_gan(x, 40, seed)),
+        "clusters": lambda seed: list(_gan(x, 40, seed)),
     }
     found: dict[str, np.ndarray] = {"seconds": np.array(SECONDS)}
     for name, train in entrants.items():
@@ -67,16 +74,16 @@ def run() -> dict[str, np.ndarray]:
 
 
 def _gan(x: Tensor, K: int, seed: int) -> Iterator[Tensor]:
-    """1,000 pictures (1000, 784) after each of SECONDS of play with K heaps."""
+    """1,000 pictures (1000, 784) after each of SECONDS of play with K clusters."""
     torch.manual_seed(seed)
     spent, start = 0.0, time.process_time()
     with_tags = tagged(x, K, seed)
-    G, D = Player(DigitForger(K), lr=8e-4), Player(DigitInspector(K), lr=8e-4)
+    G, D = Player(DigitGenerator(K), lr=8e-4), Player(DigitDiscriminator(K), lr=8e-4)
     game, due = play(G, D, with_tags, every=10), list(SECONDS)
     for average in game:
         if time.process_time() - start - spent >= due[0]:
             paused = time.process_time()
-            yield forge(average, with_tags, 1000)
+            yield generate(average, with_tags, 1000)
             spent += time.process_time() - paused
             due.pop(0)
             if not due:
