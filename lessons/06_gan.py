@@ -1276,7 +1276,7 @@ plots.rows(
 #
 # **The race.** A VAE and two GANs, with and without clusters, at *equal CPU seconds* on one thread; two seeds each, because
 # every run takes half a minute (`tools/measure/studies/gan_race.py`). It is fair in seconds, not in method: the GAN has
-# clusters and averaged weights, and the VAE is a shallow one, 784-400-20. Lesson 05's deeper VAE reaches an FD of about 85.
+# clusters and averaged weights, and the VAE is a shallow one, 784-400-20. Lesson 05's chosen VAE reaches an FD of about 90.
 
 # %% tags=["studio"]
 drawing.race(race, {"vae": "VAE", "plain": "GAN", "clusters": "GAN, 40 clusters"})

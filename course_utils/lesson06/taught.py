@@ -174,7 +174,7 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
 
 def train_ring_sampler(x):
     """Learn to draw such points. x: (N, 2) -> sample, a function of n that returns (n, 2)"""
-    scale, rounds, B = x.std(), 3000, 128
+    scale, rounds, B = x.std(), min(3000, len(x)), 128
     G, D = (Player(mlp(2, 128, n), lr=2e-3) for n in (2, 1))
 
     def blurred(points):
