@@ -15,7 +15,6 @@ import re
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from course_utils import runtime
@@ -103,10 +102,7 @@ def judges(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """nbval starts a notebook's kernel with this process's environment, right after this hook. What
-    an earlier test asked of NumPy's warnings does not count for a later one.
-    """
-    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    """nbval starts a notebook's kernel with this process's environment, right after this hook."""
     if is_notebook(item.path):
         profile = "cpu" if judges(item) else "smoke"
         os.environ.update(COURSE_PROFILE=profile, OMP_NUM_THREADS="1")

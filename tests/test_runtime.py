@@ -175,7 +175,7 @@ def test_a_record_remembers_the_latest_verdict(monkeypatch, tmp_path, capsys):
     assert re.search(r"^01 +##-- +2 of 4 +1\.3, 1\.4$", said, flags=re.M) and re.search(
         r"^02 +----- +0 of 5 ", said, flags=re.M
     )
-    assert f"noted in {tmp_path / 'progress.json'} and nowhere else" in said
+    assert f"saved in {tmp_path / 'progress.json'} and nowhere else" in said
 
 
 def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(
@@ -187,7 +187,7 @@ def test_deleting_the_record_harms_nothing_and_without_one_it_says_so(
     assert {len(passed) for _, passed, _ in record.lessons()} == {0}
     monkeypatch.delenv("COURSE_PROGRESS")
     record.show()
-    assert "Nothing is being noted" in capsys.readouterr().out
+    assert "Your progress is not saved" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"{ half", b"[1]", b"", b"\xff\xfe\xff", b"[" * 100_000])

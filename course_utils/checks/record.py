@@ -35,10 +35,10 @@ def show() -> None:
         publish(shown["data"]["text/plain"], shown["data"]["text/html"])
     name = os.environ.get("COURSE_PROGRESS")
     say(
-        f"This is noted in {name} and nowhere else. Delete the file to start again."
+        f"Your progress is saved in {name} and nowhere else. Delete the file to start again."
         if name
         else (
-            "Nothing is being noted: Jupyter was not started by `python run.py lab`, so"
+            "Your progress is not saved: Jupyter was not started by `python run.py lab`, so"
             " COURSE_PROGRESS names no file."
         )
     )
