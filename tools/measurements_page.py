@@ -54,6 +54,13 @@ outside that asks and compares, for all of them and with its self-test. The last
 sandbox's share of a class of three hundred on two processors, calculated: where a build task trains
 a model (from lesson 04 on), that is what costs. Measured by `python -m tools measure grading`.
 """
+LIVE = """## How soon an explorable answers
+
+Milliseconds from an input to the painted frame in Chromium, which paints sixty times a second: the
+median, and what 95 of 100 answers stay below; CPU ms is what the page's thread spends on one.
+*Training* is the same while a network trains in the page. Measured on an idle machine by
+`python -m tools measure live`.
+"""
 HUB = """## Many people on one machine
 
 {users} people at once on a JupyterHub with {cores} processors that others used too, each with a
@@ -80,9 +87,9 @@ def page(root: Path) -> str:
     facts = Facts(root)
     versions = " and ".join(sorted({entry["torch"] for entry in facts.numbers.values()}))
     rows = json.loads((root / "tools/measure/training.json").read_text(encoding="utf-8"))
-    checked, graded, hub = (
+    checked, graded, hub, answered = (
         json.loads((root / f"tools/measure/{name}.json").read_text(encoding="utf-8"))
-        for name in ("checks", "grading", "hub")
+        for name in ("checks", "grading", "hub", "live")
     )
     parts = [
         HEAD.format(torch=versions),
@@ -95,6 +102,8 @@ def page(root: Path) -> str:
         GRADING,
         grading(graded),
         *people(hub),
+        LIVE,
+        live(answered),
         NUMBERS,
         *numbers(facts),
     ]
@@ -209,6 +218,15 @@ def people(hub: dict) -> list[str]:
     head = "lesson | seconds to a server | seconds for the lesson | a kernel, MB | a server, MB"
     mistakes = f"with {wrong} errors" if wrong else "without an error"
     return [HUB.format(**hub, number=number, mistakes=mistakes), table(head, [row])]
+
+
+def live(answered: dict[str, list[dict]]) -> str:
+    rows = [
+        [row["name"], f"{row['median_ms']}", f"{row['p95_ms']}", f"{row['cpu_ms']}"]
+        for own in answered.values()
+        for row in own
+    ]
+    return table("explorable | median, ms | 95 of 100, ms | CPU ms", rows)
 
 
 def numbers(facts: Facts) -> list[str]:
