@@ -139,7 +139,7 @@
   return state => {
     const {rounds, kind, loss, z1, z2} = state;
     if (rounds < count) begin();
-    const until = performance.now() + slice();
+    const until = performance.now() + 0.5 * slice();
     while (count < rounds && performance.now() < until) round(state);
     if (known !== kind) {
       real = toyData(kind, drawing, data.shown, randomNumbers(4));
