@@ -399,7 +399,7 @@ def test_beside_every_widget_stands_a_picture(built, stem):
     source = lesson(stem[:2])[1]
     widgets = source.count("widgets.explore(")
     assert len(re.findall(r'class="course-sliders"', text)) == widgets
-    assert len(re.findall(r'data-explorable="', text)) == source.count("\nexplorables.")
+    assert len(re.findall(r'data-explorable="\d', text)) == source.count("\nexplorables.")
     in_their_cell = r'class="course-sliders"(?:(?!class="cell docutils).)*?<img alt="[^"]{20}'
     assert len(re.findall(in_their_cell, text, flags=re.S)) == widgets
 
@@ -490,6 +490,22 @@ def test_every_page_fits_the_screen_and_asks_nobody_outside(built, address, widt
                 page.locator("span.math").count() == 0 or page.locator("mjx-container").count() > 0
             ), path
         assert said == [] and outside == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "glossary", *(f"notebooks/{stem}" for stem in STEMS)])
+def test_axe_finds_nothing_serious(address, name, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    with browser() as page:
+        page.emulate_media(color_scheme=theme)
+        page.goto(f"{address}{name}.html", wait_until="networkidle")
+        page.evaluate("document.querySelectorAll('article details').forEach(e => e.open = true)")
+        violations = Axe().run(page).response["violations"]
+    assert [v for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
 @pytest.mark.slow

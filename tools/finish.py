@@ -19,6 +19,9 @@ MISNAMED = re.compile(
     r'(<button[^>]*class="[^"]*search-button-field[^"]*"[^>]*?) aria-label="[^"]*"'
     r'|(<summary) aria-label="Toggle hidden content"'
 )
+# the theme's arrow in the menu, without a name and with one
+NAMELESS = '<summary><span class="toctree-toggle"'
+NAMED = '<summary aria-label="More pages"><span class="toctree-toggle"'
 LONGEST = 160  # letters of a description
 
 
@@ -29,6 +32,7 @@ def finish(out: Path, site: str) -> None:
     slim_icons(out, list(texts.values()))
     for page, text in texts.items():
         text = MISNAMED.sub(lambda m: m[1] or m[2], SCRIPT.sub("", text))
+        text = text.replace(NAMELESS, NAMED)
         head = _head(page.relative_to(out), text, site)
         page.write_text(text.replace("</head>", f"{head}</head>", 1), encoding="utf-8")
     shown = [p.relative_to(out).as_posix() for p in pages if p.stem not in ("search", "genindex")]
