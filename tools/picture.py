@@ -1,11 +1,12 @@
-"""Make docs/picture.png, the picture on top of the README, from the course's own models, and
-docs/social.png, which is shown where somebody links to the course: `python -m tools picture`. It
-takes about half a minute.
+"""Make the README's pictures and docs/social.png, which is shown where somebody links to the
+course: `python -m tools picture`. docs/picture.png is drawn by the course's own models;
+docs/training.webp is an explorable that trains, photographed in Chromium. It takes a minute.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ matplotlib.use("agg")
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from PIL import Image
 
 from course_utils import plots, pretrained
+from course_utils.lesson06 import explorables
 from course_utils.lesson07 import floorplans, plan_drawing
 from course_utils.lesson07 import taught as lesson07
 from course_utils.lesson10 import chemistry
+from tools.measure.live import opened
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -75,7 +79,27 @@ def main(arguments: list[str]) -> int:
     fig, axes = plt.subplots(2, 2, figsize=(12, 6.3), width_ratios=(3, 4), layout="constrained")
     fig.suptitle("Generative AI in Python and PyTorch", x=0.01, ha="left", size=26, weight="bold")
     save(fig, axes.ravel(), (digits, chorale, molecules, house), "social.png")
+    film()
     return 0
+
+
+def film() -> None:
+    """Lesson 06's GAN, photographed again and again until it has trained for all its rounds."""
+    frames = []
+    with opened(explorables.gan().html, width=936) as page:
+        box = page.locator("[data-explorable]")
+        page.locator("button", has_text="train").click()
+        while page.locator("button", has_text="pause").count():
+            frames.append(Image.open(io.BytesIO(box.screenshot())).crop((0, 0, 920, 319)))
+    frames = [frames[i] for i in np.linspace(0, len(frames) - 1, 24).astype(int)]
+    times = [*(180 for _ in frames[1:]), 4000]  # milliseconds
+    path, still = DOCS / "training.webp", DOCS / "training.png"
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=times, quality=30, method=6
+    )
+    frames[-1].quantize(64).save(still, optimize=True)
+    for made in (path, still):
+        print(f"wrote {made.name}, {made.stat().st_size / 1000:.0f} kB: look at it")
 
 
 def save(fig: Any, axes: Any, panels: Any, name: str) -> None:

@@ -12,6 +12,7 @@ import re
 import shutil
 import statistics
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,24 +72,30 @@ def shown(source: Path) -> Iterator[tuple[str, str]]:
                 yield name[1], page
 
 
-def measured(pages: dict[str, str]) -> list[dict[str, Any]]:
-    """A row for every explorable, and one more for each that trains."""
+@contextmanager
+def opened(html: str, width: int = 1366) -> Iterator[Any]:
+    """An explorable in a page of its own, in Chromium, once it has drawn itself."""
     from playwright.sync_api import sync_playwright
 
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
-    rows = []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for name, html in pages.items():
-            page = chromium.new_page(viewport={"width": 1366, "height": 900})
-            page.set_content(f"<!doctype html><body>{html}</body>")
-            page.wait_for_function("!document.querySelector('[data-busy]')", timeout=120_000)
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.set_content(f"<!doctype html><body>{html}</body>")
+        page.wait_for_function("!document.querySelector('[data-busy]')", timeout=120_000)
+        yield page
+        chromium.close()
+
+
+def measured(pages: dict[str, str]) -> list[dict[str, Any]]:
+    """A row for every explorable, and one more for each that trains."""
+    rows = []
+    for name, html in pages.items():
+        with opened(html) as page:
             rows.append(_row(name, page, len(html)))
             if '"kind":"train"' in html:
                 page.locator("button", has_text="train").click()
                 rows.append(_row(f"{name}, training", page, len(html)))
-            page.close()
-        chromium.close()
     return rows
 
 
