@@ -7,11 +7,13 @@ asks for others: a number, a range such as 0-99, `all` (0 to 19), or `any` for a
 `-m slow` goes through all twenty.
 """
 
+import atexit
 import functools
 import json
 import os
 import random
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -22,6 +24,16 @@ from course_utils import runtime
 SEEDS = "COURSE_TEST_SEEDS"
 BUDGETS = Path(__file__).parent / "tools/measure/budgets.json"
 PROGRESS = Path(tempfile.gettempdir()) / f"course-progress-{os.getpid()}.json"
+FIGURES = Path(tempfile.gettempdir()) / f"course-figures-{os.getpid()}.txt"
+WATCH = f"""
+def watch_figures(result):
+    import runpy, sys
+    if plots := sys.modules.get("course_utils.plots"):
+        get_ipython().events.unregister("post_run_cell", watch_figures)
+        watch = runpy.run_path({str(Path(__file__).parent / "tests/figures.py")!r})["watch"]
+        watch(plots, {str(FIGURES)!r})
+get_ipython().events.register("post_run_cell", watch_figures)
+"""  # IPython runs it when the kernel of a solved notebook starts
 HEAVY = 20  # processor seconds; whoever changes a lesson's code measures it, in `cpu`
 SECONDS = {  # of processor time, for those files of tests that take more than a blank notebook
     "test_grading.py": 140,
@@ -100,6 +112,17 @@ def judges(item: pytest.Item) -> bool:
     return item.path.parent.name == "solutions" and not quick
 
 
+@functools.cache
+def ipython_folder() -> str:
+    """IPython's folder for the kernels of solved notebooks: what it runs at the start."""
+    folder = Path(tempfile.mkdtemp(prefix="course-ipython-"))
+    startup = folder / "profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "figures.py").write_text(WATCH, encoding="utf-8")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(folder)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """nbval starts a notebook's kernel with this process's environment, right after this hook."""
@@ -107,16 +130,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         profile = "cpu" if judges(item) else "smoke"
         os.environ.update(COURSE_PROFILE=profile, OMP_NUM_THREADS="1")
         os.environ["COURSE_PROGRESS"] = str(PROGRESS)
+        if item.path.parent.name == "solutions":
+            os.environ["IPYTHONDIR"] = ipython_folder()
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """After a solved notebook: all its answers passed their checks, models it trained included."""
+    """After a solved notebook: all its answers passed their checks, models it trained included, and
+    its figures can be read.
+    """
     if is_notebook(item.path) and (nextitem is None or nextitem.path != item.path):
         os.environ.pop("COURSE_PROGRESS", None)
+        os.environ.pop("IPYTHONDIR", None)
+        faults = FIGURES.read_text(encoding="utf-8") if FIGURES.exists() else ""
+        FIGURES.unlink(missing_ok=True)
         verdicts = json.loads(PROGRESS.read_text(encoding="utf-8")) if PROGRESS.exists() else {}
         PROGRESS.unlink(missing_ok=True)
         if judges(item):
             assert set(verdicts.values()) == {"pass"}, verdicts
+        assert not faults, faults
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,7 @@ def render(fig: Any, axes: Any, draw: Draw, alt: Callable[..., str], values: dic
         ax.clear()
     draw(axes, **values)
     fig.set_label(alt(**values))
-    html = plots.as_html(fig).replace("<img ", '<img style="max-width:100%;height:auto" ', 1)
+    html = plots.as_html(fig, sharp=False)
     fig.set_layout_engine("none")
     return html
 

@@ -318,7 +318,8 @@ def test_a_page_shows_what_the_answers_lead_to_and_not_the_answers(stem, tmp_pat
         nbformat.v4.new_output("display_data", {site.WIDGET: {"model_id": name}})
         for name in ("box", "bar")
     ]
-    picture = f'<img alt="Three bells." src="data:image/png;base64,{pixel}">'
+    address = f"data:image/png;base64,{pixel}"
+    picture = f'<img alt="Three bells." src="{address}" width="1" height="1" style="">'
     cell.outputs = [
         *views,
         nbformat.v4.new_output("stream", name="stderr", text="50%"),

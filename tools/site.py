@@ -35,7 +35,9 @@ from tools.run_lesson import environment
 from tools.source import Mistakes
 
 EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_build/html"
-PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)">')
+PICTURE = re.compile(
+    r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)" width="(\d+)" height="(\d+)"[^>]*>'
+)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = (
@@ -167,7 +169,7 @@ def _shown(
         return None  # what a drawing call returns; the figure is an output of its own
     if "text/html" in data:
         output.data = {
-            "text/html": PICTURE.sub(lambda m: filed(m[1], m[2], pictures, stem), data["text/html"])
+            "text/html": PICTURE.sub(lambda m: filed(m, pictures, stem), data["text/html"])
         }
     return output
 
@@ -198,18 +200,19 @@ def _sliders(widgets: dict, model: str) -> str:
     )
 
 
-def filed(alt: str, code: str, pictures: Path, stem: str, seen: str = "../_static/pictures") -> str:
-    """The picture as a file of its own, saved as small as it gets; the element that shows it on a
-    page from where the folder `pictures` is `seen`.
+def filed(
+    found: re.Match[str], pictures: Path, stem: str, seen: str = "../_static/pictures"
+) -> str:
+    """The picture that `PICTURE` found as a file of its own, saved as small as it gets; the element
+    that shows it on a page from where the folder `pictures` is `seen`.
     """
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(base64.b64decode(code)))
+    alt, code, width, height = found.groups()
     name = f"{stem[:2]}-{hashlib.sha256(code.encode()).hexdigest()[:12]}.png"
     if not (pictures / name).exists():
-        picture.convert("RGB").save(pictures / name, optimize=True)
-    width, height = picture.size
-    wide = ' class="wide"' if width > 700 else ""
+        Image.open(io.BytesIO(base64.b64decode(code))).save(pictures / name, optimize=True)
+    wide = ' class="wide"' if int(width) > 700 else ""
     return (
         f'<img alt="{alt}" src="{seen}/{name}" width="{width}" height="{height}"{wide}'
         ' loading="lazy">'
@@ -262,7 +265,7 @@ def filled(root: Path, text: str, pictures: Path) -> str:
     cards = home.cards(
         {stem: executed(root, stem) for stem in stems(root)},
         lambda page, stem: PICTURE.sub(
-            lambda m: filed(m[1], m[2], pictures, stem, "_static/pictures"), page
+            lambda m: filed(m, pictures, stem, "_static/pictures"), page
         ),
     )
     known = {

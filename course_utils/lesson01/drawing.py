@@ -145,6 +145,6 @@ def masses_of_heads(ax: Any, right: list[float], claim: list[float], *, title: s
     ax.bar(heads - 0.2, right, 0.4, color=plots.DATA, label=f"multinomial, total {totals[0]:.3f}")
     other = ax.bar(heads + 0.2, claim, 0.4, color=plots.MODEL, hatch="//", edgecolor="white")
     other.set_label(f"claim, total {totals[1]:.3f}")
-    ax.legend(fontsize=9, loc="upper left")
+    ax.legend(fontsize=10, loc="upper left")
     ax.set(ylim=(0, 1.45 * max(*right, *claim)), xticks=heads[:: 1 + heads[-1] // 8])
     plots.label(ax, title, "heads", "mass")

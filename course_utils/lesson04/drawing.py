@@ -36,6 +36,7 @@ def codes_and_lengths(flat: Any, labels: Any, codes: Any, prior: Any) -> None:
     angle = np.linspace(0, 2 * np.pi, 100)
     for radius in (1, 2):
         plane.plot(radius * np.cos(angle), radius * np.sin(angle), "k", linewidth=1.5)
+    plane.update_datalim(1.15 * places)  # room for the digits
     plane.set_aspect("equal", adjustable="datalim")
     plots.label(plane, "Z = 2: codes, and N(0, I) within 1 and 2 std", "z1", "z2")
     bins = np.linspace(0, float(codes.norm(dim=1).max()), 60)
@@ -120,8 +121,9 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
     rate, distortion = ([sweep[beta][key] for beta in sweep] for key in ("rate", "distortion"))
     curve.plot(rate, distortion, "o-", color=plots.DATA, linewidth=1.5)
-    for beta, r, d in zip(sweep, rate, distortion, strict=True):
-        curve.annotate(f"β = {beta:g}", (r, d), (7, 4), textcoords="offset points")
+    for i, (beta, r, d) in enumerate(zip(sweep, rate, distortion, strict=True)):
+        side = {"xytext": (-7, -4), "ha": "right", "va": "top"} if i % 2 else {"xytext": (7, 4)}
+        curve.annotate(f"β = {beta:g}", (r, d), textcoords="offset points", **side)
     ends = np.array([0, 1.1 * max(rate)])
     nats = -sweep[best]["ELBO"]
     curve.plot(ends, nats - ends, "--", color=plots.MODEL, linewidth=1.3)
