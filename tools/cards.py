@@ -39,24 +39,24 @@ def fit(ax: Any) -> None:
     ink = 100 * digits.x_train.reshape(len(digits.x_train), -1).mean(axis=1)
     x = np.linspace(0, 30, 200)
     ax.hist(ink, 40, density=True, color=plots.DATA, alpha=0.5)
-    bell = np.exp(-0.5 * ((x - ink.mean()) / ink.std()) ** 2) / (ink.std() * np.sqrt(2 * np.pi))
-    ax.plot(x, bell, color=plots.MODEL, linewidth=3)
+    density = np.exp(-0.5 * ((x - ink.mean()) / ink.std()) ** 2) / (ink.std() * np.sqrt(2 * np.pi))
+    ax.plot(x, density, color=plots.MODEL, linewidth=3)
     ax.set_xlim(0, 30)
 
 
 def directions(ax: Any) -> None:
     """A target with two modes, and the Gaussians that forward and reverse KL prefer."""
     grid = [(m, s) for m in np.arange(-4, 4.1, 0.1) for s in np.arange(0.5, 3.6, 0.1)]
-    found = [lesson02._divergences(*each) for each in grid]
+    divergences = [lesson02.divergences(*each) for each in grid]
     ax.fill_between(lesson02.LINE, lesson02.TARGET, color=plots.DATA, alpha=0.4)
     for way, color in (("forward", plots.MODEL), ("reverse", plots.OTHER)):
-        best = grid[int(np.argmin([each[way] for each in found]))]
-        ax.plot(lesson02.LINE, lesson02._normal(*best), color=color, linewidth=3)
+        best = grid[int(np.argmin([each[way] for each in divergences]))]
+        ax.plot(lesson02.LINE, lesson02.normal(*best), color=color, linewidth=3)
     ax.set_xlim(-6, 6)
 
 
 def valley(ax: Any) -> None:
-    path = lesson03._path(0.09, 0.0, 20.0, -9.0, 1.5)
+    path = lesson03.descent(0.09, 0.0, 20.0, -9.0, 1.5)
     drawing03.path_in_valley(ax, path, 20)
 
 
@@ -77,7 +77,7 @@ def epochs(ax: Any) -> None:
     ax.set_xscale("log")
 
 
-def forged(ax: Any) -> None:
+def generated(ax: Any) -> None:
     sheet(ax, data.study("gan_race")["samples_heaps"][:24].reshape(-1, 28, 28) / 255, 6)
 
 
@@ -118,7 +118,7 @@ PANELS: dict[str, Callable[[Any], None]] = {
     "03": valley,
     "04": invented,
     "05": epochs,
-    "06": forged,
+    "06": generated,
     "07": picture.house,
     "08": chorale,
     "09": noised,

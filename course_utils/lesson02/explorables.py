@@ -14,13 +14,13 @@ FOLDER = Path(__file__).parent
 LINE = np.linspace(-12, 12, 400)  # wide enough for every q here
 
 
-def _normal(mean: float, sigma: float) -> np.ndarray:
+def normal(mean: float, sigma: float) -> np.ndarray:
     """Masses of the 400 cells of the line."""
     density = np.exp(-0.5 * ((LINE - mean) / sigma) ** 2)
     return density / density.sum()
 
 
-TARGET = 0.6 * _normal(-2.5, 0.5) + 0.4 * _normal(2.5, 0.5)  # (400,)
+TARGET = 0.6 * normal(-2.5, 0.5) + 0.4 * normal(2.5, 0.5)  # (400,)
 
 
 def directions() -> live.Explorable:
@@ -34,13 +34,13 @@ def directions() -> live.Explorable:
         ],
         "A Gaussian q of mean {mean:.1f} and standard deviation {sigma:.1f}: forward KL"
         " {forward:.2f} nats, reverse KL {reverse:.2f} nats. On the maps, brighter is smaller.",
-        _divergences,
+        divergences,
         still=_still(1, 1.5),
     )
 
 
-def _divergences(mean: float, sigma: float) -> dict[str, float]:
-    p, q = TARGET, _normal(mean, sigma)
+def divergences(mean: float, sigma: float) -> dict[str, float]:
+    p, q = TARGET, normal(mean, sigma)
     return {"forward": float(p @ np.log(p / q)), "reverse": float(q @ np.log(q / p))}
 
 
@@ -48,7 +48,7 @@ def _still(mean: float, sigma: float) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(6, 3))
     width = LINE[1] - LINE[0]
     ax.fill_between(LINE, TARGET / width, color=plots.DATA, alpha=0.4)
-    ax.plot(LINE, _normal(mean, sigma) / width, color=plots.MODEL)
+    ax.plot(LINE, normal(mean, sigma) / width, color=plots.MODEL)
     ax.set_xlim(-8, 8)
     plots.label(ax, "the target p (filled) and your q", "x", "density")
     return fig

@@ -34,7 +34,9 @@ def valley() -> live.Explorable:
     )
 
 
-def _path(lr: float, momentum: float, curvature: float, along: float, across: float) -> np.ndarray:
+def descent(
+    lr: float, momentum: float, curvature: float, along: float, across: float
+) -> np.ndarray:
     """(STEPS + 1, 2)"""
     scale, theta, v = np.array([1.0, curvature]), np.array([along, across]), np.zeros(2)
     visited = [theta]
@@ -46,7 +48,7 @@ def _path(lr: float, momentum: float, curvature: float, along: float, across: fl
 
 
 def _numbers(curvature: float, **rest: float) -> dict[str, Any]:
-    end = float(_path(curvature=curvature, **rest)[-1] ** 2 @ [1, curvature]) / 2
+    end = float(descent(curvature=curvature, **rest)[-1] ** 2 @ [1, curvature]) / 2
     reached = f"the loss after {STEPS} steps is {end:.2g}"
     return {
         "bound": 2 / curvature,
@@ -57,6 +59,6 @@ def _numbers(curvature: float, **rest: float) -> dict[str, Any]:
 
 def _still() -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(7, 3))
-    drawing.path_in_valley(ax, _path(0.09, 0, 20, -9, 1.5), 20)
+    drawing.path_in_valley(ax, descent(0.09, 0, 20, -9, 1.5), 20)
     plots.label(ax, "the path", "along", "across")
     return fig
