@@ -598,12 +598,12 @@ def _fit_cases(rng: np.random.Generator) -> list[Case]:
             {"lr": 0.5, "epochs": 2, "size": 5, "loss": "binary_cross_entropy_with_logits"},
         ),
         _fit_case(
-            "three epochs of two minibatches with `max_norm` 0.6, less than the norm of most"
+            "three epochs of two minibatches with `max_norm` 0.3, less than the norm of most"
             " gradients here",
             (0.3 * rng.normal(size=(1, 3)), 0.2),
             x,
             y,
-            {"lr": 0.1, "epochs": 3, "size": 5, "max_norm": 0.6},
+            {"lr": 0.1, "epochs": 3, "size": 5, "max_norm": 0.3},
         ),
         _fit_case(
             "two epochs of three minibatches with a scheduler that takes a fifth off the learning"
