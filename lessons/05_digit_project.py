@@ -76,10 +76,10 @@ def the_listing():
 #
 # - A: at `generator(x)`
 #   - **Yes.** It expects two numbers per row and gets 784. Images are handed to the network that expects latent codes.
-# - B: at the loss, because a linear layer's outputs are no probabilities
-#   - That error waits there, too. The program never gets so far.
-# - C: at `backward`, because the critic is frozen
-#   - Gradients flow through frozen layers without trouble. That failure is silent.
+# - B: at the loss
+#   - An error is waiting there, too: a linear layer's outputs are not probabilities. The program never gets so far.
+# - C: at `backward`
+#   - The critic is frozen, but gradients flow through frozen layers without trouble. That failure is silent.
 
 
 # %%
@@ -117,16 +117,16 @@ print("2.", second_failure)
 # test numbers, and the winner's number flatters it: it was partly luck, and you picked the luck.
 #
 # There is much to choose: the width of the latent code, the learning rate, when to stop. Such settings, which training does
-# not learn, are **hyperparameters**. We choose them on a **validation set**, held out from the 4,000. The first model is one
-# Bernoulli probability per pixel, the average of the training digits.
+# not learn, are **hyperparameters**. We choose them on a **validation set**, held out from the 4,000. To see how much depends
+# on *which* digits are held out, take the simplest model: one Bernoulli probability per pixel, the average of the training digits.
 #
 # **Predict.** In the file the digits are sorted, 0s first and 9s last. Someone trains on the first nine tenths and
 # validates on the last tenth. Compared with an honest split, what will the validation NLL of our first model be?
 #
-# - A: higher, because the model has never seen what it is asked about
-#   - A good guess: it has never seen a 9. But 9s have little ink, and the average of the other digits looks much like one.
-# - B: about the same, because no parameter was fitted to the last tenth
-#   - No parameter was. But the two sets do not come from the same distribution, and the number shows it.
+# - A: higher
+#   - A good guess: the model has never seen a 9. But 9s have little ink, and the average of the other digits looks much like one.
+# - B: about the same
+#   - No parameter was fitted to either set. But they come from different distributions, and the number shows it.
 # - C: lower
 #   - **Yes.** The set holds nothing but 9s, which have little ink and look much like the average of the other digits. A wrong
 #     split can flatter, too: it answers a question that nobody asked.
@@ -183,11 +183,11 @@ print(f"single digits: from {nll.min():.0f} to {nll.max():.0f}, standard deviati
 # %% [markdown]
 # **Predict.** This number is a mean over 400 digits. Draw twenty other splits: how far apart will their validation NLLs be?
 #
-# - A: within a tenth of a nat, because 90 % of the training digits are the same
+# - A: about a tenth of a nat
 #   - The *model* hardly changes. But it is asked about 400 other digits, and single digits differ by dozens of nats.
 # - B: a few nats
 #   - **Yes.** Single digits vary by about 45 nats around their mean; a mean of 400 varies by 45 divided by the root of 400.
-# - C: some forty nats, like single digits
+# - C: some forty nats
 #   - That is how far *one* digit is from the mean. In a mean of 400, high and low ones cancel.
 
 # %%
@@ -285,7 +285,7 @@ def vae_loss(model, batch, beta=1.0):
 
 
 # %% [markdown]
-# One thing has changed under this formula. In lesson 04 pixels were black or white. These are **gray**, anything from 0 to 1.
+# One thing is new. In lesson 04 pixels were black or white. These are **gray**, anything from 0 to 1.
 #
 # **Predict.** A perfect decoder returns each image itself: its probability for a pixel *is* that pixel's gray. What is
 # its BCE, on average per digit?
@@ -302,16 +302,14 @@ floor = F.binary_cross_entropy(x_val, x_val, reduction="none").sum(dim=1).mean()
 print(f"a perfect decoder's BCE: {floor:.1f} nats per digit")
 probs = x_fit.mean(dim=0).clamp(0.002, 0.998).expand_as(x_val)  # (400, 784), any other would do
 gray_bce = mean_digit_nll(x_fit, x_val).mean().item()
-tosses = [
+black_and_white = [
     F.binary_cross_entropy(probs, torch.bernoulli(x_val), reduction="none").sum(dim=1).mean().item()
     for _ in range(50)
 ]
-print(
-    f"average digit, BCE of grays {gray_bce:.2f}; of black-and-white tosses {np.mean(tosses):.2f}"
-)
+print(f"average digit, BCE of grays {gray_bce:.2f}, of their tosses {np.mean(black_and_white):.2f}")
 
 # %% [markdown]
-# So nobody can remove about two fifths of the number you are about to minimize. What does it mean, then?
+# So about two fifths of the number you are about to minimize will never go away. What does it mean, then?
 #
 # Read each gray as a probability and toss every pixel: the result is a black-and-white digit. BCE is linear in $x$, so the BCE
 # of grays is the *average* BCE of their tosses, as the second line checks. The KL term does not depend on the toss. Hence BCE +
@@ -340,7 +338,7 @@ class Config:
 
 
 def optimizer_for(model, lr, steps):
-    """Its optimizer, and a schedule in which the learning rate rises to lr and falls to 0."""
+    """AdamW, and a schedule in which the learning rate rises to lr and falls to 0."""
     optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, lr, total_steps=steps, pct_start=0.15
@@ -371,8 +369,8 @@ for name, loader in loaders.items():
     print(f"{name:<12} {count} minibatches in {1000 * (time.perf_counter() - start):.0f} ms")
 
 # %% [markdown]
-# An epoch of training takes a few hundred milliseconds, so here either would do. Switch to `DataLoader` when data do not fit into memory, or must
-# be read and decoded: its workers do that while the model trains. `fit` takes either.
+# An epoch of training takes a few hundred milliseconds, so here either would do. Switch to `DataLoader` when data do not fit into
+# memory, or must be read and decoded: its workers do that while the model trains. `fit` takes either.
 #
 # Now the experiments. Each trains from a config and a seed, measures itself after every epoch on 400 of its own digits and on
 # the validation set, goes back to its best epoch, and adds a line to the log.
@@ -409,7 +407,7 @@ def experiment(name, config, x, seed):
 #
 # - A: it falls to the end, too, but more slowly
 #   - For a while it does. But 100 digits do not say enough about the others.
-# - B: it falls, then levels off or turns, far above the training curve
+# - B: it falls for a while, then levels off or turns
 #   - **Yes.** From some epoch on, what is learned is true of these 100 digits only.
 # - C: it rises from the start
 #   - What is learned first, such as where ink tends to be, is true of all digits.
@@ -443,25 +441,24 @@ for line in log:
 runtime.show_table(tuple(log[0]), [tuple(map(str, line.values())) for line in log])
 
 # %% [markdown]
-# The last two columns have their standard errors. Each number alone is uncertain by more than a nat. But all models were asked
+# The last two columns come with their standard errors. Each number alone is uncertain by more than a nat. But all models were asked
 # about the *same* digits, and what is hard for one is hard for the others. So the standard error of the **difference**, digit by
 # digit, is several times smaller. Another seed moves the baseline by a few tenths of a nat. The residual model wins by several
-# nats, so we choose it. (Section E compares other settings in the same way.)
+# nats, so we choose it.
 #
 # ### A checkpoint
 #
 # Long runs get interrupted. A **checkpoint** is a file from which training can go on as if nothing had happened.
 #
-# **Predict.** We train for two epochs, once in one go and once with a stop in between. What must the file hold so that the
-# final parameters are the same, bit for bit?
+# **Predict.** A file holds the states of model, optimizer and scheduler after the first of two epochs. A new process loads all
+# three and trains the second epoch. How do its final parameters compare with those of a run that was never interrupted?
 #
-# - A: the model's parameters
-#   - Enough to *use* the model. But Adam would begin again with empty averages, and the schedule at its first step.
-# - B: the parameters and the states of optimizer and scheduler
-#   - Nearly, and what many tutorials save. But the second epoch would be shuffled differently, with other noise.
-# - C: all that, and the state of the random number generator
-#   - **Yes.** Minibatch order and $\varepsilon$ come from it. With it, the difference is exactly 0 on a CPU.
-
+# - A: they are equal, bit for bit
+#   - Nothing seems to be missing, and many tutorials save no more. But how is the second epoch shuffled?
+# - B: they differ in the last digits
+#   - Rounding is not to blame: on one CPU, the same operations in the same order give the same bits.
+# - C: they differ visibly
+#   - **Yes.** Minibatch order and $\varepsilon$ come from a random number generator, and its state is not in the file.
 
 # %%
 small, path = Minibatches(x_fit[:640], size=64), folder / "checkpoint.pt"
@@ -499,8 +496,9 @@ for loaded in (["model"], ["model", "optimizer", "scheduler"], [*state, "random"
     print(f"largest difference {resumed[', '.join(loaded)]:.4f} with {', '.join(loaded)}")
 
 # %% [markdown]
-# (A GPU has a generator of its own to save, and may add numbers in another order: close, but not bit for bit.) With
-# `weights_only=True`, opening a file cannot run code.
+# With the parameters alone, Adam begins again with empty averages, and the schedule at its first step. With all four states the
+# difference is exactly 0. (A GPU has a generator of its own to save, and may add numbers in another order: close, but not bit for
+# bit.) With `weights_only=True`, opening a file cannot run code.
 #
 # All choices are made. We open the test set, and choose nothing from here on.
 
@@ -555,26 +553,26 @@ runtime.seed_all(4)
 rounds = runtime.budget(smoke=1, cpu=16)
 flat, _ = train_vae(x_fit, Config(Z=2, hidden=(256, 128, 64), lr=3e-3, epochs=rounds))
 runtime.seed_all(5)
-tells = {}
+by_width = {}
 for width in np.arange(0, 4.5, 0.5):  # 0 is for N(0, I)
     z = noise(1000, 2) if width == 0 else width * (2 * torch.rand(1000, 2) - 1).to(device)
     drawn = draw(flat, z).cpu()  # (1000, 784)
     shares = np.bincount(metrics.read_digits(drawn), minlength=10) / 1000  # (10,)
     kinds = math.exp(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    tells[width] = (metrics.frechet_digits(drawn), kinds)
+    by_width[width] = (metrics.frechet_digits(drawn), kinds)
 with torch.no_grad():
     places = flat.encode(x_test)[0].cpu()  # (1000, 2)
 
 # %% [markdown]
-# **Explore.** Each numeral is the latent of a test digit; the dashed circles hold 39 and 86 % of the prior. Drag the point:
-# the second picture decodes it. The forty samples have latents from a **square** that reaches from $-$width to width, or
-# from the prior when the width is 0, and their FD is that of lesson 04. *Kinds of digit* is 10 if all ten are equally frequent
-# and 1 if only one is ever drawn (the exponential of the entropy of their shares).
+# **Explore.** Each numeral marks the latent of a test digit; the dashed circles hold 39 and 86 % of the prior. Drag the point to
+# decode the latent under it. The forty samples beside it have latents from a square that reaches from $-w$ to $w$ in both
+# dimensions, or from the prior if $w = 0$. *FD* is lesson 04's measure, for these larger digits: lower is better. *Kinds of digit*
+# is 10 if all ten are equally frequent and 1 if only one is ever drawn (the exponential of the entropy of their shares).
 #
-# **Predict.** What will the listing's square, width 1, do to the samples?
+# **Predict.** What will the listing's square, $w = 1$, do to the samples?
 #
-# - A: nothing much, because the middle of the prior is where most digits are
-#   - It holds the densest part, but less than half of the prior, and outside are other digits.
+# - A: hardly anything
+#   - The square holds the densest part of the prior, but less than half of it, and outside are other digits.
 # - B: whole kinds of digit become rare
 #   - **Yes.** Kinds whose latents lie outside, such as the 0s and 1s near the rim, are hardly ever drawn.
 # - C: every digit becomes blurred
@@ -582,7 +580,7 @@ with torch.no_grad():
 
 
 # %%
-explorables.latent_map(flat.decoder, places, digits.y_test, tells)
+explorables.latent_map(flat.decoder, places, digits.y_test, by_width)
 
 # %% [markdown]
 # <details><summary>What to find</summary>
@@ -607,19 +605,20 @@ explorables.latent_map(flat.decoder, places, digits.y_test, tells)
 #
 # $$ \mathrm{FD} = \| m_a - m_b \|^2 + \operatorname{tr}\!\big(A + B - 2\,(AB)^{1/2}\big) $$
 #
-# (Dowson & Landau 1982). With the features of one particular network for photographs it is called **FID** (Heusel et al. 2017).
+# (Dowson & Landau 1982; strictly, this is the distance squared, but the field takes no root). With the features of one particular
+# network for photographs it is called **FID** (Heusel et al. 2017).
 # The trace $\operatorname{tr}$ is the sum of a matrix's diagonal, and $(AB)^{1/2}$ the root of $AB$ whose eigenvalues are not
-# negative. With one feature the formula is $(m_a - m_b)^2 + (\sigma_a - \sigma_b)^2$: how far apart the two are, and how
-# differently wide. The last term, the **cross term**, subtracts what the clouds have in common.
+# negative. With one feature the formula is $(m_a - m_b)^2 + (\sigma_a - \sigma_b)^2$: how far apart the two are, and
+# how much their standard deviations differ. The last term, the **cross term**, subtracts what the clouds have in common.
 #
 # **Predict.** The two clouds below have the same mean and the same variances. What is their FD?
 #
-# - A: 0, because a Gaussian is described by mean and variance
-#   - In one dimension. In two it also has a tilt, and these differ.
+# - A: 0, up to chance
+#   - It would be in one dimension. In two, a Gaussian also has a tilt, and these differ.
 # - B: well above 0
 #   - **Yes.** Feature by feature they agree. How the features vary *together* does not, and the cross term sees it.
-# - C: below 0, because the cross term outweighs the traces
-#   - It never does: the distance is at least 0, and 0 only if the Gaussians are equal.
+# - C: below 0
+#   - The cross term never outweighs the traces: the distance is at least 0, and 0 only if the Gaussians are equal.
 
 # %%
 clouds = runtime.rng(6).normal(size=(2, 500, 2))  # two clouds of 500 points
@@ -671,12 +670,12 @@ print(f"feature by feature {by_feature:.2f}, together {frechet(right, left):.2f}
 #
 # **Predict.** Are its samples farther from real digits than the baseline's, or nearer?
 #
-# - A: farther, because it describes digits worse
+# - A: farther
 #   - It describes *given* digits worse. How good *drawn* ones are is another question.
 # - B: nearer
 #   - **Yes.** −ELBO asks how well given digits can be encoded and decoded; FD asks what comes out for latents of the prior.
-# - C: equally far, within chance
-#   - The gap is larger than what another seed does.
+# - C: equally far, up to chance
+#   - Over five runs the two ranges did not overlap.
 
 
 # %%
@@ -704,7 +703,7 @@ print("FD of 100, 300 and 1000 training digits:", ", ".join(f"{v:.0f}" for v in 
 # <details><summary>Answer</summary>
 #
 # The bars do not follow the log. *Deeper* is worse than the baseline in nats and better in FD; the chosen model is better in
-# both. So a project reports both numbers, and says before it looks which one it chooses by. Reconstructions are nearly level with
+# both. So a project reports both numbers, and decides in advance which one it will choose by. Reconstructions are nearly level with
 # real digits, which says nothing about samples.
 #
 # </details>
@@ -716,16 +715,16 @@ print("FD of 100, 300 and 1000 training digits:", ", ".join(f"{v:.0f}" for v in 
 # %% [markdown]
 # ## Break it: the copier
 #
-# You understand a metric when you have broken it. Here is a generator without parameters. It has stored the training digits and
+# You understand a metric once you have broken it. Here is a generator without parameters. It has stored the training digits and
 # returns one of them.
 #
 # **Predict.** Where does the copier land among the bars above?
 #
-# - A: near the average digit, because it has not learned anything
-#   - FD cannot know that. It looks at what comes out, and real digits come out.
-# - B: between the models, level with the best of them
+# - A: near the average digit
+#   - It has learned as little, but FD cannot know that. It looks at what comes out, and real digits come out.
+# - B: level with the best of the three models
 #   - Better than that: no model here draws digits as good as real ones.
-# - C: far ahead of all three models, level with the training digits
+# - C: level with the training digits
 #   - **Yes.** It *is* the training digits.
 
 
@@ -762,8 +761,8 @@ for name in ("residual", "copier", "shifted copier"):
 #   - About 1 % of all. But they are spread quite unevenly.
 # - B: almost only 1s
 #   - **Yes.** Two 1s of the same slant are nearly the same image.
-# - C: almost only 8s, which have the most ink
-#   - Much ink means many pixels that can differ.
+# - C: almost only 8s
+#   - They have much ink, and so many pixels that can differ.
 
 
 # %%
@@ -789,7 +788,7 @@ print("one limit per digit:", ", ".join(f"{limit:.1f}" for limit in limits))
 
 # %%
 def share_flagged(x, steps=((0, 0),)):
-    """Share of images that, moved by one of the steps, are closer to a training digit than 99 %."""
+    """Share of images that, moved by one of the steps, are within their limit of a training digit."""
     kind = torch.tensor(metrics.read_digits(x), device=device)  # (N,) 0 to 9
     moved = torch.stack([nearest(shifted(x, *step), x_fit) for step in steps])  # (steps, N)
     return (moved.min(dim=0).values < limits[kind]).float().mean().item()
@@ -799,26 +798,25 @@ nine = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
 sources = {"test digits": x_test, "our model": samples, "copier": copies}
 flags = {name: share_flagged(x) for name, x in sources.items()}
 flags["shifted copier"] = share_flagged(shifted_copies)
-patient = {"test digits": share_flagged(x_test, nine)}
-patient["shifted copier"] = share_flagged(shifted_copies, nine)
+searched = {"test digits": share_flagged(x_test, nine)}
+searched["shifted copier"] = share_flagged(shifted_copies, nine)
 print("flagged:", ", ".join(f"{name} {share:.1%}" for name, share in flags.items()))
-print("nine places:", ", ".join(f"{name} {share:.1%}" for name, share in patient.items()))
+print("nine places:", ", ".join(f"{name} {share:.1%}" for name, share in searched.items()))
 drawing.nearest({name: nearest(x, x_fit).cpu() for name, x in sources.items()})
 
 # %% [markdown]
-# The copier is flagged; our model is no more than new digits are. The shifted copier slips through: moved by one pixel, a digit
+# The copier is always flagged, and our model about as rarely as new digits. The shifted copier slips through: moved by one pixel, a digit
 # is as far from itself as from its nearest neighbor. A search over nine places catches it. (Such a search comes closer to
-# everything, so compare with test digits.) A copier that also rotates would slip through again. (The bump near 2 is the test
-# set's 1s, of which our model draws few.)
+# everything, so compare with test digits.) A copier that also rotates would slip through again.
 #
-# So flags are evidence, in one direction. Far more than new digits of the same kind get: suspect memorization, and look at the
-# pairs. No more than these: *this* search found nothing. (Meehan, Chaudhuri & Dasgupta 2020 make a statistical test of it.)
+# So flags are evidence, in one direction. If far more samples are flagged than new digits of the same kind, suspect memorization,
+# and look at the pairs. If no more are, *this* search found nothing. (Meehan, Chaudhuri & Dasgupta 2020 make a statistical test of it.)
 
 # %% [markdown]
 # ## What this run reached
 #
-# A row marked *exact* involves no chance. Any other row shows the range over five runs that differ in their seeds *and* in the
-# split. Your `make_splits` may draw another split than ours, which counts as one more.
+# A row marked *exact* involves no chance. Any other row shows the range of five runs that differ in their seeds *and* in the
+# split, widened by its own width on both sides. Your `make_splits` may draw another split than ours, which counts as one more.
 
 # %%
 inside = runtime.reached(
@@ -831,8 +829,8 @@ inside = runtime.reached(
         "05.few.best": few_best,
         "05.few.train": few_last[0],
         "05.vae.nats": vae_nats,
-        "05.bell.fd": tells[0][0],
-        "05.square.fd": tells[1][0],
+        "05.bell.fd": by_width[0][0],
+        "05.square.fd": by_width[1][0],
         "05.real.fd": fd["training digits"],
         "05.vae.fd": fd["residual"],
         "05.deep.fd": fd["deeper"],
@@ -853,7 +851,7 @@ assert abs(metrics.frechet(right, left) - frechet(right, left)) < 1e-4
 assert abs(metrics.frechet_digits(samples) - fd["residual"]) < 0.01
 assert fd["copier"] < fd["shifted copier"] < fd["residual"] < fd["baseline"]
 assert fd["deeper"] < fd["baseline"] and losses["deeper"].mean() > losses["baseline"].mean()
-assert flags["copier"] == 1 and flags["shifted copier"] < 0.1 < 0.9 < patient["shifted copier"]
+assert flags["copier"] == 1 and flags["shifted copier"] < 0.1 < 0.9 < searched["shifted copier"]
 
 # %% [markdown]
 # ### The model card
@@ -948,12 +946,12 @@ bce(logits.clamp(0, 1), x).backward()
 clipped = (logits.grad == 0).float().mean().item()
 print(f"clipped to [0, 1]: {clipped:.0%} of the pixels get no gradient")
 
-pen = two_layers(2, 256, 784, end=nn.Identity())
-optimizer = torch.optim.Adam(pen.parameters(), lr=1e-3)
+unscaled = two_layers(2, 256, 784, end=nn.Identity())
+optimizer = torch.optim.Adam(unscaled.parameters(), lr=1e-3)
 falling = []
 for _ in range(301):
     raw = 255 * x_train[torch.randint(4000, (64,)).to(device)]  # (64, 784), nobody divided by 255
-    loss = F.binary_cross_entropy_with_logits(pen(noise(64, 2)), raw, reduction="none")
+    loss = F.binary_cross_entropy_with_logits(unscaled(noise(64, 2)), raw, reduction="none")
     loss = loss.sum(dim=1).mean()
     optimizer.zero_grad()
     loss.backward()
@@ -1001,11 +999,11 @@ runtime.seed_all(21)
 generator, critic, critic_change = listing_that_runs(runtime.budget(smoke=1, cpu=4))
 with torch.no_grad():
     blur = generator(noise(1000, 2))  # (1000, 784)
-    believed = {"drawn": critic(blur).mean().item(), "real": critic(x_test).mean().item()}
+    realness = {"drawn": critic(blur).mean().item(), "real": critic(x_test).mean().item()}
 spread = blur.std(dim=0).mean().item() / x_test.std(dim=0).mean().item()
 listing_fd = frechet(features(blur), real)
 print(f"the critic's parameters moved by {critic_change:.1f}")
-print(f"it gives drawn digits {believed['drawn']:.0%}, real ones {believed['real']:.0%}")
+print(f"it gives drawn digits {realness['drawn']:.0%}, real ones {realness['real']:.0%}")
 print(f"drawn digits vary {spread:.0%} as much as real ones; FD {listing_fd:.0f}")
 plots.rows(
     {"the listing, now running": blur[:20].cpu()}, alt="Twenty times the same cloud of gray specks."
@@ -1022,10 +1020,10 @@ plots.rows(
 #
 # - A: on the 0s
 #   - **Yes.** Each epoch ends with hundreds of 9s, and by then the model has forgotten much of the 0s.
-# - B: on the 9s, which it always sees last
-#   - What it saw last is what it remembers best.
-# - C: on none: over an epoch it sees the same digits
-#   - It does see the same ones. But each step pulls the parameters toward the digits of *that* minibatch, and the last pull wins.
+# - B: on the 9s
+#   - It sees them last in every epoch, and what it saw last is what it remembers best.
+# - C: on no kind of digit in particular
+#   - Over an epoch it does see the same digits. But each step pulls the parameters toward the digits of *that* minibatch, and the last pull wins.
 
 
 # %% tags=["studio"]
@@ -1055,7 +1053,7 @@ for name, order in orders.items():
 #
 # </details>
 #
-# What remains costs less, but costs: two latent dimensions where twenty are better, latents from a square, no seed, no
+# What remains costs less, but it adds up: two latent dimensions where twenty are better, latents from a square, no seed, no
 # validation set, no number at all, and a plot whose sixteen thumbnails fill 3 % of their canvas.
 
 # %% [markdown] tags=["studio"]
@@ -1111,8 +1109,9 @@ def log_weights(model, x, tossed, K):
 
 
 runtime.seed_all(24)
-ten_each = x_test[:100].repeat(10, 1)  # (1000, 784) a hundred digits, each to be tossed ten times
-logw = log_weights(vae, ten_each, torch.bernoulli(ten_each), 100)  # (1000, 100)
+tosses = runtime.budget(smoke=1, cpu=10)  # of each of a hundred digits
+repeated = x_test[:100].repeat(tosses, 1)  # (1000, 784)
+logw = log_weights(vae, repeated, torch.bernoulli(repeated), 100)  # (1000, 100)
 bounds = {k: iwae(logw[:, :k]).mean().item() for k in (1, 2, 5, 20, 50, 100)}
 for k, bound in bounds.items():
     print(f"K = {k:<4} -bound {-bound:.1f} nats per digit")
@@ -1126,12 +1125,12 @@ for k, bound in bounds.items():
 # **Predict.** We do that for a hundred test digits: start at the encoder's Gaussian and improve each `mu` and `logvar`. How much of the
 # gap to the largest $K$ does it close?
 #
-# - A: hardly any of it: what is missing is the shape, which is not Gaussian
-#   - That is what the derivation suggests, and it explains the smaller part. See how far a Gaussian can go.
+# - A: hardly any of it
+#   - Then the shape would be at fault, as the derivation suggests. It explains the smaller part. See how far a Gaussian can go.
 # - B: more than half
 #   - **Yes.** The larger part is lost because the encoder misses the best Gaussian (Cremer, Li & Duvenaud 2018).
-# - C: all of it and more
-#   - The best Gaussian cannot beat the limit, and the largest K is near it.
+# - C: all of it
+#   - Then the posteriors would be Gaussian, with independent dimensions. They are not quite.
 
 
 # %% tags=["studio", "export"]
@@ -1156,14 +1155,15 @@ def best_gaussians(model, x, steps=200):
 # %% tags=["studio"]
 runtime.seed_all(25)
 with_encoder = torch.stack([neg_elbo(vae, x_test[:100]) for _ in range(20)]).mean().item()
-with_best = best_gaussians(vae, x_test[:100]).mean().item()
+steps = runtime.budget(smoke=10, cpu=200)
+with_best = best_gaussians(vae, x_test[:100], steps).mean().item()
 amortization = with_encoder - with_best
 print(f"the encoder's Gaussians        {with_encoder:.1f} nats per digit")
 print(f"the best Gaussian per digit    {with_best:.1f}")
 print(f"importance-weighted, K = 100   {-bounds[100]:.1f}")
 
 # %% [markdown] tags=["studio"]
-# The first difference is the **amortization gap**, the second what the Gaussian shape costs. Keep the function: section D uses
+# The first difference is the **amortization gap**, the second is about what the Gaussian shape costs. Keep the function: section D uses
 # it to find out what overfits.
 
 # %% [markdown] tags=["studio"]
@@ -1202,12 +1202,12 @@ active_units = check("5.4", active_units)
 # %% [markdown] tags=["studio"]
 # **Predict.** Three of our models were offered twenty dimensions. Which of them uses the fewest?
 #
-# - A: the baseline, which has the smallest decoder
+# - A: the baseline, with one hidden layer on each side
 #   - Its simple decoder finds work for every dimension.
-# - B: the deeper one without residual connections
+# - B: the deeper one, without residual connections
 #   - **Yes.** About half of its dimensions collapse: what they could say is not worth its KL to this decoder.
-# - C: the residual one, which has the best −ELBO
-#   - A good −ELBO needs much information about the image, and that is what dimensions carry.
+# - C: the residual one
+#   - It has the best −ELBO, which needs much information about the image, and that is what dimensions carry.
 
 # %% tags=["studio"]
 active, variances = {}, {}
@@ -1232,10 +1232,10 @@ drawing.variances(variances, 0.1)
 #
 # **Predict.** Which weight gives the best samples, by FD?
 #
-# - A: 1, which gives the best −ELBO
-#   - It does give the best −ELBO, because that is what it minimizes. FD asks another question.
-# - B: one below 1, because then reconstructions are sharpest
-#   - They are sharpest. But latents from the prior then fall where no image was encoded.
+# - A: exactly 1
+#   - It gives the best −ELBO, because that is what it minimizes. FD asks another question.
+# - B: one below 1
+#   - Then reconstructions are sharpest. But latents from the prior fall where no image was encoded.
 # - C: one a little above 1
 #   - **Yes.** A larger weight moves the aggregate posterior toward the prior, and samples start from the prior.
 
@@ -1278,8 +1278,8 @@ print(f"samples, distance to their nearest training digit: {nearby[turn]:.2f}, {
 # The training curve falls to the last epoch. The validation curve turns after about a tenth of the time, and the rest of the
 # computation makes the model *worse* by that measure, by about ten nats. Now give each validation digit its own best Gaussian:
 # only about two of the ten remain. The decoder still describes new digits nearly as well as it ever did. **What overfits is mostly the
-# encoder**: it is ever surer about the digits it knows, and places others badly. That is why FD, which never asks the encoder,
-# goes on *improving*, and why samples come no closer to the training digits. One measure, whichever it is, would have told half
+# encoder**: it grows ever more confident about the digits it knows, and places others badly. That is why FD, which never asks the encoder,
+# goes on *improving*, and why samples come no closer to the training digits. Either measure alone would have told half
 # of this. (Lesson 07 looks at a remedy, augmentation.)
 
 # %% [markdown] tags=["studio"]
@@ -1287,12 +1287,12 @@ print(f"samples, distance to their nearest training digit: {nearby[turn]:.2f}, {
 #
 # A training step takes a few milliseconds. What is it spent on? `torch.profiler` records every operation and its cost.
 #
-# **Predict.** Which takes the most: the matrix products, the optimizer, or everything around them?
+# **Predict.** Which takes the most time?
 #
 # - A: the matrix products
 #   - **Yes.** They are the work that has to be done. The other parts are small because the recipe made them small.
-# - B: the optimizer, which touches every parameter
-#   - It does, several times. Fused into one call it costs a fraction of the matrix products.
+# - B: the optimizer
+#   - It touches every parameter several times. But fused into one call it costs a fraction of the matrix products.
 # - C: everything around them: shuffling, indexing, Python
 #   - With a loader that decodes image by image you would be right. Here indexing one tensor costs next to nothing.
 
@@ -1336,7 +1336,7 @@ runtime.show_table(head, rows)
 # steps. SiLU and the bias that starts at the average digit are free. A second layer buys little until it gets its residual
 # connection. Measure before you adopt: none of this has to hold for other data.
 #
-# **What to write down.** Whoever repeats a run needs the data and the split, the config, the seed, the exact versions (this
+# **What to write down.** To repeat a run, one needs the data and the split, the config, the seed, the exact versions (this
 # course pins them in `constraints.txt`), and the device. The article asks for `python>=3.8`, `tensorflow>=2.6`, `keras>=2.6`
 # and `numpy>=1.19` and forgets Matplotlib. Lower bounds alone mean a different environment every year. Which framework (PyTorch,
 # TensorFlow with Keras; MXNet was retired in 2023), which editor (PyCharm, VS Code) and which tracker (TensorBoard on your own
@@ -1389,8 +1389,8 @@ def train_digits(x):
 train_digits = check("5.5", train_digits)
 
 # %% [markdown] tags=["studio", "help:5.5"]
-# You have seen a model that gets there in the core. Which changes separate it from the recipe that is not there after thirty
-# epochs?
+# The core's chosen model gets there. Look at the table of section E: which changes buy most of the nats, and which of them cost next
+# to no time?
 # ---
 # 784-400-20 with SiLU, minibatches of 64, a learning rate that rises to $0.004$ and falls to 0 over 16 epochs, output bias at
 # the logit of the mean digit: about 113 nats in three to five seconds. Stuck near 206? Then the latent code carries nothing.
@@ -1414,7 +1414,7 @@ also_inside = runtime.reached(
 # %% tags=["studio", "solved"]
 assert also_inside
 assert all(message != "no error" for message in errors.values()) and 0.4 < clipped < 0.6
-assert critic_change == 0 and believed["drawn"] > believed["real"] and spread < 0.5
+assert critic_change == 0 and realness["drawn"] > realness["real"] and spread < 0.5
 assert falling[-1] < falling[100] < 0
 assert per_digit["in file order"][0] > per_digit["shuffled"][0] + 10
 assert bounds[1] < bounds[20] < bounds[100] and with_encoder > with_best > -bounds[100]

@@ -282,6 +282,23 @@ def _whitened(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     return z @ np.linalg.inv(np.linalg.cholesky(np.cov(z, rowvar=False))).T
 
 
+def _negative_by_rounding(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two clouds, the first on a line, whose product of covariances has an eigenvalue that should
+    be 0 and comes out real and a little below 0: with NumPy, and with PyTorch in either precision.
+    """
+    import torch
+
+    while True:
+        line = rng.integers(-4, 5, size=(12, 1)) * np.array([[1.0, 3.0]])
+        around = rng.integers(-4, 5, size=(11, 2)).astype(float)
+        products = [np.cov(line.T) @ np.cov(around.T)]
+        for dtype in (torch.float32, torch.float64):
+            A, B = (torch.cov(torch.tensor(cloud.T, dtype=dtype)) for cloud in (line, around))
+            products.append((A @ B).numpy())
+        if all(-1e-3 < np.linalg.eigvals(product).real.min() < 0 for product in products):
+            return line, around
+
+
 FD_TERMS = {
     "means": (
         "a cloud that moves by (3, 4) and keeps its form is at distance 25, as the traces and the"
@@ -363,6 +380,14 @@ def _fd_cases(rng: np.random.Generator) -> list[Case]:
                 atol=1.0,
             )
             for p, q in ((dependent, dependent[:20] + 1), (dependent[:20], dependent[10:]))
+        ),
+        Case(
+            "two features, in one cloud the second three times the first",
+            tuple(map(TensorArg, _negative_by_rounding(rng))),
+            _real_distance,
+            stress=True,
+            rtol=0.02,
+            atol=1.0,
         ),
     ]
 
@@ -721,18 +746,16 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
             "three equal weights e^−2: −2, however many they are",
             (TensorArg(np.full((1, 3), -2.0)),),
         ),
-        close_case("four pictures, five samples each", (TensorArg(logw),)),
+        close_case("four images, five samples each", (TensorArg(logw),)),
         close_case(
             "the same, with the gradient that reaches logw", (TensorArg(logw),), _with_gradient
         ),
         close_case("the same tensor, a second time", (TensorArg(logw),), again),
         close_case(
-            "six pictures, one sample each: its own logarithm",
+            "six images, one sample each: its own logarithm",
             (TensorArg(rng.normal(-2, 1, size=(6, 1))),),
         ),
-        close_case(
-            "three pictures, three samples each", (TensorArg(rng.normal(1, 1, size=(3, 3))),)
-        ),
+        close_case("three images, three samples each", (TensorArg(rng.normal(1, 1, size=(3, 3))),)),
         close_case(
             "weights of real digits, about e^−115: too small for any float32",
             (TensorArg(rng.normal(-115, 4, size=(3, 50))),),
@@ -740,14 +763,14 @@ def _iwae_cases(rng: np.random.Generator) -> list[Case]:
         ),
         *(
             close_case(
-                f"two pictures, one with weights of about e^−10, one of about e^−{low}",
+                f"two images, one with weights of about e^−10, one of about e^−{low}",
                 (TensorArg(rng.normal(np.array([[-10.0], [-low]]), 2, size=(2, 6))),),
                 stress=True,
             )
             for low in (200, 900)
         ),
         close_case(
-            "one picture whose weights lie far apart, e^−100, e^−500 and e^−900",
+            "one image whose weights lie far apart, e^−100, e^−500 and e^−900",
             (TensorArg(np.array([[-100.0, -500.0, -900.0]])),),
             stress=True,
         ),
@@ -833,8 +856,8 @@ IWAE = Exercise(
             lambda logw: logw.double().exp().mean(1).log(),
         ),
         "global-max-shift": Mutant(
-            "the largest weight of *all* pictures was pulled out: beside it those of another"
-            " picture may vanish, so each row needs its own",
+            "the largest weight of *all* images was pulled out: beside it those of another"
+            " image may vanish, so each row needs its own",
             lambda logw: (logw - logw.max()).exp().mean(1).log() + logw.max(),
         ),
         "row-min-shift": Mutant(
@@ -865,23 +888,23 @@ IWAE = Exercise(
         ),
         "k-fixed": Mutant(does_not_hold(K_FROM_SHAPE), lambda logw: _lse(logw) - math.log(8)),
         "mean-over-batch-axis": Mutant(
-            "the mean ran over the pictures: each picture has its own K weights, so dimension 1",
+            "the mean ran over the images: each image has its own K weights, so dimension 1",
             lambda logw: _lse(logw, 0) - math.log(len(logw)),
         ),
         "sum-over-batch-axis": Mutant(
-            "the sum ran over the pictures, dimension 0, with log K for dimension 1",
+            "the sum ran over the images, dimension 0, with log K for dimension 1",
             lambda logw: _lse(logw, 0) - _k(logw),
         ),
         "log-batch-for-log-k": Mutant(
-            "log B was subtracted, the number of pictures: there are K weights for each",
+            "log B was subtracted, the number of images: there are K weights for each",
             lambda logw: _lse(logw) - math.log(len(logw)),
         ),
         "averaged-over-batch-too": Mutant(
-            "the mean over the pictures was taken as well: one value per picture is asked for",
+            "the mean over the images was taken as well: one value per image is asked for",
             lambda logw: (_lse(logw) - _k(logw)).mean(),
         ),
         "all-weights-pooled": Mutant(
-            "all weights of all pictures were averaged into one: each picture has its own",
+            "all weights of all images were averaged into one: each image has its own",
             lambda logw: logw.flatten().logsumexp(0) - math.log(logw.numel()),
         ),
         "max-for-mean": Mutant(

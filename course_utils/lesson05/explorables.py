@@ -1,4 +1,4 @@
-"""The pictures of lesson 05 that the reader can touch."""
+"""The figures of lesson 05 that the reader can touch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from course_utils import live, plots
 
 FOLDER = Path(__file__).parent
 RANK, SAMPLES, PER_DIGIT = 32, 40, 25
-VIEWS = ("the codes of test digits", "what the decoder makes of every place")
+VIEWS = ("latents of test digits", "the decoder's image of every place")
 
 
 def latent_map(
     decoder: Any, places: Any, labels: Any, scores: dict[float, tuple[float, float]]
 ) -> live.Explorable:
-    """A map of two-dimensional codes whose decoder runs in the page.
+    """A map of two-dimensional latents whose decoder runs in the page.
 
-    places (N, 2) are the codes of digits with `labels` (N,). scores: half the width of a square, or
-    0 for N(0, I) -> FD and kinds of digit of samples from there.
+    places (N, 2) are the latents of digits with `labels` (N,). scores: half the width of a square,
+    or 0 for N(0, I) -> FD and kinds of digit of samples from there.
     """
     import torch
 
@@ -46,7 +46,7 @@ def latent_map(
         [
             live.Range("z1", -3, 3, 0.1, 0),
             live.Range("z2", -3, 3, 0.1, 0),
-            live.Range("width", widths[0], widths[-1], widths[1] - widths[0], 1, "half the width"),
+            live.Range("width", widths[0], widths[-1], widths[1] - widths[0], 1, "w"),
             live.Choice("view", VIEWS, 0, "map"),
         ],
         "Decoded at ({z1:.1f}, {z2:.1f}): {ink:.0f} % ink. Samples from {source}: FD {fd:.0f},"
@@ -77,5 +77,5 @@ def _still(places: np.ndarray, labels: np.ndarray) -> Any:
     for (x, y), digit in zip(places, labels, strict=True):
         ax.text(x, y, str(digit), fontsize=8, ha="center", va="center", clip_on=True)
     ax.set(aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
-    plots.label(ax, "where digits have their codes", "z1", "z2")
+    plots.label(ax, "latents of test digits", "z1", "z2")
     return fig

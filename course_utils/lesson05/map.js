@@ -1,11 +1,11 @@
-// The codes of digits in the plane, the digit decoded at the reader's place, and samples from a
+// The latents of digits in the plane, the digit decoded at the reader's place, and samples from a
 // square or from N(0, I). The decoder's forward pass runs here.
 ({data, panel, image, feedForward, palettes, range}) => {
   const decode = feedForward(data.layers);
-  const pictures = places => decode(Float64Array.from(places.flat())).map(v => 1 / (1 + Math.exp(-v)));
+  const images = places => decode(Float64Array.from(places.flat())).map(v => 1 / (1 + Math.exp(-v)));
   const COLORS = ["#0072B2", "#D55E00", "#009E73", "#B0478A", "#555555"];
   const map = panel({x: [-4, 4], y: [-4, 4], xlabel: "z1", ylabel: "z2", square: true,
-    title: "codes; drag the point"});
+    title: "latents; drag the point"});
   const everywhere = map.heat(v => palettes.ink(0.75 * v));
   data.places.forEach(([x, y], i) => {
     map.text({anchor: "middle", color: COLORS[data.labels[i] % 5]})(x, y, String(data.labels[i]));
@@ -27,7 +27,7 @@
   let sheet = null;
   const fill = () => {
     const centers = range(-3.75, 3.75, 16);
-    const all = pictures(centers.flatMap(b => centers.map(a => [a, b])));
+    const all = images(centers.flatMap(b => centers.map(a => [a, b])));
     sheet = range(0, 16 * 28 - 1, 16 * 28).map(y => range(0, 16 * 28 - 1, 16 * 28).map(x => {
       const tile = Math.floor(y / 28) * 16 + Math.floor(x / 28);
       return all[tile * 784 + (27 - y % 28) * 28 + x % 28];
@@ -38,14 +38,14 @@
 
   return ({z1, z2, width, view}) => {
     const [fd, kinds, source] = data.scores[data.widths.findIndex(w => Math.abs(w - width) < 1e-6)];
-    const picture = pictures([[z1, z2]]);
-    one(Array.from(picture).flatMap(v => [gray(v), gray(v), gray(v)]),
+    const pixels = images([[z1, z2]]);
+    one(Array.from(pixels).flatMap(v => [gray(v), gray(v), gray(v)]),
       `decoded at (${z1.toFixed(1)}, ${z2.toFixed(1)})`);
     if (sampled !== width) {
-      const codes = width ? data.uniform.map(u => u.map(v => width * v)) : data.normal;
-      const drawn = pictures(codes);
+      const latents = width ? data.uniform.map(u => u.map(v => width * v)) : data.normal;
+      const drawn = images(latents);
       const paper = new Float64Array(many.width * many.height * 3).fill(1);
-      for (let i = 0; i < codes.length; i++) {
+      for (let i = 0; i < latents.length; i++) {
         const [top, left] = [Math.floor(i / COLUMNS) * (28 + GAP), i % COLUMNS * (28 + GAP)];
         for (let k = 0; k < 784; k++) {
           const at = 3 * ((top + Math.floor(k / 28)) * many.width + left + k % 28);
@@ -63,6 +63,6 @@
       background = view;
     }
     here(z1, z2);
-    return {ink: 100 * picture.reduce((a, b) => a + b, 0) / 784, fd, kinds, source};
+    return {ink: 100 * pixels.reduce((a, b) => a + b, 0) / 784, fd, kinds, source};
   };
 }

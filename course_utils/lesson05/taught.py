@@ -84,7 +84,7 @@ class Config:
 
 
 def optimizer_for(model, lr, steps):
-    """Its optimizer, and a schedule in which the learning rate rises to lr and falls to 0."""
+    """AdamW, and a schedule in which the learning rate rises to lr and falls to 0."""
     optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, lr, total_steps=steps, pct_start=0.15
