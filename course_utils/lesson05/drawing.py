@@ -1,4 +1,4 @@
-"""The pictures of lesson 05 that need more than a few lines: drawing only, the ideas are in the
+"""The figures of lesson 05 that need more than a few lines: drawing only, the ideas are in the
 notebook.
 """
 
@@ -19,9 +19,10 @@ def weights(study: Any, middle: dict[str, np.ndarray], total: np.ndarray) -> Any
     for ax, power in zip(axes, (-4, 1, 4), strict=False):
         i = powers.index(power)
         distance, active = middle["fd"][i], middle["active"][i]
-        title = f"beta {2.0**power:g}: FD {distance:.0f}\n{active:.0f} of 20 units active"
-        plots.images(study["samples"][i] / 255, ax, columns=5, title=title)
-        words.append(f"beta {2.0**power:g}: FD {distance:.0f}, {active:.0f} of 20 units active.")
+        beta = f"{2**power}" if power >= 0 else f"1/{2**-power}"
+        title = f"beta {beta}: FD {distance:.0f}\n{active:.0f} of 20 units active"
+        plots.images(study["samples"][i][:12] / 255, ax, columns=4, title=title)
+        words.append(f"beta {beta}: FD {distance:.0f}, {active:.0f} of 20 units active.")
     over_weights(axes[3], study["power"], total, middle["fd"])
     best = 2.0 ** powers[int(np.argmin(total))]
     fig.set_label(f"Samples at three weights. {' '.join(words)} -ELBO is smallest at {best:g}.")
@@ -84,8 +85,10 @@ def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
     return fig
 
 
-def nearest(distance: dict[str, Any]) -> Any:
-    """How far images are from their nearest training digit, (N,) by name, as a figure."""
+def nearest(distance: dict[str, Any], ones: float) -> Any:
+    """How far images are from their nearest training digit, (N,) by name, as a figure. `ones` is
+    the median distance of the 1s among the first.
+    """
     words = ", ".join(f"{name} {float(d.median()):.1f}" for name, d in distance.items())
     fig, ax = plots.figure(alt=f"Median distance to a training digit: {words}.", size=(7, 3))
     edges = np.linspace(0, 10, 41)
@@ -94,6 +97,8 @@ def nearest(distance: dict[str, Any]) -> Any:
         counts, _ = np.histogram(values, edges)
         ax.stairs(counts, edges, label=name, color=color, linestyle=dash, linewidth=2)
     ax.set_ylim(0, 180)
+    note = {"ha": "center", "color": plots.DATA, "fontsize": 9}
+    ax.annotate("the 1s", (ones, 20), (ones, 45), arrowprops={"arrowstyle": "->"}, **note)
     ax.legend(loc="upper right")
     plots.label(ax, "Nearest training digit", "distance (pixel by pixel)", "images")
     return fig
@@ -135,7 +140,8 @@ def thousand(epoch: np.ndarray, values: dict[str, np.ndarray]) -> Any:
     }
     for name, (label, dash, color) in styles.items():
         axes[0].plot(epoch, values[name], dash, marker="o", color=color, label=label)
-    axes[0].set_ylim(60, 240)
+        axes[0].annotate(f" {values[name][-1]:.0f}", (epoch[-1], values[name][-1]), va="center")
+    axes[0].set(xlim=(epoch[0] / 1.3, 2.5 * epoch[-1]), ylim=(75, 225))
     axes[0].legend(loc="upper right")
     axes[1].plot(epoch, values["fd"], "o-", color=plots.MODEL)
     for ax in axes:

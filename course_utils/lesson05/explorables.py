@@ -12,7 +12,7 @@ from course_utils import live, plots
 
 FOLDER = Path(__file__).parent
 RANK, SAMPLES, PER_DIGIT = 32, 40, 25
-VIEWS = ("latents of test digits", "the decoder's image of every place")
+VIEWS = ("latents of test digits", "what each place decodes to")
 
 
 def latent_map(
