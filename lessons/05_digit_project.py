@@ -628,10 +628,10 @@ drawing.clouds(right, left)
 
 # %% [markdown]
 # ### Exercise 5.2 · `frechet`
-# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. No matrix root is needed. A matrix like
-# $AB$ has directions that it only stretches, by its *eigenvalues*, and its trace is their sum. So $\operatorname{tr}\,(AB)^{1/2}$ is the sum of
-# the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real and not negative. In practice
-# rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
+# Write it out. `torch.cov` wants one *row* per feature and divides by $n - 1$. No matrix root is needed. A matrix like $AB$ has
+# directions that it only stretches, by its *eigenvalues*, and its trace is their sum. So $\operatorname{tr}\,(AB)^{1/2}$ is the
+# sum of the *square roots* of the eigenvalues of $AB$ (`np.linalg.eigvals`). In theory they are real and not negative. In
+# practice rounding may make them complex, or leave a $-10^{-9}$ where a 0 should be.
 
 
 # %% tags=["exercise:5.2", "points:5", "minutes:13"]
@@ -788,7 +788,7 @@ print("one limit per digit:", ", ".join(f"{limit:.1f}" for limit in limits))
 
 # %%
 def share_flagged(x, steps=((0, 0),)):
-    """Share of images that, moved by one of the steps, are within their limit of a training digit."""
+    """Share of images within their limit of a training digit after the best of the steps."""
     kind = torch.tensor(metrics.read_digits(x), device=device)  # (N,) 0 to 9
     moved = torch.stack([nearest(shifted(x, *step), x_fit) for step in steps])  # (steps, N)
     return (moved.min(dim=0).values < limits[kind]).float().mean().item()
@@ -807,12 +807,13 @@ distances = {name: nearest(x, x_fit).cpu() for name, x in sources.items()}
 drawing.nearest(distances, ones=usual[y_test == 1].median().item())
 
 # %% [markdown]
-# The copier is always flagged, and our model about as rarely as new digits. The shifted copier slips through: moved by one pixel, a digit
-# is as far from itself as from its nearest neighbor. A search over nine places catches it. (Such a search comes closer to
-# everything, so compare with test digits.) A copier that also rotates would slip through again.
+# The copier is always flagged, and our model about as rarely as new digits. The shifted copier slips through: moved by one
+# pixel, a digit is as far from itself as from its nearest neighbor. A search over nine places catches it. (Such a search comes
+# closer to everything, so compare with test digits.) A copier that also rotates would slip through again.
 #
-# So flags are evidence, in one direction. If far more samples are flagged than new digits of the same kind, suspect memorization,
-# and look at the pairs. If no more are, *this* search found nothing. (Meehan, Chaudhuri & Dasgupta 2020 make a statistical test of it.)
+# So flags are evidence, in one direction. If far more samples are flagged than new digits of the same kind, suspect
+# memorization, and look at the pairs. If no more are, *this* search found nothing. (Meehan, Chaudhuri & Dasgupta 2020 make a
+# statistical test of it.)
 
 # %% [markdown]
 # ## What this run reached
@@ -1124,9 +1125,10 @@ for k, bound in bounds.items():
 
 # %% [markdown] tags=["studio"]
 # Nothing was trained: the same model, with more latents per image. (We use *tossed* digits, because the logarithm of a mean is
-# not linear: on grays $\mathcal L_K$ would bound neither tosses nor grays.) So part of −ELBO is no fault of the decoder. It is lost in
-# $q$, for two possible reasons: no Gaussian fits the posterior, or one does, and the encoder does not find it. The encoder has to
-# find it for all images with *one* set of weights, **amortized inference**, while we may search for each image alone.
+# not linear: on grays $\mathcal L_K$ would bound neither tosses nor grays.) So part of −ELBO is no fault of the decoder. It is
+# lost in $q$, for two possible reasons: no Gaussian fits the posterior, or one does, and the encoder does not find it. The
+# encoder has to find it for all images with *one* set of weights, **amortized inference**, while we may search for each image
+# alone.
 #
 # **Predict.** We do that for a hundred test digits: start at the encoder's Gaussian and improve each `mu` and `logvar`. How much of the
 # gap to the largest $K$ does it close?
@@ -1169,8 +1171,8 @@ print(f"the best Gaussian per digit    {with_best:.1f}")
 print(f"importance-weighted, K = 100   {-bounds[100]:.1f}")
 
 # %% [markdown] tags=["studio"]
-# The first difference is the **amortization gap**, the second is about what the Gaussian shape costs. Keep the function: section D uses
-# it to find out what overfits.
+# The first difference is the **amortization gap**, the second is about what the Gaussian shape costs. Keep the function: section
+# D uses it to find out what overfits.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · How many latent dimensions are used?
@@ -1202,8 +1204,8 @@ active_units = check("5.4", active_units)
 # Two images. First dimension: $\mu = 2$ and $-2$, $\sigma = 0.1$: the variance of $\mu$ is 8, so it is active. Second: $\mu = 3$ for
 # both, $\sigma = 0.1$ and $1$: whatever $z$ comes out, its mean says nothing. It is not.
 # ---
-# $\operatorname{Var}(z) = \operatorname{Var}(\mu) + \operatorname{E}[\sigma^2]$, the law of total variance. The second part is the noise, so `logvar` is a
-# decoy: compare the variance of $\mu$ over the images with `tol`.
+# $\operatorname{Var}(z) = \operatorname{Var}(\mu) + \operatorname{E}[\sigma^2]$, the law of total variance. The second part is
+# the noise, so `logvar` is a decoy: compare the variance of $\mu$ over the images with `tol`.
 
 # %% [markdown] tags=["studio"]
 # **Predict.** Three of our models were offered twenty dimensions. Which of them uses the fewest?
@@ -1226,8 +1228,8 @@ print("active of 20, at a threshold of 0.1 after so short a training:", active)
 drawing.variances(variances, 0.1)
 
 # %% [markdown] tags=["studio"]
-# A dimension costs KL in every image, so a VAE uses only those that are worth it to *its* decoder. The count says nothing about quality:
-# *deeper* uses the fewest, is the worst in nats, and beats the baseline in FD.
+# A dimension costs KL in every image, so a VAE uses only those that are worth it to *its* decoder. The count says nothing about
+# quality: *deeper* uses the fewest, is the worst in nats, and beats the baseline in FD.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · The weight of the KL term, and a thousand epochs
@@ -1283,10 +1285,10 @@ print(f"samples, distance to their nearest training digit: {nearby[turn]:.2f}, {
 # %% [markdown] tags=["studio"]
 # The training curve falls to the last epoch. The validation curve turns after about a tenth of the time, and the rest of the
 # computation makes the model *worse* by that measure, by about ten nats. Now give each validation digit its own best Gaussian:
-# only about two of the ten remain. The decoder still describes new digits nearly as well as it ever did. **What overfits is mostly the
-# encoder**: it grows ever more confident about the digits it knows, and places others badly. That is why FD, which never asks the encoder,
-# goes on *improving*, and why samples come no closer to the training digits. Either measure alone would have told half
-# of this. (Lesson 07 looks at a remedy, augmentation.)
+# only about two of the ten remain. The decoder still describes new digits nearly as well as it ever did. **What overfits is
+# mostly the encoder**: it keeps fitting the digits it knows, and places others ever worse. That is why FD, which
+# never asks the encoder, goes on *improving*, and why samples come no closer to the training digits. Either measure alone would
+# have told half of this. (Lesson 07 looks at a remedy, augmentation.)
 
 # %% [markdown] tags=["studio"]
 # ### Section E · Where the time goes, and what to write down
@@ -1422,7 +1424,7 @@ assert also_inside
 assert all(message != "no error" for message in errors.values()) and 0.4 < clipped < 0.6
 assert critic_change == 0 and realness["drawn"] > realness["real"] and spread < 0.5
 assert falling[-1] < falling[100] < 0
-assert lost.argmax() == 0 and lost.min() > 10
+assert lost[0] > np.median(lost) + 5 and lost.min() > 10
 assert bounds[1] < bounds[20] < bounds[100] and with_encoder > with_best > -bounds[100]
 assert active["deeper"] < active["baseline"]
 rise = {name: medians[name][-1] - medians[name][turn] for name in ("encoder", "best")}
