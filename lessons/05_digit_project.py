@@ -951,8 +951,8 @@ print(f"clipped to [0, 1]: {clipped:.0%} of the pixels get no gradient")
 
 unscaled = two_layers(2, 256, 784, end=nn.Identity())
 optimizer = torch.optim.Adam(unscaled.parameters(), lr=1e-3)
-falling = []
-for _ in range(301):
+steps, falling = runtime.budget(smoke=30, cpu=300), []
+for _ in range(steps + 1):
     raw = 255 * x_train[torch.randint(4000, (64,)).to(device)]  # (64, 784), nobody divided by 255
     loss = F.binary_cross_entropy_with_logits(unscaled(noise(64, 2)), raw, reduction="none")
     loss = loss.sum(dim=1).mean()
@@ -960,7 +960,8 @@ for _ in range(301):
     loss.backward()
     optimizer.step()
     falling.append(loss.item())
-print("pixels up to 255: BCE", ", ".join(f"{falling[i]:,.0f}" for i in (0, 100, 300)))
+shown = [f"{falling[i]:,.0f}" for i in (0, steps // 3, steps)]
+print(f"pixels up to 255: BCE {', '.join(shown)}")
 
 # %% [markdown] tags=["studio"]
 # The fix for the first is lesson 02's: logits, and the loss that takes them. The second line looks like splendid progress.
@@ -1305,13 +1306,14 @@ print(f"samples, distance to their nearest training digit: {nearby[turn]:.2f}, {
 #   - With a loader that decodes image by image you would be right. Here indexing one tensor costs next to nothing.
 
 # %% tags=["studio"]
-small = Minibatches(x_fit[:1280], size=64)
+steps = runtime.budget(smoke=2, cpu=20)
+small = Minibatches(x_fit[: 64 * steps], size=64)
 watched = start(seed=27)
 train_an_epoch(watched)  # the first steps pay for setting up
 with profile(activities=[ProfilerActivity.CPU]) as record:
-    train_an_epoch(watched)  # twenty steps
+    train_an_epoch(watched)
 spent = {
-    event.key.split("::")[-1].split("#")[0]: event.self_cpu_time_total / 20 / 1000
+    event.key.split("::")[-1].split("#")[0]: event.self_cpu_time_total / steps / 1000
     for event in record.key_averages()
 }
 most = sorted(spent, key=spent.get, reverse=True)[:7]

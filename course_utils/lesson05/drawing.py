@@ -98,7 +98,7 @@ def nearest(distance: dict[str, Any], ones: float) -> Any:
         ax.stairs(counts, edges, label=name, color=color, linestyle=dash, linewidth=2)
     ax.set_ylim(0, 180)
     note = {"ha": "center", "color": plots.DATA, "fontsize": 9}
-    ax.annotate("the 1s", (ones, 20), (ones, 45), arrowprops={"arrowstyle": "->"}, **note)
+    ax.annotate("the 1s", (ones, 25), (ones, 55), arrowprops={"arrowstyle": "->"}, **note)
     ax.legend(loc="upper right")
     plots.label(ax, "Nearest training digit", "distance (pixel by pixel)", "images")
     return fig
