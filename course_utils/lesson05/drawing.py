@@ -33,7 +33,7 @@ def over_weights(ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndar
     """Negative ELBO and Fréchet distance (N,) over the power of two that weights the KL term."""
     ax.plot(power, nats, "o-", color=plots.MODEL, label="-ELBO")
     ax.plot(power, distance, "s--", color=plots.OTHER, label="FD")
-    ax.legend(fontsize=9, loc="upper center")
+    ax.legend(fontsize=10, loc="upper center")
     ax.set(xticks=range(-4, 5, 2), xlabel="log2 of beta", ylabel="nats, or FD", yscale="log")
     ax.set_yticks((100, 200, 400), (100, 200, 400))
     ax.minorticks_off()
@@ -97,7 +97,7 @@ def nearest(distance: dict[str, Any], ones: float) -> Any:
         counts, _ = np.histogram(values, edges)
         ax.stairs(counts, edges, label=name, color=color, linestyle=dash, linewidth=2)
     ax.set_ylim(0, 180)
-    note = {"ha": "center", "color": plots.DATA, "fontsize": 9}
+    note = {"ha": "center", "color": plots.DATA, "fontsize": 11}
     ax.annotate("the 1s", (ones, 25), (ones, 55), arrowprops={"arrowstyle": "->"}, **note)
     ax.legend(loc="upper right")
     plots.label(ax, "Nearest training digit", "distance (pixel by pixel)", "images")
