@@ -74,8 +74,10 @@ def _source(width: float) -> str:
 
 def _still(places: np.ndarray, labels: np.ndarray) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(4.4, 4.4))
-    for (x, y), digit in zip(places, labels, strict=True):
-        ax.text(x, y, str(digit), fontsize=8, ha="center", va="center", clip_on=True)
+    for digit in np.unique(labels):
+        ax.scatter(
+            *places[labels == digit].T, s=28, marker=f"${digit}$", linewidths=0.3, color=plots.DATA
+        )
     ax.set(aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
     plots.label(ax, "latents of test digits", "z1", "z2")
     return fig
