@@ -721,7 +721,7 @@ def _step(player: Any, loss: Tensor, forget: bool = True, **how: Any) -> None:
 def _moves(
     first: Answer = lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())),
     second: Answer = lambda G, D, x, z1, z2: _g(D(G(z2))),
-    told: Answer = lambda d, g: (d, g),
+    returned: Answer = lambda d, g: (d, g),
     forget: tuple[bool, bool] = (True, True),
     move: tuple[int, int] = (1, 1),
 ) -> Answer:
@@ -739,7 +739,7 @@ def _moves(
                 loss = loss_of(G, D, x, z1, z2)
                 seen[-1] = seen[-1] if i else loss.item()
                 _step(player, loss, clear)
-        return told(*seen)
+        return returned(*seen)
 
     return train_step
 
@@ -828,21 +828,21 @@ def _losses_afterwards(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any
 
 
 def _left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     D.requires_grad_(False)
-    return told
+    return returned
 
 
 def _left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     D.eval()
-    return told
+    return returned
 
 
 def _g_left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     G.eval()
-    return told
+    return returned
 
 
 def _g_left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
@@ -1042,7 +1042,7 @@ TRAIN_STEP = Exercise(
             "the sign of D's loss is flipped: D moves to make it large",
             _moves(
                 first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())),
-                told=lambda d, g: (-d, g),
+                returned=lambda d, g: (-d, g),
             ),
         ),
         "d-real-half-missing": Mutant(
@@ -1080,16 +1080,16 @@ TRAIN_STEP = Exercise(
         ),
         "losses-swapped": Mutant(
             "the two losses came back in the other order: return D's first",
-            _moves(told=lambda d, g: (g, d)),
+            _moves(returned=lambda d, g: (g, d)),
         ),
         "losses-after-steps": Mutant(
             "the losses were computed after the moves: return each as it was before its own move",
             _losses_afterwards,
         ),
-        "step-result-as-loss": Mutant(MOVE_RETURNS_NOTHING, _moves(told=lambda d, g: (None, None))),
+        "step-result-as-loss": Mutant(MOVE_RETURNS_NOTHING, _moves(returned=lambda d, g: (None, None))),
         "losses-added": Mutant(
             "the losses were added up: return both, D's first",
-            _moves(told=lambda d, g: (d + g, d + g)),
+            _moves(returned=lambda d, g: (d + g, d + g)),
         ),
         "own-noise-ignores-z": Mutant(OWN_NOISE, _own_noise),
         "d-left-frozen": Mutant(
@@ -1484,7 +1484,7 @@ def _shares(
     inside: Answer = lambda between, radius: between <= radius,
     share: Answer = lambda inside: inside.any(1).float().mean(),
     radius: Answer = _radius,
-    told: Answer = lambda p, r: (p, r),
+    returned: Answer = lambda p, r: (p, r),
     p: float = 2.0,
 ) -> Answer:
     """An answer to 6.5 with some part changed: `between` (P, C) distances from points to samples,
@@ -1494,7 +1494,7 @@ def _shares(
     def one(points: Tensor, samples: Tensor, k: int) -> float:
         return share(inside(_cdist(points, samples, p), radius(samples, k))).item()
 
-    return lambda real, fake, k: told(one(fake, real, k), one(real, fake, k))
+    return lambda real, fake, k: returned(one(fake, real, k), one(real, fake, k))
 
 
 def _own_radius(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
@@ -1566,7 +1566,7 @@ PRECISION_RECALL = Exercise(
         "precision-and-recall-swapped": Mutant(
             "precision and recall are swapped: a generator that draws one mode well has high"
             " precision and low recall",
-            _shares(told=lambda p, r: (r, p)),
+            _shares(returned=lambda p, r: (r, p)),
         ),
         "self-counted-as-neighbor": Mutant(
             "every point counted as its own neighbor: column 0 of the sorted distances is the point"
@@ -1643,7 +1643,7 @@ PRECISION_RECALL = Exercise(
         ),
         "percent-for-shares": Mutant(
             "these are percentages: return shares from 0 to 1",
-            _shares(told=lambda p, r: (100 * p, 100 * r)),
+            _shares(returned=lambda p, r: (100 * p, 100 * r)),
         ),
         "precision-twice": Mutant(
             "precision came back twice: recall tests the real points against the balls of the fake"
@@ -1652,7 +1652,7 @@ PRECISION_RECALL = Exercise(
         ),
         "complement-returned": Mutant(
             "these are the shares outside all balls: return the shares inside",
-            _shares(told=lambda p, r: (1 - p, 1 - r)),
+            _shares(returned=lambda p, r: (1 - p, 1 - r)),
         ),
         "nearest-ball-only": Mutant(
             "only the nearest point's ball was tried: a larger ball further away may hold the point"
@@ -1746,15 +1746,15 @@ PRECISION_RECALL = Exercise(
         "recall-twice": Mutant(
             "recall came back twice: precision tests the fake points against the balls of the real"
             " ones",
-            _shares(told=lambda p, r: (r, r)),
+            _shares(returned=lambda p, r: (r, r)),
         ),
         "average-for-both": Mutant(
             "the average of both came back twice: return precision and recall",
-            _shares(told=lambda p, r: ((p + r) / 2,) * 2),
+            _shares(returned=lambda p, r: ((p + r) / 2,) * 2),
         ),
         "f1-for-both": Mutant(
             "the harmonic mean (F1) came back twice: return precision and recall",
-            _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
+            _shares(returned=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
         ),
     },
     {
