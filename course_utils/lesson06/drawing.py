@@ -188,7 +188,7 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[in
             film = lab[beta1, seed][0]
             _points(ax, real, film[-1], f"β1 {beta1}, seed {seed}: {_count(film[-1])}")
         rounds = 50 * (1 + np.arange(len(lab[beta1, seeds[0]][0])))
-        for seed, style in zip(seeds, ("-", "--", ":"), strict=True):
+        for seed, style in zip(seeds, ("-", "--"), strict=True):
             row[2].plot(rounds, counts[beta1, seed], style, linewidth=1.4, label=f"seed {seed}")
         row[2].set(ylim=(-0.3, 8.3))
         plots.label(row[2], "modes found", "round")
@@ -234,8 +234,8 @@ def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) 
         if not adam:
             axes[1].plot(size, "--", color=color, linewidth=1.2, label=name)
     axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
-    axes[1].set(yscale="log")
-    axes[1].legend()
+    axes[1].set(yscale="log", ylim=(1e-6, 1e4))
+    axes[1].legend(loc="upper center", ncols=2)
     plots.label(axes[0], "Mean of the samples; solid Adam, dashed SGD", "round", "x")
     plots.label(axes[1], "Gradient of G, with SGD", "round", "length")
 
@@ -269,6 +269,8 @@ def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
             ax.plot(seconds, np.median(runs, axis=0), style, marker="o", color=color, label=label)
             ax.fill_between(seconds, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2)
     axes[0].set(yscale="log")
+    axes[0].set_yticks((30, 100, 300), ("30", "100", "300"))
+    axes[0].minorticks_off()
     axes[0].legend(fontsize=9)
     for ax, title in zip(axes, ("FD: lower is better", "precision", "recall"), strict=True):
         plots.label(ax, title, "CPU seconds")
@@ -348,9 +350,10 @@ def chart_of_the_article(ax: Any) -> None:
     """One chain for every generative model, as the article draws it."""
     chain = ["data", "encoder", "distribution", "decoder", "generated"]
     chain += ["discriminator", "loss", "optimizer", "update"]
+    places = (0, 1.4, 3.0, 4.6, 6.1, 8.1, 9.7, 11.0, 12.5)  # as far apart as the names are long
     flow(
         ax,
-        {name: (1.5 * i, 0) for i, name in enumerate(chain)},
+        dict(zip(chain, ((x, 0) for x in places), strict=True)),
         arrows=list(pairwise(chain)),
         messages=(("update", "encoder"),),
         learned=("encoder", "decoder", "discriminator"),

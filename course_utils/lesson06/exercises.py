@@ -502,6 +502,10 @@ G_LOSS = Exercise(
             "this is D itself: G wants D large, and −log D small",
             lambda fake: fake.sigmoid().mean(),
         ),
+        "derivative-itself": Mutant(
+            "this is the derivative that was asked for: return the loss that has this derivative",
+            lambda fake: (fake.sigmoid() - 1).mean(),
+        ),
         "squared-error-of-probs": Mutant(
             "this is the squared error of D against 1: −log D is asked for",
             lambda fake: ((fake.sigmoid() - 1) ** 2).mean(),
@@ -1233,6 +1237,20 @@ def _net_follows(average: Any, net: Any, keep: float) -> None:
     net.load_state_dict(average.state_dict())
 
 
+def _net_scaled(average: Any, net: Any, keep: float) -> None:
+    with _torch().no_grad():
+        for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                new.mul_(1 - keep)
+                old.mul_(keep).add_(new)
+
+
+def _counter_averaged(average: Any, net: Any, keep: float) -> None:
+    old = [*average.parameters(), *average.buffers()]
+    for a, b in zip(old, [*net.parameters(), *net.buffers()], strict=True):
+        a.data = keep * a + (1 - keep) * b.detach()
+
+
 def _with_graph(average: Any, net: Any, keep: float) -> None:
     for old, new in zip(average.parameters(), net.parameters(), strict=True):
         old.mul_(keep).add_(new, alpha=1 - keep)
@@ -1313,6 +1331,19 @@ AVERAGE = Exercise(
         "net-follows": Mutant(
             "the network was changed too: only the average follows",
             _net_follows,
+        ),
+        "net-scaled": Mutant(
+            "the network was scaled in place: only the average may change",
+            _net_scaled,
+        ),
+        "parameters-forgotten": Mutant(
+            "only BatchNorm's running mean and variance follow: the weights and biases must, too",
+            _update(_mean, lambda name: "running" in name),
+        ),
+        "counter-averaged": Mutant(
+            "BatchNorm's counter `num_batches_tracked` became a float: leave out what is not"
+            " `is_floating_point()`",
+            _counter_averaged,
         ),
         "keep-ignored": Mutant(
             "keep is ignored, and 0.98 used in its place: use the argument",
@@ -1557,6 +1588,11 @@ def _point_by_point(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     return share(fake, real), share(real, fake)
 
 
+def _covered(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
+    inside = _cdist(fake, real) <= _radius(real, k)  # (M, N)
+    return inside.any(1).float().mean().item(), inside.any(0).float().mean().item()
+
+
 PRECISION_RECALL = Exercise(
     "6.5",
     "precision_recall",
@@ -1567,6 +1603,11 @@ PRECISION_RECALL = Exercise(
             "precision and recall are swapped: a generator that draws one mode well has high"
             " precision and low recall",
             _shares(returned=lambda p, r: (r, p)),
+        ),
+        "coverage-for-recall": Mutant(
+            "recall was asked of the balls around real points, which makes it coverage: it asks"
+            " which real points lie in balls around fake ones",
+            _covered,
         ),
         "self-counted-as-neighbor": Mutant(
             "every point counted as its own neighbor: column 0 of the sorted distances is the point"
@@ -1868,7 +1909,7 @@ def _penalized(
     create: bool = True,
     score: Answer = lambda D: D,
 ) -> Answer:
-    """An answer to 6.4 with some part changed: what is made of the gradients (B, d), and where
+    """An answer to 6.6 with some part changed: what is made of the gradients (B, d), and where
     they are taken.
     """
     return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
@@ -1922,6 +1963,16 @@ def _by_real(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     return ((slope.norm(dim=1) - 1) ** 2).mean()
 
 
+def _by_backward(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    import warnings
+
+    x = (eps * real + (1 - eps) * fake).detach().requires_grad_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a reference cycle, which PyTorch warns of
+        D(x).sum().backward(create_graph=True)
+    return ((x.grad.norm(dim=1) - 1) ** 2).mean()
+
+
 def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     score = D(eps * real + (1 - eps) * fake).sum()
     slopes = _torch().autograd.grad(score, list(D.parameters()), create_graph=True)
@@ -1938,6 +1989,11 @@ PENALTY = Exercise(
             "the value is right, but no gradient reaches D's weights: take the inner gradient with"
             " `create_graph=True`, and detach nothing after it",
             _penalized(create=False),
+        ),
+        "backward-for-grad": Mutant(
+            "the value is right, but `backward` also adds to the `.grad` of D's weights: use"
+            " `torch.autograd.grad`, which returns the gradient and leaves the rest alone",
+            _by_backward,
         ),
         "norm-over-whole-batch": Mutant(
             "one norm was taken over the whole batch: every pair has a gradient of its own",
