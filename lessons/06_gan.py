@@ -251,8 +251,8 @@ print("yours                ", derivatives(lambda d: 3 * g_loss(d)))  # 3 times 
 # loss. It changes the game: $G$ no longer minimizes what $D$ maximizes, and the JS above belongs to the minimax loss alone.
 #
 # **Support.** Saturation is not a rare accident. The **support** of a distribution is the set on which it puts its mass. From
-# 32 latent variables, $G$ reaches a set of at most 32 dimensions among the 784 of a picture, and the digits are nearly as thin.
-# Two such sets hardly overlap, so some $D$ separates them *perfectly*. Then JS is $\log 2$ however near or far $G$ is, and its
+# 32 latent variables, $G$ reaches a set of at most 32 dimensions among the 784 of a picture, and the digits are thin, too. Two
+# such sets hardly overlap, so some $D$ separates them *perfectly*. Then JS is $\log 2$ however near or far $G$ is, and its
 # gradient is zero (Arjovsky & Bottou 2017). A better loss helps. So do noise on the data and a limit on how steep $D$ may be
 # (studio section E).
 
@@ -294,8 +294,9 @@ detached = grad_of_G(d_loss(D(x), D(G(z).detach())))
 print("with detach:", "nothing" if detached is None else "something")
 
 # %% [markdown]
-# If it were left there and $G$'s own gradient added, or if the two losses were summed, the two would cancel and $G$ would
-# hardly move. (Our `move` clears first, so here the leak would only waste time. A loop that clears elsewhere is not so lucky.)
+# If it were left there and $G$'s own gradient added, or if the two losses were summed, the two would cancel at first and
+# oppose each other ever after. (Our `move` clears first, so here the leak would only waste time. A loop that clears elsewhere is
+# not so lucky.)
 # `G(z).detach()` has the same values and no computation graph: for $D$'s move, a sample is data.
 #
 # Keras programs *freeze* $D$ instead, inside a "combined model" for $G$'s step. A common mistake there is never to train $D$ at
@@ -830,7 +831,7 @@ plots.rows(
 #
 # Every row involves chance. The expected range is that of five runs with different seeds.
 
-# %%
+# %% tags=["folded"]
 half = ring_rounds // 100  # of a game's film
 modes_with, coverage_with = {}, {}
 for beta1 in (0.5, 0.9):

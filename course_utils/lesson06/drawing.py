@@ -227,7 +227,9 @@ def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) 
         f"{name} with {'Adam' if adam else 'SGD'} {path[-1]:.1f}"
         for (name, adam), (path, _) in paths.items()
     )
-    _, axes = plots.figure(1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {summary}.")
+    _, axes = plots.figure(
+        1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {summary}."
+    )
     for (name, adam), (path, size) in paths.items():
         color = plots.WRONG if name == "saturating" else plots.MODEL
         axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)

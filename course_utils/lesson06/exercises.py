@@ -1090,7 +1090,9 @@ TRAIN_STEP = Exercise(
             "the losses were computed after the moves: return each as it was before its own move",
             _losses_afterwards,
         ),
-        "step-result-as-loss": Mutant(MOVE_RETURNS_NOTHING, _moves(returned=lambda d, g: (None, None))),
+        "step-result-as-loss": Mutant(
+            MOVE_RETURNS_NOTHING, _moves(returned=lambda d, g: (None, None))
+        ),
         "losses-added": Mutant(
             "the losses were added up: return both, D's first",
             _moves(returned=lambda d, g: (d + g, d + g)),
@@ -1970,7 +1972,7 @@ def _by_backward(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a reference cycle, which PyTorch warns of
         D(x).sum().backward(create_graph=True)
-    return ((x.grad.norm(dim=1) - 1) ** 2).mean()
+    return (((0.0 + x.grad).norm(dim=1) - 1) ** 2).mean()  # type: ignore[operator]
 
 
 def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:

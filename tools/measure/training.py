@@ -91,8 +91,8 @@ def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 06: small dense networks, and the numbers of forty clusters of similar digits as tags.
-    No label is seen.
+    """Lesson 06: its small convolutional networks, and the numbers of forty clusters of similar
+    digits as tags. No label is seen.
     """
     from course_utils.lesson06 import taught as lesson06
 
@@ -100,10 +100,7 @@ def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
         return lesson06.generate(net, tagged, len(labels))
 
     tagged = lesson06.tagged(x, 40, seed=0)
-    players = (
-        lesson06.Player(lesson06.DigitGenerator(40), lr=8e-4),
-        lesson06.Player(lesson06.DigitDiscriminator(40), lr=8e-4),
-    )
+    players = [lesson06.Player(net, lr=8e-4) for net in lesson06.convolutional(40)]
     for average in lesson06.play(*players, tagged):
         yield Model(draw=partial(generated, average))
 
@@ -361,7 +358,8 @@ def bars(rows: list[dict[str, Any]]) -> dict[str, bool]:
             6 * vae[REACHED] <= vae_copied[REACHED]
         ),
         "GAN: at most half the recipe's FD in the same minute": 2 * gan["fd"] <= gan_copied["fd"],
-        "GAN: FD at most 10, with a recall of at least .8": gan["fd"] <= 10 and gan["recall"] >= 0.8,
+        "GAN: FD at most 10": gan["fd"] <= 10,
+        "GAN: recall at least .8": gan["recall"] >= 0.8,
         "GAN: a lower FD than every other GAN": all(
             gan["fd"] < peer["fd"] for peer in (gan_copied, *gan_peers)
         ),
