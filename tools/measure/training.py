@@ -91,8 +91,8 @@ def vae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
 
 
 def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
-    """Lesson 06: its small convolutional networks, and the numbers of forty clusters of similar
-    digits as tags. No label is seen.
+    """Lesson 06: small dense networks, and the numbers of forty clusters of similar digits as tags.
+    No label is seen.
     """
     from course_utils.lesson06 import taught as lesson06
 
@@ -100,7 +100,10 @@ def gan_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
         return lesson06.generate(net, tagged, len(labels))
 
     tagged = lesson06.tagged(x, 40, seed=0)
-    players = [lesson06.Player(net, lr=8e-4) for net in lesson06.convolutional(40)]
+    players = (
+        lesson06.Player(lesson06.DigitGenerator(40), lr=8e-4),
+        lesson06.Player(lesson06.DigitDiscriminator(40), lr=8e-4),
+    )
     for average in lesson06.play(*players, tagged):
         yield Model(draw=partial(generated, average))
 
