@@ -833,16 +833,17 @@ plots.rows(
 
 # %% tags=["folded"]
 half = ring_rounds // 100  # of a game's film
-modes_with, coverage_with = {}, {}
-for beta1 in (0.5, 0.9):
-    modes_with[beta1] = np.median([found_modes[beta1, seed][half:] for seed in (5, 7)])
-    coverage_with[beta1] = np.mean([measured[f"beta1 {beta1}, seed {s}"][3] for s in (5, 7)])
+collapsed = np.median([found_modes[0.9, seed][half:] for seed in (5, 7)])
+coverage_with = {
+    beta1: np.mean([measured[f"beta1 {beta1}, seed {seed}"][3] for seed in (5, 7)])
+    for beta1 in (0.5, 0.9)
+}
 inside = runtime.reached(
     {
         "06.w1.even": reached_w1,
         "06.js.even": reached_js[1, 1],
         "06.js.lagging": reached_js[1, 4],
-        "06.ring.collapsed": modes_with[0.9],
+        "06.ring.collapsed": collapsed,
         "06.ring.coverage": coverage_with[0.5],
         "06.ring.coverage_collapsed": coverage_with[0.9],
         "06.digits.fd": scores["FD"],
@@ -853,7 +854,8 @@ inside = runtime.reached(
 
 # %% tags=["solved"]
 assert inside
-assert reached_w1 <= 0.35 and modes_with[0.5] >= 7 and modes_with[0.9] <= modes_with[0.5] - 3
+assert reached_w1 <= 0.35 and collapsed <= 4 and coverage_with[0.5] > coverage_with[0.9] + 0.1
+assert max(found_modes[0.5, seed][-1] for seed in (5, 7)) >= 7  # one game in fifteen collapses
 assert abs(cosine + 1) < 0.01 and detached is None
 assert abs(value - 2 * js(p, q) + math.log(4)) < 1e-3
 assert measured["one mode, perfect"][0] > 0.8 and measured["one mode, perfect"][1] < 0.2
@@ -1395,7 +1397,7 @@ train_ring_sampler = check("6.7", train_ring_sampler)
 
 # %% tags=["studio"]
 runtime.seed_all(13)
-built_points = train_ring_sampler(toys.ring(runtime.budget(smoke=100, cpu=2500)).cpu())(2000)
+built_points = train_ring_sampler(toys.ring(runtime.budget(smoke=100, cpu=1500)).cpu())(2000)
 built_points = torch.as_tensor(built_points, dtype=torch.float32, device=device)
 built_modes, built_share = modes(built_points)
 print(f"what you built: {built_modes} modes, {100 * built_share:.0f} percent of samples on a mode")
