@@ -351,9 +351,9 @@ train_step = check("6.3", train_step)
 # - A: the more often $D$ moves, the closer, step by step
 #   - It is what the theory suggests, which assumes an optimal $D$. But from one move each to four, the gain is small and
 #     depends on the seed.
-# - B: with 4 moves of $G$ clearly less close; the other two about equally
+# - B: with 4 moves of $G$ less close; the other two about equally
 #   - **Yes.** A $D$ that lags judges the samples of an earlier $G$. See the table below, over five seeds.
-# - C: with one move each clearly closest, because the players must be balanced
+# - C: with one move each closest of all, because the players must be balanced
 #   - Balance is what folklore asks for. But $G$ is not hurt by a $D$ that is ahead, as long as its loss does not saturate.
 
 
