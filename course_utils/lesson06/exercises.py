@@ -1972,7 +1972,7 @@ def _by_backward(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a reference cycle, which PyTorch warns of
         D(x).sum().backward(create_graph=True)
-    return (((0.0 + x.grad).norm(dim=1) - 1) ** 2).mean()  # type: ignore[operator]
+    return ((x.grad.norm(dim=1) - 1) ** 2).mean()  # type: ignore[union-attr]
 
 
 def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
