@@ -117,8 +117,8 @@ d_loss = check("6.1", d_loss)
 # - B: in the gap between the modes, where there are no data
 #   - There are no data, but plenty of generated samples, so $D$ learns to say 0.
 # - C: at the ends, near ±4, where both densities are almost 0
-#   - **Yes.** $D^*$ has a value there too, but hardly a sample falls there to teach it. What a network says where it has seen
-#     nothing is extrapolation.
+#   - **Yes.** $D^*$ has a value there too, but hardly any samples fall there to teach it. What a network says where it
+#     has seen nothing is extrapolation.
 
 
 # %% tags=["export"]
@@ -180,34 +180,36 @@ print(f"V with the optimal D: {value:.4f}   -log 4 + 2 JS: {2 * js(p, q) - math.
 print(f"at the equilibrium, where D is one half: {-math.log(4):.4f}")
 
 # %% [markdown]
-# ## A loss that saturates
+# ## The generator's loss
 #
-# The minimax game tells $G$ to minimize $\log(1 - D(G(z)))$. Early in training its samples are poor and $D$ is sure of itself:
-# it gives them a logit of $-5$, that is $D = 0.0067$.
+# The minimax game tells $G$ to minimize $\log(1 - D(G(z)))$. Take three generated samples. $D$ rejects the first: logit $-5$,
+# that is $D = 0.0067$. It is undecided about the second, logit $0$. It takes the third for real: logit $5$, $D = 0.9933$.
 #
-# **Predict.** How large is the derivative of this loss with respect to the logit there, in absolute value?
+# **Predict.** For which of the three is the derivative of the loss with respect to the logit largest in absolute value?
 #
-# - A: close to 1, because the sample is almost as bad as it can be
+# - A: for the first, because it is farthest from what $G$ wants
 #   - One would wish so. But $\log(1 - D)$ is close to $\log 1$ there, and flat.
-# - B: one half
-#   - That is the derivative at logit 0, where $D$ has no opinion.
-# - C: close to 0
-#   - **Yes.** The derivative is $-D$, here $-0.0067$. The worse the samples, the less they teach.
+# - B: for the second, because a sigmoid is steepest in the middle
+#   - $D$ itself is steepest there. The logarithm changes that: the derivative of the loss is $-D$, here one half.
+# - C: for the third, which needs it least
+#   - **Yes.** The derivative is $-D$. The better a sample already is, the more it is pushed; the worst ones receive next to
+#     nothing.
 
 
 # %% tags=["nbval-check-output"]
-def slopes(loss_of):
-    """|derivative| of a loss at logits -5, 0 and 5. loss_of: (3,) -> one number"""
+def derivatives(loss):
+    """|derivative| of a loss at logits -5, 0 and 5. loss: (3,) -> one number"""
     logit = torch.tensor([-5.0, 0.0, 5.0], requires_grad=True)
-    (grad,) = torch.autograd.grad(loss_of(logit), logit)
-    return "   ".join(f"{slope:.4f}" for slope in grad.abs())
+    (grad,) = torch.autograd.grad(loss(logit), logit)
+    return "   ".join(f"{value:.4f}" for value in grad.abs())
 
 
 print("at D =                .0067    .5       .9933")
-print("minimax: log(1 - D)  ", slopes(lambda d: -F.softplus(d).sum()))
+print("minimax: log(1 - D)  ", derivatives(lambda d: -F.softplus(d).sum()))
 
 # %% [markdown]
-# The loss **saturates**, and with it comes a **vanishing gradient**, exactly when the generator has most to learn.
+# Early in training, $D$ rejects every sample. There the loss is flat: it **saturates**, and $G$ is left with a
+# **vanishing gradient** exactly when it has most to learn.
 #
 # ### Exercise 6.2 · `g_loss`
 # Design a better one. Let $\ell(d)$ be the loss of a generated sample with logit $d$, and let $D = \sigma(d)$. Ask for the
@@ -241,24 +243,24 @@ g_loss = check("6.2", g_loss)
 
 # %% tags=["nbval-check-output"]
 print("at D =                .0067    .5       .9933")
-print("yours                ", slopes(lambda d: 3 * g_loss(d)))
+print("yours                ", derivatives(lambda d: 3 * g_loss(d)))  # 3 times the mean: the sum
 
 # %% [markdown]
 # You have found $-\log D(G(z))$, the **non-saturating loss**: $D$'s own loss with the label flipped. It is in section 3 of
 # Goodfellow et al. (2014), got its name in Goodfellow's tutorial (2016), and is what most people mean by a GAN's generator
 # loss. It changes the game: $G$ no longer minimizes what $D$ maximizes, and the JS above belongs to the minimax loss alone.
 #
-# **Support.** Saturation is not a rare accident. The **support** of a distribution is the set on which it puts its mass. With
-# two numbers of noise, $G$ can reach a two-dimensional surface in the 784 dimensions of a picture, and the digits are thin
-# there, too. Two such sets hardly touch, so some $D$ separates them *perfectly*, and then JS is $\log 2$ wherever $G$ may be: no
-# slope to follow (Arjovsky & Bottou 2017). A better loss helps; so do noise on the data and a limit on how steep $D$ may be,
-# studio section E.
+# **Support.** Saturation is not a rare accident. The **support** of a distribution is the set on which it puts its mass. From
+# 32 latent variables, $G$ reaches a set of at most 32 dimensions among the 784 of a picture, and the digits are thin, too. Two
+# such sets hardly overlap, so some $D$ separates them *perfectly*. Then JS is $\log 2$ however near or far $G$ is, and its
+# gradient is zero (Arjovsky & Bottou 2017). A better loss helps. So do noise on the data and a limit on how steep $D$ may be
+# (studio section E).
 
 # %% [markdown]
 # ## Whose gradient is it?
 #
-# The players take turns. $D$ moves on a batch of data and a batch of samples, then $G$ moves on fresh noise. But $D$'s loss
-# contains $G(z)$, and `backward()` does not know whose turn it is.
+# The players take turns. $D$ moves on a batch of data and a batch of samples, then $G$ moves on fresh noise. Each player has
+# an optimizer of its own.
 #
 # **Predict.** We call `backward()` on the *discriminator's* loss and look into the *generator's* `.grad`. What is in it?
 #
@@ -292,10 +294,13 @@ detached = grad_of_G(d_loss(D(x), D(G(z).detach())))
 print("with detach:", "nothing" if detached is None else "something")
 
 # %% [markdown]
-# If it were left there and $G$'s own gradient added, or if the two losses were summed, the two would cancel and $G$ would
-# hardly move. `G(z).detach()` has the same values and no computation graph: for $D$'s move, a sample is data. Keras programs
-# *freeze* $D$ instead, inside a "combined model" for $G$'s step. A common mistake there is never to train $D$ at all, so that $G$
-# fools a discriminator that has learned nothing.
+# If it were left there and $G$'s own gradient added, or if the two losses were summed, the two would cancel at first and
+# oppose each other ever after. (Our `move` clears first, so here the leak would only waste time. A loop that clears elsewhere is
+# not so lucky.)
+# `G(z).detach()` has the same values and no computation graph: for $D$'s move, a sample is data.
+#
+# Keras programs *freeze* $D$ instead, inside a "combined model" for $G$'s step. A common mistake there is never to train $D$ at
+# all, so that $G$ fools a discriminator that has learned nothing.
 #
 # ### Exercise 6.3 · `train_step`
 # One round of the game. First $D$ moves, on `x` and on samples made from `z1`, and nothing of $G$ changes, not even its `.grad`.
@@ -340,15 +345,16 @@ train_step = check("6.3", train_step)
 # becomes a place $g(z_1)$ on the line, where $g$ is an `mlp` plus $1.5\, z_1$. We add normal noise with standard deviation
 # $0.15$, so that the density is known: $q(x) = \mathbb E_{z_1} \mathcal N(x;\, g(z_1),\, 0.15^2)$.
 #
-# **Predict.** The theory assumes an optimal $D$. Which games end closest to the data?
+# **Predict.** We play with 4 moves of $D$ for one of $G$, with one move each, and with 4 moves of $G$ for one of $D$. How close
+# to the data do these games end?
 #
-# - A: those in which $D$ makes four moves for each move of $G$
-#   - It is what the theory suggests. But on this toy one move is nearly enough to stay near $D^*$, and the other three bring
-#     little.
-# - B: those in which $G$ makes four moves for each move of $D$
-#   - That $D$ judges the samples of an earlier $G$, and $G$ chases outdated advice.
-# - C: a lagging $D$ is worse; one move each or more for $D$ makes little difference
-#   - **Yes.** See the table below, over five seeds.
+# - A: the more often $D$ moves, the closer, step by step
+#   - It is what the theory suggests, which assumes an optimal $D$. But from one move each to four, the gain is small and
+#     depends on the seed.
+# - B: with 4 moves of $G$ less close; the other two about equally
+#   - **Yes.** A $D$ that lags judges the samples of an earlier $G$. See the table below, over five seeds.
+# - C: with one move each closest of all, because the players must be balanced
+#   - Balance is what folklore asks for. But $G$ is not hurt by a $D$ that is ahead, as long as its loss does not saturate.
 
 
 # %%
@@ -376,15 +382,15 @@ games = {ratio: duel(*ratio, rounds, seed=3) for ratio in progress.bar([(1, 4), 
 # and in green dashes the optimal $p/(p+q)$. Third: how $G$ bends its noise; the bands are the modes. Fourth: the value
 # function, with the actual discriminator and with the optimal one, and at the bottom its value at the equilibrium, $-\log 4$.
 #
-# **Your goal.** Where does the wide density tear, and which row tells you first? Then compare the black curve with the green
-# one in the last column. What does this generator learn from?
+# **Your goal.** Where does the wide density tear, and which row tells you first? Then compare $D$ with the optimal $D$ in the
+# second row. What has $D$ noticed, and what not?
 
 # %%
 early, late, lagging = ((1, 1), 2), ((1, 1), 40), ((1, 4), 40)  # ratio D : G, and moment
 film = {(r, t): [part[: t + 1] for part in games[r][1]] for r, t in (early, late, lagging)}
 drawing.duels(grid[:, 0], p[:, 0], toys.Z, film, rounds)
 
-# %%
+# %% tags=["folded"]
 runtime.seed_all(4)
 with torch.no_grad():
     reached_w1 = w1(games[1, 1][0](noise(4000)), toys.data_on_line(4000))
@@ -401,15 +407,19 @@ for (d, g), js_of_seeds in zip(study["ratios"], study["js"].T, strict=True):
     )
 
 # %% [markdown]
-# A lagging discriminator hurts in all five seeds. Beyond one move each, the gain is small: 2 : 1 is better than 1 : 1 in four
-# of five seeds, 4 : 1 in three, for two and a half times the work. With one seed alone we could have told any story about these
-# three. What to take home: $D$ must keep up, and the exact ratio is a hyperparameter to try, not a law.
+# At 1 : 4 the discriminator lags, and the game ends farther from the data with every seed. Beyond one move each, the gain is
+# small: 2 : 1 is better than 1 : 1 in four of five seeds, 4 : 1 in three, for two and a half times the work. With one seed alone
+# we could have told any story about the last three rows. $D$ must keep up; the exact ratio is a hyperparameter to try, not a law.
 #
 # <details><summary>What to find in the figure</summary>
 #
 # The second row tells you first. $D$ says 0 in the gap, so latent codes that land there are driven outward, to the left and to
 # the right of one point, and $g$ becomes a cliff. A few samples always fall in between, because a continuous $g$ cannot jump.
-# In the last column the black curve has left the green one: that generator learns from a $D$ that judges its past.
+#
+# At the end $D$ has noticed the gap and little else. On the modes it says one half, where the optimal $D$ would still object to
+# their shape and place. So $V$ is nearly $-\log 4$, as at the equilibrium, while JS is not zero: an imperfect $D$ makes $G$ look
+# closer than it is. In the last column $G$ takes four steps on each of its answers, so the samples overshoot and keep moving. The
+# green curve jumps with them.
 #
 # </details>
 #
@@ -417,11 +427,11 @@ for (d, g), js_of_seeds in zip(study["ratios"], study["js"].T, strict=True):
 # > (*Run → Run All Above Selected Cell*).
 
 # %% [markdown]
-# ## The collapse lab
+# ## The ring lab
 #
 # On a line there is nowhere to hide. In the plane, put eight narrow modes on a circle, and let $G$ make points from two numbers
 # of noise. Our first detector counts: a **mode** is *found* if at least one in a hundred samples lies within four standard
-# deviations of its center. Here is one whole game, with $\beta_1 = 0.5$.
+# deviations of its center. Here is one whole game. (`Player` gives Adam a $\beta_1$ of $0.5$.)
 
 
 # %%
@@ -446,21 +456,20 @@ drawing.ring_film(toys.ring(500), lab[0.5, 5][0])
 # A cloud covers the disc, shrinks to a circle, and is pulled to the modes like a rubber band. As on the line, some points stay
 # between the modes: $G$ is continuous, and the support of its noise has no holes.
 #
-# Now the failure that GANs are known for. We change a single number, Adam's $\beta_1$, which sets how long its running mean of
-# gradients remembers (lesson 03). Its default is $0.9$; above we used $0.5$, which Radford et al. (2015) recommend for GANs.
-# Seeds and all else stay the same.
+# Now change a single number and nothing else: Adam's $\beta_1$, which sets how long its running mean of gradients remembers
+# (lesson 03). Above it was $0.5$. PyTorch's default is $0.9$.
 #
-# **Predict.** Momentum sped up every descent in lesson 03. What will $0.9$ do here?
+# **Predict.** Momentum sped up every descent in lesson 03. What will $0.9$ do to the game on the ring?
 #
-# - A: find the modes sooner, then settle
+# - A: it finds the modes sooner, then settles
 #   - That needs a loss that stays put. Here each player's loss changes whenever the other moves.
-# - B: find them sooner, and overshoot a little
+# - B: it loses most of the modes, or never finds them
+#   - **Yes.** In every game below. The next section shows why.
+# - C: it finds them sooner, and overshoots a little before it settles
 #   - Overshooting alone would be mild. But the opponent answers, late for the same reason.
-# - C: lose most of the modes, or never find them
-#   - **Yes.** In most games. The next section shows why.
 
 # %%
-for beta1, seed in list(itertools.product((0.5, 0.9), (5, 6, 7)))[1:]:  # the first is above
+for beta1, seed in ((0.5, 7), (0.9, 5), (0.9, 7)):
     lab[beta1, seed] = train_ring(beta1, ring_rounds, seed)
 found_modes = {key: [modes(samples)[0] for samples in film] for key, (film, _) in lab.items()}
 drawing.collapse_lab(toys.ring(500), lab, found_modes)
@@ -469,9 +478,10 @@ for beta1, counts in zip(fifteen["beta1"], fifteen["modes"], strict=True):
     print(f"beta1 {beta1}: modes at the end of fifteen games", *sorted(counts))
 
 # %% [markdown]
-# This is **mode collapse**: $G$ draws a part of the distribution, sometimes a single point. Often it does not even stay there: a mode
-# is found and lost again, which is divergence rather than collapse. Nor is it one unlucky seed. With $0.5$ fourteen of the fifteen
-# games end with seven or eight modes, and one collapses. With $0.9$ none ends with more than four.
+# This is **mode collapse**, the failure that GANs are known for: $G$ draws a part of the distribution, sometimes a single point.
+# Often it does not even stay there: a mode is found and lost again, which is divergence rather than collapse. Nor is it one
+# unlucky seed. With $0.5$, which Radford et al. (2015) recommend for GANs, fourteen of the fifteen games end with seven or eight
+# modes, and one collapses. With $0.9$ none ends with more than four.
 #
 # <details><summary>What the losses show</summary>
 #
@@ -509,8 +519,8 @@ explorables.gan()
 #
 # - A: at the equilibrium, because both follow their gradients
 #   - Following a gradient leads downhill on a fixed loss. Here, each step of one player turns the other's gradient.
-# - B: nowhere: they circle the equilibrium at the same distance
-#   - **Yes.** Each gradient is at right angles to the direction of the equilibrium.
+# - B: nowhere: they circle the equilibrium at about the same distance
+#   - **Yes.** Near enough. The step of the pair is always at right angles to the direction of the equilibrium.
 # - C: far away, in a widening spiral
 #   - That is what happens if both step at the same time, or with momentum.
 
@@ -595,14 +605,13 @@ print(f"{'':<19} precision  recall  density  coverage  modes")
 for name, (precision, recall, dense, covered) in measured.items():
     count = modes(candidates[name].to(device))[0]
     print(f"{name:<19} {precision:9.2f}{recall:8.2f}{dense:9.2f}{covered:10.2f}{count:7d}")
-median_pr = np.median([measured[f"beta1 0.5, seed {s}"][:2] for s in (5, 6, 7)], axis=0)
 
 # %% [markdown]
 # Neither number is worth anything without the other: a single mode, even a single point, can have all the precision, and samples
-# all over the disc have full recall. The second is a flaw of recall itself: an outlier gets a huge ball, and a huge ball "covers"
-# much. Naeem et al. (2020) therefore draw balls around *real* examples only. **Density** is the number of these balls that hold a
-# generated sample, on average, over $k$; it can exceed 1. **Coverage**, which lesson 01 used, is the share of them that hold at
-# least one. It sees through the disc.
+# all over the disc have full recall. Both are fragile, too: one outlier gets a huge ball, and a huge ball "covers" much. Naeem et
+# al. (2020) therefore draw balls around *real* examples only. **Density** is the number of these balls that hold a generated
+# sample, on average, over $k$; it can exceed 1. **Coverage**, which lesson 01 used, is the share of them that hold at least one.
+# It is not fooled by the disc: too few of those samples land on a mode.
 #
 # Of the four, coverage separates the two values of $\beta_1$ best. It also says what the count of modes does not: the GANs that
 # found all eight still cover less than half of the data, because their points lie between the modes, or in part of one. In studio
@@ -762,8 +771,10 @@ def report(pictures):
 # %%
 runtime.seed_all(7)
 x = tagged(x_train, K=40, seed=7)  # (4000, 784 + 40)
-G, D = (Player(net(40), lr=8e-4).to(device) for net in (DigitGenerator, DigitDiscriminator))
-start, game = time.process_time(), play(G, D, x, every=runtime.budget(smoke=10, cpu=50))
+digit_G = Player(DigitGenerator(40), lr=8e-4).to(device)
+digit_D = Player(DigitDiscriminator(40), lr=8e-4).to(device)
+start = time.process_time()
+game = play(digit_G, digit_D, x, every=runtime.budget(smoke=10, cpu=50))
 for _ in progress.bar(range(runtime.budget(smoke=1, cpu=20)), "50 rounds"):
     average = next(game)
 seconds = time.process_time() - start
@@ -782,7 +793,7 @@ seconds = time.process_time() - start
 # %%
 samples = generate(average, x, 1000)  # (1000, 784)
 scores = report(samples)
-latest = report(generate(G.net.eval(), x, 1000))
+latest = report(generate(digit_G.net.eval(), x, 1000))
 for name, row in (("averaged", scores), ("latest", latest)):
     print(f"{name:<9}", "  ".join(f"{key} {v:.3g}" for key, v in row.items()))
 print(f"{seconds:.0f} CPU seconds")
@@ -812,37 +823,39 @@ plots.rows(
 # train and cover more of the data. The adversarial loss is still at work where one fast step must be sharp: in the decoder that
 # turns latent codes into pixels (VQGAN, Esser et al. 2021; the first stage of latent diffusion, Rombach et al. 2022), in
 # super-resolution (ESRGAN, Wang et al. 2018), in vocoders (HiFi-GAN, Kong et al. 2020), and in diffusion models distilled to
-# one to four steps (Sauer et al. 2023). And whether a modern GAN would keep up if it got the same care is an open question
-# (Huang et al. 2024).
+# one to four steps (Sauer et al. 2023). Whether GANs had to lose is debated: Huang et al. (2024) report a simple one, built
+# with today's layers and a regularized loss, that keeps up with diffusion models on several sets of small pictures.
 
 # %% [markdown]
 # ## What this run reached
+#
+# Every row involves chance. The expected range is that of five runs with different seeds.
 
-# %%
+# %% tags=["folded"]
 half = ring_rounds // 100  # of a game's film
-modes_with = {
-    beta1: np.median([found_modes[beta1, seed][half:] for seed in (5, 6, 7)])
+collapsed = np.median([found_modes[0.9, seed][half:] for seed in (5, 7)])
+coverage_with = {
+    beta1: np.mean([measured[f"beta1 {beta1}, seed {seed}"][3] for seed in (5, 7)])
     for beta1 in (0.5, 0.9)
 }
 inside = runtime.reached(
     {
         "06.w1.even": reached_w1,
         "06.js.even": reached_js[1, 1],
-        "06.js.weak": reached_js[1, 4],
-        "06.ring.modes": modes_with[0.5],
-        "06.ring.collapsed": modes_with[0.9],
-        "06.pr.precision": median_pr[0],
-        "06.pr.recall": median_pr[1],
+        "06.js.lagging": reached_js[1, 4],
+        "06.ring.collapsed": collapsed,
+        "06.ring.coverage": coverage_with[0.5],
+        "06.ring.coverage_collapsed": coverage_with[0.9],
         "06.digits.fd": scores["FD"],
         "06.digits.precision": scores["precision"],
         "06.digits.recall": scores["recall"],
-        "06.gan.classes": scores["digits read"],
     }
 )
 
 # %% tags=["solved"]
 assert inside
-assert reached_w1 <= 0.35 and modes_with[0.5] >= 7 and modes_with[0.9] <= modes_with[0.5] - 3
+assert reached_w1 <= 0.35 and collapsed <= 4 and coverage_with[0.5] > coverage_with[0.9] + 0.1
+assert max(found_modes[0.5, seed][-1] for seed in (5, 7)) >= 7  # one game in fifteen collapses
 assert abs(cosine + 1) < 0.01 and detached is None
 assert abs(value - 2 * js(p, q) + math.log(4)) < 1e-3
 assert measured["one mode, perfect"][0] > 0.8 and measured["one mode, perfect"][1] < 0.2
@@ -1067,8 +1080,8 @@ for name, retain, fused in [
 # %% [markdown] tags=["studio"]
 # ### Section D · What saturation costs
 #
-# Near the data the saturating loss does no harm. So start the generator far away, near 8, give the discriminator a thousand steps
-# of a head start, and compare both losses, once with Adam and once with plain gradient descent.
+# Near the data the saturating loss does no harm. So start the generator far away, near 8, give the discriminator a head start of
+# 500 steps, and compare both losses, once with Adam and once with plain gradient descent.
 #
 # **Predict.** Which of the four runs reach the data?
 #
@@ -1091,9 +1104,9 @@ def from_afar(g_objective, adam, seed=12):
     with torch.no_grad():
         G.net.bend[-1].bias += 8
     path, size = [], []
-    for t in range(rounds + rounds // 2):
+    for t in range(rounds):
         D.move(d_loss(D(toys.data_on_line(128)), D(G(noise(128)).detach())))
-        if t >= rounds:
+        if t >= rounds // 2:
             fake = G(noise(128))
             G.move(g_objective(D(fake)))
             path.append(fake.mean().item())
@@ -1127,7 +1140,7 @@ drawing.far_away(afar)
 explorables.distances()
 
 # %% [markdown] tags=["studio"]
-# Far away JS is flat, while $W_1$ falls with every step. It is also the value of a game, with a **critic** $D$ that returns
+# Far away JS is flat, while $W_1$ falls with every step. $W_1$ is also the value of a game, with a **critic** $D$ that returns
 # *scores*, not logits, and that obeys a **Lipschitz constraint**: nowhere may it be steeper than 1 (Arjovsky et al. 2017).
 #
 # $$ W_1 = \max_{\|\nabla D\| \le 1}\; \mathbb E_{\text{data}} D(x) - \mathbb E_z D(G(z)) $$
@@ -1138,8 +1151,8 @@ explorables.distances()
 #
 # $$ \text{penalty} = \mathbb E\, \big( \|\nabla_{\hat x} D(\hat x)\|_2 - 1 \big)^2 $$
 #
-# (The theorem behind it says norm 1 between points that an optimal transport pairs up. Random pairs are an approximation that
-# works.)
+# (The theorem behind it says norm 1 on the lines between points that an optimal transport pairs up. Random pairs are an
+# approximation that works.)
 #
 # ### Exercise 6.6 · `gradient_penalty`
 # The penalty, without its weight $\lambda$. `eps` is handed in. The critic must be able to *learn* from it, so the gradient
@@ -1194,13 +1207,14 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
 
 
 # %% [markdown] tags=["studio"]
-# **Predict.** With $\beta_1 = 0.9$ the discriminator lost the ring. Will a critic with the same $\beta_1$ and the same seed
-# keep it?
+# **Predict.** With $\beta_1 = 0.9$ the GAN lost the ring. What will a critic with the same $\beta_1$ and the same seed do?
 #
-# - A: no, momentum makes any game spiral outward
+# - A: lose it too, because momentum makes any game spiral outward
 #   - The bilinear game did. With a penalty on $D$ it turned inward, and this is such a penalty.
-# - B: yes, at least in this game
-#   - **Yes.** But not in every game: of five with other seeds, two never had all eight modes.
+# - B: find the modes and lose them again, in turn
+#   - That is what a game does whose players circle. The penalty damps the circle.
+# - C: find most of the modes, late
+#   - **Yes.** It ends with seven or eight. Of five games with other seeds, two never had all eight.
 
 # %% tags=["studio"]
 critic_film = train_critic(0.9, ring_rounds, seed=5)
@@ -1209,9 +1223,9 @@ drawing.critic_and_discriminator(
 )
 
 # %% [markdown] tags=["studio"]
-# Its price is time: more than twice as much per round, for the second derivative. Points between the modes remain. (The paper
+# The cost is time: more than twice as much per round, for the second derivative. Points between the modes remain. (The paper
 # uses $\lambda = 10$, five critic steps per round, and Adam with $\beta_1 = 0$, $\beta_2 = 0.9$. Here $\lambda = 1$, two steps
-# and $\beta_1 = 0.9$ make the comparison with the collapse lab fair.)
+# and $\beta_1 = 0.9$ make the comparison with the ring lab fair.)
 
 # %% [markdown] tags=["studio"]
 # ### Section F · Convolutions, and a race at equal seconds
@@ -1221,9 +1235,9 @@ drawing.critic_and_discriminator(
 # transposed ones. Same losses, same round, same clusters.
 
 
-# %% tags=["studio"]
+# %% tags=["studio", "export"]
 def convolutional(K, width=16):
-    """G and D of lesson 06's form, with convolutions. -> two networks"""
+    """G and D of the digit game, with convolutions. -> two networks"""
     G, D = DigitGenerator(K), DigitDiscriminator(K)
     G.net = nn.Sequential(
         nn.Linear(32 + K, 2 * width * 49, bias=False),
@@ -1253,26 +1267,28 @@ def convolutional(K, width=16):
 # %% tags=["studio"]
 runtime.seed_all(9)
 conv_G, conv_D = (Player(net, lr=8e-4).to(device) for net in convolutional(40))
-start = time.process_time()
-game = play(conv_G, conv_D, x, every=runtime.budget(smoke=5, cpu=50))
-for _ in progress.bar(range(runtime.budget(smoke=1, cpu=8)), "50 rounds"):
-    average = next(game)
-conv_seconds = time.process_time() - start
-conv_samples = generate(average, x, 1000)
-conv_scores = report(conv_samples)
-for name, net in (("mlp", G), ("convolutional", conv_G)):
-    print(f"{name:<14}{sum(w.numel() for w in net.parameters()):8,d} weights in G")
-print(f"{conv_seconds:.0f} CPU s ", "  ".join(f"{k} {v:.3g}" for k, v in conv_scores.items()))
+for name, players in (("mlp", (digit_G, digit_D)), ("convolutional", (conv_G, conv_D))):
+    start = time.process_time()
+    next(play(*players, x, every=20))
+    each = (time.process_time() - start) / 20
+    size = sum(w.numel() for w in players[0].parameters())
+    print(f"{name:<14}{size:8,d} weights in G, {1000 * each:3.0f} ms of CPU per round")
+
+conv = data.study("gan_conv")  # tools/measure/studies/gan_conv.py, the same game
+print(f"\nafter {conv['rounds']:,} rounds, seeds 0 and 1:")
+for name in ("mlp", "convolutional"):
+    pairs = zip(conv["scores"], conv[name].T, strict=True)
+    print(f"{name:<14}" + ", ".join(f"{score} {a:.3g} and {b:.3g}" for score, (a, b) in pairs))
 plots.rows(
-    {"GAN, mlp": samples[:20].cpu(), "GAN, convolutional": conv_samples[:20].cpu()},
-    alt="Twenty digits by each generator.",
+    {f"{name}, seed 1": conv[f"samples_{name}"][:20] / 255 for name in ("mlp", "convolutional")},
+    alt="Twenty digits by each generator, after the game with seed 1.",
 )
 
 # %% [markdown] tags=["studio"]
-# A fifth of the weights, and after 400 rounds digits that begin to hold together. But each round costs nearly twice as much, and the `mlp` after its
-# thousand is ahead in FD. A convolution uses each weight at many places. That is a good assumption about pictures, and it costs
-# multiplications, which a laptop's processor feels. On a GPU, and for larger pictures, where the weights of an `mlp` grow with
-# the number of pixels, convolutions win.
+# A fifth of the weights, and nearly twice the computing per round: a convolution uses each weight at many places. In both games
+# it draws with far more variety than the `mlp` and less cleanly: recall is high, precision lower. In FD it wins one game by a wide
+# margin and loses the other by as much. So a better network does not end the circling, and one seed would have misled us again,
+# whichever it was. For larger pictures, where the weights of an `mlp` grow with the number of pixels, an `mlp` is no option.
 #
 # **The race.** A VAE and two GANs, with and without clusters, at *equal CPU seconds* on one thread; two seeds each, because
 # every run takes half a minute (`tools/measure/studies/gan_race.py`). It is fair in seconds, not in method: the GAN has
@@ -1381,14 +1397,14 @@ train_ring_sampler = check("6.7", train_ring_sampler)
 
 # %% tags=["studio"]
 runtime.seed_all(13)
-built_points = train_ring_sampler(toys.ring(runtime.budget(smoke=100, cpu=4000)).cpu())(2000)
+built_points = train_ring_sampler(toys.ring(runtime.budget(smoke=100, cpu=1500)).cpu())(2000)
 built_points = torch.as_tensor(built_points, dtype=torch.float32, device=device)
 built_modes, built_share = modes(built_points)
 print(f"what you built: {built_modes} modes, {100 * built_share:.0f} percent of samples on a mode")
 also_inside = runtime.reached(
     {
         "06.claimed.w1": reversed_w1["as claimed"],
-        "06.mended.w1": reversed_w1["both corrected"],
+        "06.corrected.w1": reversed_w1["both corrected"],
         "06.saturating.end": afar["saturating", False][0][-1],
         "06.nonsaturating.end": afar["non-saturating", False][0][-1],
     }

@@ -118,7 +118,7 @@ def test_the_bound_is_that_of_the_formula_and_looking_leaves_the_random_numbers_
 
 
 def test_nothing_is_missing_from_a_complete_result(rows):
-    assert training.missing(rows) == [] and len(training.bars(rows)) == 6
+    assert training.missing(rows) == [] and len(training.bars(rows)) == 9
 
 
 @pytest.mark.parametrize("name", training.ROWS)
@@ -140,9 +140,19 @@ def test_a_value_that_is_absent_or_no_number_is_missing(rows):
 
 def test_the_bars_are_judged(rows):
     rows[1]["seconds_to"][training.REACHED] = 17.0
-    rows[3]["metrics"]["fd"] = 39.0
+    rows[2]["metrics"] |= {"fd": 9.0, "recall": 0.85}
+    rows[3]["metrics"]["fd"] = 17.0
     missed = [bar for bar, reached in training.bars(rows).items() if not reached]
     assert len(missed) == 2 and "6 times" in missed[0] and "half" in missed[1]
+
+
+@pytest.mark.parametrize("peer", ["gan/recipe", "gan/small DCGAN", "gan/dense recipe"])
+def test_a_better_gan_and_a_poor_recall_are_noticed(rows, peer):
+    gan, other = (rows[list(training.ROWS).index(name)] for name in ("gan/ours", peer))
+    gan["metrics"] |= {"fd": 9.0, "recall": 0.79}
+    other["metrics"]["fd"] = 8.9
+    missed = " ".join(bar for bar, reached in training.bars(rows).items() if not reached)
+    assert "every other GAN" in missed and "recall at least" in missed
 
 
 def test_the_command_prints_a_table_keeps_the_rows_and_fails_when_one_is_missing(

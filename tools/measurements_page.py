@@ -27,10 +27,11 @@ TRAINING = """## How well the training does, beside recipes that people copy
 
 All train on the same 4,000 handwritten digits and are judged by the same 1,000, on one core. *Ours*
 is what the lessons build, *recipe* a widely copied way of doing the same with PyTorch's usual
-settings and loader. −ELBO is in nats per digit, FD is the Fréchet distance on the features of a
-digit classifier (both: smaller is better); precision, recall and control are shares (larger is
-better). *Speed* counts the floating-point operations of a training per CPU second, as a share of
-what the same core reaches when it only multiplies matrices. One run each, measured by
+settings and loader; for GANs that is the DCGAN tutorial, and beside it stand a smaller DCGAN and
+the dense GAN that is copied most. −ELBO is in nats per digit, FD is the Fréchet distance on the
+features of a digit classifier (both: smaller is better); precision, recall and control are shares
+(larger is better). *Speed* counts the floating-point operations of a training per CPU second, as a
+share of what the same core reaches when it only multiplies matrices. One run each, measured by
 `python -m tools measure training`.
 """
 NUMBERS = """## What an honest run reaches

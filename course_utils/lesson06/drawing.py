@@ -169,27 +169,27 @@ def _count(samples: Any) -> str:
 def ring_film(real: Any, film: Sequence[Any]) -> None:
     """Four moments of a game on the ring; film: samples after every 50 rounds."""
     shown = [min(i, len(film) - 1) for i in (0, 1, 5, len(film) - 1)]
-    told = ", ".join(f"{_count(film[i])} after {50 * (i + 1)} rounds" for i in shown)
-    _, axes = plots.figure(1, 4, size=(11, 3), alt=f"Samples over the eight modes: {told}.")
+    summary = ", ".join(f"{_count(film[i])} after {50 * (i + 1)} rounds" for i in shown)
+    _, axes = plots.figure(1, 4, size=(11, 3), alt=f"Samples over the eight modes: {summary}.")
     for ax, i in zip(axes, shown, strict=True):
         _points(ax, real, film[i], f"round {50 * (i + 1)}: {_count(film[i])}")
 
 
-def collapse_lab(real: Any, lab: Mapping[Any, Any], found: Mapping[Any, list[int]]) -> None:
+def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[int]]) -> None:
     """Games by (beta1, seed): samples of two seeds, counts of modes, losses of the last seed.
 
     lab: (film, losses (rounds, 2)); one row for each beta1.
     """
-    told = "; ".join(f"beta1 {b}, seed {s}: {_count(lab[b, s][0][-1])}" for b, s in lab)
-    _, axes = plots.figure(2, 4, size=(11, 5.8), alt=f"The samples at the end: {told}.")
+    summary = "; ".join(f"beta1 {b}, seed {s}: {_count(lab[b, s][0][-1])}" for b, s in lab)
+    _, axes = plots.figure(2, 4, size=(11, 5.8), alt=f"The samples at the end: {summary}.")
     for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
         seeds = [seed for beta, seed in lab if beta == beta1]
         for ax, seed in zip(row[:2], (seeds[0], seeds[-1]), strict=True):
             film = lab[beta1, seed][0]
             _points(ax, real, film[-1], f"β1 {beta1}, seed {seed}: {_count(film[-1])}")
         rounds = 50 * (1 + np.arange(len(lab[beta1, seeds[0]][0])))
-        for seed, style in zip(seeds, ("-", "--", ":"), strict=True):
-            row[2].plot(rounds, found[beta1, seed], style, linewidth=1.4, label=f"seed {seed}")
+        for seed, style in zip(seeds, ("-", "--"), strict=True):
+            row[2].plot(rounds, counts[beta1, seed], style, linewidth=1.4, label=f"seed {seed}")
         row[2].set(ylim=(-0.3, 8.3))
         plots.label(row[2], "modes found", "round")
         losses = lab[beta1, seeds[-1]][1]
@@ -207,8 +207,8 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], found: Mapping[Any, list[int
 def circles(paths: Mapping[str, np.ndarray]) -> None:
     """Paths of a game of two numbers around its equilibrium, one panel each."""
     ends = {name: np.linalg.norm(path[-1]) for name, path in paths.items()}
-    told = ", ".join(f"{name} {end:.2f}" for name, end in ends.items())
-    alt = f"Four spirals or circles that start at distance 1. Distance at the end: {told}."
+    summary = ", ".join(f"{name} {end:.2f}" for name, end in ends.items())
+    alt = f"Four spirals or circles that start at distance 1. Distance at the end: {summary}."
     _, axes = plots.figure(1, len(paths), size=(11, 3.1), alt=alt)
     for ax, (name, path) in zip(axes, paths.items(), strict=True):
         ax.plot(*path.T, color=plots.MODEL, linewidth=1)
@@ -223,27 +223,29 @@ def circles(paths: Mapping[str, np.ndarray]) -> None:
 
 def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) -> None:
     """Means of the samples and norms of G's gradient; paths: (loss, with Adam) -> both."""
-    told = ", ".join(
+    summary = ", ".join(
         f"{name} with {'Adam' if adam else 'SGD'} {path[-1]:.1f}"
         for (name, adam), (path, _) in paths.items()
     )
-    _, axes = plots.figure(1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {told}.")
+    _, axes = plots.figure(
+        1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {summary}."
+    )
     for (name, adam), (path, size) in paths.items():
         color = plots.WRONG if name == "saturating" else plots.MODEL
         axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)
         if not adam:
             axes[1].plot(size, "--", color=color, linewidth=1.2, label=name)
     axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
-    axes[1].set(yscale="log")
-    axes[1].legend()
+    axes[1].set(yscale="log", ylim=(1e-6, 1e4))
+    axes[1].legend(loc="upper center", ncols=2)
     plots.label(axes[0], "Mean of the samples; solid Adam, dashed SGD", "round", "x")
     plots.label(axes[1], "Gradient of G, with SGD", "round", "length")
 
 
 def critic_and_discriminator(real: Any, games: Mapping[str, Sequence[Any]]) -> None:
     """Last samples of two games on the ring, and the modes that each finds; films by name."""
-    told = ", ".join(f"{name} {_count(film[-1])}" for name, film in games.items())
-    _, axes = plots.figure(1, 3, size=(11, 3.2), alt=f"At the end: {told}.")
+    summary = ", ".join(f"{name} {_count(film[-1])}" for name, film in games.items())
+    _, axes = plots.figure(1, 3, size=(11, 3.2), alt=f"At the end: {summary}.")
     for ax, (name, film), style in zip(axes, games.items(), ("--", "-"), strict=False):
         _points(ax, real, film[-1], f"{name}: {_count(film[-1])}")
         counts = [modes(samples)[0] for samples in film]
@@ -258,9 +260,9 @@ def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
         label: [np.median(study[f"{key}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
         for key, label in names.items()
     }
-    told = "; ".join(f"{k}: FD {v[0]:.0f}, P {v[1]:.2f}, R {v[2]:.2f}" for k, v in last.items())
+    summary = "; ".join(f"{k}: FD {v[0]:.0f}, P {v[1]:.2f}, R {v[2]:.2f}" for k, v in last.items())
     seconds = study["seconds"]
-    alt = f"After {seconds[-1]} CPU seconds, median of two seeds: {told}."
+    alt = f"After {seconds[-1]} CPU seconds, median of two seeds: {summary}."
     _, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
     styles = ((plots.DATA, "-"), (plots.WRONG, ":"), (plots.MODEL, "--"))
     for (key, label), (color, style) in zip(names.items(), styles, strict=True):
@@ -269,6 +271,8 @@ def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
             ax.plot(seconds, np.median(runs, axis=0), style, marker="o", color=color, label=label)
             ax.fill_between(seconds, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2)
     axes[0].set(yscale="log")
+    axes[0].set_yticks((30, 100, 300), ("30", "100", "300"))
+    axes[0].minorticks_off()
     axes[0].legend(fontsize=9)
     for ax, title in zip(axes, ("FD: lower is better", "precision", "recall"), strict=True):
         plots.label(ax, title, "CPU seconds")
@@ -348,9 +352,10 @@ def chart_of_the_article(ax: Any) -> None:
     """One chain for every generative model, as the article draws it."""
     chain = ["data", "encoder", "distribution", "decoder", "generated"]
     chain += ["discriminator", "loss", "optimizer", "update"]
+    places = (0, 1.4, 3.0, 4.6, 6.1, 8.1, 9.7, 11.0, 12.5)  # as far apart as the names are long
     flow(
         ax,
-        {name: (1.5 * i, 0) for i, name in enumerate(chain)},
+        dict(zip(chain, ((x, 0) for x in places), strict=True)),
         arrows=list(pairwise(chain)),
         messages=(("update", "encoder"),),
         learned=("encoder", "decoder", "discriminator"),
@@ -374,11 +379,11 @@ def chart_of_a_vae(ax: Any) -> None:
 def chart_of_a_gan(ax: Any) -> None:
     """What a GAN computes, and what each of its two losses teaches."""
     places = {"noise z": (0, 1), "G": (1.6, 1), "G(z)": (3.3, 1), "data x": (3.3, 0)}
-    forging = [("noise z", "G"), ("G", "G(z)"), ("G(z)", "D")]
+    generating = [("noise z", "G"), ("G", "G(z)"), ("G(z)", "D")]
     flow(
         ax,
         places | {"D": (4.9, 0.5), "g_loss": (6.6, 1), "d_loss": (6.6, 0)},
-        arrows=[*forging, ("data x", "D"), ("D", "d_loss"), ("D", "g_loss")],
+        arrows=[*generating, ("data x", "D"), ("D", "d_loss"), ("D", "g_loss")],
         messages=(("d_loss", "D"), ("g_loss", "G")),
         learned=("G", "D"),
     )

@@ -502,6 +502,10 @@ G_LOSS = Exercise(
             "this is D itself: G wants D large, and −log D small",
             lambda fake: fake.sigmoid().mean(),
         ),
+        "derivative-itself": Mutant(
+            "this is the derivative that was asked for: return the loss that has this derivative",
+            lambda fake: (fake.sigmoid() - 1).mean(),
+        ),
         "squared-error-of-probs": Mutant(
             "this is the squared error of D against 1: −log D is asked for",
             lambda fake: ((fake.sigmoid() - 1) ** 2).mean(),
@@ -721,7 +725,7 @@ def _step(player: Any, loss: Tensor, forget: bool = True, **how: Any) -> None:
 def _moves(
     first: Answer = lambda G, D, x, z1, z2: _d(D(x), D(G(z1).detach())),
     second: Answer = lambda G, D, x, z1, z2: _g(D(G(z2))),
-    told: Answer = lambda d, g: (d, g),
+    returned: Answer = lambda d, g: (d, g),
     forget: tuple[bool, bool] = (True, True),
     move: tuple[int, int] = (1, 1),
 ) -> Answer:
@@ -739,7 +743,7 @@ def _moves(
                 loss = loss_of(G, D, x, z1, z2)
                 seen[-1] = seen[-1] if i else loss.item()
                 _step(player, loss, clear)
-        return told(*seen)
+        return returned(*seen)
 
     return train_step
 
@@ -828,21 +832,21 @@ def _losses_afterwards(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any
 
 
 def _left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     D.requires_grad_(False)
-    return told
+    return returned
 
 
 def _left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     D.eval()
-    return told
+    return returned
 
 
 def _g_left_in_eval(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
-    told = _moves()(G, D, x, z1, z2)
+    returned = _moves()(G, D, x, z1, z2)
     G.eval()
-    return told
+    return returned
 
 
 def _g_left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
@@ -1042,7 +1046,7 @@ TRAIN_STEP = Exercise(
             "the sign of D's loss is flipped: D moves to make it large",
             _moves(
                 first=lambda G, D, x, z1, z2: -_d(D(x), D(G(z1).detach())),
-                told=lambda d, g: (-d, g),
+                returned=lambda d, g: (-d, g),
             ),
         ),
         "d-real-half-missing": Mutant(
@@ -1080,16 +1084,18 @@ TRAIN_STEP = Exercise(
         ),
         "losses-swapped": Mutant(
             "the two losses came back in the other order: return D's first",
-            _moves(told=lambda d, g: (g, d)),
+            _moves(returned=lambda d, g: (g, d)),
         ),
         "losses-after-steps": Mutant(
             "the losses were computed after the moves: return each as it was before its own move",
             _losses_afterwards,
         ),
-        "step-result-as-loss": Mutant(MOVE_RETURNS_NOTHING, _moves(told=lambda d, g: (None, None))),
+        "step-result-as-loss": Mutant(
+            MOVE_RETURNS_NOTHING, _moves(returned=lambda d, g: (None, None))
+        ),
         "losses-added": Mutant(
             "the losses were added up: return both, D's first",
-            _moves(told=lambda d, g: (d + g, d + g)),
+            _moves(returned=lambda d, g: (d + g, d + g)),
         ),
         "own-noise-ignores-z": Mutant(OWN_NOISE, _own_noise),
         "d-left-frozen": Mutant(
@@ -1233,6 +1239,20 @@ def _net_follows(average: Any, net: Any, keep: float) -> None:
     net.load_state_dict(average.state_dict())
 
 
+def _net_scaled(average: Any, net: Any, keep: float) -> None:
+    with _torch().no_grad():
+        for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                new.mul_(1 - keep)
+                old.mul_(keep).add_(new)
+
+
+def _counter_averaged(average: Any, net: Any, keep: float) -> None:
+    old = [*average.parameters(), *average.buffers()]
+    for a, b in zip(old, [*net.parameters(), *net.buffers()], strict=True):
+        a.data = keep * a + (1 - keep) * b.detach()
+
+
 def _with_graph(average: Any, net: Any, keep: float) -> None:
     for old, new in zip(average.parameters(), net.parameters(), strict=True):
         old.mul_(keep).add_(new, alpha=1 - keep)
@@ -1313,6 +1333,19 @@ AVERAGE = Exercise(
         "net-follows": Mutant(
             "the network was changed too: only the average follows",
             _net_follows,
+        ),
+        "net-scaled": Mutant(
+            "the network was scaled in place: only the average may change",
+            _net_scaled,
+        ),
+        "parameters-forgotten": Mutant(
+            "only BatchNorm's running mean and variance follow: the weights and biases must, too",
+            _update(_mean, lambda name: "running" in name),
+        ),
+        "counter-averaged": Mutant(
+            "BatchNorm's counter `num_batches_tracked` became a float: leave out what is not"
+            " `is_floating_point()`",
+            _counter_averaged,
         ),
         "keep-ignored": Mutant(
             "keep is ignored, and 0.98 used in its place: use the argument",
@@ -1484,7 +1517,7 @@ def _shares(
     inside: Answer = lambda between, radius: between <= radius,
     share: Answer = lambda inside: inside.any(1).float().mean(),
     radius: Answer = _radius,
-    told: Answer = lambda p, r: (p, r),
+    returned: Answer = lambda p, r: (p, r),
     p: float = 2.0,
 ) -> Answer:
     """An answer to 6.5 with some part changed: `between` (P, C) distances from points to samples,
@@ -1494,7 +1527,7 @@ def _shares(
     def one(points: Tensor, samples: Tensor, k: int) -> float:
         return share(inside(_cdist(points, samples, p), radius(samples, k))).item()
 
-    return lambda real, fake, k: told(one(fake, real, k), one(real, fake, k))
+    return lambda real, fake, k: returned(one(fake, real, k), one(real, fake, k))
 
 
 def _own_radius(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
@@ -1557,6 +1590,11 @@ def _point_by_point(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     return share(fake, real), share(real, fake)
 
 
+def _covered(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
+    inside = _cdist(fake, real) <= _radius(real, k)  # (M, N)
+    return inside.any(1).float().mean().item(), inside.any(0).float().mean().item()
+
+
 PRECISION_RECALL = Exercise(
     "6.5",
     "precision_recall",
@@ -1566,7 +1604,12 @@ PRECISION_RECALL = Exercise(
         "precision-and-recall-swapped": Mutant(
             "precision and recall are swapped: a generator that draws one mode well has high"
             " precision and low recall",
-            _shares(told=lambda p, r: (r, p)),
+            _shares(returned=lambda p, r: (r, p)),
+        ),
+        "coverage-for-recall": Mutant(
+            "recall was asked of the balls around real points, which makes it coverage: it asks"
+            " which real points lie in balls around fake ones",
+            _covered,
         ),
         "self-counted-as-neighbor": Mutant(
             "every point counted as its own neighbor: column 0 of the sorted distances is the point"
@@ -1643,7 +1686,7 @@ PRECISION_RECALL = Exercise(
         ),
         "percent-for-shares": Mutant(
             "these are percentages: return shares from 0 to 1",
-            _shares(told=lambda p, r: (100 * p, 100 * r)),
+            _shares(returned=lambda p, r: (100 * p, 100 * r)),
         ),
         "precision-twice": Mutant(
             "precision came back twice: recall tests the real points against the balls of the fake"
@@ -1652,7 +1695,7 @@ PRECISION_RECALL = Exercise(
         ),
         "complement-returned": Mutant(
             "these are the shares outside all balls: return the shares inside",
-            _shares(told=lambda p, r: (1 - p, 1 - r)),
+            _shares(returned=lambda p, r: (1 - p, 1 - r)),
         ),
         "nearest-ball-only": Mutant(
             "only the nearest point's ball was tried: a larger ball further away may hold the point"
@@ -1746,15 +1789,15 @@ PRECISION_RECALL = Exercise(
         "recall-twice": Mutant(
             "recall came back twice: precision tests the fake points against the balls of the real"
             " ones",
-            _shares(told=lambda p, r: (r, r)),
+            _shares(returned=lambda p, r: (r, r)),
         ),
         "average-for-both": Mutant(
             "the average of both came back twice: return precision and recall",
-            _shares(told=lambda p, r: ((p + r) / 2,) * 2),
+            _shares(returned=lambda p, r: ((p + r) / 2,) * 2),
         ),
         "f1-for-both": Mutant(
             "the harmonic mean (F1) came back twice: return precision and recall",
-            _shares(told=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
+            _shares(returned=lambda p, r: (2 * p * r / (p + r + 1e-12),) * 2),
         ),
     },
     {
@@ -1868,7 +1911,7 @@ def _penalized(
     create: bool = True,
     score: Answer = lambda D: D,
 ) -> Answer:
-    """An answer to 6.4 with some part changed: what is made of the gradients (B, d), and where
+    """An answer to 6.6 with some part changed: what is made of the gradients (B, d), and where
     they are taken.
     """
     return lambda D, real, fake, eps: of(_slope(score(D), at(real, fake, eps), create))
@@ -1922,6 +1965,16 @@ def _by_real(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     return ((slope.norm(dim=1) - 1) ** 2).mean()
 
 
+def _by_backward(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    import warnings
+
+    x = (eps * real + (1 - eps) * fake).detach().requires_grad_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a reference cycle, which PyTorch warns of
+        D(x).sum().backward(create_graph=True)
+    return ((x.grad.norm(dim=1) - 1) ** 2).mean()  # type: ignore[union-attr]
+
+
 def _by_weights(D: Any, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     score = D(eps * real + (1 - eps) * fake).sum()
     slopes = _torch().autograd.grad(score, list(D.parameters()), create_graph=True)
@@ -1938,6 +1991,11 @@ PENALTY = Exercise(
             "the value is right, but no gradient reaches D's weights: take the inner gradient with"
             " `create_graph=True`, and detach nothing after it",
             _penalized(create=False),
+        ),
+        "backward-for-grad": Mutant(
+            "the value is right, but `backward` also adds to the `.grad` of D's weights: use"
+            " `torch.autograd.grad`, which returns the gradient and leaves the rest alone",
+            _by_backward,
         ),
         "norm-over-whole-batch": Mutant(
             "one norm was taken over the whole batch: every pair has a gradient of its own",

@@ -156,7 +156,7 @@ def penalty(
     column: bool,
 ) -> dict[str, Any]:
     """`answer(D, real, fake, eps)` for the critic D(x) = tanh(x W + c) v + x u: the value, and its
-    gradients in D's weights.
+    gradients in D's weights, whose `.grad` must stay empty.
 
     W (d, h), c (h,), v (h,), u (d,). D returns (B, 1) with `column`, else (B,). Raises NotData if a
     second call returns another value: then the answer draws an eps of its own.
@@ -181,10 +181,11 @@ def penalty(
         raise NotData(
             "two calls with the same eps gave different penalties: use the eps handed in, draw none"
         )
+    untouched = all(w.grad is None for w in D.parameters())
     gradients: Sequence[Tensor | None] = [None] * 4
     if isinstance(value, torch.Tensor) and value.requires_grad:
         gradients = torch.autograd.grad(value.sum(), list(D.parameters()), allow_unused=True)
-    return {"the penalty": value} | {
+    return {"the penalty": value, "D's own `.grad` is left alone": untouched} | {
         f"the gradient that reaches D's {name}": g if g is None else g + 0.0
         for name, g in zip("Wcvu", gradients, strict=True)
     }

@@ -172,6 +172,34 @@ def gradient_penalty(D, real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     return ((grads.norm(dim=1) - 1) ** 2).mean()
 
 
+def convolutional(K, width=16):
+    """G and D of the digit game, with convolutions. -> two networks"""
+    G, D = DigitGenerator(K), DigitDiscriminator(K)
+    G.net = nn.Sequential(
+        nn.Linear(32 + K, 2 * width * 49, bias=False),
+        nn.Unflatten(1, (2 * width, 7, 7)),
+        nn.BatchNorm2d(2 * width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),  # 14×14
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1),  # 28×28
+        nn.Sigmoid(),
+        nn.Flatten(),
+    )
+    D.features = nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, width, 4, stride=2, padding=1),  # 14×14
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),  # 7×7
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(2 * width * 49, 256),
+        nn.LeakyReLU(0.2),
+    )
+    return G, D
+
+
 def train_ring_sampler(x):
     """Learn to draw such points. x: (N, 2) -> sample, a function of n that returns (n, 2)"""
     scale, rounds, B = x.std(), min(3000, len(x)), 128

@@ -41,4 +41,9 @@ def show_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _html_cells(tag: str, row: tuple[str, ...]) -> str:
-    return "".join(f'<{tag} style="text-align:left">{html.escape(cell)}</{tag}>' for cell in row)
+    """Short cells, such as numbers with a unit, stay on one line."""
+    one_line = {True: ";white-space:nowrap", False: ""}
+    return "".join(
+        f'<{tag} style="text-align:left{one_line[len(cell) < 16]}">{html.escape(cell)}</{tag}>'
+        for cell in row
+    )

@@ -92,30 +92,29 @@ def vae(x: Tensor, y: Tensor) -> Iterator[Model]:
         )
 
 
-def dcgan_networks() -> tuple[nn.Module, nn.Module]:
+def dcgan_networks(g: tuple[int, int], d: tuple[int, int]) -> tuple[nn.Module, nn.Module]:
     """Generator (B, 100, 1, 1) -> (B, 1, 28, 28) in [-1, 1], discriminator back to a probability
-    (B, 1, 1, 1).
+    (B, 1, 1, 1), with two layers of g and of d filters.
 
-    The tutorial's pattern with two doublings in place of four: 256 and 128 filters against 64 and
-    128.
+    The tutorial's pattern with two doublings in place of four.
     """
     generator = nn.Sequential(
-        nn.ConvTranspose2d(100, 256, 7, 1, 0, bias=False),
-        nn.BatchNorm2d(256),
+        nn.ConvTranspose2d(100, g[0], 7, 1, 0, bias=False),
+        nn.BatchNorm2d(g[0]),
         nn.ReLU(),
-        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(128),
+        nn.ConvTranspose2d(g[0], g[1], 4, 2, 1, bias=False),
+        nn.BatchNorm2d(g[1]),
         nn.ReLU(),
-        nn.ConvTranspose2d(128, 1, 4, 2, 1, bias=False),
+        nn.ConvTranspose2d(g[1], 1, 4, 2, 1, bias=False),
         nn.Tanh(),
     )
     discriminator = nn.Sequential(
-        nn.Conv2d(1, 64, 4, 2, 1, bias=False),
+        nn.Conv2d(1, d[0], 4, 2, 1, bias=False),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(128),
+        nn.Conv2d(d[0], d[1], 4, 2, 1, bias=False),
+        nn.BatchNorm2d(d[1]),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(128, 1, 7, 1, 0, bias=False),
+        nn.Conv2d(d[1], 1, 7, 1, 0, bias=False),
         nn.Sigmoid(),
     )
     for layer in [*generator, *discriminator]:
@@ -126,18 +125,21 @@ def dcgan_networks() -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def gan(x: Tensor, y: Tensor) -> Iterator[Model]:
+def gan(
+    x: Tensor,
+    y: Tensor,
+    g: tuple[int, int] = (256, 128),
+    d: tuple[int, int] = (64, 128),
+    lr: float = 2e-4,
+) -> Iterator[Model]:
     """The DCGAN of the PyTorch tutorials, scaled from 64x64 faces to 28x28 digits, a step at a
     time.
 
     Batch 128, BCE, Adam 2e-4 with betas (.5, .999), weights from N(0, 0.02²). Its loader is left
     out, in its favor. Source: pytorch.org/tutorials, "DCGAN Tutorial"; Radford et al. 2016.
     """
-    generator, discriminator = dcgan_networks()
-    of_g, of_d = (
-        torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
-        for net in (generator, discriminator)
-    )
+    generator, discriminator = dcgan_networks(g, d)
+    of_g, of_d = _optimizers(generator, discriminator, lr=lr)
     bce, pictures = nn.BCELoss(), x.view(-1, 1, 28, 28) * 2 - 1
     while True:
         for rows in torch.randperm(len(x)).split(128):
@@ -158,3 +160,55 @@ def gan(x: Tensor, y: Tensor) -> Iterator[Model]:
                     (generator(torch.randn(len(labels), 100, 1, 1)).flatten(1) + 1) / 2
                 )
             )
+
+
+def small_gan(x: Tensor, y: Tensor) -> Iterator[Model]:
+    """A DCGAN cut to what a processor can do in a minute: 64 and 32 filters, learning rate 5e-4."""
+    return gan(x, y, g=(64, 32), d=(32, 64), lr=5e-4)
+
+
+def mlp_networks() -> tuple[nn.Module, nn.Module]:
+    """Generator (B, 100) -> (B, 784) in [-1, 1], discriminator back to a probability (B, 1)."""
+    sizes = [128, 256, 512, 1024]
+    layers: list[nn.Module] = [nn.Linear(100, sizes[0]), nn.LeakyReLU(0.2)]
+    for before, after in zip(sizes, sizes[1:], strict=False):
+        # the second argument is epsilon; momentum seems to have been meant, and it is copied so
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after, 0.8), nn.LeakyReLU(0.2)]
+    discriminator = nn.Sequential(
+        nn.Linear(784, 512),
+        nn.LeakyReLU(0.2),
+        nn.Linear(512, 256),
+        nn.LeakyReLU(0.2),
+        nn.Linear(256, 1),
+        nn.Sigmoid(),
+    )
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 784), nn.Tanh()), discriminator
+
+
+def mlp_gan(x: Tensor, y: Tensor) -> Iterator[Model]:
+    """The dense GAN with batch norm that is copied most, a step at a time.
+
+    Batch 64, BCE, Adam 2e-4 with betas (.5, .999), G before D. Its loader is left out, in its
+    favor. Source: github.com/eriklindernoren/PyTorch-GAN, implementations/gan/gan.py.
+    """
+    generator, discriminator = mlp_networks()
+    of_g, of_d = _optimizers(generator, discriminator, lr=2e-4)
+    bce, pictures = nn.BCELoss(), x * 2 - 1
+    while True:
+        for rows in torch.randperm(len(x)).split(64):
+            one, zero = torch.ones(len(rows), 1), torch.zeros(len(rows), 1)
+            fake = generator(torch.randn(len(rows), 100))
+            of_g.zero_grad()
+            bce(discriminator(fake), one).backward()
+            of_g.step()
+            of_d.zero_grad()
+            of_real, of_fake = discriminator(pictures[rows]), discriminator(fake.detach())
+            ((bce(of_real, one) + bce(of_fake, zero)) / 2).backward()
+            of_d.step()
+            yield Model(
+                draw=lambda labels: (generator(torch.randn(len(labels), 100)) + 1) / 2,
+            )
+
+
+def _optimizers(*networks: nn.Module, lr: float) -> list[torch.optim.Adam]:
+    return [torch.optim.Adam(net.parameters(), lr=lr, betas=(0.5, 0.999)) for net in networks]

@@ -170,6 +170,8 @@ ROWS = {
     "gan/recipe": Row(recipes.gan, after_a_minute, QUALITY),
     "cvae/ours": Row(cvae_ours, at_its_end, ("neg_elbo", "control", *QUALITY)),
     "cgan/ours": Row(cgan_ours, after_a_minute, ("control", *QUALITY)),
+    "gan/small DCGAN": Row(recipes.small_gan, after_a_minute, QUALITY),
+    "gan/dense recipe": Row(recipes.mlp_gan, after_a_minute, QUALITY),
 }
 
 
@@ -349,7 +351,9 @@ def bars(rows: list[dict[str, Any]]) -> dict[str, bool]:
     """The bars this benchmark was written for, and whether these rows reach them. All rows must be
     complete.
     """
-    vae, vae_copied, gan, gan_copied, cvae, cgan = (flat(named(rows)[name]) for name in ROWS)
+    vae, vae_copied, gan, gan_copied, cvae, cgan, *gan_peers = (
+        flat(named(rows)[name]) for name in ROWS
+    )
     return {
         "VAE: -ELBO at most 105 within 60 s": vae["neg_elbo"] <= 105 and vae["cpu_seconds"] <= 60,
         "VAE: -ELBO 117 within 4 s": vae[REACHED] <= 4,
@@ -357,6 +361,11 @@ def bars(rows: list[dict[str, Any]]) -> dict[str, bool]:
             6 * vae[REACHED] <= vae_copied[REACHED]
         ),
         "GAN: at most half the recipe's FD in the same minute": 2 * gan["fd"] <= gan_copied["fd"],
+        "GAN: FD at most 10": gan["fd"] <= 10,
+        "GAN: recall at least .8": gan["recall"] >= 0.8,
+        "GAN: a lower FD than every other GAN": all(
+            gan["fd"] < peer["fd"] for peer in (gan_copied, *gan_peers)
+        ),
         "CVAE: control at least .95": cvae["control"] >= 0.95,
         "cGAN: control at least .9 after a minute": cgan["control"] >= 0.9,
     }
