@@ -200,8 +200,8 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[in
             row[3].axhline(level, color=plots.MUTED, linewidth=0.8, linestyle=":")
         row[3].set(ylim=(0, 3.5))
         plots.label(row[3], f"losses, seed {seeds[-1]}", "round")
-    axes[1, 2].legend(fontsize=9)
-    axes[0, 3].legend(fontsize=9)
+    axes[1, 2].legend(fontsize=10)
+    axes[0, 3].legend(fontsize=10)
 
 
 def circles(paths: Mapping[str, np.ndarray]) -> None:
@@ -273,7 +273,7 @@ def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
     axes[0].set(yscale="log")
     axes[0].set_yticks((30, 100, 300), ("30", "100", "300"))
     axes[0].minorticks_off()
-    axes[0].legend(fontsize=9)
+    axes[0].legend(fontsize=10)
     for ax, title in zip(axes, ("FD: lower is better", "precision", "recall"), strict=True):
         plots.label(ax, title, "CPU seconds")
 
