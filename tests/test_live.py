@@ -71,6 +71,17 @@ def writing():
     return lesson08.writing(written)
 
 
+def story():
+    scenes = {
+        1: ("the mill", [("north", 2), ("left", 3)]),
+        2: ("the tower : night falls", []),
+        3: ("the inn : you take the key", [("inside", 4), ("right", 5)]),
+        4: ("the garden : your key opens the chest : you find the crown", []),
+        5: ("the cellar : night falls", []),
+    }
+    return lesson08.story("crown", scenes)
+
+
 def noise():
     rng, T = np.random.default_rng(2), 100
     schedules = [np.linspace(0.999, 0.01, T), np.cos(np.linspace(0, 1.5, T)) ** 2]
@@ -117,6 +128,7 @@ EXPLORABLES = {
     "06.pull": lesson06.pull,
     "07.condition": condition,
     "08.attention": attention,
+    "08.story": story,
     "08.writing": writing,
     "09.noise": noise,
     "09.paths": lesson09.paths,

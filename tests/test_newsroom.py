@@ -110,45 +110,87 @@ def test_the_result_follows_from_the_goals(home, away, result):
     assert MATCH._replace(home_goals=home, away_goals=away).result == result
 
 
-def test_scripts_are_json_and_add_up():
+def test_scripts_are_json_add_up_and_are_true():
     rng = np.random.default_rng(1)
     for _ in range(200):
         words = newsroom.script(rng)
-        film = json.loads(" ".join(words[1:-1]))
+        match, film = newsroom.facts_of(words), json.loads(" ".join(words[8:-1]))
         assert set(film) == {"title", "seconds", "scenes"} and 2 <= len(film["scenes"]) <= 4
         assert film["seconds"] == sum(scene["seconds"] for scene in film["scenes"])
         assert film["scenes"][0]["shot"] == "wide" and all(
             scene["shot"] in newsroom.SHOTS for scene in film["scenes"]
         )
+        told = newsroom.said(film["title"], [scene["say"] for scene in film["scenes"]])
+        assert told and all(getattr(match, kind) == word for kind, word in told)
 
 
-def test_stories_lead_on_to_every_scene_and_keep_their_promise():
+@pytest.mark.parametrize(
+    ("title", "line", "told"),
+    [
+        ("harbour against mill", "ada struck early .", [("scorer", "ada")]),
+        (" harbour against mill ", "we ran faster than mill", [("home", "mill")]),
+        ("harbour against mill", "ada struck", None),
+        ("harbour and mill", "ada struck early .", None),
+        ("harbour against ada", "ada struck early .", None),
+    ],
+)
+def test_what_a_film_says_is_read_line_by_line(title, line, told):
+    facts = newsroom.said(title, [line])
+    assert facts == (told and [("home", "harbour"), ("away", "mill"), *told])
+
+
+def test_a_telling_document_ends_with_its_scorer_and_has_a_noun_between_subject_and_verb():
+    words = [START, *MATCH.box, *REPORT.split(), END]
+    quoted = REPORT.replace("singer of the fans", "singer")
+    assert newsroom.is_telling(words) is False  # two nouns only
+    longer = REPORT.replace("singer of the fans", "singer of the baker of the fans").split()
+    assert newsroom.is_telling([START, *MATCH.box, *longer, END])
+    assert not newsroom.is_telling([START, *MATCH.box, *quoted.split(), END])
+
+
+def test_stories_lead_on_to_every_scene_and_can_be_won_and_lost():
     rng = np.random.default_rng(2)
     for _ in range(300):
         thing, scenes = newsroom.read_story(newsroom.story(rng))
         targets = [target for _, ways in scenes.values() for _, target in ways]
         assert sorted(targets) == list(range(2, len(scenes) + 1))
         assert newsroom.SCENES[0] <= len(scenes) <= newsroom.SCENES[1]
-        assert sum(f"you find the {thing}" in text for text, _ in scenes.values()) == 1
+        assert len({text.split(" : ")[0] for text, _ in scenes.values()}) == len(scenes)
+        walks = list(newsroom.walks(scenes))
+        won = [walk for walk in walks if f"you find the {thing}" in scenes[walk[-1]][0]]
+        assert len(won) == 1 and len(walks) > 1
+        assert any("you take the key" in scenes[scene][0] for scene in won[0][1:-1])
+        assert all("night falls" in scenes[w[-1]][0] for w in walks if w not in won)
+
+
+HEAD = "find the crown before night :"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "",
-        "find the key",
-        "find the key : 1 1 the mill .",
-        "find the key : north > 2 . 1 the mill .",
-        "find the key : 1 the mill . 1 the tower .",
+        "find the crown before night",
+        "find the crown : 1 the mill . north > 2 . 2 the tower . night falls .",
+        f"{HEAD} 1 1 the mill .",
+        f"{HEAD} north > 2 . 1 the mill .",
+        f"{HEAD} 1 the mill . 1 the tower .",
     ],
 )
 def test_what_is_not_written_like_a_story_is_none(text):
     assert newsroom.read_story([START, *text.split(), END]) is None
 
 
-def test_a_way_to_nowhere_is_read_as_it_stands():
-    words = "find the key : 1 the mill . north > 9 . you find the key .".split()
-    assert newsroom.read_story([START, *words, END]) == (
-        "key",
-        {1: ("the mill : you find the key", [("north", 9)])},
-    )
+def test_a_way_to_nowhere_is_read_as_it_stands_and_ends_no_walk():
+    words = f"{HEAD} 1 the mill . north > 9 . left > 2 . 2 the tower . night falls .".split()
+    thing, scenes = newsroom.read_story([START, *words, END])
+    assert thing == "crown" and scenes == {
+        1: ("the mill", [("north", 9), ("left", 2)]),
+        2: ("the tower : night falls", []),
+    }
+    assert list(newsroom.walks(scenes)) == [[1, 2]]
+
+
+def test_a_walk_in_a_circle_comes_to_an_end():
+    scenes = {1: ("the mill", [("north", 2)]), 2: ("the tower", [("south", 1)])}
+    assert list(newsroom.walks(scenes)) == []

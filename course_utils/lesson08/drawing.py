@@ -12,8 +12,77 @@ import numpy as np
 from course_utils import plots
 
 
-def facts_told_right(ax: Any, facts: dict[str, dict[str, float]], kinds: list[str]) -> None:
-    """For each kind of fact, a group of bars: which share every model tells right."""
+def ngrams(bits: dict[int, float], entropy: float) -> Any:
+    """Bits per token of n-gram models, by n, above the entropy."""
+    best = min(bits, key=lambda n: bits[n])
+    ax = plots.panel(
+        alt=f"Bits per token of new text fall from {bits[1]:.1f} at n = 1 to {bits[best]:.2f} at"
+        f" n = {best}, above the entropy of {entropy:.2f}, and rise again.",
+        size=(7, 3),
+    )
+    ax.plot(list(bits), list(bits.values()), color=plots.MODEL, marker="o")
+    ax.axhline(entropy, color=plots.DATA, linestyle="--")
+    note = {"xytext": (0, 5), "textcoords": "offset points"}
+    ax.annotate(f"entropy {entropy:.2f}", (1, entropy), color=plots.DATA, **note)
+    ax.set(ylim=(0, 7))
+    return plots.label(
+        ax, "n-grams on new documents", "n (words of context, plus one)", "bits per token"
+    )
+
+
+def forgetting(arrives: dict[str, np.ndarray]) -> Any:
+    """How much of the gradient arrives at each of T inputs (T,), by the name of a network."""
+    ends = ", ".join(f"{name} {share[0]:.0e}" for name, share in arrives.items())
+    ax = plots.panel(alt=f"Share of the gradient that arrives 39 steps back: {ends}.", size=(7, 3))
+    for (name, share), color in zip(
+        arrives.items(), (plots.WRONG, plots.MUTED, plots.MODEL), strict=True
+    ):
+        plots.line(np.arange(len(share)), share[::-1], ax, name=name, at=0.6, color=color)
+    ax.set(yscale="log", ylim=(None, 300))
+    return plots.label(ax, "How much of the gradient arrives", "steps back", "share (log scale)")
+
+
+def ladder(study: dict[str, np.ndarray], entropy: float) -> Any:
+    """Models with one more part each, (models, seeds) bits per token, as bits above the entropy."""
+    names, above = [str(name) for name in study["names"]], study["bits"] - entropy
+    said = "; ".join(f"{name} {row.mean():.3f}" for name, row in zip(names, above, strict=True))
+    ax = plots.panel(alt=f"Bits per token above the entropy: {said}.", size=(8.5, 3.4))
+    for row, values in enumerate(above):
+        ax.plot(values, np.full(len(values), row), "o", color=plots.MODEL, markersize=7)
+        ax.text(values.max() * 1.1, row, f"{values.mean():.3f}", va="center")
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xscale="log", xlim=(0.008, 0.6))
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    return plots.label(
+        ax,
+        "One more part each, three seeds and their mean",
+        "bits per token above the entropy (log scale)",
+    )
+
+
+def bits_above(bits: dict[str, float], entropy: float) -> Any:
+    """Bits per token of several models, and the entropy that no honest one falls below."""
+    said = ", ".join(f"{name} {value:.2f}" for name, value in bits.items())
+    colors = {"RNN": plots.WRONG, "LSTM": plots.OTHER, "Transformer": plots.MODEL}
+    ax = plots.bars(
+        list(bits),
+        list(bits.values()),
+        form=".2f",
+        color=[colors.get(name, plots.MUTED) for name in bits],
+        alt=f"Bits per token of new documents: {said}; entropy {entropy:.2f}.",
+    )
+    ax.axvline(entropy, color=plots.DATA, linestyle="--")
+    return plots.label(ax, f"New documents; dashed: entropy {entropy:.2f}", "bits per token")
+
+
+def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
+    """For each kind of fact, a group of bars: which share every writer tells right."""
+    kinds = ["home", "away", "goals", "scorer", "weather", "result"]
+    said = ", ".join(f"{name} {shares['all']:.2f}" for name, shares in facts.items())
+    ax = plots.panel(alt=f"Of all facts told, the share that is right: {said}.", size=(9, 3.4))
     styles = {
         "RNN": (plots.WRONG, "//"),
         "LSTM": (plots.OTHER, ".."),
@@ -26,19 +95,39 @@ def facts_told_right(ax: Any, facts: dict[str, dict[str, float]], kinds: list[st
         ax.bar(places + 0.2 * i - 0.3, shares, 0.18, **style)
     ax.set_xticks(range(len(kinds)), kinds)
     ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
-    plots.label(ax, x="kind of fact", y="share told right")
+    return plots.label(ax, x="kind of fact", y="share told right")
+
+
+def shooting_script(match: Any, film: dict[str, Any]) -> None:
+    """A film as a crew would read it, below the facts of its match."""
+    print("facts:", *match.box[:-1])
+    print(f"{film['title'].strip()}, {film['seconds']} seconds")
+    for number, scene in enumerate(film["scenes"], 1):
+        print(f"{number}  {scene['shot']:<9} {scene['seconds']} s  {scene['say'].strip()}")
+
+
+def ode(setting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sixteen beats of the Ode to Joy (16, 4) as sixteenths with onsets, (64, 4) each; in its last
+    bar the melody is dotted, and the second note of the pair is an eighth.
+    """
+    notes = np.repeat(setting, 4, axis=0)  # (64, 4)
+    onsets = np.broadcast_to(np.arange(64)[:, None] % 4 == 0, (64, 4)).copy()
+    notes[54:56, 0] = notes[56, 0]  # D dotted, then an eighth C
+    onsets[52, 0], onsets[54, 0] = False, True
+    onsets[60, 0] = False  # and the last one lasts two beats
+    return notes, onsets
 
 
 def two_gates(
-    words: list[str], forget: np.ndarray, ledger: np.ndarray, units: dict[str, int], body: slice
+    words: list[str], forget: np.ndarray, cells: np.ndarray, units: dict[str, int], body: slice
 ) -> Any:
-    """Hidden units of an LSTM along a text, one panel each: forget and ledger are (T, H); `units`
+    """Hidden units of an LSTM along a text, one panel each: forget and cells are (T, H); `units`
     holds a name for each unit shown. The alt text looks for the lowest forget gate in `body`.
     """
     fig, axes = plots.figure(len(units), 1, alt="drawn below", size=(10.5, 3.4 * len(units)))
     said = []
     for ax, (name, unit) in zip(np.atleast_1d(axes), units.items(), strict=True):
-        gates(ax, words, forget[:, unit], ledger[:, unit])
+        gates(ax, words, forget[:, unit], cells[:, unit])
         inside = forget[body, unit]
         at = words[body.start + int(inside.argmin())]
         ax.set_title(f"{name}: mean of the forget gate {inside.mean():.2f}")
@@ -47,9 +136,9 @@ def two_gates(
     return fig
 
 
-def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> None:
-    """One number of an LSTM's memory along a text (T,): its forget gate as bars, its ledger, scaled
-    to [-1, 1], as a line.
+def gates(ax: Any, words: list[str], forget: np.ndarray, cell: np.ndarray) -> None:
+    """One hidden unit of an LSTM along a text (T,): its forget gate as bars, its cell, scaled to
+    [-1, 1], as a line.
     """
     steps = np.arange(len(words))
     ax.bar(
@@ -60,11 +149,9 @@ def gates(ax: Any, words: list[str], forget: np.ndarray, ledger: np.ndarray) -> 
         width=0.85,
         label="forget gate (1: all is kept)",
     )
-    ax.plot(
-        steps, ledger / max(1e-9, np.abs(ledger).max()), color=plots.MODEL, label="ledger c, scaled"
-    )
+    ax.plot(steps, cell / max(1e-9, np.abs(cell).max()), color=plots.MODEL, label="cell c, scaled")
     ax.axhline(0, color=plots.MUTED, lw=0.8)
-    ax.set_xticks(steps, words, rotation=90, fontsize=8, parse_math=False)
+    ax.set_xticks(steps, words, rotation=90, fontsize=9, parse_math=False)
     ax.set(ylim=(-1.05, 1.05), xlim=(-0.6, len(words) - 0.4))
     ax.legend(loc="upper right", bbox_to_anchor=(1, 1.22), ncols=2, fontsize=9)
     ax.grid(axis="x", visible=False)
@@ -76,8 +163,8 @@ def story(
     """A branching story as a graph from top to bottom, the scenes of `path` and the ways between
     them marked.
     """
-    depth, boxes = _depths(scenes), {}
-    for scene, (x, y) in (at := _places(depth)).items():
+    boxes = {}
+    for scene, (x, y) in (at := places(scenes)).items():
         boxes[scene] = ax.text(
             x,
             y,
@@ -112,9 +199,9 @@ def story(
         )
         middle = 0.5 * np.add(at[start], at[end]) + (0.02, 0)
         ax.text(*middle, way, fontsize=9, ha="left", va="center")
-    ax.set(xlim=(-0.2, 1.2), ylim=(-max(depth.values()) - 0.5, 0.5))
+    ax.set(xlim=(-0.2, 1.2), ylim=(min(y for _, y in at.values()) - 0.5, 0.5))
     ax.axis("off")
-    plots.label(ax, f"find the {thing}")
+    plots.label(ax, f"find the {thing} before night")
 
 
 def _depths(scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> dict[int, int]:
@@ -128,10 +215,12 @@ def _depths(scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> dict[int, i
     return depth
 
 
-def _places(depth: dict[int, int]) -> dict[int, tuple[float, float]]:
-    """Where each scene stands: its depth decides the row, and a row is spread evenly."""
+def places(
+    scenes: dict[int, tuple[str, list[tuple[str, int]]]],
+) -> dict[int, tuple[float, float]]:
+    """Where each scene is drawn: its depth decides the row, and a row is spread evenly."""
     rows: dict[int, list[int]] = {}
-    for scene, row in depth.items():
+    for scene, row in _depths(scenes).items():
         rows.setdefault(row, []).append(scene)
     return {
         scene: ((i + 0.5) / len(row), -y) for y, row in rows.items() for i, scene in enumerate(row)

@@ -1,5 +1,5 @@
-"""The exercises of lesson 08: the causal mask, sampling from the nucleus, bits per token, one step
-of an LSTM, a writer.
+"""The exercises of lesson 08: bits per token, attention, sampling from the nucleus, one step of an
+LSTM, a writer.
 """
 
 from __future__ import annotations
@@ -29,172 +29,647 @@ if TYPE_CHECKING:
 close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 
 
-# ---- 8.1 causal_mask -----------------------------------------------------------------------------
+# ---- 8.1 bits_per_token --------------------------------------------------------------------------
 
 
-def _mask_cases(rng: np.random.Generator) -> list[Case]:
-    lengths, scores = [3, 1, 6, int(rng.integers(7, 12))], rng.normal(size=(4, 4))
+TRAINS = (
+    "the gradient reaches the logits, since this loss trains networks: stay in PyTorch, without"
+    " `.detach()`, `.item()` or `.numpy()`"
+)
+
+
+def _trains(ask: Ask, *args: Any) -> dict[str, bool]:
+    return {TRAINS: bool(ask.probe("lesson08.reached_by_gradient", *args))}
+
+
+def _documents(rng: np.random.Generator, lengths: list[int], V: int) -> TensorArg:
+    """Token rows (B, T) of these lengths, the rest padding."""
+    T = max(lengths)
+    y = rng.integers(1, V, size=(len(lengths), T))
+    return TensorArg(np.where(np.arange(T) < np.array(lengths)[:, None], y, 0))
+
+
+def _number(ask: Ask, *args: Any) -> Any:
+    """The bits, which the next cells ask for their `.item()`."""
+    return ask.probe("lesson08.number", *args)
+
+
+def _bits_cases(rng: np.random.Generator) -> list[Case]:
+    toy = np.full((1, 3, 9), math.log(0.75 / 8))
+    toy[0, 0, 7] = math.log(0.25)
+    toy[0, 1] = rng.normal(size=9)
+
+    def logits(y: TensorArg, V: int) -> TensorArg:
+        return TensorArg(rng.normal(size=(*y.values.shape, V)) * 2)
+
+    full, ragged, other = (
+        _documents(rng, lengths, 6) for lengths in ([5, 5, 5], [7, 3, 5, 2], [4, 9])
+    )
     return [
-        Case(f"T = {T}: {T} row{'s' * (T > 1)}, {T} column{'s' * (T > 1)}", (T,)) for T in lengths
-    ] + [
         close_case(
-            "T = 4: scores of attention, masked by this table, a tensor",
-            (TensorArg(scores),),
-            _masked,
-            want=np.where(_mask_oracle(4), scores, -math.inf),
-        )
+            "tokens (5, 7, 0), and the first row gives 7 a probability of 1/4: 2 bits",
+            (TensorArg(toy), TensorArg(np.array([[5, 7, 0]]))),
+            _number,
+        ),
+        close_case(
+            "eight tokens equally likely: 3 bits",
+            (TensorArg(np.zeros((2, 4, 8))), _documents(rng, [4, 4], 8)),
+            _number,
+        ),
+        close_case("three documents without padding", (logits(full, 6), full), _number),
+        close_case("four documents of different lengths", (logits(ragged, 6), ragged), _number),
+        close_case(
+            "two documents of different lengths, twice with the same tensors",
+            (logits(other, 6), other),
+            again,
+        ),
+        Case(
+            "a gradient for the logits",
+            (logits(ragged, 6), ragged),
+            _trains,
+            want={TRAINS: True},
+        ),
+        close_case(
+            "very certain predictions, logits of ±300",
+            (TensorArg(rng.choice([-300.0, 300.0], size=(2, 5, 6))), _documents(rng, [5, 3], 6)),
+            _number,
+            stress=True,
+        ),
     ]
 
 
-def _masked(ask: Ask, scores: TensorArg) -> np.ndarray:
-    return ask.probe("lesson08.masked", scores)
+def _bits_oracle(logits: Tensor, y: Tensor) -> np.floating:
+    from scipy.special import logsumexp
+
+    rows, tokens = logits.double().numpy(), y.numpy()
+    surprise = [
+        logsumexp(rows[b, t]) - rows[b, t, tokens[b, t + 1]]
+        for b in range(len(tokens))
+        for t in range(tokens.shape[1] - 1)
+        if tokens[b, t + 1] != 0
+    ]
+    return np.mean(surprise) / math.log(2)
 
 
-def _mask_oracle(T: int) -> np.ndarray:
-    return np.array([[s <= t for s in range(T)] for t in range(T)])
+def _scores(logits: Tensor, y: Tensor) -> tuple[Any, Any]:
+    """log2 p of every next token and whether it is one: (B, T-1), bool (B, T-1)."""
+    log_p = logits[:, :-1].log_softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1) / math.log(2)
+    return -log_p, y[:, 1:] != 0
 
 
-def _ones(T: int) -> Tensor:
+def _mean_bits(opinions: Tensor, answers: Tensor, ignore: int = 0) -> Tensor:
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(opinions.flatten(0, 1), answers.flatten(), ignore_index=ignore) / math.log(
+        2
+    )
+
+
+def _bits(change: Callable[[Any, Any], Any]) -> Answer:
+    """An answer to 8.1 from what `_scores` gives."""
+    return lambda logits, y: change(*_scores(logits, y))
+
+
+def _log_of_logits(change: Answer) -> Answer:
+    def answer(logits: Tensor, y: Tensor) -> Tensor:
+        chosen = logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)
+        return -change(chosen[y[:, 1:] != 0]).log2().mean()
+
+    return answer
+
+
+def _per_document(bits: Tensor, real: Tensor) -> Tensor:
+    return (bits * real).sum(1) / real.sum(1)
+
+
+def _bits_in_loops(logits: Tensor, y: Tensor) -> Tensor:
     import torch
 
-    return torch.ones(T, T, dtype=torch.bool)
+    total, count = torch.zeros((), dtype=torch.float64), 0
+    for row, tokens in zip(logits.double(), y, strict=True):
+        for scores, token in zip(row[:-1], tokens[1:], strict=True):
+            if token != 0:
+                total = total - torch.log_softmax(scores, 0)[token] / math.log(2)
+                count += 1
+    return total / count
 
 
-def _blocked(T: int, by: float) -> Tensor:
-    import torch
+def _transposed(logits: Tensor, y: Tensor) -> Tensor:
+    from torch.nn.functional import cross_entropy
 
-    return torch.zeros(T, T).masked_fill(~_ones(T).tril(), by)
-
-
-def _band(T: int) -> Tensor:
-    return _ones(T).tril() & _ones(T).triu(-2)
+    return cross_entropy(
+        logits[:, :-1].transpose(1, 2).double(), y[:, 1:], ignore_index=0
+    ) / np.log(2.0)
 
 
-def _by_comparison(T: int) -> Tensor:
-    import torch
-
-    return torch.arange(T)[None, :] <= torch.arange(T)[:, None]
-
-
-MASK = Exercise(
+BITS = Exercise(
     "8.1",
-    "causal_mask",
-    _mask_cases,
-    _mask_oracle,
+    "bits_per_token",
+    _bits_cases,
+    _bits_oracle,
     {
-        "mask-transposed": Mutant(
-            "transposed: row t looks at what comes, not at what was; rows look, columns are"
-            " looked at",
-            lambda T: _ones(T).triu(),
+        "nats-for-bits": Mutant(
+            "these are nats: one bit is ln 2 of them",
+            _bits(lambda bits, real: bits[real].mean() * math.log(2)),
         ),
-        "diagonal-hidden": Mutant(
-            "the diagonal is hidden: a position may look at itself, and the first one would see"
-            " nothing at all",
-            lambda T: _ones(T).tril(-1),
+        "targets-unshifted": Mutant(
+            "unshifted: row t predicts the token at t + 1, not the one at t, which it has read",
+            lambda logits, y: _mean_bits(logits, y),
         ),
-        "no-mask": Mutant(
-            "nothing is masked: every position sees the answer, and bits below the entropy mean a"
-            " leak",
-            lambda T: _ones(T),
+        "targets-shifted-backwards": Mutant(
+            "shifted the wrong way: row t predicts the token at t + 1, not the one at t − 1",
+            lambda logits, y: _mean_bits(logits[:, 1:], y[:, :-1]),
         ),
-        "inverted-mask": Mutant(
-            "True and False are exchanged: here True means may attend", lambda T: ~_ones(T).tril()
+        "padding-scored": Mutant(
+            "padding is scored: leave out the places whose next token is 0",
+            _bits(lambda bits, real: bits.mean()),
         ),
-        "one-future-token-visible": Mutant(
-            "one position too many: the one right after t is the answer, and it must not be seen",
-            lambda T: _ones(T).tril(1),
+        "padding-in-count": Mutant(
+            "padding is left out of the sum but not of the count",
+            _bits(lambda bits, real: (bits * real).mean()),
         ),
-        "additive-minus-inf": Mutant(
-            "this mask is made to be added, 0 and −inf: True and False are asked for",
-            lambda T: _blocked(T, -math.inf),
+        "padding-mask-from-inputs": Mutant(
+            "padding was sought among the tokens that were read: what counts is whether the *next*"
+            " token is padding",
+            lambda logits, y: _scores(logits, y)[0][y[:, :-1] != 0].mean(),
         ),
-        "additive-large-negative": Mutant(
-            "this mask is made to be added, 0 and a very negative number: True and False are"
+        "bits-per-document": Mutant(
+            "divided by the number of documents: these are bits per document, per token is"
             " asked for",
-            lambda T: _blocked(T, -1e9),
+            _bits(lambda bits, real: (bits * real).sum() / len(bits)),
         ),
-        "numpy-not-tensor": Mutant(
-            "the table is right, but as a NumPy array or a list: attention needs a torch tensor",
-            lambda T: np.tri(T, dtype=bool),
+        "first-tokens-counted": Mutant(
+            "the first tokens are counted too, though no row predicts them: one token fewer per"
+            " document",
+            lambda logits, y: (
+                (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y != 0).sum()
+            ),
         ),
-        "float-not-bool": Mutant(
-            "0 and 1 came back as numbers: True and False are asked for",
-            lambda T: _ones(T).tril().float(),
+        "divided-by-all-positions": Mutant(
+            "divided by all places, T per document: only those with a next token that is no padding"
+            " count",
+            lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / y.numel(),
         ),
-        "inverted-float-mask": Mutant(
-            "0 and 1 came back as numbers, and they mark what must not be seen: True where t may"
-            " look",
-            lambda T: _ones(T).triu(1).float(),
+        "gradient-cut": Mutant(
+            does_not_hold(TRAINS),
+            _bits(lambda bits, real: bits[real].mean().detach()),
         ),
-        "diagonal-only": Mutant(
-            "each position sees itself alone: everything before it may be seen too",
-            lambda T: _ones(T).tril() & _ones(T).triu(),
+        "sum-not-mean": Mutant(
+            "this is the sum: divide by the number of places that count",
+            _bits(lambda bits, real: bits[real].sum()),
         ),
-        "previous-token-only": Mutant(
-            "each position sees only the one before it: everything up to itself may be seen",
-            lambda T: _ones(T).tril(-1) & _ones(T).triu(-1),
+        "mean-per-document-first": Mutant(
+            "the documents were averaged first, so that short ones count as much as long ones:"
+            " average over tokens",
+            _bits(lambda bits, real: _per_document(bits, real).mean()),
         ),
-        "sliding-window-three": Mutant(
-            "only the last three positions are seen: there is no limit to looking back", _band
+        "per-document-vector": Mutant(
+            "one value per document came back: one for all is asked for", _bits(_per_document)
         ),
-        "first-token-only": Mutant(
-            "all rows see the first position alone: everything up to itself may be seen",
-            lambda T: _ones(T).tril()[:, :1] & (_ones(T).cumsum(1) == 1),
+        "per-token-vector": Mutant(
+            "one value per place came back: average them", _bits(lambda bits, real: bits[real])
         ),
-        "last-row-empty": Mutant(
-            "the last row is empty: `range(T - 1)` ends before it",
-            lambda T: _ones(T).tril() & (_ones(T).cumsum(0) < T),
+        "sign-flipped": Mutant(
+            "the sign is flipped: a negative log-likelihood is not negative",
+            _bits(lambda bits, real: -bits[real].mean()),
         ),
-        "first-row-full": Mutant(
-            "the first row is all True: the first position sees only itself",
-            lambda T: _ones(T).tril() | (_ones(T).cumsum(0) == 1),
+        "perplexity-for-bits": Mutant(
+            "this is 2 to the power of the bits, called perplexity: the bits are asked for",
+            _bits(lambda bits, real: 2 ** bits[real].mean()),
         ),
-        "first-column-hidden": Mutant(
-            "the first column is False: every position may attend to the first",
-            lambda T: _ones(T).tril() & (_ones(T).cumsum(1) > 1),
+        "ln2-multiplied": Mutant(
+            "multiplied by ln 2 in place of divided: a bit is smaller than a nat, so there are more"
+            " of them",
+            _bits(lambda bits, real: bits[real].mean() * math.log(2) ** 2),
         ),
-        "all-false": Mutant(
-            "nothing may be seen: the table is False everywhere", lambda T: ~_ones(T)
+        "log10-for-log2": Mutant(
+            "these are digits, the logarithm to base 10: bits are to base 2",
+            _bits(lambda bits, real: bits[real].mean() * math.log10(2)),
         ),
-        "rows-reversed": Mutant(
-            "the rows are upside down: row 0 belongs to the first position, which sees only itself",
-            lambda T: _ones(T).tril().flip(0),
+        "log-of-mean-probability": Mutant(
+            "the probabilities were averaged before the logarithm: average the logarithms",
+            _bits(lambda bits, real: -(2.0**-bits)[real].mean().log2()),
         ),
-        "columns-reversed": Mutant(
-            "columns are mirrored: column 0 is the first position, which every row may attend to",
-            lambda T: _ones(T).tril().flip(1),
+        "mean-probability": Mutant(
+            "this is the mean probability of the next token: minus its logarithm is asked for",
+            _bits(lambda bits, real: (2.0**-bits)[real].mean()),
         ),
-        "two-extra-axes": Mutant(
-            "it came with extra axes in front: a plain (T, T) table is asked for, it fits all heads"
-            " by itself",
-            lambda T: _ones(T).tril()[None, None],
+        "softmax-twice": Mutant(
+            "the softmax was taken twice: `cross_entropy` wants logits and takes it itself",
+            lambda logits, y: _mean_bits(logits[:, :-1].softmax(-1), y[:, 1:]),
         ),
-        "one-extra-axis": Mutant(
-            "it came with an extra axis in front: a plain (T, T) table is asked for",
-            lambda T: _ones(T).tril()[None],
+        "logits-as-log-probs": Mutant(
+            "the logits were taken for logarithms of probabilities: they need a softmax",
+            lambda logits, y: (
+                -logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean()
+                / math.log(2)
+            ),
         ),
-        "indices-not-mask": Mutant(
-            "these are the places of True: the table itself is asked for",
-            lambda T: _ones(T).tril().nonzero(),
+        "log-of-logits": Mutant(
+            "the logarithm was taken of the logits, which are no probabilities and may be negative:"
+            " take `log_softmax`",
+            _log_of_logits(lambda chosen: chosen),
         ),
-        "size-t-plus-1": Mutant(
-            "a table for T + 1 positions: there are T", lambda T: _ones(T + 1).tril()
+        "log-of-clamped-logits": Mutant(
+            "the logarithm was taken of the logits, cut off where they are negative: logits are no"
+            " probabilities, so take `log_softmax`",
+            _log_of_logits(lambda chosen: chosen.clamp(min=1e-9)),
         ),
-        "size-t-minus-1": Mutant(
-            "a table for T − 1 positions: there are T", lambda T: _ones(T - 1).tril()
+        "sum-in-nats": Mutant(
+            "two things: this is the sum, and it is in nats",
+            _bits(lambda bits, real: bits[real].sum() * math.log(2)),
         ),
-        "last-row-only": Mutant(
-            "one row only: each position has a row of its own", lambda T: _ones(T)[-1]
+        "nats-per-document": Mutant(
+            "two things: divided by the number of documents, and in nats",
+            _bits(lambda bits, real: (bits * real).sum() / len(bits) * math.log(2)),
+        ),
+        "entropy-for-cross-entropy": Mutant(
+            "this is the entropy of the predictions: the negative log-likelihood of the token that"
+            " came is asked for",
+            lambda logits, y: (
+                __import__("torch")
+                .distributions.Categorical(logits=logits[:, :-1])
+                .entropy()[y[:, 1:] != 0]
+                .mean()
+                / math.log(2)
+            ),
+        ),
+        "error-rate": Mutant(
+            "this is the error rate: the negative log-likelihood is asked for",
+            lambda logits, y: (logits[:, :-1].argmax(-1) != y[:, 1:])[y[:, 1:] != 0].float().mean(),
+        ),
+        "nats-and-padding-scored": Mutant(
+            "two things: these are nats, and padding is scored",
+            lambda logits, y: _mean_bits(logits[:, :-1], y[:, 1:], ignore=-1) * math.log(2),
+        ),
+        "nats-and-unshifted": Mutant(
+            "two things: these are nats, and row t was compared with the token at t, which it has"
+            " read",
+            lambda logits, y: _mean_bits(logits, y) * math.log(2),
+        ),
+        "unshifted-and-padding-scored": Mutant(
+            "two things: padding is scored, and row t was compared with the token at t, which it"
+            " has read",
+            lambda logits, y: _mean_bits(logits, y, ignore=-1),
+        ),
+        "divided-by-input-tokens": Mutant(
+            "divided by the number of tokens that were read: what counts is the tokens that come"
+            " next",
+            lambda logits, y: (
+                (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y[:, :-1] != 0).sum()
+            ),
+        ),
+        "padding-logit-dropped": Mutant(
+            "padding was taken out of the choice: its logit belongs in the softmax like any"
+            " other, only its *places* are left out",
+            lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1),
+        ),
+        "softmax-over-positions": Mutant(
+            "the softmax went over the places, dim=1: it goes over the vocabulary, the last axis",
+            lambda logits, y: (
+                -logits.log_softmax(1)[:, :-1]
+                .gather(-1, y[:, 1:, None])
+                .squeeze(-1)[y[:, 1:] != 0]
+                .mean()
+                / math.log(2)
+            ),
+        ),
+        "nll-of-argmax": Mutant(
+            "this is the negative log-likelihood of the most likely token: that of the token that"
+            " came is asked for",
+            lambda logits, y: (
+                -logits[:, :-1].log_softmax(-1).max(-1).values[y[:, 1:] != 0].mean() / math.log(2)
+            ),
+        ),
+        "log-of-mean-nll": Mutant(
+            "the logarithm was taken of the average, but `cross_entropy` has taken it already",
+            lambda logits, y: (_mean_bits(logits[:, :-1], y[:, 1:]) * math.log(2)).log2(),
+        ),
+        "last-position-only": Mutant(
+            "only the last place of each document was scored",
+            lambda logits, y: (
+                _mean_bits(logits[:, -2:-1], y[:, -1:])
+                if (y[:, -1] != 0).any()
+                else logits.sum() * 0
+            ),
+        ),
+        "epsilon-inside-log": Mutant(
+            "a number added for safety inside the logarithm changes the result: use"
+            " `cross_entropy` or `log_softmax`",
+            lambda logits, y: (
+                -(logits[:, :-1].softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1) + 1e-3)
+                .log2()[y[:, 1:] != 0]
+                .mean()
+            ),
         ),
     },
     {
-        "a comparison of positions": _by_comparison,
-        "what triu leaves": lambda T: ~_ones(T).triu(1),
-        "floats made boolean": lambda T: _ones(T).float().tril().bool(),
+        "log_softmax and gather": _bits(lambda bits, real: bits[real].mean()),
+        "in loops": _bits_in_loops,
+        "classes on axis 1, float64": _transposed,
     },
 )
 
-# ---- 8.2 sample_top_p ----------------------------------------------------------------------------
+# ---- 8.2 attention -------------------------------------------------------------------------------
+
+NO_PAIR = "two things are asked for, the output and the weights, in this order"
+FLOWS = "the gradient reaches q, k and v"
+OFTEN = 8  # calls in a row, which a loop over positions is too slow for
+
+
+def _attended(ask: Ask, *args: Any) -> dict[str, Any]:
+    try:
+        return ask.probe("lesson08.attended", *args)
+    except AnswerRaised as error:
+        if error.raised.message == "no pair came back":
+            raise NotData(NO_PAIR) from None
+        raise
+
+
+def _flowing(ask: Ask, *args: Any) -> dict[str, bool]:
+    return {FLOWS: bool(ask.probe("lesson08.reached_by_gradient", *args))}
+
+
+def _often(ask: Ask, *args: Any) -> Any:
+    """The output of the last of many calls."""
+    return ask.probe("lesson08.repeated", OFTEN, *args)
+
+
+def _attention_cases(rng: np.random.Generator) -> list[Case]:
+    def args(shape: tuple, T: int, S: int, d: int, e: int) -> tuple[TensorArg, ...]:
+        sizes = [(*shape, T, d), (*shape, S, d), (*shape, S, e)]
+        return tuple(TensorArg(rng.normal(size=size) * 1.5) for size in sizes)
+
+    toy = ([[1.0, 1, 1, 1]], [[0.0, 0, 0, 0], [1, 1, 0, 0]], [[10.0], [20]])
+    big = args((256, 4), 8, 8, 4, 4)
+    return [
+        close_case(
+            "one query, two keys, d = 4, products 0 and 2: weights 0.269 and 0.731",
+            (*(TensorArg(np.array(part)) for part in toy), True),
+            _attended,
+        ),
+        close_case("four positions, causal", (*args((), 4, 4, 9, 3), True), _attended),
+        close_case(
+            "two documents, three heads, five positions, causal",
+            (*args((2, 3), 5, 5, 8, 8), True),
+            _attended,
+        ),
+        close_case(
+            "three queries, five keys, not causal", (*args((2,), 3, 5, 4, 4), False), _attended
+        ),
+        close_case(
+            "the last two of five positions, causal", (*args((2,), 2, 5, 4, 6), True), _attended
+        ),
+        close_case("the last of four positions, causal", (*args((), 1, 4, 4, 2), True), _attended),
+        Case(
+            "a gradient for q, k and v",
+            (*args((2,), 4, 4, 4, 4), True),
+            _flowing,
+            want={FLOWS: True},
+        ),
+        close_case(
+            "scores far apart",
+            (*(TensorArg(30 * a.values) for a in args((), 4, 4, 4, 2)), True),
+            _attended,
+            stress=True,
+        ),
+        close_case(
+            "256 documents, four heads, eight positions, eight calls in a row",
+            (*big, True),
+            _often,
+            want=_worked_out(big[0].values, big[1].values, big[2].values, True)[0],
+        ),
+    ]
+
+
+def _attention_oracle(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+    import torch
+
+    output, weights = _worked_out(q.numpy(), k.numpy(), v.numpy(), causal)
+    return torch.tensor(output), torch.tensor(weights)
+
+
+def _worked_out(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, causal: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import softmax
+
+    T, S = q.shape[-2], k.shape[-2]
+    scores = np.einsum("...td,...sd->...ts", q, k) * q.shape[-1] ** -0.5
+    if causal:
+        hidden = np.arange(S)[None, :] > np.arange(S - T, S)[:, None]
+        scores = np.where(hidden, -np.inf, scores)
+    weights = softmax(scores, axis=-1)
+    return np.einsum("...ts,...sj->...tj", weights, v), weights
+
+
+def _visible(T: int, S: int) -> Tensor:
+    return _ones(T, S).tril(S - T)
+
+
+def _ones(T: int, S: int) -> Tensor:
+    import torch
+
+    return torch.ones(T, S, dtype=torch.bool)
+
+
+def _attend(
+    score: Answer = lambda q, k: q @ k.mT / math.sqrt(q.shape[-1]),
+    visible: Answer = _visible,
+    fill: float = -math.inf,
+    normalize: Answer = lambda scores: scores.softmax(-1),
+    when: Answer = lambda causal: causal,
+    value: Answer = lambda k, v: v,
+    out: Answer = lambda output, weights, scores: (output, weights),
+) -> Answer:
+    """An answer to 8.2, one part of which may be changed."""
+
+    def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+        scores = score(q, k)
+        T, S = scores.shape[-2:]
+        seen = visible(T, S) if when(causal) else _ones(T, S)
+        weights = normalize(scores.masked_fill(~seen, fill))
+        return out(weights @ value(k, v), weights, scores)
+
+    return attention
+
+
+def _sdpa(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    T, S = q.shape[-2], k.shape[-2]
+    mask = _visible(T, S) if causal else None
+    eye = torch.eye(S).expand(*k.shape[:-1], S)
+    return (
+        scaled_dot_product_attention(q, k, v, attn_mask=mask),
+        scaled_dot_product_attention(q, k, eye, attn_mask=mask),
+    )
+
+
+def _additive(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    import torch
+
+    scores = torch.einsum("...td,...sd->...ts", q, k) / q.shape[-1] ** 0.5
+    if causal:
+        T, S = scores.shape[-2:]
+        late = torch.arange(S) > torch.arange(S - T, S)[:, None]
+        scores = scores + torch.zeros(T, S).masked_fill(late, -1e9)
+    weights = torch.exp(scores - scores.amax(-1, keepdim=True))
+    weights = weights / weights.sum(-1, keepdim=True)
+    return weights @ v, weights
+
+
+def _normalized_by_hand(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    weights = ((q / math.sqrt(q.shape[-1])) @ k.mT).double()
+    if causal:
+        weights = weights.where(_visible(*weights.shape[-2:]), -math.inf)
+    weights = (weights - weights.amax(-1, keepdim=True)).exp()
+    weights = (weights / weights.sum(-1, keepdim=True)).to(v.dtype)
+    return weights @ v, weights
+
+
+def _masked_late(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    weights = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1)
+    weights = weights * _visible(*weights.shape[-2:]) if causal else weights
+    return weights @ v, weights
+
+
+def _scaled_late(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    _, weights = _attend(lambda q, k: q @ k.mT)(q, k, v, causal)
+    weights = weights / math.sqrt(q.shape[-1])
+    return weights @ v, weights
+
+
+ATTENTION = Exercise(
+    "8.2",
+    "attention",
+    _attention_cases,
+    _attention_oracle,
+    {
+        "no-scale": Mutant(
+            "the scores are not scaled: their standard deviation grows with d",
+            _attend(lambda q, k: q @ k.mT),
+        ),
+        "divided-by-d": Mutant(
+            "the scores are divided by d: that is their variance, not their standard deviation",
+            _attend(lambda q, k: q @ k.mT / q.shape[-1]),
+        ),
+        "multiplied-by-root-d": Mutant(
+            "the scores are multiplied by √d: this makes them spread more, not less",
+            _attend(lambda q, k: q @ k.mT * math.sqrt(q.shape[-1])),
+        ),
+        "root-of-positions": Mutant(
+            "the scores are scaled by a number of positions: what is summed has d terms, one per"
+            " entry of a query",
+            _attend(lambda q, k: q @ k.mT / math.sqrt(k.shape[-2])),
+        ),
+        "root-of-heads": Mutant(
+            "the scores are scaled by the size of the first axis: d is the size of the last",
+            _attend(lambda q, k: q @ k.mT / math.sqrt(q.shape[0])),
+        ),
+        "no-mask": Mutant(
+            "the mask is missing: with `causal` no position may look ahead",
+            _attend(when=lambda causal: False),
+        ),
+        "always-masked": Mutant(
+            "it is masked also where `causal` is False: then every query sees every key",
+            _attend(when=lambda causal: True),
+        ),
+        "causal-inverted": Mutant(
+            "it is masked where `causal` is False, and not where it is True",
+            _attend(when=lambda causal: not causal),
+        ),
+        "mask-transposed": Mutant(
+            "each position looks at what comes and not at what was: rows are queries, columns keys",
+            _attend(visible=lambda T, S: _ones(T, S).triu(S - T)),
+        ),
+        "mask-inverted": Mutant(
+            "what may be seen was masked and the rest left open: look at which places get −∞",
+            _attend(visible=lambda T, S: ~_visible(T, S)),
+        ),
+        "diagonal-hidden": Mutant(
+            "a position does not see itself, and the first one sees nothing at all: hence nan",
+            _attend(visible=lambda T, S: _ones(T, S).tril(S - T - 1)),
+        ),
+        "one-future-token-visible": Mutant(
+            "each position also sees the one right after it, and that one is the answer",
+            _attend(visible=lambda T, S: _ones(T, S).tril(S - T + 1)),
+        ),
+        "queries-counted-from-the-first": Mutant(
+            "with fewer queries than keys the queries were taken for the first positions: they are"
+            " the last T of S",
+            _attend(visible=lambda T, S: _ones(T, S).tril()),
+        ),
+        "zero-for-minus-inf": Mutant(
+            "masked scores are 0: that is a score like any other, with e⁰ = 1 in the softmax",
+            _attend(fill=0.0),
+        ),
+        "small-negative-fill": Mutant(
+            "masked scores are −10: what may not be seen still gets some weight",
+            _attend(fill=-10.0),
+        ),
+        "mask-after-softmax": Mutant(
+            "the weights were masked after the softmax: they no longer add up to one",
+            _masked_late,
+        ),
+        "softmax-over-queries": Mutant(
+            "the softmax went over the queries, dim=-2: the weights of one query add up to one",
+            _attend(normalize=lambda scores: scores.softmax(-2)),
+        ),
+        "softmax-over-second-axis": Mutant(
+            "the softmax went over dim=1, whatever that axis is: the keys are the last axis",
+            _attend(normalize=lambda scores: scores.softmax(1)),
+        ),
+        "scale-after-softmax": Mutant(
+            "the weights were divided after the softmax: it is the scores that spread with d",
+            _scaled_late,
+        ),
+        "no-softmax": Mutant(
+            "there is no softmax: the scores themselves were used as weights",
+            _attend(fill=0.0, normalize=lambda scores: scores),
+        ),
+        "divided-by-sum": Mutant(
+            "the scores were divided by their sum: weights are positive, so a softmax",
+            _attend(fill=0.0, normalize=lambda scores: scores / scores.sum(-1, keepdim=True)),
+        ),
+        "softmax-over-everything": Mutant(
+            "one softmax went over queries and keys together: each query has weights of its own",
+            _attend(
+                normalize=lambda scores: (
+                    scores.flatten(-2).softmax(-1).unflatten(-1, scores.shape[-2:])
+                )
+            ),
+        ),
+        "keys-for-values": Mutant(
+            "the keys were averaged: the weights belong to the values",
+            _attend(value=lambda k, v: k),
+        ),
+        "average-of-the-past": Mutant(
+            "all weights are equal: the scores of queries and keys are not used",
+            _attend(lambda q, k: 0 * (q @ k.mT)),
+        ),
+        "pair-swapped": Mutant(
+            "weights and output came back in the wrong order: first the output",
+            _attend(out=lambda output, weights, scores: (weights, output)),
+        ),
+        "scores-for-weights": Mutant(
+            "the scores came back in place of the weights: the softmax makes weights of them",
+            _attend(out=lambda output, weights, scores: (output, scores)),
+        ),
+        "gradient-cut": Mutant(
+            does_not_hold(FLOWS),
+            _attend(out=lambda output, weights, scores: (output.detach(), weights.detach())),
+        ),
+    },
+    {
+        "PyTorch's own": _sdpa,
+        "a mask that is added": _additive,
+        "masked and normalized by hand": _normalized_by_hand,
+    },
+)
+
+# ---- 8.3 sample_top_p ----------------------------------------------------------------------------
 
 MANY = 2400  # equal rows, so that shares can be counted
 SAME_STATE = (
@@ -383,7 +858,7 @@ def _nucleus(
     dart: Any = None,
     out: Answer = lambda words: words,
 ) -> Answer:
-    """An answer to 8.2, one part of which may be changed."""
+    """An answer to 8.3, one part of which may be changed."""
 
     def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
         import torch
@@ -535,7 +1010,7 @@ def _masked_multinomial(logits: Tensor, T: float, p: float, rng: np.random.Gener
 
 
 TOP_P = Exercise(
-    "8.2",
+    "8.3",
     "sample_top_p",
     _top_p_cases,
     _nucleus_oracle,
@@ -752,335 +1227,6 @@ def _spilled(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Te
     beyond = kept.cumsum(-1) > torch.tensor(rng.random((len(logits), 1)))
     return order.gather(1, beyond.int().argmax(-1, keepdim=True)).squeeze(1)
 
-
-# ---- 8.3 bits_per_token --------------------------------------------------------------------------
-
-
-def _documents(rng: np.random.Generator, lengths: list[int], V: int) -> TensorArg:
-    """Token rows (B, T) of these lengths, the rest padding."""
-    T = max(lengths)
-    y = rng.integers(1, V, size=(len(lengths), T))
-    return TensorArg(np.where(np.arange(T) < np.array(lengths)[:, None], y, 0))
-
-
-def _number(ask: Ask, *args: Any) -> Any:
-    """The bits, which the next cells ask for their `.item()`."""
-    return ask.probe("lesson08.number", *args)
-
-
-def _bits_cases(rng: np.random.Generator) -> list[Case]:
-    toy = np.full((1, 3, 9), math.log(0.75 / 8))
-    toy[0, 0, 7] = math.log(0.25)
-    toy[0, 1] = rng.normal(size=9)
-
-    def logits(y: TensorArg, V: int) -> TensorArg:
-        return TensorArg(rng.normal(size=(*y.values.shape, V)) * 2)
-
-    full, ragged, other = (
-        _documents(rng, lengths, 6) for lengths in ([5, 5, 5], [7, 3, 5, 2], [4, 9])
-    )
-    return [
-        close_case(
-            "tokens (5, 7, 0), and the first row gives 7 a probability of 1/4: 2 bits",
-            (TensorArg(toy), TensorArg(np.array([[5, 7, 0]]))),
-            _number,
-        ),
-        close_case(
-            "eight tokens equally likely: 3 bits",
-            (TensorArg(np.zeros((2, 4, 8))), _documents(rng, [4, 4], 8)),
-            _number,
-        ),
-        close_case("three documents without padding", (logits(full, 6), full), _number),
-        close_case("four documents of different lengths", (logits(ragged, 6), ragged), _number),
-        close_case(
-            "two documents of different lengths, twice with the same tensors",
-            (logits(other, 6), other),
-            again,
-        ),
-        close_case(
-            "very certain predictions, logits of ±300",
-            (TensorArg(rng.choice([-300.0, 300.0], size=(2, 5, 6))), _documents(rng, [5, 3], 6)),
-            _number,
-            stress=True,
-        ),
-    ]
-
-
-def _bits_oracle(logits: Tensor, y: Tensor) -> np.floating:
-    from scipy.special import logsumexp
-
-    rows, tokens = logits.double().numpy(), y.numpy()
-    surprise = [
-        logsumexp(rows[b, t]) - rows[b, t, tokens[b, t + 1]]
-        for b in range(len(tokens))
-        for t in range(tokens.shape[1] - 1)
-        if tokens[b, t + 1] != 0
-    ]
-    return np.mean(surprise) / math.log(2)
-
-
-def _scores(logits: Tensor, y: Tensor) -> tuple[Any, Any]:
-    """log2 p of every next token and whether it is one: (B, T-1), bool (B, T-1)."""
-    log_p = logits[:, :-1].log_softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1) / math.log(2)
-    return -log_p, y[:, 1:] != 0
-
-
-def _mean_bits(opinions: Tensor, answers: Tensor, ignore: int = 0) -> Tensor:
-    from torch.nn.functional import cross_entropy
-
-    return cross_entropy(opinions.flatten(0, 1), answers.flatten(), ignore_index=ignore) / math.log(
-        2
-    )
-
-
-def _bits(change: Callable[[Any, Any], Any]) -> Answer:
-    """An answer to 8.3 from what `_scores` gives."""
-    return lambda logits, y: change(*_scores(logits, y))
-
-
-def _log_of_logits(change: Answer) -> Answer:
-    def answer(logits: Tensor, y: Tensor) -> Tensor:
-        chosen = logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)
-        return -change(chosen[y[:, 1:] != 0]).log2().mean()
-
-    return answer
-
-
-def _per_document(bits: Tensor, real: Tensor) -> Tensor:
-    return (bits * real).sum(1) / real.sum(1)
-
-
-def _bits_in_loops(logits: Tensor, y: Tensor) -> Tensor:
-    import torch
-
-    total, count = torch.zeros((), dtype=torch.float64), 0
-    for row, tokens in zip(logits.double(), y, strict=True):
-        for scores, token in zip(row[:-1], tokens[1:], strict=True):
-            if token != 0:
-                total = total - torch.log_softmax(scores, 0)[token] / math.log(2)
-                count += 1
-    return total / count
-
-
-def _transposed(logits: Tensor, y: Tensor) -> Tensor:
-    from torch.nn.functional import cross_entropy
-
-    return cross_entropy(
-        logits[:, :-1].transpose(1, 2).double(), y[:, 1:], ignore_index=0
-    ) / np.log(2.0)
-
-
-def _numpy_bits(logits: Tensor, y: Tensor) -> Any:
-    rows, tokens = logits[:, :-1].double().numpy(), y[:, 1:].numpy()
-    rows = rows - rows.max(-1, keepdims=True)
-    log2_p = (rows - np.log(np.exp(rows).sum(-1, keepdims=True))) / np.log(2)
-    return -np.take_along_axis(log2_p, tokens[..., None], -1)[..., 0][tokens > 0].mean()
-
-
-BITS = Exercise(
-    "8.3",
-    "bits_per_token",
-    _bits_cases,
-    _bits_oracle,
-    {
-        "nats-for-bits": Mutant(
-            "these are nats: one bit is ln 2 of them",
-            _bits(lambda bits, real: bits[real].mean() * math.log(2)),
-        ),
-        "targets-unshifted": Mutant(
-            "unshifted: row t predicts the token at t + 1, not the one at t, which it has read",
-            lambda logits, y: _mean_bits(logits, y),
-        ),
-        "targets-shifted-backwards": Mutant(
-            "shifted the wrong way: row t predicts the token at t + 1, not the one at t − 1",
-            lambda logits, y: _mean_bits(logits[:, 1:], y[:, :-1]),
-        ),
-        "padding-scored": Mutant(
-            "padding is scored: leave out the places whose next token is 0",
-            _bits(lambda bits, real: bits.mean()),
-        ),
-        "padding-in-count": Mutant(
-            "padding is left out of the sum but not of the count",
-            _bits(lambda bits, real: (bits * real).mean()),
-        ),
-        "padding-mask-from-inputs": Mutant(
-            "padding was sought among the tokens that were read: what counts is whether the *next*"
-            " token is padding",
-            lambda logits, y: _scores(logits, y)[0][y[:, :-1] != 0].mean(),
-        ),
-        "bits-per-document": Mutant(
-            "divided by the number of documents: these are bits per document, per token is"
-            " asked for",
-            _bits(lambda bits, real: (bits * real).sum() / len(bits)),
-        ),
-        "first-tokens-counted": Mutant(
-            "the first tokens are counted too, though no row predicts them: one token fewer per"
-            " document",
-            lambda logits, y: (
-                (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y != 0).sum()
-            ),
-        ),
-        "divided-by-all-positions": Mutant(
-            "divided by all places, T per document: only those with a next token that is no padding"
-            " count",
-            lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / y.numel(),
-        ),
-        "sum-not-mean": Mutant(
-            "this is the sum: divide by the number of places that count",
-            _bits(lambda bits, real: bits[real].sum()),
-        ),
-        "mean-per-document-first": Mutant(
-            "the documents were averaged first, so that short ones count as much as long ones:"
-            " average over tokens",
-            _bits(lambda bits, real: _per_document(bits, real).mean()),
-        ),
-        "per-document-vector": Mutant(
-            "one value per document came back: one for all is asked for", _bits(_per_document)
-        ),
-        "per-token-vector": Mutant(
-            "one value per place came back: average them", _bits(lambda bits, real: bits[real])
-        ),
-        "sign-flipped": Mutant(
-            "the sign is flipped: a negative log-likelihood is not negative",
-            _bits(lambda bits, real: -bits[real].mean()),
-        ),
-        "perplexity-for-bits": Mutant(
-            "this is 2 to the power of the bits, called perplexity: the bits are asked for",
-            _bits(lambda bits, real: 2 ** bits[real].mean()),
-        ),
-        "ln2-multiplied": Mutant(
-            "multiplied by ln 2 in place of divided: a bit is smaller than a nat, so there are more"
-            " of them",
-            _bits(lambda bits, real: bits[real].mean() * math.log(2) ** 2),
-        ),
-        "log10-for-log2": Mutant(
-            "these are digits, the logarithm to base 10: bits are to base 2",
-            _bits(lambda bits, real: bits[real].mean() * math.log10(2)),
-        ),
-        "log-of-mean-probability": Mutant(
-            "the probabilities were averaged before the logarithm: average the logarithms",
-            _bits(lambda bits, real: -(2.0**-bits)[real].mean().log2()),
-        ),
-        "mean-probability": Mutant(
-            "this is the mean probability of the next token: minus its logarithm is asked for",
-            _bits(lambda bits, real: (2.0**-bits)[real].mean()),
-        ),
-        "softmax-twice": Mutant(
-            "the softmax was taken twice: `cross_entropy` wants logits and takes it itself",
-            lambda logits, y: _mean_bits(logits[:, :-1].softmax(-1), y[:, 1:]),
-        ),
-        "logits-as-log-probs": Mutant(
-            "the logits were taken for logarithms of probabilities: they need a softmax",
-            lambda logits, y: (
-                -logits[:, :-1].gather(-1, y[:, 1:, None]).squeeze(-1)[y[:, 1:] != 0].mean()
-                / math.log(2)
-            ),
-        ),
-        "log-of-logits": Mutant(
-            "the logarithm was taken of the logits, which are no probabilities and may be negative:"
-            " take `log_softmax`",
-            _log_of_logits(lambda chosen: chosen),
-        ),
-        "log-of-clamped-logits": Mutant(
-            "the logarithm was taken of the logits, cut off where they are negative: logits are no"
-            " probabilities, so take `log_softmax`",
-            _log_of_logits(lambda chosen: chosen.clamp(min=1e-9)),
-        ),
-        "sum-in-nats": Mutant(
-            "two things: this is the sum, and it is in nats",
-            _bits(lambda bits, real: bits[real].sum() * math.log(2)),
-        ),
-        "nats-per-document": Mutant(
-            "two things: divided by the number of documents, and in nats",
-            _bits(lambda bits, real: (bits * real).sum() / len(bits) * math.log(2)),
-        ),
-        "entropy-for-cross-entropy": Mutant(
-            "this is the entropy of the predictions: the negative log-likelihood of the token that"
-            " came is asked for",
-            lambda logits, y: (
-                __import__("torch")
-                .distributions.Categorical(logits=logits[:, :-1])
-                .entropy()[y[:, 1:] != 0]
-                .mean()
-                / math.log(2)
-            ),
-        ),
-        "error-rate": Mutant(
-            "this is the error rate: the negative log-likelihood is asked for",
-            lambda logits, y: (logits[:, :-1].argmax(-1) != y[:, 1:])[y[:, 1:] != 0].float().mean(),
-        ),
-        "nats-and-padding-scored": Mutant(
-            "two things: these are nats, and padding is scored",
-            lambda logits, y: _mean_bits(logits[:, :-1], y[:, 1:], ignore=-1) * math.log(2),
-        ),
-        "nats-and-unshifted": Mutant(
-            "two things: these are nats, and row t was compared with the token at t, which it has"
-            " read",
-            lambda logits, y: _mean_bits(logits, y) * math.log(2),
-        ),
-        "unshifted-and-padding-scored": Mutant(
-            "two things: padding is scored, and row t was compared with the token at t, which it"
-            " has read",
-            lambda logits, y: _mean_bits(logits, y, ignore=-1),
-        ),
-        "divided-by-input-tokens": Mutant(
-            "divided by the number of tokens that were read: what counts is the tokens that come"
-            " next",
-            lambda logits, y: (
-                (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / (y[:, :-1] != 0).sum()
-            ),
-        ),
-        "padding-logit-dropped": Mutant(
-            "padding was taken out of the choice: its logit belongs in the softmax like any"
-            " other, only its *places* are left out",
-            lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1),
-        ),
-        "softmax-over-positions": Mutant(
-            "the softmax went over the places, dim=1: it goes over the vocabulary, the last axis",
-            lambda logits, y: (
-                -logits.log_softmax(1)[:, :-1]
-                .gather(-1, y[:, 1:, None])
-                .squeeze(-1)[y[:, 1:] != 0]
-                .mean()
-                / math.log(2)
-            ),
-        ),
-        "nll-of-argmax": Mutant(
-            "this is the negative log-likelihood of the most likely token: that of the token that"
-            " came is asked for",
-            lambda logits, y: (
-                -logits[:, :-1].log_softmax(-1).max(-1).values[y[:, 1:] != 0].mean() / math.log(2)
-            ),
-        ),
-        "log-of-mean-nll": Mutant(
-            "the logarithm was taken of the average, but `cross_entropy` has taken it already",
-            lambda logits, y: (_mean_bits(logits[:, :-1], y[:, 1:]) * math.log(2)).log2(),
-        ),
-        "last-position-only": Mutant(
-            "only the last place of each document was scored",
-            lambda logits, y: (
-                _mean_bits(logits[:, -2:-1], y[:, -1:])
-                if (y[:, -1] != 0).any()
-                else logits.sum() * 0
-            ),
-        ),
-        "epsilon-inside-log": Mutant(
-            "a number added for safety inside the logarithm changes the result: use"
-            " `cross_entropy` or `log_softmax`",
-            lambda logits, y: (
-                -(logits[:, :-1].softmax(-1).gather(-1, y[:, 1:, None]).squeeze(-1) + 1e-3)
-                .log2()[y[:, 1:] != 0]
-                .mean()
-            ),
-        ),
-    },
-    {
-        "log_softmax and gather": _bits(lambda bits, real: bits[real].mean()),
-        "in loops": _bits_in_loops,
-        "classes on axis 1, float64": _transposed,
-        "NumPy": _numpy_bits,
-    },
-)
 
 # ---- 8.4 lstm_step -------------------------------------------------------------------------------
 
@@ -1914,4 +2060,4 @@ WRITER = Exercise(
     quick=_writer_draft,
 )
 
-EXERCISES = [MASK, TOP_P, BITS, LSTM, WRITER]
+EXERCISES = [BITS, ATTENTION, TOP_P, LSTM, WRITER]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import live, plots
+from course_utils.lesson08 import drawing
 
 FOLDER = Path(__file__).parent
 SHOWN = 10  # guesses
@@ -86,6 +87,59 @@ def writing(
         },
         _still_writing(temperatures, shares),
     )
+
+
+def story(thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> live.Explorable:
+    """A branching story to walk through: scene -> what it says, and where each way leads. No scene
+    can be reached on two ways.
+    """
+    at, numbers_of = drawing.places(scenes), list(scenes)
+    parent = {target: scene for scene in scenes for _, target in scenes[scene][1]}
+    told: list[dict[str, Any]] = [
+        {
+            "x": at[scene][0],
+            "y": at[scene][1],
+            "place": text.split(" : ")[0],
+            "text": (text[:1].upper() + text[1:]).replace(" : ", ", "),
+            "parent": numbers_of.index(parent.get(scene, numbers_of[0])),
+            "ways": [[way, numbers_of.index(target)] for way, target in ways],
+            "ending": _ending(text, ways),
+        }
+        for scene, (text, ways) in scenes.items()
+    ]
+
+    def numbers(scene: int) -> dict[str, str]:
+        path = [scene]
+        while path[0]:
+            path.insert(0, told[path[0]]["parent"])
+        read = ". ".join(told[i]["text"] for i in path)
+        return {"read": read, "ending": told[scene]["ending"]}
+
+    return live.explorable(
+        "08.story",
+        FOLDER / "story.js",
+        [live.Choice("scene", [str(number) for number in scenes])],
+        "{read}. {ending}",
+        numbers,
+        {
+            "scenes": told,
+            "title": f"find the {thing} before night",
+            "deepest": -min(y for _, y in at.values()),
+        },
+        _still_story(thing, scenes),
+    )
+
+
+def _ending(text: str, ways: list[tuple[str, int]]) -> str:
+    if ways:
+        return "Where to? " + ", ".join(way for way, _ in ways)
+    return "You have won." if "you find" in text else "You have lost."
+
+
+def _still_story(thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> Any:
+    fig, ax = plots.figure(alt="drawn below", size=(9, 4.6))
+    drawing.story(ax, thing, scenes, [next(iter(scenes))])
+    return fig
 
 
 def _still_writing(temperatures: list[float], shares: list[list[dict[str, float]]]) -> Any:

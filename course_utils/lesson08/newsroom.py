@@ -276,6 +276,15 @@ def rightly_told(match: Match, words: list[str]) -> list[bool]:
     return [getattr(match, kind) == word for kind, word in facts]
 
 
+def is_telling(words: list[str]) -> bool:
+    """Whether a document shows what attention is for: a scorer comes last, and the verb must agree
+    with a noun that is not next to it.
+    """
+    plural = {word: kind == "PEOPLE" for kind in ("PERSON", "PEOPLE") for _, word in RULES[kind]}
+    nouns = [plural[word] for word in words if word in plural]
+    return len(nouns) == 3 and nouns[0] != nouns[-1] and words[-3] in PLAYERS
+
+
 def facts_of(words: list[str]) -> Match | None:
     """The facts at the head of a document; None if it does not begin with six facts of the right
     kinds and a colon.
@@ -302,20 +311,21 @@ def log2_probability(words: list[str]) -> float:
 
 SHOTS = ("wide", "crowd", "replay", "interview")
 LONGEST_SCENE = 9  # seconds
+LINES = ("OPENING", "GOAL", "SAYING")  # what is said in the first scene, the second, all others
 
 
 def script(rng: np.random.Generator) -> list[str]:
-    """The script of a short film about a match, as the tokens of a JSON text: joined by spaces,
-    `json.loads` reads them.
+    """The script of a short film: the facts of a new match as in `document`, then the tokens of a
+    JSON text: joined by spaces, `json.loads` reads them.
 
-    Two to four scenes; the first is wide, and the scenes' seconds add up to the seconds of the
-    whole.
+    Two to four scenes; the first is wide, the scenes' seconds add up to the seconds of the whole,
+    and whatever is said about the match is right.
     """
     match, seconds = a_match(rng), rng.integers(2, LONGEST_SCENE + 1, size=rng.integers(2, 5))
     scenes = []
     for number, length in enumerate(seconds):
         shot = SHOTS[0] if number == 0 else SHOTS[rng.integers(1, len(SHOTS))]
-        said = report(match, rng, ("OPENING", "GOAL", "SAYING")[min(number, 2)])
+        said = report(match, rng, LINES[min(number, 2)])
         scenes += [
             ",",
             *f'{{ "shot" : "{shot}" , "seconds" : {length} , "say" : " '.split(),
@@ -326,12 +336,29 @@ def script(rng: np.random.Generator) -> list[str]:
     title = f'" {match.home} against {match.away} "'
     return [
         START,
+        *match.box,
         *f'{{ "title" : {title} , "seconds" : {sum(seconds)} , "scenes" : ['.split(),
         *scenes[1:],
         "]",
         "}",
         END,
     ]
+
+
+def said(title: str, lines: list[str]) -> list[tuple[str, str]] | None:
+    """The facts told in a film's title and lines, as (kind of fact, word); None if one of them is
+    not grammatical.
+    """
+    names = title.split()
+    if len(names) != 3 or names[1] != "against" or not {names[0], names[2]} <= {*TEAMS}:
+        return None
+    facts = [("home", names[0]), ("away", names[2])]
+    for line in lines:
+        ways = (way for symbol in LINES for _, way in readings(line.split(), (symbol,)))
+        if (way := next(ways, None)) is None:
+            return None
+        facts += way
+    return facts
 
 
 # --------------------------------------------------------------------------------------------------
@@ -349,49 +376,72 @@ PLACES = (
     "library",
 )
 WAYS = ("north", "south", "upstairs", "downstairs", "inside", "outside", "left", "right")
-THINGS = ("lantern", "letter", "violin", "key", "map", "kite")
+THINGS = ("lantern", "letter", "violin", "crown", "map", "kite")
 SCENES = (5, 7)  # fewest and most scenes of a story
+TAKEN = "you take the key ."
+FOUND, LOST = "your key opens the chest . you find the {} .", "night falls ."  # how it may end
 
 # scene -> what it says, and where each way leads
 Story = dict[int, tuple[str, list[tuple[str, int]]]]
 
 
 def story(rng: np.random.Generator) -> list[str]:
-    """A branching story as words: what is sought, then numbered scenes with at most two ways on;
-    ends have none.
+    """A branching story as words: what is sought, then numbered scenes with at most two ways on.
 
-    Every scene can be reached from scene 1, every way leads to a later scene, and some end keeps
-    the promise.
+    Every scene is at a place of its own and can be reached from scene 1, and every way leads to a
+    later scene. One end has the chest with what is sought, and the key to it lies on the way there;
+    at all other ends night falls.
     """
     count, thing = int(rng.integers(SCENES[0], SCENES[1] + 1)), THINGS[rng.integers(len(THINGS))]
-    leads: dict[int, list[int]] = {scene: [] for scene in range(1, count + 1)}
-    for scene in range(2, count + 1):
-        leads[
-            int(rng.choice([other for other in range(1, scene) if len(leads[other]) < 2]))
-        ].append(scene)
-    ends = [scene for scene in leads if not leads[scene]]
-    found = int(rng.choice(ends))
-    words = [START, "find", "the", thing, ":"]
-    for scene, targets in leads.items():
-        words += [str(scene), "the", PLACES[rng.integers(len(PLACES))], "."]
+    leads, parent = _tree(count, rng)
+    way_to = {end: _way_to(end, parent) for end, targets in leads.items() if not targets}
+    chest = int(rng.choice([end for end, way in way_to.items() if len(way) > 2]))
+    key = int(rng.choice(way_to[chest][1:-1]))
+    places = rng.permutation(PLACES)[:count]
+    words = [START, "find", "the", thing, "before", "night", ":"]
+    for (scene, targets), place in zip(leads.items(), places, strict=True):
+        words += [str(scene), "the", str(place), "."]
+        words += TAKEN.split() if scene == key else []
         ways = rng.choice(len(WAYS), len(targets), replace=False)
         for way, target in zip(ways, targets, strict=True):
             words += [WAYS[way], ">", str(target), "."]
         if not targets:
-            words += (
-                ["you", "find", "the", thing, "."] if scene == found else ["a", "dead", "end", "."]
-            )
+            words += (FOUND.format(thing) if scene == chest else LOST).split()
     return [*words, END]
+
+
+def _tree(count: int, rng: np.random.Generator) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """Scenes 1 to `count`, each but the first reached from one before it, two from scene 1 and at
+    most two from each other: where each scene leads, and where it is reached from.
+    """
+    leads: dict[int, list[int]] = {scene: [] for scene in range(1, count + 1)}
+    parent = {}
+    for scene in range(2, count + 1):
+        free = [other for other in range(1, scene) if len(leads[other]) < 2]
+        parent[scene] = 1 if scene <= 3 else int(rng.choice(free))
+        leads[parent[scene]].append(scene)
+    return leads, parent
+
+
+def _way_to(scene: int, parent: dict[int, int]) -> list[int]:
+    """The scenes from scene 1 to this one."""
+    way = [scene]
+    while way[0] in parent:
+        way.insert(0, parent[way[0]])
+    return way
 
 
 def read_story(words: list[str]) -> tuple[str, Story] | None:
     """What is sought, and the scenes of a story, from its words; None if it is not written like
     one.
     """
-    if len(words) < 8 or words[:3] != [START, "find", "the"] or words[4] != ":" or words[-1] != END:
+    head = [START, "find", "the", None, "before", "night", ":"]
+    if len(words) < 10 or words[-1] != END:
+        return None
+    if any(want not in (None, word) for want, word in zip(head, words, strict=False)):
         return None
     scenes: Story = {}
-    for sentence in " ".join(words[5:-1]).split(" ."):
+    for sentence in " ".join(words[7:-1]).split(" ."):
         part = sentence.split()
         if len(part) == 3 and part[0].isdecimal() and part[1] == "the":
             if int(part[0]) in scenes:
@@ -405,3 +455,15 @@ def read_story(words: list[str]) -> tuple[str, Story] | None:
         elif part:
             return None
     return (words[3], scenes) if 1 in scenes else None
+
+
+def walks(scenes: Story) -> Iterator[list[int]]:
+    """Every walk from scene 1 to an end, as long as no scene comes twice."""
+    ahead = [[1]]
+    while ahead:
+        walk = ahead.pop()
+        targets = [target for _, target in scenes[walk[-1]][1]]
+        on = [target for target in targets if target in scenes and target not in walk]
+        if not targets:
+            yield walk
+        ahead += [[*walk, target] for target in on]

@@ -13,11 +13,45 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def masked(answer: Callable, scores: Tensor) -> Tensor:
-    """The scores (T, T) as attention uses them: −inf where `answer(T)`, a tensor of True and False,
-    says False.
+def attended(answer: Callable, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> dict[str, Any]:
+    """`output, weights = answer(q, k, v, causal)`.
+
+    Raises TypeError("no pair came back") where that is so, and NotData for NumPy arrays.
     """
-    return scores.masked_fill(~answer(len(scores)), float("-inf"))
+    pair = answer(q, k, v, causal)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError("no pair came back")
+    output, weights = probes.tensors(lambda: tuple(pair))
+    return {"the output": output, "the weights": weights}
+
+
+def repeated(answer: Callable, times: int, *args: Any) -> Any:
+    """The first of two things that come back, at the last of several calls."""
+    for _ in range(times):
+        pair = answer(*args)
+    return pair[0]
+
+
+def reached_by_gradient(answer: Callable, *args: Any) -> bool:
+    """Whether the answer to these tensors depends on all that are not whole numbers, as training
+    needs it. What cannot be differentiated does not.
+    """
+    import torch
+
+    floats = [arg for arg in args if isinstance(arg, torch.Tensor) and arg.is_floating_point()]
+    leaves = [arg.requires_grad_() for arg in floats]
+    given = [1.0 * arg if any(arg is leaf for leaf in leaves) else arg for arg in args]
+    try:
+        value = answer(*given)
+    except RuntimeError as error:  # NumPy refuses a tensor that has a gradient
+        if "numpy" in str(error):
+            return False
+        raise
+    first = value[0] if isinstance(value, (tuple, list)) and value else value
+    if not getattr(first, "requires_grad", False):
+        return False
+    grads = torch.autograd.grad(first.sum(), leaves, allow_unused=True)
+    return all(grad is not None for grad in grads)
 
 
 def number(answer: Callable, *args: Any) -> Any:
@@ -26,7 +60,7 @@ def number(answer: Callable, *args: Any) -> Any:
     Raises NotData for a number of Python's.
     """
     value = answer(*args)
-    return probes.tensors(lambda: value) if type(value) in (int, float) else value
+    return probes.tensors(lambda: value) if type(value) in (bool, int, float) else value
 
 
 def stepped(answer: Callable, x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> dict[str, Any]:

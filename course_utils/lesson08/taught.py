@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from course_utils import progress
+from course_utils.lesson03 import fit
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F
 import math
 import numpy as np
+import time
 import torch
 
 
@@ -34,95 +36,115 @@ class Recurrent(nn.Module):
         return self.out(h)  # (B, T, V)
 
 
+def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean NLL of the next token in bits, padding (0) left out. (B, T, V), (B, T) -> ()"""
+    predictions, targets = logits[:, :-1], y[:, 1:]  # (B, T-1, V), (B, T-1)
+    nats = F.cross_entropy(predictions.flatten(0, 1), targets.flatten(), ignore_index=0)
+    return nats / math.log(2)
+
+
+def next_token_loss(model, y):
+    return bits_per_token(model(y), y)
+
+
 def train(model, y, steps, lr, batch=32):
     """Fit a model of next tokens to documents y (N, T), padded with 0. -> the model"""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    for _ in progress.bar(range(steps), "steps"):
-        seen = y[torch.randint(len(y), (batch,))]  # (B, T)
-        logits = model(seen[:, :-1])  # (B, T-1, V), each row about the token that follows
-        loss = F.cross_entropy(logits.flatten(0, 1), seen[:, 1:].flatten(), ignore_index=0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
+    draws = (y[torch.randint(len(y), (batch,))] for _ in progress.bar(range(steps), "steps"))
+    fit(model, draws, next_token_loss, optimizer, epochs=1, scheduler=scheduler)
     return model
 
 
-def causal_mask(T: int) -> Tensor:
-    """Row t, column s: True where position t may look at position s. -> bool (T, T)"""
-    return torch.ones(T, T, dtype=torch.bool).tril()  # (T, T)
+@torch.no_grad()
+def measured(model, y):
+    """Bits per token over documents (N, T), 100 at a time so that memory stays small."""
+    parts = [bits_per_token(model(part), part).item() for part in y.split(100)]
+    return float(np.mean(parts))
 
 
-def attention(q, k, v, mask):
-    """Blend values whose keys fit. (..., T, d) each -> (..., T, d), weights (..., T, T)"""
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, T)
-    scores = scores.masked_fill(~mask, -math.inf)  # what must not be seen gets weight 0
-    weights = torch.softmax(scores, dim=-1)  # (..., T, T), rows add up to one
+def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> tuple[Tensor, Tensor]:
+    """(..., T, d), (..., S, d), (..., S, e) -> output (..., T, e), weights (..., T, S)"""
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
+    if causal:
+        T, S = scores.shape[-2:]
+        visible = torch.ones(T, S, dtype=torch.bool, device=q.device).tril(S - T)  # (T, S)
+        scores = scores.masked_fill(~visible, -math.inf)
+    weights = torch.softmax(scores, dim=-1)  # (..., T, S), rows add up to one
     return weights @ v, weights
 
 
-class Block(nn.Module):
-    """One round of gathering and digesting. (B, T, D) -> (B, T, D)"""
+class MultiHead(nn.Module):
+    """Several attentions side by side. (B, T, D) -> (B, T, D)"""
 
     def __init__(self, D, heads):
         super().__init__()
-        self.heads, self.norm1, self.norm2 = heads, nn.LayerNorm(D), nn.LayerNorm(D)
-        self.qkv, self.blend = nn.Linear(D, 3 * D), nn.Linear(D, D)
-        self.digest = nn.Sequential(nn.Linear(D, 4 * D), nn.GELU(), nn.Linear(4 * D, D))
+        self.heads, self.qkv, self.mix = heads, nn.Linear(D, 3 * D), nn.Linear(D, D)
 
-    def queries_keys_values(self, x):
-        q, k, v = self.qkv(self.norm1(x)).chunk(3, dim=-1)  # (B, T, D) each
-        return [part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v)]
+    def split(self, x):
+        """-> queries, keys, values, each (B, heads, T, d)"""
+        cut = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (B, T, 3, heads, d)
+        return cut.permute(2, 0, 3, 1, 4)  # (3, B, heads, T, d)
 
-    def forward(self, x, mask):
-        q, k, v = self.queries_keys_values(x)  # (B, heads, T, D / heads) each
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + self.blend(seen.transpose(1, 2).flatten(2))  # (B, T, D)
-        return x + self.digest(self.norm2(x))
+    def forward(self, x, causal=True):
+        q, k, v = self.split(x)
+        out, _ = attention(q, k, v, causal)  # (B, heads, T, d)
+        return self.mix(out.transpose(1, 2).flatten(2))  # (B, T, D)
+
+
+class Block(nn.Module):
+    """Attention, then a network at each position. (B, T, D) -> (B, T, D)"""
+
+    def __init__(self, D, heads):
+        super().__init__()
+        self.norm1, self.attend = nn.LayerNorm(D), MultiHead(D, heads)
+        self.norm2 = nn.LayerNorm(D)
+        self.mlp = nn.Sequential(nn.Linear(D, 4 * D), nn.GELU(), nn.Linear(4 * D, D))
+
+    def forward(self, x, causal=True):
+        x = x + self.attend(self.norm1(x), causal)
+        return x + self.mlp(self.norm2(x))
 
 
 class Transformer(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each, for T up to `longest`."""
 
-    def __init__(self, V, longest, D=64, heads=4, layers=2, mask=causal_mask):
+    def __init__(self, V, longest, D=64, heads=4, layers=2, causal=True):
         super().__init__()
-        self.token, self.place = nn.Embedding(V, D), nn.Embedding(longest, D)
+        self.token, self.position = nn.Embedding(V, D), nn.Embedding(longest, D)
         self.blocks = nn.ModuleList(Block(D, heads) for _ in range(layers))
-        self.norm, self.out, self.mask = nn.LayerNorm(D), nn.Linear(D, V), mask
-        for table in (self.token, self.place):
-            nn.init.normal_(table.weight, std=0.2)  # small at first, so that blocks can edit
+        self.norm, self.out, self.causal = nn.LayerNorm(D), nn.Linear(D, V), causal
+        for table in (self.token, self.position):
+            nn.init.normal_(table.weight, std=0.2)
 
     def forward(self, y):
-        T = y.shape[1]
-        x = self.token(y) + self.place.weight[:T]  # (B, T, D)
-        mask = self.mask(T).to(y.device)  # (T, T)
+        x = self.token(y) + self.position.weight[: y.shape[1]]  # (B, T, D)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, self.causal)
         return self.out(self.norm(x))  # (B, T, V)
 
 
 def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
-    """Draw one word a row from the nucleus. (B, V), temperature > 0, 0 < p <= 1 -> int64 (B,)"""
+    """Draw one token per row. (B, V), temperature T > 0, 0 < p <= 1 -> int64 (B,)"""
     probs = torch.softmax(logits.double() / T, dim=-1)  # (B, V)
     probs, order = probs.sort(dim=-1, descending=True)  # (B, V), likeliest first
     ahead = probs.cumsum(dim=-1) - probs  # (B, V) probability of all that are likelier
-    strip = (probs * (ahead < p)).cumsum(dim=-1)  # (B, V) where the pieces of those kept end
-    strip = strip / strip[:, -1:]  # shared out: the strip is one long
-    dart = torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
-    rank = (strip < dart).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.2
+    ends = (probs * (ahead < p)).cumsum(dim=-1)  # (B, V) running sums of those kept
+    ends = ends / ends[:, -1:]  # rescaled to end at 1
+    u = torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
+    rank = (ends < u).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.2
     return order.gather(1, rank).squeeze(1)  # (B,)
 
 
 @torch.no_grad()
 def write(model, start, steps, T, p, rng):
-    """Continue rows of tokens by `steps` words each. (B, t) -> (B, t + steps)"""
+    """Continue rows of tokens by `steps` tokens each. (B, t) -> (B, t + steps)"""
     y = start
     for _ in range(steps):
         # twenty rows at a time need less memory, and no more time
         logits = torch.cat([model(part)[:, -1] for part in y.split(20)])  # (B, V)
-        word = sample_top_p(logits.cpu(), T, p, rng)  # (B,) NumPy's draws are on the CPU
-        y = torch.cat([y, word[:, None].to(y.device)], dim=1)
+        token = sample_top_p(logits.cpu(), T, p, rng)  # (B,) NumPy's draws are on the CPU
+        y = torch.cat([y, token[:, None].to(y.device)], dim=1)  # (B, t + 1)
     return y
 
 
@@ -130,13 +152,6 @@ def decode(rows, vocabulary, end):
     """Rows of tokens -> lists of words, each up to its first end."""
     texts = [[vocabulary[token] for token in row] for row in rows.tolist()]
     return [words[: words.index(end) + 1] if end in words else words for words in texts]
-
-
-def bits_per_token(logits: Tensor, y: Tensor) -> Tensor:
-    """Mean surprise at the next token, padding (0) left out. logits (B, T, V), y (B, T) -> ()"""
-    opinions, answers = logits[:, :-1], y[:, 1:]  # (B, T-1, V), (B, T-1)
-    nats = F.cross_entropy(opinions.flatten(0, 1), answers.flatten(), ignore_index=0)
-    return nats / math.log(2)
 
 
 def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: tuple) -> tuple[Tensor, Tensor]:
@@ -153,17 +168,7 @@ def train_writer(y):
     from the start on (n, up to T)
     """
     model = Transformer(int(y.max()) + 1, y.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=8e-3)
-    steps = 5 * len(y) // 32
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 8e-3, total_steps=steps)
-    for _ in range(steps):
-        seen = y[torch.randint(len(y), (32,))]  # (32, T)
-        logits = model(seen[:, :-1])  # (32, T-1, V)
-        loss = F.cross_entropy(logits.flatten(0, 1), seen[:, 1:].flatten(), ignore_index=0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    train(model, y, 5 * len(y) // 32, lr=8e-3)
 
     def writer_of(n, rng):
         return write(model, y[:1, :1].repeat(n, 1), y.shape[1] - 1, 1.0, 0.9, rng)

@@ -20,14 +20,14 @@ from torch import Tensor
 from course_utils import check
 
 # %% [markdown]
-# ### Exercise 8.3t · `most_surprising`
+# ### Exercise 8.1t · `most_surprising`
 # An editor reads every report at the word that the model expected least. Return the *place* of that
 # word in each document: the $s$ for which $-\log_2 p(y_s \mid y_1, \dots, y_{s-1})$ is largest,
-# counting from 0, so that $y_s$ is the word itself. The first word has no surprise, since no row
-# speaks about it; padding, token 0, is no word.
+# counting from 0, so that $y_s$ is the word itself. No row predicts the first word, so it has no
+# surprise. Padding, token 0, does not count.
 
 
-# %% tags=["exercise:8.3t", "points:4", "minutes:12"]
+# %% tags=["exercise:8.1t", "points:4", "minutes:12"]
 def most_surprising(logits: Tensor, y: Tensor) -> Tensor:
     """The place of the word with the largest surprise. logits (B, T, V), y (B, T) -> int64 (B,),
     each from 1 to T - 1
@@ -40,5 +40,5 @@ def most_surprising(logits: Tensor, y: Tensor) -> Tensor:
     # END SOLUTION
 
 
-# %% tags=["check:8.3t", "solved"]
-most_surprising = check("8.3t", most_surprising)
+# %% tags=["check:8.1t", "solved"]
+most_surprising = check("8.1t", most_surprising)

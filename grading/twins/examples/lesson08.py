@@ -1,4 +1,4 @@
-"""A twin of exercise 8.3: where the surprise is largest. An example; change it before you use it
+"""A twin of exercise 8.1: where the surprise is largest. An example; change it before you use it
 for marks.
 """
 
@@ -90,7 +90,7 @@ def _by_cross_entropy(logits: Any, y: Any) -> Any:
 
 
 PLACE = Exercise(
-    "8.3t",
+    "8.1t",
     "most_surprising",
     _cases,
     _oracle,
