@@ -80,16 +80,96 @@ def layout(smiles: str) -> dict[str, list]:
     return {"atoms": atoms, "bonds": bonds}
 
 
+def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, float]:
+    """Mean QED of the different molecules among the strings that are not in `train`, and their mean
+    Tanimoto similarity to the nearest training molecule (Morgan fingerprints of radius 2, 2048
+    bits). NaN without RDKit, or with nothing to compare with. Sources: Bickerton et al. 2012;
+    Rogers & Hahn 2010.
+    """
+    if not available():
+        return float("nan"), float("nan")
+    new = sorted({c for c in map(canonical, smiles) if c} - set(train))
+    rows = _rows(new, tuple(train))
+    if not rows:
+        return float("nan"), float("nan")
+    qed, nearest = (sum(row[i] for row in rows) / len(rows) for i in (1, 2))
+    return qed, nearest
+
+
+def best(smiles: list[str], train: list[str], n: int) -> list[dict[str, Any]]:
+    """The n new molecules of highest QED: each {"smiles", "qed", "nearest", "layout"}.
+
+    Raises ImportError without RDKit.
+    """
+    if not available():
+        raise ImportError(f"to score molecules, {INSTALL}")
+    new = sorted({c for c in map(canonical, smiles) if c} - set(train))
+    rows = sorted(_rows(new, tuple(train)), key=lambda row: -row[1])[:n]
+    return [
+        {"smiles": text, "qed": round(qed, 2), "nearest": round(near, 2), "layout": layout(text)}
+        for text, qed, near in rows
+    ]
+
+
+def _rows(new: list[str], train: tuple[str, ...]) -> list[tuple[str, float, float]]:
+    """Molecule, QED, similarity to the nearest of `train`."""
+    from rdkit.Chem import QED
+    from rdkit.DataStructs import BulkTanimotoSimilarity
+
+    known = _fingerprints(train)
+    return [
+        (
+            text,
+            float(QED.qed(_read(text))),
+            max(BulkTanimotoSimilarity(_fingerprint(text), known)) if known else float("nan"),
+        )
+        for text in new
+    ]
+
+
+def _fingerprint(smiles: str) -> Any:
+    return _generator().GetFingerprint(_read(smiles))
+
+
+@cache
+def _fingerprints(smiles: tuple[str, ...]) -> list[Any]:
+    return [_fingerprint(text) for text in smiles]
+
+
+@cache
+def _generator() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+
+
 def shipped() -> dict[str, Any]:
     """What the long run of `tools/measure/studies/smiles.py` wrote: "samples" (text), "layouts" of
-    twelve new molecules, "spellings" (rows of text that each name one molecule), and the rates that
-    were measured on the way.
+    twelve new molecules, "best" (eight of high QED), "spellings" (rows of text that each name one
+    molecule), "carbon" (every thirteenth training molecule with one more carbon), and the rates
+    that were measured on the way.
     """
     found: dict[str, Any] = dict(data.study("smiles"))
-    found["layouts"] = json.loads(str(found["layouts"]))
-    for key in ("samples", "canonical", "drawn", "spellings", "spelt"):
+    for key in ("layouts", "best"):
+        found[key] = json.loads(str(found[key]))
+    for key in ("samples", "canonical", "drawn", "spellings", "spelt", "carbon"):
         found[key] = found[key].tolist()
     return found
+
+
+def draw_sheet(sheet: list[dict[str, Any]], title: str) -> None:
+    """Structural formulas of what `best` returns, four in a row, with their two numbers."""
+    named = "; ".join(f"{m['smiles']}, QED {m['qed']:.2f}" for m in sheet)
+    height = 2.5 * -(-len(sheet) // 4)
+    fig, axes = plots.figure(
+        -(-len(sheet) // 4), 4, size=(10, height), alt=f"Structural formulas: {named}."
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, molecule in zip(axes.flat, sheet, strict=False):  # a short run has fewer
+        says = f"QED {molecule['qed']:.2f}, similarity {molecule['nearest']:.2f}"
+        draw(molecule["layout"], ax, title=says)
+    fig.suptitle(title, fontsize=11)
 
 
 def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | None = None) -> Any:
@@ -119,9 +199,9 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
                 bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"},
                 zorder=2,
             )
-    low, high = places.min(0) - 0.6, places.max(0) + 0.6
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    ax.set_aspect("equal", adjustable="datalim")
+    middle, half = (places.min(0) + places.max(0)) / 2, np.ptp(places, axis=0).max() / 2 + 0.7
+    ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    ax.set_aspect("equal")
     ax.axis("off")
     ax.set_title(title, fontsize=9, loc="center")
     return ax
@@ -144,6 +224,7 @@ def _known() -> dict[str, str]:
     known = (
         {smiles: smiles for smiles in data.molecules()}
         | dict(zip(found["samples"], found["canonical"], strict=True))
+        | {text: text for text in found["carbon"]}
         | TOY
     )
     for row, spelt in zip(found["spellings"], found["spelt"], strict=True):

@@ -9,10 +9,10 @@
   const plain = scores.line({color: "muted", width: 2});
   scores.rule({color: "currentColor"})({x: 4});
 
-  // counts[strength][share][text][k]: green words among the first 25 (k + 1)
-  const z = (s, r, length) => data.counts[s][r].map(counts => {
-    const green = counts[length / 25 - 1];
-    return (green - gamma * length) / Math.sqrt(length * gamma * (1 - gamma));
+  // counts[strength][share]: green pairs, and pairs, among the first 25 (k + 1) words of each text
+  const z = (s, r, length) => data.counts[s][r][0].map((counts, text) => {
+    const [green, pairs] = data.counts[s][r].map(all => all[text][length / 25 - 1]);
+    return (green - gamma * pairs) / Math.sqrt(pairs * gamma * (1 - gamma));
   });
   const histogram = values => edges.slice(1).map((high, i) => values.filter(v =>
     (v >= edges[i] || i === 0) && (v < high || i === edges.length - 2)).length / values.length);
