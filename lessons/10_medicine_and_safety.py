@@ -246,13 +246,7 @@ drawing.utility(utility)
 #   - **Yes.** Each column errs rarely. A row with thirty columns errs often, and the classifier behind the TSTR does not mind.
 
 
-# %%
-def impossible(table):
-    """Which rows no patient can have: below 0, or "worst" below the mean. -> bool (N,)"""
-    x = table["x"]  # (N, 30): means, standard errors, worst
-    return (x < 0).any(axis=1) | (x[:, 20:] < x[:, :10]).any(axis=1)
-
-
+# %% tags=["export"]
 def to_roots(table):
     """Square roots of mean, error, and worst minus mean."""
     mean, error, worst = np.split(table["x"], 3, axis=1)  # (N, 10) each
@@ -263,6 +257,13 @@ def from_roots(table):
     """Back to measurements: any row of numbers becomes a row that a patient can have."""
     mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
     return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
+
+
+# %%
+def impossible(table):
+    """Which rows no patient can have: below 0, or "worst" below the mean. -> bool (N,)"""
+    x = table["x"]  # (N, 30): means, standard errors, worst
+    return (x < 0).any(axis=1) | (x[:, 20:] < x[:, :10]).any(axis=1)
 
 
 def patients(table, K, seed, n, rng):
@@ -311,7 +312,7 @@ drawing.table(columns, quality)
 #
 # The better repair changes what is modeled. Square roots of the mean, of the error and of the *excess* of worst over mean may
 # take any value, because squaring brings them back to possible ones. A constraint that holds by construction needs no check.
-# TSTR stays where it was, {{10.tstr.roots:.3f}}, and about one more cancer of 100 is missed. From here on `patients` is our
+# TSTR stays where it was, {{10.tstr.roots:.3f}}; of 100 cancers, one or two more are missed. From here on `patients` is our
 # generator.
 
 # %% [markdown]
@@ -936,9 +937,9 @@ explorables.watermark(library, green, words, gamma)
 #
 # <details><summary>A better sentence</summary>
 #
-# *"Not for choosing or tuning a diagnostic test: a classifier trained on such tables missed {{10.card.missed:.0f}} of 100
-# cancers, where one trained on real patients missed 6, and all patients come from one clinic before 1996."* It names a use that
-# someone will think of, what would go wrong, for whom, and how we know. A reader can act on it, and can prove it wrong.
+# *"Not for choosing or tuning a diagnostic test: a classifier trained on such a table missed two to four more of 100 cancers
+# than one trained on real patients, and all patients come from one clinic before 1996."* It names a use that someone will think
+# of, what would go wrong, for whom, and how we know. A reader can act on it, and can prove it wrong.
 #
 # </details>
 #
@@ -955,11 +956,13 @@ words_of_yours = {
 which = "one Gaussian"  # the generator whose table is to be published
 leaked = with_model[{"one Gaussian": 1, "thirty Gaussians": 30}[which]][1]
 strange = averaged(lambda train, test, synth: impossible(synth).mean())
-missed = averaged(lambda train, test, synth: missed_cancers(synth, test))
+more_missed = averaged(
+    lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
+)
 card = [  # question, measured, limit, at least or at most
     ("possible? share of rows that no patient could have", strange[which], 0.01, "at most"),
     ("useful? TSTR, accuracy", useful[which], 0.94, "at least"),
-    ("missed cancers of 100, trained on it", missed[which], 12, "at most"),
+    ("more cancers missed of 100 than with real patients", more_missed[which], 5, "at most"),
     ("copied? alarm", alarm[which], 0.67, "at most"),
     ("private? AUC, nearest patient", exposed[which], 0.6, "at most"),
     ("the same, unusual tenth", exposed_tail[which], 0.6, "at most"),
@@ -1019,7 +1022,7 @@ inside = runtime.reached(
 inside &= runtime.reached(
     {
         "10.auc.one": exposed["one Gaussian"],
-        "10.card.missed": missed[which],
+        "10.missed.more": more_missed[which],
         "10.auc.many": exposed["thirty Gaussians"],
         "10.auc.copier": exposed["photocopier"],
         "10.auc.many_tail": exposed_tail["thirty Gaussians"],

@@ -8,6 +8,7 @@ itself ships is looked up.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -54,8 +55,9 @@ def canonical(smiles: str) -> str | None:
 
 
 def layout(smiles: str) -> dict[str, list]:
-    """Where to draw the atoms of a molecule: {"atoms": [[symbol, x, y], …], "bonds": [[i, j,
-    order], …]}, in bond lengths.
+    """Where to draw the atoms of a molecule: {"atoms": [[label, x, y], …], "bonds": [[i, j,
+    order], …]}, in bond lengths. A label is a symbol with its hydrogens and charge, such as NH2 or
+    O-; that of a carbon without charge is C.
 
     Raises ImportError without RDKit, ValueError for a string that is no molecule.
     """
@@ -70,7 +72,7 @@ def layout(smiles: str) -> dict[str, list]:
     rdDepictor.Compute2DCoords(molecule)
     places = molecule.GetConformer().GetPositions() / 1.5  # a bond is 1.5 long
     atoms = [
-        [a.GetSymbol(), round(float(x), 2), round(float(y), 2)]
+        [_label(a), round(float(x), 2), round(float(y), 2)]
         for a, (x, y, _) in zip(molecule.GetAtoms(), places, strict=True)
     ]
     bonds = [
@@ -78,6 +80,16 @@ def layout(smiles: str) -> dict[str, list]:
         for b in molecule.GetBonds()
     ]
     return {"atoms": atoms, "bonds": bonds}
+
+
+def _label(atom: Any) -> str:
+    """An atom's symbol, hydrogens and charge, as they are written into a structural formula."""
+    symbol, hydrogens, charge = atom.GetSymbol(), atom.GetTotalNumHs(), atom.GetFormalCharge()
+    if symbol == "C" and not charge:
+        return symbol
+    count = "" if hydrogens < 2 else str(hydrogens)
+    sign = "" if not charge else ("+" if charge > 0 else "-")
+    return symbol + ("H" + count if hydrogens else "") + sign
 
 
 def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, float]:
@@ -92,8 +104,7 @@ def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, flo
     rows = _rows(new, tuple(train))
     if not rows:
         return float("nan"), float("nan")
-    qed, nearest = (sum(row[i] for row in rows) / len(rows) for i in (1, 2))
-    return qed, nearest
+    return sum(row[1] for row in rows) / len(rows), sum(row[2] for row in rows) / len(rows)
 
 
 def best(smiles: list[str], train: list[str], n: int) -> list[dict[str, Any]]:
@@ -185,18 +196,19 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
         aside = np.array([-along[1], along[0]]) * 0.09 / max(float(np.hypot(*along)), 1e-9)
         for side in {1: (0,), 2: (-1, 1), 3: (-2, 0, 2)}[order]:
             ax.plot(*(places[[i, j]] + side * aside).T, color="#333333", linewidth=1.3, zorder=1)
-    for symbol, x, y in plan["atoms"]:
-        if symbol != "C":
+    for label, x, y in plan["atoms"]:
+        if label != "C":
+            shown = re.sub(r"(\d+)", r"$_{\1}$", label)
             ax.text(
                 x,
                 y,
-                symbol,
+                re.sub(r"([+-])$", r"$^{\1}$", shown),
                 ha="center",
                 va="center",
-                color=COLORS.get(symbol, "black"),
+                color=COLORS.get(re.match(r"[A-Z][a-gi-z]?", label)[0], "black"),  # type: ignore[index]
                 weight="bold",
                 fontsize=10,
-                bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"},
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
                 zorder=2,
             )
     middle, half = (places.min(0) + places.max(0)) / 2, np.ptp(places, axis=0).max() / 2 + 0.7

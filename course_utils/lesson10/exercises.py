@@ -448,10 +448,10 @@ def _found_oracle(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
     from sklearn.metrics import roc_curve
 
     truth = np.repeat([1, 0], [len(scores_in), len(scores_out)])
-    fpr, tpr, _ = roc_curve(
+    accused, named, _ = roc_curve(
         truth, np.r_[scores_in.numpy(), scores_out.numpy()], drop_intermediate=False
     )
-    return float(tpr[fpr <= false_alarms + 1e-9].max())
+    return float(named[accused <= false_alarms + 1e-9].max())
 
 
 def _above(threshold: Callable[[Any, Any, float], Any], strict: bool = True) -> Answer:

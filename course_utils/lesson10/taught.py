@@ -23,6 +23,18 @@ def tstr(synth, test):
     return float(model.score(scaler.transform(test["x"]), test["y"]))
 
 
+def to_roots(table):
+    """Square roots of mean, error, and worst minus mean."""
+    mean, error, worst = np.split(table["x"], 3, axis=1)  # (N, 10) each
+    return {"x": np.sqrt(np.concatenate([mean, error, worst - mean], axis=1)), "y": table["y"]}
+
+
+def from_roots(table):
+    """Back to measurements: any row of numbers becomes a row that a patient can have."""
+    mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
+    return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
+
+
 def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) -> float:
     """True-positive rate at the best threshold with a false-positive rate of at most false_alarms.
 
