@@ -406,7 +406,7 @@ drawing.use_and_alarm(useful, alarm)
 #
 # ### Exercise 10.2 · `members_found`
 # The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, while
-# at most a share `false_alarms` of those who were out are. (1 % of 284 is 2.84: how many may be accused?) Return the share of
+# at most a share `false_alarms` of those who were out are. (1 % of 284 is $2.84$: how many may be accused?) Return the share of
 # members named.
 
 
@@ -658,7 +658,7 @@ def private_patients(table, mu, n, rng, covariances):
 # Two tables under the same promise: the first is drawn from counts, means and variances, 61 numbers per diagnosis, the second
 # also from all covariances, 496 numbers. Without noise, the second misses fewer cancers.
 #
-# **Predict.** With $\mu = \tfrac12$, which promises at most 3.4 % of the members at 1 % false alarms, which table misses fewer?
+# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4$ % of the members at 1 % false alarms, which table misses fewer?
 #
 # - A: still the second, because it knows more about each diagnosis
 #   - It asks for more, and every answer is noisy. Of 496 noisy numbers little is left.
