@@ -90,8 +90,8 @@ def rates(predicted, y):
     return np.array([right.mean(), right[y == 0].mean(), right[y == 1].mean()])
 
 
-diagnoses = {}
-for split in range(10):
+diagnoses, splits = {}, range(runtime.budget(smoke=2, cpu=10))
+for split in splits:
     train, test = halves(runtime.rng(split))
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     malignant = logistic.fit(train["x"], train["y"]).predict_proba(test["x"])[:, 0]  # (284,)
@@ -215,7 +215,7 @@ def claimed(synth, rng):
 
 
 utility = {"trained on real patients": [], "synthetic": [], "as claimed": []}
-for split in range(10):
+for split in splits:
     rng = runtime.rng(30 + split)
     train, test = halves(rng)
     synth = draw_patients(fit_mixture(train, 1, seed=split), 284, rng)
@@ -286,7 +286,7 @@ def clipped(table):
 
 # %%
 quality = {}
-for split in range(10):
+for split in splits:
     rng = runtime.rng(30 + split)
     train, test = halves(rng)
     raw = draw_patients(fit_mixture(train, 1, seed=split), 284, rng)
@@ -366,7 +366,7 @@ def release(split):
     return train, test, tables
 
 
-releases = [release(split) for split in range(10)]
+releases = [release(split) for split in splits]
 
 
 def averaged(measure):
@@ -545,9 +545,10 @@ drawing.likelihoods(components, nats)
 noises = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 plane = {}
 for K in components:
+    model = fit_mixture(to_roots(train), K, seed=0)
     for noise in noises:
         rng = runtime.rng(60)
-        synth = patients(train, K, 0, 284, rng)
+        synth = from_roots(draw_patients(model, 284, rng))
         synth["x"] = synth["x"] + noise * train["x"].std(axis=0) * rng.normal(size=synth["x"].shape)
         scores_in, scores_out = attack(synth, train, test)
         risk = attack_auc(scores_in, scores_out)
@@ -673,7 +674,7 @@ missed_with = {"means and variances": [], "means and covariances": []}
 for covariances, values in zip((False, True), missed_with.values(), strict=True):
     for mu in promises:
         missed = []
-        for split in range(10):
+        for split in splits:
             rng = runtime.rng(120 + split)
             train, test = halves(rng)
             synth = private_patients(train, mu, 284, rng, covariances)
@@ -1589,7 +1590,7 @@ make_patients = check("10.6", make_patients)
 
 # %% tags=["studio"]
 built = []
-for split in range(10):
+for split in splits:
     rng = runtime.rng(110 + split)
     train, test = halves(rng)
     synth = make_patients(train, 284, rng)
