@@ -659,7 +659,8 @@ def private_patients(table, mu, n, rng, covariances):
 # Two tables under the same promise: the first is drawn from counts, means and variances, 61 numbers per diagnosis, the second
 # also from all covariances, 496 numbers. Without noise, the second misses fewer cancers.
 #
-# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4$ % of the members at 1 % false alarms, which table misses fewer?
+# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4$ % of the members at 1 % false alarms, which table misses
+# fewer?
 #
 # - A: still the second, because it knows more about each diagnosis
 #   - It asks for more, and every answer is noisy. Of 496 noisy numbers little is left.
@@ -988,7 +989,7 @@ drawing.release_card(card)
 # - C: the alarm alone, because it was built to catch copies
 #   - So do both AUCs, the members found, those singled out, and the model.
 #
-# What the card cannot decide is for people and the law. Data are *personal* if somebody in them can be identified by means
+# What the card cannot decide is for people and the law. Data are *personal* if someone in them can be identified by means
 # "reasonably likely to be used" (recital 26 again); the word "synthetic" does not change that. The European Union's AI Act asks
 # that generated content be marked so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers,
 # and who bears the cost of a mistake: put a name on it. Optimism about the next breakthrough and a careful card go well

@@ -81,7 +81,7 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
             (_patients(rng, 1500), _patients(rng, 1200, shift=1.5)),
         ),
         close_case(
-            "synthetic patients whose diagnoses are turned round: nearly all wrong",
+            "synthetic patients whose diagnoses are inverted: nearly all wrong",
             (_turned(_patients(rng, 1500)), _patients(rng, 1200, gap=2)),
         ),
         close_case(
@@ -237,17 +237,17 @@ TSTR = Exercise(
     {
         "scaler-fit-on-test": Mutant(
             "the scaler has seen the test table: only the synthetic patients may be seen before the"
-            " examination",
+            " test",
             _scaled_by(lambda synth, test: test["x"]),
         ),
         "scaler-fit-on-both": Mutant(
             "the scaler was fitted on both tables together: only the synthetic patients may be seen"
-            " before the examination",
+            " before the test",
             _scaled_by(lambda synth, test: np.concatenate([synth["x"], test["x"]])),
         ),
         "separate-scalers": Mutant(
-            "each table was scaled by its own mean and spread: the real patients must pass through"
-            " the scaler fitted on the synthetic ones",
+            "each table was scaled by its own mean and standard deviation: the real patients must"
+            " pass through the scaler fitted on the synthetic ones",
             _scaled_by(lambda synth, test: test["x"], own=True),
         ),
         "train-test-swapped": Mutant(
@@ -255,20 +255,19 @@ TSTR = Exercise(
             lambda synth, test: _tstr_oracle(test, synth),
         ),
         "trained-on-test": Mutant(
-            "this was trained on the real patients: the synthetic ones are to be the only teachers",
+            "this was trained on the real patients: only the synthetic ones may teach",
             lambda synth, test: _tstr_oracle(test, test),
         ),
         "scored-on-synthetic": Mutant(
-            "this was scored on the synthetic patients: the examination is on the real ones",
+            "this was scored on the synthetic patients: the test is on the real ones",
             lambda synth, test: _tstr_oracle(synth, synth),
         ),
         "trained-on-both": Mutant(
-            "this was trained on both tables together: the real patients are for the examination"
-            " only",
+            "this was trained on both tables together: the real patients are for the test only",
             lambda synth, test: _tstr_oracle(_both(synth, test), test),
         ),
         "scored-on-both": Mutant(
-            "this was scored on both tables together: the examination is on the real patients only",
+            "this was scored on both tables together: the test is on the real patients only",
             lambda synth, test: _tstr_oracle(synth, _both(synth, test)),
         ),
         "test-not-scaled": Mutant(
@@ -277,8 +276,8 @@ TSTR = Exercise(
             _scale_forgotten,
         ),
         "features-not-scaled": Mutant(
-            "the columns were not each divided by their own spread: a column in tiny units then"
-            " counts for nothing",
+            "the columns were not each divided by their own standard deviation: a column in tiny"
+            " units then counts for nothing",
             _scored_raw,
         ),
         "error-for-accuracy": Mutant(
@@ -1496,7 +1495,7 @@ OTHER_UNIT = (
     " logarithms, with nothing added to a time"
 )
 TWICE_AS_SLOW = (
-    "when everybody with AI takes twice as long, the ratio doubles: it is the exponential of the"
+    "when everyone with AI takes twice as long, the ratio doubles: it is the exponential of the"
     " difference of the mean logarithms, with AI minus without"
 )
 SLOWEST = (
@@ -1513,7 +1512,7 @@ IN_LOGS = (
 )
 MORE_PEOPLE = (
     "with four times as many people the interval is half as wide: the standard error of a mean is"
-    " √(s²/n), not the spread of people"
+    " √(s²/n), not the standard deviation of people"
 )
 MORE_SPREAD = (
     "when the logarithms spread twice as much, the interval is twice as wide: is a root or a square"
@@ -1884,7 +1883,7 @@ TRIAL = Exercise(
             _then_effect(lambda ratio, low, high: (ratio, low, high)),
         ),
         "best-team-only": Mutant(
-            "one team was picked, the one that looks best: everybody counts", _best_team
+            "one team was picked, the one that looks best: everyone counts", _best_team
         ),
         "ratio-inverted": Mutant(
             "upside down: this is time without AI over time with it",
@@ -1926,8 +1925,8 @@ TRIAL = Exercise(
             _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high))),
         ),
         "sd-for-standard-error": Mutant(
-            "the spread of *people* was taken, not that of a mean: divide each variance by the"
-            " number in its group",
+            "the standard deviation of *people* was taken, not that of a mean: divide each variance"
+            " by the number in its group",
             _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
         ),
         "one-sigma-interval": Mutant(
@@ -1955,7 +1954,8 @@ TRIAL = Exercise(
             _of_everybody(lambda t, a, b: t.std(ddof=1) / math.sqrt(len(t))),
         ),
         "spread-of-everybody": Mutant(
-            "one spread was taken over all people, with and without AI: each group has its own",
+            "one standard deviation was taken over all people, with and without AI: each"
+            " group has its own",
             _of_everybody(lambda t, a, b: t.std(ddof=1) * math.sqrt(1 / len(a) + 1 / len(b))),
         ),
         "standard-deviations-averaged": Mutant(
@@ -1966,8 +1966,8 @@ TRIAL = Exercise(
             ),
         ),
         "treatment-sd-only": Mutant(
-            "the spread of the people with AI was taken: add s²/n of each group, then take the"
-            " root",
+            "the standard deviation of the people with AI was taken: add s²/n of each group, then"
+            " take the root",
             _effect(error=lambda a, b: a.std(ddof=1)),
         ),
         "ai-as-row-numbers": Mutant(
@@ -1981,7 +1981,7 @@ TRIAL = Exercise(
             _effect(groups=_with_inverted_numbers),
         ),
         "slowest-tenth-excluded": Mutant(
-            "the slowest were left out: everybody counts, in the group that chance put them into",
+            "the slowest were left out: everyone counts, in the group that chance put them into",
             _effect(groups=_without_slowest_tenth),
         ),
         "ratio-of-mean-logarithms": Mutant(
@@ -2042,7 +2042,7 @@ TRIAL = Exercise(
             _then_effect(lambda ratio, low, high: (ratio, (high, low))),
         ),
         "slowest-excluded": Mutant(
-            "the slowest was left out: everybody counts, in the group that chance put them into",
+            "the slowest was left out: everyone counts, in the group that chance put them into",
             _effect(groups=_without_slowest),
         ),
         "bounds-as-distances": Mutant(
