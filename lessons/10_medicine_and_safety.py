@@ -912,9 +912,9 @@ explorables.watermark(library, green, words, gamma)
 # <details><summary>What to find</summary>
 #
 # (1) About fifty words bring nearly all texts beyond 4; with 25 some stay below: short texts cannot be judged. (2) Half
-# replaced leaves a quarter of the pairs, and no strength brings all texts of 200 words beyond 4, because from strength 4 on
-# nearly every word is green already. Length helps where strength cannot. (3) Half of all words are green in everyone's texts,
-# also in yours: a green word proves nothing.
+# replaced leaves a quarter of the pairs. No strength brings texts of 200 words back beyond 4, because from strength 4 on nearly
+# every word is green already. Length helps where strength cannot: with 400 words and the greatest strength, half of the texts
+# are back. (3) Half of all words are green in everyone's texts, also in yours: a green word proves nothing.
 #
 # </details>
 #

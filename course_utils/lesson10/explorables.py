@@ -70,12 +70,16 @@ def watermark(
     listed = {key: np.asarray(texts) for key, texts in library.items()}
     table = np.asarray(green)
     length = (next(iter(listed.values())).shape[1] - 1) // EVERY * EVERY
-    counted = {key: _counts(texts[:, : length + 1], table) for key, texts in listed.items()}
+    z = np.array(
+        [[_scores(listed[s, r][:, : length + 1], table, gamma) for r in shares] for s in strengths]
+    )  # (strengths, shares, N, T / EVERY)
+    held = live.packed(z, float(np.floor(z.min())), float(np.ceil(z.max())), 16)
+    shown_z = live.unpacked(held).reshape(z.shape)
 
     def numbers(strength: float, length: float, replaced: float) -> dict[str, float]:
-        hits, pairs = counted[strength, replaced][:, :, int(length) // EVERY - 1]
-        z = (hits - gamma * pairs) / np.sqrt(pairs * gamma * (1 - gamma))
-        return {"median": float(np.median(z)), "above": float(100 * (z > 4).mean())}
+        where = strengths.index(strength), shares.index(replaced)
+        scores = shown_z[where][:, int(length) // EVERY - 1]
+        return {"median": float(np.median(scores)), "above": float(100 * (scores > 4).mean())}
 
     step_s, step_r = strengths[1] - strengths[0], shares[1] - shares[0]
     return live.explorable(
@@ -92,24 +96,26 @@ def watermark(
         {
             "strengths": strengths,
             "replaced": shares,
-            "gamma": gamma,
             "vocabulary": vocabulary,
-            "counts": [[counted[s, r] for r in shares] for s in strengths],
+            "z": held,
+            "steps": z.shape[3],
             "texts": [[_text(listed[s, r][0], table, shown) for r in shares] for s in strengths],
         },
     )
 
 
-def _counts(texts: np.ndarray, green: np.ndarray) -> np.ndarray:
-    """Green pairs and pairs among the first EVERY, 2 EVERY, ... words of each text, each pair
-    counted where it first occurs. (N, T + 1) -> (2, N, T / EVERY)
+def _scores(texts: np.ndarray, green: np.ndarray, gamma: float) -> np.ndarray:
+    """z of the first EVERY, 2 EVERY, ... words of each text, each pair counted where it first
+    occurs. (N, T + 1) -> (N, T / EVERY)
     """
     pairs = texts[:, :-1] * len(green) + texts[:, 1:]  # (N, T)
     new = np.zeros(pairs.shape, dtype=bool)
     for row, text in zip(new, pairs, strict=True):
         row[np.unique(text, return_index=True)[1]] = True
-    hits = new & green.ravel()[pairs]
-    return np.stack([seen.cumsum(axis=1)[:, EVERY - 1 :: EVERY] for seen in (hits, new)])
+    hits, count = (
+        seen.cumsum(axis=1)[:, EVERY - 1 :: EVERY] for seen in (new & green.ravel()[pairs], new)
+    )
+    return (hits - gamma * count) / np.sqrt(count * gamma * (1 - gamma))
 
 
 def _text(text: np.ndarray, green: np.ndarray, shown: int) -> dict[str, Any]:
