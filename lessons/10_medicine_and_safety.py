@@ -9,15 +9,15 @@
 # %% [markdown]
 # {{header}}
 #
-# **When you are through you will be able to**
-# - *separate* prediction from generation, and say which of the two a medical claim needs;
-# - *judge* synthetic patients by what a classifier learns from them (train on synthetic, test on real);
-# - *raise the alarm* on a copier, *attack* the privacy of a released table, and close the hole;
-# - *watermark* generated text, detect the mark, and remove it;
-# - *fill in* a release card with numbers you measured yourself.
+# **By the end you will be able to**
+# - *separate* prediction from generation, and report a diagnosis by the cancers it misses;
+# - *judge* synthetic patients by what a classifier learns from them, and by whether such patients can exist;
+# - *attack* the privacy of a released table, and *promise* privacy with differential privacy, at a price you can state;
+# - *watermark* generated text, detect the mark without accusing honest writers, and remove it;
+# - *decide* on a release from a card of measured numbers.
 #
-# The studio adds rooms for *molecules*, which you generate and judge, for a *trial* of whether AI saves time, for *consent*,
-# tested by experiment, and for *building* patients that you may publish.
+# The studio has *molecules* beside the baseline a chemist would try, a *trial* of whether AI saves time, *consent* tested by
+# experiment, and patients that you *build* yourself.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -29,8 +29,10 @@ import math
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
+from scipy.stats import norm
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -39,7 +41,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import check, data, plots, progress, runtime
+from course_utils import check, data, runtime
+from course_utils.lesson03 import fit
 from course_utils.lesson10 import chemistry, drawing, explorables
 from course_utils.lesson10.chemistry import canonical
 
@@ -48,23 +51,29 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Two things called medical AI
 #
-# "AI predicts diseases" and "AI generates patients" stand side by side in every list of applications. They are different
-# questions. A doctor holds the measurements $x$ of one patient and asks for the diagnosis $y$: that is **prediction**,
-# $p(y \mid x)$. A hospital that must not share its records asks for patients who do not exist but could: that is
+# "AI predicts diseases" and "AI generates patients" appear side by side in every list of applications, but they answer
+# different questions. A doctor holds the measurements $x$ of one patient and asks for the diagnosis $y$: that is
+# **prediction**, $p(y \mid x)$. A hospital that must not share its records wants patients who do not exist but could: that is
 # **generation**, $p(x, y)$, of measurements *and* diagnosis.
 #
-# One table serves for both today: 569 women with a lump in the breast, 30 measurements of the nuclei of its cells under the
-# microscope, and whether it was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993;
-# `print(data.card("breast_cancer"))` shows its card). We cut it in two halves that share nobody. A table is a dictionary of
-# columns: `x` the measurements, `y` the diagnoses.
+# One table serves for both: 569 breast lumps, 30 measurements of their cell nuclei under the microscope, and whether the lump
+# was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993; `print(data.card("breast_cancer"))` shows its card). We
+# split it into two halves that share nobody.
 #
-# **Predict.** Two classifiers. Logistic regression models $p(y \mid x)$ and nothing else. Naive Bayes is *generative*: a bell
-# for every measurement in each class, turned round by Bayes' rule, as in lesson 01. Which will be better at predicting? And
-# which of the two could write down a new patient?
+# Accuracy counts every mistake alike. Medicine does not. **Sensitivity** is the share of malignant lumps that are called
+# malignant; the rest are missed cancers. **Specificity** is the share of benign lumps that are called benign.
+#
+# **Predict.** Logistic regression gives 97 % of new patients the right diagnosis. How many of 100 cancers does it miss?
+#
+# - A: about 3, because it is wrong about 3 patients in 100
+#   - That would be so if both kinds of mistake were equally frequent. Benign lumps are the majority, and the easier ones.
+# - B: about 5
+#   - **Yes.** Most lumps are benign, and nearly all of those are recognized. The cancers hide most of the mistakes.
+# - C: about 1, because malignant lumps look so different
+#   - Many do. Those that look benign are the ones that get missed.
 
 # %%
 cancer = load_breast_cancer()
-width, texture = 0, 1  # the two columns that we will draw: radius of the nuclei, unevenness of gray
 
 
 def halves(rng):
@@ -75,98 +84,90 @@ def halves(rng):
     ]
 
 
-right = {"logistic regression": [], "naive Bayes": []}
-for split in range(10):
+def rates(predicted, y):
+    """Accuracy, sensitivity and specificity of diagnoses (N,), where 0 is malignant. -> (3,)"""
+    right = predicted == y  # (N,)
+    return np.array([right.mean(), right[y == 0].mean(), right[y == 1].mean()])
+
+
+diagnoses, splits = {}, range(runtime.budget(smoke=2, cpu=10))
+for split in splits:
     train, test = halves(runtime.rng(split))
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    for name, model in zip(right, (logistic, GaussianNB()), strict=True):
-        right[name].append(model.fit(train["x"], train["y"]).score(test["x"], test["y"]))
-right = {name: np.mean(scores) for name, scores in right.items()}
-majority = max(np.bincount(test["y"])) / len(test["y"])
-ax = plots.bars(
-    [*right, "always benign"],
-    [*right.values(), majority],
-    form=".3f",
-    color=[plots.DATA, plots.MODEL, plots.MUTED],
-    alt="Logistic regression ahead of naive Bayes; both far above always benign.",
-)
-plots.label(ax, "Right diagnoses among new patients, ten splits", "share of patients")
+    malignant = logistic.fit(train["x"], train["y"]).predict_proba(test["x"])[:, 0]  # (284,)
+    predicted = {
+        "logistic regression": malignant < 0.5,
+        "the same, malignant from 10 % on": malignant < 0.1,
+        "naive Bayes": GaussianNB().fit(train["x"], train["y"]).predict(test["x"]),
+        "always benign": np.ones(284),
+    }
+    for name, y in predicted.items():
+        diagnoses.setdefault(name, []).append(rates(y, test["y"]))
+diagnoses = {name: np.mean(scores, axis=0) for name, scores in diagnoses.items()}
+columns = {"accuracy": ".1%", "sensitivity": ".1%", "specificity": ".1%"}
+drawing.table(columns, diagnoses)
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# "Always benign" is right about {{10.majority:.0%}} of the patients and misses every cancer. Logistic regression misses
+# {{10.missed:.1f}} of 100. Calling a lump malignant from a probability of 10 % on cuts that by more than half, and costs more
+# false alarms: the threshold is a medical decision, not a property of the model.
 #
-# Logistic regression, {{10.logistic:.3f}} against {{10.bayes:.3f}}. It spends all it has on the one question asked. Naive
-# Bayes also learns what patients look like, assumes that 30 strongly related measurements are independent, and pays for it
-# (Ng & Jordan 2002 study when this matters). But only naive Bayes could write down a new patient. Predicting is not
-# generating.
-#
-# </details>
+# Naive Bayes is *generative*. It has a Gaussian for every measurement in each class and predicts by Bayes' rule, as in lesson
+# 01. It predicts worse, because it takes 30 strongly related measurements for independent (Ng & Jordan 2002 study when that
+# matters). But it alone could write down a new patient.
 
 # %% [markdown]
 # ## Patients who do not exist
 #
-# Now the second question. Our generator is lesson 01's mixture with bells in place of coins: for each diagnosis, $K$ bells in
-# 30 dimensions, each with a covariance of its own. First pick a diagnosis, then one of its bells, then draw:
+# Our generator is lesson 01's mixture with Gaussians in place of Bernoullis: for each diagnosis $K$ Gaussians in 30 dimensions,
+# each with a covariance of its own. Pick a diagnosis, then one of its Gaussians, then draw:
 #
 # $$ y \sim p(y), \qquad k \sim \pi_y, \qquad x = \mu_{yk} + L_{yk}\,\varepsilon, \quad \varepsilon \sim \mathcal N(0, I), \quad
 # L_{yk}L_{yk}^{\top} = \Sigma_{yk} $$
 #
-# (`reg_covar` keeps a bell with few patients from shrinking to a point.)
+# (`reg_covar` keeps a Gaussian with few patients from shrinking to a point.)
 
 
 # %%
-def fit_bells(table, K, seed):
-    """K bells for each diagnosis, on standardized columns. -> a model for draw_patients"""
-    mean, sd = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
-    z = (table["x"] - mean) / sd  # (N, D)
-    bells = [
+def fit_mixture(table, K, seed):
+    """K Gaussians for each diagnosis, on standardized columns. -> a model for draw_patients"""
+    mean, std = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
+    z = (table["x"] - mean) / std  # (N, D)
+    mixtures = [
         GaussianMixture(K, reg_covar=1e-3, random_state=seed).fit(z[table["y"] == c])
         for c in (0, 1)
     ]
-    return {"mean": mean, "sd": sd, "bells": bells, "benign": table["y"].mean()}
+    return {"mean": mean, "std": std, "mixtures": mixtures, "benign": table["y"].mean()}
 
 
 def draw_patients(model, n, rng):
-    """Pick a diagnosis, then one of its bells, then a patient of that bell. -> a table of n"""
+    """Pick a diagnosis, then one of its Gaussians, then a patient from it. -> a table of n"""
     y = (rng.random(n) < model["benign"]).astype(int)  # (n,)
     z = np.empty((n, len(model["mean"])))  # (n, D)
-    for c, mixture in enumerate(model["bells"]):
+    for c, mixture in enumerate(model["mixtures"]):
         k = rng.choice(mixture.n_components, (y == c).sum(), p=mixture.weights_)
-        L = np.linalg.cholesky(mixture.covariances_)[k]  # (how many, D, D)
-        eps = rng.normal(size=(len(k), z.shape[1]))  # (how many, D)
+        L = np.linalg.cholesky(mixture.covariances_)[k]  # (n_c, D, D)
+        eps = rng.normal(size=(len(k), z.shape[1]))  # (n_c, D)
         z[y == c] = mixture.means_[k] + np.einsum("nij,nj->ni", L, eps)
-    return {"x": model["mean"] + model["sd"] * z, "y": y}
+    return {"x": model["mean"] + model["std"] * z, "y": y}
 
 
 # %%
 train, test = halves(runtime.rng(20))
-synth = draw_patients(fit_bells(train, 1, seed=0), 284, runtime.rng(21))
-alt = (
-    "Two clouds of patients, malignant with larger "
-    "nuclei; the real and the synthetic scatter look alike."
-)
-fig, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
-tables = {"real": train, "synthetic, one bell each": synth}
-for ax, (title, table) in zip(axes, tables.items(), strict=True):
-    drawing.cloud_of_patients(ax, table["x"][:, [width, texture]], table["y"])
-    plots.label(ax, title, "radius of the nuclei", "texture")
-axes[0].legend()
+synth = draw_patients(fit_mixture(train, 1, seed=0), 284, runtime.rng(21))
+drawing.two_clouds({"real": train, "synthetic, one Gaussian each": synth})
 
 # %% [markdown]
-# They look alike, in the two columns we can see. A hospital's partner wants to *learn* something from all thirty that is true
-# of real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier
-# sees synthetic patients only, and is examined on real ones whom neither it nor the generator has met.
-#
-# **Predict.** Training on real patients got {{10.logistic:.3f}}. How much will the detour cost: one patient in a hundred,
-# ten, or a third of them?
+# They look alike, in two of the thirty columns. A partner of the hospital wants to *learn* from all thirty something that is
+# true of real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a
+# classifier sees synthetic patients only, and is tested on real ones that neither it nor the generator has seen.
 #
 # ### Exercise 10.1 · `tstr`
-# Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardized columns, as
-# above (the check compares accuracies, so any classifier that is as good will do). Everything that is *fitted*, scaling
-# included, may see the synthetic table alone.
+# Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardized columns (the
+# check compares accuracies, so any classifier that is as good will do). Decide what may be estimated from which table.
 
 
-# %% tags=["exercise:10.1", "points:4", "minutes:7"]
+# %% tags=["exercise:10.1", "points:4", "minutes:6"]
 def tstr(synth, test):
     """Accuracy on real patients of a classifier that has seen synthetic ones only.
 
@@ -183,74 +184,153 @@ def tstr(synth, test):
 tstr = check("10.1", tstr)
 
 # %% [markdown] tags=["help:10.1"]
-# Who may be seen before the examination, and who may not? List what is estimated from data: there are three things (two per
-# column, and the weights).
+# List everything that is estimated from data: two numbers per column, and the weights. Which of them may have seen a real
+# patient?
 # ---
 # One column. Synthetic: $x = (0, 2, 8, 10)$, $y = (0, 0, 1, 1)$, so the mean is $5$ and the boundary lies there. Real:
 # $x = (1, 4, 6, 7)$, $y = (0, 0, 0, 1)$. The classifier says $0, 0, 1, 1$: three of four, TSTR $0.75$.
 # ---
-# The scaler and the weights come from the synthetic table, and the score from the real one. A pipeline, as in the first cell,
-# does the same. A scaler fitted on the test table would quietly mend synthetic patients whose nuclei are all too large.
+# The scaler and the weights come from the synthetic table, and the score from the real one. A scaler fitted on the test table
+# would quietly correct synthetic patients whose nuclei are all too large.
 
 # %% [markdown]
-# **Debug a claim.** The article puts disease prediction on its list of things that generative AI does: train a generator on
-# records, and diagnoses come along. Built literally, the generator models what patients look like, and every synthetic
-# patient is given a diagnosis, as often malignant as in the hospital. We get such a table by shuffling the diagnoses of our
-# synthetic patients.
+# **Debug a claim.** The article puts disease prediction on its list of what generative AI does: train a generator on records,
+# and diagnoses come along. Built literally, the generator models what patients look like, and each synthetic patient then gets
+# a diagnosis, malignant as often as in the hospital. We get such a table by shuffling the diagnoses of our synthetic patients.
 #
-# **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is its TSTR?
+# **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is the TSTR?
+#
+# - A: close to that of the unshuffled table, because every column is right
+#   - Every column by itself is right. A classifier learns from what the columns say *together*.
+# - B: about the share of benign lumps, like calling everyone benign
+#   - **Yes.** Measurements and diagnosis are independent now, so there is nothing to learn except that most lumps are benign.
+# - C: about a half, like tossing a coin
+#   - A coin ignores that most lumps are benign. The shuffled table still knows that much.
 
 
 # %%
 def claimed(synth, rng):
-    """The claim: patients that look right, diagnoses as frequent as they are, and no bond."""
+    """The claim: right measurements, diagnoses as frequent as they are, and no dependence."""
     return {"x": synth["x"], "y": rng.permutation(synth["y"])}
 
 
 utility = {"trained on real patients": [], "synthetic": [], "as claimed": []}
-for split in range(10):
+for split in splits:
     rng = runtime.rng(30 + split)
     train, test = halves(rng)
-    synth = draw_patients(fit_bells(train, 1, seed=split), 284, rng)
+    synth = draw_patients(fit_mixture(train, 1, seed=split), 284, rng)
     for name, table in zip(utility, (train, synth, claimed(synth, rng)), strict=True):
         utility[name].append(tstr(table, test))
 utility = {name: np.mean(scores) for name, scores in utility.items()}
-ax = plots.bars(
-    list(utility),
-    list(utility.values()),
-    form=".3f",
-    color=[plots.DATA, plots.OTHER, plots.WRONG],
-    alt="Real and synthetic nearly level; the claim far behind, like guessing.",
-)
-plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patients")
+drawing.utility(utility)
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# Learning from synthetic patients costs about one diagnosis in a hundred: {{10.tstr:.3f}} against {{10.trtr:.3f}}. The claim
+# falls to {{10.blind:.3f}}, and no histogram of a column would have told you. A generator knows what it was asked to model:
+# $p(x)$ is not $p(x, y)$. **Fix it:** take the shuffle out of `claimed`, and the third bar rises.
+
+# %% [markdown]
+# ### Rows that no patient could have
 #
-# Synthetic patients cost about one patient in a hundred: {{10.tstr:.3f}} against {{10.trtr:.3f}}. The claim falls to
-# {{10.blind:.3f}}, about what you get for calling everybody benign. No histogram of a column, and no correlation between
-# measurements, would have told. A generator knows what it was asked to model: $p(x)$ is not $p(x, y)$.
+# Now show the table to a physician, who looks at rows. None of the 30 measurements can be negative. Ten are means over the
+# nuclei of a lump, ten are the standard errors of those means, and ten are called "worst": the mean of the three largest
+# nuclei. So "worst" cannot be below the mean.
 #
-# Mend it: which line of `claimed` breaks the bond? Take the shuffle out, run the cell again, and watch the third bar rise.
+# **Predict.** How many synthetic patients break one of these two rules?
 #
-# </details>
+# - A: none, because no real patient does
+#   - A Gaussian is positive everywhere. It has not been told where patients end.
+# - B: about 1 in 100, because a Gaussian has thin tails
+#   - Per column that is about right. But a row has thirty columns, some of them skewed, and one impossible value is enough.
+# - C: about 1 in 3
+#   - **Yes.** Each column errs rarely. A row with thirty columns errs often, and the classifier behind the TSTR does not mind.
+
+
+# %% tags=["export"]
+def to_roots(table):
+    """Square roots of mean, error, and worst minus mean."""
+    mean, error, worst = np.split(table["x"], 3, axis=1)  # (N, 10) each
+    return {"x": np.sqrt(np.concatenate([mean, error, worst - mean], axis=1)), "y": table["y"]}
+
+
+def from_roots(table):
+    """Back to measurements: any row of numbers becomes a row that a patient can have."""
+    mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
+    return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
+
+
+# %%
+def impossible(table):
+    """Which rows no patient can have: below 0, or "worst" below the mean. -> bool (N,)"""
+    x = table["x"]  # (N, 30): means, standard errors, worst
+    return (x < 0).any(axis=1) | (x[:, 20:] < x[:, :10]).any(axis=1)
+
+
+def patients(table, K, seed, n, rng):
+    """A mixture fitted to the roots of a table, and n patients from it."""
+    return from_roots(draw_patients(fit_mixture(to_roots(table), K, seed), n, rng))
+
+
+def missed_cancers(synth, test):
+    """Of 100 cancers among real patients, how many a classifier trained on synth misses."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    predicted = model.fit(synth["x"], synth["y"]).predict(test["x"])
+    return 100 * (1 - rates(predicted, test["y"])[1])
+
+
+def clipped(table):
+    """The quick repair: raise whatever is too low."""
+    x = np.maximum(table["x"], 0)
+    return {"x": np.c_[x[:, :20], np.maximum(x[:, 20:], x[:, :10])], "y": table["y"]}
+
+
+# %%
+quality = {}
+for split in splits:
+    rng = runtime.rng(30 + split)
+    train, test = halves(rng)
+    raw = draw_patients(fit_mixture(train, 1, seed=split), 284, rng)
+    tables = {
+        "real": train,
+        "Gaussians": raw,
+        "Gaussians, clipped": clipped(raw),
+        "Gaussians of square roots": patients(train, 1, split, 284, rng),
+    }
+    for name, table in tables.items():
+        zeros = (table["x"] == 0).any(axis=1).mean()
+        row = impossible(table).mean(), zeros, tstr(table, test), missed_cancers(table, test)
+        quality.setdefault(name, []).append(row)
+quality = {name: np.mean(rows, axis=0) for name, rows in quality.items()}
+missed_cancers_of_real = quality["real"][3]
+columns = {"impossible": ".1%", "has a 0": ".1%", "TSTR": ".3f", "missed of 100 cancers": ".1f"}
+drawing.table(columns, quality)
+
+# %% [markdown]
+# {{10.impossible.raw:.0%}} of the rows are impossible, and TSTR, the measure of the field, did not notice. Clipping makes every
+# row possible and leaves a new trace: {{10.zeros.clipped:.0%}} of the rows now hold a value of exactly 0, where
+# {{10.zeros.real:.0%}} of the real ones do.
+#
+# The better repair changes what is modeled. Square roots of the mean, of the error and of the *excess* of worst over mean may
+# take any value, because squaring brings them back to possible ones. A constraint that holds by construction needs no check.
+# TSTR stays where it was, {{10.tstr.roots:.3f}}; of 100 cancers, one or two more are missed. From here on `patients` is our
+# generator.
 
 # %% [markdown]
 # ## Copied, or made up?
 #
-# There is a generator with the best TSTR of all: the photocopier. Lesson 01 caught it by its distance to the training data,
-# zero. Add a speck of noise to each measurement and the distance is no longer zero. How near is *too* near? Real patients
-# have near relatives too. So compare with patients whom the generator has **never seen**: of each synthetic patient ask
-# whether its nearest real neighbor sits in the training half or in the other. Both are of the same size, so
+# A photocopier would have an excellent TSTR. Lesson 01 caught it by its distance to the training data, which is zero. Add a
+# speck of noise to each measurement, and it no longer is. How near is *too* near? Real patients are sometimes close, too. So
+# compare with patients the generator has **never seen**: is the nearest real neighbor of a synthetic patient in the training
+# half or in the held-out half? Both have the same size, so
 #
 # $$ \text{alarm} = \frac1n \sum_{i=1}^n \mathbb 1\big[d(\tilde x_i, \text{train}) < d(\tilde x_i, \text{held out})\big]
 # \qquad \text{should be } \tfrac12 $$
 #
-# (the idea of Platzer & Reutterer 2021). We ring above $\tfrac23$. Three generators compete: one bell per diagnosis; thirty
-# bells per diagnosis, which is between three and four patients a bell for the malignant; and the photocopier with a speck of
+# (the idea of Platzer & Reutterer 2021). Above $\tfrac23$ we call it a copier. Three generators compete: one Gaussian per
+# diagnosis, thirty Gaussians per diagnosis (three or four malignant patients for each), and the photocopier with a speck of
 # noise.
 #
-# **Predict.** Order one bell, thirty bells and the photocopier by TSTR, then by alarm.
+# Which of them is a copier?
 
 
 # %%
@@ -260,7 +340,7 @@ def distance_to(table, x, scale):
 
 
 def copier_alarm(synth, train, held_out):
-    """Share of synthetic patients nearer to the training half than to the other; ½ is honest."""
+    """Share of synthetic patients nearer to the training half than to the other."""
     scale = train["x"].std(axis=0)  # (D,)
     nearer = distance_to(train, synth["x"], scale) < distance_to(held_out, synth["x"], scale)
     return float(nearer.mean())
@@ -273,20 +353,20 @@ def photocopy(table, n, rng):
     return {"x": table["x"][rows] + speck, "y": table["y"][rows]}
 
 
-# %%
+# %% tags=["folded"]
 def release(split):
     """Both halves, and what each of three generators would publish: 284 synthetic patients."""
     rng = runtime.rng(40 + split)
     train, test = halves(rng)
     tables = {
-        "one bell": draw_patients(fit_bells(train, 1, split), 284, rng),
-        "thirty bells": draw_patients(fit_bells(train, 30, split), 284, rng),
+        "one Gaussian": patients(train, 1, split, 284, rng),
+        "thirty Gaussians": patients(train, 30, split, 284, rng),
         "photocopier": photocopy(train, 284, rng),
     }
     return train, test, tables
 
 
-releases = [release(split) for split in range(10)]
+releases = [release(split) for split in splits]
 
 
 def averaged(measure):
@@ -299,78 +379,77 @@ def averaged(measure):
 
 useful = averaged(lambda train, test, synth: tstr(synth, test))
 alarm = averaged(lambda train, test, synth: copier_alarm(synth, train, test))
-alt = (
-    "TSTR is level for all three. The alarm is one "
-    "half for one bell, far above two thirds for the other two."
-)
-fig, axes = plots.figure(1, 2, size=(10, 2.4), alt=alt)
-plots.bars(list(useful), list(useful.values()), axes[0], color=plots.OTHER, form=".3f")
-plots.bars(list(alarm), list(alarm.values()), axes[1], color=plots.WRONG, form=".2f")
-axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
-plots.label(axes[0], "useful: TSTR", "share of patients")
-plots.label(axes[1], "alarm; dashed: it rings", "nearer to the training half")
+drawing.use_and_alarm(useful, alarm)
 
 # %% [markdown]
-# <details><summary>What happened</summary>
-#
-# By usefulness you could not tell them apart; the photocopier is as good as anybody. The alarm tells: about a half for one
-# bell ({{10.alarm.one:.2f}}), {{10.alarm.many:.2f}} for thirty bells, all of them for the photocopier. And note the second:
-# nobody meant to copy. Thirty bells are a model with too many parameters, fitted as usual. (The one bell lies a trace above a
-# half: it is fitted to the training half, and knows its averages.)
-#
-# </details>
+# TSTR cannot tell them apart. The alarm can: {{10.alarm.one:.2f}} for one Gaussian, {{10.alarm.many:.2f}} for thirty, and 1 for
+# the photocopier. Nobody meant the thirty to copy: they are an ordinary model with too many parameters. (One Gaussian is a
+# little above a half because it knows the averages of the training half.)
 
 # %% [markdown]
 # ## Was this patient in the data?
 #
-# Who is harmed by a copy? Picture somebody with two things in hand: your published table, and the measurements of an
-# acquaintance. They want to know one thing: *was she in that hospital's data?* If yes, they have learnt what holds for
-# everybody in it: where she was treated, or that she took part in a certain study. That is a **membership attack** (Chen et
-# al. 2020 list its forms for generative models), and ours needs no more than a distance: the nearer the acquaintance is to
-# some synthetic patient, the more likely she was in.
+# Who is harmed by a copy? Picture someone who holds your published table, knows the measurements of an acquaintance, and asks:
+# *was she in that hospital's data?* If so, they have learned where she was treated, or that she took part in a certain study.
+# This is **membership inference** (Chen et al. 2020 list its forms for generative models). Our attack needs only a distance:
+# the closer the acquaintance is to some synthetic patient, the more likely she was in.
 #
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
-# How good is an attacker? Let him look at one patient who was in and one who was not, and bet on the higher score. The share
-# of such pairs that he gets right, a tie counting half, is the **AUC**:
+# How good is the attack? Show the attacker one patient who was in and one who was not, and let them bet on the higher score.
+# The share of pairs they get right, with a half for a tie, is the **AUC**, the area under the ROC curve: ½ is a coin toss, 1 is
+# certainty.
 #
-# $$ \mathrm{AUC} = P(s_{\text{in}} > s_{\text{out}}) + \tfrac12 P(s_{\text{in}} = s_{\text{out}}) $$
+# But nobody attacks by betting on pairs. An attacker who wants to *name* someone sets a threshold, high enough to accuse almost
+# nobody by mistake. So Carlini et al. (2022) judge an attack by its **true-positive rate at a low false-positive rate**: how
+# many members are found while, say, 1 % of the others are accused?
 #
-# One half is a coin, one is certainty, and below one half he should bet the other way round.
-#
-# ### Exercise 10.3 · `membership_auc`
-# All pairs of one who was in with one who was out. (Exercise 10.2 is in the studio.)
+# ### Exercise 10.2 · `members_found`
+# The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, while
+# at most a share `false_alarms` of those who were out are. (1 % of 284 is $2.84$: how many may be accused?) Return the share of
+# members named.
 
 
-# %% tags=["exercise:10.3", "points:4", "minutes:6"]
-def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
-    """P(in > out) + ½ P(in = out) over all pairs. (N,), (M,) -> float in [0, 1]"""
+# %% tags=["exercise:10.2", "points:4", "minutes:6"]
+def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) -> float:
+    """True-positive rate at the best threshold with a false-positive rate of at most false_alarms.
+
+    (N,), (M,), float in [0, 1) -> float in [0, 1]
+    """
     # BEGIN SOLUTION
-    difference = scores_in[:, None] - scores_out[None, :]  # (N, M)
-    return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
+    allowed = int(false_alarms * len(scores_out))  # so many of those out may be named
+    threshold = scores_out.sort(descending=True).values[allowed]
+    return (scores_in > threshold).float().mean().item()
     # END SOLUTION
 
 
-# %% tags=["check:10.3"]
-membership_auc = check("10.3", membership_auc)
+# %% tags=["check:10.2"]
+members_found = check("10.2", members_found)
 
-# %% [markdown] tags=["help:10.3"]
-# How many pairs are there, if 2 were in and 3 were out? How do you compare each with each without a loop?
+# %% [markdown] tags=["help:10.2"]
+# Sort the scores of those who were out. If two of them may be named, which score must the threshold not be below?
 # ---
-# In: $(3, 1)$. Out: $(2, 1, 0)$. The six pairs: $3$ beats all three; $1$ loses to $2$, ties with $1$, beats $0$. That is
-# $3 + 0 + \tfrac12 + 1 = 4.5$ of $6$, AUC $0.75$.
+# In: $5, 3, 1$. Out: $4, 2, 0, -1, -2$. One in five may be accused, that is, one person: the $4$. So the threshold cannot be
+# below $2$, and of the members $5$ and $3$ are named: $\tfrac23$. With no false alarm allowed the threshold is $4$: $\tfrac13$.
 # ---
-# `[:, None]` makes a column, so the subtraction meets each with each, (N, M). No threshold occurs: the AUC judges the order
-# of the scores. The two numbers of patients may differ.
+# With $a$ allowed, the threshold is the score number $a$ in descending order, counted from 0: exactly $a$ scores can lie above
+# it. Round $a$ down, because the share is a limit. `quantile` interpolates between two scores and can let one too many through.
 
 
 # %%
 def attack(synth, train, test):
-    """Scores of those who were in and of those out: minus the distance to the nearest synthetic."""
+    """Scores of those in and of those out: minus the distance to the nearest synthetic patient."""
     scale = synth["x"].std(axis=0)  # the attacker knows the published table only
     return [torch.tensor(-distance_to(synth, table["x"], scale)) for table in (train, test)]
 
 
+def attack_auc(scores_in, scores_out):
+    """Share of pairs in which the one who was in scores higher."""
+    was_in = np.repeat([1, 0], [len(scores_in), len(scores_out)])
+    return roc_auc_score(was_in, torch.cat([scores_in, scores_out]))
+
+
+# %% tags=["folded"]
 def unusual(table):
     """The tenth of the patients who lie farthest from the average one. -> bool (N,)"""
     z = (table["x"] - table["x"].mean(axis=0)) / table["x"].std(axis=0)  # (N, D)
@@ -379,48 +458,67 @@ def unusual(table):
 
 
 def attack_on_unusual(train, test, synth):
-    s_in, s_out = attack(synth, train, test)
-    return membership_auc(s_in[unusual(train)], s_out[unusual(test)])
+    scores_in, scores_out = attack(synth, train, test)
+    return attack_auc(scores_in[unusual(train)], scores_out[unusual(test)])
 
 
-exposed = averaged(lambda train, test, synth: membership_auc(*attack(synth, train, test)))
+# %% [markdown]
+# Beside membership, European data protection law names another danger: **singling out** a person's record (General Data
+# Protection Regulation, recital 26), without a name and without knowing who it is. Take three values of a synthetic row,
+# radius, texture and smoothness. If exactly *one* real patient agrees with all three within a tenth of a standard deviation,
+# the row points at that person. Some rows do so by luck; how many, the held-out half shows (Giomi et al. 2023 measure it this
+# way).
+#
+# **Predict.** Thirty Gaussians and the photocopier have similar AUCs, {{10.auc.many:.2f}} and {{10.auc.copier:.2f}}. What about
+# the members found with 1 % false alarms?
+#
+# - A: similar, too, because both numbers judge the same scores
+#   - Both do, in different places: the AUC averages over all thresholds, and nearly all of those accuse a lot of people.
+# - B: the photocopier's table betrays several times as many
+#   - **Yes.** A copied patient lies next to the copy, with certainty. Thirty Gaussians shift many scores, and each only a bit.
+# - C: the thirty Gaussians betray more, because copies carry noise
+#   - The noise is a speck. A copied patient is far closer to the copy than anyone else can be.
+
+
+# %%
+def singled_out(synth, real):
+    """Share of synthetic rows whose radius, texture and smoothness fit exactly one patient."""
+    three = [0, 1, 4]
+    std = real["x"][:, three].std(axis=0)  # (3,)
+    fits = abs(synth["x"][:, None, three] - real["x"][:, three]) < 0.1 * std  # (n, N, 3)
+    return float((fits.all(axis=2).sum(axis=1) == 1).mean())
+
+
+exposed = averaged(lambda train, test, synth: attack_auc(*attack(synth, train, test)))
 exposed_tail = averaged(attack_on_unusual)
-for name in exposed:
-    print(f"{name:<12} AUC {exposed[name]:.2f}, for the unusual tenth {exposed_tail[name]:.2f}")
+found = averaged(lambda train, test, synth: members_found(*attack(synth, train, test), 0.01))
+singled = averaged(lambda train, test, synth: singled_out(synth, train) - singled_out(synth, test))
+columns = {"AUC": ".2f", "AUC, unusual": ".2f", "found": ".1%", "singled out": ".1%"}
+drawing.table(columns, {n: (exposed[n], exposed_tail[n], found[n], singled[n]) for n in exposed})
 
 # %%
 train, test, tables = releases[0]
-alt = (
-    "Distances of those in and out: apart for "
-    "thirty bells, those in are nearer; on top of each other for one bell."
-)
-fig, axes = plots.figure(1, 2, size=(10, 3.2), alt=alt)
-edges = np.linspace(0, 8, 41)
-for ax, name in zip(axes, ("thirty bells", "one bell"), strict=True):
-    s_in, s_out = attack(tables[name], train, test)
-    drawing.those_in_and_out(ax, -s_in.numpy(), -s_out.numpy(), edges)
-    title = f"{name}: AUC {membership_auc(s_in, s_out):.2f}"
-    plots.label(ax, title, "distance to the nearest synthetic patient", "patients")
-axes[0].legend()
+shown = {name: attack(tables[name], train, test) for name in ("thirty Gaussians", "one Gaussian")}
+drawing.those_in_and_out(shown, {name: attack_auc(*scores) for name, scores in shown.items()})
+
 # %% [markdown]
-# With thirty bells the attacker is right in {{10.auc.many:.2f}} of all pairs, and the table is as *useful* as any. Nothing in
-# its utility warned of it. (The photocopier's victims are not all found either: some patients were never drawn.) Among
-# patients who are unusual, who have most to fear from being recognized, the number is higher, {{10.auc.many_tail:.2f}}: a
-# bell has moved in beside them. An average over patients hides that (Carlini et al. 2022 make it their main point).
+# Thirty Gaussians give away {{10.found.many:.0%}} of the patients, and the photocopier {{10.found.copier:.0%}}, although their
+# AUCs are close. (Not everyone: some patients were never drawn.) One Gaussian stays near the 1 % that luck finds. And patients
+# who are unusual, who have most to fear from being recognized, are worse off than the average: AUC {{10.auc.many_tail:.2f}}
+# under thirty Gaussians.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
 #
-# Why thirty? Somebody looked at the likelihood. Do the same, twice: on the patients that the bells were fitted to, and on
+# Why thirty? Because someone looked at the likelihood. Look at it twice: on the patients the Gaussians were fitted to, and on
 # patients left out of the fit (each fifth of the training half in turn).
-#
-# **Predict.** Which number of bells do the training patients recommend, and which the ones left out?
 
-# %%
-z_all = (train["x"] - train["x"].mean(axis=0)) / train["x"].std(axis=0)  # (284, 30)
-numbers_of_bells = [1, 2, 4, 8, 16, 32]
+# %% tags=["folded"]
+z_all = to_roots(train)["x"]  # (284, 30)
+z_all = (z_all - z_all.mean(axis=0)) / z_all.std(axis=0)
+components = [1, 2, 4, 8, 16, 32]  # Gaussians per diagnosis
 nats = {"fitted to": [], "left out": []}
-for K in numbers_of_bells:
+for K in components:
     fitted = left_out = 0
     for c in (0, 1):
         z, mixture = z_all[train["y"] == c], GaussianMixture(K, reg_covar=1e-3, random_state=0)
@@ -429,91 +527,168 @@ for K in numbers_of_bells:
         left_out += share * cross_val_score(mixture, z, cv=5).mean()
     nats["fitted to"].append(fitted)
     nats["left out"].append(left_out)
-ax = plots.panel(
-    size=(6.5, 3.2),
-    alt="Fitted to, the likelihood rises with the number of bells; "
-    "on patients left out it falls steeply from the first.",
-)
-looks = {"fitted to": (plots.WRONG, "--"), "left out": (plots.DATA, "-")}
-for name, (color, style) in looks.items():
-    ax.plot(numbers_of_bells, nats[name], style, color=color, marker="o", label=name)
-ax.set_xscale("log", base=2)
-ax.set_yscale("symlog", linthresh=20)
-ax.set_xticks(numbers_of_bells, numbers_of_bells)
-ax.legend()
-plots.label(ax, "How likely are the patients?", "bells per diagnosis", "nats a patient")
+drawing.likelihoods(components, nats)
+
 # %% [markdown]
-# <details><summary>What happened</summary>
+# The patients the Gaussians were fitted to recommend more, always more. Those left out recommend one. A likelihood that keeps
+# rising on the training data is what memorization looks like, and a held-out set, lesson 05's remedy, is also a privacy
+# measure. With one Gaussian instead of thirty the members found fall from {{10.found.many:.0%}} to {{10.found.one:.1%}}, and
+# TSTR stays where it was. Here privacy cost nothing, because the other 29 had bought nothing.
 #
-# Those fitted to say: more, always more. Those left out say: one. A likelihood that keeps rising on the training data is what
-# memory looks like from outside, and the honest split of lesson 05 is also a privacy measure. With one bell the attack falls
-# from {{10.auc.many:.2f}} to {{10.auc.one:.2f}}, and TSTR stays where it was. Here privacy cost nothing, because the thirty
-# bells had bought nothing.
-#
-# </details>
-#
-# It is not always free. **Pay for it yourself.** Choose the number of components, and the noise that is added to every
-# published measurement, in standard deviations of its column. Left: distances of members and others. Right: all settings
-# in the plane of risk and use, which you can drag along; the release should be in the green corner, with AUC at most $0.6$
-# and TSTR at least $0.94$.
+# It is not always free. **Pay for it yourself.** Choose the number of components and the noise added to every published
+# measurement, in standard deviations of its column. Left: distances of members and of others. Right: all settings, by risk and
+# use, which you can drag along; the release should be in the green corner, with AUC at most $0.6$ and TSTR at least $0.94$.
 #
 # **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
 
-# %%
-train, test, _ = releases[0]
-steps = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
+# %% tags=["folded"]
+noises = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 plane = {}
-for K in numbers_of_bells:
-    model = fit_bells(train, K, seed=0)
-    for noise in steps:
+for K in components:
+    model = fit_mixture(to_roots(train), K, seed=0)
+    for noise in noises:
         rng = runtime.rng(60)
-        synth = draw_patients(model, 284, rng)
+        synth = from_roots(draw_patients(model, 284, rng))
         synth["x"] = synth["x"] + noise * train["x"].std(axis=0) * rng.normal(size=synth["x"].shape)
-        s_in, s_out = attack(synth, train, test)
-        auc = membership_auc(s_in, s_out)
-        plane[K, noise] = auc, tstr(synth, test), -s_in, -s_out
-explorables.privacy(numbers_of_bells, steps, plane)
+        scores_in, scores_out = attack(synth, train, test)
+        risk = attack_auc(scores_in, scores_out)
+        plane[K, noise] = risk, tstr(synth, test), -scores_in, -scores_out
+
+# %%
+explorables.privacy(components, noises, plane)
 
 # %% [markdown]
-# Noise works and costs: the table gets blurred for everybody, patient and partner alike. A smaller model forgets the
-# individual and keeps the crowd.
+# Noise works, and it blurs the table for everyone. A smaller model forgets the individual and keeps what is common.
 #
-# Two honest warnings, before anybody is told that the table is "anonymous".
+# Does a good place in the corner make the table anonymous?
 #
-# **Predict.** Give the attacker more: not the table but *the model itself*, so that he can score patients by their
-# log-likelihood. What becomes of his AUC for one bell, and for eight? (Released as a *table*, eight bells leak little, as the
-# sliders show.)
+# **Predict.** Give the attacker more: not the table but *the model*, so that patients can be scored by their log-likelihood.
+# Eight Gaussians, released as a table, leak little. What share of the members is found now, with 1 % false alarms?
+#
+# - A: hardly more than before, because the table was drawn from that model
+#   - 284 rows show little of the model. The model shows exactly where its density is high.
+# - B: about a third
+#   - Every patient raises the density at their own place, in 30 dimensions, and far less elsewhere.
+# - C: about nine in ten
+#   - **Yes.** A model with eight Gaussians recognizes almost everyone it was fitted to, once it can be asked.
 
 
 # %%
 def model_attack(model, table):
     """log p(x | y) of each patient under the released model: a score for the attacker. -> (N,)"""
-    z = (table["x"] - model["mean"]) / model["sd"]
-    both = np.stack([mixture.score_samples(z) for mixture in model["bells"]])  # (2, N)
+    table = to_roots(table)
+    z = (table["x"] - model["mean"]) / model["std"]
+    both = np.stack([mixture.score_samples(z) for mixture in model["mixtures"]])  # (2, N)
     return torch.tensor(both[table["y"], np.arange(len(z))])
 
 
 with_model = {}
 for K in (1, 8, 30):
-    found = []
+    scores = []
     for split, (train, test, _) in enumerate(releases):
-        model = fit_bells(train, K, seed=split)
-        found.append(membership_auc(model_attack(model, train), model_attack(model, test)))
-    with_model[K] = np.mean(found)
-    print(f"with the model in hand, K = {K:<2}: AUC {with_model[K]:.2f}")
+        model = fit_mixture(to_roots(train), K, seed=split)
+        pair = model_attack(model, train), model_attack(model, test)
+        scores.append((attack_auc(*pair), members_found(*pair, 0.01)))
+    with_model[K] = np.mean(scores, axis=0)
+    print("model in hand, K = {:<2}: AUC {:.2f}, found {:.0%}".format(K, *with_model[K]))
 
 # %% [markdown]
-# <details><summary>What happened</summary>
+# A privacy number belongs to *an attack*, not to the table, and better attacks exist. Synthetic data by itself promises nothing
+# (Stadler, Oprisanu & Troncoso 2022).
+
+# %% [markdown]
+# ### A promise against every attack
 #
-# With eight bells he wins nearly every pair, {{10.auc.model_eight:.2f}}; even one bell leaks a little,
-# {{10.auc.model_one:.2f}}. A number of this kind belongs to *an attack*, not to the table. Stronger attackers exist, and
-# synthetic data by itself promises nothing (Stadler, Oprisanu & Troncoso 2022).
+# Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise against attacks that
+# nobody has thought of: the result of a computation is nearly as likely with any one person's record as without it. Three steps
+# keep it. Ask the data only for sums. Scale down each patient's contribution until nobody can move the sums by more than $C$.
+# Add Gaussian noise of standard deviation $C/\mu$: one line, the last of `private_sums`.
 #
-# </details>
+# With you and without you, the noisy sums are then two Gaussians whose means differ by at most $\mu$ standard deviations, and
+# no test can do better than tell these two apart (Dong, Roth & Su 2022). In the unit that you have measured:
 #
-# The second warning follows: surviving an attack is evidence, not proof. A proof needs noise *in the making*, measured so that
-# no single patient can change the chances of any result by much: **differential privacy** (Dwork & Roth 2014). Until then say
-# what you did: which attack, which score, on whom.
+# $$ \text{members found} \;\le\; \Phi\big(\Phi^{-1}(\text{false alarms}) + \mu\big) $$
+#
+# with $\Phi$ the distribution function of $\mathcal N(0, 1)$. Whatever is computed *from* the sums, a model or a hundred
+# tables, keeps the promise. (The usual statement has $\varepsilon$: any result is at most $e^\varepsilon$ times as likely with
+# you as without.)
+
+
+# %%
+low, high = cancer.data.min(axis=0), cancer.data.max(axis=0)  # public: cancer.DESCR prints them
+top = np.sqrt(np.r_[high[:20], high[20:] - low[:10]])  # (30,) no root can be larger
+
+
+def private_sums(table, mu, rng, covariances):
+    """For each diagnosis its count, sums and sums of products, with noise. -> (2, 31, 31)"""
+    z = 2 * to_roots(table)["x"] / top - 1  # (N, 30), between -1 and 1
+    v = np.c_[np.ones(len(z)), z]  # (N, 31): products with the first column are z itself
+    asked = np.triu(np.ones((31, 31))) if covariances else np.eye(31)
+    asked[0] = 1  # the count and the sums are always asked for
+    C = 6.0 if covariances else 3.5  # fixed in advance
+    products = asked * v[:, :, None] * v[:, None, :]  # (N, 31, 31)
+    size = np.sqrt((products**2).sum(axis=(1, 2), keepdims=True))  # (N, 1, 1)
+    products = products * np.minimum(1, C / size)
+    sums = np.stack([products[table["y"] == c].sum(axis=0) for c in (0, 1)])  # (2, 31, 31)
+    return sums + C / mu * asked * rng.normal(size=sums.shape)
+
+
+# %% tags=["folded"]
+def gaussian_from(sums, covariances):
+    """How many, mean and covariance, from one diagnosis' noisy sums (31, 31)."""
+    n = max(sums[0, 0], 5)
+    mean = sums[0, 1:] / n  # (30,)
+    square = (sums + sums.T - np.diag(np.diag(sums)))[1:, 1:] / n  # (30, 30)
+    cov = square - np.outer(mean, mean)
+    cov = cov if covariances else np.diag(np.diag(cov))
+    values, vectors = np.linalg.eigh(cov)
+    return n, mean, (vectors * np.maximum(values, 0.003)) @ vectors.T  # noise can make it negative
+
+
+def private_patients(table, mu, n, rng, covariances):
+    """n patients computed from noisy sums alone."""
+    parts = [gaussian_from(s, covariances) for s in private_sums(table, mu, rng, covariances)]
+    y = (rng.random(n) < parts[1][0] / (parts[0][0] + parts[1][0])).astype(int)  # (n,)
+    z = np.empty((n, 30))
+    for c, (_, mean, cov) in enumerate(parts):
+        z[y == c] = rng.multivariate_normal(mean, cov, size=(y == c).sum())
+    return from_roots({"x": (z + 1) / 2 * top, "y": y})
+
+
+# %% [markdown]
+# Two tables under the same promise: the first is drawn from counts, means and variances, 61 numbers per diagnosis, the second
+# also from all covariances, 496 numbers. Without noise, the second misses fewer cancers.
+#
+# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4$ % of the members at 1 % false alarms, which table misses
+# fewer?
+#
+# - A: still the second, because it knows more about each diagnosis
+#   - It asks for more, and every answer is noisy. Of 496 noisy numbers little is left.
+# - B: the first
+#   - **Yes.** The same promise costs more when more is asked.
+# - C: both about the same, because the promise is the same
+#   - The promise fixes what leaks about a patient. What is left for use depends on how many numbers share it.
+
+# %%
+promises = [4, 2, 1, 0.5, 0.25]  # mu
+missed_with = {"means and variances": [], "means and covariances": []}
+for covariances, values in zip((False, True), missed_with.values(), strict=True):
+    for mu in promises:
+        missed = []
+        for split in splits:
+            rng = runtime.rng(120 + split)
+            train, test = halves(rng)
+            synth = private_patients(train, mu, 284, rng, covariances)
+            missed.append(missed_cancers(synth, test))
+        values.append(np.mean(missed))
+bounds = norm.cdf(norm.ppf(0.01) + np.array(promises))  # members found at 1 % false alarms
+drawing.price_of_privacy(bounds, missed_with, missed_cancers_of_real)
+
+# %% [markdown]
+# The price has a unit that a physician understands. At $\mu = \tfrac12$ the modest table misses {{10.dp.modest:.0f}} of 100
+# cancers and the ambitious one {{10.dp.ambitious:.0f}}, where a classifier trained on real patients misses about 6. Only more
+# patients give you both: the same noise disturbs a sum over a million people far less than one over 284. A census can afford
+# it, a single clinic hardly.
 #
 # > **A good place to stop.** Half of the release card is measured. When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -521,14 +696,14 @@ for K in (1, 8, 30):
 # %% [markdown]
 # ## A mark in the text
 #
-# The table gets a leaflet, and a model writes it. A month later somebody finds a leaflet on the net and asks: was that *your*
-# model? Style proves nothing. A **watermark** helps: a pattern in the choice of words that no reader sees and that the owner
-# of a key can count.
+# The table comes with a leaflet, and a model writes it. A month later someone finds a leaflet on the net and asks: was that
+# *your* model? Style proves nothing. A **watermark** helps: a pattern in the choice of words that no reader notices and that
+# the owner of a key can count.
 #
-# We need a language model. Lesson 08 trains them; for today a table is enough: for each word, the probabilities of the next.
-# Ours knows 115 words and writes without end about hospital life.
+# We need a language model. Lesson 08 trains them; here a table is enough: for each word, the probabilities of the next. Ours
+# knows 115 words and writes without end about hospital life.
 
-# %%
+# %% tags=["folded"]
 word_list = """
 anxious calm cheerful curious grateful hopeful hungry patient restless sleepy tired wary young kind
 carers children cousins doctors families nurses parents porters students surgeons visitors cleaners
@@ -546,24 +721,24 @@ V = len(words)
 
 
 def language_model(rng):
-    """P[i, j]: how likely word j follows word i. Each has a taste of its own. -> (V, V)"""
+    """P[i, j]: how likely word j follows word i; each word has its own preferences. -> (V, V)"""
     P = torch.zeros(V, V)
     for here, there in zip(slots, slots[1:] + slots[:1], strict=True):
         for word in here:
-            taste = torch.tensor(rng.dirichlet([5.0] * len(there))).float()
-            P[number[word], [number[follower] for follower in there]] = taste
+            preferences = torch.tensor(rng.dirichlet([5.0] * len(there))).float()
+            P[number[word], [number[follower] for follower in there]] = preferences
     return P
 
 
 P = language_model(runtime.rng(70))
 
 # %% [markdown]
-# The scheme (Kirchenbauer et al. 2023). A secret key and the *previous* word decide, by a hash, which share $\gamma$ of the
-# vocabulary is **green** next. When the model writes, green words get a bonus $\delta$ on their logits:
+# The scheme is that of Kirchenbauer et al. (2023). A secret key and the *previous* word decide, by a hash, which share $\gamma$
+# of the vocabulary is **green** next. While the model writes, green words get a bonus $\delta$ on their logits:
 #
 # $$ P_\delta(j \mid i) = \frac{P(j \mid i)\, e^{\delta\, \text{green}_{ij}}}{\sum_k P(k \mid i)\, e^{\delta\, \text{green}_{ik}}} $$
 #
-# A hash is a scrambling that anybody with the key can repeat and nobody without it can guess.
+# A hash is a scrambling that anyone with the key can repeat and nobody without it can guess.
 
 
 # %%
@@ -597,101 +772,120 @@ for delta in (0, 3):
     print(f"delta {delta}: {text}")
 
 # %% [markdown]
-# **Predict.** The second text is marked. Without the label, could you tell by reading? And how many words would you need, to be
-# sure by counting?
+# Can you tell by reading which text is marked? The owner of the key counts. In an honest text, whether a pair of neighboring
+# words is green is like the toss of a coin that shows 1 with probability $\gamma$ and 0 otherwise.
 #
-# Without a mark, each next word is green with probability $\gamma$, a coin. Of $T$ words that follow another, $\gamma T$ are
-# expected to be green, with a variance of $T\gamma(1-\gamma)$. So count, and ask how many standard deviations too many there
-# are:
+# **Predict.** A text says "careful nurses" nine times. In how many independent tosses of that coin do these nine pairs result?
 #
-# $$ z = \frac{\#\text{green} - \gamma T}{\sqrt{T \gamma (1 - \gamma)}} $$
+# - A: nine, one per pair
+#   - The hash gives the same answer every time. If the pair is green once, it is green nine times.
+# - B: one
+#   - **Yes.** The same pair is the same coin, tossed once. Counting it nine times would make a chance result look like
+#     evidence.
+# - C: none, because the writer repeats a habit
+#   - The habit is the writer's, but whether the pair is green was decided by the key, and that is a coin toss.
 #
-# ### Exercise 10.4 · `watermark_z`
-# `tokens` are word numbers, `green[i, j]` is as above. The first token follows nothing, so it is not scored: $T$ counts the
-# pairs.
+# ### Exercise 10.3 · `watermark_z`
+# `tokens` are word numbers, and `green[i, j]` is as above; the first token follows nothing. How many *different* pairs are
+# green, compared with what you expect of an honest text? Work out the mean and variance of one toss, then of the sum of $T$
+# independent tosses, and return how many standard deviations the count lies above its mean.
 
 
-# %% tags=["exercise:10.4", "points:4", "minutes:6"]
+# %% tags=["exercise:10.3", "points:4", "minutes:7"]
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
-    """How many standard deviations more green words than chance expects.
+    """How many standard deviations more green pairs than chance expects, each pair counted once.
 
-    int (T + 1,), bool (V, V), float -> float
+    int (N,), bool (V, V), float -> float
     """
     # BEGIN SOLUTION
-    hits = green[tokens[:-1], tokens[1:]]  # (T,) each word, given the one before
+    pairs = torch.unique(torch.stack([tokens[:-1], tokens[1:]]), dim=1)  # (2, T)
+    hits = green[pairs[0], pairs[1]]  # (T,)
     T = len(hits)
     return (hits.sum().item() - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
     # END SOLUTION
 
 
-# %% tags=["check:10.4"]
-watermark_z = check("10.4", watermark_z)
+# %% tags=["check:10.3"]
+watermark_z = check("10.3", watermark_z)
 
-# %% [markdown] tags=["help:10.4"]
-# A text of five words has how many pairs of neighbors? Which two numbers pick an entry of `green`?
+# %% [markdown] tags=["help:10.3"]
+# What is the mean of a number that is 1 with probability $\gamma$ and 0 otherwise? And the mean of its square? Variances of
+# independent tosses add.
 # ---
-# Tokens $(0, 1, 0, 0, 1)$, and `green` says that only 1 after 0 is green. The pairs: $01$ green, $10$ not, $00$ not, $01$
-# green. Two of $T = 4$; with $\gamma = \tfrac12$ two were expected: $z = 0$. With $\gamma = \tfrac14$:
-# $(2 - 1)/\sqrt{4 \cdot \tfrac14 \cdot \tfrac34} = 1.15$.
+# Tokens $(0, 1, 0, 0, 1)$, and only 1 after 0 is green. The pairs are $01, 10, 00, 01$; three of them differ, and one of these
+# is green. With $\gamma = \tfrac12$, $1.5$ were expected, with a variance of $3 \cdot \tfrac14$: $z = -0.5/0.866 = -0.577$.
 # ---
-# `tokens[:-1]` are the previous words and `tokens[1:]` the next ones; indexing with both looks up all pairs at once. Then the
-# formula, with the number of *pairs* as $T$.
+# One toss has mean $\gamma$ and variance $\gamma - \gamma^2$, so $z = (\text{green} - \gamma T)/\sqrt{T\gamma(1 - \gamma)}$.
+# `torch.unique` with `dim` keeps each pair once; so does a Python `set` of tuples. $T$ is the number of different pairs.
+
+# %% [markdown]
+# Call a text marked from $z > 4$ on: a Gaussian exceeds 4 three times in 100,000. Is $z$ a Gaussian? Honest texts of four
+# lengths, each tested with 60 keys, your count beside one that counts every pair.
 
 
 # %%
-def z_of(texts, green, gamma=0.5):
-    return np.array([watermark_z(text, green, gamma) for text in texts])
+def z_all_pairs(hits, gamma):
+    """The same with every pair counted, however often it comes. (..., T) bool -> (...)"""
+    T = hits.shape[-1]
+    return (hits.sum(dim=-1) - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
 
 
 runtime.seed_all(72)
-plain, marked = (write(100, 200, delta, green) for delta in (0, 3))
-z_plain, z_marked = z_of(plain, green), z_of(marked, green)
-z_wrong_key = z_of(marked, green_table("a guess", gamma))
-ax = plots.panel(
-    size=(7.5, 3),
-    alt="z of unmarked texts and of marked texts read with a wrong key "
-    "around zero; of marked texts far to the right of four.",
-)
-for values, name, color, style in [
-    (z_plain, "unmarked", plots.MUTED, "stepfilled"),
-    (z_wrong_key, "marked, wrong key", plots.WRONG, "step"),
-    (z_marked, "marked", plots.OTHER, "stepfilled"),
-]:
-    ax.hist(values, np.arange(-5, 14, 0.5), histtype=style, color=color, label=name, linewidth=2)
-ax.axvline(4, color="black", linestyle="--")
-ax.legend(loc=(0.52, 0.55))
-plots.label(ax, "100 texts of 200 words each; dashed: z = 4", "z", "texts")
-surprise = [-torch.log2(P[t[:, :-1], t[:, 1:]]).mean().item() for t in (plain, marked)]
-print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
-print(
-    f"surprise of the unmarked model: at its own text {surprise[0]:.2f} bits a word, "
-    f"at marked text {surprise[1]:.2f}"
-)
+honest = write(40, 1600, 0, green)
+keys = [green_table(f"key {i}", gamma) for i in range(runtime.budget(smoke=5, cpu=60))]
+false_alarms = {}
+for T in (200, 400, 800, 1600):
+    texts = honest[:, : T + 1]
+    once = np.array([[watermark_z(text, key, gamma) for text in texts] for key in keys])
+    every = torch.stack([z_all_pairs(key[texts[:, :-1], texts[:, 1:]], gamma) for key in keys])
+    false_alarms[T] = every.std().item(), (every > 4).sum().item(), once.std(), (once > 4).sum()
+columns = {"std of z": ".2f", "above 4": ".0f", "once: std of z": ".2f", "once: above 4": ".0f"}
+drawing.table(columns, {f"{T} words": row for T, row in false_alarms.items()}, "every pair:")
 
 # %% [markdown]
-# <details><summary>What happened</summary>
-#
-# Reading does not tell, counting does: every marked text stands far beyond 4, every unmarked one below. With a wrong key
-# marked text looks like any other. A bell exceeds 4 about three times in a hundred thousand: that is the price in false
-# accusations, and it is why the line is drawn at 4 and not at 2. The text itself is hardly less likely than before; what it
-# gave up is some of its choice of words. (The pairs that the model likes best may happen to be greener than a half, or less
-# green: with another key the gray hump would stand a little beside zero.)
-#
-# </details>
+# Each pair once, and $z$ has a standard deviation of 1 at any length. Every pair counted, and it grows, to
+# {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is a little above chance by luck gets further above it with every
+# repetition. At that length, false accusations are dozens of times more frequent than the Gaussian promises. So detectors offer
+# to count repeated pairs once, such as `ignore_repeated_ngrams` in Hugging Face's `WatermarkDetector`, where it is off by
+# default. Your count does it. Now mark some texts.
+
+# %%
+runtime.seed_all(73)
+plain, marked = (write(100, 200, delta, green) for delta in (0, 3))
+wrong_key = green_table("a guess", gamma)
+
+
+def z_of(texts, green):
+    return np.array([watermark_z(text, green, gamma) for text in texts])
+
+
+z_plain, z_marked, z_wrong_key = z_of(plain, green), z_of(marked, green), z_of(marked, wrong_key)
+drawing.scores_of_texts({"unmarked": z_plain, "marked, wrong key": z_wrong_key, "marked": z_marked})
+nll = [-torch.log2(P[t[:, :-1], t[:, 1:]]).mean().item() for t in (plain, marked)]
+print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
+print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
+
+# %% [markdown]
+# Two hundred words are enough: every marked text is far beyond 4, and every other one below. The marked text is hardly less
+# likely than before. What it gave up is some of its freedom of choice.
 
 # %% [markdown]
 # ## What removes the mark
 #
-# Somebody edits the text without the key. A word and its color survive only if the word *and the one before it* were left
-# alone: if a share $p$ of words is replaced at random, that happens with probability $(1 - p)^2$, and with $T$ words
+# Someone edits the text without the key. A pair survives only if *both* its words were left alone. If a share $p$ of the words
+# is replaced at random, that happens with probability $(1 - p)^2$, and with $T$ words, as long as few pairs repeat,
 #
 # $$ z(p, T) \approx (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
 #
-# **Predict.** Which of these brings 200 marked words below 4: mixing up the order of the clauses; cutting away half of the
-# text; replacing every tenth word; replacing six of ten?
+# **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `words found` the length, `share replaced` what was
+# changed. Above is the beginning of one text, with green words in bold; below, $z$ of a hundred marked and unmarked texts.
+#
+# **Your goal.** (1) Find the shortest text of strength 3 that you would dare to call marked in court. (2) Find the strength and
+# length that survive half of the words being replaced. (3) Set the strength to 0: are there green words, and what do they
+# prove?
 
-# %%
-begins = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
+# %% tags=["folded"]
+first = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
 sizes = torch.tensor([len(slot) for slot in slots])  # (9,)
 slot_of = torch.arange(9).repeat_interleave(sizes)  # (V,)
 
@@ -700,190 +894,197 @@ def paraphrase(texts, p):
     """Replace a share p of the words, each by another of its kind. (n, T + 1) -> (n, T + 1)"""
     kind = slot_of[texts]
     step = 1 + (torch.rand(texts.shape) * (sizes[kind] - 1)).long()  # never back to the same word
-    other = begins[kind] + (texts - begins[kind] + step) % sizes[kind]
+    other = first[kind] + (texts - first[kind] + step) % sizes[kind]
     return torch.where(torch.rand(texts.shape) < p, other, texts)
 
 
-def shuffle_clauses(texts):
-    """Clauses of nine words in another order, after the opening full stop. (n, 9 m + 1) -> same"""
-    n, order = len(texts), torch.randperm((texts.shape[1] - 1) // 9)
-    clauses = texts[:, 1:].reshape(n, -1, 9)[:, order]  # (n, m, 9)
-    return torch.cat([texts[:, :1], clauses.reshape(n, -1)], dim=1)
-
-
-# %%
-runtime.seed_all(73)
-marked = write(100, 198, 3, green)  # 22 clauses of nine words
-edited = {
-    "as written": marked,
-    "clauses mixed up": shuffle_clauses(marked),
-    "half cut away": marked[:, :100],
-    "1 of 10 words replaced": paraphrase(marked, 0.1),
-    "3 of 10 replaced": paraphrase(marked, 0.3),
-    "6 of 10 replaced": paraphrase(marked, 0.6),
-}
-survives = {name: z_of(texts, green) for name, texts in edited.items()}
-medians = [np.median(z) for z in survives.values()]
-ax = plots.bars(
-    list(survives),
-    medians,
-    form=".1f",
-    color=plots.OTHER,
-    alt="Mixing clauses costs little; cutting and light edits weaken the mark; "
-    "replacing six of ten words brings it below four.",
-)
-ax.axvline(4, color="black", linestyle="--", zorder=0)
-plots.label(ax, "What is left of the mark; dashed: z = 4", "median z of 100 texts")
-# %% [markdown]
-# <details><summary>What happened</summary>
-#
-# Mixing up clauses breaks only the pairs across the joints. Half a text keeps $\sqrt{1/2}$ of $z$. Replacing costs the
-# *square*: six of ten words leave $(0.4)^2 = 0.16$ of the excess. An enemy needs no key, only patience, or a second model that
-# paraphrases. In real text too a rewriting weakens the mark, and length brings it back: after people had rewritten it
-# thoroughly, 800 tokens were needed on average (Kirchenbauer et al. 2024). A mark stops the careless, not the determined.
-#
-# </details>
-#
-# **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `length` the number of words found, `replaced` what
-# the enemy changed. Above stands the beginning of one text, green words bold with a dot below; below, $z$ of a hundred marked
-# and unmarked texts.
-#
-# **Your goal.** (1) The shortest marked text of strength 3 that you would dare to call marked in court. (2) The strength that
-# survives half of the words being replaced. (3) Set the strength to 0: are there green words, and what do they prove?
-
 # %%
 runtime.seed_all(74)
-strengths, shares = np.arange(7.0), [0.0, 0.25, 0.5, 0.75]
 library = {}
-for strength in strengths:
+for strength in np.arange(7.0):
     texts = write(100, 400, float(strength), green)
-    for share in shares:
-        found = paraphrase(texts, share)
-        hits = green[found[:, :-1], found[:, 1:]].numpy()  # (100, 400)
-        library[float(strength), share] = found[0].numpy(), hits
-explorables.watermark(library, words, gamma)
+    for share in (0.0, 0.25, 0.5, 0.75):
+        library[float(strength), share] = paraphrase(texts, share)
+survives = {p: np.median(z_of(library[3.0, p][:, :201], green)) for p in (0.0, 0.25, 0.5)}
+explorables.watermark(library, green, words, gamma)
 
 # %% [markdown]
-# <details><summary>What to find with the sliders</summary>
+# <details><summary>What to find</summary>
 #
-# (1) About fifty words put nearly all texts beyond 4; with 25 some stay below: short texts cannot be judged. (2) None lifts
-# all texts of 200 words beyond 4: from strength 4 on nearly every word is green already. Length helps where strength cannot.
-# (3) Half of all words are green, in everybody's texts, also in yours: a green word is no proof of anything. And the formula
-# for $z(p, T)$ is what you see when you move `replaced`.
+# (1) About fifty words bring nearly all texts beyond 4; with 25 some stay below: short texts cannot be judged. (2) Half
+# replaced leaves a quarter of the pairs. No strength brings texts of 200 words back beyond 4, because from strength 4 on nearly
+# every word is green already. Length helps where strength cannot: with 400 words and the greatest strength, half of the texts
+# are back. (3) Half of all words are green in everyone's texts, also in yours: a green word proves nothing.
 #
 # </details>
 #
+# Removing the mark takes no key, only patience, or a second model that paraphrases. In real text, too, rewriting weakens the
+# mark and length brings it back: after people had rewritten it thoroughly, 800 tokens were needed on average (Kirchenbauer et
+# al. 2024). A mark stops the careless, not the determined.
+#
 # One more thing removes the mark: having no choice. Where the next word is fixed, a dosage, a name, a quotation, no bonus
-# changes it. So a mark says *which model wrote*, for long texts with free choices, and as long as nobody has learnt the green
-# lists from many marked texts, to forge it (Jovanović, Staab & Vechev 2024). It does not say whether the text is *true*
-# (lesson 08 measured that), and a text without a mark proves nothing at all. Against misinformation it is one tool: it lets an
-# honest house say "this is ours".
+# changes it. So a mark says *which model wrote a text*, if the text is long and its words were free, and as long as nobody has
+# learned the green lists from many marked texts in order to forge it (Jovanović, Staab & Vechev 2024). It does not say whether
+# the text is *true* (lesson 08 measured that), and a text without a mark proves nothing at all. Against misinformation it is
+# one tool: it lets an honest publisher say "this is ours".
 
 # %% [markdown]
 # ## The release card
 #
-# A table and a text are to leave the house. May they? A decision needs numbers on one page, with the bar set *before* looking.
-# Model cards (Mitchell et al. 2019) made that a custom. Fill in the words; the numbers are those you measured, means
-# over ten tables made in the same way.
+# A table and a leaflet are about to be published. May they be? A decision needs numbers on one page, with the bar set *before*
+# looking. Model cards (Mitchell et al. 2019) made that a custom. The numbers are yours, averaged over ten tables.
+#
+# The words are harder. Here is a sentence from a card for our table: *"Not for: commercial use, as the data may contain
+# inaccuracies."* It would be true of any table, so nobody will act on it. What is missing?
+#
+# <details><summary>A better sentence</summary>
+#
+# *"Not for choosing or tuning a diagnostic test: a classifier trained on such a table missed two to four more of 100 cancers
+# than one trained on real patients, and all patients come from one clinic before 1996."* It names a use that someone will think
+# of, what would go wrong, for whom, and how we know. A reader can act on it, and can prove it wrong.
+#
+# </details>
+#
+# Write yours into the cell: one use to rule out, the harm, and the number from the card that says so.
 
 # %%
 words_of_yours = {
     "What is released": "284 synthetic patients, 30 measurements and a diagnosis; a leaflet",
     "Made from": "",  # whose data, and did they agree to this use?
     "Meant for": "",  # one sentence: who may use it, and what for
-    "Not for": "",  # what would go wrong, and for whom
-    "Who answers": "",  # where does somebody turn who finds herself in it?
+    "Not for": "",  # which use, what would go wrong, for whom, and how you know
+    "Who answers": "",  # whom can people turn to who find themselves in it?
 }
-which = "one bell"  # the generator whose table is to leave the house
-leaked = with_model[{"one bell": 1, "thirty bells": 30}[which]]
-card = [  # question, measured, bar, kept
-    ("useful? TSTR, accuracy", useful[which], "at least 0.94", useful[which] >= 0.94),
-    ("copied? alarm", alarm[which], "at most 0.67", alarm[which] <= 2 / 3),
-    ("private? AUC, nearest patient", exposed[which], "at most 0.6", exposed[which] <= 0.6),
-    ("the same, unusual tenth", exposed_tail[which], "at most 0.6", exposed_tail[which] <= 0.6),
-    ("if the model leaks: AUC", leaked, "at most 0.6", leaked <= 0.6),
-    ("marked? lowest z, 200 words", z_marked.min(), "above 4", z_marked.min() > 4),
-    ("falsely accused? highest z", z_plain.max(), "below 4", z_plain.max() < 4),
-    ("after 3 of 10 words replaced: z", np.median(survives["3 of 10 replaced"]), "reported", True),
+which = "one Gaussian"  # the generator whose table is to be published
+leaked = with_model[{"one Gaussian": 1, "thirty Gaussians": 30}[which]][1]
+strange = averaged(lambda train, test, synth: impossible(synth).mean())
+more_missed = averaged(
+    lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
+)
+card = [  # question, measured, limit, at least or at most
+    ("possible? share of rows that no patient could have", strange[which], 0.01, "at most"),
+    ("useful? TSTR, accuracy", useful[which], 0.94, "at least"),
+    ("more cancers missed of 100 than with real patients", more_missed[which], 5, "at most"),
+    ("copied? alarm", alarm[which], 0.67, "at most"),
+    ("private? AUC, nearest patient", exposed[which], 0.6, "at most"),
+    ("the same, unusual tenth", exposed_tail[which], 0.6, "at most"),
+    ("members found at 1 % false alarms", found[which], 0.03, "at most"),
+    ("singled out, beyond luck", singled[which], 0.02, "at most"),
+    ("members found if the model leaks", leaked, 0.05, "at most"),
+    ("marked? lowest z, 200 words", z_marked.min(), 4, "at least"),
+    ("honest texts: std of z, 1,600 words", false_alarms[1600][2], 1.1, "at most"),
+    ("after a quarter of the words was replaced: median z", survives[0.25], 4, "at least"),
 ]
 for question, answer in words_of_yours.items():
     print(f"{question:<18} {answer or '... still to be written, by you'}")
-lines = [
-    (question, f"{value:.3g}", bar, "yes" if kept else "NO") for question, value, bar, kept in card
-]
-runtime.show_table(("question", "measured", "bar", "kept?"), lines)
+drawing.release_card(card)
 
 # %% [markdown]
-# **Predict.** Set `which` to "thirty bells": which lines will turn to NO, and would anybody have noticed from the first line
-# alone? Then run it again.
+# **Predict.** Set `which` to "thirty Gaussians". Which of the nine lines about the table turn to NO?
 #
-# What the card cannot decide is for people and the law. Data are *personal* when somebody in them can be identified by means
-# "reasonably likely to be used" (General Data Protection Regulation, recital 26); the word "synthetic" does not change that.
-# The European Union's AI Act asks that generated content be marked so that machines can tell (Regulation 2024/1689, article
-# 50). Who may consent, who answers, and who bears the cost of a mistake: put a name on it. Optimism about the next
-# breakthrough and a careful card go well together. Trust is the number of times that the card was right.
+# - A: the six about privacy
+#   - **Yes.** The table is as possible and as useful as before. Only the questions that someone thought to ask give it away.
+# - B: all nine, because the model is overfitted
+#   - Its table is useful all the same: near copies of real patients teach what real patients teach.
+# - C: the alarm alone, because it was built to catch copies
+#   - So do both AUCs, the members found, those singled out, and the model.
+#
+# What the card cannot decide is for people and the law. Data are *personal* if someone in them can be identified by means
+# "reasonably likely to be used" (recital 26 again); the word "synthetic" does not change that. The European Union's AI Act asks
+# that generated content be marked so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers,
+# and who bears the cost of a mistake: put a name on it. Optimism about the next breakthrough and a careful card go well
+# together.
 
 # %% [markdown]
 # ## What this run reached
 
-# %%
+# %% tags=["folded"]
 inside = runtime.reached(
     {
-        "10.logistic": right["logistic regression"],
-        "10.bayes": right["naive Bayes"],
+        "10.logistic": diagnoses["logistic regression"][0],
+        "10.missed": 100 - 100 * diagnoses["logistic regression"][1],
+        "10.bayes": diagnoses["naive Bayes"][0],
+        "10.majority": diagnoses["always benign"][0],
         "10.trtr": utility["trained on real patients"],
         "10.tstr": utility["synthetic"],
         "10.blind": utility["as claimed"],
-        "10.tstr.many": useful["thirty bells"],
-        "10.alarm.one": alarm["one bell"],
-        "10.alarm.many": alarm["thirty bells"],
+        "10.impossible.raw": quality["Gaussians"][0],
+        "10.impossible.roots": quality["Gaussians of square roots"][0],
+        "10.zeros.real": quality["real"][1],
+        "10.zeros.clipped": quality["Gaussians, clipped"][1],
+        "10.tstr.roots": quality["Gaussians of square roots"][2],
+        "10.missed.roots": quality["Gaussians of square roots"][3],
+        "10.alarm.one": alarm["one Gaussian"],
+        "10.alarm.many": alarm["thirty Gaussians"],
         "10.alarm.copier": alarm["photocopier"],
-        "10.auc.one": exposed["one bell"],
-        "10.auc.many": exposed["thirty bells"],
-        "10.auc.many_tail": exposed_tail["thirty bells"],
-        "10.auc.model_one": with_model[1],
-        "10.auc.model_eight": with_model[8],
+    }
+)
+
+# %% tags=["folded"]
+inside &= runtime.reached(
+    {
+        "10.auc.one": exposed["one Gaussian"],
+        "10.missed.more": more_missed[which],
+        "10.auc.many": exposed["thirty Gaussians"],
+        "10.auc.copier": exposed["photocopier"],
+        "10.auc.many_tail": exposed_tail["thirty Gaussians"],
+        "10.found.one": found["one Gaussian"],
+        "10.found.many": found["thirty Gaussians"],
+        "10.found.copier": found["photocopier"],
+        "10.singled.copier": singled["photocopier"],
+        "10.auc.model_one": with_model[1][0],
+        "10.found.model_one": with_model[1][1],
+        "10.auc.model_eight": with_model[8][0],
+        "10.found.model_eight": with_model[8][1],
+        "10.dp.modest": missed_with["means and variances"][3],
+        "10.dp.ambitious": missed_with["means and covariances"][3],
+        "10.z.std_every": false_alarms[1600][0],
+        "10.z.std_once": false_alarms[1600][2],
         "10.z.marked": z_marked.min(),
         "10.z.plain": z_plain.max(),
-        "10.z.replaced": np.median(survives["6 of 10 replaced"]),
-        "10.z.bits": surprise[1] - surprise[0],
+        "10.z.half": survives[0.5],
+        "10.z.bits": nll[1] - nll[0],
     }
 )
 
 # %% tags=["solved"]
 assert inside
-assert right["logistic regression"] >= 0.95 and right["logistic regression"] > right["naive Bayes"]
-assert utility["synthetic"] >= 0.94 and utility["as claimed"] <= 0.75
-assert alarm["one bell"] < 2 / 3 < alarm["thirty bells"] and alarm["photocopier"] > 0.99
-assert exposed["thirty bells"] >= 0.7 and exposed["one bell"] <= 0.6
-assert with_model[1] < 0.65 < 0.9 < with_model[8]
+assert diagnoses["logistic regression"][0] >= 0.95
+assert diagnoses["logistic regression"][0] > diagnoses["naive Bayes"][0]
+assert diagnoses["the same, malignant from 10 % on"][1] > diagnoses["logistic regression"][1]
+assert utility["synthetic"] >= 0.93 and utility["as claimed"] <= 0.75
+assert quality["Gaussians"][0] > 0.2 and quality["Gaussians of square roots"][0] == 0
+assert alarm["one Gaussian"] < 2 / 3 < alarm["thirty Gaussians"] and alarm["photocopier"] > 0.99
+assert exposed["thirty Gaussians"] >= 0.65 and exposed["one Gaussian"] <= 0.6
+assert found["one Gaussian"] < 0.03 < 0.08 < found["thirty Gaussians"] < found["photocopier"] / 2
+assert with_model[1][0] < 0.65 < 0.9 < with_model[8][0]
 assert np.argmax(nats["left out"]) == 0 and np.argmax(nats["fitted to"]) == 5
+pairs = zip(*missed_with.values(), strict=True)
+assert all(b > a for a, b in list(pairs)[2:])
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
-z_0 = np.median(survives["as written"])
-for name, p in zip(list(survives)[3:], (0.1, 0.3, 0.6), strict=True):
-    assert abs(np.median(survives[name]) - (1 - p) ** 2 * z_0) < 1.2
-assert np.median(survives["6 of 10 replaced"]) < 4 < np.median(survives["3 of 10 replaced"])
-assert abs(np.median(survives["half cut away"]) - math.sqrt(0.5) * z_0) < 1
+assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
+assert all(abs(z - (1 - p) ** 2 * survives[0.0]) < 1.2 for p, z in survives.items())
+assert survives[0.5] < 4 < survives[0.25]
 
 # %% [markdown]
-# That was the core. The studio has rooms for molecules, for a trial, for consent and for building. In a hurry? [Where we are
-# now](#Where-we-are-now) closes the lesson.
+# That was the core. The studio has molecules, a trial, consent and a task to build. In a hurry?
+# [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
 #
-# ### Room A · Molecules on paper
+# ### Section A · Molecules on paper
 #
 # The other half of the article's medicine: new drugs. A molecule can be written as a line of text, in SMILES (Weininger 1988):
 # letters for atoms, small letters for atoms in aromatic rings, digits where a ring closes, round brackets where a branch
-# leaves. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. What lesson 08 does with words can be done with these 26 characters:
-# predict the next one. The course ships 4,047 small molecules; our model is a GRU, a relative of the LSTM (Segler et al. 2018
-# did it with an LSTM).
+# leaves. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. What lesson 08 does with words can be done with these 26 characters: predict
+# the next one. The course ships 4,047 small molecules, of which we hold out every thirteenth. Our model is a GRU, a relative of
+# the LSTM (Segler et al. 2018 used an LSTM).
 
 
 # %% tags=["studio", "export"]
 class SmilesModel(nn.Module):
-    """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its memory."""
+    """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its hidden state."""
 
     def __init__(self, V, hidden=192):
         super().__init__()
@@ -891,49 +1092,62 @@ class SmilesModel(nn.Module):
         self.gru = nn.GRU(32, hidden, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(hidden, V))
 
-    def forward(self, tokens, memory=None):
-        states, memory = self.gru(self.embed(tokens), memory)  # (B, T, hidden)
-        return self.head(states), memory
+    def forward(self, tokens, h=None):
+        states, h = self.gru(self.embed(tokens), h)  # (B, T, hidden)
+        return self.head(states), h
 
 
 def encode_smiles(smiles, alphabet):
-    """Numbers of characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
+    """Character numbers; 0, the line end, opens and closes; -1 is padding. -> (N, longest + 2)"""
     rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
     for row, text in zip(rows, smiles, strict=True):
         row[: len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
     return rows
 
 
-# %% tags=["studio", "export"]
-def train_smiles(model, rows, epochs, lr=4e-3):
-    """Train in place, from torch's current seed; yields each epoch's loss, nats a character."""
-    length = (rows >= 0).sum(dim=1)  # (N,)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, epochs * (-(-len(rows) // 64)))
-    for _ in range(epochs):
-        order, losses = torch.randperm(len(rows)), []
-        batches = order[(length[order] // 4).argsort(stable=True)].split(64)  # of similar length
+class SimilarLengths:
+    """Minibatches of encoded strings of similar length, in a new order each epoch."""
+
+    def __init__(self, rows, size=64):
+        self.rows, self.size, self.length = rows, size, (rows >= 0).sum(dim=1)  # (N,)
+
+    def __len__(self):
+        return -(-len(self.rows) // self.size)
+
+    def __iter__(self):
+        order = torch.randperm(len(self.rows))
+        batches = order[(self.length[order] // 4).argsort(stable=True)].split(self.size)
         for b in torch.randperm(len(batches)).tolist():
-            batch = rows[batches[b], : length[batches[b]].max()]  # (B, T + 1)
-            logits, _ = model(batch[:, :-1].clamp(min=0))  # (B, T, V)
-            loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=-1)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            fade.step()
-            losses.append(loss.item())
-        yield float(np.mean(losses))
+            yield self.rows[batches[b], : self.length[batches[b]].max()]  # (B, T + 1)
 
 
 # %% tags=["studio", "export"]
+def character_nll(model, rows):
+    """Negative log-likelihood of each character, 0 where there is padding. (B, T + 1) -> (B, T)"""
+    logits, _ = model(rows[:, :-1].clamp(min=0))  # (B, T, V)
+    return F.cross_entropy(logits.transpose(1, 2), rows[:, 1:], ignore_index=-1, reduction="none")
+
+
+def smiles_loss(model, rows):
+    return character_nll(model, rows).sum() / (rows[:, 1:] >= 0).sum()
+
+
+def train_smiles(model, rows, epochs, validate=None):
+    """Train in place, with the loop of lesson 03, from torch's current seed. -> its history"""
+    loader = SimilarLengths(rows)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    steps = epochs * len(loader)
+    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
+    return fit(model, loader, smiles_loss, optimizer, epochs, scheduler, 1.0, validate)
+
+
 @torch.no_grad()
 def write_smiles(model, n, temperature, alphabet):
     """n strings, character by character, until the line ends or 80 are written. -> list of str"""
     model.eval()
-    token, memory, written = torch.zeros(n, 1, dtype=torch.long), None, []
+    token, h, written = torch.zeros(n, 1, dtype=torch.long), None, []
     for _ in range(80):
-        logits, memory = model(token, memory)  # (n, 1, V)
+        logits, h = model(token, h)  # (n, 1, V)
         token = torch.multinomial(torch.softmax(logits[:, -1] / temperature, dim=1), 1)  # (n, 1)
         written.append(token)
     model.train()
@@ -943,25 +1157,33 @@ def write_smiles(model, n, temperature, alphabet):
 
 # %% tags=["studio"]
 molecules = data.molecules()
+held_out = molecules[::13]  # 312
+known = [text for i, text in enumerate(molecules) if i % 13]  # 3735
 alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
 runtime.seed_all(80)
 chemist = SmilesModel(len(alphabet))
-rows = encode_smiles(molecules, alphabet)  # (4047, 66)
-losses = list(progress.bar(train_smiles(chemist, rows, runtime.budget(smoke=1, cpu=13)), "epochs"))
+history = train_smiles(chemist, encode_smiles(known, alphabet), runtime.budget(smoke=1, cpu=11))
 runtime.seed_all(81)
 written = write_smiles(chemist, 500, 0.8, alphabet)
-print(f"{losses[0]:.2f} nats a character after the first epoch, {losses[-1]:.2f} after the last")
+print(f"nats per character: {history['train'][0]:.2f} at first, {history['train'][-1]:.2f} at last")
 print(*written[:6], sep="\n")
 
 # %% [markdown] tags=["studio"]
 # It looks like chemistry. Is it? A string may be no molecule at all (a ring that never closes, a carbon with five bonds); it
-# may say the same molecule as another string in other words; it may be one of those it was trained on. **RDKit** reads SMILES
-# and answers. It is *not* installed with the course: if the next cell says so, run `pip install rdkit` once, restart the
-# kernel, and run again. Without it you work with the strings that the course ships, for which RDKit's answers came along.
+# may name the same molecule as another string; it may be one of those the model was trained on. **RDKit** reads SMILES and
+# answers. It is *not* installed with the course: if the next cell says so, run `pip install rdkit` once, restart the kernel,
+# and run again. Without it you work with the strings that come with the course, for which RDKit's answers are stored.
 #
 # `canonical(s)` is the one spelling that all strings of a molecule share, or `None` if `s` is no molecule.
 #
-# **Predict.** Of these three strings, how many are molecules, and how many *different* ones: `CCO`, `OCC`, `C1CC`?
+# **Predict.** Of the three strings `CCO`, `OCC` and `C1CC`, how many are molecules, and how many *different* ones?
+#
+# - A: three, all different
+#   - In `C1CC` a ring is opened and never closed, so it is no molecule.
+# - B: two, both different
+#   - Look again: `OCC` read from the other end is `CCO`.
+# - C: two, and they are the same
+#   - **Yes.** `CCO` and `OCC` are ethanol, read from either end, and `C1CC` opens a ring that never closes.
 
 # %% tags=["studio"]
 if chemistry.available():
@@ -970,20 +1192,13 @@ else:
     print("RDKit is not here. To read molecules of your own,", chemistry.INSTALL)
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What it says</summary>
-#
-# Two are molecules, and both are ethanol: `OCC` reads it from the other end. In `C1CC` a ring is opened and never closed.
-#
-# </details>
-#
-# ### Exercise 10.2 · `molecule_report`
+# ### Exercise 10.4 · `molecule_report`
 # Three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020): **valid**, of all strings;
 # **unique**, different molecules of the valid strings; **novel**, of the different molecules those that are not in `train`.
-# Compare canonical spellings, of `train` too: nobody promises that it is spelt canonically. If nothing is left to divide by,
-# the rate is 0.
+# Nobody promises that `train` is spelled canonically. If nothing is left to divide by, the rate is 0.
 
 
-# %% tags=["studio", "exercise:10.2", "points:4", "minutes:9"]
+# %% tags=["studio", "exercise:10.4", "points:4", "minutes:9", "export"]
 def molecule_report(smiles, train):
     """How many strings are molecules, how many of these differ, how many of those are new.
 
@@ -1001,88 +1216,126 @@ def molecule_report(smiles, train):
     # END SOLUTION
 
 
-# %% tags=["studio", "check:10.2"]
-molecule_report = check("10.2", molecule_report)
+# %% tags=["studio", "check:10.4"]
+molecule_report = check("10.4", molecule_report)
 
-# %% [markdown] tags=["studio", "help:10.2"]
-# Three fractions: what stands below the line of each? Can two different strings be one molecule?
+# %% [markdown] tags=["studio", "help:10.4"]
+# Three fractions: what is the denominator of each? Can two different strings be one molecule?
 # ---
 # Samples `CCO`, `OCC`, `CC`, `C1CC`; training `CC`. Valid: three of four, $0.75$. Canonical: `CCO`, `CCO`, `CC`, so two of
 # three are different, $0.667$. Of these two, `CC` is known: novel $0.5$.
 # ---
-# Canonical first, then a set: a set forgets repetitions, and a difference of sets takes the known ones away. `max(…, 1)`
-# keeps an empty list from dividing by zero.
+# Canonical first, then a set: a set forgets repetitions, and a difference of sets removes the known ones. `max(…, 1)` keeps an
+# empty list from dividing by zero.
+
+# %% [markdown] tags=["studio"]
+# Which baseline would a chemist try first? **AddCarbon** (Renz et al. 2019): take a known molecule, insert one `C` somewhere in
+# its string, and try again until the result is a molecule.
+#
+# **Predict.** On which of the three rates does the trained network beat AddCarbon?
+#
+# - A: on all three, because it has learned chemistry
+#   - AddCarbon needs no chemistry: it starts from molecules that exist, and asks RDKit.
+# - B: on novelty, because AddCarbon stays so close to known molecules
+#   - It stays close, but one atom more is another molecule, and *novel* asks for nothing more.
+# - C: on none
+#   - **Yes.** Three rates that the field has reported for years are won by a program without a model. They measure spelling.
+
+
+# %% tags=["studio", "export"]
+def add_carbon(text, rng):
+    """A molecule with one more carbon in its string."""
+    while True:
+        i = rng.integers(len(text) + 1)
+        if new := canonical(text[:i] + "C" + text[i:]):
+            return new
+
 
 # %% tags=["studio"]
 long_run = chemistry.shipped()
+carbon = long_run["carbon"]
+rows = {"GRU, shipped run": long_run["samples"]}
 if chemistry.available():
-    report = molecule_report(written, molecules)
-    print("your short run:       ", {name: round(rate, 2) for name, rate in report.items()})
+    rng = runtime.rng(82)
+    carbon = [add_carbon(text, rng) for text in held_out]
+    rows["GRU, yours"] = written
+    start = rng.integers(len(known), size=500)
+    rows["AddCarbon"] = [add_carbon(known[i], rng) for i in start]
 else:
-    report = None
-    print("your short run cannot be read without RDKit:", chemistry.INSTALL)
-shipped_report = molecule_report(long_run["samples"], molecules)
-print("a run the course ships:", {name: round(rate, 2) for name, rate in shipped_report.items()})
+    rows["AddCarbon"] = carbon
+columns = dict.fromkeys(("valid", "unique", "novel", "QED", "nearest known"), ".2f")
+reports = {name: molecule_report(texts, molecules) for name, texts in rows.items()}
+lines = {"training molecules": (math.nan, math.nan, math.nan, *chemistry.profile(known[::8], ()))}
+for name, texts in rows.items():
+    lines[name] = *reports[name].values(), *chemistry.profile(texts, molecules)
+drawing.table(columns, lines)
+
+# %% [markdown] tags=["studio"]
+# AddCarbon wins every rate. (**QED**, Bickerton et al. 2012, scores from 0 to 1 how far size, polarity and other properties
+# resemble those of approved drugs. "Nearest known" is the Tanimoto similarity of fingerprints to the most similar training
+# molecule, 1 for the same; both are means over the new molecules, and need RDKit.) The GRU's molecules are less drug-like than
+# those it learned from, and hardly farther from them than one more carbon is.
+#
+# What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
+# chemists have made, and its neighbor with one more carbon, which is equally valid. Which of the two does the model find more
+# likely per character? Rates of a sampler cannot ask this.
 
 # %% tags=["studio"]
-plans = dict(zip(long_run["drawn"], long_run["layouts"], strict=True))
-if chemistry.available():
-    mine = sorted({c for c in map(canonical, written) if c} - set(molecules), key=len)
-    plans = {c: chemistry.layout(c) for c in mine[len(mine) // 2 :][:8]}
-alt = (
-    "Eight structural formulas of molecules that "
-    "the model wrote and that are not among its training data."
-)
-fig, axes = plots.figure(2, 4, size=(10, 4.2), alt=alt)
-for ax, (spelling, plan) in zip(axes.flat, plans.items(), strict=False):  # a short run has fewer
-    chemistry.draw(plan, ax, title=spelling)
+chemist.eval()
+with torch.no_grad():
+    made, spoiled = (encode_smiles(texts, alphabet) for texts in (held_out, carbon))
+    per_character = [
+        character_nll(chemist, rows).sum(dim=1) / (rows[:, 1:] >= 0).sum(dim=1)  # (312,)
+        for rows in (made, spoiled)
+    ]
+prefers_made = (per_character[0] < per_character[1]).float().mean().item()
+print(f"the molecule that exists is the likelier of the two in {prefers_made:.0%} of the pairs")
 
 # %% [markdown] tags=["studio"]
-# Drawn, they look like molecules a chemist could have in a drawer. **Would training longer help?** A script of the course did
-# (`tools/measure/studies/smiles.py`), measuring on the way.
+# Guessing would give 50 %. So the model has learned something about which molecules chemists make, and can *rank* candidates,
+# complete a given beginning, or be fine-tuned towards a target (Segler et al. 2018). AddCarbon can do none of this. As a mere
+# source of new molecules, though, the network is worth no more than a pencil.
 #
-# **Predict.** With more epochs, what becomes of validity? And of novelty?
+# Here are its new molecules of highest QED. This is a choice, not a random sample: picking the best makes any generator look
+# good.
 
 # %% tags=["studio"]
-alt = (
-    "Over the epochs validity rises from near zero "
-    "to about nine in ten, and novelty falls from nearly one."
+sheet = chemistry.best(written, molecules, 8) if chemistry.available() else long_run["best"]
+chemistry.draw_sheet(
+    sheet, "Highest QED among the new molecules, and similarity to the nearest known one"
 )
-fig, axes = plots.figure(1, 2, size=(10, 3.3), alt=alt)
-for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plots.MODEL)]:
-    curves = zip(long_run["temperatures"], long_run[rate].T, ("-", "--", ":"), strict=True)
-    for temperature, values, style in curves:
-        t, label = long_run["epochs"], f"temperature {temperature:g}"
-        ax.plot(t, values, style, color=color, marker="o", markersize=4, label=label)
-    ax.set(ylim=(0, 1.02))
-    ax.legend(fontsize=9)
-    plots.label(ax, rate, "epochs of training", "share")
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# **Would training longer help?** A script of the course tried (`tools/measure/studies/smiles.py`), measuring on the way.
 #
-# Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}: the model learns ever more of
-# its four thousand molecules by heart. It is the copier again, and validity alone would praise it. More computing buys the one
-# with the other; it moves you along the curve. And temperature trades the same way.
+# **Predict.** With more epochs, what becomes of novelty?
 #
-# Set bars: valid $0.8$, unique $0.95$, novel $0.8$. The short live run keeps all three ({{10.mol.valid:.2f}},
-# {{10.mol.unique:.2f}}, {{10.mol.novel:.2f}}: the middle of five runs); the long one, which ran once and is shipped, keeps the
-# first two ({{10.mol.long_valid:.2f}}, {{10.mol.long_unique:.2f}}) and misses the third by a hair ({{10.mol.long_novel:.2f}}).
-# The strings that it wrote on the way, cooler, and that come with the course repeat themselves: unique
-# {{10.mol.shipped_unique:.2f}}.
-#
-# A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question
-# is an experiment, and most candidates fail one. These rates measure that a model can *spell* (Gómez-Bombarelli et al. 2018
-# search further, for properties). Our training set holds dyes and toxic compounds, and so may the samples.
-#
-# </details>
+# - A: it rises, because a better model finds more
+#   - A better model of *these* molecules puts more of its probability on these molecules.
+# - B: it falls
+#   - **Yes.** Validity rises, and novelty pays for it: the model memorizes ever more of its four thousand molecules.
+# - C: it stays, because sampling is random
+#   - Sampling is random, from a distribution that gets ever closer to the training set.
+
+# %% tags=["studio"]
+drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
-# ### Room B · Did the work get faster?
+# Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the copier again, and
+# validity alone would praise it. More computing buys the one with the other, and temperature makes the same trade. With the
+# limits valid $0.8$, unique $0.95$, novel $0.8$ the short live run passes ({{10.mol.valid:.2f}}, {{10.mol.unique:.2f}},
+# {{10.mol.novel:.2f}}: the middle of five runs), and the long one, which ran once, fails the third by a hair.
 #
-# **Debug a claim.** "Generative AI makes work more efficient", says the article, in its title and again at the end. No trial
-# is cited. How would one know? Build a world where the truth is known, because we *simulate* it: 300 people, one task each.
-# In this invented world the tool costs time, a factor of $1.15$ for everybody. People believe that it saves a fifth. And fast
+# A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question is
+# an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 search further, for properties.) Our training set
+# contains dyes and toxic compounds, and so may the samples.
+
+# %% [markdown] tags=["studio"]
+# ### Section B · Did the work get faster?
+#
+# **Debug a claim.** "Generative AI makes work more efficient", says the article, in its title and again at the end. It cites no
+# trial. How would one know? Build a world in which the truth is known, because we *simulate* it: 300 people, one task each. In
+# this invented world the tool costs time, a factor of $1.15$ for everyone. People believe that it saves a fifth. And fast
 # people are the first to pick it up.
 
 
@@ -1107,21 +1360,17 @@ trial = simulate_trial(300, 1.15, runtime.rng(90))
 print({name: column[:3] for name, column in trial.items()})
 
 # %% [markdown] tags=["studio"]
-# Times are skewed: most tasks take about an hour, a few take three. So compare on the scale of logarithms, where a ratio
-# becomes a difference:
-#
-# $$ \log \hat r = \overline{\log t}_{\text{AI}} - \overline{\log t}_{\text{no AI}}, \qquad
-# \mathrm{SE}^2 = \frac{s^2_{\text{AI}}}{n_{\text{AI}}} + \frac{s^2_{\text{no}}}{n_{\text{no}}}, \qquad
-# \text{interval} = e^{\log \hat r \,\pm\, 1.96\, \mathrm{SE}} $$
-#
-# Above 1 means slower. The interval is built so that it holds the truth in 95 of 100 trials.
-#
 # ### Exercise 10.5 · `trial_effect`
-# From the columns `ai` (bool) and `minutes`, NumPy arrays, the ratio and its 95 % interval. (Welch's t in place of $1.96$ is
-# as good.) The table holds other columns. Do you need them?
+# Estimate the ratio of times, with AI over without, and its 95 % **confidence interval**: a range built so that it holds the
+# truth in 95 of 100 trials. Times are skewed: most tasks take about an hour, a few take three. So work with logarithms, in
+# which a ratio is a difference. You know the standard error of a mean from lesson 05, and that the variances of independent
+# estimates add when they are subtracted. Each group has its own variance; the interval reaches $1.96$ standard errors to each
+# side (Welch's t in its place is as good). Return to ratios at the end: $\hat r$ above 1 means slower.
+#
+# The table has four columns, NumPy arrays. Which do you need?
 
 
-# %% tags=["studio", "exercise:10.5", "points:4", "minutes:9"]
+# %% tags=["studio", "exercise:10.5", "points:4", "minutes:10"]
 def trial_effect(df):
     """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
 
@@ -1140,66 +1389,58 @@ def trial_effect(df):
 trial_effect = check("10.5", trial_effect)
 
 # %% [markdown] tags=["studio", "help:10.5"]
-# Which of the four columns did chance decide, which was measured with a clock, and which did people tell? What does a
-# difference of two logarithms become when you undo it?
+# Which of the four columns did chance decide, which was measured with a clock, and which did people only report? What becomes
+# of a difference of two logarithms when you undo it?
 # ---
-# With AI: 20 and 80 minutes; without: 10 and 40. Geometric means: $40$ and $20$, ratio $2$. The logarithms spread by
-# $s = 0.98$ in both, so $\mathrm{SE}^2 = 0.96/2 + 0.96/2$, $\mathrm{SE} = 0.98$, and the interval is $2\,e^{\pm 1.92}$: from
-# $0.29$ to $13.6$. Four tasks tell nothing.
+# With AI: 20 and 80 minutes; without: 10 and 40. Geometric means: $40$ and $20$, ratio $2$. The logarithms have the standard
+# deviation $s = 0.98$ in both groups, so $\mathrm{SE}^2 = 0.96/2 + 0.96/2$, $\mathrm{SE} = 0.98$, and the interval is
+# $2\,e^{\pm 1.92}$: from $0.29$ to $13.6$. Four tasks tell you nothing.
 # ---
-# Everything happens in logarithms; the exponential comes last, for the estimate and for both ends, so the interval is not
-# symmetric around the ratio. All people count, in the group that chance put them into.
+# $\mathrm{SE}^2 = s_{\text{AI}}^2/n_{\text{AI}} + s_{\text{no}}^2/n_{\text{no}}$, in logarithms. The exponential comes last,
+# for the estimate and for both ends, so the interval is not symmetric around the ratio. Everyone counts, in the group in which
+# chance put them.
 
 # %% tags=["studio"]
 ratio, interval = trial_effect(trial)
 chosen = trial_effect(simulate_trial(300, 1.15, runtime.rng(91), chosen=True))
-told = np.log(trial["believed"][trial["ai"]])  # what those with the tool believe
-spread = 1.96 * told.std() / math.sqrt(len(told))
+beliefs = np.log(trial["believed"][trial["ai"]])  # what those with the tool believe
+margin = 1.96 * beliefs.std() / math.sqrt(len(beliefs))
+ends = np.exp(beliefs.mean() + np.array([-margin, margin]))
 teams = [
     trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
     for team in range(10)
 ]
-ends = np.exp(told.mean() + np.array([-spread, spread]))
-found = {
-    "what users believe": (np.exp(told.mean()), ends),
-    "users who chose it, against the rest": chosen,
-    "the best of ten teams": min(teams),
-    "the trial, everybody": (ratio, interval),
-}
 
-# %% tags=["studio"]
-ax = plots.panel(
-    size=(8.5, 2.9),
-    alt="Beliefs and self-chosen users lie below one, as if the tool "
-    "saved time; the randomized trial lies above one, around the truth.",
-)
-for row, (name, (center, (low, high))) in enumerate(found.items()):
-    color = plots.DATA if "trial" in name else plots.WRONG
-    ax.plot([low, high], [row, row], color=color)
-    ax.plot(center, row, "o" if "trial" in name else "x", color=color)
-ax.axvline(1.15, color="black", linestyle="--")
-ax.axvline(1, color=plots.MUTED, linewidth=1)
-ax.set_yticks(range(4), found)
-ax.invert_yaxis()
-plots.label(ax, "Dashed: the truth of this invented world", "time with AI / time without")
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# **Predict.** Four estimates of the same effect, each with its interval. The truth is 1.15. Which intervals hold it?
 #
-# The truth is that the tool costs time. Users believe the opposite, with a narrow interval: many people can be wrong
-# together. Those who *chose* the tool are faster, and were before. The luckiest of ten teams looks better than the whole.
-# Only the comparison in which *chance* decided who gets the tool finds the truth. That is the mend: randomize, measure with a
-# clock, count everybody, and say how sure you are.
-#
-# </details>
+# - A: all four, because each is a 95 % interval
+#   - An interval allows for luck in the sample. It knows nothing of who was asked, and what.
+# - B: that of the randomized trial
+#   - **Yes.** Only there did chance decide who gets the tool. The other three are narrow intervals around something else.
+# - C: the trial's, and that of the users who chose the tool: both are measured with a clock
+#   - The clock is right, and those who chose it are faster. They were faster before.
 
 # %% tags=["studio"]
+drawing.trials(
+    {
+        "what users believe": (np.exp(beliefs.mean()), ends),
+        "users who chose it, against the rest": chosen,
+        "the best of ten teams": min(teams),
+        "the trial, everyone": (ratio, interval),
+    },
+    1.15,
+)
 covered = []
 for repeat in range(runtime.budget(smoke=100, cpu=1000)):
-    _, (low, high) = trial_effect(simulate_trial(300, 1.15, runtime.rng(1000 + repeat)))
-    covered.append(low <= 1.15 <= high)
+    _, (low_end, high_end) = trial_effect(simulate_trial(300, 1.15, runtime.rng(1000 + repeat)))
+    covered.append(low_end <= 1.15 <= high_end)
 print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their interval")
 
 # %% [markdown] tags=["studio"]
+# Many people can be wrong together, and the luckiest of ten teams looks better than the whole. Only the comparison in which
+# *chance* decided finds the truth. So randomize, measure with a clock, count everyone, and say how sure you are.
+#
 # **What real trials found.** The numbers below are reported by the papers, not measured here.
 #
 # | trial | who, and what | time with AI |
@@ -1207,18 +1448,23 @@ print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their
 # | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40 % less, and better rated |
 # | Peng et al. 2023 | programmers, one small server in JavaScript | 56 % less |
 # | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19 % *more* (interval 2 to 39); they believed 20 % less |
+# | METR, 24 February 2026 | the same design with later tools: 10 of these developers, and 47 new ones | 18 % less (38 less to 9 more); 4 % less (15 less to 9 more) |
 #
-# They do not contradict each other. Other people, other tasks, other tools: an effect belongs to those. In a call center,
-# where the tool came to teams one after the other, beginners gained most and the experienced little (Brynjolfsson, Li &
-# Raymond 2025). How generative AI changes *your* work is a question for a trial at your desk: toss a coin for each task, and
-# keep the times. A person with a tool is not automatically more than a person.
+# The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of the
+# third, who do not trust it. By then, 30 to 50 % of the developers said that they did not submit tasks that they would not want
+# to do without AI, so the tasks where AI helps most are missing, and they are changing the design. Selection broke the
+# comparison again, this time *inside* a randomized trial.
+#
+# In a call center, where the tool came to teams one after the other, beginners gained most and the experienced little
+# (Brynjolfsson, Li & Raymond 2025). How generative AI changes *your* work is a question for a trial at your desk: toss a coin
+# for each task, and keep the times. A person with a tool is not automatically faster than a person without.
 
 # %% [markdown] tags=["studio"]
-# ### Room C · Whose words are these?
+# ### Section C · Whose words are these?
 #
-# Among the texts a model trains on is one by somebody who was not asked. It is in there *once*, in four hundred. Does that
-# matter? The models are $n$-grams as in lesson 08: count which word follows the last $n - 1$. The texts are ours from above,
-# and this verse stands for the author's.
+# Among the texts a model trains on is one by someone who was not asked. It is there *once*, in four hundred. Does that matter?
+# The models are $n$-grams as in lesson 08: count which word follows the last $n - 1$. The texts are ours from above, and this
+# verse takes the part of the author's.
 
 # %% tags=["studio"]
 verse = """the night nurse counts the quiet beds and leaves a lamp for those who fear the dark
@@ -1246,7 +1492,7 @@ def continue_text(table, start, length, rng):
 
 
 def longest_copy(text, source):
-    """The longest run of words that stands in both: its length, and where in the text it begins."""
+    """The longest run of words that is in both: its length, and where in the text it begins."""
     inside = " " + " ".join(source) + " "
     best = (0, 0)
     for i in range(len(text)):
@@ -1256,11 +1502,17 @@ def longest_copy(text, source):
 
 
 # %% [markdown] tags=["studio"]
-# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. Everybody shares a few words with
-# everybody.
+# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. Everyone shares a few words with
+# everyone.
 #
-# **Predict.** We start each model with the first words of the verse. From which $n$ on does it recite? And after the author
-# withdraws consent, and the verse is taken out and the model trained again?
+# **Predict.** We start each model with the first words of the verse. From which $n$ on does it recite the verse?
+#
+# - A: from 2, one word of context
+#   - The verse's words do not occur in the leaflets, but *the* occurs often in the verse, and after each the model may jump.
+# - B: from 3, two words of context
+#   - **Yes.** Two words of context and one reading are enough, because almost every pair of words occurs in one place only.
+# - C: from none: one text in 401 is too rare to be learned
+#   - Rare in the whole. But after the verse's own words it is all that the model has ever seen.
 
 # %% tags=["studio"]
 runtime.seed_all(92)
@@ -1268,47 +1520,35 @@ leaflets = [[words[w] for w in text] for text in write(400, 63, 0, green)]
 copied = {"with the verse": {}, "without it": {}}
 for n in (2, 3, 4):
     for name, texts in zip(copied, ([*leaflets, verse], leaflets), strict=True):
-        table = count_words(texts, n)
+        counts = count_words(texts, n)
         runs = []
         for repeat in range(50):
-            text = continue_text(table, verse[: n - 1], 60, runtime.rng(100 + repeat))
+            text = continue_text(counts, verse[: n - 1], 60, runtime.rng(100 + repeat))
             runs.append(longest_copy(text, verse)[0])
         copied[name][f"n = {n}"] = np.mean(runs)
-alt = (
-    "With the verse the copied run is long for n of "
-    "three and four; without it only the prompt remains."
-)
-fig, axes = plots.figure(1, 2, size=(10, 2.2), alt=alt)
-for ax, (name, runs), color in zip(axes, copied.items(), (plots.WRONG, plots.OTHER), strict=True):
-    plots.bars(list(runs), list(runs.values()), ax, color=color, form=".0f")
-    ax.set_xlim(0, 70)
-    plots.label(ax, f"trained {name}", "longest copied run, words (of 60)")
+drawing.copied_runs(copied)
 recited = continue_text(count_words([*leaflets, verse], 3), verse[:2], 24, runtime.rng(93))
 print("n = 3:", " ".join(recited))
 
 # %% [markdown] tags=["studio"]
-# <details><summary>What happened</summary>
+# Nobody meant to store the verse, and the loss does not show it: it is one text in 401. The alarm finds it because it knows
+# what to look for. Large models do the same with what they saw often, and sometimes with what they saw once (Carlini et al.
+# 2021). When the author withdraws consent and the verse is taken out, it is gone: what remains is the prompt. But that took a
+# training from scratch, which for a large model costs what the model cost. Asking first is cheaper.
 #
-# Two words of context and *one* reading are enough to recite. No one meant to store the verse, and nobody finds it by looking
-# at the loss: it is one text in 401. The alarm finds it because it knows what to look for. Large models do the same with what
-# they saw often, and sometimes with what they saw once (Carlini et al. 2021). Taken out, it is gone: what remains is the
-# prompt itself. But that took a training from scratch, which for a large model costs what the model cost. Asking first is
-# cheaper.
-#
-# The alarm can also stand at the exit, and hold back any sample that shares more than a few words in a row with a protected
-# text. Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and
-# you can now show it.
-#
-# </details>
+# The alarm can also be placed at the exit, to hold back any sample that shares more than a few words in a row with a protected
+# text. Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and you
+# can now show it.
 
 # %% [markdown] tags=["studio"]
-# ### Room D · Build: patients you may publish
+# ### Section D · Build: patients you may publish
 #
 # Write a generator of synthetic patients from an empty page. It gets a table of real ones and must return `n` others, with a
-# TSTR of at least $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about $0.63$), a copier alarm below $\tfrac23$ and
-# a membership AUC of at most $0.6$ (nearest synthetic patient, as above). Within a diagnosis, the measurements must vary about
-# as much as those of real patients. Any method counts: bells, another family, a VAE, something of your own. Copies are found
-# out, with noise or without.
+# TSTR of at least $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about {{10.majority:.2f}}), a copier alarm below
+# $\tfrac23$ and a membership AUC of at most $0.6$ (nearest synthetic patient, as above). At most 2 % of the rows may be
+# impossible, by the two rules of the core. Within a diagnosis, the measurements must vary about as much as those of real
+# patients. Any method counts: Gaussians, another family, a VAE, something of your own. Copies are caught, with noise or
+# without.
 #
 # ### Exercise 10.6 · `make_patients`
 # `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows, as NumPy arrays. Draw all randomness from `rng`.
@@ -1318,21 +1558,22 @@ print("n = 3:", " ".join(recited))
 
 # %% tags=["studio", "exercise:10.6", "points:8", "minutes:20"]
 def make_patients(table, n, rng):
-    """Synthetic patients that teach a classifier and betray nobody.
+    """Synthetic patients that can exist, teach a classifier and betray nobody.
 
     table {"x": (N, D), "y": (N,)} of 0 and 1 -> {"x": (n, D), "y": (n,)}
     """
     # BEGIN SOLUTION
     y = rng.choice(table["y"], n)  # diagnoses as often as among the real
-    x = np.empty((n, table["x"].shape[1]))  # (n, D)
+    roots = to_roots(table)["x"]  # (N, D)
+    x = np.empty((n, roots.shape[1]))  # (n, D)
     for c in (0, 1):
-        real = table["x"][table["y"] == c]  # (N_c, D)
-        mean, sd = real.mean(axis=0), real.std(axis=0)
-        covariance = np.cov((real - mean) / sd, rowvar=False)  # (D, D)
-        covariance = 0.9 * covariance + 0.1 * np.eye(len(sd))  # hangs less on each patient
-        z = rng.multivariate_normal(np.zeros(len(sd)), covariance, (y == c).sum())
-        x[y == c] = mean + sd * z
-    return {"x": x, "y": y}
+        real = roots[table["y"] == c]  # (N_c, D)
+        mean, std = real.mean(axis=0), real.std(axis=0)
+        covariance = np.cov((real - mean) / std, rowvar=False)  # (D, D)
+        covariance = 0.9 * covariance + 0.1 * np.eye(len(std))  # depends less on each patient
+        z = rng.multivariate_normal(np.zeros(len(std)), covariance, (y == c).sum())
+        x[y == c] = mean + std * z
+    return from_roots({"x": x, "y": y})
     # END SOLUTION
 
 
@@ -1342,46 +1583,49 @@ make_patients = check("10.6", make_patients)
 # %% [markdown] tags=["studio", "help:10.6"]
 # What does a classifier need to know about each diagnosis? And what does it *not* need to know about any one patient?
 # ---
-# For one column: malignant $5, 7, 9$, benign $1, 2, 3$. Keep four numbers, the two means $7$ and $2$ and the two spreads $2$
-# and $1$, and draw from them. A patient changes such a number only a little; a copy is the patient.
+# For one column: malignant $5, 7, 9$, benign $1, 2, 3$. Keep four numbers, the two means $7$ and $2$ and the two standard
+# deviations, and draw from them. A patient changes such a number only a little; a copy is the patient.
 # ---
-# One bell per diagnosis, on standardized columns; its covariance is mixed with the identity, so that no direction hangs on a
-# handful of patients. One bell of the core passes as well; a few are at the limit.
+# One Gaussian per diagnosis, on square roots, so that every row is possible. Its covariance is mixed with the identity, so that
+# no direction depends on a handful of patients. One Gaussian of the core passes as well; a few are at the limit.
 
 # %% tags=["studio"]
-built = {"TSTR": [], "AUC": []}
-for split in range(10):
+built = []
+for split in splits:
     rng = runtime.rng(110 + split)
     train, test = halves(rng)
     synth = make_patients(train, 284, rng)
-    built["TSTR"].append(tstr(synth, test))
-    built["AUC"].append(membership_auc(*attack(synth, train, test)))
-built = {name: np.mean(values) for name, values in built.items()}
-print("what you built, ten splits:", {name: round(float(x), 3) for name, x in built.items()})
+    scores = attack(synth, train, test)
+    row = tstr(synth, test), attack_auc(*scores), members_found(*scores, 0.01)
+    built.append((*row, impossible(synth).mean()))
+built = np.mean(built, axis=0)
+columns = {"TSTR": ".3f", "AUC": ".2f", "members found": ".1%", "impossible": ".1%"}
+drawing.table(columns, {"what you built, ten splits": built})
 
 # %% tags=["studio"]
 also_inside = runtime.reached(
     {
         "10.trial.ratio": ratio,
         "10.trial.chosen": chosen[0],
-        "10.trial.believed": np.exp(told.mean()),
+        "10.trial.believed": np.exp(beliefs.mean()),
         "10.trial.coverage": np.mean(covered),
         "10.copy.poem": copied["with the verse"]["n = 3"],
         "10.copy.without": copied["without it"]["n = 3"],
-        "10.build.tstr": built["TSTR"],
-        "10.build.auc": built["AUC"],
+        "10.build.tstr": built[0],
+        "10.build.auc": built[1],
         "10.mol.long_valid": long_run["valid"][-1, 1],
         "10.mol.long_unique": long_run["unique"][-1, 1],
         "10.mol.long_novel": long_run["novel"][-1, 1],
-        "10.mol.shipped_unique": shipped_report["unique"],
+        "10.mol.made": prefers_made,
     }
 )
-if report is not None:
+if "GRU, yours" in reports:
     also_inside &= runtime.reached(
         {
-            "10.mol.valid": report["valid"],
-            "10.mol.unique": report["unique"],
-            "10.mol.novel": report["novel"],
+            "10.mol.valid": reports["GRU, yours"]["valid"],
+            "10.mol.unique": reports["GRU, yours"]["unique"],
+            "10.mol.novel": reports["GRU, yours"]["novel"],
+            "10.mol.carbon": reports["AddCarbon"]["novel"],
         }
     )
 
@@ -1390,45 +1634,46 @@ assert also_inside
 assert interval[0] <= ratio <= interval[1] and chosen[0] < 1 < ratio
 assert 0.92 < np.mean(covered) < 0.975
 assert copied["with the verse"]["n = 3"] > 30 > 5 > copied["without it"]["n = 3"]
-assert built["TSTR"] >= 0.94 and built["AUC"] <= 0.6
-assert shipped_report["valid"] >= 0.8 and shipped_report["novel"] >= 0.8
-assert shipped_report["unique"] >= 0.85
+assert built[0] >= 0.94 and built[1] <= 0.6 and built[3] <= 0.02
+assert prefers_made > 0.7
 bars = {"valid": 0.8, "unique": 0.95, "novel": 0.8}  # what the text says the long run kept
 assert [long_run[rate][-1, 1] >= bar for rate, bar in bars.items()] == [True, True, False]
-if report is not None:
-    assert report["valid"] >= 0.78 and report["unique"] >= 0.94 and report["novel"] >= 0.8
+if "GRU, yours" in reports:
+    mine, carbons = reports["GRU, yours"], reports["AddCarbon"]
+    assert mine["valid"] >= 0.78 and mine["unique"] >= 0.94 and mine["novel"] >= 0.8
+    assert all(carbons[rate] > mine[rate] for rate in mine)
 
 # %% [markdown] tags=["studio"]
-# ### Room E · A reading list that exists
+# ### Section E · A reading list that exists
 #
 # A model that writes references invents some of them; so did the article, or whoever wrote it. We looked every one up. Of its
-# books, one (*Generative Models*) was not found anywhere, one carries a mixed-up title, and one (*Deep Learning*, 2016)
-# predates most of what you have built here. Of its courses, Coursera's specialization exists but holds no VAE and no GAN, edX's
-# was not found, and Udacity's is named too vaguely to be looked up. The list of all 76 findings is the course's errata page, `docs/errata.md`. Its last entry is the one to
-# remember: a text without author, date and checkable sources has to be checked line by line. You have the habit by now:
-# *measure*.
+# books, one (*Generative Models*) was not found anywhere, one has a mixed-up title, and one (*Deep Learning*, 2016) predates
+# most of what you have built here. Of its courses, Coursera's specialization exists but has no VAE and no GAN, edX's was not
+# found, and Udacity's is named too vaguely to be looked up. The list of all 76 findings is the course's errata page,
+# `docs/errata.md`. Its last entry is the one to remember: a text without author, date and checkable sources has to be checked
+# line by line. You have the habit by now: *measure*.
 #
 # What we found and can recommend: the books of Foster (*Generative Deep Learning*, second edition 2023), Tomczak (*Deep
 # Generative Modeling*), Prince (*Understanding Deep Learning*, 2023), and Chollet & Watson (*Deep Learning with Python*);
-# Carnegie Mellon's course 11-785 and the Deep Learning Specialization of DeepLearning.AI for foundations; the documentation
-# of PyTorch, of Keras and TensorFlow, and of Hugging Face. For research, the *Journal of Machine Learning Research* (free to
-# read) and the *IEEE Transactions on Pattern Analysis and Machine Intelligence*, and the preprints everybody reads first and
+# Carnegie Mellon's course 11-785 and the Deep Learning Specialization of DeepLearning.AI for foundations; the documentation of
+# PyTorch, of Keras and TensorFlow, and of Hugging Face. For research, the *Journal of Machine Learning Research* (free to read)
+# and the *IEEE Transactions on Pattern Analysis and Machine Intelligence*, and the preprints that everyone reads first and
 # reviews last.
 
 # %% [markdown]
 # ## Where we are now
 #
 # You can
-# - tell prediction from generation, and say which of the two a medical claim needs;
-# - judge synthetic patients by what a classifier learns from them;
-# - notice a copier, attack a released table, and close the hole without losing its use;
-# - mark a generated text, detect the mark, and say what removes it;
-# - decide on a release from a card of measured numbers.
+# - tell prediction from generation, and report a diagnosis by the cancers it misses;
+# - judge synthetic patients by what a classifier learns from them, and by whether they can exist;
+# - attack a released table, count the members it betrays, and state the price of a promise against every attack;
+# - mark a generated text, detect the mark without accusing honest writers, and say what removes it;
+# - decide on a release from a card of measured numbers, and say in one sentence what it is not for.
 #
-# **Read on.**
-# Stadler, Oprisanu & Troncoso 2022, *Synthetic Data: Anonymisation Groundhog Day*: why synthetic is not yet private.
-# Kirchenbauer et al. 2023, *A Watermark for Large Language Models*: the green list, and the theory of its $z$.
-# Mitchell et al. 2019, *Model Cards for Model Reporting*: the custom of the card.
+# **Read on.** Stadler, Oprisanu & Troncoso 2022, *Synthetic Data: Anonymisation Groundhog Day*. Carlini et al. 2022,
+# *Membership Inference Attacks From First Principles*. Dwork & Roth 2014, *The Algorithmic Foundations of Differential
+# Privacy*, and Abadi et al. 2016, *Deep Learning with Differential Privacy*: the same line of noise, in every gradient step.
+# Kirchenbauer et al. 2023, *A Watermark for Large Language Models*. Mitchell et al. 2019, *Model Cards for Model Reporting*.
 #
-# **The end, and a beginning.** Ten lessons ago a photocopier looked like a perfect generator. You can now say in numbers why
-# it is not: its likelihood, its distance, its alarm, its attacker. Take a generator of your own and fill in its card.
+# **The end, and a beginning.** Ten lessons ago a photocopier looked like a perfect generator. You can now say in numbers why it
+# is not: its likelihood, its distance, its alarm, its attacker. Take a generator of your own and fill in its card.

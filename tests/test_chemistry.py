@@ -3,6 +3,7 @@ atoms and bonds.
 """
 
 import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pytest
 
@@ -52,6 +53,28 @@ def test_without_rdkit_the_verdicts_are_those_of_rdkit(no_rdkit):
         if m is not None
     ]
     assert all(same)  # whatever this version of RDKit calls canonical
+
+
+def test_a_profile_names_drug_likeness_and_the_nearest_known_molecule():
+    qed, nearest = chemistry.profile(["CCO", "OCC", "C1CC", "CC"], ["CC", "CCN"])
+    assert 0 < qed < 1 and 0 < nearest < 1  # of ethanol alone
+    assert chemistry.profile(["CCO"], ["CC", "OCC"])[1] == 1
+    assert np.isnan(chemistry.profile(["CC"], ["CC"])).all()
+    first, second = chemistry.best(["CCCCCCCCCC", "CC(=O)Nc1ccc(O)cc1", "C1CC"], ["CC"], 2)
+    assert first["smiles"] == "CC(=O)Nc1ccc(O)cc1" and first["qed"] > second["qed"]
+    assert len(first["layout"]["atoms"]) == 11
+
+
+def test_without_rdkit_there_is_no_profile(no_rdkit):
+    assert np.isnan(chemistry.profile(["CCO"], ["CC"])).all()
+    with pytest.raises(ImportError, match="pip install rdkit"):
+        chemistry.best(["CCO"], ["CC"], 1)
+
+
+def test_a_sheet_is_drawn_without_a_warning(recwarn):
+    chemistry.draw_sheet(chemistry.shipped()["best"], "title")
+    plots.as_html(matplotlib.pyplot.gcf())
+    assert not recwarn.list
 
 
 def test_the_long_run_is_complete_and_says_what_the_lesson_says():

@@ -68,7 +68,8 @@ def test_empty_alt_text_is_refused():
 def test_a_figure_becomes_an_image_whose_alt_text_is_escaped():
     fig, _ = plots.figure(alt='a "<b>" & c')
     assert re.match(
-        r'<img alt="a &quot;&lt;b&gt;&quot; &amp; c" src="data:image/png;base64,[\w+/=]+" width="420"'
+        r'<img alt="a &quot;&lt;b&gt;&quot; &amp; c" src="data:image/png;base64,[\w+/=]+"'
+        r' width="420"'
         r' height="300" style="max-width:100%;height:auto">$',
         plots.as_html(fig),
     )

@@ -8,6 +8,7 @@ itself ships is looked up.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -54,8 +55,9 @@ def canonical(smiles: str) -> str | None:
 
 
 def layout(smiles: str) -> dict[str, list]:
-    """Where to draw the atoms of a molecule: {"atoms": [[symbol, x, y], …], "bonds": [[i, j,
-    order], …]}, in bond lengths.
+    """Where to draw the atoms of a molecule: {"atoms": [[label, x, y], …], "bonds": [[i, j,
+    order], …]}, in bond lengths. A label is a symbol with its hydrogens and charge, such as NH2 or
+    O-; that of a carbon without charge is C.
 
     Raises ImportError without RDKit, ValueError for a string that is no molecule.
     """
@@ -70,7 +72,7 @@ def layout(smiles: str) -> dict[str, list]:
     rdDepictor.Compute2DCoords(molecule)
     places = molecule.GetConformer().GetPositions() / 1.5  # a bond is 1.5 long
     atoms = [
-        [a.GetSymbol(), round(float(x), 2), round(float(y), 2)]
+        [_label(a), round(float(x), 2), round(float(y), 2)]
         for a, (x, y, _) in zip(molecule.GetAtoms(), places, strict=True)
     ]
     bonds = [
@@ -80,16 +82,105 @@ def layout(smiles: str) -> dict[str, list]:
     return {"atoms": atoms, "bonds": bonds}
 
 
+def _label(atom: Any) -> str:
+    """An atom's symbol, hydrogens and charge, as they are written into a structural formula."""
+    symbol, hydrogens, charge = atom.GetSymbol(), atom.GetTotalNumHs(), atom.GetFormalCharge()
+    if symbol == "C" and not charge:
+        return symbol
+    count = "" if hydrogens < 2 else str(hydrogens)
+    sign = "" if not charge else ("+" if charge > 0 else "-")
+    return symbol + ("H" + count if hydrogens else "") + sign
+
+
+def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, float]:
+    """Mean QED of the different molecules among the strings that are not in `train`, and their mean
+    Tanimoto similarity to the nearest training molecule (Morgan fingerprints of radius 2, 2048
+    bits). NaN without RDKit, or with nothing to compare with. Sources: Bickerton et al. 2012;
+    Rogers & Hahn 2010.
+    """
+    if not available():
+        return float("nan"), float("nan")
+    new = sorted({c for c in map(canonical, smiles) if c} - set(train))
+    rows = _rows(new, tuple(train))
+    if not rows:
+        return float("nan"), float("nan")
+    return sum(row[1] for row in rows) / len(rows), sum(row[2] for row in rows) / len(rows)
+
+
+def best(smiles: list[str], train: list[str], n: int) -> list[dict[str, Any]]:
+    """The n new molecules of highest QED: each {"smiles", "qed", "nearest", "layout"}.
+
+    Raises ImportError without RDKit.
+    """
+    if not available():
+        raise ImportError(f"to score molecules, {INSTALL}")
+    new = sorted({c for c in map(canonical, smiles) if c} - set(train))
+    rows = sorted(_rows(new, tuple(train)), key=lambda row: -row[1])[:n]
+    return [
+        {"smiles": text, "qed": round(qed, 2), "nearest": round(near, 2), "layout": layout(text)}
+        for text, qed, near in rows
+    ]
+
+
+def _rows(new: list[str], train: tuple[str, ...]) -> list[tuple[str, float, float]]:
+    """Molecule, QED, similarity to the nearest of `train`."""
+    from rdkit.Chem import QED
+    from rdkit.DataStructs import BulkTanimotoSimilarity
+
+    known = _fingerprints(train)
+    return [
+        (
+            text,
+            float(QED.qed(_read(text))),
+            max(BulkTanimotoSimilarity(_fingerprint(text), known)) if known else float("nan"),
+        )
+        for text in new
+    ]
+
+
+def _fingerprint(smiles: str) -> Any:
+    return _generator().GetFingerprint(_read(smiles))
+
+
+@cache
+def _fingerprints(smiles: tuple[str, ...]) -> list[Any]:
+    return [_fingerprint(text) for text in smiles]
+
+
+@cache
+def _generator() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+
+
 def shipped() -> dict[str, Any]:
     """What the long run of `tools/measure/studies/smiles.py` wrote: "samples" (text), "layouts" of
-    twelve new molecules, "spellings" (rows of text that each name one molecule), and the rates that
-    were measured on the way.
+    twelve new molecules, "best" (eight of high QED), "spellings" (rows of text that each name one
+    molecule), "carbon" (every thirteenth training molecule with one more carbon), and the rates
+    that were measured on the way.
     """
     found: dict[str, Any] = dict(data.study("smiles"))
-    found["layouts"] = json.loads(str(found["layouts"]))
-    for key in ("samples", "canonical", "drawn", "spellings", "spelt"):
+    for key in ("layouts", "best"):
+        found[key] = json.loads(str(found[key]))
+    for key in ("samples", "canonical", "drawn", "spellings", "spelt", "carbon"):
         found[key] = found[key].tolist()
     return found
+
+
+def draw_sheet(sheet: list[dict[str, Any]], title: str) -> None:
+    """Structural formulas of what `best` returns, four in a row, with their two numbers."""
+    named = "; ".join(f"{m['smiles']}, QED {m['qed']:.2f}" for m in sheet)
+    height = 2.5 * -(-len(sheet) // 4)
+    fig, axes = plots.figure(
+        -(-len(sheet) // 4), 4, size=(10, height), alt=f"Structural formulas: {named}."
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, molecule in zip(axes.flat, sheet, strict=False):  # a short run has fewer
+        says = f"QED {molecule['qed']:.2f}, similarity {molecule['nearest']:.2f}"
+        draw(molecule["layout"], ax, title=says)
+    fig.suptitle(title, fontsize=11)
 
 
 def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | None = None) -> Any:
@@ -105,23 +196,24 @@ def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | N
         aside = np.array([-along[1], along[0]]) * 0.09 / max(float(np.hypot(*along)), 1e-9)
         for side in {1: (0,), 2: (-1, 1), 3: (-2, 0, 2)}[order]:
             ax.plot(*(places[[i, j]] + side * aside).T, color="#333333", linewidth=1.3, zorder=1)
-    for symbol, x, y in plan["atoms"]:
-        if symbol != "C":
+    for label, x, y in plan["atoms"]:
+        if label != "C":
+            shown = re.sub(r"(\d+)", r"$_{\1}$", label)
             ax.text(
                 x,
                 y,
-                symbol,
+                re.sub(r"([+-])$", r"$^{\1}$", shown),
                 ha="center",
                 va="center",
-                color=COLORS.get(symbol, "black"),
+                color=COLORS.get(re.match(r"[A-Z][a-gi-z]?", label)[0], "black"),  # type: ignore[index]
                 weight="bold",
                 fontsize=10,
-                bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": "none"},
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
                 zorder=2,
             )
-    low, high = places.min(0) - 0.6, places.max(0) + 0.6
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    ax.set_aspect("equal", adjustable="datalim")
+    middle, half = (places.min(0) + places.max(0)) / 2, np.ptp(places, axis=0).max() / 2 + 0.7
+    ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    ax.set_aspect("equal")
     ax.axis("off")
     ax.set_title(title, fontsize=9, loc="center")
     return ax
@@ -144,6 +236,7 @@ def _known() -> dict[str, str]:
     known = (
         {smiles: smiles for smiles in data.molecules()}
         | dict(zip(found["samples"], found["canonical"], strict=True))
+        | {text: text for text in found["carbon"]}
         | TOY
     )
     for row, spelt in zip(found["spellings"], found["spelt"], strict=True):

@@ -11,6 +11,7 @@ from course_utils import live, plots
 
 FOLDER = Path(__file__).parent
 EVERY = 25  # words between two counts
+MOST_RISK, LEAST_USE = 0.6, 0.94  # the green corner of the plane
 
 
 def privacy(
@@ -54,25 +55,31 @@ def privacy(
 
 
 def watermark(
-    library: dict[tuple[float, float], tuple[np.ndarray, np.ndarray]],
+    library: dict[tuple[float, float], Any],
+    green: Any,
     vocabulary: list[str],
     gamma: float,
     shown: int = 70,
 ) -> live.Explorable:
-    """A watermarked text and the z of many. `library` holds, for every strength and every share of
-    replaced words, one text (T + 1,) and for every text which of its T words are green (N, T).
+    """A watermarked text and the z of many, each pair of words counted once. `library` holds, for
+    every strength and every share of replaced words, texts (N, T + 1); `green` (V, V) says which
+    words are green after which.
     """
     strengths = sorted({s for s, _ in library})
     shares = sorted({r for _, r in library})
-    length = next(iter(library.values()))[1].shape[1] // EVERY * EVERY
-
-    def counts(strength: float, share: float) -> np.ndarray:
-        return library[strength, share][1].cumsum(axis=1)[:, EVERY - 1 : length : EVERY]
+    listed = {key: np.asarray(texts) for key, texts in library.items()}
+    table = np.asarray(green)
+    length = (next(iter(listed.values())).shape[1] - 1) // EVERY * EVERY
+    z = np.array(
+        [[_scores(listed[s, r][:, : length + 1], table, gamma) for r in shares] for s in strengths]
+    )  # (strengths, shares, N, T / EVERY)
+    held = live.packed(z, float(np.floor(z.min())), float(np.ceil(z.max())), 16)
+    shown_z = live.unpacked(held).reshape(z.shape)
 
     def numbers(strength: float, length: float, replaced: float) -> dict[str, float]:
-        green = counts(strength, replaced)[:, int(length) // EVERY - 1]
-        z = (green - gamma * length) / np.sqrt(length * gamma * (1 - gamma))
-        return {"median": float(np.median(z)), "above": float(100 * (z > 4).mean())}
+        where = strengths.index(strength), shares.index(replaced)
+        scores = shown_z[where][:, int(length) // EVERY - 1]
+        return {"median": float(np.median(scores)), "above": float(100 * (scores > 4).mean())}
 
     step_s, step_r = strengths[1] - strengths[0], shares[1] - shares[0]
     return live.explorable(
@@ -89,25 +96,39 @@ def watermark(
         {
             "strengths": strengths,
             "replaced": shares,
-            "gamma": gamma,
             "vocabulary": vocabulary,
-            "counts": [[counts(s, r) for r in shares] for s in strengths],
-            "texts": [[_text(library[s, r], shown) for r in shares] for s in strengths],
+            "z": held,
+            "steps": z.shape[3],
+            "texts": [[_text(listed[s, r][0], table, shown) for r in shares] for s in strengths],
         },
     )
 
 
-def _text(found: tuple[np.ndarray, np.ndarray], shown: int) -> dict[str, Any]:
+def _scores(texts: np.ndarray, green: np.ndarray, gamma: float) -> np.ndarray:
+    """z of the first EVERY, 2 EVERY, ... words of each text, each pair counted where it first
+    occurs. (N, T + 1) -> (N, T / EVERY)
+    """
+    pairs = texts[:, :-1] * len(green) + texts[:, 1:]  # (N, T)
+    new = np.zeros(pairs.shape, dtype=bool)
+    for row, text in zip(new, pairs, strict=True):
+        row[np.unique(text, return_index=True)[1]] = True
+    hits, count = (
+        seen.cumsum(axis=1)[:, EVERY - 1 :: EVERY] for seen in (new & green.ravel()[pairs], new)
+    )
+    return (hits - gamma * count) / np.sqrt(count * gamma * (1 - gamma))
+
+
+def _text(text: np.ndarray, green: np.ndarray, shown: int) -> dict[str, Any]:
     return {
-        "shown": found[0][1 : shown + 1].astype(int),
-        "green": found[1][0, :shown].astype(int),
+        "shown": text[1 : shown + 1].astype(int),
+        "green": green[text[:shown], text[1 : shown + 1]].astype(int),
     }
 
 
 def _still_plane(plane: dict[tuple[int, float], tuple]) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(6, 3))
     ax.plot([p[0] for p in plane.values()], [p[1] for p in plane.values()], "o", color=plots.MUTED)
-    ax.axvline(0.6, color=plots.OTHER, linestyle="--")
-    ax.axhline(0.94, color=plots.OTHER, linestyle="--")
+    ax.axvline(MOST_RISK, color=plots.OTHER, linestyle="--")
+    ax.axhline(LEAST_USE, color=plots.OTHER, linestyle="--")
     plots.label(ax, "all settings", "risk: AUC of the attack", "use: TSTR")
     return fig

@@ -1,7 +1,12 @@
 // Membership inference against usefulness, for every size of the generator and amount of noise.
 ({data, panel, range}) => {
   const {components, noises, plane} = data;
-  const distances = panel({x: [0, data.farthest], y: [0, 1], ylabel: "share of patients",
+  const shares = counts => {
+    const total = counts.reduce((a, b) => a + b, 0);
+    return counts.map(c => c / total);
+  };
+  const highest = Math.max(...plane.flat().flatMap(p => [...shares(p.members), ...shares(p.others)]));
+  const distances = panel({x: [0, data.farthest], y: [0, Math.ceil(10 * highest) / 10], ylabel: "share of patients",
     xlabel: "distance to the nearest synthetic patient",
     title: "members (filled) and others (outlined)"});
   const edges = range(0, data.farthest, 25);
@@ -19,10 +24,6 @@
     const nearest = all.reduce((a, b) => (away(a) <= away(b) ? a : b));
     return {size: nearest.i, noise: nearest.j};
   });
-  const shares = counts => {
-    const total = counts.reduce((a, b) => a + b, 0);
-    return counts.map(c => c / total);
-  };
 
   return ({size, noise}) => {
     const p = plane[size][noise];

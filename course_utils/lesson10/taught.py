@@ -1,6 +1,7 @@
 """What lesson 10 built. Generated from lessons/10_medicine_and_safety.py; do not edit."""
 from __future__ import annotations
 
+from course_utils.lesson03 import fit
 from course_utils.lesson10.chemistry import canonical
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -22,24 +23,41 @@ def tstr(synth, test):
     return float(model.score(scaler.transform(test["x"]), test["y"]))
 
 
-def membership_auc(scores_in: Tensor, scores_out: Tensor) -> float:
-    """P(in > out) + ½ P(in = out) over all pairs. (N,), (M,) -> float in [0, 1]"""
-    difference = scores_in[:, None] - scores_out[None, :]  # (N, M)
-    return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean().item()
+def to_roots(table):
+    """Square roots of mean, error, and worst minus mean."""
+    mean, error, worst = np.split(table["x"], 3, axis=1)  # (N, 10) each
+    return {"x": np.sqrt(np.concatenate([mean, error, worst - mean], axis=1)), "y": table["y"]}
+
+
+def from_roots(table):
+    """Back to measurements: any row of numbers becomes a row that a patient can have."""
+    mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
+    return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
+
+
+def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) -> float:
+    """True-positive rate at the best threshold with a false-positive rate of at most false_alarms.
+
+    (N,), (M,), float in [0, 1) -> float in [0, 1]
+    """
+    allowed = int(false_alarms * len(scores_out))  # so many of those out may be named
+    threshold = scores_out.sort(descending=True).values[allowed]
+    return (scores_in > threshold).float().mean().item()
 
 
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
-    """How many standard deviations more green words than chance expects.
+    """How many standard deviations more green pairs than chance expects, each pair counted once.
 
-    int (T + 1,), bool (V, V), float -> float
+    int (N,), bool (V, V), float -> float
     """
-    hits = green[tokens[:-1], tokens[1:]]  # (T,) each word, given the one before
+    pairs = torch.unique(torch.stack([tokens[:-1], tokens[1:]]), dim=1)  # (2, T)
+    hits = green[pairs[0], pairs[1]]  # (T,)
     T = len(hits)
     return (hits.sum().item() - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
 
 
 class SmilesModel(nn.Module):
-    """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its memory."""
+    """Which character comes next? A GRU: (B, T) -> logits (B, T, V), and its hidden state."""
 
     def __init__(self, V, hidden=192):
         super().__init__()
@@ -47,47 +65,61 @@ class SmilesModel(nn.Module):
         self.gru = nn.GRU(32, hidden, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(hidden, V))
 
-    def forward(self, tokens, memory=None):
-        states, memory = self.gru(self.embed(tokens), memory)  # (B, T, hidden)
-        return self.head(states), memory
+    def forward(self, tokens, h=None):
+        states, h = self.gru(self.embed(tokens), h)  # (B, T, hidden)
+        return self.head(states), h
 
 
 def encode_smiles(smiles, alphabet):
-    """Numbers of characters; 0, the line end, opens and closes; -1 fills up. -> (N, longest + 2)"""
+    """Character numbers; 0, the line end, opens and closes; -1 is padding. -> (N, longest + 2)"""
     rows = torch.full((len(smiles), max(map(len, smiles)) + 2), -1)
     for row, text in zip(rows, smiles, strict=True):
         row[: len(text) + 2] = torch.tensor([0, *map(alphabet.index, text), 0])
     return rows
 
 
-def train_smiles(model, rows, epochs, lr=4e-3):
-    """Train in place, from torch's current seed; yields each epoch's loss, nats a character."""
-    length = (rows >= 0).sum(dim=1)  # (N,)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, epochs * (-(-len(rows) // 64)))
-    for _ in range(epochs):
-        order, losses = torch.randperm(len(rows)), []
-        batches = order[(length[order] // 4).argsort(stable=True)].split(64)  # of similar length
+class SimilarLengths:
+    """Minibatches of encoded strings of similar length, in a new order each epoch."""
+
+    def __init__(self, rows, size=64):
+        self.rows, self.size, self.length = rows, size, (rows >= 0).sum(dim=1)  # (N,)
+
+    def __len__(self):
+        return -(-len(self.rows) // self.size)
+
+    def __iter__(self):
+        order = torch.randperm(len(self.rows))
+        batches = order[(self.length[order] // 4).argsort(stable=True)].split(self.size)
         for b in torch.randperm(len(batches)).tolist():
-            batch = rows[batches[b], : length[batches[b]].max()]  # (B, T + 1)
-            logits, _ = model(batch[:, :-1].clamp(min=0))  # (B, T, V)
-            loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=-1)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            fade.step()
-            losses.append(loss.item())
-        yield float(np.mean(losses))
+            yield self.rows[batches[b], : self.length[batches[b]].max()]  # (B, T + 1)
+
+
+def character_nll(model, rows):
+    """Negative log-likelihood of each character, 0 where there is padding. (B, T + 1) -> (B, T)"""
+    logits, _ = model(rows[:, :-1].clamp(min=0))  # (B, T, V)
+    return F.cross_entropy(logits.transpose(1, 2), rows[:, 1:], ignore_index=-1, reduction="none")
+
+
+def smiles_loss(model, rows):
+    return character_nll(model, rows).sum() / (rows[:, 1:] >= 0).sum()
+
+
+def train_smiles(model, rows, epochs, validate=None):
+    """Train in place, with the loop of lesson 03, from torch's current seed. -> its history"""
+    loader = SimilarLengths(rows)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    steps = epochs * len(loader)
+    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
+    return fit(model, loader, smiles_loss, optimizer, epochs, scheduler, 1.0, validate)
 
 
 @torch.no_grad()
 def write_smiles(model, n, temperature, alphabet):
     """n strings, character by character, until the line ends or 80 are written. -> list of str"""
     model.eval()
-    token, memory, written = torch.zeros(n, 1, dtype=torch.long), None, []
+    token, h, written = torch.zeros(n, 1, dtype=torch.long), None, []
     for _ in range(80):
-        logits, memory = model(token, memory)  # (n, 1, V)
+        logits, h = model(token, h)  # (n, 1, V)
         token = torch.multinomial(torch.softmax(logits[:, -1] / temperature, dim=1), 1)  # (n, 1)
         written.append(token)
     model.train()
@@ -110,6 +142,14 @@ def molecule_report(smiles, train):
     }
 
 
+def add_carbon(text, rng):
+    """A molecule with one more carbon in its string."""
+    while True:
+        i = rng.integers(len(text) + 1)
+        if new := canonical(text[:i] + "C" + text[i:]):
+            return new
+
+
 def trial_effect(df):
     """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
 
@@ -123,17 +163,18 @@ def trial_effect(df):
 
 
 def make_patients(table, n, rng):
-    """Synthetic patients that teach a classifier and betray nobody.
+    """Synthetic patients that can exist, teach a classifier and betray nobody.
 
     table {"x": (N, D), "y": (N,)} of 0 and 1 -> {"x": (n, D), "y": (n,)}
     """
     y = rng.choice(table["y"], n)  # diagnoses as often as among the real
-    x = np.empty((n, table["x"].shape[1]))  # (n, D)
+    roots = to_roots(table)["x"]  # (N, D)
+    x = np.empty((n, roots.shape[1]))  # (n, D)
     for c in (0, 1):
-        real = table["x"][table["y"] == c]  # (N_c, D)
-        mean, sd = real.mean(axis=0), real.std(axis=0)
-        covariance = np.cov((real - mean) / sd, rowvar=False)  # (D, D)
-        covariance = 0.9 * covariance + 0.1 * np.eye(len(sd))  # hangs less on each patient
-        z = rng.multivariate_normal(np.zeros(len(sd)), covariance, (y == c).sum())
-        x[y == c] = mean + sd * z
-    return {"x": x, "y": y}
+        real = roots[table["y"] == c]  # (N_c, D)
+        mean, std = real.mean(axis=0), real.std(axis=0)
+        covariance = np.cov((real - mean) / std, rowvar=False)  # (D, D)
+        covariance = 0.9 * covariance + 0.1 * np.eye(len(std))  # depends less on each patient
+        z = rng.multivariate_normal(np.zeros(len(std)), covariance, (y == c).sum())
+        x[y == c] = mean + std * z
+    return from_roots({"x": x, "y": y})

@@ -1,6 +1,6 @@
 // A text with its green words, and z of a hundred marked texts beside a hundred unmarked ones.
 ({data, words, panel, range, unpacked}) => {
-  const {strengths, replaced: shares, gamma} = data;
+  const {strengths, replaced: shares} = data;
   const text = words({});
   const scores = panel({x: [-4, 14], y: [0, 0.5], xlabel: "z", ylabel: "share of the texts",
     title: "z of marked texts (filled) and others (outlined)"});
@@ -9,11 +9,14 @@
   const plain = scores.line({color: "muted", width: 2});
   scores.rule({color: "currentColor"})({x: 4});
 
-  // counts[strength][share][text][k]: green words among the first 25 (k + 1)
-  const z = (s, r, length) => data.counts[s][r].map(counts => {
-    const green = counts[length / 25 - 1];
-    return (green - gamma * length) / Math.sqrt(length * gamma * (1 - gamma));
-  });
+  // z of every text after 25, 50, ... words, for each strength and share
+  const all = unpacked(data.z);
+  const each = all.length / strengths.length / shares.length;
+  const z = (s, r, length) => {
+    const from = (s * shares.length + r) * each;
+    return range(0, each / data.steps - 1, each / data.steps)
+      .map(text => all[from + Math.round(text) * data.steps + length / 25 - 1]);
+  };
   const histogram = values => edges.slice(1).map((high, i) => values.filter(v =>
     (v >= edges[i] || i === 0) && (v < high || i === edges.length - 2)).length / values.length);
   const outline = heights => heights.flatMap((h, i) => [[edges[i], h], [edges[i + 1], h]]);

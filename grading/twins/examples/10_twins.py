@@ -21,17 +21,17 @@ from torch import Tensor
 from course_utils import check
 
 # %% [markdown]
-# ### Exercise 10.3t · `membership_advantage`
+# ### Exercise 10.2t · `membership_advantage`
 # An attacker who must answer yes or no chooses a threshold $c$ and says "was in" where the score is
-# at least $c$. His *advantage* is the share of those in that he names, minus the share of those out
-# that he accuses (Yeom et al. 2018):
+# at least $c$. The *advantage* is the share of those in who are named, minus the share of those out
+# who are accused (Yeom et al. 2018):
 #
 # $$ \max_c \bigl[ P(s_{\text{in}} \ge c) - P(s_{\text{out}} \ge c) \bigr] $$
 #
-# over all thresholds $c$. With $c = \infty$ he accuses nobody, so the advantage is never below 0.
+# over all thresholds $c$. With $c = \infty$ nobody is accused, so the advantage is never below 0.
 
 
-# %% tags=["exercise:10.3t", "points:5", "minutes:15"]
+# %% tags=["exercise:10.2t", "points:5", "minutes:15"]
 def membership_advantage(scores_in: Tensor, scores_out: Tensor) -> float:
     """The largest difference of the two shares over all thresholds; (N,), (M,) -> [0, 1]"""
     # BEGIN SOLUTION
@@ -42,5 +42,5 @@ def membership_advantage(scores_in: Tensor, scores_out: Tensor) -> float:
     # END SOLUTION
 
 
-# %% tags=["check:10.3t", "solved"]
-membership_advantage = check("10.3t", membership_advantage)
+# %% tags=["check:10.2t", "solved"]
+membership_advantage = check("10.2t", membership_advantage)

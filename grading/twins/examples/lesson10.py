@@ -1,4 +1,4 @@
-"""A twin of exercise 10.3: the attacker's best threshold. An example; change it before you use it
+"""A twin of exercise 10.2: the attacker's best threshold. An example; change it before you use it
 for marks.
 """
 
@@ -24,7 +24,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     few = scores(11, 0.8), scores(23, 0.0)
     return [
         close_case(
-            "in 3 and 1, out 2, 1 and 0: at c = 3 he names one of two and accuses nobody, ½",
+            "in 3 and 1, out 2, 1 and 0: at c = 3 one of two is named and nobody accused, ½",
             (TensorArg(np.array([3.0, 1.0])), TensorArg(np.array([2.0, 1.0, 0.0]))),
         ),
         close_case(
@@ -32,7 +32,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
             (TensorArg(np.array([5.0, 4.0])), TensorArg(np.array([1.0, 2.0, 3.0]))),
         ),
         close_case(
-            "everyone in scores lower: he had better accuse nobody, 0",
+            "everyone in scores lower: better to accuse nobody, 0",
             (TensorArg(np.array([0.5, 1.5])), TensorArg(np.array([2.0, 4.0, 3.0]))),
         ),
         close_case("eleven in, twenty-three out", few),
@@ -110,7 +110,7 @@ def _loop(a: Any, b: Any) -> float:
 
 
 ADVANTAGE = Exercise(
-    "10.3t",
+    "10.2t",
     "membership_advantage",
     _cases,
     _oracle,

@@ -7,6 +7,7 @@ drawings.
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from course_utils import data, runtime
 from course_utils.lesson10 import chemistry
 from course_utils.lesson10.taught import (
     SmilesModel,
+    add_carbon,
     encode_smiles,
     molecule_report,
     train_smiles,
@@ -32,16 +34,18 @@ def run() -> dict[str, object]:
     """
     known, alphabet = data.molecules(), ["\n", *sorted(set("".join(data.molecules())))]
     runtime.seed_all(0)
-    model, rates, found = SmilesModel(len(alphabet)), [], {}
-    for epoch, _ in enumerate(
-        train_smiles(model, encode_smiles(known, alphabet), EPOCHS[-1]), start=1
-    ):
+    model, rates, found, epochs = SmilesModel(len(alphabet)), [], {}, itertools.count(1)
+
+    def measure(model: SmilesModel) -> None:
+        epoch = next(epochs)
         if epoch in EPOCHS:
             written = {t: write_smiles(model, 300, t, alphabet) for t in TEMPERATURES}
             rates.append([list(molecule_report(written[t], known).values()) for t in TEMPERATURES])
             print(epoch, np.round(rates[-1], 2).tolist(), flush=True)
         if epoch == SHIPPED[0]:
-            found = shipped(write_smiles(model, 500, SHIPPED[1], alphabet), set(known))
+            found.update(shipped(write_smiles(model, 500, SHIPPED[1], alphabet), known))
+
+    train_smiles(model, encode_smiles(known, alphabet), EPOCHS[-1], measure)
     valid, unique, novel = np.moveaxis(np.array(rates), -1, 0)
     return {
         "epochs": EPOCHS,
@@ -51,22 +55,30 @@ def run() -> dict[str, object]:
         "novel": novel,
         **found,
         **spellings(known),
+        "carbon": carbon(known),
     }
 
 
-def shipped(written: list[str], known: set[str]) -> dict[str, object]:
-    """The strings, their canonical spellings ("" where there is none), and twelve new molecules
-    laid out.
+def shipped(written: list[str], known: list[str]) -> dict[str, object]:
+    """The strings, their canonical spellings ("" where there is none), twelve new molecules laid
+    out, and the eight of highest QED.
     """
     canonical = [chemistry.canonical(text) or "" for text in written]
-    new = sorted({c for c in canonical if c} - known, key=len)
+    new = sorted({c for c in canonical if c} - set(known), key=len)
     drawn = new[len(new) // 2 :][:12]
     return {
         "samples": written,
         "canonical": canonical,
         "drawn": drawn,
         "layouts": json.dumps([chemistry.layout(c) for c in drawn], separators=(",", ":")),
+        "best": json.dumps(chemistry.best(written, known, 8), separators=(",", ":")),
     }
+
+
+def carbon(known: list[str]) -> list[str]:
+    """Every thirteenth molecule with one more carbon: what is canonical then."""
+    rng = np.random.default_rng(0)
+    return [add_carbon(text, rng) for text in known[::13]]
 
 
 def spellings(known: list[str], molecules: int = 80, each: int = 3) -> dict[str, object]:
