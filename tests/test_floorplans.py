@@ -39,6 +39,48 @@ def test_every_plan_of_the_architect_holds_for_every_brief(briefs):
     assert plans.shape == (108, fp.HEIGHT, fp.WIDTH) and rates(plans)[1] == 1
 
 
+def test_the_architect_s_rooms_have_daylight_and_width(briefs):
+    plans = fp.make_plans(briefs, np.random.default_rng(8))
+    assert all(all(fp.comfort_report(plan).values()) for plan in plans)
+    assert all(
+        all(fp.brief_report(plan, b).values()) for plan, b in zip(plans, briefs, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("outline", {"width": 26}),
+        ("bedrooms", {"bedrooms": 3}),
+        ("living", {"living": "south"}),
+        ("entrance", {"entrance": "east"}),
+    ],
+)
+def test_a_plan_for_another_brief_breaks_the_part_that_differs(part, other):
+    brief = fp.Brief(24, 20, 2, "north", "west")
+    plan = fp.make_plans([brief._replace(**other)], np.random.default_rng(9))[0]
+    assert not fp.brief_report(plan, brief)[part]
+
+
+def test_a_room_within_other_rooms_is_dark_and_a_corridor_is_narrow():
+    plan = np.pad(np.full((9, 12), fp.WALL), 1)
+    plan[2:9, 2:12] = fp.LIVING
+    assert fp.comfort_report(plan) == {"daylight": True, "width": True}
+    plan[4:7, 4:9] = fp.WALL
+    plan[5, 5:8] = fp.BEDROOM
+    assert fp.comfort_report(plan) == {"daylight": False, "width": False}
+
+
+def test_a_repair_with_comfort_makes_light_and_wide_rooms_even_from_noise(briefs):
+    from course_utils.lesson07.repairing import repair
+
+    rng = np.random.default_rng(10)
+    for brief in briefs[::27]:
+        plan = repair(rng.random((fp.KINDS, fp.HEIGHT, fp.WIDTH)), brief, rng, comfort=True)
+        assert all(fp.comfort_report(plan).values())
+        assert all(exercises.report_by_walking(plan).values())
+
+
 def test_the_architect_keeps_to_the_brief(briefs):
     for brief, plan in zip(briefs, fp.make_plans(briefs, np.random.default_rng(1)), strict=True):
         rows, columns = np.nonzero(plan)
@@ -59,8 +101,8 @@ def test_plans_depend_on_the_generator_alone_and_differ(briefs):
     assert (once == again).all() and (once != other).any()
 
 
-def test_what_the_lesson_teaches_repairs_anything_into_a_valid_plan_outside_its_notebook(briefs):
-    from course_utils.lesson07.taught import repair
+def test_anything_is_repaired_into_a_valid_plan_of_the_brief_s_rooms(briefs):
+    from course_utils.lesson07.repairing import repair
 
     rng = np.random.default_rng(6)
     plans = [
@@ -108,7 +150,7 @@ def test_a_drawing_writes_areas_and_dimensions_and_one_arc_a_door(briefs):
     plan = fp.make_plans([fp.Brief(24, 20, 2, "south", "west")], np.random.default_rng(7))[0]
     ax = draw(plan, alt="a plan")
     text = " ".join(t.get_text() for t in ax.texts)
-    assert "9.60 m" in text and "8.00 m" in text
+    assert "12.00 m" in text and "10.00 m" in text
     assert (
         f"{(plan == fp.LIVING).sum() * fp.CELL**2:.1f} m²" in text
         and "bedroom 3" not in text.replace("\n", " ")

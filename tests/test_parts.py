@@ -27,3 +27,32 @@ def test_the_extremes_stay_on_the_sheet():
         parts.draw(part, axes)
         for ax in axes:
             assert ax.get_xlim()[1] > max(part.width, part.depth) and ax.get_ylim()[1] > part.height
+
+
+def test_a_bracket_s_mass_is_that_of_its_outline():
+    part = parts.Bracket(50.0, 40.0, 30.0, 3.0, 5.0, 10.0)
+    t = part.thickness
+    corner = np.pi / 4 * ((2 * t) ** 2 - t**2)  # a quarter of a ring, inner radius t
+    area = (part.height - 2 * t) * t + (part.depth - 2 * t) * t + corner
+    volume = area * part.width - 4 * np.pi / 4 * part.hole**2 * t
+    assert np.isclose(parts.mass(part), parts.DENSITY * volume)
+
+
+def test_deflection_is_that_of_beam_theory():
+    """By integrating moment times unit moment over both legs (the unit-load method)."""
+    part, load = parts.Bracket(50.0, 40.0, 30.0, 3.0, 5.0, 10.0), 100.0
+    arm, back = part.depth - part.edge, part.height - part.edge
+    x, y = np.linspace(0, arm, 20001), np.linspace(0, back, 20001)
+    unit = np.trapezoid((arm - x) ** 2, x) + np.trapezoid((arm * (1 - y / back)) ** 2, y)
+    deflection = load * unit / (parts.MODULUS * part.width * part.thickness**3 / 12)
+    used = parts.check(part, load, 100.0)
+    assert np.isclose(used["deflection"] * parts.DEFLECTION, deflection, rtol=1e-6)
+    assert np.isclose(used["screws"] * parts.PULL_OUT * 2 * back, load * arm)
+
+
+def test_a_thicker_bracket_uses_less_of_everything_but_its_mass_and_room():
+    thin, thick = (
+        parts.check(parts.Bracket(50.0, 40.0, 40.0, t, 5.0, 10.0), 100.0, 50.0) for t in (3.0, 4.0)
+    )
+    assert all(thick[key] < thin[key] for key in ("sheet", "stress", "deflection"))
+    assert thick["mass"] > thin["mass"] and thick["head"] > thin["head"]

@@ -44,12 +44,9 @@ def without_math_and_code(text):
     return KEY.sub(" ", text)
 
 
-LONGER = {"07_conditional_and_design": 86}  # to be cut when they are next revised
-
-
 @LESSONS
 def test_the_core_takes_at_most_75_minutes(source):
-    assert 20 <= minutes(read(source))["core"] <= LONGER.get(source.stem, 75)
+    assert 20 <= minutes(read(source))["core"] <= 75
 
 
 @LESSONS

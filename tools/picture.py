@@ -20,7 +20,7 @@ from PIL import Image
 
 from course_utils import plots, pretrained
 from course_utils.lesson06 import explorables
-from course_utils.lesson07 import floorplans, plan_drawing
+from course_utils.lesson07 import floorplans, plan_drawing, repairing
 from course_utils.lesson07 import taught as lesson07
 from course_utils.lesson10 import chemistry
 from tools.measure.live import opened
@@ -54,7 +54,9 @@ def house(ax: Any) -> None:
         # (H, W)
         sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]
     chosen = np.eye(floorplans.KINDS)[np.asarray(sheet)].transpose(2, 0, 1)  # (KINDS, H, W)
-    plan_drawing.draw(lesson07.repair(chosen, unseen, rng), ax, title="a house that nobody planned")
+    plan_drawing.draw(
+        repairing.repair(chosen, unseen, rng), ax, title="a house that nobody planned"
+    )
 
 
 def molecules(ax: Any) -> None:

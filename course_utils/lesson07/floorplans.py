@@ -1,9 +1,9 @@
-"""Small houses as grids of cells: plans to learn from, plans made with dice, and an architect's
-drawing of either.
+"""Small houses as grids of cells: plans to learn from, random plans, and what to ask of a plan.
 
-A plan is an array (26, 30) of whole numbers, one a cell of 40 by 40 centimeters: OUTSIDE, WALL,
-DOOR, or the number of a room. A **brief** says what is wanted: the house's width and depth in cells
-and its number of bedrooms.
+A plan is an array (26, 30) of whole numbers, one per cell of 50 by 50 centimeters: OUTSIDE, WALL,
+DOOR, or the number of a room. The cell is the module of the design: a wall takes one, however thin
+it will be. A **brief** says what is wanted: the house's width and depth in cells, its number of
+bedrooms, and on which sides living room and front door lie.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-CELL = 0.4  # meters
+CELL = 0.5  # meters
 HEIGHT, WIDTH = 26, 30  # cells of the sheet
 # 8 and 9 are a second and a third bedroom
 OUTSIDE, WALL, DOOR, LIVING, KITCHEN, BATH, HALL, BEDROOM = range(8)
@@ -34,18 +34,22 @@ NAMES = (
 )
 # square meters
 MIN_AREA = {
-    LIVING: 12.0,
-    KITCHEN: 5.0,
-    BATH: 3.0,
-    HALL: 3.0,
-    BEDROOM: 5.0,
-    BEDROOM + 1: 5.0,
-    BEDROOM + 2: 5.0,
+    LIVING: 18.0,
+    KITCHEN: 8.0,
+    BATH: 5.0,
+    HALL: 5.0,
+    BEDROOM: 8.0,
+    BEDROOM + 1: 8.0,
+    BEDROOM + 2: 8.0,
 }
+# relative to each other
 WISHED = {LIVING: 20.0, KITCHEN: 9.0, BATH: 5.0, BEDROOM: 13.0, BEDROOM + 1: 11.0, BEDROOM + 2: 9.5}
+# rooms in which people spend hours: they need a window, and width for furniture
+HABITABLE = (LIVING, KITCHEN, *range(BEDROOM, KINDS))
 # of a brief, part by part
 CHOICES = ((24, 26, 28), (20, 22, 24), (1, 2, 3), ("north", "south"), ("west", "east"))
 MIN_SIDE, DOOR_CELLS = 3, 2
+WINDOW, CLEAR = 3, 5  # cells: of outer wall for a window; the side of a square that must fit
 
 
 class Brief(NamedTuple):
@@ -136,13 +140,13 @@ def inside(brief: Brief) -> Box:
 
 def make_plans(briefs: Sequence[Brief], rng: np.random.Generator) -> np.ndarray:
     """A plan for each brief, as a careful architect would draw it: every constraint of the lesson
-    holds. -> (N, 26, 30)
+    holds, habitable rooms have a window and are wide enough. -> (N, 26, 30)
     """
     return np.stack([careful_plan(brief, rng) for brief in briefs])
 
 
 def dice_plans(briefs: Sequence[Brief], rng: np.random.Generator) -> np.ndarray:
-    """The random baseline: walls, rooms and doors by throws of dice, within the outline asked
+    """The random baseline: walls, rooms and doors at random, within the outline asked
     for. -> (N, 26, 30)
 
     Straight walls at random places, the rooms asked for in any order, and a door somewhere in every
@@ -161,7 +165,8 @@ def careful_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:
     for _ in range(1000):
         rooms = _largest_bedroom_first(_bands(inside(brief), brief, rng))
         if all(
-            box.square_meters >= MIN_AREA[kind] and min(box.height, box.width) >= MIN_SIDE
+            box.square_meters >= MIN_AREA[kind]
+            and min(box.height, box.width) >= (CLEAR if kind in HABITABLE else MIN_SIDE)
             for kind, box in rooms.items()
         ):
             break
@@ -209,7 +214,7 @@ def door_between(plan: np.ndarray, a: int, b: int) -> bool:
 
 
 def outer_walls(brief: Brief, box: Box) -> list[list[tuple[int, int]]]:
-    """The runs of outer wall beside a room, one list of cells a side that it touches."""
+    """The runs of outer wall beside a room, one list of cells per side that it touches."""
     hall, rows = inside(brief), range(box.top, box.top + box.height)
     columns = range(box.left, box.left + box.width)
     sides = [
@@ -236,6 +241,62 @@ def middle(wall: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The place for a door in the middle of a straight piece of wall."""
     places = openings(wall)
     return places[len(places) // 2]
+
+
+def brief_report(plan: np.ndarray, brief: Brief) -> dict[str, bool]:
+    """Which parts of the brief a plan meets: outline, bedrooms, and the sides of the living room
+    and of the front door.
+    """
+    outline = build(brief, {}, []) == OUTSIDE
+    living, doors = np.argwhere(plan == LIVING), _front_doors(plan)
+    north = bool(len(living)) and living.mean(axis=0)[0] < (brief.depth + 1) / 2
+    column = 1 if brief.entrance == "west" else brief.width
+    return {
+        "outline": bool(((plan == OUTSIDE) == outline).all()),
+        "bedrooms": {int(k) for k in np.unique(plan) if k >= BEDROOM}
+        == {*range(BEDROOM, BEDROOM + brief.bedrooms)},
+        "living": bool(len(living)) and north == (brief.living == "north"),
+        "entrance": bool(len(doors)) and bool((doors[:, 1] == column).all()),
+    }
+
+
+def comfort_report(plan: np.ndarray) -> dict[str, bool]:
+    """What nobody asked for: does every habitable room have an outer wall for a window, and does a
+    square of 2.5 by 2.5 meters fit into it?
+    """
+    from scipy.ndimage import binary_erosion
+
+    there = [kind for kind in HABITABLE if (plan == kind).any()]
+    square = np.ones((CLEAR, CLEAR))
+    return {
+        "daylight": all(max(map(len, outer_runs(plan, k)), default=0) >= WINDOW for k in there),
+        "width": all(bool(binary_erosion(plan == k, square).any()) for k in there),
+    }
+
+
+def outer_runs(plan: np.ndarray, kind: int) -> list[list[tuple[int, int]]]:
+    """Straight runs of wall cells that have the room on one side and the outside on the opposite
+    one.
+    """
+    padded = np.pad(plan, 1)
+    runs: list[list[tuple[int, int]]] = []
+    for step, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        inner, outer = np.roll(padded, step, axis) == kind, np.roll(padded, -step, axis) == OUTSIDE
+        found = np.argwhere(((padded == WALL) & inner & outer)[1:-1, 1:-1])
+        cells = [(int(r), int(c)) for r, c in found]
+        cells.sort(key=lambda cell: cell[:: -1 if axis else 1])
+        for i, cell in enumerate(cells):
+            follows = i and abs(cell[0] - cells[i - 1][0]) + abs(cell[1] - cells[i - 1][1]) == 1
+            runs[-1].append(cell) if follows else runs.append([cell])
+    return runs
+
+
+def _front_doors(plan: np.ndarray) -> np.ndarray:
+    """The door cells beside the outside, (n, 2)."""
+    from scipy.ndimage import binary_dilation
+
+    padded = np.pad(plan, 1)
+    return np.argwhere((padded == DOOR) & binary_dilation(padded == OUTSIDE)) - 1
 
 
 def _bands(box: Box, brief: Brief, rng: np.random.Generator) -> dict[int, Box]:

@@ -21,13 +21,14 @@ from course_utils.lesson07.floorplans import (
     NAMES,
     OUTSIDE,
     WALL,
+    WINDOW,
+    outer_runs,
 )
 
 INK, PAPER = "#222222", "#FFFFFF"
 # day, wet and passage; bedrooms are below
 TINTS = {LIVING: "#FBEBC8", KITCHEN: "#FBEBC8", BATH: "#D5E8F3", HALL: "#F1F1F1"}
 NIGHT = "#DDEBDD"
-BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 def draw(
@@ -54,6 +55,11 @@ def draw(
     ax.set_title(title, fontsize=11)
     ax.axis("off")
     return ax
+
+
+def _size(ax: Any) -> float:
+    """Points that can still be read when a wide figure is shown in a column."""
+    return max(7.5, 0.86 * ax.get_figure().get_figwidth())
 
 
 def _colors(plan: np.ndarray) -> np.ndarray:
@@ -114,30 +120,14 @@ def _door(ax: Any, plan: np.ndarray, cells: np.ndarray) -> None:
     )
 
 
-def _outer_runs(plan: np.ndarray, kind: int) -> list[list[tuple[int, int]]]:
-    """Straight runs of wall cells that have the room on one side and the outside on the opposite
-    one.
-    """
-    runs: list[list[tuple[int, int]]] = []
-    for down, right in BESIDE:
-        cells = [
-            (int(r), int(c))
-            for r, c in np.argwhere(plan == WALL)
-            if _at(plan, r + down, c + right) == kind and _at(plan, r - down, c - right) == OUTSIDE
-        ]
-        cells.sort(key=lambda cell: cell if down else cell[::-1])
-        for i, cell in enumerate(cells):
-            follows = i and abs(cell[0] - cells[i - 1][0]) + abs(cell[1] - cells[i - 1][1]) == 1
-            runs[-1].append(cell) if follows else runs.append([cell])
-    return runs
-
-
 def _window(ax: Any, plan: np.ndarray, kind: int) -> None:
-    """Glass in the middle of the room's longest outer wall, drawn as three thin lines."""
+    """Glass in the middle of a room's longest outer wall, drawn as three thin lines; none where
+    that wall is too short.
+    """
     from matplotlib.patches import Rectangle
 
-    run = max(_outer_runs(plan, kind), key=len, default=[])
-    if len(run) < 3:
+    run = max(outer_runs(plan, kind), key=len, default=[])
+    if len(run) < WINDOW:
         return
     cut = max(1, (len(run) - 4) // 2)
     (top, left), (bottom, right) = run[cut], run[-1 - cut]
@@ -153,24 +143,43 @@ def _window(ax: Any, plan: np.ndarray, kind: int) -> None:
 
 
 def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
-    """The room's name and area, where the room is widest."""
+    """The room's name and area, where the room is widest; nothing where they would not fit."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(plan == kind, 1))[1:-1, 1:-1]
-    row, column = np.argwhere(depth > depth.max() - 1e-9).mean(axis=0)
+    if depth.max() < 2:  # less than three cells wide
+        return
+    widest = np.argwhere(depth > depth.max() - 1e-9)
+    row, column = _inmost(widest)
+    at = (column + 0.5) * CELL, (row + 0.5) * CELL
+    if any(abs(x - at[0]) < 2.2 and abs(y - at[1]) < 1.2 for x, y in _labels(ax)):
+        return
     area = (plan == kind).sum() * CELL**2
-    narrow = np.ptp(np.argwhere(plan == kind)[:, 1]) < 5
-    name = NAMES[kind].replace(" ", "\n") if narrow and kind >= BEDROOM else NAMES[kind]
-    joint = "  " if kind == HALL else "\n"
+    rows, columns = (np.ptp(line) + 1 for line in np.argwhere(plan == kind).T)
+    turned = columns < 4 and rows > columns
+    name = NAMES[kind].replace(" ", "\n") if kind >= BEDROOM and 3 < columns < 6 else NAMES[kind]
+    joint = "  " if kind == HALL and columns > 6 else "\n"
     ax.text(
-        (column + 0.5) * CELL,
-        (row + 0.5) * CELL,
+        *at,
         f"{name}{joint}{area:.1f} m²",
         ha="center",
         va="center",
-        fontsize=7.5,
+        rotation=90 * turned,
+        fontsize=_size(ax),
         zorder=4,
     )
+
+
+def _inmost(cells: np.ndarray) -> np.ndarray:
+    """The middle of cells (n, 2), or the one next to it where the middle is none of them."""
+    middle = cells.mean(axis=0)
+    nearest = cells[np.abs(cells - middle).sum(axis=1).argmin()]
+    return middle if np.abs(nearest - middle).max() < 1 else nearest
+
+
+def _labels(ax: Any) -> list[tuple[float, float]]:
+    """Where names of rooms have been written so far: they must not meet in a broken plan."""
+    return [text.get_position() for text in ax.texts if "m²" in text.get_text()]
 
 
 def _dimensions(ax: Any, plan: np.ndarray) -> None:
@@ -198,7 +207,7 @@ def _dimensions(ax: Any, plan: np.ndarray) -> None:
             rotation=turn,
             ha="center",
             va="center",
-            fontsize=7.5,
+            fontsize=_size(ax),
         )
 
 
@@ -221,12 +230,12 @@ def _scale(ax: Any, width: float, height: float) -> None:
         linewidth=0.6,
         zorder=6,
     )
-    ax.text(2.55, y, "2 m", fontsize=7, va="center")
+    ax.text(2.55, y, "2 m", fontsize=_size(ax), va="center")
     ax.annotate(
         "N",
         (width + 0.1, height - 1.2),
         (width + 0.1, height - 0.2),
-        fontsize=8,
+        fontsize=_size(ax),
         ha="center",
         va="center",
         arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.8},

@@ -11,6 +11,74 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def conditional_loss(
+    answer: Callable,
+    encoder: Tensor,
+    decoder: Tensor,
+    x: Tensor,
+    c: Tensor,
+    beta: float,
+    seed: int,
+) -> dict[str, Any]:
+    """`answer(model, x, c, beta)` on a linear CVAE: its loss, and what it asked of the model.
+
+    encoder (D + C, 2Z) and decoder (Z + C, D) are the weights of the model's two networks.
+    """
+    import torch
+
+    from course_utils.asking.probes import tensors
+
+    shown: dict[str, Any] = {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, asked = _linear_cvae(encoder, decoder)
+        loss = tensors(answer, model, x, c, beta)
+        z, c_decoded = _stacked(asked["decode"], model.Z, c)
+        shown |= {"loss": loss.detach(), "loss in a graph": loss.requires_grad}
+        shown |= {"z": z.detach(), "z in a graph": z.requires_grad}
+        shown |= {"c of decode": c_decoded, "c of encode": _stacked(asked["encode"], 0, c)[1]}
+        model, asked = _linear_cvae(encoder, decoder)
+        answer(model, x, c, beta)
+        shown["z again"] = _stacked(asked["decode"], model.Z, c)[0].detach()
+    return shown
+
+
+def _stacked(calls: list[tuple[Any, Any]], size: int, c: Tensor) -> tuple[Any, Any]:
+    """The rows of all calls, (z or pictures, conditions)."""
+    import torch
+
+    if not calls:
+        return torch.zeros(0, size), torch.zeros(0, c.shape[1])
+    return torch.cat([rows for rows, _ in calls]), torch.cat([rows for _, rows in calls])
+
+
+def _linear_cvae(encoder: Tensor, decoder: Tensor) -> tuple[Any, dict[str, list]]:
+    """A linear CVAE, and the calls of its `encode(x, c)` and `decode(z, c)` so far."""
+    import torch
+
+    asked: dict[str, list] = {"encode": [], "decode": []}
+
+    class Model(torch.nn.Module):
+        Z = encoder.shape[1] // 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.decoder = (
+                torch.nn.Parameter(weight.clone()) for weight in (encoder, decoder)
+            )
+
+        def encode(self, x: Tensor, c: Tensor) -> tuple[Any, Any]:
+            asked["encode"].append((x, c.detach()))
+            mu, logvar = (torch.cat([x, c], dim=1) @ self.encoder).chunk(2, dim=1)
+            return mu, logvar
+
+        def decode(self, z: Tensor, c: Tensor) -> Tensor:
+            asked["decode"].append((z, c.detach()))
+            return torch.cat([z, c], dim=1) @ self.decoder
+
+    return Model(), asked
+
+
 def drawn_to_order(
     answer: Callable, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int
 ) -> dict[str, Any]:
@@ -86,16 +154,6 @@ def _one_row_each(z: Any, c: Any, Z: int, C: int) -> None:
             f"{said}, all copies in one row: `c.repeat(n, 1)` or `c.expand(n, -1)` puts one in each"
         )
     raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per picture")
-
-
-def scored_by_reader(answer: Callable, pictures: Tensor, labels: Tensor, classes: int) -> Any:
-    """`answer(samples, labels, classifier)` with a reader that takes the brightest pixel's number
-    for the class.
-
-    pictures (N, D) with D >= classes, labels (N,); the reader returns NumPy integers, as
-    metrics.read_digits does.
-    """
-    return answer(pictures, labels, lambda x: x[:, :classes].argmax(1).numpy())
 
 
 def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Any:

@@ -1,8 +1,8 @@
 """What lesson 07 built. Generated from lessons/07_conditional_and_design.py; do not edit."""
 from __future__ import annotations
 
-from course_utils.lesson07 import floorplans
-from course_utils.lesson07 import parts
+from course_utils.lesson04 import kl_normal
+from course_utils.lesson04 import reparameterize
 from course_utils.lesson07.floorplans import BEDROOM
 from course_utils.lesson07.floorplans import CELL
 from course_utils.lesson07.floorplans import DOOR
@@ -10,7 +10,6 @@ from course_utils.lesson07.floorplans import KINDS
 from course_utils.lesson07.floorplans import LIVING
 from course_utils.lesson07.floorplans import MIN_AREA
 from course_utils.lesson07.floorplans import OUTSIDE
-from itertools import combinations
 from scipy.ndimage import label
 from torch import Tensor
 from torch import nn
@@ -27,13 +26,8 @@ class CVAE(nn.Module):
         super().__init__()
         self.Z = Z
         self.encoder = nn.Sequential(nn.Linear(D + C, hidden), nn.SiLU(), nn.Linear(hidden, 2 * Z))
-        self.decoder = nn.Sequential(
-            nn.Linear(Z + C, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, D),
-        )
+        layers = [nn.Linear(Z + C, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()]
+        self.decoder = nn.Sequential(*layers, nn.Linear(hidden, D))
 
     def encode(self, x, c):
         return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
@@ -42,48 +36,20 @@ class CVAE(nn.Module):
         return self.decoder(torch.cat([z, c], dim=1))  # (B, D)
 
 
-def cvae_loss(model, x, c, beta):
-    """Surprise plus price of the code, nats per picture. (B, D) in [0, 1], (B, C) -> scalar"""
+def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
+    """NLL plus beta times the KL term, averaged over pictures. (B, D) in [0, 1], (B, C) -> ()"""
     mu, logvar = model.encode(x, c)
-    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, Z)
+    z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     logits = model.decode(z, c)  # (B, D)
-    surprise = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
-    price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
-    return (surprise + beta * price).mean()
-
-
-def fit(model, loss_of, x, c, epochs, lr=4e-3, batch=64):
-    """Make loss_of(model, x, c) small. A generator: trains one epoch, then yields its number."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr, fused=True)
-    steps = epochs * -(-len(x) // batch)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.15)
-    for epoch in range(epochs):
-        for rows in torch.randperm(len(x), device=x.device).split(batch):
-            loss = loss_of(model, x[rows], c[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            cycle.step()
-        yield epoch
+    nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
+    return (nll + beta * kl_normal(mu, logvar)).mean()
 
 
 def sample_given(model, c: Tensor, n: int) -> Tensor:
-    """n pictures for one condition, their pixels' grays in [0, 1]. c (C,) -> (n, D)"""
-    z = torch.randn(n, model.Z, device=c.device)  # (n, Z): from the prior, a fresh plan each
+    """n pictures for one condition, as grays in [0, 1]. c (C,) -> (n, D)"""
+    z = torch.randn(n, model.Z, device=c.device)  # (n, Z), from the prior
     with torch.no_grad():
         return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
-
-
-def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
-    B = len(x)
-    tilt, size = rng.uniform(-0.15, 0.15, B), rng.uniform(0.92, 1.08, B)  # (B,) radians, factors
-    move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the picture's width
-    cos, sin = np.cos(tilt) / size, np.sin(tilt) / size
-    rows = np.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], axis=1)  # (B, 6)
-    where = torch.as_tensor(rows, dtype=x.dtype, device=x.device).view(B, 2, 3)
-    grid = F.affine_grid(where, list(x.shape), align_corners=False)  # (B, 28, 28, 2)
-    return F.grid_sample(x, grid, align_corners=False).clamp(0, 1)  # (B, 1, 28, 28)
 
 
 def layout_report(plan: Tensor) -> dict:
@@ -106,67 +72,16 @@ def layout_report(plan: Tensor) -> dict:
     }
 
 
-def straighten(p, box, rooms):
-    """Rooms by the straight cuts that agree best with p (kinds, H, W). -> {room: Box}, or None"""
-    if len(rooms) == 1:
-        wide = min(box.height, box.width) >= 3
-        return {rooms[0]: box} if wide and box.square_meters >= MIN_AREA[rooms[0]] else None
-    cuts = []
-    for across, length in ((True, box.height), (False, box.width)):
-        for at in range(3, length - 3):
-            parts = box.cut(at, across)
-            mass = np.array([[p[k][part.cells].sum() for k in rooms] for part in parts])  # (2, R)
-            share = mass / [[part.square_meters] for part in parts]
-            first = share[0] > share[1]  # (R,): which rooms go to the first part
-            need = [
-                sum(MIN_AREA[k] for k, f in zip(rooms, first, strict=True) if f == side)
-                for side in (True, False)
-            ]
-            if all(part.square_meters >= n > 0 for part, n in zip(parts, need, strict=True)):
-                cuts.append((np.where(first, *mass).sum(), parts, first))
-    for _, parts, first in sorted(cuts, key=lambda cut: -cut[0]):
-        found = [
-            straighten(p, part, [k for k, f in zip(rooms, first, strict=True) if f == side])
-            for part, side in zip(parts, (True, False), strict=True)
-        ]
-        if None not in found:
-            return found[0] | found[1]
-    return None
-
-
-def hang_doors(p_door, rooms, brief):
-    """The likeliest doors that connect all rooms, and a front door. (H, W) -> lists of cells"""
-
-    def likely(place):
-        return p_door[tuple(np.transpose(place))].sum()
-
-    places = [
-        (place, a, b)
-        for a, b in combinations(rooms, 2)
-        for place in floorplans.openings(floorplans.shared_walls(rooms[a], rooms[b]))
-    ]
-    doors, group = [], {room: room for room in rooms}
-    for place, a, b in sorted(places, key=lambda option: -likely(option[0])):
-        if group[a] != group[b]:
-            group = {room: group[a] if g == group[b] else g for room, g in group.items()}
-            doors.append(place)
-    outer = [
-        place
-        for box in rooms.values()
-        for wall in floorplans.outer_walls(brief, box)
-        for place in floorplans.openings(wall)
-    ]
-    return [*doors, max(outer, key=likely)]
-
-
-def repair(p, brief, rng):
-    """A plan of straight walls near p (kinds, H, W). Where rooms do not fit, p is shaken."""
-    for shake in [*np.arange(0, 1, 0.1), *[1] * 40]:
-        q = (1 - shake) * p + shake * rng.random(p.shape)
-        rooms = straighten(q, floorplans.inside(brief), list(brief.rooms))
-        if rooms:
-            return floorplans.build(brief, rooms, hang_doors(q[DOOR], rooms, brief))
-    raise ValueError(f"the rooms of {brief} do not fit into its house")
+def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
+    B = len(x)
+    tilt, size = rng.uniform(-0.15, 0.15, B), rng.uniform(0.92, 1.08, B)  # (B,) radians, factors
+    move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the picture's width
+    cos, sin = np.cos(tilt) / size, np.sin(tilt) / size
+    rows = np.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], axis=1)  # (B, 6)
+    where = torch.as_tensor(rows, dtype=x.dtype, device=x.device).view(B, 2, 3)
+    grid = F.affine_grid(where, list(x.shape), align_corners=False)  # (B, 28, 28, 2)
+    return F.grid_sample(x, grid, align_corners=False).clamp(0, 1)  # (B, 1, 28, 28)
 
 
 class ConditionalGenerator(nn.Module):
@@ -213,10 +128,10 @@ class ConditionalDiscriminator(nn.Module):
 
 
 def train_cgan(x, c, batch=128, lr=4e-4):
-    """Train on x (N, D) in [0, 1] and c (N, C); yields the smoothed generator after each step."""
+    """Train on x (N, D) in [0, 1] and c (N, C); yields the averaged generator after each step."""
     G = ConditionalGenerator(x.shape[1], c.shape[1]).to(x.device)
     D = ConditionalDiscriminator(x.shape[1], c.shape[1]).to(x.device)
-    smooth = copy.deepcopy(G).eval().requires_grad_(False)
+    average = copy.deepcopy(G).eval().requires_grad_(False)
     of_G, of_D = (
         torch.optim.Adam(net.parameters(), lr, betas=(0.5, 0.99), fused=True) for net in (G, D)
     )
@@ -224,31 +139,25 @@ def train_cgan(x, c, batch=128, lr=4e-4):
         rows = torch.randint(len(x), (batch,), device=x.device)
         fake = G(torch.randn(batch, G.Z, device=x.device), c[rows])  # (batch, D)
         pairs = torch.cat([x[rows], fake.detach()]), torch.cat([c[rows], c[rows]])
-        real, false = D(*pairs).chunk(2)  # (batch,) each
+        real, generated = D(*pairs).chunk(2)  # (batch,) each
         of_D.zero_grad()
-        (F.softplus(-real).mean() + F.softplus(false).mean()).backward()
+        (F.softplus(-real).mean() + F.softplus(generated).mean()).backward()
         of_D.step()
         of_G.zero_grad()
         F.softplus(-D(fake, c[rows])).mean().backward()
         of_G.step()
         with torch.no_grad():
-            for slow, fast in zip(smooth.parameters(), G.parameters(), strict=True):
+            for slow, fast in zip(average.parameters(), G.parameters(), strict=True):
                 slow.lerp_(fast, 0.01)
-            for slow, fast in zip(smooth.buffers(), G.buffers(), strict=True):
+            for slow, fast in zip(average.buffers(), G.buffers(), strict=True):
                 slow.copy_(fast)
-        yield smooth
-
-
-def conditional_accuracy(samples, labels, classifier) -> float:
-    """Control, each ordered class counting equally. samples (N, ...), labels (N,) -> 0 to 1"""
-    labels, read = np.asarray(labels), np.asarray(classifier(samples))  # (N,), (N,)
-    return float(np.mean([(read[labels == k] == k).mean() for k in np.unique(labels)]))
+        yield average
 
 
 def train_planner(plans, c):
     """Learn to draw plans (N, 26, 30) for conditions c (N, 13).
 
-    Returns draw: (M, 13) -> whole numbers (M, 26, 30), one plan per row.
+    Returns draw: (M, 13) -> integers (M, 26, 30), one plan per row.
     """
     N, H, W = plans.shape
     encoder = nn.Sequential(nn.Linear(10 * H * W + 13, 128), nn.SiLU(), nn.Linear(128, 24))
@@ -256,22 +165,23 @@ def train_planner(plans, c):
     decoder.append(nn.Linear(128, 10 * H * W))
     weights, rounds = [*encoder.parameters(), *decoder.parameters()], 24
     optimizer = torch.optim.AdamW(weights, 0.012, fused=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=rounds * -(-N // 64))
+    steps = rounds * -(-N // 64)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, total_steps=steps)
     for _ in range(rounds):
         for rows in torch.randperm(N).split(64):
             x = F.one_hot(plans[rows], 10).float().flatten(1)  # (B, H*W*10)
             mu, logvar = encoder(torch.cat([x, c[rows]], dim=1)).chunk(2, dim=1)
             z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)  # (B, 12)
             logits = decoder(torch.cat([z, c[rows]], dim=1)).view(-1, 10, H, W)
-            surprise = F.cross_entropy(logits, plans[rows], reduction="none").sum(dim=(1, 2))
-            price = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
+            nll = F.cross_entropy(logits, plans[rows], reduction="none").sum(dim=(1, 2))  # (B,)
+            kl = 0.5 * (mu**2 + torch.exp(logvar) - 1 - logvar).sum(dim=1)  # (B,)
             optimizer.zero_grad()
-            (surprise + 4 * price).mean().backward()
+            (nll + 4 * kl).mean().backward()
             optimizer.step()
-            cycle.step()
+            scheduler.step()
 
     def draw_plans(c):
-        z = 0.6 * torch.randn(len(c), 12)  # a little cooler
+        z = 0.6 * torch.randn(len(c), 12)  # a lower temperature
         logits = decoder(torch.cat([z, c], dim=1)).view(-1, 10, H, W)
         return logits.argmax(dim=1)  # (M, H, W)
 

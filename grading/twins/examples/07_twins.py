@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # For marks: the class that obeys least
+# # For marks: the doors of a room
 #
 # Write the function below. There is no check here: try it on cases that you can work out by hand.
 
@@ -16,28 +16,28 @@
 
 # %%
 import numpy as np
+from scipy.ndimage import binary_dilation, label
+from torch import Tensor
 
 from course_utils import check
+from course_utils.lesson07.floorplans import DOOR
 
 # %% [markdown]
-# ### Exercise 7.2t · `worst_control`
-# An average can hide a class that the model never draws. Return the control of the *worst* class
-# instead: of all classes that were ordered, the smallest share of pictures that are read as what
-# was ordered. Classes that nobody ordered do not count.
+# ### Exercise 7.3t · `doors_of`
+# A door is a piece of `DOOR` cells, connected along rows and columns. Return how many doors lead
+# into the room of the given kind: a cell of the door is directly above, below, left or right of one
+# of the room's cells. Corners do not count.
 
 
-# %% tags=["exercise:7.2t", "points:4", "minutes:12"]
-def worst_control(samples, labels, classifier) -> float:
-    """The smallest share read as ordered, over the ordered classes. samples (N, D), labels
-    (N,) -> 0 to 1
-
-    `classifier(samples)` returns what it reads, whole numbers (N,).
-    """
+# %% tags=["exercise:7.3t", "points:4", "minutes:12"]
+def doors_of(plan: Tensor, kind: int) -> int:
+    """How many doors lie beside the room of this kind. plan (H, W) of kinds -> a number"""
     # BEGIN SOLUTION
-    labels, read = np.asarray(labels), np.asarray(classifier(samples))  # (N,), (N,)
-    return float(min((read[labels == k] == k).mean() for k in np.unique(labels)))
+    plan = np.asarray(plan)
+    doors, _ = label(plan == DOOR)  # (H, W): 0, or the door's number
+    return len(np.unique(doors[binary_dilation(plan == kind) & (doors > 0)]))
     # END SOLUTION
 
 
-# %% tags=["check:7.2t", "solved"]
-worst_control = check("7.2t", worst_control)
+# %% tags=["check:7.3t", "solved"]
+doors_of = check("7.3t", doors_of)
