@@ -127,14 +127,14 @@ NO_WORDS = (3, 3, 4)  # the caption without words
 
 
 def velocity(painter, x, t, c, kind="x0"):
-    """Where x is heading; kind is what the network outputs. (B, 3, 16, 16), (B,), (B, 3) -> like x"""
+    """Velocity at x; kind is what the network outputs. (B, 3, 16, 16), (B,), (B, 3) -> like x"""
     output = painter(x, t, c)
     remaining = (1 - t).clamp_min(0.1)[:, None, None, None]  # (B, 1, 1, 1)
     return (output - x) / remaining if kind == "x0" else output
 
 
 def painting_loss(painter, batch, kind="x0"):
-    """Squared error of the velocity; every seventh caption is dropped. x0 (B, 3, 16, 16), c (B, 3)"""
+    """Squared error of the velocity on pictures and captions; every seventh one is dropped."""
     x0, c = batch
     dropped = torch.rand(len(c), 1, device=c.device) < 1 / 7  # (B, 1)
     c = torch.where(dropped, torch.tensor(NO_WORDS, device=c.device), c)  # (B, 3)
