@@ -957,8 +957,8 @@ for ink in (1, 2):
     print(f"ink times {ink}: both corners are read as asked in {both.float().mean():.0%} of 60")
 drawing.sheets(
     {name: sheet[:6] for name, sheet in sheets.items()},
-    alt="Six pictures each: an orange circle; a pale circle and a pale square; dark shapes in other "
-    "corners.",
+    alt="Six pictures each: an orange circle; a pale circle and a pale square; dark shapes in "
+    "other corners.",
 )
 
 # %% [markdown] tags=["studio"]
