@@ -1205,7 +1205,7 @@ for content, style, zoom, keep in (("cat", "flower", 1.6, 0.5), ("coffee", "grav
         made["patches"] = restyle(content, style, zoom, keep, sizes=(32, 64, 128))
         for name, x in made.items():
             ratios[name].append(style_distance(x, target) / style_distance(plain, target))
-    shown |= {f"by {name}": x for name, x in made.items()}
+    shown |= {f"{content}, by {name}": x for name, x in made.items()}
 for name, values in ratios.items():
     print(f"{name:<8} distance over that of the recolored content:", [round(v, 2) for v in values])
 drawing.photographs(

@@ -33,12 +33,12 @@ def error_over_time(times: Sequence[int], error: Sequence[float]) -> None:
 
 
 def captioned(pictures: Any, captions: Sequence[str], alt: str = "") -> None:
-    """Pictures (N, 3, H, W) in a row, each above its caption."""
-    alt = alt or "Small pictures, each above its caption: " + "; ".join(captions) + "."
-    _, axes = plots.figure(1, len(captions), size=(1.8 * len(captions), 2.2), alt=alt)
+    """Pictures (N, 3, H, W) in a row, each under its caption."""
+    alt = alt or "Small pictures, each under its caption: " + "; ".join(captions) + "."
+    _, axes = plots.figure(1, len(captions), size=(1.8 * len(captions), 2.3), alt=alt)
     for ax, picture, caption in zip(axes, pictures, captions, strict=True):
         plots.pictures(picture[None], ax, columns=1)
-        ax.text(0.5, -0.06, caption, transform=ax.transAxes, ha="center", va="top", fontsize=9)
+        ax.set_title(caption.replace(", ", ",\n"), fontsize=9.5)
 
 
 def outputs(sheets: Mapping[str, Any], clean: Mapping[str, float]) -> None:
@@ -131,8 +131,10 @@ def sheets(groups: Mapping[str, Any], alt: str) -> None:
 
 def photographs(groups: Mapping[str, Any], alt: str) -> None:
     """Photographs (3, H, W) in [0, 1] side by side, each under its title, not smoothed."""
-    _, axes = plots.figure(1, len(groups), size=(2.8 * len(groups), 3.1), alt=alt)
-    for ax, (title, photograph) in zip(axes, groups.items(), strict=True):
+    columns = len(groups) if len(groups) <= 4 else 3
+    rows = -(-len(groups) // columns)
+    _, axes = plots.figure(rows, columns, size=(2.8 * columns, 3.1 * rows), alt=alt)
+    for ax, (title, photograph) in zip(axes.flat, groups.items(), strict=True):
         ax.imshow(np.asarray(photograph).transpose(1, 2, 0).clip(0, 1), interpolation="nearest")
         ax.set_title(title)
         ax.axis("off")
