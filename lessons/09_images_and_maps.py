@@ -1210,8 +1210,8 @@ for name, values in ratios.items():
     print(f"{name:<8} distance over that of the recolored content:", [round(v, 2) for v in values])
 drawing.photographs(
     shown,
-    alt="A cat in orange; the same in loud green and yellow; a cat of petals. A gray cup; the same in "
-    "loud colors; a cup of small stones.",
+    alt="A cat in orange; the same in loud green and yellow; a cat of petals. A gray cup; the "
+    "same in loud colors; a cup of small stones.",
 )
 
 # %% [markdown] tags=["studio"]
