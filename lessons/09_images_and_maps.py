@@ -1053,10 +1053,10 @@ def nearest(queries, keys, complete):
     axes = torch.pca_lowrank(keys - mean, 24, center=False)[2]  # (D, 24)
     queries, keys = (queries - mean) @ axes, (keys - mean) @ axes
     close = torch.full((len(keys),), math.inf)  # (K,) how close the closest query is to each key
-    for part in queries.split(2000):
+    for part in queries.split(500):
         close = torch.minimum(close, torch.cdist(part, keys).min(dim=0).values)
     scale = close.square() + 0.12 if complete else torch.ones_like(close)
-    best = [(torch.cdist(part, keys).square() / scale).argmin(1) for part in queries.split(2000)]
+    best = [(torch.cdist(part, keys).square() / scale).argmin(1) for part in queries.split(500)]
     return torch.cat(best)
 
 
