@@ -85,3 +85,22 @@ def test_a_sheet_of_maps_needs_alt_text_and_marks_places():
     assert [len(ax.lines) for ax in fig.axes] == [0, 1] and fig.axes[1].get_title() + fig.axes[
         1
     ].get_title(loc="left")
+
+
+def test_what_can_be_reached_and_how_many_regions_there_are():
+    level = np.array([[2, 1, 0, 4], [0, 0, 0, 1], [3, 0, 1, 1]])
+    reached = dungeons.reachable(level, (0, 0)).tolist()
+    assert [sum(row) for row in reached] == [2, 0, 0] and dungeons.regions(level) == 3
+
+
+def test_a_report_sees_a_lost_chest_and_a_short_solution():
+    good = np.array([[2, 1, 1, 1, 3], [0, 0, 4, 0, 0]])
+    lost = np.array([[2, 1, 3, 0, 4], [0, 0, 0, 0, 0]])
+    assert dungeons.report([good]) == {"chests": 1.0, "regions": 1.0, "steps": 4.0, "short": 0.0}
+    assert dungeons.report([lost]) == {"chests": 0.0, "regions": 2.0, "steps": 2.0, "short": 1.0}
+    assert dungeons.lengths_and_openness([good, lost]) == ([4, 2], [0.6, 0.4])
+
+
+def test_training_maps_are_in_one_piece_with_all_chests():
+    report = dungeons.report(dungeons.sample(50, np.random.default_rng(2)))
+    assert report["chests"] == report["regions"] == 1

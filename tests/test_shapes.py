@@ -74,3 +74,15 @@ def test_the_probe_of_the_build_task_asks_twice_and_needs_no_gradient():
     )
     assert told == [((9, 3, 16, 16), (9, 3), 60.0)] and not first.requires_grad
     assert first.shape == (36, 3, 16, 16) and not torch.equal(first, second)
+
+
+def test_centers_follow_a_shift_and_variety_is_their_standard_deviation():
+    rng = np.random.default_rng(4)
+    asked = shapes.all_captions()[:1].repeat(200, 1)
+    shift = rng.uniform(-0.75, 0.75, (200, 2))
+    pictures, _ = shapes.draw(asked, shift, 3.2)
+    where, area = shapes.centers(pictures)
+    assert np.corrcoef(where[:, 0], shift[:, 0])[0, 1] > 0.9 and area.std() < 0.1 * area.mean()
+    assert abs(shapes.variety(pictures, asked) - shift.std()) < 0.1
+    still, _ = shapes.draw(asked, 0.0, 3.2)
+    assert shapes.variety(still, asked) == 0 and np.isnan(shapes.variety(still[:3], asked[:3]))

@@ -101,6 +101,67 @@ def _traced(came_from: dict[Place, Place | None], here: Place | None) -> list[Pl
     return path[::-1]
 
 
+def reachable(level: Any, start: Place) -> Tensor:
+    """Which tiles one can walk to from `start`: (H, W) bool."""
+    import torch
+
+    level = np.asarray(level)
+    seen, queue = {start}, deque([start])
+    while queue:
+        for place in neighbors(queue.popleft(), level.shape):
+            if level[place] != WALL and place not in seen:
+                seen.add(place)
+                queue.append(place)
+    found = np.zeros(level.shape, dtype=bool)
+    found[tuple(np.array(sorted(seen)).T)] = True
+    return torch.tensor(found)
+
+
+def regions(level: Any) -> int:
+    """The number of separate regions of open tiles."""
+    from scipy.ndimage import label
+
+    return int(label(np.asarray(level) != WALL)[1])
+
+
+def report(levels: Any) -> dict[str, float]:
+    """What a designer asks of maps (N, H, W): the share that can be solved and whose chests can all
+    be reached, regions per map, the median of the shortest solution, and the share of maps that
+    are solved in three steps.
+    """
+    chests, steps = [], []
+    for level in np.asarray(levels):
+        path = shortest_path(level)
+        steps += [len(path) - 1] if path else []
+        chests.append(bool(path) and bool(reachable(level, path[0])[level == CHEST].all()))
+    return {
+        "chests": float(np.mean(chests)),
+        "regions": float(np.mean([regions(level) for level in np.asarray(levels)])),
+        "steps": float(np.median(steps)) if steps else float("nan"),
+        "short": float(np.mean(np.array(steps) <= 3)) if steps else float("nan"),
+    }
+
+
+def lengths_and_openness(levels: Any) -> tuple[list[int], list[float]]:
+    """The shortest solution of each map that has one, in steps, and its share of open tiles."""
+    solved = [(shortest_path(level), level) for level in np.asarray(levels)]
+    pairs = [(len(path) - 1, float((level != WALL).mean())) for path, level in solved if path]
+    return [steps for steps, _ in pairs], [share for _, share in pairs]
+
+
+def show_reports(reports: dict[str, dict[str, float]]) -> None:
+    """A table of reports, one row per group of maps."""
+    print(
+        f"{'':<24}{'playable':>9}{'all chests':>12}{'regions':>9}{'steps':>7}{'<= 3 steps':>12}"
+        f"{'changed':>9}{'copies':>8}"
+    )
+    for name, row in reports.items():
+        print(
+            f"{name:<24}{row['playable']:>9.1%}{row['chests']:>12.1%}{row['regions']:>9.1f}"
+            f"{row['steps']:>7.0f}{row['short']:>12.1%}{row['changed']:>9.1f}{row['copies']:>8.1%}"
+        )
+
+
 def neighbors(place: Place, shape: tuple[int, ...]) -> list[Place]:
     """The up to four places above, below, left and right of a place that are on the map."""
     row, column = place

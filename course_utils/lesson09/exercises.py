@@ -78,297 +78,11 @@ def _wide(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
 
-# ---- 9.1 gram ------------------------------------------------------------------------------------
+def _no_oracle(*_args: Any) -> Any:
+    raise AssertionError("every case carries what it wants")
 
 
-def _feature_cases(rng: np.random.Generator) -> list[Case]:
-    two = np.array([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # (1, 2, 1, 2)
-    return [
-        close_case(
-            "two channels of two pixels, (1, 2) and (3, −1): the products are 5, 1 and 10, divided"
-            " by 2·1·2",
-            _tensors(two),
-        ),
-        close_case(
-            "three pictures of four channels, 5 by 6 pixels",
-            _tensors(rng.normal(size=(3, 4, 5, 6))),
-        ),
-        close_case(
-            "features that are never negative, as after a ReLU",
-            _tensors(rng.uniform(1, 2, size=(2, 3, 4, 4))),
-        ),
-        close_case(
-            "two pictures, two channels: the value, and the gradient that reaches f",
-            _tensors(rng.normal(size=(2, 2, 3, 5))),
-            _gradients("f"),
-        ),
-        close_case(
-            "as many channels as rows, columns and pictures",
-            _tensors(rng.normal(size=(3, 3, 3, 3))),
-        ),
-        close_case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2)))),
-        Case(
-            "three pictures, the same tensor a second time",
-            _tensors(rng.normal(size=(3, 4, 2, 3))),
-            _unspoiled,
-            want={UNSPOILED: True},
-        ),
-    ]
-
-
-def _gram_oracle(f: Tensor) -> Any:
-    """Pixel by pixel, the outer product of what all channels say there, in float64."""
-    values = f.double()
-    total = sum(
-        values[:, :, i, j, None] * values[:, None, :, i, j]
-        for i in range(f.shape[2])
-        for j in range(f.shape[3])
-    )
-    return total / math.prod(f.shape[1:])
-
-
-def _flat(f: Tensor) -> Tensor:
-    return f.flatten(2)
-
-
-def _products(f: Tensor) -> Tensor:
-    return _flat(f) @ _flat(f).transpose(1, 2)
-
-
-def _gram(f: Tensor) -> Tensor:
-    return _products(f) / math.prod(f.shape[1:])
-
-
-def _with(change: Answer) -> Answer:
-    """The right Gram matrix of changed features."""
-    return lambda f: _gram(change(f))
-
-
-def _unit(f: Tensor) -> Tensor:
-    """Every channel scaled to length 1."""
-    return f / _flat(f).norm(dim=2)[:, :, None, None]
-
-
-def _across(f: Tensor) -> Tensor:
-    return f.transpose(0, 1).flatten(1)  # (C, B·H·W)
-
-
-def _whole_batch(f: Tensor) -> Tensor:
-    return (_across(f) @ _across(f).T / math.prod(f.shape[1:])).expand(len(f), -1, -1)
-
-
-def _misread(f: Tensor) -> Tensor:
-    # numbers in the wrong order: a reshape does not move axes
-    rows = f.reshape(len(f), -1, f.shape[1])
-    return rows.transpose(1, 2) @ rows / math.prod(f.shape[1:])
-
-
-def _gram_loop(f: Tensor) -> Tensor:
-    import torch
-
-    return (
-        torch.stack([torch.stack([torch.stack([(a * b).sum() for b in x]) for a in x]) for x in f])
-        / f[0].numel()
-    )
-
-
-def _einsum(text: str) -> Answer:
-    import torch
-
-    return lambda f: torch.einsum(text, f, f) / math.prod(f.shape[1:])
-
-
-def _gram_lazily(text: str) -> Answer:
-    return lambda f: _einsum(text)(f)
-
-
-GRAM = Exercise(
-    "9.1",
-    "gram",
-    _feature_cases,
-    _gram_oracle,
-    {
-        "no-normalization": Mutant(
-            "nothing was divided: the sums grow with the picture, so divide by C·H·W", _products
-        ),
-        "divided-by-hw": Mutant(
-            "divided by H·W only: divide by C·H·W", lambda f: _products(f) / math.prod(f.shape[2:])
-        ),
-        "divided-by-c": Mutant(
-            "divided by C only: divide by C·H·W", lambda f: _products(f) / f.shape[1]
-        ),
-        "divided-by-batch-too": Mutant(
-            "divided by B·C·H·W: every picture has its own matrix, so the batch does not count",
-            lambda f: _products(f) / f.numel(),
-        ),
-        "divided-by-c-twice": Mutant(
-            "divided by C²·H·W: divide by C·H·W",
-            lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1]),
-        ),
-        "divided-by-chw-squared": Mutant(
-            "divided by (C·H·W)²: divide by C·H·W once",
-            lambda f: _products(f) / math.prod(f.shape[1:]) ** 2,
-        ),
-        "divided-by-chw-minus-1": Mutant(
-            "divided by C·H·W − 1: divide by C·H·W",
-            lambda f: _products(f) / (math.prod(f.shape[1:]) - 1),
-        ),
-        "divided-by-root-chw": Mutant(
-            "divided by the root of C·H·W: divide by C·H·W",
-            lambda f: _products(f) / math.prod(f.shape[1:]) ** 0.5,
-        ),
-        "pixel-gram": Mutant(
-            "pixels were compared with pixels, (H·W)×(H·W): compare channels with channels",
-            lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:]),
-        ),
-        "batch-summed": Mutant(
-            "the whole batch went into one matrix, or the matrices were added up: every picture has"
-            " its own",
-            lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
-        ),
-        "batch-summed-repeated": Mutant(
-            "the whole batch went into one matrix, repeated for each picture: every picture has"
-            " its own",
-            _whole_batch,
-        ),
-        "mean-over-batch": Mutant(
-            "the matrices were averaged over the batch: every picture keeps its own",
-            lambda f: _gram(f).mean(0),
-        ),
-        "first-picture-only": Mutant(
-            "only the first picture's matrix came back: one for each picture is asked for",
-            lambda f: _gram(f)[0],
-        ),
-        "channel-mean-removed": Mutant(
-            "the mean of each channel was taken off: that is a covariance; a Gram matrix is not"
-            " centered",
-            _with(lambda f: f - f.mean((2, 3), keepdim=True)),
-        ),
-        "picture-mean-removed": Mutant(
-            "the mean of each picture was taken off: a Gram matrix is not centered",
-            _with(lambda f: f - f.mean((1, 2, 3), keepdim=True)),
-        ),
-        "pixel-mean-removed": Mutant(
-            "the mean over channels was taken off at each pixel: a Gram matrix is not centered",
-            _with(lambda f: f - f.mean(1, keepdim=True)),
-        ),
-        "correlation": Mutant(
-            "these are correlations, of channels without their mean and scaled to length 1: a Gram"
-            " matrix does neither",
-            lambda f: _products(_unit(f - f.mean((2, 3), keepdim=True))),
-        ),
-        "covariance": Mutant(
-            "these are covariances, of channels without their mean, divided by H·W − 1: a Gram"
-            " matrix is not centered, and is divided by C·H·W",
-            lambda f: (
-                _products(f - f.mean((2, 3), keepdim=True)) / max(1, math.prod(f.shape[2:]) - 1)
-            ),
-        ),
-        "softmax-of-products": Mutant(
-            "a softmax was taken: that is attention; leave the products as they are",
-            lambda f: _gram(f).softmax(-1),
-        ),
-        "divided-by-root-hw": Mutant(
-            "divided by the root of H·W: divide by C·H·W",
-            lambda f: _products(f) / math.prod(f.shape[2:]) ** 0.5,
-        ),
-        "whole-numbers": Mutant(
-            "the division cut off the fractions: `/`, not `//`",
-            lambda f: _products(f) // math.prod(f.shape[1:]),
-        ),
-        "scaled-by-largest": Mutant(
-            "each matrix was divided by its largest entry: divide by C·H·W",
-            lambda f: _products(f) / _products(f).amax((1, 2), keepdim=True),
-        ),
-        "cosine-similarity": Mutant(
-            "these are cosines: every channel was scaled to length 1, and then it no longer matters"
-            " how strongly it responds",
-            lambda f: _products(_unit(f)),
-        ),
-        "sum-over-height-only": Mutant(
-            "the last axis was summed over alone, row by row, and the rows were averaged: sum over"
-            " both, then divide by C·H·W",
-            lambda f: _products(f) / f.shape[2],
-        ),
-        "divided-by-width-only": Mutant(
-            "divided by C·H only: divide by C·H·W",
-            lambda f: _products(f) / math.prod(f.shape[1:3]),
-        ),
-        "channels-unit-norm": Mutant(
-            "every channel was scaled to length 1: then it no longer matters how strongly a channel"
-            " responds",
-            lambda f: _gram(_unit(f)),
-        ),
-        "outer-product-of-means": Mutant(
-            "the channels were averaged over the picture first: multiply at each pixel, then sum",
-            lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None],
-        ),
-        "reshape-without-transpose": Mutant(
-            "the axes were mixed up: `reshape` does not move the channels to the end, `transpose`"
-            " or `permute` does",
-            _misread,
-        ),
-        "channels-last-assumed": Mutant(
-            "this takes the last axis for the channels: f is (B, C, H, W)",
-            _gram_lazily("bhwc,bhwd->bcd"),
-        ),
-        "rows-for-channels": Mutant(
-            "this compares rows with rows: the channels are axis 1", _gram_lazily("bchw,bcgw->bhg")
-        ),
-        "diagonal-vector": Mutant(
-            "each channel was only multiplied with itself: every pair of channels is asked for",
-            lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:]),
-        ),
-        "diagonal-matrix": Mutant(
-            "only the diagonal is filled: every pair of channels is asked for",
-            lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed(),
-        ),
-        "lower-triangle-only": Mutant(
-            "only one triangle is filled: the matrix is symmetric, so fill both",
-            lambda f: _gram(f).tril(),
-        ),
-        "upper-triangle-only": Mutant(
-            "the other triangle only is filled: the matrix is symmetric, so fill both",
-            lambda f: _gram(f).triu(),
-        ),
-        "root-of-products": Mutant(
-            "the root of the products was taken: leave them as they are",
-            lambda f: _gram(f).abs().sqrt(),
-        ),
-        "absolute-features": Mutant(
-            "the features lost their signs: multiply them as they are", _with(lambda f: f.abs())
-        ),
-        "relu-features": Mutant(
-            "negative features were cut off: multiply them as they are", _with(lambda f: f.relu())
-        ),
-        "squared-features": Mutant(
-            "the features were squared before they were multiplied", _with(lambda f: f**2)
-        ),
-        "no-gradient-to-features": Mutant(
-            "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`,"
-            " `.item`, NumPy or a list where one tensor should be",
-            lambda f: _gram(f.detach()),
-        ),
-        "flattened-output": Mutant(
-            "the matrices came back as one row of numbers each: (B, C, C) is asked for",
-            lambda f: _gram(f).flatten(1),
-        ),
-        "input-changed-in-place": Mutant(
-            "f itself was divided, in place, so a second call goes wrong: make a new tensor",
-            lambda f: _products(f.div_(math.prod(f.shape[1:]) ** 0.5)),
-        ),
-    },
-    {
-        "einsum": _gram_lazily("bchw,bdhw->bcd"),
-        "loops": _gram_loop,
-        "bmm of scaled features": lambda f: (
-            (_flat(f) / math.prod(f.shape[1:]) ** 0.5) @ _flat(f).mT / math.prod(f.shape[1:]) ** 0.5
-        ),
-        "in float64": lambda f: _gram(f.double()),
-    },
-)
-
-# ---- 9.2 q_sample --------------------------------------------------------------------------------
+# ---- 9.1 q_sample --------------------------------------------------------------------------------
 
 DRAWN_OUTSIDE = (
     "the same x0, t and eps give the same x_t: no noise is drawn inside, eps is what was drawn"
@@ -491,7 +205,7 @@ def _one(a: Tensor) -> Tensor:
 
 
 Q_SAMPLE = Exercise(
-    "9.2",
+    "9.1",
     "q_sample",
     _jump_cases,
     _jump_oracle,
@@ -525,7 +239,7 @@ Q_SAMPLE = Exercise(
             _mix(_one, lambda a: (1 - a).sqrt()),
         ),
         "noise-not-scaled": Mutant(
-            "the noise is put on at full strength: multiply eps by √(1 − ᾱ)",
+            "the noise is added at full strength: multiply eps by √(1 − ᾱ)",
             _mix(lambda a: a.sqrt(), _one),
         ),
         "unweighted-sum": Mutant(
@@ -560,7 +274,7 @@ Q_SAMPLE = Exercise(
             lambda x0, t, ab, eps: (_wide(ab[t], x0).sqrt() + (1 - _wide(ab[t], x0)).sqrt()) * x0,
         ),
         "result-clamped": Mutant(
-            "the result was cut off at −1 and 1: x_t has no such limits",
+            "the result was clamped to −1 and 1: x_t has no such limits",
             lambda x0, t, ab, eps: _right_jump(x0, t, ab, eps).clamp(-1, 1),
         ),
         "time-for-table": Mutant(
@@ -604,7 +318,7 @@ Q_SAMPLE = Exercise(
             _mix(lambda a: a.sqrt(), lambda a: 1 / (1 - a).sqrt()),
         ),
         "inverted-to-x0": Mutant(
-            "this is the way back, from x_t to x0: x0 comes in, x_t is asked for",
+            "this goes from x_t to x0: x0 is given, x_t is asked for",
             lambda x0, t, ab, eps: (
                 (x0 - (1 - _wide(ab[t], x0)).sqrt() * eps) / _wide(ab[t], x0).sqrt()
             ),
@@ -668,7 +382,7 @@ Q_SAMPLE = Exercise(
             _unspread(lambda a: a[:, None]),
         ),
         "broadcast-images-only": Mutant(
-            "this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+            "this works for pictures only: one dimension of size 1 is needed per other axis of x0",
             _unspread(lambda a: a[:, None, None, None]),
         ),
         "own-noise-drawn": Mutant(does_not_hold(DRAWN_OUTSIDE), _own_noise),
@@ -708,11 +422,373 @@ Q_SAMPLE = Exercise(
     },
 )
 
-# ---- 9.3 flow_target -----------------------------------------------------------------------------
+# ---- 9.2 ddpm_step -------------------------------------------------------------------------------
 
-PAIR = "two things are asked for, a tuple: the place x_t and the velocity v"
-NO_DRAW = "the same x0, x1 and t give the same: nothing is drawn inside"
-PLACE, SPEED = "the place x_t", "the velocity v"
+
+NOISE_OUTSIDE = "the same arguments give the same result: no noise is drawn inside, it is handed in"
+
+
+def _back(rng: np.random.Generator, shape: tuple[int, ...], t: int, steps: int = 12) -> tuple:
+    """x, t, eps, noise and the two tables."""
+    beta = rng.uniform(0.02, 0.3, size=steps)
+    x, eps, noise = _tensors(*rng.normal(size=(3, *shape)))
+    return x, t, eps, noise, *_tensors(beta, np.cumprod(1 - beta))
+
+
+def _back_cases(rng: np.random.Generator) -> list[Case]:
+    worked = _tensors([[1.0]], [[0.5]], [0.234375, 0.36], [0.765625, 0.49])
+    return [
+        Case("six points, handed in twice", _back(rng, (6, 2), 4), _settled(NOISE_OUTSIDE)),
+        Case(
+            "four points, the same tensors, a second time",
+            _back(rng, (4, 2), 5),
+            _unspoiled,
+            want={UNSPOILED: True},
+        ),
+        close_case(
+            "x = 2, ε = 1, β = 0.36, ᾱ = 0.49, noise 0.5: about 2.16",
+            (*_tensors([[2.0]]), 1, *worked),
+        ),
+        close_case("five points in the middle of the way", _back(rng, (5, 2), 6)),
+        close_case("the first step of the way back, t = T − 1", _back(rng, (3, 2), 11)),
+        close_case("the last step, t = 0", _back(rng, (3, 2), 0)),
+        close_case("the last step but one, t = 1", _back(rng, (3, 2), 1)),
+        close_case("pictures, (2, 3, 4, 4)", _back(rng, (2, 3, 4, 4), 8)),
+    ]
+
+
+def _back_oracle(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
+    """By way of x0: the mean of the posterior of x_{t-1} given x_t and x0 (Ho et al. 2020, formula
+    7), in float64.
+    """
+    x, eps, noise, beta, ab = (part.double() for part in (x, eps, noise, beta, ab))
+    before = ab[t] / (1 - beta[t])  # alpha bar of the step before
+    x0 = (x - (1 - ab[t]).sqrt() * eps) / ab[t].sqrt()
+    mean = before.sqrt() * beta[t] * x0 + (1 - beta[t]).sqrt() * (1 - before) * x
+    return mean / (1 - ab[t]) + (t > 0) * beta[t].sqrt() * noise
+
+
+def _step_back(
+    share: Answer = lambda b, a: b / (1 - a).sqrt(),
+    stretch: Answer = lambda b, a: 1 / (1 - b).sqrt(),
+    width: Answer = lambda b, a: b.sqrt(),
+    last: bool = False,
+) -> Answer:
+    """One step back with another share of the noise, another stretch or another standard deviation,
+    functions of β_t and ᾱ_t.
+    """
+
+    def answer(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
+        b, a = beta[t], ab[t]
+        mean = stretch(b, a) * (x - share(b, a) * eps)
+        return mean + width(b, a) * noise if t > 0 or last else mean
+
+    return answer
+
+
+def _own_fresh_noise(x: Tensor, t: int, eps: Tensor, _noise: Tensor, *tables: Tensor) -> Tensor:
+    import torch
+
+    return _step_back()(x, t, eps, torch.randn_like(x), *tables)
+
+
+def _noise_before_stretch(
+    x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor
+) -> Tensor:
+    added = beta[t].sqrt() * noise * (t > 0)
+    return (x - beta[t] / (1 - ab[t]).sqrt() * eps + added) / (1 - beta[t]).sqrt()
+
+
+def _stretch_x_only(
+    x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor
+) -> Tensor:
+    mean = x / (1 - beta[t]).sqrt() - beta[t] / (1 - ab[t]).sqrt() * eps
+    return mean + beta[t].sqrt() * noise * (t > 0)
+
+
+def _one_early(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
+    a = ab[t - 1] if t > 0 else ab[t] / ab[t]
+    share = beta[t] / (1 - a).sqrt() if t > 0 else beta[t].sqrt()
+    mean = (x - share * eps) / (1 - beta[t]).sqrt()
+    return mean + beta[t].sqrt() * noise * (t > 0)
+
+
+def _back_in_place(
+    x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor
+) -> Tensor:
+    x.sub_(beta[t] / (1 - ab[t]).sqrt() * eps)
+    return x / (1 - beta[t]).sqrt() + beta[t].sqrt() * noise * (t > 0)
+
+
+def _jump_to_x0(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
+    x0 = (x - (1 - ab[t]).sqrt() * eps) / ab[t].sqrt()
+    return x0 + beta[t].sqrt() * noise * (t > 0)
+
+
+def _back_by_posterior(
+    x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor
+) -> Tensor:
+    before = ab[t - 1] if t > 0 else ab[t] / ab[t]
+    x0 = (x - (1 - ab[t]).sqrt() * eps) / ab[t].sqrt()
+    mean = before.sqrt() * beta[t] * x0 + (1 - beta[t]).sqrt() * (1 - before) * x
+    return mean / (1 - ab[t]) + (t > 0) * beta[t].sqrt() * noise
+
+
+DDPM = Exercise(
+    "9.2",
+    "ddpm_step",
+    _back_cases,
+    _back_oracle,
+    {
+        "noise-in-last-step": Mutant(
+            "noise is added in the last step, too: what it returns is the sample, so return the"
+            " mean there",
+            _step_back(last=True),
+        ),
+        "no-noise": Mutant(
+            "no fresh noise is added: add `noise` with standard deviation √β, except at t = 0",
+            _step_back(width=lambda b, a: 0 * b),
+        ),
+        "noise-by-variance": Mutant(
+            "the fresh noise is multiplied by β, its variance: a standard deviation is asked for",
+            _step_back(width=lambda b, a: b),
+        ),
+        "noise-at-full-strength": Mutant(
+            "the fresh noise is added at full strength: its standard deviation is √β",
+            _step_back(width=lambda b, a: 1 + 0 * b),
+        ),
+        "noise-before-stretch": Mutant(
+            "the fresh noise is divided by √(1 − β) as well: it is added to the mean at the end",
+            _noise_before_stretch,
+        ),
+        "all-noise-removed": Mutant(
+            "all the noise in x_t is subtracted, as if one step had added it: take the share of"
+            " this step",
+            _step_back(lambda b, a: (1 - a).sqrt()),
+        ),
+        "share-of-unit-noise": Mutant(
+            "the share is right, but it is taken of ε, not of √(1 − ᾱ)·ε, which is the noise in"
+            " x_t",
+            _step_back(lambda b, a: b / (1 - a)),
+        ),
+        "step-noise-at-full": Mutant(
+            "√β·ε is subtracted, as if ε were the noise of this one step: it is that of all steps"
+            " together",
+            _step_back(lambda b, a: b.sqrt()),
+        ),
+        "variance-of-unit-noise": Mutant(
+            "only β·ε is subtracted: β is the variance of what the step added, and ε has to be"
+            " scaled to the noise in x_t",
+            _step_back(lambda b, a: b),
+        ),
+        "share-of-data": Mutant(
+            "ᾱ is the share of the data, and it is used where the share of the noise belongs:"
+            " 1 − ᾱ",
+            _step_back(lambda b, a: b / a.sqrt()),
+        ),
+        "not-stretched": Mutant(
+            "the shrinking is not undone: divide by √(1 − β)",
+            _step_back(stretch=lambda b, a: 1 + 0 * b),
+        ),
+        "stretched-by-variance": Mutant(
+            "this divides by 1 − β: the forward step multiplied by its square root",
+            _step_back(stretch=lambda b, a: 1 / (1 - b)),
+        ),
+        "shrunk-again": Mutant(
+            "this multiplies by √(1 − β), as the forward step did: going back divides",
+            _step_back(stretch=lambda b, a: (1 - b).sqrt()),
+        ),
+        "stretched-by-all": Mutant(
+            "this divides by √ᾱ, which undoes the shrinking of all steps: undo this one, √(1 − β)",
+            _step_back(stretch=lambda b, a: 1 / a.sqrt()),
+        ),
+        "stretch-of-x-only": Mutant(
+            "only x is divided by √(1 − β): subtract first, then divide the difference",
+            _stretch_x_only,
+        ),
+        "added": Mutant(
+            "the noise of the step is added once more: subtract it",
+            _step_back(lambda b, a: -b / (1 - a).sqrt()),
+        ),
+        "jump-to-x0": Mutant(
+            "this jumps to the estimate of x0: one step back is asked for",
+            _jump_to_x0,
+        ),
+        "table-one-step-early": Mutant(
+            "ᾱ is read one step too early: the noise in x_t is that of all steps up to t",
+            _one_early,
+        ),
+        "own-noise": Mutant(does_not_hold(NOISE_OUTSIDE), _own_fresh_noise),
+        "input-changed-in-place": Mutant(
+            "x is changed in place, so a second call goes wrong: make a new tensor",
+            _back_in_place,
+        ),
+    },
+    {
+        "algorithm 2": _step_back(),
+        "by way of x0": _back_by_posterior,
+        "in float64": lambda x, t, eps, noise, beta, ab: _step_back()(
+            x.double(), t, eps.double(), noise.double(), beta.double(), ab.double()
+        ),
+    },
+)
+
+# ---- 9.3 x0_and_eps ------------------------------------------------------------------------------
+
+BOTH = "two things are asked for, a tuple: x0 and ε"
+DATA, NOISE = "x0", "ε"
+
+
+def _both(ask: Ask, *args: Any) -> dict[str, Any]:
+    """x0 and ε by name, as tensors; a list of two will do."""
+    found = ask.probe("tensors", *args)
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise NotData(BOTH)
+    return {DATA: numbers_in(found[0]), NOISE: numbers_in(found[1])}
+
+
+def _conversion(
+    rng: np.random.Generator, says: str, kind: str, shape: tuple[int, ...], a: Any, b: Any
+) -> Case:
+    """x_t from known x0 and ε, so that the answer is known too."""
+    x0, eps = rng.normal(size=(2, *shape))
+    given = {"eps": eps, "x0": x0, "v": x0 - eps}[kind]
+    output, x_t = _tensors(given, np.asarray(a) * x0 + np.asarray(b) * eps)
+    weights = (TensorArg(w) if isinstance(w, np.ndarray) else w for w in (a, b))
+    return close_case(says, (kind, output, x_t, *weights), _both, want={DATA: x0, NOISE: eps})
+
+
+def _conversion_cases(rng: np.random.Generator) -> list[Case]:
+    angle = rng.uniform(0.3, 1.2, size=(4, 1))
+    t = float(rng.uniform(0.2, 0.8))
+    return [
+        _conversion(rng, "ε is given, a = 0.8, b = 0.6: five points", "eps", (5, 2), 0.8, 0.6),
+        _conversion(rng, "x0 is given, a = 0.6, b = 0.8: five points", "x0", (5, 2), 0.6, 0.8),
+        _conversion(rng, "v is given, a = 0.8, b = 0.6: five points", "v", (5, 2), 0.8, 0.6),
+        _conversion(rng, "v is given, a + b = 1, as in a flow", "v", (4, 2), t, 1 - t),
+        _conversion(rng, "ε is given, a + b = 1: four points", "eps", (4, 2), t, 1 - t),
+        _conversion(rng, "x0 is given, a + b = 1: four points", "x0", (4, 2), t, 1 - t),
+        _conversion(rng, "v is given at the noisy end, a = 0, b = 1", "v", (3, 2), 0.0, 1.0),
+        _conversion(
+            rng,
+            "v is given, each point has its own a and b, (4, 1)",
+            *("v", (4, 2), np.cos(angle), np.sin(angle)),
+        ),
+        _conversion(rng, "v is given for pictures, (2, 3, 4, 4)", "v", (2, 3, 4, 4), 0.3, 0.5),
+    ]
+
+
+def _solved(
+    eps: Answer = lambda e, x, a, b: ((x - b * e) / a, e),
+    x0: Answer = lambda d, x, a, b: (d, (x - a * d) / b),
+    v: Answer = lambda v, x, a, b: ((x + b * v) / (a + b), (x - a * v) / (a + b)),
+) -> Answer:
+    """An answer to 9.3 with another solution for one kind, a function of output, x_t, a and b."""
+    ways = {"eps": eps, "x0": x0, "v": v}
+    return lambda kind, output, x_t, a, b: ways[kind](output, x_t, a, b)
+
+
+def _by_solver(kind: str, output: Tensor, x_t: Tensor, a: Any, b: Any) -> Any:
+    import torch
+
+    second = {"eps": (0.0, 1.0), "x0": (1.0, 0.0), "v": (1.0, -1.0)}[kind]
+    one = torch.ones_like(x_t)
+    rows = [torch.stack([w * one for w in pair], dim=-1) for pair in ((a, b), second)]
+    solution = torch.linalg.solve(torch.stack(rows, dim=-2), torch.stack([x_t, output], dim=-1))
+    return solution[..., 0], solution[..., 1]
+
+
+CONVERSION = Exercise(
+    "9.3",
+    "x0_and_eps",
+    _conversion_cases,
+    _no_oracle,
+    {
+        "swapped": Mutant(
+            "the order is reversed: first x0, then ε",
+            lambda *args: _solved()(*args)[::-1],
+        ),
+        "only-x0": Mutant(BOTH, lambda *args: _solved()(*args)[0]),
+        "eps-not-scaled": Mutant(
+            "for ε, x_t − ε is divided by a: the noise in x_t is b·ε",
+            _solved(eps=lambda e, x, a, b: ((x - e) / a, e)),
+        ),
+        "eps-not-divided": Mutant(
+            "for ε, x0 is still multiplied by a: divide",
+            _solved(eps=lambda e, x, a, b: (x - b * e, e)),
+        ),
+        "eps-divided-by-b": Mutant(
+            "for ε, this divides by b: x0 has the weight a in x_t",
+            _solved(eps=lambda e, x, a, b: ((x - b * e) / b, e)),
+        ),
+        "eps-added": Mutant(
+            "for ε, the noise is added once more: subtract it",
+            _solved(eps=lambda e, x, a, b: ((x + b * e) / a, e)),
+        ),
+        "eps-weights-swapped": Mutant(
+            "for ε, a and b are swapped: a belongs to x0, b to ε",
+            _solved(eps=lambda e, x, a, b: ((x - a * e) / b, e)),
+        ),
+        "x0-not-divided": Mutant(
+            "for x0, ε is still multiplied by b: divide",
+            _solved(x0=lambda d, x, a, b: (d, x - a * d)),
+        ),
+        "x0-not-scaled": Mutant(
+            "for x0, x_t − x0 is divided by b: the data in x_t are a·x0",
+            _solved(x0=lambda d, x, a, b: (d, (x - d) / b)),
+        ),
+        "x0-weights-swapped": Mutant(
+            "for x0, a and b are swapped: a belongs to x0, b to ε",
+            _solved(x0=lambda d, x, a, b: (d, (x - b * d) / a)),
+        ),
+        "x0-sign": Mutant(
+            "for x0, the sign of ε is flipped: the noise is x_t − a·x0, divided by b",
+            _solved(x0=lambda d, x, a, b: (d, (a * d - x) / b)),
+        ),
+        "v-of-a-flow-only": Mutant(
+            "for v, x0 = x_t + b·v and ε = x_t − a·v hold only where a + b = 1: divide by a + b",
+            _solved(v=lambda v, x, a, b: (x + b * v, x - a * v)),
+        ),
+        "v-of-a-circle": Mutant(
+            "for v, this is the other v, a·ε − b·x0 (Salimans & Ho 2022): here v is x0 − ε",
+            _solved(v=lambda v, x, a, b: (a * x - b * v, b * x + a * v)),
+        ),
+        "v-reversed": Mutant(
+            "for v, the sign of v is flipped: it is x0 − ε",
+            _solved(v=lambda v, x, a, b: ((x - b * v) / (a + b), (x + a * v) / (a + b))),
+        ),
+        "v-weights-swapped": Mutant(
+            "for v, a and b are swapped: put ε = x0 − v into x_t = a·x0 + b·ε",
+            _solved(v=lambda v, x, a, b: ((x + a * v) / (a + b), (x - b * v) / (a + b))),
+        ),
+        "v-as-eps": Mutant(
+            "v is treated as if it were ε: v = x0 − ε contains both",
+            _solved(v=lambda v, x, a, b: ((x - b * v) / a, v)),
+        ),
+        "v-as-x0": Mutant(
+            "v is treated as if it were x0: v = x0 − ε contains both",
+            _solved(v=lambda v, x, a, b: (v, (x - a * v) / b)),
+        ),
+        "v-plus": Mutant(
+            "for v, ε comes out as x0 + v: v = x0 − ε, so ε = x0 − v",
+            _solved(v=lambda v, x, a, b: ((x + b * v) / (a + b), (x + b * v) / (a + b) + v)),
+        ),
+    },
+    {
+        "two equations": _solved(),
+        "by a solver": _by_solver,
+        "a list": lambda *args: list(_solved()(*args)),
+        "ε of v from x_t": _solved(
+            v=lambda v, x, a, b: ((x + b * v) / (a + b), (x + b * v) / (a + b) - v)
+        ),
+    },
+)
+
+# ---- 9.4 flow_target -----------------------------------------------------------------------------
+
+PAIR = "two things are asked for, a tuple: the position x_t and the velocity v"
+NO_DRAW = "the same eps, x0 and t give the same: nothing is drawn inside"
+PLACE, SPEED = "the position x_t", "the velocity v"
 
 
 def _pair(ask: Ask, *args: Any) -> dict[str, Any]:
@@ -743,20 +819,20 @@ def _path(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple:
 
 
 def _path_case(says: str, args: tuple, read: Callable = _pair) -> Case:
-    x0, x1, t = (arg.values.astype(np.float64) for arg in args)
+    eps, x0, t = (arg.values.astype(np.float64) for arg in args)
     place = np.stack(
         [
             np.array(
                 [np.interp(when, [0, 1], ends) for ends in zip(a.ravel(), b.ravel(), strict=True)]
             ).reshape(a.shape)
-            for a, b, when in zip(x0, x1, t, strict=True)
+            for a, b, when in zip(eps, x0, t, strict=True)
         ]
     )
-    return close_case(says, args, read, want=_pair_named((place, np.subtract(x1, x0))))
+    return close_case(says, args, read, want=_pair_named((place, np.subtract(x0, eps))))
 
 
 def _path_cases(rng: np.random.Generator) -> list[Case]:
-    # whole numbers, so that x1 − x_t is exactly 0 at t = 1
+    # whole numbers, so that x0 − x_t is exactly 0 at t = 1
     ends = _tensors(
         1.0 * rng.permutation(9)[:6].reshape(2, 3), -1.0 - rng.permutation(9)[:6].reshape(2, 3)
     )
@@ -771,7 +847,7 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
             want={UNSPOILED: True},
         ),
         _path_case(
-            "x0 = (0, 4), x1 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
+            "eps = (0, 4), x0 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
             _tensors([[0.0, 4.0]], [[2.0, 0.0]], [0.25]),
         ),
         _path_case("five points, each with its own t", _path(rng, (5, 2))),
@@ -782,49 +858,45 @@ def _path_cases(rng: np.random.Generator) -> list[Case]:
         ),
         _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
         _path_case(
-            "both ends of the way, t = 0 and t = 1", (*ends, TensorArg(np.array([0.0, 1.0])))
+            "both ends of the path, t = 0 and t = 1", (*ends, TensorArg(np.array([0.0, 1.0])))
         ),
         _path_case("one single number per example, (6, 1)", _path(rng, (6, 1))),
     ]
 
 
-def _no_oracle(*_args: Any) -> Any:
-    raise AssertionError("every case carries what it wants")
-
-
 def _flow(
     place: Answer = lambda a, b, s: (1 - s) * a + s * b, speed: Answer = lambda a, b, s: b - a
 ) -> Answer:
-    """An answer to 9.3 with another place or another velocity, both functions of x0, x1 and the
+    """An answer to 9.4 with another position or another velocity, both functions of eps, x0 and the
     spread t.
     """
 
-    def answer(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
-        s = _wide(t, x0)
-        return place(x0, x1, s), speed(x0, x1, s)
+    def answer(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
+        s = _wide(t, eps)
+        return place(eps, x0, s), speed(eps, x0, s)
 
     return answer
 
 
 def _flow_spread(spread: Answer) -> Answer:
-    return lambda x0, x1, t: ((1 - spread(t)) * x0 + spread(t) * x1, x1 - x0)
+    return lambda eps, x0, t: ((1 - spread(t)) * eps + spread(t) * x0, x0 - eps)
 
 
-def _flow_random_time(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
+def _flow_random_time(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
     import torch
 
-    return _flow()(x0, x1, torch.rand_like(t))
+    return _flow()(eps, x0, torch.rand_like(t))
 
 
-def _flow_random_noise(x0: Any, x1: Any, t: Any) -> Any:
+def _flow_random_noise(eps: Any, x0: Any, t: Any) -> Any:
     import torch
 
-    return _flow()(torch.randn_like(x0), x1, t)
+    return _flow()(torch.randn_like(eps), x0, t)
 
 
-def _flow_in_place(x0: Tensor, x1: Tensor, t: Tensor) -> Any:
-    v = x1 - x0
-    return x0.add_(_wide(t, x0) * v), v
+def _flow_in_place(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
+    v = x0 - eps
+    return eps.add_(_wide(t, eps) * v), v
 
 
 def _length(v: Tensor) -> Tensor:
@@ -832,84 +904,85 @@ def _length(v: Tensor) -> Tensor:
 
 
 FLOW = Exercise(
-    "9.3",
+    "9.4",
     "flow_target",
     _path_cases,
     _no_oracle,
     {
         "velocity-reversed": Mutant(
-            "the velocity points backwards: the way goes from the noise x0 to the data x1",
+            "the velocity points backward: the path goes from the noise eps to the data x0",
             _flow(speed=lambda a, b, s: a - b),
         ),
         "path-reversed": Mutant(
-            "the place runs the other way: x0 is where t = 0, x1 where t = 1",
+            "the position runs backward: at t = 0 it is eps, at t = 1 it is x0",
             _flow(place=lambda a, b, s: s * a + (1 - s) * b),
         ),
         "endpoints-swapped": Mutant(
-            "x0 and x1 have changed roles, in the place and in the velocity: x0 is the noise, at"
+            "eps and x0 are exchanged, in the position and in the velocity: eps is the noise, at"
             " t = 0",
             _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b),
         ),
         "remaining-displacement": Mutant(
-            "the velocity is that of the way still to go, x1 − x_t: at constant speed it does not"
+            "this velocity is what remains of the path, x0 − x_t: at constant speed it does not"
             " depend on t",
             _flow(speed=lambda a, b, s: (1 - s) * (b - a)),
         ),
         "traveled-displacement": Mutant(
-            "the velocity is the way already gone, x_t − x0: at constant speed it does not depend"
-            " on t",
+            "this velocity is the part already traveled, x_t − eps: at constant speed it does not"
+            " depend on t",
             _flow(speed=lambda a, b, s: s * (b - a)),
         ),
         "remaining-over-remaining-time": Mutant(
-            "at t = 1 this divides 0 by 0: (x1 − x_t)/(1 − t) is right before the end, but the"
+            "at t = 1 this divides 0 by 0: (x0 − x_t)/(1 − t) is right before the end, but the"
             " velocity needs no division",
             _flow(speed=lambda a, b, s: (b - ((1 - s) * a + s * b)) / (1 - s)),
         ),
         "remaining-over-time-clamped": Mutant(
-            "at t = 1 the velocity comes out as 0: (x1 − x_t)/(1 − t) is 0/0 there, and a number"
+            "at t = 1 the velocity comes out as 0: (x0 − x_t)/(1 − t) is 0/0 there, and a number"
             " added for safety does not help; the velocity needs no division",
             _flow(speed=lambda a, b, s: (s < 1) * (b - a)),
         ),
         "traveled-over-time": Mutant(
-            "at t = 0 this divides 0 by 0: (x_t − x0)/t is right after the start, but the velocity"
+            "at t = 0 this divides 0 by 0: (x_t − eps)/t is right after the start, but the velocity"
             " needs no division",
             _flow(speed=lambda a, b, s: (((1 - s) * a + s * b) - a) / s),
         ),
         "traveled-over-time-clamped": Mutant(
-            "at t = 0 the velocity comes out as 0: (x_t − x0)/t is 0/0 there, and a number added"
+            "at t = 0 the velocity comes out as 0: (x_t − eps)/t is 0/0 there, and a number added"
             " for safety does not help; the velocity needs no division",
             _flow(speed=lambda a, b, s: (s > 0) * (b - a)),
         ),
         "velocity-over-t": Mutant(
-            "the velocity was divided by t: it is constant along the way",
+            "the velocity was divided by t: it is constant along the path",
             _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3)),
         ),
         "velocity-over-1-minus-t": Mutant(
-            "the velocity was divided by 1 − t: it is constant along the way",
+            "the velocity was divided by 1 − t: it is constant along the path",
             _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3)),
         ),
         "data-as-velocity": Mutant(
-            "the data came back as the velocity: take the noise off", _flow(speed=lambda a, b, s: b)
+            "the data came back as the velocity: subtract the noise", _flow(speed=lambda a, b, s: b)
         ),
         "noise-as-velocity": Mutant(
-            "the noise came back as the velocity: DDPM asks for the noise, flow matching for x1"
-            " − x0",
+            "the noise came back as the velocity: DDPM asks for the noise, flow matching for x0"
+            " − eps",
             _flow(speed=lambda a, b, s: a),
         ),
         "position-as-velocity": Mutant(
-            "the place came back as the velocity", _flow(speed=lambda a, b, s: (1 - s) * a + s * b)
+            "the position came back as the velocity: it is the derivative of the position",
+            _flow(speed=lambda a, b, s: (1 - s) * a + s * b),
         ),
         "sum-for-difference": Mutant(
-            "x0 and x1 were added for the velocity: it is their difference",
+            "eps and x0 were added for the velocity: it is their difference",
             _flow(speed=lambda a, b, s: b + a),
         ),
         "velocity-unit-norm": Mutant(
-            "the velocity was scaled to length 1: far goals are reached in the same time, so they"
-            " need more speed",
+            "the velocity was scaled to length 1: a longer path takes the same time, so it needs"
+            " more speed",
             _flow(speed=lambda a, b, s: (b - a) / _length(b - a)),
         ),
         "velocity-halved": Mutant(
-            "the velocity was halved: the whole way is gone in one unit of time",
+            "the velocity was halved: the whole path takes one unit of time",
             _flow(speed=lambda a, b, s: 0.5 * (b - a)),
         ),
         "mean-over-batch": Mutant(
@@ -925,11 +998,11 @@ FLOW = Exercise(
             _flow(speed=lambda a, b, s: (b - a) ** 2),
         ),
         "noise-not-faded": Mutant(
-            "the noise is not taken away on the way: x0 is multiplied by 1 − t",
+            "the noise does not fade: eps is multiplied by 1 − t",
             _flow(place=lambda a, b, s: a + s * b),
         ),
         "data-not-faded-in": Mutant(
-            "the data are there from the start: x1 is multiplied by t",
+            "the data are there from the start: x0 is multiplied by t",
             _flow(place=lambda a, b, s: (1 - s) * a + b),
         ),
         "square-root-weights": Mutant(
@@ -945,29 +1018,31 @@ FLOW = Exercise(
             _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b),
         ),
         "t-squared": Mutant(
-            "t was squared: at constant speed half of the way takes half of the time",
+            "t was squared: at constant speed half of the path takes half of the time",
             _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b),
         ),
         "always-midpoint": Mutant(
-            "the place is always half way: use t", _flow(place=lambda a, b, s: 0.5 * (a + b))
+            "the position is always the midpoint: use t", _flow(place=lambda a, b, s: 0.5 * (a + b))
         ),
-        "always-noise": Mutant("the place is x0, whatever t is", _flow(place=lambda a, b, s: a)),
-        "always-data": Mutant("the place is x1, whatever t is", _flow(place=lambda a, b, s: b)),
+        "always-noise": Mutant(
+            "the position is eps, whatever t is", _flow(place=lambda a, b, s: a)
+        ),
+        "always-data": Mutant("the position is x0, whatever t is", _flow(place=lambda a, b, s: b)),
         "displacement-only": Mutant(
-            "the place is only the way gone, t·(x1 − x0): it began at x0",
+            "the position is only the displacement, t·(x0 − eps): the path begins at eps",
             _flow(place=lambda a, b, s: s * (b - a)),
         ),
         "minus-displacement": Mutant(
-            "the place is x0 less a part of the way: plus t times (x1 − x0)",
+            "the position moves away from x0: eps plus t times (x0 − eps)",
             _flow(place=lambda a, b, s: a - s * (b - a)),
         ),
         "first-t-for-all": Mutant(
             "all pairs got the t of the first: each has its own",
-            lambda x0, x1, t: _flow()(x0, x1, t[:1].expand(len(t))),
+            lambda eps, x0, t: _flow()(eps, x0, t[:1].expand(len(t))),
         ),
         "mean-t-for-all": Mutant(
             "all pairs got the average t: each has its own",
-            lambda x0, x1, t: _flow()(x0, x1, t.mean().expand(len(t))),
+            lambda eps, x0, t: _flow()(eps, x0, t.mean().expand(len(t))),
         ),
         "broadcast-last-axis": Mutant(
             "t runs along the wrong axis: reshape it to (B, 1, ...), so that each pair keeps its"
@@ -975,34 +1050,38 @@ FLOW = Exercise(
             _flow_spread(lambda t: t),
         ),
         "broadcast-points-only": Mutant(
-            "this works for points only: for pictures t needs one more length of 1 in its shape for"
+            "this works for points only: for pictures t needs one more dimension of size 1 for"
             " each axis",
             _flow_spread(lambda t: t[:, None]),
         ),
         "broadcast-images-only": Mutant(
-            "this works for pictures only: as many lengths of 1 are needed as x0 has further axes",
+            "this works for pictures only: one dimension of size 1 is needed per other axis of eps",
             _flow_spread(lambda t: t[:, None, None, None]),
         ),
         "outputs-swapped": Mutant(
-            "the order is turned: first the place x_t, then the velocity v",
-            lambda x0, x1, t: _flow()(x0, x1, t)[::-1],
+            "the order is reversed: first the position x_t, then the velocity v",
+            lambda eps, x0, t: _flow()(eps, x0, t)[::-1],
         ),
-        "velocity-not-returned": Mutant(PAIR, lambda x0, x1, t: _flow()(x0, x1, t)[0]),
+        "velocity-not-returned": Mutant(PAIR, lambda eps, x0, t: _flow()(eps, x0, t)[0]),
         "own-time-drawn": Mutant(does_not_hold(NO_DRAW), _flow_random_time),
         "input-changed-in-place": Mutant(
-            "x0 was moved in place, so a second call goes wrong: make a new tensor", _flow_in_place
+            "eps was changed in place, so a second call goes wrong: make a new tensor",
+            _flow_in_place,
         ),
     },
     {
-        "lerp": lambda x0, x1, t: (x0.lerp(x1, _wide(t, x0).expand_as(x0)), x1 - x0),
-        "from x0 on": _flow(place=lambda a, b, s: a + s * (b - a)),
-        "back from x1, a list": lambda x0, x1, t: [x1 - (1 - _wide(t, x0)) * (x1 - x0), -(x0 - x1)],
-        "in float64": lambda x0, x1, t: _flow()(x0.double(), x1.double(), t.double()),
-        "pair by pair": lambda x0, x1, t: tuple(
+        "lerp": lambda eps, x0, t: (eps.lerp(x0, _wide(t, eps).expand_as(eps)), x0 - eps),
+        "from eps on": _flow(place=lambda a, b, s: a + s * (b - a)),
+        "back from x0, a list": lambda eps, x0, t: [
+            x0 - (1 - _wide(t, eps)) * (x0 - eps),
+            -(eps - x0),
+        ],
+        "in float64": lambda eps, x0, t: _flow()(eps.double(), x0.double(), t.double()),
+        "pair by pair": lambda eps, x0, t: tuple(
             map(
                 __import__("torch").stack,
                 zip(
-                    *[((1 - s) * a + s * b, b - a) for a, b, s in zip(x0, x1, t, strict=True)],
+                    *[((1 - s) * a + s * b, b - a) for a, b, s in zip(eps, x0, t, strict=True)],
                     strict=True,
                 ),
             )
@@ -1010,201 +1089,447 @@ FLOW = Exercise(
     },
 )
 
-# ---- 9.4 guided ----------------------------------------------------------------------------------
+# ---- 9.5 composed --------------------------------------------------------------------------------
 
 
-def _guidance_cases(rng: np.random.Generator) -> list[Case]:
-    def both(*shape: int) -> tuple:
-        return _tensors(rng.normal(size=shape), rng.normal(size=shape))
+def _composition(rng: np.random.Generator, shape: tuple[int, ...], weights: list[float]) -> tuple:
+    v_uncond, v_conds = rng.normal(size=shape), rng.normal(size=(len(weights), *shape))
+    return _tensors(v_uncond, v_conds, np.asarray(weights))
 
+
+def _composition_cases(rng: np.random.Generator) -> list[Case]:
+    w = rng.uniform(1.2, 3, size=3).round(1).tolist()
     return [
         Case(
-            "the same velocities, the same tensors, a second time",
-            (*both(3, 4), 2.5),
+            "two captions, the same tensors, a second time",
+            _composition(rng, (3, 4), w[:2]),
             _unspoiled,
             want={UNSPOILED: True},
         ),
-        close_case("w = 0: the unconditional velocity", (*both(4, 3), 0.0)),
-        close_case("w = 1: the conditional velocity", (*both(4, 3), 1.0)),
-        close_case("1 unconditional, 3 conditional, w = 2: 5", (*_tensors([[1.0]], [[3.0]]), 2.0)),
-        close_case("four points, w = 0.5: half way", (*both(4, 2), 0.5)),
-        close_case("four points, w = 3", (*both(4, 2), 3.0)),
-        close_case("pictures, (2, 3, 4, 4), w = 7.5", (*both(2, 3, 4, 4), 7.5)),
-        close_case("w = −1: away from the caption", (*both(3, 2), -1.0)),
         close_case(
-            "w = 2, the value and the gradients that reach both velocities",
-            (*both(3, 2), 2.0),
-            _gradients("v_uncond", "v_cond"),
+            "1 without a caption, 3 and 2 with one each, weights 2 and 3: 1 + 2·2 + 3·1 = 8",
+            _tensors([[1.0]], [[[3.0]], [[2.0]]], [2.0, 3.0]),
+        ),
+        close_case("one caption, weight 1: its velocity", _composition(rng, (4, 3), [1.0])),
+        close_case("one caption, weight 0: no caption", _composition(rng, (4, 3), [0.0])),
+        close_case(f"one caption, weight {w[0]}", _composition(rng, (4, 2), w[:1])),
+        close_case("two captions, weight 1 each", _composition(rng, (4, 2), [1.0, 1.0])),
+        close_case(
+            "three captions, as many as points and coordinates, so that a mix-up raises no error",
+            _composition(rng, (3, 3), w),
+        ),
+        close_case("a caption to avoid, weights 2 and −1", _composition(rng, (4, 2), [2.0, -1.0])),
+        close_case("pictures, (2, 3, 4, 4)", _composition(rng, (2, 3, 4, 4), w[1:])),
+    ]
+
+
+def _composed_oracle(v_uncond: Tensor, v_conds: Tensor, weights: Tensor) -> np.ndarray:
+    """One weighted sum, in float64: all weights, that of no caption included, add up to 1."""
+    w = weights.double().numpy()
+    every = np.concatenate([v_uncond.double().numpy()[None], v_conds.double().numpy()])
+    return np.tensordot([1 - w.sum(), *w], every, axes=1)
+
+
+def _sum_of(effect: Answer, base: Answer = lambda u: u) -> Answer:
+    """base(u) plus the sum of the effects of all captions, a function of u, c and w for each."""
+    return lambda u, cs, ws: sum(
+        (effect(u, c, w) for c, w in zip(cs, ws, strict=True)), start=base(u)
+    )
+
+
+def _composed(u: Tensor, cs: Tensor, ws: Tensor) -> Any:
+    return _sum_of(lambda u, c, w: w * (c - u))(u, cs, ws)
+
+
+def _composed_in_place(u: Tensor, cs: Tensor, ws: Tensor) -> Any:
+    for effect, w in zip(cs - u, ws, strict=True):
+        u.add_(w * effect)
+    return u
+
+
+def _one_after_another(u: Tensor, cs: Tensor, ws: Tensor) -> Any:
+    v = u
+    for c, w in zip(cs, ws, strict=True):
+        v = v + w * (c - v)
+    return v
+
+
+COMPOSED = Exercise(
+    "9.5",
+    "composed",
+    _composition_cases,
+    _composed_oracle,
+    {
+        "base-per-caption": Mutant(
+            "v_uncond is counted once per caption: it is the starting point, once",
+            _sum_of(lambda u, c, w: u + w * (c - u), lambda u: 0 * u),
+        ),
+        "base-missing": Mutant(
+            "only the effects of the captions came back: add them to v_uncond",
+            _sum_of(lambda u, c, w: w * (c - u), lambda u: 0 * u),
+        ),
+        "no-difference": Mutant(
+            "the velocities with a caption are added as they are: the effect of a caption is the"
+            " difference from v_uncond",
+            _sum_of(lambda u, c, w: w * c),
+        ),
+        "weighted-sum": Mutant(
+            "this is the weighted sum of the velocities with a caption: with all weights 0 it gives"
+            " 0, where v_uncond is asked for",
+            _sum_of(lambda u, c, w: w * c, lambda u: 0 * u),
+        ),
+        "mean-of-effects": Mutant(
+            "the effects are averaged over the captions: add them",
+            lambda u, cs, ws: u + (_composed(u, cs, ws) - u) / len(cs),
+        ),
+        "weights-normalized": Mutant(
+            "the weights are divided by their sum: each multiplies its own effect as it is",
+            lambda u, cs, ws: _composed(u, cs, ws / ws.sum()),
+        ),
+        "sum-times-sum": Mutant(
+            "the sum of the weights multiplies the sum of the effects: each effect has its own"
+            " weight",
+            lambda u, cs, ws: u + ws.sum() * (cs - u).sum(0),
+        ),
+        "mean-weight": Mutant(
+            "all effects have the mean weight: each has its own",
+            lambda u, cs, ws: u + ws.mean() * (cs - u).sum(0),
+        ),
+        "weights-along-batch": Mutant(
+            "the weights run along the wrong axis: reshape them to (K, 1, ...), one per caption",
+            lambda u, cs, ws: u + (ws * (cs - u)).sum(0),
+        ),
+        "first-caption-only": Mutant(
+            "only the first caption has an effect: add those of all",
+            lambda u, cs, ws: _composed(u, cs[:1], ws[:1]),
+        ),
+        "weights-ignored": Mutant(
+            "the weights are ignored: each multiplies the effect of its caption",
+            lambda u, cs, ws: u + (cs - u).sum(0),
+        ),
+        "sign-flipped": Mutant(
+            "the sign is flipped: this moves away from every caption",
+            _sum_of(lambda u, c, w: w * (u - c)),
+        ),
+        "negative-weights-cut": Mutant(
+            "negative weights are cut off at 0: they move away from a caption",
+            lambda u, cs, ws: _composed(u, cs, ws.clamp(min=0)),
+        ),
+        "one-after-another": Mutant(
+            "each caption is compared with the result for the one before: compare all with"
+            " v_uncond",
+            _one_after_another,
+        ),
+        "from-the-captions": Mutant(
+            "this begins at the mean of the velocities with a caption: begin at v_uncond",
+            lambda u, cs, ws: _composed(u, cs, ws) - u + cs.mean(0),
+        ),
+        "input-changed-in-place": Mutant(
+            "v_uncond is changed in place, so a second call goes wrong: make a new tensor",
+            _composed_in_place,
+        ),
+    },
+    {
+        "sum of effects": _composed,
+        "tensordot": lambda u, cs, ws: u + __import__("torch").tensordot(ws, cs - u, dims=1),
+        "reshaped weights": lambda u, cs, ws: (
+            u + (ws.reshape(-1, *[1] * u.dim()) * (cs - u)).sum(0)
+        ),
+        "in float64": lambda u, cs, ws: _composed(u.double(), cs.double(), ws.double()),
+    },
+)
+
+# ---- 9.6 gram ------------------------------------------------------------------------------------
+
+
+def _feature_cases(rng: np.random.Generator) -> list[Case]:
+    two = np.array([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # (1, 2, 1, 2)
+    return [
+        close_case(
+            "two channels of two pixels, (1, 2) and (3, −1): the products are 5, 1 and 10, divided"
+            " by 2·1·2",
+            _tensors(two),
+        ),
+        close_case(
+            "three pictures of four channels, 5 by 6 pixels",
+            _tensors(rng.normal(size=(3, 4, 5, 6))),
+        ),
+        close_case(
+            "features that are never negative, as after a ReLU",
+            _tensors(rng.uniform(1, 2, size=(2, 3, 4, 4))),
+        ),
+        close_case(
+            "two pictures, two channels: the value, and the gradient that reaches f",
+            _tensors(rng.normal(size=(2, 2, 3, 5))),
+            _gradients("f"),
+        ),
+        close_case(
+            "as many channels as rows, columns and pictures",
+            _tensors(rng.normal(size=(3, 3, 3, 3))),
+        ),
+        close_case("one picture with one channel", _tensors(rng.normal(size=(1, 1, 4, 2)))),
+        Case(
+            "three pictures, the same tensor a second time",
+            _tensors(rng.normal(size=(3, 4, 2, 3))),
+            _unspoiled,
+            want={UNSPOILED: True},
         ),
     ]
 
 
-def _same_spread(v: Tensor, like: Tensor) -> Tensor:
-    return v * like.std() / v.std()
+def _gram_oracle(f: Tensor) -> Any:
+    """Pixel by pixel, the outer product of what all channels say there, in float64."""
+    values = f.double()
+    total = sum(
+        values[:, :, i, j, None] * values[:, None, :, i, j]
+        for i in range(f.shape[2])
+        for j in range(f.shape[3])
+    )
+    return total / math.prod(f.shape[1:])
 
 
-def _same_length(v: Tensor, u: Tensor, like: Tensor) -> Tensor:
-    return v * like.norm() / v.norm()
+def _flat(f: Tensor) -> Tensor:
+    return f.flatten(2)
 
 
-GUIDED = Exercise(
-    "9.4",
-    "guided",
-    _guidance_cases,
-    lambda u, c, w: (1 - w) * u.double() + w * c.double(),
+def _products(f: Tensor) -> Tensor:
+    return _flat(f) @ _flat(f).transpose(1, 2)
+
+
+def _gram(f: Tensor) -> Tensor:
+    return _products(f) / math.prod(f.shape[1:])
+
+
+def _with(change: Answer) -> Answer:
+    """The right Gram matrix of changed features."""
+    return lambda f: _gram(change(f))
+
+
+def _unit(f: Tensor) -> Tensor:
+    """Every channel scaled to length 1."""
+    return f / _flat(f).norm(dim=2)[:, :, None, None]
+
+
+def _across(f: Tensor) -> Tensor:
+    return f.transpose(0, 1).flatten(1)  # (C, B·H·W)
+
+
+def _whole_batch(f: Tensor) -> Tensor:
+    return (_across(f) @ _across(f).T / math.prod(f.shape[1:])).expand(len(f), -1, -1)
+
+
+def _misread(f: Tensor) -> Tensor:
+    # numbers in the wrong order: a reshape does not move axes
+    rows = f.reshape(len(f), -1, f.shape[1])
+    return rows.transpose(1, 2) @ rows / math.prod(f.shape[1:])
+
+
+def _gram_loop(f: Tensor) -> Tensor:
+    import torch
+
+    return (
+        torch.stack([torch.stack([torch.stack([(a * b).sum() for b in x]) for a in x]) for x in f])
+        / f[0].numel()
+    )
+
+
+def _einsum(text: str) -> Answer:
+    import torch
+
+    return lambda f: torch.einsum(text, f, f) / math.prod(f.shape[1:])
+
+
+def _gram_lazily(text: str) -> Answer:
+    return lambda f: _einsum(text)(f)
+
+
+GRAM = Exercise(
+    "9.6",
+    "gram",
+    _feature_cases,
+    _gram_oracle,
     {
-        "sign-flipped": Mutant(
-            "the sign is flipped: this moves away from what the caption asks for",
-            lambda u, c, w: u - w * (c - u),
+        "no-normalization": Mutant(
+            "nothing was divided: the sums grow with the picture, so divide by C·H·W", _products
         ),
-        "cond-uncond-swapped": Mutant(
-            "the two are swapped: w = 0 is the unconditional velocity, w = 1 the conditional one",
-            lambda u, c, w: c + w * (u - c),
+        "divided-by-hw": Mutant(
+            "divided by H·W only: divide by C·H·W", lambda f: _products(f) / math.prod(f.shape[2:])
         ),
-        "w-offset-plus-one": Mutant(
-            "w = 1 must give v_cond: this begins there and goes further (the paper's own w is"
-            " smaller by 1)",
-            lambda u, c, w: c + w * (c - u),
+        "divided-by-c": Mutant(
+            "divided by C only: divide by C·H·W", lambda f: _products(f) / f.shape[1]
         ),
-        "cond-for-difference": Mutant(
-            "the effect of the caption is the *difference* of the two velocities",
-            lambda u, c, w: u + w * c,
+        "divided-by-batch-too": Mutant(
+            "divided by B·C·H·W: every picture has its own matrix, so the batch does not count",
+            lambda f: _products(f) / f.numel(),
         ),
-        "uncond-base-missing": Mutant(
-            "only the effect of the caption came back: add it to v_uncond",
-            lambda u, c, w: w * (c - u),
+        "divided-by-c-twice": Mutant(
+            "divided by C²·H·W: divide by C·H·W",
+            lambda f: _products(f) / (math.prod(f.shape[1:]) * f.shape[1]),
         ),
-        "scaled-cond-only": Mutant(
-            "this is w times v_cond: for w = 0 it is 0, where v_uncond is asked for",
-            lambda u, c, w: w * c,
+        "divided-by-chw-squared": Mutant(
+            "divided by (C·H·W)²: divide by C·H·W once",
+            lambda f: _products(f) / math.prod(f.shape[1:]) ** 2,
         ),
-        "always-cond": Mutant(
-            "the guidance is ignored: this is v_cond for every w",
-            lambda u, c, w: c,
+        "divided-by-chw-minus-1": Mutant(
+            "divided by C·H·W − 1: divide by C·H·W",
+            lambda f: _products(f) / (math.prod(f.shape[1:]) - 1),
         ),
-        "always-uncond": Mutant(
-            "the guidance is ignored: this is v_uncond for every w",
-            lambda u, c, w: u,
+        "divided-by-root-chw": Mutant(
+            "divided by the root of C·H·W: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[1:]) ** 0.5,
         ),
-        "always-average": Mutant(
-            "this is the average of the two, for every w", lambda u, c, w: (u + c) / 2
+        "pixel-gram": Mutant(
+            "pixels were compared with pixels, (H·W)×(H·W): compare channels with channels",
+            lambda f: _flat(f).transpose(1, 2) @ _flat(f) / math.prod(f.shape[1:]),
         ),
-        "sum-for-difference": Mutant(
-            "the two were added up: the effect of the caption is their difference",
-            lambda u, c, w: u + w * (c + u),
+        "batch-summed": Mutant(
+            "the whole batch went into one matrix, or the matrices were added up: every picture has"
+            " its own",
+            lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
         ),
-        "w-clamped-0-1": Mutant(
-            "w was kept between 0 and 1: a w above 1 strengthens the caption's effect",
-            lambda u, c, w: u + min(max(w, 0.0), 1.0) * (c - u),
+        "batch-summed-repeated": Mutant(
+            "the whole batch went into one matrix, repeated for each picture: every picture has"
+            " its own",
+            _whole_batch,
         ),
-        "w-clamped-at-zero": Mutant(
-            "w was kept from falling below 0: a negative w moves away from the caption",
-            lambda u, c, w: u + max(w, 0.0) * (c - u),
+        "mean-over-batch": Mutant(
+            "the matrices were averaged over the batch: every picture keeps its own",
+            lambda f: _gram(f).mean(0),
         ),
-        "w-clamped-at-one": Mutant(
-            "w was kept from falling below 1", lambda u, c, w: u + max(w, 1.0) * (c - u)
+        "first-picture-only": Mutant(
+            "only the first picture's matrix came back: one for each picture is asked for",
+            lambda f: _gram(f)[0],
         ),
-        "w-squared": Mutant("w was squared", lambda u, c, w: u + w**2 * (c - u)),
-        "w-absolute": Mutant("w lost its sign", lambda u, c, w: u + abs(w) * (c - u)),
-        "w-truncated-to-integer": Mutant(
-            "w was rounded to a whole number", lambda u, c, w: u + int(w) * (c - u)
+        "channel-mean-removed": Mutant(
+            "the mean of each channel was subtracted: that is a covariance; a Gram matrix is not"
+            " centered",
+            _with(lambda f: f - f.mean((2, 3), keepdim=True)),
         ),
-        "w-offset-minus-one": Mutant(
-            "w is one too small: for w = 1 v_cond is asked for",
-            lambda u, c, w: u + (w - 1) * (c - u),
+        "picture-mean-removed": Mutant(
+            "the mean of each picture was subtracted: a Gram matrix is not centered",
+            _with(lambda f: f - f.mean((1, 2, 3), keepdim=True)),
         ),
-        "divided-by-1-plus-w": Mutant(
-            "the result was divided by 1 + w: leave it as long as it is",
-            lambda u, c, w: (u + w * (c - u)) / (1 + w) if w != -1 else u * math.inf,
+        "pixel-mean-removed": Mutant(
+            "the mean over channels was subtracted at each pixel: a Gram matrix is not centered",
+            _with(lambda f: f - f.mean(1, keepdim=True)),
         ),
-        "weighted-average": Mutant(
-            "this is (v_uncond + w·v_cond)/(1 + w), a weighted average that never goes beyond"
-            " v_cond",
-            lambda u, c, w: (u + w * c) / (1 + w) if w != -1 else u * math.nan,
+        "correlation": Mutant(
+            "these are correlations, of channels without their mean and scaled to length 1: a Gram"
+            " matrix does neither",
+            lambda f: _products(_unit(f - f.mean((2, 3), keepdim=True))),
         ),
-        "uncond-weight-sign-flipped": Mutant(
-            "a sign is wrong: w·v_cond needs (1 − w)·v_uncond beside it, here it is (w − 1)",
-            lambda u, c, w: w * c + (w - 1) * u,
+        "covariance": Mutant(
+            "these are covariances, of channels without their mean, divided by H·W − 1: a Gram"
+            " matrix is not centered, and is divided by C·H·W",
+            lambda f: (
+                _products(f - f.mean((2, 3), keepdim=True)) / max(1, math.prod(f.shape[2:]) - 1)
+            ),
         ),
-        "difference-unit-norm": Mutant(
-            "the difference was scaled to length 1: its length is how much the caption does",
-            lambda u, c, w: u + w * (c - u) / (c - u).norm(),
+        "softmax-of-products": Mutant(
+            "a softmax was taken: that is attention; leave the products as they are",
+            lambda f: _gram(f).softmax(-1),
         ),
-        "rescaled-to-cond-norm": Mutant(
-            "the result was shortened to the length of v_cond: a later paper does so, here it stays"
-            " as long as it is",
-            lambda u, c, w: _same_length(u + w * (c - u), u, c),
+        "divided-by-root-hw": Mutant(
+            "divided by the root of H·W: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[2:]) ** 0.5,
         ),
-        "absolute-difference": Mutant(
-            "the effect of the caption lost its signs: look for `abs`",
-            lambda u, c, w: u + w * (c - u).abs(),
+        "whole-numbers": Mutant(
+            "the division cut off the fractions: `/`, not `//`",
+            lambda f: _products(f) // math.prod(f.shape[1:]),
         ),
-        "difference-mean-over-batch": Mutant(
-            "the effect of the caption was averaged over the batch: each example has its own",
-            lambda u, c, w: u + w * (c - u).mean(0, keepdim=True),
+        "scaled-by-largest": Mutant(
+            "each matrix was divided by its largest entry: divide by C·H·W",
+            lambda f: _products(f) / _products(f).amax((1, 2), keepdim=True),
         ),
-        "result-clamped": Mutant(
-            "the result was cut off at −1 and 1: a velocity has no such limits",
-            lambda u, c, w: (u + w * (c - u)).clamp(-1, 1),
+        "cosine-similarity": Mutant(
+            "these are cosines: every channel was scaled to length 1, and then it no longer matters"
+            " how strongly it responds",
+            lambda f: _products(_unit(f)),
         ),
-        "difference-clamped": Mutant(
-            "the difference was cut off at 0: the caption may also make a value smaller",
-            lambda u, c, w: u + w * (c - u).clamp(min=0),
+        "sum-over-height-only": Mutant(
+            "the last axis was summed over alone, row by row, and the rows were averaged: sum over"
+            " both, then divide by C·H·W",
+            lambda f: _products(f) / f.shape[2],
         ),
-        "half-the-effect": Mutant(
-            "half the effect was added: w multiplies the whole difference",
-            lambda u, c, w: u + w / 2 * (c - u),
+        "divided-by-width-only": Mutant(
+            "divided by C·H only: divide by C·H·W",
+            lambda f: _products(f) / math.prod(f.shape[1:3]),
         ),
-        "parentheses-of-weight-missing": Mutant(
-            "parentheses are missing: v_uncond has the weight (1 − w), not 1 − w·v_uncond",
-            lambda u, c, w: 1 - w * u + w * c,
+        "channels-unit-norm": Mutant(
+            "every channel was scaled to length 1: then it no longer matters how strongly a channel"
+            " responds",
+            lambda f: _gram(_unit(f)),
         ),
-        "rescaled-to-cond-spread": Mutant(
-            "the result was rescaled to the standard deviation of v_cond: a later paper does so,"
-            " here it stays as it is",
-            lambda u, c, w: _same_spread(u + w * (c - u), c),
+        "outer-product-of-means": Mutant(
+            "the channels were averaged over the picture first: multiply at each pixel, then sum",
+            lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None],
         ),
-        "ratio-for-difference": Mutant(
-            "v_cond was divided by v_uncond: the effect of the caption is the difference",
-            lambda u, c, w: u * (c / u) ** w,
+        "reshape-without-transpose": Mutant(
+            "the axes were mixed up: `reshape` does not move the channels to the end, `transpose`"
+            " or `permute` does",
+            _misread,
         ),
-        "cond-at-zero": Mutant(
-            "w = 0 gives v_cond here: it gives v_uncond, without any exception",
-            lambda u, c, w: u + w * (c - u) if w else c,
+        "channels-last-assumed": Mutant(
+            "this takes the last axis for the channels: f is (B, C, H, W)",
+            _gram_lazily("bhwc,bhwd->bcd"),
         ),
-        "parentheses-missing": Mutant(
-            "parentheses are missing: w multiplies the whole difference, not only v_cond",
-            lambda u, c, w: u + w * c - u,
+        "rows-for-channels": Mutant(
+            "this compares rows with rows: the channels are axis 1", _gram_lazily("bchw,bcgw->bhg")
         ),
-        "no-gradient": Mutant(
-            "the value is right, but no gradient reaches the velocities: look for `no_grad`,"
-            " `detach`, `.data` or NumPy",
-            lambda u, c, w: (u + w * (c - u)).detach(),
+        "diagonal-vector": Mutant(
+            "each channel was only multiplied with itself: every pair of channels is asked for",
+            lambda f: (f**2).sum((2, 3)) / math.prod(f.shape[1:]),
         ),
-        "no-gradient-to-uncond": Mutant(
-            "the value is right, but no gradient reaches v_uncond: look for `detach`",
-            lambda u, c, w: u.detach() + w * (c - u.detach()),
+        "diagonal-matrix": Mutant(
+            "only the diagonal is filled: every pair of channels is asked for",
+            lambda f: _gram(f).diagonal(dim1=1, dim2=2).diag_embed(),
+        ),
+        "lower-triangle-only": Mutant(
+            "only one triangle is filled: the matrix is symmetric, so fill both",
+            lambda f: _gram(f).tril(),
+        ),
+        "upper-triangle-only": Mutant(
+            "the other triangle only is filled: the matrix is symmetric, so fill both",
+            lambda f: _gram(f).triu(),
+        ),
+        "root-of-products": Mutant(
+            "the root of the products was taken: leave them as they are",
+            lambda f: _gram(f).abs().sqrt(),
+        ),
+        "absolute-features": Mutant(
+            "the features lost their signs: multiply them as they are", _with(lambda f: f.abs())
+        ),
+        "relu-features": Mutant(
+            "negative features were set to 0: multiply them as they are", _with(lambda f: f.relu())
+        ),
+        "squared-features": Mutant(
+            "the features were squared before they were multiplied", _with(lambda f: f**2)
+        ),
+        "no-gradient-to-features": Mutant(
+            "the value is right, but no gradient reaches f: look for `no_grad`, `detach`, `.data`,"
+            " `.item`, NumPy or a list where one tensor should be",
+            lambda f: _gram(f.detach()),
+        ),
+        "flattened-output": Mutant(
+            "the matrices came back as one row of numbers each: (B, C, C) is asked for",
+            lambda f: _gram(f).flatten(1),
         ),
         "input-changed-in-place": Mutant(
-            "one of the two velocities was changed in place, so a second call goes wrong: make a"
-            " new tensor",
-            lambda u, c, w: u.add_(w * (c - u)),
+            "f itself was divided, in place, so a second call goes wrong: make a new tensor",
+            lambda f: _products(f.div_(math.prod(f.shape[1:]) ** 0.5)),
         ),
     },
     {
-        "two weights": lambda u, c, w: (1 - w) * u + w * c,
-        "lerp": lambda u, c, w: u.lerp(c, w),
-        "from v_cond on": lambda u, c, w: c + (w - 1) * (c - u),
-        "in float64": lambda u, c, w: u.double() + w * (c.double() - u.double()),
-        "row by row": (
-            lambda u, c, w: __import__("torch").stack(
-                [a + w * (b - a) for a, b in zip(u, c, strict=True)]
-            )
+        "einsum": _gram_lazily("bchw,bdhw->bcd"),
+        "loops": _gram_loop,
+        "bmm of scaled features": lambda f: (
+            (_flat(f) / math.prod(f.shape[1:]) ** 0.5) @ _flat(f).mT / math.prod(f.shape[1:]) ** 0.5
         ),
+        "in float64": lambda f: _gram(f.double()),
     },
 )
 
-# ---- 9.5 is_solvable -----------------------------------------------------------------------------
+# ---- 9.7 is_solvable -----------------------------------------------------------------------------
 
 WALL, FLOOR, START, EXIT, CHEST = range(5)
 SIGNS = {"#": WALL, ".": FLOOR, "S": START, "E": EXIT, "c": CHEST}
@@ -1522,7 +1847,7 @@ def _stack(level: Tensor) -> bool:
 
 
 SOLVABLE = Exercise(
-    "9.5",
+    "9.7",
     "is_solvable",
     _map_cases,
     _no_oracle,
@@ -1536,16 +1861,16 @@ SOLVABLE = Exercise(
             _found(steps=CORNERS),
         ),
         "walls-ignored": Mutant(
-            "walls do not block here, it is enough that start and exit exist: is there a way"
+            "walls do not block here, it is enough that start and exit exist: is there a path"
             " between them?",
             lambda level: _has(level, START) and _has(level, EXIT),
         ),
         "exit-exists-only": Mutant(
-            "it is enough here that an exit exists: is there a way to it?",
+            "it is enough here that an exit exists: is there a path to it?",
             lambda level: _has(level, EXIT),
         ),
         "start-exists-only": Mutant(
-            "it is enough here that a start exists: is there a way to an exit?",
+            "it is enough here that a start exists: is there a path to an exit?",
             lambda level: _has(level, START),
         ),
         "recursion-limit": Mutant(
@@ -1554,11 +1879,11 @@ SOLVABLE = Exercise(
             _recursive,
         ),
         "wrap-around": Mutant(
-            "the map goes on at its other side here: it has rims", _found(wrap="both")
+            "the map continues on the opposite side here: it has borders", _found(wrap="both")
         ),
         "negative-index-wraps": Mutant(
-            "index −1 is the *last* row or column in Python, so the map goes on at its other side:"
-            " check for it",
+            "index −1 is the *last* row or column in Python, so the map continues on the"
+            " opposite side: check for it",
             _found(wrap="negative"),
         ),
         "chests-block": Mutant(
@@ -1598,30 +1923,32 @@ SOLVABLE = Exercise(
         ),
         "right-missing": Mutant("one direction is missing: right", _found(steps=HERE[:3])),
         "start-neighbors-only": Mutant(
-            "only the neighbors of the start are looked at: go on from there", _found(most=1)
+            "only the neighbors of the start are visited: continue from there", _found(most=1)
         ),
         "two-steps-only": Mutant(
-            "the search ends after two steps: go on until nothing new is found", _found(most=2)
+            "the search ends after two steps: continue until nothing new is found", _found(most=2)
         ),
         "greedy-walk": Mutant(
-            "this walks straight for the exit and gives up at the first wall: try all ways", _greedy
+            "this walks straight toward the exit and gives up at the first wall: try all paths",
+            _greedy,
         ),
         "chest-taken-for-exit": Mutant(
             "a chest was taken for the exit: 3 is the exit, 4 a chest",
             _chest_or_exit,
         ),
         "gives-up-early": Mutant(
-            "the search ends too early for a long winding way: go on until nothing new is found",
+            "the search ends too early for a long winding path: continue until nothing new is"
+            " found",
             _found(most=200),
         ),
         "as-many-steps-as-rows": Mutant(
-            "the search ends after H steps, but a winding way is longer: go on until nothing new is"
-            " found",
+            "the search ends after H steps, but a winding path is longer: continue until nothing"
+            " new is found",
             lambda level: _find(level, most=level.shape[0])[0],
         ),
         "same-row-or-column": Mutant(
-            "it is enough here that start and exit share a row or a column: is there a way between"
-            " them?",
+            "it is enough here that start and exit share a row or a column: is there a path"
+            " between them?",
             _in_line,
         ),
         "first-exit-only": Mutant(
@@ -1644,10 +1971,10 @@ SOLVABLE = Exercise(
             _shape_swapped,
         ),
         "border-excluded": Mutant(
-            "the tiles at the rim were left out: one may walk there too", _inner
+            "the tiles at the border were left out: one may walk there, too", _inner
         ),
         "all-connected-required": Mutant(
-            "all walkable tiles had to hang together: a dead room elsewhere does no harm",
+            "all open tiles had to be connected: a closed room elsewhere does no harm",
             _one_region,
         ),
         "result-negated": Mutant("True and False are exchanged", lambda level: not _find(level)[0]),
@@ -1673,7 +2000,7 @@ SOLVABLE = Exercise(
     seconds=2.0,
 )
 
-# ---- 9.6 train_painter ---------------------------------------------------------------------------
+# ---- 9.8 train_painter ---------------------------------------------------------------------------
 
 BAR, SECONDS = 0.7, 60.0
 # the share of pictures that may be nearer to training pictures than to held-out ones, about half by
@@ -1946,7 +2273,7 @@ def _painter_sketch(rng: np.random.Generator) -> list[Case]:
 
 
 def _by_drawing(choose: Answer) -> Answer:
-    """An answer to 9.6 that learns nothing: `choose` makes pictures from captions (B, 3) and what
+    """An answer to 9.8 that learns nothing: `choose` makes pictures from captions (B, 3) and what
     it was trained on.
     """
 
@@ -2067,7 +2394,7 @@ def _note(captions: Tensor, t: Tensor) -> Tensor:
 def _self_made(
     kept: Answer, walk: Answer, steps: int = 1200, rate: float = 2e-3, batch: int = 128
 ) -> Answer:
-    """An answer to 9.6 with its own network, which says the clean picture. `kept(t)` are the
+    """An answer to 9.8 with its own network, which says the clean picture. `kept(t)` are the
     weights of picture and noise.
     """
 
@@ -2135,7 +2462,7 @@ def _renoise(believed: Answer, kept: Answer, n: int, steps: int = 14) -> Any:
 
 NOT_A_FUNCTION = "`train_painter` returns a function, paint(captions)"
 PAINTER = Exercise(
-    "9.6",
+    "9.8",
     "train_painter",
     _painter_cases,
     None,
@@ -2175,4 +2502,4 @@ PAINTER = Exercise(
     quick=_painter_sketch,
 )
 
-EXERCISES = [GRAM, Q_SAMPLE, FLOW, GUIDED, SOLVABLE, PAINTER]
+EXERCISES = [Q_SAMPLE, DDPM, CONVERSION, FLOW, COMPOSED, GRAM, SOLVABLE, PAINTER]

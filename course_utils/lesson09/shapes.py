@@ -132,6 +132,34 @@ def obeyed(pictures: Any, asked: Any) -> Tensor:
     return (seen == torch.as_tensor(asked).cpu()).all(dim=1) & (misfit < CLEAN)
 
 
+def centers(pictures: Any) -> tuple[Tensor, Tensor]:
+    """Where the ink of each picture is, and how much: mean pixel (N, 2), right and down, and number
+    of inked pixels (N,).
+    """
+    import torch
+
+    ink = (1 - torch.as_tensor(pictures).detach().cpu().float()).sum(dim=1) > 1.0  # (N, 16, 16)
+    area = ink.sum(dim=(1, 2)).clamp_min(1).float()  # (N,)
+    pixel = torch.arange(SIZE) + 0.5
+    across = (ink.sum(dim=1) * pixel).sum(dim=1) / area
+    down = (ink.sum(dim=2) * pixel).sum(dim=1) / area
+    return torch.stack([across, down], dim=1), area
+
+
+def variety(pictures: Any, asked: Any) -> float:
+    """The standard deviation of the shape's center among pictures of one caption, in pixels: the
+    mean over captions and both directions, of pictures that are clean and show what was asked for.
+    nan where there are too few.
+    """
+    import torch
+
+    asked = torch.as_tensor(asked).cpu()
+    where, good = centers(pictures)[0], obeyed(pictures, asked)
+    groups = [where[(asked == caption).all(dim=1) & good] for caption in all_captions()]
+    stds = [group.std(dim=0).mean() for group in groups if len(group) >= 5]
+    return torch.stack(stds).mean().item() if stds else float("nan")
+
+
 @cache
 def _drawings() -> tuple[Tensor, Tensor]:
     """Everything the reader compares with: captions (1728, 3) and pictures (1728, 768)."""

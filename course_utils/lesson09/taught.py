@@ -5,6 +5,7 @@ from collections import deque
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F
+import itertools
 import math
 import time
 import torch
@@ -16,52 +17,92 @@ def q_sample(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
     return a.sqrt() * x0 + (1 - a).sqrt() * eps  # (B, ...)
 
 
-def clock(t: Tensor) -> Tensor:
-    """A time from 0 to 1 as sixteen waves, so that a network can read it. (B,) -> (B, 16)"""
+def time_features(t: Tensor) -> Tensor:
+    """A time from 0 to 1 as sixteen waves, which a network reads more easily. (B,) -> (B, 16)"""
     angles = t[:, None] * (math.pi / 2) * 2.0 ** torch.arange(8, device=t.device)  # (B, 8)
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 16)
 
 
 class Field(nn.Module):
-    """An arrow at every place and time: (B, 2), (B,) -> (B, 2)."""
+    """A vector at every point and time: (B, 2), (B,) -> (B, 2)."""
 
     def __init__(self, hidden=128):
         super().__init__()
-        # 30 numbers come in: 2 of the place, 6 + 6 of its waves, 16 of the clock
-        self.layers = nn.Sequential(
-            nn.Linear(30, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, 2),
-        )
+        # 30 inputs: 2 coordinates, 6 + 6 waves of them, 16 of the time
+        sizes = [30, hidden, hidden, hidden]
+        layers = [nn.Sequential(nn.Linear(*pair), nn.SiLU()) for pair in itertools.pairwise(sizes)]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden, 2))
 
     def forward(self, x, t):
-        waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6): finer waves
-        return self.layers(torch.cat([x, waves.sin(), waves.cos(), clock(t)], dim=1))
+        waves = (x[:, :, None] * torch.tensor([1.0, 2.0, 4.0])).flatten(1)  # (B, 6)
+        return self.layers(torch.cat([x, waves.sin(), waves.cos(), time_features(t)], dim=1))
 
 
-def flow_target(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Place at time t and velocity on the straight path from noise x0 to data x1.
+def ddpm_step(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
+    """x_t to x_{t-1}; eps is what the network predicts at x_t.
+
+    x, eps, noise: (B, ...), t: index into beta and ab, (T,) each -> (B, ...)
+    """
+    added = beta[t] / (1 - ab[t]) * (1 - ab[t]).sqrt() * eps  # (B, ...)
+    mean = (x - added) / (1 - beta[t]).sqrt()
+    return mean + beta[t].sqrt() * noise if t > 0 else mean
+
+
+def x0_and_eps(kind: str, output: Tensor, x_t: Tensor, a, b) -> tuple[Tensor, Tensor]:
+    """Solve x_t = a x0 + b eps for both, given eps, x0 or v = x0 - eps.
+
+    output, x_t: (B, ...), a, b: numbers, or tensors that broadcast -> (B, ...), (B, ...)
+    """
+    if kind == "eps":
+        return (x_t - b * output) / a, output
+    if kind == "x0":
+        return output, (x_t - a * output) / b
+    x0 = (x_t + b * output) / (a + b)  # from eps = x0 - v
+    return x0, x0 - output
+
+
+@torch.no_grad()
+def follow(model, x, path, kind="eps"):
+    """From noise x to data along path, [(t, a, b), ...], no noise added. -> [x, ..., x_0]"""
+    film = [x]
+    for (t, a, b), (_, a_next, b_next) in itertools.pairwise(path):
+        output = model(x, torch.full((len(x),), float(t), device=x.device))  # (B, ...)
+        x0, eps = x0_and_eps(kind, output, x, a, b)
+        x = a_next * x0 + b_next * eps
+        film.append(x)
+    return film
+
+
+def flow_target(eps: Tensor, x0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Position at time t and velocity on the straight path from noise eps to data x0.
 
     (B, ...), (B, ...), (B,) -> (B, ...), (B, ...)
     """
     s = t.reshape(-1, *[1] * (x0.dim() - 1))  # (B, 1, ...)
-    return (1 - s) * x0 + s * x1, x1 - x0
+    return (1 - s) * eps + s * x0, x0 - eps
+
+
+def straight(n):
+    """n equal steps from noise to data. -> [(t, a, b), ...]"""
+    return [(k / n, k / n, 1 - k / n) for k in range(n + 1)]
+
+
+def withheld(labels):
+    """Whether a caption has a pair of words that training leaves out. (N, 3) -> bool (N,)"""
+    shape, color = labels[:, 0], labels[:, 1]
+    return ((shape == 2) & (color == 1)) | ((shape == 0) & (color == 2))
 
 
 class Block(nn.Module):
-    """h + what two layers make of it, told the note (time and words). (B, H), (B, 64) -> (B, H)"""
+    """h plus what two layers make of it, given time and words. (B, H), (B, 64) -> (B, H)"""
 
     def __init__(self, hidden):
         super().__init__()
-        self.norm, self.note = nn.LayerNorm(hidden), nn.Linear(64, hidden)
+        self.norm, self.cond = nn.LayerNorm(hidden), nn.Linear(64, hidden)
         self.first, self.second = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
 
-    def forward(self, h, note):
-        return h + self.second(F.silu(self.first(self.norm(h)) + self.note(note)))
+    def forward(self, h, cond):
+        return h + self.second(F.silu(self.first(self.norm(h)) + self.cond(cond)))
 
 
 class Painter(nn.Module):
@@ -75,40 +116,50 @@ class Painter(nn.Module):
         self.blocks = nn.ModuleList(Block(hidden) for _ in range(3))
 
     def forward(self, x, t, c):
-        note = self.time(clock(t)) + sum(word(c[:, i]) for i, word in enumerate(self.words))
+        cond = self.time(time_features(t)) + sum(w(c[:, i]) for i, w in enumerate(self.words))
         h = self.enter(x.flatten(1))  # (B, H)
         for block in self.blocks:
-            h = block(h, F.silu(note))
+            h = block(h, F.silu(cond))
         return self.leave(h).view_as(x)  # (B, 3, 16, 16)
 
 
-NOTHING = (3, 3, 4)  # the caption without words
+NO_WORDS = (3, 3, 4)  # the caption without words
 
 
-def velocity(painter, x, t, c, says="picture"):
-    """Where x is heading. (B, 3, 16, 16), (B,), (B, 3) -> (B, 3, 16, 16)"""
-    said = painter(x, t, c)
-    left = (1 - t).clamp_min(0.1)[:, None, None, None]  # (B, 1, 1, 1)
-    return (said - x) / left if says == "picture" else said
+def velocity(painter, x, t, c, kind="x0"):
+    """Velocity at x; kind is what the network outputs. (B, 3, 16, 16), (B,), (B, 3) -> like x"""
+    output = painter(x, t, c)
+    remaining = (1 - t).clamp_min(0.1)[:, None, None, None]  # (B, 1, 1, 1)
+    return (output - x) / remaining if kind == "x0" else output
 
 
-def guided(v_uncond: Tensor, v_cond: Tensor, w: float) -> Tensor:
-    """The velocity, the caption's effect times w. (B, ...), (B, ...), float -> (B, ...)"""
-    return v_uncond + w * (v_cond - v_uncond)
+def painting_loss(painter, batch, kind="x0"):
+    """Squared error of the velocity on pictures and captions; every seventh one is dropped."""
+    x0, c = batch
+    dropped = torch.rand(len(c), 1, device=c.device) < 1 / 7  # (B, 1)
+    c = torch.where(dropped, torch.tensor(NO_WORDS, device=c.device), c)  # (B, 3)
+    eps, t = torch.randn_like(x0), torch.rand(len(x0), device=x0.device)
+    x_t, v = flow_target(eps, x0, t)
+    return F.mse_loss(velocity(painter, x_t, t, c, kind), v)
 
 
-@torch.no_grad()
-def ask(painter, c, w, n=10, x=None):
-    """Paint captions with guidance w. (B, 3) -> [noise, ..., picture], each (B, 3, 16, 16)"""
+def ask(painter, c, w=1.0, n=10, x=None):
+    """Draw captions (B, 3) with guidance scale w. -> [noise, ..., picture], (B, 3, 16, 16) each"""
     c = c.to(next(painter.parameters()).device)
-    silent = torch.tensor(NOTHING, device=c.device).expand_as(c)  # (B, 3)
-    x = torch.randn(len(c), 3, 16, 16, device=c.device) if x is None else x.to(c.device)
-    film = [x]
-    for k in range(n):
-        t = torch.full((len(c),), k / n, device=c.device)
-        x = x + guided(velocity(painter, x, t, silent), velocity(painter, x, t, c), w) / n
-        film.append(x)
-    return film
+    no_words = torch.tensor(NO_WORDS, device=c.device).expand_as(c)  # (B, 3)
+
+    def guided(x, t):
+        without = painter(x, t, no_words)
+        return without + w * (painter(x, t, c) - without)
+
+    x = torch.randn(len(c), 3, 16, 16) if x is None else x
+    return follow(guided, x.to(c.device), straight(n), "x0")
+
+
+def composed(v_uncond: Tensor, v_conds: Tensor, weights: Tensor) -> Tensor:
+    """The velocity for K captions at once. (B, ...), (K, B, ...), (K,) -> (B, ...)"""
+    w = weights.reshape(-1, *[1] * v_uncond.dim())  # (K, 1, ...)
+    return v_uncond + (w * (v_conds - v_uncond)).sum(dim=0)  # (B, ...)
 
 
 def gram(f: Tensor) -> Tensor:
@@ -136,30 +187,27 @@ def is_solvable(level: Tensor) -> bool:
 
 
 def train_painter(pictures, captions, seconds):
-    """Learn to paint from captions. (N, 3, 16, 16) in [-1, 1], (N, 3), seconds allowed
+    """Learn to draw captions. (N, 3, 16, 16) in [-1, 1], (N, 3), seconds allowed
 
     -> paint: captions (B, 3) -> pictures (B, 3, 16, 16) in about [-1, 1], on the CPU
     """
     painter, begin = Painter(), time.process_time()
     optimizer = torch.optim.AdamW(painter.parameters(), lr=2e-3)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=500, pct_start=0.1)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=500, pct_start=0.1)
     for _ in range(500):
         if time.process_time() - begin > seconds:
             break
         rows = torch.randint(len(pictures), (128,))
-        x1, t = pictures[rows], torch.rand(128)
-        x_t, v = flow_target(torch.randn_like(x1), x1, t)
+        x0, t = pictures[rows], torch.rand(128)
+        x_t, v = flow_target(torch.randn_like(x0), x0, t)
         loss = F.mse_loss(velocity(painter, x_t, t, captions[rows]), v)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        pace.step()
+        scheduler.step()
 
-    @torch.no_grad()
     def paint(c):
         x = torch.randn(len(c), 3, 16, 16)
-        for k in range(10):
-            x = x + velocity(painter, x, torch.full((len(c),), k / 10), c) / 10
-        return x
+        return follow(lambda x, t: painter(x, t, c), x, straight(10), "x0")[-1]
 
     return paint

@@ -1,4 +1,4 @@
-"""A twin of exercise 9.4: guidance towards one caption and away from another. An example; change it
+"""A twin of exercise 9.5: guidance toward one caption and away from another. An example; change it
 before you use it for marks.
 """
 
@@ -59,7 +59,7 @@ def _row_by_row() -> Answer:
 
 
 AWAY = Exercise(
-    "9.4t",
+    "9.5t",
     "guided_away",
     _cases,
     _oracle,

@@ -1,0 +1,157 @@
+"""The pictures of lesson 09: drawing only, the ideas are in the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from course_utils import plots
+
+
+def clouds(groups: Mapping[str, Any], color: str, alt: str) -> None:
+    """Clouds of points side by side: title -> (N, 2)."""
+    _, axes = plots.figure(1, len(groups), size=(11, 2.5), alt=alt)
+    for ax, (title, points) in zip(axes, groups.items(), strict=True):
+        ax.scatter(*points[:1000].T, s=3, color=color)
+        ax.set(title=title, xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), xticks=(-3, 0, 3), yticks=())
+
+
+def error_over_time(times: Sequence[int], error: Sequence[float]) -> None:
+    """The squared error of the predicted noise at each step."""
+    ax = plots.panel(
+        size=(7, 3),
+        alt=f"The error of the network falls from {error[0]:.2f} at the first step to"
+        f" {error[-1]:.2f} at the last; always answering 0 has an error of 1.",
+    )
+    plots.line(list(times), error, ax, color=plots.MODEL, name="the network", at=0.3)
+    plots.line([0, times[-1]], [1, 1], ax, color=plots.MUTED, linestyle="--")
+    ax.annotate("always 0", (times[-1], 1), (0, 4), textcoords="offset points", ha="right")
+    ax.set_ylim(0, 1.2)
+    plots.label(ax, "error of the predicted noise", "step t", "squared error")
+
+
+def captioned(pictures: Any, captions: Sequence[str], alt: str = "") -> None:
+    """Pictures (N, 3, H, W) in a row, each under its caption."""
+    alt = alt or "Small pictures, each under its caption: " + "; ".join(captions) + "."
+    _, axes = plots.figure(1, len(captions), size=(1.8 * len(captions), 2.3), alt=alt)
+    for ax, picture, caption in zip(axes, pictures, captions, strict=True):
+        plots.pictures(picture[None], ax, columns=1)
+        ax.set_title(caption.replace(", ", ",\n"), fontsize=9.5)
+
+
+def outputs(sheets: Mapping[str, Any], clean: Mapping[str, float]) -> None:
+    """The same requests by networks that output the velocity and x0."""
+    names = {"v": "the network outputs v", "x0": "the network outputs x₀"}
+    alt = (
+        f"Above, v: shapes under heavy colored noise, {clean['v']:.0%} clean. Below, x₀: the same"
+        f" requests as clean shapes on white, {clean['x0']:.0%} clean."
+    )
+    _, axes = plots.figure(2, 1, size=(10, 2.7), alt=alt)
+    for ax, (kind, sheet) in zip(axes, sheets.items(), strict=True):
+        title = f"{names[kind]}: {clean[kind]:.0%} of the pictures are clean"
+        plots.pictures(sheet[:24:2], ax, columns=12, title=title)
+
+
+def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: Any) -> None:
+    """What guidance buys and costs: shares of pictures, and the variety of those that obey. Thick:
+    this run; thin: the networks of the study.
+    """
+    scales = list(scores)
+    alt = (
+        "Left, against the guidance scale: known captions are obeyed from w = 1 on; new ones less"
+        " often, and differently from network to network; clean pictures become rare at 3. Right:"
+        f" the standard deviation of the center falls from {scores[1.0]['variety']:.2f} pixels at"
+        f" w = 1 to {scores[2.0]['variety']:.2f} at 2; real pictures have {real:.2f}."
+    )
+    _, (shares, variety) = plots.figure(1, 2, size=(11, 3.6), alt=alt)
+    curves = (("known", plots.DATA, "-"), ("new", plots.MODEL, "--"), ("clean", plots.OTHER, ":"))
+    for name, color, style in curves:
+        for values in study[name]:
+            shares.plot(study["w"], values, color=color, linewidth=0.8, alpha=0.45)
+        values = [score[name] for score in scores.values()]
+        shares.plot(scales, values, style, color=color, linewidth=2.2, marker="o", label=name)
+    shares.set_ylim(-0.03, 1.08)
+    shares.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0), frameon=False)
+    plots.label(shares, "", "guidance scale w", "share of pictures")
+    upto = 5  # beyond w = 2.5 too few pictures are clean
+    for values in study["variety"]:
+        variety.plot(
+            study["w"][1:upto], values[1:upto], color=plots.MODEL, linewidth=0.8, alpha=0.45
+        )
+    values = [score["variety"] for score in scores.values()]
+    variety.plot(scales[1:upto], values[1:upto], color=plots.MODEL, linewidth=2.2, marker="o")
+    variety.axhline(real, color=plots.DATA, linestyle="--")
+    variety.annotate(
+        "real pictures", (scales[upto - 1], real), (0, 4), textcoords="offset points", ha="right"
+    )
+    variety.set_ylim(0, 1.2 * real)
+    plots.label(variety, "variety: std of the center, in pixels", "guidance scale w", "")
+
+
+def caption_film(
+    ax: Any, times: Sequence[float], film: Any, estimate: Any, six: Any, title: str
+) -> None:
+    """The way of one picture (8, 3, H, W), what the network expects at each of its moments, and six
+    results (6, 3, H, W); the times t of the moments are on the axis above.
+    """
+    import torch
+
+    blank = torch.ones_like(six[:1]).expand(8 - len(six), -1, -1, -1)
+    plots.pictures(torch.cat([film, estimate, six, blank]), ax, columns=8, title=title)
+    ax.axis("on")
+    ax.set(yticks=[8, 25, 42], yticklabels=["x at time t", "its x₀", "six results"])
+    ax.set_xticks(8 + 17 * np.arange(8), [f"{t:g}" for t in times])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def decoder_and_painter(blurred: Any, drawn: Any) -> None:
+    """Six answers (6, 3, H, W) of a decoder without noise beside six pictures of the painter."""
+    alt = (
+        "Left, the decoder: the same blurred square six times. Right, the painter: six squares that"
+        " differ in place and size."
+    )
+    _, axes = plots.figure(1, 2, size=(11, 1.4), alt=alt)
+    titles = ("decoder without noise", "painter")
+    for ax, pictures, title in zip(axes, (blurred, drawn), titles, strict=True):
+        plots.pictures(pictures, ax, columns=6, title=title)
+
+
+def sheets(groups: Mapping[str, Any], alt: str) -> None:
+    """Groups of pictures (N, 3, H, W) side by side, each under its title."""
+    _, axes = plots.figure(1, len(groups), size=(11, 1.1), alt=alt)
+    for ax, (title, pictures) in zip(axes, groups.items(), strict=True):
+        plots.pictures(pictures, ax, columns=len(pictures), title=title)
+
+
+def photographs(groups: Mapping[str, Any], alt: str) -> None:
+    """Photographs (3, H, W) in [0, 1] side by side, each under its title, not smoothed."""
+    columns = len(groups) if len(groups) <= 4 else 3
+    rows = -(-len(groups) // columns)
+    _, axes = plots.figure(rows, columns, size=(2.8 * columns, 3.1 * rows), alt=alt)
+    for ax, (title, photograph) in zip(axes.flat, groups.items(), strict=True):
+        ax.imshow(np.asarray(photograph).transpose(1, 2, 0).clip(0, 1), interpolation="nearest")
+        ax.set_title(title)
+        ax.axis("off")
+
+
+def expressive_range(groups: Mapping[str, Any]) -> None:
+    """Length of the shortest solution against the share of open tiles, for each group (2, N)."""
+    shown = {name: np.asarray(pair) for name, pair in groups.items() if len(pair[0]) >= 50}
+    alt = (
+        "Expressive range: steps of the shortest solution against the share of open tiles, for "
+        + "; ".join(
+            f"{name}, median {np.median(pair[0]):.0f} steps" for name, pair in shown.items()
+        )
+        + "."
+    )
+    _, axes = plots.figure(1, len(shown), size=(11, 3.2), alt=alt)
+    bins = (np.arange(0.5, 27), np.linspace(0.08, 0.5, 22))
+    for ax, (name, (steps, share)) in zip(axes, shown.items(), strict=True):
+        ax.hist2d(steps, share, bins=bins, cmap="Blues", cmin=1)
+        plots.label(ax, name, "steps", "share of open tiles" if ax is axes[0] else "")
