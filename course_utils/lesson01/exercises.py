@@ -73,14 +73,14 @@ def _log_of_pdf(x: Any, mu: float, var: float) -> Any:
 
 # two mistakes at once: one in the logarithm of the factor in front, one in the exponent
 IN_FRONT: dict[str, Callable[[float], float]] = {
-    "the 2π is lost": lambda var: -0.5 * math.log(var),
-    "the ½ in front of log(2πσ²) is lost": lambda var: -2 * _log_z(var),
-    "the factor 1/√(2πσ²) is lost": lambda var: 0.0,
+    "the 2π is missing": lambda var: -0.5 * math.log(var),
+    "the ½ in front of log(2πσ²) is missing": lambda var: -2 * _log_z(var),
+    "the factor 1/√(2πσ²) is missing": lambda var: 0.0,
     "the factor 1/√(2πσ²) was added without its logarithm": lambda var: math.exp(-_log_z(var)),
     "the logarithm of the factor in front has the wrong sign": _log_z,
 }
 IN_EXPONENT: dict[str, Callable[[Any, float, float], Any]] = {
-    "the ½ in the exponent is lost": lambda x, mu, var: -2 * _quad(x, mu, var),
+    "the ½ in the exponent is missing": lambda x, mu, var: -2 * _quad(x, mu, var),
     "the exponent has the wrong sign": lambda x, mu, var: _quad(x, mu, var),
     "the deviation was not squared": lambda x, mu, var: -(np.asarray(x) - mu) / (2 * var),
     "the squared deviation was divided by σ, not by σ²": lambda x, mu, var: (
@@ -110,28 +110,29 @@ NORMAL = Exercise(
     _normal_oracle,
     {
         "variance-squared-again": Mutant(
-            "the third argument is the variance σ², and it was squared once more, as if it were σ",
+            "the third argument is already the variance σ², and it was squared once more, as if"
+            " it were σ",
             lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var**2),
         ),
         "density-not-log": Mutant(
-            "this is the density; its logarithm is asked for",
+            "this is the density: return its logarithm",
             lambda x, mu, var: np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var),
         ),
         "two-pi-missing": Mutant(
-            "the 2π is lost: without it the density integrates to 2.507 instead of 1",
+            "the 2π is missing: without it the density integrates to 2.507 instead of 1",
             lambda x, mu, var: -0.5 * math.log(var) - _quad(x, mu, var),
         ),
         "normalizer-missing": Mutant(
-            "the whole factor 1/√(2πσ²) is lost: without it the density does not integrate to 1",
+            "the whole factor 1/√(2πσ²) is missing: without it the density does not integrate to 1",
             lambda x, mu, var: -_quad(x, mu, var),
         ),
         "normalizer-root-missing": Mutant(
-            "the square root is lost: the factor in front is 1/√(2πσ²), so its logarithm"
+            "the square root is missing: the factor in front is 1/√(2πσ²), so its logarithm"
             " carries a ½",
             lambda x, mu, var: -2 * _log_z(var) - _quad(x, mu, var),
         ),
         "exponent-half-missing": Mutant(
-            "the ½ in the exponent is lost: the Gaussian comes out too narrow",
+            "the ½ in the exponent is missing: the Gaussian comes out too narrow",
             lambda x, mu, var: -_log_z(var) - 2 * _quad(x, mu, var),
         ),
         "exponent-sign-flipped": Mutant(
@@ -139,7 +140,7 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) + _quad(x, mu, var),
         ),
         "normalizer-sign-flipped": Mutant(
-            "the logarithm of 1/√(2πσ²) has a minus in front: a wider Gaussian is lower",
+            "the logarithm of 1/√(2πσ²) has the wrong sign: a wider Gaussian has a lower peak",
             lambda x, mu, var: _log_z(var) - _quad(x, mu, var),
         ),
         "nll-not-loglik": Mutant(
@@ -155,7 +156,7 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) - _quad(x, mu, var**2),
         ),
         "variance-for-sigma-in-normalizer": Mutant(
-            "the factor in front used σ² where it needs σ: it is 1/√(2πσ²)",
+            "the factor in front has σ² where it needs σ: it is 1/√(2πσ²)",
             lambda x, mu, var: -_log_z(var**2) - _quad(x, mu, var),
         ),
         "sigma-for-variance-in-normalizer": Mutant(
@@ -163,8 +164,8 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(math.sqrt(var)) - _quad(x, mu, var),
         ),
         "root-over-variance-only": Mutant(
-            "the root was taken of σ² alone: the factor in front is 1/√(2πσ²), with 2π under the"
-            " root too",
+            "only σ² is under the root: the factor in front is 1/√(2πσ²), with 2π under the root"
+            " too",
             lambda x, mu, var: -math.log(2 * math.pi * math.sqrt(var)) - _quad(x, mu, var),
         ),
         "normalizer-not-logged": Mutant(
@@ -181,11 +182,11 @@ NORMAL = Exercise(
             lambda x, mu, var: -_quad(x, mu, var) / math.exp(_log_z(var)),
         ),
         "pi-typed": Mutant(
-            "π was typed with two decimals: take `np.pi`",
+            "π was typed with two decimals: use `np.pi`",
             lambda x, mu, var: -0.5 * math.log(2 * 3.14 * var) - _quad(x, mu, var),
         ),
         "integer-result": Mutant(
-            "for whole numbers x the result is cut to whole numbers: it was stored in an array of"
+            "for whole-number x the result is cut to whole numbers: it was stored in an array of"
             " x's own type",
             lambda x, mu, var: np.asarray(-_log_z(var) - _quad(x, mu, var)).astype(
                 np.asarray(x).dtype
@@ -203,12 +204,12 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) / (2 * var),
         ),
         "deviation-not-squared": Mutant(
-            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
-            " the square",
+            "the deviation was not squared: |x − μ| falls off in straight lines, and a Gaussian"
+            " needs the square",
             lambda x, mu, var: -_log_z(var) - np.abs(np.asarray(x) - mu) / (2 * var),
         ),
         "root-of-log": Mutant(
-            "the root was taken of the logarithm: the logarithm of a root is half the logarithm",
+            "the root of the logarithm was taken: the logarithm of a root is half the logarithm",
             lambda x, mu, var: _root_of_log(x, mu, var),
         ),
         "exponential-not-logged": Mutant(
@@ -216,7 +217,7 @@ NORMAL = Exercise(
             lambda x, mu, var: -_log_z(var) + np.exp(-_quad(x, mu, var)),
         ),
         "log-of-normalizer-only": Mutant(
-            "only the factor in front was taken to its logarithm, and the exponential still"
+            "the logarithm was taken of the factor in front only, and the exponential still"
             " multiplies it: log(ab) = log a + log b",
             lambda x, mu, var: -_log_z(var) * np.exp(-_quad(x, mu, var)),
         ),
@@ -240,12 +241,12 @@ NORMAL = Exercise(
             ),
         ),
         "precedence-times-variance": Mutant(
-            "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs in brackets",
+            "`/ 2 * var` divides by 2 and multiplies by var: the 2σ² belongs in parentheses",
             lambda x, mu, var: -_log_z(var) - (np.asarray(x) - mu) ** 2 / 2 * var,
         ),
         "precedence-times-pi": Mutant(
             "`1 / 2 * np.pi * var` divides by 2 and multiplies by π and var: 2πσ² belongs in"
-            " brackets",
+            " parentheses",
             lambda x, mu, var: 0.5 * math.log(math.pi * var / 2) - _quad(x, mu, var),
         ),
         "squares-subtracted": Mutant(
@@ -262,15 +263,15 @@ NORMAL = Exercise(
             lambda x, mu, var: -0.5 * math.log(2 * math.pi) * var - _quad(x, mu, var),
         ),
         "mean-from-data": Mutant(
-            "the mean was computed from x: it is handed in as mu",
+            "the mean was computed from x: it is given as mu",
             lambda x, mu, var: -_log_z(var) - _quad(x, np.mean(x), var),
         ),
         "log10-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+            "the logarithm of the factor in front is to base 10: use the natural one, `np.log`",
             lambda x, mu, var: -_log_z(var) / math.log(10) - _quad(x, mu, var),
         ),
         "log2-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
+            "the logarithm of the factor in front is to base 2: use the natural one, `np.log`",
             lambda x, mu, var: -_log_z(var) / math.log(2) - _quad(x, mu, var),
         ),
         "logs-multiplied": Mutant(
@@ -279,24 +280,24 @@ NORMAL = Exercise(
             lambda x, mu, var: _log_z(var) * _quad(x, mu, var),
         ),
         "log10-for-ln": Mutant(
-            "this is a logarithm to base 10: the natural one, `np.log`, is asked for",
+            "this is a logarithm to base 10: use the natural one, `np.log`",
             lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(10),
         ),
         "log2-for-ln": Mutant(
-            "this is a logarithm to base 2: the natural one, `np.log`, is asked for",
+            "this is a logarithm to base 2: use the natural one, `np.log`",
             lambda x, mu, var: (-_log_z(var) - _quad(x, mu, var)) / math.log(2),
         ),
         "input-mutated": Mutant(
-            "it changes the array that it is given, so a second call gives something else: work on"
-            " a copy",
+            "your answer changes the array that it is given, so a second call gives something"
+            " else: work on a copy",
             lambda x, mu, var: _spoiling(x, mu, var),
         ),
         "sum-over-points": Mutant(
-            "the points were added up: one value per point is asked for",
+            "the points were added up: return one value per point",
             lambda x, mu, var: np.sum(-_log_z(var) - _quad(x, mu, var)),
         ),
         "mean-over-points": Mutant(
-            "the points were averaged: one value per point is asked for",
+            "the points were averaged: return one value per point",
             lambda x, mu, var: np.mean(-_log_z(var) - _quad(x, mu, var)),
         ),
     }
@@ -537,8 +538,8 @@ CATEGORICAL = Exercise(
             _shared_stream,
         ),
         "fixed-seed-inside": Mutant(
-            "a generator made inside gives the same draws on every call: use the `rng` that is"
-            " handed in",
+            "a generator made inside gives the same draws on every call: use the `rng` that you"
+            " are given",
             lambda theta, n, rng: _inverse(theta, np.random.default_rng(0).random(int(n))),
         ),
         "one-based-categories": Mutant(
@@ -559,11 +560,11 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: np.repeat(np.arange(len(theta)), rng.multinomial(n, theta)),
         ),
         "counts-returned": Mutant(
-            "these are the counts of each category; the draws themselves are asked for",
+            "these are the counts of each category: return the draws themselves",
             lambda theta, n, rng: rng.multinomial(n, theta),
         ),
         "one-hot-returned": Mutant(
-            "these are one-hot rows; the number of the category is asked for",
+            "these are one-hot rows: return the number of the category",
             lambda theta, n, rng: rng.multinomial(1, theta, size=n),
         ),
         "theta-for-cdf-argmax": Mutant(
@@ -579,8 +580,8 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: _inverse(theta, rng.random(n)) - 1,
         ),
         "index-one-too-low": Mutant(
-            "the edges were counted at the wrong end: the smallest category is one too low, the"
-            " last is never drawn",
+            "every category but the first is one too low, and the last is never drawn: the"
+            " category is the number of edges at or below the uniform number",
             lambda theta, n, rng: np.maximum(_inverse(theta, rng.random(n)) - 1, 0),
         ),
         "theta-for-cdf-last-fallback": Mutant(
@@ -608,7 +609,7 @@ CATEGORICAL = Exercise(
             ),
         ),
         "shape-n-by-one": Mutant(
-            "rows of shape (n, 1) came back: a flat array of n draws is asked for",
+            "rows of shape (n, 1) came back: return a flat array of n draws",
             lambda theta, n, rng: _inverse(theta, rng.random((n, 1))),
         ),
         "theta-sorted": Mutant(
@@ -640,8 +641,8 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: np.argmax(theta * rng.random((n, len(theta))), axis=1),
         ),
         "gaussian-for-uniform": Mutant(
-            "normal numbers were used, which are not spread evenly between 0 and 1: use"
-            " `rng.random`",
+            "normally distributed numbers were used, which are not spread evenly between 0 and 1:"
+            " use `rng.random`",
             lambda theta, n, rng: _inverse(theta, rng.normal(size=n)),
         ),
         "last-category-missing": Mutant(
@@ -656,7 +657,7 @@ CATEGORICAL = Exercise(
             ),
         ),
         "theta-overwritten-by-cumsum": Mutant(
-            "the running sum was written into the θ that was handed in, so a second call goes"
+            "the running sum was written into the θ that you were given, so a second call goes"
             " wrong: work on a copy",
             lambda theta, n, rng: np.minimum(
                 np.searchsorted(np.cumsum(theta, out=theta), rng.random(n), side="right"),
@@ -672,7 +673,7 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: len(theta) - 1 - _inverse(theta, rng.random(n)),
         ),
         "single-draw-only": Mutant(
-            "only one draw came back: n are asked for",
+            "only one draw came back: return n of them",
             lambda theta, n, rng: int(_inverse(theta, rng.random())),
         ),
         "float-dtype": Mutant(
@@ -789,13 +790,13 @@ BERNOULLI = Exercise(
             lambda x, smoothing: x.sum(0) / (len(x) + 2 * smoothing),
         ),
         "mean-over-pixels": Mutant(
-            "the images were averaged over pixels: one θ per pixel is asked for, so sum over the"
-            " first axis",
+            "the images were averaged over pixels: return one θ per pixel, so sum over the first"
+            " axis",
             lambda x, smoothing: (x.sum(1) + smoothing) / (x.shape[1] + 2 * smoothing),
         ),
         "sum-over-pixels": Mutant(
-            "the sum runs over pixels, which gives one value per image: one θ per pixel is asked"
-            " for, so sum over the first axis",
+            "the sum runs over pixels, which gives one value per image: return one θ per pixel,"
+            " so sum over the first axis",
             lambda x, smoothing: (x.sum(1) + smoothing) / (len(x) + 2 * smoothing),
         ),
         "smoothing-doubled": Mutant(
@@ -821,7 +822,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: np.clip(x.mean(0), 1e-6, 1 - 1e-6),
         ),
         "smoothing-argument-ignored": Mutant(
-            "`smoothing` is ignored: 1 is not always the number asked for",
+            "`smoothing` is ignored: it is not always 1",
             lambda x, smoothing: (x.sum(0) + 1) / (len(x) + 2),
         ),
         "pseudocount-halved": Mutant(
@@ -834,8 +835,8 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.mean(0) + smoothing) / (len(x) + 2 * smoothing),
         ),
         "numerator-brackets-missing": Mutant(
-            "brackets are missing in the numerator: only s is divided, and count + s as a whole"
-            " should be",
+            "parentheses are missing in the numerator: only s is divided, and count + s as a"
+            " whole should be",
             lambda x, smoothing: x.sum(0) + smoothing / (len(x) + 2 * smoothing),
         ),
         "mean-for-count-unit-n": Mutant(
@@ -852,8 +853,8 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + 2 * smoothing) / (len(x) + 2 * smoothing),
         ),
         "hardcoded-n": Mutant(
-            "the denominator has a fixed number of images: N is the number that is handed in,"
-            " `len(x)`",
+            "the denominator has a fixed number of images: N is the number of images that you are"
+            " given, `len(x)`",
             lambda x, smoothing: (x.sum(0) + smoothing) / (4000 + 2 * smoothing),
         ),
         "denominator-plus-2": Mutant(
@@ -870,7 +871,7 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + smoothing) / (x.sum() + 2 * smoothing),
         ),
         "all-brackets-missing": Mutant(
-            "brackets are missing: all of count + s is divided by all of N + 2s",
+            "parentheses are missing: all of count + s is divided by all of N + 2s",
             lambda x, smoothing: x.sum(0) + smoothing / len(x) + 2 * smoothing,
         ),
         "smoothing-per-image": Mutant(
@@ -898,8 +899,8 @@ BERNOULLI = Exercise(
             lambda x, smoothing: (x.sum(0) + int(smoothing)) / (len(x) + 2 * int(smoothing)),
         ),
         "input-mutated": Mutant(
-            "smoothing was added into the images that were handed in, so a second call goes wrong:"
-            " work on a copy",
+            "smoothing was added into the images that you were given, so a second call goes"
+            " wrong: work on a copy",
             lambda x, smoothing: _spoiling_first_image(x, smoothing),
         ),
         "counts-not-divided": Mutant(
@@ -907,11 +908,11 @@ BERNOULLI = Exercise(
             lambda x, smoothing: x.sum(0) + smoothing,
         ),
         "complement-probability": Mutant(
-            "this is the probability that a pixel is paper",
+            "this is the probability that a pixel is paper: return that of ink",
             lambda x, smoothing: 1 - (x.sum(0) + smoothing) / (len(x) + 2 * smoothing),
         ),
         "log-theta-returned": Mutant(
-            "this is the logarithm of θ; θ itself is asked for",
+            "this is the logarithm of θ: return θ itself",
             lambda x, smoothing: np.log((x.sum(0) + smoothing) / (len(x) + 2 * smoothing)),
         ),
         "pixel-count-as-n": Mutant(
@@ -1102,7 +1103,7 @@ MULTINOMIAL = Exercise(
             lambda counts, theta: math.exp(_log_power(counts, theta)),
         ),
         "sum-check-missing": Mutant(
-            "all is right except for one thing: a θ that does not sum to 1 should raise a"
+            "everything is right except for one thing: a θ that does not sum to 1 should raise a"
             " ValueError",
             _without_sum_check,
         ),
@@ -1193,13 +1194,13 @@ MULTINOMIAL = Exercise(
             lambda counts, theta: _checked_exactly(counts, theta),
         ),
         "assertion-not-valueerror": Mutant(
-            "an AssertionError is raised where a ValueError is asked for: `assert` is for what"
-            " cannot happen",
+            "an AssertionError is raised: raise a ValueError instead, because `assert` is for"
+            " what cannot happen",
             lambda counts, theta: _asserting(counts, theta),
         ),
         "zero-for-invalid-theta": Mutant(
-            "0 is returned for a θ that does not sum to 1: raise a ValueError, silence hides the"
-            " caller's mistake",
+            "0 is returned for a θ that does not sum to 1: raise a ValueError, because silence"
+            " hides the caller's mistake",
             lambda counts, theta: _pmf(counts, theta) if abs(sum(theta) - 1) <= 1e-9 else 0.0,
         ),
         "factorials-summed": Mutant(
@@ -1209,8 +1210,8 @@ MULTINOMIAL = Exercise(
             ),
         ),
         "first-against-rest-coefficient": Mutant(
-            "the orders of the first category against the rest only: with more than two categories"
-            " divide by every xᵢ!",
+            "only the orders of the first category against the rest were counted: with more than"
+            " two categories, divide by every xᵢ!",
             lambda counts, theta: _pmf(
                 counts, theta, _log_coefficient((counts[0], sum(counts) - counts[0]))
             ),
@@ -1241,7 +1242,7 @@ MULTINOMIAL = Exercise(
             ),
         ),
         "log-probability-returned": Mutant(
-            "this is the logarithm of the probability; the probability itself is asked for",
+            "this is the logarithm of the probability: return the probability itself",
             lambda counts, theta: (
                 math.log(_pmf(counts, theta)) if sum(counts) < 1000 else _log_pmf(counts, theta)
             ),
@@ -1254,7 +1255,7 @@ MULTINOMIAL = Exercise(
             ),
         ),
         "powers-summed": Mutant(
-            "the θᵢ^xᵢ were added; independent draws multiply",
+            "the θᵢ^xᵢ were added: the probabilities of independent draws multiply",
             lambda counts, theta: _summed(counts, theta),
         ),
         "count-times-theta": Mutant(

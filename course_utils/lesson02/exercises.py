@@ -71,8 +71,8 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _raise_if(max(a.sum(), b.sum()) > 1 + 1e-9, ValueError),
     ),
     "np-isclose-tolerance": Mutant(
-        "the sums are compared too loosely: a billionth is asked for, and `np.isclose` by"
-        " default forgives a hundred thousandth",
+        "the sums are compared too loosely: allow only a billionth, where `np.isclose` by default"
+        " forgives a hundred thousandth",
         lambda a, b: _refuse(a, b, tolerance=1e-5),
     ),
     "tolerance-too-tight": Mutant(
@@ -81,17 +81,17 @@ LOOKS: dict[str, Mutant] = {
         lambda a, b: _refuse(a, b, tolerance=1e-13),
     ),
     "assertion-error": Mutant(
-        "an AssertionError is raised where a ValueError is asked for: `assert` is for what cannot"
-        " happen",
+        "an AssertionError is raised: raise a ValueError instead, because `assert` is for what"
+        " cannot happen",
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, AssertionError),
     ),
     "assertion-error-too-loose": Mutant(
-        "an AssertionError is raised, and not for every wrong sum: a ValueError is asked for,"
-        " beyond a billionth",
+        "an AssertionError is raised, and not for every wrong sum: raise a ValueError for any"
+        " that is off by more than a billionth",
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-5, AssertionError),
     ),
     "bare-exception": Mutant(
-        "an exception of a general kind is raised: raise the particular one, `raise ValueError(…)`",
+        "a general exception is raised: raise the specific one, `raise ValueError(…)`",
         lambda a, b: _raise_if(max(_off(a), _off(b)) > 1e-9, Exception),
     ),
 }
@@ -101,8 +101,8 @@ def _looks_named(one: str, two: str) -> dict[str, Mutant]:
     """More of the kind of `LOOKS`, with the names of the two distributions in the hint."""
     return {
         "sums-not-checked": Mutant(
-            f"everything is right except one thing: if {one} or {two} does not sum to 1, one alone"
-            " or both, raise a ValueError",
+            f"everything is right except for one thing: if {one} or {two} does not sum to 1, one"
+            " alone or both, raise a ValueError",
             lambda a, b: None,
         ),
         "second-sum-not-checked": Mutant(
@@ -162,7 +162,7 @@ def _bad_sums(one: str, two: str) -> list[Case]:
         Case(f"{two} = (0.6, 0.3), which sums to 0.9", (fair, np.array([0.6, 0.3]))),
         Case(f"{two} = (0.5, 0.500000005), off by five billionths", (fair, slightly)),
         Case(
-            f"{one} = {two} = (0.6, 0.5): the same sum, 1.1, and none of them right",
+            f"{one} = {two} = (0.6, 0.5): the same sum, 1.1, and neither of them right",
             (np.array([0.6, 0.5]), np.array([0.6, 0.5])),
         ),
         Case(
@@ -269,7 +269,7 @@ CROSS_ENTROPY = Exercise(
     _cross_oracle,
     {
         "arguments-swapped": Mutant(
-            "the two are swapped, which gives 0.545 for sun and rain: y weights the outcomes, and"
+            "y and p are swapped, which gives 0.545 for sun and rain: y weights the outcomes, and"
             " the logarithm is of p",
             _ce(lambda y, p: _h(p, y)),
         ),
@@ -279,8 +279,8 @@ CROSS_ENTROPY = Exercise(
             lambda y, p, base=math.e: _h(p, y) if _sums_to_1(y, p) else None,
         ),
         "mean-over-outcomes": Mutant(
-            "the sum was divided by K: y already holds the weights of the average, so the sum is"
-            " all",
+            "the sum was divided by K: y already holds the weights of the average, so do not"
+            " divide again",
             _ce(lambda y, p: _h(y, p) / len(y)),
         ),
         "zero-log-zero-nan": Mutant(
@@ -355,11 +355,12 @@ CROSS_ENTROPY = Exercise(
             _ce_based(lambda nats, base: nats / math.log(10) if base == 10 else nats),
         ),
         "default-base-2": Mutant(
-            "right with a `base`, but without one bits come out: nats are asked for, `base=math.e`",
+            "right with a `base`, but without one it returns bits: the default is nats,"
+            " `base=math.e`",
             lambda y, p, base=2: _right_ce(y, p, base) if _sums_to_1(y, p) else None,
         ),
         "base-inside-log": Mutant(
-            "p was divided by the base inside the logarithm: the logarithm is divided, by the"
+            "p was divided by the base inside the logarithm: divide the logarithm instead, by the"
             " logarithm of the base",
             lambda y, p, base=math.e: _h(y, p / base) if _sums_to_1(y, p) else None,
         ),
@@ -387,8 +388,8 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: _h(p, p)),
         ),
         "kl-returned": Mutant(
-            "this is the KL divergence, the avoidable part: the cross-entropy has the entropy"
-            " H(y) in it as well",
+            "this is the KL divergence, the avoidable part: the cross-entropy also contains the"
+            " entropy H(y)",
             _ce(_kl),
         ),
         "complement-terms-added": Mutant(
@@ -419,8 +420,7 @@ CROSS_ENTROPY = Exercise(
             "one number per outcome came back: sum them", _ce(lambda y, p: -_xlog(y, p))
         ),
         "log-of-mean": Mutant(
-            "this is −log of the average probability; the average of −log p is asked for:"
-            " logarithm first, then sum",
+            "this is −log of the average probability: take the logarithms first, then average them",
             _ce(lambda y, p: -np.log((y * p).sum())),
         ),
         "log-missing": Mutant(
@@ -433,11 +433,11 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -np.log(p[np.argmax(y)])),
         ),
         "perplexity-returned": Mutant(
-            "this is e to the cross-entropy, the perplexity: the cross-entropy itself is asked for",
+            "this is e to the cross-entropy, the perplexity: return the cross-entropy itself",
             _ce(lambda y, p: np.exp(_h(y, p))),
         ),
         "squared-error": Mutant(
-            "this is a squared error between y and p; the average of −log p is asked for",
+            "this is a squared error between y and p: return the average of −log p",
             _ce(lambda y, p: ((y - p) ** 2).sum()),
         ),
         "log1p-for-log": Mutant(
@@ -463,7 +463,7 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: float(-_xlog(y, p)[-1])),
         ),
         "input-mutated": Mutant(
-            "an array that was handed in was overwritten, so a second call goes wrong: work on a"
+            "an array that you were given was overwritten, so a second call goes wrong: work on a"
             " copy",
             _ce(lambda y, p: -np.multiply(y, np.log(np.where(y > 0, p, 1)), out=y).sum()),
         ),
@@ -590,11 +590,11 @@ KL = Exercise(
             _div(lambda p, q: -_kl(q, p)),
         ),
         "symmetric-sum": Mutant(
-            "both directions were added: one is asked for, with p deciding what happens",
+            "both directions were added: return only the one in which p decides what happens",
             _div(lambda p, q: _kl(p, q) + _kl(q, p)),
         ),
         "symmetric-mean": Mutant(
-            "both directions were averaged: one is asked for, with p deciding what happens",
+            "both directions were averaged: return only the one in which p decides what happens",
             _div(lambda p, q: (_kl(p, q) + _kl(q, p)) / 2),
         ),
         "jensen-shannon-divergence": Mutant(
@@ -603,12 +603,12 @@ KL = Exercise(
             _div(_halfway),
         ),
         "log2-for-ln": Mutant(
-            "this is in bits: nats are asked for, so take the natural logarithm",
+            "this is in bits: use the natural logarithm, which gives nats",
             _div(lambda p, q: _kl(p, q) / math.log(2)),
         ),
         "kl-reversed-in-bits": Mutant(
-            "the direction is reversed, and this is in bits: p gives the weights, and nats are"
-            " asked for",
+            "the direction is reversed, and this is in bits: p gives the weights, and the natural"
+            " logarithm gives nats",
             _div(lambda p, q: _kl(q, p) / math.log(2)),
         ),
         "sign-flipped-in-bits": Mutant(
@@ -620,11 +620,11 @@ KL = Exercise(
             _div(lambda p, q: (p * np.log1p(p) - p * np.log1p(q)).sum()),
         ),
         "log10-for-ln": Mutant(
-            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            "this is a logarithm to base 10: use the natural one, which gives nats",
             _div(lambda p, q: _kl(p, q) / math.log(10)),
         ),
         "mean-over-outcomes": Mutant(
-            "the terms were averaged: p already holds the weights of the average, so sum, do not"
+            "the terms were averaged: p already holds the weights of the average, so do not"
             " divide by K",
             _div(lambda p, q: _kl(p, q) / len(p)),
         ),
@@ -651,7 +651,8 @@ KL = Exercise(
             _div(lambda p, q: _h(p, q) - _h(q, q)),
         ),
         "reversed-ce-minus-entropy-p": Mutant(
-            "this is H(q, p) − H(p): in the cross-entropy p comes first, it decides what happens",
+            "this is H(q, p) − H(p): in the cross-entropy p comes first, because it decides what"
+            " happens",
             _div(lambda p, q: _h(q, p) - _h(p, p)),
         ),
         "cross-entropy-difference": Mutant(
@@ -669,12 +670,11 @@ KL = Exercise(
             _div(lambda p, q: _h(p, p) - _h(q, q)),
         ),
         "absolute-terms": Mutant(
-            "single terms may be negative and count as such: their signs were removed before"
-            " the sum",
+            "the signs of the terms were removed before the sum: single terms may be negative",
             _div(lambda p, q: np.abs(_terms(p, q)).sum()),
         ),
         "negative-terms-dropped": Mutant(
-            "negative terms were left out: single terms may be negative, and count",
+            "negative terms were left out: they belong in the sum",
             _div(lambda p, q: np.maximum(_terms(p, q), 0).sum()),
         ),
         "l1-distance": Mutant(
@@ -710,15 +710,15 @@ KL = Exercise(
             _div(lambda p, q: (p * np.log(p) / np.log(q)).sum()),
         ),
         "q-outside-log": Mutant(
-            "only p is inside the logarithm, and q divides outside: put brackets around p/q",
+            "only p is inside the logarithm, and q divides outside: put parentheses around p/q",
             _div(lambda p, q: (p * np.log(p) / q).sum()),
         ),
         "exp-of-kl": Mutant(
-            "this is e to the divergence: the divergence itself is asked for",
+            "this is e to the divergence: return the divergence itself",
             _div(lambda p, q: np.exp(_kl(p, q))),
         ),
         "root-of-kl": Mutant(
-            "this is the square root of the divergence: the divergence itself is asked for",
+            "this is the square root of the divergence: return the divergence itself",
             _div(lambda p, q: math.sqrt(max(0.0, _kl(p, q)))),
         ),
         "torch-kl-div-without-log": Mutant(
@@ -738,7 +738,8 @@ KL = Exercise(
             _div(lambda p, q: ((p + q) / 2 * np.log(p / q)).sum()),
         ),
         "log-q-unweighted": Mutant(
-            "only log p is weighted by p, log q is not: a bracket is missing around log p − log q",
+            "only log p is weighted by p, log q is not: parentheses are missing around log p −"
+            " log q",
             _div(lambda p, q: (p * np.log(p) - np.log(q)).sum()),
         ),
         "softmax-on-probs": Mutant(
@@ -811,7 +812,7 @@ KL = Exercise(
             _div(lambda p, q: _kl(p, q) if (q > 0).all() else math.inf),
         ),
         "input-mutated": Mutant(
-            "an array that was handed in was overwritten, so a second call goes wrong: work on a"
+            "an array that you were given was overwritten, so a second call goes wrong: work on a"
             " copy",
             _div(lambda p, q: np.multiply(p, np.log(np.where(p > 0, p / q, 1)), out=p).sum()),
         ),
@@ -991,7 +992,7 @@ GAUSSIAN_NLL = Exercise(
         ),
         "exponent-sign-flipped": Mutant(
             "the squared deviation was multiplied by σ²: it is divided by 2σ², so the exponent of"
-            " e^(−2s) has a minus, and after a `/` the 2σ² belongs in brackets",
+            " e^(−2s) has a minus, and after a `/` the 2σ² belongs in parentheses",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + _half_square(x, mu, 1 / sigma)
             ),
@@ -1005,26 +1006,26 @@ GAUSSIAN_NLL = Exercise(
             lambda x, mu, s: _gauss(x, mu, math.exp(s)),
         ),
         "loglik-not-nll": Mutant(
-            "the sign is flipped: this is the log-likelihood, its negative is asked for",
+            "the sign is flipped: this is the log-likelihood, so return its negative",
             _of_sigma(lambda x, mu, sigma: -_gauss(x, mu, sigma)),
         ),
         "two-pi-missing": Mutant(
-            "the 2π is lost: without it the density does not integrate to 1",
+            "the 2π is missing: without it the density does not integrate to 1",
             _of_sigma(lambda x, mu, sigma: np.log(sigma) + _half_square(x, mu, sigma)),
         ),
         "torch-gaussian-nll-loss": Mutant(
-            "the 2π is lost and σ was taken for the variance, as"
+            "the 2π is missing and σ was taken for the variance, as"
             " `torch.nn.functional.gaussian_nll_loss` does",
             _of_sigma(
                 lambda x, mu, sigma: 0.5 * np.log(sigma) + _half_square(x, mu, math.sqrt(sigma))
             ),
         ),
         "log-sigma-missing": Mutant(
-            "log σ is lost: without it the largest σ would always win",
+            "log σ is missing: without it the largest σ would always win",
             _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + _half_square(x, mu, sigma)),
         ),
         "normalizer-missing": Mutant(
-            "the logarithm of √(2π)·σ is lost, only the squared part is there",
+            "the logarithm of √(2π)·σ is missing: only the squared part is there",
             _of_sigma(_half_square),
         ),
         "unit-sigma": Mutant(
@@ -1032,13 +1033,14 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: _gauss(x, mu, 1.0)),
         ),
         "square-half-missing": Mutant(
-            "the ½ before the square is lost",
+            "the ½ before the square is missing",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 2 * _half_square(x, mu, sigma)
             ),
         ),
         "normalizer-half-missing": Mutant(
-            "the ½ before log(2πσ²) is lost: the factor in front of the exponential is 1/√(2πσ²)",
+            "the ½ before log(2πσ²) is missing: the factor in front of the exponential is"
+            " 1/√(2πσ²)",
             _of_sigma(
                 lambda x, mu, sigma: (
                     2 * HALF_LOG_2PI + 2 * np.log(sigma) + _half_square(x, mu, sigma)
@@ -1046,11 +1048,11 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "both-halves-missing": Mutant(
-            "both halves are lost: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
+            "both halves are missing: ½ log(2πσ²) and ½ ((x − μ)/σ)²",
             _of_sigma(lambda x, mu, sigma: 2 * _gauss(x, mu, sigma)),
         ),
         "log-two-pi-half-missing": Mutant(
-            "the ½ before log 2π is lost",
+            "the ½ before log 2π is missing",
             _of_sigma(
                 lambda x, mu, sigma: 2 * HALF_LOG_2PI + np.log(sigma) + _half_square(x, mu, sigma)
             ),
@@ -1068,8 +1070,8 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "square-not-scaled": Mutant(
-            "the squared deviation was not divided by σ²: the smaller σ is, the less likely is the"
-            " same distance",
+            "the squared deviation was not divided by σ²: the smaller σ is, the less likely a"
+            " given distance becomes",
             _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu) ** 2),
         ),
         "log-sigma-halved": Mutant(
@@ -1132,7 +1134,7 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: (x - mu) ** 2),
         ),
         "scaled-squared-error-only": Mutant(
-            "this is the squared error divided by σ²: the ½ and the logarithm are lost",
+            "this is the squared error divided by σ²: the ½ and the logarithm are missing",
             _of_sigma(lambda x, mu, sigma: ((x - mu) / sigma) ** 2),
         ),
         "fixed-sigma-root-half": Mutant(
@@ -1149,11 +1151,11 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "sum-over-points": Mutant(
-            "the points were added up: one value per point is asked for",
+            "the points were added up: return one value per point",
             _of_sigma(lambda x, mu, sigma: np.sum(_gauss(x, mu, sigma))),
         ),
         "mean-over-points": Mutant(
-            "the points were averaged: one value per point is asked for",
+            "the points were averaged: return one value per point",
             _of_sigma(lambda x, mu, sigma: np.mean(_gauss(x, mu, sigma))),
         ),
         "density-underflow": Mutant(
@@ -1167,15 +1169,15 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300)),
         ),
         "density-returned": Mutant(
-            "this is the density: its negative logarithm is asked for", _of_sigma(_density)
+            "this is the density: return its negative logarithm", _of_sigma(_density)
         ),
         "negative-density": Mutant(
             "this is minus the density: its logarithm is missing",
             _of_sigma(lambda x, mu, sigma: -_density(x, mu, sigma)),
         ),
         "absolute-deviation": Mutant(
-            "the deviation was not squared: |x − μ| falls off in straight lines, a Gaussian needs"
-            " the square",
+            "the deviation was not squared: |x − μ| falls off in straight lines, and a Gaussian"
+            " needs the square",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * np.abs((x - mu) / sigma)
             ),
@@ -1189,7 +1191,7 @@ GAUSSIAN_NLL = Exercise(
             "the mean was never subtracted", _of_sigma(lambda x, mu, sigma: _gauss(x, 0.0, sigma))
         ),
         "mean-from-data": Mutant(
-            "the mean was computed from x: it is handed in as mu",
+            "the mean was computed from x: it is given as mu",
             _of_sigma(lambda x, mu, sigma: _gauss(x, np.mean(x), sigma)),
         ),
         "mu-averaged": Mutant(
@@ -1201,8 +1203,8 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: _gauss(x, -mu, sigma)),
         ),
         "precedence-times-sigma": Mutant(
-            "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ² belongs"
-            " in brackets",
+            "`/ 2 * sigma` divides by 2 and multiplies by σ, and σ is not squared: the 2σ²"
+            " belongs in parentheses",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + (x - mu) ** 2 / 2 * sigma
             ),
@@ -1226,7 +1228,7 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: HALF_LOG_2PI * sigma + _half_square(x, mu, sigma)),
         ),
         "only-mu-scaled": Mutant(
-            "only μ was divided by σ: put brackets around x − μ",
+            "only μ was divided by σ: put parentheses around x − μ",
             _of_sigma(
                 lambda x, mu, sigma: HALF_LOG_2PI + np.log(sigma) + 0.5 * (x - mu / sigma) ** 2
             ),
@@ -1238,15 +1240,15 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "log2-for-ln": Mutant(
-            "this is in bits: nats are asked for, so take the natural logarithm",
+            "this is in bits: use the natural logarithm, which gives nats",
             _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma) / math.log(2)),
         ),
         "log10-for-ln": Mutant(
-            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            "this is a logarithm to base 10: use the natural one, which gives nats",
             _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma) / math.log(10)),
         ),
         "log10-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 10: take the natural one, `np.log`",
+            "the logarithm of the factor in front is to base 10: use the natural one, `np.log`",
             _of_sigma(
                 lambda x, mu, sigma: (
                     (HALF_LOG_2PI + np.log(sigma)) / math.log(10) + _half_square(x, mu, sigma)
@@ -1254,7 +1256,7 @@ GAUSSIAN_NLL = Exercise(
             ),
         ),
         "log2-in-normalizer": Mutant(
-            "the logarithm of the factor in front is to base 2: take the natural one, `np.log`",
+            "the logarithm of the factor in front is to base 2: use the natural one, `np.log`",
             _of_sigma(
                 lambda x, mu, sigma: (
                     (HALF_LOG_2PI + np.log(sigma)) / math.log(2) + _half_square(x, mu, sigma)
@@ -1383,17 +1385,17 @@ PAIR = Exercise(
             "x came back as it was: the partners are still random", lambda z, x: x
         ),
         "argsort-for-rank": Mutant(
-            "`np.argsort(z)` lists who comes first, second, third; what is needed is the place that"
-            " each z took",
+            "`np.argsort(z)` lists which z comes first, second, third; what is needed is the"
+            " place of each z",
             lambda z, x: np.sort(x)[np.argsort(z)],
         ),
         "ranks-into-unsorted-x": Mutant(
-            "the ranks are right, but they were looked up in x as it came: look them up in the"
+            "the ranks are right, but they were looked up in the unsorted x: look them up in the"
             " sorted x",
             lambda z, x: x[_rank(z)],
         ),
         "argsort-into-unsorted-x": Mutant(
-            "x was reordered by `np.argsort(z)` as it came: the smallest x belongs to the"
+            "the unsorted x was reordered by `np.argsort(z)`: the smallest x belongs to the"
             " smallest z",
             lambda z, x: x[np.argsort(z)],
         ),
@@ -1402,7 +1404,7 @@ PAIR = Exercise(
             lambda z, x: np.sort(x)[::-1][_rank(z)],
         ),
         "ranks-returned": Mutant(
-            "these are the ranks of z; the values of x with those ranks are asked for",
+            "these are the ranks of z: return the values of x with those ranks",
             lambda z, x: _rank(z),
         ),
         "roles-swapped": Mutant(
@@ -1419,7 +1421,7 @@ PAIR = Exercise(
             lambda z, x: np.sort(x)[::-1],
         ),
         "both-sorted-returned": Mutant(
-            "both came back, sorted: return the partners of z alone, in the order in which z came",
+            "both came back, sorted: return the partners of z alone, in the order of z",
             lambda z, x: (np.sort(z), np.sort(x)),
         ),
         "pairs-returned": Mutant(
@@ -1427,7 +1429,7 @@ PAIR = Exercise(
             lambda z, x: np.stack([z, np.sort(x)[_rank(z)]], axis=1),
         ),
         "indices-returned": Mutant(
-            "these are positions in x; the values at these positions are asked for",
+            "these are positions in x: return the values at these positions",
             lambda z, x: np.argsort(x)[_rank(z)],
         ),
         "nearest-neighbor": Mutant(
@@ -1444,8 +1446,8 @@ PAIR = Exercise(
             lambda z, x: _greedy(z, x),
         ),
         "argsort-for-rank-descending": Mutant(
-            "`np.argsort(-z)` lists who comes first, second, third from above; what is needed is"
-            " the place that each z took",
+            "`np.argsort(-z)` lists the z from the largest to the smallest; what is needed is the"
+            " place of each z, from the smallest up",
             lambda z, x: np.sort(x)[::-1][np.argsort(-z)],
         ),
         "ranks-one-too-small": Mutant(
@@ -1465,7 +1467,7 @@ PAIR = Exercise(
             lambda z, x: np.quantile(x, np.clip(z, 0, 1)),
         ),
         "mean-for-all": Mutant(
-            "all got the same partner, the mean: every x belongs to exactly one z",
+            "every z got the same partner, the mean: every x belongs to exactly one z",
             lambda z, x: np.full(len(z), x.mean()),
         ),
     },
@@ -1692,19 +1694,19 @@ BCE_LOGITS = Exercise(
             lambda z, t: (1 - t) * _softplus(z) - t * _softplus(-z),
         ),
         "brackets-missing-one-minus-t": Mutant(
-            "a bracket is missing around 1 − t: 1 is added and only t is multiplied",
+            "parentheses are missing around 1 − t: 1 is added and only t is multiplied",
             lambda z, t: -(-t * _softplus(-z) + 1 + t * _softplus(z)),
         ),
         "mean-returned": Mutant(
-            "the mean came back: one loss per pixel is asked for",
+            "the mean came back: return one loss per pixel",
             lambda z, t: np.mean(_bce(z, t)),
         ),
         "sum-returned": Mutant(
-            "the sum came back: one loss per pixel is asked for",
+            "the sum came back: return one loss per pixel",
             lambda z, t: np.sum(_bce(z, t)),
         ),
         "sum-over-last-axis": Mutant(
-            "the losses were added along the last axis: one loss per pixel is asked for",
+            "the losses were added along the last axis: return one loss per pixel",
             lambda z, t: np.sum(_bce(z, t), axis=-1),
         ),
         "arguments-swapped": Mutant(
@@ -1714,8 +1716,8 @@ BCE_LOGITS = Exercise(
             "ink and paper are swapped: t = 1 wants a large logit", lambda z, t: _bce(-z, t)
         ),
         "log1p-term-missing": Mutant(
-            "the logarithm is missing: max(z, 0) − z·t is only the corner that the curve is rounded"
-            " off from",
+            "the logarithm is missing: max(z, 0) − z·t has a corner at 0, which log(1 + e^−|z|)"
+            " rounds off",
             lambda z, t: np.maximum(z, 0) - z * t,
         ),
         "target-term-sign-flipped": Mutant(
@@ -1747,7 +1749,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(z)),
         ),
         "exponent-plus-abs-z": Mutant(
-            "the exponent is |z|, and a minus is missing: it should never be positive",
+            "the exponent is |z|, and should be −|z|, which is never positive",
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(np.abs(z))),
         ),
         "log1p-sign-flipped": Mutant(
@@ -1759,8 +1761,8 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(1 + np.exp(-np.abs(z))),
         ),
         "scalar-max": Mutant(
-            "`if` and `max` look at one number, z holds many: `np.where` and `np.maximum` choose"
-            " entry by entry",
+            "`if` and `max` look at one number, and z holds many: `np.where` and `np.maximum`"
+            " choose entry by entry",
             lambda z, t: max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
         ),
         "fails-on-scalars": Mutant(
@@ -1769,7 +1771,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: _written_by_place(z, t),
         ),
         "math-scalar-functions": Mutant(
-            "functions of `math` take one number, z and t hold many: use NumPy's",
+            "functions of `math` take one number, and z and t hold many: use NumPy's",
             lambda z, t: (
                 max(z, 0) - z * t + math.log1p(math.exp(-abs(z))) if z.ndim == 0 else math.exp(z)
             ),
@@ -1807,11 +1809,11 @@ BCE_LOGITS = Exercise(
             lambda z, t: t * _softplus(-z) + _softplus(z),
         ),
         "log2-for-ln": Mutant(
-            "this is in bits: nats are asked for, so take the natural logarithm",
+            "this is in bits: use the natural logarithm, which gives nats",
             lambda z, t: _bce(z, t) / math.log(2),
         ),
         "log10-for-ln": Mutant(
-            "this is a logarithm to base 10: nats are asked for, so take the natural one",
+            "this is a logarithm to base 10: use the natural one, which gives nats",
             lambda z, t: _bce(z, t) / math.log(10),
         ),
         "targets-rounded": Mutant(
@@ -1833,7 +1835,7 @@ BCE_LOGITS = Exercise(
         ),
         "margin-sign-flipped": Mutant(
             "the exponent (2t − 1)·z has the wrong sign, and that trick works for targets 0 and 1"
-            " only: gray ones are asked for too",
+            " only: gray ones must work too",
             lambda z, t: _softplus((2 * t - 1) * z),
         ),
         "wrong-log-complement": Mutant(
@@ -1846,7 +1848,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.logaddexp(1, z) - t * z,
         ),
         "log2-in-softplus": Mutant(
-            "log(1 + e^−|z|) is to base 2: take the natural logarithm",
+            "log(1 + e^−|z|) is to base 2: use the natural logarithm",
             lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))) / math.log(2),
         ),
         "log-of-mixture": Mutant(
@@ -1870,15 +1872,15 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.maximum(0, 1 - (2 * t - 1) * z),
         ),
         "gradient-returned": Mutant(
-            "this is the gradient, σ(z) − t: the loss itself is asked for",
+            "this is the gradient, σ(z) − t: return the loss itself",
             lambda z, t: _sigmoid(z) - t,
         ),
         "negative-gradient-returned": Mutant(
-            "this is the gradient with its sign flipped, t − σ(z): the loss itself is asked for",
+            "this is the gradient with its sign flipped, t − σ(z): return the loss itself",
             lambda z, t: t - _sigmoid(z),
         ),
         "likelihood-returned": Mutant(
-            "this is the probability of the target: its negative logarithm is asked for",
+            "this is the probability of the target: return its negative logarithm",
             lambda z, t: np.exp(-_bce(z, t)),
         ),
         "tanh-for-sigmoid": Mutant(
@@ -1887,13 +1889,13 @@ BCE_LOGITS = Exercise(
             lambda z, t: _bce(2 * z, t),
         ),
         "softmax-for-sigmoid": Mutant(
-            "the logits went through a softmax, as if one pixel excluded another: every pixel is a"
-            " Bernoulli variable of its own",
+            "the logits went through a softmax, as if the pixels were exclusive classes: every"
+            " pixel is a Bernoulli variable of its own",
             lambda z, t: _coins(np.exp(z) / np.exp(z).sum(), t),
         ),
         "target-entropy-subtracted": Mutant(
-            "the entropy of the target was subtracted, which gives a KL divergence: the whole"
-            " negative log-likelihood is asked for",
+            "the entropy of the target was subtracted, which gives a KL divergence: return the"
+            " whole negative log-likelihood",
             lambda z, t: _bce(z, t) + _xlog(t, t) + _xlog(1 - t, 1 - t),
         ),
         "input-mutated": Mutant(
