@@ -13,7 +13,7 @@
 # - tell probability *mass* from probability *density*, and check that either is normalized;
 # - fit a model to data by *maximum likelihood*, and *sample* from it;
 # - say what makes a model *generative* rather than *discriminative*;
-# - test a generator: is it likely, new, complete, and good to look at?
+# - test a generator in four ways: likely, new, complete, good to look at.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -34,8 +34,8 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Look and listen first
 #
-# Two small models come with the course. One was trained on handwritten digits, the other on four-part chorales by
-# J. S. Bach. Ask both for something that nobody wrote.
+# Two small models come with the course. One was trained on handwritten digits, the other on J. S. Bach's four-part chorales.
+# Ask both for something that nobody wrote.
 
 # %%
 drawn = pretrained.digits(40, runtime.rng(0))  # (40, 28, 28)
@@ -49,17 +49,16 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 # **Write it down.** How would you decide whether the digit model is *good*? "Its digits look real" is a start, but a
 # program that hands out photocopies of its training data passes that test too.
 #
-# By the end of this lesson you will have four tests, three of them numbers. They rest on one old idea: a model of data is
-# a probability distribution. It says how likely every possible image is, and you can sample from it. A **generative
-# model** is such a distribution, learned from examples. *Generative AI* is what you get when the data are texts, images
-# or sound. The mathematics describes the distribution (this lesson), finds the best one (02 and 03), and tells how good
-# the result is (all lessons).
+# By the end of this lesson you will have four tests, three of them numbers. They rest on one old idea: a model of data is a
+# probability distribution. It says how likely every possible image is, and you can sample from it. A **generative model** is
+# such a distribution, learned from examples. *Generative AI* is what you get when the data are texts, images or sound. The
+# mathematics describes the distribution (this lesson), finds the best one (02 and 03), and judges the result (every lesson).
 
 # %% [markdown]
 # ## Mass and density
 #
 # A **random variable** is a quantity whose value depends on chance, such as the roll of a die. Each of the die's six values
-# has a probability of its own, its **mass**. Masses lie between 0 and 1 and add up to 1.
+# has a probability, called its **mass**. Masses lie between 0 and 1 and add up to 1.
 #
 # A person's height is a random variable too, but each exact value has probability zero. So we count the share of people
 # in each *bin*, a small range of values.
@@ -73,7 +72,7 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 # - B: a few tenths
 #   - Only areas are probabilities here. A height may exceed 1.
 # - C: between 1 and 10
-#   - **Yes.** Two thirds of the people in a range of $0.2$ m make $3.3$ per meter. The peak is a little higher.
+#   - **Yes.** Two thirds of the people within $0.2$ m make $3.3$ per meter. The peak is a little higher.
 # - D: above 10, and the narrower the bins, the higher
 #   - A bin half as wide holds about half as many people, so the ratio hardly changes.
 #
@@ -86,16 +85,16 @@ explorables.bins(runtime.rng(3))
 # As the bins shrink, each share goes to zero. But share *divided by width* settles, given enough people, and its limit is
 # the **density**: probability per unit of length. In centimeters it would be a hundred times lower.
 #
-# The curve is the best-known density, the **normal distribution**, also called **Gaussian**. Its parameters are the
-# **mean** $\mu$ and the **variance** $\sigma^2$, the mean squared distance from the mean. The root of the variance,
-# $\sigma$, is the **standard deviation**: how far from the mean a typical value is.
+# The curve is the best-known of all densities, that of the **normal distribution**, also called **Gaussian**. Its parameters
+# are the **mean** $\mu$ and the **variance** $\sigma^2$, the mean squared distance from the mean. The square root of the
+# variance, $\sigma$, is the **standard deviation**: how far from the mean a typical value is.
 #
 # $$ p(x \mid \mu, \sigma^2) = \frac{1}{\sqrt{2\pi\sigma^2}} \; e^{-\frac{(x-\mu)^2}{2\sigma^2}} $$
 #
 # Read the bar as *given*: the density of $x$, given $\mu$ and $\sigma^2$. Its short name is $\mathcal N(\mu, \sigma^2)$.
 #
-# Every distribution must be **normalized**: masses *sum* to one, and a density encloses an *area* of one. Checking this
-# exposes many wrong formulas, some of them famous.
+# Every distribution must be **normalized**: masses *sum* to one, and a density encloses an *area* of one. This check exposes
+# many wrong formulas.
 
 
 # %% tags=["nbval-check-output"]
@@ -115,7 +114,7 @@ for var in (4.0, 1.0, 0.01):
 #
 # Take one number per handwritten digit: the share of the image that is ink, in percent. We learn from 4,000 digits, the
 # **training set**. Another 1,000, the **test set**, are set aside to judge the result. (Choices along the way, such as the
-# size of a model, need a third part, the **validation set**; it enters in lesson 02.)
+# size of a model, need a third part, the **validation set**; it appears in lesson 02.)
 #
 # Which normal distribution describes the 4,000 numbers best? Take a candidate $\mu$ and $\sigma^2$ and evaluate its
 # density at every data point. We treat the digits as independent, and the probabilities of independent events multiply. So
@@ -164,15 +163,15 @@ print(f"density of N(10, 4) at its mean: {np.exp(normal_logpdf(10, 10, 4)):.5f}"
 print(f"log-density 80 standard deviations away: {normal_logpdf(170, 10, 4):.1f}")
 
 # %% [markdown]
-# **Fit by hand.** Drag either picture until the Gaussian explains the ink best. On the right every point is a candidate,
-# and brighter means more likely.
+# **Fit by hand.** Drag either picture until the Gaussian explains the ink best. On the right every point is a candidate, and
+# brighter means a higher likelihood.
 
 # %%
 explorables.fit(ink)
 
 # %% [markdown]
-# There is one maximum. Setting the derivatives to zero finds it without dragging: the best $\mu$ is the mean of the data,
-# and the best $\sigma^2$ is their variance. A small step in any direction goes down:
+# There is one maximum. Setting the derivatives to zero finds it without dragging: the best $\mu$ is the mean of the data, and
+# the best $\sigma^2$ is their variance. A small step in any direction lowers the log-likelihood:
 
 # %% tags=["nbval-check-output"]
 mu, var = ink.mean(), ink.var()
@@ -183,18 +182,18 @@ lower = [best - normal_logpdf(ink, mu + d_mu, var + d_var).mean() for d_mu, d_va
 print("four small steps away, lower by", np.round(lower, 6))
 
 # %% [markdown]
-# "Describe the data" became "maximize one number". Most models in this course are fitted this way, or by something that
-# stands in for it.
+# "Describe the data" has become "maximize one number". Most models in this course are fitted this way, or with a stand-in for
+# the likelihood.
 
 # %% [markdown]
 # ## Sampling: from a distribution back to data
 #
-# Fitting went from data to a distribution. Generating goes back. Take a random variable with three possible values, the
-# **categories** 0, 1 and 2, with probabilities $\theta = (0.1, 0.2, 0.7)$. The random numbers that a computer makes are
-# uniform between 0 and 1. How do they become category 2 in seven cases out of ten?
+# Fitting went from data to a distribution. Generating goes back. Take a **categorical distribution**: three possible values,
+# the *categories* 0, 1 and 2, with probabilities $\theta = (0.1, 0.2, 0.7)$. A computer's random numbers are uniform between
+# 0 and 1. How do they become category 2 in seven cases out of ten?
 #
-# Lay the probabilities side by side. They fill a strip of length one. Throw a dart at it: each piece is hit in proportion
-# to its length.
+# Lay the probabilities side by side. They fill a strip of length one. Throw a dart at it: the probability of hitting a piece
+# is the length of that piece.
 
 # %%
 theta = np.array([0.1, 0.2, 0.7])  # (3,)
@@ -205,9 +204,9 @@ plots.strip(theta, dart=0.45, alt="A strip in pieces of 0.1, 0.2 and 0.7; a dart
 # Looking up which piece a uniform number hits is **inverse-CDF sampling**. It works for densities too.
 #
 # ### Exercise 1.2 · `sample_categorical`
-# Draw `n` samples. Categories are numbered from 0. All randomness must come from `rng`, a NumPy generator, so that the
-# result can be repeated: `rng.random(n)` gives `n` uniform numbers. (`rng.choice` does the whole job. Here you write what
-# it does.)
+# Draw `n` samples. Categories are numbered from 0. All randomness must come from `rng`, a NumPy generator, so that the result
+# can be reproduced: `rng.random(n)` gives `n` uniform numbers. (`rng.choice` does the whole job. Here you write what it
+# does.)
 
 
 # %% tags=["exercise:1.2", "points:4", "minutes:12"]
@@ -249,8 +248,8 @@ print("asked for", theta, " got", np.round(np.bincount(draws, minlength=3) / 100
 # %% [markdown]
 # ## One probability per pixel: a first generator of digits
 #
-# An image of 784 pixels, each ink or paper, has $2^{784}$ possible values, far too many to list their masses. So we make
-# a bold assumption: *the pixels are independent*, like 784 coins that are tossed separately.
+# An image of 784 pixels, each ink or paper, has $2^{784}$ possible values, and nobody can list that many masses. So we make a
+# bold assumption: *the pixels are independent*, like 784 coins tossed separately.
 #
 # A random variable that is 1 (ink) with probability $\theta$ and 0 (paper) otherwise has a **Bernoulli distribution**. Its
 # mass is $\theta^x (1-\theta)^{1-x}$: put in $x = 1$, then $x = 0$. For a fair coin, $\theta = 0.5$. Give each pixel $d$
@@ -264,7 +263,7 @@ print("asked for", theta, " got", np.round(np.bincount(draws, minlength=3) / 100
 # $s$ that are all ink and $s$ that are all paper.
 #
 # ### Exercise 1.3 · `fit_bernoulli`
-# Return the share of ink at each pixel when these $2s$ imaginary images have joined the real ones.
+# Return the share of ink at each pixel once these $2s$ imaginary images have joined the real ones.
 
 
 # %% tags=["exercise:1.3", "points:4", "minutes:6"]
@@ -322,7 +321,7 @@ plots.rows(
 def log_bernoulli(x, theta):
     """log p(x | θ) of each image. (N, D), theta (D,) -> (N,); K models at once: (K, D) -> (N, K)"""
     theta = np.asarray(theta)
-    # x log θ + (1 - x) log(1 - θ), sorted by x, so that there is one product of large tables
+    # x log θ + (1 - x) log(1 - θ), rearranged so that it takes one matrix product
     return x @ np.log(theta / (1 - theta)).T + np.log(1 - theta).sum(axis=-1)
 
 
@@ -353,14 +352,14 @@ plots.rows(
     alt="Above: ten blurred average digits. Below: twenty noisy samples, some readable.",
 )
 # %% [markdown]
-# The same model answers the opposite question: which class does a given image have? We may also split $p(x, y)$ the other
+# The same model answers the opposite question: which class does a given image have? We can also split $p(x, y)$ the other
 # way, into $p(x)\,p(y \mid x)$. Setting the two equal gives **Bayes' rule**:
 #
 # $$ p(y \mid x) = \frac{p(y)\,p(x \mid y)}{p(x)}, \qquad p(x) = \sum_y p(y)\,p(x \mid y) $$
 #
-# $p(y \mid x)$ is the **posterior**: what we believe about the class after seeing the image. To compute $p(x)$ we must
-# *add* probabilities that we hold as logarithms, and $e^{-1000}$ underflows. `logsumexp` returns $\log \sum_k e^{a_k}$
-# safely, by factoring out the largest term first.
+# $p(y \mid x)$ is the **posterior**: what we believe about the class after seeing the image. To compute $p(x)$ we must *add*
+# probabilities that we have only as logarithms, and $e^{-1000}$ underflows. `logsumexp` returns $\log \sum_k e^{a_k}$ safely,
+# by factoring out the largest term first.
 
 # %% tags=["nbval-check-output"]
 log_pxy = log_bernoulli(x_test, class_theta) + np.log(prior)  # (1000, 10): log p(x, y)
@@ -388,9 +387,9 @@ print(f"test digits classified correctly: {accuracy:.1%}   nats per digit: {clas
 #
 # **Expectation-maximization** (EM) fits it by repeating two steps you already know. *E-step*: by Bayes' rule, compute the
 # posterior of the components for each digit, called their **responsibilities**. *M-step*: refit each component as in
-# Exercise 1.3, with every digit weighted by its responsibility. Without smoothing, the likelihood never falls from one
-# round to the next (Dempster, Laird & Rubin 1977). We use 60 components and start from 60 random training digits, faded
-# to gray. Do other starting digits lead to another model? We fit three times.
+# Exercise 1.3, with every digit weighted by its responsibility. Without smoothing, the likelihood never falls from one round
+# to the next (Dempster, Laird & Rubin 1977). We use 60 components and start from 60 random training digits, faded to gray. Do
+# other starting digits lead to another model? We fit three times.
 
 
 # %% tags=["export"]
@@ -421,8 +420,8 @@ drawing.fits(mixtures)
 
 # %% [markdown]
 # The three log-likelihoods are nearly equal, and the components differ. A mixture's likelihood has many **local maxima**,
-# points that no small change improves, and EM climbs toward one near its start. Nobody told it what a 1 is, and yet it
-# found upright 1s and slanted ones. To sample, draw the component first, then the pixels.
+# points that no small change improves. EM climbs toward one of them, and the start decides which. Nobody told it what a 1 is,
+# and yet it found upright 1s and slanted ones. To sample, draw the component first, then the pixels.
 
 
 # %% tags=["export"]
@@ -440,9 +439,9 @@ mixture_nats = -logsumexp(log_bernoulli(x_test, theta_mix) + np.log(pi), axis=1)
 drawing.nats(uniform_nats, bernoulli_nats, class_nats, mixture_nats)
 
 # %% [markdown]
-# Each model adds one fact about digits, and each time the NLL on new digits falls: where the ink tends to be, that there
-# are ten numerals, that each is written in several ways. Here the eye agrees with the number. Lesson 02 shows that it
-# does not always.
+# Each model adds one fact about digits: where the ink tends to be, that there are ten numerals, that each is written in
+# several ways. Each time, the NLL on new digits falls. Here the eye agrees with the number. Lesson 02 shows that it does not
+# always.
 
 # %% [markdown]
 # ## Original, or copied?
@@ -461,7 +460,7 @@ drawing.nats(uniform_nats, bernoulli_nats, class_nats, mixture_nats)
 # %% tags=["export"]
 def pixels_apart(x, others):
     """Number of pixels that differ, for every pair. (n, D), (N, D) of 0/1 -> (n, N)"""
-    return x.sum(1)[:, None] + others.sum(1) - 2 * x @ others.T  # ink of both, less shared ink
+    return x.sum(1)[:, None] + others.sum(1) - 2 * x @ others.T  # ink of both, less the overlap
 
 
 # %%
@@ -472,18 +471,17 @@ print(f"test digits that the photocopier can produce: {twins} of 1,000")
 print(f"pixels from a test digit to the nearest training digit: {real_distance:.0f} on average")
 
 # %% [markdown]
-# A close look does not expose the photocopier, since its samples *are* real digits. Nor does its likelihood on
-# the training set: of all distributions, the photocopier is the one that maximum likelihood would choose. Only *new* data
-# expose it.
+# A close look does not expose the photocopier, because its samples *are* real digits. Nor does its likelihood on the training
+# set: of all distributions, the photocopier is the one that maximum likelihood would choose. Only *new* data expose it.
 #
 # The second line shows a test that needs only samples: how many pixels differ between a sample and the nearest training
-# digit? For new real digits it is about {{01.copies.real:.0f}}. Samples that come much closer are suspect: copies, or
-# easy digits such as thin 1s. Much farther is no merit, because pure noise is farther still. Large image models have been
+# digit? For new real digits it is about {{01.copies.real:.0f}}. Samples that come much closer are suspect: copies, or easy
+# digits such as thin 1s. A much larger distance is no merit either: pure noise is farther still. Large image models have been
 # caught returning training images (Carlini et al. 2023). "Generative" does not imply "original".
 #
 # A generator can also fail the opposite way and leave most digits out, like the shortcut: always take the mixture's largest
-# component. To notice, go from each *test digit* to the nearest sample. The test digit is covered if that sample is no
-# farther away than its fifth nearest neighbor among the other test digits. The share of covered digits is called
+# component. To detect this, go from each *test digit* to the nearest sample. The digit is covered if that sample is no
+# farther away than the digit's fifth-nearest neighbor among the other test digits. The share of covered digits is called
 # **coverage** (Naeem et al. 2020).
 
 
@@ -509,12 +507,12 @@ covered = {name: coverage(x_test[:500], x) for name, x in sources.items()}
 drawing.new_and_covered(distance, covered)
 
 # %% [markdown]
-# The photocopier covers nearly everything and has nothing new. The shortcut is the opposite. The mixture draws all ten
+# The photocopier covers nearly everything and has nothing new. The shortcut does the opposite. The mixture draws all ten
 # numerals and yet misses many test digits, because loose specks of ink keep its samples at a distance. Distance in pixels
 # punishes noise as well as omission, so later lessons compare what a classifier sees. The pretrained model comes a little
-# closer to the training digits than real ones do, and covers as much.
+# closer to the training digits than real ones do, and covers as many test digits.
 #
-# So here are four tests. None is enough alone.
+# These are the four tests. None is enough on its own.
 #
 # 1. **Likely?** The NLL of test data. It notices both copying and omission, but needs a model whose probabilities can be
 #    computed.
@@ -522,8 +520,8 @@ drawing.new_and_covered(distance, covered)
 # 3. **Complete?** The coverage of test data by samples.
 # 4. **Good to look at?** Your eye, on samples that nobody hand-picked.
 #
-# Compare them with the test you wrote down at the start. The pretrained model does well on the last three. Lesson 04
-# shows how to bound the first.
+# Compare them with the test you wrote down at the start. The pretrained model does well on the last three. Lesson 04 shows
+# how to bound its NLL.
 
 # %% [markdown]
 # ## What this run reached
@@ -556,16 +554,16 @@ assert uniform_nats > bernoulli_nats > class_nats > mixture_nats
 assert covered["shortcut"] < 0.2 < covered["pretrained model"]
 
 # %% [markdown]
-# That was the core. What follows is the studio: three sections, in any order, and nothing later needs them. In a hurry?
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# That was the core. The studio has three sections, in any order, and no later lesson needs them. [Where we are
+# now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
 #
 # ### Section A · Counts, and a factor that went missing
 #
-# This course grew out of an article, in Chinese, on how generative AI changes the way we work. In every lesson one of its
-# wrong statements returns as *Debug a claim*. You measure the damage and fix it.
+# This course grew out of an article, in Chinese, on how generative AI changes the way we work. Every lesson has a *Debug a
+# claim*: a wrong statement, usually from that article. You measure the damage and fix it.
 #
 # **Debug a claim.** Roll a three-sided die with $\theta = (0.2, 0.3, 0.5)$ several times and count how often each side
 # comes up: $x = (x_1, x_2, x_3)$. The article says that these counts have the mass
@@ -583,7 +581,7 @@ assert covered["shortcut"] < 0.2 < covered["pretrained model"]
 # - B: exactly one
 #   - That holds for a single roll only, where only one order is possible.
 # - C: less than one
-#   - **Yes.** The claim is the probability of one particular order of the rolls. Counts forget the order.
+#   - **Yes.** The claim is the probability of one particular order of the rolls, and counts forget the order.
 
 
 # %% tags=["studio", "nbval-check-output"]
@@ -608,8 +606,8 @@ one_each = np.mean([len(set(row)) == 3 for row in rolls])
 print(f"one of each: claimed {claimed_pmf((1, 1, 1), theta):.2f}, counted {one_each:.2f}")
 
 # %% [markdown] tags=["studio"]
-# The more rolls, the more mass is missing. The claim is the probability of *one particular order*, such as 1-2-3, and there
-# are six orders of one-of-each.
+# The more rolls, the more mass is missing. One of each can come in six orders, and the claim is the probability of only *one*
+# of them, such as 1-2-3.
 #
 # ### Exercise 1.4 · `multinomial_pmf`
 # Fix the claim: in how many orders can the same counts come up? Try $(1, 1, 1)$ and $(2, 1, 0)$ first. Factorials grow fast,
@@ -625,7 +623,7 @@ def multinomial_pmf(counts, theta):
         raise ValueError(f"theta must sum to 1, not {math.fsum(theta)}")
     log_orders = math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
     if any(t == 0 and c > 0 for c, t in zip(counts, theta, strict=True)):
-        return 0.0  # it happened, and it cannot
+        return 0.0  # an impossible outcome was counted
     log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c > 0)
     return math.exp(log_orders + log_one_order)
     # END SOLUTION
@@ -657,11 +655,11 @@ print(f"one of each: {multinomial_pmf((1, 1, 1), theta):.2f}")
 # $$ P(x \mid n, \theta) = \frac{n!}{x_1! \cdots x_K!} \prod_{i=1}^{K} \theta_i^{x_i}, \qquad \sum_i x_i = n, \quad
 # \sum_i \theta_i = 1 $$
 #
-# For $n = 1$ it is the categorical distribution of Exercise 1.2, and with two categories it is then the Bernoulli
+# For $n = 1$ it is the categorical distribution of Exercise 1.2, and if there are only two categories, the Bernoulli
 # distribution.
 #
-# Where did the claim's mass go? Toss a fair coin, so that the counts fit on one axis. The claim loses most mass in the
-# middle, where there are most orders.
+# Where did the claim's mass go? Toss a fair coin, so that the counts fit on one axis. The claim loses the most mass in the
+# middle, where there are the most orders.
 
 # %% tags=["studio"]
 drawing.totals(
@@ -672,9 +670,9 @@ drawing.totals(
 # %% [markdown] tags=["studio"]
 # ### Section B · The integral that must be one
 #
-# Why is there a $\sqrt{2\pi}$ in the normal density? Because of an area. Drop the factor and integrate $e^{-x^2/2}$ over the
-# whole line; whatever comes out must be divided out again. There is no elementary antiderivative, but there is a famous
-# trick. (This section needs some calculus.) Square the integral, and it becomes the volume under a round hill,
+# (This section needs some calculus.) Why is there a $\sqrt{2\pi}$ in the normal density? It makes the area 1. Drop the factor
+# and integrate $e^{-x^2/2}$ over the whole line: the density must be divided by whatever comes out. There is no elementary
+# antiderivative, but there is a famous trick. Square the integral, and it becomes the volume under a round hill,
 # $e^{-(x^2+y^2)/2}$. Cut the hill into rings of radius $r$ and circumference $2\pi r$:
 #
 # $$ \Big(\int e^{-x^2/2}\,dx\Big)^2 = \int_0^\infty e^{-r^2/2}\; 2\pi r\,dr = 2\pi $$
@@ -712,15 +710,15 @@ print(f"nats per digit, mean of ink: correct {best:.3f}, without the 2 pi {forgo
 # It is often said that generative models need more data than discriminative ones. Let us test it. The discriminative
 # classifier is **logistic regression**, which models $p(y \mid x)$ and nothing else. The generative one is naive Bayes, with
 # one imaginary image per class as its smoothing. In one version this image is gray, which is Exercise 1.3 with
-# $s = \tfrac12$. In the other it is the average of all the digits seen so far.
+# $s = \tfrac12$. In the other it is the average of all the labeled digits.
 #
 # All get the same few labeled digits, in two worlds: real digits, and digits *sampled* from the model of each class. In the
-# second world pixels really are independent.
+# second world the pixels of a class really are independent.
 #
 # **Predict.** With one to three real digits per class, which of the three makes the most errors?
 #
 # - A: logistic regression
-#   - It has a prior too: it keeps its weights small. That turns out to be no worse than the better of the two images.
+#   - It has a prior too: its weights are kept small. That turns out to be no worse than the better of the two images.
 # - B: naive Bayes with the gray image
 #   - **Yes.** The gray image says that ink is as likely in a corner as in the middle. With so few digits, that counts.
 # - C: naive Bayes with the average digit
@@ -729,7 +727,7 @@ print(f"nats per digit, mean of ink: correct {best:.3f}, without the 2 pi {forgo
 
 # %% tags=["studio"]
 def correct(x, y, x_new, y_new, per_class, rng):
-    """How many of 1,000 new digits each is right about: both naive Bayes, logistic regression."""
+    """How many of 1,000 new digits each gets right: both naive Bayes, logistic regression."""
     of_class = [np.flatnonzero(y == c) for c in range(10)]
     rows = np.concatenate([rng.choice(those, per_class, replace=False) for those in of_class])
     few = x[rows].reshape(10, per_class, 784)
@@ -765,15 +763,15 @@ drawing.lead(sizes, lead)
 
 # %% [markdown] tags=["studio"]
 # The dots are means over eight draws of the labeled digits, and the bars are two standard errors. On real digits, naive Bayes
-# with the gray image is behind logistic regression at every size. With the average digit, it is level with it, within the
-# error bars, up to ten digits per class. Smoothing is an assumption too, a prior on $\theta$.
+# with the gray image is behind logistic regression at every size. With the average digit, the two are level, within the error
+# bars, up to ten digits per class. Smoothing is an assumption too, a prior on $\theta$.
 #
-# As the data grow, the imaginary image matters less, and the independence of pixels matters more. That assumption is false
-# for real digits, so logistic regression pulls ahead. In the world where it holds, naive Bayes with the average digit
-# leads until neither makes many errors. So "generative models need more data" is too simple, and so is its opposite. A
-# generative model makes more assumptions; they replace data where they are true and cost accuracy where they are false.
-# Ng & Jordan (2002) show that naive Bayes can come near its own, higher, error with far fewer examples than logistic
-# regression needs.
+# As the data grow, the imaginary image matters less, and the independence of pixels within a class matters more. That
+# assumption is false for real digits, so logistic regression pulls ahead. In the world where it holds, naive Bayes with the
+# average digit leads until neither makes many errors. So "generative models need more data" is too simple, and so is its
+# opposite. A generative model makes more assumptions; they replace data where they are true and cost accuracy where they are
+# false. Ng & Jordan (2002) show that naive Bayes can approach its own limiting error, which is the higher one, with far fewer
+# examples than logistic regression needs to approach its own.
 
 # %% tags=["studio", "solved"]
 real, independent = (each.mean(axis=1) for each in lead.values())  # (2, 7) each
@@ -797,5 +795,5 @@ assert (independent[1, :5] > 0).all() and abs(real[1, :3]).max() < 15
 # Naeem et al. 2020, *Reliable Fidelity and Diversity Metrics for Generative Models*: coverage, tested.
 # Carlini et al. 2023, *Extracting Training Data from Diffusion Models*: photocopies in the wild.
 #
-# **Next.** A likelihood is a number to maximize. Lesson 02 turns it into losses to minimize, and shows what a model
-# becomes when a loss compares the wrong things.
+# **Next.** A likelihood is a number to maximize. Lesson 02 turns it into losses to minimize, and shows what happens when a
+# loss compares the wrong things.

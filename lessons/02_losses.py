@@ -11,10 +11,10 @@
 #
 # **By the end you will be able to**
 # - read a negative log-likelihood in nats and in bits;
-# - compute a cross-entropy and a KL divergence, and say what the direction of a KL does to a model;
+# - compute a cross-entropy and a KL divergence, and say how the direction of a KL shapes the model;
 # - derive a loss from an assumption about noise, and let a network predict its own uncertainty;
 # - see where a loss goes flat, and compute it from logits instead;
-# - ask of any loss what is compared with what, and choose a generator by its likelihood on new data.
+# - ask of any loss what it compares with what, and choose a generator by its likelihood on new data.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -36,26 +36,26 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Surprise: what a probability costs
 #
-# Lesson 01 scored models in nats per digit. When something happens to which you gave probability $p$, your *surprise* is
+# Lesson 01 scored models in nats per digit. If you gave an event probability $p$ and it happens, your *surprise* is
 #
 # $$ -\log p $$
 #
-# A certain event costs nothing. The rarer the event, the greater the surprise, without limit, and where probabilities
-# multiply, surprises *add*. The natural logarithm counts in **nats**, base 2 in **bits**; one nat is $1/\log 2 \approx
-# 1.44$ bits.
+# A certain event costs nothing. The rarer the event, the greater the surprise, without limit. Where probabilities multiply,
+# surprises *add*. The natural logarithm gives **nats**, the logarithm to base 2 **bits**; one nat is $1/\log 2 \approx 1.44$
+# bits.
 #
 # The field's name for surprise, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is the number that
-# training minimizes, and nearly every loss in this course is an average NLL.
+# training minimizes, and most losses in this course are average NLLs, or stand in for one.
 #
 # **Predict.** Which of these is more surprising?
 #
 # - A: A fair coin shows heads ten times in a row.
-#   - The pattern impressed you: any other ten tosses are as rare, one in 1,024.
+#   - The pattern impressed you: any other sequence of ten tosses is as rare, one in 1,024.
 # - B: A friend's ticket is the single winner among a thousand.
 #   - You underestimated ten halvings: they come to one in 1,024.
 # - C: They are almost equally surprising.
-#   - **Yes.** One in 1,024 and one in 1,000. A bit is one fair yes-or-no question, and ten of them tell about a thousand
-#     things apart.
+#   - **Yes.** One in 1,024 and one in 1,000. A bit is the answer to one fair yes-or-no question, and ten answers tell about a
+#     thousand things apart.
 
 
 # %% tags=["nbval-check-output"]
@@ -74,7 +74,7 @@ for event, p in [
 # %% [markdown]
 # ## Cross-entropy: the average cost of a forecast
 #
-# In a dry town the sun shines on 90 percent of all days, and a forecaster says 80 percent every day. A sunny day then costs
+# In a dry town the sun shines on 90 percent of days, and a forecaster says 80 percent every day. A sunny day then costs
 # $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is
 # the **cross-entropy**:
 #
@@ -83,14 +83,14 @@ for event, p in [
 # Note the roles: $y$ says how often an outcome happens, $p$ says what it costs.
 #
 # ### Exercise 2.1 · `cross_entropy`
-# Write it for nats and for any other base. An outcome that never happens ($y_k = 0$) costs nothing, even if $p_k = 0$. One
-# that does happen, although the forecast called it impossible, costs $\infty$. If `y` or `p` does not sum to 1 (within
-# $10^{-9}$), raise a `ValueError`.
+# Return nats by default and bits for `base=2`; any base must work. An outcome that never happens ($y_k = 0$) costs nothing,
+# even if $p_k = 0$. One that does happen although the forecast called it impossible costs $\infty$. If `y` or `p` does not
+# sum to 1 (within $10^{-9}$), raise a `ValueError`.
 
 
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
 def cross_entropy(y, p, base=math.e):
-    """Average NLL of outcomes that follow y, under the forecast p.
+    """Average NLL, under the forecast p, of outcomes that follow y.
 
     (K,), (K,) -> float
     """
@@ -125,8 +125,8 @@ cross_entropy = check("2.1", cross_entropy)
 #   - A perfect forecast of the *probabilities* still does not know tomorrow's weather.
 # - B: 90 : 10, and its cross-entropy is above 0.
 #   - **Yes.** The truth is the best forecast, and it has a cost that no forecast can avoid.
-# - C: 99 : 1, because most days are sunny and then cost next to nothing.
-#   - It saves a little on sunny days and pays $-\log 0.01 = 4.6$ nats on each rainy one.
+# - C: 99 : 1, and its cross-entropy is close to 0.
+#   - On sunny days it costs next to nothing, but on each rainy one $-\log 0.01 = 4.6$ nats.
 
 # %% tags=["nbval-check-output"]
 y, p = np.array([0.9, 0.1]), np.array([0.8, 0.2])
@@ -139,9 +139,9 @@ print(f"80 : 20 costs {cross_entropy(y, p):.6f} = {floor:.6f} + {cross_entropy(y
 print(f"with the roles swapped, H(p, y) = {cross_entropy(p, y):.6f}")
 
 # %% [markdown]
-# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$.
-# So cross-entropy is not "the difference" between $y$ and $p$, as is often said: a difference would be zero for equals and
-# the same in both directions.
+# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So
+# cross-entropy is not "the difference" between $y$ and $p$, as is often said: a difference would be zero when the two are
+# equal, and the same in both directions.
 
 # %%
 sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
@@ -150,22 +150,22 @@ dots = {name: (f[0], cross_entropy(y, f)) for name, f in forecasts.items()}
 ax = drawing.all_forecasts(sun, nats, floor, dots)
 
 # %% [markdown]
-# A slightly wrong forecast loses little. A confident wrong one can lose any amount.
+# A slightly wrong forecast costs little extra. A confident wrong one can cost any amount.
 
 # %% [markdown]
 # ## KL: the avoidable part has a direction
 #
-# The part above the floor is the **Kullback–Leibler divergence**, KL for short: the nats that a better model would have
+# The part above the floor is the **Kullback–Leibler divergence**, KL for short: the nats that a perfect forecast would have
 # saved. From here on we use the usual letters, $p$ for the true distribution (it was $y$) and $q$ for the model.
 #
 # $$ D_{\mathrm{KL}}(p \,\|\, q) = \sum_{k} p_k \log \frac{p_k}{q_k} \;\ge\; 0 $$
 #
 # It is zero only for $q = p$. Outcomes are drawn from the first argument and scored by the second. So
-# $D_{\mathrm{KL}}(q \,\|\, p)$ asks a different question and is a different number.
+# $D_{\mathrm{KL}}(q \,\|\, p)$ asks a different question and is, in general, a different number.
 #
 # ### Exercise 2.2 · `kl`
-# Return nats. Zeros, the infinity and the `ValueError` follow Exercise 2.1. The function can be long or very short: how
-# does a KL divergence follow from cross-entropies?
+# Return nats. Treat zeros, infinity and wrong sums as in Exercise 2.1. The function can be long or very short: how does a KL
+# divergence follow from cross-entropies?
 
 
 # %% tags=["exercise:2.2", "points:4", "minutes:6"]
@@ -186,24 +186,23 @@ kl = check("2.2", kl)
 # You have a function for the cross-entropy. What must you subtract from it so that nothing is left when $q = p$?
 # ---
 # $p = (0.9, 0.1)$, $q = (0.8, 0.2)$: $0.9 \log\frac{0.9}{0.8} + 0.1 \log\frac{0.1}{0.2} = 0.1060 - 0.0693 = 0.0367$ nats.
-# Single terms may be negative; the sum never is.
+# Single terms may be negative, but the sum never is.
 # ---
 # $\sum p \log (p/q) = -\sum p \log q + \sum p \log p = H(p, q) - H(p)$. `cross_entropy` already handles the errors, the
 # zeros and the infinity.
 
 # %% [markdown]
-# A model can rarely match its target. Let the target $p$ have two modes and the model $q$ be one Gaussian. No Gaussian is
-# right, so which one is *best*? We turn both into lists of probabilities on a grid, and try many Gaussians.
+# A model can rarely match its target. Let the target $p$ have two **modes**, or peaks, and let the model $q$ be one Gaussian.
+# No Gaussian is right, so which one is *best*? We turn both into lists of probabilities on a grid and try many Gaussians.
 #
-# **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$: outcomes from $p$, scored by $q$. The other minimizes
-# $D_{\mathrm{KL}}(q \,\|\, p)$: outcomes from $q$, scored by $p$. What do they find?
+# **Predict.** One search minimizes $D_{\mathrm{KL}}(p \,\|\, q)$, the other $D_{\mathrm{KL}}(q \,\|\, p)$. What do they find?
 #
 # - A: Both find a wide Gaussian over both modes.
-#   - In the second search a wide Gaussian would pay for all it draws between the modes, where the target is almost 0.
+#   - In the second search a wide Gaussian pays for everything it draws between the modes, where the target is almost 0.
 # - B: The first finds a wide Gaussian over both modes, the second a narrow one on the larger mode.
-#   - **Yes.** The first must cover all that the target draws. The second must only draw what the target finds probable.
+#   - **Yes.** The first must cover everything the target draws. The second need only draw what the target finds probable.
 # - C: The first finds a narrow Gaussian on the larger mode, the second a wide one over both modes.
-#   - The roles are swapped: on one mode, the first would pay enormously for outcomes at the other.
+#   - This swaps the roles: on one mode, the first would pay enormously for outcomes at the other.
 # - D: Both find a narrow Gaussian halfway between the modes.
 #   - That is bad in both directions: it misses what the target draws, and draws what the target does not.
 
@@ -229,13 +228,13 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 
 # %% [markdown]
 # **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever $p$ draws outcomes and $q$ is tiny, the cost
-# explodes. Among Gaussians, its minimum is **moment matching**: $q$ has the mean and variance of the target. **Reverse
-# KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking**. Ignoring the smaller mode costs it only $-\log 0.6 = 0.51$ nats,
-# however far away that mode is.
+# explodes. Among Gaussians, its minimum is **moment matching**: $q$ has the mean and variance of the target. **Reverse KL**,
+# $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking** when the modes lie far apart: ignoring the smaller one costs only
+# $-\log 0.6 = 0.51$ nats, however far away it is.
 #
-# So where a generator cannot match its data, the direction of the KL decides its mistake: forward, it invents things
-# between the kinds that exist; reverse, it drops kinds. Maximum likelihood is forward: the average NLL of $q$ on data from
-# $p$ is $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
+# So where a generator cannot match its data, the direction of the KL decides which mistake it makes: with forward KL it
+# invents things between the kinds that exist, with reverse KL it drops kinds. Maximum likelihood is forward: the average NLL
+# of $q$ on data from $p$ is $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
@@ -247,13 +246,13 @@ explorables.directions()
 # %% [markdown]
 # ## A recipe for losses
 #
-# Nearly all of the usual losses come from one recipe.
+# Most of the usual losses come from one recipe.
 #
 # 1. **Choose a distribution** for the value to be predicted: an assumption about its noise.
 # 2. **Let the network output its parameters.**
 # 3. **Minimize the NLL** of the data.
 #
-# **First noise: a Gaussian with one $\sigma$ for all.** The network outputs the mean $\mu$, and an observed $x$ costs
+# **First, Gaussian noise with one $\sigma$ for all.** The network outputs the mean $\mu$, and an observed $x$ costs
 #
 # $$ -\log \mathcal N(x \mid \mu, \sigma^2) = \frac{(x - \mu)^2}{2\sigma^2} + \tfrac12 \log (2\pi\sigma^2) $$
 #
@@ -275,14 +274,13 @@ for std in (1.0, mse**0.5, 0.05):
 # And for given predictions, the best $\sigma^2$ is the MSE, as in the middle row.
 
 # %% [markdown]
-# **Second noise: a Gaussian with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes,
-# give or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends
-# on the input is called **heteroscedastic** (Nix & Weigend 1994). Its network has two outputs: $\mu$ and, because an output
-# can be any real number and $\sigma$ must be positive, $s = \log\sigma$.
+# **Second, Gaussian noise with its own $\sigma$ for each prediction.** A taxi ride of one kilometer takes seven minutes, give
+# or take two; one of twelve kilometers can take ten minutes more or less than you expect. A model whose noise depends on the
+# input is called **heteroscedastic** (Nix & Weigend 1994). Its network has two outputs: $\mu$ and, because an output can be
+# any real number and $\sigma$ must be positive, $s = \log\sigma$.
 #
 # ### Exercise 2.3 · `gaussian_nll`
-# Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train a network that gives every
-# value a $\mu$ and an $s$ of its own.
+# Derive the NLL in terms of $\mu$ and $s$, and return it for each value. Your line will train the network.
 
 
 # %% tags=["exercise:2.3", "points:4", "minutes:6"]
@@ -305,22 +303,23 @@ gaussian_nll = check("2.3", gaussian_nll)
 # $x = 12$, $\mu = 10$, $s = \log 2$, so that $\sigma = 2$: $\tfrac12\log 2\pi = 0.919$, $s = 0.693$, $\tfrac12 (2/2)^2
 # = 0.5$. Together $2.112$.
 # ---
-# $\sigma^2 = e^{2s}$, so $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + s$ and $(x - \mu)^2 / 2\sigma^2 = \tfrac12 (x -
-# \mu)^2 e^{-2s}$. Lesson 01's `normal_logpdf` with the variance $e^{2s}$ and a minus gives the same.
+# $\sigma^2 = e^{2s}$, so $\tfrac12\log(2\pi\sigma^2) = \tfrac12\log 2\pi + s$ and
+# $(x - \mu)^2 / 2\sigma^2 = \tfrac12 (x - \mu)^2 e^{-2s}$. The negative of lesson 01's `normal_logpdf`, with the variance
+# $e^{2s}$, is the same.
 
 # %% [markdown]
-# Run the recipe with both noises. `networks.fit` trains a small network on any loss; how it does that is lesson 03.
+# Run the recipe with both assumptions. `networks.fit` trains a small network on any loss; lesson 03 shows how.
 #
-# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its
-# $\sigma^2$ is set to the MSE. The second predicts $\mu$ and $s$, although nothing in the data says how uncertain it should
-# be. How does its $\sigma$ turn out on new rides?
+# **Predict.** Both networks see the same 500 rides. The first predicts $\mu$ at some fixed $\sigma$, and then its $\sigma^2$
+# is set to the MSE. The second predicts $\mu$ and $s$, although no ride comes with its true $\sigma$. How does the predicted
+# $\sigma$ turn out on new rides?
 #
 # - A: Too small: the more certain it claims to be, the smaller its loss.
 #   - Only where it is right. Elsewhere a small $\sigma$ makes the squared term explode.
-# - B: About right, for short and for long rides.
+# - B: About right: a larger or a smaller one would cost more.
 #   - **Yes.** Two terms keep each other honest: a small $\sigma$ pays for every error, a large one pays $s$ on every ride.
-# - C: Too large: a wide band is never wrong.
-#   - It pays for its width: the NLL contains $s$, on every ride.
+# - C: Too large: a wide band can never be wrong.
+#   - It pays for its width: the NLL of every ride contains $s$.
 
 # %%
 km, minutes = worlds.rides(500, runtime.rng(5))
@@ -349,11 +348,11 @@ for name, model in models.items():
 saved = nats["one σ for all"] - nats["a σ for each ride"]
 
 # %% [markdown]
-# The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the
-# best $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident
-# on long ones. The data and the kind of network are the same; the better assumption alone saves about
-# ${{02.sigma.saved:.1f}}$ nats per new ride. One caveat: this $\sigma$ describes the noise *in the data* (**aleatoric
-# uncertainty**). It says nothing about rides longer than any in the training set.
+# The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the best
+# $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident on long
+# ones. With the same data and the same kind of network, the better assumption saves about ${{02.sigma.saved:.1f}}$ nats per
+# new ride. One caveat: this $\sigma$ describes the noise *in the data* (**aleatoric uncertainty**). It says nothing about
+# rides longer than any in the training set.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from an assumption.
@@ -361,8 +360,8 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # %% [markdown]
 # ## Logits: where a loss goes flat
 #
-# **Third noise: Bernoulli.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a
-# network outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with brackets:
+# **Third, a Bernoulli distribution.** Will the ride take more than 20 minutes? The parameter is a probability $\theta$, but a
+# network outputs any real number $z$. The usual bridge is the **sigmoid**, written $\sigma(z)$ with parentheses:
 #
 # $$ \theta = \sigma(z) = \frac{1}{1 + e^{-z}}, \qquad z = \log\frac{\theta}{1-\theta} $$
 #
@@ -371,13 +370,13 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 #
 # $$ -t\log\sigma(z) - (1-t)\log(1-\sigma(z)) $$
 #
-# **Predict.** A network is confident of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What
-# does Python return for $-\log(1 - \sigma(40))$?
+# **Predict.** A network is confident of yes, $z = 40$, but the ride was short, $t = 0$. The exact loss is 40 nats. What does
+# NumPy return for $-\log(1 - \sigma(40))$?
 #
 # - A: 40, except for rounding in the last digits.
-#   - That would take 18 digits next to a 1; a 64-bit float has 16.
+#   - That would take 18 digits after a leading 1; a 64-bit float has 16.
 # - B: A wrong but finite number.
-#   - That is what clipping the probability gives. The formula as written has no such limit.
+#   - That is what clipping the probability would give. The formula as written has no such limit.
 # - C: Infinity.
 #   - **Yes.** $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, too little for a 64-bit float. So $1 - \sigma(40)$ is 0.
 
@@ -396,14 +395,14 @@ for z in (5.0, 20.0, 40.0):
     print(f"          clipped    {clipped_nll(z):8.5f}, with derivative {derivative:.5f}")
 
 # %% [markdown]
-# Clipping the probability, the popular fix, is worse than it looks: the loss is finite but flat, it *saturates*. Its
-# gradient is 0, so nothing corrects a network that is confident and wrong, exactly where the correction matters most.
+# Clipping the probability, the popular fix, is worse than it looks: the loss stays finite but goes flat (it *saturates*).
+# Where a network is confident and wrong, and correction matters most, the gradient is 0 and nothing corrects it.
 #
-# The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and every library
-# computes it directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio section D
-# builds it.
+# The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and libraries compute
+# it, or the whole loss, directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio
+# section D builds it.
 #
-# For one of $K$ classes the recipe gives cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the
+# For one of $K$ classes, the recipe gives the cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the
 # others, so that only $-\log p_k$ remains. PyTorch's `cross_entropy` also expects logits, not probabilities.
 
 # %%
@@ -429,7 +428,7 @@ fig = drawing.logits(z, {"exact": -log_expit(-z), "clipped": clipped_nll(z)})
 # - B: One of the two modes.
 #   - Half of the real values would be 4 away. The middle is a better guess.
 # - C: Values around 0, halfway between the modes.
-#   - **Yes.** If you do not know what you will be compared with, the mean is the best guess.
+#   - **Yes.** If you do not know what you will be compared with, the best guess under squared error is the mean.
 
 
 # %%
@@ -452,21 +451,21 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 # %% [markdown]
 # It produces the *mean* of the data, over and over. The mean squared error between $g(z)$ and an unrelated $x$ is
 # $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$, and the generator cannot change the first
-# part: its best choice is not to vary at all, at the mean. With pictures, this mean is the famous blur. The formula is
-# right. What is wrong is that its two sides have nothing to do with each other.
+# part: its best choice is not to vary at all, at the mean. With pictures, this mean is the famous blur. The formula is right,
+# but its two sides have nothing to do with each other.
 #
 # A loss that compares one thing with another needs *partners*. A prediction has one, the true value; a reconstruction has
 # one, the original. A new sample has none, unless you find one for it. Here you can: give the smallest $z$ the smallest
 # $x$, the second smallest $z$ the second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
-# Fix the training: give every $z_i$ the $x$ of the same rank. (`np.argsort(z)` lists who comes first, second, third. You
-# need the place that each one took.)
+# Fix the training: return the partner of every $z_i$. (`np.argsort(z)` lists which element comes first, second, third. You
+# need the opposite: the place of each element.)
 
 
 # %% tags=["exercise:2.4", "points:3", "minutes:7"]
 def pair(z, x):
-    """The values of x reordered so that the i-th has among x the rank that z[i] has among z.
+    """x in a new order: the i-th value has the same rank in x as z[i] has in z.
 
     (n,), (n,) -> (n,)
     """
@@ -485,16 +484,16 @@ pair = check("2.4", pair)
 # $z = (0.7, 0.1, 0.4)$ has the ranks $(2, 0, 1)$. With $x = (-3, 5, 1)$, sorted $(-3, 1, 5)$, the partners are $(5, -3,
 # 1)$: the largest $z$ gets 5, the smallest $-3$, the middle one 1.
 # ---
-# `np.argsort(z)` is the order $(1, 2, 0)$: who comes first. Its own argsort is $(2, 0, 1)$: which place each one took, its
-# rank. The sorted $x$, looked up by rank, are the partners.
+# `np.argsort(z)` is the order $(1, 2, 0)$: which element comes first, second, third. Its own argsort is $(2, 0, 1)$: the
+# place of each element, its rank. The sorted $x$, looked up by rank, are the partners.
 
 # %% [markdown]
-# What lies between the claim and the fix? Give a share $s$ of the $z_i$ their right partners and give the others random ones.
+# What lies between the claim and the fix? Give a share $s$ of the $z_i$ their right partners and the others random ones.
 #
 # **Predict.** Half of the pairs are right. What does the generator produce?
 #
-# - A: Both modes where they belong, because half of the pairs are enough to show them.
-#   - The random half pulls too, toward the mean of the data.
+# - A: Both modes where they belong.
+#   - The right half alone would show them. But the random half pulls too, toward the mean of the data.
 # - B: Both modes, each pulled halfway to the mean.
 #   - **Yes.** At each $z$ the best value is the mean of its partners, half of them right and half random.
 # - C: Half of its values in the modes, and half of them at the mean.
@@ -511,32 +510,32 @@ x_half, x_paired = curves[5][1], curves[10][1]
 explorables.pairs(z_train, partners, x_real, luck, curves)
 
 # %% [markdown]
-# At each $z$ the smallest squared error is at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
+# At each $z$ the squared error is smallest at the *mean* of its partners: the right one, $x(z)$, with probability $s$, and
 # otherwise a random one, whose mean is $\bar x$. So $g(z) = s\,x(z) + (1 - s)\,\bar x$, and the standard deviation is $s$
 # times that of the data.
 #
-# Move the share to 1 and the generator is fixed. The loss is the same, and so is the kind of curve; only who is compared
-# with whom has changed. (The few values between the modes are where the curve crosses over.) Pictures cannot be sorted.
-# Four great families of generative models answer one question, *who is my partner?*, in four ways:
+# Move the share to 1, and the generator is fixed. Only who is compared with whom has changed, not the loss or the kind of
+# curve. (The few values between the modes are where the curve crosses over.) Pictures cannot be sorted. Four major families
+# of generative models answer one question, *who is my partner?*, in four ways:
 #
 # - **Autoregressive models** (below, and lesson 08): each pixel or word is predicted from those before it.
-# - **VAEs** (lesson 04): an encoder proposes a $z$ for every picture.
-# - **GANs** (lesson 06): nobody has a partner; a second network judges the samples.
-# - **Diffusion models** (lesson 09): the partner is the picture itself, under noise.
+# - **Variational autoencoders**, VAEs (lesson 04): an encoder proposes a $z$ for every picture.
+# - **Generative adversarial networks**, GANs (lesson 06): nobody has a partner; a second network judges the samples.
+# - **Diffusion models** (lesson 09): every picture is the partner of its own noisy copy.
 
 # %% [markdown]
 # ## A better generator, chosen by likelihood
 #
-# The Bernoulli model of lesson 01 sampled every pixel by itself. Instead, read a digit line by line, as you read a page,
-# and predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**, $p(x, y) =
-# p(y)\,p(x \mid y)$ applied pixel after pixel:
+# Lesson 01's Bernoulli model sampled every pixel by itself. Instead, read a digit line by line, as you read a page, and
+# predict each pixel from those *already read*. This loses nothing, by the **chain rule of probability**,
+# $p(x, y) = p(y)\,p(x \mid y)$ applied pixel after pixel:
 #
 # $$ p(x) = \prod_{d=1}^{784} p(x_d \mid x_1, \dots, x_{d-1}), \qquad -\log p(x) = \sum_d -\log p(x_d \mid \text{before}) $$
 #
-# A model of this form is an **autoregressive model**. Ours looks at the $k$ nearest pixels already read, which show one of
-# $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
-# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on the validation
-# set and use the test set only at the end.
+# A model of this form is an **autoregressive model**. Ours looks only at the $k$ nearest pixels already read, which show one
+# of $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
+# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on a validation set,
+# half of lesson 01's test digits, and keep the other half for the end.
 
 # %%
 digits = data.mnist(numpy=True)
@@ -561,9 +560,9 @@ best_k = int(np.argmin(curve["validation"]))
 ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
-# On training digits the NLL falls all the way; on new digits it turns back up. With $2^{12}$ patterns for every pixel,
-# nearly all were met once or never, and the table begins to memorize. This is **overfitting**, and only data that were not
-# counted can show it.
+# On training digits the NLL falls all the way; on new digits it turns back up. Of the $2^{12}$ patterns for every pixel,
+# nearly all were seen once or never, and the table begins to memorize. This is **overfitting**, and only data that the table
+# has not counted can show it.
 
 # %%
 fig = plots.rows(
@@ -574,10 +573,10 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern came
-# up that had never been seen there, our smoothing answered "one half", and from then on every pattern was new. There is a
-# better answer: what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called
-# **back-off**.
+# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern
+# appeared that had never been seen there, our smoothing answered "one half", and from then on one new pattern followed
+# another. There is a better answer: what that pattern leads to *anywhere* in the picture. Smoothing toward such a coarser
+# estimate is a form of **back-off**.
 
 # %%
 seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
@@ -597,8 +596,8 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# The best number so far, and mostly clean strokes. But are these digits? Some are. Most are letters of a script that nobody
-# reads. How can the number be so good? Look where the nats are:
+# This is the best number so far, and most strokes are clean. But are these digits? Some are. Most are letters of a script
+# that nobody reads. How can the number be so good? Look where the nats are:
 
 # %%
 all_nats = pixel_nll(x_test, theta_12, 12)  # (500, 28, 28)
@@ -608,15 +607,15 @@ print(f"{edge.mean():.0%} of the pixels are at an edge; they hold {edge_share:.0
 fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 
 # %% [markdown]
-# Nearly all the nats are spent on where exactly a stroke ends, and there this model is good.
+# Nearly all the nats are spent on where exactly a stroke ends, and at that this model is good.
 #
 # **Predict.** Spoil it on purpose: 19 samples out of 20 are pure noise, 784 tosses of a fair coin; one comes from the model
-# with back-off. What NLL does this mixture give to new digits?
+# with back-off. What is the NLL of new digits under this mixture?
 #
-# - A: About 520 nats, because noise costs 543 nats per digit and makes up most of the mixture.
-#   - That averages logarithms. In a mixture the *probabilities* are averaged, and then comes the logarithm.
+# - A: About 520 nats: 19 parts noise, at 543 nats per digit, and one part model.
+#   - That averages logarithms. A mixture averages *probabilities*; the logarithm comes afterward.
 # - B: About 20 times that of the model alone.
-#   - It is the probability that shrinks by a factor of 20; a logarithm turns this factor into a sum.
+#   - It is the probability that shrinks by a factor of 20. The logarithm turns a factor into an added term.
 # - C: About 3 nats more than that of the model alone.
 #   - **Yes.** At worst the probability falls to a twentieth, and $\log 20 = 3.0$.
 
@@ -640,8 +639,8 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# The mixture has the better NLL. So likelihood and your eye can disagree, and both can be right (Theis et al. 2016). NLL is
-# the forward direction: it punishes a model that misses real digits, and hardly one that adds nonsense.
+# The mixture beats the counted table. So likelihood and your eye can disagree, and both can be right (Theis et al. 2016). NLL
+# is the forward direction: it punishes a model that misses real digits, and hardly one that adds nonsense.
 
 # %% [markdown]
 # ## What this run reached
@@ -672,7 +671,7 @@ assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) 
 assert nats["test", "back-off"] < mixture.mean() < nats["test", "counted"]
 
 # %% [markdown]
-# That was the core. The studio has four sections, in any order; no later lesson needs them. [Where we are
+# That was the core. The studio has four sections, in any order, and no later lesson needs them. [Where we are
 # now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
@@ -680,19 +679,19 @@ assert nats["test", "back-off"] < mixture.mean() < nats["test", "counted"]
 #
 # ### Section A · A bit is a bit
 #
-# Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand
-# of them. Give every character a codeword of zeros and ones, short for frequent characters, such that no codeword is the
-# beginning of another. Huffman's method finds the best such code: merge the two rarest groups again and again, and each
-# time the codewords in them get one bit longer.
+# Are bits of NLL the same bits that fill a disk? Chemists write molecules as text, and the course has about four thousand of
+# them. Give every character a codeword of zeros and ones, short for frequent characters, so that no codeword is a prefix of
+# another. Huffman's method finds the best such code: merge the two rarest groups again and again, and make the codewords in
+# them one bit longer each time.
 #
 # **Predict.** Compute the entropy of the characters in bits. How many bits per character will Huffman's code need?
 #
-# - A: Fewer than the entropy, because it is the best code.
-#   - No code that takes the characters one by one beats their entropy.
+# - A: Fewer than the entropy.
+#   - Even the best code for single characters cannot beat their entropy.
 # - B: Exactly the entropy.
 #   - Only where all probabilities are powers of one half.
 # - C: Slightly more than the entropy.
-#   - **Yes.** A codeword has a whole number of bits, so it cannot fit every probability.
+#   - **Yes.** Codewords have a whole number of bits, so they cannot fit every probability.
 
 
 # %% tags=["studio"]
@@ -728,18 +727,18 @@ for name, code in codes.items():
     print(f"code {name}: {bits:.3f} bits per character = entropy {entropy:.3f} + {waste:.3f}")
 
 # %% [markdown] tags=["studio"]
-# A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". Its average length is the cross-entropy of
-# the text under this model, and what the wrong code wastes is a KL divergence, bit for bit.
+# A code *is* a model: a codeword of 3 bits says "I expect this once in $2^3$". The average length is the cross-entropy of the
+# text under this model, and what the wrong code wastes is a KL divergence, bit for bit.
 #
-# So nats per digit, divided by $\log 2$, are the size of a file: a generator with a smaller NLL is a better way to *store*
-# new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels; reaching
-# the 110 bits of our best model takes an arithmetic coder. And to unpack the file you need the model as well.
+# So nats per digit, divided by $\log 2$, are the size of a file in bits: a generator with a smaller NLL is a better way to
+# *store* new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels;
+# reaching the 110 bits of our best model takes an arithmetic coder. And to unpack the file you need the model as well.
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Which loss when?
 #
-# Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss on
-# the noise you assume.
+# Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss
+# depends on the noise you assume.
 #
 # **Predict.** Now 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
 #
@@ -747,8 +746,8 @@ for name, code in codes.items():
 #   - **Yes.** Squared error is smallest at the mean, and a few values far off drag the mean along.
 # - B: That of the absolute error.
 #   - It is smallest at the median, which counts how many values lie above it, not how far above.
-# - C: Both move by the same amount, because one digit in a hundred has changed.
-#   - It matters how *far* they have changed: to squared error a lot, to absolute error hardly at all.
+# - C: Both move by the same amount.
+#   - Both losses see the same 40 digits. To squared error it matters how *far* they have moved.
 
 # %% tags=["studio", "nbval-check-output"]
 ink = 100 * digits.x_train.mean((1, 2))  # (4000,) percent
@@ -768,8 +767,8 @@ total = gaussian_nll(scales, 10, math.log(0.5)) + gaussian_nll(scales, 13, math.
 print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; plain mean 11.50")
 
 # %% [markdown] tags=["studio"]
-# Absolute error is the NLL under the **Laplace distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails are heavier
-# than a Gaussian's: it expects a wild value now and then.
+# Up to constants, absolute error is the NLL under the **Laplace distribution**, $p(x) \propto e^{-|x - \mu|/b}$, whose tails
+# are heavier than a Gaussian's: it expects a wild value now and then.
 #
 # The last line shows what a $\sigma$ for each value buys: the sum of two NLLs trusts each scale in proportion to
 # $1/\sigma^2$. A plain squared error would have trusted both equally.
@@ -785,18 +784,18 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 # %% [markdown] tags=["studio"]
 # ### Section C · Soft labels, by hand
 #
-# The town of the core had $y = (0.9, 0.1)$, not $(1, 0)$. As a label this is a **soft label**: in nine of ten such cases it
-# was the first class. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities $p_k = e^{z_k} /
-# \sum_j e^{z_j}$, the **softmax**.
+# The town of the core had $y = (0.9, 0.1)$, not $(1, 0)$. Used as a label, this is a **soft label**: the first class is right
+# in nine such cases out of ten. (A *hard* label is one-hot.) Take a network with logits $z$ and probabilities
+# $p_k = e^{z_k} / \sum_j e^{z_j}$, the **softmax**.
 #
 # **Predict.** The network says $p = (0.99, 0.01)$ and the label is $(0.9, 0.1)$. To make the cross-entropy smaller, must
 # the first logit go up, go down, or stay?
 #
-# - A: Up: the first class is the right one.
+# - A: Up: the first class is usually right.
 #   - That is what a hard label would ask for, however confident the network is already.
-# - B: Down.
-#   - **Yes.** The derivative is $p - y$, here $0.09$: the network is overconfident.
-# - C: It can stay: the network's choice is right already.
+# - B: Down: the network is too confident.
+#   - **Yes.** The derivative with respect to this logit is $p_1 - y_1 = 0.09$, so a smaller logit costs less.
+# - C: It can stay: the network's choice is already right.
 #   - Cross-entropy scores the probability, not the choice.
 
 
@@ -822,8 +821,8 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 
 # %% [markdown] tags=["studio"]
 # The derivative is $p - y$, whatever the label. Under a hard label it is negative for the right class however confident the
-# network is, so the logits grow forever. That is why hard labels are sometimes softened on purpose, to $0.9$ or so instead
-# of 1: **label smoothing**.
+# network is, so training pushes the logits apart forever. That is why hard labels are sometimes softened on purpose, to $0.9$
+# or so instead of 1. This is **label smoothing**.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · Logits, exact everywhere
@@ -833,8 +832,8 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 # logarithm: $\log(1 + e^a) = a + \log(1 + e^{-a})$.
 #
 # ### Exercise 2.5 · `bce_logits`
-# Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels).
-# NumPy's `np.log1p(u)` is $\log(1+u)$, exact also for tiny $u$.
+# Binary cross-entropy from logits for every pixel, exact for any $z$. Targets may lie between 0 and 1 (gray pixels). NumPy's
+# `np.log1p(u)` is $\log(1+u)$, accurate even for tiny $u$.
 
 
 # %% tags=["studio", "exercise:2.5", "points:4", "minutes:13"]
@@ -849,8 +848,8 @@ def bce_logits(z, t):
 bce_logits = check("2.5", bce_logits)
 
 # %% [markdown] tags=["studio", "help:2.5"]
-# Write $\log\sigma(z)$ and $\log(1-\sigma(z))$ with $\log(1+e^{-z})$ and $\log(1+e^{z})$. What is the difference of these
-# two? Then: how do you keep the exponent from being positive?
+# Write $\log\sigma(z)$ and $\log(1-\sigma(z))$ with $\log(1+e^{-z})$ and $\log(1+e^{z})$. What is the difference between the
+# two? And how do you keep the exponent from being positive?
 # ---
 # $z = 2$, $t = 1$: $\log(1 + e^{-2}) = 0.1269$. $z = 2$, $t = 0$: $\log(1+e^{2}) = 2 + \log(1+e^{-2}) = 2.1269$. In
 # general the two differ by $z$, so the value is $\log(1+e^{z}) - t z$. For $z = 100$, $t = 0$: $100 + \log(1 + e^{-100})$,
@@ -873,13 +872,13 @@ assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 # - split a cross-entropy into entropy and KL, and say which mistake each direction of KL makes;
 # - derive a loss with the recipe, and let a network predict its own uncertainty;
 # - see where a loss goes flat, and compute it from logits instead;
-# - ask of any loss what is compared with what, and choose a generator by its NLL on new data.
+# - ask of any loss what it compares with what, and choose a generator by its NLL on new data.
 #
 # **Read on.**
 # Shannon 1948, *A Mathematical Theory of Communication*: entropy and codes, from the source.
 # Kullback & Leibler 1951, *On Information and Sufficiency*: the divergence.
 # Nix & Weigend 1994, *Estimating the Mean and Variance of the Target Probability Distribution*: two outputs.
-# Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more kinds of noise.
+# Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more distributions.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why eye and nats disagree.
 #
 # **Next.** `networks.fit` was a black box. Lesson 03 opens it: it walks downhill, and you build the walker.

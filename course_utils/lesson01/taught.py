@@ -29,7 +29,7 @@ def fit_bernoulli(x, smoothing):
 def log_bernoulli(x, theta):
     """log p(x | θ) of each image. (N, D), theta (D,) -> (N,); K models at once: (K, D) -> (N, K)"""
     theta = np.asarray(theta)
-    # x log θ + (1 - x) log(1 - θ), sorted by x, so that there is one product of large tables
+    # x log θ + (1 - x) log(1 - θ), rearranged so that it takes one matrix product
     return x @ np.log(theta / (1 - theta)).T + np.log(1 - theta).sum(axis=-1)
 
 
@@ -60,7 +60,7 @@ def sample_mixture(pi, theta, n, rng):
 
 def pixels_apart(x, others):
     """Number of pixels that differ, for every pair. (n, D), (N, D) of 0/1 -> (n, N)"""
-    return x.sum(1)[:, None] + others.sum(1) - 2 * x @ others.T  # ink of both, less shared ink
+    return x.sum(1)[:, None] + others.sum(1) - 2 * x @ others.T  # ink of both, less the overlap
 
 
 def coverage(real, samples, k=5):
@@ -75,6 +75,6 @@ def multinomial_pmf(counts, theta):
         raise ValueError(f"theta must sum to 1, not {math.fsum(theta)}")
     log_orders = math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
     if any(t == 0 and c > 0 for c, t in zip(counts, theta, strict=True)):
-        return 0.0  # it happened, and it cannot
+        return 0.0  # an impossible outcome was counted
     log_one_order = sum(c * math.log(t) for c, t in zip(counts, theta, strict=True) if c > 0)
     return math.exp(log_orders + log_one_order)

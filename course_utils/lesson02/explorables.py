@@ -33,7 +33,8 @@ def directions() -> live.Explorable:
             live.Range("sigma", 0.5, 3.5, 0.1, 1.5, "standard deviation"),
         ],
         "A Gaussian q of mean {mean:.1f} and standard deviation {sigma:.1f}: forward KL"
-        " {forward:.2f} nats, reverse KL {reverse:.2f} nats. On the maps, brighter is smaller.",
+        " {forward:.2f} nats, reverse KL {reverse:.2f} nats. On the maps, brighter means a"
+        " smaller KL.",
         divergences,
         still=_still(1, 1.5),
     )

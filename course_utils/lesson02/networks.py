@@ -1,4 +1,4 @@
-"""A small network, trained on any loss that it is handed: a black box, which lesson 03 opens."""
+"""A small network, trained on any loss that it is given: a black box that lesson 03 opens."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def cross_entropy(y, p, base=math.e):
-    """Average NLL of outcomes that follow y, under the forecast p.
+    """Average NLL, under the forecast p, of outcomes that follow y.
 
     (K,), (K,) -> float
     """
@@ -36,7 +36,7 @@ def gaussian_nll(x, mu, log_sigma):
 
 
 def pair(z, x):
-    """The values of x reordered so that the i-th has among x the rank that z[i] has among z.
+    """x in a new order: the i-th value has the same rank in x as z[i] has in z.
 
     (n,), (n,) -> (n,)
     """
