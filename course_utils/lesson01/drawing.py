@@ -1,6 +1,4 @@
-"""The pictures of lesson 01 that need more than a few lines: drawing only, the ideas are in the
-notebook.
-"""
+"""The pictures of lesson 01 that need more than a few lines. The ideas are in the notebook."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ def totals(
     tosses = (1, 3, 8)
     pairs = [[[f((h, n - h)) for h in range(n + 1)] for f in (right, claim)] for n in tosses]
     sums = ", ".join(f"{np.sum(claimed):.3f}" for _, claimed in pairs)
-    alt = f"The multinomial's bars total 1 for 1, 3 and 8 tosses; the claim's total {sums}."
+    alt = f"The multinomial's bars add up to 1 for 1, 3 and 8 tosses; the claim's add up to {sums}."
     fig, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
     for ax, n, pair in zip(axes, tosses, pairs, strict=True):
         masses_of_heads(ax, *pair, title=f"{n} toss{'es' * (n > 1)} of a coin")

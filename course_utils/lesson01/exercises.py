@@ -235,7 +235,7 @@ NORMAL = Exercise(
         ),
         "log-floor-epsilon": Mutant(
             "far from the mean the values stop at a floor: a small number was added before the"
-            " logarithm, or they were cut off",
+            " logarithm, or they were clipped",
             lambda x, mu, var: np.log(
                 np.exp(-_quad(x, mu, var)) / math.sqrt(2 * math.pi * var) + 1e-300
             ),
@@ -602,7 +602,7 @@ CATEGORICAL = Exercise(
             lambda theta, n, rng: len(theta) - _inverse(theta, rng.random(n)),
         ),
         "fresh-uniform-per-edge": Mutant(
-            "a fresh uniform number was drawn for every edge: one number per draw is compared with"
+            "a fresh uniform number was drawn for every edge: compare one number per draw with"
             " all edges",
             lambda theta, n, rng: np.minimum(
                 (rng.random((n, len(theta))) > np.cumsum(theta)).cumprod(1).sum(1), len(theta) - 1

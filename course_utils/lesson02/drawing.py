@@ -1,6 +1,4 @@
-"""The pictures of lesson 02 that need more than a few lines: drawing only, the ideas are in the
-notebook.
-"""
+"""The pictures of lesson 02 that need more than a few lines. The ideas are in the notebook."""
 
 from __future__ import annotations
 

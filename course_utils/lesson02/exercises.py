@@ -299,8 +299,8 @@ CROSS_ENTROPY = Exercise(
             _ce(lambda y, p: -sum(a * math.log(b) for a, b in zip(y, p, strict=True) if a > 0)),
         ),
         "probability-clipped": Mutant(
-            "an infinite cross-entropy came out finite: p was kept away from 0, or the result was"
-            " cut off; −log 0 is meant to be ∞",
+            "an infinite cross-entropy came out finite: p was clipped away from 0, or the result"
+            " was capped; −log 0 is meant to be ∞",
             _ce(lambda y, p: -(y * np.log(np.clip(p, 1e-12, 1))).sum()),
         ),
         "zero-p-dropped": Mutant(
@@ -793,8 +793,8 @@ KL = Exercise(
             ),
         ),
         "q-clipped": Mutant(
-            "an infinite divergence came out finite: q was kept away from 0, or the result was cut"
-            " off; it is meant to be ∞",
+            "an infinite divergence came out finite: q was clipped away from 0, or the result was"
+            " capped; it is meant to be ∞",
             _div(lambda p, q: _kl(p, np.clip(q, 1e-12, 1))),
         ),
         "zero-q-dropped": Mutant(
@@ -978,7 +978,7 @@ GAUSSIAN_NLL = Exercise(
             _of_sigma(lambda x, mu, sigma: _gauss(x, mu, np.sqrt(sigma))),
         ),
         "sigma-squared-again": Mutant(
-            "σ was squared once too often, as when σ² is handed to a function that expects the"
+            "σ was squared once too often, as when σ² is passed to a function that expects the"
             " standard deviation",
             _of_sigma(lambda x, mu, sigma: _gauss(x, mu, sigma**2)),
         ),
@@ -1165,7 +1165,7 @@ GAUSSIAN_NLL = Exercise(
         ),
         "log-floor-epsilon": Mutant(
             "far from the mean the values stop at a ceiling: a small number was added before the"
-            " logarithm, or they were cut off",
+            " logarithm, or they were clipped",
             _of_sigma(lambda x, mu, sigma: -np.log(_density(x, mu, sigma) + 1e-300)),
         ),
         "density-returned": Mutant(
@@ -1605,7 +1605,7 @@ BCE_LOGITS = Exercise(
         ),
         "probability-clipped": Mutant(
             "where the model is certain and wrong the gradient is 0: a probability or logit was"
-            " cut off, or a little was added",
+            " clipped, or a small number was added",
             lambda z, t: _coins(np.clip(_sigmoid(z), 1e-7, 1 - 1e-7), t),
         ),
         "naive-sigmoid-log1p": Mutant(
@@ -1616,8 +1616,8 @@ BCE_LOGITS = Exercise(
             ),
         ),
         "log-clamped-at-100": Mutant(
-            "where the model is certain and wrong the gradient is 0: an infinite logarithm was cut"
-            " off, as in PyTorch's `binary_cross_entropy` at 100",
+            "where the model is certain and wrong the gradient is 0: an infinite logarithm was"
+            " capped, as in PyTorch's `binary_cross_entropy` at 100",
             lambda z, t: (
                 np.minimum(_softplus(-z), 100) * t
                 + np.where(z > 36.7, 100, np.minimum(_softplus(z), 100)) * (1 - t)
@@ -1629,8 +1629,8 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.nan_to_num(_coins(_sigmoid(z), t)),
         ),
         "probability-clipped-above-only": Mutant(
-            "the probability was kept away from 1 only: paper that was certain to be ink has a"
-            " gradient of 0, and log 0 still comes up",
+            "the probability was clipped at the upper end only: paper that was certain to be ink"
+            " has a gradient of 0, and log 0 still comes up",
             lambda z, t: _coins(np.minimum(_sigmoid(z), 1 - 1e-9), t),
         ),
         "exp-overflow-without-log1p": Mutant(
@@ -1644,30 +1644,30 @@ BCE_LOGITS = Exercise(
             lambda z, t: np.log1p(np.exp(z)) - t * z,
         ),
         "log1p-precision-lost": Mutant(
-            "right but for very small losses, which are lost: next to a 1, e^−40 is rounded away;"
-            " `np.log1p` keeps it",
+            "right except for very small losses, which come out as 0: next to a 1, e^−40 is"
+            " rounded away; `np.log1p` keeps it",
             lambda z, t: np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z))),
         ),
         "logit-clipped": Mutant(
-            "the logit, or its exponential, was cut off at some hundreds: finite, but wrong beyond;"
-            " no exponent need be positive",
+            "the logit, or its exponential, was clipped at a few hundred: finite, but wrong"
+            " beyond that; no exponent needs to be positive",
             lambda z, t: np.log1p(np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500),
         ),
         "logit-clipped-without-log1p": Mutant(
-            "the logit, or its exponential, was cut off at some hundreds: wrong beyond, and tiny"
-            " losses need `np.log1p`",
+            "the logit, or its exponential, was clipped at a few hundred: wrong beyond that, and"
+            " tiny losses need `np.log1p`",
             lambda z, t: np.log(1 + np.exp(np.clip(z, -500, 500))) - t * np.clip(z, -500, 500),
         ),
         "logit-as-probability": Mutant(
-            "z was taken for a probability: it is a logit, the probability is σ(z)", _coins
+            "z was taken for a probability: it is a logit, and the probability is σ(z)", _coins
         ),
         "clipped-logit-as-probability": Mutant(
-            "z was taken for a probability and cut off to lie between 0 and 1: it is a logit, the"
-            " probability is σ(z)",
+            "z was taken for a probability and clipped to lie between 0 and 1: it is a logit, and"
+            " the probability is σ(z)",
             lambda z, t: _coins(np.clip(z, 1e-7, 1 - 1e-7), t),
         ),
         "double-sigmoid": Mutant(
-            "the sigmoid was applied twice, as when σ(z) is handed to a function that expects"
+            "the sigmoid was applied twice, as when σ(z) is passed to a function that expects"
             " logits",
             lambda z, t: _bce(_sigmoid(z), t),
         ),
@@ -1766,7 +1766,7 @@ BCE_LOGITS = Exercise(
             lambda z, t: max(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
         ),
         "fails-on-scalars": Mutant(
-            "right for arrays, but entries are written by place, which a single number does not"
+            "right for arrays, but entries are assigned by index, which a single number does not"
             " allow: `np.where` works for both",
             lambda z, t: _written_by_place(z, t),
         ),

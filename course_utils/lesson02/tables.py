@@ -26,7 +26,7 @@ def patterns(x: np.ndarray, k: int) -> np.ndarray:
 
 
 def count(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each pixel met each pattern, and was ink when it did. -> two (2^k, 28, 28)"""
+    """How often each pixel saw each pattern, and how often it was ink then. -> two (2^k, 28, 28)"""
     place = np.arange(784).reshape(28, 28)
     index = (patterns(x, k) * 784 + place).ravel()  # (N * 784,)
     seen = np.bincount(index, minlength=2**k * 784)
