@@ -472,9 +472,10 @@ print(f"pixels from a test digit to the nearest training digit: {real_distance:.
 
 # %% [markdown]
 # A close look does not expose the photocopier, because its samples *are* real digits. Nor does its likelihood on the training
-# set: of all distributions, the photocopier is the one that maximum likelihood would choose. Only *new* data expose it.
+# set: of all distributions, the photocopier is the one that maximum likelihood would choose. Its likelihood on *new* data
+# does.
 #
-# The second line shows a test that needs only samples: how many pixels differ between a sample and the nearest training
+# The second line prepares a test that needs no likelihood: how many pixels differ between a sample and the nearest training
 # digit? For new real digits it is about {{01.copies.real:.0f}}. Samples that come much closer are suspect: copies, or easy
 # digits such as thin 1s. A much larger distance is no merit either: pure noise is farther still. Large image models have been
 # caught returning training images (Carlini et al. 2023). "Generative" does not imply "original".
