@@ -74,7 +74,7 @@ audio.player(notes, onsets=onsets, alt="Four bars in four voices, played on a sm
 # - C: between 1 and 10
 #   - **Yes.** Two thirds of the people within $0.2$ m make $3.3$ per meter. The peak is a little higher.
 # - D: above 10, and the narrower the bins, the higher
-#   - A bin half as wide holds about half as many people, so the ratio hardly changes.
+#   - A bin half as wide holds about half as many people, so the height hardly changes.
 #
 # Then run the cell and **drag the edge** of the middle bin. Try narrow bins with 1,000 (simulated) people, and with a million.
 
@@ -91,7 +91,8 @@ explorables.bins(runtime.rng(3))
 #
 # $$ p(x \mid \mu, \sigma^2) = \frac{1}{\sqrt{2\pi\sigma^2}} \; e^{-\frac{(x-\mu)^2}{2\sigma^2}} $$
 #
-# Read the bar as *given*: the density of $x$, given $\mu$ and $\sigma^2$. Its short name is $\mathcal N(\mu, \sigma^2)$.
+# Read the bar as *given*: the density of $x$, given $\mu$ and $\sigma^2$. The distribution is written
+# $\mathcal N(\mu, \sigma^2)$.
 #
 # Every distribution must be **normalized**: masses *sum* to one, and a density encloses an *area* of one. This check exposes
 # many wrong formulas.
@@ -114,7 +115,7 @@ for var in (4.0, 1.0, 0.01):
 #
 # Take one number per handwritten digit: the share of the image that is ink, in percent. We learn from 4,000 digits, the
 # **training set**. Another 1,000, the **test set**, are set aside to judge the result. (Choices along the way, such as the
-# size of a model, need a third part, the **validation set**; it appears in lesson 02.)
+# size of a model, need a third part, the **validation set**: see lesson 02.)
 #
 # Which normal distribution describes the 4,000 numbers best? Take a candidate $\mu$ and $\sigma^2$ and evaluate its
 # density at every data point. We treat the digits as independent, and the probabilities of independent events multiply. So
@@ -440,8 +441,7 @@ drawing.nats(uniform_nats, bernoulli_nats, class_nats, mixture_nats)
 
 # %% [markdown]
 # Each model adds one fact about digits: where the ink tends to be, that there are ten numerals, that each is written in
-# several ways. Each time, the NLL on new digits falls. Here the eye agrees with the number. Lesson 02 shows that it does not
-# always.
+# several ways. Each time, the NLL on new digits falls. Here the eye agrees with the number. Lesson 02 shows that it need not.
 
 # %% [markdown]
 # ## Original, or copied?
@@ -515,11 +515,11 @@ drawing.new_and_covered(distance, covered)
 #
 # These are the four tests. None is enough on its own.
 #
-# 1. **Likely?** The NLL of test data. It notices both copying and omission, but needs a model whose probabilities can be
+# 1. **Likely?** The NLL of test data. It detects both copying and omission, but needs a model whose probabilities can be
 #    computed.
 # 2. **New?** The distance to the nearest training example, compared with that of test data.
 # 3. **Complete?** The coverage of test data by samples.
-# 4. **Good to look at?** Your eye, on samples that nobody hand-picked.
+# 4. **Good to look at?** Your eye, on samples that nobody cherry-picked.
 #
 # Compare them with the test you wrote down at the start. The pretrained model does well on the last three. Lesson 04 shows
 # how to bound its NLL.
@@ -638,7 +638,7 @@ multinomial_pmf = check("1.4", multinomial_pmf)
 # belong in the *denominator*?
 # ---
 # Counts $(1, 1, 1)$ with $\theta = (0.2, 0.3, 0.5)$: there are $3!/(1!\,1!\,1!) = 6$ orders, each with probability
-# $0.2 \cdot 0.3 \cdot 0.5 = 0.03$. Together they have $0.18$. For $(2, 1, 0)$ there are $3!/(2!\,1!\,0!) = 3$ orders, each
+# $0.2 \cdot 0.3 \cdot 0.5 = 0.03$. Together they make $0.18$. For $(2, 1, 0)$ there are $3!/(2!\,1!\,0!) = 3$ orders, each
 # with $0.2^2 \cdot 0.3 = 0.012$, together $0.036$.
 # ---
 # Swapping equal rolls gives the same order, so the $x_i!$ swaps within each side are divided out. Everything is added up

@@ -228,8 +228,8 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 
 # %% [markdown]
 # **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever $p$ draws outcomes and $q$ is tiny, the cost
-# explodes. Among Gaussians, its minimum is **moment matching**: $q$ has the mean and variance of the target. **Reverse KL**,
-# $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking** when the modes lie far apart: ignoring the smaller one costs only
+# explodes. Among Gaussians, minimizing it is **moment matching**: $q$ gets the mean and variance of the target. **Reverse
+# KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking** when the modes lie far apart: ignoring the smaller one costs only
 # $-\log 0.6 = 0.51$ nats, however far away it is.
 #
 # So where a generator cannot match its data, the direction of the KL decides which mistake it makes: with forward KL it
