@@ -12,7 +12,7 @@
 # **By the end you will be able to**
 # - *differentiate* a loss through a computation graph, by hand and by autograd;
 # - write *the training loop* that later lessons use;
-# - build *momentum* and *Adam*, equal to PyTorch's;
+# - build *momentum* and *Adam* so that they match PyTorch's;
 # - say how large a learning rate may be, and tame a network that explodes.
 
 # %% tags=["setup"]
@@ -40,7 +40,7 @@ device = runtime.setup(seed=0)
 # ## Downhill, and a step too large
 #
 # So far we found parameters by counting, by a formula, or from a list of candidates. None of this works for a network, in which a
-# million numbers act together. What works is to start somewhere, find out which way the loss falls, and take a step. Here are
+# million parameters act together. What works is to start somewhere, find out which way the loss falls, and take a step. Here are
 # five points and a line through the origin:
 #
 # $$ J(\theta) = \frac1n \sum_{i=1}^{n} (\theta x_i - y_i)^2, \qquad
@@ -59,11 +59,11 @@ device = runtime.setup(seed=0)
 # - A: All four, and the larger the learning rate, the sooner.
 #   - Larger is faster only up to $1/22$. Beyond that, steps jump across the minimum.
 # - B: All but the largest.
-#   - $0.092$ is beyond a limit. But close to it, at $0.09$, a third of the distance is left after fifty steps.
+#   - At $0.09$, more than a third of the distance is left after fifty steps.
 # - C: The two smallest.
 #   - **Yes.** $0.09$ swings from side to side and comes two percent closer per step. $0.092$ moves away.
 # - D: Only the smallest.
-#   - You are too careful: $0.05$ jumps across once, and arrives first.
+#   - Too careful: $0.05$ jumps across, too, but each step leaves only a tenth of the distance. It arrives first.
 
 # %% tags=["nbval-check-output"]
 x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -98,20 +98,20 @@ drawing.descents(J, walks)
 
 # %% [markdown]
 # The reason fits in one line. The gradient is $h\,(\theta - \theta^*)$, where $\theta^*$ is the minimum and the constant
-# $h = \frac2n\sum x_i^2 = 22$ is the **curvature**. So each step multiplies the distance to the minimum by $1 - \alpha h$: by
-# $-0.98$ with $0.09$, and by $-1.024$ with $0.092$, where the run **diverges**. It converges as long as this factor lies between
-# $-1$ and $1$:
+# $h = \frac2n\sum x_i^2 = 22$, the second derivative, is the **curvature**. So each step multiplies the distance to the minimum
+# by $1 - \alpha h$: by $-0.98$ at $0.09$, and by $-1.024$ at $0.092$, where the run **diverges**. It converges as long as this
+# factor lies between $-1$ and $1$:
 #
 # $$ \alpha < \frac{2}{h} = \frac{2}{22} = \frac1{11} \approx 0.0909 $$
 #
-# The more sharply a loss curves, the smaller the learning rate that it allows. (The first printed line shows how to check any
+# The more sharply a loss curves, the smaller the learning rate it allows. (The first printed line shows how to check any
 # gradient, a library's included: by **finite differences**, from two nearby values of the loss.)
 
 # %% [markdown]
 # ## Backpropagation, by hand and by autograd
 #
-# Nobody writes down the derivative of a whole network. Draw a **computation graph** instead, in which each node is one
-# operation whose derivative is easy. Here is the smallest network, with one hidden unit:
+# Nobody writes down the derivative of a whole network. Draw a **computation graph** instead, in which each node is one operation
+# whose derivative is easy. Here is the smallest network, with one hidden unit $h$ (not the curvature):
 #
 # $$ a = wx + b, \qquad h = \max(0, a), \qquad p = v h, \qquad L = (p - y)^2 $$
 #
@@ -131,7 +131,7 @@ def forward_and_backward(w, b, v, x, y):
     L = (p - y) ** 2
     dp = 2 * (p - y)  # backward: dp stands for the derivative of L with respect to p
     dv, dh = dp * h, dp * v
-    da = dh if a > 0 else 0.0  # max(0, a) has slope 1 where a > 0, and else 0
+    da = dh if a > 0 else 0.0  # max(0, a) has derivative 1 where a > 0, and 0 elsewhere
     dw, db = da * x, da
     values = {"x": x, "w": w, "b": b, "a": a, "h": h, "v": v, "p": p, "y": y, "L": L}
     return values, {"w": dw, "b": db, "a": da, "h": dh, "v": dv, "p": dp}
@@ -144,25 +144,26 @@ print("dL/dw, dL/db, dL/dv:", [gradients[name] for name in "wbv"])
 drawing.computation_graph(values, gradients)
 
 # %% [markdown]
-# Follow the orange numbers from right to left to $w$: $4$, times $v = 2$, times 1, times $x = 2$.
+# Follow the orange numbers back to $w$: $4$, times $v = 2$, times 1, times $x = 2$.
 #
 # **Predict.** Now set $b = -2.5$. What is $\partial L/\partial w$?
 #
-# - A: Still 16, because the path from the loss to w is the same.
-#   - The path is the same, but its derivatives depend on the forward pass.
+# - A: Still 16
+#   - The path from the loss to $w$ is the same, but its derivatives depend on the forward pass.
 # - B: 0
 #   - **Yes.** Now $a < 0$, so $\partial h/\partial a = 0$: the unit learns nothing here, although the prediction is wrong.
-# - C: -8, because the prediction is now too low.
-#   - The sign of the error is right, but $a$ is negative now.
+# - C: -8
+#   - That uses 1 for $\partial h/\partial a$, but $a$ is negative now.
 
 # %% tags=["nbval-check-output"]
 _, silent = forward_and_backward(w=1.0, b=-2.5, v=2.0, x=2.0, y=1.0)
 print("dL/dw, dL/db:", [silent[name] for name in "wb"])
 
 # %% [markdown]
-# (A unit that is off for *every* example gets no gradient at all. It is called dead.) PyTorch does the same calculation. Its
-# arrays are called **tensors**. What is computed from a tensor with `requires_grad=True` is recorded, and `backward()` walks the
-# recorded graph and leaves each partial derivative in `.grad`. This is **autograd**.
+# (A unit that is off for *every* example gets no gradient at all: it is dead.)
+#
+# PyTorch does this calculation with its arrays, called **tensors**. What is computed from a tensor with `requires_grad=True` is
+# recorded, and `backward()` walks the recorded graph and leaves each partial derivative in `.grad`. This is **autograd**.
 
 # %% tags=["nbval-check-output"]
 w, b, v = (torch.tensor(number, requires_grad=True) for number in (1.0, -0.5, 2.0))
@@ -174,11 +175,11 @@ print("in .grad:", [tensor.grad.item() for tensor in (w, b, v)])
 # **Predict.** We compute the same loss again and call `backward()` a second time. What is in `w.grad` now?
 #
 # - A: 16, the gradient of the new loss.
-#   - Then you will forget to clear the old one, and nothing will complain.
-# - B: 32
-#   - **Yes.** `backward()` *adds* to `.grad`, so that a gradient can be collected in parts.
+#   - Then you will one day forget to clear the old one, and nothing will complain.
+# - B: 32, the sum of both.
+#   - **Yes.** `backward()` *adds* to `.grad`, so that a gradient can be accumulated in parts.
 # - C: Nothing new, because PyTorch raises an error.
-#   - It would if we had not computed the loss again: the first `backward()` frees the graph.
+#   - It would for the old loss: its graph is gone after the first `backward()`.
 
 # %% tags=["nbval-check-output"]
 loss = (v * torch.relu(w * 2.0 + b) - 1.0) ** 2
@@ -189,13 +190,13 @@ print("w.grad after a second backward:", w.grad.item())
 # ## One example at a time
 #
 # $J$ is a mean over all examples, and so is its gradient. A mean can be estimated from a few of them, even from one: take one
-# example at random, step against the gradient of its own loss, take the next. This is **stochastic gradient descent** (SGD);
-# the idea goes back to Robbins & Monro (1951).
+# example at random, step against the gradient of its own loss, take the next. This is **stochastic gradient descent** (SGD),
+# after Robbins & Monro (1951).
 #
 # ### Exercise 3.1 · `sgd_step`
-# Now there are several parameters. `theta` and `x` are arrays of equal length, the prediction is $p = \theta\cdot x$, the loss
-# $(p - y)^2$. (With $x = (1, \text{input})$ this is a line with an intercept.) Draw the graph, backpropagate to each
-# $\theta_j$, and make the step.
+# Now there are several parameters. `theta` and `x` are arrays of equal length, the prediction is $p = \theta\cdot x$, and the
+# loss is $(p - y)^2$. (With $x = (1, \text{input})$ this is a line with an intercept.) Draw the graph, backpropagate to each
+# $\theta_j$, and take the step.
 
 
 # %% tags=["exercise:3.1", "points:3", "minutes:5"]
@@ -220,18 +221,18 @@ sgd_step = check("3.1", sgd_step)
 # because the prediction was too low.
 # ---
 # Two nodes, two factors: $\partial L/\partial p = 2(p - y)$ and $\partial p/\partial\theta_j = x_j$. There is no $1/n$: drawing
-# the examples at random takes the average.
+# the examples at random already averages.
 
 # %% [markdown]
-# A thousand noisy points lie around the line $2 + 3x$; we start $3.6$ away from its parameters. One step with the full gradient,
-# of about the best length, looks at as many examples as a thousand single steps.
+# A thousand noisy points lie around the line $2 + 3x$, and we start $3.6$ away from its parameters. One *full step* (with the
+# full gradient, of about the best length) looks at as many examples as a thousand *single steps* (on one example each).
 #
-# **Predict.** Which of these is true?
+# **Predict.** Which gets closer to the minimum, one full step or a thousand single steps?
 #
-# - A: The single steps get closer, but never come to rest.
+# - A: The single steps get closer, but they never come to rest.
 #   - **Yes.** Near the minimum every example still pulls its own way.
 # - B: The single steps get closer, and in the long run they reach the minimum.
-#   - At the minimum only the *mean* gradient is 0. The steps settle if the learning rate decreases.
+#   - At the minimum only the *mean* gradient is 0.
 # - C: The full step gets closer, because a thousand random steps mostly cancel.
 #   - They cancel near the minimum. Far away, nearly all pull the same way.
 
@@ -265,11 +266,11 @@ drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %% [markdown]
 # At a constant learning rate, nineteen thousand more steps brought us no closer. So use large steps to arrive and small ones to
-# settle: a rule for this is a **learning-rate schedule**. The bound has changed too: one example's curvature is
-# $2\lVert x\rVert^2$, and the largest here allows $0.0215$, where the mean allows $0.09$.
+# settle. A rule for this is a **learning-rate schedule**. A safe learning rate is smaller here, too: one example's curvature is
+# $2\lVert x\rVert^2$, and the steepest example allows only $0.0215$.
 #
-# In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and hardly slower than a single one.
-# One pass over all the data is an **epoch**.
+# In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and hardly slower than a single one. One pass over
+# all the data is an **epoch**.
 
 # %% [markdown]
 # ## The training loop
@@ -281,7 +282,7 @@ drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %%
 class Classifier(nn.Module):
-    """Digits as rows of pixels -> logits of the ten classes. (B, 64) -> (B, 10)"""
+    """Images of digits, one per row -> logits of the ten classes. (B, 64) -> (B, 10)"""
 
     def __init__(self, hidden=64):
         super().__init__()  # PyTorch's own bookkeeping, always first
@@ -293,14 +294,15 @@ class Classifier(nn.Module):
 
 
 def cross_entropy(model, batch):
-    """The loss of a minibatch of pictures and labels. -> scalar"""
+    """The loss of a minibatch of images and labels. -> scalar"""
     x, y = batch  # (B, 64), (B,)
     return F.cross_entropy(model(x), y)
 
 
 # %% [markdown]
-# Two linear layers in a row would still be linear. The **activation function** between them, here ReLU, $\max(0, a)$, makes
-# this a **neural network**. The loss takes *the model and the minibatch*: from lesson 04 on it needs more than `model(x)`.
+# Two linear layers in a row would still be linear. The **activation function** between them, here ReLU, $\max(0, a)$, makes this
+# a **neural network**. The loss function takes *the model and the minibatch* because, from lesson 04 on, it needs more than
+# `model(x)`.
 #
 # PyTorch's loader is a **`DataLoader`** around a **`Dataset`**, anything with a length and numbered examples. It can read files
 # in parallel, but collects a minibatch example by example. Our data are in memory, where indexing is faster:
@@ -332,18 +334,18 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 
 # %% [markdown]
 # ### Exercise 3.2 · `fit`
-# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: hand it on as it comes. It
-# needs up to six calls, here in alphabetical order:
+# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: pass it on as it comes. The
+# loop needs up to six calls, in alphabetical order:
 #
 # - `loss.backward()` adds the gradient to every `.grad`;
-# - `loss = loss_fn(model, batch)` computes the loss, and records a new graph;
-# - `nn.utils.clip_grad_norm_(model.parameters(), max_norm)` shortens a gradient that is longer than `max_norm`, if there is one;
-# - `optimizer.step()` moves every parameter against its `.grad`;
+# - `loss = loss_fn(model, batch)` computes the loss and records a new graph;
+# - `nn.utils.clip_grad_norm_(model.parameters(), max_norm)` shortens a gradient longer than `max_norm` (only if one is given);
+# - `optimizer.step()` updates every parameter from its `.grad`;
 # - `optimizer.zero_grad()` clears every `.grad`;
-# - `scheduler.step()` sets the learning rate of the *next* step, if there is a scheduler.
+# - `scheduler.step()` sets the learning rate of the *next* step (only if there is a scheduler).
 #
-# After each epoch, record what `validate(model)` returns, if there is a `validate`. Call it inside `with torch.no_grad():`, because
-# measuring needs no graph. Record training losses as plain numbers, `loss.item()`: a tensor keeps its graph in memory.
+# If there is a `validate`, record what `validate(model)` returns after each epoch. Call it inside `with torch.no_grad():`,
+# because measuring needs no graph. Record training losses as plain numbers, `loss.item()`: a tensor keeps its graph in memory.
 
 
 # %% tags=["exercise:3.2", "points:6", "minutes:12", "export"]
@@ -377,24 +379,25 @@ def fit(model, loader, loss_fn, optimizer, epochs, scheduler=None, max_norm=None
 fit = check("3.2", fit)
 
 # %% [markdown] tags=["help:3.2"]
-# Which of the calls needs what another one leaves behind? And which of them may change places?
+# Which calls need what another one leaves behind? And which of them could trade places?
 # ---
-# One parameter at 0, loss $(\theta - 1)^2$, learning rate $0.25$, two minibatches that are alike. First: loss 1, gradient $-2$,
-# move to $0.5$. Second: loss $0.25$, gradient $-1$, move to $0.75$. "train" is $(1, 0.25)$. Without clearing, the gradient of
-# the second step would be $-3$.
+# One parameter at 0, loss $(\theta - 1)^2$, learning rate $0.25$, two identical minibatches. First: loss 1, gradient $-2$, move
+# to $0.5$. Second: loss $0.25$, gradient $-1$, move to $0.75$. "train" is $(1, 0.25)$. Without clearing, the gradient of the
+# second step would be $-3$.
 # ---
 # `backward` needs a loss, clipping needs the gradient that `backward` left, `step` needs the clipped one, and the next learning
 # rate comes after the step. `zero_grad` may be anywhere after `step` and before the next `backward`.
 
 # %% [markdown]
 # Now train on fifty digits and validate on 500 others. `KeepBest` saves the model's **`state_dict`**, a dictionary of its
-# parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a file
-# can run code when it is opened. (A model with dropout also needs `model.train()` and `model.eval()`. Ours has none.)
+# parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a
+# file can run code when it is opened. (A model that acts differently in training also needs `model.train()` and `model.eval()`.
+# Ours does not.)
 
 
 # %% tags=["export"]
 class KeepBest:
-    """For `fit`'s validate: measures the model, and saves its parameters when they are the best."""
+    """A `validate` for `fit`: measures a model, and saves its parameters if it is the best yet."""
 
     def __init__(self, measure, path):
         self.measure, self.path, self.lowest = measure, path, math.inf
@@ -424,24 +427,24 @@ classifier.load_state_dict(torch.load(validate.path, weights_only=True))
 drawing.training(history["train"], history["val"])
 
 # %% [markdown]
-# Past its minimum the validation loss rises while the training loss still falls: the network memorizes, as counting did in
-# lesson 02. So keep the best epoch.
+# Past its minimum the validation loss rises while the training loss still falls: the network memorizes, as counting did in lesson
+# 02. So keep the best epoch.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run All Above Selected Cell*).
 
 # %% [markdown]
 # ## Momentum: a ball instead of a walker
 #
-# Most losses are valleys, steep across and flat along. A small learning rate creeps along the floor, a large one bounces off the
-# walls. A *ball* does better: pushes across the valley alternate and cancel, pushes along it add up. This is **momentum** (Polyak
-# 1964), which steps against a **velocity** $v$ instead of the gradient:
+# Most losses have valleys, steep across and flat along. A small learning rate creeps along the floor, and a large one bounces off
+# the walls. A *ball* does better: pushes across the valley alternate and cancel, while pushes along it add up. This is
+# **momentum** (Polyak 1964), which steps against a **velocity** $v$ instead of the gradient:
 #
 # $$ \theta \leftarrow \theta - \alpha\, v, \qquad v_t = g_t + \beta\, g_{t-1} + \beta^2 g_{t-2} + \beta^3 g_{t-3} + \dots $$
 #
-# where $g_t$ is the gradient of step $t$, and $\beta$ says how fast old gradients are forgotten.
+# where $g_t$ is the gradient of step $t$, and $\beta$, between 0 and 1, says how long old gradients are remembered.
 #
 # ### Exercise 3.3 · `momentum_step`
-# Nobody stores all old gradients. Work out how the new $v$ follows from the old one and the new gradient, and make the step.
+# Nobody stores all old gradients. Work out how the new $v$ follows from the old one and the new gradient, and take the step.
 # Before the first step, `v` is `0.0`.
 
 
@@ -458,7 +461,7 @@ def momentum_step(theta, g, v, lr, beta):
 momentum_step = check("3.3", momentum_step)
 
 # %% [markdown] tags=["help:3.3"]
-# Write $v_t$ and, below it, $v_{t-1}$. What do you have to do to the lower line to find it in the upper one?
+# Write $v_t$ and, below it, $v_{t-1}$. What must you do to the lower line so that it appears in the upper one?
 # ---
 # $\beta = 0.5$ and gradients $4, 2, 1$: the velocities are $4$, then $2 + 0.5\cdot4 = 4$, then $1 + 0.5\cdot2 + 0.25\cdot4 = 3$,
 # which is also $1 + 0.5\cdot4$.
@@ -472,14 +475,14 @@ momentum_step = check("3.3", momentum_step)
 # - A: It is faster below this bound, and diverges even sooner beyond it.
 #   - Across the valley the pushes alternate, so old ones *damp* the swinging.
 # - B: It is faster below this bound, and still converges some way beyond it.
-#   - **Yes.** Pushes along the valley add up, pushes across it cancel: the bound grows by the factor $1 + \beta$.
+#   - **Yes.** Because pushes across the valley cancel, the bound grows by the factor $1 + \beta$.
 # - C: It is no faster below this bound, but still converges some way beyond it.
 #   - Along the valley the pushes agree, and add up to steps up to $1/(1 - \beta)$ times as long.
 
 
 # %%
 def roll(lr, beta, steps=60):
-    """The loss (a² + 20 b²)/2 after so many steps with momentum from (-9, 1.5). -> number"""
+    """The loss (a² + 20 b²)/2 after `steps` steps with momentum from (-9, 1.5). -> number"""
     curvature, theta, v = np.array([1.0, 20.0]), np.array([-9.0, 1.5]), 0.0
     for _ in range(steps):
         theta, v = momentum_step(theta, curvature * theta, v, lr, beta)
@@ -493,14 +496,15 @@ for lr, beta in ((0.09, 0), (0.09, 0.7), (0.11, 0), (0.11, 0.5)):
 explorables.valley()
 
 # %% [markdown]
-# With $0.09$ momentum has made the loss twenty thousand times smaller after the same 60 steps. With $0.11$ gradient descent leaves
-# the map, and momentum arrives. Can you find a pair that beats all four?
+# At $0.09$, momentum makes the final loss twenty thousand times smaller. At $0.11$, gradient descent leaves the map, and momentum
+# arrives. Can you find a pair that beats all four?
 
 # %% [markdown]
 # ## From momentum to Adam: a learning rate for every parameter
 #
-# Momentum still has one learning rate for all parameters, and some have gradients a thousand times larger than others.
-# **RMSProp** (Hinton's lecture notes, 2012) divides each gradient by its own usual size, the root of a running mean of its square:
+# Momentum still has one learning rate for all parameters, but some have gradients a thousand times larger than others.
+# **RMSProp** (Hinton's lecture notes, 2012) divides each gradient by its own usual size, the square root of a running mean of its
+# square:
 #
 # $$ s \leftarrow \beta s + (1 - \beta)\, g^2, \qquad \theta \leftarrow \theta - \alpha \, \frac{g}{\sqrt{s} + \varepsilon} $$
 #
@@ -512,7 +516,7 @@ explorables.valley()
 # - B: The second parameter, though by less.
 #   - Each gradient is divided by its *own* size: nothing of its scale is left.
 # - C: The first parameter, because the larger gradient is divided by more.
-#   - It is divided by exactly as much as it is larger.
+#   - It is divided by more, but only by as much more as it is larger.
 
 # %%
 theta = torch.ones(2, requires_grad=True)
@@ -526,19 +530,19 @@ for step in range(1, 101):
         print(f"theta after {step:3d} steps: {theta[0].item():.4f}, {theta[1].item():.4f}")
 
 # %% [markdown]
-# **Adam** (Kingma & Ba 2015) puts the two ideas together. It keeps a running mean $m$ of the gradient, as momentum does, and
+# **Adam** (Kingma & Ba 2015) combines the two ideas. It keeps a running mean $m$ of the gradient, where momentum keeps a sum, and
 # one of its square, as RMSProp does:
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 $$
 #
-# (This $v$ is no velocity; papers use the letter for both.) Both start at 0 and are too small at first: with $\beta_1 = 0.9$,
-# after one step $m$ is a tenth of the gradient. (For the same reason RMSProp's first step above was ten learning rates long.)
-# So Adam corrects them, which is called **bias correction**:
+# (This $v$ is not a velocity; papers use the letter for both.) Both means start at 0 and are too small at first: with
+# $\beta_1 = 0.9$, after one step $m$ is a tenth of the gradient. (For the same reason RMSProp's first step above was ten learning
+# rates long.) So Adam corrects them to $\hat m$ and $\hat v$, which is called **bias correction**:
 #
 # $$ \theta \leftarrow \theta - \alpha\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} $$
 #
 # ### Exercise 3.4 · `adam_step`
-# Choose the correction such that *a constant gradient $g$ gives exactly $\hat m = g$ and $\hat v = g^2$ after any number $t$ of
+# Choose the correction so that *a constant gradient $g$ gives exactly $\hat m = g$ and $\hat v = g^2$ after any number $t$ of
 # steps*: work out $m$ after 1, 2 and $t$ steps. The state is $(m, v, t)$ and starts as `(0.0, 0.0, 0)`.
 
 
@@ -566,17 +570,16 @@ adam_step = check("3.4", adam_step)
 # what is missing from 1 is $0.9$, $0.81$, $0.729$.
 # ---
 # What is missing is $\beta_1^t$, so $m$ holds the share $1 - \beta_1^t$, and $\hat m = m/(1 - \beta_1^t)$; in the same way
-# $\hat v = v/(1 - \beta_2^t)$. Count first, because $1 - \beta^0 = 0$. The corrected values are not stored: correcting twice
-# would spoil the next step.
+# $\hat v = v/(1 - \beta_2^t)$. Increase $t$ first, because $1 - \beta^0 = 0$. Do not store the corrected values: the next step
+# would correct them again.
 
 # %%
 drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.999)
 
 # %% [markdown]
-# Without correction both means start too small, $v$ for much longer. So the uncorrected steps are too *long*: the first is
-# $0.1/\sqrt{0.001} = 3.16$ times $\alpha$, and it gets worse before it gets better. Corrected, the first step is as long as the
-# learning rate, whatever the size of the gradient. Later, where the gradient is steady, Adam walks at full speed; where its sign
-# flips, hardly at all.
+# Uncorrected, $v$ stays too small for much longer than $m$, so the steps are too *long*: the first is $0.1/\sqrt{0.001} = 3.16$
+# times $\alpha$, and it gets worse before it gets better. Corrected, each parameter's first step is as long as the learning rate,
+# whatever its gradient. Later, where the gradient is steady, Adam walks at full speed; where its sign flips, hardly at all.
 #
 # **AdamW** (Loshchilov & Hutter 2019), which we use from lesson 05 on, adds **weight decay**: before each step it shrinks all
 # parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, because smaller weights make smoother functions. With plain
@@ -587,9 +590,9 @@ drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.9
 # ## Why a network explodes
 #
 # Take ten ReLU layers. Forward, each multiplies what it gets by its weights; backward, the chain rule multiplies by the same
-# weights. **Initialization** decides by how much. Weights with standard deviation $\sqrt{2/n}$, for $n$ inputs, keep the size of
-# the numbers about the same from layer to layer (He et al. 2015). Make all weights only twice as large, and behind the tenth layer
-# the numbers are $2^{10} = 1024$ times as large:
+# weights. **Initialization** decides by how much. Weights with standard deviation $\sqrt{2/n}$, for $n$ inputs, keep the
+# **activations** (the layers' outputs) about the same size (He et al. 2015). Make all weights only twice as large, and after the
+# tenth layer the activations are $2^{10} = 1024$ times as large:
 
 
 # %%
@@ -625,26 +628,26 @@ for scale in (2, 1, 0.41):
 drawing.growth(sizes)
 
 # %% [markdown]
-# Too small is no better: at $0.41$ times He's scale, PyTorch's default for `nn.Linear`, the numbers shrink toward 0, and the
-# gradients with them.
+# Too small is no better: at $0.41$ times He's scale, PyTorch's default for the weights of `nn.Linear`, the activations shrink
+# toward 0, and the gradients with them.
 #
-# He's scale is no guarantee: at $\alpha = 0.05$ this network explodes from two of five seeds. One standard fix is **gradient
-# clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is **warm-up** (Goyal et al. 2017), a
-# schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
+# He's scale is no guarantee: at $\alpha = 0.05$ this network explodes for two of five seeds. One standard fix is **gradient
+# clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is **warm-up** (Goyal et al. 2017),
+# a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
 #
 # **Predict.** What happens to the two seeds with warm-up?
 #
 # - A: They explode later, when the learning rate has become too large.
-#   - That would be so on the parabola, where the curvature is the same everywhere.
+#   - They would on the parabola, where the curvature is the same everywhere.
 # - B: They train, because the weights have moved to a place that allows $0.05$.
-#   - **Yes.** The bound is $2/h$, and $h$ is not the same everywhere.
+#   - **Yes.** The bound is $2/h$, and here $h$ changes.
 # - C: They train, because the gradients have become small by then.
-#   - On a parabola, too, gradients are small near the minimum. Beyond the bound they grow again.
+#   - Small gradients do not help beyond the bound: there, they grow again.
 
 
 # %%
 def train_deep(seed, max_norm=None, warm_up=1, validate=None):
-    """Train ten layers with learning rate 0.05. -> the history, the loss afterwards"""
+    """Train ten layers with learning rate 0.05. -> the history, the loss afterward"""
     runtime.seed_all(seed)
     model, loader = deep(scale=1), Minibatches(*wave, size=50)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -668,19 +671,20 @@ losses = {name: ended[0][0]["train"] for name, ended in runs.items()}
 drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 
 # %% [markdown]
-# The right panel shows the largest curvature $h$ of the loss during warm-up, and the bound of the first section, $h < 2/\alpha$. At
-# the start the curvature is far above what $\alpha = 0.05$ allows. While $\alpha$ is small, the network moves to a place where the
-# loss is less sharply curved. As the bound comes down, the curvature comes down with it, and then hovers around it, at the **edge
-# of stability** (Cohen et al. 2021, who found it with full gradients).
+# The right panel shows the largest curvature $h$ of the loss during warm-up, and the bound from the first section,
+# $h < 2/\alpha$. At the start the curvature is far above what $\alpha = 0.05$ allows. While $\alpha$ is small, the network moves
+# to a less sharply curved place. As the bound comes down, the curvature comes down with it, and then hovers around it, at the
+# **edge of stability** (Cohen et al. 2021, who found it with full gradients).
 #
-# So a network explodes for the reason of the first section, a learning rate beyond $2/h$. Only now $h$ depends on where you are.
+# So this network explodes for the reason given in the first section: its learning rate is beyond $2/h$. Only now, $h$ depends on
+# where you are.
 
 # %% [markdown]
 # ## The race on real digits
 #
-# Lesson 02 counted a probability for every pattern of a pixel's neighbors. Here a small network looks at 24 of them, up to three
-# pixels away. It uses the same weights everywhere in the picture: a **convolution**. A mask hides what has not been drawn yet, the
-# idea of PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
+# Lesson 02 found, by counting, a probability for every pattern of a pixel's neighbors. Here a small network looks at 24 of them.
+# Its weights are the same everywhere in the image, which makes it a **convolution**. A mask hides what has not been drawn yet, as
+# in PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
 
 
 # %% tags=["export"]
@@ -693,7 +697,7 @@ class Window(nn.Module):
     def __init__(self, hidden=32):
         super().__init__()
         self.look = nn.Conv2d(1, hidden, 7, padding=3)  # the same weights at all places
-        self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # what is special about each place
+        self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # a bias of its own for each place
         self.decide = nn.Sequential(  # a small network, the same at every pixel
             nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1)
         )
@@ -735,7 +739,7 @@ def nats(model, batch):
 
 
 def race(make, lr, seed):
-    """Train a window for one epoch. -> the model, its validation loss, its training losses"""
+    """Train a `Window` for one epoch. -> the model, its validation loss, its training losses"""
     runtime.seed_all(seed)
     model = Window().to(device)
     loader = Minibatches(x_train[: runtime.budget(smoke=200, cpu=2000)], size=50)
@@ -745,9 +749,9 @@ def race(make, lr, seed):
 
 
 # %% [markdown]
-# A weight in `look` gets a gradient from every pixel, a number in `place` from one only: its gradient starts out twenty to sixty
-# times smaller. Each optimizer trains for one epoch of 2,000 digits, at two or three learning rates, from two seeds. The
-# one that is best on validation digits gets a third seed.
+# A weight in `look` gets a gradient from every pixel, and a bias in `place` from only one: its gradient starts out twenty to
+# sixty times smaller. Each optimizer trains for one epoch on 2,000 digits, at two or three learning rates, with two seeds. The
+# learning rate that is best on validation digits gets a third seed.
 
 # %%
 runners = {
@@ -777,7 +781,7 @@ drawing.race(winners, tests)
 # often as good.
 #
 # The losers cannot go faster: at their largest learning rate both get much worse, while Adam at its largest still beats them. So
-# Adam trains the generator, longer and on all 4,000 digits. `LinearLR` lowers its learning rate from $0.03$ to a fiftieth.
+# Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its learning rate to a fiftieth.
 
 # %%
 runtime.seed_all(4)
@@ -813,8 +817,8 @@ plots.rows(
     alt="Above: smooth pen strokes; several could be digits. Below: real digits.",
 )
 # %% [markdown]
-# The best model of lesson 02 needed {{02.nats.borrow:.0f}} nats. These are pen strokes, but whole digits still happen by chance:
-# no pixel sees further than three pixels.
+# Lesson 02's best model needed {{02.nats.borrow:.0f}} nats. These are pen strokes, but a whole digit is still luck: no pixel sees
+# farther than three pixels.
 
 # %% [markdown]
 # ## What this run reached
@@ -841,8 +845,8 @@ assert max(tests["Adam"]) < min(tests["momentum"] + tests["SGD"])
 assert until == 0 and after == 24
 
 # %% [markdown]
-# That was the core. The studio has three sections, in any order; nothing later needs them.
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# The studio has three sections, in any order; no later lesson needs them. [Where we are now](#Where-we-are-now) closes the
+# lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
@@ -856,8 +860,8 @@ assert until == 0 and after == 24
 #
 # ### Exercise 3.5 · `max_stable_lr`
 # Find the bound for $J(\theta) = \frac1n\lVert X\theta - y\rVert^2$ and any $X$ of shape $(n,)$ or $(n, d)$: derive $H$, decide
-# which of its eigenvalues matters, and mind the table with one column. `np.linalg.eigvalsh` gives the eigenvalues of a symmetric
-# matrix.
+# which of its eigenvalues matters, and remember that $X$ may be a single column. `np.linalg.eigvalsh` gives the eigenvalues of a
+# symmetric matrix.
 
 
 # %% tags=["studio", "exercise:3.5", "points:4", "minutes:9"]
@@ -901,24 +905,25 @@ for name, table in [
     )
 
 # %% [markdown] tags=["studio"]
-# The ratio of the largest to the smallest curvature is the **condition number**. With an intercept it is large: a valley. The third
-# line is the cheapest optimizer there is: shift and scale the inputs, and the valley becomes a round bowl in which plain
-# gradient descent with $\alpha = 0.5$ arrives in a single step. Momentum needs about the *square root* of the condition number in
-# steps where gradient descent needs the condition number itself (Goh 2017 derives and draws it).
+# The ratio of the largest to the smallest curvature is the **condition number**. With an intercept it is large: the loss is a
+# valley. The third line is the cheapest optimizer there is: shift and scale the inputs, and the valley becomes a round bowl in
+# which plain gradient descent with $\alpha = 0.5$ arrives in a single step. The steps that gradient descent needs grow with the
+# condition number; those of well-tuned momentum grow with its *square root* (Goh 2017 derives and draws it).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · A stray 1/n
 #
-# In the article the update for one random example keeps the factor $1/n$ of the full sum. It looks harmless: a constant.
+# In the article that this course grew out of, the update for one random example keeps the factor $1/n$ of the full sum. It looks
+# harmless: it is only a constant.
 #
 # **Predict.** With $n = 1000$ examples, what happens?
 #
 # - A: It crawls, while the loss keeps falling.
-#   - **Yes.** The steps are $n$ times smaller, so it needs about $n$ times as many.
+#   - **Yes.** Each step is a thousandth as long, so it needs about a thousand times as many.
 # - B: It diverges.
 #   - That would take steps that are too long. These are too short.
 # - C: It stops at a wrong point, and the loss stays high.
-#   - That would take a wrong direction. The direction is right, only the length is not.
+#   - That would take a wrong direction. Here only the length is wrong.
 
 
 # %% tags=["studio"]
@@ -936,18 +941,18 @@ right, stray = sgd_with(1, 3000), sgd_with(1 / 1000, runtime.budget(smoke=2000, 
 drawing.stray(right, stray)
 
 # %% [markdown] tags=["studio"]
-# The mean of the single-example gradients *is* the full gradient, because the examples are drawn at random; dividing once more by
-# $n$ averages twice. Nothing crashes and the loss falls, so this mistake survives in real programs as "the learning rate needs to
-# be larger here".
+# The expected gradient of one random example *is* the full gradient, because every example is equally likely. Dividing once more
+# by $n$ averages twice. Nothing crashes, and the loss falls. So this mistake survives in real programs as "the learning rate
+# needs to be larger here."
 
 # %% [markdown] tags=["studio"]
 # ### Section C · The wrong Adam
 #
-# **Debug a claim.** The article gives Adam as
+# **Debug a claim.** The article that this course grew out of gives Adam as
 #
 # $$ \theta \leftarrow \theta - \frac{\alpha \beta_1 \nabla J}{1 - \beta_2^{\,t}} \qquad \text{(the claim)} $$
 #
-# and calls $\beta_1, \beta_2$ bias corrections. There is no mean in it, no square, no root.
+# and calls $\beta_1, \beta_2$ bias corrections. It contains no mean, no square and no square root.
 #
 # **Predict.** Adam with $\alpha = 0.01$ starts with steps of $0.01$. What factor does the claim put in front of the first
 # gradient, when $1 - \beta_2^t = 0.001$?
@@ -999,11 +1004,11 @@ for name, (claimed, right_one) in peaks.items():
 
 # %% [markdown] tags=["studio"]
 # The first learning rate is 9, far beyond the bound of any of these valleys. On the five points the claim is thrown nearly sixty
-# powers of ten away before the factor has fallen far enough to turn around. In the steep valley it leaves the range of a float and
-# never returns. Adam, which divides by $\sqrt{\hat v}$, never strays farther than its start or its goal. $\beta_1$ and
+# orders of magnitude away before the factor has fallen far enough to turn it around. In the steep valley it leaves the range of a
+# float and never returns. Adam, which divides by $\sqrt{\hat v}$, never strays farther than its start or its goal. $\beta_1$ and
 # $\beta_2$ are not corrections: they say how long the two means remember.
 #
-# Fix it. First, is your Adam PyTorch's, also with weight decay?
+# Now fix it. First, does your Adam match PyTorch's, also with weight decay?
 
 
 # %% tags=["studio", "nbval-check-output"]
@@ -1033,8 +1038,8 @@ gap_w = abs(my_adam(noise, decay=0.1) - decayed).max()
 print("equal to PyTorch's within 1e-12 after 200 steps: Adam", gap < 1e-12, "AdamW", gap_w < 1e-12)
 
 # %% [markdown] tags=["studio"]
-# Then on the digits. Below, three optimizers train the model of the race: the claim, your `adam_step`, and, as a
-# reference, PyTorch's Adam.
+# Next, the digits. Below, three optimizers train the model from the race: the claim, your `adam_step` and, as a reference,
+# PyTorch's Adam.
 
 
 # %% tags=["studio"]
@@ -1071,10 +1076,10 @@ for name, make in optimizers.items():
     print(f"{name:<15} worst minibatch {max(losses):9.3g} nats, validation {val:7.1f} in the end")
 
 # %% [markdown] tags=["studio"]
-# Knowing nothing costs $784 \log 2 = 543$ nats per digit. The claim's first steps throw the weights so far out that a digit
-# costs billions of nats, and although its learning rate becomes reasonable later, the model does not recover: what the first
-# steps broke stays broken. Your version and PyTorch's agree. A formula with all the right letters can look like Adam; the
-# way to find out is to run it beside the real one.
+# Knowing nothing costs $784 \log 2 = 543$ nats per digit. The claim's first steps throw the weights so far out that a digit costs
+# trillions of nats. In these forty steps its factor falls from 9 to $0.23$, still far beyond what SGD could bear in the race, and
+# the model does not recover: what the first steps broke stays broken. Your version and PyTorch's agree. A formula with all the
+# right letters can look like Adam; the way to find out is to run it beside the real one.
 
 # %% tags=["studio", "solved"]
 assert gap < 1e-12 and gap_w < 1e-12
@@ -1096,5 +1101,5 @@ assert abs(max_stable_lr(x) - 1 / 11) < 1e-12 and stray[1999] > 3 * right[-100:]
 # **Read on.** Goh 2017, *Why Momentum Really Works*: the valley, derived and drawn. Cohen et al. 2021, *Gradient Descent on Neural
 # Networks Typically Occurs at the Edge of Stability*. Van den Oord et al. 2016, *Pixel Recurrent Neural Networks*.
 #
-# **Next.** You can train any model whose loss you can compute. Lesson 04 wants a latent variable behind every picture, and then
-# the likelihood cannot be computed.
+# **Next.** You can train any model whose loss you can compute. Lesson 04 puts a latent variable behind every image, and then the
+# likelihood cannot be computed.

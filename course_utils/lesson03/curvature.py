@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 class Curvature:
     """Measures the largest curvature of `loss_fn(model, batch)`, by the power method: multiplied by
-    the Hessian again and again, any vector turns towards the direction of the largest eigenvalue.
+    the Hessian again and again, any vector turns toward the direction of the largest eigenvalue.
 
     The next call goes on from the vector that the last one found: a model that is measured often
     needs few `rounds`. Gradients are computed even inside `torch.no_grad()`.
@@ -39,10 +39,10 @@ class Curvature:
             for _ in range(rounds):
                 length = math.sqrt(_dot(vector, vector)) or 1.0
                 vector = [part / length for part in vector]
-                slope = torch.stack(
+                directional = torch.stack(
                     [(g * part).sum() for g, part in zip(gradient, vector, strict=True)]
                 ).sum()
-                turned = torch.autograd.grad(slope, weights, retain_graph=True)
+                turned = torch.autograd.grad(directional, weights, retain_graph=True)
                 largest, vector = _dot(turned, vector), [part.detach() for part in turned]
         self.vector = vector
         return largest

@@ -15,8 +15,8 @@ def descents(loss: Callable[[float], float], walks: Mapping[float, np.ndarray]) 
     rates.
     """
     alt = (
-        "Learning rate 0.02 slides down the left side, 0.05 jumps across and settles, 0.09 swings"
-        " from side to side, 0.092 swings wider each time."
+        "At learning rate 0.02 the steps slide down the left side, at 0.05 they jump across and"
+        " settle, at 0.09 they swing from side to side, and at 0.092 they swing wider each time."
     )
     _, axes = plots.figure(2, 2, size=(8, 4.6), alt=alt)
     grid = np.linspace(-0.4, 2.6, 200)
@@ -51,10 +51,10 @@ def computation_graph(values: Mapping[str, float], gradients: Mapping[str, float
     """The graph of one hidden unit: each node with its value and, below it, the derivative of the
     loss.
     """
-    told = ", ".join(f"d L / d {name} = {g:g}" for name, g in gradients.items())
+    derivatives = ", ".join(f"d L / d {name} = {g:g}" for name, g in gradients.items())
     alt = (
         f"A graph from x, w and b through a, h and p to the loss L = {values['L']:g}; backward,"
-        f" from right to left: {told}."
+        f" from right to left: {derivatives}."
     )
     ax = plots.panel(alt=alt, size=(8, 3.6))
     for start, end in EDGES:
@@ -71,9 +71,9 @@ def computation_graph(values: Mapping[str, float], gradients: Mapping[str, float
         if name in FORMULAS:
             ax.text(across, up + 0.75, FORMULAS[name], ha="center", color=plots.MUTED)
         if name in gradients:
-            said = f"∂L/∂{name} = {gradients[name]:g}"
+            text = f"∂L/∂{name} = {gradients[name]:g}"
             at = up - 0.52 if learned else up + 0.38
-            ax.text(across, at, said, ha="center", color=plots.MODEL, fontsize=11)
+            ax.text(across, at, text, ha="center", color=plots.MODEL, fontsize=11)
     ax.set(xlim=(-0.5, 6.5), ylim=(-1.0, 1.95))
     ax.axis("off")
 
@@ -85,8 +85,8 @@ def walks_and_distances(
     step, single steps, many of them, and many with a decreasing learning rate.
     """
     alt = (
-        "Left: steps of constant length rush to the minimum and then keep moving around it;"
-        " shrinking steps settle. Right: distances, largest for one full step."
+        "Left: at a constant learning rate the steps rush to the minimum and then keep moving"
+        " around it; at a decreasing one they settle. Right: distances, largest for one full step."
     )
     _, axes = plots.figure(1, 2, size=(11, 3.6), alt=alt)
     axes[0].plot(*steady.T, color=plots.WRONG, linewidth=0.8, label="constant learning rate")
@@ -119,8 +119,8 @@ def training(losses: Sequence[float], val: Sequence[float]) -> None:
 
 
 def path_in_valley(ax: Any, path: np.ndarray, curvature: float) -> None:
-    """A path (N, 2) over the contour lines of a valley that is 1 curved along and `curvature`
-    across, its minimum at zero.
+    """A path (N, 2) over the contour lines of a valley with curvature 1 along and `curvature`
+    across and its minimum at zero.
     """
     a, b = np.meshgrid(np.linspace(-10, 3, 40), np.linspace(-2.5, 2.5, 30))
     height = (a**2 + curvature * b**2) / 2
@@ -131,7 +131,7 @@ def path_in_valley(ax: Any, path: np.ndarray, curvature: float) -> None:
 
 
 def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
-    """Adam's mean of the gradients (T,), and the length of its step, as they are and corrected."""
+    """Adam's mean of the gradients (T,) and the length of its step, uncorrected and corrected."""
     t = np.arange(1, len(gradients) + 1)
     old = np.maximum(t[:, None] - t, 0)  # how many steps ago
     m = ((1 - b1) * b1**old * (t <= t[:, None])) @ gradients
@@ -148,7 +148,7 @@ def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
         (axes[0], m, m_hat, "mean of the gradients"),
         (axes[1], steps, m_hat / np.sqrt(v_hat), "length of the step, in learning rates"),
     ):
-        ax.plot(t, raw, "--", color=plots.WRONG, label="as it is")
+        ax.plot(t, raw, "--", color=plots.WRONG, label="uncorrected")
         ax.plot(t, corrected, color=plots.MODEL, label="corrected")
         ax.set_ylim(0, 1.25 * max(1.2, raw.max()))
         plots.label(ax, title, "step")
@@ -156,9 +156,9 @@ def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
 
 
 def growth(sizes: Mapping[float, Sequence[float]]) -> None:
-    """The size of the numbers behind each layer, for each scale of the initial weights."""
-    told = ", ".join(f"at {scale:g} it ends at {values[-1]:.2g}" for scale, values in sizes.items())
-    alt = f"Standard deviation behind each layer, on a logarithmic axis, by scale: {told}."
+    """The size of the activations after each layer, for each scale of the initial weights."""
+    ends = ", ".join(f"at {scale:g} it ends at {values[-1]:.2g}" for scale, values in sizes.items())
+    alt = f"Standard deviation after each layer, on a logarithmic axis, by scale: {ends}."
     ax = plots.panel(alt=alt, size=(7, 3))
     colors = (plots.DATA, plots.OTHER, plots.WRONG)
     for (scale, values), color in zip(sizes.items(), colors, strict=True):
@@ -166,7 +166,7 @@ def growth(sizes: Mapping[float, Sequence[float]]) -> None:
         ax.plot(layers, values, "o-", color=color, markersize=4, label=f"weights × {scale:g}")
     ax.set(yscale="log")
     ax.legend(loc="upper left", fontsize=9)
-    plots.label(ax, "how large are the numbers in the network?", "layer", "standard deviation")
+    plots.label(ax, "how large are the activations?", "layer", "standard deviation")
 
 
 def explosion(
@@ -176,7 +176,7 @@ def explosion(
     after each, beside the bound 2 / learning rate.
     """
     alt = (
-        "Left: the loss as it is explodes at once; clipped or with warm-up it falls. Right:"
+        "Left: without a fix the loss explodes at once; clipped or with warm-up it falls. Right:"
         f" during warm-up the largest curvature falls from {curvatures[0]:.0f} to"
         f" {curvatures[-1]:.0f}, while the bound falls to {2 / lr:.0f}."
     )
@@ -240,8 +240,8 @@ def window(ax: Any = None) -> None:
 def stray(right: np.ndarray, with_stray_factor: np.ndarray) -> None:
     """The distance to the minimum after each single step, (N,) and (M,), on two log axes."""
     alt = (
-        "The right step arrives within a few hundred steps; with the stray factor"
-        f" {len(with_stray_factor):,} are not enough."
+        "Without the stray factor, a few hundred steps are enough; with it,"
+        f" {len(with_stray_factor):,} are not."
     )
     ax = plots.panel(alt=alt, size=(7, 3))
     for distances, color, name in (

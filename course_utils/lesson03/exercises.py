@@ -42,7 +42,7 @@ def _precise(read: Callable) -> Callable:
     return reading
 
 
-PAIR = "a pair is asked for, the new theta and the new state"
+PAIR = "return a pair, the new theta and the new state"
 
 
 def _new_theta(result: Any, theta: np.ndarray, due: str = PAIR) -> np.ndarray:
@@ -222,29 +222,33 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 4 * _off(theta, x, y) * x,
         ),
         "mean-over-entries": Mutant(
-            "the gradient was divided by the number of entries of x: one example is no mean",
+            "the gradient was divided by the number of entries of x: a single example needs no"
+            " average",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x / len(x),
         ),
         "mean-over-entries-no-2": Mutant(
-            "the gradient was divided by the number of entries of x, and its 2 is missing: one"
-            " example is no mean",
+            "the gradient was divided by the number of entries of x, and its 2 is missing: a"
+            " single example needs no average",
             lambda theta, x, y, lr: theta - lr * _off(theta, x, y) * x / len(x),
         ),
         "inner-derivative-missing": Mutant(
-            "the factor x is missing: θ·x changes with θ as fast as x is large (inner derivative)",
+            "the factor x is missing: by the chain rule, multiply by the derivative of θ·x, which"
+            " is x",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y),
         ),
         "factors-2-and-x-missing": Mutant(
-            "the factors 2 and x are missing: the gradient has an outer and an inner derivative",
+            "the factors 2 and x are missing: by the chain rule, one comes from the square, the"
+            " other from θ·x",
             lambda theta, x, y, lr: theta - lr * _off(theta, x, y),
         ),
         "doubled-sign-of-error": Mutant(
-            "only the sign of the error is used: this goes down 2·|θ·x − y|, the square is"
-            " asked for",
+            "only the sign of the error is used: this goes down 2·|θ·x − y|, but the loss is the"
+            " square",
             lambda theta, x, y, lr: theta - lr * 2 * np.sign(_off(theta, x, y)) * x,
         ),
         "sign-of-error": Mutant(
-            "only the sign of the error is used: this goes down |θ·x − y|, the square is asked for",
+            "only the sign of the error is used: this goes down |θ·x − y|, but the loss is the"
+            " square",
             lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y)) * x,
         ),
         "absolute-error-in-gradient": Mutant(
@@ -253,8 +257,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * np.abs(_off(theta, x, y)) * x,
         ),
         "sign-sgd": Mutant(
-            "every entry moves by lr, with the sign of its gradient: the gradient itself is"
-            " asked for",
+            "every entry moves by lr, with the sign of its gradient: use the gradient itself",
             lambda theta, x, y, lr: theta - lr * np.sign(_off(theta, x, y) * x),
         ),
         "error-clipped": Mutant(
@@ -268,15 +271,15 @@ SGD = Exercise(
             ),
         ),
         "error-squared": Mutant(
-            "the error is squared in the step: the derivative of a square has one power less",
+            "the error is squared in the step: the derivative of a square is one power lower",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) ** 2 * x,
         ),
         "loss-times-x": Mutant(
-            "the loss times x was subtracted: the derivative of the square is asked for",
+            "the loss times x was subtracted: take the derivative of the square",
             lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2 * x,
         ),
         "loss-as-gradient": Mutant(
-            "the loss itself was subtracted, times lr: its gradient is asked for",
+            "the loss itself was subtracted, times lr: subtract its gradient instead",
             lambda theta, x, y, lr: theta - lr * _off(theta, x, y) ** 2,
         ),
         "elementwise-error": Mutant(
@@ -314,11 +317,12 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * (np.mean(theta * x) - y) * x,
         ),
         "derivative-by-x": Mutant(
-            "this is the derivative for x, 2·(θ·x − y)·θ: theta is what learns",
+            "this is the derivative with respect to x, 2·(θ·x − y)·θ: take it with respect to"
+            " theta",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * theta,
         ),
         "x-squared-in-gradient": Mutant(
-            "x is squared in the gradient: the inner derivative of θ·x is x",
+            "x is squared in the gradient: the derivative of θ·x is x itself",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
         ),
         "x-summed": Mutant(
@@ -342,19 +346,20 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr**2 * 2 * _off(theta, x, y) * x,
         ),
         "divided-by-lr": Mutant(
-            "the gradient was divided by lr: it is multiplied by it",
+            "the gradient was divided by lr: multiply it by lr",
             lambda theta, x, y, lr: theta - 2 * _off(theta, x, y) * x / lr,
         ),
         "lr-hardcoded": Mutant(
-            "`lr` is ignored: 0.01 is not always the number asked for",
+            "`lr` is ignored: it is not always 0.01",
             lambda theta, x, y, lr: theta - 0.01 * 2 * _off(theta, x, y) * x,
         ),
         "lr-times-new-theta": Mutant(
-            "brackets: `lr` multiplies theta as well, it belongs to the gradient alone",
+            "check the parentheses: `lr` multiplies theta as well, but it belongs to the gradient"
+            " alone",
             lambda theta, x, y, lr: lr * (theta - 2 * _off(theta, x, y) * x),
         ),
         "target-ignored": Mutant(
-            "y plays no part: the error is θ·x − y",
+            "y is not used: the error is θ·x − y",
             lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x,
         ),
         "target-added": Mutant(
@@ -362,20 +367,20 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) + y) * x,
         ),
         "prediction-ignored": Mutant(
-            "the prediction plays no part: the error is θ·x − y",
+            "the prediction is not used: the error is θ·x − y",
             lambda theta, x, y, lr: theta + lr * 2 * y * x,
         ),
         "target-times-x-only": Mutant(
-            "brackets: y was multiplied by x alone, so the prediction was subtracted from theta;"
-            " the error is θ·x − y as a whole",
+            "check the parentheses: y was multiplied by x alone, so the prediction was subtracted"
+            " from theta; the error is θ·x − y as a whole",
             lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) - y * x),
         ),
         "target-times-x-outside-lr": Mutant(
-            "brackets are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
+            "parentheses are missing: the error θ·x − y as a whole is multiplied by 2, lr and x",
             lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) - y * x,
         ),
         "target-times-x-without-2": Mutant(
-            "brackets are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
+            "parentheses are missing: the error θ·x − y as a whole is multiplied by x, not y alone",
             lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
         ),
         "matrix-formula-on-vector": Mutant(
@@ -384,7 +389,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
         ),
         "target-outside-gradient": Mutant(
-            "brackets are missing: y is no step of its own, the error θ·x − y as a whole is"
+            "parentheses are missing: y is not a step of its own; the error θ·x − y as a whole is"
             " multiplied by lr, 2 and x",
             lambda theta, x, y, lr: theta - lr * 2 * np.dot(theta, x) * x - y,
         ),
@@ -394,12 +399,12 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * (np.dot(theta, x) ** 2 - y) * x,
         ),
         "ascent-inner-derivative-missing": Mutant(
-            "the factor x is missing, and a sign is flipped: θ·x changes with θ as fast as x is"
-            " large, and downhill means minus",
+            "the factor x is missing, and a sign is flipped: multiply by x, the derivative of θ·x,"
+            " and subtract the step",
             lambda theta, x, y, lr: theta + lr * 2 * _off(theta, x, y),
         ),
         "lr-times-old-theta": Mutant(
-            "`lr` multiplies theta, it belongs to the gradient",
+            "`lr` multiplies theta: it belongs to the gradient",
             lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
         ),
         "step-subtracted-from-loss": Mutant(
@@ -407,7 +412,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: _off(theta, x, y) ** 2 - lr * 2 * _off(theta, x, y) * x,
         ),
         "gradient-normalized": Mutant(
-            "the gradient was scaled to length 1: lr times the gradient itself is asked for",
+            "the gradient was scaled to length 1: the step is lr times the gradient itself",
             lambda theta, x, y, lr: theta - lr * _unit(_off(theta, x, y) * x),
         ),
         "normalized-lms": Mutant(
@@ -420,22 +425,21 @@ SGD = Exercise(
             lambda theta, x, y, lr: _sgd_normalized(theta, x, y, lr, 1),
         ),
         "full-kaczmarz-projection": Mutant(
-            "this goes all the way to θ·x = y: one step of length lr times the gradient is"
-            " asked for",
+            "this goes all the way to θ·x = y: the step is only lr times the gradient",
             lambda theta, x, y, lr: _sgd_normalized(theta, x, y, 1, 1),
         ),
         "sigmoid-on-prediction": Mutant(
             "the prediction went through a sigmoid: here it is θ·x itself",
             lambda theta, x, y, lr: theta - lr * 2 * (1 / (1 + np.exp(-np.dot(theta, x))) - y) * x,
         ),
-        "two-steps": Mutant("these are two steps: one is asked for", _sgd_twice),
+        "two-steps": Mutant("these are two steps: take only one", _sgd_twice),
         "sequential-update": Mutant(
             "theta moved while the gradient was still being computed: all entries share one error,"
             " computed first",
             lambda theta, x, y, lr: _sgd_one_after_another_in_place(theta.copy(), x, y, lr),
         ),
         "sequential-update-in-place": Mutant(
-            "theta moved, in the array that was handed in, while the gradient was still being"
+            "theta moved, in the array that was passed in, while the gradient was still being"
             " computed: compute the error first",
             _sgd_one_after_another_in_place,
         ),
@@ -463,15 +467,15 @@ SGD = Exercise(
         ),
         "elementwise-error-times-theta": Mutant(
             "each entry has an error of its own, xᵢ − y, times θᵢ: the error is θ·x − y, one"
-            " number, and the inner derivative is x",
+            " number, and the derivative of θ·x is x",
             lambda theta, x, y, lr: theta - lr * 2 * (x - y) * theta,
         ),
         "loss-returned": Mutant(
-            "this is the loss: the new theta is asked for",
+            "this is the loss: return the new theta",
             lambda theta, x, y, lr: _off(theta, x, y) ** 2,
         ),
         "error-returned": Mutant(
-            "this is the error θ·x − y: the new theta is asked for",
+            "this is the error θ·x − y: return the new theta",
             lambda theta, x, y, lr: _off(theta, x, y),
         ),
         "theta-mutated": Mutant(
@@ -938,17 +942,17 @@ FIT = Exercise(
             _loop("loss clear back clip_values step pace note"),
         ),
         "clipped-without-max-norm": Mutant(
-            "the gradients were clipped to length 1 where no `max_norm` was handed in: clip only if"
+            "the gradients were clipped to length 1 where no `max_norm` was given: clip only if"
             " there is one, and to that length",
             _loop("loss clear back clip_always step pace note"),
         ),
         "clip-not-optional": Mutant(
             "`clip_grad_norm_` was called where `max_norm` is None: call it only if a `max_norm`"
-            " was handed in",
+            " was given",
             _loop("loss clear back clip_to_none step pace note"),
         ),
         "scheduler-ignored": Mutant(
-            "the learning rate never changed although a scheduler was handed in: call"
+            "the learning rate never changed although a scheduler was given: call"
             " `scheduler.step()` after every `optimizer.step()`",
             _loop("loss clear back clip step note"),
         ),
@@ -968,15 +972,15 @@ FIT = Exercise(
         ),
         "scheduler-not-optional": Mutant(
             "`scheduler.step()` was called where `scheduler` is None: call it only if a scheduler"
-            " was handed in",
+            " was given",
             _loop("loss clear back clip step pace_always note"),
         ),
         "validate-not-optional": Mutant(
-            "`validate` was called where it is None: call it only if it was handed in",
+            "`validate` was called where it is None: call it only if it was given",
             _loop(last="validate_always"),
         ),
         "validate-ignored": Mutant(
-            'it never called the `validate` that was handed in: "val" holds what it returns after'
+            'it never called the `validate` that was passed in: "val" holds what it returns after'
             " every epoch",
             _loop(last=""),
         ),
@@ -1026,12 +1030,13 @@ FIT = Exercise(
             _loop(batches=_listed),
         ),
         "minibatch-unpacked": Mutant(
-            "the minibatch was taken for a pair: hand it to `loss_fn` as it comes, because there"
-            " may be no labels in it",
+            "the minibatch was taken for a pair: pass it to `loss_fn` as it comes, because it may"
+            " have no labels",
             _loop(forward=_unpacked),
         ),
         "first-minibatch-only": Mutant(
-            "each epoch used the first minibatch alone: loop over all that `loader` yields",
+            "each epoch used the first minibatch alone: loop over every minibatch that `loader`"
+            " yields",
             _loop(batches=lambda r: [next(iter(r.loader))]),
         ),
         "step-once-per-epoch": Mutant(
@@ -1117,15 +1122,15 @@ FIT = Exercise(
             _loop("loss clear back_model clip step pace note"),
         ),
         "own-sgd": Mutant(
-            "the steps are those of SGD with lr 0.01: use the `optimizer` that is handed in",
+            "the steps are those of SGD with lr 0.01: use the `optimizer` that is passed in",
             _loop(before="own_sgd"),
         ),
         "own-adam": Mutant(
-            "the steps are those of Adam with lr 0.001: use the `optimizer` that is handed in",
+            "the steps are those of Adam with lr 0.001: use the `optimizer` that is passed in",
             _loop(before="own_adam"),
         ),
         "manual-update": Mutant(
-            "the weights moved without the `optimizer` that is handed in: call its `step()`, which"
+            "the weights moved without the `optimizer` that is passed in: call its `step()`, which"
             " may be more than plain gradient descent",
             _loop("loss clear back clip move pace note"),
         ),
@@ -1135,7 +1140,7 @@ FIT = Exercise(
             _loop(forward=lambda r: _usual_loss(r) / len(r.loader)),
         ),
         "loss-of-the-minibatch-alone": Mutant(
-            "`loss_fn` was handed predictions: it takes the model and the minibatch, and calls the"
+            "`loss_fn` was given predictions: it takes the model and the minibatch, and calls the"
             " model itself",
             _loop(forward=lambda r: r.loss_fn(r.model(r.batch[0]), r.batch[1])),
         ),
@@ -1175,7 +1180,7 @@ def _rolled_again(ask: Ask, theta: np.ndarray, g: np.ndarray, v: Any, *rates: fl
 
 def _both(result: Any, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The new theta and v of one step. Raises NotData, which becomes the hint."""
-    new = _new_theta(result, theta, "a pair is asked for, the new theta and the new v")
+    new = _new_theta(result, theta, "return a pair, the new theta and the new v")
     velocity = numbers(result[1])
     if velocity is None or velocity.shape != theta.shape:
         raise NotData(
@@ -1202,7 +1207,7 @@ def _momentum_cases(rng: np.random.Generator) -> list[Case]:
             "five steps with random gradients, lr 0.03, beta 0.8", (theta, gradients, 0.03, 0.8)
         ),
         close_case(
-            "thirty steps with the same gradient (0.5, −3), lr 0.02, beta 0.9: v grows towards ten"
+            "thirty steps with the same gradient (0.5, −3), lr 0.02, beta 0.9: v grows toward ten"
             " times the gradient",
             (np.array([1.0, 1.0]), np.tile([0.5, -3.0], (30, 1)), 0.02, 0.9),
         ),
@@ -1307,7 +1312,7 @@ MOMENTUM = Exercise(
             _momentum(lambda s: s.beta * (s.v + s.g)),
         ),
         "old-velocity": Mutant(
-            "the step was made with the old v: let this gradient into it first",
+            "the step was taken with the old v: update v with this gradient first",
             _momentum(move=lambda s: s.lr * s.v),
         ),
         "lr-inside-velocity": Mutant(
@@ -1363,7 +1368,7 @@ MOMENTUM = Exercise(
             _momentum(keep=lambda s: s.lr * s.new),
         ),
         "beta-hardcoded": Mutant(
-            "`beta` is ignored: 0.9 is not always the number asked for",
+            "`beta` is ignored: it is not always 0.9",
             _momentum(lambda s: 0.9 * s.v + s.g),
         ),
         "step-returned": Mutant(
@@ -1371,7 +1376,7 @@ MOMENTUM = Exercise(
             _momentum(move=lambda s: s.theta - s.lr * s.new),
         ),
         "velocity-mutated": Mutant(
-            "the v that was handed in was changed, so a second call gives something else: make a"
+            "the v that was passed in was changed, so a second call gives something else: make a"
             " new one, `v = …`",
             _momentum_in_place,
         ),
@@ -1426,8 +1431,8 @@ ONLY_ARGUMENTS = (
     " in turn: keep m, v and t in the state, not outside the function"
 )
 SAME_AGAIN = (
-    "a second call with the same theta, gradient and state gives the same step: make a new m and v,"
-    " without changing those in the state that was handed in"
+    "a second call with the same theta, gradient and state gives the same step: make a new m and"
+    " v, without changing those in the state that was passed in"
 )
 
 
@@ -1694,8 +1699,8 @@ ADAM = Exercise(
     _adam_oracle,
     {
         "no-moments-scaled-gradient": Mutant(
-            "this is the article's formula: it lost m, v and the root. Adam's first step is `lr`"
-            " times the sign of the gradient",
+            "this is the article's formula: it has lost m, v and the square root. Adam's first"
+            " step is `lr` times the sign of the gradient",
             _adam(lambda s: s.lr * s.b1 * s.g / (1 - s.b2**s.t)),
         ),
         "scaled-momentum-no-second-moment": Mutant(
@@ -1780,8 +1785,8 @@ ADAM = Exercise(
             ),
         ),
         "correction-constant-in-t": Mutant(
-            "the corrections should fade as t grows; yours amount to 1 − β in every step (is t"
-            " counted on in the state?)",
+            "the corrections should fade as t grows; yours amount to 1 − β in every step (does the"
+            " state keep the increased t?)",
             _adam(lambda s: s.lr * s.m / (1 - s.b1) / (np.sqrt(s.v / (1 - s.b2)) + s.eps)),
         ),
         "v-correction-outside-root": Mutant(
@@ -1816,13 +1821,12 @@ ADAM = Exercise(
             lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps),
         ),
         "t-zero-nan": Mutant(
-            "every number becomes NaN: 1 − βᵗ is 0 while t is 0, so count first; and nothing"
+            "every number becomes NaN: 1 − βᵗ is 0 while t is 0, so increase t first; and nothing"
             " negative may be under the square root",
             _adam(count=0, keep=lambda s: (s.m, s.v, s.t + 1)),
         ),
         "t-zero-division-error": Mutant(
-            "a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Count first, then"
-            " correct",
+            "a division by 0 in the first step: is it 1 − βᵗ, while t is still 0? Increase t first",
             lambda theta, g, state, lr, b1, b2, eps: (
                 theta - lr * g * (1 / (1 - b1 ** state[2])),
                 state,
@@ -1836,18 +1840,19 @@ ADAM = Exercise(
             ),
         ),
         "correction-brackets-missing": Mutant(
-            "brackets are missing in the corrections: `m / 1 - b1**t` subtracts after dividing; the"
-            " division is by all of 1 − βᵗ",
+            "parentheses are missing in the corrections: `m / 1 - b1**t` subtracts after dividing;"
+            " the division is by all of 1 − βᵗ",
             _adam(lambda s: s.lr * (s.m - s.b1**s.t) / (np.sqrt(s.v - s.b2**s.t) + s.eps)),
         ),
         "average-brackets-missing": Mutant(
-            "brackets are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, nor with β₂",
+            "parentheses are missing in the averages: `1 - b1 * g` is not (1 − β₁)·g, and the same"
+            " holds for β₂",
             _adam(
                 m=lambda s: s.b1 * s.m + 1 - s.b1 * s.g, v=lambda s: s.b2 * s.v + 1 - s.b2 * s.g**2
             ),
         ),
         "xor-for-power": Mutant(
-            "`^` is no power in Python: βᵗ is written `b1**t`",
+            "`^` is not a power in Python: write βᵗ as `b1**t`",
             lambda theta, g, state, lr, b1, b2, eps: operator.xor(1 - b1, state[2] + 1),
         ),
         "math-sqrt-on-array": Mutant(
@@ -1858,7 +1863,7 @@ ADAM = Exercise(
             "t is one too large in the corrections: in the first step it is 1",
             _adam(count=2, keep=lambda s: (s.m, s.v, s.t - 1)),
         ),
-        "t-counted-twice": Mutant("t is counted twice in every step", _adam(count=2)),
+        "t-counted-twice": Mutant("t is increased twice in every step", _adam(count=2)),
         "state-never-updated": Mutant(
             "every step is made like the first one: the new m, v and t belong in the state that"
             " you return",
@@ -1895,7 +1900,7 @@ ADAM = Exercise(
             _adam(keep=lambda s: (s.v, s.m, s.t)),
         ),
         "stale-moments": Mutant(
-            "the step was made with the old m and v: let this gradient into them first",
+            "the step was taken with the old m and v: update them with this gradient first",
             _adam(
                 lambda s: (
                     s.lr
@@ -1906,7 +1911,7 @@ ADAM = Exercise(
             ),
         ),
         "stale-second-moment": Mutant(
-            "the division uses the old v: let this gradient's square into it first",
+            "the division uses the old v: update v with this gradient's square first",
             _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.state[1] / (1 - s.b2**s.t)) + s.eps)),
         ),
         "m-of-absolute-gradient": Mutant(
@@ -2004,8 +2009,8 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.g / np.sqrt(s.v_hat + s.eps)),
         ),
         "second-moment-unused": Mutant(
-            "m̂ is there, the division by √v̂ is not: a gradient a thousand times larger should not"
-            " give a larger first step",
+            "m̂ is there, but the division by √v̂ is not: a gradient a thousand times larger"
+            " should not give a larger first step",
             _adam(lambda s: s.lr * s.m_hat),
         ),
         "plain-momentum": Mutant(
@@ -2079,12 +2084,12 @@ ADAM = Exercise(
             ),
         ),
         "eps-added-to-ratio": Mutant(
-            "brackets are missing: ε was added to the fraction, it belongs to √v̂ in the"
+            "parentheses are missing: ε was added to the fraction, it belongs to √v̂ in the"
             " denominator",
             _adam(lambda s: s.lr * (s.m_hat / np.sqrt(s.v_hat) + s.eps)),
         ),
         "eps-added-to-step": Mutant(
-            "brackets are missing: ε was added to the whole step, it belongs to √v̂ in the"
+            "parentheses are missing: ε was added to the whole step, it belongs to √v̂ in the"
             " denominator",
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat) + s.eps),
         ),
@@ -2093,21 +2098,19 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v_hat) * s.eps)),
         ),
         "eps-hardcoded": Mutant(
-            "`eps` is ignored: use the number that is handed in, not a fixed one",
+            "`eps` is ignored: use the number that is passed in, not a fixed one",
             _adam_with(eps=1e-8),
         ),
         "eps-missing": Mutant(
             "ε is missing: where every gradient so far was 0, your step is 0/0", _adam_with(eps=0.0)
         ),
-        "lr-hardcoded": Mutant(
-            "`lr` is ignored: 0.001 is not always the number asked for", _adam_with(lr=0.001)
-        ),
+        "lr-hardcoded": Mutant("`lr` is ignored: it is not always 0.001", _adam_with(lr=0.001)),
         "lr-missing": Mutant(
             "`lr` is missing: the step is `lr` times m̂ over √v̂ + ε", _adam_with(lr=1.0)
         ),
         "usual-constants-hardcoded": Mutant(
-            "`b1`, `b2` and `eps` are ignored: 0.9, 0.999 and 1e-8 are the usual constants, and not"
-            " always those that are handed in",
+            "`b1`, `b2` and `eps` are ignored: 0.9, 0.999 and 1e-8 are the usual constants, and"
+            " not always those that are passed in",
             _adam_with(b1=0.9, b2=0.999, eps=1e-8),
         ),
         "betas-hardcoded-in-corrections": Mutant(
@@ -2117,19 +2120,15 @@ ADAM = Exercise(
             ),
         ),
         "all-constants-hardcoded": Mutant(
-            "`lr`, `b1`, `b2` and `eps` are ignored: use the numbers that are handed in",
+            "`lr`, `b1`, `b2` and `eps` are ignored: use the numbers that are passed in",
             _adam_with(lr=0.001, b1=0.9, b2=0.999, eps=1e-8),
         ),
-        "beta1-hardcoded": Mutant(
-            "`b1` is ignored: 0.9 is not always the number asked for", _adam_with(b1=0.9)
-        ),
-        "beta2-hardcoded": Mutant(
-            "`b2` is ignored: 0.999 is not always the number asked for", _adam_with(b2=0.999)
-        ),
+        "beta1-hardcoded": Mutant("`b1` is ignored: it is not always 0.9", _adam_with(b1=0.9)),
+        "beta2-hardcoded": Mutant("`b2` is ignored: it is not always 0.999", _adam_with(b2=0.999)),
         "state-kept-outside": Mutant(does_not_hold(ONLY_ARGUMENTS), _adam_remembering()),
         "state-mutated": Mutant(does_not_hold(SAME_AGAIN), _adam_named_in_place),
         "betas-hardcoded": Mutant(
-            "`b1` and `b2` are ignored: 0.9 and 0.999 are not always the numbers asked for",
+            "`b1` and `b2` are ignored: they are not always 0.9 and 0.999",
             _adam_with(b1=0.9, b2=0.999),
         ),
         "adamax-infinity-norm": Mutant(
@@ -2158,7 +2157,7 @@ ADAM = Exercise(
             ),
         ),
         "adamw-weight-decay": Mutant(
-            "theta was pulled towards 0 besides, as AdamW does: the step alone is asked for",
+            "theta was also shrunk toward 0, as AdamW does: leave out the weight decay",
             _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta),
         ),
         "lr-decayed-by-root-t": Mutant(
@@ -2183,7 +2182,7 @@ ADAM = Exercise(
             _adam_in_place,
         ),
         "gradient-mutated": Mutant(
-            "the gradient that was handed in was changed, so a second call gives something else:"
+            "the gradient that was passed in was changed, so a second call gives something else:"
             " work on a copy",
             _adam_scaling_g,
         ),
@@ -2331,8 +2330,8 @@ STABLE = Exercise(
     _stable_oracle,
     {
         "one-over-lambda": Mutant(
-            "the bound is 2/λ: at 1/λ a step lands at the bottom, up to twice as long it still"
-            " comes closer",
+            "this is 1/λ, at which a step lands at the bottom: steps up to twice as long still"
+            " come closer",
             lambda X: 1 / _curvatures(X)[-1],
         ),
         "smallest-eigenvalue": Mutant(
@@ -2378,7 +2377,7 @@ STABLE = Exercise(
             lambda X: 2 / np.mean(X**2),
         ),
         "variance-of-entries": Mutant(
-            "this used the spread of X around its mean: J uses X as it is",
+            "this used the variance of X around its mean: J uses X as it is",
             lambda X: _over(1, np.var(X)),
         ),
         "largest-hessian-entry": Mutant(
@@ -2437,11 +2436,11 @@ STABLE = Exercise(
             lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
         ),
         "singular-value-not-squared": Mutant(
-            "the singular value of X was not squared: XᵀX has its square as eigenvalue",
+            "the singular value of X was not squared: its square is the eigenvalue of XᵀX",
             lambda X: len(X) / _sigma(X),
         ),
         "singular-value-as-eigenvalue": Mutant(
-            "a singular value of X is no eigenvalue of the Hessian: that is (2/n)·σ²",
+            "a singular value σ of X was used as the eigenvalue of the Hessian: that is (2/n)·σ²",
             lambda X: 2 / _sigma(X),
         ),
         "reciprocal-singular-value": Mutant(
@@ -2455,7 +2454,7 @@ STABLE = Exercise(
             lambda X: 2 / np.linalg.norm(X),
         ),
         "root-of-eigenvalue": Mutant(
-            "a root was taken of the eigenvalue: the bound is 2/λ, with λ itself",
+            "the square root of the eigenvalue was taken: the bound is 2/λ, with λ itself",
             lambda X: 2 / np.sqrt(_curvatures(X)[-1]),
         ),
         "eigenvalue-squared": Mutant(
@@ -2482,7 +2481,7 @@ STABLE = Exercise(
             lambda X: _bound(_hessian(_centered(X) / _spread(X))) if len(X) > 1 else np.nan,
         ),
         "bias-column-added": Mutant(
-            "a column of ones was added: J has no offset, so X is used as it is",
+            "a column of ones was added: J has no intercept, so use X as it is",
             lambda X: _bound(_hessian(_with_ones(X))),
         ),
         "mean-over-columns": Mutant(
@@ -2517,12 +2516,13 @@ STABLE = Exercise(
             lambda X: _curvatures(X)[-1],
         ),
         "bound-inverted": Mutant(
-            "this is upside down, λ/2: the steeper the loss, the smaller the step has to be",
+            "this is upside down, λ/2: the more sharply the loss curves, the smaller the step must"
+            " be",
             lambda X: _curvatures(X)[-1] / 2,
         ),
         "two-times-eigenvalue": Mutant(
-            "the largest eigenvalue was multiplied by 2: the steeper the loss, the smaller the"
-            " step, so divide 2 by it",
+            "the largest eigenvalue was multiplied by 2: the more sharply the loss curves, the"
+            " smaller the step, so divide 2 by it",
             lambda X: 2 * _curvatures(X)[-1],
         ),
         "condition-number": Mutant(

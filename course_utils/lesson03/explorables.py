@@ -15,7 +15,7 @@ STEPS = 60
 
 
 def valley() -> live.Explorable:
-    """Gradient descent with momentum in a valley that is 1 curved along and `curvature` across."""
+    """Gradient descent with momentum in a valley with curvature 1 along and `curvature` across."""
     return live.explorable(
         "03.valley",
         FOLDER / "valley.js",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 TRAIN, VAL = "train", "val"
-BOTH = 'a dictionary is asked for, {"train": […], "val": […]}'
+BOTH = 'return a dictionary, {"train": […], "val": […]}'
 PLAIN = "record `loss.item()`, a plain number"
 STEPS = "`optimizer.step()` is called once for every minibatch, whatever the loss is"
 MOVES = "`optimizer.step()` finds gradients in every step, and it alone moves the weights"
@@ -72,7 +72,7 @@ def training(
 
 class Watch:
     """A model with all that a training loop needs. Notes whether gradients reach the parameters,
-    and are there when a step is made.
+    and are there when a step is taken.
     """
 
     def __init__(self, weights: Tensor, bias: Tensor, x: Tensor, y: Tensor, how: dict[str, Any]):
@@ -145,7 +145,7 @@ class Watch:
 
         if isinstance(model, torch.Tensor):
             raise NotData(
-                "`loss_fn` was handed predictions: it takes the model and the minibatch, and calls"
+                "`loss_fn` was given predictions: it takes the model and the minibatch, and calls"
                 " the model itself"
             )
         if not isinstance(model, torch.nn.Module) or len(batch) != 1:

@@ -56,7 +56,7 @@ def fit(model, loader, loss_fn, optimizer, epochs, scheduler=None, max_norm=None
 
 
 class KeepBest:
-    """For `fit`'s validate: measures the model, and saves its parameters when they are the best."""
+    """A `validate` for `fit`: measures a model, and saves its parameters if it is the best yet."""
 
     def __init__(self, measure, path):
         self.measure, self.path, self.lowest = measure, path, math.inf
@@ -95,7 +95,7 @@ class Window(nn.Module):
     def __init__(self, hidden=32):
         super().__init__()
         self.look = nn.Conv2d(1, hidden, 7, padding=3)  # the same weights at all places
-        self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # what is special about each place
+        self.place = nn.Parameter(torch.zeros(hidden, 28, 28))  # a bias of its own for each place
         self.decide = nn.Sequential(  # a small network, the same at every pixel
             nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1)
         )
