@@ -13,7 +13,7 @@
 # - *derive* the ELBO line by line, and check each line with numbers;
 # - send a gradient through a random draw by *reparameterization*;
 # - build and train a *variational autoencoder*, and say why the decoder of a plain autoencoder cannot generate;
-# - say how far its bound lies below the likelihood, and what each part of the gap is due to;
+# - say how far its bound lies below the log-likelihood, and what causes each part of the gap;
 # - *diagnose* and treat posterior collapse.
 
 # %% tags=["setup"]
@@ -43,9 +43,9 @@ device = runtime.setup(seed=0)
 # follows, is a **latent variable** $z$. Nobody has written it down for our digits. How could a model find it?
 #
 # One way is to make it pass each image through a **bottleneck**. An **encoder** turns an image $x$ into a vector of a few
-# numbers, its **latent code** $z$. A **decoder** turns the code back into an image. Both are trained together so that what
-# comes out is what went in. That is an **autoencoder** (Hinton & Salakhutdinov 2006). We use 8×8 digits in black and white,
-# so that every model trains in seconds. (`SiLU` is a smooth ReLU; `chunk` splits a tensor into equal parts.)
+# numbers, its **latent code** $z$. A **decoder** turns the code back into an image. Both are trained together so that what comes
+# out is close to what went in. That is an **autoencoder** (Hinton & Salakhutdinov 2006). We use 8×8 digits in black and white, so
+# that every model trains in seconds. (`SiLU` is a smooth ReLU; `chunk` splits a tensor into equal parts.)
 
 # %%
 digits = data.digits8()
@@ -140,14 +140,14 @@ plots.rows(
 # - C: blurred digits, because random codes lie between those of real digits
 #   - They would if the codes of digits surrounded the origin evenly and closely. Look at where they are.
 #
-# For a number, we borrow the **Fréchet distance** (FD) from lesson 05. It compares the drawn images with the real ones, as a
-# small classifier sees them, and is 0 if both have the same mean and covariance.
+# To put a number on this, we borrow the **Fréchet distance** (FD) from lesson 05. It compares drawn and real images by the
+# features of a small classifier, and is 0 if these have the same mean and covariance.
 
 
 # %%
 @torch.no_grad()
 def sample_images(model, z):
-    """Black-and-white images, each pixel drawn from its Bernoulli. (N, Z) -> (N, 64)"""
+    """Black-and-white images, each pixel a Bernoulli sample. (N, Z) -> (N, 64)"""
     return torch.bernoulli(torch.sigmoid(model.decode(z)))
 
 
@@ -156,7 +156,7 @@ def prior(n, Z=8):
 
 
 def mean_fd(model, draw_codes, sets=10):
-    """FD of 1,000 samples, the mean over several sets of them."""
+    """FD of 1,000 samples, averaged over several sets of them."""
     samples = (sample_images(model, draw_codes(1000)) for _ in range(sets))
     return np.mean([metrics.frechet_digits8(images) for images in samples]).item()
 
@@ -181,26 +181,26 @@ with torch.no_grad():
 drawing.codes_and_lengths(flat, digits.y_test, codes, prior(2000))
 
 # %% [markdown]
-# Nothing in the loss says *where* in the **latent space** codes should be. With two latent dimensions you can see the result: a
-# lopsided cloud with gaps, many times wider than $\mathcal N(0, I)$, of whose samples 86 % fall inside the outer circle. With eight,
-# compare lengths: even the shortest code of a test digit is longer than the longest of 2,000 samples. A reconstruction is not
-# a new image, and a decoder alone is not a generator.
+# Nothing in the loss says *where* in the **latent space** the codes should be. With two latent dimensions you can see the result:
+# a lopsided cloud with gaps, many times wider than $\mathcal N(0, I)$, which puts 86% of its samples inside the outer circle.
+# With eight, compare lengths: even the shortest code of a test digit is longer than the longest of 2,000 samples. A
+# reconstruction is not a new image, and a decoder alone is not a generator.
 
 # %% [markdown]
 # ## First the latent variable, then the pixels
 #
-# Now turn the problem around and begin with how an image is *made*. First $z$ is drawn from a fixed **prior**,
+# Now turn the problem around, and begin with how an image is *made*. First $z$ is drawn from a fixed **prior**,
 # $p(z) = \mathcal N(0, I)$. Then every pixel is drawn from a Bernoulli distribution that depends on $z$, which defines
 # $p(x \mid z)$. This is a mixture like lesson 01's, with infinitely many components:
 #
 # $$ p(x) = \int p(z)\, p(x \mid z)\, dz $$
 #
-# This likelihood of an image, with the latent variable averaged out, is called the **evidence**, and fitting means maximizing
+# This likelihood of an image, with the latent variable integrated out, is called the **evidence**, and fitting means maximizing
 # its logarithm. But the integral runs over *all* $z$, and nearly all of them explain nothing about a given image.
 #
-# To see what can be done, take a world in which it is easy: $z$ is one number, and so is the "image", $x = f(z)$ plus Gaussian
-# noise of standard deviation $\tfrac12$. With $f(z) = z^2 - 1$ a positive and a negative $z$ explain the same $x$. On a line,
-# an integral is a sum over a fine grid. We store $\log p(z)\,p(x \mid z)$, the logarithm of the **joint** density.
+# To see what can be done, take a world in which the integral is easy: $z$ is one number, and so is the "image," $x = f(z)$ plus
+# Gaussian noise with standard deviation $\tfrac12$. With $f(z) = z^2 - 1$, a positive and a negative $z$ explain the same $x$. On
+# a line, a sum over a fine grid replaces the integral. We store $\log p(z)\,p(x \mid z)$, the logarithm of the **joint** density.
 
 # %% tags=["nbval-check-output"]
 z = np.linspace(-8, 8, 1601)  # (1601,) grid points, 0.01 apart
@@ -226,13 +226,13 @@ print("five estimates, 100 samples from the prior each:", estimates.round(2))
 
 # %% [markdown]
 # In one dimension, a hundred samples from the prior come close. In eight, they fall short, as you will measure, and a grid is out
-# of the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its mass on latent
-# variables that explain it. The ideal $q$ is the **posterior** $p(z \mid x)$, the distribution of $z$ given $x$, which we
-# cannot compute. A tractable stand-in is called an **approximate posterior**, and finding one is **inference**.
+# of the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its mass on values
+# of $z$ that explain it. The ideal $q$ is the **posterior** $p(z \mid x)$, the distribution of $z$ given $x$, which we cannot
+# compute. A tractable stand-in is called an **approximate posterior**, and finding one is (approximate) **inference**.
 #
-# This is what the encoder is *for*. It generates nothing; it makes the likelihood tractable. One network that returns
-# the mean and variance of $q(z \mid x)$ for *every* $x$ replaces a separate search for each, which is **amortized inference**
-# (Gershman & Goodman 2014).
+# This is what the encoder is *for*. It generates nothing; it makes training tractable. One network that returns the mean and
+# variance of $q(z \mid x)$ for *every* $x$ replaces a separate search for each, which is **amortized inference** (Gershman &
+# Goodman 2014).
 
 # %% [markdown]
 # ## The ELBO in five checked lines
@@ -248,20 +248,20 @@ print("five estimates, 100 samples from the prior each:", estimates.round(2))
 # \log p(x) - \text{(4)} &= D_{\mathrm{KL}}(q(z) \,\|\, p(z \mid x)) && (5)\ \text{what was lost in (3)}
 # \end{aligned} $$
 #
-# Line (3): the log of the mean of 1 and 4 is $\log 2.5 = 0.92$, and the mean of their logs is $0.69$. The logarithm is concave,
-# so the order is always the same; that is **Jensen's inequality**. Line (4) is the **evidence lower bound**, ELBO. Line (5)
-# says how far below the evidence it lies: by Bayes' rule, $p(z)\,p(x \mid z) = p(x)\,p(z \mid x)$. Insert that in (3), and
-# $\log p(x)$ minus the KL divergence from $q$ to the posterior remains.
+# Line (3): the log of the mean of 1 and 4 is $\log 2.5 = 0.92$, but the mean of their logs is $0.69$. The logarithm is concave,
+# so the mean of the logs is never larger: **Jensen's inequality**. Line (4) is the **evidence lower bound**, ELBO. Line (5) says
+# how far below $\log p(x)$ it lies. By Bayes' rule, $p(z)\,p(x \mid z) = p(x)\,p(z \mid x)$. Insert that in (3), and $\log p(x)$
+# minus the KL divergence from $q$ to the posterior remains.
 #
 # **Predict.** Below, $q = \mathcal N(\tfrac12, 1)$ and $x = 1$, which $z = \pm\sqrt2$ explain best. How much is lost in (3)?
 #
-# - A: next to nothing, because this q covers both solutions
+# - A: next to nothing, because this q covers both values of z
 #   - It covers them, but most of its mass lies elsewhere, and the mean of the logs punishes every part of it.
-# - B: about one nat, because half of its mass is near one of them
+# - B: about one nat, because half of its mass is near one of the two
 #   - Much less of it is, and the rest costs more. The KL term is only an eighth of a nat; what costs so much is the
 #     reconstruction, because most z explain x badly.
 # - C: several nats, because most of its mass explains x badly
-#   - **Yes.** Most z drawn from this q lie between the two solutions or beyond them, and there the log of the ratio is very negative.
+#   - **Yes.** Most z drawn from this q lie between the two or beyond them, and there the log of the ratio is very negative.
 
 
 # %% tags=["nbval-check-output"]
@@ -299,12 +299,12 @@ print(f"(1) - (4)           {evidence - line_4:7.4f}   (5) KL to the posterior  
 # (Kingma & Welling 2019): as a function of $q$ it closes the gap, and as a function of the decoder's parameters it can raise
 # $\log p(x)$ itself.
 #
-# **Now move $q$.** Every panel can be dragged. First: where the curve $f(z)$ meets the band around the observed $x$, the
-# latent variable explains it. Second: prior, posterior and your $q$. Third: evidence and ELBO as functions of the decoder's
-# parameter, `bend`, while $q$ stays. The ELBO never crosses the evidence. Fourth: the ELBO of every Gaussian $q$.
+# **Now move $q$.** Every panel can be dragged. In the first, $z$ explains $x$ where the curve $f(z)$ meets the band. The second
+# shows prior, posterior and your $q$. The third shows log evidence and ELBO for every `bend` of the decoder: they never cross.
+# The fourth shows the ELBO of every Gaussian $q$.
 #
-# **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1 and get as low as you can. (Which direction
-# of KL is line 5, and what does that direction do with two modes?)
+# **Your goal.** With `bend` 0, get the gap below $0.05$. Then set `bend` to 1, and get it as low as you can. (Which direction of
+# the KL is in line 5, and what does that direction do with two modes?)
 
 
 # %%
@@ -316,7 +316,7 @@ explorables.gap()
 # With bend 0 the gap closes at mean $0.8$ and standard deviation $0.45$, because the posterior is Gaussian. With bend 1 no
 # Gaussian closes it. The best one sits on one mode and loses $0.72$ nats, of which $\log 2 \approx 0.69$ are for leaving out the
 # other: line 5 is the *reverse* KL, which is mode-seeking. Move $x$ down to 0: now the modes are so close that covering both
-# costs less, $0.55$ instead of $0.73$.
+# loses less, $0.55$ nats.
 #
 # </details>
 #
@@ -333,7 +333,7 @@ explorables.gap()
 # respect to `mu`?
 #
 # - A: 1, because moving the mean moves every sample
-#   - That is how it should be, and how `rsample()` does it. But `sample()` does not record how the sample came about.
+#   - That is how it should be, and what `rsample()` gives. But `sample()` does not record where its value came from.
 # - B: there is none, because PyTorch does not follow a random draw
 #   - **Yes.** `sample()` returns a plain value that is not connected to `mu` in the computation graph.
 # - C: 0, because the sample is random
@@ -348,13 +348,13 @@ print("rsample() is part of the graph:", normal.rsample().requires_grad)
 # %% [markdown]
 # A training loop with `sample()` still runs, and the decoder still learns, but the encoder receives no gradient from the
 # reconstruction. The fix is called the **reparameterization trick** (Kingma & Welling 2014, section 2.4): draw noise
-# $\varepsilon$ from $\mathcal N(0, I)$, which has no parameters, and *then* turn it into a sample of
-# $\mathcal N(\mu, \sigma^2)$ by operations that have a derivative.
+# $\varepsilon$ from $\mathcal N(0, I)$, which has no parameters, and *then* turn it into a sample from
+# $\mathcal N(\mu, \sigma^2)$ with differentiable operations.
 #
 # ### Exercise 4.1 · `reparameterize`
 # A network can output any real number, and a standard deviation must be positive. So the encoder outputs `logvar`,
 # $\log\sigma^2$. Find out how to get $\sigma$ from it, and what to do with $\varepsilon$ so that the result has mean $\mu$ and
-# standard deviation $\sigma$. Return one sample per row; the noise is handed in.
+# standard deviation $\sigma$. Return one sample per row; the noise is an argument.
 
 
 # %% tags=["exercise:4.1", "points:4", "minutes:5"]
@@ -385,14 +385,14 @@ reparameterize = check("4.1", reparameterize)
 # ## The KL term
 #
 # Line (4) has two terms. The KL term, $D_{\mathrm{KL}}(q \,\|\, p)$, is 0 if $q$ equals the prior, and then $z$ says nothing
-# about $x$. It grows when $q$ is far from the origin, or narrower or wider than the prior. Averaged over images it is called the
-# **rate**: an upper limit, in nats, on what $z$ can tell the decoder about its image.
+# about $x$. It grows when $q$ is far from the origin, or narrower or wider than the prior. Averaged over images, it is called the
+# **rate**: an upper bound, in nats, on the information about the image that $z$ carries.
 #
 # ### Exercise 4.2 · `kl_normal`
-# Between two Gaussians the KL has a closed form. Derive it for one latent dimension: it is the mean, over $z$ from
-# $q = \mathcal N(\mu, \sigma^2)$, of $\log q(z) - \log p(z)$ with $p = \mathcal N(0, 1)$. You know both logarithms from
-# Exercise 1.1. Under $q$, the mean of $z^2$ is $\mu^2 + \sigma^2$, and the mean of $(z - \mu)^2$ is $\sigma^2$. Then sum over
-# the latent dimensions: one value per image.
+# The KL between two Gaussians has a closed form. Derive it for one latent dimension: it is the mean, over $z$ from
+# $q = \mathcal N(\mu, \sigma^2)$, of $\log q(z) - \log p(z)$ with $p = \mathcal N(0, 1)$. You know both logarithms from Exercise
+# 1.1. Under $q$, the mean of $z^2$ is $\mu^2 + \sigma^2$, and the mean of $(z - \mu)^2$ is $\sigma^2$. Then sum over the latent
+# dimensions, and return one value per image.
 
 
 # %% tags=["exercise:4.2", "points:4", "minutes:11"]
@@ -417,7 +417,7 @@ kl_normal = check("4.2", kl_normal)
 # `torch.exp(logvar)` is $\sigma^2$. The sum runs over the last axis, and the batch stays.
 
 # %% [markdown]
-# Compare it with the grid before you trust it:
+# Before you trust it, compare it with the grid:
 
 # %% tags=["nbval-check-output"]
 for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
@@ -427,9 +427,9 @@ for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
 
 # %% [markdown]
 # ### Exercise 4.3 · `elbo`
-# Now put line (4) together for a minibatch, with one sample of $z$ per image: `logits` is what the decoder made of it.
-# Decide where to *sum* and where to *average*. The autoencoder's loss averaged over the pixels, which was harmless: a factor
-# of 64 on the only term of a loss changes nothing but its unit. The pixels are independent given $z$, so
+# Now put line (4) together for a minibatch, with one sample of $z$ per image: `logits` is the decoder's output for it. Decide
+# where to *sum* and where to *average*. The autoencoder's loss averaged over the pixels, which was harmless: a factor of 64 on
+# the only term of a loss changes nothing but its unit. The pixels are independent given $z$, so
 # $p(x \mid z) = \prod_i p(x_i \mid z)$. Return one value per image.
 # (`F.binary_cross_entropy_with_logits(logits, x, reduction="none")` keeps the pixels apart.)
 
@@ -447,8 +447,8 @@ def elbo(logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 elbo = check("4.3", elbo)
 
 # %% [markdown] tags=["help:4.3"]
-# What does the logarithm make of a product over pixels? Is the cross-entropy $\log p$ or $-\log p$? And does a larger KL raise or
-# lower the bound?
+# What does the logarithm turn a product over pixels into? Is the cross-entropy $\log p$ or $-\log p$? And does a larger KL raise
+# or lower the bound?
 # ---
 # One image of two pixels, $x = (1, 0)$, logits $(2, -1)$: $\log\sigma(2) = -0.127$ and $\log(1-\sigma(-1)) = -0.313$, together
 # $-0.440$. With $\mu = 1$ and $\log\sigma^2 = 0$ the KL is $0.5$. The ELBO is $-0.940$.
@@ -460,16 +460,16 @@ elbo = check("4.3", elbo)
 # ## Train, sample, measure
 #
 # That is a **variational autoencoder**, VAE (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014): the same two networks, a
-# sampled code, and the negative ELBO as the loss. It needs no labels; its learning is *unsupervised*.
+# sampled code, and the negative ELBO as the loss. It needs no labels: this is *unsupervised* learning.
 #
 # **Predict.** We train it as long as the autoencoder. How do its reconstructions of *new* digits compare?
 #
-# - A: they are worse, because the code may say less
+# - A: they are worse, because the code carries less
 #   - **Yes.** Noise and the KL term limit the rate, and the decoder has less to go by. The gain is elsewhere.
 # - B: they are better, because the noise in z keeps the model from memorizing
 #   - The noise does that, but it also limits how much z can say, and here this costs more than it saves.
 # - C: about as good, because encoder and decoder are the same networks
-#   - The networks are the same. The channel between them is not: noise and the KL term limit it.
+#   - The networks are the same. The channel between them is not: now it is noisy, and the KL term narrows it.
 
 
 # %%
@@ -513,15 +513,15 @@ drawing.new_digits(digits.x_test[:30].flatten(1), drawn["VAE"].cpu(), drawn["AE"
 drawing.lengths({"autoencoder": codes.cpu(), "VAE": z_vae.cpu()}, prior(2000).cpu())
 
 # %% [markdown]
-# The samples of the VAE are digits, and the lengths say why. The distribution of $z$ over all the data is the **aggregate
-# posterior** (Makhzani et al. 2015). The KL term has pulled it toward the prior, so what is drawn from the prior is now
-# familiar to the decoder. (Each FD is the mean over ten sets of 1,000 samples: a single set moves the VAE's by about a tenth.)
+# The samples of the VAE are digits, and the lengths say why. The average of $q(z \mid x)$ over all the data is the **aggregate
+# posterior** (Makhzani et al. 2015). The KL term has pulled it toward the prior, so what is drawn from the prior is now familiar
+# to the decoder. (Each FD is the mean over ten sets of 1,000 samples. Between sets, the VAE's varies by about $0.1$.)
 #
 # **Predict.** Could the *autoencoder's* decoder draw digits, if we gave it better codes? Fit a Gaussian to its codes of the
 # training digits, and sample from that.
 #
 # - A: no: only a decoder trained on noisy codes can generate
-#   - Then the smudges above would be the decoder's fault. They are the fault of the codes that it was given.
+#   - Then the smudges above would be the decoder's fault. They are the fault of its codes.
 # - B: yes, about as well as the VAE: only the distribution of the codes was missing
 #   - **Yes.** The Gaussian puts samples where the decoder was trained.
 # - C: a little better than before, because one Gaussian is a crude description of the codes
@@ -537,15 +537,15 @@ drawing.distances(fd)
 
 # %% [markdown]
 # This is called **ex-post density estimation** (Ghosh et al. 2020), and it makes the autoencoder a generative model in two steps.
-# What that model does not have is the bound: one number that says how well the whole of it fits new data.
+# What it lacks is the bound: one number that says how well the whole model fits new data.
 
 # %% [markdown]
 # **How tight is the bound?** Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit,
 # from $q$ or from the prior. (On average it still errs on the low side; lesson 05 comes back to this *importance-weighted
-# bound*.) There are two reasons for the gap below it. The posterior is not a Gaussian with independent dimensions, and the
-# encoder can return nothing else; and it may not return the *best* of them for a digit, because one network serves them all. The
-# second part is the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it, keep the decoder fixed, and improve `mu`
-# and `logvar` of each digit by gradient steps, without the encoder.
+# bound*.) The ELBO lies below $\log p(x)$ for two reasons. The posterior is not a Gaussian with independent dimensions, but the
+# encoder can return nothing else. And the encoder may not return the *best* such Gaussian for a digit, because one network serves
+# all digits. This second part of the gap is the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it, keep the
+# decoder fixed, and improve each digit's `mu` and `logvar` by gradient steps, without the encoder.
 
 
 # %%
@@ -564,7 +564,7 @@ def evidence_from(mu, logvar, x, K=100):
 
 # %%
 def best_gaussians(x, mu, logvar, steps=200):
-    """The decoder stays; mu and logvar of each digit are improved. -> (B, Z), (B, Z)"""
+    """Improve each digit's mu and logvar; the decoder stays fixed. -> (B, Z), (B, Z)"""
     mu, logvar = mu.clone().requires_grad_(), logvar.clone().requires_grad_()
     optimizer = torch.optim.Adam([mu, logvar], lr=0.05)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
@@ -590,13 +590,14 @@ for name, nats in tight.items():
     print(f"{name:<34} {nats:7.2f} nats per new digit")
 
 # %% [markdown]
-# A hundred samples from the prior, which have not seen the image, fall short by about two nats. Of the gap between the ELBO and the
-# last line, a little less than half is amortization. The rest is due to the shape of $q$.
+# A hundred samples from the prior, which has not seen the image, fall short by about two nats. Of the gap between the ELBO and
+# the last line, a little less than half is amortization. The rest is due to the shape of $q$, and so is whatever the last line
+# still misses.
 #
-# **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is
-# linear in $x$, so for a gray image $g$ it equals the mean over black-and-white images whose pixels are drawn with the
-# probabilities $g$. So the loss is the mean negative ELBO of *binarized* images, with $q$ computed from the gray one.
-# (Binarized MNIST was made in this way; Salakhutdinov & Murray 2008.) It bounds a likelihood, but not that of the grays.
+# **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is linear in $x$, so
+# for a gray image $g$ it equals the mean over black-and-white images whose pixels are drawn with the probabilities $g$. So the
+# loss is the mean negative ELBO of *binarized* images, with $q$ computed from the gray one. (Binarized MNIST was made in this
+# way; Salakhutdinov & Murray 2008.) It bounds a likelihood, but not that of the gray images.
 
 # %%
 gray = digits.x_test.flatten(1).to(device)  # (797, 64) from 0 to 1
@@ -612,13 +613,13 @@ print(f"mean negative ELBO of their binarized copies: {-torch.stack(binarized).m
 # %% [markdown]
 # ## Posterior collapse
 #
-# The easiest way to break a VAE is to leave out one argument, `reduction`. Then the reconstruction is a *mean* over pixels, beside
-# the KL of a whole image:
+# The easiest way to break a VAE is to leave out one argument, `reduction`. Then the reconstruction is a *mean* over pixels, next
+# to the KL of a whole image:
 
 
 # %%
 def averaged_loss(model, batch):
-    """The mistake: a mean over 64 pixels beside a sum over the latent dimensions."""
+    """The mistake: a mean over 64 pixels next to a sum over the latent dimensions."""
     (x,) = batch
     mu, logvar = model.encode(x)
     nll = F.binary_cross_entropy_with_logits(model.decode(sample_z(mu, logvar)), x)
@@ -643,8 +644,8 @@ print(f"one probability per pixel, no latent variable: {no_code:.2f} nats per di
 # one probability per pixel.
 #
 # ### Exercise 4.4 · `collapsed_units`
-# Write the alarm. A latent dimension (or unit) counts as collapsed if its own KL, *averaged over the images*, is less than `tol`
-# nats. Otherwise it is an **active unit**.
+# Write the test for it. A latent dimension (or unit) counts as collapsed if its own KL, *averaged over the images*, is less than
+# `tol` nats. Otherwise it is an **active unit**.
 
 
 # %% tags=["exercise:4.4", "points:3", "minutes:5"]
@@ -666,11 +667,11 @@ collapsed_units = check("4.4", collapsed_units)
 # You need one answer per latent dimension. Which axis disappears, and when?
 # ---
 # Two images, two dimensions, $\sigma = 1$ everywhere, $\mu = \begin{pmatrix} 2 & 0 \\ -2 & 0.1 \end{pmatrix}$. First column:
-# $\tfrac12\cdot 4 = 2$ both times, on average 2 nats. Second: $0$ and $0.005$, on average $0.0025$. With `tol` $0.01$ the answer
-# is (False, True).
+# $\tfrac12\cdot 4 = 2$ both times, so 2 nats on average. Second: $0$ and $0.005$, so $0.0025$ on average. With `tol` $0.01$ the
+# answer is (False, True).
 # ---
-# Take the formula of `kl_normal` before its sum, average it over the images, and compare with `tol`. The average of `mu` would not
-# do: in the first column it is 0.
+# Take the formula of `kl_normal` before its sum, average it over the images, and compare with `tol`. Averaging `mu` first would
+# not work: in the first column the average is 0.
 
 # %% [markdown]
 # **Predict.** Back to the correct `vae_loss`. We give encoder and decoder four hidden layers each instead of one, with PyTorch's
@@ -681,16 +682,16 @@ collapsed_units = check("4.4", collapsed_units)
 # - B: it hardly changes, because 1,000 digits do not need the depth
 #   - The depth would not hurt if training worked. It does not work.
 # - C: it improves, because a deeper decoder can draw better digits
-#   - It can, if the signal of z gets through, as two of the rows show. With this initialization it does not.
+#   - Only if the signal of z gets through. With this initialization it does not.
 #
-# Beside it run two standard remedies against collapse. **KL warm-up** multiplies the KL term by a weight that grows from 0 to 1 (Bowman et al. 2016).
-# **Free bits** do not charge a latent dimension for its KL below a given number of nats (Kingma et al. 2016). A third goes for a
-# likely cause: He's initialization, from lesson 03.
+# We also try two standard remedies for collapse. **KL warm-up** multiplies the KL term by a weight that grows from 0 to 1 (Bowman
+# et al. 2016). With **free bits**, the KL of a latent dimension costs nothing extra up to a given number of nats (Kingma et al.
+# 2016). A third remedy addresses a likely cause: He's initialization, from lesson 03.
 
 
 # %%
 class NegativeELBO:
-    """beta weighs the KL, which is warmed up, or free below some nats per dimension."""
+    """The KL has weight beta, reached after a warm-up, and `free` nats per dimension are free."""
 
     def __init__(self, beta=1.0, warm_up=0, free=0.0):
         self.beta, self.warm_up, self.free, self.step = beta, warm_up, free, 0
@@ -737,12 +738,12 @@ for name, (loss_fn, make) in remedies.items():
     print(f"{name:<26} ELBO {bound:6.2f}, KL {rate:5.2f}, active units {active} of 8")
 
 # %% [markdown]
-# A VAE with the right loss can collapse too: because its decoder is so strong that it does not need $z$ (Bowman et al. 2016), or
-# because training never finds out what $z$ is good for. Here it is the second, and the cause is lesson 03's. With PyTorch's
-# default, each layer shrinks its signal, so after four of them $z$ hardly affects the pixels and is not worth its KL. Free bits
-# raise the KL, but not what $z$ says: the alarm counts eight active units, and the ELBO is the worst of all. He's initialization
-# removes the cause; warm-up then makes more units active and gains a few tenths of a nat. The order of the four ELBOs was the same
-# with four seeds. So look for the cause first, and judge a remedy by the ELBO, never by the KL alone.
+# A VAE with the right loss can collapse, too: either its decoder is so strong that it does not need $z$ (Bowman et al. 2016), or
+# training never finds out what $z$ is good for. Here it is the second, and the cause is lesson 03's: with PyTorch's default
+# initialization, each layer shrinks its signal, so after four layers $z$ hardly affects the pixels and is not worth its KL. Free
+# bits raise the KL, but not what $z$ says: the test counts eight active units, and the ELBO is the worst of all. He's
+# initialization removes the cause. Warm-up then makes more units active and gains a few tenths of a nat. (The order of the four
+# ELBOs was the same with four seeds.) So look for the cause first, and judge a remedy by the ELBO, never by the KL alone.
 
 # %% [markdown]
 # **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
@@ -764,14 +765,15 @@ for k in progress.bar((-4, -2, -1, 0, 1, 2), "weights"):
 drawing.rate_distortion(sweep)
 
 # %% [markdown]
-# There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The best line touches it at $\beta = 1$, because
-# only there is their sum what was minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior is far
-# from the prior, so samples suffer. With a large one, units collapse one after the other.
+# There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The dashed line touches it at $\beta = 1$,
+# because only there was their sum minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior is
+# far from the prior, so samples suffer. With a large $\beta$, units collapse one after another.
 
 # %% [markdown]
 # ## What this run reached
 #
-# A row marked *exact* involves no chance. Any other row shows the range over five runs with different seeds.
+# A row marked *exact* involves no chance. Any other row shows the range of five runs with different seeds, widened by its own
+# width on both sides.
 
 # %%
 inside = runtime.reached(
@@ -809,8 +811,7 @@ assert treated["He's initialization"][0] > -20 and treated["He's and KL warm-up"
 assert max(sweep, key=lambda beta: sweep[beta]["ELBO"]) == 1
 
 # %% [markdown]
-# That was the core. The studio has two sections; no later lesson needs them.
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# The studio has two sections; no later lesson needs them. [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
@@ -818,9 +819,9 @@ assert max(sweep, key=lambda beta: sweep[beta]["ELBO"]) == 1
 # ### A · A loop that never uses its encoder
 #
 # **Debug a claim.** The article that this course grew out of describes the training of a VAE like this: the encoder computes
-# $\mu$ and $\sigma^2$; a latent variable is sampled *from the prior* $p(z)$; the decoder turns it into an image; the
-# difference between that image and the real one is minimized. There is no KL term. Here it is, with our parts, and beside it a
-# version with one of its two faults fixed.
+# $\mu$ and $\sigma^2$; a latent variable is sampled *from the prior* $p(z)$; the decoder turns it into an image; the difference
+# between that image and the real one is minimized. There is no KL term. Here is that loop, built from our parts, and a version
+# with one of its two faults fixed.
 
 
 # %% tags=["studio"]
@@ -844,7 +845,7 @@ def half_fixed_loss(model, batch):
 # - A: about 1, because its decoder must cope with samples from the prior
 #   - This loss never mentions the prior. Its decoder sees only what the encoder sends.
 # - B: close to 0, because noise makes reconstruction harder
-#   - **Yes.** Noise only hurts the reconstruction, so the encoder gets rid of it, and spreads its means as well.
+#   - **Yes.** Noise only hurts the reconstruction, so the encoder gets rid of it, and moves its means apart as well.
 # - C: about a half, because that is what the VAE's encoder chose
 #   - There the KL term makes precision expensive. Here it costs nothing.
 
@@ -878,18 +879,18 @@ plots.rows(
 )
 
 # %% [markdown] tags=["studio"]
-# As claimed, the decoder must turn *any* $z$ into *any* image. It is lesson 02's generator trained on random pairs, and it
-# learns the mean: its probabilities hardly depend on $z$. Nothing crashes, and the loss falls to that of one probability per
-# pixel. Half fixed, it is an autoencoder with extra steps: $\sigma$ vanishes, the means spread, and sampling from the prior fails as
-# it did there. FD even prefers the blur. Fixed, with a sampled code *and* its KL term, it is a VAE.
+# As claimed, the decoder must turn *any* $z$ into *any* image. It is lesson 02's generator trained on random pairs, and it learns
+# the mean: its probabilities hardly depend on $z$. Nothing crashes, and the loss falls to that of one probability per pixel. Half
+# fixed, it is an autoencoder with extra steps: $\sigma$ nearly vanishes, the means move apart, and sampling from the prior fails
+# as it did there. FD even prefers the blur to its fragments. Fixed, with a sampled code *and* its KL term, it is a VAE.
 
 # %% [markdown] tags=["studio"]
 # ### B · Build: a better VAE, from an empty page
 #
 # Without looking at the cells above, write a function that takes black-and-white digits, trains a VAE on them, and returns two
-# functions (or modules), `encode` and `decode`. The bar is an ELBO above $-18.6$ nats per held-out digit, which the
-# core's recipe does not reach in its 60 epochs. You may change anything: depth, initialization, schedule, optimizer, latent dimensions, remedies
-# against overfitting. Make your choices on a part of the digits that you set aside.
+# functions (or modules), `encode` and `decode`. The bar is an ELBO above $-18.6$ nats per held-out digit, which the core's recipe
+# does not reach in its 60 epochs. You may change anything: depth, initialization, schedule, optimizer, number of latent
+# dimensions, remedies for overfitting. Set some of the digits aside as a validation set, and make your choices on them.
 #
 # ### Exercise 4.5 · `train_vae`
 # The check trains it on 1,000 digits and measures it on 797 others. It stops after 30 seconds.
@@ -897,9 +898,9 @@ plots.rows(
 
 # %% tags=["studio", "exercise:4.5", "points:8", "minutes:25"]
 def train_vae(x):
-    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode:
+    """Train a VAE on binary digits.
 
-    (B, Z) -> logits (B, 64)
+    x: (N, 64) -> encode: (B, 64) -> mu, logvar (B, Z); decode: (B, Z) -> logits (B, 64)
     """
 
     # BEGIN SOLUTION
@@ -936,15 +937,15 @@ train_vae = check("4.5", train_vae)
 
 # %% [markdown] tags=["studio", "help:4.5"]
 # Has the core's recipe stopped improving after 60 epochs? Print the ELBO of the digits you train on beside that of digits you set
-# aside. Which of the two stops improving first, and what does that say about where the remaining nats are?
+# aside. Which of the two stops improving first, and what does that tell you about where to find the missing nats?
 # ---
 # A one-layer model with 8 latent dimensions, 128 hidden units, Adam with a learning rate of $0.003$ that falls to zero and
-# minibatches of 50 is at about $-18.9$ if it trains for 60 epochs, $-18.6$ for 100, and $-18.4$ for 150 or 300. So patience alone
-# passes the bar, and then comes to an end: only the training digits go on improving.
+# minibatches of 50 reaches about $-18.9$ in 60 epochs, $-18.6$ in 100, and $-18.4$ in 150 or 300. So patience alone passes the
+# bar, but then it stops paying: only the training digits keep improving.
 # ---
-# Two things get further than patience, to about $-18.2$ in 60 epochs: a larger network that is initialized well, and dropout, which
-# keeps it from memorizing. The loss is the negative ELBO, pixels and latent dimensions summed, and the loop is that of lesson 03.
-# Call `eval()` before you return, or dropout stays on.
+# Two things go farther than patience, to about $-18.2$ in 60 epochs: a larger network that is initialized well, and dropout,
+# which sets random units to zero during training and so keeps it from memorizing. The loss is the negative ELBO, pixels and
+# latent dimensions summed, and the loop is that of lesson 03. Call `eval()` before you return, or dropout stays on.
 
 # %% tags=["studio"]
 runtime.seed_all(11)
@@ -978,20 +979,17 @@ assert claims["as claimed"]["std of probs"] < 0.05 < claims["fixed"]["std of pro
 # You can
 # - derive the ELBO in five lines, and check each with numbers;
 # - send a gradient through a random draw;
-# - train a VAE, whose encoder bounds the likelihood while prior and decoder make the images;
+# - train a VAE, whose encoder makes the bound possible while prior and decoder make the images;
 # - say how much of its gap is amortization, and what its loss bounds when pixels are gray;
 # - notice posterior collapse, find its cause, and choose a remedy.
 #
-# **Read on.**
-# Kingma & Welling 2014, *Auto-Encoding Variational Bayes*: the ELBO by gradient, and reparameterization. Their 2019
-# *Introduction to Variational Autoencoders* is the best long account.
-# Rezende, Mohamed & Wierstra 2014, *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*: the
-# same idea, found at the same time.
-# Cremer, Li & Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*: the amortization gap.
-# Bowman et al. 2016, *Generating Sentences from a Continuous Space*: posterior collapse and KL warm-up. Kingma et al. 2016,
-# *Improving Variational Inference with Inverse Autoregressive Flow*: free bits.
-# Higgins et al. 2017, *beta-VAE*, and Alemi et al. 2018, *Fixing a Broken ELBO*: the weight on the KL term, and the
-# rate–distortion curve.
+# **Read on.** Kingma & Welling 2014, *Auto-Encoding Variational Bayes*: the ELBO by gradient ascent, and reparameterization.
+# Their 2019 *Introduction to Variational Autoencoders* is the best long account. Rezende, Mohamed & Wierstra 2014, *Stochastic
+# Backpropagation and Approximate Inference in Deep Generative Models*: the same idea, found independently at the same time.
+# Cremer, Li & Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*: the amortization gap. Bowman et al. 2016,
+# *Generating Sentences from a Continuous Space*: posterior collapse and KL warm-up. Kingma et al. 2016, *Improving Variational
+# Inference with Inverse Autoregressive Flow*: free bits. Higgins et al. 2017, *beta-VAE*, and Alemi et al. 2018, *Fixing a Broken
+# ELBO*: the weight on the KL term, and the rate–distortion curve.
 #
-# **Next.** Eight by eight pixels were a toy. Lesson 05 takes the full digits and a listing that does not run, and asks
-# the question this lesson borrowed: how do you *measure* whether samples are good?
+# **Next.** Eight by eight pixels were a toy. Lesson 05 takes the full-size digits and a listing that does not run, and asks the
+# question whose answer this lesson borrowed: how do you *measure* whether samples are good?

@@ -89,10 +89,11 @@ def _smooth(digits: Any, ax: Any, columns: int, title: str) -> None:
 def lengths(codes: Mapping[str, Any], prior: Any) -> None:
     """Lengths of the codes of two models, (N, Z) each, beside those of samples from the prior."""
     medians = {name: float(z.norm(dim=1).median()) for name, z in codes.items()}
-    told = ", ".join(f"{name} {median:.1f}" for name, median in medians.items())
+    listed = ", ".join(f"{name} {median:.1f}" for name, median in medians.items())
     middle = float(prior.norm(dim=1).median())
     alt = (
-        f"Median length of z: {told}, prior {middle:.1f}. The VAE's histogram follows the prior's."
+        f"Median length of z: {listed}, prior {middle:.1f}. The VAE's histogram follows the"
+        " prior's."
     )
     _, axes = plots.figure(1, len(codes), size=(11, 2.8), alt=alt)
     for ax, (name, z) in zip(axes, codes.items(), strict=True):
@@ -115,7 +116,7 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     best = max(sweep, key=lambda beta: sweep[beta]["ELBO"])
     alt = (
         f"Rate against distortion for six values of beta; the best ELBO is at beta {best:g}."
-        " Samples: with the smallest beta often broken, with 1 soft digits, with the largest one"
+        " Samples: with the smallest beta often broken, with beta 1 soft digits, with the largest a"
         " gray blur."
     )
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
@@ -134,5 +135,5 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     )
     shown = [min(sweep), best, max(sweep)]
     drawn = np.concatenate([np.asarray(sweep[beta]["samples"]) for beta in shown])
-    told = ", ".join(f"{beta:g}" for beta in shown)
-    _smooth(drawn, samples, 6, f"samples, two rows each for β = {told}")
+    betas = ", ".join(f"{beta:g}" for beta in shown)
+    _smooth(drawn, samples, 6, f"samples, two rows each for β = {betas}")

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 close_case = partial(Case, rtol=1e-4, atol=1e-5)  # float32
 DRAWN_OUTSIDE = (
-    "the same mu, logvar and eps give the same z: no noise is drawn inside, eps is what was drawn"
+    "the same mu, logvar and eps give the same z: draw no noise inside; eps is the noise"
 )
 NO_ESTIMATE = (
-    "the same mu and logvar give the same value: no samples are needed, between two Gaussians there"
-    " is an exact formula"
+    "the same mu and logvar give the same value: draw no samples; the KL between two Gaussians has"
+    " an exact formula"
 )
 
 
@@ -95,7 +95,7 @@ def _noise_cases(rng: np.random.Generator) -> list[Case]:
     fewer = tuple(TensorArg(a) for a in rng.normal(size=(3, 3, 2)))
     return [
         Case(
-            "four latent codes of three dimensions, handed in twice",
+            "four latent codes of three dimensions, passed in twice",
             (mu, logvar, eps),
             _settled(DRAWN_OUTSIDE),
         ),
@@ -176,7 +176,7 @@ REPARAMETERIZE = Exercise(
     _noise_oracle,
     {
         "variance-as-sigma": Mutant(
-            "σ is e^(½·logvar): exp(logvar) is the variance σ²",
+            "exp(logvar), the variance σ², was used as σ: σ is e^(½·logvar)",
             lambda mu, logvar, eps: mu + logvar.exp() * eps,
         ),
         "noise-unscaled-unshifted": Mutant(
@@ -225,7 +225,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + 0.5 * logvar * eps,
         ),
         "abs-logvar-as-sigma": Mutant(
-            "|logvar| was used as σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
+            "|logvar| was used as σ: logvar is a logarithm, so undo it, σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + logvar.abs() * eps,
         ),
         "params-averaged-over-batch": Mutant(
@@ -234,21 +234,21 @@ REPARAMETERIZE = Exercise(
         ),
         "own-noise-ignores-eps": Mutant(does_not_hold(DRAWN_OUTSIDE), _rsample),
         "sqrt-logvar-as-sigma": Mutant(
-            "√logvar is not σ, and NaN below 0: logvar is a logarithm, undo it first: σ ="
-            " e^(½·logvar)",
+            "√logvar was used as σ, and it is NaN below 0: logvar is a logarithm, so undo it"
+            " first, σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + logvar.sqrt() * eps,
         ),
         "sqrt-abs-logvar-as-sigma": Mutant(
-            "√|logvar| is not σ: logvar is a logarithm, undo it: σ = e^(½·logvar)",
+            "√|logvar| was used as σ: logvar is a logarithm, so undo it, σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + logvar.abs().sqrt() * eps,
         ),
         "exp-of-sqrt-logvar": Mutant(
-            "e to the power of √logvar is not σ: the root of a variance is half its logarithm,"
-            " e^(½·logvar)",
+            "e to the power of √logvar was used as σ: the logarithm of a square root is half the"
+            " logarithm, e^(½·logvar)",
             lambda mu, logvar, eps: mu + logvar.sqrt().exp() * eps,
         ),
         "sigma-fourth-power": Mutant(
-            "this is σ⁴ in place of σ: halve logvar, do not double it",
+            "this is σ⁴ in place of σ: halve logvar instead of doubling it",
             lambda mu, logvar, eps: mu + (2 * logvar).exp() * eps,
         ),
         "half-outside-exp": Mutant(
@@ -318,19 +318,20 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar) @ eps.T,
         ),
         "sqrt-sigma-as-sigma": Mutant(
-            "σ is e^(½·logvar): here the quarter of logvar was taken, the root of σ",
+            "a quarter of logvar was used, which gives √σ: σ is e^(½·logvar)",
             lambda mu, logvar, eps: mu + (0.25 * logvar).exp() * eps,
         ),
         "mu-and-sigma-swapped": Mutant(
-            "mu and σ are swapped: the noise is multiplied by σ, and mu is added",
+            "mu and σ are swapped: multiply the noise by σ, and add mu",
             lambda mu, logvar, eps: mu * eps + _sd(logvar),
         ),
         "sigma-scales-mu-only": Mutant(
-            "the noise must be multiplied by σ, not mu: here mu was scaled, and the noise added",
+            "mu was multiplied by σ, and the noise was added: multiply the noise instead, and add"
+            " mu",
             lambda mu, logvar, eps: mu * _sd(logvar) + eps,
         ),
         "noise-scales-mu-too": Mutant(
-            "one pair of brackets too many: the noise scales σ only, mu is not multiplied",
+            "one pair of parentheses too many: multiply the noise by σ only, and then add mu",
             lambda mu, logvar, eps: (mu + _sd(logvar)) * eps,
         ),
         "sigma-scales-mu-too": Mutant(
@@ -338,31 +339,31 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: (mu + eps) * _sd(logvar),
         ),
         "noise-subtracted": Mutant(
-            "the noise was subtracted: it has the right distribution, but mu + σ·eps is asked for",
+            "the noise was subtracted: the distribution is right, but return mu + σ·eps",
             lambda mu, logvar, eps: mu - _sd(logvar) * eps,
         ),
         "noise-absolute-value": Mutant(
-            "the sample only goes to one side of mu: the noise keeps its sign",
+            "the sample falls on only one side of mu: let the noise keep its sign",
             lambda mu, logvar, eps: mu + (_sd(logvar) * eps).abs(),
         ),
         "noise-squared": Mutant(
-            "the noise was squared: then it never goes below mu",
+            "the noise was squared, so z never falls below mu: use eps as it is",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps**2,
         ),
         "softplus-as-sigma": Mutant(
-            "the softplus of logvar is not σ: undo the logarithm, σ = e^(½·logvar)",
+            "the softplus of logvar was used as σ: undo the logarithm, σ = e^(½·logvar)",
             lambda mu, logvar, eps: mu + _softplus(logvar) * eps,
         ),
         "eps-multiplied-in-exponent": Mutant(
-            "eps slipped into the exponent: close the bracket after ½·logvar",
+            "eps slipped into the exponent: close the parenthesis after ½·logvar",
             lambda mu, logvar, eps: mu + (0.5 * logvar * eps).exp(),
         ),
         "eps-added-in-exponent": Mutant(
-            "eps slipped into the exponent: ½·logvar is alone there, then multiply by eps",
+            "eps slipped into the exponent: take that of ½·logvar alone, then multiply by eps",
             lambda mu, logvar, eps: mu + (0.5 * logvar + eps).exp(),
         ),
         "first-row-noise-for-all": Mutant(
-            "all rows got the noise of the first: every row of eps goes with its own row",
+            "all rows got the noise of the first: row i of eps belongs to row i of mu",
             lambda mu, logvar, eps: mu + _sd(logvar) * eps[:1],
         ),
         "summed-over-latent-dims": Mutant(
@@ -378,12 +379,12 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: (eps - mu) / _sd(logvar),
         ),
         "mu-modified-in-place": Mutant(
-            "the sample was written into the mu that was handed in, so a second call goes wrong:"
+            "the sample was written into the mu that was passed in, so a second call goes wrong:"
             " make a new tensor",
             lambda mu, logvar, eps: mu.add_(_sd(logvar) * eps),
         ),
         "logvar-modified-in-place": Mutant(
-            "σ was written into the logvar that was handed in, so a second call goes wrong: make a"
+            "σ was written into the logvar that was passed in, so a second call goes wrong: make a"
             " new tensor",
             lambda mu, logvar, eps: mu + logvar.mul_(0.5).exp_() * eps,
         ),
@@ -392,7 +393,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + eps.mul_(_sd(logvar)),
         ),
         "logvar-added-to-mean": Mutant(
-            "logvar was added to the mean: it only decides how far the noise reaches",
+            "logvar was added to the mean: it only sets the scale of the noise",
             lambda mu, logvar, eps: mu + logvar + eps,
         ),
     },
@@ -414,11 +415,11 @@ def _kl_cases(rng: np.random.Generator) -> list[Case]:
     zeros, one = TensorArg(np.zeros((2, 3))), TensorArg(np.zeros((1, 2)))
     return [
         Case(
-            "five latent codes of three dimensions, handed in twice",
+            "five latent codes of three dimensions, passed in twice",
             (mu, logvar),
             _settled(NO_ESTIMATE),
         ),
-        close_case("mu = 0 and logvar = 0 is the prior itself: distance 0", (zeros, zeros)),
+        close_case("mu = 0 and logvar = 0 is the prior itself: the KL is 0", (zeros, zeros)),
         close_case(
             "a shift alone, mu = (3, 0) and logvar = 0: 4.5 nats",
             (TensorArg(np.array([[3.0, 0.0]])), one),
@@ -522,20 +523,19 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, logvar).mean(1),
         ),
         "sum-over-batch": Mutant(
-            "summed over the batch: one value per row is asked for, so sum over dimension 1",
+            "summed over the batch: return one value per row, so sum over dimension 1",
             lambda mu, logvar: _each_kl(mu, logvar).sum(0),
         ),
         "mean-over-batch": Mutant(
-            "averaged over the batch: one value per row is asked for, so sum over dimension 1",
+            "averaged over the batch: return one value per row, so sum over dimension 1",
             lambda mu, logvar: _each_kl(mu, logvar).mean(0),
         ),
         "total-over-all": Mutant(
-            "this is the total of the whole batch: one value per row is asked for",
+            "this is the total of the whole batch: return one value per row",
             lambda mu, logvar: _each_kl(mu, logvar).sum(),
         ),
         "mean-over-all": Mutant(
-            "this is the mean over all entries: one value per row is asked for, summed over"
-            " dimension 1",
+            "this is the mean over all entries: return one value per row, summed over dimension 1",
             lambda mu, logvar: _each_kl(mu, logvar).mean(),
         ),
         "summed-then-batch-mean": Mutant(
@@ -582,8 +582,7 @@ KL = Exercise(
             lambda mu, logvar: _each_kl(mu, 0.5 * logvar).sum(1),
         ),
         "logvar-as-sigma": Mutant(
-            "logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses what is not"
-            " positive",
+            "logvar was passed as σ: `Normal` expects σ = e^(½·logvar), which is positive",
             lambda mu, logvar: _normal_kl(mu, logvar).sum(1),
         ),
         "kl-div-on-parameters": Mutant(
@@ -623,7 +622,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu.exp() + logvar.exp() - 1 - logvar)).sum(1),
         ),
         "free-bits-clamp": Mutant(
-            "the distance was kept above 1 nat, as with free bits: the exact value is asked for",
+            "the KL was kept above 1 nat, as with free bits: return the exact value",
             lambda mu, logvar: _each_kl(mu, logvar).sum(1).clamp(min=1),
         ),
         "logvar-squared-as-variance": Mutant(
@@ -631,11 +630,11 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 + logvar**2 - 1 - logvar)).sum(1),
         ),
         "minus-one-missing": Mutant(
-            "the −1 is missing: check the distance of the prior to itself",
+            "the −1 is missing: check the KL of the prior to itself",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar)).sum(1),
         ),
         "one-added": Mutant(
-            "the 1 was added: subtract it, so that the prior is at distance 0 from itself",
+            "the 1 was added: subtract it, so that the KL of the prior to itself is 0",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() + 1 - logvar)).sum(1),
         ),
         "one-subtracted-once": Mutant(
@@ -643,7 +642,7 @@ KL = Exercise(
             lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
         ),
         "minus-one-outside-half": Mutant(
-            "the −1 is outside the bracket: the ½ belongs to it too",
+            "the −1 is outside the parentheses: the ½ belongs to it too",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - logvar) - 1).sum(1),
         ),
         "half-missing": Mutant(
@@ -654,7 +653,7 @@ KL = Exercise(
             lambda mu, logvar: 0.5 * _each_kl(mu, logvar).sum(1),
         ),
         "half-not-on-logvar": Mutant(
-            "the ½ belongs to all four terms: the logvar was left out of the bracket",
+            "the ½ belongs to all four terms: logvar was left out of the parentheses",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1) - logvar).sum(1),
         ),
         "half-on-mu-only": Mutant(
@@ -662,7 +661,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
         ),
         "log-sigma-for-logvar": Mutant(
-            "log σ is used where log σ² belongs: inside the bracket it is logvar, without"
+            "log σ is used where log σ² belongs: inside the parentheses it is logvar, without"
             " another ½",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 - 0.5 * logvar)).sum(1),
         ),
@@ -687,17 +686,16 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (mu**2 - logvar.exp() - 1 - logvar)).sum(1),
         ),
         "logvar-sign-flipped": Mutant(
-            "the logvar has the wrong sign: a narrow q, with negative logvar, has a larger KL",
+            "logvar has the wrong sign: a narrow q, with negative logvar, has a larger KL",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1),
         ),
         "logvar-term-missing": Mutant(
-            "the logvar term is missing: check that the distance is smallest at logvar = 0",
+            "the logvar term is missing: check that the KL is smallest at logvar = 0",
             lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1)).sum(1),
         ),
         "variance-term-missing": Mutant(
-            "the variance term is missing: a wide q is far from the prior too, so exp(logvar)"
-            " belongs in the"
-            " bracket",
+            "the variance term is missing: a wide q is unlike the prior, too, so exp(logvar)"
+            " belongs in the parentheses",
             lambda mu, logvar: (0.5 * (mu**2 - 1 - logvar)).sum(1),
         ),
         "kl-reversed": Mutant(
@@ -713,13 +711,11 @@ KL = Exercise(
             lambda mu, logvar: 0.5 * (mu.sum(1) ** 2 + (logvar.exp() - 1 - logvar).sum(1)),
         ),
         "bits-for-nats": Mutant(
-            "this is in bits: take natural logarithms throughout, nats are asked for",
+            "this is in bits: for nats, take natural logarithms throughout",
             lambda mu, logvar: _each_kl(mu, logvar).sum(1) / math.log(2),
         ),
         "monte-carlo-estimate": Mutant(does_not_hold(NO_ESTIMATE), _monte_carlo_kl),
-        "entropy-for-kl": Mutant(
-            "this is the entropy of q: its KL from the prior is asked for", _entropy
-        ),
+        "entropy-for-kl": Mutant("this is the entropy of q: return its KL to the prior", _entropy),
         "cross-entropy-for-kl": Mutant(
             "this is the cross-entropy with the prior: subtract the entropy of q",
             _cross_entropy,
@@ -730,8 +726,8 @@ KL = Exercise(
             lambda mu, logvar: _log_with_care(mu, logvar, 1e-8),
         ),
         "divided-by-batch-size": Mutant(
-            "it was divided by the size of the batch: a mean belongs in the loss; one value per row"
-            " is asked for",
+            "it was divided by the size of the batch: a mean belongs in the loss; return one value"
+            " per row",
             lambda mu, logvar: _each_kl(mu, logvar).sum(1) / len(mu),
         ),
     },
@@ -838,8 +834,8 @@ def _elbo_cases(rng: np.random.Generator) -> list[Case]:
             _gradients("logits", "x", "mu", "logvar", skip="x"),
         ),
         close_case(
-            "a decoder that is very sure, logits of 200 and −200, all right in the first image,"
-            " one wrong in the second",
+            "a decoder that is very confident, logits of 200 and −200, all right in the first"
+            " image, one wrong in the second",
             (sure, TensorArg(np.array([[1.0, 0, 1], [1, 0, 1]])), prior, prior),
             stress=True,
         ),
@@ -961,14 +957,14 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: _each_kl(mu, logvar).mean(1)),
         ),
         "divided-by-pixel-count": Mutant(
-            "the whole was divided by the number of pixels: nats per image are asked for",
+            "everything was divided by the number of pixels: return nats per image",
             lambda logits, x, mu, logvar: (_rec(logits, x) - _kl(mu, logvar)) / x.shape[1],
         ),
         "kl-missing": Mutant(
-            "the KL is missing: this is log p(x|z) alone", _then(lambda rec, kl: rec)
+            "this is log p(x|z) alone: subtract the KL", _then(lambda rec, kl: rec)
         ),
         "likelihood-missing": Mutant(
-            "log p(x|z) is missing: this is the KL alone, with a minus", _then(lambda rec, kl: -kl)
+            "this is minus the KL alone: add log p(x|z)", _then(lambda rec, kl: -kl)
         ),
         "kl-alone": Mutant(
             "the KL alone came back: subtract it from log p(x|z)",
@@ -1009,24 +1005,24 @@ ELBO = Exercise(
             _then(lambda rec, kl: rec * kl),
         ),
         "mean-over-batch": Mutant(
-            "this is the mean over the batch: one value per image is asked for",
+            "this is the mean over the batch: return one value per image",
             _then(lambda rec, kl: (rec - kl).mean()),
         ),
         "loss-mean-over-batch": Mutant(
-            "this is the loss, and the mean over the batch: the ELBO of each image is asked for",
+            "this is the loss, and the mean over the batch: return the ELBO of each image",
             _then(lambda rec, kl: (kl - rec).mean()),
         ),
         "sum-over-batch": Mutant(
-            "this is the sum over the batch: one value per image is asked for",
+            "this is the sum over the batch: return one value per image",
             _then(lambda rec, kl: (rec - kl).sum()),
         ),
         "loss-sum-over-batch": Mutant(
-            "this is the loss, and the sum over the batch: the ELBO of each image is asked for",
+            "this is the loss, and the sum over the batch: return the ELBO of each image",
             _then(lambda rec, kl: (kl - rec).sum()),
         ),
         "both-terms-mean-over-all": Mutant(
-            "both terms were averaged over everything, the batch included: one value per"
-            " image, of sums, is asked for",
+            "both terms were averaged over everything, the batch included: sum for each image, and"
+            " return one value per image",
             lambda logits, x, mu, logvar: (
                 _each_pixel(logits, x).mean() - _each_kl(mu, logvar).mean()
             ),
@@ -1062,8 +1058,8 @@ ELBO = Exercise(
             _then(lambda rec, kl: (rec - kl)[:, None]),
         ),
         "broadcast-to-square-table": Mutant(
-            "a table (B, B) came back: one of the two terms is a column, so each image met each"
-            " latent code",
+            "a table (B, B) came back: one of the two terms is a column, so every image was paired"
+            " with every latent code",
             _then(lambda rec, kl: rec[:, None] - kl),
         ),
         "exponential-taken": Mutant(
@@ -1071,7 +1067,7 @@ ELBO = Exercise(
             _then(lambda rec, kl: (rec - kl).exp()),
         ),
         "bits-for-nats": Mutant(
-            "this is in bits: nats are asked for, so take natural logarithms",
+            "this is in bits: for nats, take natural logarithms",
             _then(lambda rec, kl: (rec - kl) / math.log(2)),
         ),
         "no-gradient": Mutant(
@@ -1109,7 +1105,7 @@ ELBO = Exercise(
             _then(lambda rec, kl: rec - kl.mean()),
         ),
         "sigmoid-twice": Mutant(
-            "the sigmoid was applied twice: this likelihood takes logits, and was handed"
+            "the sigmoid was applied twice: this likelihood takes logits, but was given"
             " probabilities",
             _with(rec=lambda logits, x: _rec(logits.sigmoid(), x)),
         ),
@@ -1122,21 +1118,22 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _rec(x, logits)),
         ),
         "logits-to-bce-on-probs": Mutant(
-            "logits were handed to something that takes probabilities: use"
+            "logits were given to a function that takes probabilities: use"
             " `binary_cross_entropy_with_logits`",
             _with(rec=_bce),
         ),
         "logits-as-bernoulli-probs": Mutant(
-            "logits were handed to `Bernoulli` as probabilities: say `Bernoulli(logits=…)`",
+            "logits were given to `Bernoulli` as probabilities: write `Bernoulli(logits=…)`",
             _with(rec=_bernoulli_of_probabilities),
         ),
         "gaussian-around-logits": Mutant(
-            "this is a Gaussian around the logits: pixels that are on or off are Bernoulli's",
+            "this is a Gaussian around the logits: pixels that are on or off follow a Bernoulli"
+            " distribution",
             _with(rec=lambda logits, x: _gauss(logits, x)),
         ),
         "gaussian-around-probs": Mutant(
-            "this is a Gaussian around the probabilities: pixels that are on or off are"
-            " Bernoulli's",
+            "this is a Gaussian around the probabilities: pixels that are on or off follow a"
+            " Bernoulli distribution",
             _with(rec=lambda logits, x: _gauss(logits.sigmoid(), x)),
         ),
         "one-minus-log-p": Mutant(
@@ -1148,37 +1145,37 @@ ELBO = Exercise(
             ),
         ),
         "logit-as-log-prob": Mutant(
-            "this is x·logit + (1 − x)·(1 − logit): a logit is no log-probability; `logsigmoid`"
+            "this is x·logit + (1 − x)·(1 − logit): a logit is not a log-probability; `logsigmoid`"
             " makes it one",
             _with(rec=lambda logits, x: (x * logits + (1 - x) * (1 - logits)).sum(1)),
         ),
         "linear-in-logits": Mutant(
-            "this is x·logit alone: a logit is no log-probability; `logsigmoid` makes it one",
+            "this is x·logit alone: a logit is not a log-probability; `logsigmoid` makes it one",
             _with(rec=lambda logits, x: (x * logits).sum(1)),
         ),
         "absolute-error-of-probs": Mutant(
-            "this is the absolute error of the probabilities: for pixels that are on or off, log"
-            " p(x|z) is Bernoulli's",
+            "this is the absolute error of the probabilities: pixels that are on or off need the"
+            " Bernoulli log-likelihood",
             _with(rec=lambda logits, x: -(logits.sigmoid() - x).abs().sum(1)),
         ),
         "squared-error-of-probs": Mutant(
-            "this is the squared error of the probabilities: for pixels that are on or off, log"
-            " p(x|z) is Bernoulli's",
+            "this is the squared error of the probabilities: pixels that are on or off need the"
+            " Bernoulli log-likelihood",
             _with(rec=lambda logits, x: -((logits.sigmoid() - x) ** 2).sum(1)),
         ),
         "half-squared-error-of-probs": Mutant(
-            "this is half the squared error of the probabilities: for pixels that are on or off,"
-            " log p(x|z) is Bernoulli's",
+            "this is half the squared error of the probabilities: pixels that are on or off need"
+            " the Bernoulli log-likelihood",
             _with(rec=lambda logits, x: -0.5 * ((logits.sigmoid() - x) ** 2).sum(1)),
         ),
         "mean-squared-error-of-probs": Mutant(
-            "this is the mean squared error of the probabilities: for pixels that are on or off,"
-            " log p(x|z) is Bernoulli's",
+            "this is the mean squared error of the probabilities: pixels that are on or off need"
+            " the Bernoulli log-likelihood",
             _with(rec=lambda logits, x: -((logits.sigmoid() - x) ** 2).mean(1)),
         ),
         "squared-error-of-logits": Mutant(
-            "this is the squared error of the logits: for pixels that are on or off, log p(x|z) is"
-            " Bernoulli's",
+            "this is the squared error of the logits: pixels that are on or off need the Bernoulli"
+            " log-likelihood",
             _with(rec=lambda logits, x: -((logits - x) ** 2).sum(1)),
         ),
         "positive-pixels-only": Mutant(
@@ -1232,7 +1229,7 @@ ELBO = Exercise(
         ),
         "log-of-sigmoid-underflows": Mutant(
             "right for moderate logits, but the logarithm of a sigmoid that became 0 is −∞: stay"
-            " with logits, `logsigmoid` or BCE's form",
+            " with logits, `logsigmoid` or the cross-entropy that takes them",
             _with(rec=_by_probability),
         ),
         "bce-clamped-at-100": Mutant(
@@ -1241,23 +1238,23 @@ ELBO = Exercise(
             _with(rec=lambda logits, x: _bce(logits.sigmoid(), x)),
         ),
         "probs-clamped-at-1e-7": Mutant(
-            "the probabilities were cut off at 1e-7: a very sure decoder that errs must pay in"
-            " full; stay with logits",
+            "the probabilities were cut off at 1e-7: a very confident decoder that is wrong has a"
+            " very large NLL; stay with logits",
             _with(rec=lambda logits, x: _clamped(logits, x, 1e-7)),
         ),
         "probs-clamped-at-1e-6": Mutant(
-            "the probabilities were cut off at 1e-6: a very sure decoder that errs must pay in"
-            " full; stay with logits",
+            "the probabilities were cut off at 1e-6: a very confident decoder that is wrong has a"
+            " very large NLL; stay with logits",
             _with(rec=lambda logits, x: _clamped(logits, x, 1e-6)),
         ),
         "epsilon-inside-log": Mutant(
-            "1e-8 was added inside the logarithm: a very sure decoder that errs has a very large"
-            " NLL;"
-            " stay with logits",
+            "1e-8 was added inside the logarithm: a very confident decoder that is wrong has a"
+            " very large NLL; stay with logits",
             _with(rec=lambda logits, x: _by_probability(logits, x, 1e-8)),
         ),
         "logits-clamped-at-20": Mutant(
-            "the logits were cut off at ±20: a very sure decoder that errs has a very large NLL",
+            "the logits were cut off at ±20: a very confident decoder that is wrong has a very"
+            " large NLL",
             _with(rec=lambda logits, x: _rec(logits.clamp(-20, 20), x)),
         ),
         "kl-sigma-for-variance": Mutant(
@@ -1274,8 +1271,8 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: _kl(mu, 2 * logvar)),
         ),
         "kl-logvar-as-sigma": Mutant(
-            "in the KL, logvar was handed over as σ: `Normal` wants σ = e^(½·logvar), and refuses"
-            " what is not positive",
+            "in the KL, logvar was passed as σ: `Normal` expects σ = e^(½·logvar), which is"
+            " positive",
             _with(kl=lambda mu, logvar: _normal_kl(mu, logvar).sum(1)),
         ),
         "kl-reversed": Mutant(
@@ -1287,7 +1284,7 @@ ELBO = Exercise(
             _with(kl=lambda mu, logvar: (0.5 * (logvar.exp() - 1 - logvar)).sum(1)),
         ),
         "kl-logvar-sign-flipped": Mutant(
-            "in the KL, the logvar has the wrong sign",
+            "in the KL, logvar has the wrong sign",
             _with(kl=lambda mu, logvar: (0.5 * (mu**2 + logvar.exp() - 1 + logvar)).sum(1)),
         ),
     },
@@ -1344,8 +1341,8 @@ def _code(mu: np.ndarray, logvar: np.ndarray, tol: float) -> tuple[TensorArg, Te
 
 
 TOL_DECIDES = (
-    "tol decides which units count as collapsed: here very different tol gave the same answer, so"
-    " is a number of your own compared instead?"
+    "tol decides which units count as collapsed: very different values of tol gave the same answer"
+    " here, so do you compare with a number of your own?"
 )
 
 
@@ -1373,8 +1370,8 @@ def _unit_cases(rng: np.random.Generator) -> list[Case]:
             _code(used, np.zeros((3, 2)), 0.01),
         ),
         Case(
-            "200 images, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2 % of"
-            " the images, logvar always 0.4; tol 0.1",
+            "200 images, six units: collapsed, mu = ±1, σ = 0.1, mu always 0.8, used by 2% of the"
+            " images, logvar always 0.4; tol 0.1",
             _code(*six, 0.1),
         ),
         Case("the same units with tol 0.02", _code(*six, 0.02)),
@@ -1460,7 +1457,7 @@ COLLAPSED = Exercise(
         ),
         "share-below-tol-returned": Mutant(
             "this is the share of images below tol: compare the average number of nats with tol,"
-            " True or False is asked for",
+            " and return True or False",
             lambda mu, logvar, tol: (_each_kl(mu, logvar) < tol).float().mean(0),
         ),
         "variance-of-mu": Mutant(
@@ -1569,32 +1566,32 @@ COLLAPSED = Exercise(
             _kl_of_all_codes,
         ),
         "kl-returned-unthresholded": Mutant(
-            "these are the nats of each unit: compare them with tol, True or False is asked for",
+            "these are the nats of each unit: compare them with tol, and return True or False",
             lambda mu, logvar, tol: _mean_kl(mu, logvar),
         ),
         "integers-for-booleans": Mutant(
-            "0 and 1 as whole numbers came back: leave the comparison as it is, True or False",
+            "0 and 1 as whole numbers came back: return the comparison itself, True or False",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).int(),
         ),
         "floats-for-booleans": Mutant(
-            "0 and 1 as real numbers came back: leave the comparison as it is, True or False",
+            "0 and 1 as real numbers came back: return the comparison itself, True or False",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float(),
         ),
         "count-of-collapsed": Mutant(
-            "this is how many units are collapsed: which ones is asked for, True or False for each",
+            "this is the number of collapsed units: return True or False for each unit",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).sum(),
         ),
         "share-of-collapsed": Mutant(
-            "this is the share of collapsed units: which ones is asked for, True or False for each",
+            "this is the share of collapsed units: return True or False for each unit",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).float().mean(),
         ),
         "indices-of-collapsed": Mutant(
-            "these are the indices of the collapsed units: True or False for each is asked for",
+            "these are the indices of the collapsed units: return True or False for each unit",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero().squeeze(1),
         ),
         "indices-as-column": Mutant(
-            "these are the indices of the collapsed units, in a column: True or False for each is"
-            " asked for",
+            "these are the indices of the collapsed units, in a column: return True or False for"
+            " each unit",
             lambda mu, logvar, tol: (_mean_kl(mu, logvar) < tol).nonzero(),
         ),
         "whole-latent-kl": Mutant(
@@ -1651,7 +1648,7 @@ COLLAPSED = Exercise(
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log())),
         ),
         "logvar-sign-flipped": Mutant(
-            "in the KL, the logvar has the wrong sign",
+            "in the KL, logvar has the wrong sign",
             _on_mean(lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar)),
         ),
         "variance-as-sigma": Mutant(
@@ -1688,7 +1685,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: _mean_kl(mu, logvar) < 0.03,
         ),
         "exactly-zero-kl": Mutant(
-            "this asks for exactly 0 nats: tol says how many are still nothing",
+            "this asks for exactly 0 nats: tol says how few count as collapsed",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) == 0,
         ),
     },
@@ -1719,7 +1716,7 @@ FACTS = BARS.texts | {
     ),
     "learnt": (
         "log p(x|z) is above −40 nats, which a probability of ½ for all pixels nearly gives: did"
-        " the decoder train, and was z drawn as it is here?"
+        " the decoder train, and did training draw z as the check does?"
     ),
     "mean": (
         f"the held-out ELBO is above −{-MEAN_IMAGE} nats per digit, which the mean image"

@@ -35,9 +35,9 @@ def collapsed_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
 
 
 def train_vae(x):
-    """Train a VAE on binary digits. x: (N, 64) -> encode: (B, 64) -> mu, logvar; decode:
+    """Train a VAE on binary digits.
 
-    (B, Z) -> logits (B, 64)
+    x: (N, 64) -> encode: (B, 64) -> mu, logvar (B, Z); decode: (B, Z) -> logits (B, 64)
     """
 
     def network(inputs, outputs, dropout, hidden=200):
