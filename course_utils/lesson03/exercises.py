@@ -265,7 +265,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * np.clip(_off(theta, x, y), -1, 1) * x,
         ),
         "last-entry-only": Mutant(
-            "only the last entry of theta moves: every entry moves by its own entry of x",
+            "only the last entry of theta moves: move every entry by its own entry of x",
             lambda theta, x, y, lr: np.concatenate(
                 [theta[:-1], (theta - lr * 2 * _off(theta, x, y) * x)[-1:]]
             ),
@@ -298,7 +298,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * np.mean((theta * x - y) * x),
         ),
         "first-entry-only": Mutant(
-            "only the first entry of theta moves: every entry moves by its own entry of x",
+            "only the first entry of theta moves: move every entry by its own entry of x",
             lambda theta, x, y, lr: np.concatenate(
                 [(theta - lr * 2 * _off(theta, x, y) * x)[:1], theta[1:]]
             ),
@@ -326,11 +326,11 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * x**2,
         ),
         "x-summed": Mutant(
-            "the entries of x were added up: each entry of theta moves by its own entry of x",
+            "the entries of x were added up: move each entry of theta by its own entry of x",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.sum(x),
         ),
         "x-averaged": Mutant(
-            "the entries of x were averaged: each entry of theta moves by its own entry of x",
+            "the entries of x were averaged: move each entry of theta by its own entry of x",
             lambda theta, x, y, lr: theta - lr * 2 * _off(theta, x, y) * np.mean(x),
         ),
         "lr-missing": Mutant(
@@ -384,8 +384,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: theta - lr * (2 * np.dot(theta, x) - y * x),
         ),
         "matrix-formula-on-vector": Mutant(
-            "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply it"
-            " with x",
+            "`x.T @ …` is for a table of examples: here θ·x − y is one number, so multiply x by it",
             lambda theta, x, y, lr: theta - lr * 2 * x.T @ (np.dot(theta, x) - y),
         ),
         "target-outside-gradient": Mutant(
@@ -408,7 +407,7 @@ SGD = Exercise(
             lambda theta, x, y, lr: lr * theta - 2 * _off(theta, x, y) * x,
         ),
         "step-subtracted-from-loss": Mutant(
-            "the step was subtracted from the loss: theta is what moves",
+            "the step was subtracted from the loss: subtract it from theta",
             lambda theta, x, y, lr: _off(theta, x, y) ** 2 - lr * 2 * _off(theta, x, y) * x,
         ),
         "gradient-normalized": Mutant(
@@ -922,13 +921,13 @@ FIT = Exercise(
         "backward-missing": Mutant(UNMOVED["no backward"], _loop("loss clear clip step pace note")),
         "copy-trained": Mutant(UNMOVED["elsewhere"], _loop(before="copy")),
         "step-before-backward": Mutant(
-            "`step` came before `backward`, so every step follows the gradient of the minibatch"
-            " before",
+            "`step` came before `backward`, so every step uses the gradient of the previous"
+            " minibatch",
             _loop("loss clip step pace clear back note"),
         ),
         "weights-one-step-behind": Mutant(
             "the losses start right and then fall behind, because `step` comes first for every"
-            " minibatch and uses the gradient of the one before: end with `step`",
+            " minibatch and uses the gradient of the previous one: end with `step`",
             _loop("clip step pace loss clear back note"),
         ),
         "clip-missing": Mutant(UNCLIPPED["never"], _loop("loss clear back step pace note")),
@@ -1040,7 +1039,7 @@ FIT = Exercise(
             _loop(batches=lambda r: [next(iter(r.loader))]),
         ),
         "step-once-per-epoch": Mutant(
-            "the optimizer made one step per epoch, with the gradient of the last minibatch: step"
+            "the optimizer took one step per epoch, with the gradient of the last minibatch: step"
             " for every minibatch",
             _loop("loss clear back clip note", last="step pace validate"),
         ),
@@ -1062,15 +1061,17 @@ FIT = Exercise(
             _loop(forward=_once),
         ),
         "loss-after-step": Mutant(
-            'the losses were computed after the steps: "train" holds the loss before each step',
+            'the losses were computed after the steps: "train" should hold the loss before each'
+            " step",
             _loop("loss clear back clip step pace loss note"),
         ),
         "mean-loss-per-epoch": Mutant(
-            'one training loss per epoch came back: "train" holds one for every minibatch',
+            'one training loss per epoch came back: "train" should hold one for every minibatch',
             _loop(told=_means),
         ),
         "last-loss-per-epoch": Mutant(
-            'only the last loss of each epoch came back: "train" holds one for every minibatch',
+            'only the last loss of each epoch came back: "train" should hold one for every'
+            " minibatch",
             _loop("loss clear back clip step pace", last="note validate"),
         ),
         "losses-not-recorded": Mutant(
@@ -1296,15 +1297,15 @@ MOMENTUM = Exercise(
             _momentum(lambda s: s.v + s.beta * s.g),
         ),
         "swapped-average": Mutant(
-            "the old v was multiplied by 1 − beta: it keeps the share beta",
+            "the old v was multiplied by 1 − beta: multiply it by beta",
             _momentum(lambda s: (1 - s.beta) * s.v + s.beta * s.g),
         ),
         "forgets-too-fast": Mutant(
-            "the old v was multiplied by 1 − beta: it keeps the share beta",
+            "the old v was multiplied by 1 − beta: multiply it by beta",
             _momentum(lambda s: (1 - s.beta) * s.v + s.g),
         ),
         "never-forgets": Mutant(
-            "v adds up every gradient and forgets none: only the share beta of the old v is kept",
+            "v adds up every gradient and forgets none: keep only the share beta of the old v",
             _momentum(lambda s: s.v + s.g),
         ),
         "beta-on-both": Mutant(
@@ -1324,27 +1325,27 @@ MOMENTUM = Exercise(
             _momentum(lambda s: s.beta * s.v + s.lr * s.g),
         ),
         "lr-missing": Mutant(
-            "lr is missing: theta moves by lr times the new v", _momentum(move=lambda s: s.new)
+            "lr is missing: move theta by lr times the new v", _momentum(move=lambda s: s.new)
         ),
         "uphill": Mutant(
-            "it walks uphill: theta moves against v", _momentum(move=lambda s: -s.lr * s.new)
+            "it walks uphill: move theta against v", _momentum(move=lambda s: -s.lr * s.new)
         ),
         "negative-velocity": Mutant(
-            "v has the opposite sign: it collects the gradients themselves, and theta moves against"
-            " it",
+            "v has the opposite sign: let it collect the gradients themselves, and move theta"
+            " against it",
             _momentum(lambda s: s.beta * s.v - s.g, lambda s: -s.lr * s.new),
         ),
         "negative-velocity-with-lr": Mutant(
-            "v has the opposite sign, and lr in it: it collects the gradients themselves, and theta"
-            " moves against it, by lr",
+            "v has the opposite sign, and lr in it: let it collect the gradients themselves, and"
+            " move theta against it, by lr",
             _momentum(lambda s: s.beta * s.v - s.lr * s.g, lambda s: -s.new),
         ),
         "gradient-subtracted": Mutant(
-            "the gradient was subtracted from what is left of v: it is added",
+            "the gradient was subtracted from what is left of v: add it",
             _momentum(lambda s: s.beta * s.v - s.g),
         ),
         "nesterov": Mutant(
-            "this looks one step ahead, as Nesterov's version does: theta moves by lr times the new"
+            "this looks one step ahead, as Nesterov's version does: move theta by lr times the new"
             " v",
             _momentum(move=lambda s: s.lr * (s.g + s.beta * s.new)),
         ),
@@ -1795,7 +1796,7 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.m_hat / (np.sqrt(s.v) / (1 - s.b2**s.t) + s.eps)),
         ),
         "corrections-swapped": Mutant(
-            "the corrections changed places: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v",
+            "the corrections are swapped: 1 − β₁ᵗ belongs to m, 1 − β₂ᵗ to v",
             _adam(
                 lambda s: s.lr * s.m / (1 - s.b2**s.t) / (np.sqrt(s.v / (1 - s.b1**s.t)) + s.eps)
             ),
@@ -1817,7 +1818,7 @@ ADAM = Exercise(
             lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b2, eps),
         ),
         "betas-swapped": Mutant(
-            "β₁ and β₂ changed places: β₁ belongs to the gradients, β₂ to their squares",
+            "β₁ and β₂ are swapped: β₁ belongs to the gradients, β₂ to their squares",
             lambda theta, g, state, lr, b1, b2, eps: _adam()(theta, g, state, lr, b2, b1, eps),
         ),
         "t-zero-nan": Mutant(
@@ -1896,7 +1897,7 @@ ADAM = Exercise(
             _adam(keep=lambda s: (s.m_hat, s.v_hat, s.t)),
         ),
         "state-order-swapped": Mutant(
-            "m and v changed places in the state that you return: they come back as (m, v, t)",
+            "m and v are swapped in the state that you return: return (m, v, t)",
             _adam(keep=lambda s: (s.v, s.m, s.t)),
         ),
         "stale-moments": Mutant(
@@ -1923,14 +1924,14 @@ ADAM = Exercise(
             _adam(m=lambda s: s.b1 * s.m + (1 - s.b1) * s.g**2),
         ),
         "moments-of-theta": Mutant(
-            "m and v collect theta: they average the gradient and its square",
+            "m and v collect theta: let them average the gradient and its square",
             _adam(
                 m=lambda s: s.b1 * s.m + (1 - s.b1) * s.theta,
                 v=lambda s: s.b2 * s.v + (1 - s.b2) * s.theta**2,
             ),
         ),
         "eps-squared-inside-root": Mutant(
-            "ε was squared and put inside the root: it is added to √v̂, as it is",
+            "ε was squared and put inside the square root: add it to √v̂ as it is",
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps**2)),
         ),
         "v-without-square": Mutant(
@@ -1966,7 +1967,7 @@ ADAM = Exercise(
             ),
         ),
         "new-weights-swapped": Mutant(
-            "1 − β₁ and 1 − β₂ changed places: in each average the two weights add up to 1",
+            "1 − β₁ and 1 − β₂ are swapped: in each average the two weights add up to 1",
             _adam(
                 m=lambda s: s.b1 * s.m + (1 - s.b2) * s.g,
                 v=lambda s: s.b2 * s.v + (1 - s.b1) * s.g**2,
@@ -2047,17 +2048,16 @@ ADAM = Exercise(
             _adam(m=lambda s: s.b1 * s.m + s.g, v=lambda s: s.b2 * s.v + s.g**2),
         ),
         "m-weights-swapped": Mutant(
-            "the weights of m changed places: β₁ belongs to the old m, 1 − β₁ to the new gradient",
+            "the weights of m are swapped: β₁ belongs to the old m, 1 − β₁ to the new gradient",
             _adam(m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g),
         ),
         "v-weights-swapped": Mutant(
-            "the weights of v changed places: β₂ belongs to the old v, 1 − β₂ to the squared"
-            " gradient",
+            "the weights of v are swapped: β₂ belongs to the old v, 1 − β₂ to the squared gradient",
             _adam(v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2),
         ),
         "both-weights-swapped": Mutant(
-            "the weights changed places in m and in v: β belongs to the old average, 1 − β to what"
-            " is new",
+            "the weights are swapped in m and in v: β belongs to the old average, 1 − β to what is"
+            " new",
             _adam(
                 m=lambda s: (1 - s.b1) * s.m + s.b1 * s.g,
                 v=lambda s: (1 - s.b2) * s.v + s.b2 * s.g**2,
@@ -2076,7 +2076,7 @@ ADAM = Exercise(
             _adam(lambda s: s.lr * s.m_hat / np.sqrt(s.v_hat + s.eps)),
         ),
         "eps-before-correction": Mutant(
-            "ε was added to √v before its correction, as some libraries do: here it is added to √v̂",
+            "ε was added to √v before its correction, as some libraries do: add it to √v̂",
             _adam(
                 lambda s: (
                     s.lr * np.sqrt(1 - s.b2**s.t) / (1 - s.b1**s.t) * s.m / (np.sqrt(s.v) + s.eps)
@@ -2161,7 +2161,7 @@ ADAM = Exercise(
             _adam(lambda s: _usual_move(s) + s.lr * 0.01 * s.theta),
         ),
         "lr-decayed-by-root-t": Mutant(
-            "`lr` shrinks with √t: here it stays as it is",
+            "`lr` shrinks with √t: leave it as it is",
             _adam(lambda s: _usual_move(s) / np.sqrt(s.t)),
         ),
         "theta-unchanged": Mutant(
@@ -2421,13 +2421,13 @@ STABLE = Exercise(
             lambda X: _over(2, np.linalg.det(_hessian(X))),
         ),
         "first-listed-eigenvalue": Mutant(
-            "the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look"
-            " for the largest",
+            "the first eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, so"
+            " look for the largest",
             lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[0])),
         ),
         "last-listed-eigenvalue": Mutant(
-            "the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, look for"
-            " the largest",
+            "the last eigenvalue in the list was taken: `np.linalg.eigvals` does not sort, so look"
+            " for the largest",
             lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
         ),
         "optimal-lr-not-bound": Mutant(

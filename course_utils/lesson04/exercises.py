@@ -197,11 +197,11 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + _sd(logvar).detach() * eps,
         ),
         "mu-missing": Mutant(
-            "mu is missing: the noise is scaled by σ, but not moved to its place",
+            "mu is missing: the noise is scaled by σ, but not shifted",
             lambda mu, logvar, eps: _sd(logvar) * eps,
         ),
         "sigma-missing": Mutant(
-            "σ is missing: the noise is moved to its place, but not scaled",
+            "σ is missing: the noise is shifted, but not scaled",
             lambda mu, logvar, eps: mu + eps,
         ),
         "noise-missing": Mutant(
@@ -229,7 +229,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: mu + logvar.abs() * eps,
         ),
         "params-averaged-over-batch": Mutant(
-            "mu and σ were averaged over the batch: every row keeps its own",
+            "mu and σ were averaged over the batch: give every row its own",
             lambda mu, logvar, eps: mu.mean(0) + _sd(logvar).mean(0) * eps,
         ),
         "own-noise-ignores-eps": Mutant(does_not_hold(DRAWN_OUTSIDE), _rsample),
@@ -682,7 +682,7 @@ KL = Exercise(
             lambda mu, logvar: (0.5 * (logvar.exp() - mu**2 - 1 - logvar)).sum(1),
         ),
         "variance-subtracted": Mutant(
-            "exp(logvar) is subtracted: only 1 and logvar are, mu² and exp(logvar) are added",
+            "exp(logvar) is subtracted: subtract only 1 and logvar, and add mu² and exp(logvar)",
             lambda mu, logvar: (0.5 * (mu**2 - logvar.exp() - 1 - logvar)).sum(1),
         ),
         "logvar-sign-flipped": Mutant(
@@ -1434,7 +1434,7 @@ COLLAPSED = Exercise(
             lambda mu, logvar, tol: _each_kl(mu, logvar).sum(0) < tol,
         ),
         "comparison-flipped": Mutant(
-            "reversed: these are the units that carry something",
+            "reversed: these are the active units",
             lambda mu, logvar, tol: _mean_kl(mu, logvar) > tol,
         ),
         "all-samples-below-tol": Mutant(
