@@ -138,10 +138,10 @@ plots.rows(
 # - B: digits, because it has never learned to draw anything else
 #   - It has learned what to do with codes of digits. Nothing says that these random codes are like them.
 # - C: blurred digits, because random codes lie between those of real digits
-#   - They would if the codes of digits surrounded the origin evenly and closely. Look at where they are.
+#   - They would if the codes of digits surrounded the origin evenly and closely. The next figure shows where they are.
 #
 # To put a number on this, we borrow the **Fréchet distance** (FD) from lesson 05. It compares drawn and real images by the
-# features of a small classifier, and is 0 if these have the same mean and covariance.
+# features of a small classifier, and is 0 if both have the same mean and covariance.
 
 
 # %%
@@ -196,7 +196,7 @@ drawing.codes_and_lengths(flat, digits.y_test, codes, prior(2000))
 # $$ p(x) = \int p(z)\, p(x \mid z)\, dz $$
 #
 # This likelihood of an image, with the latent variable integrated out, is called the **evidence**, and fitting means maximizing
-# its logarithm. But the integral runs over *all* $z$, and nearly all of them explain nothing about a given image.
+# its logarithm. But the integral runs over *all* $z$, and nearly all of them fail to explain a given image.
 #
 # To see what can be done, take a world in which the integral is easy: $z$ is one number, and so is the "image," $x = f(z)$ plus
 # Gaussian noise with standard deviation $\tfrac12$. With $f(z) = z^2 - 1$, a positive and a negative $z$ explain the same $x$. On
