@@ -428,10 +428,9 @@ for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
 # %% [markdown]
 # ### Exercise 4.3 · `elbo`
 # Now put line (4) together for a minibatch, with one sample of $z$ per image: `logits` is the decoder's output for it. Decide
-# where to *sum* and where to *average*. The autoencoder's loss averaged over the pixels, which was harmless: a factor of 64 on
-# the only term of a loss changes nothing but its unit. The pixels are independent given $z$, so
-# $p(x \mid z) = \prod_i p(x_i \mid z)$. Return one value per image.
-# (`F.binary_cross_entropy_with_logits(logits, x, reduction="none")` keeps the pixels apart.)
+# where to *sum* and where to *average*. The autoencoder's loss averaged over the pixels, which was harmless: Adam does not notice
+# a factor of 64 on the whole loss. The pixels are independent given $z$, so $p(x \mid z) = \prod_i p(x_i \mid z)$. Return one
+# value per image. (`F.binary_cross_entropy_with_logits(logits, x, reduction="none")` keeps the pixels apart.)
 
 
 # %% tags=["exercise:4.3", "points:4", "minutes:6"]
