@@ -152,16 +152,20 @@ def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
     widest = np.argwhere(depth > depth.max() - 1e-9)
     row, column = _inmost(widest)
     at = (column + 0.5) * CELL, (row + 0.5) * CELL
-    if any(abs(x - at[0]) < 2.2 and abs(y - at[1]) < 1.2 for x, y in _labels(ax)):
-        return
     area = (plan == kind).sum() * CELL**2
     rows, columns = (np.ptp(line) + 1 for line in np.argwhere(plan == kind).T)
     turned = columns < 4 and rows > columns
     name = NAMES[kind].replace(" ", "\n") if kind >= BEDROOM and 3 < columns < 6 else NAMES[kind]
     joint = "  " if kind == HALL and columns > 6 else "\n"
+    label = f"{name}{joint}{area:.1f} m²"
+    wide, high = _half(label, turned)
+    if at[0] < wide or at[1] < high + 0.2:
+        return
+    if any(abs(x - at[0]) < wide + w and abs(y - at[1]) < high + h for x, y, w, h in _labels(ax)):
+        return
     ax.text(
         *at,
-        f"{name}{joint}{area:.1f} m²",
+        label,
         ha="center",
         va="center",
         rotation=90 * turned,
@@ -177,9 +181,19 @@ def _inmost(cells: np.ndarray) -> np.ndarray:
     return middle if np.abs(nearest - middle).max() < 1 else nearest
 
 
-def _labels(ax: Any) -> list[tuple[float, float]]:
-    """Where names of rooms have been written so far: they must not meet in a broken plan."""
-    return [text.get_position() for text in ax.texts if "m²" in text.get_text()]
+def _half(label: str, turned: bool) -> tuple[float, float]:
+    """Half of a label's width and height in meters, about."""
+    lines = label.split("\n")
+    along, across = 0.13 * max(map(len, lines)), 0.25 * len(lines)
+    return (across, along) if turned else (along, across)
+
+
+def _labels(ax: Any) -> list[tuple[float, float, float, float]]:
+    """Where names of rooms have been written so far, and half of their sizes: they must not meet in
+    a broken plan.
+    """
+    labels = [text for text in ax.texts if "m²" in text.get_text()]
+    return [(*t.get_position(), *_half(t.get_text(), t.get_rotation() > 0)) for t in labels]
 
 
 def _dimensions(ax: Any, plan: np.ndarray) -> None:

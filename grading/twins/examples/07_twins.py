@@ -33,9 +33,9 @@ from course_utils.lesson07.floorplans import DOOR
 def doors_of(plan: Tensor, kind: int) -> int:
     """How many doors lie beside the room of this kind. plan (H, W) of kinds -> a number"""
     # BEGIN SOLUTION
-    plan = np.asarray(plan)
-    doors, _ = label(plan == DOOR)  # (H, W): 0, or the door's number
-    return len(np.unique(doors[binary_dilation(plan == kind) & (doors > 0)]))
+    cells = np.asarray(plan)  # (H, W)
+    doors, _ = label(cells == DOOR)  # (H, W): 0, or the door's number
+    return len(np.unique(doors[binary_dilation(cells == kind) & (doors > 0)]))
     # END SOLUTION
 
 
