@@ -845,8 +845,8 @@ assert max(tests["Adam"]) < min(tests["momentum"] + tests["SGD"])
 assert until == 0 and after == 24
 
 # %% [markdown]
-# The studio has three sections, in any order; no later lesson needs them. [Where we are now](#Where-we-are-now) closes the
-# lesson.
+# That was the core. The studio has three sections, in any order; no later lesson needs them. [Where we are
+# now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio

@@ -810,7 +810,7 @@ assert treated["He's initialization"][0] > -20 and treated["He's and KL warm-up"
 assert max(sweep, key=lambda beta: sweep[beta]["ELBO"]) == 1
 
 # %% [markdown]
-# The studio has two sections; no later lesson needs them. [Where we are now](#Where-we-are-now) closes the lesson.
+# That was the core. The studio has two sections; no later lesson needs them. [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio

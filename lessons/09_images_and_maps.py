@@ -663,8 +663,8 @@ drawing.outputs(sheets, clean)
 # A clean picture is a few facts: where, how large, which shape, which color. They pass through any bottleneck, which was lesson
 # 04's lesson. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025).
 #
-# **And in large models?** Those that make photographs are not plain MLPs. The classic is the **U-Net** (Ronneberger, Fischer &
-# Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join layers of equal size.
+# **And in large models?** Those that make photographs are not plain **multilayer perceptrons** (MLPs). The classic is the **U-Net**
+# (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join layers of equal size.
 # The skip connections carry the noise of every pixel past the bottleneck, which is one reason why DDPM could predict $\varepsilon$.
 # Newer models are Transformers over patches (DiT; Peebles & Xie 2023). Ours is an MLP because it has to train in seconds on a
 # laptop's processor.
