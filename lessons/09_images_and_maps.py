@@ -413,7 +413,7 @@ drawing.clouds(
 )
 
 # %% [markdown]
-# So neither the fresh noise nor the hundred steps are essential. In the middle of several runs DDPM in 100 steps reached
+# So neither the fresh noise nor the hundred steps are essential. In the middle of five runs DDPM in 100 steps reached
 # {{09.moons.ddpm:.4f}}, and DDIM in 20 steps {{09.moons.ddim20:.4f}}. Without noise, a point follows a smooth curve
 # from its $x_T$ to its $x_0$: we are solving an ordinary differential equation, the **probability flow ODE** (Song,
 # Sohl-Dickstein et al. 2021), and the number of steps is the accuracy of the solution.
@@ -499,7 +499,7 @@ drawing.clouds(
 # %% [markdown]
 # Where the straight paths of many pairs cross, the network learns the mean of their velocities, so the paths that samples follow
 # are bent. Still, samples that follow this mean velocity have the right density at every $t$ (Lipman et al. 2023, theorem 1), which
-# is why nothing collapses here. Ten steps reached {{09.moons.flow10:.4f}} in the middle of several runs.
+# is why nothing collapses here. Ten steps reached {{09.moons.flow10:.4f}} in the middle of five runs.
 #
 # **Train both on data of your own.** Two small networks train in the page on the same points. One predicts the noise and is
 # sampled by DDPM and DDIM; the other predicts the velocity. Press *train*, or draw on the first panel. The slider *sampled so
@@ -1503,9 +1503,9 @@ plots.rows(
 )
 
 # %% [markdown] tags=["studio"]
-# All three come about equally close, in the middle of several runs {{09.digits.ddpm:.2f}} (DDPM), {{09.digits.ddim:.2f}} (DDIM) and
-# {{09.digits.flow:.2f}} (flow). The VAE of lesson 04, which calls its network once, reached {{04.vae.fd:.2f}}: a
-# step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks at black and white here: pixels are cut at
+# DDPM ({{09.digits.ddpm:.2f}} in the middle of five runs) and DDIM ({{09.digits.ddim:.2f}}) come equally close, the flow
+# ({{09.digits.flow:.2f}}) a little less in each of the five. The VAE of lesson 04, which calls its network once, reached
+# {{04.vae.fd:.2f}}: a step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks at black and white here: pixels are cut at
 # the middle gray.) Most digits can be read, now and then one is two digits at once, and paper has a light haze, because a
 # predicted $-1$ is never exactly $-1$.
 
