@@ -555,7 +555,8 @@ def withheld(labels):
 # %%
 seen = ~withheld(labels)
 x_seen, c_seen = pictures[seen].to(device), labels[seen].to(device)
-asked = shapes.all_captions().repeat(20, 1)  # (720, 3): every caption twenty times
+times_each = runtime.budget(smoke=6, cpu=20)
+asked = shapes.all_captions().repeat(times_each, 1)  # (720, 3): every caption twenty times
 new = withheld(asked)
 print(f"{len(x_seen)} pictures to learn from; {new.sum().item()} of {len(asked)} requests are new")
 
@@ -726,8 +727,8 @@ for w in (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0):
         shuffled_score = (caption == others).all(1).float().mean().item()
 
 # %% tags=["folded"]
-shift = runtime.rng(16).uniform(-0.75, 0.75, (720, 2))
-radius = runtime.rng(17).uniform(2.8, 3.6, 720)
+shift = runtime.rng(16).uniform(-0.75, 0.75, (len(asked), 2))
+radius = runtime.rng(17).uniform(2.8, 3.6, len(asked))
 real = shapes.draw(asked, shift, radius)[0]  # (720, 3, 16, 16)
 real_variety = shapes.variety(real[~new], asked[~new])
 study = data.study("painters")  # the same training with five seeds
@@ -1098,7 +1099,7 @@ def restyle(content, style, zoom, keep=0.3, complete=True, sizes=(32, 64, 128, 2
     for size, rounds in zip(sizes, (6, 5, 4, 3), strict=False):
         stride, y = 1 if size == 32 else 2, closeup(style, size, zoom)
         keys = patches(y, 1)
-        keys = keys[torch.randperm(len(keys))[:4000]]
+        keys = keys[torch.randperm(len(keys))[: runtime.budget(smoke=400, cpu=4000)]]
         plan = recolored(data.photo(content, size), y)
         x = plan if x is None else F.interpolate(x[None], size=(size, size), mode="bicubic")[0]
         for k in range(runtime.budget(smoke=1, cpu=rounds)):
@@ -1199,9 +1200,9 @@ for content, style, zoom, keep in (("cat", "flower", 1.6, 0.5), ("coffee", "grav
     target = closeup(style, 128, zoom)
     plain = recolored(data.photo(content, 128), target)
     shown[f"{content}, recolored"] = plain
-    for seed in (23, 24):
+    for seed in (23, 24)[: runtime.budget(smoke=1, cpu=2)]:
         runtime.seed_all(seed)
-        made = {"GAN": by_gan(content, style, zoom, runtime.budget(smoke=3, cpu=100))}
+        made = {"GAN": by_gan(content, style, zoom, runtime.budget(smoke=1, cpu=100))}
         made["patches"] = restyle(content, style, zoom, keep, sizes=(32, 64, 128))
         for name, x in made.items():
             ratios[name].append(style_distance(x, target) / style_distance(plain, target))
@@ -1345,13 +1346,13 @@ def playable(level):
     return bool(one_each) and is_solvable(level)
 
 
-map_epochs = runtime.budget(smoke=2, cpu=70)
+map_epochs, n_maps = runtime.budget(smoke=2, cpu=70), runtime.budget(smoke=60, cpu=200)
 vae = train(map_vae, [x_maps, levels], map_loss, map_epochs, seed=31, lr=2e-3, size=128)
 with torch.no_grad():
-    probs = {"VAE": F.softmax(vae[1](torch.randn(200, 24)).view(200, 12, 12, 5), dim=-1)}
-probs["tile by tile"] = x_maps.mean(0).view(12, 12, 5).expand(200, -1, -1, -1)
-maps = {"training": levels[:200]} | {
-    name: torch.multinomial(p.reshape(-1, 5), 1).view(200, 12, 12) for name, p in probs.items()
+    probs = {"VAE": F.softmax(vae[1](torch.randn(n_maps, 24)).view(-1, 12, 12, 5), dim=-1)}
+probs["tile by tile"] = x_maps.mean(0).view(12, 12, 5).expand(n_maps, -1, -1, -1)
+maps = {"training": levels[:n_maps]} | {
+    name: torch.multinomial(p.reshape(-1, 5), 1).view(n_maps, 12, 12) for name, p in probs.items()
 }
 solved = {name: sum(map(playable, some)) / len(some) for name, some in maps.items()}
 print("playable:", "  ".join(f"{name} {share:.1%}" for name, share in solved.items()))
@@ -1487,10 +1488,11 @@ networks = {
 
 # %% tags=["studio"]
 runtime.seed_all(33)
-digit_noise = torch.randn(2000, 64)
+n_drawn = runtime.budget(smoke=400, cpu=2000)
+digit_noise = torch.randn(n_drawn, 64)
 drawn = {
     "real": x_digits,
-    "DDPM, 100 steps": ddpm(networks["ε"], 2000, D=64)[-1],
+    "DDPM, 100 steps": ddpm(networks["ε"], n_drawn, D=64)[-1],
     "DDIM, 20 steps": follow(networks["ε"], digit_noise, noise_levels(20))[-1],
     "flow, 10 steps": follow(networks["v"], digit_noise, straight(10), "v")[-1],
 }  # (N, 64) each
@@ -1505,8 +1507,8 @@ plots.rows(
 # %% [markdown] tags=["studio"]
 # DDPM ({{09.digits.ddpm:.2f}} in the middle of five runs) and DDIM ({{09.digits.ddim:.2f}}) come equally close, the flow
 # ({{09.digits.flow:.2f}}) a little less in each of the five. The VAE of lesson 04, which calls its network once, reached
-# {{04.vae.fd:.2f}}: a step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks at black and white here: pixels are cut at
-# the middle gray.) Most digits can be read, now and then one is two digits at once, and paper has a light haze, because a
+# {{04.vae.fd:.2f}}: a step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks at black and white here:
+# pixels are cut at the middle gray.) Most digits can be read, now and then one is two digits at once, and paper has a light haze, because a
 # predicted $-1$ is never exactly $-1$.
 
 # %% [markdown] tags=["studio"]
