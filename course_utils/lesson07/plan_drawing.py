@@ -158,7 +158,7 @@ def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
     name = NAMES[kind].replace(" ", "\n") if kind >= BEDROOM and 3 < columns < 6 else NAMES[kind]
     joint = "  " if kind == HALL and columns > 6 else "\n"
     label = f"{name}{joint}{area:.1f} m²"
-    wide, high = _half(label, turned)
+    wide, high = _half(ax, label, turned)
     if at[0] < wide or at[1] < high + 0.2:
         return
     if any(abs(x - at[0]) < wide + w and abs(y - at[1]) < high + h for x, y, w, h in _labels(ax)):
@@ -181,10 +181,15 @@ def _inmost(cells: np.ndarray) -> np.ndarray:
     return middle if np.abs(nearest - middle).max() < 1 else nearest
 
 
-def _half(label: str, turned: bool) -> tuple[float, float]:
-    """Half of a label's width and height in meters, about."""
-    lines = label.split("\n")
-    along, across = 0.13 * max(map(len, lines)), 0.25 * len(lines)
+def _half(ax: Any, label: str, turned: bool) -> tuple[float, float]:
+    """Half of a label's width and height in meters, about: in a small panel letters are large."""
+    place, fig, lines = ax.get_position(), ax.get_figure(), label.split("\n")
+    inches = min(
+        place.width * fig.get_figwidth() / (np.ptp(ax.get_xlim()) + 1.3),
+        place.height * fig.get_figheight() / (np.ptp(ax.get_ylim()) + 1.1),
+    )  # per meter
+    em = _size(ax) / 72 / inches
+    along, across = 0.28 * em * max(map(len, lines)), 0.6 * em * len(lines)
     return (across, along) if turned else (along, across)
 
 
@@ -193,7 +198,7 @@ def _labels(ax: Any) -> list[tuple[float, float, float, float]]:
     a broken plan.
     """
     labels = [text for text in ax.texts if "m²" in text.get_text()]
-    return [(*t.get_position(), *_half(t.get_text(), t.get_rotation() > 0)) for t in labels]
+    return [(*t.get_position(), *_half(ax, t.get_text(), t.get_rotation() > 0)) for t in labels]
 
 
 def _dimensions(ax: Any, plan: np.ndarray) -> None:
