@@ -198,7 +198,7 @@ def noise_loss(model, batch):
     return F.mse_loss(model(q_sample(x0, t, ab, eps), t / T), eps)
 
 
-epochs = runtime.budget(smoke=2, cpu=100)
+epochs = runtime.budget(smoke=1, cpu=100)
 denoiser = train(Field, [x_train], noise_loss, epochs, seed=5, lr=8e-3)
 
 # %% tags=["folded"]
@@ -1346,7 +1346,7 @@ def playable(level):
     return bool(one_each) and is_solvable(level)
 
 
-map_epochs, n_maps = runtime.budget(smoke=2, cpu=70), runtime.budget(smoke=60, cpu=200)
+map_epochs, n_maps = runtime.budget(smoke=2, cpu=70), runtime.budget(smoke=50, cpu=200)
 vae = train(map_vae, [x_maps, levels], map_loss, map_epochs, seed=31, lr=2e-3, size=128)
 with torch.no_grad():
     probs = {"VAE": F.softmax(vae[1](torch.randn(n_maps, 24)).view(-1, 12, 12, 5), dim=-1)}

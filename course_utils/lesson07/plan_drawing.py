@@ -154,7 +154,7 @@ def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
     at = (column + 0.5) * CELL, (row + 0.5) * CELL
     area = (plan == kind).sum() * CELL**2
     rows, columns = (np.ptp(line) + 1 for line in np.argwhere(plan == kind).T)
-    turned = columns < 4 and rows > columns
+    turned = bool(columns < 4 and rows > columns)
     name = NAMES[kind].replace(" ", "\n") if kind >= BEDROOM and 3 < columns < 6 else NAMES[kind]
     joint = "  " if kind == HALL and columns > 6 else "\n"
     label = f"{name}{joint}{area:.1f} m²"
