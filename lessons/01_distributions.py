@@ -527,8 +527,8 @@ drawing.new_and_covered(distance, covered)
 # %% [markdown]
 # ## What this run reached
 #
-# The table compares your run with ours. A row marked *exact* involves no chance. Any other row shows the range over five
-# runs with different seeds.
+# The table compares your run with ours. A row marked *exact* involves no chance. Any other row shows the range of five runs
+# with different seeds, widened by its own width on both sides.
 
 # %%
 inside = runtime.reached(

@@ -829,7 +829,8 @@ plots.rows(
 # %% [markdown]
 # ## What this run reached
 #
-# Every row involves chance. The expected range is that of five runs with different seeds.
+# Every row involves chance. The expected range is that of five runs with different seeds, widened by its own width on
+# both sides.
 
 # %% tags=["folded"]
 half = ring_rounds // 100  # of a game's film

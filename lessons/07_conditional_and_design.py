@@ -199,9 +199,9 @@ plots.images(
 # ## Control is a number
 #
 # Looking is not measuring. Similarity to real pictures, or of a text to a reference text (BLEU, Papineni et al. 2002), does not
-# ask whether the result is what *you* requested. So have the pictures read by someone who does not know what that was:
-# `metrics.read_digits`, a small classifier that comes with the course. **Control** is the share of pictures that it reads as
-# requested. It inherits the classifier's mistakes, so we state its accuracy beside it.
+# ask whether the result is what *you* requested. So let a **classifier** that does not know your request label the pictures:
+# `metrics.read_digits`, a small one that comes with the course. **Control** is the share of pictures whose label is the digit that
+# was requested. It inherits the classifier's mistakes, so we state its accuracy beside it.
 
 
 # %%

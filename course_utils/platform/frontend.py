@@ -42,8 +42,8 @@ def show_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 def _html_cells(tag: str, row: tuple[str, ...]) -> str:
     """Short cells, such as numbers with a unit, stay on one line."""
-    one_line = {True: ";white-space:nowrap", False: ""}
     return "".join(
-        f'<{tag} style="text-align:left{one_line[len(cell) < 16]}">{html.escape(cell)}</{tag}>'
+        f'<{tag} style="text-align:left{";white-space:nowrap" if len(cell) < 16 else ""}">'
+        f"{html.escape(cell)}</{tag}>"
         for cell in row
     )
