@@ -528,7 +528,7 @@ def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
 
 
 # what a page may weigh, in MB: as sent with gzip, as GitHub Pages sends it
-WEIGHTS = {"index.html": 0.8, f"notebooks/{STEMS[0]}.html": 1.5, f"notebooks/{STEMS[3]}.html": 1.5}
+WEIGHTS = {"index.html": 0.8} | {f"notebooks/{stem}.html": 1.5 for stem in STEMS}
 
 
 class Zipped(Quiet):
