@@ -120,8 +120,8 @@ print("2.", second_failure)
 # not learn, are **hyperparameters**. We choose them on a **validation set**, held out from the 4,000. To see how much depends
 # on *which* digits are held out, take the simplest model: one Bernoulli probability per pixel, the average of the training digits.
 #
-# **Predict.** In the file the digits are sorted, 0s first and 9s last. Someone trains on the first nine tenths and
-# validates on the last tenth. Compared with an honest split, what will the validation NLL of our first model be?
+# **Predict.** In the file the digits are sorted, 0s first and 9s last. (`data.mnist()` shuffles them.) Someone trains on the
+# first nine tenths of the file and validates on the last tenth. Compared with an honest split, what will the validation NLL of our first model be?
 #
 # - A: higher
 #   - A good guess: the model has never seen a 9. But 9s have little ink, and the average of the other digits looks much like one.
@@ -232,12 +232,12 @@ class Residual(nn.Module):
 
 
 def layers(*sizes):
-    """Linear layers with a SiLU after each but the last; a Residual between equal sizes."""
+    """Hidden layers with SiLU, a Residual between equal sizes; then one linear layer."""
     stack = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in zip(sizes[:-2], sizes[1:-1], strict=True):
         equal = inputs == outputs
         stack += [Residual(inputs)] if equal else [nn.Linear(inputs, outputs), nn.SiLU()]
-    return nn.Sequential(*stack[:-1])
+    return nn.Sequential(*stack, nn.Linear(*sizes[-2:]))
 
 
 # %% tags=["export"]
@@ -372,8 +372,8 @@ for name, loader in loaders.items():
 # An epoch of training takes a few hundred milliseconds, so here either would do. Switch to `DataLoader` when data do not fit into
 # memory, or must be read and decoded: its workers do that while the model trains. `fit` takes either.
 #
-# Now the experiments. Each trains from a config and a seed, measures itself after every epoch on 400 of its own digits and on
-# the validation set, goes back to its best epoch, and adds a line to the log.
+# Now the experiments. Each trains from a config and a seed, measures itself after every epoch on up to 400 of its own digits and
+# on the validation set, goes back to its best epoch, and adds a line to the log.
 
 
 # %%
@@ -402,15 +402,7 @@ def experiment(name, config, x, seed):
 
 
 # %% [markdown]
-# **Predict.** We train on all 3,600 digits, and then on only 100 of them for ten times as many epochs. In both runs the
-# training loss falls to the end. What does the *validation* curve of the second run do?
-#
-# - A: it falls to the end, too, but more slowly
-#   - For a while it does. But 100 digits do not say enough about the others.
-# - B: it falls for a while, then levels off or turns
-#   - **Yes.** From some epoch on, what is learned is true of these 100 digits only.
-# - C: it rises from the start
-#   - What is learned first, such as where ink tends to be, is true of all digits.
+# We train on all 3,600 digits, and then on only 100 of them for ten times as many epochs.
 
 # %%
 config = Config(epochs=runtime.budget(smoke=1, cpu=12))
@@ -419,7 +411,7 @@ many = replace(config, batch=50, epochs=10 * config.epochs)
 _, few_curves = experiment("100 digits", many, x_fit[:100], seed=1)
 few_best, few_last = few_curves[:, 1].min(), few_curves[-1]  # nats, (2,) nats
 drawing.curves(
-    {"3,600 digits, 12 epochs": curves, "100 digits, ten times as many": few_curves},
+    {"3,600 digits": curves, "100 digits": few_curves},
     alt="Left: both curves fall, a few nats apart. Right: the training curve keeps falling, the "
     "validation curve levels off far above it.",
 )
@@ -429,6 +421,16 @@ drawing.curves(
 #
 # Next, which model? One candidate differs from the baseline in its seed only. Two are deeper: (400, 200) without residual
 # connections, (400, 400) with one in the encoder and one in the decoder.
+#
+# **Predict.** Two models are measured on the same 400 digits, and each −ELBO has a standard error of about one and a half nats.
+# How large is that of their *difference*?
+#
+# - A: about 2 nats, because both errors are in it
+#   - It would be if each model had digits of its own: one and a half times the root of 2. These share theirs.
+# - B: about one and a half nats, because the digits are the same
+#   - That is how far each −ELBO would move with other digits. But both move together.
+# - C: a few tenths of a nat
+#   - **Yes.** What is hard for one model is hard for the other. Other digits move both −ELBOs together, and their difference hardly at all.
 
 # %%
 experiment("another seed", config, x_fit, seed=2)
@@ -441,10 +443,9 @@ for line in log:
 runtime.show_table(tuple(log[0]), [tuple(map(str, line.values())) for line in log])
 
 # %% [markdown]
-# The last two columns come with their standard errors. Each number alone is uncertain by more than a nat. But all models were asked
-# about the *same* digits, and what is hard for one is hard for the others. So the standard error of the **difference**, digit by
-# digit, is several times smaller. Another seed moves the baseline by a few tenths of a nat. The residual model wins by several
-# nats, so we choose it.
+# The last two columns come with their standard errors. Compare models by their **differences**, digit by digit: the more alike
+# two models are, the less these scatter. And know what chance in training does: another seed moves the baseline by a few tenths
+# of a nat. The residual model wins by several nats, so we choose it.
 #
 # ### A checkpoint
 #
@@ -544,7 +545,7 @@ plots.rows(
     alt="Test digits; the same a little softer; new ones, about half of them readable.",
 )
 # %% [markdown]
-# Reconstructions are nearly perfect. Samples are not. In the next section that difference becomes a number.
+# Reconstructions lose little. Only about half of the samples are readable. In the next section that difference becomes a number.
 #
 # The listing drew its latents from a square, uniform between −1 and 1. To see what that does, here is a model with $Z = 2$.
 
@@ -596,7 +597,7 @@ explorables.latent_map(flat.decoder, places, digits.y_test, by_width)
 # ## Measure: two sets of samples, two Gaussians
 #
 # How good are samples? None can be marked right or wrong, because none has a target. But the *set* of samples can be compared with
-# a set of real digits. Lesson 04 borrowed a number for that.
+# a set of real digits.
 #
 # A small classifier reads each image. Right before it decides, it holds 64 numbers, its **features**: one for a loop at the
 # top, perhaps, one for a slanted stroke. So a set of images becomes a cloud of points in 64 dimensions. Describe each cloud by
@@ -654,7 +655,8 @@ frechet = check("5.2", frechet)
 # eigenvalues before you may take a square root?
 # ---
 # One feature, $a = (0, 2)$ and $b = (1, 1, 4)$: means 1 and 2, variances 2 and 3. Together
-# $(1-2)^2 + 2 + 3 - 2\sqrt{2 \cdot 3} = 1.101$. The same as $(1-2)^2 + (\sqrt2 - \sqrt3)^2$.
+# $(1-2)^2 + 2 + 3 - 2\sqrt{2 \cdot 3} = 1.101$. The same as $(1-2)^2 + (\sqrt2 - \sqrt3)^2$. (On paper only: for a
+# single feature `torch.cov` returns a number, not a matrix.)
 # ---
 # The distance of the means squared, two traces, and twice the sum of the roots of the eigenvalues of `A @ B`: real part first,
 # then no less than 0, then the root. In double precision, because small eigenvalues suffer most from rounding.
@@ -666,7 +668,7 @@ by_feature = (shift**2 + widths**2).sum().item()
 print(f"feature by feature {by_feature:.2f}, together {frechet(right, left):.2f}")
 
 # %% [markdown]
-# Now digits. In the log the model called *deeper*, without residual connections, was several nats worse than the baseline.
+# Now digits. In the log the model called *deeper*, without residual connections, was a few nats worse than the baseline.
 #
 # **Predict.** Are its samples farther from real digits than the baseline's, or nearer?
 #
@@ -749,7 +751,7 @@ for name in ("residual", "copier", "shifted copier"):
 
 # %% [markdown]
 # A judge that asks only "does this look real?" falls for the copier. A network that has stored its training set *is* a copier;
-# that is called **memorization**. (The shifted copier moves each copy by one pixel. We need it in a moment.)
+# that is called **memorization**. (The shifted copier, one pixel off, comes later.)
 #
 # So ask of every generator: **is it new?** Take the distance from each sample to its nearest training digit, and flag it if new
 # digits are hardly ever that close. How close is that? A *training* digit and its nearest *other* training digit show what a new
@@ -1056,8 +1058,9 @@ print("difference    ", " ".join(f"{digit}: {v:3.0f}" for digit, v in enumerate(
 # %% [markdown] tags=["studio"]
 # <details><summary>Answer</summary>
 #
-# In file order the model is worse on every kind of digit, and loses most on the 0s, which it saw longest ago. (That 2s cost the most
-# nats in both rows says only that they are hard to describe.) Shuffling belongs in every epoch.
+# In file order the model is worse on every kind of digit, and loses most on the 0s, which it saw longest ago. (With some seeds the
+# 2s, seen shortly after them, lose as much. That 2s cost the most nats in both rows says only that they are hard to describe.)
+# Shuffling belongs in every epoch.
 #
 # </details>
 #
@@ -1245,7 +1248,7 @@ drawing.variances(variances, 0.1)
 #   - It gives the best −ELBO, because that is what it minimizes. FD asks another question.
 # - B: one below 1
 #   - Then reconstructions are sharpest. But latents from the prior fall where no image was encoded.
-# - C: one a little above 1
+# - C: one somewhat above 1
 #   - **Yes.** A larger weight moves the aggregate posterior toward the prior, and samples start from the prior.
 
 # %% tags=["studio"]
@@ -1343,7 +1346,7 @@ runtime.show_table(head, rows)
 # %% [markdown] tags=["studio"]
 # Read it from the top. Decoding image by image is what costs; a `DataLoader` over a tensor is nearly as fast as indexing. Smaller
 # minibatches mean twice the steps, and buy far more than they cost. So does the learning-rate cycle, which allows larger
-# steps. SiLU and the bias that starts at the average digit are free. A second layer buys little until it gets its residual
+# steps. SiLU and the bias that starts at the average digit are free. A second layer buys nothing until it gets its residual
 # connection. Measure before you adopt: none of this has to hold for other data.
 #
 # **What to write down.** To repeat a run, one needs the data and the split, the config, the seed, the exact versions (this

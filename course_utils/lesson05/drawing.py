@@ -14,7 +14,7 @@ from course_utils import plots
 def weights(study: Any, middle: dict[str, np.ndarray], total: np.ndarray) -> Any:
     """Samples at three weights of the KL term; negative ELBO and Fréchet distance at all."""
     powers = list(study["power"])
-    fig, axes = plots.figure(1, 4, alt="drawn below", size=(11, 2.9))
+    fig, axes = plots.figure(1, 4, alt="drawn below", size=(11, 3.2))
     words = []
     for ax, power in zip(axes, (-4, 1, 4), strict=False):
         i = powers.index(power)
@@ -34,21 +34,23 @@ def over_weights(ax: Any, power: np.ndarray, nats: np.ndarray, distance: np.ndar
     ax.plot(power, nats, "o-", color=plots.MODEL, label="-ELBO")
     ax.plot(power, distance, "s--", color=plots.OTHER, label="FD")
     ax.legend(fontsize=10, loc="upper center")
-    ax.set(xticks=range(-4, 5, 2), xlabel="log2 of beta", ylabel="nats, or FD", yscale="log")
+    ax.set(xlabel="beta", ylabel="nats, or FD", yscale="log")
+    ax.set_xticks((-4, -2, 0, 2, 4), ("1/16", "1/4", "1", "4", "16"))
     ax.set_yticks((100, 200, 400), (100, 200, 400))
     ax.minorticks_off()
 
 
 def curves(runs: dict[str, np.ndarray], *, alt: str) -> Any:
-    """Training and validation curves, (epochs, 2), one panel per run, as a figure."""
+    """Training and validation curves, (epochs, 2), one panel per run, all on one scale."""
     fig, axes = plots.figure(1, len(runs), size=(10, 3.4), alt=alt)
+    shown = np.concatenate(list(runs.values()))
     for ax, (title, values) in zip(np.atleast_1d(axes), runs.items(), strict=True):
         epochs = np.arange(1, len(values) + 1)
-        ax.plot(epochs, values[:, 0], "--", color=plots.MODEL, label="400 training digits")
+        ax.plot(epochs, values[:, 0], "--", color=plots.MODEL, label="training digits")
         ax.plot(epochs, values[:, 1], color=plots.DATA, label="validation set")
-        ax.set_ylim(top=min(ax.get_ylim()[1], values[0, 1] + 5))
+        ax.set_ylim(shown.min() - 5, shown.max() + 5)
         ax.legend()
-        plots.label(ax, title, "epoch", "-ELBO (nats per digit)")
+        plots.label(ax, f"{title}, {len(values)} epochs", "epoch", "-ELBO (nats per digit)")
     return fig
 
 

@@ -32,12 +32,12 @@ class Residual(nn.Module):
 
 
 def layers(*sizes):
-    """Linear layers with a SiLU after each but the last; a Residual between equal sizes."""
+    """Hidden layers with SiLU, a Residual between equal sizes; then one linear layer."""
     stack = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in zip(sizes[:-2], sizes[1:-1], strict=True):
         equal = inputs == outputs
         stack += [Residual(inputs)] if equal else [nn.Linear(inputs, outputs), nn.SiLU()]
-    return nn.Sequential(*stack[:-1])
+    return nn.Sequential(*stack, nn.Linear(*sizes[-2:]))
 
 
 class DigitVAE(nn.Module):

@@ -610,6 +610,7 @@ MOVE_RETURNS_NOTHING = (
     "a None is among what it returned: `move` returns nothing, so keep each loss before the move"
     " and return both, D's first"
 )
+TENSORS = "the losses came back as tensors: return two plain numbers, with `.item()`"
 OWN_NOISE = (
     "two calls with the same x, z1 and z2 gave different weights: draw no noise inside, use z1 and"
     " z2"
@@ -624,7 +625,9 @@ def _round(ask: Ask, *args: Any) -> dict[str, Any]:
             return {"the graph": "used up"}
         raise
     return {"the graph": "new"} | {
-        key: _losses(part) if "losses" in key else part for key, part in found.items()
+        key: _losses(part) if "losses" in key else part
+        for key, part in found.items()
+        if key != "a loss is a tensor"
     }
 
 
@@ -646,6 +649,13 @@ def _round_twice(ask: Ask, *args: Any) -> bool:
     first, second = (_round(ask, *args) for _ in range(2))
     if any(not np.array_equal(first[key], second.get(key, 0)) for key in first if "weights" in key):
         raise NotData(OWN_NOISE)
+    return True
+
+
+def _plain_losses(ask: Ask, *args: Any) -> bool:
+    """Later cells make an array of the losses, which a tensor with a computation graph prevents."""
+    if ask.probe("lesson06.game_round", *args).get("a loss is a tensor"):
+        raise NotData(TENSORS)
     return True
 
 
@@ -672,6 +682,7 @@ def _round_cases(rng: np.random.Generator) -> list[Case]:
         ),
         close_case("six real samples of three numbers, two of noise", usual, _round),
         close_case("eight real and four fake samples", _round_args(rng, 8, 4, 2, 2, 0.5), _round),
+        Case("the two losses, plain numbers", usual, _plain_losses),
     ]
 
 
@@ -831,6 +842,14 @@ def _losses_afterwards(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any
     return _d(D(x), D(G(z1))).item(), _g(D(G(z2))).item()
 
 
+def _losses_as_tensors(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
+    d = _d(D(x), D(G(z1).detach()))
+    D.move(d)
+    g = _g(D(G(z2)))
+    G.move(g)
+    return d, g
+
+
 def _left_frozen(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     returned = _moves()(G, D, x, z1, z2)
     D.requires_grad_(False)
@@ -922,7 +941,7 @@ def _by_move(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
     D.move(d)
     g = _g(D(G(z2)))
     G.move(g)
-    return d, g
+    return d.item(), g.item()
 
 
 def _by_grad(G: Any, D: Any, x: Tensor, z1: Tensor, z2: Tensor) -> Any:
@@ -1093,6 +1112,7 @@ TRAIN_STEP = Exercise(
         "step-result-as-loss": Mutant(
             MOVE_RETURNS_NOTHING, _moves(returned=lambda d, g: (None, None))
         ),
+        "losses-as-tensors": Mutant(TENSORS, _losses_as_tensors),
         "losses-added": Mutant(
             "the losses were added up: return both, D's first",
             _moves(returned=lambda d, g: (d + g, d + g)),

@@ -53,6 +53,9 @@ def game_round(
             weights = torch.cat([w.flatten() for w in player.parameters()])
             shown[f"{name}'s weights{when}"] = weights.detach().clone()
         shown[f"the losses{when}"] = losses
+        returned = losses if isinstance(losses, (tuple, list)) else [losses]
+        if any(isinstance(loss, torch.Tensor) for loss in returned):
+            shown["a loss is a tensor"] = True
     return shown
 
 
