@@ -644,6 +644,9 @@ fig = plots.rows(
 
 # %% [markdown]
 # ## What this run reached
+#
+# A row marked *exact* involves no chance. Any other row shows the range of five runs with different seeds, widened by its own
+# width on both sides.
 
 # %%
 inside = runtime.reached(
