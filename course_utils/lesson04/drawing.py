@@ -122,8 +122,12 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
     rate, distortion = ([sweep[beta][key] for beta in sweep] for key in ("rate", "distortion"))
     curve.plot(rate, distortion, "o-", color=plots.DATA, linewidth=1.5)
-    for beta, r, d in zip(sweep, rate, distortion, strict=True):
-        curve.annotate(f"β = {beta:g}", (r, d), (7, 4), textcoords="offset points")
+    left = False
+    for i, (beta, r, d) in enumerate(zip(sweep, rate, distortion, strict=True)):
+        # to the right of its point, unless the last one is there
+        left = not left and i > 0 and abs(d - distortion[i - 1]) < 0.045 * max(distortion)
+        side = {"xytext": (-7, -4), "ha": "right", "va": "top"} if left else {"xytext": (7, 4)}
+        curve.annotate(f"β = {beta:g}", (r, d), textcoords="offset points", **side)
     ends = np.array([0, 1.1 * max(rate)])
     nats = -sweep[best]["ELBO"]
     curve.plot(ends, nats - ends, "--", color=plots.MODEL, linewidth=1.3)
