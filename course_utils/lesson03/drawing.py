@@ -178,7 +178,7 @@ def explosion(
     jump = int(np.argmax(losses["warm-up"])) + 1
     alt = (
         "Left: without a fix the loss explodes at once; clipped or with warm-up it does not."
-        f" With warm-up it jumps once, at step {jump}. Right: there the largest curvature drops below"
+        f" With warm-up it jumps once, at step {jump}. Right: there the curvature drops below"
         f" the bound, and then follows it down, from {curvatures[0]:.0f} to about {2 / lr:.0f}."
     )
     _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
