@@ -75,17 +75,13 @@ for event, p in [
 # ## Cross-entropy: the average cost of a forecast
 #
 # In a dry town the sun shines on 90 percent of days, and a forecaster says 80 percent every day. A sunny day then costs
-# $-\log 0.8$, a rainy day $-\log 0.2$. The average over many days, with the true probabilities $y$ and the forecast $p$, is
-# the **cross-entropy**:
-#
-# $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
-#
-# Note the roles: $y$ says how often an outcome happens, $p$ says what it costs.
+# $-\log 0.8$, a rainy day $-\log 0.2$. The average cost over many days is the **cross-entropy** $H(y, p)$. Its two arguments
+# have different roles: the true probabilities $y$ say how often each outcome happens, the forecast $p$ says what it costs.
 #
 # ### Exercise 2.1 · `cross_entropy`
-# Return nats by default and bits for `base=2`; any base must work. An outcome that never happens ($y_k = 0$) costs nothing,
-# even if $p_k = 0$. One that does happen although the forecast called it impossible costs $\infty$. If `y` or `p` does not
-# sum to 1 (within $10^{-9}$), raise a `ValueError`.
+# Work out this average for $K$ outcomes. Return nats by default and bits for `base=2`; any base must work. An outcome that
+# never happens ($y_k = 0$) costs nothing, even if $p_k = 0$. One that does happen although the forecast called it
+# impossible costs $\infty$. If `y` or `p` does not sum to 1 (within $10^{-9}$), raise a `ValueError`.
 
 
 # %% tags=["exercise:2.1", "points:4", "minutes:11"]
@@ -119,6 +115,10 @@ cross_entropy = check("2.1", cross_entropy)
 # natural one divided by $\log(\text{base})$.
 
 # %% [markdown]
+# You have written
+#
+# $$ H(y, p) = -\sum_{k=1}^{K} y_k \log p_k $$
+#
 # **Predict.** The town's $y$ is $(0.9, 0.1)$. Which forecast has the smallest cross-entropy?
 #
 # - A: 90 : 10, and its cross-entropy is 0.
@@ -644,6 +644,9 @@ fig = plots.rows(
 
 # %% [markdown]
 # ## What this run reached
+#
+# A row marked *exact* involves no chance. Any other row shows the range of five runs with different seeds, widened by its own
+# width on both sides.
 
 # %%
 inside = runtime.reached(

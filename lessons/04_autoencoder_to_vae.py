@@ -739,10 +739,11 @@ for name, (loss_fn, make) in remedies.items():
 # %% [markdown]
 # A VAE with the right loss can collapse, too: either its decoder is so strong that it does not need $z$ (Bowman et al. 2016), or
 # training never finds out what $z$ is good for. Here it is the second, and the cause is lesson 03's: with PyTorch's default
-# initialization, each layer shrinks its signal, so after four layers $z$ hardly affects the pixels and is not worth its KL. Free
-# bits raise the KL, but not what $z$ says: the test counts eight active units, and the ELBO is the worst of all. He's
-# initialization removes the cause. Warm-up then makes more units active and gains a few tenths of a nat. (The order of the four
-# ELBOs was the same with four seeds.) So look for the cause first, and judge a remedy by the ELBO, never by the KL alone.
+# initialization, each layer shrinks its signal, so after four layers $z$ hardly affects the pixels and is not worth its KL. With
+# free bits, all eight units are active, each a little below the half nat that costs nothing. But what they say saves fewer nats of
+# reconstruction than their KL adds, and the ELBO is the worst of all. He's initialization removes the cause. Warm-up then makes
+# more units active and gains a few tenths of a nat. (The order of the four ELBOs was the same with four seeds.) So look for the
+# cause first, and judge a remedy by the ELBO, never by the KL or the number of active units.
 
 # %% [markdown]
 # **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several

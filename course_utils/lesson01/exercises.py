@@ -509,6 +509,13 @@ CATEGORICAL = Exercise(
     _sampling_cases,
     _categorical_oracle,
     {
+        "quotas-in-order": Mutant(
+            "each category was repeated θ·n times, in order: a draw is left to chance, so look up a"
+            " uniform number for each",
+            lambda theta, n, rng: np.repeat(
+                np.arange(len(theta)), np.round(np.array(theta) * n).astype(int)
+            ),
+        ),
         "argmax-always": Mutant(
             "this always returns the most probable category; a sampler returns each as often as θ"
             " says",
@@ -624,6 +631,11 @@ CATEGORICAL = Exercise(
                 hit.argmax(axis=1),
                 len(theta) - 1,
             ),
+        ),
+        "independent-bernoulli-argmax": Mutant(
+            "each category got a yes or no of its own, and the first yes won: one uniform number"
+            " decides between all of them",
+            lambda theta, n, rng: (rng.random((n, len(theta))) < theta).argmax(axis=1),
         ),
         "equal-width-bins": Mutant(
             "all categories got intervals of equal length: θ is not used",

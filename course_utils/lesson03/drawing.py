@@ -175,10 +175,11 @@ def explosion(
     """The loss of every step, and the largest curvature before the first epoch of the last run and
     after each, beside the bound 2 / learning rate.
     """
+    jump = int(np.argmax(losses["warm-up"])) + 1
     alt = (
-        "Left: without a fix the loss explodes at once; clipped or with warm-up it falls. Right:"
-        f" during warm-up the largest curvature falls from {curvatures[0]:.0f} to"
-        f" {curvatures[-1]:.0f}, while the bound falls to {2 / lr:.0f}."
+        "Left: without a fix the loss explodes at once; clipped or with warm-up it does not."
+        f" With warm-up it jumps once, at step {jump}. Right: there the curvature drops below"
+        f" the bound, and then follows it down, from {curvatures[0]:.0f} to about {2 / lr:.0f}."
     )
     _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
     looks = [(plots.WRONG, "o-", 2.2), (plots.DATA, "--", 1.2), (plots.MODEL, "-", 1.2)]
@@ -189,14 +190,16 @@ def explosion(
             *(np.arange(1, last + 2)[: len(shown)], shown[: last + 1], style),
             **{"color": color, "linewidth": width, "markersize": 4, "label": name},
         )
-    axes[0].set(xscale="log", yscale="log", ylim=(None, 1e9))
+    axes[0].set(xscale="log", yscale="log", ylim=(None, 1e3))
+    for ax in axes:
+        ax.axvline(jump, color=plots.MUTED, linestyle=":", linewidth=1.2, zorder=0)
     axes[0].legend(loc="upper right")
     plots.label(axes[0], "the loss", "step", "mean squared error")
     steps = np.linspace(0, len(values), len(curvatures))
     rates = lr * np.minimum(1, (1 + (warm_up - 1) * steps / warm_up) / warm_up)
-    axes[1].plot(steps, 2 / rates, "--", color=plots.MUTED, label="2 / learning rate")
-    axes[1].plot(steps, curvatures, color=plots.MODEL, label="largest curvature")
-    axes[1].set(yscale="log")
+    axes[1].plot(steps + 1, 2 / rates, "--", color=plots.MUTED, label="2 / learning rate")
+    axes[1].plot(steps + 1, curvatures, color=plots.MODEL, label="largest curvature")
+    axes[1].set(xscale="log", yscale="log")
     axes[1].legend(loc="upper right")
     plots.label(axes[1], "the curvature, with warm-up", "step", "curvature")
 

@@ -2330,7 +2330,7 @@ STABLE = Exercise(
     _stable_oracle,
     {
         "one-over-lambda": Mutant(
-            "this is 1/λ, at which a step lands at the bottom: steps up to twice as long still"
+            "this is 1/h, at which a step lands at the bottom: steps up to twice as long still"
             " come closer",
             lambda X: 1 / _curvatures(X)[-1],
         ),
@@ -2340,8 +2340,8 @@ STABLE = Exercise(
             lambda X: _over(2, _curvatures(X)[0]),
         ),
         "one-over-smallest-eigenvalue": Mutant(
-            "the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/λ, with"
-            " the largest λ",
+            "the smallest eigenvalue was taken, and 1 instead of 2 above it: the bound is 2/h, with"
+            " the largest h",
             lambda X: _over(1, _curvatures(X)[0]),
         ),
         "smallest-eigenvalue-no-2": Mutant(
@@ -2431,7 +2431,7 @@ STABLE = Exercise(
             lambda X: _over(2, np.real(np.linalg.eigvals(_hessian(X))[-1])),
         ),
         "optimal-lr-not-bound": Mutant(
-            "2/(λ_min + λ_max) is the fastest learning rate, not the largest one that still"
+            "2/(h_min + h_max) is the fastest learning rate, not the largest one that still"
             " converges",
             lambda X: _over(2, _curvatures(X)[0] + _curvatures(X)[-1]),
         ),
@@ -2454,11 +2454,11 @@ STABLE = Exercise(
             lambda X: 2 / np.linalg.norm(X),
         ),
         "root-of-eigenvalue": Mutant(
-            "the square root of the eigenvalue was taken: the bound is 2/λ, with λ itself",
+            "the square root of the eigenvalue was taken: the bound is 2/h, with h itself",
             lambda X: 2 / np.sqrt(_curvatures(X)[-1]),
         ),
         "eigenvalue-squared": Mutant(
-            "the eigenvalue was squared: the bound is 2/λ, with λ itself",
+            "the eigenvalue was squared: the bound is 2/h, with h itself",
             lambda X: 2 / _curvatures(X)[-1] ** 2,
         ),
         "columns-centered": Mutant(
@@ -2502,8 +2502,8 @@ STABLE = Exercise(
             lambda X: len(np.atleast_2d(X)) / _sigma(X) ** 2,
         ),
         "vector-as-row-half-bound": Mutant(
-            "X of shape (n,) was taken for a single row, and 1/λ for the bound: X is a single"
-            " column, and the bound is 2/λ",
+            "X of shape (n,) was taken for a single row, and 1/h for the bound: X is a single"
+            " column, and the bound is 2/h",
             lambda X: len(np.atleast_2d(X)) / (2 * _sigma(X) ** 2),
         ),
         "longest-row-only": Mutant(
@@ -2516,7 +2516,7 @@ STABLE = Exercise(
             lambda X: _curvatures(X)[-1],
         ),
         "bound-inverted": Mutant(
-            "this is upside down, λ/2: the more sharply the loss curves, the smaller the step must"
+            "this is upside down, h/2: the more sharply the loss curves, the smaller the step must"
             " be",
             lambda X: _curvatures(X)[-1] / 2,
         ),

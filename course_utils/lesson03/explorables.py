@@ -28,7 +28,7 @@ def valley() -> live.Explorable:
         ],
         "From ({along:.1f}, {across:.1f}) with learning rate {lr:.2f}, momentum {momentum:.2f} and"
         " curvature {curvature:.0f}: {outcome}."
-        " Without momentum the learning rate must stay below {bound:.3f}.",
+        " The bound for the learning rate is {bound:.3f}; without momentum it is {plain:.3f}.",
         _numbers,
         still=_still(),
     )
@@ -47,11 +47,14 @@ def descent(
     return np.array(visited)
 
 
-def _numbers(curvature: float, **rest: float) -> dict[str, Any]:
-    end = float(descent(curvature=curvature, **rest)[-1] ** 2 @ [1, curvature]) / 2
+def _numbers(curvature: float, momentum: float, **rest: float) -> dict[str, Any]:
+    """The bound is that of the steepest direction, 2 (1 + momentum) / curvature."""
+    path = descent(curvature=curvature, momentum=momentum, **rest)
+    end = float(path[-1] ** 2 @ [1, curvature]) / 2
     reached = f"the loss after {STEPS} steps is {end:.2g}"
     return {
-        "bound": 2 / curvature,
+        "bound": 2 * (1 + momentum) / curvature,
+        "plain": 2 / curvature,
         "log_loss": float(np.log10(max(1e-300, end))),
         "outcome": reached if end < 1e4 else "the path leaves the map",
     }

@@ -43,7 +43,8 @@
     curve(path.map((at, step) => [step, Math.min(1e4, Math.max(1e-12, loss(at)))]));
     const end = loss(path.at(-1));
     return {
-      bound: 2 / curvature, log_loss: Math.log10(Math.max(1e-300, end)),
+      bound: 2 * (1 + state.momentum) / curvature, plain: 2 / curvature,
+      log_loss: Math.log10(Math.max(1e-300, end)),
       outcome: end < 1e4 ? `the loss after ${STEPS} steps is ${end.toPrecision(2)}`
         : `the path leaves the map`,
     };

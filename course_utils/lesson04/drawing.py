@@ -122,8 +122,11 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
     rate, distortion = ([sweep[beta][key] for beta in sweep] for key in ("rate", "distortion"))
     curve.plot(rate, distortion, "o-", color=plots.DATA, linewidth=1.5)
+    left = False
     for i, (beta, r, d) in enumerate(zip(sweep, rate, distortion, strict=True)):
-        side = {"xytext": (-7, -4), "ha": "right", "va": "top"} if i % 2 else {"xytext": (7, 4)}
+        # to the right of its point, unless the last one is there
+        left = not left and i > 0 and abs(d - distortion[i - 1]) < 0.045 * max(distortion)
+        side = {"xytext": (-7, -4), "ha": "right", "va": "top"} if left else {"xytext": (7, 4)}
         curve.annotate(f"β = {beta:g}", (r, d), textcoords="offset points", **side)
     ends = np.array([0, 1.1 * max(rate)])
     nats = -sweep[best]["ELBO"]
