@@ -54,8 +54,8 @@ def _box(text: Text) -> Bbox:
     them off.
     """
     box = Text.get_window_extent(text)
-    cut = text.get_clip_on() and text.axes
-    return (Bbox.intersection(box, text.axes.bbox) or Bbox.null()) if cut else box
+    cut = text.get_clip_box() if text.get_clip_on() else None  # a title has none
+    return box if cut is None else Bbox.intersection(box, cut) or Bbox.null()
 
 
 def _small(texts: list[tuple[Text, Bbox]], dpi: float) -> Iterator[tuple[Text, float]]:

@@ -25,6 +25,7 @@ def test_a_figure_that_can_be_read_has_no_faults():
 BROKEN = {
     "lies on": lambda ax: [ax.text(0.5, 0.5, word) for word in ("one word", "another")],
     "leaves the canvas": lambda ax: ax.text(1, 2.5, "far above", in_layout=False),
+    "'a title a title": lambda ax: ax.set_title("a title " * 20),
     "is 4.2 pixels": lambda ax: ax.text(0.2, 0.8, "small", size=3),
     "a legend lies on 1 points": lambda ax: ax.legend(loc="upper right"),
 }
