@@ -88,9 +88,9 @@ MOVED = {  # an explorable that lives in the page, or the first slider of a cell
     "03_optimizers": "03.valley",
     "04_autoencoder_to_vae": "04.gap",
     "06_gan": "06.gan",
-    "07_conditional_and_design": "plan_sliders = widgets.explore",
+    "07_conditional_and_design": "07.condition",
     "08_sequences": "08.attention",
-    "09_images_and_maps": "09.noise",
+    "09_images_and_maps": "caption_sliders = widgets.explore",
     "10_medicine_and_safety": "10.watermark",
 }
 

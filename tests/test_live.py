@@ -22,6 +22,7 @@ from course_utils.lesson05 import DigitVAE
 from course_utils.lesson05 import explorables as lesson05
 from course_utils.lesson06 import explorables as lesson06
 from course_utils.lesson07 import explorables as lesson07
+from course_utils.lesson07 import floorplans, layout_report, parts
 from course_utils.lesson08 import explorables as lesson08
 from course_utils.lesson09 import dungeons
 from course_utils.lesson09 import explorables as lesson09
@@ -49,6 +50,41 @@ def condition():
     layers = [part for size in sizes for part in (torch.nn.Linear(*size), torch.nn.SiLU())][:-1]
     scores = {tau: (1 - tau / 9, 40 * (tau - 1) ** 2 + 20) for tau in np.arange(0, 1.6, 0.25)}
     return lesson07.condition(torch.nn.Sequential(*layers), scores)
+
+
+def plan():
+    """Plans of an architect with holes and patches, and as they were."""
+    dice, offers = np.random.default_rng(7), {}
+    for brief in floorplans.all_briefs():
+        if (brief.width, brief.depth) == (26, 22):
+            sound = floorplans.make_plans([brief] * 2, dice)
+            offers[brief] = list(zip(map(patched, sound, [dice] * 2), sound, strict=True))
+    return lesson07.plan(offers, layout_report)
+
+
+def patched(sheet, dice):
+    """A plan with a few squares of other kinds."""
+    sheet = sheet.copy()
+    for kind in dice.integers(0, floorplans.KINDS, 3):
+        row, column = dice.integers(0, 23), dice.integers(0, 27)
+        sheet[row : row + 2, column : column + 2] = kind
+    return sheet
+
+
+def bracket():
+    torch.manual_seed(1)
+    layers = [torch.nn.Linear(8, 64), torch.nn.SiLU(), torch.nn.Linear(64, 6)]
+    center, std = (parts.LOW + np.array(parts.HIGH)) / 2, np.array([9, 9, 9, 1.5, 1, 2])
+    codes = 3 * torch.randn(20, 6)
+    return lesson07.bracket(torch.nn.Sequential(*layers), codes, center, std, fix_part)
+
+
+def fix_part(part, load, limit):
+    """As in the lesson: the first on the way to a safe one that holds, and how far that was."""
+    made = (np.array([33, 25, 25, t, 4, 6.5]) for t in np.arange(2.0, 8.0, 0.1))
+    for safe in (one for one in made if parts.holds(one, load, limit)):
+        way = ((part + share * (safe - part), share) for share in np.linspace(0, 1, 51))
+        return next(one for one in way if parts.holds(one[0], load, limit))
 
 
 def attention():
@@ -122,7 +158,9 @@ EXPLORABLES = {
     "06.distances": lesson06.distances,
     "06.gan": lesson06.gan,
     "06.pull": lesson06.pull,
+    "07.bracket": bracket,
     "07.condition": condition,
+    "07.plan": plan,
     "08.attention": attention,
     "08.story": story,
     "08.writing": writing,
@@ -287,6 +325,105 @@ def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page
     chosen = "root => root.querySelector('select').selectedOptions[0].text === 'your drawing'"
     page.wait_for_function(chosen, arg=root.element_handle())
     assert page.said == []
+
+
+def press(page, box, places):
+    """Drag over the page through places, as shares of a box."""
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+
+
+@needs_browser
+@pytest.mark.browser
+def test_every_rule_follows_a_plan_that_is_edited_by_pointer_and_by_keys(made, page):
+    root, dice = page.locator('[data-explorable="07.plan"]').first, random.Random(1)
+    start = {c.name: c.start for c in made["07.plan"].controls if hasattr(c, "start")}
+    sheet, seen = root.locator("svg.touchable"), set()
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    for i in range(20):
+        values = start | {"tool": dice.randrange(11), "shown": 0 if i % 5 == 0 else 2}
+        page.evaluate(STATE, ["07.plan", values])
+        if i % 2:
+            press(page, box, [(dice.uniform(0.15, 0.9), dice.uniform(0.1, 0.8)) for _ in range(2)])
+        else:
+            sheet.focus()
+            for key in (" ", *dice.choices(("ArrowUp", "ArrowDown", "ArrowLeft"), k=9), " "):
+                page.keyboard.press(key)
+        numbers, _ = page.evaluate(STATE, ["07.plan", {}])
+        due = made["07.plan"].numbers(**values | {"shown": 2, "cells": numbers["cells"]})
+        assert {k: v for k, v in numbers.items() if k not in ("pointed", "how")} == {
+            k: v for k, v in due.items() if k not in ("pointed", "how")
+        }
+        seen.add(numbers["cells"])
+    assert len(seen) > 15
+    root.get_by_role("button", name="start again").click()
+    numbers, _ = page.evaluate(STATE, ["07.plan", {}])
+    assert numbers["changed"] == 0 and page.said == []
+
+
+@needs_browser
+@pytest.mark.browser
+def test_a_wall_that_is_dragged_takes_from_one_room_and_gives_to_another(made, page):
+    """The repaired plan is an architect's: there every wall between two rooms is straight."""
+    root = page.locator('[data-explorable="07.plan"]').first
+    values = {"tool": 0, "shown": 1, "bedrooms": 2, "living": 1, "entrance": 0, "variant": 0}
+    before, _ = page.evaluate(STATE, ["07.plan", values])
+    cells = np.array([*map(int, before["cells"])]).reshape(26, 30)
+    row, column = next(
+        (r, c) for r, c in np.argwhere(cells[:, 3:] == floorplans.WALL) + (0, 3)
+        if min(cells[r, c - 1], cells[r, c + 1]) >= floorplans.BEDROOM
+    )  # fmt: skip
+    west, east = (f"area_{cells[row, column + side]}" for side in (-1, 1))
+    root.locator("svg.touchable").focus()
+    for key, times in (
+        ("ArrowUp", 30),
+        ("ArrowLeft", 30),
+        ("ArrowDown", row),
+        ("ArrowRight", column),
+    ):
+        for _ in range(times):
+            page.keyboard.press(key)
+    for key in (" ", "ArrowRight", " "):
+        page.keyboard.press(key)
+    after, _ = page.evaluate(STATE, ["07.plan", {}])
+    given = after[west] - before[west]
+    assert given > 1 and before[east] - after[east] == given
+    others = {k for k in before if k.startswith("area")} - {west, east}
+    assert all(after[k] == before[k] for k in others) and after["closed"] and after["reachable"]
+
+
+@needs_browser
+@pytest.mark.browser
+def test_a_bracket_is_dragged_by_its_corner_and_is_the_readers_then(made, page):
+    root = page.locator('[data-explorable="07.bracket"]').first
+    start = {c.name: c.start for c in made["07.bracket"].controls if hasattr(c, "start")}
+    before, _ = page.evaluate(STATE, ["07.bracket", start])
+    handle = root.locator(".handle").first
+    handle.scroll_into_view_if_needed()
+    x, y = (handle.bounding_box()[k] + 5 for k in "xy")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 12, y + 15, steps=3)
+    page.mouse.up()
+    after, sentence = page.evaluate(STATE, ["07.bracket", {}])
+    assert after["width"] < before["width"] and after["height"] < before["height"]
+    assert after["depth"] == before["depth"] and "as you drew it" in sentence
+    due = made["07.bracket"].numbers(
+        **start | {"design": 2} | {k: after[k] for k in parts.Bracket._fields}
+    )
+    assert all(
+        math.isclose(after[k], v, rel_tol=1e-3)
+        for k, v in due.items()
+        if k not in ("how", "failed")
+    )
+    page.evaluate(STATE, ["07.bracket", {"design": 0}])
+    back, _ = page.evaluate(STATE, ["07.bracket", {"design": 2}])
+    assert back == after and page.said == []
 
 
 GRADIENTS = """([sizes, activation, loss]) => {

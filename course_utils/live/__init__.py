@@ -70,6 +70,16 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Button:
+    """A button that sets other controls, by their names, to `values`."""
+
+    name: str
+    label: str
+    values: dict[str, Any]
+    kind: str = "button"
+
+
+@dataclass(frozen=True)
 class Train:
     """Buttons of a network that trains in the page: run, one step, start again. `name` counts the
     steps, called `unit`, up to `high`.
@@ -83,7 +93,7 @@ class Train:
     kind: str = "train"
 
 
-Control = Range | Choice | Switch | Play | Train
+Control = Range | Choice | Switch | Play | Button | Train
 
 
 class Explorable:
@@ -127,7 +137,7 @@ def explorable(
     use net.js to train one, and the toy data of toys.js. Raises ValueError if the
     sentence names a number that nobody provides.
     """
-    start = {c.name: c.start for c in controls if not isinstance(c, Play)}
+    start = {c.name: c.start for c in controls if not isinstance(c, Play | Button)}
     try:
         said = words.format(**start | numbers(**start))
     except KeyError as error:

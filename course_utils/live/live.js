@@ -145,8 +145,8 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       });
     },
     // a point that the reader takes hold of
-    handle() {
-      const node = element("circle", {r: small ? 6 : 9, class: "handle"}, clip);
+    handle(radius = small ? 6 : 9) {
+      const node = element("circle", {r: radius, class: "handle"}, clip);
       return (px, py) => change(node, {cx: X(px), cy: Y(py)});
     },
     text(style = {}) {
@@ -407,6 +407,13 @@ function makePlayer(spec, target, bar, state, set) {
   bar.prepend(button);
 }
 
+// a button that sets controls
+function makeButton({label, values}, bar, set) {
+  const button = Object.assign(document.createElement("button"), {type: "button", textContent: label});
+  button.addEventListener("click", () => set(values));
+  bar.append(button);
+}
+
 // the buttons of a network that trains in the page: `state[name]` is how far it shall train, and the
 // figure's numbers say how far it is
 function makeTrainer(spec, bar, state, set, root) {
@@ -470,6 +477,7 @@ function start(root, figure) {
   for (const spec of controls.filter(c => c.kind === "play")) {
     makePlayer(spec, controls.find(c => c.name === spec.name), bar, state, set);
   }
+  for (const spec of controls.filter(c => c.kind === "button")) makeButton(spec, bar, set);
   for (const spec of controls.filter(c => c.kind === "train")) {
     made[spec.name] = makeTrainer(spec, bar, state, set, root);
   }
