@@ -744,11 +744,11 @@ drawing.plans(
 # So report all of it: the raw rate, the repaired rate, how much the repair changed, and whether the result is what was
 # requested. Each of them alone can be made to look good.
 #
-# **Be the client, and the architect.** Choose a brief, and see what the model drew for it. Then repair it by hand: drag a wall
-# sideways, or set the pointer to a kind and paint cells. (By keyboard, the arrows move a cursor over the plan, and the space bar
-# takes hold and lets go.) A cross marks a cell that breaks a rule.
+# **Be the client, and the architect.** Choose a brief, and see what the model drew. Then repair it by hand: drag a wall, or set the
+# pointer to a kind and paint cells. (By keyboard, arrows move a cursor over the plan, and the space bar takes hold and lets go.) A
+# cross marks a cell that breaks a rule.
 #
-# **Your goal.** Make the first plan keep all its rules, with as few changed cells as you can. How many does the program change?
+# **Your goal.** Make the first plan keep all rules, with as few changed cells as you can. How many does the program change?
 
 # %% tags=["folded"]
 runtime.seed_all(17)
@@ -766,10 +766,8 @@ explorables.plan(offers, layout_report)
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
-# The model's slips are small: a few cells of one room inside another, a gap in a wall, half a door. You see what is meant and
-# change only that. On one first plan 14 cells were enough, where the program changed 37: it draws every wall anew, straight, and
-# in return needs nobody to look. Two rooms that meet without a wall break no rule, because nobody has stated that one must be
-# there. The program's boxes have it all the same.
+# On one first plan 14 cells were enough, where the program changed 37. You see what is meant and change only that. The program draws
+# every wall anew, straight, and needs nobody to look. Two rooms that meet without a wall break no rule: nobody has stated one.
 #
 # </details>
 #
@@ -1245,7 +1243,7 @@ explorables.bracket(designer.decoder, part_latents, center, std, fix_part)
 #
 # The program gets down to 16 grams. Below, no thickness of the safe part is enough for the stress and little enough for the mass.
 # By hand, you can go to 14, with a bracket of 12 grams: the shortest legs, small holes, and these as far from the edges as their
-# spacing allows. That shortens the arm of the load, so that 3.5 mm are thick enough. The program never looks there, because it
+# spacing allows. That shortens the arm of the load, so that a thinner sheet is enough. The program never looks there, because it
 # only walks towards a part that somebody knew. Still, requirements on numbers are easier to satisfy than those on a drawing: a
 # straight line leads from any design to a safe one, and everything holds at its end at the latest.
 #

@@ -1,6 +1,6 @@
 // An engineer's drawing of an angle bracket whose measures the reader drags, and how much of what is
 // allowed each requirement uses. The designs are the trained decoder's; its forward pass runs here.
-({data, panel, feedForward, range}) => {
+({data, panel, feedForward, range, set}) => {
   const {center, std, codes, designs, density, modulus, stress, deflection, pullOut, bendFactor} = data;
   const MEASURES = ["width", "height", "depth", "thickness", "hole", "edge"];
   const SETTINGS = ["load", "limit", "variant", "design"];
@@ -72,7 +72,10 @@
     if (pressed) held = all.reduce((best, grip, i) => (far(grip) < far(all[best]) ? i : best), 0);
     return all[held][2](x, y);
   });
-  sheet.svg.addEventListener("pointerup", () => { held = null; });
+  sheet.svg.addEventListener("lostpointercapture", () => {
+    held = null;
+    set({});
+  });
 
   const turn = (x, y, r, from, to) => range(from, to, 19).map(a => [x + r * Math.cos(a), y + r * Math.sin(a)]);
   const circle = (x, y, r) => turn(x, y, r, 0, 2 * Math.PI);

@@ -86,11 +86,12 @@ def plan(
     """
     import torch
 
-    house, options = next(iter(offers)), CHOICES[2:]
+    house = next(iter(offers))
+    options = bedroom_counts, sides, doors = CHOICES[2:]
 
     def asked(bedrooms: int, living: int, entrance: int) -> Brief:
-        values = (some[i] for some, i in zip(options, (bedrooms, living, entrance), strict=True))
-        return Brief(house.width, house.depth, *values)
+        wishes = bedroom_counts[bedrooms], sides[living], doors[entrance]
+        return Brief(house.width, house.depth, *wishes)
 
     def numbers(
         bedrooms: int,
@@ -125,15 +126,15 @@ def plan(
             "cells": _text(sheet),
         }
 
-    def unlike_a_good_start(place: tuple[int, ...]) -> tuple[float, ...]:
+    def unlike_a_good_start(place: tuple[int, int, int, int]) -> tuple[int, ...]:
         """A good start breaks two constraints and nothing else, and is near to its repair."""
-        found = numbers(*place, shown=0)
+        found = numbers(*place, 0)
         broken = {group: sum(not found[r] for r in rules) for group, rules in RULES.items()}
         others = broken["brief"] + broken["comfort"]
         return abs(broken["constraints"] - 2), others, found["by_repair"]
 
     variants = len(offers[house])
-    places = list(product(*map(range, (*map(len, options), variants))))
+    places = list(product(range(3), range(2), range(2), range(variants)))
     bedrooms, living, entrance, variant = start = min(places, key=unlike_a_good_start)
     return live.explorable(
         "07.plan",

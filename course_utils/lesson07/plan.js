@@ -208,7 +208,10 @@
     const column = Math.min(COLUMNS - 1, Math.floor(x / CELL));
     return pressed ? press(row, column) : moveTo(row, column);
   });
-  sheet.svg.addEventListener("pointerup", () => { hold = null; });
+  sheet.svg.addEventListener("lostpointercapture", () => {
+    hold = null;
+    set({});
+  });
   for (const type of ["focus", "blur"]) sheet.svg.addEventListener(type, () => set({}));
   sheet.svg.tabIndex = 0; // arrows move the cursor, the space bar takes hold and lets go
   sheet.svg.addEventListener("keydown", event => {
