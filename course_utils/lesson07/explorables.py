@@ -276,7 +276,7 @@ def _still_plan(sheet: np.ndarray) -> Any:
 def _still_bracket(measures: Sequence[float], load: float, limit: float) -> Any:
     fig, axes = plots.figure(1, 3, alt="drawn below", size=(7.7, 3.4))
     report = parts.check(measures, load, limit)
-    used = "\n".join(f"{name:<10}{share:5.0%}" for name, share in report.items())
+    used = "\n".join(f"{name:<10}{u:5.0%}{' !' * (u > 1)}" for name, u in report.items())
     parts.draw(parts.Bracket(*measures), axes, notes=f"used:\n{used}")
     return fig
 
