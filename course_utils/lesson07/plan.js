@@ -204,6 +204,8 @@
   const lists = Object.keys(groups).map(title => words({title, stack: true}));
 
   sheet.drag((x, y, pressed) => {
+    const beyond = x <= 0 || x >= COLUMNS * CELL || y <= 0 || y >= ROWS * CELL;
+    if (pressed && beyond) return {}; // a click that is meant for the keyboard
     const row = Math.min(ROWS - 1, Math.floor(y / CELL));
     const column = Math.min(COLUMNS - 1, Math.floor(x / CELL));
     return pressed ? press(row, column) : moveTo(row, column);
