@@ -96,7 +96,7 @@
       box(tip - d / 2, 0, tip + d / 2, t), [[174 - 20 * scale, 88], [174, 88]]]);
     axes([[[-4, low], [w + 4, low]], [[SIDE - 4, low], [SIDE + t + 4, low]], [[tip, -4], [tip, t + 4]],
       ...[e, w - e].map(x => [[x, low - d / 2 - 3], [x, low + d / 2 + 3]])]);
-    const sag = Math.min(14, 20 * scale * deflection * report.deflection);
+    const sag = 20 * scale * deflection * report.deflection; // may leave the sheet
     sagging([range(0, 1, 17).map(u => [SIDE + t + u * (b - t), t / 2 - sag * u ** 2])]);
     force([[[tip, t + 18], [tip, t + 2], [tip - 2, t + 6], [tip, t + 2], [tip + 2, t + 6]]]);
     const said = part.map(v => v.toFixed(1));
