@@ -221,7 +221,8 @@ def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
 def readable(value: Any) -> str:
     """A value, short enough to read in a letter."""
     if isinstance(value, Raised):
-        return f"an error, {value.kinds[0]}" + (f": {value.message}" if value.message else "")
+        name = value.kinds[0].partition(":")[0]  # a `read` may have put the message behind it
+        return f"an error, {name}" + (f": {value.message}" if value.message else "")
     if isinstance(value, Seed):
         return f"numpy.random.default_rng({value.value})"
     if isinstance(value, dict):  # facts, each whole

@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 from grading.collect import Cell
-from grading.course import ROOT
+from grading.course import ROOT, Lesson, Task
 from grading.judge import Grader
 from grading.sandbox import Unusable
 
 CONTAINED = "nothing found"
+CAME = f"an error, RuntimeError: {CONTAINED}"
 SPY = """
 def {name}(*args, **kwargs):
     import glob, importlib, os, socket
@@ -63,9 +64,14 @@ def fault(grader: Grader) -> str:
         return str(error)
 
 
+def quickest(lesson: Lesson) -> Task:
+    """The exercise in whose place an answer spies."""
+    return min(lesson.tasks, key=lambda task: task.exercise.seconds)
+
+
 def escape(grader: Grader) -> str:
     """What a spying answer finds in its box, in words; "" if that is nothing."""
-    task = min(grader.lesson.tasks, key=lambda t: t.exercise.seconds)
+    task = quickest(grader.lesson)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         tempfile.TemporaryDirectory(prefix="grading-") as folder,
@@ -89,6 +95,6 @@ def escape(grader: Grader) -> str:
         except BlockingIOError:
             pass
     came = verdict.evidence.get("came", "")
-    if verdict.status == "fail" and came == f"an error, RuntimeError: {CONTAINED}":
+    if verdict.status == "fail" and came == CAME:
         return ""
     return f"a spying answer was not contained: {verdict.status}, {came or verdict.reason}"

@@ -426,6 +426,26 @@ def test_the_lesson_is_found_by_tags_or_by_names():
 # --- whole runs -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_a_spying_answer_says_comes_back_as_the_self_test_reads_it(number):
+    """Else nobody's notebook of that lesson would be graded."""
+    exercise = selftest.quickest(t.LESSONS[number]).exercise
+
+    def spy(*_):
+        raise RuntimeError(selftest.CONTAINED)
+
+    case = next(iter(exercise.draw(np.random.default_rng(0))))
+    assert judge.readable(observe(Ask(spy), case)) == selftest.CAME
+
+
+@pytest.mark.slow
+@t.needs_sandbox
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_self_test_finds_no_fault(number):
+    with batch.workplace(), batch.staged(number) as folder:
+        assert selftest.fault(judge.Grader(t.LESSONS[number], 5, folder)) == ""
+
+
 @t.needs_sandbox
 @pytest.mark.parametrize("number", SOME_NUMBERS)
 @pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
