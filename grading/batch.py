@@ -25,7 +25,7 @@ from grading import sandbox, selftest
 from grading.cache import Cache, fingerprint
 from grading.collect import Cell, Changed, Submission, lesson_of, submissions
 from grading.course import Lesson, lessons
-from grading.judge import Grader, Verdict, as_data
+from grading.judge import Grader, Verdict, as_data, find
 from grading.report import write_text
 
 # how the name of a run's temporary folder begins, and a file in it that the run locks
@@ -137,7 +137,7 @@ def sorted_out(
     notebooks: list[Submission], course: dict[str, Lesson], only: str
 ) -> tuple[list[Graded], list[Graded]]:
     """What can be graded, and what cannot; here every notebook is read once. Of lessons other than
-    the one asked for, only the names of students who submitted nothing else are left.
+    the one asked for, or of none, only the names of students who submitted nothing else are left.
     """
     gradable: list[Graded] = []
     ungradable: list[Graded] = []
@@ -145,17 +145,25 @@ def sorted_out(
     for submission in notebooks:
         cells = submission.read()
         number = lesson_of(cells, course)
-        if only and number not in ("", only):
-            others[submission.student] = number
+        if only and not number and (submission.broken or answered(cells, course.get(only))):
+            number = only
+        if only and number != only:
+            others[submission.student] = number or others.get(submission.student, "")
             continue
-        number = only or number
         pile = gradable if number and not submission.broken else ungradable
         pile.append(Graded(submission, number, prose=prose(cells, course.get(number))))
     present = {graded.submission.student for graded in gradable + ungradable}
     for student in others.keys() - present:
-        reason = f"no notebook of lesson {only}, but one of lesson {others[student]}"
+        instead = f"but one of lesson {others[student]}" if others[student] else "but another"
+        reason = f"no notebook of lesson {only}, {instead}"
         ungradable.append(Graded(Submission(student, broken=reason), only))
     return gradable, ungradable
+
+
+def answered(cells: list[Cell], lesson: Lesson | None) -> bool:
+    """Whether some cell may hold an answer, though nothing tells the lesson."""
+    tasks = lesson.tasks if lesson else []
+    return any(find(task, cells, lesson.shipped) for task in tasks if lesson)
 
 
 # --- grading --------------------------------------------------------------------------------------

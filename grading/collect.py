@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import re
 import stat
 import unicodedata
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from grading.course import Lesson, binds
+from grading.report import safe
 
 LARGEST, LARGEST_ZIP, MOST_FILES = 20 << 20, 50 << 20, 5000
 LARGEST_DIRECTORY = 2 << 20  # bytes of a zip's list of its files
@@ -134,6 +137,12 @@ class Submission:
 
 def in_words(error: Exception) -> str:
     """What went wrong, without a path of this computer."""
+    if isinstance(error, zipfile.BadZipFile | zlib.error | lzma.LZMAError | EOFError):
+        return "it is damaged"
+    if isinstance(error, NotImplementedError):
+        return "it is packed in a way that Python does not know"
+    if "password required" in str(error):
+        return "it is locked with a password"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return (str(error) or type(error).__name__)[:200]
@@ -190,7 +199,7 @@ def submissions(place: Path, without: frozenset[str] = frozenset()) -> list[Subm
     """
     archive = sole_zip(place)
     students = _class(archive) if archive else _folder(place, without)
-    names = distinct(students)
+    names = distinct(students, slash="_")
     found = [
         one
         for first, files in students.items()
@@ -412,18 +421,20 @@ def _shown(file: File) -> str:
     return clean(file.parts[-1], suffix=True) + (f" ({kind})" if kind else "")
 
 
-def distinct(paths: Iterable[str]) -> dict[str, str]:
-    """A readable name for each path, no two the same. A path that is readable as it is keeps its
-    name, so that nobody takes it away by choosing one that looks like it.
+def distinct(paths: Iterable[str], slash: str = "/") -> dict[str, str]:
+    """A readable name for each path, no two the same, nor in a table. A path that is readable as it
+    is keeps its name, so that nobody takes it away by choosing one that looks like it. `slash`
+    stands between the parts.
     """
     names: dict[str, str] = {}
     taken = set()
     for path in sorted(paths, key=lambda path: (clean(path) != path, path)):
-        name, n = clean(path), 1
-        while name in taken:
+        plain = clean(path).replace("/", slash)
+        name, n = plain, 1
+        while safe(name) in taken:
             n += 1
-            name = f"{clean(path)} ({n})"
-        taken.add(name)
+            name = f"{plain} ({n})"
+        taken.add(safe(name))
         names[path] = name
     return names
 
@@ -433,11 +444,13 @@ def clean(path: str, suffix: bool = False) -> str:
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     text = unicodedata.normalize("NFC", text).replace("\\", "/")
     text = "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in text)
-    parts = [part.strip() for part in text.split("/")]
+    parts = text.split("/")
     if not suffix:
         parts = [
-            re.sub(r"\.(ipynb(\.\w+)?|zip|json)$", "", part, flags=re.IGNORECASE) for part in parts
+            re.sub(r"\.(ipynb(\.\w+)?|zip|json)\s*$", "", part, flags=re.IGNORECASE)
+            for part in parts
         ]
+    parts = [" ".join(part.split()) for part in parts]
     return "/".join(part[:120] for part in parts if part not in ("", ".", ".."))[:300] or "unnamed"
 
 

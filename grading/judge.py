@@ -312,8 +312,8 @@ class Grader:
 
     def _tried(self, task: Task, question: dict[str, Any], boxes: Boxes) -> tuple[Verdict, str]:
         """A verdict, and whether more of the notebook may help. An answer that takes its process
-        down, or gets no processor, is tried once more in a fresh box: without the other cells, if
-        it was they that broke it.
+        down, or gets no processor, is tried once more in a fresh box: without the other cells and
+        what its own need not run, if it was they that broke it.
         """
         for _ in range(TRIES):
             box = boxes.living()
@@ -323,7 +323,8 @@ class Grader:
                 reason = BUSY if isinstance(error, Busy) else str(error)
                 verdict = Verdict(task.id, task.name, task.points, "fail", reason)
                 if isinstance(error, Unbuilt):
-                    question = question | {"cells": [question["cells"][question["at"]]], "at": 0}
+                    own = question["cells"][question["at"]]
+                    question = question | {"cells": [own], "at": 0, "split": True}
         return verdict, ""
 
     def _question(
@@ -343,8 +344,17 @@ class Grader:
                 given[other.name] = own if passed[other.id] and own else other.solution
             elif other.id != task.id and own:
                 given[other.name] = own
-        shown, at = self._cells(cells, answers[task.id])
-        return {"name": task.name, "cells": shown, "at": at, "given": given, "whole": False}
+        mine = answers[task.id]
+        shown, at = self._cells(cells, mine)
+        several = any(mine and o is not task and answers[o.id] == mine for o in self.lesson.tasks)
+        return {
+            "name": task.name,
+            "cells": shown,
+            "at": at,
+            "given": given,
+            "whole": False,
+            "split": several,
+        }
 
     def _cells(self, cells: list[Cell], mine: str | None) -> tuple[list[str | int], int]:
         """The code cells as the box gets them, those of the course as numbers, and the place of the

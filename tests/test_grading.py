@@ -357,6 +357,35 @@ def test_names_that_look_alike_stay_two_people(tmp_path):
     assert len(files) == 13 and not files & {"con", "nul.x", plain.casefold()}
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["ann .ipynb", "ann\\01.ipynb", "ann\\.ipynb", " ann.ipynb.txt", "ann\u00a0.zip/01.ipynb"],
+)
+def test_no_name_of_a_file_makes_two_people_one_also_in_a_table(tmp_path, other):
+    place = t.write(tmp_path / "s", {"ann": t.blank("01"), "b  c/01": b"{}", "b c/01": b"{}"})
+    place.joinpath(other).parent.mkdir(exist_ok=True)
+    place.joinpath(other).write_text(json.dumps(t.blank("01")), encoding="utf-8")
+    students = [one.student for one in collect.submissions(place)]
+    assert len(set(map(report.safe, students))) == 4 and students.count("ann") == 1
+
+
+def test_a_formula_and_its_safe_form_are_two_people(tmp_path):
+    place = t.write(tmp_path / "s", {"=a": b"{}", "'=a": b"{}"})
+    assert len({report.safe(one.name) for one in collect.submissions(place)}) == 2
+
+
+def test_a_notebook_without_a_lesson_is_no_blank_one_and_costs_nothing_beside_another(tmp_path):
+    """Also where a lesson is asked for. What may hold an answer is graded."""
+    other = json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}]}).encode()
+    odd = json.dumps({"cells": [{"cell_type": "code", "source": "normal_logpdf, y = f, 1"}]}).encode()
+    books = {"ann/other": other, "bob/other": other, "bob/own": t.blank("01"), "eve": odd}
+    notebooks = collect.submissions(t.write(tmp_path / "s", books))
+    gradable, ungradable = batch.sorted_out(notebooks, t.LESSONS, "01")
+    assert [graded.submission.name for graded in gradable] == ["bob/own", "eve"]
+    [(name, why)] = [(g.submission.name, batch.no_verdict(g.submission)) for g in ungradable]
+    assert name == "ann" and why == "no notebook of lesson 01, but another"
+
+
 def test_nobody_makes_the_grader_read_without_end(tmp_path):
     place = tmp_path / "s"
     text = {"cells": [{"cell_type": "code", "source": "x" * (2 << 20)}]}

@@ -129,7 +129,14 @@ def box(grader):
 
 
 def opened(box, text):
-    cells = {"name": TASK.name, "cells": [source(text)], "at": 0, "given": {}, "whole": False}
+    cells = {
+        "name": TASK.name,
+        "cells": [source(text)],
+        "at": 0,
+        "given": {},
+        "whole": False,
+        "split": False,
+    }
     box.open(cells, 1.0)
 
 
@@ -149,6 +156,36 @@ def test_files_count_as_memory_and_the_next_exercise_finds_none_of_them(box):
     reply = box.ask({"probe": "", "times": 1, "args": []})
     [[when, mode]] = [part["list"] for part in reply["ok"]["list"]]
     assert when >= before - 1 and mode == 0o41777
+
+
+CLOSED = """
+import os
+def NAME(*args):
+    os.makedirs("/tmp/a/b/c")
+    open("/tmp/a/b/left", "w").close()
+    os.chmod("/tmp/a/b", 0)
+    return 1
+"""
+DEEP = """
+import os
+def NAME(*args):
+    for _ in range(4000):
+        os.mkdir("d")
+        os.chdir("d")
+    open("left", "w").close()
+    return 1
+"""
+
+
+@t.needs_sandbox
+@pytest.mark.parametrize("text", [CLOSED, DEEP], ids=["closed", "deep"])
+def test_what_cannot_be_swept_up_ends_with_the_box(box, text):
+    opened(box, text)
+    assert box.ask({"probe": "", "times": 1, "args": []})["ok"]
+    box.end()
+    if box.alive:
+        opened(box, "def NAME():\n    import os\n    return os.listdir('/tmp')")
+        assert box.ask({"probe": "", "times": 1, "args": []})["ok"] == {"list": [{"list": []}]}
 
 
 SPINNERS = """

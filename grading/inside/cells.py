@@ -9,6 +9,7 @@ import contextlib
 import dis
 import itertools
 import linecache
+import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from typing import Any
 RUNS_CODE = ("time", "capture", "prun")  # magics whose text is run as part of the notebook
 SHOWN = "__shown__"  # gets the value of a cell's last line, as a kernel's Out does
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+RUNS_TEXT = {"exec", "eval", "compile", "globals", "vars"}  # what looks up names that are in texts
 INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 PLAIN = (ast.FunctionDef, ast.AsyncFunctionDef)
+WORD = re.compile(r"\b[^\W\d]\w{0,99}\b")
 _number = itertools.count(1)
 
 
@@ -146,6 +149,8 @@ def _statement(node: ast.stmt, future: list[ast.stmt], place: str) -> Statement:
     if isinstance(node, ast.Import | ast.ImportFrom):
         statement.is_import, statement.everything = True, node.names[0].name == "*"
     _names(code, statement, top=True)
+    if statement.uses & RUNS_TEXT:
+        statement.uses |= _in_texts(node)
     _effects(node, statement)
     return statement
 
@@ -163,6 +168,11 @@ def _names(code: types.CodeType, statement: Statement, top: bool) -> None:
             statement.binds.add(step.argval)
     for inner in filter(lambda part: isinstance(part, types.CodeType), code.co_consts):
         _names(inner, statement, top=False)
+
+
+def _in_texts(node: ast.stmt) -> set[str]:
+    texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+    return {name for text in texts if isinstance(text, str) for name in WORD.findall(text)}
 
 
 def _effects(node: ast.stmt, statement: Statement) -> None:

@@ -17,6 +17,7 @@ import sys
 import time
 import types
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from grading.inside.cells import SHOWN, Statement, parsed, statements
@@ -37,7 +38,8 @@ class Notebook:
 
     `exercise["cells"]` holds texts of the learner's and numbers of the course's cells, the answer
     at `exercise["at"]`; `exercise["given"]` the cells of other exercises by their names; `course`
-    the statements of the course's cells.
+    the statements of the course's cells. With `exercise["split"]`, the answer's cell is taken for
+    two: what defines the answer, and the rest above it.
 
     `more` says whether it may help to run everything: "later" if a later cell defines the name
     anew, "own" if something of the learner's was left out, else "".
@@ -53,6 +55,8 @@ class Notebook:
         for text, cell in zip(texts, self.cells, strict=True):
             for statement in cell:
                 statement.own = isinstance(text, str)
+        if exercise["split"]:
+            self._split()
         given = exercise["given"]
         self.others = {
             name: parsed([source])[0] for name, source in given.items() if name != self.name
@@ -63,7 +67,17 @@ class Notebook:
         self.needed = self._needed()
         self.more = self._more()
 
+    def _split(self) -> None:
+        answer = [s for s in self.cells[self.at] if self.name in s.binds]
+        rest = [s for s in self.cells[self.at] if s not in answer]
+        if answer:
+            self.cells[self.at : self.at + 1] = [rest, answer]
+            self.texts.insert(self.at, "")
+            self.at += 1
+
     def _more(self) -> str:
+        if not self.own and any(self.name in s.binds for cell in self.cells for s in cell):
+            return "own"  # a cell that cannot be read, in a notebook too, leaves what was there
         if any(s.own and self.name in s.binds for cell in self.cells[self.at + 1 :] for s in cell):
             return "later"
         done = {*self.needed, *self.own}
@@ -148,7 +162,7 @@ class Notebook:
         """The function. Raises what the answer's own cell raises before the name is bound, and
         NameError if it never is.
         """
-        if not self.own:
+        if not self.own and not whole:
             statements(self.texts[self.at])  # raises what is wrong with it
         space = kernel()
         error = self._run_whole(space) if whole else self._run_needed(space)
@@ -223,13 +237,22 @@ def _twice(todo: list[Statement], space: dict[str, Any]) -> BaseException | None
 
 
 class Shell:
-    """What `get_ipython()` returns: its magics and commands do nothing."""
+    """What `get_ipython()` returns: its magics and commands do nothing, except that a file is
+    written, which the learner may import.
+    """
 
     def __init__(self, space: dict[str, Any]):
         self.user_ns = space
 
     def getoutput(self, *_: Any, **__: Any) -> list[str]:
         return []
+
+    def run_cell_magic(self, magic: str, line: str, text: str) -> None:
+        options = line.split()
+        if magic in ("writefile", "file") and options:
+            place = Path.home() / options[-1].strip("'\"")
+            with place.open("a" if {"-a", "--append"} & {*options} else "w") as file:
+                file.write(text)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -257,6 +280,8 @@ def kernel() -> dict[str, Any]:
     """The names of a fresh `__main__`, as a notebook's kernel has them."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
+    if str(Path.home()) not in sys.path:
+        sys.path.append(str(Path.home()))  # last: files of the learner's replace no library
     space = main.__dict__
     out, shell = Outputs(space), Shell(space)
     space |= {

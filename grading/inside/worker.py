@@ -28,6 +28,7 @@ from grading.inside import syscalls
 LONGEST = 13 << 20  # bytes of one line from a child
 CHILD, WARDEN = b"c", b"w"  # the first byte of a line says who wrote it
 ANY_CHILD = 0x40000000  # waitpid: whatever signal its end sends
+WRITABLE = ("/tmp", "/dev/shm")  # in a box
 DUMPABLE = 4  # prctl: whether others with the same uid may look into this process
 
 
@@ -95,7 +96,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def state() -> list:
-    """What a child could change about the warden from outside."""
+    """What a child could change about the warden from outside, or leave behind."""
     limits = [
         resource.getrlimit(getattr(resource, name))
         for name in sorted(dir(resource))
@@ -106,6 +107,7 @@ def state() -> list:
         limits,
         os.getpriority(os.PRIO_PROCESS, 0),
         there and [os.sched_getaffinity(0), os.sched_getscheduler(0)],
+        *(os.listdir(folder) for folder in WRITABLE if os.path.isdir(folder)),
     ]
 
 
@@ -187,7 +189,7 @@ def sweep(child: int, ours: socket.socket, boxed: bool) -> None:
     with contextlib.suppress(ChildProcessError):  # what it made children of ours
         while boxed and os.waitpid(-1, ANY_CHILD):
             pass
-    for folder in ("/tmp", "/dev/shm") if boxed else ():
+    for folder in WRITABLE if boxed else ():
         with contextlib.suppress(PermissionError):  # it is ours only where we are no root
             os.chmod(folder, 0o1777)
         for entry in os.scandir(folder):
@@ -196,14 +198,13 @@ def sweep(child: int, ours: socket.socket, boxed: bool) -> None:
 
 
 def remove(entry: os.DirEntry) -> None:
-    try:
+    """What stays all the same, in folders that are closed or too deep, ends the box."""
+    with contextlib.suppress(OSError, RecursionError):
         if entry.is_dir(follow_symlinks=False):
             os.chmod(entry.path, 0o700)
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
             os.unlink(entry.path)
-    except OSError:
-        pass
 
 
 if __name__ == "__main__":

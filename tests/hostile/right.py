@@ -68,6 +68,18 @@ def _all_in_one(notebook: Notebook) -> Notebook:
     return made | {"cells": [_code("\n\n".join(["import math", "import numpy as np", *sources]))]}
 
 
+def _whole_notebook_in_one(notebook: Notebook) -> Notebook:
+    sources = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    return notebook | {"cells": [_code("\n\n".join(s for s in sources if " = check(" not in s))]}
+
+
+def _untagged(notebook: Notebook) -> Notebook:
+    made = copy.deepcopy(notebook)
+    for cell in made["cells"]:
+        cell["metadata"] = {}
+    return made
+
+
 def _without_imports(notebook: Notebook) -> Notebook:
     made = copy.deepcopy(notebook)
     made["cells"] = [c for c in made["cells"] if "import " not in "".join(c["source"])]
@@ -117,6 +129,14 @@ RIGHT: dict[str, Callable[[Notebook], Notebook]] = {
     "a failed attempt above": with_cells(f"def {DENSITY}(x, mu, var):\n    return 0"),
     "a cell turned into text": _as_text,
     "all answers in one cell": _all_in_one,
+    "the whole notebook in one cell": _whole_notebook_in_one,
+    "a later definition that cannot be read": with_cells(f"def {DENSITY}(x, mu, var):\n    return (x", last=True, then=_untagged),
+    "a definition in a text": answer(f"exec({PLAIN!r})"),
+    "a name looked up in a text": with_cells("HALF = 0.5", then=answer(PLAIN.replace("0.5", "globals()['HALF']"))),
+    "a module that the notebook writes": with_cells(f"%%writefile own.py\nimport numpy as np\n{PLAIN}", "import own",
+                                                    then=answer(f"def {DENSITY}(x, mu, var):\n    return own.{DENSITY}(x, mu, var)")),
+    "a file that the notebook writes": with_cells("import numpy as np\nnp.save('half.npy', 0.5)", "HALF = np.load('half.npy')",
+                                                  then=answer(PLAIN.replace("0.5", "HALF"))),
     "no imports": _without_imports,
     "a broken cell beside it": with_cells("def broken(:", "x = = 1", "print 'Python 2'", "\x00", "    indented"),
     "cells that never end": with_cells("while True:\n    pass", "import time\ntime.sleep(10**6)", "input()"),
