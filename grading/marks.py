@@ -16,6 +16,7 @@ from typing import Any
 from grading.report import as_csv, safe, write_text
 
 HEADER = ["submission", "lesson", "points", "out_of", "comment", "text"]
+WORKBOOKS = {".xlsx", ".xls", ".ods", ".numbers"}  # what a spreadsheet saves by itself
 LEFT_OVER = "marks_without_a_text.csv"
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)")
 Row = dict[str, str]
@@ -37,6 +38,11 @@ def refreshed(results: dict[str, Any], out: Path, also: Iterable[Path] = ()) -> 
     it, here or in one of the files `also`. Raises OSError if a file cannot be read or written.
     """
     marks, path, beside = Marks(), out / "marks.csv", out / LEFT_OVER
+    marks.complaints += [
+        f"{other.name} is not read: save it as marks.csv"
+        for other in sorted(out.glob("marks*"))
+        if other.suffix in WORKBOOKS and _newer(other, path)
+    ]
     entered, kept = _entered(path, marks), _entered(beside, marks)
     by_text: dict[str, list[Row]] = {}
     for row in [*entered, *(row for place in also for row in _entered(place, marks)), *kept]:
@@ -51,6 +57,10 @@ def refreshed(results: dict[str, Any], out: Path, also: Iterable[Path] = ()) -> 
     for row, result in zip(rows, with_prose, strict=True):
         _count(row, result["submission"], marks)
     return marks
+
+
+def _newer(path: Path, other: Path) -> bool:
+    return other.exists() and path.stat().st_mtime > other.stat().st_mtime
 
 
 def _keep(left: list[Row], kept: list[Row], path: Path, marks: Marks) -> None:

@@ -976,6 +976,16 @@ def test_a_file_that_is_no_table_of_marks_is_kept_under_another_name(tmp_path, d
     assert len(t.rows(tmp_path / "marks.csv")) == 1 and t.write_all(results, tmp_path) == []
 
 
+def test_marks_that_were_saved_as_a_workbook_are_missed_aloud_and_once(tmp_path):
+    results = made_up()
+    t.write_all(results, tmp_path)
+    (tmp_path / "marks.xlsx").write_bytes(b"PK")
+    os.utime(tmp_path / "marks.csv", (1, 1))
+    assert t.write_all(results, tmp_path) == ["marks.xlsx is not read: save it as marks.csv"]
+    os.utime(tmp_path / "marks.xlsx", (1, 1))
+    assert t.write_all(results, tmp_path) == []
+
+
 def test_marks_that_cannot_be_read_are_not_written_over(tmp_path):
     (tmp_path / "marks.csv").mkdir()
     with pytest.raises(OSError):
