@@ -44,7 +44,7 @@ WRITABLE = ("/dev/shm", "/tmp")
 FILE_MEMORY = 2048  # bytes that the kernel takes for a file beside what is in it
 # seconds for the libraries, for the cells that an answer needs, for all cells, for sweeping up
 START, DEFINE, DEFINE_ALL, OVER = 30.0, 8.0, 20.0, 3.0
-LONGEST, ALL_REPLIES = 12 * MEGA, 24 * MEGA  # bytes of one reply, and of all in one exercise
+LONGEST, ALL_REPLIES = 24 * MEGA, 48 * MEGA  # bytes of one reply, and of all in one exercise
 MOST_PARTS = 200_000  # lists and items in one reply
 TOO_LONG = "it returned far more than was asked for"
 TICK = 0.2  # seconds between two looks at the time and the memory used

@@ -23,9 +23,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from grading.inside import syscalls
+from grading.inside import eager, syscalls
 
-LONGEST = 13 << 20  # bytes of one line from a child
+LONGEST = 25 << 20  # bytes of one line from a child
 CHILD, WARDEN = b"c", b"w"  # the first byte of a line says who wrote it
 ANY_CHILD = 0x40000000  # waitpid: whatever signal its end sends
 WRITABLE = ("/tmp", "/dev/shm")  # in a box
@@ -42,6 +42,7 @@ def main() -> None:
     settle(job)
     for name in job["warm"]:
         importlib.import_module(name)
+    eager.without_compiler()
     import course_utils
 
     course_utils.check = lambda _exercise, answer: answer  # there are no checks in here
