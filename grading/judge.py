@@ -16,7 +16,7 @@ from course_utils.asking.ask import AnswerRaised, Ask, NotData, Raised, Seed, Te
 from course_utils.asking.serialization import Malformed, decode, encode
 from course_utils.checks import verdict
 from course_utils.checks.diagnosis import show
-from course_utils.checks.exercise import Exercise, does_not_hold, numbers, observe
+from course_utils.checks.exercise import Case, Exercise, does_not_hold, numbers, observe, same
 from grading.collect import Cell
 from grading.course import SPACE, Lesson, Task, binds, may_bind
 from grading.sandbox import TOO_LONG, Box, Broken, Busy, Gone, Lost, Unbuilt
@@ -209,13 +209,27 @@ def for_all(verdict: dict[str, Any]) -> str:
 
 
 def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
-    """What was asked in the i-th case, what was expected and what came."""
+    """What was asked in the i-th case, what was expected and what came; of several facts first
+    those that differ.
+    """
+    case, wanted = questions.cases[i], questions.wanted[i]
+    differs = differing(wanted, got[i], case)
     return {
-        "case": questions.cases[i].says,
-        "input": ", ".join(map(readable, questions.cases[i].args)),
-        "expected": readable(questions.wanted[i]),
+        "case": case.says,
+        "input": ", ".join(map(readable, case.args)),
+        **({"differs": differs} if differs else {}),
+        "expected": readable(wanted),
         "came": readable(got[i]),
     }
+
+
+def differing(wanted: Any, got: Any, case: Case) -> str:
+    if not isinstance(wanted, dict) or not isinstance(got, dict) or len(wanted) < 2:
+        return ""
+    both = [key for key in wanted if key in got and not same(got[key], wanted[key], case)]
+    return "; ".join(
+        f"{readable(key)}: {readable(got[key])} instead of {readable(wanted[key])}" for key in both
+    )[:6000]
 
 
 def readable(value: Any) -> str:

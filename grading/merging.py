@@ -30,7 +30,7 @@ VERDICT: dict[str, type] = {
     "reason": str,
     "evidence": dict,
 }
-EVIDENCE = {"case", "input", "expected", "came"}
+EVIDENCE = {"case", "input", "differs", "expected", "came"}
 STATUSES = {"pass", "fail", "unanswered", "not_graded"}
 
 

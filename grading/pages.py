@@ -42,6 +42,7 @@ SIGNS = {"pass": "✅", "fail": "❌", "unanswered": "⏳", "not_graded": "⚠�
 EVIDENCE = {
     "case": "The case",
     "input": "The input",
+    "differs": "What differs",
     "expected": "What was expected",
     "came": "What came",
 }
@@ -74,6 +75,11 @@ def _is_letter(path: Path) -> bool:
 
 def esc(text: Any) -> str:
     return html.escape("".join(c if c.isprintable() or c == "\n" else "?" for c in str(text)))
+
+
+def words(text: str) -> str:
+    """A reason: what stands between backticks as code."""
+    return re.sub(r"`([^`\n]{1,200})`", r"<code>\1</code>", esc(text))
 
 
 def link(result: dict[str, Any], only: bool = False) -> str:
@@ -112,6 +118,9 @@ def report(results: dict[str, Any], marks: list[list[Any]] = NONE) -> str:
             f"seed {results['seed']}, course {esc(results['course'])}.{bare}</p>"
         ),
     ]
+    texts = sum(bool(r["prose"]) for r in subs)
+    if texts:
+        parts.append(f'<p><a href="prose.html">Answers in words of {texts} notebooks</a>, to mark.</p>')
     parts += [f"<p><strong>Fault:</strong> {esc(fault)}</p>" for fault in results["faults"]]
     lessons, points = totals(rows, results)
     if len(lessons) > 1:
@@ -232,11 +241,11 @@ def reasons(kind: str, those: list[tuple[dict, dict]]) -> str:
     """A kind of mistake, with the single texts folded where they say more."""
     texts = Counter(v["reason"] for _, v in those)
     if list(texts) == [kind]:
-        return esc(kind)
+        return words(kind)
     if len(texts) == 1:
-        return esc(next(iter(texts)))
-    shown = "".join(f"<br>{n}: {esc(text)}" for text, n in texts.most_common(12))
-    return f"<details><summary>{esc(kind)}</summary>{shown}</details>"
+        return words(next(iter(texts)))
+    shown = "".join(f"<br>{n}: {words(text)}" for text, n in texts.most_common(12))
+    return f"<details><summary>{words(kind)}</summary>{shown}</details>"
 
 
 def helped(subs: list[dict]) -> str:
@@ -248,7 +257,7 @@ def helped(subs: list[dict]) -> str:
             f"{sign(v['status'], WORDS[v['status']])}&nbsp;{esc(v['exercise'])}" for v in lacks
         )
         what = "".join(
-            f"<br>{esc(v['exercise'])} {esc(v['name'])}: {esc(v['reason'] or WORDS[v['status']])}"
+            f"<br>{esc(v['exercise'])} {esc(v['name'])}: {words(v['reason'] or WORDS[v['status']])}"
             for v in lacks
         )
         if lacks:
@@ -293,12 +302,12 @@ def letter_html(student: str, subs: list[dict]) -> str:
                 f"<h3>{sign(v['status'])} {esc(v['exercise'])} {esc(v['name'])}:"
                 f" {WORDS[v['status']]}, {given(v)} of {v['out_of']}</h3>"
             )
-            parts += [f"<p>{esc(v['reason'])}</p>"] if v["reason"] else []
+            parts += [f"<p>{words(v['reason'])}</p>"] if v["reason"] else []
             if v["evidence"]:
                 parts.append(
                     table(
                         [],
-                        [[EVIDENCE[key], esc(text)] for key, text in v["evidence"].items()],
+                        [[EVIDENCE[key], words(text)] for key, text in v["evidence"].items()],
                     )
                 )
     return "\n".join(parts) + "\n"

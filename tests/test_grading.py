@@ -28,7 +28,7 @@ from course_utils.asking import serialization
 from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
-from grading import batch, collect, course, judge, pages, report, room, sandbox, selftest, twins
+from grading import batch, collect, course, judge, merging, pages, report, room, sandbox, selftest, twins
 from grading.cache import Cache
 from tests import grading as t
 from tests.hostile import broken, right
@@ -1114,6 +1114,21 @@ def test_a_letter_shows_every_fact_whole_and_text_of_a_student_does_nothing():
         assert live not in pages.mark(live)
     for beginning in ("- x", "+ x", "1. x", "---", "=== x", "# x", "> x"):
         assert not pages.mark(beginning).startswith(beginning[:2])
+
+
+def test_of_several_facts_those_that_differ_are_named():
+    case = judge.Case("n = 3", (3,), rtol=0.1)
+    wanted, got = {"a rule": True, "a share": 0.5, "a text": "x"}, {"a rule": False, "a share": 0.52}
+    assert judge.differing(wanted, got | {"a text": "x"}, case) == "a rule: no instead of yes"
+    for other in ({}, 0.5, Raised(("ValueError",), "x"), wanted):
+        assert judge.differing(wanted, other, case) == ""
+    assert judge.differing({"one": True}, {"one": False}, case) == ""
+    assert merging.EVIDENCE == {*pages.EVIDENCE}
+
+
+def test_names_of_code_in_a_reason_are_set_as_code_and_nothing_else_is():
+    assert pages.words("is there a `return`?") == "is there a <code>return</code>?"
+    assert pages.words("`<b>` and `\n`") == "<code>&lt;b&gt;</code> and `\n`"
 
 
 def test_what_lies_beside_the_letters_stays(tmp_path):
