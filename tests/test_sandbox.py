@@ -9,6 +9,7 @@ import pytest
 
 from grading import batch, sandbox
 from grading.collect import Cell
+from grading.course import ROOT
 from grading.inside import syscalls
 from grading.judge import BUSY, Grader
 from tests import grading as t
@@ -156,6 +157,29 @@ def test_files_count_as_memory_and_the_next_exercise_finds_none_of_them(box):
     reply = box.ask({"probe": "", "times": 1, "args": []})
     [[when, mode]] = [part["list"] for part in reply["ok"]["list"]]
     assert when >= before - 1 and mode == 0o41777
+
+
+TRAINS = """
+import sys
+import torch
+from grading.inside import eager
+eager.without_compiler()
+model = torch.nn.Linear(2, 1)
+for kind in (torch.optim.Adam, torch.optim.SGD, torch.optim.LBFGS):
+    optimizer = kind(model.parameters(), lr=0.1)
+    optimizer.zero_grad()
+    model(torch.ones(3, 2)).mean().backward()
+    optimizer.step(lambda: model(torch.ones(3, 2)).mean())
+    optimizer.load_state_dict(optimizer.state_dict())
+assert type(sys.modules[eager.COMPILER]) is eager.Unloaded
+double = torch.compile(lambda x: 2 * x, backend="eager")
+assert double(torch.ones(2)).tolist() == [2, 2] and torch._dynamo.is_compiling() is False
+assert type(sys.modules[eager.COMPILER]) is not eager.Unloaded
+"""
+
+
+def test_optimizers_work_without_the_compiler_which_is_loaded_when_it_is_needed():
+    subprocess.run([sys.executable, "-c", TRAINS], cwd=ROOT, check=True)
 
 
 CLOSED = """
