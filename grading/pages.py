@@ -120,7 +120,9 @@ def report(results: dict[str, Any], marks: list[list[Any]] = NONE) -> str:
     ]
     texts = sum(bool(r["prose"]) for r in subs)
     if texts:
-        parts.append(f'<p><a href="prose.html">Answers in words of {texts} notebooks</a>, to mark.</p>')
+        parts.append(
+            f'<p><a href="prose.html">Answers in words of {texts} notebooks</a>, to mark.</p>'
+        )
     parts += [f"<p><strong>Fault:</strong> {esc(fault)}</p>" for fault in results["faults"]]
     lessons, points = totals(rows, results)
     if len(lessons) > 1:

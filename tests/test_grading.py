@@ -28,7 +28,19 @@ from course_utils.asking import serialization
 from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
 from course_utils.checks.exercise import observe
 from grading import __main__ as command
-from grading import batch, collect, course, judge, merging, pages, report, room, sandbox, selftest, twins
+from grading import (
+    batch,
+    collect,
+    course,
+    judge,
+    merging,
+    pages,
+    report,
+    room,
+    sandbox,
+    selftest,
+    twins,
+)
 from grading.cache import Cache
 from tests import grading as t
 from tests.hostile import broken, right
@@ -377,7 +389,9 @@ def test_a_formula_and_its_safe_form_are_two_people(tmp_path):
 def test_a_notebook_without_a_lesson_is_no_blank_one_and_costs_nothing_beside_another(tmp_path):
     """Also where a lesson is asked for. What may hold an answer is graded."""
     other = json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}]}).encode()
-    odd = json.dumps({"cells": [{"cell_type": "code", "source": "normal_logpdf, y = f, 1"}]}).encode()
+    odd = json.dumps(
+        {"cells": [{"cell_type": "code", "source": "normal_logpdf, y = f, 1"}]}
+    ).encode()
     books = {"ann/other": other, "bob/other": other, "bob/own": t.blank("01"), "eve": odd}
     notebooks = collect.submissions(t.write(tmp_path / "s", books))
     gradable, ungradable = batch.sorted_out(notebooks, t.LESSONS, "01")
@@ -1118,7 +1132,10 @@ def test_a_letter_shows_every_fact_whole_and_text_of_a_student_does_nothing():
 
 def test_of_several_facts_those_that_differ_are_named():
     case = judge.Case("n = 3", (3,), rtol=0.1)
-    wanted, got = {"a rule": True, "a share": 0.5, "a text": "x"}, {"a rule": False, "a share": 0.52}
+    wanted, got = (
+        {"a rule": True, "a share": 0.5, "a text": "x"},
+        {"a rule": False, "a share": 0.52},
+    )
     assert judge.differing(wanted, got | {"a text": "x"}, case) == "a rule: no instead of yes"
     for other in ({}, 0.5, Raised(("ValueError",), "x"), wanted):
         assert judge.differing(wanted, other, case) == ""

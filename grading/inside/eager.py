@@ -1,5 +1,5 @@
-"""torch without its compiler. An optimizer loads that when it is made, which takes longer than torch
-itself, though nothing is compiled; every exercise would pay for it anew.
+"""torch without its compiler. An optimizer loads that when it is made, which takes longer than
+torch itself, though nothing is compiled; every exercise would pay for it anew.
 """
 
 from __future__ import annotations
