@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-import torch  # noqa: F401  as in every notebook
+import torch
 
 from course_utils.asking import serialization
 from course_utils.asking.ask import Ask, Raised, Seed, TensorArg
@@ -479,6 +479,31 @@ def test_what_a_spying_answer_says_comes_back_as_the_self_test_reads_it(number):
 
     case = next(iter(exercise.draw(np.random.default_rng(0))))
     assert judge.readable(observe(Ask(spy), case)) == selftest.CAME
+
+
+class Measured(Ask):
+    """Notes how long its longest reply would be on its way through the wall."""
+
+    longest = 0
+
+    def probe(self, name, *args):
+        result = super().probe(name, *args)
+        self.longest = max(self.longest, len(json.dumps(serialization.encode(result))))
+        return result
+
+
+@pytest.mark.parametrize("number", ["4.5", "5.5"])
+def test_what_an_answer_shows_of_all_digits_fits_through_the_wall(number):
+    """Else no right answer would be graded. Their replies are the longest by far."""
+
+    def untrained(x):
+        encoder, decoder = torch.nn.Linear(x.shape[1], 64), torch.nn.Linear(32, x.shape[1])
+        return lambda x: encoder(x).chunk(2, dim=1), decoder
+
+    [exercise] = [task.exercise for task in BUILD if task.id == number]
+    ask = Measured(untrained)
+    observe(ask, next(iter(exercise.draw(np.random.default_rng(0)))))
+    assert 1 << 20 < ask.longest < 0.8 * sandbox.LONGEST
 
 
 @pytest.mark.slow
