@@ -56,19 +56,19 @@ device = runtime.setup(seed=0)
 # **prediction**, $p(y \mid x)$. A hospital that must not share its records wants patients who do not exist but could: that is
 # **generation**, $p(x, y)$, of measurements *and* diagnosis.
 #
-# One table serves for both: 569 breast lumps, 30 measurements of their cell nuclei under the microscope, and whether the lump
-# was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993; `print(data.card("breast_cancer"))` shows its card). We
-# split it into two halves that share nobody.
+# One table serves for both: 569 breast lumps, 30 measurements of the cell nuclei that a fine needle drew from each, and whether
+# the lump was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993; `print(data.card("breast_cancer"))` shows its
+# card). We split it into two halves that share nobody.
 #
 # Accuracy counts every mistake alike. Medicine does not. **Sensitivity** is the share of malignant lumps that are called
 # malignant; the rest are missed cancers. **Specificity** is the share of benign lumps that are called benign.
 #
-# **Predict.** Logistic regression gives 97 % of new patients the right diagnosis. How many of 100 cancers does it miss?
+# **Predict.** Logistic regression gives 97% of new patients the right diagnosis. How many of 100 cancers does it miss?
 #
 # - A: about 3, because it is wrong about 3 patients in 100
-#   - That would be so if both kinds of mistake were equally frequent. Benign lumps are the majority, and the easier ones.
+#   - That would be so if both kinds of lump were equally hard. The benign ones are the majority, and the easier ones.
 # - B: about 5
-#   - **Yes.** Most lumps are benign, and nearly all of those are recognized. The cancers hide most of the mistakes.
+#   - **Yes.** Most lumps are benign, and nearly all of those are recognized. Most of the mistakes are missed cancers.
 # - C: about 1, because malignant lumps look so different
 #   - Many do. Those that look benign are the ones that get missed.
 
@@ -97,7 +97,7 @@ for split in splits:
     malignant = logistic.fit(train["x"], train["y"]).predict_proba(test["x"])[:, 0]  # (284,)
     predicted = {
         "logistic regression": malignant < 0.5,
-        "the same, malignant from 10 % on": malignant < 0.1,
+        "the same, threshold 10%": malignant < 0.1,
         "naive Bayes": GaussianNB().fit(train["x"], train["y"]).predict(test["x"]),
         "always benign": np.ones(284),
     }
@@ -109,12 +109,12 @@ drawing.table(columns, diagnoses)
 
 # %% [markdown]
 # "Always benign" is right about {{10.majority:.0%}} of the patients and misses every cancer. Logistic regression misses
-# {{10.missed:.1f}} of 100. Calling a lump malignant from a probability of 10 % on cuts that by more than half, and costs more
-# false alarms: the threshold is a medical decision, not a property of the model.
+# {{10.missed:.1f}} of 100. Calling a lump malignant as soon as its probability reaches 10% cuts that by more than half and
+# costs more false alarms: the threshold is a medical decision, not a property of the model.
 #
 # Naive Bayes is *generative*. It has a Gaussian for every measurement in each class and predicts by Bayes' rule, as in lesson
-# 01. It predicts worse, because it takes 30 strongly related measurements for independent (Ng & Jordan 2002 study when that
-# matters). But it alone could write down a new patient.
+# 01. It predicts worse, because it treats 30 strongly correlated measurements as independent (Ng & Jordan 2002 study when that
+# matters). But of the two models only this one could make up a new patient.
 
 # %% [markdown]
 # ## Patients who do not exist
@@ -158,8 +158,8 @@ synth = draw_patients(fit_mixture(train, 1, seed=0), 284, runtime.rng(21))
 drawing.two_clouds({"real": train, "synthetic, one Gaussian each": synth})
 
 # %% [markdown]
-# They look alike, in two of the thirty columns. A partner of the hospital wants to *learn* from all thirty something that is
-# true of real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a
+# They look alike, in two of the thirty columns. A partner of the hospital wants to *learn* something from all thirty, and it
+# should hold for real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a
 # classifier sees synthetic patients only, and is tested on real ones that neither it nor the generator has seen.
 #
 # ### Exercise 10.1 · `tstr`
@@ -194,9 +194,10 @@ tstr = check("10.1", tstr)
 # would quietly correct synthetic patients whose nuclei are all too large.
 
 # %% [markdown]
-# **Debug a claim.** The article puts disease prediction on its list of what generative AI does: train a generator on records,
-# and diagnoses come along. Built literally, the generator models what patients look like, and each synthetic patient then gets
-# a diagnosis, malignant as often as in the hospital. We get such a table by shuffling the diagnoses of our synthetic patients.
+# **Debug a claim.** The article that this course grew out of puts disease prediction on its list of what generative AI does:
+# train a generator on records, and diagnoses come along. Built literally, the generator models what patients look like, and
+# each synthetic patient then gets a diagnosis, malignant as often as in the hospital. We get such a table by shuffling the
+# diagnoses of our synthetic patients.
 #
 # **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is the TSTR?
 #
@@ -233,17 +234,18 @@ drawing.utility(utility)
 # ### Rows that no patient could have
 #
 # Now show the table to a physician, who looks at rows. None of the 30 measurements can be negative. Ten are means over the
-# nuclei of a lump, ten are the standard errors of those means, and ten are called "worst": the mean of the three largest
-# nuclei. So "worst" cannot be below the mean.
+# nuclei of a lump, ten are the standard errors of those means, and ten are called "worst": the means of the three largest
+# values. So "worst" cannot be below the mean.
 #
 # **Predict.** How many synthetic patients break one of these two rules?
 #
 # - A: none, because no real patient does
-#   - A Gaussian is positive everywhere. It has not been told where patients end.
+#   - A Gaussian's density is positive everywhere. Nobody told it which values are impossible.
 # - B: about 1 in 100, because a Gaussian has thin tails
-#   - Per column that is about right. But a row has thirty columns, some of them skewed, and one impossible value is enough.
+#   - That is about right for half of the columns. But a row has thirty, a few of them badly skewed, and one impossible value is
+#     enough.
 # - C: about 1 in 3
-#   - **Yes.** Each column errs rarely. A row with thirty columns errs often, and the classifier behind the TSTR does not mind.
+#   - **Yes.** Most columns err rarely. A row with thirty columns errs often, and the classifier behind the TSTR does not mind.
 
 
 # %% tags=["export"]
@@ -254,14 +256,14 @@ def to_roots(table):
 
 
 def from_roots(table):
-    """Back to measurements: any row of numbers becomes a row that a patient can have."""
+    """Back to measurements: any row of numbers becomes one that keeps both rules."""
     mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
     return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
 
 
 # %%
 def impossible(table):
-    """Which rows no patient can have: below 0, or "worst" below the mean. -> bool (N,)"""
+    """Which rows break one of the two rules: below 0, or "worst" below the mean. -> bool (N,)"""
     x = table["x"]  # (N, 30): means, standard errors, worst
     return (x < 0).any(axis=1) | (x[:, 20:] < x[:, :10]).any(axis=1)
 
@@ -271,11 +273,16 @@ def patients(table, K, seed, n, rng):
     return from_roots(draw_patients(fit_mixture(to_roots(table), K, seed), n, rng))
 
 
-def missed_cancers(synth, test):
-    """Of 100 cancers among real patients, how many a classifier trained on synth misses."""
+def diagnosed(synth, test):
+    """The three rates, on real patients, of a classifier trained on synth. -> (3,)"""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     predicted = model.fit(synth["x"], synth["y"]).predict(test["x"])
-    return 100 * (1 - rates(predicted, test["y"])[1])
+    return rates(predicted, test["y"])
+
+
+def missed_cancers(synth, test):
+    """Of 100 cancers among real patients, how many a classifier trained on synth misses."""
+    return 100 * (1 - diagnosed(synth, test)[1])
 
 
 def clipped(table):
@@ -314,6 +321,31 @@ drawing.table(columns, quality)
 # take any value, because squaring brings them back to possible ones. A constraint that holds by construction needs no check.
 # TSTR stays where it was, {{10.tstr.roots:.3f}}; of 100 cancers, one or two more are missed. From here on `patients` is our
 # generator.
+#
+# But what holds are the two rules that someone wrote down. Here is a third. No line around an area is shorter than a circle, so
+# the outline of a nucleus has perimeter² ≥ 4π · area. Do the averages in our rows keep to that?
+
+
+# %%
+def rounder_than_a_circle(table):
+    """Which rows have perimeter² < 4π · area, in the means or the worst. -> bool (N,)"""
+    x = table["x"]
+    perimeter, area = x[:, [2, 22]], x[:, [3, 23]]  # (N, 2) each
+    return (perimeter**2 < 4 * math.pi * area).any(axis=1)
+
+
+too_round = {"real": [], "Gaussians of square roots": []}
+for split in splits:
+    rng = runtime.rng(30 + split)
+    train, test = halves(rng)
+    for name, table in zip(too_round, (train, patients(train, 1, split, 284, rng)), strict=True):
+        too_round[name].append(rounder_than_a_circle(table).mean())
+for name, shares in too_round.items():
+    print(f"{name:<26} {np.mean(shares):5.1%} rounder than a circle")
+
+# %% [markdown]
+# Those of every real patient do. {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are *rounder than a circle*.
+# A generator keeps the constraints it was given. The others have to be found by someone who knows the field.
 
 # %% [markdown]
 # ## Copied, or made up?
@@ -397,17 +429,17 @@ drawing.use_and_alarm(useful, alarm)
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
 # How good is the attack? Show the attacker one patient who was in and one who was not, and let them bet on the higher score.
-# The share of pairs they get right, with a half for a tie, is the **AUC**, the area under the ROC curve: ½ is a coin toss, 1 is
-# certainty.
+# The share of pairs they get right, with a half for a tie, is the **AUC**: ½ is a coin toss, 1 is certainty. (It is the area
+# under the *ROC curve*, which plots members found against false alarms for every threshold.)
 #
 # But nobody attacks by betting on pairs. An attacker who wants to *name* someone sets a threshold, high enough to accuse almost
-# nobody by mistake. So Carlini et al. (2022) judge an attack by its **true-positive rate at a low false-positive rate**: how
-# many members are found while, say, 1 % of the others are accused?
+# nobody by mistake. So Carlini et al. (2022) judge an attack by one end of that curve, its **true-positive rate at a low
+# false-positive rate**: how many members are found while, say, 1% of the others are accused?
 #
 # ### Exercise 10.2 · `members_found`
 # The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, while
-# at most a share `false_alarms` of those who were out are. (1 % of 284 is $2.84$: how many may be accused?) Return the share of
-# members named.
+# at most a share `false_alarms` of those who were out are named. (1% of 284 is 2.84: how many may be accused?) Return the share
+# of members named.
 
 
 # %% tags=["exercise:10.2", "points:4", "minutes:6"]
@@ -470,7 +502,7 @@ def attack_on_unusual(train, test, synth):
 # way).
 #
 # **Predict.** Thirty Gaussians and the photocopier have similar AUCs, {{10.auc.many:.2f}} and {{10.auc.copier:.2f}}. What about
-# the members found with 1 % false alarms?
+# the members found with 1% false alarms?
 #
 # - A: similar, too, because both numbers judge the same scores
 #   - Both do, in different places: the AUC averages over all thresholds, and nearly all of those accuse a lot of people.
@@ -503,7 +535,7 @@ drawing.those_in_and_out(shown, {name: attack_auc(*scores) for name, scores in s
 
 # %% [markdown]
 # Thirty Gaussians give away {{10.found.many:.0%}} of the patients, and the photocopier {{10.found.copier:.0%}}, although their
-# AUCs are close. (Not everyone: some patients were never drawn.) One Gaussian stays near the 1 % that luck finds. And patients
+# AUCs are close. (Not everyone: some patients were never drawn.) One Gaussian stays near the 1% that luck finds. And patients
 # who are unusual, who have most to fear from being recognized, are worse off than the average: AUC {{10.auc.many_tail:.2f}}
 # under thirty Gaussians.
 
@@ -536,14 +568,15 @@ drawing.likelihoods(components, nats)
 # TSTR stays where it was. Here privacy cost nothing, because the other 29 had bought nothing.
 #
 # It is not always free. **Pay for it yourself.** Choose the number of components and the noise added to every published
-# measurement, in standard deviations of its column. Left: distances of members and of others. Right: all settings, by risk and
-# use, which you can drag along; the release should be in the green corner, with AUC at most $0.6$ and TSTR at least $0.94$.
+# measurement, in standard deviations of its column. Left: the distances of members and of others. Right: every setting, by risk
+# and use. Drag the ring, or use the controls; the release should be in the green corner, with AUC at most $0.6$ and TSTR at
+# least $0.94$.
 #
 # **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
 
 # %% tags=["folded"]
 noises = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
-plane = {}
+plane, broken = {}, {}
 for K in components:
     model = fit_mixture(to_roots(train), K, seed=0)
     for noise in noises:
@@ -553,22 +586,24 @@ for K in components:
         scores_in, scores_out = attack(synth, train, test)
         risk = attack_auc(scores_in, scores_out)
         plane[K, noise] = risk, tstr(synth, test), -scores_in, -scores_out
+        broken[K, noise] = impossible(synth).mean()
 
 # %%
 explorables.privacy(components, noises, plane)
 
 # %% [markdown]
-# Noise works, and it blurs the table for everyone. A smaller model forgets the individual and keeps what is common.
+# Noise works, and it blurs the table for everyone. It also undoes the repair: with noise of one standard deviation,
+# {{10.impossible.noise:.0%}} of the rows are impossible again. A smaller model forgets the individual and keeps what is common.
 #
-# Does a good place in the corner make the table anonymous?
+# Does a place in the green corner make the table anonymous?
 #
 # **Predict.** Give the attacker more: not the table but *the model*, so that patients can be scored by their log-likelihood.
-# Eight Gaussians, released as a table, leak little. What share of the members is found now, with 1 % false alarms?
+# Eight Gaussians, released as a table, leak little. What share of the members is found now, with 1% false alarms?
 #
 # - A: hardly more than before, because the table was drawn from that model
 #   - 284 rows show little of the model. The model shows exactly where its density is high.
 # - B: about a third
-#   - Every patient raises the density at their own place, in 30 dimensions, and far less elsewhere.
+#   - That is still too few. Each patient pulls the density up at one place in 30 dimensions, and hardly anywhere else.
 # - C: about nine in ten
 #   - **Yes.** A model with eight Gaussians recognizes almost everyone it was fitted to, once it can be asked.
 
@@ -601,8 +636,9 @@ for K in (1, 8, 30):
 #
 # Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise against attacks that
 # nobody has thought of: the result of a computation is nearly as likely with any one person's record as without it. Three steps
-# keep it. Ask the data only for sums. Scale down each patient's contribution until nobody can move the sums by more than $C$.
-# Add Gaussian noise of standard deviation $C/\mu$: one line, the last of `private_sums`.
+# keep it. Ask the data only for sums. Scale down (*clip*) each patient's contribution until nobody can move the sums by more
+# than $C$, which the literature calls the *sensitivity* of the sums (not that of a test). Add Gaussian noise of standard
+# deviation $C/\mu$, the **Gaussian mechanism**: one line, the last of `private_sums`.
 #
 # With you and without you, the noisy sums are then two Gaussians whose means differ by at most $\mu$ standard deviations, and
 # no test can do better than tell these two apart (Dong, Roth & Su 2022). In the unit that you have measured:
@@ -610,8 +646,9 @@ for K in (1, 8, 30):
 # $$ \text{members found} \;\le\; \Phi\big(\Phi^{-1}(\text{false alarms}) + \mu\big) $$
 #
 # with $\Phi$ the distribution function of $\mathcal N(0, 1)$. Whatever is computed *from* the sums, a model or a hundred
-# tables, keeps the promise. (The usual statement has $\varepsilon$: any result is at most $e^\varepsilon$ times as likely with
-# you as without.)
+# tables, keeps the promise. (Papers mostly state it as $(\varepsilon, \delta)$: any result is at most $e^\varepsilon$ times as
+# likely with you as without, but for a probability of $\delta$. For $\delta = 10^{-5}$,
+# $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
 
 
 # %%
@@ -659,7 +696,7 @@ def private_patients(table, mu, n, rng, covariances):
 # Two tables under the same promise: the first is drawn from counts, means and variances, 61 numbers per diagnosis, the second
 # also from all covariances, 496 numbers. Without noise, the second misses fewer cancers.
 #
-# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4$ % of the members at 1 % false alarms, which table misses
+# **Predict.** With $\mu = \tfrac12$, which promises at most 3.4% of the members at 1% false alarms, which table misses
 # fewer?
 #
 # - A: still the second, because it knows more about each diagnosis
@@ -671,24 +708,25 @@ def private_patients(table, mu, n, rng, covariances):
 
 # %%
 promises = [4, 2, 1, 0.5, 0.25]  # mu
-missed_with = {"means and variances": [], "means and covariances": []}
+missed_with, specificity = {"means and variances": [], "means and covariances": []}, []
 for covariances, values in zip((False, True), missed_with.values(), strict=True):
     for mu in promises:
-        missed = []
+        scores = []
         for split in splits:
             rng = runtime.rng(120 + split)
             train, test = halves(rng)
-            synth = private_patients(train, mu, 284, rng, covariances)
-            missed.append(missed_cancers(synth, test))
-        values.append(np.mean(missed))
-bounds = norm.cdf(norm.ppf(0.01) + np.array(promises))  # members found at 1 % false alarms
+            scores.append(diagnosed(private_patients(train, mu, 284, rng, covariances), test))
+        values.append(100 * (1 - np.mean(scores, axis=0)[1]))
+        specificity.append(np.mean(scores, axis=0)[2])
+bounds = norm.cdf(norm.ppf(0.01) + np.array(promises))  # members found at 1% false alarms
 drawing.price_of_privacy(bounds, missed_with, missed_cancers_of_real)
+print(f"specificity: from {min(specificity):.0%} to {max(specificity):.0%}")
 
 # %% [markdown]
-# The price has a unit that a physician understands. At $\mu = \tfrac12$ the modest table misses {{10.dp.modest:.0f}} of 100
-# cancers and the ambitious one {{10.dp.ambitious:.0f}}, where a classifier trained on real patients misses about 6. Only more
-# patients give you both: the same noise disturbs a sum over a million people far less than one over 284. A census can afford
-# it, a single clinic hardly.
+# The price is in a unit that a physician understands. At $\mu = \tfrac12$ the modest table misses {{10.dp.modest:.0f}} of 100
+# cancers and the ambitious one {{10.dp.ambitious:.0f}}, where a classifier trained on real patients misses about 6.
+# Specificity, printed below the figure, hardly suffers: noise hides cancers, not health. Only more patients give you both: the same noise disturbs a sum
+# over a million people far less than one over 284. A census can afford it, a single clinic hardly.
 #
 # > **A good place to stop.** Half of the release card is measured. When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -696,12 +734,13 @@ drawing.price_of_privacy(bounds, missed_with, missed_cancers_of_real)
 # %% [markdown]
 # ## A mark in the text
 #
-# The table comes with a leaflet, and a model writes it. A month later someone finds a leaflet on the net and asks: was that
-# *your* model? Style proves nothing. A **watermark** helps: a pattern in the choice of words that no reader notices and that
-# the owner of a key can count.
+# The table comes with a leaflet, and a model writes it. A month later someone finds a leaflet online and asks: was that *your*
+# model? Style proves nothing: detectors that go by style took more than half of the essays of non-native writers for the work
+# of a machine (Liang et al. 2023). A **watermark** helps: a pattern in the choice of words that no reader notices and that the
+# owner of a key can count.
 #
 # We need a language model. Lesson 08 trains them; here a table is enough: for each word, the probabilities of the next. Ours
-# knows 115 words and writes without end about hospital life.
+# knows 116 words and writes without end about hospital life.
 
 # %% tags=["folded"]
 word_list = """
@@ -711,8 +750,8 @@ carry check compare copy describe discuss explain file question read repeat sign
 blurred careful clear early faded frank hasty honest late long odd old short simple
 answers charts diaries forms graphs leaflets letters lists notes recipes reports results scans tales
 near behind beside in outside opposite above below inside around between beyond within across
-busy bright crowded dim draughty empty green narrow noisy quiet spare sunny tidy warm
-archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics
+busy bright crowded dim drafty empty green narrow noisy quiet spare sunny tidy warm
+archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics wards
 . ; and but while so yet because"""
 slots = [line.split() for line in word_list.strip().split("\n")]
 words = word_list.split()  # V of them
@@ -738,7 +777,8 @@ P = language_model(runtime.rng(70))
 #
 # $$ P_\delta(j \mid i) = \frac{P(j \mid i)\, e^{\delta\, \text{green}_{ij}}}{\sum_k P(k \mid i)\, e^{\delta\, \text{green}_{ik}}} $$
 #
-# A hash is a scrambling that anyone with the key can repeat and nobody without it can guess.
+# A **hash** turns a text into a number that looks random: anyone with the key can compute it again, and nobody without the key
+# can guess it.
 
 
 # %%
@@ -775,7 +815,7 @@ for delta in (0, 3):
 # Can you tell by reading which text is marked? The owner of the key counts. In an honest text, whether a pair of neighboring
 # words is green is like the toss of a coin that shows 1 with probability $\gamma$ and 0 otherwise.
 #
-# **Predict.** A text says "careful nurses" nine times. In how many independent tosses of that coin do these nine pairs result?
+# **Predict.** A text says "careful nurses" nine times. How many independent tosses of that coin are these nine pairs?
 #
 # - A: nine, one per pair
 #   - The hash gives the same answer every time. If the pair is green once, it is green nine times.
@@ -819,8 +859,8 @@ watermark_z = check("10.3", watermark_z)
 # `torch.unique` with `dim` keeps each pair once; so does a Python `set` of tuples. $T$ is the number of different pairs.
 
 # %% [markdown]
-# Call a text marked from $z > 4$ on: a Gaussian exceeds 4 three times in 100,000. Is $z$ a Gaussian? Honest texts of four
-# lengths, each tested with 60 keys, your count beside one that counts every pair.
+# Call a text marked if $z > 4$: a Gaussian exceeds 4 three times in 100,000. Is $z$ a Gaussian? Take honest texts of three
+# lengths, test each with 100 keys, and put your count beside one that counts every pair.
 
 
 # %%
@@ -831,10 +871,10 @@ def z_all_pairs(hits, gamma):
 
 
 runtime.seed_all(72)
-honest = write(40, 1600, 0, green)
-keys = [green_table(f"key {i}", gamma) for i in range(runtime.budget(smoke=5, cpu=60))]
+honest = write(12, 1600, 0, green)
+keys = [green_table(f"key {i}", gamma) for i in range(runtime.budget(smoke=5, cpu=100))]
 false_alarms = {}
-for T in (200, 400, 800, 1600):
+for T in (200, 800, 1600):
     texts = honest[:, : T + 1]
     once = np.array([[watermark_z(text, key, gamma) for text in texts] for key in keys])
     every = torch.stack([z_all_pairs(key[texts[:, :-1], texts[:, 1:]], gamma) for key in keys])
@@ -843,8 +883,8 @@ columns = {"std of z": ".2f", "above 4": ".0f", "once: std of z": ".2f", "once: 
 drawing.table(columns, {f"{T} words": row for T, row in false_alarms.items()}, "every pair:")
 
 # %% [markdown]
-# Each pair once, and $z$ has a standard deviation of 1 at any length. Every pair counted, and it grows, to
-# {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is a little above chance by luck gets further above it with every
+# With each pair counted once, $z$ has a standard deviation of about 1 at any length. With every pair counted, it grows, to
+# {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is above chance by luck gets further above it with every
 # repetition. At that length, false accusations are dozens of times more frequent than the Gaussian promises. So detectors offer
 # to count repeated pairs once, such as `ignore_repeated_ngrams` in Hugging Face's `WatermarkDetector`, where it is off by
 # default. Your count does it. Now mark some texts.
@@ -867,7 +907,7 @@ print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
 
 # %% [markdown]
 # Two hundred words are enough: every marked text is far beyond 4, and every other one below. The marked text is hardly less
-# likely than before. What it gave up is some of its freedom of choice.
+# likely than before. What it gave up is some of its freedom to choose.
 
 # %% [markdown]
 # ## What removes the mark
@@ -932,7 +972,8 @@ explorables.watermark(library, green, words, gamma)
 # ## The release card
 #
 # A table and a leaflet are about to be published. May they be? A decision needs numbers on one page, with the bar set *before*
-# looking. Model cards (Mitchell et al. 2019) made that a custom. The numbers are yours, averaged over ten tables.
+# looking. Model cards (Mitchell et al. 2019) made that a custom. The numbers are yours; those about the table are averaged over
+# ten of them.
 #
 # The words are harder. Here is a sentence from a card for our table: *"Not for: commercial use, as the data may contain
 # inaccuracies."* It would be true of any table, so nobody will act on it. What is missing?
@@ -962,13 +1003,13 @@ more_missed = averaged(
     lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
 )
 card = [  # question, measured, limit, at least or at most
-    ("possible? share of rows that no patient could have", strange[which], 0.01, "at most"),
+    ("possible? rows that break one of the two rules", strange[which], 0.01, "at most"),
     ("useful? TSTR, accuracy", useful[which], 0.94, "at least"),
     ("more cancers missed of 100 than with real patients", more_missed[which], 5, "at most"),
     ("copied? alarm", alarm[which], 0.67, "at most"),
     ("private? AUC, nearest patient", exposed[which], 0.6, "at most"),
     ("the same, unusual tenth", exposed_tail[which], 0.6, "at most"),
-    ("members found at 1 % false alarms", found[which], 0.03, "at most"),
+    ("members found at 1% false alarms", found[which], 0.03, "at most"),
     ("singled out, beyond luck", singled[which], 0.02, "at most"),
     ("members found if the model leaks", leaked, 0.05, "at most"),
     ("marked? lowest z, 200 words", z_marked.min(), 4, "at least"),
@@ -983,17 +1024,18 @@ drawing.release_card(card)
 # **Predict.** Set `which` to "thirty Gaussians". Which of the nine lines about the table turn to NO?
 #
 # - A: the six about privacy
-#   - **Yes.** The table is as possible and as useful as before. Only the questions that someone thought to ask give it away.
+#   - **Yes.** The table is as possible and as useful as before. Only the questions about privacy give it away, and someone had
+#     to think of them.
 # - B: all nine, because the model is overfitted
 #   - Its table is useful all the same: near copies of real patients teach what real patients teach.
 # - C: the alarm alone, because it was built to catch copies
-#   - So do both AUCs, the members found, those singled out, and the model.
+#   - It does turn. So do both AUCs, the members found, those singled out, and the leaked model.
 #
 # What the card cannot decide is for people and the law. Data are *personal* if someone in them can be identified by means
 # "reasonably likely to be used" (recital 26 again); the word "synthetic" does not change that. The European Union's AI Act asks
-# that generated content be marked so that machines can tell (Regulation 2024/1689, article 50). Who may consent, who answers,
-# and who bears the cost of a mistake: put a name on it. Optimism about the next breakthrough and a careful card go well
-# together.
+# that generated content be marked so that machines can tell (Regulation 2024/1689, article 50). Who consented, who answers, and
+# who bears the cost of a mistake are questions for a name, not for a number. Optimism about the next breakthrough and a careful
+# card go well together.
 
 # %% [markdown]
 # ## What this run reached
@@ -1010,6 +1052,8 @@ inside = runtime.reached(
         "10.blind": utility["as claimed"],
         "10.impossible.raw": quality["Gaussians"][0],
         "10.impossible.roots": quality["Gaussians of square roots"][0],
+        "10.circle.roots": np.mean(too_round["Gaussians of square roots"]),
+        "10.impossible.noise": broken[32, 1.0],
         "10.zeros.real": quality["real"][1],
         "10.zeros.clipped": quality["Gaussians, clipped"][1],
         "10.tstr.roots": quality["Gaussians of square roots"][2],
@@ -1051,9 +1095,10 @@ inside &= runtime.reached(
 assert inside
 assert diagnoses["logistic regression"][0] >= 0.95
 assert diagnoses["logistic regression"][0] > diagnoses["naive Bayes"][0]
-assert diagnoses["the same, malignant from 10 % on"][1] > diagnoses["logistic regression"][1]
+assert diagnoses["the same, threshold 10%"][1] > diagnoses["logistic regression"][1]
 assert utility["synthetic"] >= 0.93 and utility["as claimed"] <= 0.75
 assert quality["Gaussians"][0] > 0.2 and quality["Gaussians of square roots"][0] == 0
+assert max(too_round["real"]) == 0 and min(too_round["Gaussians of square roots"]) > 0.02
 assert alarm["one Gaussian"] < 2 / 3 < alarm["thirty Gaussians"] and alarm["photocopier"] > 0.99
 assert exposed["thirty Gaussians"] >= 0.65 and exposed["one Gaussian"] <= 0.6
 assert found["one Gaussian"] < 0.03 < 0.08 < found["thirty Gaussians"] < found["photocopier"] / 2
@@ -1161,10 +1206,10 @@ held_out = molecules[::13]  # 312
 known = [text for i, text in enumerate(molecules) if i % 13]  # 3735
 alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
 runtime.seed_all(80)
-chemist = SmilesModel(len(alphabet))
-history = train_smiles(chemist, encode_smiles(known, alphabet), runtime.budget(smoke=1, cpu=11))
+chemist = SmilesModel(len(alphabet), hidden=128)
+history = train_smiles(chemist, encode_smiles(known, alphabet), runtime.budget(smoke=1, cpu=9))
 runtime.seed_all(81)
-written = write_smiles(chemist, 500, 0.8, alphabet)
+written = write_smiles(chemist, runtime.budget(smoke=100, cpu=500), 0.7, alphabet)
 print(f"nats per character: {history['train'][0]:.2f} at first, {history['train'][-1]:.2f} at last")
 print(*written[:6], sep="\n")
 
@@ -1193,9 +1238,10 @@ else:
 
 # %% [markdown] tags=["studio"]
 # ### Exercise 10.4 · `molecule_report`
-# Three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020): **valid**, of all strings;
-# **unique**, different molecules of the valid strings; **novel**, of the different molecules those that are not in `train`.
-# Nobody promises that `train` is spelled canonically. If nothing is left to divide by, the rate is 0.
+# Three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020). **Valid**: of all strings, those
+# that are molecules. **Unique**: of the valid strings, how many different molecules they name. **Novel**: of the different
+# molecules, those that are not in `train`, which says nothing of what chemists have long made. Nobody promises that `train` is
+# spelled canonically. If nothing is left to divide by, the rate is 0.
 
 
 # %% tags=["studio", "exercise:10.4", "points:4", "minutes:9", "export"]
@@ -1292,12 +1338,13 @@ prefers_made = (per_character[0] < per_character[1]).float().mean().item()
 print(f"the molecule that exists is the likelier of the two in {prefers_made:.0%} of the pairs")
 
 # %% [markdown] tags=["studio"]
-# Guessing would give 50 %. So the model has learned something about which molecules chemists make, and can *rank* candidates,
+# Guessing would give 50%. So the model has learned something about which molecules chemists make, and can *rank* candidates,
 # complete a given beginning, or be fine-tuned towards a target (Segler et al. 2018). AddCarbon can do none of this. As a mere
 # source of new molecules, though, the network is worth no more than a pencil.
 #
 # Here are its new molecules of highest QED. This is a choice, not a random sample: picking the best makes any generator look
-# good.
+# good. And QED knows nothing of stability: an N–COOH group, a carbamic acid, scores well and falls apart into an amine and
+# carbon dioxide.
 
 # %% tags=["studio"]
 sheet = chemistry.best(written, molecules, 8) if chemistry.available() else long_run["best"]
@@ -1322,9 +1369,9 @@ drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
 # Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the copier again, and
-# validity alone would praise it. More computing buys the one with the other, and temperature makes the same trade. With the
-# limits valid $0.8$, unique $0.95$, novel $0.8$ the short live run passes ({{10.mol.valid:.2f}}, {{10.mol.unique:.2f}},
-# {{10.mol.novel:.2f}}: the middle of five runs), and the long one, which ran once, fails the third by a hair.
+# validity alone would praise it. More computing buys the one with the other, and temperature makes the same trade. The smaller
+# network that you trained for nine epochs is at its other end: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, the
+# middle of five runs. (The long run ran once.)
 #
 # A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question is
 # an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 search further, for properties.) Our training set
@@ -1361,8 +1408,8 @@ print({name: column[:3] for name, column in trial.items()})
 
 # %% [markdown] tags=["studio"]
 # ### Exercise 10.5 · `trial_effect`
-# Estimate the ratio of times, with AI over without, and its 95 % **confidence interval**: a range built so that it holds the
-# truth in 95 of 100 trials. Times are skewed: most tasks take about an hour, a few take three. So work with logarithms, in
+# Estimate the ratio of times, with AI over without, and its 95% **confidence interval**: a range built so that it holds the
+# truth in 95 of 100 such trials. Times are skewed: most tasks take about an hour, a few take three. So work with logarithms, in
 # which a ratio is a difference. You know the standard error of a mean from lesson 05, and that the variances of independent
 # estimates add when they are subtracted. Each group has its own variance; the interval reaches $1.96$ standard errors to each
 # side (Welch's t in its place is as good). Return to ratios at the end: $\hat r$ above 1 means slower.
@@ -1372,7 +1419,7 @@ print({name: column[:3] for name, column in trial.items()})
 
 # %% tags=["studio", "exercise:10.5", "points:4", "minutes:10"]
 def trial_effect(df):
-    """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
+    """Time with AI over time without, as a ratio of geometric means, and its 95% interval.
 
     Columns "ai" (n,) bool and "minutes" (n,) -> (ratio, (low, high))
     """
@@ -1414,7 +1461,7 @@ teams = [
 # %% [markdown] tags=["studio"]
 # **Predict.** Four estimates of the same effect, each with its interval. The truth is 1.15. Which intervals hold it?
 #
-# - A: all four, because each is a 95 % interval
+# - A: all four, because each is a 95% interval
 #   - An interval allows for luck in the sample. It knows nothing of who was asked, and what.
 # - B: that of the randomized trial
 #   - **Yes.** Only there did chance decide who gets the tool. The other three are narrow intervals around something else.
@@ -1445,13 +1492,13 @@ print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their
 #
 # | trial | who, and what | time with AI |
 # |---|---|---|
-# | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40 % less, and better rated |
-# | Peng et al. 2023 | programmers, one small server in JavaScript | 56 % less |
-# | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19 % *more* (interval 2 to 39); they believed 20 % less |
-# | METR, 24 February 2026 | the same design with later tools: 10 of these developers, and 47 new ones | 18 % less (38 less to 9 more); 4 % less (15 less to 9 more) |
+# | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40% less, and better rated |
+# | Peng et al. 2023 | programmers, one small server in JavaScript | 56% less |
+# | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19% *more* (interval 2 to 39); they believed 20% less |
+# | METR, 24 February 2026 | the same design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
 #
 # The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of the
-# third, who do not trust it. By then, 30 to 50 % of the developers said that they did not submit tasks that they would not want
+# third, who do not trust it. By then, 30 to 50% of the developers said that they did not submit tasks that they would not want
 # to do without AI, so the tasks where AI helps most are missing, and they are changing the design. Selection broke the
 # comparison again, this time *inside* a randomized trial.
 #
@@ -1545,7 +1592,7 @@ print("n = 3:", " ".join(recited))
 #
 # Write a generator of synthetic patients from an empty page. It gets a table of real ones and must return `n` others, with a
 # TSTR of at least $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about {{10.majority:.2f}}), a copier alarm below
-# $\tfrac23$ and a membership AUC of at most $0.6$ (nearest synthetic patient, as above). At most 2 % of the rows may be
+# $\tfrac23$ and a membership AUC of at most $0.6$ (nearest synthetic patient, as above). At most 2% of the rows may be
 # impossible, by the two rules of the core. Within a diagnosis, the measurements must vary about as much as those of real
 # patients. Any method counts: Gaussians, another family, a VAE, something of your own. Copies are caught, with noise or
 # without.
@@ -1640,7 +1687,7 @@ bars = {"valid": 0.8, "unique": 0.95, "novel": 0.8}  # what the text says the lo
 assert [long_run[rate][-1, 1] >= bar for rate, bar in bars.items()] == [True, True, False]
 if "GRU, yours" in reports:
     mine, carbons = reports["GRU, yours"], reports["AddCarbon"]
-    assert mine["valid"] >= 0.78 and mine["unique"] >= 0.94 and mine["novel"] >= 0.8
+    assert mine["valid"] < long_run["valid"][-1, 1] and mine["novel"] > long_run["novel"][-1, 1]
     assert all(carbons[rate] > mine[rate] for rate in mine)
 
 # %% [markdown] tags=["studio"]

@@ -124,7 +124,9 @@ def _same_in_most(shown: Shown, mutants: dict[str, Mutant], shows: Callable) -> 
 
 def _alike(got: Any, mutant: Any, case: Case) -> bool:
     """Whether an answer shows what a mutant shows, which may take more than to be accepted."""
-    narrow = case if case.alike is None else replace(case, rtol=case.alike)
+    if case.alike is None:
+        return same(got, mutant, case)
+    narrow = replace(case, rtol=case.alike, atol=min(case.atol, case.alike))
     return same(got, mutant, narrow)
 
 

@@ -41,7 +41,7 @@ class Case:
 
     A `stress` case needs numerical care (overflow, underflow): a right formula may fail on it.
     `want` is the expected value where that is a list of facts and needs no oracle. `alike` is the
-    relative tolerance within which a mutant shows the same, where that is narrower than `rtol`.
+    tolerance within which a mutant shows the same, where that is narrower than `rtol` or `atol`.
     """
 
     says: str

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from course_utils import data, plots
 
@@ -185,38 +188,99 @@ def draw_sheet(sheet: list[dict[str, Any]], title: str) -> None:
 
 def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | None = None) -> Any:
     """A structural formula from a `layout`: carbon atoms are corners, other atoms letters, double
-    bonds two lines.
+    bonds two lines, in a ring with the second line inside it. Hydrogens stand on the side of an
+    atom that has no bond: HO on the left, OH on the right.
     """
-    import numpy as np
-
     ax = plots.axes_for(ax, alt, (3, 3))
     places = np.array([atom[1:] for atom in plan["atoms"]], dtype=float)
-    for i, j, order in plan["bonds"]:
-        along = places[j] - places[i]
-        aside = np.array([-along[1], along[0]]) * 0.09 / max(float(np.hypot(*along)), 1e-9)
-        for side in {1: (0,), 2: (-1, 1), 3: (-2, 0, 2)}[order]:
-            ax.plot(*(places[[i, j]] + side * aside).T, color="#333333", linewidth=1.3, zorder=1)
-    for label, x, y in plan["atoms"]:
-        if label != "C":
-            shown = re.sub(r"(\d+)", r"$_{\1}$", label)
-            ax.text(
-                x,
-                y,
-                re.sub(r"([+-])$", r"$^{\1}$", shown),
-                ha="center",
-                va="center",
-                color=COLORS.get(re.match(r"[A-Z][a-gi-z]?", label)[0], "black"),  # type: ignore[index]
-                weight="bold",
-                fontsize=10,
-                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-                zorder=2,
+    for line in _bonds(plan, places):
+        ax.plot(*line.T, color="#333333", linewidth=1.3, zorder=1, solid_capstyle="round")
+    for i, (label, x, y) in enumerate(plan["atoms"]):
+        if label == "C":
+            continue
+        symbol, hydrogens, sign = _PARTS.fullmatch(label).groups("")  # type: ignore[union-attr]
+        away = _free_side(plan, places, i)
+        look = {
+            "color": COLORS.get(symbol, "black"),
+            "weight": "bold",
+            "fontsize": 10,
+            "va": "center_baseline",
+            "textcoords": "offset points",
+        }
+        box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+        charge = rf"$^{{{sign}}}$" if sign else ""
+        ax.annotate(symbol + charge, (x, y), (0, 0), ha="center", bbox=box, zorder=2, **look)
+        if hydrogens:
+            count = re.sub(r"(\d+)", r"$_{\1}$", hydrogens)
+            beside = {"right": 5, "left": -5}.get(away, 0) * len(symbol)
+            ax.annotate(
+                count,
+                (x, y),
+                (
+                    beside + (4 if sign and away == "right" else 0),
+                    {"up": 11, "down": -11}.get(away, 0),
+                ),
+                ha={"right": "left", "left": "right"}.get(away, "center"),
+                zorder=3,
+                **look,
             )
-    middle, half = (places.min(0) + places.max(0)) / 2, np.ptp(places, axis=0).max() / 2 + 0.7
+    middle, half = (places.min(0) + places.max(0)) / 2, np.ptp(places, axis=0).max() / 2 + 0.8
     ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     ax.set_aspect("equal")
     ax.axis("off")
     ax.set_title(title, fontsize=9, loc="center")
     return ax
+
+
+_PARTS = re.compile(r"([A-Z][a-gi-z]?)(H\d*)?([+-])?")  # symbol, hydrogens, charge
+
+
+def _neighbors(plan: dict[str, list], i: int) -> list[int]:
+    return [b if a == i else a for a, b, _ in plan["bonds"] if i in (a, b)]
+
+
+def _free_side(plan: dict[str, list], places: np.ndarray, i: int) -> str:
+    """Where there is most room for an atom's hydrogens: right, left, up or down."""
+    sides = {"right": (1, 0), "left": (-1, 0), "down": (0, -1), "up": (0, 1)}
+    bonds = [places[k] - places[i] for k in _neighbors(plan, i)]
+    nearest = {
+        name: max((float(bond @ side) for bond in bonds), default=0.0)
+        for name, side in sides.items()
+    }
+    beside = min(("right", "left"), key=lambda name: nearest[name])
+    return beside if nearest[beside] < 0.3 else min(nearest, key=lambda name: nearest[name])
+
+
+def _bonds(plan: dict[str, list], places: np.ndarray) -> Iterator[np.ndarray]:
+    """The lines of all bonds, each from one point to another. (2, 2) each"""
+    for i, j, order in plan["bonds"]:
+        ends, along = places[[i, j]], places[j] - places[i]
+        aside = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
+        ring = _ring(plan, i, j) if order == 2 else []
+        if ring:
+            inside = places[ring].mean(axis=0) - ends.mean(axis=0)
+            short = ends + 0.13 * np.array([along, -along])
+            yield ends
+            yield short + 0.17 * np.sign(inside @ aside) * aside
+        else:
+            for side in {1: (0,), 2: (-1, 1), 3: (-2, 0, 2)}[order]:
+                yield ends + side * 0.09 * aside
+
+
+def _ring(plan: dict[str, list], i: int, j: int) -> list[int]:
+    """The atoms of the smallest ring that bond i, j is part of, of at most eight; [] if of none."""
+    paths = [[i]]
+    for _ in range(7):
+        paths = [
+            [*path, k]
+            for path in paths
+            for k in _neighbors(plan, path[-1])
+            if k not in path and (path[-1], k) != (i, j)
+        ]
+        for path in paths:
+            if path[-1] == j:
+                return path
+    return []
 
 
 def _read(smiles: str) -> Any:

@@ -78,15 +78,15 @@ def those_in_and_out(scores: Mapping[str, Sequence[Any]], auc: Mapping[str, floa
     """Distances to the nearest synthetic patient of members and of others, for two generators.
     scores: name -> minus the distances of both, (N,) and (M,).
     """
-    alt = "Distances of members (outlined) and others (filled). " + " ".join(
+    alt = "Distances of members (filled) and others (outlined). " + " ".join(
         f"{name}: AUC {value:.2f}." for name, value in auc.items()
     )
     _, axes = plots.figure(1, len(scores), size=(10, 3.2), alt=alt)
     edges = np.linspace(0, 8, 41)
     for ax, (name, (inside, outside)) in zip(axes, scores.items(), strict=True):
-        ax.hist(-np.asarray(outside), edges, color=plots.MUTED, alpha=0.6, label="were not in")
-        style = {"histtype": "step", "color": plots.WRONG, "linewidth": 2.2}
-        ax.hist(-np.asarray(inside), edges, label="were in the data", **style)
+        ax.hist(-np.asarray(inside), edges, color=plots.DATA, alpha=0.5, label="were in the data")
+        style = {"histtype": "step", "color": plots.MODEL, "linewidth": 2.2}
+        ax.hist(-np.asarray(outside), edges, label="were not in", **style)
         title = f"{name}: AUC {auc[name]:.2f}"
         plots.label(ax, title, "distance to the nearest synthetic patient", "patients")
     axes[0].legend(loc="upper right")
@@ -104,6 +104,7 @@ def likelihoods(sizes: Sequence[int], nats: Mapping[str, Sequence[float]]) -> No
         ax.plot(sizes, nats[name], style, color=color, marker="o", label=name)
     ax.set_xscale("log", base=2)
     ax.set_yscale("symlog", linthresh=20)
+    ax.margins(y=0.08)
     ax.set_xticks(sizes, sizes)
     ax.legend(loc="lower left")
     plots.label(ax, "Log-likelihood of the patients", "Gaussians per diagnosis", "nats per patient")
@@ -128,14 +129,14 @@ def price_of_privacy(
         ax.plot(bounds, values, style, color=color, marker="o", label=f"from {name}")
     ax.axhline(real, color=plots.DATA, linestyle=":", label="trained on real patients")
     ax.set_xscale("log")
-    ax.set_xticks(bounds, [f"{100 * b:.2g} %" for b in bounds])
+    ax.set_xticks(bounds, [f"{100 * b:.2g}%" for b in bounds])
     ax.minorticks_off()
     ax.set_ylim(0, 100)
     ax.legend(loc="upper right")
     plots.label(
         ax,
         "What a stronger promise costs (left: stronger)",
-        "members that any attack can find, at 1 % false alarms",
+        "members that any attack can find, at 1% false alarms",
         "missed cancers of 100",
     )
 
@@ -166,7 +167,8 @@ def release_card(lines: Sequence[tuple[str, float, float, str]]) -> None:
     rows = []
     for question, value, limit, side in lines:
         kept = value >= limit if side == "at least" else value <= limit
-        rows.append((question, f"{value:.3g}", f"{side} {limit:g}", "yes" if kept else "NO"))
+        shown = f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+        rows.append((question, shown, f"{side} {limit:g}", "yes" if kept else "NO"))
     runtime.show_table(("question", "measured", "limit", "kept?"), rows)
 
 
@@ -184,7 +186,7 @@ def trials(intervals: Mapping[str, tuple[float, Sequence[float]]], truth: float)
     ax.axvline(truth, color="black", linestyle="--")
     ax.axvline(1, color=plots.MUTED, linewidth=1)
     ax.set_yticks(range(len(intervals)), intervals)
-    ax.invert_yaxis()
+    ax.set_ylim(len(intervals) - 0.5, -0.5)
     title = "Dashed: the truth of this invented world"
     plots.label(ax, title, "time with AI / time without")
 

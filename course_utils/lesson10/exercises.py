@@ -68,7 +68,7 @@ def _tstr_cases(rng: np.random.Generator) -> list[Case]:
     import sklearn.linear_model
     import sklearn.pipeline  # noqa: F401
 
-    close_case = partial(Case, read=_read_share, rtol=0.0, atol=0.025)
+    close_case = partial(Case, read=_read_share, rtol=0.0, atol=0.025, alike=0.01)
     tiny = np.array([1.0, 1.0, 1e-4, 1e-4])
     return [
         close_case(
@@ -393,27 +393,27 @@ def _found_cases(rng: np.random.Generator) -> list[Case]:
     tied_out = TensorArg(rng.permutation([0.0] * 5 + [1.0] * 8 + [2.0] * 4 + [3.0] * 3))
     return [
         close_case(
-            "in 5, 3, 1 and out 4, 2, 0, −1, −2, one false alarm in five allowed: 2 of 3",
-            (*toy, 0.2),
+            "in 5, 3, 1 and out 4, 2, 0, −1, −2, 25% allowed, which is 1.25 of 5: 2 of 3",
+            (*toy, 0.25),
         ),
         close_case("the same scores, no false alarm allowed: 1 of 3", (*toy, 0.0)),
-        close_case("30 in and 45 out, 10 % allowed, which is 4.5 of 45", _ladder(rng, 30, 45, 0.1)),
-        close_case("70 in and 40 out, 25 % allowed", _ladder(rng, 70, 40, 0.25)),
-        close_case("60 in and 284 out, 1 % allowed, which is 2.84", _ladder(rng, 60, 284, 0.01)),
+        close_case("30 in and 45 out, 10% allowed, which is 4.5 of 45", _ladder(rng, 30, 45, 0.1)),
+        close_case("70 in and 40 out, 25% allowed", _ladder(rng, 70, 40, 0.25)),
+        close_case("60 in and 284 out, 1% allowed, which is 2.84", _ladder(rng, 60, 284, 0.01)),
         close_case(
-            "40 in and 30 out, 1 % allowed: not one may be accused", _ladder(rng, 40, 30, 0.01)
+            "40 in and 30 out, 1% allowed: not one may be accused", _ladder(rng, 40, 30, 0.01)
         ),
         close_case(
-            "whole numbers with ties, 8 in and 20 out, 25 % allowed: those with equal scores are"
+            "whole numbers with ties, 8 in and 20 out, 25% allowed: those with equal scores are"
             " accused together or not at all",
             (tied, tied_out, 0.25),
         ),
         close_case(
-            "all scores the same, 10 % allowed: nobody can be named, 0",
+            "all scores the same, 10% allowed: nobody can be named, 0",
             (TensorArg(np.full(5, 2.0)), TensorArg(np.full(20, 2.0)), 0.1),
         ),
         Case(
-            "25 in and 33 out, 10 % allowed: on another scale, in another order, with more allowed",
+            "25 in and 33 out, 10% allowed: on another scale, in another order, with more allowed",
             _ladder(rng, 25, 33, 0.1),
             _read_found_rules,
             want=dict.fromkeys((MONOTONE, ANY_ORDER, MORE_ALARMS), True),
@@ -538,8 +538,8 @@ MEMBERS = Exercise(
     _found_oracle,
     {
         "quantile-interpolates": Mutant(
-            "more than the allowed share of those out lie above your threshold: `quantile` puts it"
-            " between two scores; count how many may be accused, a whole number",
+            "more than the allowed share of those out lie above your threshold: count how many may"
+            " be accused and round down (`quantile` sets the threshold between two scores)",
             _above(_interpolated),
         ),
         "rounded-up": Mutant(
@@ -578,6 +578,16 @@ MEMBERS = Exercise(
             "as many may be accused as a share of *all* patients: it is a share of those who were"
             " out",
             _above(lambda a, b, share: _allowed(b, 0, int(share * (len(a) + len(b))))),
+        ),
+        "share-of-the-members": Mutant(
+            "as many may be accused as a share of the *members*: it is a share of those who were"
+            " out",
+            _above(lambda a, b, share: _allowed(b, 0, int(share * len(a) + 1e-9))),
+        ),
+        "rounded-to-nearest": Mutant(
+            "the number that may be accused was rounded to the nearest whole number, which can"
+            " allow more than the share: round down",
+            _above(lambda a, b, share: _allowed(b, 0, round(share * len(b)))),
         ),
         "share-of-the-named": Mutant(
             "false alarms were counted as a share of all who are named (a false discovery rate):"
@@ -1017,6 +1027,10 @@ WATERMARK = Exercise(
                 _of_hits(
                     lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))
                 ),
+            ),
+            "gamma-ignored": (
+                "one half was used instead of gamma: a share gamma of the words is green",
+                _of_hits(lambda count, T, gamma: _z(count, T, 0.5)),
             ),
             "variance-at-half": (
                 "the variance is that of γ = ½: gamma is given",
@@ -2111,7 +2125,7 @@ PATIENT_FACTS = FIRST_FACTS | {
         "TSTR is above 0.8: below, the diagnoses hardly depend on the measurements beside them"
     ),
     "possible": (
-        "at most 2 % of the rows are impossible: no patient has a measurement below 0, or a worst"
+        "at most 2% of the rows are impossible: no patient has a measurement below 0, or a worst"
         " value (columns 20 to 29) below the mean of the same measurement (columns 0 to 9)"
     ),
 }

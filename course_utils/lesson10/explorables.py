@@ -91,7 +91,7 @@ def watermark(
             live.Range("replaced", shares[0], shares[-1], step_r, shares[0], "share replaced"),
         ],
         "Strength {strength:.1f}, {length:.0f} words, {replaced:.1f} of them replaced: median z"
-        " {median:.1f}, {above:.0f} % of the texts above 4.",
+        " {median:.1f}, {above:.0f}% of the texts above 4.",
         numbers,
         {
             "strengths": strengths,

@@ -14,9 +14,9 @@
   const others = distances.line({color: "model"});
   const map = panel({x: [0.45, 1], y: [0.8, 1], xlabel: "risk: AUC of the attack",
     ylabel: "use: TSTR", title: "all settings; the ring is yours"});
-  map.bars([0.45, 0.6], [1], {color: "other", opacity: 0.2});
+  const corner = [[0.45, 0.94], [0.6, 0.94], [0.6, 1], [0.45, 1]];
+  map.lines({fill: true, color: "other", opacity: 0.25})([corner]);
   map.dots({color: "muted", size: 4})(plane.flat().map(p => [p.auc, p.tstr]));
-  map.rule({color: "other"})({y: 0.94});
   const here = map.handle();
   map.drag((auc, tstr) => {
     const all = plane.flatMap((row, i) => row.map((p, j) => ({...p, i, j})));

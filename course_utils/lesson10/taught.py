@@ -30,7 +30,7 @@ def to_roots(table):
 
 
 def from_roots(table):
-    """Back to measurements: any row of numbers becomes a row that a patient can have."""
+    """Back to measurements: any row of numbers becomes one that keeps both rules."""
     mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
     return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
 
@@ -151,7 +151,7 @@ def add_carbon(text, rng):
 
 
 def trial_effect(df):
-    """Time with AI over time without, as a ratio of geometric means, and its 95 % interval.
+    """Time with AI over time without, as a ratio of geometric means, and its 95% interval.
 
     Columns "ai" (n,) bool and "minutes" (n,) -> (ratio, (low, high))
     """
