@@ -108,3 +108,44 @@ def test_bonds_are_about_one_long_and_nonsense_has_no_layout():
     assert sorted(order for *_, order in plan["bonds"]).count(2) == 4
     with pytest.raises(ValueError, match="no molecule"):
         chemistry.layout("C1CC")
+
+
+def test_hydrogens_are_on_the_free_side_and_a_ring_keeps_its_second_lines_inside():
+    ax = chemistry.draw(chemistry.layout("OC(=O)c1ccccc1"), plots.panel(alt="benzoic acid"))
+    written = sorted(text.get_text() for text in ax.texts)
+    assert written == ["H", "O", "O"]
+    plan = chemistry.layout("c1ccccc1")
+    places = np.array([atom[1:] for atom in plan["atoms"]], dtype=float)
+    middle = places.mean(axis=0)
+    lengths = [
+        (np.linalg.norm(line.mean(axis=0) - middle), np.linalg.norm(line[1] - line[0]))
+        for line in chemistry._bonds(plan, places)
+    ]
+    outer = [length for away, length in lengths if away > 0.8]
+    inner = [length for away, length in lengths if away < 0.75]
+    assert len(outer) == 6 and len(inner) == 3 and max(inner) < min(outer)
+
+
+def test_the_hydrogen_of_an_acid_is_outside_whichever_way_it_points():
+    for turn, side in ((1, "right"), (-1, "left")):
+        plan = {"atoms": [["C", 0.0, 0.0], ["OH", 0.87 * turn, 0.5]], "bonds": [[0, 1, 1]]}
+        places = np.array([atom[1:] for atom in plan["atoms"]], dtype=float)
+        assert chemistry._free_side(plan, places, 1) == side
+
+
+def test_every_label_that_is_shipped_has_its_hydrogens():
+    from rdkit import Chem
+
+    for molecule in chemistry.shipped()["best"]:
+        atoms = Chem.MolFromSmiles(molecule["smiles"]).GetAtoms()
+        labels = [chemistry._label(atom) for atom in atoms]
+        assert sorted(labels) == sorted(atom[0] for atom in molecule["layout"]["atoms"])
+
+
+def test_a_table_of_characters_is_a_distribution_and_remembers_what_it_counted():
+    table = chemistry.CharacterTable(["CCO", "CCO", "CCN"], 3)
+    assert np.isclose(table.probabilities("CC").sum(), 1)
+    assert table.probabilities("CC").argmax() == table.alphabet.index("O")
+    assert table.nll("CCO") < table.nll("CCN") < table.nll("OOC")
+    written = [table.write(np.random.default_rng(seed), 0.5) for seed in range(20)]
+    assert "CCO" in written and not any("\n" in text for text in written)

@@ -54,15 +54,16 @@ def house(ax: Any) -> None:
         # (H, W)
         sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]
     chosen = np.eye(floorplans.KINDS)[np.asarray(sheet)].transpose(2, 0, 1)  # (KINDS, H, W)
-    plan_drawing.draw(
-        repairing.repair(chosen, unseen, rng), ax, title="a house that nobody planned"
-    )
+    plan_drawing.draw(repairing.repair(chosen, unseen, rng), ax)
+    for text in ax.texts:
+        text.set_fontsize(7)  # the panel is smaller than a lesson's figure
+    plots.label(ax, "a house that nobody planned")
 
 
 def molecules(ax: Any) -> None:
     """The four of highest QED among those that the study's model wrote and had not been shown."""
     ax.axis("off")
-    plots.label(ax, "molecules that it was never shown")
+    plots.label(ax, "molecules that a network spelled")
     for i, molecule in enumerate(chemistry.shipped()["best"][:4]):
         inner = ax.inset_axes((0.5 * (i % 2), 0.5 * (1 - i // 2), 0.48, 0.46))
         chemistry.draw(molecule["layout"], inner)

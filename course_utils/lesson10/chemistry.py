@@ -95,6 +95,58 @@ def _label(atom: Any) -> str:
     return symbol + ("H" + count if hydrogens else "") + sign
 
 
+class CharacterTable:
+    """Which character follows the last n - 1, counted; a shorter context helps out where a longer
+    one is rare (Witten & Bell 1991).
+    """
+
+    def __init__(self, texts: list[str], n: int) -> None:
+        self.before = n - 1
+        self.alphabet = sorted({"\n"}.union(*texts))
+        self.counts: dict[str, np.ndarray] = {}
+        number = {character: i for i, character in enumerate(self.alphabet)}
+        for text in texts:
+            line = "\n" * self.before + text + "\n"
+            for i in range(self.before, len(line)):
+                for length in range(n):
+                    row = self.counts.setdefault(line[i - length : i], np.zeros(len(number)))
+                    row[number[line[i]]] += 1
+
+    def probabilities(self, context: str) -> np.ndarray:
+        """Of each character of the alphabet after a context of n - 1 characters."""
+        p = np.full(len(self.alphabet), 1 / len(self.alphabet))
+        for length in range(self.before + 1):
+            row = self.counts.get(context[len(context) - length :])
+            if row is not None:
+                p = (row + np.count_nonzero(row) * p) / (row.sum() + np.count_nonzero(row))
+        return p
+
+    def nll(self, text: str) -> float:
+        """Mean negative log-likelihood of a character, the end of the line included."""
+        line = "\n" * self.before + text + "\n"
+        places = range(self.before, len(line))
+        return -float(
+            np.mean(
+                [
+                    np.log(
+                        self.probabilities(line[i - self.before : i])[self.alphabet.index(line[i])]
+                    )
+                    for i in places
+                ]
+            )
+        )
+
+    def write(self, rng: np.random.Generator, temperature: float, longest: int = 80) -> str:
+        """One string, drawn character by character."""
+        line = "\n" * self.before
+        for _ in range(longest):
+            p = self.probabilities(line[len(line) - self.before :]) ** (1 / temperature)
+            line += str(rng.choice(self.alphabet, p=p / p.sum()))
+            if line[-1] == "\n":
+                break
+        return line[self.before :].rstrip("\n")
+
+
 def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, float]:
     """Mean QED of the different molecules among the strings that are not in `train`, and their mean
     Tanimoto similarity to the nearest training molecule (Morgan fingerprints of radius 2, 2048

@@ -539,7 +539,8 @@ MEMBERS = Exercise(
     {
         "quantile-interpolates": Mutant(
             "more than the allowed share of those out lie above your threshold: count how many may"
-            " be accused and round down (`quantile` sets the threshold between two scores)",
+            " be accused and round down (`round` can go up, and `quantile` takes a threshold between"
+            " two scores)",
             _above(_interpolated),
         ),
         "rounded-up": Mutant(
@@ -583,11 +584,6 @@ MEMBERS = Exercise(
             "as many may be accused as a share of the *members*: it is a share of those who were"
             " out",
             _above(lambda a, b, share: _allowed(b, 0, int(share * len(a) + 1e-9))),
-        ),
-        "rounded-to-nearest": Mutant(
-            "the number that may be accused was rounded to the nearest whole number, which can"
-            " allow more than the share: round down",
-            _above(lambda a, b, share: _allowed(b, 0, round(share * len(b)))),
         ),
         "share-of-the-named": Mutant(
             "false alarms were counted as a share of all who are named (a false discovery rate):"
