@@ -436,7 +436,7 @@ drawing.use_and_alarm(useful, alarm)
 #
 # ### Exercise 10.2 · `members_found`
 # The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, while
-# at most a share `false_alarms` of those who were out are named. (1% of 284 is 2.84: how many may be accused?) Return the share
+# at most a share `false_alarms` of those who were out are named. (1% of 284 is $2.84$: how many may be accused?) Return the share
 # of members named.
 
 
@@ -534,8 +534,8 @@ drawing.those_in_and_out(shown, {name: attack_auc(*scores) for name, scores in s
 # %% [markdown]
 # Thirty Gaussians give away a fifth of the patients or a little less, and the photocopier more than three times as many,
 # although their AUCs are close. (Not everyone: some patients were never drawn.) One Gaussian stays near the 1% that luck finds.
-# And patients who are unusual, who have most to fear from being recognized, are worse off than the average: their AUC is above
-# 0.8 under thirty Gaussians.
+# And patients who are unusual, who have most to fear from being recognized, are worse off than the average: their AUC is
+# {{10.auc.many_tail:.1f}} under thirty Gaussians.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
@@ -694,7 +694,7 @@ def private_patients(table, mu, n, rng, covariances):
 # Two tables under the same promise: the first is drawn from counts, means and variances, 61 numbers per diagnosis, the second
 # also from all covariances, 496 numbers. Without noise, the second misses fewer cancers.
 #
-# **Predict.** With $\mu = \tfrac12$, which promises at most 3.4% of the members at 1% false alarms, which table misses
+# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4\%$ of the members at 1% false alarms, which table misses
 # fewer?
 #
 # - A: still the second, because it knows more about each diagnosis
@@ -749,7 +749,8 @@ blurred careful clear early faded frank hasty honest late long odd old short sim
 answers charts diaries forms graphs leaflets letters lists notes recipes reports results scans tales
 near behind beside in outside opposite above below inside around between beyond within across
 busy bright crowded dim drafty empty green narrow noisy quiet spare sunny tidy warm
-archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics wards
+archives canteens chapels clinics corridors courtyards gardens kitchens libraries lobbies attics \
+wards
 . ; and but while so yet because"""
 slots = [line.split() for line in word_list.strip().split("\n")]
 words = word_list.split()  # V of them
@@ -1348,9 +1349,8 @@ if chemistry.available():
     rng = runtime.rng(83)
     counted = [counts.write(rng, 0.7) for _ in range(runtime.budget(smoke=20, cpu=200))]
     table_valid = molecule_report(counted, molecules)["valid"]
-    print(
-        f"molecules among its strings: {table_valid:.0%}; the network's: {reports['GRU, yours']['valid']:.0%}"
-    )
+    network_valid = reports["GRU, yours"]["valid"]
+    print(f"molecules among its strings: {table_valid:.0%}; the network's: {network_valid:.0%}")
 
 # %% [markdown] tags=["studio"]
 # As a judge, the table is no worse than the network: the carbon too many often breaks an aromatic ring, which shows within a few

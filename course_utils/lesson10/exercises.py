@@ -539,8 +539,8 @@ MEMBERS = Exercise(
     {
         "quantile-interpolates": Mutant(
             "more than the allowed share of those out lie above your threshold: count how many may"
-            " be accused and round down (`round` can go up, and `quantile` takes a threshold between"
-            " two scores)",
+            " be accused and round down (`round` can go up, and `quantile` takes a threshold"
+            " between two scores)",
             _above(_interpolated),
         ),
         "rounded-up": Mutant(
