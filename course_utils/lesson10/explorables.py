@@ -46,7 +46,7 @@ def privacy(
             live.Choice("size", [str(k) for k in components], len(components) - 1, "components"),
             live.Choice("noise", [f"{sd:g} standard deviations" for sd in noises]),
         ],
-        "{components:.0f} components per diagnosis and noise of {sd:.1f} standard deviations: AUC"
+        "Components per diagnosis: {components:.0f}. Noise: {sd:.1f} standard deviations. AUC"
         " {auc:.2f}, TSTR {tstr:.3f}.",
         numbers,
         {"components": components, "noises": noises, "farthest": farthest, "plane": table},
