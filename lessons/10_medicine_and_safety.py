@@ -1310,9 +1310,10 @@ else:
 columns = dict.fromkeys(("valid", "unique", "novel", "QED", "nearest known"), ".2f")
 reports = {name: molecule_report(texts, molecules) for name, texts in rows.items()}
 some = known[:: runtime.budget(smoke=40, cpu=8)]
+compared = molecules[:: runtime.budget(smoke=10, cpu=1)]
 lines = {"training molecules": (math.nan, math.nan, math.nan, *chemistry.profile(some, ()))}
 for name, texts in rows.items():
-    lines[name] = *reports[name].values(), *chemistry.profile(texts, molecules)
+    lines[name] = *reports[name].values(), *chemistry.profile(texts, compared)
 drawing.table(columns, lines)
 
 # %% [markdown] tags=["studio"]
@@ -1364,7 +1365,7 @@ if chemistry.available():
 # carbon dioxide.
 
 # %% tags=["studio"]
-sheet = chemistry.best(written, molecules, 8) if chemistry.available() else long_run["best"]
+sheet = chemistry.best(written, compared, 8) if chemistry.available() else long_run["best"]
 chemistry.draw_sheet(
     sheet, "Highest QED among the new molecules, and similarity to the nearest known one"
 )
@@ -1580,7 +1581,9 @@ def longest_copy(text, source):
 
 # %% tags=["studio"]
 runtime.seed_all(92)
-leaflets = [[words[w] for w in text] for text in write(400, 63, 0, green)]
+leaflets = [
+    [words[w] for w in text] for text in write(runtime.budget(smoke=50, cpu=400), 63, 0, green)
+]
 copied = {"with the verse": {}, "without it": {}}
 for n in (2, 3, 4):
     for name, texts in zip(copied, ([*leaflets, verse], leaflets), strict=True):
