@@ -91,7 +91,7 @@ def test_the_architect_keeps_to_the_brief(briefs):
         assert (
             plan[:, 1 if brief.entrance == "west" else brief.width] == fp.DOOR
         ).sum() == fp.DOOR_CELLS
-        assert all(fp.door_between(plan, fp.HALL, room) for room in brief.rooms if room != fp.HALL)
+        assert fp.all_onto_hall(plan)
 
 
 def test_plans_depend_on_the_generator_alone_and_differ(briefs):
@@ -142,6 +142,17 @@ def test_a_door_between_rooms_is_found_either_way_and_only_where_it_is():
             sheet, fp.BATH, fp.LIVING
         )
         assert not fp.door_between(sheet, fp.BATH, fp.HALL)
+
+
+def test_every_room_opens_onto_the_hall_or_the_plan_is_told_from_those_where_it_does():
+    plan = np.zeros((3, 9), dtype=int)
+    plan[1] = [1, fp.LIVING, fp.DOOR, fp.HALL, fp.DOOR, fp.BATH, fp.WALL, 1, 1]
+    through = np.where(plan == fp.HALL, fp.KITCHEN, plan)
+    walled = plan.copy()
+    walled[1, 4] = fp.WALL
+    for turn in (np.asarray, np.transpose):
+        assert fp.all_onto_hall(turn(plan))
+        assert not fp.all_onto_hall(turn(walled)) and not fp.all_onto_hall(turn(through))
 
 
 def test_a_drawing_writes_areas_and_dimensions_and_one_arc_a_door(briefs):

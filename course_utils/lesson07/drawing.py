@@ -1,4 +1,4 @@
-"""The pictures and tables of lesson 07: drawing only, the ideas are in the notebook."""
+"""The figures and tables of lesson 07: drawing only, the ideas are in the notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "print_rates",
 ]
 COLORS = (plots.MUTED, plots.MODEL, plots.OTHER)
-COLUMNS = ("valid", "obeys", "both", "daylight", "width")
+COLUMNS = ("valid", "obeys", "both", "daylight", "width", "hall")
 
 
 def nats_saved(saved: Mapping[str, float]) -> None:
@@ -61,9 +61,9 @@ def plans(rows: Mapping[str, Sequence[tuple[Any, str]]]) -> None:
 
 
 def cuts(raw: np.ndarray, house: Part, finished: np.ndarray) -> None:
-    """A repair in four pictures: what the model drew, the first cut, all cuts, and the doors."""
+    """A repair in four panels: what the model drew, the first cut, all cuts, and the doors."""
     alt = (
-        f"Four pictures. The model's plan; the first cut, into {_rooms(house.parts[0])} and"
+        f"Four panels. The model's plan; the first cut, into {_rooms(house.parts[0])} and"
         f" {_rooms(house.parts[1])}; all cuts, a box for each of the {len(house.rooms)} rooms; the"
         " finished plan with doors."
     )

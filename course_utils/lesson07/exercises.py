@@ -42,13 +42,13 @@ def _until_first(facts: Any) -> dict[str, Any]:
 # ---- 7.1 cvae_loss -------------------------------------------------------------------------------
 
 CONDITIONAL = {
-    "one": "the loss is one number: the average over the pictures",
-    "encoder": "the encoder gets every picture together with its own condition",
-    "decoder": "the decoder gets every latent code together with its picture's own condition",
+    "one": "the loss is one number: the average over the images",
+    "encoder": "the encoder gets every image together with its own condition",
+    "decoder": "the decoder gets every latent code together with its image's own condition",
     "noise": "each latent code is mu plus standard deviation times noise from N(0, I)",
     "graph": "the gradient reaches the encoder through the latent codes",
     "fresh": "a second call draws other noise: set no seed inside",
-    "loss": "the loss is the NLL of a picture, summed over pixels, plus beta times its KL term",
+    "loss": "the loss is the NLL of an image, summed over pixels, plus beta times its KL term",
 }
 
 
@@ -78,13 +78,15 @@ def _about_loss(
     yield CONDITIONAL["graph"], seen["z in a graph"] and seen["loss in a graph"]
     yield CONDITIONAL["fresh"], not np.allclose(numbers_in(seen["z"]), numbers_in(seen["z again"]))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)  # (B, Z)
-    pixels = []
+    pixels, sampled = [], []
     for one in found:
         z = numbers_in(one["z"])
         times = len(z) // len(x)
         logits = np.concatenate([z, np.tile(c, (times, 1))], axis=1) @ decoder
         pixels.append((np.tile(x, (times, 1)), logits))
-    yield CONDITIONAL["loss"], _which_loss([float(v) for v in values], pixels, kl)
+        away = (z - np.tile(mu, (times, 1))) ** 2 / np.exp(np.tile(logvar, (times, 1)))
+        sampled.append(0.5 * (z**2 - away - np.tile(logvar, (times, 1))).sum(axis=1).mean())
+    yield CONDITIONAL["loss"], _which_loss([float(v) for v in values], pixels, kl, sampled)
 
 
 def _whose_condition(got: np.ndarray, c: np.ndarray) -> Any:
@@ -94,7 +96,7 @@ def _whose_condition(got: np.ndarray, c: np.ndarray) -> Any:
         if np.allclose(got, 0):
             return "zeros"
         if np.allclose(np.sort(got, axis=0), np.sort(np.tile(c, (len(got) // len(c), 1)), axis=0)):
-            return "another picture's"
+            return "another image's"
     return "never called" if not len(got) else "something else"
 
 
@@ -107,7 +109,7 @@ def _which_noise(z: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> Any:
         return "no noise"
     noise = away / np.tile(np.exp(0.5 * logvar), (times, 1))
     if len(np.unique(noise[:, 0].round(3))) < len(noise) / 4:
-        return "one noise for all pictures"
+        return "one noise for all images"
     if noise.min() >= -1e-4 and noise.max() <= 1 + 1e-4:
         return "uniform noise"
     stds = {
@@ -126,8 +128,11 @@ def _which_noise(z: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> Any:
     return "another mean" if abs(away.mean()) > 0.3 else "another standard deviation"
 
 
-def _which_loss(got: list[float], pixels: list[tuple], kl: np.ndarray) -> Any:
-    """Whether three losses, for beta 1, 0.3 and 3, are right; if not, what they are."""
+def _which_loss(got: list[float], pixels: list[tuple], kl: np.ndarray, sampled: list[float]) -> Any:
+    """Whether three losses, for beta 1, 0.3 and 3, are right; if not, what they are.
+
+    sampled: log q(z | x, c) - log p(z) at the latent codes of each call.
+    """
 
     def nll(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         return np.logaddexp(0, logits) - x * logits  # (B, D)
@@ -149,8 +154,10 @@ def _which_loss(got: list[float], pixels: list[tuple], kl: np.ndarray) -> Any:
         "KL term subtracted": [f - b * total for f, b in zip(fits, betas, strict=True)],
         "sign flipped": [-f - b * total for f, b in zip(fits, betas, strict=True)],
         "NLL subtracted": [b * total - f for f, b in zip(fits, betas, strict=True)],
-        "summed over pictures": [n * (f + b * total) for f, b in zip(fits, betas, strict=True)],
-        "KL summed over pictures": [f + b * n * total for f, b in zip(fits, betas, strict=True)],
+        "summed over images": [n * (f + b * total) for f, b in zip(fits, betas, strict=True)],
+        "KL summed over images": [f + b * n * total for f, b in zip(fits, betas, strict=True)],
+        "NLL summed over images": [n * f + b * total for f, b in zip(fits, betas, strict=True)],
+        "KL by sampling": [f + b * k for f, b, k in zip(fits, betas, sampled, strict=True)],
         "sigmoid twice": [f + b * total for f, b in zip(twice, betas, strict=True)],
         "squared errors": [f + b * total for f, b in zip(square, betas, strict=True)],
         "KL doubled": [f + 2 * b * total for f, b in zip(fits, betas, strict=True)],
@@ -164,8 +171,8 @@ def _which_loss(got: list[float], pixels: list[tuple], kl: np.ndarray) -> Any:
 def _conditional_cases(rng: np.random.Generator) -> list[Case]:
     cases = []
     for Z, C, D, B, says in (
-        (2, 3, 6, 500, "500 pictures of six pixels, each with one of three labels"),
-        (3, 4, 5, 400, "400 pictures of five pixels, under mixed conditions of four numbers"),
+        (2, 3, 6, 500, "500 images of six pixels, each with one of three labels"),
+        (3, 4, 5, 400, "400 images of five pixels, under mixed conditions of four numbers"),
     ):
         c = (
             np.eye(C)[rng.integers(0, C, B)]
@@ -250,6 +257,16 @@ def _summed_then_divided(model: Any, x: Tensor, c: Tensor, beta: float) -> Tenso
     return (bce + beta * kl) / len(x)
 
 
+def _kl_by_sampling(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
+    from torch.distributions import Bernoulli, Normal
+
+    mu, logvar = model.encode(x, c)
+    q, p = Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)
+    z = q.rsample()
+    nll = -Bernoulli(logits=model.decode(z, c), validate_args=False).log_prob(x).sum(1)
+    return (nll + beta * (q.log_prob(z) - p.log_prob(z)).sum(1)).mean()
+
+
 LOSS = Exercise(
     "7.1",
     "cvae_loss",
@@ -258,7 +275,7 @@ LOSS = Exercise(
     {
         "pixels-averaged": Mutant(
             "the NLL is averaged over the pixels, so the KL term weighs D times too much: sum the"
-            " pixels of each picture",
+            " pixels of each image",
             _losing(nll=_pixels_averaged),
         ),
         "latents-averaged": Mutant(
@@ -291,12 +308,12 @@ LOSS = Exercise(
             _losing(add=lambda nll, kl, beta: -(nll + beta * kl).mean()),
         ),
         "summed-over-batch": Mutant(
-            "the loss is summed over the pictures: average them, or the learning rate depends on"
+            "the loss is summed over the images: average them, or the learning rate depends on"
             " the batch size",
             _losing(add=lambda nll, kl, beta: (nll + beta * kl).sum()),
         ),
-        "one-loss-per-picture": Mutant(
-            "one loss per picture came back: average them",
+        "one-loss-per-image": Mutant(
+            "one loss per image came back: average them",
             _losing(add=lambda nll, kl, beta: nll + beta * kl),
         ),
         "mean-decoded": Mutant(
@@ -310,7 +327,7 @@ LOSS = Exercise(
             _losing(noise=lambda mu, logvar: mu + logvar.exp() * _torch().randn_like(mu)),
         ),
         "one-noise-for-all": Mutant(
-            "one draw of noise serves all pictures: draw noise of the shape of mu",
+            "one draw of noise serves all images: draw noise of the shape of mu",
             _losing(
                 noise=lambda mu, logvar: mu + (0.5 * logvar).exp() * _torch().randn(1, mu.shape[1])
             ),
@@ -325,13 +342,22 @@ LOSS = Exercise(
             _losing(noise=lambda mu, logvar: mu + logvar * _torch().randn_like(mu)),
         ),
         "prior-decoded": Mutant(
-            "the decoder gets samples of the prior, which know nothing about the picture: in"
+            "the decoder gets samples of the prior, which know nothing about the image: in"
             " training, sample from q",
             _losing(noise=lambda mu, logvar: _torch().randn_like(mu)),
         ),
         "kl-summed-over-batch": Mutant(
-            "the KL term is summed over the pictures, while the NLL is averaged: average both",
+            "the KL term is summed over the images, while the NLL is averaged: average both",
             _losing(add=lambda nll, kl, beta: nll.mean() + beta * kl.sum()),
+        ),
+        "nll-summed-over-batch": Mutant(
+            "the NLL is summed over the images, while the KL term is averaged: average both",
+            _losing(add=lambda nll, kl, beta: nll.sum() + beta * kl.mean()),
+        ),
+        "kl-by-sampling": Mutant(
+            "the KL term is estimated from the sample of z, which is right on average but noisy:"
+            " take its closed form, `kl_normal`",
+            _kl_by_sampling,
         ),
         "decoder-not-conditioned": Mutant(
             "the decoder gets zeros in place of the condition: both networks get c",
@@ -342,7 +368,7 @@ LOSS = Exercise(
             _losing(told=lambda c: 0 * c),
         ),
         "condition-of-another": Mutant(
-            "the decoder gets the conditions in another order than the pictures: rows belong"
+            "the decoder gets the conditions in another order than the images: rows belong"
             " together",
             _losing(shown=lambda c: c.roll(1, 0)),
         ),
@@ -388,19 +414,19 @@ LOSS = Exercise(
 # ---- 7.2 sample_given ----------------------------------------------------------------------------
 
 DRAWN = {
-    "shape": "the result has one row of D numbers per picture, (n, D)",
-    "rows": "the decoder gets one latent code and one condition per picture, n of each",
-    "condition": "every picture is decoded under the condition that was requested",
-    "own": "every picture has a latent code of its own",
+    "shape": "the result has one row of D numbers per image, (n, D)",
+    "rows": "the decoder gets one latent code and one condition per image, n of each",
+    "condition": "every image is decoded under the condition that was requested",
+    "own": "every image has a latent code of its own",
     "prior": "the latent codes come from N(0, I): mean 0, standard deviation 1 in every dimension",
     "normal": "the latent codes are normally distributed",
     "free": "the dimensions of a latent code are independent of each other",
     "grays": "the result holds grays between 0 and 1",
     "decoded": "the grays are σ(logits) of the decoder, untouched",
-    "seed": "the same torch seed gives the same pictures, so randomness comes from torch",
-    "fresh": "a second call gives other pictures: set no seed inside",
+    "seed": "the same torch seed gives the same images, so randomness comes from torch",
+    "fresh": "a second call gives other images: set no seed inside",
     "graph": (
-        "the pictures carry no computation graph: draw under `torch.no_grad()`, or the next cell"
+        "the images carry no computation graph: draw under `torch.no_grad()`, or the next cell"
         " cannot turn them into NumPy arrays"
     ),
 }
@@ -411,8 +437,8 @@ def _drawn(
 ) -> dict[str, Any]:
     """What `sample_given` asked a small decoder, and what it handed back."""
     found = [ask.probe("lesson07.drawn_to_order", from_both, bias, c, n, seed) for _ in range(2)]
-    first, again = (numbers_in(one["pictures"]) for one in found)
-    second = numbers_in(found[0]["pictures of a second call"])
+    first, again = (numbers_in(one["images"]) for one in found)
+    second = numbers_in(found[0]["images of a second call"])
     return _until_first(
         _about_drawing(found[0], first, again, second, from_both.values, bias.values, c.values, n)
     )
@@ -548,11 +574,11 @@ def _which_grays(got: np.ndarray, logits: np.ndarray) -> str:
 def _order_cases(rng: np.random.Generator) -> list[Case]:
     cases = []
     for Z, C, D, n, says in (
-        (3, 10, 9, 4000, "4,000 pictures of nine pixels, one of ten digits"),
-        (2, 4, 4, 3000, "3,000 pictures of four pixels, under a mixed condition of four numbers"),
+        (3, 10, 9, 4000, "4,000 images of nine pixels, one of ten digits"),
+        (2, 4, 4, 3000, "3,000 images of four pixels, under a mixed condition of four numbers"),
     ):
         c = np.eye(C)[int(rng.integers(C))] if C == 10 else rng.dirichlet(np.ones(C)) + 0.05
-        size = 1.0 if C == 10 else 0.4  # of the logits: no picture of the second case is all black
+        size = 1.0 if C == 10 else 0.4  # of the logits: no image of the second case is all black
         cases.append(
             Case(
                 says,
@@ -641,7 +667,7 @@ SAMPLE = Exercise(
     lambda *args: None,
     {
         "encoder-for-prior": Mutant(
-            "the encoder was used, and it needs a picture: there is none yet, so draw the latent"
+            "the encoder was used, and it needs an image: there is none yet, so draw the latent"
             " codes from the prior",
             _encoding,
         ),
@@ -670,15 +696,15 @@ SAMPLE = Exercise(
             _drawing(condition=lambda c, n: 2 * c.expand(n, -1)),
         ),
         "one-latent-for-all": Mutant(
-            "one latent code was drawn for all pictures, which makes them identical: draw n codes",
+            "one latent code was drawn for all images, which makes them identical: draw n codes",
             _drawing(lambda n, Z: _torch().randn(1, Z).expand(n, -1)),
         ),
         "latents-all-zero": Mutant(
-            "all latent codes are zero, which makes the pictures identical: draw them from N(0, I)",
+            "all latent codes are zero, which makes the images identical: draw them from N(0, I)",
             _drawing(lambda n, Z: _torch().zeros(n, Z)),
         ),
         "latents-repeated-twice": Mutant(
-            "each latent code was used twice: every picture needs its own",
+            "each latent code was used twice: every image needs its own",
             _drawing(lambda n, Z: _torch().randn(n // 2, Z).repeat(2, 1)),
         ),
         "uniform-0-1-latents": Mutant(
@@ -710,7 +736,7 @@ SAMPLE = Exercise(
             _drawing(lambda n, Z: _torch().distributions.Laplace(0.0, 0.5**0.5).sample((n, Z))),
         ),
         "sign-only-latents": Mutant(
-            "there are only a few different latent codes: every picture needs its own, of real"
+            "there are only a few different latent codes: every image needs its own, of real"
             " numbers",
             _drawing(lambda n, Z: _torch().randn(n, Z).sign()),
         ),
@@ -746,7 +772,7 @@ SAMPLE = Exercise(
             _drawing(grays=lambda logits: logits.sigmoid().sigmoid()),
         ),
         "sign-flipped-logits": Mutant(
-            "the pictures are inverted: σ(logit) is the ink, not 1 − σ(logit)",
+            "the images are inverted: σ(logit) is the ink, not 1 − σ(logit)",
             _drawing(grays=lambda logits: (-logits).sigmoid()),
         ),
         "softmax-over-pixels": Mutant(
@@ -766,15 +792,15 @@ SAMPLE = Exercise(
             _drawing(grays=lambda logits: logits.relu()),
         ),
         "batch-mean-repeated": Mutant(
-            "the pictures were averaged: return all n",
+            "the images were averaged: return all n",
             _drawing(grays=lambda logits: logits.sigmoid().mean(0).expand(len(logits), -1)),
         ),
         "batch-mean-returned": Mutant(
-            "one picture came back, the average of all: return all n",
+            "one image came back, the average of all: return all n",
             _drawing(grays=lambda logits: logits.sigmoid().mean(0)),
         ),
         "one-sample-for-n": Mutant(
-            "one picture came back instead of n", lambda model, c, n: _drawing()(model, c, 1)
+            "one image came back instead of n", lambda model, c, n: _drawing()(model, c, 1)
         ),
         "condition-with-noise": Mutant(
             "noise was added to the condition: pass it on as it is, the noise belongs in z",
@@ -786,8 +812,8 @@ SAMPLE = Exercise(
             "the logits were scaled to 0 and 1 by their smallest and largest: take their sigmoid",
             _drawing(grays=lambda logits: (logits - logits.min()) / np.ptp(logits.numpy())),
         ),
-        "scaled-to-range-per-picture": Mutant(
-            "each picture's logits were scaled to 0 and 1 by their smallest and largest: take their"
+        "scaled-to-range-per-image": Mutant(
+            "each image's logits were scaled to 0 and 1 by their smallest and largest: take their"
             " sigmoid",
             _drawing(
                 grays=lambda logits: (
@@ -809,14 +835,13 @@ SAMPLE = Exercise(
             " the sigmoid of the logits",
             _drawing(grays=lambda logits: (logits.tanh() + 1) / 2),
         ),
-        "square-pictures": Mutant(
-            "each picture came back as a square: return rows of D numbers, as the decoder gives"
-            " them",
+        "square-images": Mutant(
+            "each image came back as a square: return rows of D numbers, as the decoder gives them",
             _drawing(grays=_as_squares),
         ),
         "still-in-graph": Mutant(does_not_hold(DRAWN["graph"]), _with_graph),
         "seed-fixed-inside": Mutant(
-            "a seed is set inside, so every call gives the same pictures: leave it to the caller",
+            "a seed is set inside, so every call gives the same images: leave it to the caller",
             _drawing(seed=True),
         ),
         "numpy-generator": Mutant(
@@ -1451,7 +1476,8 @@ REPORT = Exercise(
             _changed(areas={"unit": fp.CELL}),
         ),
         "areas-absent-rooms-required": Mutant(
-            "`areas` objects to rooms that are not there: only the rooms of the plan count",
+            "`areas` is False for plans in which some kinds of room are not there: only the rooms"
+            " of the plan count",
             _changed(areas={"all_kinds": True}),
         ),
         "areas-any-for-all": Mutant(
@@ -1506,7 +1532,7 @@ REPORT = Exercise(
             _changed(doors={"pair": lambda a, b, c, d: a & b}),
         ),
         "doors-walls-as-free": Mutant(
-            "`doors` takes walls for free: a door that opens on a wall leads nowhere",
+            "`doors` is True for doors that open on a wall: such a door leads nowhere",
             _changed(doors={"free": lambda plan: plan >= 0}),
         ),
         "doors-doors-as-free": Mutant(
@@ -1645,7 +1671,8 @@ REPORT = Exercise(
             _changed(reachable=lambda plan: _pieces(plan != fp.WALL, False) <= 2),
         ),
         "reachable-through-walls": Mutant(
-            "`reachable` walks through walls: leave `WALL` out of the mask",
+            "`reachable` is True for every plan, as if one could walk through walls: leave `WALL`"
+            " out of the mask",
             _changed(reachable={"walk": lambda plan: plan >= 0}),
         ),
         "reachable-outside-excluded": Mutant(
@@ -1674,18 +1701,18 @@ REPORT = Exercise(
 SAFE = {
     "shape": "the result has the shape of what went in, (B, 1, 28, 28)",
     "grays": "every gray lies between 0 and 1",
-    "changed": "nearly every picture differs from what went in",
+    "changed": "nearly every image differs from what went in",
     "state": "the same state of rng gives the same result",
     "other": "another state of rng gives another result",
-    "each": "every picture gets a change of its own",
-    "up": "every picture stays upright and is not mirrored",
+    "each": "every image gets a change of its own",
+    "up": "every image stays upright and is not mirrored",
     "paper": (
         "paper stays paper and ink stays ink: the empty rim is white, strokes are as dark as before"
     ),
     "ink": "no part of a digit is lost, and none doubled: the amount of ink stays within a third",
-    "pairs": "a picture stays at the place of its label in the batch",
-    "inside": "a digit stays inside its picture",
-    "read": "a classifier still gives at least 80 of 100 pictures the class that it gave before",
+    "pairs": "an image stays at the place of its label in the batch",
+    "inside": "a digit stays inside its image",
+    "read": "a classifier still gives at least 80 of 100 images the class that it gave before",
     "gentle": (
         "a person could have written the result: shifts of two pixels or so, tilts of ten degrees"
         " or so, and smooth strokes"
@@ -1703,10 +1730,10 @@ TURNS = {
 
 
 def _augmented(ask: Ask, x: TensorArg, same: TensorArg, y: TensorArg, seed: Any) -> dict[str, Any]:
-    """What an augmentation does to a batch, and to sixteen copies of one picture."""
+    """What an augmentation does to a batch, and to sixteen copies of one image."""
     first, again, other, copies = (
-        numbers_in(ask.probe("tensors", pictures, _seed(state)))
-        for pictures, state in ((x, seed), (x, seed), (x, seed + 1), (same, seed + 2))
+        numbers_in(ask.probe("tensors", images, _seed(state)))
+        for images, state in ((x, seed), (x, seed), (x, seed + 1), (same, seed + 2))
     )
     return _until_first(_about_augmenting(first, again, other, copies, x.values, same.values))
 
@@ -1774,10 +1801,10 @@ def _read(x: np.ndarray) -> np.ndarray:
 def _how_large(got: np.ndarray, x: np.ndarray, ink: np.ndarray) -> str:
     """Why the amount of ink is another: by how far the ink reaches around its center."""
     reach = []
-    for pictures in (got, x):
+    for images in (got, x):
         # rows, columns: (N, 28) each
-        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _center(pictures).T]
-        weight = pictures / (pictures.sum((1, 2), keepdims=True) + 1e-9)
+        apart = [(np.arange(28) - c[:, None]) ** 2 for c in _center(images).T]
+        weight = images / (images.sum((1, 2), keepdims=True) + 1e-9)
         reach.append(
             np.sqrt(
                 [np.einsum("nij,ni->n", weight, apart[0]), np.einsum("nij,nj->n", weight, apart[1])]
@@ -1811,12 +1838,12 @@ def _centered(x: np.ndarray) -> np.ndarray:
 
 
 def _likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How alike two stacks of centered pictures are, -1 to 1 a pair."""
+    """How alike two stacks of centered images are, -1 to 1 a pair."""
     return (a * b).sum((1, 2))
 
 
 def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
-    """The turns and mirrorings that explain a (centered) picture far better than no turn does."""
+    """The turns and mirrorings that explain a (centered) image far better than no turn does."""
     alike = np.stack(
         [
             _likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
@@ -1827,7 +1854,7 @@ def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
     best = np.where((alike.max(0) > own + 0.2) & (alike.max(0) > 0.85), alike.argmax(0), -1)
     share = {name: np.mean(best == i) for i, name in enumerate(TURNS)}
     found = [name for name in TURNS if share[name] > 0.1]
-    # where pictures were exchanged, some look turned by chance
+    # where images were exchanged, some look turned by chance
     if not found and np.median(own) > 0.8:
         found = [name for name in TURNS if share[name] > 0.02]
     return not found or ", ".join(found)
@@ -1838,7 +1865,7 @@ ROWS, COLUMNS = (np.rint(13.5 + RADII * f(ANGLES)).astype(int) for f in (np.sin,
 
 
 def _tilts(got: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The degrees by which each (centered) picture is turned, -180 to 180, to two degrees or so,
+    """The degrees by which each (centered) image is turned, -180 to 180, to two degrees or so,
     and NaN where no turn explains it: by correlating rings of both around the middle. (N,)
     """
     rings = [stack[:, ROWS, COLUMNS] * RADII for stack in (got, x)]  # (N, 11, 72) each
@@ -1852,13 +1879,13 @@ def _tilts(got: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _any_angle(tilts: np.ndarray) -> bool:
-    """Whether many pictures are turned far, and by angles that are no quarters of a turn."""
+    """Whether many images are turned far, and by angles that are no quarters of a turn."""
     far, between = abs(tilts) > 60, abs((tilts + 45) % 90 - 45) > 15
     return bool(far.mean() > 0.2 and between.mean() > 0.3)
 
 
 def _roughness(x: np.ndarray) -> np.ndarray:
-    """How much neighboring rows differ, and neighboring columns, in each picture. (2, N)"""
+    """How much neighboring rows differ, and neighboring columns, in each image. (2, N)"""
     return np.stack([abs(np.diff(x, axis=axis)).sum((1, 2)) for axis in (1, 2)])
 
 
@@ -1882,7 +1909,7 @@ def _which_paper(got: np.ndarray, x: np.ndarray) -> Any:
         return "gray specks" if np.median(rim.std(1)) > 0.01 else "a gray veil"
     dark = got.max(axis=(1, 2)) / x.max(axis=(1, 2))
     if np.mean(dark < 0.05) > 0.1:
-        return "empty pictures"
+        return "empty images"
     if np.mean(dark > 0.75) < 0.9:
         return "strokes are pale"
     soft = np.mean((got > 0.1) & (got < 0.6)) / got.sum() * x.sum() / np.mean((x > 0.1) & (x < 0.6))
@@ -1902,7 +1929,7 @@ def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
     own, neighbor = np.median(_likeness(got, x)), np.median(_likeness(got, np.roll(x, 1, axis=0)))
     if own > 0.9:
         return True
-    # each is some other picture
+    # each is some other image
     if np.median(np.tensordot(got, x, ([1, 2], [1, 2])).max(1)) > 0.97:
         return "exchanged"
     return "mixed" if neighbor > 0.6 else True
@@ -1910,7 +1937,7 @@ def _which_pairs(got: np.ndarray, x: np.ndarray) -> Any:
 
 def _how_gentle(got: np.ndarray, x: np.ndarray, alike: np.ndarray, tilts: np.ndarray) -> Any:
     """Judged by what can be measured: how far the ink's center went, by how many degrees the
-    centered pictures are tilted, how alike they are, and how rough their strokes are.
+    centered images are tilted, how alike they are, and how rough their strokes are.
     """
     if np.quantile(abs(_center(got) - _center(x)), 0.95) > 4.5:
         return "shifted far"
@@ -1954,8 +1981,8 @@ def _shift(x: Tensor, rng: Any, reach: int = 2, fill: bool = False) -> Tensor:
     moves = rng.integers(-reach, reach + 1, (len(x), 2))
     return torch.stack(
         [
-            torch.roll(picture, tuple(map(int, move)), dims=(1, 2))
-            for picture, move in zip(x, moves, strict=True)
+            torch.roll(image, tuple(map(int, move)), dims=(1, 2))
+            for image, move in zip(x, moves, strict=True)
         ]
     )
 
@@ -1968,7 +1995,7 @@ def _affine(
     move: float = 0.1,
     one: bool = False,
 ) -> Tensor:
-    """Tilt, size and shift for each picture (or one for all), by torch's grid."""
+    """Tilt, size and shift for each image (or one for all), by torch's grid."""
     torch, B = _torch(), len(x)
     angle, scale, shift = (rng.uniform(-r, r, s) for r, s in ((tilt, B), (size, B), (move, (B, 2))))
     if one:
@@ -1986,22 +2013,17 @@ def _affine(
 
 
 def _turned_at_random(quarters: tuple[int, ...], flip: tuple[int, ...] = ()) -> Answer:
-    """Turn some pictures of a batch that is shifted besides."""
+    """Turn some images of a batch that is shifted besides."""
 
     def safe_augment(x: Tensor, rng: Any) -> Tensor:
         torch = _torch()
         x = _shift(x, rng)
         picked = rng.integers(0, len(quarters), len(x))
         x = torch.stack(
-            [
-                torch.rot90(picture, quarters[k], (1, 2))
-                for picture, k in zip(x, picked, strict=True)
-            ]
+            [torch.rot90(image, quarters[k], (1, 2)) for image, k in zip(x, picked, strict=True)]
         )
         for axis in flip:
-            x = torch.stack(
-                [picture.flip(axis) if rng.random() < 0.5 else picture for picture in x]
-            )
+            x = torch.stack([image.flip(axis) if rng.random() < 0.5 else image for image in x])
         return x
 
     return safe_augment
@@ -2021,7 +2043,7 @@ def _skimage_affine(x: Tensor, rng: Any) -> Tensor:
     from skimage.transform import AffineTransform, warp
 
     made = []
-    for picture in np.asarray(x)[:, 0]:
+    for image in np.asarray(x)[:, 0]:
         to_middle = AffineTransform(translation=(-13.5, -13.5))
         change = AffineTransform(
             scale=rng.uniform(0.92, 1.08),
@@ -2029,7 +2051,7 @@ def _skimage_affine(x: Tensor, rng: Any) -> Tensor:
             shear=rng.uniform(-0.15, 0.15),
             translation=rng.uniform(-1.5, 1.5, 2),
         )
-        made.append([warp(picture.astype(float), (to_middle + change + to_middle.inverse).inverse)])
+        made.append([warp(image.astype(float), (to_middle + change + to_middle.inverse).inverse)])
     return _torch().tensor(np.array(made)).float().clamp(0, 1)
 
 
@@ -2046,27 +2068,27 @@ def _blurring(x: Tensor, rng: Any) -> Tensor:
 
 def _wiped(x: Tensor, rng: Any) -> Tensor:
     x = _shift(x, rng).clone()
-    for picture in x:
+    for image in x:
         row, column = rng.integers(6, 12, 2)
-        picture[:, row : row + 10, column : column + 10] = 0
+        image[:, row : row + 10, column : column + 10] = 0
     return x
 
 
 def _cropped(x: Tensor, rng: Any, side: int = 14) -> Tensor:
     """Cut out a square and blow it up."""
     F, torch, made = _torch().nn.functional, _torch(), []
-    for picture in x:
+    for image in x:
         row, column = rng.integers(0, 29 - side, 2)
         made.append(
             F.interpolate(
-                picture[None, :, row : row + side, column : column + side], size=28, mode="bilinear"
+                image[None, :, row : row + side, column : column + side], size=28, mode="bilinear"
             )[0]
         )
     return torch.stack(made)
 
 
 def _jittered(x: Tensor, rng: Any) -> Tensor:
-    """Each row of each picture shifted by a draw of its own."""
+    """Each row of each image shifted by a draw of its own."""
     moves = rng.integers(-1, 2, (len(x), 28))
     return _torch().stack(
         [
@@ -2097,10 +2119,10 @@ AUGMENT = Exercise(
     lambda *args: None,
     {
         "input-unchanged": Mutant(
-            "nothing was changed: change nearly every picture a little", lambda x, rng: x
+            "nothing was changed: change nearly every image a little", lambda x, rng: x
         ),
         "mostly-unchanged": Mutant(
-            "too many pictures came back unchanged: change nearly all of them",
+            "too many images came back unchanged: change nearly all of them",
             lambda x, rng: _torch().stack(
                 [_shift(p[None], rng)[0] if rng.random() < 0.3 else p for p in x]
             ),
@@ -2110,29 +2132,29 @@ AUGMENT = Exercise(
             lambda x, rng: _affine(x, rng, 0.002, 0.001, 0.001),
         ),
         "horizontal-flip": Mutant(
-            "some pictures are mirrored left to right: a mirrored digit is no digit, except for 0"
+            "some images are mirrored left to right: a mirrored digit is no digit, except for 0"
             " and 8",
             _turned_at_random((0,), (2,)),
         ),
         "vertical-flip": Mutant(
-            "some pictures are mirrored top to bottom: nobody writes digits upside down",
+            "some images are mirrored top to bottom: nobody writes digits upside down",
             _turned_at_random((0,), (1,)),
         ),
         "rotate-180": Mutant(
-            "some pictures are turned by 180 degrees: a 6 becomes a 9, and its label stays 6",
+            "some images are turned by 180 degrees: a 6 becomes a 9, and its label stays 6",
             _turned_at_random((0, 2)),
         ),
         "rotate-90": Mutant(
-            "some pictures are turned by 90 degrees: nobody writes digits that lie on their side",
+            "some images are turned by 90 degrees: nobody writes digits that lie on their side",
             _turned_at_random((0, 1)),
         ),
         "rotate-270": Mutant(
-            "some pictures are turned by 90 degrees to the right: nobody writes digits that lie on"
+            "some images are turned by 90 degrees to the right: nobody writes digits that lie on"
             " their side",
             _turned_at_random((0, 3)),
         ),
         "rotate-any-quarter": Mutant(
-            "pictures are turned by quarters of a turn: a 6 becomes a 9, others lie on their side",
+            "images are turned by quarters of a turn: a 6 becomes a 9, others lie on their side",
             _turned_at_random((0, 1, 2, 3)),
         ),
         "axes-transposed": Mutant(
@@ -2140,11 +2162,11 @@ AUGMENT = Exercise(
             lambda x, rng: _shift(x, rng).transpose(2, 3),
         ),
         "flips-both-axes": Mutant(
-            "pictures are mirrored both ways: a mirrored digit is no digit",
+            "images are mirrored both ways: a mirrored digit is no digit",
             _turned_at_random((0,), (1, 2)),
         ),
         "inverted-intensity": Mutant(
-            "the pictures are inverted: a generator would learn to draw white on black",
+            "the images are inverted: a generator would learn to draw white on black",
             lambda x, rng: 1 - _shift(x, rng),
         ),
         "gaussian-noise-added": Mutant(
@@ -2168,7 +2190,9 @@ AUGMENT = Exercise(
             _darkened,
         ),
         "gaussian-blur": Mutant(
-            "the strokes are blurred: a generator would learn to draw blurred digits", _blurring
+            "there are far more middle grays than before, as after a blur or a mixture of two"
+            " images: a generator would learn to draw them too",
+            _blurring,
         ),
         "pixels-binarised": Mutant(
             "grays were rounded to black and white: a generator would learn to draw hard edges",
@@ -2187,7 +2211,7 @@ AUGMENT = Exercise(
             ),
         ),
         "pixel-shift-in-affine-grid": Mutant(
-            "many pictures are empty, so the digits were moved out of them: in which unit are your"
+            "many images are empty, so the digits were moved out of them: in which unit are your"
             " shifts? Two pixels are enough",
             lambda x, rng: _affine(x, rng, 0.0, 0.0, 3.0),
         ),
@@ -2203,11 +2227,11 @@ AUGMENT = Exercise(
             _cropped,
         ),
         "shift-too-large": Mutant(
-            "digits are shifted so far that parts leave the picture, or come in at the other side",
+            "digits are shifted so far that parts leave the image, or come in at the other side",
             lambda x, rng: _shift(x, rng, reach=12),
         ),
         "rotation-too-large": Mutant(
-            "more than one picture in ten is tilted by over 15 degrees: stay within ten degrees or"
+            "more than one image in ten is tilted by over 15 degrees: stay within ten degrees or"
             " so",
             lambda x, rng: _scipy_turns(x, rng, 22),
         ),
@@ -2217,18 +2241,18 @@ AUGMENT = Exercise(
             _sheared,
         ),
         "degrees-for-radians": Mutant(
-            "pictures are turned by any angle up to a full turn: were degrees passed where radians"
+            "images are turned by any angle up to a full turn: were degrees passed where radians"
             " are expected? Ten degrees are 0.17",
             lambda x, rng: _affine(x, rng, 10.0, 0.0, 0.0),
         ),
         "rows-jittered": Mutant(
             "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
-            " picture as a whole",
+            " image as a whole",
             _jittered,
         ),
         "columns-jittered": Mutant(
             "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
-            " picture as a whole",
+            " image as a whole",
             lambda x, rng: _jittered(x.transpose(2, 3), rng).transpose(2, 3),
         ),
         "crop-and-resize": Mutant(
@@ -2237,11 +2261,11 @@ AUGMENT = Exercise(
             lambda x, rng: _cropped(x, rng, 20),
         ),
         "one-transform-per-batch": Mutant(
-            "one change was drawn for the whole batch: draw one per picture",
+            "one change was drawn for the whole batch: draw one per image",
             lambda x, rng: _affine(x, rng, one=True),
         ),
         "shuffled-without-labels": Mutant(
-            "the pictures were shuffled, and the labels were not: keep every picture at its place",
+            "the images were shuffled, and the labels were not: keep every image at its place",
             lambda x, rng: (
                 x[_torch().as_tensor(rng.permutation(len(x)))]
                 if len(_torch().unique(x, dim=0)) > 1
@@ -2249,11 +2273,11 @@ AUGMENT = Exercise(
             ),
         ),
         "mixup-without-labels": Mutant(
-            "two pictures were mixed into one, which needs two labels: change each picture alone",
+            "two images were mixed into one, which needs two labels: change each image alone",
             lambda x, rng: 0.5 * _shift(x, rng) + 0.5 * _shift(x, rng).roll(1, 0),
         ),
         "global-random-state": Mutant(
-            "the same state of rng gives other pictures: draw all random numbers from rng",
+            "the same state of rng gives other images: draw all random numbers from rng",
             _global_random,
         ),
         "fixed-seed": Mutant(
@@ -2261,7 +2285,7 @@ AUGMENT = Exercise(
             lambda x, rng: _shift(x, np.random.default_rng(0)),
         ),
         "flattened-output": Mutant(
-            "the pictures came back in another shape: return (B, 1, 28, 28), as it came",
+            "the images came back in another shape: return (B, 1, 28, 28), as it came",
             lambda x, rng: _shift(x, rng).flatten(1),
         ),
         "channel-dropped": Mutant(
@@ -2269,7 +2293,7 @@ AUGMENT = Exercise(
             lambda x, rng: _shift(x, rng)[:, 0],
         ),
         "originals-concatenated": Mutant(
-            "originals and changed pictures came back together: return as many as went in",
+            "originals and changed images came back together: return as many as went in",
             lambda x, rng: _torch().cat([x, _shift(x, rng)]),
         ),
     },

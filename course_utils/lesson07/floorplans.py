@@ -213,6 +213,12 @@ def door_between(plan: np.ndarray, a: int, b: int) -> bool:
     return False
 
 
+def all_onto_hall(plan: np.ndarray) -> bool:
+    """Does every room that is there open onto the hall? False without a hall."""
+    there = [k for k in range(LIVING, KINDS) if k != HALL and (plan == k).any()]
+    return bool((plan == HALL).any()) and all(door_between(plan, HALL, k) for k in there)
+
+
 def outer_walls(brief: Brief, box: Box) -> list[list[tuple[int, int]]]:
     """The runs of outer wall beside a room, one list of cells per side that it touches."""
     hall, rows = inside(brief), range(box.top, box.top + box.height)

@@ -143,15 +143,15 @@ def _window(ax: Any, plan: np.ndarray, kind: int) -> None:
 
 
 def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
-    """The room's name and area, where the room is widest; nothing where they would not fit."""
+    """The room's name and area, in the middle of the room or next to it, where no door swings;
+    nothing where they would not fit.
+    """
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(plan == kind, 1))[1:-1, 1:-1]
     if depth.max() < 2:  # less than three cells wide
         return
     widest = np.argwhere(depth > depth.max() - 1e-9)
-    row, column = _inmost(widest)
-    at = (column + 0.5) * CELL, (row + 0.5) * CELL
     area = (plan == kind).sum() * CELL**2
     rows, columns = (np.ptp(line) + 1 for line in np.argwhere(plan == kind).T)
     turned = bool(columns < 4 and rows > columns)
@@ -159,6 +159,8 @@ def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
     joint = "  " if kind == HALL and columns > 6 else "\n"
     label = f"{name}{joint}{area:.1f} m²"
     wide, high = _half(ax, label, turned)
+    row, column = _clear_place(plan, kind, _inmost(widest), wide, high)
+    at = (column + 0.5) * CELL, (row + 0.5) * CELL
     if at[0] < wide or at[1] < high + 0.2:
         return
     if any(abs(x - at[0]) < wide + w and abs(y - at[1]) < high + h for x, y, w, h in _labels(ax)):
@@ -172,6 +174,22 @@ def _name(ax: Any, plan: np.ndarray, kind: int) -> None:
         fontsize=_size(ax),
         zorder=4,
     )
+
+
+def _clear_place(
+    plan: np.ndarray, kind: int, at: np.ndarray, wide: float, high: float
+) -> np.ndarray:
+    """The cell nearest to `at` (row, column) around which a label of a half width and height in
+    meters lies within the room and off the swing of its doors; `at` itself if there is none.
+    """
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    rows, columns = (2 * int(np.ceil(half / CELL - 0.5)) + 1 for half in (high, wide))
+    swept = binary_dilation(plan == DOOR, iterations=2)
+    places = np.argwhere(binary_erosion((plan == kind) & ~swept, np.ones((rows, columns))))
+    away = ((places - at) ** 2).sum(axis=1)
+    # half a cell from there is there
+    return places[away.argmin()] if len(places) and away.min() > 0.5 else at
 
 
 def _inmost(cells: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def conditional_loss(
 
 
 def _stacked(calls: list[tuple[Any, Any]], size: int, c: Tensor) -> tuple[Any, Any]:
-    """The rows of all calls, (z or pictures, conditions)."""
+    """The rows of all calls, (z or images, conditions)."""
     import torch
 
     if not calls:
@@ -86,7 +86,7 @@ def drawn_to_order(
     the first one asked it.
 
     from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decode(z, c)`
-    and an `encode`. Raises NotData for z and c that are not one row each per picture.
+    and an `encode`. Raises NotData for z and c that are not one row each per image.
     """
     import torch
 
@@ -96,18 +96,18 @@ def drawn_to_order(
     Z = len(from_both) - len(c)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pictures = tensors(answer, _decoder(from_both, bias, Z, asked), c, n)
+        images = tensors(answer, _decoder(from_both, bias, Z, asked), c, n)
         calls = list(asked)
         second = answer(_decoder(from_both, bias, Z, asked), c, n)
     latents, conditions = (
         zip(*calls, strict=True) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
     )
     return {
-        "pictures": pictures,
-        "in a graph": pictures.requires_grad,
+        "images": images,
+        "in a graph": images.requires_grad,
         "latents": torch.cat(latents),
         "conditions": torch.cat(conditions),
-        "pictures of a second call": second,
+        "images of a second call": second,
     }
 
 
@@ -153,7 +153,7 @@ def _one_row_each(z: Any, c: Any, Z: int, C: int) -> None:
         raise NotData(
             f"{said}, all copies in one row: `c.repeat(n, 1)` or `c.expand(n, -1)` puts one in each"
         )
-    raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per picture")
+    raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per image")
 
 
 def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Any:

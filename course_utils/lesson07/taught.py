@@ -37,7 +37,7 @@ class CVAE(nn.Module):
 
 
 def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
-    """NLL plus beta times the KL term, averaged over pictures. (B, D) in [0, 1], (B, C) -> ()"""
+    """NLL plus beta times the KL term, averaged over images. (B, D) in [0, 1], (B, C) -> ()"""
     mu, logvar = model.encode(x, c)
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     logits = model.decode(z, c)  # (B, D)
@@ -46,7 +46,7 @@ def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
 
 
 def sample_given(model, c: Tensor, n: int) -> Tensor:
-    """n pictures for one condition, as grays in [0, 1]. c (C,) -> (n, D)"""
+    """n images for one condition, as grays in [0, 1]. c (C,) -> (n, D)"""
     z = torch.randn(n, model.Z, device=c.device)  # (n, Z), from the prior
     with torch.no_grad():
         return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
@@ -73,10 +73,10 @@ def layout_report(plan: Tensor) -> dict:
 
 
 def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Other pictures of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
+    """Other images of the same digits. (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28) in [0, 1]"""
     B = len(x)
     tilt, size = rng.uniform(-0.15, 0.15, B), rng.uniform(0.92, 1.08, B)  # (B,) radians, factors
-    move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the picture's width
+    move = rng.uniform(-0.1, 0.1, (B, 2))  # (B, 2): 1 is half the image's width
     cos, sin = np.cos(tilt) / size, np.sin(tilt) / size
     rows = np.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], axis=1)  # (B, 6)
     where = torch.as_tensor(rows, dtype=x.dtype, device=x.device).view(B, 2, 3)
@@ -108,7 +108,7 @@ class ConditionalGenerator(nn.Module):
 
 
 class ConditionalDiscriminator(nn.Module):
-    """Pictures (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
+    """Images (B, D) and conditions (B, C) -> logits (B,): is this a real one of its kind?"""
 
     def __init__(self, D=784, C=10):
         super().__init__()
