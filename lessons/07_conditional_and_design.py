@@ -738,8 +738,8 @@ drawing.plans(
 # and noise satisfies them as well. The sides could be built in, too.
 #
 # Now read the last column. Nobody wrote a rule about the hall, and `repair` knows none. Yet in about nine in ten of the CVAE's
-# repaired houses every room opens onto it, as in the architect's, and in hardly any of the noise houses. **A rule that you can state can be built in. What is left for learning is what
-# nobody stated.**
+# repaired houses every room opens onto it, as in the architect's, and in hardly any of the noise houses. **A rule that you can
+# state can be built in. What is left for learning is what nobody stated.**
 #
 # So report all of it: the raw rate, the repaired rate, how much the repair changed, and whether the result is what was
 # requested. Each of them alone can be made to look good.
@@ -766,8 +766,8 @@ explorables.plan(offers, layout_report)
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
-# On one first plan 14 cells were enough, where the program changed 37. You see what is meant and change only that. The program draws
-# every wall anew, straight, and needs nobody to look. Two rooms that meet without a wall break no rule: nobody has stated one.
+# You see what is meant and change only that; the sentence below the plan says what the program changes. It draws every wall anew,
+# straight, and needs nobody to look. Two rooms that meet without a wall break no rule: nobody has stated one.
 #
 # </details>
 #
