@@ -48,7 +48,7 @@ def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
 
 
 def walk(levels: Any) -> live.Explorable:
-    """Somebody on the shortest way through dungeons (N, 12, 12), those that can be solved."""
+    """A walker on the shortest path through dungeons (N, 12, 12), those that can be solved."""
     found = [(np.asarray(level), dungeons.shortest_path(level)) for level in levels]
     levels, paths = zip(*[(level, path) for level, path in found if path], strict=True)
     longest = max(len(path) for path in paths) - 1
@@ -68,7 +68,7 @@ def walk(levels: Any) -> live.Explorable:
             live.Range("step", 0, longest, 1, 0),
             live.Play("step", "walk", 250),
         ],
-        "Map {level:.0f}: somebody after {here:.0f} of {steps:.0f} steps of the shortest way.",
+        "Map {level:.0f}: the walker after {here:.0f} of {steps:.0f} steps of the shortest path.",
         numbers,
         {
             "levels": np.stack(levels).reshape(len(levels), -1),
