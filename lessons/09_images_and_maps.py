@@ -101,7 +101,7 @@ drawing.clouds(
 #
 # ### Exercise 9.1 · `q_sample`
 # Find $a_t$ and $b_t$, and make the jump. Three facts are enough. Every step multiplies what is left of the data by its
-# $\sqrt{1 - \beta}$. The variances of independent noises add up. And data of variance 1 keep a total variance of 1. The table
+# $\sqrt{1 - \beta}$. The variances of independent noise terms add up. And data of variance 1 keep a total variance of 1. The table
 # `ab` holds $\bar\alpha_t$, the product of all $1 - \beta_s$ up to $t$; `ab[0]` belongs to the first step. Each example in the
 # batch has its own $t$, and the function must work for points, (B, 2), and for pictures, (B, 3, 16, 16), alike.
 
@@ -158,7 +158,7 @@ explorables.noise(cat, eps, [ab, cosine[1:] / cosine[0]])
 #
 # $$ L = \mathbb E\, \big\| \varepsilon - \varepsilon_\theta(x_t, t) \big\|^2 $$
 #
-# With a squared error the network learns the *mean* of all noises that could have led to $x_t$ (lesson 02). Here the mean is
+# With a squared error the network learns the *mean* of all the noise that could have led to $x_t$ (lesson 02). Here the mean is
 # what we want, because it tells in which direction the data lie: divided by $-b_t$ it is the gradient of the log-density of
 # $x_t$, which is called the **score** (Vincent 2011; Song & Ermon 2019).
 
@@ -198,7 +198,7 @@ def train(make, tensors, loss_fn, epochs, seed, lr, size=250):
 
 
 def noise_loss(model, batch):
-    """The loss above: fresh times and noises for each minibatch."""
+    """The loss above: fresh times and fresh noise for each minibatch."""
     (x0,) = batch  # (B, D)
     t, eps = torch.randint(T, (len(x0),)), torch.randn_like(x0)
     return F.mse_loss(model(q_sample(x0, t, ab, eps), t / T), eps)
@@ -378,15 +378,14 @@ x0_and_eps = check("9.3", x0_and_eps)
 # %% [markdown]
 # The sampler below needs your function, and nothing else that is specific to diffusion.
 #
-# **Predict.** We start DDIM from the same thousand noises twice, with the network above: in 100 steps, and in 20. Where do the two
-# runs end?
+# **Predict.** We run DDIM twice from the same thousand starting points: in 100 steps, and in 20. Where do the runs end?
 #
 # - A: in a cluster in the middle, as DDPM did without fresh noise
 #   - That update removes noise as if fresh noise would follow. DDIM's keeps the amount of noise right.
-# - B: both on the moons, but the same noise ends at two different points
+# - B: both on the moons, but each starting point leads to two different places
 #   - It would in DDPM, which draws noise in every step.
-# - C: both on the moons, and the same noise ends at nearly the same point
-#   - **Yes.** Nothing is drawn after the start, so the noise determines the point.
+# - C: both on the moons, and each starting point leads to nearly the same place
+#   - **Yes.** Nothing is drawn after the start, so the start determines the end.
 
 
 # %% tags=["export"]
@@ -414,7 +413,7 @@ runtime.seed_all(6)
 start = torch.randn(1000, 2)
 ddim = {n: follow(denoiser, start, noise_levels(n))[-1] for n in (100, 20, 10, 5)}
 distance |= {f"DDIM, {n} steps": energy_distance(x, x_test) for n, x in ddim.items()}
-for name, x in (("the same noise", ddim[20]), ("another noise", ddim[20].flip(0))):
+for name, x in (("the same start", ddim[20]), ("another start", ddim[20].flip(0))):
     print(f"100 steps and 20 from {name:<14}: {(x - ddim[100]).norm(dim=1).median():.2f} apart")
 drawing.clouds(
     {f"steps: {n}, D = {distance[f'DDIM, {n} steps']:.3f}": x for n, x in ddim.items()},
@@ -432,7 +431,7 @@ drawing.clouds(
 # ## Flow matching: straight paths
 #
 # If sampling means following an ODE, we may as well choose its paths. **Flow matching** (Lipman et al. 2023; Liu, Gong & Liu
-# 2023) draws a noise $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line, traveled at
+# 2023) draws a noise vector $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line, traveled at
 # constant speed while $t$ goes from 0 (noise) to 1 (data). The network sees a position and a time, and learns the velocity there:
 # $L = \mathbb E\, \| v_\theta(x_t, t) - v \|^2$. (Mind the letters: many papers on flow matching write $x_0$
 # for the noise and $x_1$ for the data. Here $x_0$ is the data throughout.)
@@ -475,9 +474,9 @@ flow_target = check("9.4", flow_target)
 # **Predict.** Every training path is straight. Is *one* step enough?
 #
 # - A: yes, because a straight path can be followed in one step
-#   - The path of a *pair* is straight. But a noise alone does not know its partner, and the network learns a mean over all of them.
+#   - The path of a *pair* is straight. But a noise vector does not know its partner, so the network learns the mean over all.
 # - B: no: one step takes every point to the mean of the data
-#   - **Yes.** At the start a noise could become any data point, so the mean velocity points at their mean.
+#   - **Yes.** At the start a noise vector could become any data point, so the mean velocity points at their mean.
 # - C: no: one step takes every point to one of the two moons, but not along it
 #   - That would need a first arrow that knows the moon. At the start the network knows nothing but noise.
 
@@ -514,7 +513,7 @@ drawing.clouds(
 #
 # **Train both on data of your own.** Two small networks train in the page on the same points. One predicts the noise and is
 # sampled by DDPM and DDIM; the other predicts the velocity. Press *train*, or draw on the first panel. The slider *sampled so
-# far* runs from noise to data; all three samplers start from the same noise, and eight paths are traced.
+# far* runs from noise to data; all three samplers start from the same points, and eight paths are traced.
 #
 # **Your goal.** Whose paths are straight? With how many steps do DDIM and the flow come as close to the data as DDPM does with a
 # hundred? (The third panel shows the energy distance over the steps; DDPM's is the dashed line.)
@@ -676,8 +675,8 @@ drawing.outputs(sheets, clean)
 # 04's lesson. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025).
 #
 # **And in large models?** Those that make photographs are not plain **multilayer perceptrons** (MLPs). The classic is the **U-Net**
-# (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join layers of equal size.
-# The skip connections carry the noise of every pixel past the bottleneck, which is one reason why DDPM could predict $\varepsilon$.
+# (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join
+# layers of equal size. They carry the noise of every pixel past the bottleneck, which is one reason why DDPM could predict $\varepsilon$.
 # Newer models are Transformers over patches (DiT; Peebles & Xie 2023). Ours is an MLP because it has to train in seconds on a
 # laptop's processor.
 
@@ -690,7 +689,7 @@ drawing.outputs(sheets, clean)
 # $$ \tilde x_0 = \hat x_\varnothing + w\, (\hat x_c - \hat x_\varnothing) $$
 #
 # $w$ is the **guidance scale**: 0 ignores the caption, 1 is the model as trained. (The paper's $w$ is smaller by 1.) With
-# velocities or noises in place of $\hat x_0$ the formula has the same effect, by Exercise 9.3.
+# the velocity or the noise in place of $\hat x_0$ the formula has the same effect, by Exercise 9.3.
 
 
 # %% tags=["export"]
@@ -769,7 +768,7 @@ for name in ("known", "new", "clean", "variety"):
 # Then ask for a green triangle: at which scale are most of the six as asked *and* clean?
 
 # %% tags=["folded"]
-noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
+starts = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
 MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 
 
@@ -777,7 +776,7 @@ MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 def answers(shape, color, place, guidance):
     """Six films for one caption, and how many of the results are as asked and clean."""
     c = torch.tensor([[shape, color, place]]).repeat(6, 1)  # (6, 3)
-    film = [x.cpu() for x in ask(painter, c, guidance, x=noises)]
+    film = [x.cpu() for x in ask(painter, c, guidance, x=starts)]
     return c, film, int(shapes.obeyed(film[-1], c).sum())
 
 

@@ -545,6 +545,12 @@ DDPM = Exercise(
             " mean there",
             _step_back(last=True),
         ),
+        "no-noise-at-first-step-back": Mutant(
+            "the noise is left out at t = T − 1, the first step back: the last one is t = 0",
+            lambda x, t, eps, noise, beta, ab: _step_back(
+                width=lambda b, a: b.sqrt() if t < len(beta) - 1 else 0 * b, last=True
+            )(x, t, eps, noise, beta, ab),
+        ),
         "no-noise": Mutant(
             "no fresh noise is added: add `noise` with standard deviation √β, except at t = 0",
             _step_back(width=lambda b, a: 0 * b),
