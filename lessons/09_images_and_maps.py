@@ -28,8 +28,8 @@ import time
 from collections import deque
 from functools import cache
 
+import numpy as np
 import torch
-from sklearn.datasets import make_moons
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -56,9 +56,9 @@ device = runtime.setup(seed=0)
 # steps?
 #
 # - A: about 6, because every step adds noise
-#   - It would be if nothing shrank. But each step also multiplies by a number slightly below 1.
+#   - It would be 6 if nothing shrank. But each step also multiplies by a number slightly below 1.
 # - B: close to 0, because every step shrinks the data
-#   - That is what happens to the share of the data. Noise takes its place.
+#   - The data's share does go to 0. But noise takes its place.
 # - C: about 1
 #   - **Yes.** Each step keeps the share 1 − β of the old variance and adds β.
 
@@ -69,8 +69,14 @@ beta = torch.linspace(0.001, 0.1, T)  # (T,)
 
 def moons(n, seed):
     """n points on two moons, with mean 0 and variance 1. -> (n, 2)"""
-    x, _ = make_moons(n, noise=0.07, random_state=int(runtime.rng(seed).integers(10**6)))
-    return torch.tensor((x - [0.5, 0.25]) / [0.87, 0.5], dtype=torch.float32)
+    rng = runtime.rng(seed)
+    angle, which = (
+        rng.uniform(0, np.pi, n),
+        rng.choice([-1, 1], (n, 1)),
+    )  # a half circle, its mirror
+    x = which * np.stack([np.cos(angle) - 0.5, np.sin(angle) - 0.25], axis=1)  # (n, 2)
+    x = x + 0.07 * rng.normal(size=(n, 2))
+    return torch.tensor(x / [0.87, 0.5], dtype=torch.float32)
 
 
 x_train, x_test = moons(4000, seed=1), moons(1000, seed=2)
@@ -88,14 +94,14 @@ drawing.clouds(
 )
 
 # %% [markdown]
-# The moons dissolve into $\mathcal N(0, I)$, the one distribution from which we can always sample. But a hundred steps for one
-# training example would be slow. A sum of independent Gaussians is Gaussian, so all steps up to $t$ are *one* jump:
+# The moons dissolve into $\mathcal N(0, I)$, which we can sample without any model. But a hundred steps for one training
+# example would be slow. A sum of independent Gaussians is Gaussian, so all steps up to $t$ are *one* jump:
 #
 # $$ x_t = a_t\, x_0 + b_t\, \varepsilon $$
 #
 # ### Exercise 9.1 · `q_sample`
 # Find $a_t$ and $b_t$, and make the jump. Three facts are enough. Every step multiplies what is left of the data by its
-# $\sqrt{1 - \beta}$. The variances of independent noises add up. And data of variance 1 keep a total variance of 1. The table
+# $\sqrt{1 - \beta}$. The variances of independent noise terms add up. And data of variance 1 keep a total variance of 1. The table
 # `ab` holds $\bar\alpha_t$, the product of all $1 - \beta_s$ up to $t$; `ab[0]` belongs to the first step. Each example in the
 # batch has its own $t$, and the function must work for points, (B, 2), and for pictures, (B, 3, 16, 16), alike.
 
@@ -125,7 +131,7 @@ q_sample = check("9.1", q_sample)
 # %% tags=["nbval-check-output"]
 ab = torch.cumprod(1 - beta, dim=0)  # (T,)
 jumped = q_sample(x_train, torch.full((4000,), 39), ab, torch.randn(4000, 2))  # index 39: 40 steps
-walked, jump = (x.prod(dim=1).mean() for x in (after[40], jumped))  # how the coordinates covary
+walked, jump = (x.prod(dim=1).mean() for x in (after[40], jumped))  # covariance of the coordinates
 print("forty steps and one jump agree:", bool(abs(walked - jump) < 0.06))
 for t in (10, 40, 100):
     print(f"share of the variance that is still data after {t:>3} steps: {ab[t - 1]:.3f}")
@@ -152,7 +158,7 @@ explorables.noise(cat, eps, [ab, cosine[1:] / cosine[0]])
 #
 # $$ L = \mathbb E\, \big\| \varepsilon - \varepsilon_\theta(x_t, t) \big\|^2 $$
 #
-# With a squared error the network learns the *mean* of all noises that could have led to $x_t$ (lesson 02). Here the mean is
+# With a squared error the network learns the *mean* of all the noise that could have led to $x_t$ (lesson 02). Here the mean is
 # what we want, because it tells in which direction the data lie: divided by $-b_t$ it is the gradient of the log-density of
 # $x_t$, which is called the **score** (Vincent 2011; Song & Ermon 2019).
 
@@ -192,7 +198,7 @@ def train(make, tensors, loss_fn, epochs, seed, lr, size=250):
 
 
 def noise_loss(model, batch):
-    """The loss above: fresh times and noises for each minibatch."""
+    """The loss above: fresh times and fresh noise for each minibatch."""
     (x0,) = batch  # (B, D)
     t, eps = torch.randint(T, (len(x0),)), torch.randn_like(x0)
     return F.mse_loss(model(q_sample(x0, t, ab, eps), t / T), eps)
@@ -211,13 +217,13 @@ with torch.no_grad():
 drawing.error_over_time(times, error)
 
 # %% [markdown]
-# At large $t$ the noise is almost all that the network sees, and it is easy to predict. At small $t$ it is tiny beside the scatter
-# of the data, and can hardly be told from it. One network, given the time, has to solve all these problems at once.
+# At large $t$ the noise is almost all that the network sees, so it is easy to predict. At small $t$ the noise is tiny compared
+# with the scatter of the data, and hard to tell from it. One network, given the time, has to solve all these problems at once.
 
 # %% [markdown]
 # ## DDPM: back in a hundred steps
 #
-# Now backward, one step at a time. You have $x_t$. If you also knew $\varepsilon_t$, the noise of
+# Now we go backward, one step at a time. You have $x_t$. If you also knew $\varepsilon_t$, the noise of
 # *this* step, you could solve for $x_{t-1}$. The network predicts the noise of *all* steps up to $t$. It enters $x_t$ as
 # $b_t\, \varepsilon$, a sum of independent Gaussians with total variance $1 - \bar\alpha_t$, to which this step contributed
 # $\beta_t$.
@@ -257,11 +263,12 @@ ddpm_step = check("9.2", ddpm_step)
 # \varepsilon$. Dividing by $\sqrt{1 - \beta_t}$ undoes the shrinking, and the noise comes after it.
 
 # %% [markdown]
-# In one line you have written
+# Written in one line, your function is
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{1 - \beta_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \varepsilon_\theta(x_t, t) \Big) + \sqrt{\beta_t}\; \varepsilon' $$
 #
-# which is the sampler of **DDPM**, *Denoising Diffusion Probabilistic Models* (Ho, Jain & Abbeel 2020, algorithm 2).
+# the sampler of **DDPM**, *Denoising Diffusion Probabilistic Models* (Ho, Jain & Abbeel 2020, algorithm 2). The variance
+# $\beta_t$ is a choice. A slightly smaller one, which libraries also offer, turned out equally good.
 #
 # **Predict.** Why add noise while removing noise? What will the points do if we leave it out?
 #
@@ -310,9 +317,8 @@ def energy_distance(x, y):
     return (2 * between - own_x - own_y).item()
 
 
-fresh_moons = moons(20_000, seed=7)[runtime.rng(7).integers(20_000, size=1000)]  # (1000, 2)
 distance = {
-    "fresh moons": energy_distance(fresh_moons, x_test),
+    "fresh moons": energy_distance(moons(1000, seed=7), x_test),
     "DDPM, 100 steps": energy_distance(film[-1], x_test),
     "DDPM, no fresh noise": energy_distance(still[-1], x_test),
     "noise": energy_distance(film[0], x_test),
@@ -323,7 +329,7 @@ for name, value in distance.items():
 # %% [markdown]
 # ## DDIM: the same network, twenty steps
 #
-# Does sampling need fresh noise, then, and a hundred steps? *This update* does. But the network can be used differently. With
+# Does sampling need fresh noise, then, and a hundred steps? *This update* does. But the same network allows another one. With
 # its $\varepsilon$ you can solve $x_t = a\, x_0 + b\, \varepsilon$ for $x_0$, which estimates the clean data in one go. From that
 # estimate return to a *lower* noise level, $a'$ and $b'$, with the *same* $\varepsilon$:
 #
@@ -333,7 +339,8 @@ for name, value in distance.items():
 # many steps away.
 #
 # A network can also be trained to predict $x_0$ itself (**x₀-prediction**), or the difference $v = x_0 - \varepsilon$
-# (**v-prediction**), for which the next section has a reason. Given $x_t$, any one of the three determines the others.
+# (**v-prediction**), which the next section explains. Given $x_t$, any one of the three determines the others. (In the
+# `diffusers` library $v$ is another mixture, $a\, \varepsilon - b\, x_0$; Salimans & Ho 2022.)
 #
 # ### Exercise 9.3 · `x0_and_eps`
 # A network outputs one of the three, and `kind` says which: `"eps"`, `"x0"` or `"v"`. Return both $x_0$ and $\varepsilon$. $a$ and
@@ -371,14 +378,14 @@ x0_and_eps = check("9.3", x0_and_eps)
 # %% [markdown]
 # The sampler below needs your function, and nothing else that is specific to diffusion.
 #
-# **Predict.** The same network as above, without fresh noise. How close to the moons will DDIM come in 20 steps?
+# **Predict.** We run DDIM twice from the same thousand starting points: in 100 steps, and in 20. Where do the runs end?
 #
-# - A: it collapses like DDPM without fresh noise
-#   - That update subtracts noise as if fresh noise would follow. DDIM's keeps the amount of noise right by itself.
-# - B: far less close than DDPM in 100 steps, because it sees a fifth of the noise levels
-#   - Between two levels a point hardly changes its direction, so most of the steps can be skipped.
-# - C: about as close as DDPM in 100 steps
-#   - **Yes.** The network was never the reason for the hundred steps.
+# - A: in a cluster in the middle, as DDPM did without fresh noise
+#   - That update removes noise as if fresh noise would follow. DDIM's keeps the amount of noise right.
+# - B: both on the moons, but each starting point leads to two different places
+#   - It would in DDPM, which draws noise in every step.
+# - C: both on the moons, and each starting point leads to nearly the same place
+#   - **Yes.** Nothing is drawn after the start, so the start determines the end.
 
 
 # %% tags=["export"]
@@ -406,29 +413,32 @@ runtime.seed_all(6)
 start = torch.randn(1000, 2)
 ddim = {n: follow(denoiser, start, noise_levels(n))[-1] for n in (100, 20, 10, 5)}
 distance |= {f"DDIM, {n} steps": energy_distance(x, x_test) for n, x in ddim.items()}
+for name, x in (("the same start", ddim[20]), ("another start", ddim[20].flip(0))):
+    print(f"100 steps and 20 from {name:<14}: {(x - ddim[100]).norm(dim=1).median():.2f} apart")
 drawing.clouds(
-    {f"{n} steps, D = {distance[f'DDIM, {n} steps']:.3f}": x for n, x in ddim.items()},
+    {f"steps: {n}, D = {distance[f'DDIM, {n} steps']:.3f}": x for n, x in ddim.items()},
     plots.MODEL,
     alt="DDIM: clear moons with 100 and with 20 steps, blurred ones with 10, bent strokes with 5.",
 )
 
 # %% [markdown]
 # So neither the fresh noise nor the hundred steps are essential. In the middle of five runs DDPM in 100 steps reached
-# {{09.moons.ddpm:.4f}}, and DDIM in 20 steps {{09.moons.ddim20:.4f}}. Without noise, a point follows a smooth curve
-# from its $x_T$ to its $x_0$: we are solving an ordinary differential equation, the **probability flow ODE** (Song,
-# Sohl-Dickstein et al. 2021), and the number of steps is the accuracy of the solution.
+# {{09.moons.ddpm:.4f}}, and DDIM in 20 steps {{09.moons.ddim20:.4f}}. The network was never the reason for the hundred steps.
+# Without fresh noise, a point follows a smooth curve from its $x_T$ to its $x_0$: we are solving an ordinary differential equation,
+# the **probability flow ODE** (Song, Sohl-Dickstein et al. 2021), and the number of steps sets the accuracy of the solution.
 
 # %% [markdown]
 # ## Flow matching: straight paths
 #
 # If sampling means following an ODE, we may as well choose its paths. **Flow matching** (Lipman et al. 2023; Liu, Gong & Liu
-# 2023) draws a noise $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line, traveled at
+# 2023) draws a noise vector $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line, traveled at
 # constant speed while $t$ goes from 0 (noise) to 1 (data). The network sees a position and a time, and learns the velocity there:
 # $L = \mathbb E\, \| v_\theta(x_t, t) - v \|^2$. (Mind the letters: many papers on flow matching write $x_0$
 # for the noise and $x_1$ for the data. Here $x_0$ is the data throughout.)
 #
 # ### Exercise 9.4 · `flow_target`
-# For a batch of pairs and times, return both: the position of each pair at its time, and its velocity $v = dx_t/dt$. For points and pictures alike.
+# For a batch of pairs and times, return both: the position of each pair at its time, and its velocity $v = dx_t/dt$.
+# It must work for points and pictures.
 
 
 # %% tags=["exercise:9.4", "points:4", "minutes:4", "export"]
@@ -457,16 +467,16 @@ flow_target = check("9.4", flow_target)
 
 # %% [markdown]
 # You have $x_t = t\, x_0 + (1 - t)\, \varepsilon$: the same mixture as before, with $a = t$ and $b = 1 - t$, and its velocity is
-# the $v$ of Exercise 9.3. So the *same* sampler applies. With these weights its line is Euler's method,
+# the $v$ of Exercise 9.3. So the *same* sampler applies. With these weights its update is Euler's method,
 # $x' = x + (t' - t)\, v_\theta(x, t)$; check it by inserting $\hat x_0$ and $\hat\varepsilon$. Diffusion with DDIM and flow
 # matching are one method. They differ in the path, in what the network predicts, and therefore in what the loss weighs most.
 #
 # **Predict.** Every training path is straight. Is *one* step enough?
 #
 # - A: yes, because a straight path can be followed in one step
-#   - The path of a *pair* is straight. But a noise alone does not know its partner, and the network learns a mean over all of them.
+#   - The path of a *pair* is straight. But a noise vector does not know its partner, so the network learns the mean over all.
 # - B: no: one step takes every point to the mean of the data
-#   - **Yes.** At the start a noise could become any data point, so the mean velocity points at their mean.
+#   - **Yes.** At the start a noise vector could become any data point, so the mean velocity points at their mean.
 # - C: no: one step takes every point to one of the two moons, but not along it
 #   - That would need a first arrow that knows the moon. At the start the network knows nothing but noise.
 
@@ -490,7 +500,7 @@ flow = train(Field, [x_train], flow_loss, epochs, seed=8, lr=8e-3)
 by_steps = {n: follow(flow, start, straight(n), "v")[-1] for n in (1, 2, 4, 10, 30)}
 distance |= {f"flow, {n} steps": energy_distance(x, x_test) for n, x in by_steps.items()}
 drawing.clouds(
-    {f"{n} steps, D = {distance[f'flow, {n} steps']:.3f}": x for n, x in by_steps.items()},
+    {f"steps: {n}, D = {distance[f'flow, {n} steps']:.3f}": x for n, x in by_steps.items()},
     plots.MODEL,
     alt="One step: a small blob in the middle. Two: a bent blob. Four: rough moons. Ten and "
     "thirty: two clear moons. The energy distance is above each.",
@@ -503,7 +513,7 @@ drawing.clouds(
 #
 # **Train both on data of your own.** Two small networks train in the page on the same points. One predicts the noise and is
 # sampled by DDPM and DDIM; the other predicts the velocity. Press *train*, or draw on the first panel. The slider *sampled so
-# far* runs from noise to data; all three samplers start from the same noise, and eight paths are traced.
+# far* runs from noise to data; all three samplers start from the same points, and eight paths are traced.
 #
 # **Your goal.** Whose paths are straight? With how many steps do DDIM and the flow come as close to the data as DDPM does with a
 # hundred? (The third panel shows the energy distance over the steps; DDPM's is the dashed line.)
@@ -525,7 +535,7 @@ explorables.paths()
 # %% [markdown]
 # ## Text to image, in miniature
 #
-# Now pictures and words. Our world is small enough to be known completely: one of three shapes, in one of three colors, at one
+# Now pictures and words, in a world small enough to be known completely: one of three shapes, in one of three colors, at one
 # of four places. That makes 36 captions. Every picture has 16×16 pixels and three channels.
 #
 # To say that a picture shows what was asked for, we need a **classifier** that reads it. For large models that is a network with
@@ -665,8 +675,8 @@ drawing.outputs(sheets, clean)
 # 04's lesson. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025).
 #
 # **And in large models?** Those that make photographs are not plain **multilayer perceptrons** (MLPs). The classic is the **U-Net**
-# (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join layers of equal size.
-# The skip connections carry the noise of every pixel past the bottleneck, which is one reason why DDPM could predict $\varepsilon$.
+# (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and enlarge it again, and skip connections join
+# layers of equal size. They carry the noise of every pixel past the bottleneck, which is one reason why DDPM could predict $\varepsilon$.
 # Newer models are Transformers over patches (DiT; Peebles & Xie 2023). Ours is an MLP because it has to train in seconds on a
 # laptop's processor.
 
@@ -679,7 +689,7 @@ drawing.outputs(sheets, clean)
 # $$ \tilde x_0 = \hat x_\varnothing + w\, (\hat x_c - \hat x_\varnothing) $$
 #
 # $w$ is the **guidance scale**: 0 ignores the caption, 1 is the model as trained. (The paper's $w$ is smaller by 1.) With
-# velocities or noises in place of $\hat x_0$ the formula has the same effect, by Exercise 9.3.
+# the velocity or the noise in place of $\hat x_0$ the formula has the same effect, by Exercise 9.3.
 
 
 # %% tags=["export"]
@@ -707,9 +717,10 @@ def ask(painter, c, w=1.0, n=10, x=None):
 #   - What makes a picture typical of its caption also makes it like the others.
 #
 # To see the cost, we measure *fidelity*, the share of pictures that are clean and show what was asked for, and *variety*, the
-# standard deviation of the shape's center among pictures of one caption. Captions with withheld pairs are counted separately.
+# standard deviation of the shape's center among the pictures of one caption that pass. Captions with withheld pairs are counted
+# separately.
 
-# %%
+# %% tags=["folded"]
 scores = {}  # of the painter that outputs x0, the last one trained
 for w in (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0):
     runtime.seed_all(13)
@@ -734,29 +745,30 @@ real_variety = shapes.variety(real[~new], asked[~new])
 study = data.study("painters")  # the same training with five seeds
 drawing.guidance(scores, real_variety, study)
 print(f"read against shuffled captions: {shuffled_score:.3f} (chance: 1/36 = {1 / 36:.3f})")
+print("five networks", *(f"w = {w:<9g}" for w in study["w"][1:6]))  # at 4 hardly any are clean
 for name in ("known", "new", "clean", "variety"):
     low, high = study[name].min(axis=0), study[name].max(axis=0)
-    cells = [f"{a:5.2f} to {b:.2f}" for a, b in zip(low[1:], high[1:], strict=True)]
-    print(f"{name:<8} w = 1 to 4, five networks:", "  ".join(cells))
+    pairs = zip(low[1:6], high[1:6], strict=True)
+    print(f"{name:<13}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
 # Each thin curve is one of five networks that differ in their seed, the thick one is this run's. In all five, guidance helps most
-# with the withheld pairs of words: between $0.42$ and $0.72$ are obeyed at $w = 1$, between $0.52$ and $0.96$ at 2. So the networks
+# with the withheld pairs of words: between $0.43$ and $0.72$ are obeyed at $w = 1$, between $0.52$ and $0.96$ at 2. So the networks
 # have learned what *green* and *triangle* mean, but left alone they lean toward pictures that they have seen.
 #
 # The cost is variety. It falls in all five, from $0.34$ or $0.35$ pixels at $w = 1$ to $0.27$ or $0.28$ at 2, and real pictures have
-# $0.45$. This is the trade of Ho & Salimans (2022), for whom the Inception score rose with $w$ while FID, which also sees variety,
-# soon got worse. Beyond 2, fidelity is lost as well: colors overshoot, edges fray, and at 3 most pictures are no
+# $0.45$. This is the trade of Ho & Salimans (2022): their Inception score rose with $w$ while FID, which also
+# sees variety, soon got worse. Beyond 2, fidelity is lost as well: colors overshoot, edges fray, and at 3 most pictures are no
 # longer clean. A classifier that returns only shape, color and place would not have noticed.
 #
-# **Turn the words yourself.** Compose a caption and set the guidance scale. First row: one picture on its way from noise, $x_t$.
+# **Choose the words yourself.** Compose a caption and set the guidance scale. First row: one picture on its way from noise, $x_t$.
 # Second row: the clean picture that the network expects at each of these moments, its $\tilde x_0$. Third row: six results.
 #
 # **Your goal.** With guidance 0, what does the network expect at first, and when does it decide? With 1, what is left to decide?
 # Then ask for a green triangle: at which scale are most of the six as asked *and* clean?
 
 # %% tags=["folded"]
-noises = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
+starts = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
 MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 
 
@@ -764,7 +776,7 @@ MOMENTS = (0, 2, 4, 5, 6, 7, 8, 10)
 def answers(shape, color, place, guidance):
     """Six films for one caption, and how many of the results are as asked and clean."""
     c = torch.tensor([[shape, color, place]]).repeat(6, 1)  # (6, 3)
-    film = [x.cpu() for x in ask(painter, c, guidance, x=noises)]
+    film = [x.cpu() for x in ask(painter, c, guidance, x=starts)]
     return c, film, int(shapes.obeyed(film[-1], c).sum())
 
 
@@ -776,7 +788,7 @@ def show_caption(ax, shape, color, place, guidance):
         x + 10 * (1 - k / 10) * (later - x) for k, (x, later) in enumerate(itertools.pairwise(film))
     ]
     expected.append(film[-1])
-    title = f"{shapes.caption(c[0])}, w = {guidance:g}: {good} of 6 as asked and clean"
+    title = f"{shapes.caption(c[0])}\nw = {guidance:g}: {good} of 6 as asked and clean"
     rows = (torch.cat([row[k][:1] for k in MOMENTS]) for row in (film, expected))
     drawing.caption_film(ax, [k / 10 for k in MOMENTS], *rows, film[-1], title)
 
@@ -825,7 +837,7 @@ caption_sliders = widgets.explore(
 # %% [markdown]
 # ## What this run reached
 #
-# Every row shows the range over runs with different seeds.
+# A row that is not *exact* shows the range of five runs with different seeds, widened by its own width on both sides.
 
 # %% tags=["folded"]
 inside = runtime.reached(
@@ -842,8 +854,7 @@ inside = runtime.reached(
         "09.v.clean": clean["v"],
         "09.x0.clean": clean["x0"],
         "09.known.w1": scores[1.0]["known"],
-        "09.new.w1": scores[1.0]["new"],
-        "09.new.w2": scores[2.0]["new"],
+        "09.new.gain": scores[2.0]["new"] - scores[1.0]["new"],
         "09.clean.w3": scores[3.0]["clean"],
         "09.variety.real": real_variety,
         "09.variety.w1": scores[1.0]["variety"],
@@ -874,16 +885,16 @@ assert scores[2.0]["variety"] < scores[1.0]["variety"] < real_variety
 # ### Section A · Two captions in one picture
 #
 # Why does guidance work? By Bayes' rule $p(x \mid c) \propto p(x)\, p(c \mid x)$, so the score with a caption is the score without
-# one plus the gradient of $\log p(c \mid x)$. That difference is the effect of the caption, and guidance multiplies it by $w$.
+# one plus the gradient of $\log p(c \mid x)$. That gradient is the effect of the caption, and guidance multiplies it by $w$.
 #
-# Then why stop at one caption? Suppose that $c_1, \dots, c_K$ are independent demands on the same picture:
+# Then why stop at one caption? Suppose that $c_1, \dots, c_K$ are demands on the same picture, independent given the picture:
 #
 # $$ p(x \mid c_1, \dots, c_K) \propto p(x)\, \prod_i p(c_i \mid x) $$
 #
 # ### Exercise 9.5 · `composed`
 # Take the logarithm and its gradient, and express it by what the model has: its velocity without a caption, `v_uncond`, and with
-# each of the $K$ captions, `v_conds`. (Velocities are a linear function of the score, the same one for all captions.) Weight the
-# effect of caption $i$ with `weights[i]`. A negative weight asks for a picture that the caption does *not* fit.
+# each of the $K$ captions, `v_conds`. (At a given $x$ and $t$, a difference of velocities is proportional to the difference of the
+# scores.) Weight the effect of caption $i$ with `weights[i]`. A negative weight asks for a picture that the caption does *not* fit.
 
 
 # %% tags=["studio", "exercise:9.5", "points:3", "minutes:8"]
@@ -964,8 +975,10 @@ drawing.sheets(
 
 # %% [markdown] tags=["studio"]
 # Both shapes are there, but pale: only with twice the ink does the classifier find them. Each caption also says that the other
-# corner is white, so the two were not independent demands after all. Negative weights, as in the third group, are in daily use as
-# *negative prompts* (Liu et al. 2022, *Compositional Visual Generation with Composable Diffusion Models*).
+# corner is white, so the two were not independent demands after all. (Nor is the sum exact for those that are: noise added to a
+# product of densities does not give the product of the noised ones; Du et al. 2023, *Reduce, Reuse, Recycle*.) Negative weights,
+# as in the third group, are in daily use as *negative prompts* (Liu et al. 2022, *Compositional Visual Generation with Composable
+# Diffusion Models*).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Art: a style is a distribution of patches
@@ -1005,8 +1018,8 @@ gram = check("9.6", gram)
 # positions, picture by picture.
 
 # %% [markdown] tags=["studio"]
-# **Predict.** We change random features in two ways: (1) shuffle their positions, the same way in all channels; (2) replace every
-# value by its sign. Which change does the Gram matrix notice?
+# **Predict.** The features are Gaussian noise. We change them in two ways: (1) shuffle their positions, the same way in all
+# channels; (2) replace every value by its sign. Which change does the Gram matrix notice?
 #
 # - A: both
 #   - A sum over positions does not depend on their order, and signs keep the products' averages.
@@ -1095,7 +1108,7 @@ def closeup(name, size, zoom):
 
 def restyle(content, style, zoom, keep=0.3, complete=True, sizes=(32, 64, 128, 256)):
     """The photograph `content`, made of patches of `style`. -> (3, size, size) in [0, 1]"""
-    x = None
+    x, sizes = None, sizes[: runtime.budget(smoke=2, cpu=4)]
     for size, rounds in zip(sizes, (6, 5, 4, 3), strict=False):
         stride, y = 1 if size == 32 else 2, closeup(style, size, zoom)
         keys = patches(y, 1)
@@ -1175,7 +1188,7 @@ def by_gan(content, style, zoom, steps, size=128):
 def style_distance(x, y):
     """Relative distance of Gram matrices behind random filters that nothing was trained on."""
     distances = []
-    for size, seed in itertools.product((5, 11), range(4)):
+    for size, seed in itertools.product((5, 11), range(2)):
         filters = torch.randn(64, 3, size, size, generator=torch.Generator().manual_seed(seed))
         filters = filters - filters.mean(dim=(1, 2, 3), keepdim=True)
         filters = filters / filters.flatten(1).norm(dim=1)[:, None, None, None]
@@ -1200,12 +1213,12 @@ for content, style, zoom, keep in (("cat", "flower", 1.6, 0.5), ("coffee", "grav
     target = closeup(style, 128, zoom)
     plain = recolored(data.photo(content, 128), target)
     shown[f"{content}, recolored"] = plain
-    for seed in (23, 24)[: runtime.budget(smoke=1, cpu=2)]:
-        runtime.seed_all(seed)
-        made = {"GAN": by_gan(content, style, zoom, runtime.budget(smoke=1, cpu=100))}
-        made["patches"] = restyle(content, style, zoom, keep, sizes=(32, 64, 128))
-        for name, x in made.items():
-            ratios[name].append(style_distance(x, target) / style_distance(plain, target))
+    runtime.seed_all(23)
+    made = {"GAN": by_gan(content, style, zoom, runtime.budget(smoke=1, cpu=100))}
+    made["patches"] = restyle(content, style, zoom, keep, sizes=(32, 64, 128))
+    before = style_distance(plain, target)
+    for name, x in made.items():
+        ratios[name].append(style_distance(x, target) / before)
     shown |= {f"{content}, by {name}": x for name, x in made.items()}
 for name, values in ratios.items():
     print(f"{name:<8} distance over that of the recolored content:", [round(v, 2) for v in values])
@@ -1216,9 +1229,10 @@ drawing.photographs(
 )
 
 # %% [markdown] tags=["studio"]
-# By the neutral measure, the patches come closer to the style than the recolored content in every run, and the GAN moves away from
-# it. (Its pixels escape to colors that its discriminator has not learned to reject.) Where two distributions can be compared
-# directly, there is no need to train a judge.
+# By the neutral measure, the patches come closer to the style than the recolored content in each of our five runs, and the GAN moves
+# away from it. (Its pixels escape to colors that its discriminator has not learned to reject.) With a generator network and far more
+# training a GAN of patches can do it (Li & Wand 2016, *Precomputed Real-Time Texture Synthesis with Markovian Generative Adversarial
+# Networks*). But where two distributions can be compared directly, there is no need to train a judge.
 #
 # **With a network, online.** Features of a trained VGG know eyes and windows, not only grain. Set `ONLINE` to `True` to download it
 # once (about 550 MB, checked by its hash). The style loss compares your Gram matrices.
@@ -1257,7 +1271,7 @@ else:
 # A picture that is slightly wrong is still a picture. A game map that is slightly wrong cannot be played. No generator of this
 # course keeps a constraint by itself, so **generate, check, repair, and count how often each was needed**.
 #
-# A level is a table of integers: 0 wall, 1 floor, 2 start, 3 exit, 4 chest. One walks up, down, left and right, over everything
+# A level is a table of integers: 0 wall, 1 floor, 2 start, 3 exit, 4 chest. You can walk up, down, left and right, over everything
 # but walls.
 
 # %% tags=["studio"]
@@ -1358,10 +1372,10 @@ solved = {name: sum(map(playable, some)) / len(some) for name, some in maps.item
 print("playable:", "  ".join(f"{name} {share:.1%}" for name, share in solved.items()))
 
 # %% [markdown] tags=["studio"]
-# So repair. First, one start and one exit: the start where the model finds it likeliest; for the exit, of the five likeliest
+# So we repair. First, one start and one exit: the start where the model finds it likeliest; for the exit, of the five likeliest
 # tiles the one farthest away, because a game that is over in three steps is no game. Then dig a path through as few walls as
 # possible, with a search in which floor costs nothing and a wall costs one: floor goes to the front of the queue, walls to its end.
-# Then dig to every chest. At last, fill what still cannot be reached.
+# Then dig to every chest. Finally, fill what still cannot be reached.
 
 
 # %% tags=["studio"]
@@ -1436,7 +1450,7 @@ dungeons.show(
 )
 
 # %% [markdown] tags=["studio"]
-# Repair makes *every* map playable, the baseline's, too. So playability after repair says nothing about the model. What does is
+# Repair makes *every* map playable, even the baseline's. So playability after repair says nothing about the model. What does is
 # how much had to be changed: {{09.maps.changed:.0f}} tiles per map for the VAE, {{09.maps.changed_tiles:.0f}} for the baseline. The
 # VAE's rooms are rooms. And the histograms show what the repair does: its maps take longer to solve than those of training,
 # because its exits are chosen to be far away. In the baseline, start and exit are always at the same two places, so nearly all
@@ -1469,32 +1483,32 @@ class DigitField(nn.Module):
 
 
 x_digits = 2 * data.digits8().x_train.flatten(1) - 1  # (1000, 64) in [-1, 1]
-digit_epochs = runtime.budget(smoke=3, cpu=250)
+digit_epochs = runtime.budget(smoke=3, cpu=200)
 networks = {
     name: train(DigitField, [x_digits], loss_fn, digit_epochs, seed=32, lr=4e-3)
     for name, loss_fn in (("ε", noise_loss), ("v", flow_loss))
 }
 
 # %% [markdown] tags=["studio"]
-# **Predict.** For one digit DDPM calls its network a hundred times, DDIM twenty times, the flow ten times, the VAE of lesson 04
-# once. Fréchet distances (FD) from real digits: which of the three comes closest?
+# **Predict.** For one digit DDPM calls the network a hundred times, and DDIM calls the same network twenty times. Whose digits have
+# the smaller Fréchet distance (FD) from real ones?
 #
-# - A: DDPM, by far
-#   - It has the most steps. But the steps were not what limits it.
-# - B: all three come about equally close
-#   - **Yes.** What limits them is the network, not the sampler.
-# - C: the flow, because its paths are straighter
-#   - Straighter paths need fewer steps. With enough of them the same density is reached on any path.
+# - A: DDPM's, by far
+#   - It has five times as many steps, but the steps are not what limits it.
+# - B: neither's
+#   - **Yes.** What limits both is the network that they share.
+# - C: DDIM's, by far, because it adds no noise
+#   - The noise is part of DDPM's sampler and does no harm there: each later step removes it again.
 
 # %% tags=["studio"]
 runtime.seed_all(33)
-n_drawn = runtime.budget(smoke=400, cpu=2000)
+n_drawn = runtime.budget(smoke=200, cpu=2000)
 digit_noise = torch.randn(n_drawn, 64)
 drawn = {
     "real": x_digits,
     "DDPM, 100 steps": ddpm(networks["ε"], n_drawn, D=64)[-1],
     "DDIM, 20 steps": follow(networks["ε"], digit_noise, noise_levels(20))[-1],
-    "flow, 10 steps": follow(networks["v"], digit_noise, straight(10), "v")[-1],
+    "flow, 20 steps": follow(networks["v"], digit_noise, straight(20), "v")[-1],
 }  # (N, 64) each
 digit_fd = {name: metrics.frechet_digits8((x > 0).float()) for name, x in drawn.items()}
 twenty = {name: ((x[:20] + 1) / 2).clamp(0, 1) for name, x in drawn.items()}  # (20, 64) each
@@ -1505,18 +1519,18 @@ plots.rows(
 )
 
 # %% [markdown] tags=["studio"]
-# DDPM ({{09.digits.ddpm:.2f}} in the middle of five runs) and DDIM ({{09.digits.ddim:.2f}}) come equally close, the flow
-# ({{09.digits.flow:.2f}}) a little less in each of the five. The VAE of lesson 04, which calls its network once, reached
-# {{04.vae.fd:.2f}}: a step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks at black and white here:
-# pixels are cut at the middle gray.) Most digits can be read, now and then one is two digits at once, and paper has a light haze, because a
-# predicted $-1$ is never exactly $-1$.
+# In the middle of five runs DDPM reached {{09.digits.ddpm:.2f}}, DDIM {{09.digits.ddim:.2f}}, and the flow, another network, in twenty
+# steps {{09.digits.flow:.2f}}. The VAE of lesson 04, which calls its network once, reached {{04.vae.fd:.2f}}: a step that is hard to
+# learn for large pictures is not hard with 64 pixels. (FD looks at black and white here: pixels are cut at the middle gray.) Most
+# digits can be read. Now and then one is two digits at once, and the paper has a light haze,
+# because a predicted $-1$ is never exactly $-1$.
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A decoder without noise
 #
 # The core's last section quotes a claim that makes DALL·E a VAE or a GAN. One reading of it can be run: a *decoder* that gets a
-# caption and no noise, trained by the squared difference from the real pictures. We need not train it. Squared error learns the
-# mean, and we can compute the mean of a caption's pictures.
+# caption and no noise, and is trained by the squared difference from the real pictures. The best that it can learn can be computed,
+# so we need not train it.
 #
 # **Predict.** What do six answers of this decoder to "a blue square, bottom left" look like?
 #
@@ -1570,8 +1584,8 @@ def train_painter(pictures, captions, seconds):
     # BEGIN SOLUTION
     painter, begin = Painter(), time.process_time()
     optimizer = torch.optim.AdamW(painter.parameters(), lr=2e-3)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=500, pct_start=0.1)
-    for _ in range(500):
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=400, pct_start=0.1)
+    for _ in range(400):
         if time.process_time() - begin > seconds:
             break
         rows = torch.randint(len(pictures), (128,))
@@ -1598,7 +1612,7 @@ train_painter = check("9.8", train_painter)
 # Which four things does a flow need: a network with which three inputs, a target, a loss, and a sampler? Should the network output
 # the picture or the velocity?
 # ---
-# 256 hidden units, three blocks, minibatches of 128, AdamW with a learning rate of $0.002$ that rises and falls, 500 steps: about
+# 256 hidden units, three blocks, minibatches of 128, AdamW with a learning rate of $0.002$ that rises and falls, 400 steps: about
 # four seconds. After 100 steps color and place are right, and the shapes are blobs.
 # ---
 # It is the painter of the core without guidance. Every caption is in the training set, so $w = 1$ is enough. The time is checked
@@ -1606,12 +1620,12 @@ train_painter = check("9.8", train_painter)
 
 # %% tags=["studio"]
 runtime.seed_all(40)
-paint_it = train_painter(pictures, labels, seconds=runtime.budget(smoke=1, cpu=30))
+paint_it = train_painter(pictures, labels, seconds=runtime.budget(smoke=0.2, cpu=30))
 built = shapes.obeyed(paint_it(asked[:216]), asked[:216]).float().mean().item()
 print(f"clean and as asked, by what you built: {built:.2f}; the bar is 0.70")
 also_inside = runtime.reached(
     {
-        "09.style.gan": min(ratios["GAN"]),
+        "09.style.gan_closer": sum(ratio < 1 for ratio in ratios["GAN"]),
         "09.style.patches": max(ratios["patches"]),
         "09.maps.vae": solved["VAE"],
         "09.maps.tiles": solved["tile by tile"],
@@ -1620,7 +1634,7 @@ also_inside = runtime.reached(
         "09.maps.changed_tiles": reports["tile by tile, repaired"]["changed"],
         "09.digits.ddpm": digit_fd["DDPM, 100 steps"],
         "09.digits.ddim": digit_fd["DDIM, 20 steps"],
-        "09.digits.flow": digit_fd["flow, 10 steps"],
+        "09.digits.flow": digit_fd["flow, 20 steps"],
     }
 )
 

@@ -93,8 +93,8 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
 def caption_film(
     ax: Any, times: Sequence[float], film: Any, estimate: Any, six: Any, title: str
 ) -> None:
-    """The way of one picture (8, 3, H, W), what the network expects at each of its moments, and six
-    results (6, 3, H, W); the times t of the moments are on the axis above.
+    """One picture on its way from noise (8, 3, H, W), what the network expects at each of its
+    moments, and six results (6, 3, H, W); the times t of the moments are on the axis above.
     """
     import torch
 

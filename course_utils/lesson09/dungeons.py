@@ -1,7 +1,7 @@
-"""Dungeon maps of 12 x 12 tiles: a generator whose maps can always be solved, the way through, and
-how to draw them.
+"""Dungeon maps of 12 x 12 tiles: a generator whose maps can always be solved, the shortest path,
+and how to draw them.
 
-A level is an integer array (H, W): 0 wall, 1 floor, 2 start, 3 exit, 4 chest. One walks up, down,
+A level is an integer array (H, W): 0 wall, 1 floor, 2 start, 3 exit, 4 chest. You walk up, down,
 left and right, over everything but walls.
 """
 
@@ -75,7 +75,7 @@ def _level(rng: np.random.Generator) -> np.ndarray:
 
 
 def shortest_path(level: Any) -> list[Place]:
-    """A shortest way from the start to the exit, both included, as (row, column); [] if there is
+    """A shortest path from the start to the exit, both included, as (row, column); [] if there is
     none.
     """
     level = np.asarray(level)
@@ -170,7 +170,7 @@ def neighbors(place: Place, shape: tuple[int, ...]) -> list[Place]:
 
 
 def picture(level: Any, hero: Place | None = None) -> np.ndarray:
-    """A level drawn with tiles of 8 x 8 pixels, and with somebody in it: (H, W) -> (8 H, 8 W, 3) in
+    """A level drawn with tiles of 8 x 8 pixels, and with the hero in it: (H, W) -> (8 H, 8 W, 3) in
     [0, 1].
     """
     level = np.asarray(level)

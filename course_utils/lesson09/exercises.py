@@ -377,8 +377,8 @@ Q_SAMPLE = Exercise(
             _unspread(lambda a: a),
         ),
         "broadcast-points-only": Mutant(
-            "this works for points only: for pictures ᾱ needs one more length of 1 in its shape for"
-            " each axis",
+            "this works for points only: for pictures ᾱ needs one more dimension of size 1 for each"
+            " axis",
             _unspread(lambda a: a[:, None]),
         ),
         "broadcast-images-only": Mutant(
@@ -436,7 +436,7 @@ def _back(rng: np.random.Generator, shape: tuple[int, ...], t: int, steps: int =
 
 
 def _back_cases(rng: np.random.Generator) -> list[Case]:
-    worked = _tensors([[1.0]], [[0.5]], [0.234375, 0.36], [0.765625, 0.49])
+    worked = _tensors([[1.0]], [[0.5]], [0.203125, 0.36], [0.796875, 0.51])
     return [
         Case("six points, handed in twice", _back(rng, (6, 2), 4), _settled(NOISE_OUTSIDE)),
         Case(
@@ -446,11 +446,11 @@ def _back_cases(rng: np.random.Generator) -> list[Case]:
             want={UNSPOILED: True},
         ),
         close_case(
-            "x = 2, ε = 1, β = 0.36, ᾱ = 0.49, noise 0.5: about 2.16",
+            "x = 2, ε = 1, β = 0.36, ᾱ = 0.51, noise 0.5: about 2.16",
             (*_tensors([[2.0]]), 1, *worked),
         ),
-        close_case("five points in the middle of the way", _back(rng, (5, 2), 6)),
-        close_case("the first step of the way back, t = T − 1", _back(rng, (3, 2), 11)),
+        close_case("five points in the middle of the path", _back(rng, (5, 2), 6)),
+        close_case("the first step back, t = T − 1", _back(rng, (3, 2), 11)),
         close_case("the last step, t = 0", _back(rng, (3, 2), 0)),
         close_case("the last step but one, t = 1", _back(rng, (3, 2), 1)),
         close_case("pictures, (2, 3, 4, 4)", _back(rng, (2, 3, 4, 4), 8)),
@@ -545,6 +545,12 @@ DDPM = Exercise(
             " mean there",
             _step_back(last=True),
         ),
+        "no-noise-at-first-step-back": Mutant(
+            "the noise is left out at t = T − 1, the first step back: the last one is t = 0",
+            lambda x, t, eps, noise, beta, ab: _step_back(
+                width=lambda b, a: b.sqrt() if t < len(beta) - 1 else 0 * b, last=True
+            )(x, t, eps, noise, beta, ab),
+        ),
         "no-noise": Mutant(
             "no fresh noise is added: add `noise` with standard deviation √β, except at t = 0",
             _step_back(width=lambda b, a: 0 * b),
@@ -556,6 +562,11 @@ DDPM = Exercise(
         "noise-at-full-strength": Mutant(
             "the fresh noise is added at full strength: its standard deviation is √β",
             _step_back(width=lambda b, a: 1 + 0 * b),
+        ),
+        "noise-of-posterior": Mutant(
+            "the variance of the fresh noise is β·(1 − ᾱ′)/(1 − ᾱ), the smaller of DDPM's two"
+            " choices: here it is β",
+            _step_back(width=lambda b, a: (b * (1 - a / (1 - b)) / (1 - a)).sqrt()),
         ),
         "noise-before-stretch": Mutant(
             "the fresh noise is divided by √(1 − β) as well: it is added to the mean at the end",
@@ -728,6 +739,10 @@ CONVERSION = Exercise(
         "eps-weights-swapped": Mutant(
             "for ε, a and b are swapped: a belongs to x0, b to ε",
             _solved(eps=lambda e, x, a, b: ((x - a * e) / b, e)),
+        ),
+        "weights-of-a-circle": Mutant(
+            "b is taken for √(1 − a²), which it is only where a² + b² = 1: use b itself",
+            lambda kind, output, x_t, a, b: _solved()(kind, output, x_t, a, (1 - a**2) ** 0.5),
         ),
         "x0-not-divided": Mutant(
             "for x0, ε is still multiplied by b: divide",
@@ -918,7 +933,7 @@ FLOW = Exercise(
             _flow(place=lambda a, b, s: s * a + (1 - s) * b),
         ),
         "endpoints-swapped": Mutant(
-            "eps and x0 are exchanged, in the position and in the velocity: eps is the noise, at"
+            "eps and x0 are swapped, in the position and in the velocity: eps is the noise, at"
             " t = 0",
             _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b),
         ),
@@ -1191,6 +1206,11 @@ COMPOSED = Exercise(
             " weight",
             lambda u, cs, ws: u + ws.sum() * (cs - u).sum(0),
         ),
+        "weights-plus-one": Mutant(
+            "1 + w was taken for w, the count of Ho & Salimans: here a weight of 1 gives the"
+            " velocity with the caption",
+            lambda u, cs, ws: _composed(u, cs, 1 + ws),
+        ),
         "mean-weight": Mutant(
             "all effects have the mean weight: each has its own",
             lambda u, cs, ws: u + ws.mean() * (cs - u).sum(0),
@@ -1387,6 +1407,11 @@ GRAM = Exercise(
             " its own",
             lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
         ),
+        "pictures-as-channels": Mutant(
+            "the channels of all pictures went into one matrix, (B·C)×(B·C): every picture has its"
+            " own",
+            lambda f: f.flatten(0, 1).flatten(1) @ f.flatten(0, 1).flatten(1).T / f.numel(),
+        ),
         "batch-summed-repeated": Mutant(
             "the whole batch went into one matrix, repeated for each picture: every picture has"
             " its own",
@@ -1578,7 +1603,7 @@ def _maps_case(why: str, *maps: Any) -> Case:
 
 
 def _fact(why: str, level: np.ndarray, number: int) -> str:
-    there = f"there is {'a' if _solvable(level) else 'no'} way from S to E"
+    there = f"there is {'a' if _solvable(level) else 'no'} path from S to E"
     if level.size > 40:
         return f"{there} in map {number} of those with {level.shape[0]} by {level.shape[1]}: {why}"
     signs = {tile: sign for sign, tile in SIGNS.items()}
@@ -1631,7 +1656,9 @@ def _map_cases(rng: np.random.Generator) -> list[Case]:
             want={UNTOUCHED: True},
         ),
         _maps_case(
-            "one goes up, down, left and right, not across a corner", "S# #E", "S#. ##. ..E"
+            "you go up, down, left and right, not across a corner or past the border",
+            "S# #E",
+            "S#. ##. ..E",
         ),
         _maps_case("start and exit are neighbors", "#### #SE# ####", "### #S# #E# ###"),
         _maps_case("the tiles at the rim belong to the map", "SE ##", "S# E#", "## SE", "#S #E"),
@@ -1853,11 +1880,11 @@ SOLVABLE = Exercise(
     _no_oracle,
     {
         "diagonal-steps-allowed": Mutant(
-            "diagonal steps were allowed: one walks up, down, left and right",
+            "diagonal steps were allowed: you walk up, down, left and right",
             _found(steps=HERE + CORNERS),
         ),
         "diagonal-steps-only": Mutant(
-            "only diagonal steps were allowed: one walks up, down, left and right",
+            "only diagonal steps were allowed: you walk up, down, left and right",
             _found(steps=CORNERS),
         ),
         "walls-ignored": Mutant(
@@ -1971,7 +1998,7 @@ SOLVABLE = Exercise(
             _shape_swapped,
         ),
         "border-excluded": Mutant(
-            "the tiles at the border were left out: one may walk there, too", _inner
+            "the tiles at the border were left out: you may walk there, too", _inner
         ),
         "all-connected-required": Mutant(
             "all open tiles had to be connected: a closed room elsewhere does no harm",

@@ -32,9 +32,9 @@ def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
         [
             live.Range("t", 0, len(shares[0]) - 1, 1, 20, "step t"),
             live.Choice("schedule", NAMES, label="noise schedule"),
-            live.Play("t", "let it dissolve"),
+            live.Play("t", "add noise"),
         ],
-        "At t = {t:.0f}, {percent:.0f} % of the variance is still data; signal to noise {snr:.2f}.",
+        "At t = {t:.0f}, {percent:.0f}% of the variance is still data; signal to noise {snr:.2f}.",
         numbers,
         {
             "x0": live.packed(picture, -1, 1),
@@ -48,7 +48,7 @@ def noise(x0: Any, eps: Any, schedules: list[Any]) -> live.Explorable:
 
 
 def walk(levels: Any) -> live.Explorable:
-    """Somebody on the shortest way through dungeons (N, 12, 12), those that can be solved."""
+    """A walker on the shortest path through dungeons (N, 12, 12), those that can be solved."""
     found = [(np.asarray(level), dungeons.shortest_path(level)) for level in levels]
     levels, paths = zip(*[(level, path) for level, path in found if path], strict=True)
     longest = max(len(path) for path in paths) - 1
@@ -68,7 +68,7 @@ def walk(levels: Any) -> live.Explorable:
             live.Range("step", 0, longest, 1, 0),
             live.Play("step", "walk", 250),
         ],
-        "Map {level:.0f}: somebody after {here:.0f} of {steps:.0f} steps of the shortest way.",
+        "Map {level:.0f}: the walker after {here:.0f} of {steps:.0f} steps of the shortest path.",
         numbers,
         {
             "levels": np.stack(levels).reshape(len(levels), -1),
@@ -119,6 +119,6 @@ def _still(x0: np.ndarray, eps: np.ndarray, shares: np.ndarray) -> Any:
     for ax, t in zip(axes, (5, 50), strict=True):
         share = shares[min(t, len(shares) - 1)]
         ax.imshow(np.clip((np.sqrt(share) * x0 + np.sqrt(1 - share) * eps + 1) / 2, 0, 1))
-        ax.set_title(f"t = {t}: {100 * share:.0f} % data")
+        ax.set_title(f"t = {t}: {100 * share:.0f}% data")
         ax.axis("off")
     return fig

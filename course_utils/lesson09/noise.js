@@ -4,7 +4,7 @@
   const [x0, eps] = [unpacked(data.x0), unpacked(data.eps)];
   const T = schedules[0].length;
   const picture = image({width, height});
-  const shares = panel({x: [0, T - 1], y: [0, 1], xlabel: "t", ylabel: "alpha bar",
+  const shares = panel({x: [0, T - 1], y: [0, 1], xlabel: "t", ylabel: "ᾱ",
     title: "share of the variance that is data; drag"});
   const curves = schedules.map((_, k) => shares.line({color: "muted", dash: k ? "2 4" : "7 4"}));
   schedules.forEach((list, k) => curves[k](list.map((v, t) => [t, v])));
@@ -15,7 +15,7 @@
     const share = schedules[schedule][t];
     const [a, b] = [Math.sqrt(share), Math.sqrt(1 - share)];
     picture(x0.map((v, i) => Math.min(1, Math.max(0, (a * v + b * eps[i] + 1) / 2))),
-      `t = ${t}: ${(100 * share).toFixed(0)} % data`);
+      `t = ${t}: ${(100 * share).toFixed(0)}% data`);
     dot(t, share);
     return {percent: 100 * share, snr: share / Math.max(1e-12, 1 - share)};
   };

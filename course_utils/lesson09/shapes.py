@@ -1,4 +1,4 @@
-"""Captioned shapes: 16 x 16 pictures of one shape, and a reader that says what a picture shows.
+"""Captioned shapes: 16 x 16 pictures of one shape, and a classifier that says what a picture shows.
 
 A caption is three numbers, (shape, color, place), or a sentence such as "a green triangle, top
 left". Pictures are (N, 3, 16, 16) tensors in [-1, 1]; the paper is white, 1 in all three channels.
@@ -162,7 +162,7 @@ def variety(pictures: Any, asked: Any) -> float:
 
 @cache
 def _drawings() -> tuple[Tensor, Tensor]:
-    """Everything the reader compares with: captions (1728, 3) and pictures (1728, 768)."""
+    """Everything the classifier compares with: captions (1728, 3) and pictures (1728, 768)."""
     steps = (-0.75, -0.25, 0.25, 0.75)
     every = list(product(all_captions().tolist(), product(steps, steps), (2.8, 3.2, 3.6)))
     pictures, labels = draw(

@@ -193,8 +193,8 @@ def train_painter(pictures, captions, seconds):
     """
     painter, begin = Painter(), time.process_time()
     optimizer = torch.optim.AdamW(painter.parameters(), lr=2e-3)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=500, pct_start=0.1)
-    for _ in range(500):
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=400, pct_start=0.1)
+    for _ in range(400):
         if time.process_time() - begin > seconds:
             break
         rows = torch.randint(len(pictures), (128,))

@@ -1,4 +1,4 @@
-// A hero on the shortest way through a dungeon of 12 x 12 tiles with 8 x 8 pixels each.
+// A hero on the shortest path through a dungeon of 12 x 12 tiles with 8 x 8 pixels each.
 ({data, image}) => {
   const {levels, paths, tiles, hero, size} = data;
   const W = 8 * size;
