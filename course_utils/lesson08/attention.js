@@ -4,8 +4,8 @@
   const {tokens, names} = data;
   const text = words({pick: i => (i ? {word: i} : {})});
   const T = tokens.length;
-  const guesses = panel({x: [0, 1], y: [-0.5, 9.5], xlabel: "probability", ticksY: [],
-    title: `what ${names[0]} (filled) and ${names[1]} (outlined) expect`});
+  const guesses = panel({x: [0, 1], y: [-0.5, 9.5], xlabel: "probability of the next word", ticksY: [],
+    title: `${names[0]} (filled), ${names[1]} (outlined)`});
   const bars = names.map((_, k) => guesses.rows({color: k ? "model" : "data", hollow: k === 1}));
   const labels = Array.from({length: 10}, () => guesses.text());
 
@@ -18,7 +18,8 @@
     const rows = data.guesses[word - 1];  // [token, p of the first model, p of the second]
     rows.forEach(([token, ...p], i) => {
       bars.forEach((bar, k) => bar(i, 9 - i, p[k]));
-      labels[i](0.02 + Math.max(...p), 8.85 - i, token);
+      const end = Math.max(...p);
+      labels[i](end > 0.75 ? 0.02 : 0.02 + end, 8.85 - i, token);  // a long bar holds its word
     });
     const top = weights.map((v, i) => [v, i]).sort((a, b) => b[0] - a[0])[0][1];
     return {looked: tokens[top], true_word: tokens[word], first: data.hits[word - 1][0],

@@ -118,6 +118,27 @@ def ode(setting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return notes, onsets
 
 
+def demands(steps: np.ndarray, shares: np.ndarray, names: tuple[str, ...]) -> Any:
+    """Which share of stories meets each demand, and all of them, after so many training steps:
+    shares are (checkpoints, demands + 1).
+    """
+    rows, last = [*names, "all of them"], len(steps) - 1
+    said = ", ".join(f"{name} {share:.2f}" for name, share in zip(rows, shares[last], strict=True))
+    ax = plots.panel(
+        alt=f"Share of stories that meet each demand after {steps[last]} steps: {said}.",
+        size=(7, 3.4),
+    )
+    ax.imshow(shares.T, cmap="Blues", vmin=0, vmax=1.8, aspect="auto")
+    for x, column in enumerate(shares):
+        for y, share in enumerate(column):
+            ax.text(x, y, f"{share:.2f}", ha="center", va="center", color="black")
+    ax.set_xticks(range(len(steps)), [str(step) for step in steps])
+    ax.set_yticks(range(len(rows)), rows)
+    ax.axhline(len(names) - 0.5, color=plots.MUTED, lw=1)
+    ax.grid(visible=False)
+    return plots.label(ax, "Share of a hundred stories that meet each demand", "training steps")
+
+
 def two_gates(
     words: list[str], forget: np.ndarray, cells: np.ndarray, units: dict[str, int], body: slice
 ) -> Any:

@@ -334,6 +334,24 @@ BITS = Exercise(
                 / math.log(2)
             ),
         ),
+        "softmax-over-predicting-positions": Mutant(
+            "the softmax went over the places, dim=1: it goes over the vocabulary, the last axis",
+            lambda logits, y: (
+                -logits[:, :-1]
+                .log_softmax(1)
+                .gather(-1, y[:, 1:, None])
+                .squeeze(-1)[y[:, 1:] != 0]
+                .mean()
+                / math.log(2)
+            ),
+        ),
+        "axes-reshaped": Mutant(
+            "the logits were reshaped to (B, V, T − 1), which mixes numbers of different places:"
+            " swap the axes with `.transpose(1, 2)`",
+            lambda logits, y: _mean_bits(
+                logits[:, :-1].reshape(len(y), logits.shape[-1], -1).transpose(1, 2), y[:, 1:]
+            ),
+        ),
         "nll-of-argmax": Mutant(
             "this is the negative log-likelihood of the most likely token: that of the token that"
             " came is asked for",
@@ -541,6 +559,15 @@ def _scaled_late(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
     return weights @ v, weights
 
 
+def _by_value_size(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    return _attend(lambda q, k: q @ k.mT / math.sqrt(v.shape[-1]))(q, k, v, causal)
+
+
+def _in_place(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> Any:
+    q.data /= math.sqrt(q.shape[-1])
+    return _attend(lambda q, k: q @ k.mT)(q, k, v, causal)
+
+
 ATTENTION = Exercise(
     "8.2",
     "attention",
@@ -563,6 +590,16 @@ ATTENTION = Exercise(
             "the scores are scaled by a number of positions: what is summed has d terms, one per"
             " entry of a query",
             _attend(lambda q, k: q @ k.mT / math.sqrt(k.shape[-2])),
+        ),
+        "own-standard-deviation": Mutant(
+            "the scores are divided by the standard deviation that they happen to have: divide by"
+            " the one that follows from d, so that each score depends on its query and key alone",
+            _attend(lambda q, k: (q @ k.mT) / (q @ k.mT).std()),
+        ),
+        "root-of-value-size": Mutant(
+            "the scores are scaled by the size of the values: what is summed has d terms, one per"
+            " entry of a query",
+            _by_value_size,
         ),
         "root-of-heads": Mutant(
             "the scores are scaled by the size of the first axis: d is the size of the last",
@@ -600,6 +637,11 @@ ATTENTION = Exercise(
             "with fewer queries than keys the queries were taken for the first positions: they are"
             " the last T of S",
             _attend(visible=lambda T, S: _ones(T, S).tril()),
+        ),
+        "masked-only-where-square": Mutant(
+            "with fewer queries than keys nothing is masked: the queries are the last T of S"
+            " positions, and still do not look ahead",
+            _attend(visible=lambda T, S: _visible(T, S) if T == S else _ones(T, S)),
         ),
         "zero-for-minus-inf": Mutant(
             "masked scores are 0: that is a score like any other, with e⁰ = 1 in the softmax",
@@ -656,6 +698,21 @@ ATTENTION = Exercise(
         "scores-for-weights": Mutant(
             "the scores came back in place of the weights: the softmax makes weights of them",
             _attend(out=lambda output, weights, scores: (output, scores)),
+        ),
+        "masked-scores-for-weights": Mutant(
+            "the masked scores came back in place of the weights: the softmax makes weights of"
+            " them",
+            _attend(
+                out=lambda output, weights, scores: (
+                    output,
+                    scores.masked_fill(weights == 0, -math.inf),
+                )
+            ),
+        ),
+        "queries-changed-in-place": Mutant(
+            "q was changed in place, so that the next call gets other queries: write `q / ...`"
+            " instead of `q /= ...`",
+            _in_place,
         ),
         "gradient-cut": Mutant(
             does_not_hold(FLOWS),
@@ -910,8 +967,10 @@ def _unnormalised(logits: Tensor, T: float, p: float, rng: np.random.Generator) 
     return order.gather(1, rank[:, None]).squeeze(1)
 
 
-def _top_k(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
-    k = max(1, round(p * logits.shape[1]))
+def _top_k(
+    logits: Tensor, T: float, p: float, rng: np.random.Generator, whole: Any = round
+) -> Tensor:
+    k = max(1, whole(p * logits.shape[1]))
     return _nucleus(keep=lambda probs, p: (probs.cumsum(-1) > 0).cumsum(-1) <= k)(logits, T, p, rng)
 
 
@@ -1082,6 +1141,11 @@ TOP_P = Exercise(
             "a fixed number of tokens is kept, p times V: how many are kept depends on their"
             " probabilities",
             _top_k,
+        ),
+        "top-k-rounded-down": Mutant(
+            "a fixed number of tokens is kept, p times V: how many are kept depends on their"
+            " probabilities",
+            partial(_top_k, whole=int),
         ),
         "sorted-ascending": Mutant(
             "the least likely tokens are kept: sort in descending order", _nucleus(highest=False)
