@@ -61,7 +61,7 @@ FIRST_DAY = [
     *_lessons("04"),
     BREAK,
     *_lessons("05"),
-    Part(30, "A studio room of one's own choice, in pairs; the build tasks 4.5 or 5.5"),
+    Part(30, "A studio section of your choice, in pairs; the build tasks 4.5 or 5.5"),
 ]
 SECOND_DAY = [
     Part(10, "What was left open yesterday"),
@@ -162,12 +162,12 @@ def room(root: Path, source: Path) -> str:
     facts, number = Facts(root), source.stem[:2]
     cells, known = read(source), exercises(int(number))
     parts = [
-        f"# Lesson {number} with a room: predictions, and wrong answers",
+        f"# Lesson {number} with a class: predictions, and wrong answers",
         (
             "Made from the lesson and its checks by `python -m tools`; the hour itself is in the "
             "[plan](plan.md)."
         ),
-        "## Predictions to ask the room for",
+        "## Predictions to ask the class for",
         (
             "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbor."
             " Most answers are folded below the cell; the others are in the text that follows it."
