@@ -1361,8 +1361,8 @@ if chemistry.available():
 # though, the network is worth no more than a pencil.
 #
 # Here are its new molecules of highest QED. This is a choice, not a random sample: picking the best makes any generator look
-# good. And QED knows nothing of stability: an N–COOH group, a carbamic acid, scores well and falls apart into an amine and
-# carbon dioxide.
+# good. And QED knows nothing of stability: a carbamic acid (a carboxyl group on a nitrogen) scores well and falls apart into an
+# amine and carbon dioxide.
 
 # %% tags=["studio"]
 sheet = chemistry.best(written, compared, 8) if chemistry.available() else long_run["best"]
