@@ -179,11 +179,13 @@ def _conditional_cases(rng: np.random.Generator) -> list[Case]:
             if C == 3
             else rng.dirichlet(np.ones(C), B) + 0.1 * rng.random((B, C))
         )
+        encoder = 0.3 * rng.normal(size=(D + C, 2 * Z))
+        encoder[:, Z:] -= 0.3  # far from logvar 0, where variance and standard deviation agree
         cases.append(
             Case(
                 says,
                 (
-                    TensorArg(0.3 * rng.normal(size=(D + C, 2 * Z))),
+                    TensorArg(encoder),
                     TensorArg(0.6 * rng.normal(size=(Z + C, D))),
                     TensorArg(rng.random((B, D))),
                     TensorArg(c),

@@ -818,10 +818,12 @@ def _share_case(
     rng: np.random.Generator,
     offset: tuple[float, float] = (-1, 3),
 ) -> Case:
-    """Many equal rows whose shares at temperature 1 are those given, in a random order and with a
-    random offset.
+    """Many equal rows whose shares at temperature 1 are those given, largest first, in a random
+    order in which the largest is not the first, and with a random offset.
     """
-    row = np.log(rng.permutation(shares)) + rng.uniform(*offset)
+    order = rng.permutation(len(shares))
+    order = np.roll(order, 1) if order[0] == 0 else order
+    row = np.log(np.array(shares)[order]) + rng.uniform(*offset)
     want = _probabilities(row.astype(np.float32).astype(float), T, p)
     return Case(
         says,

@@ -942,6 +942,12 @@ WATERMARK = Exercise(
             "each word was paired with the one two before it: the list depends on its neighbor",
             _two_apart,
         ),
+        "threshold-decision": Mutant(
+            "this only says whether z is above 4: z itself is asked for",
+            lambda tokens, green, gamma: _of_hits(lambda *counts: _z(*counts) > 4)(
+                _different(tokens), green, gamma
+            ),
+        ),
     }
     | _both_ways(
         {
@@ -1074,10 +1080,6 @@ WATERMARK = Exercise(
             "green-fraction": (
                 "this is the share of green words: how far it is from chance is asked for",
                 _of_hits(lambda count, T, gamma: count / T),
-            ),
-            "threshold-decision": (
-                "this only says whether z is above 4: z itself is asked for",
-                _of_hits(lambda count, T, gamma: _z(count, T, gamma) > 4),
             ),
             "p-value": (
                 "this is a p-value: z itself is asked for",
