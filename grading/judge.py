@@ -224,6 +224,7 @@ def evidence(questions: Questions, got: list[Any], i: int) -> dict[str, str]:
 
 
 def differing(wanted: Any, got: Any, case: Case) -> str:
+    """Of several facts those that came out otherwise, in words; "" if there are no such."""
     if not isinstance(wanted, dict) or not isinstance(got, dict) or len(wanted) < 2:
         return ""
     both = [key for key in wanted if key in got and not same(got[key], wanted[key], case)]
