@@ -788,7 +788,7 @@ def show_caption(ax, shape, color, place, guidance):
         x + 10 * (1 - k / 10) * (later - x) for k, (x, later) in enumerate(itertools.pairwise(film))
     ]
     expected.append(film[-1])
-    title = f"{shapes.caption(c[0])}\nw = {guidance:g}: {good} of 6 as asked"
+    title = f"{shapes.caption(c[0])}\nw = {guidance:g}: {good} of 6 right and clean"
     rows = (torch.cat([row[k][:1] for k in MOMENTS]) for row in (film, expected))
     drawing.caption_film(ax, [k / 10 for k in MOMENTS], *rows, film[-1], title)
 
