@@ -175,8 +175,8 @@ PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><body>{}</body></ht
 RESET = """([name, values]) => {
     const root = document.querySelector(`[data-explorable="${name}"]`);
     root.slice = 0;
-    root.set(values);
-    return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    root.set(values); // drawn in the next frame, before what asks for that frame later
+    return new Promise(requestAnimationFrame);
 }"""
 STATE = """([name, values]) => {
     const root = document.querySelector(`[data-explorable="${name}"]`);
@@ -186,7 +186,7 @@ STATE = """([name, values]) => {
     return new Promise(done => {
         const look = () => root.hasAttribute("data-busy") ? requestAnimationFrame(look)
             : done([root.numbers, says.textContent]);
-        requestAnimationFrame(() => requestAnimationFrame(look));
+        requestAnimationFrame(look);
     });
 }"""
 

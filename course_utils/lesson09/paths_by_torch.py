@@ -5,6 +5,7 @@ tests compare.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from typing import Any
 
@@ -75,13 +76,20 @@ def trained(kind: int, rounds: int) -> list[Any]:
     return smooth
 
 
+@functools.cache
+def fresh_noise(n: int) -> list[Tensor]:
+    """What DDPM adds after each of its steps but the last. (n, 2) each"""
+    random = net.RandomNumbers(5)
+    return [normals(n, random) for _ in range(T - 1)]
+
+
 def ddpm(model: Any, x: Tensor) -> Tensor:
-    fresh = net.RandomNumbers(5)
+    fresh = iter(fresh_noise(len(x)))
     for t in reversed(range(T)):
         eps = model(inputs(x, torch.full((len(x),), t / T)))
         x = (x - beta[t] / (1 - ab[t]).sqrt() * eps) / (1 - beta[t]).sqrt()
         if t > 0:
-            x = x + beta[t].sqrt() * normals(len(x), fresh)
+            x = x + beta[t].sqrt() * next(fresh)
     return x
 
 
