@@ -286,12 +286,8 @@ class Grader:
         self.lesson, self.folder, self.boxed, self.secret = lesson, folder, boxed, secret
         self.questions = {task.id: Questions(task.exercise, seed) for task in lesson.tasks}
         code = "\n".join(lesson.cells + [task.solution for task in lesson.tasks])
-        libraries = [
-            name
-            for name in ("torch", "numpy", "scipy")
-            if re.search(rf"^(?:import|from) {name}\b", code, re.MULTILINE)
-        ]
-        self.warm = libraries + (["torch.nn.functional"] if "torch" in libraries else [])
+        named = re.findall(r"^(?:import|from) ((?:torch|numpy|scipy)\b[\w.]*)", code, re.MULTILINE)
+        self.warm = sorted(set(named))
 
     def grade(self, cells: list[Cell]) -> tuple[list[Verdict], float]:
         """A verdict on every exercise, in the notebook's order, and the boxes' CPU seconds. Raises

@@ -195,10 +195,13 @@ class Usage:
     memory: int = 0
 
 
-def own_wait() -> float:
-    """Seconds that this thread has been ready to run while others had the processors."""
+def waiting(task: str = "/proc/thread-self") -> float:
+    """Seconds that a process or thread, such as this one, has been ready to run while others had
+    the processors.
+    """
     try:
-        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
+        with open(f"{task}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
     except (OSError, IndexError):
         return 0.0
 
@@ -214,27 +217,27 @@ def settle(seconds: float = 10.0) -> bool:
 
 def usage(root: int) -> Usage:
     """The use of a process and all its descendants."""
-    parents, rows, ticks = {}, {}, os.sysconf("SC_CLK_TCK")
-    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            waited = int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
-        except (OSError, IndexError):
-            continue
-        parents[pid] = int(fields[1])
-        rows[pid] = Usage(
-            sum(map(int, fields[11:15])) / ticks,
-            {pid: waited},
-            int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-        )
-    total = Usage()
+    rows = {pid: row for pid in filter(str.isdecimal, os.listdir("/proc")) if (row := _stat(pid))}
+    children: dict[str, list[str]] = {}
     for pid, row in rows.items():
-        above = pid
-        while above not in (root, 0):
-            above = parents.get(above, 0)
-        if above == root:
-            total = Usage(total.cpu + row.cpu, total.waited | row.waited, total.memory + row.memory)
+        children.setdefault(row[1].decode(), []).append(pid)
+    total, ticks, family = Usage(), os.sysconf("SC_CLK_TCK"), [str(root)]
+    for pid in family:
+        family += children.get(pid, [])
+        if pid in rows:
+            total.cpu += sum(map(int, rows[pid][11:15])) / ticks
+            total.memory += int(rows[pid][21]) * os.sysconf("SC_PAGE_SIZE")
+            total.waited[int(pid)] = waiting(f"/proc/{pid}")
     return total
+
+
+def _stat(pid: str) -> list[bytes]:
+    """What the kernel says of a process, from its state on; nothing if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def in_files(root: int) -> int:
@@ -448,11 +451,11 @@ class Box:
                     return line
             if not self.alive:
                 raise Gone("the sandbox was ended from inside")
-            start, waited = time.monotonic(), own_wait()
+            start, waited = time.monotonic(), waiting()
             if select.select([self.stdout], [], [], TICK)[0]:
                 self._read()
             # what goes beyond is not the answer's: we ourselves waited for a processor
-            self.passed += max(0.0, min(time.monotonic() - start, TICK) - (own_wait() - waited))
+            self.passed += max(0.0, min(time.monotonic() - start, TICK) - (waiting() - waited))
             if time.monotonic() > self.checked + TICK:
                 self.checked = time.monotonic()
                 self._check()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -40,6 +41,7 @@ def main() -> None:
     lines = os.fdopen(reading, "rb")
     job = json.loads(lines.readline())
     settle(job)
+    gc.disable()  # what is loaded now stays: there is nothing to collect, here or in the children
     for name in job["warm"]:
         importlib.import_module(name)
     eager.without_compiler()
@@ -51,6 +53,8 @@ def main() -> None:
     from grading.inside import answering, cells  # noqa: F401
 
     course = cells.parsed(job["course"])
+    gc.freeze()
+    gc.enable()
     normal = state()
     say(writing, {"id": job["id"], "warm": True})
     for line in lines:
