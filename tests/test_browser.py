@@ -87,7 +87,7 @@ MOVED = {  # an explorable that lives in the page, or the first slider of a cell
     "02_losses": "02.directions",
     "03_optimizers": "03.valley",
     "04_autoencoder_to_vae": "04.gap",
-    "06_gan": "06.gan",
+    "06_gan": "06.distances",
     "07_conditional_and_design": "07.condition",
     "08_sequences": "08.attention",
     "09_images_and_maps": "caption_sliders = widgets.explore",
@@ -113,7 +113,8 @@ def move_an_explorable(page, name):
     before = said.text_content()
     slider.scroll_into_view_if_needed()
     changed = "([said, before]) => said.textContent !== before"
-    slider.click()
+    box = slider.bounding_box()
+    slider.click(position={"x": 0.2 * box["width"], "y": box["height"] / 2})
     page.page.wait_for_function(changed, arg=[said.element_handle(), before])
     # keys are the slider's, not the notebook's: arrows select no cell, D twice deletes none
     cells = "[...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell => cell.className)"

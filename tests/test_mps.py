@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import course_utils
-from course_utils import check
+from course_utils import check, live
 from tests import mps
 from tests.lessons import SOURCES
 
@@ -74,6 +74,14 @@ def test_the_pretended_device_runs_what_a_real_one_runs(device):
         optimizer.step()
         assert net.weight.grad.device == x[0].device == mps.MPS and x.cpu().device == mps.CPU
         assert (x.cpu().double().numpy() == 1).all() and (2.0 * x * torch.tensor(2.0)).sum() == 48
+
+
+def test_a_network_on_the_device_goes_into_a_page(device):
+    with device:
+        net = torch.nn.Linear(3, 2).to("mps")
+        _, forward = live.weights([net], torch.ones(4, 3, device="mps"), 1)
+        due = net(torch.ones(1, 3, device="mps")).detach().cpu()
+    assert np.allclose(forward(np.ones((1, 3))), due, atol=1e-3)
 
 
 ANSWERS = {

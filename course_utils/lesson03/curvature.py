@@ -30,7 +30,7 @@ class Curvature:
         known, rounds = self.vector, self.rounds
         if known is None:
             # the same start each time, and no random number of the caller's
-            known = [torch.cos(torch.arange(w.numel())).view_as(w) for w in weights]
+            known = [torch.cos(torch.arange(w.numel())).view(w.shape) for w in weights]
             rounds = self.first
         vector = [part.to(w) for part, w in zip(known, weights, strict=True)]
         with torch.enable_grad():

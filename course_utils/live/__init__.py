@@ -240,7 +240,7 @@ def _layer(w: np.ndarray, b: np.ndarray, bits: int, silu: bool = False) -> dict[
 
 
 def _array(parameter: Any) -> np.ndarray:
-    return parameter.detach().double().cpu().numpy()
+    return parameter.detach().cpu().double().numpy()  # Apple GPUs have no float64
 
 
 def _tight(array: np.ndarray, bits: int) -> dict[str, Any]:
