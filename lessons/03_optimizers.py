@@ -591,20 +591,58 @@ drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.9
 # ## Why a network explodes
 #
 # Take ten ReLU layers. Forward, each multiplies what it gets by its weights; backward, the chain rule multiplies by the same
-# weights. **Initialization** decides by how much. Random weights with variance $s^2$ multiply the mean square of $n$ inputs by
-# $n s^2$, and ReLU keeps half of it. So a standard deviation of $s = \sqrt{2/n}$ keeps the **activations** (the layers' outputs)
-# about the same size (He et al. 2015). Make all weights only twice as large, and after the tenth layer the activations are
-# $2^{10} = 1024$ times as large:
+# weights. If each layer doubles the size of what passes through it, ten layers multiply it by $2^{10} = 1024$. So
+# **initialization** draws the first weights such that a layer neither enlarges nor shrinks.
+#
+# ### Exercise 3.5 · `weight_std`
+# A unit has $n$ inputs $x_j$. Its weights $w_j$ are drawn independently from a Gaussian with mean 0 and standard deviation $s$, and
+# its **activation** $h$ depends on the sign of $a$:
+#
+# $$ a = \sum_{j=1}^{n} w_j x_j, \qquad h = a \;\text{ where } a > 0, \qquad h = c\,a \;\text{ elsewhere} $$
+#
+# The slope $c$ is 0 in a ReLU. In a **leaky ReLU** it is small, such as $0.1$, so that no unit can die. Which $s$ gives $h$ the same
+# mean square as the inputs? (Multiply out $a^2$: products of two different weights have mean 0.)
+
+
+# %% tags=["exercise:3.5", "points:4", "minutes:5"]
+def weight_std(shape, slope=0.0):
+    """Standard deviation of a layer's first weights that keeps the mean square of its inputs.
+
+    shape: (outputs, inputs), as in `nn.Linear(inputs, outputs).weight.shape` -> float
+    """
+    # BEGIN SOLUTION
+    _, inputs = shape
+    return math.sqrt(2 / (inputs * (1 + slope**2)))
+    # END SOLUTION
+
+
+# %% tags=["check:3.5"]
+weight_std = check("3.5", weight_std)
+
+# %% [markdown] tags=["help:3.5"]
+# What is the mean of $a^2$, if the inputs have mean square 1? How often is $a$ negative, and what does the activation then do to
+# $a^2$?
+# ---
+# 50 inputs, each 1 or −1, and $s = 0.2$: each product $w_j x_j$ has mean square $0.04$, and $a$ has $50\cdot 0.04 = 2$. Half of the
+# time, $a$ is negative. ReLU then outputs 0, so $h$ has mean square 1: $0.2$ is right. With slope 1, nothing is lost, $h$ has mean
+# square 2, and $0.2$ is too large by the factor $\sqrt2$.
+# ---
+# The mean square of $a$ is $n s^2$ times that of the inputs. By symmetry, half of it comes from negative $a$, where the activation
+# multiplies it by $c^2$. So $n s^2\,(1 + c^2)/2 = 1$. Here $n$ counts *inputs*, because a unit adds up one product for each.
+
+# %% [markdown]
+# For ReLU, this is $s = \sqrt{2/n}$ (He et al. 2015; PyTorch has it as `nn.init.kaiming_normal_`). Now ten layers, whose weights are
+# `scale` times as large:
 
 
 # %%
-def deep(scale, depth=10, width=32):
-    """Ten ReLU layers, their weights `scale` times He's. -> a model, (B, 1) -> (B, 1)"""
+def deep(scale=1, depth=10, width=32):
+    """Ten ReLU layers, their weights `scale` times yours. -> a model, (B, 1) -> (B, 1)"""
     sizes = [1] + depth * [width]
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         linear = nn.Linear(inputs, outputs)
-        nn.init.normal_(linear.weight, std=scale * math.sqrt(2 / inputs))
+        nn.init.normal_(linear.weight, std=scale * weight_std(linear.weight.shape))
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(width, 1)).to(device)
@@ -619,6 +657,7 @@ def squared_error(model, batch):
     return F.mse_loss(model(x), y)
 
 
+# %% tags=["folded"]
 sizes = {}
 for scale in (2, 1, 0.41):
     runtime.seed_all(0)
@@ -630,10 +669,10 @@ for scale in (2, 1, 0.41):
 drawing.growth(sizes)
 
 # %% [markdown]
-# Too small is no better: at $0.41$ times He's scale, PyTorch's default for the weights of `nn.Linear`, the activations shrink
+# Too small is no better: at $0.41$ times your value, PyTorch's default for the weights of `nn.Linear`, the activations shrink
 # toward 0, and the gradients with them.
 #
-# He's scale is no guarantee: at $\alpha = 0.05$ this network explodes for two of five seeds. One standard fix is **gradient
+# Good initialization is no guarantee: at $\alpha = 0.05$ this network explodes for two of five seeds. One standard fix is **gradient
 # clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is **warm-up** (Goyal et al. 2017),
 # a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
 #
@@ -882,13 +921,13 @@ assert until == 0 and after == 24
 # **eigenvector** of $H$ the valley behaves like a one-dimensional one, and its curvature there is the eigenvalue. One learning rate
 # must suit them all.
 #
-# ### Exercise 3.5 · `max_stable_lr`
+# ### Exercise 3.6 · `max_stable_lr`
 # Find the bound for $J(\theta) = \frac1n\lVert X\theta - y\rVert^2$ and any $X$ of shape $(n,)$ or $(n, d)$: derive $H$, decide
 # which of its eigenvalues matters, and remember that $X$ may be a single column. `np.linalg.eigvalsh` gives the eigenvalues of a
 # symmetric matrix.
 
 
-# %% tags=["studio", "exercise:3.5", "points:4", "minutes:9"]
+# %% tags=["studio", "exercise:3.6", "points:4", "minutes:9"]
 def max_stable_lr(X):
     """The learning rate below which gradient descent on mean((Xθ - y)²) converges.
 
@@ -901,10 +940,10 @@ def max_stable_lr(X):
     # END SOLUTION
 
 
-# %% tags=["studio", "check:3.5"]
-max_stable_lr = check("3.5", max_stable_lr)
+# %% tags=["studio", "check:3.6"]
+max_stable_lr = check("3.6", max_stable_lr)
 
-# %% [markdown] tags=["studio", "help:3.5"]
+# %% [markdown] tags=["studio", "help:3.6"]
 # Which direction explodes first as the learning rate grows: the steepest, the flattest, or the average one?
 # ---
 # $X = (1, 2, 3, 4, 5)$: $H = \frac25 (1 + 4 + 9 + 16 + 25) = 22$, the bound is $2/22 = 1/11$. With columns $(1, 1)$ and

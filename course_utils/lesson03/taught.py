@@ -86,6 +86,15 @@ def adam_step(theta, g, state, lr, b1, b2, eps):
     return theta - lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, t)
 
 
+def weight_std(shape, slope=0.0):
+    """Standard deviation of a layer's first weights that keeps the mean square of its inputs.
+
+    shape: (outputs, inputs), as in `nn.Linear(inputs, outputs).weight.shape` -> float
+    """
+    _, inputs = shape
+    return math.sqrt(2 / (inputs * (1 + slope**2)))
+
+
 class Window(nn.Module):
     """Logit of each pixel from the 24 drawn before it in a 7x7 window.
 

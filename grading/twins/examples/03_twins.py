@@ -21,13 +21,13 @@ import numpy as np
 from course_utils import check
 
 # %% [markdown]
-# ### Exercise 3.5t · `max_stable_lr_decayed`
+# ### Exercise 3.6t · `max_stable_lr_decayed`
 # Weight decay adds $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) =
 # \frac1n\lVert X\theta - y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the step size
 # below which gradient descent on $J$ converges. $X$ has shape $(n, d)$.
 
 
-# %% tags=["exercise:3.5t", "points:4", "minutes:12"]
+# %% tags=["exercise:3.6t", "points:4", "minutes:12"]
 def max_stable_lr_decayed(X, decay):
     """Step size below which gradient descent on mean((Xθ - y)²) + decay/2 · |θ|² converges.
 
@@ -39,5 +39,5 @@ def max_stable_lr_decayed(X, decay):
     # END SOLUTION
 
 
-# %% tags=["check:3.5t", "solved"]
-max_stable_lr_decayed = check("3.5t", max_stable_lr_decayed)
+# %% tags=["check:3.6t", "solved"]
+max_stable_lr_decayed = check("3.6t", max_stable_lr_decayed)

@@ -1,4 +1,4 @@
-"""A twin of exercise 3.5: the same bound with a term more. An example; change it before you use it
+"""A twin of exercise 3.6: the same bound with a term more. An example; change it before you use it
 for marks.
 """
 
@@ -42,7 +42,7 @@ def _from(bound: Callable[[np.ndarray, np.ndarray, float], Any]) -> Callable:
 
 
 DECAYED = Exercise(
-    "3.5t",
+    "3.6t",
     "max_stable_lr_decayed",
     _cases,
     _oracle,
