@@ -13,6 +13,7 @@
 # - *differentiate* a loss through a computation graph, by hand and by autograd;
 # - write *the training loop* that later lessons use;
 # - build *momentum* and *Adam* so that they match PyTorch's;
+# - *derive* how large a network's first weights must be;
 # - say how large a learning rate may be, and tame a network that explodes.
 
 # %% tags=["setup"]
@@ -97,7 +98,7 @@ for lr, visited in walks.items():
 drawing.descents(J, walks)
 
 # %% [markdown]
-# The reason fits in one line. The gradient is $h\,(\theta - \theta^*)$, where $\theta^*$ is the minimum and the constant
+# Why? The gradient is $h\,(\theta - \theta^*)$, where $\theta^*$ is the minimum and the constant
 # $h = \frac2n\sum x_i^2 = 22$, the second derivative, is the **curvature**. So each step multiplies the distance to the minimum
 # by $1 - \alpha h$: by $-0.98$ at $0.09$, and by $-1.024$ at $0.092$, where the run **diverges**. It converges as long as this
 # factor lies between $-1$ and $1$:
@@ -105,7 +106,7 @@ drawing.descents(J, walks)
 # $$ \alpha < \frac{2}{h} = \frac{2}{22} = \frac1{11} \approx 0.0909 $$
 #
 # The more sharply a loss curves, the smaller the learning rate it allows. (The first printed line shows how to check any
-# gradient, a library's included: by **finite differences**, from two nearby values of the loss.)
+# gradient: by **finite differences**, from two nearby values of the loss.)
 
 # %% [markdown]
 # ## Backpropagation, by hand and by autograd
@@ -194,7 +195,7 @@ print("w.grad after a second backward:", w.grad.item())
 # after Robbins & Monro (1951).
 #
 # ### Exercise 3.1 · `sgd_step`
-# Now there are several parameters. `theta` and `x` are arrays of equal length, the prediction is $p = \theta\cdot x$, and the
+# Now `theta` and `x` are arrays of equal length, the prediction is $p = \theta\cdot x$, and the
 # loss is $(p - y)^2$. (With $x = (1, \text{input})$ this is a line with an intercept.) Draw the graph, backpropagate to each
 # $\theta_j$, and take the step.
 
@@ -224,9 +225,8 @@ sgd_step = check("3.1", sgd_step)
 # the examples at random already averages.
 
 # %% [markdown]
-# A thousand noisy points lie around the line $2 + 3x$, and we start $3.6$ away from its parameters. One *full step*
-# follows the full gradient, about as far as is best. It looks at a thousand examples. So do a thousand *single steps*, on one
-# example each.
+# A thousand noisy points lie around the line $2 + 3x$, and we start $3.6$ away from its parameters. One *full step* along the full
+# gradient, about as long as is best, looks at a thousand examples. So do a thousand *single steps*, on one example each.
 #
 # **Predict.** Which gets closer to the minimum, one full step or a thousand single steps?
 #
@@ -237,7 +237,7 @@ sgd_step = check("3.1", sgd_step)
 # - C: The full step gets closer, because a thousand random steps mostly cancel.
 #   - They cancel near the minimum. Far away, nearly all pull the same way.
 
-# %%
+# %% tags=["folded"]
 rng = runtime.rng(1)
 inputs = 3 + rng.normal(size=1000)
 X = np.stack([np.ones(1000), inputs], axis=1)  # (1000, 2)
@@ -245,6 +245,7 @@ Y = 2 + 3 * inputs + rng.normal(size=1000)  # (1000,)
 best = np.linalg.lstsq(X, Y, rcond=None)[0]  # (2,) the minimum
 
 
+# %%
 def sgd_path(lr, examples):
     """Every point that single steps visit; lr: step -> learning rate. -> (steps + 1, 2)"""
     visited = [np.zeros(2)]
@@ -257,6 +258,8 @@ one_full = 0.046 * 2 * (X * Y[:, None]).mean(axis=0)  # (2,) one full step from 
 drawn = rng.integers(0, 1000, 20_000)
 steady = sgd_path(lambda t: 0.02, drawn)  # (20001, 2)
 fading = sgd_path(lambda t: 0.02 / (1 + t / 1000), drawn)  # (20001, 2)
+
+# %% tags=["folded"]
 away = {  # from the minimum: one step, the last 100 of 1,000, the last 2,000 of 20,000
     "03.sgd.full": np.linalg.norm(one_full - best),
     "03.sgd.single": np.linalg.norm(steady[901:1001] - best, axis=1).mean(),
@@ -324,7 +327,7 @@ class Minibatches:
         return math.ceil(len(self.tensors[0]) / self.size)
 
 
-# %%
+# %% tags=["folded"]
 pictures = torch.zeros(4000, 784)
 dataset = TensorDataset(pictures)
 for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pictures, size=50)):
@@ -392,8 +395,7 @@ fit = check("3.2", fit)
 # %% [markdown]
 # Now train on fifty digits and validate on 500 others. `KeepBest` saves the model's **`state_dict`**, a dictionary of its
 # parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a
-# file can run code when it is opened. (A model that acts differently in training also needs `model.train()` and `model.eval()`.
-# Ours does not.)
+# file can run code when it is opened. (A model that acts differently in training also needs `model.train()` and `model.eval()`.)
 
 
 # %% tags=["export"]
@@ -471,34 +473,25 @@ momentum_step = check("3.3", momentum_step)
 # $g\,(1 + \beta + \beta^2 + \dots) = g/(1 - \beta)$: with $\beta = 0.9$, ten times the gradient.
 
 # %% [markdown]
-# **Predict.** In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. What does momentum do?
-#
-# - A: It is faster below this bound, and diverges even sooner beyond it.
-#   - Across the valley the pushes alternate, so old ones *damp* the swinging.
-# - B: It is faster below this bound, and still converges some way beyond it.
-#   - **Yes.** Because pushes across the valley cancel, the bound grows by the factor $1 + \beta$.
-# - C: It is no faster below this bound, but still converges some way beyond it.
-#   - Along the valley the pushes agree, and add up to steps up to $1/(1 - \beta)$ times as long.
+# In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. Does momentum, too?
 
 
 # %%
-def roll(lr, beta, steps=60):
-    """The loss (a² + 20 b²)/2 after `steps` steps with momentum from (-9, 1.5). -> number"""
-    curvature, theta, v = np.array([1.0, 20.0]), np.array([-9.0, 1.5]), 0.0
-    for _ in range(steps):
-        theta, v = momentum_step(theta, curvature * theta, v, lr, beta)
-    return (curvature * theta**2).sum() / 2
-
-
+curvature = np.array([1.0, 20.0])
 for lr, beta in ((0.09, 0), (0.09, 0.7), (0.11, 0), (0.11, 0.5)):
-    print(f"learning rate {lr}, beta {beta}: loss {roll(lr, beta):.1e} after 60 steps")
+    theta, v = np.array([-9.0, 1.5]), 0.0
+    for _ in range(60):
+        theta, v = momentum_step(theta, curvature * theta, v, lr, beta)
+    loss = (curvature * theta**2).sum() / 2
+    print(f"learning rate {lr}, beta {beta}: loss {loss:.1e} after 60 steps")
 
 # %%
 explorables.valley()
 
 # %% [markdown]
-# At $0.09$, momentum makes the final loss twenty thousand times smaller. At $0.11$, gradient descent leaves the map, and momentum
-# arrives. Can you find a pair that beats all four?
+# At $0.09$, momentum makes the final loss twenty thousand times smaller. At $0.11$, only momentum arrives: because pushes across
+# cancel, its bound is $1 + \beta$ times as large. Pushes along add up to steps that are up to $1/(1 - \beta)$ times as long. Can
+# you find a pair that beats all four?
 
 # %% [markdown]
 # ## From momentum to Adam: a learning rate for every parameter
@@ -536,7 +529,7 @@ for step in range(1, 101):
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 $$
 #
-# (This $v$ is not a velocity; papers use the letter for both.) Both means start at 0 and are too small at first: with
+# (Papers write $v$ for a velocity and for this.) Both means start at 0 and are too small at first: with
 # $\beta_1 = 0.9$, after one step $m$ is a tenth of the gradient. (For the same reason RMSProp's first step above was ten learning
 # rates long.) So Adam corrects them to $\hat m$ and $\hat v$, which is called **bias correction**:
 #
@@ -592,15 +585,15 @@ drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.9
 #
 # Take ten ReLU layers. Forward, each multiplies what it gets by its weights; backward, the chain rule multiplies by the same
 # weights. If each layer doubles the size of what passes through it, ten layers multiply it by $2^{10} = 1024$. So
-# **initialization** draws the first weights such that a layer neither enlarges nor shrinks.
+# **initialization**, the random draw of the first weights, must keep that size the same.
 #
 # ### Exercise 3.5 · `weight_std`
 # A unit has $n$ inputs $x_j$. Its weights $w_j$ are drawn independently from a Gaussian with mean 0 and standard deviation $s$, and
 # its **activation** $h$ depends on the sign of $a$:
 #
-# $$ a = \sum_{j=1}^{n} w_j x_j, \qquad h = a \;\text{ where } a > 0, \qquad h = c\,a \;\text{ elsewhere} $$
+# $$ a = \sum_{j=1}^{n} w_j x_j, \qquad h = a \;\text{ where } a > 0, \qquad h = k\,a \;\text{ elsewhere} $$
 #
-# The slope $c$ is 0 in a ReLU. In a **leaky ReLU** it is small, such as $0.1$, so that no unit can die. Which $s$ gives $h$ the same
+# The slope $k$ is 0 in a ReLU. In a **leaky ReLU** it is small, such as $0.1$, so that no unit can die. Which $s$ gives $h$ the same
 # mean square as the inputs? (Multiply out $a^2$: products of two different weights have mean 0.)
 
 
@@ -628,7 +621,7 @@ weight_std = check("3.5", weight_std)
 # square 2, and $0.2$ is too large by the factor $\sqrt2$.
 # ---
 # The mean square of $a$ is $n s^2$ times that of the inputs. By symmetry, half of it comes from negative $a$, where the activation
-# multiplies it by $c^2$. So $n s^2\,(1 + c^2)/2 = 1$. Here $n$ counts *inputs*, because a unit adds up one product for each.
+# multiplies it by $k^2$. So $n s^2\,(1 + k^2)/2 = 1$. Here $n$ counts *inputs*, because a unit adds up one product for each.
 
 # %% [markdown]
 # For ReLU, this is $s = \sqrt{2/n}$ (He et al. 2015; PyTorch has it as `nn.init.kaiming_normal_`). Now ten layers, whose weights are
@@ -648,6 +641,7 @@ def deep(scale=1, depth=10, width=32):
     return nn.Sequential(*layers, nn.Linear(width, 1)).to(device)
 
 
+# %% tags=["folded"]
 x_wave = torch.linspace(-3, 3, 200, device=device)[:, None]  # (200, 1)
 wave = x_wave, torch.sin(2 * x_wave)
 
@@ -657,7 +651,6 @@ def squared_error(model, batch):
     return F.mse_loss(model(x), y)
 
 
-# %% tags=["folded"]
 sizes = {}
 for scale in (2, 1, 0.41):
     runtime.seed_all(0)
@@ -665,16 +658,16 @@ for scale in (2, 1, 0.41):
     for layer in deep(scale)[:-1]:
         h = layer(h)  # (200, 1) -> (200, 32) -> ...
         if isinstance(layer, nn.ReLU):
-            sizes[scale].append(h.std().item())
+            sizes[scale].append(h.square().mean().sqrt().item())
 drawing.growth(sizes)
 
 # %% [markdown]
-# Too small is no better: at $0.41$ times your value, PyTorch's default for the weights of `nn.Linear`, the activations shrink
-# toward 0, and the gradients with them.
+# At your value, the activations keep roughly their size. Too small is no better: at $0.41$ times your value, PyTorch's default for
+# the weights of `nn.Linear`, they shrink toward 0, and the gradients with them.
 #
-# Good initialization is no guarantee: at $\alpha = 0.05$ this network explodes for two of five seeds. One standard fix is **gradient
-# clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is **warm-up** (Goyal et al. 2017),
-# a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
+# Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of five seeds.
+# One standard fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
+# **warm-up** (Goyal et al. 2017), a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
 #
 # **Predict.** What happens to the two seeds with warm-up?
 #
@@ -703,7 +696,7 @@ runs = {name: [train_deep(seed, **how) for seed in range(5)] for name, how in wa
 for name, ended in runs.items():
     print(f"{name:<9} final loss of five seeds:", ", ".join(f"{loss:.2f}" for _, loss in ended))
 
-# %%
+# %% tags=["folded"]
 starts = []
 for seed in range(5):
     runtime.seed_all(seed)
@@ -718,18 +711,18 @@ losses = {name: ended[0][0]["train"] for name, ended in runs.items()}
 drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 
 # %% [markdown]
-# On the parabola, a run with $h > 2/\alpha = 40$ explodes. Here *all five* seeds start beyond this bound, and only the two that
-# are farthest beyond it explode. The other three are thrown to a place where the loss curves less, and go on from there.
-# (Lewkowycz et al. 2020 call this the *catapult*.)
+# A network's $h$ is the curvature in the direction in which its loss curves most. On the parabola, a run with $h > 2/\alpha = 40$
+# explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. The other three are thrown
+# to a place where the loss curves less, and go on from there (the *catapult* of Lewkowycz et al. 2020).
 #
 # Warm-up relies on it. In the right panel, $h$ does not fall until the bound $2/\alpha$ has passed it. Then the loss jumps
 # (dotted line), but the learning rate is still small, and the network survives at a place where $h$ is less than a fifth of what
 # it was. From there, $h$ follows the bound down and hovers around it, at the **edge of stability** (Cohen et al. 2021, who found
-# it with full gradients). Clipping limits the length of every jump. (Neither makes training fast: 200 steps are few, and a
-# network that always answers 0 has a loss of $0.52$.)
+# it with full gradients). Clipping limits the length of every jump. (200 steps are few: a network that always answers 0 has a
+# loss of $0.52$.)
 #
-# So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But a network's $h$ can give
-# way, and only a rate *far* beyond the bound is too much.
+# So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But its $h$ can give way, and
+# only a rate *far* beyond the bound is too much.
 
 # %% [markdown]
 # ## The race on real digits
@@ -767,10 +760,9 @@ class Window(nn.Module):
 drawing.window()
 
 # %% [markdown]
-# A model that sees the pixel it predicts is worthless. So test the mask: flip one pixel. No logit up to and including it may
-# change.
+# Is the mask right? Flip a pixel. No logit up to and including it may change:
 
-# %%
+# %% tags=["folded"]
 digits = data.mnist()  # torch tensors
 x_train = (digits.x_train > 0.5).float().to(device)[: runtime.budget(smoke=500, cpu=4000)]
 halves = (digits.x_test > 0.5).float().to(device).split(500)  # as in lesson 02
@@ -803,7 +795,7 @@ def race(make, lr, seed):
 # %% [markdown]
 # A weight in `look` gets a gradient from every pixel, and a bias in `place` from only one: its gradient starts out twenty to
 # sixty times smaller. Each optimizer trains for one epoch on 2,000 digits, at two or three learning rates, with two seeds. The
-# learning rate that is best on validation digits gets a third seed.
+# rate that is best on validation digits gets a third.
 #
 # **Predict.** So each optimizer runs at its best learning rate. How does the race end?
 #
@@ -829,7 +821,7 @@ for name, (make, rates) in progress.bar(runners.items(), "optimizers"):
     best_lr = min(rates, key=lambda lr: np.mean([val for _, val, _ in raced[lr]]))
     winners[name] = best_lr, raced[best_lr] + [race(make, best_lr, seed=5)]
 
-# %%
+# %% tags=["folded"]
 tests = {}
 with torch.no_grad():
     for name, (_, runs_of) in winners.items():
@@ -858,7 +850,7 @@ print("validation, after each epoch:", ", ".join(f"{value:.1f}" for value in his
 print(f"test: {window_nats:.1f} nats per digit")
 
 
-# %%
+# %% tags=["folded"]
 @torch.no_grad()
 def draw(model, n):
     """n digits, pixel by pixel in reading order. -> (n, 1, 28, 28)"""
@@ -886,7 +878,7 @@ plots.rows(
 # Every row involves chance. The expected range is that of five runs with different seeds, widened by its own width on both
 # sides.
 
-# %%
+# %% tags=["folded"]
 inside = runtime.reached(
     away
     | {
@@ -1159,11 +1151,12 @@ assert abs(max_stable_lr(x) - 1 / 11) < 1e-12 and stray[1999] > 3 * right[-100:]
 # - differentiate a loss through its graph, by hand and by autograd;
 # - write PyTorch's training loop, with a schedule, clipping and validation;
 # - build momentum and Adam, and say what RMSProp and AdamW add;
+# - derive how large a network's first weights must be;
 # - say why a run explodes: its learning rate is far beyond $2/h$, where $h$ says how sharply the loss curves.
 #
-# **Read on.** Goh 2017, *Why Momentum Really Works*: the valley, derived and drawn. Cohen et al. 2021, *Gradient Descent on Neural
+# **Read on.** Goh 2017, *Why Momentum Really Works*. Cohen et al. 2021, *Gradient Descent on Neural
 # Networks Typically Occurs at the Edge of Stability*. Lewkowycz et al. 2020, *The Large Learning Rate Phase of Deep Learning: the
-# Catapult Mechanism*. Van den Oord et al. 2016, *Pixel Recurrent Neural Networks*.
+# Catapult Mechanism*.
 #
 # **Next.** You can train any model whose loss you can compute. Lesson 04 puts a latent variable behind every image, and then the
 # likelihood cannot be computed.

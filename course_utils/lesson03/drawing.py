@@ -158,7 +158,7 @@ def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
 def growth(sizes: Mapping[float, Sequence[float]]) -> None:
     """The size of the activations after each layer, for each scale of the initial weights."""
     ends = ", ".join(f"at {scale:g} it ends at {values[-1]:.2g}" for scale, values in sizes.items())
-    alt = f"Standard deviation after each layer, on a logarithmic axis, by scale: {ends}."
+    alt = f"Root mean square after each layer, on a logarithmic axis, by scale: {ends}."
     ax = plots.panel(alt=alt, size=(7, 3))
     colors = (plots.DATA, plots.OTHER, plots.WRONG)
     for (scale, values), color in zip(sizes.items(), colors, strict=True):
@@ -166,7 +166,7 @@ def growth(sizes: Mapping[float, Sequence[float]]) -> None:
         ax.plot(layers, values, "o-", color=color, markersize=4, label=f"weights × {scale:g}")
     ax.set(yscale="log")
     ax.legend(loc="upper left", fontsize=9)
-    plots.label(ax, "how large are the activations?", "layer", "standard deviation")
+    plots.label(ax, "how large are the activations?", "layer", "root mean square")
 
 
 def explosion(

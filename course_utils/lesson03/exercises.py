@@ -2232,7 +2232,7 @@ def _init_cases(rng: np.random.Generator) -> list[Case]:
             f"shape ({many}, {few}), slope {slope}, more outputs than inputs", ((many, few), slope)
         ),
         Case("shape (64, 64), slope 0.5, as many outputs as inputs", ((64, 64), 0.5)),
-        Case("shape (20, 30), slope −1 (the absolute value)", ((20, 30), -1.0)),
+        Case("shape (20, 30), slope −0.5, so that h is never negative", ((20, 30), -0.5)),
         Case("shape (5, 12), slope 3, which enlarges what is negative", ((5, 12), 3.0)),
         Case("shape (32, 128), with the slope left out: it is 0 then", ((32, 128),)),
     ]
@@ -2240,13 +2240,10 @@ def _init_cases(rng: np.random.Generator) -> list[Case]:
 
 def _init_oracle(shape: tuple[int, int], slope: float = 0.0) -> float:
     """By integration: the s at which the activation of a Gaussian `a` has mean square 1."""
-    from scipy import integrate, stats
-
-    def kept(low: float, high: float, factor: float) -> float:
-        return float(integrate.quad(lambda z: (factor * z) ** 2 * stats.norm.pdf(z), low, high)[0])
-
-    share = kept(-12, 0, slope) + kept(0, 12, 1)
-    return float(1 / np.sqrt(shape[1] * share))
+    a = np.linspace(-12, 12, 200_001)
+    density = np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi)
+    kept = np.where(a > 0, a, slope * a) ** 2 * density
+    return float(1 / np.sqrt(shape[1] * kept.sum() * (a[1] - a[0])))
 
 
 def _drawn(rule: Callable[[int, int, float], float]) -> Answer:
@@ -2264,8 +2261,8 @@ INPUTS = (
     " for each input"
 )
 SHARE = (
-    "the activation leaves (1 + c²)/2 of the mean square: half of it comes from a > 0 and stays,"
-    " half is multiplied by c²"
+    "the activation leaves (1 + k²)/2 of the mean square: half of it comes from a > 0 and stays,"
+    " half is multiplied by k²"
 )
 
 INIT = Exercise(
@@ -2276,111 +2273,119 @@ INIT = Exercise(
     {
         "variance-returned": Mutant(
             "this is the variance of the weights, s²: return its square root",
-            _drawn(lambda m, n, c: 2 / (n * (1 + c**2))),
+            _drawn(lambda m, n, k: 2 / (n * (1 + k**2))),
+        ),
+        "variance-slope-ignored": Mutant(
+            "this is the variance of the weights, s², and only for a ReLU: use the slope, and"
+            " return the square root",
+            _drawn(lambda m, n, k: 2 / n),
         ),
         "activation-ignored": Mutant(
-            "the activation is left out: this keeps the mean square of a, but what is negative"
-            " then loses some of it",
-            _drawn(lambda m, n, c: 1 / np.sqrt(n)),
+            "the activation is left out: this keeps the mean square of a, not that of h",
+            _drawn(lambda m, n, k: 1 / np.sqrt(n)),
         ),
         "slope-ignored": Mutant(
             "right for a ReLU, but the slope is not used: what is negative is multiplied by it",
-            _drawn(lambda m, n, c: np.sqrt(2 / n)),
+            _drawn(lambda m, n, k: np.sqrt(2 / n)),
         ),
         "slope-not-squared": Mutant(
-            "the slope is not squared: where h is c times a, its square is c² times a²",
-            _drawn(lambda m, n, c: np.sqrt(2 / (n * (1 + c)))),
+            "the slope is not squared: where h is k times a, its square is k² times a²",
+            _drawn(lambda m, n, k: np.sqrt(2 / (n * (1 + k)))),
         ),
-        "outputs-counted": Mutant(INPUTS, _drawn(lambda m, n, c: np.sqrt(2 / (m * (1 + c**2))))),
+        "outputs-counted": Mutant(INPUTS, _drawn(lambda m, n, k: np.sqrt(2 / (m * (1 + k**2))))),
         "outputs-counted-slope-ignored": Mutant(
-            INPUTS + "; and the slope is not used", _drawn(lambda m, n, c: np.sqrt(2 / m))
+            INPUTS + "; and the slope is not used", _drawn(lambda m, n, k: np.sqrt(2 / m))
         ),
         "outputs-counted-activation-ignored": Mutant(
-            INPUTS + "; and the activation is left out", _drawn(lambda m, n, c: 1 / np.sqrt(m))
+            INPUTS + "; and the activation is left out", _drawn(lambda m, n, k: 1 / np.sqrt(m))
         ),
         "inputs-and-outputs-averaged": Mutant(
             "inputs and outputs were averaged: a compromise between forward and backward, but the"
             " activations depend on the inputs alone",
-            _drawn(lambda m, n, c: np.sqrt(4 / ((m + n) * (1 + c**2)))),
+            _drawn(lambda m, n, k: np.sqrt(4 / ((m + n) * (1 + k**2)))),
         ),
         "xavier": Mutant(
             "this is √(2/(inputs + outputs)), Xavier's rule: here only the inputs count, and the"
             " activation loses some of the mean square",
-            _drawn(lambda m, n, c: np.sqrt(2 / (m + n))),
+            _drawn(lambda m, n, k: np.sqrt(2 / (m + n))),
         ),
         "all-weights-counted": Mutant(
             "all weights of the layer were counted: a unit adds up one product for each input",
-            _drawn(lambda m, n, c: np.sqrt(2 / (m * n * (1 + c**2)))),
+            _drawn(lambda m, n, k: np.sqrt(2 / (m * n * (1 + k**2)))),
         ),
         "half-forgotten": Mutant(
             "the half is missing: a is positive only half of the time; " + SHARE,
-            _drawn(lambda m, n, c: np.sqrt(1 / (n * (1 + c**2)))),
+            _drawn(lambda m, n, k: np.sqrt(1 / (n * (1 + k**2)))),
         ),
         "slope-half-forgotten": Mutant(
             "the negative half was counted in full: " + SHARE,
-            _drawn(lambda m, n, c: np.sqrt(1 / (n * (0.5 + c**2)))),
+            _drawn(lambda m, n, k: np.sqrt(1 / (n * (0.5 + k**2)))),
         ),
         "only-the-negative-half": Mutant(
             "the positive half is missing: " + SHARE,
-            _drawn(lambda m, n, c: np.sqrt(2 / (n * c**2))),
+            _drawn(lambda m, n, k: np.sqrt(2 / (n * k**2))),
         ),
         "share-multiplied": Mutant(
             "it shrinks the weights by what the activation already takes away: to make up for it,"
-            " divide by (1 + c²)/2 instead of multiplying",
-            _drawn(lambda m, n, c: np.sqrt((1 + c**2) / (2 * n))),
+            " divide by (1 + k²)/2 instead of multiplying",
+            _drawn(lambda m, n, k: np.sqrt((1 + k**2) / (2 * n))),
         ),
         "slope-on-the-wrong-side": Mutant(
             "a larger slope gives larger weights here: it leaves more of the mean square, so the"
             " weights must be smaller",
-            _drawn(lambda m, n, c: np.sqrt(2 * (1 + c**2) / n)),
+            _drawn(lambda m, n, k: np.sqrt(2 * (1 + k**2) / n)),
         ),
         "one-minus-slope": Mutant(
-            "1 − c² in place of 1 + c²: the negative half adds to the mean square",
-            _drawn(lambda m, n, c: np.sqrt(2 / (n * (1 - c**2)))),
+            "1 − k² in place of 1 + k²: the negative half adds to the mean square",
+            _drawn(lambda m, n, k: np.sqrt(2 / (n * (1 - k**2)))),
         ),
         "mean-size-kept": Mutant(
-            "this halves sizes, not squares: the mean of |h| is (1 + c)/2 times that of |a|, but"
+            "this halves sizes, not squares: the mean of |h| is (1 + k)/2 times that of |a|, but"
             " the exercise keeps the mean square",
-            _drawn(lambda m, n, c: 2 / (np.sqrt(n) * (1 + c))),
+            _drawn(lambda m, n, k: 2 / (np.sqrt(n) * (1 + k))),
         ),
         "variance-of-h-kept": Mutant(
             "this keeps the variance of h around its mean: h is not centered at 0, and the next"
             " layer multiplies its mean square",
-            _drawn(lambda m, n, c: (n * ((1 + c**2) / 2 - (1 - c) ** 2 / (2 * np.pi))) ** -0.5),
+            _drawn(lambda m, n, k: (n * ((1 + k**2) / 2 - (1 - k) ** 2 / (2 * np.pi))) ** -0.5),
         ),
         "root-of-n-missing": Mutant(
             "n is outside the square root: n products add up their *squares*, so s falls with √n",
-            _drawn(lambda m, n, c: np.sqrt(2 / (1 + c**2)) / n),
+            _drawn(lambda m, n, k: np.sqrt(2 / (1 + k**2)) / n),
         ),
         "root-of-2-missing": Mutant(
             "the 2 is outside the square root: the mean square is halved, not the size",
-            _drawn(lambda m, n, c: 2 / np.sqrt(n * (1 + c**2))),
+            _drawn(lambda m, n, k: 2 / np.sqrt(n * (1 + k**2))),
+        ),
+        "slope-outside-the-root": Mutant(
+            "1 + k² is outside the square root: it is a factor of the mean square, as n is",
+            _drawn(lambda m, n, k: np.sqrt(2 / n) / (1 + k**2)),
         ),
         "inverted": Mutant(
             "this is 1/s: the more inputs a unit has, the smaller its weights must be",
-            _drawn(lambda m, n, c: np.sqrt(n * (1 + c**2) / 2)),
+            _drawn(lambda m, n, k: np.sqrt(n * (1 + k**2) / 2)),
         ),
         "bound-of-a-uniform": Mutant(
             "this is the largest weight of a uniform distribution, √3 times its standard"
             " deviation: return the standard deviation",
-            _drawn(lambda m, n, c: np.sqrt(6 / (n * (1 + c**2)))),
+            _drawn(lambda m, n, k: np.sqrt(6 / (n * (1 + k**2)))),
         ),
         "torch-default": Mutant(
             "this is PyTorch's default, 1/√(3n): it does not keep the mean square",
-            _drawn(lambda m, n, c: 1 / np.sqrt(3 * n)),
+            _drawn(lambda m, n, k: 1 / np.sqrt(3 * n)),
         ),
         "one-over-n": Mutant(
             "this is 1/n: a has mean square n·s² times that of the inputs, so start from n·s²",
-            _drawn(lambda m, n, c: 1 / n),
+            _drawn(lambda m, n, k: 1 / n),
         ),
     },
     {
-        "from the factor of a": _drawn(lambda m, n, c: (n * (1 + c * c) / 2) ** -0.5),
+        "from the factor of a": _drawn(lambda m, n, k: (n * (1 + k * k) / 2) ** -0.5),
         "the gain of the activation over the root of n": _drawn(
-            lambda m, n, c: np.sqrt(2 / (1 + c**2)) / np.sqrt(n)
+            lambda m, n, k: np.sqrt(2 / (1 + k**2)) / np.sqrt(n)
         ),
         "by PyTorch": lambda shape, slope=0.0: _gain_by_torch(shape, slope),
-        "by measuring one layer": lambda shape, slope=0.0: _init_oracle(shape, slope),
+        "by integration": lambda shape, slope=0.0: _init_oracle(shape, slope),
     },
 )
 
