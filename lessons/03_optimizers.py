@@ -663,10 +663,10 @@ drawing.growth(sizes)
 
 # %% [markdown]
 # At your value, the activations keep roughly their size. Too small is no better: at $0.41$ times your value, PyTorch's default for
-# the weights of `nn.Linear`, they shrink toward 0, and the gradients with them.
+# `nn.Linear` (your formula with a slope of $\sqrt5$), the activations shrink toward 0, and the gradients with them.
 #
 # Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of five seeds.
-# One standard fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
+# One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
 # **warm-up** (Goyal et al. 2017), a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
 #
 # **Predict.** What happens to the two seeds with warm-up?
@@ -718,8 +718,7 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 # Warm-up relies on it. In the right panel, $h$ does not fall until the bound $2/\alpha$ has passed it. Then the loss jumps
 # (dotted line), but the learning rate is still small, and the network survives at a place where $h$ is less than a fifth of what
 # it was. From there, $h$ follows the bound down and hovers around it, at the **edge of stability** (Cohen et al. 2021, who found
-# it with full gradients). Clipping limits the length of every jump. (200 steps are few: a network that always answers 0 has a
-# loss of $0.52$.)
+# it with full gradients). Clipping limits the length of every jump. (200 steps are few: always answering 0 has a loss of $0.52$.)
 #
 # So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But its $h$ can give way, and
 # only a rate *far* beyond the bound is too much.
