@@ -2240,7 +2240,7 @@ def _init_cases(rng: np.random.Generator) -> list[Case]:
 
 def _init_oracle(shape: tuple[int, int], slope: float = 0.0) -> float:
     """By integration: the s at which the activation of a Gaussian `a` has mean square 1."""
-    a = np.linspace(-12, 12, 200_001)
+    a = np.linspace(-12, 12, 20_001)
     density = np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi)
     kept = np.where(a > 0, a, slope * a) ** 2 * density
     return float(1 / np.sqrt(shape[1] * kept.sum() * (a[1] - a[0])))
