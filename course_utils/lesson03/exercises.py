@@ -2246,7 +2246,7 @@ def _init_oracle(shape: tuple[int, int], slope: float = 0.0) -> float:
     return float(1 / np.sqrt(shape[1] * kept.sum() * (a[1] - a[0])))
 
 
-def _drawn(rule: Callable[[int, int, float], float]) -> Answer:
+def _drawn(rule: Callable[..., float]) -> Answer:
     """An answer from a rule of outputs, inputs and slope."""
 
     def answer(shape: tuple[int, int], slope: float = 0.0) -> float:
