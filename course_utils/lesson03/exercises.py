@@ -2293,6 +2293,10 @@ INIT = Exercise(
             _drawn(lambda m, n, k: np.sqrt(2 / (n * (1 + k)))),
         ),
         "outputs-counted": Mutant(INPUTS, _drawn(lambda m, n, k: np.sqrt(2 / (m * (1 + k**2))))),
+        "outputs-counted-variance": Mutant(
+            INPUTS + "; and this is the variance, so the root is missing",
+            _drawn(lambda m, n, k: 2 / (m * (1 + k**2))),
+        ),
         "outputs-counted-slope-ignored": Mutant(
             INPUTS + "; and the slope is not used", _drawn(lambda m, n, k: np.sqrt(2 / m))
         ),
@@ -2308,6 +2312,10 @@ INIT = Exercise(
             "this is √(2/(inputs + outputs)), Xavier's rule: here only the inputs count, and the"
             " activation loses some of the mean square",
             _drawn(lambda m, n, k: np.sqrt(2 / (m + n))),
+        ),
+        "inputs-and-outputs-added": Mutant(
+            "inputs and outputs were added: a unit adds up one product for each input alone",
+            _drawn(lambda m, n, k: np.sqrt(2 / ((m + n) * (1 + k**2)))),
         ),
         "all-weights-counted": Mutant(
             "all weights of the layer were counted: a unit adds up one product for each input",
@@ -2329,6 +2337,11 @@ INIT = Exercise(
             "it shrinks the weights by what the activation already takes away: to make up for it,"
             " divide by (1 + k²)/2 instead of multiplying",
             _drawn(lambda m, n, k: np.sqrt((1 + k**2) / (2 * n))),
+        ),
+        "half-multiplied-slope-ignored": Mutant(
+            "the weights are smaller than without an activation: a ReLU takes away half of the mean"
+            " square, so they must be larger; and the slope is not used",
+            _drawn(lambda m, n, k: np.sqrt(1 / (2 * n))),
         ),
         "slope-on-the-wrong-side": Mutant(
             "a larger slope gives larger weights here: it leaves more of the mean square, so the"
@@ -2364,6 +2377,11 @@ INIT = Exercise(
         "inverted": Mutant(
             "this is 1/s: the more inputs a unit has, the smaller its weights must be",
             _drawn(lambda m, n, k: np.sqrt(n * (1 + k**2) / 2)),
+        ),
+        "inverted-slope-ignored": Mutant(
+            "this is 1/s for a ReLU: the more inputs a unit has, the smaller its weights must be;"
+            " and the slope is not used",
+            _drawn(lambda m, n, k: np.sqrt(n / 2)),
         ),
         "bound-of-a-uniform": Mutant(
             "this is the largest weight of a uniform distribution, √3 times its standard"
