@@ -61,7 +61,7 @@ FIRST_DAY = [
     *_lessons("04"),
     BREAK,
     *_lessons("05"),
-    Part(30, "A studio section of your choice, in pairs; the build tasks 4.5 or 5.5"),
+    Part(30, "A studio section of your choice, in pairs; the build tasks 4.5 or 5.6"),
 ]
 SECOND_DAY = [
     Part(10, "What was left open yesterday"),

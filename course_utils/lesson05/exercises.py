@@ -1,5 +1,5 @@
-"""The exercises of lesson 05: honest splits, the Fréchet distance, a tighter bound, active latent
-dimensions, a VAE.
+"""The exercises of lesson 05: honest splits, a paired comparison, the Fréchet distance, a tighter
+bound, active latent dimensions, a VAE.
 """
 
 from __future__ import annotations
@@ -248,7 +248,290 @@ SPLITS = Exercise(
     },
 )
 
-# ---- 5.2 frechet ---------------------------------------------------------------------------------
+# ---- 5.2 compare ---------------------------------------------------------------------------------
+
+PARTS = ("the mean difference", "its standard error", "the verdict")
+VERDICTS = ("better", "worse", "cannot tell")
+THREE = "three things are asked for: a mean difference, its standard error and a verdict"
+ONE_NUMBER = "the mean difference and its standard error are one number each, over all digits"
+ONE_OF = 'the verdict comes third and is one of "better", "worse" and "cannot tell"'
+
+
+def _comparison(value: Any) -> dict[str, Any]:
+    if not isinstance(value, (tuple, list)) or len(value) != 3:
+        raise NotData(THREE)
+    if any(numbers_in(part).size != 1 for part in value[:2]):
+        raise NotData(ONE_NUMBER)
+    if not isinstance(value[2], str) or value[2] not in VERDICTS:
+        raise NotData(ONE_OF)
+    return dict(zip(PARTS, value, strict=True))
+
+
+def _compared(ask: Ask, *losses: TensorArg) -> dict[str, Any]:
+    return _comparison(ask(*losses))
+
+
+def _compared_again(ask: Ask, *losses: TensorArg) -> dict[str, Any]:
+    """The second of two calls, which exposes an answer that spoils its input."""
+    return _comparison(ask.series(2, *losses)[1])
+
+
+def _scattered(rng: np.random.Generator, n: int, at: float) -> np.ndarray:
+    """n numbers with standard deviation 1 whose mean is `at` standard errors."""
+    z = rng.normal(size=n)
+    return (z - z.mean()) / z.std(ddof=1) + at / math.sqrt(n)
+
+
+def _two_losses(
+    rng: np.random.Generator, n: int, at: float, scatter: float = 4.0
+) -> tuple[TensorArg, TensorArg]:
+    """Losses of two models on the same n digits, whose mean difference is `at` standard errors."""
+    baseline = rng.normal(110, 30, size=n)
+    return TensorArg(baseline + scatter * _scattered(rng, n, at)), TensorArg(baseline)
+
+
+def _opposed(rng: np.random.Generator, n: int, at: float) -> tuple[TensorArg, TensorArg]:
+    """Like `_two_losses`, where what is hard for one model is easy for the other."""
+    half, middle = 20 * _scattered(rng, n, at), rng.normal(110, 5, size=n)
+    return TensorArg(middle + half), TensorArg(middle - half)
+
+
+def _compare_cases(rng: np.random.Generator) -> list[Case]:
+    toy = TensorArg(np.array([10.0, 20.0, 60.0])), TensorArg(np.array([12.0, 23.0, 61.0]))
+    first, once = _two_losses(rng, 14, -3.0), TensorArg(rng.normal(110, 30, size=10))
+    asked = [
+        ("three digits, losses 10, 20, 60 against 12, 23, 61", toy),
+        ("thirty digits, the first model clearly better", _two_losses(rng, 30, -4.0)),
+        ("twelve digits, the first model worse", _two_losses(rng, 12, 3.0)),
+        ("twenty digits, a difference of 1.6 standard errors", _two_losses(rng, 20, -1.6)),
+        ("nine digits, the other way, half a standard error", _two_losses(rng, 9, 0.5)),
+        ("sixteen digits, 2.5 standard errors", _two_losses(rng, 16, -2.5)),
+        ("forty digits, hard for one model where easy for the other", _opposed(rng, 40, 3.5)),
+        ("a model against itself", (once, once)),
+    ]
+    close = partial(Case, rtol=1e-3, atol=1e-4)
+    return [
+        *(close(says, losses, _compared) for says, losses in asked),
+        close("fourteen digits, the second of two calls", first, _compared_again),
+        close(
+            "fifty digits, the first model 1,000 nats worse on each, give or take a tenth",
+            _two_losses(rng, 50, 1e4 * math.sqrt(50), scatter=0.1),
+            _compared,
+            stress=True,
+        ),
+    ]
+
+
+def _judged_at(mean: Any, error: Any) -> str:
+    return "cannot tell" if abs(mean) <= 2 * error else "better" if mean < 0 else "worse"
+
+
+def _compare_oracle(loss: Tensor, baseline: Tensor) -> tuple[float, float, str]:
+    """By the variance of a difference, Var a + Var b - 2 Cov(a, b), float64."""
+    (a, both), (_, b) = np.cov(loss.double().numpy(), baseline.double().numpy())
+    mean = (loss.double().mean() - baseline.double().mean()).item()
+    error = math.sqrt(max(a + b - 2 * both, 0) / len(loss))
+    return mean, error, _judged_at(mean, error)
+
+
+def _error(values: Tensor, ddof: int = 1) -> Any:
+    """Standard error of a mean, float64."""
+    return values.double().std(correction=ddof) / math.sqrt(len(values))
+
+
+def _comparing(
+    mean: Callable = lambda a, b: (a.double() - b.double()).mean(),
+    error: Callable = lambda a, b: _error(a.double() - b.double()),
+    judged: Callable = lambda mean, error, a, b: _judged_at(mean, error),
+) -> Answer:
+    """The comparison with one part exchanged."""
+
+    def answer(loss: Tensor, baseline: Tensor) -> tuple[Any, Any, str]:
+        found = mean(loss, baseline), error(loss, baseline)
+        return *found, judged(*found, loss, baseline)
+
+    return answer
+
+
+def _in_place(loss: Tensor, baseline: Tensor) -> tuple[Any, Any, str]:
+    loss -= baseline
+    return loss.mean(), _error(loss), _judged_at(loss.mean(), _error(loss))
+
+
+def _cancelling(a: Tensor, b: Tensor) -> Any:
+    """In the precision that it is given."""
+    difference, n = a - b, len(a)
+    variance = ((difference**2).mean() - difference.mean() ** 2).clamp(min=0) * n / (n - 1)
+    return (variance / n).sqrt()
+
+
+def _scipy_compare(loss: Any, baseline: Any) -> tuple[float, float, str]:
+    from scipy.stats import sem
+
+    difference = loss.numpy() - baseline.numpy()
+    mean, error = float(difference.mean()), float(sem(difference))
+    return mean, error, _judged_at(mean, error)
+
+
+def _pure_python(loss: Any, baseline: Any) -> list[Any]:
+    pairs = zip(loss.tolist(), baseline.tolist(), strict=True)
+    differences = [a - b for a, b in pairs]
+    n = len(differences)
+    mean = sum(differences) / n
+    error = (sum((d - mean) ** 2 for d in differences) / (n - 1) / n) ** 0.5
+    if mean + 2 * error < 0:
+        return [mean, error, "better"]
+    return [mean, error, "worse" if mean - 2 * error > 0 else "cannot tell"]
+
+
+COMPARE = Exercise(
+    "5.2",
+    "compare",
+    _compare_cases,
+    _compare_oracle,
+    {
+        "unpaired": Mutant(
+            "this is the standard error for two models that saw different digits: yours saw the"
+            " same ones, so compare them digit by digit",
+            _comparing(error=lambda a, b: (_error(a) ** 2 + _error(b) ** 2).sqrt()),
+        ),
+        "errors-added": Mutant(
+            "the models' own standard errors were added: what is asked for is how much the"
+            " *difference* varies from digit to digit",
+            _comparing(error=lambda a, b: _error(a) + _error(b)),
+        ),
+        "errors-subtracted": Mutant(
+            "the models' own standard errors were subtracted from each other: what is asked for is"
+            " how much the *difference* varies from digit to digit",
+            _comparing(error=lambda a, b: (_error(a) - _error(b)).abs()),
+        ),
+        "error-of-first": Mutant(
+            "this is the standard error of the first model's own loss: that of the difference is"
+            " asked for",
+            _comparing(error=lambda a, b: _error(a)),
+        ),
+        "error-of-baseline": Mutant(
+            "this is the standard error of the baseline's own loss: that of the difference is"
+            " asked for",
+            _comparing(error=lambda a, b: _error(b)),
+        ),
+        "standard-deviation": Mutant(
+            "this is the standard deviation of the differences, digit by digit: their mean varies"
+            " less, by how much?",
+            _comparing(error=lambda a, b: (a - b).double().std()),
+        ),
+        "divided-by-n": Mutant(
+            "the standard deviation of the differences was divided by n: look again at what a"
+            " standard error is",
+            _comparing(error=lambda a, b: (a - b).double().std() / len(a)),
+        ),
+        "two-standard-errors": Mutant(
+            "this is twice the standard error: the 2 belongs in the verdict",
+            _comparing(error=lambda a, b: 2 * _error(a.double() - b.double())),
+        ),
+        "error-squared": Mutant(
+            "this is the square of the standard error: a root is missing",
+            _comparing(error=lambda a, b: _error(a - b) ** 2),
+        ),
+        "population-variance": Mutant(
+            "the squared deviations were divided by n: divide them by n − 1, as `torch.std` does",
+            _comparing(error=lambda a, b: _error(a - b, ddof=0)),
+        ),
+        "n-less-one-twice": Mutant(
+            "the n − 1 was used twice: it belongs in the standard deviation, and the mean is one of"
+            " n values",
+            _comparing(error=lambda a, b: (a - b).double().std() / math.sqrt(len(a) - 1)),
+        ),
+        "difference-reversed": Mutant(
+            "the sign of the difference is reversed: a first model with the larger loss must get a"
+            " positive one",
+            _comparing(
+                mean=lambda a, b: (b - a).double().mean(),
+                judged=lambda mean, error, a, b: _judged_at(-mean, error),
+            ),
+        ),
+        "absolute-differences": Mutant(
+            "the differences lost their signs before they were averaged: digits on which one model"
+            " is better no longer weigh against the others",
+            _comparing(mean=lambda a, b: (a - b).abs().double().mean()),
+        ),
+        "differences-summed": Mutant(
+            "the differences were summed: their mean is asked for",
+            _comparing(mean=lambda a, b: (a - b).double().sum()),
+        ),
+        "relative-differences": Mutant(
+            "the differences were divided by the baseline's losses: they are asked for in nats",
+            _comparing(
+                mean=lambda a, b: ((a - b) / b).double().mean(),
+                error=lambda a, b: _error((a - b) / b),
+            ),
+        ),
+        "higher-is-better": Mutant(
+            "the verdict is reversed: these are losses, so which model is better if the difference"
+            " is negative?",
+            _comparing(judged=lambda mean, error, a, b: _judged_at(-mean, error)),
+        ),
+        "one-standard-error": Mutant(
+            "the verdict was cast at one standard error: the task says two",
+            _comparing(judged=lambda mean, error, a, b: _judged_at(2 * mean, error)),
+        ),
+        "sign-alone": Mutant(
+            "the verdict looks at the sign alone: where the difference is small beside its standard"
+            " error, nobody can tell",
+            _comparing(judged=lambda mean, error, a, b: _judged_at(mean, 0)),
+        ),
+        "never-worse": Mutant(
+            "the verdict never says that the first model is worse: a difference can also be far"
+            " above 0",
+            _comparing(
+                judged=lambda mean, error, a, b: "better" if mean < -2 * error else "cannot tell"
+            ),
+        ),
+        "intervals-overlap": Mutant(
+            "the verdict asks whether the two models' own intervals overlap, which they may even if"
+            " one model is clearly better: it depends on the difference and its standard error",
+            _comparing(
+                judged=lambda mean, error, a, b: _judged_at(mean, _error(a) + _error(b))
+            ),
+        ),
+        "worse-than-itself": Mutant(
+            "a model against itself is called worse: the difference is 0 and so is its error, so it"
+            " is not *more* than two standard errors from 0",
+            _comparing(
+                judged=lambda mean, error, a, b: (
+                    "cannot tell" if abs(mean) < 2 * error else "better" if mean < 0 else "worse"
+                )
+            ),
+        ),
+        "better-than-itself": Mutant(
+            "a model against itself is called better: the difference is 0 and so is its error, so"
+            " it is not *more* than two standard errors from 0",
+            _comparing(
+                judged=lambda mean, error, a, b: (
+                    "cannot tell" if abs(mean) < 2 * error else "better" if mean <= 0 else "worse"
+                )
+            ),
+        ),
+        "losses-changed": Mutant(
+            "right once: the losses that it is given are changed, so that the second call compares"
+            " something else",
+            _in_place,
+        ),
+        "cancellation": Mutant(
+            "right as long as the differences are near 0: far from it, the mean of the squares"
+            " and the squared mean are nearly equal, and float32 loses what is left",
+            _comparing(error=_cancelling),
+        ),
+    },
+    {
+        "SciPy's standard error": _scipy_compare,
+        "pure Python, an interval around the mean": _pure_python,
+        "difference of the means, tensors": _comparing(mean=lambda a, b: a.mean() - b.mean()),
+        "by the covariance": _compare_oracle,
+    },
+)
+
+# ---- 5.3 frechet ---------------------------------------------------------------------------------
 
 COMPLEX = (
     "it returned a complex number: take the real part of the eigenvalues before the root, and let"
@@ -555,7 +838,7 @@ def _single_fd(a: Tensor, b: Tensor) -> Tensor:
 
 
 FRECHET = Exercise(
-    "5.2",
+    "5.3",
     "frechet",
     _fd_cases,
     _fd_oracle,
@@ -720,7 +1003,7 @@ FRECHET = Exercise(
     },
 )
 
-# ---- 5.3 iwae ------------------------------------------------------------------------------------
+# ---- 5.4 iwae ------------------------------------------------------------------------------------
 
 
 def _with_gradient(ask: Ask, *args: Any) -> Any:
@@ -832,7 +1115,7 @@ def _with_epsilon(small: float) -> Answer:
 
 
 IWAE = Exercise(
-    "5.3",
+    "5.4",
     "iwae",
     _iwae_cases,
     _iwae_oracle,
@@ -983,7 +1266,7 @@ IWAE = Exercise(
     },
 )
 
-# ---- 5.4 active_units ----------------------------------------------------------------------------
+# ---- 5.5 active_units ----------------------------------------------------------------------------
 
 
 def _codes(
@@ -1140,7 +1423,7 @@ def _var(mu: Tensor) -> Tensor:
 
 
 UNITS = Exercise(
-    "5.4",
+    "5.5",
     "active_units",
     _units_cases,
     _units_oracle,
@@ -1355,7 +1638,7 @@ UNITS = Exercise(
     },
 )
 
-# ---- 5.5 train_digits ----------------------------------------------------------------------------
+# ---- 5.6 train_digits ----------------------------------------------------------------------------
 
 # −ELBO reached by one probability per pixel, in nats per digit; CPU seconds
 MEAN_DIGIT, SECONDS = 206.0, 10.0
@@ -1487,7 +1770,7 @@ def _vae(
     slow: float = 0.0,
     **how: Any,
 ) -> Answer:
-    """An answer to 5.5 whose way to train, or what it hands back, is changed. The caller's random
+    """An answer to 5.6 whose way to train, or what it hands back, is changed. The caller's random
     state stays as it is.
     """
 
@@ -1571,7 +1854,7 @@ def _table_of_held_out(x: Any) -> tuple[Callable, Callable]:
 
 LONG = 7  # epochs, with more steps than are too few
 VAE = Exercise(
-    "5.5",
+    "5.6",
     "train_digits",
     _build_cases,
     None,
@@ -1612,4 +1895,4 @@ VAE = Exercise(
     quick=_few_digits,
 )
 
-EXERCISES = [SPLITS, FRECHET, IWAE, UNITS, VAE]
+EXERCISES = [SPLITS, COMPARE, FRECHET, IWAE, UNITS, VAE]

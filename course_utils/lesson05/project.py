@@ -1,14 +1,29 @@
-"""What a project leaves behind: its model card, the parameters, and the log of experiments."""
+"""The plumbing of lesson 05's project: the error of a call in one line, the model card and what is
+saved with it, and a way to keep a profiler's own messages out of a notebook.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import json
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from course_utils.platform.frontend import publish
+
+
+def error_of(run: Callable, *arguments: Any) -> str:
+    """The error that a call ends with, in one line."""
+    try:
+        run(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
 
 
 def model_card(title: str, words: dict[str, str], measured: dict[str, str]) -> str:
@@ -36,3 +51,19 @@ def save(folder: str, card: str, state: dict[str, Any], log: list[dict[str, Any]
     said = f"model_card.md, model.pt and runs.jsonl are in {place}."
     publish(said, f"<p>{html.escape(said)} {link}</p>")
     return place
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what compiled code writes to standard error: PyTorch's profiler notes there that it
+    starts and stops, and no setting turns that off. Python's own messages still come.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -95,10 +95,22 @@ def optimizer_for(model, lr, steps):
 def train_vae(x, config, loader=None, loss_fn=vae_loss, validate=None):
     """Train from the current seed. -> the model, what validate returned after every epoch"""
     model = DigitVAE(x.mean(dim=0), config.Z, config.hidden).to(x.device)
-    loader = loader or Minibatches(x, size=config.batch)
+    loader = loader or Minibatches(x, size=config.batch)  # or a DataLoader: `fit` takes either
     optimizer, scheduler = optimizer_for(model, config.lr, config.epochs * len(loader))
     history = fit(model, loader, loss_fn, optimizer, config.epochs, scheduler, validate=validate)
     return model, history["val"]
+
+
+def compare(loss: Tensor, baseline: Tensor) -> tuple[float, float, str]:
+    """Mean of loss minus baseline, its standard error, a verdict. (N,), (N,) -> number, number, str
+
+    The verdict on the model of `loss` is "better", "worse" or, say against itself, "cannot tell".
+    """
+    difference = loss - baseline  # (N,)
+    mean, error = difference.mean().item(), difference.std().item() / math.sqrt(len(difference))
+    if abs(mean) <= 2 * error:
+        return mean, error, "cannot tell"
+    return mean, error, "better" if mean < 0 else "worse"
 
 
 def frechet(a: Tensor, b: Tensor) -> float:

@@ -23,7 +23,7 @@ from torch import Tensor
 from course_utils import check
 
 # %% [markdown]
-# ### Exercise 5.3t · `renyi_bound`
+# ### Exercise 5.4t · `renyi_bound`
 # The lesson took the log of the mean weight, $\log \frac1K \sum_k w_k$. A whole family of bounds
 # takes a power first (Li & Turner 2016), for a number $\alpha < 1$:
 #
@@ -33,7 +33,7 @@ from course_utils import check
 # $e^{-115}$.
 
 
-# %% tags=["exercise:5.3t", "points:4", "minutes:15"]
+# %% tags=["exercise:5.4t", "points:4", "minutes:15"]
 def renyi_bound(logw: Tensor, alpha: float) -> Tensor:
     """The bound of order alpha < 1 from K weights given as logs, differentiable. (B, K),
     number -> (B,)
@@ -44,5 +44,5 @@ def renyi_bound(logw: Tensor, alpha: float) -> Tensor:
     # END SOLUTION
 
 
-# %% tags=["check:5.3t", "solved"]
-renyi_bound = check("5.3t", renyi_bound)
+# %% tags=["check:5.4t", "solved"]
+renyi_bound = check("5.4t", renyi_bound)

@@ -1,4 +1,4 @@
-"""A twin of exercise 5.3: another bound. An example; change it before you use it for marks."""
+"""A twin of exercise 5.4: another bound. An example; change it before you use it for marks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _pulled_out(logw: Any, alpha: float) -> Any:
 
 
 RENYI = Exercise(
-    "5.3t",
+    "5.4t",
     "renyi_bound",
     _cases,
     _oracle,
