@@ -116,7 +116,7 @@ print("2.", second_failure)
 # - A: higher
 #   - A good guess, since the model has never seen a 9. But what else is special about 9s?
 # - B: about the same
-#   - No parameter was fitted to either set. But they come from different distributions.
+#   - The model is too simple to overfit. But the two sets come from different distributions.
 # - C: lower
 #   - **Yes.** The set holds nothing but 9s, which have little ink and look much like the average of the other digits. A wrong
 #     split can flatter, too: it answers a question that nobody asked.
@@ -311,8 +311,8 @@ print(f"average digit, BCE of grays {gray_bce:.2f}, of their tosses {np.mean(bla
 # ## Train: two curves
 #
 # The loop is `fit` from lesson 03. What changes from run to run is five hyperparameters. They get a place of their own, a
-# **config**, which cannot be changed by accident and goes into the log. The optimizer is *fused*, one call per step. The
-# learning rate rises and falls once (`OneCycleLR`), so that its peak can be four times as high as usual.
+# **config**, which cannot be changed by accident and goes into the log. The learning rate rises and falls once
+# (`OneCycleLR`), so that its peak can be four times as high as usual.
 
 
 # %% tags=["export"]
@@ -445,8 +445,8 @@ for line in log:
 runtime.show_table(tuple(log[0]), [tuple(map(str, line.values())) for line in log])
 
 # %% [markdown]
-# What is hard for one model is hard for the other, so differences scatter far less than losses. Compare models **on the same
-# examples, by their differences**.
+# What is hard for one model is hard for the other, so differences scatter far less than losses. A **paired comparison**, digit
+# by digit, sees what two separate means would hide.
 #
 # **Predict.** A script trained the baseline eight times, with eight seeds. That makes 28 pairs of models from one recipe. In
 # how many pairs does `compare` find one model better than the other?
@@ -475,8 +475,8 @@ for name, compared in results.items():
 # %% [markdown]
 # The verdict is about two *trained models*: other digits would rarely reverse it. Another seed might. Seeds are a second
 # source of chance, and no standard error over digits contains it. To claim that a **recipe** is better, train it with several
-# seeds (Bouthillier et al. 2021). Residual connections pass: each of the eight models beats every baseline, by more than any
-# two baselines differ. We choose the residual model.
+# seeds (Bouthillier et al. 2021). The residual recipe passes: each of its eight models beats every baseline, by more than any
+# two baselines differ. We choose it.
 #
 # All choices are made. We open the test set, and choose nothing from here on.
 
@@ -521,6 +521,7 @@ plots.rows(
     },
     alt="Test digits; the same a little softer; new ones, about half of them readable.",
 )
+
 # %% [markdown]
 # Reconstructions lose little. Only about half of the samples are readable. In the next section that difference becomes a
 # number.
@@ -594,8 +595,8 @@ explorables.latent_map(flat.decoder, places, digits.y_test, by_width)
 # $(m_a - m_b)^2 + (\sigma_a - \sigma_b)^2$: how far apart the two are, and how much their standard deviations differ. The last
 # term, the **cross term**, subtracts what the clouds have in common.
 #
-# The two clouds below have the same mean and the same variances. In one dimension their distance would be 0. Here it is not,
-# and only the cross term can tell: it sees how features vary *together*.
+# The two clouds below have the same mean and the same variances. Feature by feature, their distance is 0, up to chance. Only
+# the cross term can tell them apart: it sees how features vary *together*.
 
 # %%
 clouds = runtime.rng(6).normal(size=(2, 500, 2))  # two clouds of 500 points
@@ -729,7 +730,7 @@ for name in ("residual", "copier", "shifted copier"):
 #
 # So ask of every generator: **is it new?** Take the distance from each sample to its nearest training digit, and flag it if
 # new digits are hardly ever that close. How close is that? A *training* digit and its nearest *other* training digit show what
-# a new digit would have. The shortest 1 % of these distances are the limit.
+# a new digit would have. The limit is where the shortest 1 % of these distances end.
 #
 # **Predict.** One limit for all digits: which of the new, unseen test digits will it flag?
 #
@@ -1157,8 +1158,9 @@ print(f"importance-weighted, K = 100   {-bounds[100]:.1f}")
 print(f"first difference, paired: {amortization:.1f} ± {amortization_error:.1f}")
 
 # %% [markdown] tags=["studio"]
-# The first difference is the **amortization gap**, the second is about what the Gaussian shape costs. Keep the function:
-# section D uses it to find out what overfits.
+# The first difference is the **amortization gap**. Both rows are about the same digits, so its standard error is the paired
+# one of your `compare`. The second difference is about what the Gaussian shape costs. Section D uses `best_gaussians` again,
+# to find out what overfits.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · How many latent dimensions are used?
@@ -1331,7 +1333,7 @@ for loaded in (["model"], ["model", "optimizer", "scheduler"], [*state, "random"
 # the difference is exactly 0. (A GPU has a generator of its own to save, and may add numbers in another order: close, but not
 # bit for bit.) With `weights_only=True`, opening a file cannot run code.
 #
-# Next, the time. A training step takes a few milliseconds. What are they spent on? `torch.profiler` records every operation
+# Now for the time. A training step takes a few milliseconds. What are they spent on? `torch.profiler` records every operation
 # and its cost.
 #
 # **Predict.** Which takes the most time?
@@ -1363,6 +1365,7 @@ ax = plots.bars(
     alt="Matrix products together lead; the fused optimizer and the loss follow.",
 )
 plots.label(ax, f"One step, profiled: {sum(spent.values()):.1f} ms", "milliseconds per step")
+
 # %% [markdown] tags=["studio"]
 # `addmm` and `mm` are matrix products, forward and backward; `_fused_adamw_` is the whole optimizer in one call. What does
 # each part of the recipe buy? A script made one change after another, with the *same twelve epochs* and two seeds for each
@@ -1466,7 +1469,9 @@ assert all(message != "no error" for message in errors.values()) and 0.4 < clipp
 assert critic_change == 0 and realness["drawn"] > realness["real"] and spread < 0.5
 assert falling[-1] < falling[100] < 0
 assert lost[0] > np.median(lost) + 5 and lost.min() > 10
-assert bounds[1] < bounds[20] < bounds[100] and with_encoder.mean() > with_best.mean() > -bounds[100]
+assert (
+    bounds[1] < bounds[20] < bounds[100] and with_encoder.mean() > with_best.mean() > -bounds[100]
+)
 assert active["deeper"] < active["baseline"]
 assert device.type != "cpu" or [value == 0 for value in resumed.values()] == [False, False, True]
 rise = {name: medians[name][-1] - medians[name][turn] for name in ("encoder", "best")}

@@ -490,9 +490,7 @@ COMPARE = Exercise(
         "intervals-overlap": Mutant(
             "the verdict asks whether the two models' own intervals overlap, which they may even if"
             " one model is clearly better: it depends on the difference and its standard error",
-            _comparing(
-                judged=lambda mean, error, a, b: _judged_at(mean, _error(a) + _error(b))
-            ),
+            _comparing(judged=lambda mean, error, a, b: _judged_at(mean, _error(a) + _error(b))),
         ),
         "worse-than-itself": Mutant(
             "a model against itself is called worse: the difference is 0 and so is its error, so it"

@@ -1,5 +1,5 @@
-"""What a seed changes: -ELBO of every validation digit, for two recipes of lesson 05 and eight seeds
-each.
+"""What a seed changes: -ELBO of every validation digit, for two recipes of lesson 05 and eight
+seeds each.
 
 The recipes are the lesson's baseline and its residual model, with its twelve epochs, its split and
 its choice of the best epoch. -ELBO is in nats, the mean over ten sampled z, as in the lesson.
