@@ -468,12 +468,13 @@ results = {
 }
 for name, compared in results.items():
     told = sum(verdict != "cannot tell" for *_, verdict in compared)
-    sizes = [abs(difference) for difference, *_ in compared]
-    print(f"{name}: {told} of {len(compared)} pairs told apart;", end=" ")
-    print(f"differences from {min(sizes):.2f} to {max(sizes):.2f} nats")
+    print(f"{name}: {told} of {len(compared)} pairs told apart")
+drawing.seeds(baselines, residuals)
 
 # %% [markdown]
-# The verdict is about two *trained models*: other digits would rarely reverse it. Another seed might. Seeds are a second
+# One model's own error bar is wider than the gap between the recipes. The paired one is not.
+#
+# Still, a verdict is about two *trained models*: other digits would rarely reverse it. Another seed might. Seeds are a second
 # source of chance, and no standard error over digits contains it. To claim that a **recipe** is better, train it with several
 # seeds (Bouthillier et al. 2021). The residual recipe passes: each of its eight models beats every baseline, by more than any
 # two baselines differ. We choose it.
@@ -1491,7 +1492,6 @@ assert rise["encoder"] > 3 * rise["best"] > 0
 # Bouthillier et al. 2021, *Accounting for Variance in Machine Learning Benchmarks*: splits, seeds, and what to report.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: likelihood, looks and novelty differ.
 # Cremer, Li & Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*: the two gaps of section B.
-# Mitchell et al. 2019, *Model Cards for Model Reporting*.
 #
 # **Next.** The VAE's samples are soft, because its loss charges for every pixel. Lesson 06 trains a generator against a
 # discriminator that really learns, and compares the two at equal computing time.

@@ -54,6 +54,32 @@ def curves(runs: dict[str, np.ndarray], *, alt: str) -> Any:
     return fig
 
 
+def seeds(baselines: Any, residuals: Any) -> Any:
+    """Mean losses of runs with eight seeds for two recipes, losses (8, N) each, beside the standard
+    errors of one mean and of one difference, as a figure.
+    """
+    runs = {"baseline": np.asarray(baselines), "residual": np.asarray(residuals)}
+    root, first, second = runs["baseline"].shape[1] ** 0.5, *runs["baseline"][:2]
+    errors = {
+        "one model": first.std(ddof=1) / root,
+        "a difference": (first - second).std(ddof=1) / root,
+    }
+    means = {name: losses.mean(axis=1) for name, losses in runs.items()}  # (8,) each
+    reach = [f"{name} {m.min():.1f} to {m.max():.1f}" for name, m in means.items()]
+    words = [f"of {name} {error:.1f}" for name, error in errors.items()]
+    alt = f"Mean losses: {', '.join(reach)}. Standard errors: {', '.join(words)}."
+    fig, ax = plots.figure(alt=alt, size=(8, 3))
+    center = np.concatenate([*means.values()]).mean()
+    for y, values, mark in zip((3, 2), means.values(), "ox", strict=True):
+        ax.scatter(values, np.full(8, y), marker=mark, s=50, color=plots.MODEL)
+    for y, error in zip((1, 0), errors.values(), strict=True):
+        ax.errorbar(center, y, xerr=error, color=plots.MUTED, capsize=5, linewidth=2)
+    ax.set_yticks((3, 2, 1, 0), (*means, *(f"± standard error of {name}" for name in errors)))
+    ax.set_ylim(-0.6, 3.6)
+    plots.label(ax, "Two recipes, eight seeds each", "validation -ELBO (nats per digit)")
+    return fig
+
+
 def clouds(a: np.ndarray, b: np.ndarray) -> Any:
     """Two clouds of points (N, 2) in one panel, as a figure."""
     fig, ax = plots.figure(
