@@ -994,6 +994,7 @@ print(f"drawn digits vary {spread:.0%} as much as real ones; FD {listing_fd:.0f}
 plots.rows(
     {"the listing, now running": blur[:20].cpu()}, alt="Twenty times the same cloud of gray specks."
 )
+
 # %% [markdown] tags=["studio"]
 # There are two fixes, and they lead to two different models. Train the critic, and you have a GAN (lesson 06). Give each image
 # a latent of its own, by an encoder, with noise and a KL term, and you have a VAE. The listing did neither, and the
