@@ -425,7 +425,7 @@ compare = check("5.2", compare)
 
 # %% [markdown] tags=["help:5.2"]
 # Suppose that one model is exactly half a nat better on every digit. How sure are you that it is better? Does it matter that
-# some digits cost 60 nats and others 200? Which one number per digit would not know?
+# some digits cost 60 nats and others 200? Which one number per digit leaves that out?
 # ---
 # Three digits, losses 10, 20, 60 against 12, 23, 61. Digit by digit the differences are $-2$, $-3$, $-1$: mean $-2$, standard
 # deviation $1$, standard error $1/\sqrt3 = 0.577$. The mean is more than three standard errors below 0, so the first model is
