@@ -18,18 +18,30 @@ def clouds(groups: Mapping[str, Any], color: str, alt: str) -> None:
         ax.set(title=title, xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), xticks=(-3, 0, 3), yticks=())
 
 
-def error_over_time(times: Sequence[int], error: Sequence[float]) -> None:
-    """The squared error of the predicted noise at each step."""
-    ax = plots.panel(
-        size=(7, 3),
-        alt=f"The error of the network falls from {error[0]:.2f} at the first step to"
-        f" {error[-1]:.2f} at the last; always answering 0 has an error of 1.",
+def destinations(start: Any, ends: Mapping[str, Any]) -> None:
+    """Noise (N, 2) above and what samplers make of it below, (N, 2) each. The color of a point is
+    the direction in which it ends, so that one can see in the noise where each part goes.
+    """
+    from matplotlib import colormaps
+
+    _, axes = plots.figure(
+        2,
+        len(ends),
+        size=(9, 6.3),
+        alt="Above, the same noise three times, colored by where each point ends; below, the two"
+        " moons it becomes. DDPM's colors are mixed like confetti. DDIM's and the flow's form the"
+        " same wheel of colors, although two networks made them.",
     )
-    plots.line(list(times), error, ax, color=plots.MODEL, name="the network", at=0.3)
-    plots.line([0, times[-1]], [1, 1], ax, color=plots.MUTED, linestyle="--")
-    ax.annotate("always 0", (times[-1], 1), (0, 4), textcoords="offset points", ha="right")
-    ax.set_ylim(0, 1.2)
-    plots.label(ax, "error of the predicted noise", "step t", "squared error")
+    for column, (name, points) in zip(axes.T, ends.items(), strict=True):
+        x, y = np.asarray(points).T
+        turn = (np.arctan2(y, x) / (2 * np.pi)) % 1
+        colors = 0.88 * colormaps["hsv"](turn)[:, :3]
+        for ax, shown in zip(column, (start, points), strict=True):
+            ax.scatter(*np.asarray(shown).T, s=7, c=colors)
+            ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=(), yticks=(), aspect="equal")
+        column[0].set_title(name)
+    axes[0, 0].set_ylabel("noise, by where it ends")
+    axes[1, 0].set_ylabel("where it ends")
 
 
 def captioned(pictures: Any, captions: Sequence[str], alt: str = "") -> None:
@@ -142,7 +154,8 @@ def photographs(groups: Mapping[str, Any], alt: str) -> None:
 
 def expressive_range(groups: Mapping[str, Any]) -> None:
     """Length of the shortest solution against the share of open tiles, for each group (2, N)."""
-    shown = {name: np.asarray(pair) for name, pair in groups.items() if len(pair[0]) >= 50}
+    most = max(len(pair[0]) for pair in groups.values())
+    shown = {name: np.asarray(pair) for name, pair in groups.items() if len(pair[0]) >= most / 4}
     alt = (
         "Expressive range: steps of the shortest solution against the share of open tiles, for "
         + "; ".join(

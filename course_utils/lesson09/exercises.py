@@ -506,6 +506,14 @@ def _stretch_x_only(
     return mean + beta[t].sqrt() * noise * (t > 0)
 
 
+def _ddim_to_next(
+    x: Tensor, t: int, eps: Tensor, _noise: Tensor, beta: Tensor, ab: Tensor
+) -> Tensor:
+    before = ab[t] / (1 - beta[t])
+    x0 = (x - (1 - ab[t]).sqrt() * eps) / ab[t].sqrt()
+    return before.sqrt() * x0 + (1 - before).clamp_min(0).sqrt() * eps
+
+
 def _one_early(x: Tensor, t: int, eps: Tensor, noise: Tensor, beta: Tensor, ab: Tensor) -> Tensor:
     a = ab[t - 1] if t > 0 else ab[t] / ab[t]
     share = beta[t] / (1 - a).sqrt() if t > 0 else beta[t].sqrt()
@@ -551,6 +559,12 @@ DDPM = Exercise(
                 width=lambda b, a: b.sqrt() if t < len(beta) - 1 else 0 * b, last=True
             )(x, t, eps, noise, beta, ab),
         ),
+        "no-noise-at-last-step-but-one": Mutant(
+            "the noise is left out at t = 1, too: the last step is t = 0",
+            lambda x, t, *rest: _step_back(width=lambda b, a: b.sqrt() if t > 1 else 0 * b)(
+                x, t, *rest
+            ),
+        ),
         "no-noise": Mutant(
             "no fresh noise is added: add `noise` with standard deviation √β, except at t = 0",
             _step_back(width=lambda b, a: 0 * b),
@@ -587,6 +601,11 @@ DDPM = Exercise(
             " together",
             _step_back(lambda b, a: b.sqrt()),
         ),
+        "root-of-share": Mutant(
+            "√(β/(1 − ᾱ))·ε is subtracted: the share is one of variances, without a root, and it is"
+            " taken of √(1 − ᾱ)·ε",
+            _step_back(lambda b, a: (b / (1 - a)).sqrt()),
+        ),
         "variance-of-unit-noise": Mutant(
             "only β·ε is subtracted: β is the variance of what the step added, and ε has to be"
             " scaled to the noise in x_t",
@@ -620,6 +639,11 @@ DDPM = Exercise(
         "added": Mutant(
             "the noise of the step is added once more: subtract it",
             _step_back(lambda b, a: -b / (1 - a).sqrt()),
+        ),
+        "step-of-ddim": Mutant(
+            "this is a step of DDIM, by way of x0 and without fresh noise: subtract this step's"
+            " share of the noise, and add `noise`",
+            _ddim_to_next,
         ),
         "jump-to-x0": Mutant(
             "this jumps to the estimate of x0: one step back is asked for",
@@ -743,6 +767,10 @@ CONVERSION = Exercise(
         "weights-of-a-circle": Mutant(
             "b is taken for √(1 − a²), which it is only where a² + b² = 1: use b itself",
             lambda kind, output, x_t, a, b: _solved()(kind, output, x_t, a, (1 - a**2) ** 0.5),
+        ),
+        "weights-of-a-line": Mutant(
+            "b is taken for 1 − a, which it is only where a + b = 1: use b itself",
+            lambda kind, output, x_t, a, b: _solved()(kind, output, x_t, a, 1 - a),
         ),
         "x0-not-divided": Mutant(
             "for x0, ε is still multiplied by b: divide",
@@ -1215,6 +1243,10 @@ COMPOSED = Exercise(
             "all effects have the mean weight: each has its own",
             lambda u, cs, ws: u + ws.mean() * (cs - u).sum(0),
         ),
+        "first-weight-for-all": Mutant(
+            "all captions have the weight of the first: each has its own",
+            lambda u, cs, ws: u + ws[0] * (cs - u).sum(0),
+        ),
         "weights-along-batch": Mutant(
             "the weights run along the wrong axis: reshape them to (K, 1, ...), one per caption",
             lambda u, cs, ws: u + (ws * (cs - u)).sum(0),
@@ -1406,6 +1438,11 @@ GRAM = Exercise(
             "the whole batch went into one matrix, or the matrices were added up: every picture has"
             " its own",
             lambda f: _across(f) @ _across(f).T / math.prod(f.shape[1:]),
+        ),
+        "reshaped-after-permute": Mutant(
+            "the channels came last when the features were reshaped, so each row mixes channels:"
+            " flatten H and W with the channels still in axis 1",
+            lambda f: _gram(f.permute(0, 2, 3, 1).reshape(f.shape)),
         ),
         "pictures-as-channels": Mutant(
             "the channels of all pictures went into one matrix, (B·C)×(B·C): every picture has its"
