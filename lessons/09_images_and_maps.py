@@ -277,7 +277,7 @@ def ddpm(model, x, fresh=1.0):
 
 
 runtime.seed_all(6)
-start = torch.randn(1000, 2)
+start = torch.randn(runtime.budget(smoke=250, cpu=1000), 2)  # (1000, 2)
 film, still = ddpm(denoiser, start), ddpm(denoiser, start, fresh=0.0)
 shown = {"noise": start, "after 60 steps": film[60], "after 85": film[85], "after 100": film[-1]}
 drawing.clouds(
@@ -503,7 +503,11 @@ drawing.clouds(
 #   - **Yes.** Both networks approximate the same mean, so both follow the same ODE, in other units.
 
 # %%
-ends = {"DDPM": film[-1], "DDIM, the same network": ddim[100], "flow, another": by_steps[30]}
+ends = {
+    "DDPM": film[-1],
+    "DDIM, the same network": ddim[100],
+    "flow, another network": by_steps[30],
+}
 noisy, smooth, other = ends.values()  # (1000, 2) each
 apart = {
     "DDPM and DDIM, one network": (noisy - smooth).norm(dim=1).median().item(),
@@ -1127,7 +1131,7 @@ def closeup(name, size, zoom):
 def restyle(content, style, zoom, keep=0.3, complete=True, sizes=(32, 64, 128, 256)):
     """The photograph `content`, made of patches of `style`. -> (3, size, size) in [0, 1]"""
     x, sizes = None, sizes[: runtime.budget(smoke=2, cpu=4)]
-    for size, rounds in zip(sizes, (6, 5, 4, 3), strict=False):
+    for size, rounds in zip(sizes, (6, 5, 4, 2), strict=False):
         stride, y = 1 if size == 32 else 2, closeup(style, size, zoom)
         keys = patches(y, 1)
         keys = keys[torch.randperm(len(keys))[: runtime.budget(smoke=400, cpu=4000)]]
@@ -1242,8 +1246,8 @@ for name, values in ratios.items():
     print(f"{name:<8} distance over that of the recolored content:", [round(v, 2) for v in values])
 drawing.photographs(
     shown,
-    alt="A cat in orange; the same in loud green and yellow; a cat of petals. A gray cup; the "
-    "same in loud colors; a cup of small stones.",
+    alt="A cat in orange; the same in loud false colors; a cat of petals. A gray cup; the same in "
+    "loud false colors; a cup of small stones.",
 )
 
 # %% [markdown] tags=["studio"]
@@ -1528,6 +1532,13 @@ drawn = {
     "DDIM, 20 steps": follow(networks["ε"], digit_noise, noise_levels(20))[-1],
     "flow, 20 steps": follow(networks["v"], digit_noise, straight(20), "v")[-1],
 }  # (N, 64) each
+y_digits = data.digits8().y_train
+_, by_ddpm, by_ddim, by_flow = (
+    y_digits[torch.cdist(x, x_digits).argmin(1)] for x in drawn.values()
+)
+for name, other in (("DDPM, the same network", by_ddpm), ("flow, another network", by_flow)):
+    share = (by_ddim == other).float().mean().item()
+    print(f"the same noise becomes the same digit by DDIM and {name}: {share:.0%}")
 digit_fd = {name: metrics.frechet_digits8((x > 0).float()) for name, x in drawn.items()}
 twenty = {name: ((x[:20] + 1) / 2).clamp(0, 1) for name, x in drawn.items()}  # (20, 64) each
 plots.rows(
@@ -1543,6 +1554,9 @@ plots.rows(
 # network once, reached {{04.vae.fd:.2f}}: a step that is hard to learn for large pictures is not hard with 64 pixels. (FD looks
 # at black and white here: pixels are cut at the middle gray.) Most digits can be read. Now and then one is two digits at once,
 # and the paper has a light haze, because a predicted $-1$ is never exactly $-1$.
+#
+# Look down the columns. All three samplers started from the same noise. DDIM and the flow, two networks, drew the same digit in
+# most of them (as read by the nearest training digit). DDPM did so hardly more often than by chance.
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A decoder without noise
@@ -1637,11 +1651,10 @@ train_painter = check("9.8", train_painter)
 # It is the painter of the core without guidance. Every caption is in the training set, so $w = 1$ is enough. The time is checked
 # in every step, so that a slow machine stops in time.
 
-# %% tags=["studio"]
-runtime.seed_all(40)
-paint_it = train_painter(pictures, labels, seconds=runtime.budget(smoke=0.2, cpu=30))
-built = shapes.obeyed(paint_it(asked[:216]), asked[:216]).float().mean().item()
-print(f"clean and as asked, by what you built: {built:.2f}; the bar is 0.70")
+# %% [markdown] tags=["studio"]
+# Now look at what it draws: train it on `pictures` and `labels`, ask for `asked[:24]`, and hand the result to `plots.pictures`.
+
+# %% tags=["studio", "folded"]
 also_inside = runtime.reached(
     {
         "09.style.gan_closer": sum(ratio < 1 for ratio in ratios["GAN"]),
@@ -1663,7 +1676,6 @@ assert max(ratios["patches"]) < 1 < min(ratios["GAN"])
 assert reports["VAE, repaired"]["playable"] == reports["VAE, repaired"]["chests"] == 1
 assert reports["VAE, repaired"]["changed"] < reports["tile by tile, repaired"]["changed"]
 assert max(digit_fd.values()) < 2.5
-assert built >= 0.7
 
 # %% [markdown]
 # ## Where we are now

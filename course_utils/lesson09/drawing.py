@@ -38,9 +38,10 @@ def destinations(start: Any, ends: Mapping[str, Any]) -> None:
         colors = 0.88 * colormaps["hsv"](turn)[:, :3]
         for ax, shown in zip(column, (start, points), strict=True):
             ax.scatter(*np.asarray(shown).T, s=7, c=colors)
-            ax.set(xlim=(-3, 3), ylim=(-3, 3), xticks=(), yticks=(), aspect="equal")
+            ax.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xticks=(), yticks=(), aspect="equal")
+            ax.spines[:].set_visible(False)
         column[0].set_title(name)
-    axes[0, 0].set_ylabel("noise, by where it ends")
+    axes[0, 0].set_ylabel("the noise")
     axes[1, 0].set_ylabel("where it ends")
 
 
