@@ -10,9 +10,8 @@
 # {{header}}
 #
 # **By the end you will be able to**
-# - noise data *in one jump*, and train a network to predict the noise;
-# - *sample* by DDPM in a hundred steps, and by DDIM in twenty with the same network;
-# - *convert* between predictions of noise, data and velocity, and show that diffusion and flow matching are one method;
+# - noise data *in one jump*, train a network to predict noise, data or velocity, and *convert* between the three;
+# - *sample* by DDPM, by DDIM and by a flow, and show that diffusion and flow matching are one method;
 # - generate pictures from *captions*, guide them, and *measure* what guidance buys and what it costs.
 #
 # The studio has two captions in one picture, style transfer, game maps, digits, and a painter to build.
@@ -498,7 +497,7 @@ drawing.clouds(
 # - A: all on the moons, but the two ends of a noise vector have nothing to do with each other
 #   - The networks were trained apart. But each was trained toward a mean, and the data alone determine that mean.
 # - B: the two ends are on the same moon, but anywhere along it
-#   - More than the moon agrees, because the same ODE leads there, not the same label.
+#   - More than the moon agrees. Both runs follow the same ODE, and it ends at one point.
 # - C: the two ends are nearly the same point
 #   - **Yes.** Both networks approximate the same mean, so both follow the same ODE, in other units.
 
@@ -1681,7 +1680,7 @@ assert max(digit_fd.values()) < 2.5
 # ## Where we are now
 #
 # You can
-# - train a network to predict noise, data or velocity, and convert between the three;
+# - noise data in one jump, train a network to predict noise, data or velocity, and convert between the three;
 # - sample by DDPM, by DDIM and by a flow, and say why the last two make the same points of the same noise;
 # - generate pictures from captions, and say in numbers what guidance buys and what it costs.
 #
