@@ -27,11 +27,12 @@ def destinations(start: Any, ends: Mapping[str, Any]) -> None:
     _, axes = plots.figure(
         2,
         len(ends),
-        size=(9, 6.3),
+        size=(9, 5.5),
         alt="Above, the same noise three times, colored by where each point ends; below, the two"
         " moons it becomes. DDPM's colors are mixed like confetti. DDIM's and the flow's form the"
         " same wheel of colors, although two networks made them.",
     )
+    axes[0, 0].get_gridspec().set_height_ratios([7, 4.6])
     for column, (name, points) in zip(axes.T, ends.items(), strict=True):
         x, y = np.asarray(points).T
         turn = (np.arctan2(y, x) / (2 * np.pi)) % 1
@@ -41,6 +42,7 @@ def destinations(start: Any, ends: Mapping[str, Any]) -> None:
             ax.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xticks=(), yticks=(), aspect="equal")
             ax.spines[:].set_visible(False)
         column[0].set_title(name)
+        column[1].set_ylim(-2.3, 2.3)
     axes[0, 0].set_ylabel("the noise")
     axes[1, 0].set_ylabel("where it ends")
 
