@@ -207,7 +207,7 @@ denoiser = train(Field, [x_train], noise_loss, epochs, seed=5, lr=8e-3)
 # ## DDPM: back in a hundred steps
 #
 # Now we go backward, one step at a time. You have $x_t$. If you also knew $\varepsilon_t$, the noise of
-# *this* step, you could solve for $x_{t-1}$. The network predicts the noise of *all* steps up to $t$. It enters $x_t$ as
+# *this* step, you could solve for $x_{t-1}$. The network predicts the noise of *all* steps up to $t$. That noise enters $x_t$ as
 # $b_t\, \varepsilon$, a sum of independent Gaussians with total variance $1 - \bar\alpha_t$, to which this step contributed
 # $\beta_t$.
 #
@@ -772,7 +772,7 @@ for name in ("known", "new", "clean", "variety"):
     print(f"{name:<13}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
-# Each thin curve is one of five networks that differ in their seed, the thick one is this run's. In all five, guidance helps most
+# Each thin curve is one of five networks that differ in their seed; the thick one is this run's. In all five, guidance helps most
 # with the withheld pairs of words: between $0.43$ and $0.72$ are obeyed at $w = 1$, between $0.52$ and $0.96$ at 2. The networks
 # have learned what *green* and *triangle* mean, but left alone they lean toward pictures that they have seen.
 #
