@@ -1554,8 +1554,9 @@ plots.rows(
 # at black and white here: pixels are cut at the middle gray.) Most digits can be read. Now and then one is two digits at once,
 # and the paper has a light haze, because a predicted $-1$ is never exactly $-1$.
 #
-# Look down the columns. All three samplers started from the same noise. DDIM and the flow, two networks, drew the same digit in
-# most of them (as read by the nearest training digit). DDPM did so hardly more often than by chance.
+# Look down the columns. All three samplers started from the same noise. Over five seeds, DDIM and the flow, two networks, drew the
+# same digit in 66 to 69% of the cases (as read by the nearest training digit), DDIM and DDPM, one network, in 15 to 17%. Chance is
+# about 10%.
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A decoder without noise
