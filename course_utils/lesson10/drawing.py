@@ -14,17 +14,33 @@ from course_utils import plots, runtime
 WIDTH, TEXTURE = 0, 1  # the two columns that are drawn
 
 
-def table(columns: Mapping[str, str], rows: Mapping[str, Sequence[float]], first: str = "") -> None:
-    """A table of numbers with a name before each row. columns: heading -> format, such as ".1%"."""
-    lines = [
-        (name, *(_shown(value, form) for value, form in zip(values, columns.values(), strict=True)))
-        for name, values in rows.items()
-    ]
+def table(columns: Mapping[str, str], rows: Mapping[str, Any], first: str = "") -> None:
+    """A table of numbers with a name before each row. columns: heading -> format, such as ".1%". A
+    row is one number per column, or (splits, columns): then mean ± standard deviation are shown.
+    """
+    lines = []
+    for name, values in rows.items():
+        cells = np.asarray(values, dtype=float).T  # one number, or the numbers of all splits
+        shown = (_shown(cell, form) for cell, form in zip(cells, columns.values(), strict=True))
+        lines.append((name, *shown))
     runtime.show_table((first, *columns), lines)
 
 
-def _shown(value: float, form: str) -> str:
-    return "–" if np.isnan(value) else f"{float(value):{form}}"
+def _shown(value: Any, form: str) -> str:
+    if np.ndim(value) and np.ptp(value) > 0:
+        return f"{np.mean(value):{form}} ± {np.std(value, ddof=1):{form}}"
+    return "–" if np.isnan(value).any() else f"{np.mean(value):{form}}"
+
+
+def _bars(splits: Mapping[str, Any], ax: Any = None, **style: Any) -> Any:
+    """Bars of the means over splits, with their standard deviation as a line at each end."""
+    means = [np.mean(values) for values in splits.values()]
+    spread = [np.std(values, ddof=1) for values in splits.values()]
+    ax = plots.bars(list(splits), means, ax, **style)
+    ax.errorbar(means, range(len(means)), xerr=spread, fmt="none", color="black", linewidth=1.5)
+    for label, far in zip(ax.texts, spread, strict=True):
+        label.xy = (label.xy[0] + far, label.xy[1])
+    return ax
 
 
 def two_clouds(tables: Mapping[str, Mapping[str, np.ndarray]]) -> None:
@@ -46,11 +62,10 @@ def two_clouds(tables: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     axes[0].legend(loc="upper right")
 
 
-def utility(scores: Mapping[str, float]) -> None:
-    """TSTR of three tables."""
-    ax = plots.bars(
-        list(scores),
-        list(scores.values()),
+def utility(scores: Mapping[str, Any]) -> None:
+    """TSTR of three tables, on each split."""
+    ax = _bars(
+        scores,
         form=".3f",
         color=[plots.DATA, plots.OTHER, plots.WRONG],
         alt="Real and synthetic nearly level; the claim far behind, like calling everyone benign.",
@@ -58,38 +73,91 @@ def utility(scores: Mapping[str, float]) -> None:
     plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patients")
 
 
-def use_and_alarm(useful: Mapping[str, float], alarm: Mapping[str, float]) -> None:
-    """TSTR and copier alarm of several generators, side by side."""
+def use_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
+    """TSTR and copier alarm of several generators, side by side, on each split."""
     alt = (
         "TSTR is level for all three generators. The alarm is about one half for one Gaussian, and"
         " far above two thirds for the other two."
     )
     _, axes = plots.figure(1, 2, size=(10, 2.4), alt=alt)
-    plots.bars(list(useful), list(useful.values()), axes[0], color=plots.OTHER, form=".3f")
+    _bars(useful, axes[0], color=plots.OTHER, form=".3f")
     axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
-    plots.bars(list(alarm), list(alarm.values()), axes[1], color=plots.WRONG, form=".2f")
+    _bars(alarm, axes[1], color=plots.WRONG, form=".2f")
     for label in axes[1].texts:
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     plots.label(axes[0], "use: TSTR", "share of patients")
     plots.label(axes[1], "copier alarm; dashed: two thirds", "nearer to the training half")
 
 
-def those_in_and_out(scores: Mapping[str, Sequence[Any]], auc: Mapping[str, float]) -> None:
-    """Distances to the nearest synthetic patient of members and of others, for two generators.
-    scores: name -> minus the distances of both, (N,) and (M,).
-    """
-    alt = "Distances of members (filled) and others (outlined). " + " ".join(
-        f"{name}: AUC {value:.2f}." for name, value in auc.items()
+FEWEST = 0.004  # false alarms where the axes begin: about one of 284
+LOOKS = {
+    "one Gaussian": (plots.OTHER, "-"),
+    "thirty Gaussians": (plots.MODEL, "-"),
+    "photocopier": (plots.WRONG, "-"),
+    "eight Gaussians, model in hand": ("black", "--"),
+    "your noisy sums, all else known": (plots.DATA, "-"),
+}
+
+
+def _attackers(ax: Any, alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
+    """Members found against false alarms, mean and standard deviation over the splits (S, A)."""
+    for name, found in curves.items():
+        color, style = LOOKS[name]
+        mean = found.mean(axis=0)
+        ax.plot(alarms, mean, style, color=color, label=name)
+        if len(found) > 1:
+            sd = found.std(axis=0, ddof=1)
+            low = np.maximum(mean - sd, 1e-6)
+            ax.fill_between(alarms, low, mean + sd, color=color, alpha=0.15, linewidth=0)
+    ax.plot([1e-3, 1], [1e-3, 1], ":", color=plots.MUTED)
+
+
+def _logarithmic(ax: Any) -> None:
+    ax.set(xscale="log", yscale="log", xlim=(FEWEST, 1), ylim=(FEWEST, 1.15))
+    ticks = [0.01, 0.1, 1.0]
+    ax.set_xticks(ticks, [f"{100 * x:g}%" for x in ticks])
+    ax.set_yticks(ticks, [f"{100 * x:g}%" for x in ticks])
+    ax.minorticks_off()
+
+
+def roc_twice(alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
+    """The same ROC curves on linear and on logarithmic axes."""
+    at = int(np.abs(alarms - 0.01).argmin())
+    numbers = ", ".join(f"{name} {100 * f.mean(0)[at]:.0f}%" for name, f in curves.items())
+    alt = (
+        "ROC curves of three generators, twice. On linear axes thirty Gaussians and the photocopier"
+        f" look alike; on logarithmic axes they differ at 1% false alarms: {numbers}."
     )
-    _, axes = plots.figure(1, len(scores), size=(10, 3.2), alt=alt)
-    edges = np.linspace(0, 8, 41)
-    for ax, (name, (inside, outside)) in zip(axes, scores.items(), strict=True):
-        ax.hist(-np.asarray(inside), edges, color=plots.DATA, alpha=0.5, label="were in the data")
-        style = {"histtype": "step", "color": plots.MODEL, "linewidth": 2.2}
-        ax.hist(-np.asarray(outside), edges, label="were not in", **style)
-        title = f"{name}: AUC {auc[name]:.2f}"
-        plots.label(ax, title, "distance to the nearest synthetic patient", "patients")
-    axes[0].legend(loc="upper right")
+    _, axes = plots.figure(1, 2, size=(10, 3.9), alt=alt)
+    for ax in axes:
+        _attackers(ax, alarms, curves)
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes[0].set(xlim=(0, 1), ylim=(0, 1.03))
+    for axis in (axes[0].xaxis, axes[0].yaxis):
+        axis.set_ticks(ticks, [f"{100 * x:g}%" for x in ticks])
+    _logarithmic(axes[1])
+    axes[1].axvline(0.01, color=plots.MUTED, linewidth=1)
+    axes[0].legend(loc="lower right")
+    plots.label(axes[0], "linear axes: what the AUC sees", "false alarms", "members found")
+    plots.label(axes[1], "the same, logarithmic: what an attacker sees", "false alarms", "")
+
+
+def promise(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndarray) -> None:
+    """All attacks of the lesson, and the region that differential privacy closes to every one."""
+    at = int(np.abs(alarms - 0.01).argmin())
+    alt = (
+        "Members found against false alarms, on logarithmic axes. The region above the bound is"
+        f" shaded: at 1% false alarms it begins at {100 * bound[at]:.1f}%. Other releases lie"
+        " inside it; the attack on the noisy sums runs along its edge."
+    )
+    ax = plots.panel(size=(8.5, 4.6), alt=alt)
+    _attackers(ax, alarms, curves)
+    ax.fill_between(alarms, bound, 1.15, color=plots.DATA, alpha=0.12, linewidth=0)
+    ax.plot(alarms, bound, color=plots.DATA, linewidth=1, linestyle="--")
+    _logarithmic(ax)
+    ax.legend(loc="lower right")
+    title = "Shaded: closed to every attack on the noisy sums"
+    plots.label(ax, title, "false alarms", "members found")
 
 
 def likelihoods(sizes: Sequence[int], nats: Mapping[str, Sequence[float]]) -> None:
@@ -111,23 +179,25 @@ def likelihoods(sizes: Sequence[int], nats: Mapping[str, Sequence[float]]) -> No
 
 
 def price_of_privacy(
-    bounds: Sequence[float], missed: Mapping[str, Sequence[float]], real: float
+    bounds: Sequence[float], missed: Mapping[str, Sequence[np.ndarray]], real: np.ndarray
 ) -> None:
-    """Missed cancers against the promise: which share of the members any attack can find."""
+    """Missed cancers on each split, against the share of members that any attack can find."""
     looks = {
         "means and variances": ("-", plots.OTHER),
         "means and covariances": ("--", plots.WRONG),
     }
     ends = " ".join(
-        f"{name}: from {values[0]:.0f} missed at the weakest promise to {values[-1]:.0f} at the"
-        " strongest."
+        f"{name}: from {np.mean(values[0]):.0f} missed at the weakest promise to"
+        f" {np.mean(values[-1]):.0f} at the strongest."
         for name, values in missed.items()
     )
     ax = plots.panel(size=(8, 3.6), alt=f"Missed cancers of 100 against the promise. {ends}")
     for name, values in missed.items():
         style, color = looks[name]
-        ax.plot(bounds, values, style, color=color, marker="o", label=f"from {name}")
-    ax.axhline(real, color=plots.DATA, linestyle=":", label="trained on real patients")
+        mean, sd = np.mean(values, axis=1), np.std(values, axis=1, ddof=1)
+        ax.plot(bounds, mean, style, color=color, marker="o", label=f"from {name}")
+        ax.fill_between(bounds, mean - sd, mean + sd, color=color, alpha=0.15, linewidth=0)
+    ax.axhline(np.mean(real), color=plots.DATA, linestyle=":", label="trained on real patients")
     ax.set_xscale("log")
     ax.set_xticks(bounds, [f"{100 * b:.2g}%" for b in bounds])
     ax.minorticks_off()
@@ -162,12 +232,15 @@ def scores_of_texts(scores: Mapping[str, np.ndarray]) -> None:
     plots.label(ax, "100 texts of 200 words each; dashed: z = 4", "z", "texts")
 
 
-def release_card(lines: Sequence[tuple[str, float, float, str]]) -> None:
-    """The card: question, measured value, the limit set before, and whether it is kept."""
+def release_card(lines: Sequence[tuple[str, Any, float, str]]) -> None:
+    """The card: question, measured value (or its values on all splits), the limit set before, and
+    whether it is kept.
+    """
     rows = []
-    for question, value, limit, side in lines:
+    for question, measured, limit, side in lines:
+        value = np.mean(measured)
         kept = value >= limit if side == "at least" else value <= limit
-        shown = f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+        shown = _shown(measured, ".3f" if abs(value) < 1 else ".3g")
         rows.append((question, shown, f"{side} {limit:g}", "yes" if kept else "NO"))
     runtime.show_table(("question", "measured", "limit", "kept?"), rows)
 

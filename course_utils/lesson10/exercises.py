@@ -1,5 +1,5 @@
-"""The exercises of lesson 10: synthetic patients, membership inference, a watermark, molecules, a
-trial, a build task.
+"""The exercises of lesson 10: synthetic patients, membership inference, differential privacy, a
+watermark, molecules, a trial, a build task.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from course_utils.checks.exercise import (
     Exercise,
     Mutant,
     breaking,
+    does_not_hold,
     numbers_in,
     until_one_fails,
 )
@@ -624,6 +625,11 @@ MEMBERS = Exercise(
             "this is the threshold: the share of members above it is asked for",
             lambda a, b, share: float(_best_cut(a, b, share)),
         ),
+        "divided-by-those-out": Mutant(
+            "the members named were divided by the number of those *out*: divide by the number of"
+            " members",
+            _then_found(lambda found, a, b, share: found * len(a) / len(b)),
+        ),
         "groups-swapped": Mutant(
             "the two lists have changed places: members score high, and those out are accused by"
             " mistake",
@@ -646,7 +652,338 @@ MEMBERS = Exercise(
     },
 )
 
-# ---- 10.3 watermark_z ----------------------------------------------------------------------------
+# ---- 10.3 private_sum ----------------------------------------------------------------------------
+
+EMPTY = 6000  # columns of zeros, which show the noise
+QUIET = "with mu = 1,000,000 the noise is too small to be seen"
+ONE_RNG = "the same rng gives the same noise: all randomness comes from `rng`"
+NEW_NOISE = "another rng gives other noise"
+LEFT_ALONE = "the patients' table is left as it was"
+
+
+def _sum_case(says: str, rows: Any, C: float) -> Case:
+    """The sum under a promise so weak that the noise is a speck."""
+    rows = np.asarray(rows)
+    args = (np.c_[rows, np.zeros((len(rows), 40), rows.dtype)], C, 1e6, Seed(7), rows.shape[1])
+    return Case(says + " (the other 40 columns are 0)", args, _read_sum, rtol=1e-3, atol=1e-3)
+
+
+def _read_sum(ask: Ask, rows: np.ndarray, C: float, mu: float, seed: Seed, shown: int) -> Any:
+    found = ask(rows, C, mu, seed)
+    noisy = numbers_in(found)
+    if noisy.shape != rows.shape[1:]:
+        return found
+    if float(np.std(noisy[shown:])) > 0.01:
+        return {QUIET: False}
+    return {QUIET: True, "the sum": noisy[:shown]}
+
+
+def _noise_case(says: str, rows: np.ndarray, C: float, mu: float, seed: int) -> Case:
+    wide = np.c_[rows, np.zeros((len(rows), EMPTY))]
+    return Case(says, (wide, C, mu, Seed(seed)), _read_noise, rtol=0.06, atol=1e-6)
+
+
+def _read_noise(ask: Ask, rows: np.ndarray, C: float, mu: float, seed: Seed) -> Any:
+    found = ask(rows, C, mu, seed)
+    noisy = numbers_in(found)
+    if noisy.shape != rows.shape[1:]:
+        return found
+    noise = noisy[-EMPTY:].astype(float)
+    sd = float(np.std(noise))
+    return {
+        "the standard deviation of the noise": sd,
+        "its mean absolute value, in standard deviations": float(np.abs(noise).mean() / sd)
+        if sd
+        else 0.0,
+    }
+
+
+def _read_noise_rules(ask: Ask, rows: np.ndarray, C: float, mu: float) -> dict[str, bool]:
+    shown = ask.probe("lesson10.sums", rows, C, mu, (5, 5, 6))
+    first, again, other = (numbers_in(found) for found in shown["sums"])
+    return {
+        LEFT_ALONE: bool(shown["kept"]),
+        ONE_RNG: first.shape == again.shape and np.array_equal(first, again),
+        NEW_NOISE: not np.array_equal(first, other),
+    }
+
+
+def _private_cases(rng: np.random.Generator) -> list[Case]:
+    long = rng.normal(size=(9, 5)) * rng.uniform(2, 6, size=(9, 1))
+    mixed = rng.normal(size=(12, 4)) * rng.choice([0.2, 3.0], size=(12, 1))
+    mixed[:2] = [[0.1, 0.2, -0.1, 0.0], [4.0, -3.0, 1.0, 2.0]]
+    short = 0.03 * rng.normal(size=(20, 2))
+    return [
+        _sum_case("rows (3, 4) and (0, 1), C = 2: (1.2, 2.6)", [[3.0, 4.0], [0.0, 1.0]], 2.0),
+        _sum_case("seven rows that are all shorter than C = 8", rng.normal(size=(7, 3)), 8.0),
+        _sum_case("nine rows that are all longer than C = 1", long, 1.0),
+        _sum_case("twelve rows, some longer than C = 1.5 and some shorter", mixed, 1.5),
+        _sum_case(
+            "three rows, one of which is all zeros, C = 1",
+            [[0.0, 0.0, 0.0], [2.0, -1.0, 2.0], [0.1, 0.2, 0.3]],
+            1.0,
+        ),
+        _sum_case("whole numbers: (6, 8), (0, -3) and (1, 0), C = 5", [[6, 8], [0, -3], [1, 0]], 5),
+        _noise_case("20 short rows, C = 2, mu ½: the noise", short, 2.0, 0.5, 1),
+        _noise_case("20 short rows, C = 0.3, mu 2: the noise", short, 0.3, 2.0, 2),
+        _noise_case(
+            "one row longer than C = 5, mu 1: the noise", np.full((1, 3), 7.0), 5.0, 1.0, 3
+        ),
+        Case(
+            "one rng twice, then another; and what became of the table",
+            (mixed.copy(), 1.5, 0.5),
+            _read_noise_rules,
+            want=dict.fromkeys((LEFT_ALONE, ONE_RNG, NEW_NOISE), True),
+        ),
+    ]
+
+
+def _clipped(rows: np.ndarray, C: float) -> np.ndarray:
+    """One row after the other, by its length."""
+    return np.array([row * min(1.0, C / (math.hypot(*row) or 1.0)) for row in rows])
+
+
+def _private_oracle(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    """Row by row, with noise through the inverse distribution function."""
+    from scipy.stats import norm
+
+    return _clipped(rows, C).sum(axis=0) + norm.ppf(rng.random(rows.shape[1])) * C / mu
+
+
+def _clipping(clip: Callable[[np.ndarray, float], np.ndarray]) -> Answer:
+    """The right noise on a sum of rows that are clipped otherwise."""
+    return lambda rows, C, mu, rng: clip(rows, C).sum(axis=0) + rng.normal(0, C / mu, rows.shape[1])
+
+
+def _noisy(noise: Callable[..., Any]) -> Answer:
+    """The right sum with other noise: noise(rng, D, N, C, mu)."""
+    return lambda rows, C, mu, rng: (
+        _clipped(rows, C).sum(axis=0) + noise(rng, rows.shape[1], len(rows), C, mu)
+    )
+
+
+def _scaled(size: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray, float], np.ndarray]:
+    """Rows scaled down where another size than their length is above C."""
+    return lambda rows, C: rows / np.maximum(size(rows) / C, 1)
+
+
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt((rows.astype(float) ** 2).sum(axis=1, keepdims=True))
+
+
+def _sum_then_clip(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    total = rows.sum(axis=0)
+    return total * min(1, C / np.linalg.norm(total)) + rng.normal(0, C / mu, len(total))
+
+
+def _noise_then_clip(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    return _clipped(rows + rng.normal(0, C / mu, rows.shape), C).sum(axis=0)
+
+
+def _zero_over_zero(rows: np.ndarray, C: float) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        length = _lengths(rows)
+        return rows / length * np.minimum(length, C)
+
+
+def _in_the_table(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    clipped = _clipped(rows, C)
+    rows[:] = clipped
+    return clipped.sum(axis=0) + rng.normal(0, C / mu, rows.shape[1])
+
+
+def _own_rng(seed: int | None) -> Answer:
+    def wrong(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+        return _private_oracle(rows, C, mu, np.random.default_rng(seed))
+
+    return wrong
+
+
+def _by_minimum(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    factor = np.minimum(1, C / (np.linalg.norm(rows, axis=1) + 1e-12))
+    return factor @ rows + rng.standard_normal(rows.shape[1]) * (C / mu)
+
+
+def _by_where(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    rows = rows.astype(float)
+    size = (rows**2).sum(1) ** 0.5
+    rows[size > C] *= (C / size[size > C])[:, None]
+    return rng.normal(rows.sum(0), C / mu)
+
+
+def _in_a_python_loop(rows: np.ndarray, C: float, mu: float, rng: np.random.Generator) -> Any:
+    total = np.zeros(rows.shape[1])
+    for row in rows:
+        length = math.sqrt(float(row @ row))
+        total += row if length <= C else row / length * C
+    return total + rng.multivariate_normal([0.0], [[(C / mu) ** 2]], rows.shape[1])[:, 0]
+
+
+PRIVATE = Exercise(
+    "10.3",
+    "private_sum",
+    _private_cases,
+    _private_oracle,
+    {
+        "not-clipped": Mutant(
+            "long rows were not scaled down: one patient can then move the sum by any amount",
+            _clipping(lambda rows, C: rows),
+        ),
+        "sum-clipped": Mutant(
+            "the *sum* was scaled down to length C: each row has to be, before they are added",
+            _sum_then_clip,
+        ),
+        "each-number-clipped": Mutant(
+            "each *number* was limited to C, so that a row of many numbers can still be much longer"
+            " than C: scale the whole row",
+            _clipping(lambda rows, C: np.clip(rows, -C, C)),
+        ),
+        "all-scaled-to-C": Mutant(
+            "rows shorter than C were stretched to length C: they stay as they are",
+            _clipping(lambda rows, C: rows / np.maximum(_lengths(rows), 1e-12) * C),
+        ),
+        "long-rows-left-out": Mutant(
+            "rows longer than C were left out: scale them down to length C",
+            _clipping(lambda rows, C: rows * (_lengths(rows) <= C)),
+        ),
+        "length-of-the-table": Mutant(
+            "one length was computed for the whole table: each row has its own (`axis=1`)",
+            _clipping(_scaled(lambda rows: np.linalg.norm(rows))),
+        ),
+        "lengths-of-columns": Mutant(
+            "the lengths are those of the *columns*: a patient is a row (`axis=1`)",
+            _clipping(_scaled(lambda rows: np.linalg.norm(rows, axis=0))),
+        ),
+        "one-factor-for-all": Mutant(
+            "all rows were scaled by the factor that the longest one needs: each has its own",
+            _clipping(_scaled(lambda rows: _lengths(rows).max())),
+        ),
+        "absolute-values-added": Mutant(
+            "the length of a row was taken as the sum of its absolute values: it is Euclidean, the"
+            " root of the sum of squares",
+            _clipping(_scaled(lambda rows: np.abs(rows).sum(axis=1, keepdims=True))),
+        ),
+        "largest-number-for-length": Mutant(
+            "the length of a row was taken as its largest number: it is Euclidean, the root of the"
+            " sum of squares",
+            _clipping(_scaled(lambda rows: np.abs(rows).max(axis=1, keepdims=True))),
+        ),
+        "root-forgotten": Mutant(
+            "the *squared* length of each row was compared with C: take the root",
+            _clipping(_scaled(lambda rows: _lengths(rows) ** 2)),
+        ),
+        "zero-divided-by-zero": Mutant(
+            "a row of zeros became nan: its length is 0, so it must not be divided by it",
+            _clipping(_zero_over_zero),
+        ),
+        "mean-for-sum": Mutant(
+            "the rows were averaged: their sum is asked for",
+            _clipping(lambda rows, C: _clipped(rows, C) / len(rows)),
+        ),
+        "mean-and-its-noise": Mutant(
+            "sum and noise were divided by the number of rows: the sum itself is asked for",
+            lambda rows, C, mu, rng: _private_oracle(rows, C, mu, rng) / len(rows),
+        ),
+        "no-noise": Mutant(
+            "there is no noise: an exact sum gives you away to someone who knows all other rows",
+            _noisy(lambda rng, D, N, C, mu: 0.0),
+        ),
+        "multiplied-by-mu": Mutant(
+            "the standard deviation of the noise is C·μ, so that a *weaker* promise (a larger μ)"
+            " gets more noise: your row moves the sum by C, and that has to be μ standard"
+            " deviations",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C * mu, D)),
+        ),
+        "upside-down": Mutant(
+            "the standard deviation of the noise is μ/C: your row moves the sum by C, and that is"
+            " has to be μ standard deviations",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, mu / C, D)),
+        ),
+        "C-forgotten": Mutant(
+            "the noise does not grow with C: a row of length C moves the sum by C",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, 1 / mu, D)),
+        ),
+        "mu-forgotten": Mutant(
+            "the noise does not depend on μ: a stronger promise (a smaller μ) needs more",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C, D)),
+        ),
+        "mu-as-deviation": Mutant(
+            "the standard deviation of the noise is μ: μ is how many standard deviations your row"
+            " may move the sum",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, mu, D)),
+        ),
+        "standard-noise": Mutant(
+            "the noise has a standard deviation of 1, whatever C and μ are",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(size=D)),
+        ),
+        "variance-for-deviation": Mutant(
+            "C/μ was taken as the *variance* of the noise: it is the standard deviation",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, math.sqrt(C / mu), D)),
+        ),
+        "deviation-squared": Mutant(
+            "the standard deviation of the noise is (C/μ)²: leave out the square",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, (C / mu) ** 2, D)),
+        ),
+        "twice-the-noise": Mutant(
+            "the noise is twice as large as needed: if you leave, the sum moves by C at most, not"
+            " by 2C",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, 2 * C / mu, D)),
+        ),
+        "noise-on-each-row": Mutant(
+            "each row got noise of its own, and N of them add up: the sum needs noise once",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C / mu, (N, D)).sum(axis=0)),
+        ),
+        "noise-then-clipped": Mutant(
+            "each row got noise and was clipped after that: clip first, add, and then add noise"
+            " once to the sum",
+            _noise_then_clip,
+        ),
+        "noise-divided-by-N": Mutant(
+            "the noise was divided by the number of rows: that belongs to a mean, not to a sum",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C / mu / N, D)),
+        ),
+        "noise-grows-with-columns": Mutant(
+            "the noise grows with the number of columns: a row's length already counts them all",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C / mu * math.sqrt(D), D)),
+        ),
+        "one-draw-for-all": Mutant(
+            "all sums got the same draw: it cancels in their differences, so draw one for each",
+            _noisy(lambda rng, D, N, C, mu: rng.normal(0, C / mu)),
+        ),
+        "laplace-noise": Mutant(
+            "the noise is not Gaussian: the bound on the members found was worked out for Gaussian"
+            " noise",
+            _noisy(lambda rng, D, N, C, mu: rng.laplace(0, C / mu / math.sqrt(2), D)),
+        ),
+        "laplace-scale": Mutant(
+            "the noise is that of a Laplace distribution: the bound on the members found was worked"
+            " out for Gaussian noise",
+            _noisy(lambda rng, D, N, C, mu: rng.laplace(0, C / mu, D)),
+        ),
+        "rows-returned": Mutant(
+            "these are the rows: their sum is asked for, one number per column",
+            lambda rows, C, mu, rng: _clipped(rows, C) + rng.normal(0, C / mu, rows.shape[1]),
+        ),
+        "summed-across": Mutant(
+            "each row was summed across its columns: add the rows, one number per column",
+            lambda rows, C, mu, rng: (
+                _clipped(rows, C).sum(axis=1) + rng.normal(0, C / mu, len(rows))
+            ),
+        ),
+    }
+    | {
+        "table-changed": Mutant(does_not_hold(LEFT_ALONE), _in_the_table),
+        "unseeded": Mutant(does_not_hold(ONE_RNG), _own_rng(None)),
+        "own-seed": Mutant(does_not_hold(NEW_NOISE), _own_rng(0)),
+    },
+    {
+        "a factor for each row": _by_minimum,
+        "noise around the sum": _by_where,
+        "row by row": _in_a_python_loop,
+    },
+)
+
+# ---- 10.4 watermark_z ----------------------------------------------------------------------------
 
 
 ONLY_PAIRS = (
@@ -908,7 +1245,7 @@ def _by_numpy(tokens: Any, green: Any, gamma: float) -> Any:
 
 
 WATERMARK = Exercise(
-    "10.3",
+    "10.4",
     "watermark_z",
     _mark_cases,
     _mark_oracle,
@@ -1134,7 +1471,7 @@ WATERMARK = Exercise(
     },
 )
 
-# ---- 10.4 molecule_report ------------------------------------------------------------------------
+# ---- 10.5 molecule_report ------------------------------------------------------------------------
 
 
 KEYS = "the dict has the keys valid, unique and novel"
@@ -1265,7 +1602,7 @@ def _rates(
     spell: Answer | None = None,
     spell_train: Answer | None = None,
 ) -> Answer:
-    """An answer to 10.4 in which some part is otherwise; the parts get (smiles, valid list,
+    """An answer to 10.5 in which some part is otherwise; the parts get (smiles, valid list,
     different set, new set).
     """
 
@@ -1365,7 +1702,7 @@ def _growing(smiles: list[str], train: list[str]) -> dict[str, float]:
 
 
 MOLECULES = Exercise(
-    "10.4",
+    "10.5",
     "molecule_report",
     _report_cases,
     _rates(),
@@ -1499,7 +1836,7 @@ MOLECULES = Exercise(
     seconds=6.0,
 )
 
-# ---- 10.5 trial_effect ---------------------------------------------------------------------------
+# ---- 10.6 trial_effect ---------------------------------------------------------------------------
 
 OTHER_COLUMNS = "the ratio needs `ai` and `minutes` only: no other column changes it"
 OTHER_UNIT = (
@@ -1733,7 +2070,7 @@ def _effect(
     error: Answer = lambda a, b: math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
     groups: Callable[[Any], tuple[np.ndarray, ...]] = _groups,
 ) -> Answer:
-    """An answer to 10.5 in which the groups, the difference of logarithms, its error or the
+    """An answer to 10.6 in which the groups, the difference of logarithms, its error or the
     multiple is otherwise.
     """
 
@@ -1877,7 +2214,7 @@ def _in_bits(df: Any) -> Any:
 
 
 TRIAL = Exercise(
-    "10.5",
+    "10.6",
     "trial_effect",
     _trial_cases,
     _trial_oracle,
@@ -2077,7 +2414,7 @@ TRIAL = Exercise(
     },
 )
 
-# ---- 10.6 make_patients --------------------------------------------------------------------------
+# ---- 10.7 make_patients --------------------------------------------------------------------------
 
 LEAST_TSTR, MOST_AUC, ALARM = 0.9, 0.6, 2 / 3
 LEAST_SPREAD, MOST_SPREAD, CLOSEST, MOST_IMPOSSIBLE = 0.8, 1.5, 0.75, 0.02
@@ -2406,7 +2743,7 @@ def _on_roots(table: Table, n: int, rng: np.random.Generator) -> Table:
 
 
 PATIENTS = Exercise(
-    "10.6",
+    "10.7",
     "make_patients",
     _patient_cases,
     None,
@@ -2443,4 +2780,4 @@ PATIENTS = Exercise(
     quick=_quick_cases,
 )
 
-EXERCISES = [TSTR, MEMBERS, WATERMARK, MOLECULES, TRIAL, PATIENTS]
+EXERCISES = [TSTR, MEMBERS, PRIVATE, WATERMARK, MOLECULES, TRIAL, PATIENTS]

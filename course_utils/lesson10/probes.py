@@ -33,6 +33,24 @@ def patients(
     return {"tables": found, "kept": kept}
 
 
+def sums(
+    answer: Callable, rows: np.ndarray, C: float, mu: float, seeds: tuple[int, ...]
+) -> dict[str, Any]:
+    """`answer(rows, C, mu, rng)` with a generator of each seed, and whether `rows` is still what it
+    was.
+
+    Raises NotData for what the next cells cannot use.
+    """
+    before = rows.copy()
+    found = [answer(rows, C, mu, np.random.default_rng(seed)) for seed in seeds]
+    if not isinstance(found[0], np.ndarray):
+        raise NotData(
+            f"it returned a {type(found[0]).__name__}, and the next cells need a NumPy array:"
+            " convert it with `np.array`"
+        )
+    return {"sums": found, "kept": np.array_equal(rows, before)}
+
+
 def _usable(found: Any) -> Any:
     """The table, if it is a dict whose x is a NumPy array."""
     if found is None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from course_utils.lesson03 import fit
 from course_utils.lesson10.chemistry import canonical
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch import nn
-from torch.nn import functional as F
 import math
 import numpy as np
 import torch
@@ -43,6 +43,16 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
     allowed = int(false_alarms * len(scores_out))  # so many of those out may be named
     threshold = scores_out.sort(descending=True).values[allowed]
     return (scores_in > threshold).float().mean().item()
+
+
+def private_sum(rows, C, mu, rng):
+    """The sum of the rows, each no longer than C, with noise that keeps the promise mu.
+
+    NumPy (N, D), two floats, a NumPy generator -> NumPy (D,)
+    """
+    length = np.linalg.norm(rows, axis=1, keepdims=True)  # (N, 1)
+    clipped = rows / np.maximum(length / C, 1)  # (N, D)
+    return clipped.sum(axis=0) + C / mu * rng.normal(size=rows.shape[1])
 
 
 def watermark_z(tokens: Tensor, green: Tensor, gamma: float) -> float:
@@ -97,7 +107,9 @@ class SimilarLengths:
 def character_nll(model, rows):
     """Negative log-likelihood of each character, 0 where there is padding. (B, T + 1) -> (B, T)"""
     logits, _ = model(rows[:, :-1].clamp(min=0))  # (B, T, V)
-    return F.cross_entropy(logits.transpose(1, 2), rows[:, 1:], ignore_index=-1, reduction="none")
+    return nn.functional.cross_entropy(
+        logits.transpose(1, 2), rows[:, 1:], ignore_index=-1, reduction="none"
+    )
 
 
 def smiles_loss(model, rows):
