@@ -24,6 +24,7 @@ from course_utils.lesson06 import explorables as lesson06
 from course_utils.lesson07 import explorables as lesson07
 from course_utils.lesson07 import floorplans, layout_report, parts
 from course_utils.lesson08 import explorables as lesson08
+from course_utils.lesson08 import newsroom
 from course_utils.lesson09 import dungeons
 from course_utils.lesson09 import explorables as lesson09
 from course_utils.lesson10 import explorables as lesson10
@@ -97,14 +98,16 @@ def attention():
     return lesson08.attention(words, looks, expects, vocabulary)
 
 
-def writing():
-    dice, names = np.random.default_rng(5), ("fluent", "true", "new", "different")
-    written = {
-        (T, p): (dict(zip(names, dice.random(4).tolist(), strict=True)), ["it", "rained", "."] * 9)
-        for T in (0.01, 0.6, 1.0, 1.2, 1.6)
-        for p in (1.0, 0.9)
-    }
-    return lesson08.writing(written)
+def reports():
+    rng = np.random.default_rng(5)
+    matches = [newsroom.a_match(rng) for _ in range(4)]
+    return lesson08.reports(
+        matches,
+        {
+            name: [newsroom.report(match, rng) for match in told]
+            for name, told in (("rules", matches), ("inventor", matches[::-1]))
+        },
+    )
 
 
 def story():
@@ -162,8 +165,8 @@ EXPLORABLES = {
     "07.condition": condition,
     "07.plan": plan,
     "08.attention": attention,
+    "08.reports": reports,
     "08.story": story,
-    "08.writing": writing,
     "09.noise": noise,
     "09.paths": lesson09.paths,
     "09.walk": lambda: lesson09.walk(dungeons.sample(3, np.random.default_rng(6))),
@@ -588,6 +591,16 @@ def test_the_true_word_is_among_the_guesses_though_it_is_rare():
     made = lesson08.attention(["5", "0", "9"], np.ones((1, 3, 3)) / 3, {"a": p, "b": p}, vocabulary)
     held = json.loads(made.html.split('type="application/json">')[1].split("</script>")[0])
     assert [rows[-1][0] for rows in held["data"]["guesses"]] == ["0", "9"]
+
+
+def test_false_facts_are_marked_and_a_report_that_is_no_report_is_not():
+    match = newsroom.Match("harbour", "3", "mill", "1", "ada", "rainy")
+    words = newsroom.report(match, np.random.default_rng(0))
+    wrong = ["carl" if word == "ada" else word for word in words]
+    right, lies = lesson08.marks(match, words), lesson08.marks(match, wrong)
+    assert set(right) == {0, 1} and sum(right) == len(newsroom.told(words))
+    assert [a for a, b in zip(words, lies, strict=True) if b < 0] == ["ada"] * words.count("ada")
+    assert lesson08.marks(match, ["ada", "ada"]) == [0, 0]
 
 
 def test_data_cannot_end_the_script_and_unknown_numbers_are_refused(tmp_path):

@@ -11,6 +11,8 @@ import numpy as np
 
 from course_utils import plots
 
+WIDE = 100  # letters in a line of a report
+
 
 def ngrams(bits: dict[int, float], entropy: float) -> Any:
     """Bits per token of n-gram models, by n, above the entropy."""
@@ -96,6 +98,66 @@ def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
     ax.set_xticks(range(len(kinds)), kinds)
     ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
     return plots.label(ax, x="kind of fact", y="share told right")
+
+
+def writing(written: dict[tuple[float, float], dict[str, float]]) -> Any:
+    """Shares of reports that are fluent, and that are different, by temperature; solid without a
+    cut, dashed with top-p: (T, p) -> shares by name.
+    """
+    temperatures, cuts = (list(dict.fromkeys(key)) for key in zip(*written, strict=True))
+    said = "; ".join(
+        f"T = {T:g}: fluent {written[T, 1.0]['fluent']:.2f}, different"
+        f" {written[T, 1.0]['different']:.2f}"
+        for T in temperatures
+    )
+    ax = plots.panel(alt=f"Shares of forty reports without top-p. {said}.", size=(7.5, 3.2))
+    for name, color, marker in (
+        ("fluent", plots.DATA, "o"),
+        ("different", plots.MODEL, "s"),
+    ):
+        for p, style in zip(cuts, ("-", "--"), strict=True):
+            ax.plot(
+                temperatures,
+                [written[T, p][name] for T in temperatures],
+                style,
+                color=color,
+                marker=marker,
+                label=name if p == 1 else f"{name}, p = {p:g}",
+            )
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set(ylim=(-0.05, 1.08))
+    return plots.label(ax, "Forty reports on one match", "temperature", "share")
+
+
+def reports(shown: dict[str, Any]) -> Any:
+    """Reports on one match as `explorables.reports` holds them, with false facts crossed out."""
+    rows: list[tuple[str, list[str], list[int]]] = [("facts of the match", shown["box"], [])]
+    for letter, report in zip("ABCDEF", shown["reports"], strict=False):
+        rows.append((f"report {letter}, by the {report['name']}", report["words"], report["marks"]))
+    fig, ax = plots.figure(alt="drawn below", size=(9, 4.2))
+    y = 0.0
+    for title, words, marks in rows:
+        ax.text(0, y, title, fontsize=10.5, fontweight="bold")
+        y = _flow(ax, y + 1, words, marks) + 1.7
+    ax.set(xlim=(0, WIDE), ylim=(y - 1, -1))
+    ax.set_position((0.01, 0.01, 0.98, 0.98))
+    ax.axis("off")
+    return fig
+
+
+def _flow(ax: Any, y: float, words: list[str], marks: list[int]) -> float:
+    """Words from line y on, each letter one unit wide. Returns the last line."""
+    x = 0
+    for i, word in enumerate(words):
+        if x + len(word) > WIDE:
+            x, y = 0, y + 1
+        mark = marks[i] if marks else 0
+        color = {1: plots.DATA, -1: plots.WRONG}.get(mark, "black")
+        ax.text(x, y, word, fontsize=9.5, family="monospace", color=color, parse_math=False)
+        if mark < 0:
+            ax.plot([x, x + len(word)], [y - 0.22, y - 0.22], color=color, lw=1.5)
+        x += len(word) + 1
+    return y
 
 
 def shooting_script(match: Any, film: dict[str, Any]) -> None:

@@ -120,9 +120,8 @@ def _scores(logits: Tensor, y: Tensor) -> tuple[Any, Any]:
 def _mean_bits(opinions: Tensor, answers: Tensor, ignore: int = 0) -> Tensor:
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(opinions.flatten(0, 1), answers.flatten(), ignore_index=ignore) / math.log(
-        2
-    )
+    rows = opinions.flatten(0, -2)  # (places, V)
+    return cross_entropy(rows, answers.flatten(), ignore_index=ignore) / math.log(2)
 
 
 def _bits(change: Callable[[Any, Any], Any]) -> Answer:
@@ -351,6 +350,11 @@ BITS = Exercise(
             lambda logits, y: _mean_bits(
                 logits[:, :-1].reshape(len(y), logits.shape[-1], -1).transpose(1, 2), y[:, 1:]
             ),
+        ),
+        "flattened-before-shift": Mutant(
+            "flattened before the shift: the last row of each document was scored on the first"
+            " token of the next one",
+            lambda logits, y: _mean_bits(logits.flatten(0, 1)[:-1], y.flatten()[1:]),
         ),
         "nll-of-argmax": Mutant(
             "this is the negative log-likelihood of the most likely token: that of the token that"
@@ -1138,6 +1142,11 @@ TOP_P = Exercise(
             "tokens below 1 − p of the most likely one's probability are cut: p is what the tokens"
             " kept have together",
             _nucleus(keep=lambda probs, p: probs >= (1 - p) * probs[..., :1]),
+        ),
+        "share-of-the-likeliest": Mutant(
+            "tokens with at least p times the most likely one's probability are kept, known as"
+            " min-p: p is what the tokens kept have together",
+            _nucleus(keep=lambda probs, p: probs >= p * probs[..., :1]),
         ),
         "top-k-for-top-p": Mutant(
             "a fixed number of tokens is kept, p times V: how many are kept depends on their"

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from course_utils import live, plots
-from course_utils.lesson08 import drawing
+from course_utils.lesson08 import drawing, newsroom
 
 FOLDER = Path(__file__).parent
 SHOWN = 10  # guesses
+MATCHES = 12
+FACTS = {word for words in newsroom.KINDS.values() for word in words}
 
 
 def attention(
@@ -56,37 +58,72 @@ def attention(
     )
 
 
-def writing(
-    written: dict[tuple[float, float], tuple[dict[str, float], list[str]]],
-) -> live.Explorable:
-    """One report and what many are like, by temperature and by the p of top-p: (T, p) -> shares by
-    name, and the words of a report.
+def reports(matches: list[Any], by: dict[str, list[list[str]]]) -> live.Explorable:
+    """Reports on the same matches by several writers, to be judged before the facts are shown.
+    `by` holds, by the name of a writer, one report per match; only matches of which all reports
+    are grammatical are shown.
     """
-    temperatures, cuts = (list(dict.fromkeys(key)) for key in zip(*written, strict=True))
-    shares = [[live.plain(written[T, p][0]) for p in cuts] for T in temperatures]
+    rounds = [
+        _round(number, matches[i], {name: texts[i] for name, texts in by.items()})
+        for number, i in enumerate(_judged(by), 1)
+    ]
 
-    def numbers(temperature: int, cut: int) -> dict[str, float]:
-        return shares[temperature][cut]
+    def numbers(match: int, check: bool) -> dict[str, Any]:
+        marks = [mark for report in rounds[int(match) - 1]["reports"] for mark in report["marks"]]
+        return {
+            "said": rounds[int(match) - 1]["said"][int(check)],
+            "wrong": marks.count(-1) if check else 0,
+        }
 
-    start = temperatures.index(1.0)
     return live.explorable(
-        "08.writing",
-        FOLDER / "writing.js",
+        "08.reports",
+        FOLDER / "reports.js",
         [
-            live.Choice("temperature", [f"{T:g}" for T in temperatures], start),
-            live.Choice("cut", ["no" if p == 1 else f"p = {p:g}" for p in cuts], label="top-p"),
+            live.Range("match", 1, len(rounds), 1, 1),
+            live.Switch("check", label="check the facts"),
         ],
-        "Share of reports that are fluent {fluent:.2f}, true {true:.2f}, new {new:.2f}, different"
-        " {different:.2f}.",
+        "{said}",
         numbers,
-        {
-            "temperatures": temperatures,
-            "cuts": cuts,
-            "shares": shares,
-            "texts": [[written[T, p][1] for p in cuts] for T in temperatures],
-        },
-        _still_writing(temperatures, shares),
+        rounds,
+        drawing.reports(rounds[0]),
     )
+
+
+def _judged(by: dict[str, list[list[str]]]) -> list[int]:
+    """The matches that are shown: all their reports are grammatical, if there are such matches."""
+    count = len(next(iter(by.values())))
+    fluent = [
+        i for i in range(count) if all(newsroom.told(texts[i]) is not None for texts in by.values())
+    ]
+    return (fluent or list(range(count)))[:MATCHES]
+
+
+def _round(number: int, match: Any, texts: dict[str, list[str]]) -> dict[str, Any]:
+    """One match: its facts, the reports in a random order, and the sentence before and after."""
+    order = np.random.default_rng(102 + number).permutation(list(texts)).tolist()
+    shown = [
+        {"name": name, "words": texts[name], "marks": marks(match, texts[name])} for name in order
+    ]
+    false = ", ".join(
+        f"{letter} ({report['name']}) {report['marks'].count(-1)}"
+        for letter, report in zip("ABCDEF", shown, strict=False)
+    )
+    return {
+        "box": match.box[:-1],
+        "reports": shown,
+        "said": [
+            f"Match {number}: {len(shown)} reports. Which of them are true?",
+            f"Match {number}. False facts in each report: {false}.",
+        ],
+    }
+
+
+def marks(match: Any, words: list[str]) -> list[int]:
+    """For each word of a report: 1 for a right fact, -1 for a false one, 0 for any other word."""
+    if newsroom.told(words) is None:
+        return [0] * len(words)
+    right = iter(newsroom.rightly_told(match, words))
+    return [(1 if next(right) else -1) if word in FACTS else 0 for word in words]
 
 
 def story(thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> live.Explorable:
@@ -139,15 +176,6 @@ def _ending(text: str, ways: list[tuple[str, int]]) -> str:
 def _still_story(thing: str, scenes: dict[int, tuple[str, list[tuple[str, int]]]]) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(9, 4.6))
     drawing.story(ax, thing, scenes, [next(iter(scenes))])
-    return fig
-
-
-def _still_writing(temperatures: list[float], shares: list[list[dict[str, float]]]) -> Any:
-    fig, ax = plots.figure(alt="drawn below", size=(7, 3))
-    for name, style in zip(shares[0][0], ("-", "--", ":", "-."), strict=True):
-        ax.plot(temperatures, [row[0][name] for row in shares], style, label=name)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    plots.label(ax, "without top-p", "temperature", "share of reports")
     return fig
 
 

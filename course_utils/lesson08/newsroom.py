@@ -276,6 +276,19 @@ def rightly_told(match: Match, words: list[str]) -> list[bool]:
     return [getattr(match, kind) == word for kind, word in facts]
 
 
+def agrees_with_itself(words: list[str]) -> bool:
+    """Whether a grammatical report could be about some match: no fact is told in two ways, no team
+    plays against itself, and the result follows from the goals.
+    """
+    facts = told(words) or ()
+    match = dict(facts)
+    if not match or any(match[kind] != word for kind, word in facts):
+        return False
+    home, away = int(match["home_goals"]), int(match["away_goals"])
+    result = RESULTS[1 + (home > away) - (home < away)]
+    return match["home"] != match.get("away") and match.get("result", result) == result
+
+
 def is_telling(words: list[str]) -> bool:
     """Whether a document shows what attention is for: a scorer comes last, and the verb must agree
     with a noun that is not next to it.
