@@ -782,10 +782,10 @@ written_at = {}
 for T in progress.bar(temperatures, "temperatures"):
     for cut in cuts:
         documents = continued(transformer, same, T, cut, seed=10)
-        written_at[T, cut] = judge(documents)
+        written_at[T, cut] = judge(documents), documents[0][8:]
         if cut == 1.0 and T in (0.01, 1.0, 1.6):
             print(f"T = {T:g}: {' '.join(documents[0][8:])}\n")
-drawing.writing(written_at)
+drawing.writing({key: shares for key, (shares, _) in written_at.items()})
 
 # %% [markdown]
 # Cold writing is fluent and all alike; hot writing is varied and broken. In between is a range where both shares are high,
@@ -960,6 +960,13 @@ assert facts["Transformer"]["all"] >= 0.95 and facts["rules"]["all"] == 1
 # %% [markdown] tags=["studio"]
 # ## Studio
 #
+# **Your turn.** Here is the figure on temperature once more, with one report at each setting. Where does its grammar break, and
+# what does a cut at 0.9 save?
+
+# %% tags=["studio"]
+explorables.writing(written_at)
+
+# %% [markdown] tags=["studio"]
 # ### Section A · Inside the LSTM
 #
 # `nn.LSTM` hides its gates. Write one step of it, and you can watch them.

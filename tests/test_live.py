@@ -98,6 +98,16 @@ def attention():
     return lesson08.attention(words, looks, expects, vocabulary)
 
 
+def writing():
+    dice, names = np.random.default_rng(5), ("fluent", "true", "new", "different")
+    written = {
+        (T, p): (dict(zip(names, dice.random(4).tolist(), strict=True)), ["it", "rained", "."] * 9)
+        for T in (0.01, 0.6, 1.0, 1.2, 1.6)
+        for p in (1.0, 0.9)
+    }
+    return lesson08.writing(written)
+
+
 def reports():
     rng = np.random.default_rng(5)
     matches = [newsroom.a_match(rng) for _ in range(4)]
@@ -167,6 +177,7 @@ EXPLORABLES = {
     "08.attention": attention,
     "08.reports": reports,
     "08.story": story,
+    "08.writing": writing,
     "09.noise": noise,
     "09.paths": lesson09.paths,
     "09.walk": lambda: lesson09.walk(dungeons.sample(3, np.random.default_rng(6))),

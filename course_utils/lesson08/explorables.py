@@ -58,6 +58,39 @@ def attention(
     )
 
 
+def writing(
+    written: dict[tuple[float, float], tuple[dict[str, float], list[str]]],
+) -> live.Explorable:
+    """One report and what many are like, by temperature and by the p of top-p: (T, p) -> shares by
+    name, and the words of a report.
+    """
+    temperatures, cuts = (list(dict.fromkeys(key)) for key in zip(*written, strict=True))
+    shares = [[live.plain(written[T, p][0]) for p in cuts] for T in temperatures]
+
+    def numbers(temperature: int, cut: int) -> dict[str, float]:
+        return shares[temperature][cut]
+
+    start = temperatures.index(1.0)
+    return live.explorable(
+        "08.writing",
+        FOLDER / "writing.js",
+        [
+            live.Choice("temperature", [f"{T:g}" for T in temperatures], start),
+            live.Choice("cut", ["no" if p == 1 else f"p = {p:g}" for p in cuts], label="top-p"),
+        ],
+        "Share of reports that are fluent {fluent:.2f}, true {true:.2f}, new {new:.2f}, different"
+        " {different:.2f}.",
+        numbers,
+        {
+            "temperatures": temperatures,
+            "cuts": cuts,
+            "shares": shares,
+            "texts": [[written[T, p][1] for p in cuts] for T in temperatures],
+        },
+        drawing.writing({key: shown for key, (shown, _) in written.items()}).figure,
+    )
+
+
 def reports(matches: list[Any], by: dict[str, list[list[str]]]) -> live.Explorable:
     """Reports on the same matches by several writers, to be judged before the facts are shown.
     `by` holds, by the name of a writer, one report per match; only matches of which all reports
