@@ -125,7 +125,7 @@
 
     const report = used(shown, state.load, state.limit);
     draw(shown, state.load, report);
-    const percent = share => (share < 9.995 ? `${(100 * share).toFixed(0)} %` : "over 999 %");
+    const percent = share => (share < 9.995 ? `${(100 * share).toFixed(0)}%` : "over 999%");
     const failed = Object.keys(report).filter(name => report[name] > 1);
     Object.entries(report).forEach(([name, share], i) => {
       fine(i, -i, share > 1 ? 0 : share);

@@ -22,7 +22,7 @@
       const pixel = 3 * (y * sheet.width + i % COLUMNS * SIDE + k % 28);
       paper.fill(1 - v, pixel, pixel + 3);
     });
-    const next = mix ? `, ${Math.round(100 * mix)} % of the way to ${(digit + 1) % 10}` : "";
+    const next = mix ? `, ${Math.round(100 * mix)}% of the way to ${(digit + 1) % 10}` : "";
     sheet(paper, `condition ${digit}${next}, temperature ${temperature}`);
     here(mix, temperature);
     const [control, fd] = scores[temperatures.findIndex(tau => Math.abs(tau - temperature) < 1e-6)];

@@ -1844,8 +1844,28 @@ def _likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum((1, 2))
 
 
+def _slanted(x: np.ndarray, shear: float) -> np.ndarray:
+    """(Centered) images whose rows are moved sideways, the further the farther from the middle."""
+    by = np.rint(shear * (np.arange(28) - 13.5)).astype(int)[:, None]
+    return x[:, np.arange(28)[:, None], (np.arange(28) + by) % 28]
+
+
+def _likeness_bent(got: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """How alike they are once x is sheared as far as helps, along its rows or its columns. (N,)"""
+    return np.max(
+        [
+            _likeness(one, _slanted(other, shear))
+            for one, other in ((got, x), (got.transpose(0, 2, 1), x.transpose(0, 2, 1)))
+            for shear in np.linspace(-1, 1, 21)
+        ],
+        axis=0,
+    )
+
+
 def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
-    """The turns and mirrorings that explain a (centered) image far better than no turn does."""
+    """The turns and mirrorings that explain a (centered) image far better than no turn does, and
+    better than any shear.
+    """
     alike = np.stack(
         [
             _likeness(got, np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2)))
@@ -1853,7 +1873,8 @@ def _which_turns(got: np.ndarray, x: np.ndarray) -> Any:
         ]
     )  # (7, N)
     own = _likeness(got, x)  # (N,)
-    best = np.where((alike.max(0) > own + 0.2) & (alike.max(0) > 0.85), alike.argmax(0), -1)
+    least = np.maximum(np.maximum(own + 0.2, 0.85), _likeness_bent(got, x))
+    best = np.where(alike.max(0) > least, alike.argmax(0), -1)
     share = {name: np.mean(best == i) for i, name in enumerate(TURNS)}
     found = [name for name in TURNS if share[name] > 0.1]
     # where images were exchanged, some look turned by chance

@@ -63,7 +63,7 @@ def condition(decoder: Any, scores: dict[float, tuple[float, float]]) -> live.Ex
             live.Range("temperature", temperatures[0], temperatures[-1], step, 1),
         ],
         "Condition {digit:.0f}, share of the next digit {mix:.1f}, temperature {temperature:.2f}:"
-        " {ink:.0f} % ink. Over all digits, control is {control:.2f} and FD {fd:.0f}.",
+        " {ink:.0f}% ink. Over all digits, control is {control:.2f} and FD {fd:.0f}.",
         numbers,
         {
             "layers": layers,
@@ -134,7 +134,8 @@ def plan(
         return abs(broken["constraints"] - 2), others, found["by_repair"]
 
     variants = len(offers[house])
-    places = list(product(range(3), range(2), range(2), range(variants)))
+    counts = [range(len(some)) for some in options]
+    places = [(b, side, door, v) for b, side, door, v in product(*counts, range(variants))]
     bedrooms, living, entrance, variant = start = min(places, key=unlike_a_good_start)
     return live.explorable(
         "07.plan",
@@ -207,7 +208,7 @@ def bracket(
             part = np.array([measures[name] for name in names])
         used = parts.check(part, load, limit)
         failed = [
-            f"{name} {f'{u:.0%}'.replace('%', ' %') if u < 9.995 else 'over 999 %'}"
+            f"{name} {f'{u:.0%}' if u < 9.995 else 'over 999%'}"
             for name, u in used.items()
             if u > 1
         ]

@@ -91,21 +91,21 @@ def _cuts(p: np.ndarray, part: Part, comfort: Brief | None) -> Iterator[tuple[fl
     region = p[rooms][:, *part.box.cells]  # (R, height, width)
     for across, lines in ((True, region.sum(axis=2)), (False, region.sum(axis=1))):
         so_far, length = np.cumsum(lines, axis=1), lines.shape[1]  # (R, length)
-        for at in range(MIN_SIDE, length - MIN_SIDE):
-            before, after = so_far[:, at - 1], so_far[:, -1] - so_far[:, at]  # (R,) each
-            first = before * (length - at - 1) > after * at  # (R,)
-            if first.all() or not first.any():
-                continue
-            boxes = part.box.cut(at, across)
-            need = areas[first].sum(), areas[~first].sum()
-            parts = [
+        at = np.arange(MIN_SIDE, length - MIN_SIDE)  # (P,), every place for a wall
+        before, after = so_far[:, at - 1], so_far[:, -1:] - so_far[:, at]  # (R, P) each
+        first = before * (length - at - 1) > after * at  # (R, P)
+        agree = np.where(first, before, after).sum(axis=0)  # (P,)
+        line = part.box.square_meters / length
+        large = (areas @ first <= line * at) & (areas @ ~first <= line * (length - at - 1))  # (P,)
+        for i in np.flatnonzero(large & first.any(axis=0) & ~first.all(axis=0)):
+            one, other = (
                 Part(box, tuple(rooms[side].tolist()))
-                for box, side in zip(boxes, (first, ~first), strict=True)
-            ]
-            if all(one.box.square_meters >= n for one, n in zip(parts, need, strict=True)) and all(
-                _room_fits(one, comfort) for one in parts if len(one.rooms) == 1
-            ):
-                yield float(np.where(first, before, after).sum()), parts[0], parts[1]
+                for box, side in zip(
+                    part.box.cut(int(at[i]), across), (first[:, i], ~first[:, i]), strict=True
+                )
+            )
+            if all(_room_fits(side, comfort) for side in (one, other) if len(side.rooms) == 1):
+                yield float(agree[i]), one, other
 
 
 def _room_fits(part: Part, comfort: Brief | None) -> bool:
