@@ -637,10 +637,6 @@ CATEGORICAL = Exercise(
             " decides between all of them",
             lambda theta, n, rng: (rng.random((n, len(theta))) < theta).argmax(axis=1),
         ),
-        "equal-width-bins": Mutant(
-            "all categories got intervals of equal length: θ is not used",
-            lambda theta, n, rng: (len(theta) * rng.random(n)).astype(int),
-        ),
         "three-categories-hardcoded": Mutant(
             "three categories are built in: θ may hold any number of them",
             lambda theta, n, rng: np.where(

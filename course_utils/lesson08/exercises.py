@@ -449,10 +449,12 @@ def _attention_cases(rng: np.random.Generator) -> list[Case]:
             _flowing,
             want={FLOWS: True},
         ),
-        close_case(
+        Case(  # float32 knows scores of thousands to a thousandth
             "scores far apart",
             (*(TensorArg(30 * a.values) for a in args((), 4, 4, 4, 2)), True),
             _attended,
+            rtol=1e-2,
+            atol=0.1,
             stress=True,
         ),
         close_case(
