@@ -50,7 +50,7 @@ def next_token_loss(model, y):
 
 def train(model, y, steps, lr, batch=32):
     """Fit a model of next tokens to documents y (N, T), padded with 0. -> the model"""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
     draws = (y[torch.randint(len(y), (batch,))] for _ in progress.bar(range(steps), "steps"))
     fit(model, draws, next_token_loss, optimizer, epochs=1, scheduler=scheduler)
