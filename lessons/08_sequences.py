@@ -961,7 +961,7 @@ assert facts["Transformer"]["all"] >= 0.95 and facts["rules"]["all"] == 1
 # ## Studio
 #
 # **Your turn.** Here is the figure on temperature once more, with one report at each setting. Where does its grammar break, and
-# what does a cut at 0.9 save?
+# what does a cut at $p = 0.9$ save?
 
 # %% tags=["studio"]
 explorables.writing(written_at)

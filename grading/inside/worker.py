@@ -41,7 +41,23 @@ def main() -> None:
     lines = os.fdopen(reading, "rb")
     job = json.loads(lines.readline())
     settle(job)
-    gc.disable()  # what is loaded now stays: there is nothing to collect, here or in the children
+    course = loaded(job)
+    normal = state()
+    say(writing, {"id": job["id"], "warm": True})
+    for line in lines:
+        child, ours = start(json.loads(line), lines, writing, course)
+        relay(lines, writing, ours)
+        sweep(child, ours, job["boxed"])
+        if job["boxed"] and state() != normal:
+            os._exit(3)
+        say(writing, {"over": True})
+
+
+def loaded(job: dict) -> Any:
+    """Load the libraries and what the children use, without collecting garbage: all of it stays,
+    here and in the children. -> the course's cells, parsed
+    """
+    gc.disable()
     for name in job["warm"]:
         importlib.import_module(name)
     eager.without_compiler()
@@ -55,15 +71,7 @@ def main() -> None:
     course = cells.parsed(job["course"])
     gc.freeze()
     gc.enable()
-    normal = state()
-    say(writing, {"id": job["id"], "warm": True})
-    for line in lines:
-        child, ours = start(json.loads(line), lines, writing, course)
-        relay(lines, writing, ours)
-        sweep(child, ours, job["boxed"])
-        if job["boxed"] and state() != normal:
-            os._exit(3)
-        say(writing, {"over": True})
+    return course
 
 
 def settle(job: dict) -> None:
