@@ -409,7 +409,9 @@ class Box:
         if now.memory > GROUP_MEMORY and self.boxed:
             self.close()
             raise Lost("it took too much memory")
-        waits = sorted(wait - self.waited.get(pid, 0.0) for pid, wait in now.waited.items())
+        waits = sorted(
+            max(0.0, wait - self.waited.get(pid, 0.0)) for pid, wait in now.waited.items()
+        )  # a process that ends while it is looked at is said to have waited 0
         self.starved += min(since, sum(waits[-2:]))
         self.seen, self.waited = self.passed, now.waited
         spent = max(now.cpu - self.before.cpu, self.passed - self.starved)
