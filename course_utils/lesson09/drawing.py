@@ -29,8 +29,8 @@ def destinations(start: Any, ends: Mapping[str, Any]) -> None:
         len(ends),
         size=(9, 5.5),
         alt="Above, the same noise three times, colored by where each point ends; below, the two"
-        " moons it becomes. DDPM's colors are mixed like confetti. DDIM's and the flow's form the"
-        " same wheel of colors, although two networks made them.",
+        f" moons it becomes, for {'; '.join(ends)}. Where neighbors in the noise have one color,"
+        " they end close together.",
     )
     axes[0, 0].get_gridspec().set_height_ratios([7, 4.6])
     for column, (name, points) in zip(axes.T, ends.items(), strict=True):
