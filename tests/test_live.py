@@ -325,7 +325,10 @@ def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page
     rounds = root.evaluate(reached)
     assert "train" in run.text_content()
     one.click()
-    page.wait_for_function("root => !root.hasAttribute('data-busy')", arg=root.element_handle())
+    page.wait_for_function(
+        "([root, rounds]) => root.numbers.rounds > rounds && !root.hasAttribute('data-busy')",
+        arg=[root.element_handle(), rounds],
+    )
     assert root.evaluate(reached) == rounds + 1
     again.click()
     page.wait_for_function("root => root.numbers.rounds === 0", arg=root.element_handle())
