@@ -216,11 +216,12 @@ def test_an_attack_on_torch_touches_no_other_exercise(tmp_path):
     assert {name: s for name, s in found.items() if s != due} == {}
 
 
-MEASURED = """import json, resource, sys, time
+# The peak of this process alone: `ru_maxrss` keeps that of the process that started it.
+MEASURED = """import json, sys, time
 from grading.__main__ import main
 status = main(sys.argv[1:])
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([status, time.process_time(), memory]))"""
+[peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(json.dumps([status, time.process_time(), int(peak) / 1024]))"""
 
 
 @pytest.mark.slow
