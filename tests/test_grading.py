@@ -43,7 +43,7 @@ from grading import (
 )
 from grading.cache import Cache
 from tests import grading as t
-from tests.hostile import broken, right
+from tests.hostile import attacks, broken, right
 
 NUMBERS = list(t.LESSONS)
 SOME_NUMBERS = [  # the others among the slow tests
@@ -1370,6 +1370,63 @@ def test_no_solution_of_a_twin_enters_a_box_as_text(secret):
         assert given == {first.name: cells[0].source}
     else:
         assert given == {first.name: first.solution, second.name: second.solution}
+
+
+SEARCH = """import os, pathlib, re, sys
+text, found = re.compile(rb"b must be p[o]sitive, not"), []
+for top in {*sys.path, "."}:
+    for folder, inner, names in os.walk(top or "."):
+        inner[:] = [name for name in inner if name not in ("dist-packages", "site-packages")]
+        for path in [pathlib.Path(folder, name) for name in names]:
+            if path.suffix in (".py", ".ipynb", ".json", ".pkl", ""):
+                found += text.findall(path.read_bytes()) if os.access(path, os.R_OK) else []
+with open("/proc/self/mem", "rb", 0) as memory:
+    for line in pathlib.Path("/proc/self/maps").read_text().splitlines():
+        span, rights = line.split()[:2]
+        start, end = (int(part, 16) for part in span.split("-"))
+        try:
+            memory.seek(start)
+            found += text.findall(memory.read(end - start)) if rights[1] == "w" else []
+        except (OSError, OverflowError):
+            pass
+
+def laplace_logpdf(x, mu, b):
+    raise (KeyError if found else LookupError)("looked")
+"""
+
+
+@t.needs_sandbox
+def test_a_search_of_memory_and_files_does_not_find_the_answer_of_a_twin(twin_folder, tmp_path):
+    """The course's own answer is marked by a sentence. Where the student's answer holds it, too,
+    the search finds it.
+    """
+    lesson = course.lessons(twin_folder)["01"]
+    [task] = lesson.tasks
+    assert "b must be positive, not" in task.solution
+    books = {
+        "LookupError": t.answers(lesson, {task.id: SEARCH}),
+        "KeyError": t.answers(lesson, {task.id: f"{SEARCH}\nown = 'b must be positive, not'"}),
+    }
+    place = t.write(tmp_path / "s", books)
+    for one in t.run(place, tmp_path / "o", twins=twin_folder)["submissions"]:
+        [verdict] = one["verdicts"]
+        assert verdict["status"] == "fail" and one["submission"] in json.dumps(verdict)
+
+
+@pytest.mark.slow
+@t.needs_sandbox
+@pytest.mark.parametrize("module", ["crash", "forge", "read", "touch"])
+def test_no_attack_gains_a_point_for_a_twin(twin_folder, tmp_path, monkeypatch, module):
+    monkeypatch.setattr(selftest, "fault", lambda grader: "")
+    lesson = course.lessons(twin_folder)["01"]
+    [task] = lesson.tasks
+    books = {
+        name: t.answers(lesson, {task.id: f"{source}\n\n{task.name} = {name}"})
+        for name, source in attacks(module).items()
+    }
+    found = t.statuses(t.run(t.write(tmp_path / "s", books), tmp_path / "o", twins=twin_folder))
+    assert [name for name, verdicts in found.items() if "pass" in verdicts.values()] == []
+    assert len(found) == len(books)
 
 
 # --- a room ---------------------------------------------------------------------------------------
