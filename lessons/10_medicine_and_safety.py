@@ -10,14 +10,14 @@
 # {{header}}
 #
 # **By the end you will be able to**
-# - *separate* prediction from generation, and report a diagnosis by the cancers it misses;
+# - *separate* prediction from generation, and report a classifier by the cancers it misses;
 # - *judge* synthetic patients by what a classifier learns from them, and by whether such patients can exist;
-# - *attack* the privacy of a released table, and *write* the noise that no attack gets past, at a price you can state;
-# - *watermark* generated text, and detect the mark without accusing honest writers;
+# - *attack* the privacy of a released table, and *add* noise that no attack gets past, at a price you can state;
+# - *detect* a watermark in generated text without accusing honest writers;
 # - *decide* on a release from a card of measured numbers.
 #
-# The studio has *molecules* beside the baseline a chemist would try, a *trial* of whether AI saves time, *consent* tested by
-# experiment, patients that you *build* yourself, and what it takes to *remove* a watermark.
+# The studio sets *molecules* beside the baseline a chemist would try, runs a *trial* of whether AI saves time, tests *consent*
+# by experiment, and has you *build* patients of your own and *remove* a watermark.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -35,7 +35,6 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -51,13 +50,12 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Two things called medical AI
 #
-# "AI predicts diseases" and "AI generates patients" appear side by side in every list of applications, but they answer
-# different questions. A doctor holds the measurements $x$ of one patient and asks for the diagnosis $y$: that is
-# **prediction**, $p(y \mid x)$. A hospital that must not share its records wants patients who do not exist but could: that is
-# **generation**, $p(x, y)$, of measurements *and* diagnosis.
+# "AI predicts diseases" and "AI generates patients" answer different questions. A doctor has the measurements $x$ of one patient
+# and asks for the diagnosis $y$: that is **prediction**, $p(y \mid x)$. A hospital that must not share its records wants patients
+# who do not exist but could: that is **generation**, $p(x, y)$, of measurements *and* diagnosis.
 #
-# One table serves for both: 569 breast lumps, 30 measurements of the cell nuclei that a fine needle drew from each, and whether
-# the lump was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993). We split it into two halves that share nobody.
+# One table serves both: 569 breast lumps, 30 measurements of the cell nuclei that a fine needle drew from each, and whether the
+# lump was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993). We split it into two halves that share nobody.
 #
 # Accuracy counts every mistake alike. Medicine does not. **Sensitivity** is the share of malignant lumps that are called
 # malignant; the rest are missed cancers. **Specificity** is the share of benign lumps that are called benign.
@@ -106,18 +104,18 @@ columns = {"accuracy": ".1%", "sensitivity": ".1%", "specificity": ".1%"}
 drawing.table(columns, diagnoses)  # mean ± standard deviation over the splits
 
 # %% [markdown]
-# "Always benign" is right about more than 60% of the patients and misses every cancer. Logistic regression misses
-# {{10.missed:.0f}} of 100. Calling a lump malignant as soon as its probability reaches 10% cuts that by more than half and
-# costs more false alarms: the threshold is a medical decision, not a property of the model.
+# "Always benign" is right about more than 60% of the patients and misses every cancer. Logistic regression misses about
+# {{10.missed:.0f}} of 100. Calling a lump malignant as soon as its probability reaches 10% cuts that by more than half, and
+# raises more false alarms: the threshold is a medical decision, not a property of the model.
 #
-# Naive Bayes is *generative*: it has a Gaussian for every measurement in each class, as if the 30 were independent. It predicts
-# worse. But of the two models only this one could make up a new patient.
+# Naive Bayes has a Gaussian for every measurement in each class, as if the 30 were independent. It predicts worse, but of the two
+# models it alone could make up a new patient.
 
 # %% [markdown]
 # ## Patients who do not exist
 #
-# Our generator is lesson 01's mixture with Gaussians in place of Bernoullis: for each diagnosis $K$ Gaussians in 30 dimensions,
-# each with a covariance of its own. Pick a diagnosis, then one of its Gaussians, then draw:
+# Our generator is lesson 01's mixture, with $K$ Gaussians in 30 dimensions for each diagnosis, each with a covariance of its own.
+# Pick a diagnosis, then one of its Gaussians, then draw:
 #
 # $$ y \sim p(y), \qquad k \sim \pi_y, \qquad x = \mu_{yk} + L_{yk}\,\varepsilon, \quad \varepsilon \sim \mathcal N(0, I), \quad
 # L_{yk}L_{yk}^{\top} = \Sigma_{yk} $$
@@ -153,13 +151,13 @@ synth = draw_patients(fit_mixture(train, 1, seed=0), 284, runtime.rng(21))
 drawing.two_clouds({"real": train, "synthetic, one Gaussian each": synth})
 
 # %% [markdown]
-# They look alike, in two of the thirty columns. A partner of the hospital wants to *learn* something from all thirty, and it
-# should hold for real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a
-# classifier sees synthetic patients only, and is tested on real ones that neither it nor the generator has seen.
+# They look alike, in two of the thirty columns. But the hospital's partner wants to *learn* from all thirty what holds for real
+# patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier sees only
+# synthetic patients, and is tested on real ones that neither it nor the generator has seen.
 #
 # ### Exercise 10.1 · `tstr`
-# Both arguments are tables of NumPy arrays, `{"x": (N, D), "y": (N,)}`. Use logistic regression on standardized columns (the
-# check compares accuracies, so any classifier that is as good will do). Decide what may be estimated from which table.
+# Use logistic regression on standardized columns, or any classifier that is as good. Decide what may be estimated from which
+# table.
 
 
 # %% tags=["exercise:10.1", "points:4", "minutes:5"]
@@ -189,10 +187,9 @@ tstr = check("10.1", tstr)
 # would quietly correct synthetic patients whose nuclei are all too large.
 
 # %% [markdown]
-# **Debug a claim.** The article that this course grew out of puts disease prediction on its list of what generative AI does:
-# train a generator on records, and you get diagnoses for free. Built literally, the generator makes measurements, and each
-# synthetic patient then gets a diagnosis, malignant as often as in the hospital. Shuffling the diagnoses of our synthetic
-# patients gives such a table.
+# **Debug a claim.** The article this course grew out of lists disease prediction among the things generative AI does: train a
+# generator on records, and diagnoses come for free. Take that literally: the generator makes measurements, and each patient is
+# given a diagnosis afterwards, malignant as often as in the hospital. Shuffling our synthetic diagnoses makes such a table.
 #
 # **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is the TSTR?
 #
@@ -206,7 +203,7 @@ tstr = check("10.1", tstr)
 
 # %%
 def claimed(synth, rng):
-    """The claim: right measurements, diagnoses as frequent as they are, and no dependence."""
+    """The claim: right measurements, each diagnosis as frequent as before, and no dependence."""
     return {"x": synth["x"], "y": rng.permutation(synth["y"])}
 
 
@@ -221,24 +218,23 @@ drawing.utility(utility)  # mean and standard deviation over the splits
 
 # %% [markdown]
 # Learning from synthetic patients costs about one diagnosis in a hundred. The claim falls to {{10.blind:.2f}}, and no histogram
-# of a column would have told you. A generator knows what it was asked to model, and $p(x)$ is not $p(x, y)$.
+# of a column would have shown it. A generator knows only what it was asked to model, and $p(x)$ is not $p(x, y)$.
 
 # %% [markdown]
 # ### Rows that no patient could have
 #
-# Now show the table to a physician, who looks at rows. None of the 30 measurements can be negative. Ten are means over the
-# nuclei of a lump, ten are the standard errors of those means, and ten are called "worst": the means of the three largest
-# values. So "worst" cannot be below the mean.
+# Now show the table to a physician, who looks at rows. No measurement can be negative. Ten are means over the nuclei of a lump,
+# ten are the standard errors of those means, and ten are called "worst": the means of the three largest values. So "worst"
+# cannot be below the mean.
 #
 # **Predict.** How many synthetic patients break one of these two rules?
 #
 # - A: none, because no real patient does
 #   - A Gaussian's density is positive everywhere. Nobody told it which values are impossible.
 # - B: about 1 in 100, because a Gaussian has thin tails
-#   - That is about right for half of the columns. But a row has thirty, a few of them badly skewed, and one impossible value is
-#     enough.
+#   - That is about right for a typical column. But a row has thirty, some badly skewed, and one impossible value is enough.
 # - C: about 1 in 3
-#   - **Yes.** Most columns err rarely. A row with thirty columns errs often, and the classifier behind the TSTR does not mind.
+#   - **Yes.** A column errs rarely, a row of thirty columns often, and the classifier behind the TSTR does not mind.
 
 
 # %%
@@ -252,9 +248,9 @@ for name, table in {"real": train, "synthetic": synth}.items():
     print(f"{name:<10} {impossible(table).mean():4.0%} impossible rows")
 
 # %% [markdown]
-# TSTR, the measure of the field, did not notice. Two repairs come to mind. **Clip** the table: raise whatever is too low. Or
-# change what is modeled: square roots of the mean, of the error and of the *excess* of worst over mean may take any value,
-# because squaring brings them back to possible ones.
+# TSTR, the measure of the field, did not notice. Two repairs come to mind. *Raise* whatever is too low to the least possible
+# value. Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may
+# take any value, because squaring turns it into a possible one.
 
 
 # %% tags=["export"]
@@ -277,8 +273,8 @@ def patients(table, K, seed, n, rng):
 
 
 # %% tags=["folded"]
-def clipped(table):
-    """The quick repair: raise whatever is too low."""
+def raised(table):
+    """The quick repair: raise whatever is too low to the least possible value."""
     x = np.maximum(table["x"], 0)
     return {"x": np.c_[x[:, :20], np.maximum(x[:, 20:], x[:, :10])], "y": table["y"]}
 
@@ -304,7 +300,7 @@ for split in splits:
     tables = {
         "real": train,
         "Gaussians": raw,
-        "Gaussians, clipped": clipped(raw),
+        "Gaussians, raised": raised(raw),
         "Gaussians of square roots": patients(train, 1, split, 284, rng),
     }
     for name, table in tables.items():
@@ -315,14 +311,14 @@ columns = {"impossible": ".1%", "has a 0": ".1%", "TSTR": ".3f", "missed of 100 
 drawing.table(columns, quality)
 
 # %% [markdown]
-# Clipping leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
-# square roots no row is impossible; a constraint that holds by construction needs no check. And it costs nothing that ten splits
-# can show: the cancers missed differ less between generators than from one split to the next. From here on `patients` is our
-# generator.
+# Raising leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
+# square roots no row is impossible: a constraint that holds by construction needs no check. And it costs nothing that ten splits
+# can show: the cancers missed differ less between the three generators than from one split to the next. From here on `patients`
+# is our generator.
 #
-# It covers the two rules that someone wrote down. Here is a third. Of all outlines of an area the circle is the shortest, so a
-# nucleus has perimeter² ≥ 4π · area. (An average over nuclei of very different sizes can fall a little below this; no real
-# patient's does.) Do our rows keep to it?
+# It keeps the two rules that someone wrote down. Here is a third. Of all outlines around the same area, the circle is the
+# shortest, so a nucleus has perimeter² ≥ 4π · area. (An average over nuclei of different sizes can fall a little below this; no
+# real patient's does.) Do our rows keep to it?
 
 
 # %% tags=["folded"]
@@ -349,17 +345,16 @@ for name, shares in too_round.items():
 # %% [markdown]
 # ## Copied, or made up?
 #
-# A photocopier would have an excellent TSTR. Lesson 01 caught it by its distance to the training data, which is zero. Add a
-# speck of noise to each measurement, and it no longer is. How near is *too* near? Real patients are sometimes close, too. So
+# A photocopier would have an excellent TSTR. Lesson 01 caught it by its distance to the training data, which was zero. Add a
+# speck of noise to each measurement, and it no longer is. How near is *too* near? Real patients resemble each other, too. So
 # compare with patients the generator has **never seen**: is the nearest real neighbor of a synthetic patient in the training
 # half or in the held-out half? Both have the same size, so
 #
 # $$ \text{alarm} = \frac1n \sum_{i=1}^n \mathbb 1\big[d(\tilde x_i, \text{train}) < d(\tilde x_i, \text{held out})\big]
 # \qquad \text{should be } \tfrac12 $$
 #
-# (the idea of Platzer & Reutterer 2021). Above $\tfrac23$ we call it a copier. Three generators compete: one Gaussian per
-# diagnosis, thirty Gaussians per diagnosis (three or four malignant patients for each), and the photocopier with a speck of
-# noise.
+# (the idea of Platzer & Reutterer 2021). Above $\tfrac23$ we call the generator a copier. Three compete: one Gaussian per
+# diagnosis, thirty per diagnosis (three or four malignant patients for each), and the photocopier with a speck of noise.
 
 
 # %%
@@ -411,7 +406,7 @@ alarm = on_each_split(lambda train, test, synth: copier_alarm(synth, train, test
 drawing.use_and_alarm(useful, alarm)
 
 # %% [markdown]
-# TSTR cannot tell them apart. The alarm can: about a half for one Gaussian, almost
+# TSTR cannot tell them apart; if anything, it prefers the copies. The alarm can: little more than a half for one Gaussian, almost
 # {{10.alarm.many:.1f}} for thirty, and 1 for the photocopier. Nobody meant the thirty to copy. They are an ordinary model with
 # too many parameters.
 
@@ -420,23 +415,23 @@ drawing.use_and_alarm(useful, alarm)
 #
 # Who is harmed by a copy? Picture someone who holds your published table, knows the measurements of an acquaintance, and asks:
 # *was she in that hospital's data?* If so, they have learned where she was treated, or that she took part in a certain study.
-# This is **membership inference** (Chen et al. 2020 list its forms for generative models). Our attack needs only a distance:
-# the closer the acquaintance is to some synthetic patient, the more likely she was in.
+# This is **membership inference** (Chen et al. 2020 list its forms for generative models), and those who were in are the
+# **members**. Our attack needs only a distance: the closer someone is to a synthetic patient, the more likely a member.
 #
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
-# How good is the attack? Show the attacker one patient who was in and one who was not, and let them bet on the higher score.
+# How good is the attack? Show the attacker one patient who was in and one who was out, and let them bet on the higher score.
 # The share of pairs they get right, with a half for a tie, is the **AUC**: ½ is a coin toss, 1 is certainty. (It is the area
 # under the *ROC curve*, which plots members found against false alarms for every threshold.)
 #
 # But nobody attacks by betting on pairs. An attacker who wants to *name* someone sets a threshold, high enough to accuse almost
 # nobody by mistake. So Carlini et al. (2022) judge an attack by one end of that curve, its **true-positive rate at a low
-# false-positive rate**: how many members are found while, say, 1% of the others are accused?
+# false-positive rate**: how many members are found while only 1% of the others, say, are accused?
 #
 # ### Exercise 10.2 · `members_found`
-# The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, while
-# at most a share `false_alarms` of those who were out are named. (1% of 284 is $2.84$: how many may be accused?) Return the share
-# of members named.
+# The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, but at
+# most a share `false_alarms` of those who were out. (1% of 284 is $2.84$: how many may be accused?) Return the share of members
+# named.
 
 
 # %% tags=["exercise:10.2", "points:4", "minutes:6"]
@@ -500,18 +495,19 @@ def attack_on_unusual(train, test, synth):
 
 
 # %% [markdown]
-# The law names another danger beside membership: **singling out** one person's record, without a name (General Data Protection
-# Regulation, recital 26). Take radius, texture and smoothness of a synthetic row. If exactly *one* real patient agrees with all
-# three within a tenth of a standard deviation, the row points at that person. Some rows do so by luck; how many, the held-out
-# half shows (Giomi et al. 2023), and we subtract it.
+# The law names another danger: **singling out** one person's record, even without a name (General Data Protection Regulation,
+# recital 26). Take radius, texture and smoothness of a synthetic row. If exactly *one* real patient agrees with all three within
+# a tenth of a standard deviation, the row points at that person. Some rows do so by luck; the held-out half shows how many
+# (Giomi et al. 2023), and we subtract them. The table also has the AUC for the *unusual*, the tenth of the patients farthest
+# from the average.
 #
 # **Predict.** Thirty Gaussians and the photocopier have similar AUCs, {{10.auc.many:.2f}} and {{10.auc.copier:.2f}}. What about
-# the members found with 1% false alarms?
+# the members found at 1% false alarms?
 #
 # - A: similar, too, because both numbers judge the same scores
-#   - Both do, in different places: the AUC averages over all thresholds, and nearly all of those accuse a lot of people.
+#   - They judge different thresholds. The AUC averages over all of them, and most accuse a lot of people.
 # - B: the photocopier's table betrays several times as many
-#   - **Yes.** A copied patient lies next to the copy, with certainty. Thirty Gaussians shift many scores, and each only a bit.
+#   - **Yes.** A copied patient lies right next to the copy. Thirty Gaussians shift many scores, each by only a little.
 # - C: the thirty Gaussians betray more, because copies carry noise
 #   - The noise is a speck. A copied patient is far closer to the copy than anyone else can be.
 
@@ -528,9 +524,9 @@ measured = (exposed, exposed_tail, found, singled)
 drawing.table(columns, {n: np.stack([m[n] for m in measured], axis=1) for n in exposed})
 
 # %% [markdown]
-# Now call your function at every share of false alarms, and draw the same curves twice.
+# Your function, called at every share of false alarms, draws the same curves twice.
 
-# %%
+# %% tags=["folded"]
 alarms = np.geomspace(0.004, 0.99, 25)
 
 
@@ -545,47 +541,27 @@ for name in exposed:
 drawing.roc_twice(alarms, curves)
 
 # %% [markdown]
-# On the left, the two copiers enclose nearly the same area. An attacker works at its left edge, which the right picture
-# stretches: at 1% false alarms thirty Gaussians give away a fifth of the patients or a little less, and the photocopier more
-# than three times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And
-# those who are unusual, who have most to fear from it, are worse off: their AUC is {{10.auc.many_tail:.1f}} under thirty
-# Gaussians.
+# On the left, the two copiers enclose nearly the same area. An attacker works at the left edge, which the right picture
+# stretches: at 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than three
+# times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And
+# the unusual, who have most to fear, are worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
 #
-# Why thirty? Because someone looked at the likelihood. Look at it twice: on the patients the Gaussians were fitted to, and on
-# patients left out of the fit (each fifth of the training half in turn).
-
-# %% tags=["folded"]
-train, test, tables = releases[0]
-z_all = to_roots(train)["x"]  # (284, 30)
-z_all = (z_all - z_all.mean(axis=0)) / z_all.std(axis=0)
-components = [1, 2, 4, 8, 16, 32]  # Gaussians per diagnosis
-nats = {"fitted to": [], "left out": []}
-for K in components:
-    fitted = left_out = 0
-    for c in (0, 1):
-        z, mixture = z_all[train["y"] == c], GaussianMixture(K, reg_covar=1e-3, random_state=0)
-        share = len(z) / len(z_all)
-        fitted += share * mixture.fit(z).score(z)
-        left_out += share * cross_val_score(mixture, z, cv=runtime.budget(smoke=2, cpu=5)).mean()
-    nats["fitted to"].append(fitted)
-    nats["left out"].append(left_out)
-drawing.likelihoods(components, nats)
-
-# %% [markdown]
-# The patients the Gaussians were fitted to always recommend more. Those left out recommend one. A held-out set, lesson 05's
-# remedy against memorization, is also a privacy measure: with one Gaussian instead of thirty the members found fall from about
-# one in five to {{10.found.one:.0%}}, and TSTR by hardly more than a hundredth.
+# The first mitigation is a smaller model. With one Gaussian in place of thirty, the members found fall from about a fifth to
+# {{10.found.one:.0%}}, and TSTR by about a hundredth at most. The second is noise.
 #
 # **Pay for it yourself.** Choose the number of components and the noise added to every published measurement, in standard
-# deviations of its column. Left: the distances of members and of others. Right: every setting, by risk and use. Drag the ring,
-# or use the controls; the release should be in the green corner, with AUC at most $0.6$ and TSTR at least $0.94$.
+# deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting, by
+# risk and use, on one split. Drag the ring, or use the controls. The release belongs in the green corner, with an AUC of at
+# most $0.6$ and a TSTR of at least $0.94$.
 #
 # **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
 
 # %% tags=["folded"]
+train, test, _ = releases[0]
+components = [1, 2, 4, 8, 16, 32]  # Gaussians per diagnosis
 noises = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 plane, broken = {}, {}
 for K in components:
@@ -603,13 +579,13 @@ for K in components:
 explorables.privacy(components, noises, plane)
 
 # %% [markdown]
-# Noise on the rows works, but it undoes the repair: with one standard deviation, {{10.impossible.noise:.0%}} of them are
-# impossible again. A smaller model forgets the individual and keeps what is common.
+# Noise works, but it undoes the repair: with one standard deviation, {{10.impossible.noise:.0%}} of the rows are impossible
+# again. A smaller model forgets the individual and keeps what is common.
 #
 # Does a place in the green corner make the table anonymous?
 #
 # **Predict.** Give the attacker more: not the table but *the model*, so that patients can be scored by their log-likelihood.
-# Eight Gaussians, released as a table, leak little. What share of the members is found now, with 1% false alarms?
+# Eight Gaussians, released as a table, leak little. What share of the members is found now, at 1% false alarms?
 #
 # - A: hardly more than before, because the table was drawn from that model
 #   - 284 rows show little of the model. The model shows exactly where its density is high.
@@ -649,11 +625,11 @@ drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
 #
 # Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise against attacks that
 # nobody has thought of: what is published looks nearly the same with any one person's record as without it. The **Gaussian
-# mechanism** keeps it by publishing one sum over the patients, with noise.
+# mechanism** keeps that promise by publishing only a sum over the patients, with noise.
 #
-# Think of the strongest attacker. They know your record and everyone else's, and bet only on whether you are in the sum. With
-# you and without you, the noisy sum comes from one of two Gaussians. If their means are at most $\mu$ standard deviations apart,
-# no attack of any kind beats the best test between the two (Dong, Roth & Su 2022):
+# Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum.
+# The noisy sum comes from one Gaussian with you and from another without you. If their means are at most $\mu$ standard
+# deviations apart, no attack of any kind beats the best test between the two (Dong, Roth & Su 2022):
 #
 # $$ \text{members found} \;\le\; \Phi\big(\Phi^{-1}(\text{false alarms}) + \mu\big) $$
 #
@@ -662,8 +638,8 @@ drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
 #
 # ### Exercise 10.3 · `private_sum`
 # Return the sum of the clipped rows, with noise that keeps the promise $\mu$. How far can your row move the sum, and how many
-# standard deviations may that be at most? A row's length is Euclidean, $\sqrt{\sum_d x_d^2}$, and a row may be all zeros. Each
-# of the $D$ sums gets noise of its own, drawn from `rng`.
+# standard deviations of the noise may that be? A row's length is Euclidean, $\sqrt{\sum_d x_d^2}$, and a row may be all zeros.
+# Each of the $D$ sums gets noise of its own, drawn from `rng`.
 
 
 # %% tags=["exercise:10.3", "points:4", "minutes:7"]
@@ -694,7 +670,8 @@ private_sum = check("10.3", private_sum)
 
 # %% [markdown]
 # Now let the strongest attacker loose on *your* function. The sums are those from which we will make patients: for each
-# diagnosis a count, and each measurement and its square added up. The attacker goes after the patient who moves them most.
+# diagnosis the number of patients, and the sums of each measurement and of its square. The attacker goes after the patient who
+# moves them most.
 
 
 # %% tags=["folded"]
@@ -731,15 +708,16 @@ audit = np.array([members_found(*batch, 0.01) for batch in batches])  # (10,)
 bound = norm.cdf(norm.ppf(0.01) + mu)
 print(f"found: {audit.mean():.1%} ± {audit.std(ddof=1):.1%}; the promise: at most {bound:.1%}")
 curves["eight Gaussians, model in hand"] = found_at(scores_with_model[8])
-curves["your noisy sums, all else known"] = found_at(batches)
+curves["your noisy sums"] = found_at(batches)
 drawing.promise(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
 
 # %% [markdown]
 # The attack runs along the edge of the promise, up to luck. **No attack will ever get past it**, not even one invented in a
 # hundred years. From exact sums, the same attacker finds you every time. And whatever is computed *from* the noisy sums, a
-# model or a hundred tables, keeps the promise. (Papers call $C$ the *sensitivity* of the sum, not that of a test. They mostly
-# promise $(\varepsilon, \delta)$: any result is at most $e^\varepsilon$ times as likely with you as without, but for a
-# probability of $\delta$. For $\delta = 10^{-5}$, $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
+# model or a hundred tables, keeps the promise. A second sum over the same patients does not: two at $\mu$ promise only
+# $\sqrt2\,\mu$. (Papers call $C$ the *sensitivity* of the sum, not that of a test. Most promise $(\varepsilon, \delta)$: any
+# result is at most $e^\varepsilon$ times as likely with you as without, except with probability $\delta$. For
+# $\delta = 10^{-5}$, $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
 
 
 # %% tags=["folded"]
@@ -778,9 +756,9 @@ def private_patients(table, mu, n, rng, covariances):
 # fewer?
 #
 # - A: still the second, because it knows more about each diagnosis
-#   - It asks for more, and every answer is noisy. Of 496 noisy numbers little is left.
+#   - It asks for more numbers. That makes the rows longer, so every sum needs more noise.
 # - B: the first
-#   - **Yes.** The same promise costs more when more is asked.
+#   - **Yes.** The more you ask, the more the same promise costs.
 # - C: both about the same, because the promise is the same
 #   - The promise fixes what leaks about a patient. What is left for use depends on how many numbers share it.
 
@@ -801,11 +779,11 @@ drawing.price_of_privacy(bounds, missed_with, np.array(quality["real"])[:, 3])
 print(f"specificity: from {min(specificity):.0%} to {max(specificity):.0%}")
 
 # %% [markdown]
-# **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ a classifier misses {{10.dp.modest:.0f}} of 100 if it
-# learns from the first table, {{10.dp.ambitious:.0f}} from the second, and about {{10.missed:.0f}} from the patients themselves.
-# Specificity does not suffer: these classifiers err by calling lumps benign. Only more patients give you both, because the same
-# noise disturbs a sum over a million people far less than one over 284. A census can afford this promise, a single clinic
-# hardly.
+# **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ a classifier misses about {{10.dp.modest:.0f}} of 100 if
+# it learns from the first table, {{10.dp.ambitious:.0f}} from the second, and 4 to 6 from the patients themselves (the bands show
+# the standard deviation over ten splits). Specificity does not suffer: these classifiers err by calling lumps benign.
+# Only more patients give you both, because the same noise disturbs a sum over a million people far less than one over 284. A
+# census can afford this promise; a single clinic hardly can.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -818,8 +796,8 @@ print(f"specificity: from {min(specificity):.0%} to {max(specificity):.0%}")
 # of a machine (Liang et al. 2023). A **watermark** helps: a pattern in the choice of words that no reader notices and that the
 # owner of a key can count.
 #
-# We need a language model. Lesson 08 trains them; here a table is enough: for each word, the probabilities of the next. Ours
-# knows 116 words and writes without end about hospital life.
+# For a language model, a table is enough here: for each word, the probabilities of the next. Ours knows 116 words and writes
+# without end about hospital life.
 
 # %% tags=["folded"]
 word_list = """
@@ -852,13 +830,12 @@ def language_model(rng):
 P = language_model(runtime.rng(70))
 
 # %% [markdown]
-# The scheme is that of Kirchenbauer et al. (2023). A secret key and the *previous* word decide, by a hash, which share $\gamma$
-# of the vocabulary is **green** next. While the model writes, green words get a bonus $\delta$ on their logits:
+# The scheme is that of Kirchenbauer et al. (2023). A secret key and the *previous* word decide which share $\gamma$ of the
+# vocabulary is **green** next. They go through a **hash**, which turns a text into numbers that look random: anyone with the key
+# can compute them again, and nobody without it can guess them. While the model writes, green words get a bonus $\delta$ on
+# their logits:
 #
 # $$ P_\delta(j \mid i) = \frac{P(j \mid i)\, e^{\delta\, \text{green}_{ij}}}{\sum_k P(k \mid i)\, e^{\delta\, \text{green}_{ik}}} $$
-#
-# A **hash** turns a text into numbers that look random: anyone with the key can compute them again, and nobody without the key
-# can guess them. Here they seed the draw of the green words.
 
 
 # %%
@@ -889,23 +866,22 @@ for delta in (0, 3):
     print(f"delta {delta}: {text}")
 
 # %% [markdown]
-# Can you tell by reading which text is marked? The owner of the key counts. In an honest text, whether a pair of neighboring
-# words is green is like the toss of a coin that shows 1 with probability $\gamma$ and 0 otherwise.
+# Can you tell by reading which text is marked? The owner of the key counts. In an honest text, written without the key, whether
+# the second word of a pair is green is like the toss of a coin that shows 1 with probability $\gamma$ and 0 otherwise.
 #
 # **Predict.** A text says "careful nurses" nine times. How many independent tosses of that coin are these nine pairs?
 #
 # - A: nine, one per pair
 #   - The hash gives the same answer every time. If the pair is green once, it is green nine times.
 # - B: one
-#   - **Yes.** The same pair is the same coin, tossed once. Counting it nine times would make a chance result look like
-#     evidence.
+#   - **Yes.** The same pair is the same coin, tossed once. Counting it nine times would make chance look like evidence.
 # - C: none, because the writer repeats a habit
-#   - The habit is the writer's, but whether the pair is green was decided by the key, and that is a coin toss.
+#   - The habit is the writer's, but the key decided whether the pair is green, and that is a coin toss.
 #
 # ### Exercise 10.4 · `watermark_z`
-# `tokens` are word numbers, and `green[i, j]` is as above; the first token follows nothing. How many *different* pairs are
-# green, compared with what you expect of an honest text? Work out the mean and variance of one toss, then of the sum of $T$
-# independent tosses, and return how many standard deviations the count lies above its mean.
+# `tokens` are word numbers, and `green[i, j]` says whether word $j$ is green after word $i$; the first token follows nothing. How
+# many *different* pairs are green, compared with what you expect of an honest text? Work out the mean and variance of one toss,
+# then of the sum of $T$ independent tosses. Return how many standard deviations the count lies above its mean.
 
 
 # %% tags=["exercise:10.4", "points:4", "minutes:7"]
@@ -936,8 +912,8 @@ watermark_z = check("10.4", watermark_z)
 # `torch.unique` with `dim` keeps each pair once; so does a Python `set` of tuples. $T$ is the number of different pairs.
 
 # %% [markdown]
-# Call a text marked if $z > 4$: a Gaussian exceeds 4 three times in 100,000. Is $z$ a Gaussian? Take honest texts of three
-# lengths, test each with 100 keys, and put your count beside one that counts every pair.
+# Call a text marked if $z > 4$: a Gaussian exceeds 4 three times in 100,000. Is $z$ Gaussian? Take honest texts of three
+# lengths, test each with 100 keys, and set your $z$ beside one that counts every pair.
 
 
 # %%
@@ -947,6 +923,7 @@ def z_all_pairs(hits, gamma):
     return (hits.sum(dim=-1) - gamma * T) / math.sqrt(T * gamma * (1 - gamma))
 
 
+# %% tags=["folded"]
 runtime.seed_all(72)
 honest = write(12, 1600, 0, green)
 keys = [green_table(f"key {i}", gamma) for i in range(runtime.budget(smoke=5, cpu=100))]
@@ -962,8 +939,8 @@ drawing.table(columns, {f"{T} words": row for T, row in false_alarms.items()}, "
 # %% [markdown]
 # With each pair counted once, $z$ has a standard deviation of about 1 at any length. With every pair counted, it grows, to
 # {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is above chance by luck gets further above it with every
-# repetition. **The longer an honest text, the likelier the false accusation**: about a hundred times as likely, at 1,600 words,
-# as the Gaussian promises. So detectors offer to count repeated pairs once, as you do: in Hugging Face's `WatermarkDetector`
+# repetition. **The longer an honest text, the likelier the false accusation**: at 1,600 words a few in a thousand, where the
+# Gaussian promises three in 100,000. Detectors can count repeated pairs once, as you do: in Hugging Face's `WatermarkDetector`
 # that is `ignore_repeated_ngrams`, off by default.
 
 # %%
@@ -983,21 +960,21 @@ print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.
 print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
 
 # %% [markdown]
-# Two hundred words are enough: every marked text is far beyond 4, every other one below. The marked text is no less
-# likely than before. What it gave up is some of its freedom to choose.
+# Two hundred words are enough: every marked text is far beyond 4, every other one below. And the marked texts are as likely
+# under the model as the unmarked, within a tenth of a bit per word. What they gave up is some of their freedom to choose.
 #
-# Two things remove the mark. *Editing*, which takes no key: a pair survives only if both its words are left alone, so replacing
-# half of the words leaves a quarter of the pairs (in Section E you play both sides). And *having no choice*: where the next word
-# is fixed, a dosage, a name, a quotation, no bonus changes it. So a mark says which model wrote a text, if the text is long, its
-# words were free, and nobody has learned the green lists from many marked texts to forge it (Jovanović, Staab & Vechev
-# 2024). It does not say whether the text is *true*, and **a text without a mark proves nothing at all**. Against misinformation
-# it is one tool: it lets an honest publisher say "this is ours".
+# Two things weaken the mark. One is *editing*, which takes no key: a pair survives only if both its words are left alone, so
+# replacing half of the words leaves a quarter of the pairs (in Section E you play both sides). The other is *having no choice*:
+# where the next word is fixed (a dosage, a name, a quotation), no bonus changes it. So a mark says which model wrote a text, if
+# the text is long, its words were free, and nobody has learned the green lists from many marked texts to forge it (Jovanović,
+# Staab & Vechev 2024). It does not say whether the text is *true*, and **a text without a mark proves nothing at all**. Against
+# misinformation it is one tool: it lets an honest publisher say "this is ours".
 
 # %% [markdown]
 # ## The release card
 #
-# A table and a leaflet are about to be published. May they be? A decision needs numbers on one page, and bars set *before*
-# looking. Model cards (Mitchell et al. 2019) made that a custom. The numbers are yours.
+# A table and a leaflet are about to be published. May they be? A decision needs the numbers on one page, a custom begun by model
+# cards (Mitchell et al. 2019), and limits set *before* looking. The numbers are yours.
 #
 # The words are harder. Here is a sentence for our table: *"Not for: commercial use, as the data may contain
 # inaccuracies."* It would be true of any table, so nobody will act on it. What is missing?
@@ -1012,6 +989,13 @@ print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
 #
 # Write yours into the cell: one use to rule out, the harm, and the number from the card that says so.
 
+# %% tags=["folded"]
+strange = on_each_split(lambda train, test, synth: impossible(synth).mean())
+more_missed = on_each_split(
+    lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
+)
+leaked = {"one Gaussian": with_model[1][:, 1], "thirty Gaussians": with_model[30][:, 1]}
+
 # %%
 words_of_yours = {
     "What is released": "284 synthetic patients, 30 measurements and a diagnosis; a leaflet",
@@ -1020,12 +1004,7 @@ words_of_yours = {
     "Not for": "",  # which use, what would go wrong, for whom, and how you know
     "Who answers": "",  # whom can people turn to who find themselves in it?
 }
-which = "one Gaussian"  # the generator whose table is to be published
-leaked = with_model[{"one Gaussian": 1, "thirty Gaussians": 30}[which]][:, 1]  # (10,)
-strange = on_each_split(lambda train, test, synth: impossible(synth).mean())
-more_missed = on_each_split(
-    lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
-)
+which = "one Gaussian"  # the generator whose table we publish
 card = [  # question, measured, limit, at least or at most
     ("possible? rows that break one of the two rules", strange[which], 0.01, "at most"),
     ("useful? TSTR, accuracy", useful[which], 0.94, "at least"),
@@ -1035,30 +1014,23 @@ card = [  # question, measured, limit, at least or at most
     ("the same, unusual tenth", exposed_tail[which], 0.6, "at most"),
     ("members found at 1% false alarms", found[which], 0.03, "at most"),
     ("singled out, beyond luck", singled[which], 0.02, "at most"),
-    ("members found if the model leaks", leaked, 0.05, "at most"),
+    ("members found if the model leaks", leaked[which], 0.05, "at most"),
     ("marked? lowest z, 200 words", z_marked.min(), 4, "at least"),
     ("honest texts: std of z, 1,600 words", false_alarms[1600][2], 1.1, "at most"),
 ]
 for question, answer in words_of_yours.items():
-    print(f"{question:<18} {answer or '... still to be written, by you'}")
+    print(f"{question:<18} {answer or '(yours to write)'}")
 drawing.release_card(card)
 
 # %% [markdown]
-# **Predict.** Set `which` to "thirty Gaussians". Which of the nine lines about the table turn to NO?
+# Set `which` to "thirty Gaussians" and run the cell again. Six lines turn to NO. The table is as possible and as useful as
+# before: only the questions about privacy give it away, and someone had to think of them.
 #
-# - A: the six about privacy
-#   - **Yes.** The table is as possible and as useful as before. Only the questions about privacy give it away, and someone had
-#     to think of them.
-# - B: all nine, because the model is overfitted
-#   - Its table is useful all the same: near copies of real patients teach what real patients teach.
-# - C: the alarm alone, because it was built to catch copies
-#   - It does turn. So do both AUCs, the members found, those singled out, and the leaked model.
-#
-# Our table survived the attacks on the card; it promises nothing about others. What a card cannot decide is for people and the
-# law. Data are *personal* if someone in them can be identified by means "reasonably likely to be used" (recital 26); the word
-# "synthetic" does not change that. The European Union's AI Act asks that generated content be marked so that machines can tell
-# (Regulation 2024/1689, article 50). Who consented, who answers, and who bears the cost of a mistake are questions for a name,
-# not for a number.
+# One Gaussian survives the attacks on the card, which promises nothing about others. What no card can decide is left to people
+# and the law. Data are *personal* if someone in them can be identified by means "reasonably likely to be used" (recital 26); the
+# word "synthetic" does not change that. The European Union's AI Act asks that generated content be marked so that machines can
+# tell (Regulation 2024/1689, article 50). Who consented, who answers, and who bears the cost of a mistake are questions for a
+# name, not for a number.
 
 # %% [markdown]
 # ## What this run reached
@@ -1085,7 +1057,7 @@ inside = runtime.reached(
         "10.circle.roots": np.mean(too_round["Gaussians of square roots"]),
         "10.impossible.noise": broken[32, 1.0],
         "10.zeros.real": rows_of["real"][1],
-        "10.zeros.clipped": rows_of["Gaussians, clipped"][1],
+        "10.zeros.clipped": rows_of["Gaussians, raised"][1],
         "10.tstr.roots": rows_of["Gaussians of square roots"][2],
         "10.missed.roots": rows_of["Gaussians of square roots"][3],
         "10.alarm.one": alarm["one Gaussian"].mean(),
@@ -1136,7 +1108,6 @@ assert one["alarm"] < 2 / 3 < many["alarm"] and copies["alarm"] > 0.99
 assert many["auc"] >= 0.65 and one["auc"] <= 0.6
 assert one["found"] < 0.03 < 0.08 < many["found"] < copies["found"] / 2
 assert with_model[1][:, 0].mean() < 0.65 < 0.9 < with_model[8][:, 0].mean()
-assert np.argmax(nats["left out"]) == 0 and np.argmax(nats["fitted to"]) == 5
 assert abs(audit.mean() - bound) < 4 * 0.34 / math.sqrt(repeats)  # four standard errors
 pairs = zip(*missed_with.values(), strict=True)
 assert all(b.mean() > a.mean() for a, b in list(pairs)[2:])
@@ -1144,19 +1115,18 @@ assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
 assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
 
 # %% [markdown]
-# That was the core. The studio has molecules, a trial, consent and a task to build. In a hurry?
-# [Where we are now](#Where-we-are-now) closes the lesson.
+# That was the core. In a hurry? [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
 #
 # ### Section A · Molecules on paper
 #
-# The other half of the article's medicine: new drugs. A molecule can be written as a line of text, in SMILES (Weininger 1988):
-# letters for atoms, small letters for atoms in aromatic rings, digits where a ring closes, round brackets where a branch
-# leaves. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. What lesson 08 does with words can be done with these 26 characters: predict
-# the next one. The course ships 4,047 small molecules, of which we hold out every thirteenth. Our model is a GRU, a relative of
-# the LSTM (Segler et al. 2018 used an LSTM).
+# The article's other promise for medicine is new drugs. A molecule can be written as a line of text, in **SMILES** (Weininger
+# 1988): letters are atoms, lowercase letters are atoms in aromatic rings, a pair of digits closes a ring, and parentheses hold a
+# branch. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. So do with these 26 characters what lesson 08 did with words: predict the
+# next one. The course ships 4,047 small molecules, and we hold out every thirteenth. Our model is a GRU, a relative of the LSTM
+# that Segler et al. (2018) used.
 
 
 # %% tags=["studio", "export"]
@@ -1183,7 +1153,7 @@ def encode_smiles(smiles, alphabet):
 
 
 class SimilarLengths:
-    """Minibatches of encoded strings of similar length, in a new order each epoch."""
+    """Minibatches of encoded strings of similar length, in a new order in each epoch."""
 
     def __init__(self, rows, size=64):
         self.rows, self.size, self.length = rows, size, (rows >= 0).sum(dim=1)  # (N,)
@@ -1238,30 +1208,30 @@ def write_smiles(model, n, temperature, alphabet):
 molecules = data.molecules()
 held_out = molecules[::13]  # 312
 known = [text for i, text in enumerate(molecules) if i % 13]  # 3735
-read = known[:: runtime.budget(smoke=3, cpu=1)]  # what is learned from; a smoke run reads fewer
+read = known[:: runtime.budget(smoke=3, cpu=1)]  # the training strings; fewer in a smoke run
 alphabet = ["\n", *sorted(set("".join(molecules)))]  # 27 characters
 runtime.seed_all(80)
 chemist = SmilesModel(len(alphabet), hidden=128)
 history = train_smiles(chemist, encode_smiles(read, alphabet), runtime.budget(smoke=1, cpu=9))
 runtime.seed_all(81)
 written = write_smiles(chemist, runtime.budget(smoke=60, cpu=500), 0.7, alphabet)
-print(f"nats per character: {history['train'][0]:.2f} at first, {history['train'][-1]:.2f} at last")
+print(f"nats per character: first {history['train'][0]:.2f}, last {history['train'][-1]:.2f}")
 print(*written[:6], sep="\n")
 
 # %% [markdown] tags=["studio"]
-# It looks like chemistry. Is it? A string may be no molecule at all (a ring that never closes, a carbon with five bonds); it
-# may name the same molecule as another string; it may be one of those the model was trained on. **RDKit** reads SMILES and
-# answers. It is *not* installed with the course: if the next cell says so, run `pip install rdkit` once, restart the kernel,
-# and run again. Without it you work with the strings that come with the course, for which RDKit's answers are stored.
+# It looks like chemistry. Is it? A string may be no molecule at all (a ring that never closes, a carbon with five bonds). It may
+# name the same molecule as another string. It may be one that the model was trained on. **RDKit** reads SMILES and can tell. It
+# is *not* installed with the course: if the next cell says that it is missing, run `pip install rdkit` once, restart the kernel,
+# and run again. Without RDKit you work with the strings that come with the course, for which its answers are stored.
 #
-# `canonical(s)` is the one spelling that all strings of a molecule share, or `None` if `s` is no molecule.
+# `canonical(s)` is the one spelling that all strings of a molecule share, or `None` if `s` is not a molecule.
 #
-# **Predict.** Of the three strings `CCO`, `OCC` and `C1CC`, how many are molecules, and how many *different* ones?
+# **Predict.** How many of the three strings `CCO`, `OCC` and `C1CC` are molecules, and how many *different* ones?
 #
 # - A: three, all different
-#   - In `C1CC` a ring is opened and never closed, so it is no molecule.
-# - B: two, both different
-#   - Look again: `OCC` read from the other end is `CCO`.
+#   - `C1CC` opens a ring and never closes it, so it is not a molecule.
+# - B: two, and they differ
+#   - Read `OCC` from the other end: it is `CCO`.
 # - C: two, and they are the same
 #   - **Yes.** `CCO` and `OCC` are ethanol, read from either end, and `C1CC` opens a ring that never closes.
 
@@ -1269,14 +1239,14 @@ print(*written[:6], sep="\n")
 if chemistry.available():
     print({text: canonical(text) for text in ("CCO", "OCC", "C1CC")})
 else:
-    print("RDKit is not here. To read molecules of your own,", chemistry.INSTALL)
+    print("RDKit is not installed. To read molecules of your own,", chemistry.INSTALL)
 
 # %% [markdown] tags=["studio"]
 # ### Exercise 10.5 · `molecule_report`
-# Three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020). **Valid**: of all strings, those
-# that are molecules. **Unique**: of the valid strings, how many different molecules they name. **Novel**: of the different
-# molecules, those that are not in `train`, which says nothing about what chemists have long made. Nobody promises that `train` is
-# spelled canonically. If nothing is left to divide by, the rate is 0.
+# Return three rates, each a share of what the one before let through (as in Polykovskiy et al. 2020). **Valid**: the share of the
+# strings that are molecules. **Unique**: the number of different molecules, as a share of the valid strings. **Novel**: the share
+# of the different molecules that are not in `train`, though chemists may have made them long ago. Nobody promises that `train` is
+# spelled canonically. Where there is nothing to divide by, the rate is 0.
 
 
 # %% tags=["studio", "exercise:10.5", "points:4", "minutes:9", "export"]
@@ -1301,24 +1271,25 @@ def molecule_report(smiles, train):
 molecule_report = check("10.5", molecule_report)
 
 # %% [markdown] tags=["studio", "help:10.5"]
-# Three fractions: what is the denominator of each? Can two different strings be one molecule?
+# What is the denominator of each of the three fractions? Can two different strings be one molecule?
 # ---
-# Samples `CCO`, `OCC`, `CC`, `C1CC`; training `CC`. Valid: three of four, $0.75$. Canonical: `CCO`, `CCO`, `CC`, so two of
-# three are different, $0.667$. Of these two, `CC` is known: novel $0.5$.
+# The samples are `CCO`, `OCC`, `CC` and `C1CC`; the training string is `CC`. Three of four are valid, $0.75$. Their canonical
+# spellings are `CCO`, `CCO`, `CC`, so there are two different molecules among three, $0.667$. Of these two, `CC` is known, so
+# novel is $0.5$.
 # ---
-# Canonical first, then a set: a set forgets repetitions, and a difference of sets removes the known ones. `max(…, 1)` keeps an
-# empty list from dividing by zero.
+# First make every string canonical, then build a set: a set forgets repetitions, and a difference of sets removes the known
+# molecules. `max(…, 1)` prevents a division by zero.
 
 # %% [markdown] tags=["studio"]
-# Which baseline would a chemist try first? **AddCarbon** (Renz et al. 2019): take a known molecule, insert one `C` somewhere in
-# its string, and try again until the result is a molecule.
+# Which baseline would a chemist try first? **AddCarbon** (Renz et al. 2019) takes a known molecule and inserts one `C` somewhere
+# in its string, again and again until the result is a molecule.
 #
 # **Predict.** On which of the three rates does the trained network beat AddCarbon?
 #
 # - A: on all three, because it has learned chemistry
 #   - AddCarbon needs no chemistry: it starts from molecules that exist, and asks RDKit.
 # - B: on novelty, because AddCarbon stays so close to known molecules
-#   - It stays close, but one atom more is another molecule, and *novel* asks for nothing more.
+#   - It stays close, but one more atom makes another molecule, and *novel* asks for nothing else.
 # - C: on none
 #   - **Yes.** Three rates that the field has reported for years are won by a program without a model. They measure spelling.
 
@@ -1353,15 +1324,15 @@ for name, texts in rows.items():
 drawing.table(columns, lines)
 
 # %% [markdown] tags=["studio"]
-# AddCarbon wins every rate. (The shipped strings come from a larger GRU after nine epochs. **QED**, Bickerton et al. 2012,
-# scores from 0 to 1 how far size, polarity and other properties resemble those of approved drugs. "Nearest known" is the
-# Tanimoto similarity of fingerprints to the most similar training molecule, 1 for the same; both are means over the new
-# molecules, and need RDKit.) The GRU's molecules are less drug-like than those it learned from, and hardly farther from them
-# than one more carbon is.
+# AddCarbon wins every rate. (The shipped strings were written by a larger GRU after nine epochs.) The two columns on the right
+# need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012) scores from 0 to 1 how closely size, polarity
+# and other properties resemble those of approved drugs. "Nearest known" compares structural fingerprints with those of the most
+# similar training molecule (Tanimoto similarity; 1 means the same). The GRU's molecules are less drug-like than those it learned
+# from, and hardly farther from them than one more carbon is.
 #
 # What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
-# chemists have made, and its neighbor with one more carbon, which is equally valid. Which of the two does the model find more
-# likely per character? Rates of a sampler cannot ask this.
+# chemists have made, and its neighbor with one more carbon, which is as valid. Which of the two is likelier under the model,
+# per character? No rate of a sampler can ask this.
 
 # %% tags=["studio"]
 chemist.eval()
@@ -1375,8 +1346,8 @@ prefers_made = (per_character[0] < per_character[1]).float().mean().item()
 print(f"the molecule that exists is the likelier of the two in {prefers_made:.0%} of the pairs")
 
 # %% [markdown] tags=["studio"]
-# Guessing would give 50%. Has the network learned which molecules chemists make? A skeptic would first try a table: which
-# character followed which five, counted, lesson 08's $n$-gram in characters.
+# Guessing would give 50%. So has the network learned which molecules chemists make? A skeptic would first try a table of counts:
+# lesson 08's $n$-gram, here with five characters of context.
 
 # %% tags=["studio"]
 counts = chemistry.CharacterTable(read, 6)
@@ -1388,17 +1359,17 @@ if chemistry.available():
     counted = [counts.write(rng, 0.7) for _ in range(runtime.budget(smoke=20, cpu=200))]
     table_valid = molecule_report(counted, compared)["valid"]
     network_valid = reports["GRU, yours"]["valid"]
-    print(f"molecules among its strings: {table_valid:.0%}; the network's: {network_valid:.0%}")
+    print(f"valid strings: the table's {table_valid:.0%}, the network's {network_valid:.0%}")
 
 # %% [markdown] tags=["studio"]
-# As a judge, the table is no worse than the network: the extra carbon often breaks an aromatic ring, which shows within a few
-# characters. As a writer it is far worse. About a third of its strings are molecules, because it has forgotten which rings and
-# brackets are open. *That* is what the network has learned. With a likelihood one can rank candidates, complete a given
-# beginning, or tune towards a target (Segler et al. 2018), and AddCarbon can do none of this. As a mere source of new molecules,
-# though, the network is worth no more than a pencil.
+# As a judge, the table is no worse than the network: an extra carbon shows within a few characters (in more than a quarter of the
+# pairs it breaks an aromatic ring). As a writer it is far worse. Only about a third of its strings are molecules, because five
+# characters later it has forgotten which rings and branches are open. *That* is what the network has learned. With a likelihood
+# you can rank candidates, complete a given beginning, or tune toward a target (Segler et al. 2018), and AddCarbon can do none of
+# this. As a mere source of new molecules, though, the network is worth no more than a pencil.
 #
-# Here are its new molecules of highest QED. This is a choice, not a random sample: picking the best makes any generator look
-# good. And QED knows nothing of stability: a carbamic acid (a carboxyl group on a nitrogen) scores well and falls apart into an
+# Here are its new molecules of highest QED. They are a selection, not a random sample: picking the best makes any generator look
+# good. And QED knows nothing of stability: a carbamic acid (a carboxyl group on a nitrogen) scores well, and falls apart into an
 # amine and carbon dioxide.
 
 # %% tags=["studio"]
@@ -1409,44 +1380,44 @@ chemistry.draw_sheet(
 )
 
 # %% [markdown] tags=["studio"]
-# **Would training longer help?** A script of the course tried (`tools/measure/studies/smiles.py`), measuring on the way.
+# **Would training longer help?** A script of the course tried (`tools/measure/studies/smiles.py`) and measured as it went.
 #
-# **Predict.** With more epochs, what becomes of novelty?
+# **Predict.** What happens to novelty with more epochs?
 #
 # - A: it rises, because a better model finds more
 #   - A better model of *these* molecules puts more of its probability on these molecules.
 # - B: it falls
-#   - **Yes.** Validity rises, and novelty pays for it: the model memorizes ever more of its four thousand molecules.
-# - C: it stays, because sampling is random
-#   - Sampling is random, from a distribution that gets ever closer to the training set.
+#   - **Yes.** Validity rises, and novelty pays for it: the model memorizes more and more of its four thousand molecules.
+# - C: it stays the same, because sampling is random
+#   - The samples are random, but from a distribution that moves ever closer to the training set.
 
 # %% tags=["studio"]
 drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
 # Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the copier again, and
-# validity alone would praise it. More computing trades one for the other, and temperature makes the same trade. The smaller
-# network that you trained for nine epochs is at its other end: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, the
-# middle of five runs. (The long run ran once.)
+# validity alone would praise it. More epochs trade novelty for validity, and so does a lower temperature. The smaller network
+# that you trained for nine epochs is at the other end of that trade: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel.
+# (These are the medians of five runs, which differ widely in validity; the long run was made once.)
 #
-# A valid, new molecule is not a drug. Can it be made? Does it bind, dissolve, reach the place, harm the liver? Each question is
-# an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 search further, for properties.) Our training set
-# contains dyes and toxic compounds, and so may the samples.
+# A valid, new molecule is not a drug. Can it be made? Does it dissolve, reach its target, bind there, harm the liver? Each
+# question is an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 go on to search for properties.) Our
+# training set contains dyes and toxic compounds, and so may the samples.
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Did the work get faster?
 #
 # **Debug a claim.** "Generative AI makes work more efficient", says the article, in its title and again at the end. It cites no
-# trial. How would one know? Build a world in which the truth is known, because we *simulate* it: 300 people, one task each. In
-# this invented world the tool costs time, a factor of $1.15$ for everyone. People believe that it saves a fifth. And fast
-# people are the first to pick it up.
+# trial. How would anyone know? Build a world in which the truth is known because we *simulate* it: 300 people with one task each.
+# In this invented world the tool *costs* time: every task takes $1.15$ times as long. People believe that it saves a fifth. And
+# the fast ones are the first to pick it up.
 
 
 # %% tags=["studio"]
 def simulate_trial(n, true_ratio, rng, chosen=False):
     """Invented data, columns of n: ai (bool), minutes, believed (a ratio), team 0 to 9.
 
-    With `chosen`, people decide themselves whether to use the tool, the faster the likelier.
+    With `chosen`, people decide for themselves whether to use the tool, and the fast more often do.
     """
     skill = rng.normal(size=n)
     ai = rng.permutation(n) < n // 2 if not chosen else skill + rng.normal(size=n) > 0
@@ -1464,13 +1435,13 @@ print({name: column[:3] for name, column in trial.items()})
 
 # %% [markdown] tags=["studio"]
 # ### Exercise 10.6 · `trial_effect`
-# Estimate the ratio of times, with AI over without, and its 95% **confidence interval**: a range built so that it holds the
+# Estimate the ratio of times, with AI over without, and its 95% **confidence interval**: a range built so that it contains the
 # truth in 95 of 100 such trials. Times are skewed: most tasks take about an hour, a few take three. So work with logarithms, in
-# which a ratio is a difference. You know the standard error of a mean from lesson 05, and that the variances of independent
-# estimates add when they are subtracted. Each group has its own variance; the interval reaches $1.96$ standard errors to each
-# side (Welch's t in its place is as good). Return to ratios at the end: $\hat r$ above 1 means slower.
+# which a ratio is a difference. You know the standard error of a mean from lesson 05. When two independent estimates are
+# subtracted, their variances *add*. Each group has its own variance, and the interval reaches $1.96$ standard errors to each
+# side (Welch's t will do as well). Return to ratios at the end: $\hat r$ above 1 means slower.
 #
-# The table has four columns, NumPy arrays. Which do you need?
+# The table has four columns, all NumPy arrays. Which do you need?
 
 
 # %% tags=["studio", "exercise:10.6", "points:4", "minutes:10"]
@@ -1492,15 +1463,15 @@ def trial_effect(df):
 trial_effect = check("10.6", trial_effect)
 
 # %% [markdown] tags=["studio", "help:10.6"]
-# Which of the four columns did chance decide, which was measured with a clock, and which did people only report? What becomes
-# of a difference of two logarithms when you undo it?
+# Which of the four columns did chance decide, which was measured with a clock, and which did people only report? What does a
+# difference of two logarithms become when you take its exponential?
 # ---
-# With AI: 20 and 80 minutes; without: 10 and 40. Geometric means: $40$ and $20$, ratio $2$. The logarithms have the standard
-# deviation $s = 0.98$ in both groups, so $\mathrm{SE}^2 = 0.96/2 + 0.96/2$, $\mathrm{SE} = 0.98$, and the interval is
-# $2\,e^{\pm 1.92}$: from $0.29$ to $13.6$. Four tasks tell you nothing.
+# With AI, two tasks took 20 and 80 minutes; without, 10 and 40. The geometric means are $40$ and $20$, so the ratio is $2$. The
+# logarithms have standard deviation $s = 0.98$ in both groups, so $\mathrm{SE}^2 = 0.96/2 + 0.96/2$, $\mathrm{SE} = 0.98$, and
+# the interval is $2\,e^{\pm 1.92}$: from $0.29$ to $13.6$. Four tasks tell you nothing.
 # ---
-# $\mathrm{SE}^2 = s_{\text{AI}}^2/n_{\text{AI}} + s_{\text{no}}^2/n_{\text{no}}$, in logarithms. The exponential comes last,
-# for the estimate and for both ends, so the interval is not symmetric around the ratio. Everyone counts, in the group in which
+# In logarithms, $\mathrm{SE}^2 = s_{\text{AI}}^2/n_{\text{AI}} + s_{\text{no}}^2/n_{\text{no}}$. The exponential comes last,
+# for the estimate and for both ends, so the interval is not symmetric around the ratio. Everyone counts, in the group where
 # chance put them.
 
 # %% tags=["studio"]
@@ -1515,14 +1486,14 @@ teams = [
 ]
 
 # %% [markdown] tags=["studio"]
-# **Predict.** Four estimates of the same effect, each with its interval. The truth is 1.15. Which intervals hold it?
+# **Predict.** Below are four estimates of the same effect, each with its interval. The truth is 1.15. Which intervals contain it?
 #
 # - A: all four, because each is a 95% interval
-#   - An interval allows for luck in the sample. It knows nothing of who was asked, and what.
-# - B: that of the randomized trial
-#   - **Yes.** Only there did chance decide who gets the tool. The other three are narrow intervals around something else.
-# - C: the trial's, and that of the users who chose the tool: both are measured with a clock
-#   - The clock is right, and those who chose it are faster. They were faster before.
+#   - An interval allows for luck in the sample. It knows nothing of what was asked, of whom, and who picked the sample.
+# - B: only that of the whole trial
+#   - **Yes.** The others are intervals around something else: a belief, people who were fast before, the luckiest of ten teams.
+# - C: the trial's, and that of the users who chose the tool, because both are measured with a clock
+#   - The clock is right, and those who chose the tool are faster. They were faster before.
 
 # %% tags=["studio"]
 drawing.trials(
@@ -1542,7 +1513,8 @@ print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their
 
 # %% [markdown] tags=["studio"]
 # Many people can be wrong together, and the luckiest of ten teams looks better than the whole. Only the comparison in which
-# *chance* decided finds the truth. So randomize, measure with a clock, count everyone, and say how sure you are.
+# *chance* decided and *everyone* counts finds the truth. So randomize, measure with a clock, count everyone, and say how sure you
+# are.
 #
 # **What real trials found.** The numbers below are reported by the papers, not measured here.
 #
@@ -1565,9 +1537,9 @@ print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their
 # %% [markdown] tags=["studio"]
 # ### Section C · Whose words are these?
 #
-# Among the texts a model trains on is one by someone who was not asked. It is there *once*, in four hundred. Does that matter?
-# The models are $n$-grams as in lesson 08: count which word follows the last $n - 1$. The texts are ours from above, and this
-# verse stands in for the author's.
+# Among the texts a model is trained on is one by an author who was not asked. It is there *once*, beside four hundred others.
+# Does that matter? The models are $n$-grams as in lesson 08: count which word follows the last $n - 1$. The four hundred are
+# leaflets by the core's language model, and this verse stands in for the author's work.
 
 # %% tags=["studio"]
 verse = """the night nurse counts the quiet beds and leaves a lamp for those who fear the dark
@@ -1586,7 +1558,7 @@ def count_words(texts, n):
 
 
 def continue_text(table, start, length, rng):
-    """Words drawn one by one; where the model has never been, it stops. -> list of words"""
+    """Words drawn one by one, until a context that the model has never seen. -> list of words"""
     text = list(start)
     n = len(next(iter(table)))
     while len(text) < length and tuple(text[-n:]) in table:
@@ -1595,7 +1567,7 @@ def continue_text(table, start, length, rng):
 
 
 def longest_copy(text, source):
-    """The longest run of words that is in both: its length, and where in the text it begins."""
+    """The longest run of words in both: its length, and where it begins in the text."""
     inside = " " + " ".join(source) + " "
     best = (0, 0)
     for i in range(len(text)):
@@ -1605,17 +1577,17 @@ def longest_copy(text, source):
 
 
 # %% [markdown] tags=["studio"]
-# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. Everyone shares a few words with
-# everyone.
+# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. A run of two or three proves nothing;
+# any two texts share that much.
 #
-# **Predict.** We start each model with the first words of the verse. From which $n$ on does it recite the verse?
+# **Predict.** We start each model with the first words of the verse. What is the smallest $n$ that recites it?
 #
-# - A: from 2, one word of context
-#   - The verse's words do not occur in the leaflets, but *the* occurs often in the verse, and after each the model may jump.
-# - B: from 3, two words of context
-#   - **Yes.** Two words of context and one reading are enough, because almost every pair of words occurs in one place only.
-# - C: from none: one text in 401 is too rare to be learned
-#   - Rare in the whole. But after the verse's own words it is all that the model has ever seen.
+# - A: 2, one word of context
+#   - *The* and *and* occur many times in the verse, and after each the model may jump to another place.
+# - B: 3, two words of context
+#   - **Yes.** Two words of context and one reading are enough, because no pair of words occurs twice in the verse.
+# - C: no $n$ does, because one text in 401 is too rare to be learned
+#   - It is rare in the whole. But after the verse's own words it is all that the model has ever seen.
 
 # %% tags=["studio"]
 runtime.seed_all(92)
@@ -1636,29 +1608,29 @@ recited = continue_text(count_words([*leaflets, verse], 3), verse[:2], 24, runti
 print("n = 3:", " ".join(recited))
 
 # %% [markdown] tags=["studio"]
-# Nobody meant to store the verse, and the loss does not show it: it is one text in 401. The alarm finds it because it knows
-# what to look for. Large models do the same with what they saw often, and sometimes with what they saw once (Carlini et al.
-# 2021). When the author withdraws consent and the verse is taken out, it is gone: what remains is the prompt. But that took a
-# training from scratch, which for a large model costs what the model cost. Asking first is cheaper.
+# Nobody meant to store the verse, and the average loss does not show it: it is one text in 401. The alarm finds it because it
+# knows what to look for. Large models do the same with what they saw often, and sometimes with what they saw once (Carlini et
+# al. 2021). When the author withdraws consent and the verse is taken out, it is gone, and only the prompt remains. But that took
+# retraining from scratch, which for a large model costs what the model cost. Asking first is cheaper.
 #
-# The alarm can also be placed at the exit, to hold back any sample that shares more than a few words in a row with a protected
-# text. Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and you
-# can now show it.
+# The alarm can also guard the exit, and hold back any sample that shares more than a few words in a row with a protected text.
+# Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and you can now
+# show it.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · Build: patients you may publish
 #
-# Write a generator of synthetic patients from an empty page. It gets a table of real ones and must return `n` others, with a
-# TSTR of at least $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about {{10.majority:.2f}}), a copier alarm below
-# $\tfrac23$ and a membership AUC of at most $0.6$ (nearest synthetic patient, as above). At most 2% of the rows may be
-# impossible, by the two rules of the core. Within a diagnosis, the measurements must vary about as much as those of real
-# patients. Any method counts: Gaussians, another family, a VAE, something of your own. Copies are caught, with noise or
-# without.
+# Write a generator of synthetic patients from an empty page. It gets a table of real ones and returns `n` others. Their TSTR must
+# reach $0.9$ (real patients reach {{10.trtr:.3f}}, always benign about {{10.majority:.2f}}). The copier alarm must stay below
+# $\tfrac23$, and the AUC of the nearest-patient attack must not exceed $0.6$. At most 2% of the rows may be impossible by the two
+# rules of the core. Within a diagnosis, the measurements must vary about as much as those of real patients, and be correlated at
+# least a quarter as strongly: a nucleus of large radius has a large perimeter. Any method counts: Gaussians, another family, a
+# VAE, something of your own. Copies are caught, with noise or without.
 #
 # ### Exercise 10.7 · `make_patients`
 # `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows, as NumPy arrays. Draw all randomness from `rng`.
-# The check hands you 284 patients, with each measurement in another unit, and keeps the others, four times, and takes the
-# averages; it stops you after a minute.
+# The check hands you 284 patients, in units of its own, and keeps the other 284 to judge by. It does so four times, and takes
+# the averages. It stops you after a minute.
 
 
 # %% tags=["studio", "exercise:10.7", "points:8", "minutes:20"]
@@ -1688,8 +1660,9 @@ make_patients = check("10.7", make_patients)
 # %% [markdown] tags=["studio", "help:10.7"]
 # What does a classifier need to know about each diagnosis? And what does it *not* need to know about any one patient?
 # ---
-# For one column: malignant $5, 7, 9$, benign $1, 2, 3$. Keep four numbers, the two means $7$ and $2$ and the two standard
-# deviations, and draw from them. A patient changes such a number only a little; a copy is the patient.
+# Two columns. Malignant: $(5, 10), (7, 14), (9, 18)$; benign: $(1, 2), (2, 4), (3, 6)$. Keep the two means, $(7, 14)$ and
+# $(2, 4)$, and how the columns vary, alone and *together*. One patient changes such a number only a little; a copy *is* the
+# patient. Drawn one column at a time, $(5, 18)$ would turn up, and nobody is like that.
 # ---
 # One Gaussian per diagnosis, on square roots, so that every row is possible. Its covariance is mixed with the identity, so that
 # no direction depends on a handful of patients. One Gaussian of the core passes as well; a few are at the limit.
@@ -1710,17 +1683,17 @@ drawing.table(columns, {"what you built, ten splits": built})
 # %% [markdown] tags=["studio"]
 # ### Section E · What removes the mark
 #
-# Someone who does not have the key edits the text. If a share $p$ of the words is replaced at random, both words of a pair are
-# left alone with probability $(1 - p)^2$. So with $T$ words, as long as few pairs repeat,
+# Someone without the key edits the text. If a share $p$ of the words is replaced at random, both words of a pair are left alone
+# with probability $(1 - p)^2$; any other pair is green only by chance. So with $T$ words, as long as few pairs repeat,
 #
 # $$ z(p, T) \approx (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
 #
-# **Turn the knobs of both sides.** `strength` is the writer's $\delta$, `words found` the length, `share replaced` what was
-# changed. Above is the beginning of one text, with green words in bold; below, $z$ of a hundred marked and unmarked texts.
+# **Play both sides.** The writer sets `strength`, which is $\delta$, and the length of the text found; the other side sets the
+# share of words replaced. Above is the beginning of one text, with green words in bold; below, $z$ of a hundred marked texts and
+# of a hundred unmarked ones.
 #
-# **Your goal.** (1) Find the shortest text of strength 3 that you would dare to call marked in court. (2) Find the strength and
-# length that survive half of the words being replaced. (3) Set the strength to 0: are there green words, and what do they
-# prove?
+# **Your goal.** (1) Find the shortest text of strength 3 that you would dare to call marked in court. (2) Which strength and
+# length survive half of the words being replaced? (3) Set the strength to 0. Are there green words, and what do they prove?
 
 # %% tags=["studio", "folded"]
 first = torch.tensor([number[slot[0]] for slot in slots])  # (9,) the first word of each slot
@@ -1749,15 +1722,16 @@ explorables.watermark(library, green, words, gamma)
 # %% [markdown] tags=["studio"]
 # <details><summary>What to find</summary>
 #
-# (1) About fifty words bring nearly all texts beyond 4; with 25 some stay below: short texts cannot be judged. (2) Half
-# replaced leaves a quarter of the pairs. No strength brings texts of 200 words back beyond 4, because from strength 4 on nearly
-# every word is green already. Length helps where strength cannot: with 400 words and the greatest strength, about a fifth of the
-# texts are back. (3) Half of all words are green in everyone's texts, also in yours: a green word proves nothing.
+# (1) Fifty words bring nearly all texts above 4; with 25 some stay below. Short texts cannot be judged. (2) Replacing half of the
+# words leaves a quarter of the pairs. No strength brings more than a few texts of 200 words back above 4, because from strength 4
+# on nearly every word is green already. Length helps where strength cannot: with 400 words and the greatest strength, about a
+# fifth of the texts are back. (3) Half of all words are green in everyone's texts, yours included: a green word proves nothing.
 #
 # </details>
 #
-# In real text, too, rewriting weakens the mark and length brings it back. After people had rewritten a text thoroughly, 800
-# tokens were needed on average (Kirchenbauer et al. 2024). A mark stops the careless, not the determined.
+# In real text, too, rewriting weakens the mark and length brings it back: after people had rewritten a text thoroughly, it took
+# 800 tokens on average to find the mark, with one false alarm in 100,000 (Kirchenbauer et al. 2024). A mark stops the careless,
+# not the determined.
 
 # %% tags=["studio"]
 also_inside = runtime.reached(
@@ -1809,34 +1783,34 @@ assert survives[0.5] < 4 < survives[0.25]
 # %% [markdown] tags=["studio"]
 # ### Section F · A reading list that exists
 #
-# A model that writes references invents some of them; so did the article, or whoever wrote it. We looked every one up. Of its
+# A model that writes references invents some of them; so did the article, or whoever wrote it. We looked up every one. Of its
 # books, one (*Generative Models*) was not found anywhere, one has a mixed-up title, and one (*Deep Learning*, 2016) predates
 # most of what you have built here. Of its courses, Coursera's specialization exists but has no VAE and no GAN, edX's was not
-# found, and Udacity's is named too vaguely to be looked up. The list of all 76 findings is the course's errata page,
-# `docs/errata.md`. Its last entry is the one to remember: a text without author, date and checkable sources has to be checked
-# line by line. You have the habit by now: *measure*.
+# found, and Udacity's is named too vaguely to be looked up. All 76 findings are on the course's errata page, `docs/errata.md`.
+# Remember the last: a text without an author, a date and sources that can be checked has to be checked line by line. You have
+# the habit by now: *measure*.
 #
-# What we found and can recommend: the books of Foster (*Generative Deep Learning*, second edition 2023), Tomczak (*Deep
+# What we found and can recommend: the books by Foster (*Generative Deep Learning*, second edition 2023), Tomczak (*Deep
 # Generative Modeling*), Prince (*Understanding Deep Learning*, 2023), and Chollet & Watson (*Deep Learning with Python*);
 # Carnegie Mellon's course 11-785 and the Deep Learning Specialization of DeepLearning.AI for foundations; the documentation of
-# PyTorch, of Keras and TensorFlow, and of Hugging Face. For research, the *Journal of Machine Learning Research* (free to read)
-# and the *IEEE Transactions on Pattern Analysis and Machine Intelligence*, and the preprints that everyone reads first and
+# PyTorch, of Keras and TensorFlow, and of Hugging Face. For research, there are the *Journal of Machine Learning Research* (free
+# to read), the *IEEE Transactions on Pattern Analysis and Machine Intelligence*, and the preprints that everyone reads first and
 # reviews last.
 
 # %% [markdown]
 # ## Where we are now
 #
 # You can
-# - report a diagnosis by the cancers it misses;
+# - report a classifier by the cancers it misses;
 # - judge synthetic patients by what they teach and whether they can exist;
-# - attack a table, and write the noise that no attack gets past, at a price in missed cancers;
+# - attack a table, and add noise that no attack gets past, at a price in missed cancers;
 # - detect a watermark without accusing honest writers;
 # - decide on a release, and say in one sentence what it is not for.
 #
 # **Read on.** Stadler, Oprisanu & Troncoso 2022, *Synthetic Data: Anonymisation Groundhog Day*. Carlini et al. 2022,
 # *Membership Inference Attacks From First Principles*. Dwork & Roth 2014, *The Algorithmic Foundations of Differential
-# Privacy*, and Abadi et al. 2016, *Deep Learning with Differential Privacy*: the same line of noise, in every gradient step.
-# Kirchenbauer et al. 2023, *A Watermark for Large Language Models*.
+# Privacy*, and Abadi et al. 2016, *Deep Learning with Differential Privacy*: clipping and noise, as in 10.3, at every gradient
+# step.
 #
-# **The end.** Ten lessons ago a photocopier looked like a perfect generator. You can now say in numbers why it
-# is not. Take a generator of your own and fill in its card.
+# **The end.** Ten lessons ago a photocopier looked like a perfect generator. You can now say in numbers why it is not. Take a
+# generator of your own, and fill in its card.

@@ -41,7 +41,7 @@ def available() -> bool:
 
 @cache
 def canonical(smiles: str) -> str | None:
-    """The one spelling that all SMILES of a molecule share, or None if the string is no molecule.
+    """The one spelling that all SMILES of a molecule share, or None if it is not a molecule.
 
     Which spelling that is depends on RDKit's version: compare only what this function returned.
     Without RDKit, raises ImportError for strings that the course does not ship. Source: Weininger
@@ -62,7 +62,7 @@ def layout(smiles: str) -> dict[str, list]:
     order], …]}, in bond lengths. A label is a symbol with its hydrogens and charge, such as NH2 or
     O-; that of a carbon without charge is C.
 
-    Raises ImportError without RDKit, ValueError for a string that is no molecule.
+    Raises ImportError without RDKit, ValueError for a string that is not a molecule.
     """
     if not available():
         raise ImportError(f"to lay out a molecule, {INSTALL}")
@@ -70,7 +70,7 @@ def layout(smiles: str) -> dict[str, list]:
 
     molecule = _read(smiles)
     if molecule is None:
-        raise ValueError(f"{smiles!r} is no molecule: canonical({smiles!r}) is None")
+        raise ValueError(f"{smiles!r} is not a molecule: canonical({smiles!r}) is None")
     Kekulize(molecule, clearAromaticFlags=True)
     rdDepictor.Compute2DCoords(molecule)
     places = molecule.GetConformer().GetPositions() / 1.5  # a bond is 1.5 long
@@ -240,8 +240,8 @@ def draw_sheet(sheet: list[dict[str, Any]], title: str) -> None:
 
 def draw(plan: dict[str, list], ax: Any = None, *, title: str = "", alt: str | None = None) -> Any:
     """A structural formula from a `layout`: carbon atoms are corners, other atoms letters, double
-    bonds two lines, in a ring with the second line inside it. Hydrogens stand on the side of an
-    atom that has no bond: HO on the left, OH on the right.
+    bonds two lines, in a ring with the second line inside it. Hydrogens are written on the side of
+    an atom that has no bond: HO on the left, OH on the right.
     """
     ax = plots.axes_for(ax, alt, (3, 3))
     places = np.array([atom[1:] for atom in plan["atoms"]], dtype=float)

@@ -46,8 +46,8 @@ def _bars(splits: Mapping[str, Any], ax: Any = None, **style: Any) -> Any:
 def two_clouds(tables: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Patients of two tables by radius and texture: crosses are malignant (y = 0), dots benign."""
     alt = (
-        "Two scatter plots of patients, in which the malignant ones have larger nuclei; the real"
-        " and the synthetic one look alike."
+        "Two scatter plots of patients, real and synthetic, that look alike: in both, malignant"
+        " nuclei are larger."
     )
     _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
     for ax, (title, patients) in zip(axes, tables.items(), strict=True):
@@ -68,17 +68,20 @@ def utility(scores: Mapping[str, Any]) -> None:
         scores,
         form=".3f",
         color=[plots.DATA, plots.OTHER, plots.WRONG],
-        alt="Real and synthetic nearly level; the claim far behind, like calling everyone benign.",
+        alt=f"Bars, the share of right diagnoses: {_means(scores, '.3f')}.",
     )
-    plots.label(ax, "Right diagnoses of real patients, ten splits", "share of patients")
+    title = f"Right diagnoses of real patients, {len(next(iter(scores.values())))} splits"
+    plots.label(ax, title, "share of patients, mean ± standard deviation")
+
+
+def _means(splits: Mapping[str, Any], form: str) -> str:
+    """Name and mean of each, for an alt text."""
+    return ", ".join(f"{name} {np.mean(values):{form}}" for name, values in splits.items())
 
 
 def use_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
     """TSTR and copier alarm of several generators, side by side, on each split."""
-    alt = (
-        "TSTR is level for all three generators. The alarm is about one half for one Gaussian, and"
-        " far above two thirds for the other two."
-    )
+    alt = f"Bars. TSTR: {_means(useful, '.3f')}. Copier alarm: {_means(alarm, '.2f')}."
     _, axes = plots.figure(1, 2, size=(10, 2.4), alt=alt)
     _bars(useful, axes[0], color=plots.OTHER, form=".3f")
     axes[1].axvline(2 / 3, color=plots.MUTED, linestyle="--", zorder=0)
@@ -86,30 +89,43 @@ def use_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
     for label in axes[1].texts:
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     plots.label(axes[0], "use: TSTR", "share of patients")
-    plots.label(axes[1], "copier alarm; dashed: two thirds", "nearer to the training half")
+    plots.label(axes[1], "copier alarm; dashed: two thirds", "share nearer to the training half")
 
 
 FEWEST = 0.004  # false alarms where the axes begin: about one of 284
-LOOKS = {
-    "one Gaussian": (plots.OTHER, "-"),
-    "thirty Gaussians": (plots.MODEL, "-"),
-    "photocopier": (plots.WRONG, "-"),
-    "eight Gaussians, model in hand": ("black", "--"),
-    "your noisy sums, all else known": (plots.DATA, "-"),
+LOOKS = {  # color, line, and where its name is written: at which false alarms, how far above
+    "photocopier": (plots.WRONG, (0, (5, 1.5)), (0.0042, -16)),
+    "thirty Gaussians": (plots.MODEL, (0, (5, 1.5, 1, 1.5)), (0.02, -16)),
+    "one Gaussian": (plots.OTHER, (0, (2, 1)), (0.013, -24)),
+    "eight Gaussians, model in hand": ("black", "-", (0.03, -15)),
+    "your noisy sums": (plots.DATA, "-", (0.0075, -17)),
 }
 
 
-def _attackers(ax: Any, alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
-    """Members found against false alarms, mean and standard deviation over the splits (S, A)."""
+def _attackers(
+    ax: Any, alarms: np.ndarray, curves: Mapping[str, np.ndarray], named: bool = False
+) -> None:
+    """Members found against false alarms, mean and standard deviation over the splits (S, A); each
+    curve with its name beside it, if `named`.
+    """
     for name, found in curves.items():
-        color, style = LOOKS[name]
+        color, style, (at, above) = LOOKS[name]
         mean = found.mean(axis=0)
-        ax.plot(alarms, mean, style, color=color, label=name)
+        ax.plot(alarms, mean, linestyle=style, color=color, label=name)
         if len(found) > 1:
             sd = found.std(axis=0, ddof=1)
             low = np.maximum(mean - sd, 1e-6)
             ax.fill_between(alarms, low, mean + sd, color=color, alpha=0.15, linewidth=0)
+        if named:
+            _written(ax, name, (at, float(np.interp(at, alarms, mean))), above, color)
     ax.plot([1e-3, 1], [1e-3, 1], ":", color=plots.MUTED)
+
+
+def _written(ax: Any, name: str, place: tuple[float, float], above: float, color: str) -> None:
+    """The name of a curve beside it, in its color, dark enough to be read."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+    look = {"color": plots.INKS.get(color, color), "fontsize": 10, "bbox": box, "zorder": 5}
+    ax.annotate(name, place, (0, above), textcoords="offset points", **look)
 
 
 def _logarithmic(ax: Any) -> None:
@@ -129,8 +145,8 @@ def roc_twice(alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
         f" look alike; on logarithmic axes they differ at 1% false alarms: {numbers}."
     )
     _, axes = plots.figure(1, 2, size=(10, 3.9), alt=alt)
-    for ax in axes:
-        _attackers(ax, alarms, curves)
+    for ax, named in zip(axes, (False, True), strict=True):
+        _attackers(ax, alarms, curves, named)
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes[0].set(xlim=(0, 1), ylim=(0, 1.03))
     for axis in (axes[0].xaxis, axes[0].yaxis):
@@ -150,32 +166,13 @@ def promise(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndar
         "Members found against false alarms, on logarithmic axes. The region above the bound is"
         f" shaded: at 1% false alarms it begins at {100 * bound[at]:.1f}%. Found there: {numbers}."
     )
-    ax = plots.panel(size=(8.5, 4.6), alt=alt)
-    _attackers(ax, alarms, curves)
+    ax = plots.panel(size=(8.5, 4.8), alt=alt)
+    _attackers(ax, alarms, curves, named=True)
     ax.fill_between(alarms, bound, 1.15, color=plots.DATA, alpha=0.12, linewidth=0)
     ax.plot(alarms, bound, color=plots.DATA, linewidth=1, linestyle="--")
     _logarithmic(ax)
-    ax.legend(loc="lower right")
-    title = "Shaded: closed to every attack on the noisy sums"
+    title = "Shaded: closed to every attack on the noisy sums; dotted: guessing"
     plots.label(ax, title, "false alarms", "members found")
-
-
-def likelihoods(sizes: Sequence[int], nats: Mapping[str, Sequence[float]]) -> None:
-    """Mean log-likelihood of the patients a mixture was fitted to, and of others, by its size."""
-    ax = plots.panel(
-        size=(6.5, 3.2),
-        alt="On the patients they were fitted to, the likelihood rises with the number of"
-        " Gaussians; on patients left out it falls steeply from the first.",
-    )
-    looks = {"fitted to": (plots.WRONG, "--"), "left out": (plots.DATA, "-")}
-    for name, (color, style) in looks.items():
-        ax.plot(sizes, nats[name], style, color=color, marker="o", label=name)
-    ax.set_xscale("log", base=2)
-    ax.set_yscale("symlog", linthresh=20)
-    ax.margins(y=0.08)
-    ax.set_xticks(sizes, sizes)
-    ax.legend(loc="lower left")
-    plots.label(ax, "Log-likelihood of the patients", "Gaussians per diagnosis", "nats per patient")
 
 
 def price_of_privacy(
@@ -187,11 +184,11 @@ def price_of_privacy(
         "means and covariances": ("--", plots.WRONG),
     }
     ends = " ".join(
-        f"{name}: from {np.mean(values[0]):.0f} missed at the weakest promise to"
+        f"From {name}: {np.mean(values[0]):.0f} missed at the weakest promise,"
         f" {np.mean(values[-1]):.0f} at the strongest."
         for name, values in missed.items()
     )
-    ax = plots.panel(size=(8, 3.6), alt=f"Missed cancers of 100 against the promise. {ends}")
+    ax = plots.panel(size=(8, 3.6), alt=f"Missed cancers of 100, by the promise. {ends}")
     for name, values in missed.items():
         style, color = looks[name]
         mean, sd = np.mean(values, axis=1), np.std(values, axis=1, ddof=1)
@@ -213,22 +210,20 @@ def price_of_privacy(
 
 def scores_of_texts(scores: Mapping[str, np.ndarray]) -> None:
     """z of unmarked texts, of marked ones read with a wrong key, and of marked ones."""
-    ax = plots.panel(
-        size=(7.5, 3),
-        alt="z of unmarked texts and of marked texts read with a wrong key around zero; of marked"
-        " texts far to the right of four.",
-    )
-    looks = {
-        "unmarked": (plots.MUTED, "stepfilled"),
-        "marked, wrong key": (plots.WRONG, "step"),
-        "marked": (plots.OTHER, "stepfilled"),
+    ranges = (f"{name} from {min(z):.1f} to {max(z):.1f}" for name, z in scores.items())
+    alt = f"Histograms of z: {', '.join(ranges)}."
+    ax = plots.panel(size=(7.5, 3), alt=alt)
+    looks = {  # color, style, and where the name is written, as shares of the panel
+        "unmarked": (plots.MUTED, "stepfilled", (0.01, 0.9)),
+        "marked, wrong key": (plots.WRONG, "step", (0.01, 0.78)),
+        "marked": (plots.OTHER, "stepfilled", (0.6, 0.9)),
     }
     for name, values in scores.items():
-        color, style = looks[name]
-        edges = np.arange(-5, 14, 0.5)
-        ax.hist(values, edges, histtype=style, color=color, label=name, linewidth=2)
+        color, style, place = looks[name]
+        ax.hist(values, np.arange(-5, 14, 0.5), histtype=style, color=color, linewidth=2)
+        told = f"{name} ({'outlined' if style == 'step' else 'filled'})"
+        ax.text(*place, told, color=plots.INKS[color], transform=ax.transAxes)
     ax.axvline(4, color="black", linestyle="--")
-    ax.legend(loc=(0.51, 0.5))
     plots.label(ax, "100 texts of 200 words each; dashed: z = 4", "z", "texts")
 
 
@@ -247,11 +242,12 @@ def release_card(lines: Sequence[tuple[str, Any, float, str]]) -> None:
 
 def trials(intervals: Mapping[str, tuple[float, Sequence[float]]], truth: float) -> None:
     """Estimates with their intervals beside the truth of a simulated world."""
-    ax = plots.panel(
-        size=(8.5, 2.9),
-        alt="Beliefs and self-chosen users lie below one, as if the tool saved time; the"
-        " randomized trial lies above one, around the truth.",
+    told = "; ".join(
+        f"{name} {center:.2f}, from {low:.2f} to {high:.2f}"
+        for name, (center, (low, high)) in intervals.items()
     )
+    alt = f"Estimates and their intervals: {told}. The truth is {truth:.2f}."
+    ax = plots.panel(size=(8.5, 2.9), alt=alt)
     for row, (name, (center, (low, high))) in enumerate(intervals.items()):
         color = plots.DATA if "trial" in name else plots.WRONG
         ax.plot([low, high], [row, row], color=color)
@@ -268,10 +264,11 @@ def copied_runs(copied: Mapping[str, Mapping[str, float]]) -> None:
     """The longest run of words taken from a source, for several models, with the source and
     without.
     """
-    alt = (
-        "With the verse in the training texts the copied run is long for n of three and four;"
-        " without it only the prompt remains."
+    told = (
+        f"trained {name}, {', '.join(f'{words:.0f} for {n}' for n, words in runs.items())}"
+        for name, runs in copied.items()
     )
+    alt = f"Longest copied run, in words: {'; '.join(told)}."
     _, axes = plots.figure(1, 2, size=(10, 2.2), alt=alt)
     for ax, (name, runs), color in zip(
         axes, copied.items(), (plots.WRONG, plots.OTHER), strict=True
@@ -283,9 +280,11 @@ def copied_runs(copied: Mapping[str, Mapping[str, float]]) -> None:
 
 def epochs_of_molecules(study: Mapping[str, Any]) -> None:
     """Validity and novelty against epochs of training, for three temperatures."""
+    valid, novel = study["valid"].mean(axis=1), study["novel"].mean(axis=1)  # (epochs,)
     alt = (
-        "Over the epochs validity rises from near zero to about nine in ten, and novelty falls"
-        " from nearly one."
+        f"Over the epochs the share of valid strings goes from {valid[0]:.2f} to {valid[-1]:.2f},"
+        f" and that of novel ones from {novel[0]:.2f} to {novel[-1]:.2f} (means over three"
+        " temperatures)."
     )
     _, axes = plots.figure(1, 2, size=(10, 3.3), alt=alt)
     for ax, rate, color in [(axes[0], "valid", plots.OTHER), (axes[1], "novel", plots.MODEL)]:

@@ -52,8 +52,12 @@ def _turned(table: Table) -> Table:
 
 
 SHARE = (
-    "the result is a share from 0 to 1: a percentage has to be divided by 100, a count by the"
-    " number of real patients"
+    "the result is a share from 0 to 1: divide a percentage by 100, a count by the number of real"
+    " patients"
+)
+COUNTED = (
+    "with five real patients the result is a number of fifths, because a whole number of them is"
+    " diagnosed right: count right diagnoses, and average nothing else"
 )
 
 
@@ -62,7 +66,21 @@ def _read_share(ask: Ask, synth: Table, test: Table) -> Any:
     found = ask(synth, test)
     if np.ndim(numbers_in(found)):
         return found
-    return {SHARE: bool(0 <= found <= 1), "the accuracy": found}
+    return {
+        SHARE: bool(0 <= found <= 1),
+        COUNTED: _whole(found * len(test["y"]), 1e-6) or _in_fifths(ask, synth, test),
+        "the accuracy": found,
+    }
+
+
+def _in_fifths(ask: Ask, synth: Table, test: Table) -> bool:
+    """Whether five real patients give a number of fifths, which bears rounding to two digits."""
+    five = np.r_[np.flatnonzero(test["y"] == 1)[:3], np.flatnonzero(test["y"] == 0)[:2]]
+    return _whole(5 * numbers_in(ask(synth, {k: v[five] for k, v in test.items()})), 0.03)
+
+
+def _whole(value: Any, within: float) -> bool:
+    return bool(np.all(abs(value - np.round(value)) < within))
 
 
 def _tstr_cases(rng: np.random.Generator) -> list[Case]:
@@ -159,6 +177,15 @@ def _then_score(score: Callable[[np.ndarray, np.ndarray], Any]) -> Answer:
     return wrong
 
 
+def _one_neighbor(synth: Table, test: Table) -> float:
+    """Everyone gets the diagnosis of the nearest synthetic patient."""
+    from scipy.spatial.distance import cdist
+
+    sd = synth["x"].std(0)
+    nearest = cdist(test["x"] / sd, synth["x"] / sd).argmin(axis=1)
+    return float((synth["y"][nearest] == test["y"]).mean())
+
+
 def _both(synth: Table, test: Table) -> Table:
     return {key: np.concatenate([synth[key], test[key]]) for key in synth}
 
@@ -252,23 +279,25 @@ TSTR = Exercise(
             _scaled_by(lambda synth, test: test["x"], own=True),
         ),
         "train-test-swapped": Mutant(
-            "this is trained on real and tested on synthetic: the two tables have changed places",
+            "the classifier was trained on the real patients and tested on the synthetic ones:"
+            " exchange the two tables",
             lambda synth, test: _tstr_oracle(test, synth),
         ),
         "trained-on-test": Mutant(
-            "this was trained on the real patients: only the synthetic ones may teach",
+            "the classifier was trained on the real patients: train it on the synthetic ones",
             lambda synth, test: _tstr_oracle(test, test),
         ),
         "scored-on-synthetic": Mutant(
-            "this was scored on the synthetic patients: the test is on the real ones",
+            "the classifier was scored on the synthetic patients: score it on the real ones",
             lambda synth, test: _tstr_oracle(synth, synth),
         ),
         "trained-on-both": Mutant(
-            "this was trained on both tables together: the real patients are for the test only",
+            "the classifier was trained on both tables together: keep the real patients for the"
+            " test",
             lambda synth, test: _tstr_oracle(_both(synth, test), test),
         ),
         "scored-on-both": Mutant(
-            "this was scored on both tables together: the test is on the real patients only",
+            "the classifier was scored on both tables together: score it on the real patients only",
             lambda synth, test: _tstr_oracle(synth, _both(synth, test)),
         ),
         "test-not-scaled": Mutant(
@@ -282,69 +311,75 @@ TSTR = Exercise(
             _scored_raw,
         ),
         "error-for-accuracy": Mutant(
-            "this is the share of wrong diagnoses: the share of right ones is asked for",
+            "this is the share of *wrong* diagnoses: return the share of right ones",
             _then_score(lambda said, y: float((said != y).mean())),
         ),
         "percent-for-fraction": Mutant(
-            "this is in percent: a share from 0 to 1 is asked for",
+            "this is in percent: return a share from 0 to 1",
             _then_score(lambda said, y: 100 * float((said == y).mean())),
         ),
         "correct-count": Mutant(
-            "this is how many were right: divide by the number of real patients",
+            "this is the number of right diagnoses: divide by the number of real patients",
             _then_score(lambda said, y: int((said == y).sum())),
         ),
         "predictions-returned": Mutant(
-            "these are the diagnoses themselves: the share that is right is asked for",
+            "these are the diagnoses themselves: return the share that is right",
             _then_score(lambda said, y: said),
         ),
         "per-patient-booleans": Mutant(
-            "these are right or wrong for every patient: their mean is asked for",
+            "this says for each patient whether the diagnosis is right: return the mean",
             _then_score(lambda said, y: said == y),
         ),
         "balanced-accuracy": Mutant(
-            "this is the accuracy of both classes averaged (balanced): every patient counts the"
-            " same here",
+            "the accuracies of the two classes were averaged (balanced accuracy): here every"
+            " patient"
+            " counts the same",
             _then_score(lambda said, y: (_recall(said, y, 0) + _recall(said, y, 1)) / 2),
         ),
         "mean-true-class-probability": Mutant(
-            "this is the average probability given to the true diagnosis: count how often the more"
-            " probable one is true",
+            "the probabilities given to the true diagnosis were averaged: count how often the more"
+            " probable diagnosis is the true one",
             _from_probabilities(lambda p, y: float(np.where(y == 1, p, 1 - p).mean())),
         ),
+        "one-nearest-neighbor": Mutant(
+            "this is right as often as copying the diagnosis of the one nearest synthetic patient:"
+            " use a classifier that weighs all of them, such as logistic regression",
+            _one_neighbor,
+        ),
         "auc-for-accuracy": Mutant(
-            "this is the area under the ROC curve, the order of the probabilities: the share of"
-            " right diagnoses is asked for",
+            "this is the area under the ROC curve, which judges the order of the probabilities:"
+            " return the share of right diagnoses",
             _from_probabilities(lambda p, y: _auc_of(p[y == 1], p[y == 0])),
         ),
         "f1-score": Mutant(
-            "this is the F1 score of one diagnosis: the share of right diagnoses is asked for",
+            "this is the F1 score of one diagnosis: return the share of right diagnoses",
             _then_score(_f1),
         ),
         "mean-probability-of-class-1": Mutant(
-            "this is the average probability of class 1: it has to become a diagnosis, and be"
-            " compared with the true one",
+            "the probabilities of class 1 were averaged: turn each into a diagnosis, and compare it"
+            " with the true one",
             _from_probabilities(lambda p, y: float(p.mean())),
         ),
         "recall-class-1": Mutant(
-            "this is the share found among patients of class 1 (recall): all patients count",
+            "only patients of class 1 were counted (the recall of that class): all patients count",
             _then_score(lambda said, y: _recall(said, y, 1)),
         ),
         "recall-class-0": Mutant(
-            "this is the share found among patients of class 0: all patients count",
+            "only patients of class 0 were counted (the recall of that class): all patients count",
             _then_score(lambda said, y: _recall(said, y, 0)),
         ),
         "positive-rate": Mutant(
-            "this is the share that is called class 1: it has to be compared with the true"
-            " diagnoses",
+            "this is the share of patients called class 1: compare each diagnosis with the true"
+            " one",
             _then_score(lambda said, y: float(said.mean())),
         ),
         "majority-class-baseline": Mutant(
-            "this always says the most frequent diagnosis: no classifier was asked",
+            "every patient got the most frequent diagnosis: use what the classifier predicts",
             lambda synth, test: float(max(np.bincount(test["y"])) / len(test["y"])),
         ),
         "better-of-accuracy-and-error": Mutant(
-            "the better of the score and its opposite came back: a TSTR below ½ is a finding,"
-            " leave it",
+            "the larger of the accuracy and the error was returned: a TSTR below ½ is a finding, so"
+            " leave it as it is",
             _then_score(lambda said, y: max(float((said == y).mean()), float((said != y).mean()))),
         ),
     },
@@ -592,17 +627,18 @@ MEMBERS = Exercise(
             _by_accused,
         ),
         "precision-for-recall": Mutant(
-            "this is the share of the named who are members (precision): the share of the members"
-            " who are named is asked for",
+            "this is the share of the named who are members (precision): return the share of the"
+            " members who are named",
             _precision,
         ),
         "auc-for-found": Mutant(
-            "this is the AUC, over all thresholds: one threshold is asked for, at which few of"
-            " those out are accused",
+            "this is the AUC, which averages over all thresholds: use the one threshold at which"
+            " few"
+            " of those out are accused",
             _area,
         ),
         "advantage": Mutant(
-            "the false alarms were subtracted: the share of members named is asked for, as it is",
+            "the false alarms were subtracted: return the share of members named as it is",
             _then_found(
                 lambda found, a, b, share: (
                     found - (b > _best_cut(a, b, share)).double().mean().item()
@@ -610,19 +646,19 @@ MEMBERS = Exercise(
             ),
         ),
         "missed-for-found": Mutant(
-            "this is the share of members who are *not* named",
+            "this is the share of members who are *not* named: return the share who are",
             _then_found(lambda found, a, b, share: 1 - found),
         ),
         "count-for-share": Mutant(
-            "this is how many members are named: divide by their number",
+            "this is how many members are named: divide by the number of members",
             _then_found(lambda found, a, b, share: found * len(a)),
         ),
         "percent-for-share": Mutant(
-            "this is in percent: a share from 0 to 1 is asked for",
+            "this is in percent: return a share from 0 to 1",
             _then_found(lambda found, a, b, share: 100 * found),
         ),
         "threshold-returned": Mutant(
-            "this is the threshold: the share of members above it is asked for",
+            "this is the threshold: return the share of members above it",
             lambda a, b, share: float(_best_cut(a, b, share)),
         ),
         "divided-by-those-out": Mutant(
@@ -631,7 +667,7 @@ MEMBERS = Exercise(
             _then_found(lambda found, a, b, share: found * len(a) / len(b)),
         ),
         "groups-swapped": Mutant(
-            "the two lists have changed places: members score high, and those out are accused by"
+            "the two lists were exchanged: members are found, and those who were out are accused by"
             " mistake",
             lambda a, b, share: _found_oracle(b, a, share),
         ),
@@ -640,7 +676,7 @@ MEMBERS = Exercise(
             lambda a, b, share: _found_oracle(-a, -b, share),
         ),
         "per-member-booleans": Mutant(
-            "this says of each member whether they are named: the share is asked for",
+            "this says of each member whether they are named: return the share who are",
             lambda a, b, share: a > _best_cut(a, b, share),
         ),
     },
@@ -851,7 +887,7 @@ PRIVATE = Exercise(
             _clipping(_scaled(lambda rows: np.linalg.norm(rows))),
         ),
         "lengths-of-columns": Mutant(
-            "the lengths are those of the *columns*: a patient is a row (`axis=1`)",
+            "the lengths of the *columns* were taken: a patient is a row (`axis=1`)",
             _clipping(_scaled(lambda rows: np.linalg.norm(rows, axis=0))),
         ),
         "one-factor-for-all": Mutant(
@@ -877,11 +913,11 @@ PRIVATE = Exercise(
             _clipping(_zero_over_zero),
         ),
         "mean-for-sum": Mutant(
-            "the rows were averaged: their sum is asked for",
+            "the rows were averaged: return their sum",
             _clipping(lambda rows, C: _clipped(rows, C) / len(rows)),
         ),
         "mean-and-its-noise": Mutant(
-            "sum and noise were divided by the number of rows: the sum itself is asked for",
+            "the noisy sum was divided by the number of rows: return the sum itself",
             lambda rows, C, mu, rng: _private_oracle(rows, C, mu, rng) / len(rows),
         ),
         "no-noise": Mutant(
@@ -890,13 +926,13 @@ PRIVATE = Exercise(
         ),
         "multiplied-by-mu": Mutant(
             "the standard deviation of the noise is C·μ, so that a *weaker* promise (a larger μ)"
-            " gets more noise: your row moves the sum by C, and that has to be μ standard"
+            " gets more noise: your row moves the sum by C, which may be at most μ standard"
             " deviations",
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, C * mu, D)),
         ),
         "upside-down": Mutant(
-            "the standard deviation of the noise is μ/C: your row moves the sum by C, and that is"
-            " has to be μ standard deviations",
+            "the standard deviation of the noise is μ/C: your row moves the sum by C, which may be"
+            " at most μ standard deviations",
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, mu / C, D)),
         ),
         "C-forgotten": Mutant(
@@ -913,7 +949,8 @@ PRIVATE = Exercise(
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, mu, D)),
         ),
         "standard-noise": Mutant(
-            "the noise has a standard deviation of 1, whatever C and μ are",
+            "the noise has a standard deviation of 1, whatever C and μ are: how large must it be to"
+            " keep the promise?",
             _noisy(lambda rng, D, N, C, mu: rng.normal(size=D)),
         ),
         "variance-for-deviation": Mutant(
@@ -951,17 +988,17 @@ PRIVATE = Exercise(
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, C / mu)),
         ),
         "laplace-noise": Mutant(
-            "the noise is not Gaussian: the bound on the members found was worked out for Gaussian"
-            " noise",
+            "the noise is not Gaussian: the bound on the members found holds for Gaussian noise",
             _noisy(lambda rng, D, N, C, mu: rng.laplace(0, C / mu / math.sqrt(2), D)),
         ),
         "laplace-scale": Mutant(
-            "the noise is that of a Laplace distribution: the bound on the members found was worked"
-            " out for Gaussian noise",
+            "the noise has a Laplace distribution: the bound on the members found holds for"
+            " Gaussian"
+            " noise",
             _noisy(lambda rng, D, N, C, mu: rng.laplace(0, C / mu, D)),
         ),
         "rows-returned": Mutant(
-            "these are the rows: their sum is asked for, one number per column",
+            "these are the noisy rows: return their sum, one number per column",
             lambda rows, C, mu, rng: _clipped(rows, C) + rng.normal(0, C / mu, rows.shape[1]),
         ),
         "summed-across": Mutant(
@@ -999,7 +1036,7 @@ ONE_MORE = (
     "one more green pair raises z by 1/√(Tγ(1 − γ)): are T, γ and 1 − γ all under the root, and the"
     " root below the line?"
 )
-AND_AGAIN = "; and a pair that comes again was counted again"
+AND_AGAIN = "; and a repeated pair was counted again"
 
 
 def _text(
@@ -1251,13 +1288,14 @@ WATERMARK = Exercise(
     _mark_oracle,
     {
         "every-pair-counted": Mutant(
-            "a pair that comes again was counted again: it is the same coin, tossed once, so count"
-            " each pair once",
+            "a repeated pair was counted again: it is the same coin, tossed once, so count each"
+            " pair"
+            " once",
             lambda tokens, green, gamma: _of_hits(_z)(_neighbors(tokens), green, gamma),
         ),
         "distinct-green-only": Mutant(
-            "repeated pairs were counted once among the green ones, but T counts every pair: T is"
-            " the number of different pairs",
+            "repeated pairs were counted once among the green ones, but T counts every pair: let T"
+            " be the number of different pairs",
             _green_once,
         ),
         "different-words": Mutant(
@@ -1265,7 +1303,7 @@ WATERMARK = Exercise(
             _different_words,
         ),
         "repeated-left-out": Mutant(
-            "a pair that comes again was left out altogether: it counts once", _without_repeated
+            "a repeated pair was left out altogether: it counts once", _without_repeated
         ),
         "order-forgotten": Mutant(
             "a pair and its reverse were taken for the same: j after i is another coin than i after"
@@ -1276,11 +1314,12 @@ WATERMARK = Exercise(
             "the first token was scored as if it followed the last: it follows nothing", _wrapped
         ),
         "pairs-two-apart": Mutant(
-            "each word was paired with the one two before it: the list depends on its neighbor",
+            "each word was paired with the one two before it: the green words depend on the word"
+            " right before",
             _two_apart,
         ),
         "threshold-decision": Mutant(
-            "this only says whether z is above 4: z itself is asked for",
+            "this says only whether z is above 4: return z itself",
             lambda tokens, green, gamma: _of_hits(lambda *counts: _z(*counts) > 4)(
                 _different(tokens), green, gamma
             ),
@@ -1294,26 +1333,28 @@ WATERMARK = Exercise(
                 _of_hits(lambda count, T, gamma: count - gamma * T),
             ),
             "variance-as-sigma": (
-                "divided by the variance: the standard deviation is its root",
+                "this was divided by the variance: divide by the standard deviation, which is its"
+                " root",
                 _of_hits(lambda count, T, gamma: (count - gamma * T) / (T * gamma * (1 - gamma))),
             ),
             "gamma-missing-in-variance": (
-                "the root is taken of T alone: one toss has a variance too, γ(1 − γ)",
+                "only T is under the root: one toss has a variance too, γ(1 − γ)",
                 _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T)),
             ),
             "length-missing-in-variance": (
-                "T is missing in the variance: it grows with the number of pairs",
+                "T is missing from the variance, which grows with the number of pairs",
                 _of_hits(
                     lambda count, T, gamma: (count - gamma * T) / math.sqrt(gamma * (1 - gamma))
                 ),
             ),
             "one-minus-gamma-missing": (
-                "the factor 1 − γ is missing in the variance: work out that of one toss, which is 1"
-                " or 0",
+                "the factor 1 − γ is missing from the variance: work it out for one toss, a number"
+                " that is 1 or 0",
                 _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma)),
             ),
             "gamma-squared": (
-                "the variance has γ² here: work out that of one toss, which is 1 or 0",
+                "γ² was taken for the variance of one toss: work it out for a number that is 1 or"
+                " 0",
                 _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T * gamma**2)),
             ),
             "root-of-length-only": (
@@ -1330,13 +1371,13 @@ WATERMARK = Exercise(
                 ),
             ),
             "only-expectation-divided": (
-                "only γT was divided: brackets are missing around the count minus γT",
+                "only γT was divided: parentheses are missing around the count minus γT",
                 _of_hits(
                     lambda count, T, gamma: count - gamma * T / math.sqrt(T * gamma * (1 - gamma))
                 ),
             ),
             "half-subtracted": (
-                "one half was subtracted (a continuity correction): leave it out",
+                "one half was subtracted from the count (a continuity correction): leave it out",
                 _of_hits(lambda count, T, gamma: _z(count - 0.5, T, gamma)),
             ),
             "tokens-for-pairs": (
@@ -1352,7 +1393,7 @@ WATERMARK = Exercise(
                 ),
             ),
             "last-pair-missed": (
-                "the last pair was not counted: does the loop end one early?",
+                "the last pair was not counted: check where the loop ends",
                 lambda pairs, green, gamma: _z(
                     green[pairs[:-1, 0], pairs[:-1, 1]].sum().item(), len(pairs), gamma
                 ),
@@ -1362,17 +1403,17 @@ WATERMARK = Exercise(
                 _of_hits(lambda count, T, gamma: _z(T - count, T, gamma)),
             ),
             "expected-half-green": (
-                "half of the words were expected to be green: a share gamma is",
+                "half of the pairs were expected to be green: expect a share gamma",
                 _of_hits(
                     lambda count, T, gamma: (count - T / 2) / math.sqrt(T * gamma * (1 - gamma))
                 ),
             ),
             "gamma-ignored": (
-                "one half was used instead of gamma: a share gamma of the words is green",
+                "one half was used in place of gamma: a share gamma of the words is green",
                 _of_hits(lambda count, T, gamma: _z(count, T, 0.5)),
             ),
             "variance-at-half": (
-                "the variance is that of γ = ½: gamma is given",
+                "the variance is that of a fair coin: use the given gamma",
                 _of_hits(lambda count, T, gamma: (count - gamma * T) / math.sqrt(T / 4)),
             ),
             "sample-variance-for-null": (
@@ -1411,15 +1452,17 @@ WATERMARK = Exercise(
                 ),
             ),
             "green-count": (
-                "this is the number of green words: how far it is from chance is asked for",
+                "this is the number of green pairs: return how many standard deviations it is"
+                " above chance",
                 _of_hits(lambda count, T, gamma: count),
             ),
             "green-fraction": (
-                "this is the share of green words: how far it is from chance is asked for",
+                "this is the share of green pairs: return how many standard deviations it is above"
+                " chance",
                 _of_hits(lambda count, T, gamma: count / T),
             ),
             "p-value": (
-                "this is a p-value: z itself is asked for",
+                "this is a p-value: return z itself",
                 _of_hits(
                     lambda count, T, gamma: 0.5 * math.erfc(_z(count, T, gamma) / math.sqrt(2))
                 ),
@@ -1476,8 +1519,8 @@ WATERMARK = Exercise(
 
 KEYS = "the dict has the keys valid, unique and novel"
 BY_ITS_LOOKS = (
-    "valid was judged by the look of a string, such as its brackets: a string is a molecule if"
-    " `canonical` reads it, which returns None otherwise"
+    "valid was judged by the look of a string, such as its parentheses: a string is a molecule"
+    " unless `canonical` returns None"
 )
 
 
@@ -1565,7 +1608,7 @@ def _report_cases(rng: np.random.Generator) -> list[Case]:
         ),
         _report_case(
             rng,
-            "20 strings, one molecule written six times, some broken, training spelt canonically",
+            "20 strings, one molecule written six times, some broken, training strings canonical",
             [6, 3, 2, 1, 1],
             [0, 3],
             7,
@@ -1712,28 +1755,28 @@ MOLECULES = Exercise(
             _rates(valid=lambda smiles, valid, different, new: _share(different, smiles)),
         ),
         "unique-over-all-strings": Mutant(
-            "unique is a share of the valid strings: here the broken ones count below the line",
+            "the broken strings count in the denominator of unique: divide by the valid ones",
             _rates(unique=lambda smiles, valid, different, new: _share(different, smiles)),
         ),
         "novel-over-all-strings": Mutant(
-            "novel is a share of the different molecules: here all strings count below the line",
+            "all strings count in the denominator of novel: divide by the different molecules",
             _rates(novel=lambda smiles, valid, different, new: _share(new, smiles)),
         ),
         "novel-over-valid": Mutant(
-            "novel is a share of the different molecules: here the valid strings count below the"
-            " line",
+            "all valid strings count in the denominator of novel: divide by the different"
+            " molecules",
             _rates(novel=lambda smiles, valid, different, new: _share(new, valid)),
         ),
         "unique-and-novel-over-all": Mutant(
-            "unique and novel are shares of what the rate before let through: here all strings"
-            " count below the line",
+            "all strings count in the denominators of unique and novel: divide by what the rate"
+            " before let through",
             _rates(
                 unique=lambda smiles, valid, different, new: _share(different, smiles),
                 novel=lambda smiles, valid, different, new: _share(new, smiles),
             ),
         ),
         "novel-counts-duplicates": Mutant(
-            "novel counts repeated molecules again: a molecule that is new is new once",
+            "novel counts a repeated molecule again: a new molecule is new once",
             _rates(
                 novel=lambda smiles, valid, different, new: _share(
                     [c for c in valid if c in new], valid
@@ -1746,7 +1789,7 @@ MOLECULES = Exercise(
             _rates(spell=lambda s: s),
         ),
         "train-not-canonical": Mutant(
-            "the training strings were left as they are spelt: make them canonical too",
+            "the training strings were compared as they are spelled: make them canonical too",
             _rates(spell_train=lambda s: s),
         ),
         "unique-not-canonical": Mutant(
@@ -1765,18 +1808,18 @@ MOLECULES = Exercise(
             ),
         ),
         "novel-not-canonical": Mutant(
-            "novelty asks the raw spelling whether it is in `train`: compare canonical spellings",
+            "raw spellings were looked up in `train`: compare canonical ones",
             lambda smiles, train: (
                 _rates()(smiles, train)
                 | {"novel": _rates(spell=lambda s: s)(smiles, train)["novel"]}
             ),
         ),
         "known-for-novel": Mutant(
-            "this is the share that is *known*: novel is the rest",
+            "this is the share of *known* molecules: novel is the rest",
             _then_report(lambda r: r | {"novel": 1 - r["novel"] if r["unique"] else 0.0}),
         ),
         "invalid-for-valid": Mutant(
-            "this is the share that is *not* a molecule: valid is the rest",
+            "this is the share of strings that are *not* molecules: valid is the rest",
             _then_report(lambda r: r | {"valid": 1 - r["valid"] if r["valid"] else 0.0}),
         ),
         "duplicates-for-unique": Mutant(
@@ -1784,16 +1827,16 @@ MOLECULES = Exercise(
             _then_report(lambda r: r | {"unique": 1 - r["unique"] if r["unique"] else 0.0}),
         ),
         "none-counted-as-molecule": Mutant(
-            "strings that are no molecules count as one more molecule: leave `None` out before you"
-            " count",
+            "`None` was counted as one more molecule: leave out the strings that are not molecules"
+            " before you count",
             _with_none,
         ),
         "division-by-zero": Mutant(
-            "right as long as something is valid: with nothing to divide by, the rate is 0",
+            "this is right only while there is something to divide by: otherwise the rate is 0",
             _no_care,
         ),
         "one-when-nothing-is-left": Mutant(
-            "with nothing to divide by, the rate came out as 1: it is to be 0",
+            "with nothing to divide by, the rate came out as 1: it must be 0",
             _one_for_nothing,
         ),
         "brackets-for-valid": Mutant(BY_ITS_LOOKS, _rates(valid=_balanced)),
@@ -1804,21 +1847,21 @@ MOLECULES = Exercise(
             ),
         ),
         "singletons-for-unique": Mutant(
-            "unique counts only molecules that were written once: one that repeats is one molecule,"
-            " it does not vanish",
+            "unique counts only the molecules that were written once: one that is repeated counts"
+            " once, too",
             _rates(unique=_once),
         ),
         "percent-for-fraction": Mutant(
-            "these are percentages: shares from 0 to 1 are asked for",
+            "these are percentages: return shares from 0 to 1",
             _then_report(lambda r: {key: 100 * rate for key, rate in r.items()}),
         ),
         "tuple-for-dict": Mutant(
-            "the three rates came back without their names: a dict with the keys valid, unique and"
-            " novel is asked for",
+            "the three rates came back without their names: return a dict with the keys valid,"
+            " unique and novel",
             _then_report(lambda r: tuple(r.values())),
         ),
         "counts-for-rates": Mutant(
-            "these are counts: each is to be divided by what the rate before let through",
+            "these are counts: divide each by what the rate before let through",
             _rates(
                 valid=lambda smiles, valid, different, new: len(valid),
                 unique=lambda smiles, valid, different, new: len(different),
@@ -1892,8 +1935,8 @@ def _parts(ask: Ask, df: dict[str, np.ndarray]) -> tuple[float, float, float] | 
         raise NotData(
             "the interval comes first here: return (ratio, (low, high))"
             if sizes[0] == 2
-            else "one number came back beside the ratio, such as a width: the two ends of the"
-            " interval are asked for, (ratio, (low, high))"
+            else "one number came back beside the ratio, such as a width: return both ends of the"
+            " interval, (ratio, (low, high))"
         )
     if sizes != [1, 2]:
         raise NotData("what came back is not of the form (ratio, (low, high))")
@@ -2220,7 +2263,7 @@ TRIAL = Exercise(
     _trial_oracle,
     {
         "self-reports-for-measured": Mutant(
-            "this is what people believe: the clock's minutes are to be compared, not reports",
+            "this compares what people believe: compare the minutes on the clock",
             _of_believed,
         ),
         "no-interval": Mutant(
@@ -2228,27 +2271,27 @@ TRIAL = Exercise(
             _then_effect(lambda ratio, low, high: ratio),
         ),
         "flat-triple": Mutant(
-            "the interval is not in a pair of its own: return (ratio, (low, high))",
+            "the ends of the interval are not in a pair of their own: return (ratio, (low, high))",
             _then_effect(lambda ratio, low, high: (ratio, low, high)),
         ),
         "best-team-only": Mutant(
             "one team was picked, the one that looks best: everyone counts", _best_team
         ),
         "ratio-inverted": Mutant(
-            "upside down: this is time without AI over time with it",
+            "this is time without AI over time with it: turn the ratio over",
             _then_effect(lambda ratio, low, high: (1 / ratio, (1 / high, 1 / low))),
         ),
         "arithmetic-means": Mutant(
-            "plain means were divided: a ratio of *geometric* means is asked for, the mean of the"
+            "plain means were divided: return the ratio of *geometric* means, from the means of the"
             " logarithms",
             _plain_means,
         ),
         "medians-for-geometric-means": Mutant(
-            "medians were compared: a ratio of geometric means is asked for",
+            "medians were compared: return the ratio of geometric means",
             _effect(center=lambda a, b: np.median(a) - np.median(b)),
         ),
         "difference-in-minutes": Mutant(
-            "this is a difference in minutes: a ratio is asked for", _in_minutes
+            "this is a difference in minutes: return a ratio", _in_minutes
         ),
         "logs-not-exponentiated": Mutant(
             "the logarithms were not undone: take the exponential of the difference and of both"
@@ -2266,28 +2309,28 @@ TRIAL = Exercise(
             _then_effect(lambda ratio, low, high: (math.log(ratio), (low, high))),
         ),
         "relative-change": Mutant(
-            "this is the change, the ratio minus 1: the ratio is asked for",
+            "this is the change, the ratio minus 1: return the ratio",
             _then_effect(lambda ratio, low, high: (ratio - 1, (low - 1, high - 1))),
         ),
         "percent-for-ratio": Mutant(
-            "this is in percent: the ratio is asked for",
+            "this is in percent: return the ratio",
             _then_effect(lambda ratio, low, high: (100 * ratio, (100 * low, 100 * high))),
         ),
         "sd-for-standard-error": Mutant(
             "the standard deviation of *people* was taken, not that of a mean: divide each variance"
-            " by the number in its group",
+            " by the number of people in its group",
             _effect(error=lambda a, b: math.sqrt(a.var(ddof=1) + b.var(ddof=1))),
         ),
         "one-sigma-interval": Mutant(
-            "the interval reaches about one standard error to each side, which holds the truth in"
-            " 68 of 100 trials: 1.96 of them are asked for",
+            "the interval reaches about one standard error to each side, which covers the truth in"
+            " 68 of 100 trials: it should reach 1.96 of them",
             _effect(z=1.0),
         ),
         "ninety-percent-interval": Mutant(
-            "this is an interval of 90 in 100: 95 are asked for", _effect(z=1.645)
+            "this is a 90% interval: return the 95% interval", _effect(z=1.645)
         ),
         "ninety-nine-percent-interval": Mutant(
-            "this is an interval of 99 in 100: 95 are asked for", _effect(z=2.576)
+            "this is a 99% interval: return the 95% interval", _effect(z=2.576)
         ),
         "symmetric-interval": Mutant(
             "the interval is symmetric around the ratio: build it in logarithms, then undo them",
@@ -2325,12 +2368,12 @@ TRIAL = Exercise(
             _effect(groups=lambda df: _picked(df, lambda ai: 1 - ai)),
         ),
         "inverted-whole-numbers": Mutant(
-            "`~` of whole numbers gives −1 and −2, which pick the last rows: leave `ai` a bool"
+            "`~` turns whole numbers into −1 and −2, which pick the last rows: keep `ai` a bool"
             " array",
             _effect(groups=_with_inverted_numbers),
         ),
         "slowest-tenth-excluded": Mutant(
-            "the slowest were left out: everyone counts, in the group that chance put them into",
+            "the slowest were left out: everyone counts, in the group where chance put them",
             _effect(groups=_without_slowest_tenth),
         ),
         "ratio-of-mean-logarithms": Mutant(
@@ -2342,16 +2385,16 @@ TRIAL = Exercise(
             _effect(groups=lambda df: _groups(df | {"minutes": df["minutes"] + 1})),
         ),
         "difference-of-geometric-means": Mutant(
-            "this is the difference of the geometric means, in minutes: a ratio is asked for",
+            "this is the difference of the geometric means, in minutes: return their ratio",
             _geometric_difference,
         ),
         "mean-of-ratios": Mutant(
-            "ratios of single times were averaged: a ratio of geometric means is asked for",
+            "ratios of single times were averaged: return the ratio of geometric means",
             _mean_of_ratios,
         ),
         "paired": Mutant(
-            "people were paired by their place in the table: nobody is paired, compare the means of"
-            " two groups",
+            "people were paired by their place in the table: nobody is paired here, so compare the"
+            " means of two groups",
             _paired_up,
         ),
         "rounded": Mutant(
@@ -2369,15 +2412,16 @@ TRIAL = Exercise(
             ),
         ),
         "sd-for-variance": Mutant(
-            "standard deviations were divided by n where variances belong: s², not s",
+            "standard deviations were divided by n in place of variances: use s², not s",
             _effect(error=lambda a, b: math.sqrt(a.std(ddof=1) / len(a) + b.std(ddof=1) / len(b))),
         ),
         "root-missing": Mutant(
-            "the root of the variance of the mean is missing",
+            "the variance was taken for the standard error: take its root",
             _effect(error=lambda a, b: a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)),
         ),
         "divided-by-total-n": Mutant(
-            "each variance was divided by the number of all people: each by its own group's",
+            "each variance was divided by the number of all people: divide by that of its own"
+            " group",
             _effect(
                 error=lambda a, b: math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / (len(a) + len(b)))
             ),
@@ -2387,20 +2431,19 @@ TRIAL = Exercise(
             _effect(error=lambda a, b: a.std(ddof=1) / math.sqrt(len(a))),
         ),
         "bounds-swapped": Mutant(
-            "low and high have changed places",
+            "low and high were exchanged: return (ratio, (low, high))",
             _then_effect(lambda ratio, low, high: (ratio, (high, low))),
         ),
         "slowest-excluded": Mutant(
-            "the slowest was left out: everyone counts, in the group that chance put them into",
+            "the slowest was left out: everyone counts, in the group where chance put them",
             _effect(groups=_without_slowest),
         ),
         "bounds-as-distances": Mutant(
-            "the interval says how far the ends lie from the ratio: the two ends themselves are"
-            " asked for",
+            "these are the distances of the ends from the ratio: return the two ends themselves",
             _then_effect(lambda ratio, low, high: (ratio, (ratio - low, high - ratio))),
         ),
         "log10-with-exp": Mutant(
-            "logarithms to base 10 were undone with base e",
+            "logarithms to base 10 were undone with `exp`: use the same base for both",
             _effect(groups=lambda df: tuple(g / math.log(10) for g in _groups(df))),
         ),
     },
@@ -2418,9 +2461,10 @@ TRIAL = Exercise(
 
 LEAST_TSTR, MOST_AUC, ALARM = 0.9, 0.6, 2 / 3
 LEAST_SPREAD, MOST_SPREAD, CLOSEST, MOST_IMPOSSIBLE = 0.8, 1.5, 0.75, 0.02
+LEAST_DEPENDENCE = 0.25
 FIRST_FACTS = {
     "form": 'it returns a table, {"x": (n, 30), "y": (n,)}',
-    "input": "`table` stays as it was: work on a copy, for the next cells need it",
+    "input": "`table` stays as it was: work on a copy, because the next cells need it",
     "finite": "all measurements are finite numbers",
     "labels": "every diagnosis is 0 or 1, and both occur",
     "repeats": "the same rng gives the same patients: all randomness comes from `rng`",
@@ -2437,11 +2481,11 @@ PATIENT_FACTS = FIRST_FACTS | {
         " patients: averages of patients lack variety"
     ),
     "near": (
-        "the copier alarm stays below two thirds: beyond, the synthetic patients lie nearer to"
-        " those in `table` than to those whom the check kept, as copies with noise do"
+        "the copier alarm stays below two thirds: above, the synthetic patients are nearer to those"
+        " in `table` than to those whom the check kept, as copies with noise are"
     ),
     "kept": (
-        "the copier alarm stays above one third: below, the synthetic patients lie near those whom"
+        "the copier alarm stays above one third: below, the synthetic patients are near those whom"
         " the check kept, and only `table` may be used"
     ),
     "close": (
@@ -2459,13 +2503,17 @@ PATIENT_FACTS = FIRST_FACTS | {
     "bound": (
         "TSTR is above 0.8: below, the diagnoses hardly depend on the measurements beside them"
     ),
+    "together": (
+        "within a diagnosis, the measurements are correlated at least a quarter as strongly as"
+        " those of the real patients: columns drawn one by one are not"
+    ),
     "possible": (
         "at most 2% of the rows are impossible: no patient has a measurement below 0, or a worst"
         " value (columns 20 to 29) below the mean of the same measurement (columns 0 to 9)"
     ),
 }
-REACHED_AUC = f"the membership AUC, where {MOST_AUC} or less is asked for: keep less about each one"
-REACHED_TSTR = f"TSTR, where {LEAST_TSTR} or more is asked for: keep more about each diagnosis"
+REACHED_AUC = f"the membership AUC must be at most {MOST_AUC}, so keep less about each patient"
+REACHED_TSTR = f"TSTR must be at least {LEAST_TSTR}, so keep more about each diagnosis"
 
 
 def _two_halves(rng: np.random.Generator) -> tuple[Table, Table]:
@@ -2506,7 +2554,7 @@ def _first_facts(ask: Ask, table: Table, n: int, seed: Seed) -> Any:
 def _shaped(found: Table, table: Table, n: int) -> bool:
     x, y = (numbers_in(found[key]) for key in ("x", "y"))
     if x.shape[1:] == table["x"].shape[1:] and y.shape == x.shape[:1] != (n,):
-        raise NotData(f"it returned {len(y)} rows, and n = {n} were asked for")
+        raise NotData(f"it returned {len(y)} rows for n = {n}: return n of them")
     return x.shape == (n, table["x"].shape[1]) and y.shape == (n,)
 
 
@@ -2550,7 +2598,7 @@ def _patient_facts(
     yield "form", all(map(_shaped, found, tables, asked))
     yield "units", all(map(_in_its_units, found, tables))
     measured = [_measures(table, *split) for table, split in zip(found, splits, strict=True)]
-    auc, use, spread, alarm, gap, impossible = np.mean(measured, axis=0)
+    auc, use, spread, alarm, gap, together, impossible = np.mean(measured, axis=0)
     yield "variety", spread > LEAST_SPREAD
     yield "near", alarm < ALARM
     yield "kept", alarm > 1 - ALARM
@@ -2558,6 +2606,7 @@ def _patient_facts(
     yield "noise", spread < MOST_SPREAD
     yield "swapped", use > 0.2
     yield "bound", use > 0.8
+    yield "together", together > LEAST_DEPENDENCE
     yield "possible", impossible <= MOST_IMPOSSIBLE
     yield REACHED_AUC, math.ceil(1000 * max(auc, MOST_AUC) - 1e-9) / 1000
     yield REACHED_TSTR, math.floor(1000 * min(use, LEAST_TSTR) + 1e-9) / 1000
@@ -2565,8 +2614,9 @@ def _patient_facts(
 
 def _measures(synth: Table, table: Table, held_out: Table) -> tuple[float, ...]:
     """AUC of the nearest-patient attack, TSTR, spread within a diagnosis against the real one, the
-    copier alarm, how far the nearest real patient is against what is usual among real ones, and
-    the share of rows that no patient can have.
+    copier alarm, how far the nearest real patient is against what is usual among real ones, how
+    strongly measurements are correlated against the real ones, and the share of rows that no
+    patient can have.
     """
     x, y = numbers_in(synth["x"]).astype(float), numbers_in(synth["y"]).astype(int)
     scores = (-_nearest(half["x"], x, x.std(0) + 1e-12) for half in (table, held_out))
@@ -2580,8 +2630,31 @@ def _measures(synth: Table, table: Table, held_out: Table) -> tuple[float, ...]:
         float(np.median(spread)),
         float((np.sign(to_others - to_table) / 2 + 0.5).mean()),
         float(np.median(np.minimum(to_table, to_others)) / usual),
+        _dependence({"x": x, "y": y}, table),
         float(((x < 0).any(1) | (x[:, 20:] < x[:, :10]).any(1)).mean()),
     )
+
+
+def _dependence(synth: Table, table: Table) -> float:
+    """How strong the rank correlations within a diagnosis are against those of the real patients:
+    1 for as strong, 0 for none (the slope of a line through zero).
+    """
+    pairs = np.triu_indices(table["x"].shape[1], 1)
+    found, real = (
+        np.concatenate([_ranked(part["x"][part["y"] == c])[pairs] for c in (0, 1)])
+        for part in (synth, table)
+    )
+    return float(found @ real / (real @ real))
+
+
+def _ranked(x: np.ndarray) -> np.ndarray:
+    """Rank correlations of the columns, 0 where a column is constant. (N, D) -> (D, D)"""
+    from scipy.stats import rankdata
+
+    if len(x) < 2:
+        return np.zeros((x.shape[1], x.shape[1]))
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(np.corrcoef(rankdata(x, axis=0), rowvar=False))
 
 
 def _nearest(x: np.ndarray, among: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -2610,7 +2683,7 @@ def _patient_cases(rng: np.random.Generator) -> list[Case]:
 def _quick_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case(
-            "284 real patients, 50 synthetic ones asked for",
+            "284 real patients, n = 50 synthetic ones",
             (_two_halves(rng)[0], 50, Seed(int(rng.integers(2**31)))),
             _judge_first,
             want={fact: True for fact in FIRST_FACTS.values()},
@@ -2663,6 +2736,16 @@ def _with(change: Callable[[Table, np.random.Generator], Any]) -> Answer:
 def _seeded(seed: int | None) -> Answer:
     """Good patients from a generator of the answer's own."""
     return lambda table, n, rng: _gaussians(table, n, np.random.default_rng(seed))
+
+
+def _one_by_one(table: Table, n: int, rng: np.random.Generator) -> Table:
+    """The right mean and standard deviation of each column, each drawn by itself."""
+    y = rng.choice(table["y"], n)
+    mean, sd = (
+        np.stack([how(table["x"][table["y"] == c], axis=0) for c in (0, 1)])
+        for how in (np.mean, np.std)
+    )
+    return {"x": rng.normal(mean[y], sd[y]), "y": y}
 
 
 def _in_place(table: Table, n: int, rng: np.random.Generator) -> Table:
@@ -2767,6 +2850,7 @@ PATIENTS = Exercise(
             "noise": lambda table, n, rng: _copied(table, n, rng, 2.0),
             "swapped": _with(lambda table, rng: {"x": table["x"], "y": 1 - table["y"]}),
             "bound": _with(lambda table, rng: {"x": table["x"], "y": rng.permutation(table["y"])}),
+            "together": lambda *args: _repaired(_one_by_one(*args)),
             "possible": _unrepaired,
         },
     ),

@@ -87,11 +87,11 @@ def watermark(
         FOLDER / "watermark.js",
         [
             live.Range("strength", strengths[0], strengths[-1], step_s, strengths[-1] / 2),
-            live.Range("length", EVERY, length, EVERY, length // 2 // EVERY * EVERY, "words found"),
+            live.Range("length", EVERY, length, EVERY, length // 2 // EVERY * EVERY, "words"),
             live.Range("replaced", shares[0], shares[-1], step_r, shares[0], "share replaced"),
         ],
-        "Strength {strength:.1f}, {length:.0f} words, {replaced:.1f} of them replaced: median z"
-        " {median:.1f}, {above:.0f}% of the texts above 4.",
+        "Strength {strength:.0f}, {length:.0f} words, a share of {replaced:.2f} replaced: median z"
+        " {median:.1f}, {above:.0f}% of the marked texts above 4.",
         numbers,
         {
             "strengths": strengths,

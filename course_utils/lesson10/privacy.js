@@ -12,15 +12,17 @@
   const edges = range(0, data.farthest, 25);
   const members = distances.bars(edges, edges.slice(1).map(() => 0), {color: "data"});
   const others = distances.line({color: "model"});
-  const map = panel({x: [0.45, 1], y: [0.8, 1], xlabel: "risk: AUC of the attack",
-    ylabel: "use: TSTR", title: "all settings; the ring is yours"});
+  const map = panel({x: [0.45, 1], y: [0.85, 1], xlabel: "risk: AUC of the attack",
+    ylabel: "use: TSTR", title: "every setting; the ring is yours"});
   const corner = [[0.45, 0.94], [0.6, 0.94], [0.6, 1], [0.45, 1]];
   map.lines({fill: true, color: "other", opacity: 0.25})([corner]);
+  map.lines({color: "other", width: 1.5})([[...corner, corner[0]]]);
+  map.text({anchor: "middle", color: "other"})(0.525, 0.99, "release");
   map.dots({color: "muted", size: 4})(plane.flat().map(p => [p.auc, p.tstr]));
   const here = map.handle();
   map.drag((auc, tstr) => {
     const all = plane.flatMap((row, i) => row.map((p, j) => ({...p, i, j})));
-    const away = p => ((p.auc - auc) / 0.55) ** 2 + ((p.tstr - tstr) / 0.2) ** 2;
+    const away = p => ((p.auc - auc) / 0.55) ** 2 + ((p.tstr - tstr) / 0.15) ** 2;
     const nearest = all.reduce((a, b) => (away(a) <= away(b) ? a : b));
     return {size: nearest.i, noise: nearest.j};
   });

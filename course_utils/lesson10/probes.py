@@ -57,11 +57,11 @@ def _usable(found: Any) -> Any:
         raise NotData("it returned None: is there a `return`?")
     if not isinstance(found, dict):
         raise NotData(
-            f'it returned a {type(found).__name__}, and a dict is due: {{"x": ..., "y": ...}}'
+            f'it returned a {type(found).__name__}: return a dict, {{"x": ..., "y": ...}}'
         )
     missing = [name for name in ("x", "y") if name not in found]
     if missing:
-        raise NotData(f'the dict has no "{missing[0]}": its keys are to be "x" and "y"')
+        raise NotData(f'the dict has no "{missing[0]}": its keys must be "x" and "y"')
     if not isinstance(found["x"], np.ndarray):
         raise NotData(
             f'"x" is a {type(found["x"]).__name__}, and the next cells need a NumPy array: convert'

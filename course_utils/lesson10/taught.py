@@ -89,7 +89,7 @@ def encode_smiles(smiles, alphabet):
 
 
 class SimilarLengths:
-    """Minibatches of encoded strings of similar length, in a new order each epoch."""
+    """Minibatches of encoded strings of similar length, in a new order in each epoch."""
 
     def __init__(self, rows, size=64):
         self.rows, self.size, self.length = rows, size, (rows >= 0).sum(dim=1)  # (N,)

@@ -1,9 +1,9 @@
-// A text with its green words, and z of a hundred marked texts beside a hundred unmarked ones.
+// A text with its green words, and z of a hundred marked texts beside that of unmarked ones.
 ({data, words, panel, range, unpacked}) => {
   const {strengths, replaced: shares} = data;
   const text = words({});
   const scores = panel({x: [-4, 14], y: [0, 0.5], xlabel: "z", ylabel: "share of the texts",
-    title: "z of marked texts (filled) and others (outlined)"});
+    title: "z of marked (filled) and unmarked texts (outlined)"});
   const edges = range(-4, 14, 37);
   const marked = scores.bars(edges, edges.slice(1).map(() => 0), {color: "other"});
   const plain = scores.line({color: "muted", width: 2});
