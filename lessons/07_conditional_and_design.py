@@ -10,14 +10,11 @@
 # {{header}}
 #
 # **By the end you will be able to**
-# - *write* the loss of a conditional VAE, and draw from it what you request;
+# - *write* the training loss of a conditional VAE, and draw what you request;
 # - *measure* control, say why a model disobeys, and notice a condition that it ignores;
 # - *augment* data without teaching a generator your own distortions;
 # - *generate under constraints*: state them in code, measure them, and repair what breaks them;
 # - *tell apart* what a model learned, what a repair built in, and what nobody asked for.
-#
-# The studio has an augmentation to write, a conditional GAN, fine-tuning on fifty labels, a bracket that must carry its load,
-# and a planner to build.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -44,22 +41,21 @@ device = runtime.setup(seed=0)
 # %% [markdown]
 # ## Ask for a seven
 #
-# Every generator so far was a lottery: you could draw, but you could not choose. Suppose you want a seven, a house with two
-# bedrooms, or a bracket for 200 newtons. You could keep drawing until one comes up: ten draws on average for a seven. For a house
-# with ten requirements, nobody would wait that long.
+# Every generator so far has been a lottery: you could draw, but not choose. If you want a seven, you can keep drawing until one
+# comes up, which takes ten draws on average. For a house with ten requirements, nobody would wait that long.
 #
 # A **conditional generative model** learns $p(x \mid c)$, the distribution of data *given* a **condition** $c$. Here $c$ is a
-# label: the digit you want. It could be anything that is known in training and available when you draw, such as half an image,
-# a sentence, or a client's brief. Learning from labels is *supervised*; from a few labeled images and many unlabeled ones,
-# *semi-supervised* (Kingma et al. 2014).
+# label, the digit you want. It could be anything that is known in training and when you draw: half an image, a sentence, a
+# client's brief. Learning from labels is *supervised*; from a few labeled images and many unlabeled ones, *semi-supervised*
+# (Kingma et al. 2014).
 #
 # The bound of lesson 04 carries over. Everything but the prior now depends on $c$:
 #
 # $$ \log p(x \mid c) \;\ge\; \underbrace{\mathbb E_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}}
 #    - \underbrace{D_{\mathrm{KL}}\big(q(z \mid x, c) \,\|\, p(z)\big)}_{\text{KL term}} $$
 #
-# In code, $c$ is a **one-hot** row: ten numbers, one of them 1 and the others 0. It is concatenated to the input of both
-# networks. This is a **conditional VAE**, or CVAE (Sohn, Lee & Yan 2015, who let the prior depend on $c$ as well).
+# In code, $c$ is a **one-hot** row: ten numbers, one of them 1 and the others 0. Both networks get it as ten more inputs. This is
+# a **conditional VAE**, or CVAE (Sohn, Lee & Yan 2015, who let the prior depend on $c$ as well).
 
 # %%
 digits, N = data.mnist(), runtime.budget(smoke=1000, cpu=4000)
@@ -77,7 +73,7 @@ c_train, c_test = one_hot(y_train), one_hot(y_test)  # (4000, 10), (1000, 10)
 
 # %% tags=["export"]
 class CVAE(nn.Module):
-    """Encoder (B, D), (B, C) -> mu, logvar (B, Z) each; decoder (B, Z), (B, C) -> logits (B, D)."""
+    """Two networks. encoder: (B, D + C) -> (B, 2 Z); decoder: (B, Z + C) -> logits (B, D)."""
 
     def __init__(self, D, C, Z=10, hidden=400):
         super().__init__()
@@ -86,27 +82,25 @@ class CVAE(nn.Module):
         layers = [nn.Linear(Z + C, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()]
         self.decoder = nn.Sequential(*layers, nn.Linear(hidden, D))
 
-    def encode(self, x, c):
-        return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
-
     def decode(self, z, c):
-        return self.decoder(torch.cat([z, c], dim=1))  # (B, D)
+        """Logits of images with latent codes z and conditions c. (B, Z), (B, C) -> (B, D)"""
+        return self.decoder(torch.cat([z, c], dim=1))  # from (B, Z + C)
 
 
 # %% [markdown]
 # ### Exercise 7.1 · `cvae_loss`
-# Write the loss: the negative of the bound, with the reconstruction estimated from one sample of $z$ per image, and the KL term
-# in closed form and multiplied by `beta`. With `beta = 1` it is the negative bound itself. As in lesson 05, the negative
-# log-likelihood (NLL) of a gray pixel is its binary cross-entropy. You decide what is summed, what is averaged, and what each
-# network gets. The result is in nats per image. `reparameterize(mu, logvar, eps)` and `kl_normal(mu, logvar)` are those of
-# lesson 04.
+# Write the whole computation, from a minibatch to its loss. `model.decode` joins latent code and condition for the decoder; what
+# `model.encoder` takes and returns, the widths of its layers tell you. There, too, the condition comes last, and `mu` is returned
+# before `logvar`. Sample one $z$ per image. As in lesson 05, the negative log-likelihood (NLL) of a gray pixel is its binary
+# cross-entropy. `beta` multiplies the KL term, so with `beta = 1` the loss is the negative bound, in nats per image. You have
+# `reparameterize(mu, logvar, eps)` and `kl_normal(mu, logvar)` from lesson 04.
 
 
-# %% tags=["exercise:7.1", "points:4", "minutes:8", "export"]
+# %% tags=["exercise:7.1", "points:4", "minutes:9", "export"]
 def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
     """NLL plus beta times the KL term, averaged over images. (B, D) in [0, 1], (B, C) -> ()"""
     # BEGIN SOLUTION
-    mu, logvar = model.encode(x, c)
+    mu, logvar = model.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z) each
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     logits = model.decode(z, c)  # (B, D)
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
@@ -118,12 +112,15 @@ def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
 cvae_loss = check("7.1", cvae_loss)
 
 # %% [markdown] tags=["help:7.1"]
-# The bound is a statement about *one* image. How many terms does its log-likelihood have, and how many does its KL term have?
-# What changes if you average either of them?
+# The encoder's first layer takes $D + C$ numbers per image, and an image has $D$. Where do the others come from, and how do two
+# tensors become one? Then count: how many terms does the NLL of *one* image have, and what changes if you average them?
 # ---
-# One image of two pixels, $x = (1, 0)$, with logits $(0, 0)$: each pixel costs $\log 2$, together $1.386$ nats. One latent
-# dimension with $\mu = 1$ and $\sigma = 1$: the KL term is $0.5$ nats. With `beta = 3` the loss is $1.386 + 3 \cdot 0.5 = 2.886$.
+# A batch of one image of two pixels, $x = (1, 0)$, and a condition $c = (0, 1, 0)$: the encoder gets the row $(1, 0, 0, 1, 0)$.
+# With one latent dimension it returns two numbers, say $(1, 0)$: $\mu = 1$ and $\log\sigma^2 = 0$, so the KL term is $0.5$ nats.
+# For a sample $z = 1.3$ the decoder gets $(1.3, 0, 1, 0)$. If its logits are $(0, 0)$, each pixel costs $\log 2$, together $1.386$
+# nats. With `beta = 3` the loss is $1.386 + 3 \cdot 0.5 = 2.886$.
 # ---
+# `torch.cat([x, c], dim=1)` puts the condition beside the image, and `chunk(2, dim=1)` splits what comes back into two halves.
 # Pixels are independent given $z$ and $c$, so their NLLs are summed. PyTorch's default would average them, and the KL term would
 # weigh 784 times too much. `kl_normal` has already summed over the latent dimensions. Only the batch is averaged.
 
@@ -143,12 +140,11 @@ epochs, labeled = runtime.budget(smoke=1, cpu=12), Minibatches(x_train, c_train,
 cvaes = {1.0: train_cvae(labeled, 10, epochs, beta=1.0)}
 
 # %% [markdown]
-# Training needs the encoder. Drawing does not, because there is no image to encode yet.
+# Training needs the encoder. Drawing does not: there is no image to encode yet.
 #
 # ### Exercise 7.2 · `sample_given`
-# Draw `n` images for one condition `c`, a row of `C` numbers. Each image needs its own latent variable, and all share the same
-# condition. `model.Z` is the number of latent dimensions, and `model.decode(z, c)` takes one row of each per image. Use
-# PyTorch's random numbers, so that its seed controls them, and return gray values between 0 and 1.
+# Draw `n` images for one condition `c`, a row of `C` numbers. Each image has its own latent code, of `model.Z` dimensions; all
+# share the condition. Use PyTorch's random numbers, so that its seed controls them, and return gray values between 0 and 1.
 
 
 # %% tags=["exercise:7.2", "points:4", "minutes:5"]
@@ -157,7 +153,8 @@ def sample_given(model, c: Tensor, n: int) -> Tensor:
     # BEGIN SOLUTION
     z = torch.randn(n, model.Z, device=c.device)  # (n, Z), from the prior
     with torch.no_grad():
-        return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
+        logits = model.decode(z, c.expand(n, -1))  # (n, D)
+    return torch.sigmoid(logits)
     # END SOLUTION
 
 
@@ -165,22 +162,21 @@ def sample_given(model, c: Tensor, n: int) -> Tensor:
 sample_given = check("7.2", sample_given)
 
 # %% [markdown] tags=["help:7.2"]
-# Which of the two networks turns latent variables into images? Where does $z$ come from if there is no image yet?
+# Which of the two networks turns latent codes into images? Where does $z$ come from if there is no image yet?
 # ---
-# Two latent dimensions, a condition of three numbers, $n = 4$: the decoder gets four different rows $z$ from
-# $\mathcal N(0, I)$, and the same row $c = (0, 1, 0)$ four times. It returns four rows of logits, and $\sigma(\text{logit})$ is
-# the gray value.
+# Two latent dimensions, a condition $c = (0, 1, 0)$, $n = 4$: the decoder gets four rows of five numbers. The first two differ from
+# row to row, because they are drawn from $\mathcal N(0, I)$; the last three are $0, 1, 0$ in every row. It returns four rows of
+# logits, and $\sigma(\text{logit})$ is the gray value.
 # ---
-# The prior does not depend on $c$, so $z$ is drawn as in lesson 04. `expand` repeats the row $n$ times without copying it, and
-# the sigmoid turns logits into gray values.
+# The prior does not depend on $c$, so $z$ is drawn as in lesson 04. `c.expand(n, -1)` repeats the row $n$ times without copying
+# it, `model.decode` joins it to $z$, and the sigmoid turns logits into gray values.
 
 # %% [markdown]
 # **Predict.** We request ten of each digit from the model you have trained. Of a hundred images, how many show the digit that
 # was requested?
 #
 # - A: nearly all: the decoder is told which digit to draw
-#   - It is told by $c$. But $c$ is not the only input of the decoder, and nothing in the loss says which of the two inputs
-#     decides.
+#   - It is told, but $c$ is not its only input, and nothing in the loss says which of the two inputs decides.
 # - B: about three in four
 #   - **Yes.** Most images obey, and a sizable minority does not. Look for them below.
 # - C: about one in ten: the KL term rewards a decoder that ignores its inputs
@@ -189,20 +185,16 @@ sample_given = check("7.2", sample_given)
 # %%
 runtime.seed_all(2)
 every = one_hot(torch.arange(10, device=device))  # (10, 10): one condition for each digit
-plots.images(
-    torch.cat([sample_given(cvaes[1.0], c, 10) for c in every]).cpu(),
-    columns=20,
-    title="requested: ten of each, two digits per row",
-    alt="A hundred digits in order. Most are what was requested; some are another digit.",
-)
+images = torch.cat([sample_given(cvaes[1.0], c, 10) for c in every])  # (100, 784)
+drawing.hundred(images, "requested: 0 to 9, ten of each, two digits per row")
 
 # %% [markdown]
 # ## Control is a number
 #
-# Looking is not measuring. Similarity to real images (FD, the Fréchet distance of lesson 05) or to a reference text (BLEU,
-# Papineni et al. 2002) does not ask whether the result is what *you* requested. So let a **classifier** that does not know your
-# request label the images: `metrics.read_digits`, which comes with the course. **Control** is the share of images that it reads
-# as the digit requested. It inherits the classifier's mistakes, so we state its accuracy beside it.
+# Looking is not measuring. Similarity to real images (the Fréchet distance, FD, of lesson 05) or to a reference text (BLEU,
+# Papineni et al. 2002) does not tell whether the result is what *you* requested. So let a classifier label the images without
+# knowing the request: `metrics.read_digits` comes with the course. **Control** is the share of images that it labels as requested.
+# Control inherits the classifier's mistakes, so we print its accuracy on real digits, too.
 
 
 # %%
@@ -214,7 +206,7 @@ def request(model, n, seed=3, conditions=every):
 
 
 def control(images, requested):
-    """The share of images that the classifier reads as requested."""
+    """The share of images that the classifier labels as requested."""
     return (metrics.read_digits(images) == requested).mean()
 
 
@@ -226,15 +218,14 @@ def neg_bound(model, x, c):
 
 
 print(f"FD of real training digits, the floor: {metrics.frechet_digits(x_train):.1f}")
-print(f"real digits, read as labeled: {control(x_test, y_test.cpu().numpy()):.3f}")
-print(f"this CVAE, read as requested: {control(*request(cvaes[1.0], 100)):.3f}   by chance: 0.100")
+print(f"accuracy of the classifier on real digits: {control(x_test, y_test.cpu().numpy()):.3f}")
+print(f"control of this CVAE: {control(*request(cvaes[1.0], 100)):.3f}   by chance: 0.100")
 
 # %% [markdown]
-# Nothing is broken, and yet about one image in four shows another digit. Why? In training, the encoder sees the image, so $z$
-# can carry the digit as well, and the decoder learns to read it there. When you sample, $z$ comes from the prior and may
-# carry a digit that you did not request. In the terms of lesson 04: for each $c$, the aggregate posterior $q(z \mid c)$, the
-# distribution of the latent codes of all images with that label, should match the prior. If it fills only a part of the prior,
-# most samples fall outside it, where the decoder has learned to draw other digits.
+# Nothing is broken, and yet about one image in four shows another digit. In training, the encoder sees the image, so $z$ can carry
+# the digit as well, and the decoder learns to read it there. When you draw, $z$ comes from the prior and may carry a digit that
+# you did not request. In the terms of lesson 04: $q(z \mid c)$, the aggregate posterior of the images with label $c$, should match
+# the prior. If it fills only part of the prior, a sample can land elsewhere, where the decoder draws other digits.
 #
 # A **linear probe** is a linear classifier trained on a network's internal variables, to see what can be read from them. Ours
 # reads the digit from $z$ *alone*. If only $c$ carries the label, the probe should be at chance.
@@ -247,7 +238,7 @@ def probe(model):
     runtime.seed_all(4)
     latents = []
     for x, c in ((x_train, c_train), (x_test, c_test)):
-        mu, logvar = model.encode(x, c)
+        mu, logvar = model.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (N, Z) each
         z = reparameterize(mu, logvar, torch.randn_like(mu))  # (N, Z)
         latents.append(F.pad(z, (0, 1), value=1.0).cpu())  # (N, Z + 1): ones for the bias
     weights = torch.linalg.lstsq(latents[0], c_train.cpu()).solution  # (Z + 1, 10)
@@ -258,15 +249,14 @@ def probe(model):
 # The condition is free, but the KL term charges the encoder for everything that it puts into $z$, the label included. A larger
 # $\beta$ makes $z$ more expensive.
 #
-# **Predict.** We train with $\beta = 1$, 3 and 10, and measure control, and FD between the drawn and real digits. Where is each of
-# them best?
+# **Predict.** We train with $\beta = 1$, 3 and 10, and measure control and FD. Which $\beta$ is best for each?
 #
 # - A: both at 10: the more expensive z is, the better
 #   - That holds for control. But the less $z$ carries, the more alike the images of one digit become, and FD counts variety.
 # - B: control at 10, FD at 3
 #   - **Yes.** Control keeps rising with beta. FD improves at first, and worsens when variety is lost.
-# - C: both at 1, because only then is the loss a bound on the likelihood
-#   - The bound itself is best near 1. But the bound measures neither control nor sample quality.
+# - C: both at 1, because only there is the loss the negative bound
+#   - The bound is best near 1, but it measures neither control nor sample quality.
 
 # %%
 scores = {}
@@ -281,93 +271,21 @@ for beta in (1.0, 3.0, 10.0):
         "probe": probe(cvaes[beta]),
     }
     print(f"beta {beta:<4g}", "  ".join(f"{key} {v:7.4g}" for key, v in scores[beta].items()))
+drawing.hundred(request(cvaes[3.0], 10, seed=2)[0], "the same request as above, beta 3")
 
 # %% [markdown]
-# With $\beta = 3$ the model obeys nearly always, as far as the classifier can tell: the expected range of control is
-# {{07.cvae.control.range:.2f}}, against {{07.first.control.range:.2f}} with $\beta = 1$. The probe shows why. With $\beta = 1$
-# it reads the digit from $z$ in about 40% of cases, with $\beta = 3$ in about 16%, and chance is 10%. The cost is in the third
-# column: the bound is {{07.beta.cost.range:.0f}} nats lower. FD fell, too. **A condition gives control. Whether it also gives
-# quality is an empirical question**, and you have measured it.
+# With $\beta = 3$ the model obeys nearly always: the expected range of control is {{07.cvae.control.range:.2f}}, against
+# {{07.first.control.range:.2f}} with $\beta = 1$. The probe shows why. With $\beta = 1$ it reads the digit from $z$ in about 40%
+# of cases, with $\beta = 3$ in about 16%; chance is 10%. The cost is a bound that is {{07.beta.cost.range:.0f}} nats lower.
+# FD fell, too. **A condition gives control. Whether it also gives quality is an empirical question**, and you have measured it.
 #
-# Today's diffusion models trade variety for control, too, but when they draw, not when they train. **Classifier-free guidance**
-# computes each step with and without the condition, and goes further in the direction in which the two differ. You will build it
-# in lesson 09.
-
-# %%
-plots.images(
-    request(cvaes[3.0], 10, seed=2)[0].cpu(),
-    columns=20,
-    title="requested as above, beta 3",
-    alt="A hundred digits in order; nearly all are what was requested, and clearer.",
-)
-
-# %% [markdown]
-# ## A condition that the model ignores
+# You can also trade variety for control while you draw. In diffusion models, **classifier-free guidance** compares the predictions
+# with and without the condition at each step, and goes further in the direction in which they differ; you will build it in
+# lesson 09. A CVAE has the **temperature** $\tau$, which scales the samples of the prior: $z = \tau \varepsilon$. At $\tau = 0$
+# there is one image per digit; above 1, samples are more extreme than the prior's.
 #
-# Here are two programs that only *look* conditional. The first follows a claim from teaching material. The second has a common bug:
-# the images are shuffled, and the labels are not.
-#
-# **Debug a claim.** "A conditional model has an encoder, a decoder *and* a discriminator. Encode $(X, C)$, decode with $C$, and
-# minimize two differences: between output and data, and between data and condition." The code that comes with it has no
-# discriminator and no prior. (A CVAE needs no discriminator, and a conditional GAN needs no encoder.) Rebuilt with our parts:
-
-
-# %%
-def claimed_loss(model, batch):
-    """Two differences: output and data, data and condition. No prior, no KL term."""
-    x, c = batch
-    z, _ = model.encode(x, c)
-    nll = F.binary_cross_entropy_with_logits(model.decode(z, c), x, reduction="none").sum(dim=1)
-    to_condition = (x.mean(dim=1) - c.mean(dim=1)) ** 2  # the only common measure: a mean
-    return (nll + to_condition).mean()
-
-
-runtime.seed_all(1)
-claimed = CVAE(784, 10).to(device)
-optimizer, scheduler = optimizer_for(claimed, 8e-3, epochs * len(labeled))
-fit(claimed, labeled, claimed_loss, optimizer, epochs, scheduler)
-
-order = torch.randperm(len(x_train), generator=torch.Generator().manual_seed(4)).to(device)
-shuffled = train_cvae(Minibatches(x_train, c_train[order], size=128), 10, epochs, beta=3.0)
-
-# %% [markdown]
-# **Predict.** The loss of the model with shuffled labels looks healthy, and its images are digits. What will it draw when you
-# request a seven?
-#
-# - A: sevens, but with more mistakes than before
-#   - Of the images labeled 7, one in ten is a seven, and so is one in ten of every other label. Nothing tells sevens apart.
-# - B: a mixture of all digits, blurred, because a 7 was everything at once
-#   - A decoder without $z$ would draw that mean. This one gets the digit from $z$.
-# - C: any digit, each as often as in the data
-#   - **Yes.** Shuffled labels carry no information about the image, so the decoder learns to ignore them, and $z$ decides.
-
-# %%
-for name, model in [("labels right", cvaes[3.0]), ("labels shuffled", shuffled)]:
-    bound, obeys = -neg_bound(model, x_test, c_test), control(*request(model, 100))
-    print(f"{name:<16} bound {bound:7.1f} nats   control {obeys:.3f}")
-print(f"{'as claimed':<16} has no bound         control {control(*request(claimed, 100)):.3f}")
-
-# %% [markdown]
-# Shuffled labels cost a few nats, which could pass for an unlucky run, and all of the control. The claimed loss fails for two
-# reasons. Its term between data and condition contains no parameter of the model, so its gradient is zero. And without a KL term
-# nothing ties $z$ to a prior, so samples of $\mathcal N(0, I)$ land where few digits were encoded. **Fix it.** On paper: which
-# line of `claimed_loss` goes, and which two things are missing? You have written the fixed version in Exercise 7.1.
-#
-# **An alarm that needs no classifier.** Compare two bounds: how many nats does the *right* condition save against a wrong one?
-# (Either bound may be loose, so the difference is a good alarm, but no estimate of
-# $\log p(x \mid c) - \log p(x \mid c')$.)
-
-# %%
-wrong = one_hot((y_test + 1) % 10)  # (1000, 10): the next digit
-models = {"beta 1": cvaes[1.0], "beta 3": cvaes[3.0], "labels shuffled": shuffled}
-saved = {k: neg_bound(m, x_test, wrong) - neg_bound(m, x_test, c_test) for k, m in models.items()}
-drawing.nats_saved(saved)
-
-# %% [markdown]
-# **Choose and vary.** The condition says *what*, the latent variable says *how*. A **temperature** $\tau$ scales the samples of
-# the prior, $z = \tau \varepsilon$. At $\tau = 0$ there is one image per digit. Above 1, samples are more extreme than those of the
-# prior. *share of the next digit* moves from one condition to the next, through mixtures that training never contained. Drag in
-# the square: to the right for the next digit, up for a higher temperature.
+# **Choose and vary.** The condition says *what*, the latent code says *how*. Drag in the square: up for a higher temperature, to the
+# right to mix the condition with the next digit's. Training never contained a mixture.
 #
 # **Your goal.** Find the temperature with the best FD, and the one with the best control. Are they the same?
 
@@ -386,10 +304,68 @@ explorables.condition(cvaes[3.0].decoder, measured)
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
-# They are not the same. At a low temperature nearly all images are read as requested, but they are nearly all alike, and FD
-# counts variety, too. At a high one, images stray from the request. Control alone would praise a model that knows one image per
-# digit, so neither number should be quoted without the other. Halfway between 4 and 5 there is no digit, and training never
-# asked for one.
+# They are not the same. At a low temperature nearly all images are as requested, but also nearly all alike, and FD counts variety.
+# At a high one, images stray from the request. Control alone would praise a model that knows one image per digit: quote neither
+# number without the other. Halfway between 4 and 5 there is no digit.
+#
+# </details>
+
+# %% [markdown]
+# ## A condition that the model ignores
+#
+# A common bug: a line of code shuffles the images, and forgets the labels. Nothing crashes.
+
+# %%
+order = torch.randperm(len(x_train), generator=torch.Generator().manual_seed(4)).to(device)
+shuffled = train_cvae(Minibatches(x_train, c_train[order], size=128), 10, epochs, beta=3.0)
+
+# %% [markdown]
+# **Predict.** The loss of this model looks healthy, and its images are digits. What will it draw when you request a seven?
+#
+# - A: sevens, but with more mistakes than before
+#   - Of the images labeled 7, one in ten is a seven, and so is one in ten of every other label. Nothing tells sevens apart.
+# - B: a mixture of all digits, blurred, because a 7 was everything at once
+#   - A decoder without $z$ would draw that mean. This one gets the digit from $z$.
+# - C: any digit, each as often as in the data
+#   - **Yes.** Shuffled labels carry no information about the image, so the decoder learns to ignore them, and $z$ decides.
+
+# %%
+for name, model in [("labels right", cvaes[3.0]), ("labels shuffled", shuffled)]:
+    bound, obeys = -neg_bound(model, x_test, c_test), control(*request(model, 100))
+    print(f"{name:<16} bound {bound:7.1f} nats   control {obeys:.3f}")
+
+# %% [markdown]
+# Shuffled labels cost all of the control, but only a few nats, which could pass for an unlucky run.
+#
+# **An alarm that needs no classifier.** Suppose you have nothing but `neg_bound(model, x, c)` and the test set. What would you
+# compute to see that a model ignores `c`? Decide before you read the cell.
+
+# %%
+wrong = one_hot((y_test + 1) % 10)  # (1000, 10): the next digit
+models = {"beta 1": cvaes[1.0], "beta 3": cvaes[3.0], "labels shuffled": shuffled}
+saved = {k: neg_bound(m, x_test, wrong) - neg_bound(m, x_test, c_test) for k, m in models.items()}
+drawing.nats_saved(saved)
+
+# %% [markdown]
+# To a model that ignores the condition, a wrong one is as good as the right one. (Either bound may be loose, so the difference is
+# an alarm, and not an estimate of $\log p(x \mid c) - \log p(x \mid c')$.)
+#
+# **Debug a claim.** "A conditional model has an encoder, a decoder *and* a discriminator. Encode $(X, C)$, decode with $C$, and
+# minimize two differences: between output and data, and between data and condition." (A CVAE has no discriminator, a conditional
+# GAN no encoder.) An image and a label can be subtracted only if both become one number, such as a mean. What does the network
+# learn from this second difference?
+
+# %%
+x, c = x_train[:128], c_train[:128]
+to_condition = ((x.mean(dim=1) - c.mean(dim=1)) ** 2).mean()  # "between data and condition"
+print(f"{to_condition:.4f}   depends on the network: {to_condition.requires_grad}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Nothing: it contains no parameter, so its gradient is zero. What remains is an autoencoder, and lesson 04 has shown what its decoder
+# makes of samples from the prior. **Fix it:** sample $z$, and put the KL term in place of the second difference. You wrote that in
+# Exercise 7.1.
 #
 # </details>
 #
@@ -400,9 +376,8 @@ explorables.condition(cvaes[3.0].decoder, measured)
 # ## Augmentation leaks
 #
 # Four thousand digits are few. **Data augmentation** makes more of them: rotate, scale, shift or crop every image. For a
-# classifier that is harmless as long as the label stays true. But a generator learns to draw *whatever it is shown*. Here every
-# image is rotated by a random number of quarter turns, anew in each epoch. The folded cell trains a judge: a classifier that is
-# told the digit and reads its turn.
+# classifier that is harmless as long as the label stays true. And for a generator? We rotate every image by a random number of
+# quarter turns, anew in each epoch, and train two CVAEs. The second is also told the turn: four more numbers in its condition.
 
 
 # %%
@@ -414,7 +389,7 @@ def turned(x, k):
 
 
 class QuarterTurns:
-    """Minibatches of turned digits; the condition is the label, with `tell` also the turn."""
+    """Minibatches of turned digits. The condition is the label; with `tell`, also the turn."""
 
     def __init__(self, tell):
         self.tell = tell
@@ -428,9 +403,13 @@ class QuarterTurns:
         return len(labeled)
 
 
+# %% [markdown]
+# The folded cell trains a classifier that gets an image and its digit, and finds the turn.
+
+
 # %% tags=["folded"]
 class Upright(nn.Module):
-    """A classifier that is told the digit and reads its turn. (B, 784), (B, 10) -> (B, 4)"""
+    """Finds the turn of an image, given its digit. (B, 784), (B, 10) -> (B, 4)"""
 
     def __init__(self):
         super().__init__()
@@ -453,22 +432,22 @@ fit(turn_classifier, QuarterTurns(tell=True), turn_loss, optimizer, rounds, sche
 
 @torch.no_grad()
 def upright(x, labels):
-    """The share of images that are read as upright, given the digit."""
+    """The share of images that the classifier labels as upright, given the digit."""
     labels = torch.as_tensor(labels, device=device)
     return (turn_classifier(x, one_hot(labels)).argmax(dim=1) == 0).float().mean().item()
 
 
-print(f"real digits, read as upright: {upright(x_test, y_test):.3f}")
+print(f"real digits, labeled as upright: {upright(x_test, y_test):.3f}")
 
 # %% [markdown]
-# **Predict.** A CVAE is trained on these digits. Of a hundred digits that it draws, how many are upright?
+# **Predict.** The first CVAE is not told the turn. Of a hundred digits that it draws, how many are upright?
 #
 # - A: nearly all: a 7 is upright by definition, and the label says 7
 #   - The model knows no definition. In its training data, a 7 is upright one time in four.
 # - B: about 25
-#   - **Yes.** It draws what it was shown. The augmentation has leaked into the samples.
+#   - **Yes.** A generator draws whatever it is shown.
 # - C: none: it draws the average of the four turns
-#   - The average would have a poor likelihood. The turn can go into $z$, and it does.
+#   - The average would have a poor likelihood. The turn can go into $z$ instead.
 
 # %%
 turn_is_0 = torch.tensor([1.0, 0, 0, 0], device=device).expand(10, 4)
@@ -485,30 +464,28 @@ for name, (loader, conditions) in runs.items():
     leaks[name] = upright(*drawn), control(*drawn), metrics.frechet_digits(drawn[0])
     shown[name] = request(model, 2, seed=10, conditions=conditions)[0].cpu()
     print(f"{name:<16} upright %.2f   control %.2f   FD %.0f" % leaks[name])
-plots.rows(
-    shown,
-    alt="Two of each digit. As they are: upright. Turned: lying and upside down. "
-    "Turned and told: upright again.",
-)
+shares = ", ".join(f"{name} {row[0]:.2f}" for name, row in leaks.items())
+plots.rows(shown, alt=f"Two of each digit in three rows. Shares that are upright: {shares}.")
 
 # %% [markdown]
 # The augmentation has **leaked** into the samples. The remedy is the idea of this lesson: make what was done to the image a
-# *condition*. State it in training, and when you draw, ask for "nothing was done". Jun et al. (2020) call this distribution
-# augmentation, and diffusion models use it (Karras et al. 2022). The third row's FD is still worse than the first's, because
-# only a quarter of its training images were upright.
+# *condition*. State it in training, and when you draw, request "nothing was done". Jun et al. (2020) call this distribution
+# augmentation, and diffusion models use it (Karras et al. 2022). The third row's FD is still worse than the first's: only a
+# quarter of its training images were upright. (Control is low in the second row also because `read_digits` knows only upright
+# digits.)
 
 # %% [markdown]
 # ## A house that meets its brief
 #
 # "Generative design satisfies constraints," we are told. Does it? A client writes a **brief**: the width and depth of the house,
-# the number of bedrooms, the side of the living room (say, south), the side of the front door (say, east). A **floor plan** is a
-# sheet of 26 by 30 cells: outside, wall, door, or the number of a room. A cell is the module of the design, half a meter, and a
-# wall takes up one cell however thin it will be built. Four thousand plans come from a careful architect, who is a program
-# (`floorplans.make_plans`) with one scheme: a hall from end to end, the day rooms on one side, bedrooms and bath on the other.
+# the number of bedrooms, the side of the living room (south, say) and that of the front door. A **floor plan** is a sheet of 26
+# by 30 cells of half a meter: outside, wall, door, or the number of a room. A wall takes up one cell, however thin it will be
+# built. Four thousand plans come from a careful architect, the program `floorplans.make_plans`, which knows one scheme: a hall
+# from end to end, the day rooms on one side, bedrooms and bath on the other.
 #
-# There are 108 different briefs, and we hold out twenty *briefs* instead of some of the plans. The architect repeats itself: of
-# 400 plans held out at random, three in four have an exact copy among the other 3,600. Test data that also occur in training are
-# called **data leakage**, and make any score look better than it is.
+# This architect repeats itself: of 400 plans held out at random, three in four have an exact copy among the other 3,600. That
+# would be **data leakage**: test data that also occur in training make any score look better than it is. So we hold out twenty of
+# the 108 possible *briefs*.
 
 # %%
 rng = runtime.rng(12)
@@ -521,8 +498,8 @@ titles = [f"{b.bedrooms} bedrooms, living {b.living}, door {b.entrance}" for b i
 drawing.plans({"architect": list(zip(plans[:2].cpu(), titles, strict=True))})
 
 # %% [markdown]
-# Before a model draws houses, state in code what a house must satisfy. Finding designs that satisfy a list of such constraints is
-# called **constraint satisfaction**. Ours are five:
+# First state in code what a house must satisfy. Finding designs that satisfy such a list is called **constraint satisfaction**.
+# Ours has five constraints:
 #
 # | key | what must hold |
 # |---|---|
@@ -535,10 +512,10 @@ drawing.plans({"architect": list(zip(plans[:2].cpu(), titles, strict=True))})
 # *Beside*, *piece* and *walk* go along rows and columns, never diagonally: nobody squeezes through where two corners touch.
 #
 # ### Exercise 7.3 · `layout_report`
-# Kinds are numbers: `OUTSIDE` 0, `WALL` 1, `DOOR` 2, then the rooms: `LIVING` 3, kitchen 4, bath 5, hall 6, `BEDROOM` 7
-# (bedroom 1), bedrooms 2 and 3 are 8 and 9, and `KINDS` is 10. `MIN_AREA[kind]` is in square meters, and `CELL` is the side of a
-# cell, $0.5$ meters. SciPy's `label(mask)` finds the pieces of a mask along rows and columns, and returns two things: an array
-# that numbers them, and how many there are. Beyond the rim of the sheet is the outside, so pad before you look at neighbors.
+# There are 10 kinds of cells, `KINDS`: `OUTSIDE` 0, `WALL` 1, `DOOR` 2, then the rooms: `LIVING` 3, kitchen 4, bath 5, hall 6, and
+# from `BEDROOM` 7 on, bedrooms 1 to 3. `MIN_AREA[kind]` is in square meters, and `CELL` is the side of a cell, $0.5$ meters.
+# SciPy's `label(mask)` finds the pieces of a mask along rows and columns, and returns two things: an array that numbers them, and
+# how many there are. Beyond the edge of the sheet is the outside, so pad before you look at neighbors.
 
 
 # %% tags=["exercise:7.3", "points:6", "minutes:15"]
@@ -573,17 +550,17 @@ layout_report = check("7.3", layout_report)
 # ---
 # A sheet of $5 \times 5$ with one room cell in the middle, walls all around it (corners too) and outside beyond: `rooms` fails,
 # four kinds are missing. `areas` fails: one cell is $0.5^2 = 0.25$ square meters. `closed` holds. `doors` holds, since there are
-# none. `reachable` fails: two pieces, the room and the outside.
+# no doors. `reachable` fails: two pieces, the room and the outside.
 # ---
 # `np.roll` moves a mask by one cell, so that each cell sees its neighbor. The padding makes harmless what rolls over the edge.
 # The area of a room is its number of cells times $0.5^2$ square meters.
 
 # %% [markdown]
 # A plan is **valid** if all five hold. That is not yet what the client asked for, so we also ask whether it *obeys the brief*:
-# outline, bedrooms, the side of the living room, and the side of the front door. And an architect would look at three things that
-# neither the brief nor our constraints mention. *Daylight*: living room, kitchen and bedrooms each have an outer wall for a window.
-# *Width*: a square of $2.5$ by $2.5$ meters fits into each of them. *Hall*: every room opens onto the hall, so that nobody walks
-# through a bedroom to reach another room. (The sheet has no windows. The drawings put one into each room's longest outer wall.)
+# outline, bedrooms, and both sides. And an architect would look at three things that neither the brief nor our constraints
+# mention. *Daylight*: living room, kitchen and bedrooms each have an outer wall for a window. *Width*: a square of $2.5$ by $2.5$
+# meters fits into each of them. *Hall*: every room opens onto the hall, so that nobody walks through a bedroom to reach another
+# room. (The sheet has no windows. The drawings put one into each room's longest outer wall.)
 
 
 # %% tags=["folded"]
@@ -619,9 +596,9 @@ drawing.print_rates(table)
 # ## Random plans and generated plans
 #
 # A skeptic's first baseline is chance: **random walls**, straight and within the outline of the brief, with rooms and doors
-# placed anywhere (`floorplans.dice_plans`). Its opponent is your CVAE with the brief as its condition, asked for briefs that it
-# has never seen. Only its NLL is new, lesson 02's cross-entropy: a cell is one of ten kinds. We take $\beta = 2$ and a
-# temperature of $0.7$, which gives up variety for validity.
+# placed anywhere (`floorplans.dice_plans`). Its opponent is your CVAE, with the brief as its condition, and it gets briefs that it
+# has never seen. Compare its loss with yours, line by line: only the NLL is new, lesson 02's cross-entropy, because a cell is one
+# of ten kinds. We take $\beta = 2$ and a temperature of $0.7$, which gives up variety for validity.
 
 # %%
 ROWS, COLUMNS = plans.shape[1:]
@@ -631,7 +608,7 @@ def plan_loss(model, batch):
     """NLL plus the KL term with beta 2, per plan. kinds (B, H*W) integers, c (B, 13) -> ()"""
     kinds, c = batch
     x = F.one_hot(kinds, KINDS).float().flatten(1)  # (B, H*W*10)
-    mu, logvar = model.encode(x, c)
+    mu, logvar = model.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z) each
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     logits = model.decode(z, c).view(len(x), KINDS, -1)  # (B, 10, H*W)
     nll = F.cross_entropy(logits, kinds, reduction="none").sum(dim=1)  # (B,)
@@ -651,8 +628,8 @@ def propose(briefs, seed):
     """The probability of each kind in each cell, for one new plan per brief. -> (N, 10, 26, 30)"""
     runtime.seed_all(seed)
     z = 0.7 * torch.randn(len(briefs), planner.Z, device=device)
-    logits = planner.decode(z, brief_rows(briefs)).view(-1, KINDS, ROWS, COLUMNS)
-    return torch.softmax(logits, dim=1).cpu().numpy()
+    logits = planner.decode(z, brief_rows(briefs))  # (N, 10*26*30)
+    return torch.softmax(logits.view(-1, KINDS, ROWS, COLUMNS), dim=1).cpu().numpy()
 
 
 # %% [markdown]
@@ -660,10 +637,9 @@ def propose(briefs, seed):
 # brief?
 #
 # - A: nearly all are valid, and nearly all obey
-#   - It has learned what plans look like, cell by cell. Nothing in the loss says that one missing wall cell ruins a house.
+#   - It has learned what plans look like, cell by cell. Nothing in the loss says that one missing cell of wall ruins a house.
 # - B: nearly all are valid, and few obey, because it has never seen these briefs
-#   - Each wish of a new brief is familiar, and only the combination is new. But a valid house needs hundreds of cells to be right
-#     at once.
+#   - Each line of a new brief is familiar; only the combination is new. But a valid house has hundreds of cells right at once.
 # - C: few are valid, and most obey
 #   - **Yes.** The brief determines large areas, in which a single cell matters little. Validity depends on every cell.
 
@@ -681,10 +657,10 @@ drawing.plans({name: titled(raw[name]) for name in ("random walls", "CVAE, raw")
 # ## Repair what is broken
 #
 # There are three ways to make a constraint hold. *Learn* it, and it holds often. *Verify and reject*, and it always holds, at the
-# cost of many draws. Or *build it in*: translate what the model drew into a form that cannot break it. Our architect's rooms are
-# boxes with straight walls between them. So cut the house in two where a straight wall agrees best with the model's
-# probabilities, then cut each part again, until every part is one room. Skip cuts that leave a room too small. Then hang the most
-# probable doors that connect all rooms. `repair` in `course_utils/lesson07/repairing.py` does that.
+# cost of many draws. Or *build it in*: translate what the model drew into a form that cannot break it. Here that form is a house
+# of boxes. `repair` cuts the house in two where a straight wall agrees best with the model's probabilities, then cuts each part
+# again, until every part is one room, and skips cuts that leave a room too small. Then it places the most probable doors that
+# connect all rooms.
 
 # %%
 house = straighten(proposed[0], requests[0])
@@ -696,7 +672,7 @@ drawing.cuts(raw["CVAE, raw"][0], house, repair(proposed[0], requests[0], runtim
 # **Predict.** How will repaired noise compare with the repaired CVAE?
 #
 # - A: invalid houses, because there is nothing to repair
-#   - `repair` needs nothing to start from. It cuts the house somewhere, and every cut that it accepts is valid.
+#   - `repair` finds cuts for any probabilities, and accepts only those that leave valid rooms.
 # - B: as valid, and it obeys the brief as often: the repair knows the brief
 #   - `repair` knows the outline and the list of rooms. It does not look at the two sides that the client named.
 # - C: as valid, but it seldom obeys the brief
@@ -719,35 +695,27 @@ repaired = {
 }
 table |= {name: rates(sheets, requests) for name, sheets in repaired.items()}
 drawing.print_rates(table)
-changed = [
-    (a != b).sum() for a, b in zip(raw["CVAE, raw"], repaired["CVAE, repaired"], strict=True)
-]
-print(f"cells that repair changed in a CVAE's plan: {np.median(changed):.0f} of {ROWS * COLUMNS}")
-drawing.plans(
-    {
-        "CVAE, raw": titled(raw["CVAE, raw"]),
-        "CVAE, repaired": titled(repaired["CVAE, repaired"]),
-        "noise, repaired": titled(repaired["noise, repaired"]),
-    }
-)
+drawing.print_changed(raw["CVAE, raw"], repaired["CVAE, repaired"])
+shown = ("CVAE, raw", "CVAE, repaired", "noise, repaired")
+drawing.plans({name: titled((raw | repaired)[name]) for name in shown})
 
 # %% [markdown]
-# **Validity says that a plan breaks none of the rules that you wrote down. It does not say that it is the house you asked for.**
-# Both repaired rows are valid, but the CVAE obeys nearly every brief, none of which it has ever seen, and noise about one in seven.
-# `repair` does not know about the sides, so this difference was *learned*. And about three in ten of the valid noise houses have a
-# room without daylight, because nobody had ruled that out. The last two rows do: there, daylight and width are rules of `repair`,
-# and noise satisfies them as well. The sides could be built in, too.
+# **Validity says that a plan breaks none of the rules that you wrote down. It does not say that this is the house you asked for.**
+# Both repaired rows are valid. But the CVAE obeys nearly every brief, though it has seen none of them; noise obeys about one
+# in seven. `repair` ignores the two sides, so this difference was *learned*. And about three in ten of the valid noise houses have
+# a room without daylight, because nobody had ruled that out. In the last two rows, daylight and width are rules of `repair`, and
+# noise satisfies them as well. The sides could be built in, too.
 #
 # Now read the last column. Nobody wrote a rule about the hall. Yet in about nine in ten of the CVAE's repaired houses every
 # room opens onto it, as in the architect's, and in hardly any of the noise houses. **A rule that you can state can be built in.
 # What is left for learning is what nobody stated.**
 #
-# So report all of it: the raw rate, the repaired rate, how much the repair changed, and whether the result is what was
-# requested. Each of them alone can be made to look good.
+# So report the raw rate, the repaired rate, how much the repair changed, and whether the result is what was requested. Each of
+# them alone can be made to look good.
 #
-# **Be the client, and the architect.** Choose a brief, and see what the model drew. Then repair it by hand: drag a wall, or set the
-# pointer to a kind and paint cells. (By keyboard, arrows move a cursor over the plan, and the space bar takes hold and lets go.) A
-# cross marks a cell that breaks a rule.
+# **Be the client, and the architect.** Choose a brief, and see what the model drew. Crosses mark cells that break a rule. Repair the
+# plan by hand: drag a wall, or set the pointer to a kind and paint cells. (By keyboard, arrows move a cursor over the plan, and the
+# space bar takes hold and lets go.)
 #
 # **Your goal.** Make the first plan keep all rules, with as few changed cells as you can. How many does the program change?
 
@@ -767,14 +735,14 @@ explorables.plan(offers, layout_report)
 # %% [markdown]
 # <details><summary>What to find</summary>
 #
-# You see what is meant and change only that; the sentence below the plan says what the program changes. It draws every wall anew,
-# straight, and needs no one to look. Two rooms that meet without a wall break no rule: nobody has stated one.
+# You see what is meant and change only that. The program draws every wall anew (the sentence below the plan says how many cells that
+# changes), but no one has to look. Two rooms that meet without a wall break no rule: nobody has stated one.
 #
 # </details>
 #
 # ## What this run reached
 
-# %%
+# %% tags=["folded"]
 valid, obeys, light, hall = 0, 1, 3, 5  # columns of the table
 inside = runtime.reached(
     {
@@ -787,7 +755,6 @@ inside = runtime.reached(
         "07.beta.cost": scores[1.0]["bound"] - scores[3.0]["bound"],
         "07.shuffled.control": control(*request(shuffled, 100)),
         "07.shuffled.cost": neg_bound(shuffled, x_test, c_test) + scores[3.0]["bound"],
-        "07.claimed.control": control(*request(claimed, 100)),
         "07.saved.cvae": saved["beta 3"],
         "07.saved.shuffled": saved["labels shuffled"],
         "07.plain.upright": leaks["as they are"][0],
@@ -856,7 +823,7 @@ safe_augment = check("7.4", safe_augment)
 # one image, could you tell whether it was augmented?
 # ---
 # A shift alone is enough to pass. For each image draw two integers from $-2$ to $2$ and use
-# `torch.roll(image, (down, right), dims=(1, 2))`. The rims of these images are empty, so nothing reappears on the other side.
+# `torch.roll(image, (down, right), dims=(1, 2))`. The margins of these images are empty, so nothing reappears on the other side.
 # ---
 # For every pixel of the result, `affine_grid` computes where in the original to look, and `grid_sample` looks there. Each image has
 # six numbers: a tilt, a size and a shift.
@@ -925,12 +892,12 @@ print(
 
 # %% tags=["studio", "export"]
 class ConditionalGenerator(nn.Module):
-    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, grays (B, D) when called."""
+    """Noise (B, Z) and condition (B, C) -> grays (B, D)."""
 
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
         self.Z = Z
-        self.net = nn.Sequential(
+        self.decoder = nn.Sequential(  # by this name, so that sample_given can draw from it
             nn.Linear(Z + C, 256),
             nn.BatchNorm1d(256),
             nn.ReLU(),
@@ -940,11 +907,8 @@ class ConditionalGenerator(nn.Module):
             nn.Linear(512, D),
         )
 
-    def decode(self, z, c):
-        return self.net(torch.cat([z, c], dim=1))  # (B, D)
-
     def forward(self, z, c):
-        return torch.sigmoid(self.decode(z, c))  # (B, D)
+        return torch.sigmoid(self.decoder(torch.cat([z, c], dim=1)))  # (B, D)
 
 
 # %% tags=["studio", "export"]
@@ -1018,12 +982,12 @@ print(f"{steps} steps: control {live['control']:.2f}, FD {live['FD']:.0f}")
 # **Predict.** After a minute, how does the GAN compare with the CVAE of this lesson, which took about four seconds?
 #
 # - A: more control and better FD
-#   - Better FD, yes. But a discriminator enforces the condition only as well as it can tell digits apart.
+#   - FD is better. But a discriminator enforces the condition only as well as it can tell digits apart.
 # - B: about as much control or a little less, and better FD
 #   - **Yes.** Its strokes are crisp, and FD sees that. But it had fifteen times the computing time. In 40 epochs the CVAE gets
 #     below FD 30, too.
 # - C: less of both, because GANs are hard to train
-#   - This one is not, because its discriminator sees the condition and learns early to reject wrong digits.
+#   - This one is not hard to train: its discriminator sees the condition and learns early to reject wrong digits.
 
 # %% tags=["studio"]
 long = data.study("conditional_gan")
@@ -1154,12 +1118,14 @@ def part_rows(briefs):
 def part_loss(model, batch):
     """Gaussian NLL with sigma 0.1, plus the KL term. (B, 6), (B, 2) -> ()"""
     x, c = batch
-    mu, logvar = model.encode(x, c)
+    mu, logvar = model.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z) each
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
-    nll = ((x - model.decode(z, c)) ** 2).sum(dim=1) / (2 * 0.1**2)  # (B,)
+    means = model.decode(z, c)  # (B, 6)
+    nll = ((x - means) ** 2).sum(dim=1) / (2 * 0.1**2)  # (B,)
     return (nll + kl_normal(mu, logvar)).mean()
 
 
+# %% tags=["studio"]
 runtime.seed_all(25)
 designer, rounds = CVAE(6, 2, Z=6, hidden=64).to(device), runtime.budget(smoke=2, cpu=60)
 loader = Minibatches(x_parts, part_rows(asked[good]))
@@ -1170,7 +1136,8 @@ fit(designer, loader, part_loss, optimizer, rounds, scheduler)
 @torch.no_grad()
 def design(z, briefs):
     """One bracket per brief. (N, 6), (N, 2) -> (N, 6)"""
-    return designer.decode(z, part_rows(briefs)).cpu().numpy() * std + center
+    parts_near_0 = designer.decode(z, part_rows(briefs))  # (N, 6)
+    return parts_near_0.cpu().numpy() * std + center
 
 
 # %% [markdown] tags=["studio"]
@@ -1360,7 +1327,7 @@ assert built_rates[valid] >= 0.06  # twice what random walls reach over many bri
 # ## Where we are now
 #
 # You can
-# - write the loss of a conditional VAE, and draw from it what you request;
+# - write the training loss of a conditional VAE, and draw what you request;
 # - measure control, say why a model disobeys, and notice a condition that it ignores;
 # - augment data without teaching a generator your own distortions;
 # - generate under constraints: state them in code, measure them, and repair what breaks them;

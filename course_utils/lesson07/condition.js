@@ -5,7 +5,7 @@
   const [COLUMNS, SIDE] = [8, 30]; // a digit and the gap beside it
   const sheet = image({width: COLUMNS * SIDE - 2, height: codes.length / COLUMNS * SIDE - 2});
   const pad = panel({x: [-0.05, 1.05], y: [-0.1, temperatures.at(-1) + 0.1], ticksX: [0, 0.5, 1], ticksY: [0, 0.5, 1, 1.5], xlabel: "share of the next digit",
-    ylabel: "temperature", title: "drag: what is asked, and how boldly"});
+    ylabel: "temperature", title: "drag: condition and temperature"});
   const here = pad.handle();
   pad.drag((mix, temperature) => ({mix, temperature}));
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import plots
+from course_utils import metrics, plots
 from course_utils.lesson07.floorplans import CELL, NAMES, Box
 from course_utils.lesson07.plan_drawing import draw as plan
 from course_utils.lesson07.repairing import Part
@@ -17,13 +17,25 @@ __all__ = [
     "cuts",
     "fine_tuning",
     "gan_against_cvae",
+    "hundred",
     "nats_saved",
     "plan",
     "plans",
+    "print_changed",
     "print_rates",
 ]
 COLORS = (plots.MUTED, plots.MODEL, plots.OTHER)
 COLUMNS = ("valid", "obeys", "both", "daylight", "width", "hall")
+
+
+def hundred(images: Any, title: str) -> None:
+    """Ten images for each requested digit, two digits per row. (100, 784)"""
+    obeyed = int((metrics.read_digits(images) == np.repeat(np.arange(10), 10)).sum())
+    alt = (
+        "A hundred digits, requested from 0 to 9, ten of each. A classifier labels"
+        f" {obeyed} of them as requested."
+    )
+    plots.images(images.cpu(), columns=20, title=title, alt=alt)
 
 
 def nats_saved(saved: Mapping[str, float]) -> None:
@@ -44,6 +56,12 @@ def print_rates(table: Mapping[str, Sequence[float]]) -> None:
     print(" " * 16, "".join(f"{name:>10}" for name in COLUMNS))
     for name, row in table.items():
         print(f"{name:<16} ", "".join(f"{value:>10.2f}" for value in row))
+
+
+def print_changed(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> None:
+    """How many cells a repair changed, the median over plans."""
+    changed = [(a != b).sum() for a, b in zip(before, after, strict=True)]
+    print(f"cells that repair changed in a plan: {np.median(changed):.0f} of {before[0].size}")
 
 
 def plans(rows: Mapping[str, Sequence[tuple[Any, str]]]) -> None:

@@ -22,6 +22,7 @@ from course_utils.checks.exercise import (
     until_one_fails,
 )
 from course_utils.lesson07 import floorplans as fp
+from course_utils.lesson07 import probes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,8 +44,8 @@ def _until_first(facts: Any) -> dict[str, Any]:
 
 CONDITIONAL = {
     "one": "the loss is one number: the average over the images",
-    "encoder": "the encoder gets every image together with its own condition",
-    "decoder": "the decoder gets every latent code together with its image's own condition",
+    "encoder": "each row of the encoder is an image, and after it that image's condition",
+    "decoder": "each row of the decoder is a latent code, and after it that image's condition",
     "noise": "each latent code is mu plus standard deviation times noise from N(0, I)",
     "graph": "the gradient reaches the encoder through the latent codes",
     "fresh": "a second call draws other noise: set no seed inside",
@@ -70,9 +71,8 @@ def _about_loss(
     seen = found[0]
     values = [numbers_in(one["loss"]) for one in found]
     yield CONDITIONAL["one"], True if values[0].shape == () else f"shape {values[0].shape}"
-    told, told_decoder = numbers_in(seen["c of encode"]), numbers_in(seen["c of decode"])
-    yield CONDITIONAL["encoder"], _whose_condition(told, c)
-    yield CONDITIONAL["decoder"], _whose_condition(told_decoder, c)
+    yield CONDITIONAL["encoder"], _whose_condition(numbers_in(seen["to encode"]), c, x)
+    yield CONDITIONAL["decoder"], _whose_condition(numbers_in(seen["to decode"]), c)
     mu, logvar = np.split(np.concatenate([x, c], axis=1) @ encoder, 2, axis=1)  # (B, Z) each
     yield CONDITIONAL["noise"], _which_noise(numbers_in(seen["z"]), mu, logvar)
     yield CONDITIONAL["graph"], seen["z in a graph"] and seen["loss in a graph"]
@@ -89,15 +89,26 @@ def _about_loss(
     yield CONDITIONAL["loss"], _which_loss([float(v) for v in values], pixels, kl, sampled)
 
 
-def _whose_condition(got: np.ndarray, c: np.ndarray) -> Any:
-    if got.shape[1:] == c.shape[1:] and len(got) % len(c) == 0 and len(got):
-        if np.allclose(got, np.tile(c, (len(got) // len(c), 1)), atol=1e-5):
-            return True
-        if np.allclose(got, 0):
-            return "zeros"
-        if np.allclose(np.sort(got, axis=0), np.sort(np.tile(c, (len(got) // len(c), 1)), axis=0)):
-            return "another image's"
-    return "never called" if not len(got) else "something else"
+def _whose_condition(rows: np.ndarray, c: np.ndarray, x: np.ndarray | None = None) -> Any:
+    """True where each row ends with its image's condition and, if x is given, begins with the
+    image; else what the rows are.
+    """
+    times, size = len(rows) // len(c), c.shape[1]
+    if not len(rows):
+        return "never called"
+    if len(rows) != times * len(c):
+        return "another number of rows"
+    due, last = np.tile(c, (times, 1)), rows[:, -size:]
+    if np.allclose(last, due, atol=1e-5):
+        whole = x is None or np.allclose(rows[:, :-size], np.tile(x, (times, 1)), atol=1e-5)
+        return True if whole else "something else than the image"
+    if np.allclose(rows[:, :size], due, atol=1e-5):
+        return "the condition first"
+    if np.allclose(last, 0):
+        return "zeros"
+    if np.allclose(np.sort(last, axis=0), np.sort(due, axis=0)):
+        return "another image's"
+    return "something else"
 
 
 def _which_noise(z: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> Any:
@@ -125,6 +136,14 @@ def _which_noise(z: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> Any:
             return name if name is not True or abs(noise).max() > 2 else "not normal"
     if abs(z.mean()) < 0.15 and abs(z.std() - 1) < 0.12:
         return "from the prior"
+    both = np.concatenate([mu, logvar], axis=1)  # (B, 2Z), as the encoder returns them
+    for name, (first, second) in {
+        "halves exchanged": (logvar, mu),
+        "every other number": (both[:, ::2], both[:, 1::2]),
+    }.items():
+        noise = (z - np.tile(first, (times, 1))) / np.tile(np.exp(0.5 * second), (times, 1))
+        if abs(noise.mean()) < 0.15 and abs(noise.std() - 1) < 0.12:
+            return name
     return "another mean" if abs(away.mean()) > 0.3 else "another standard deviation"
 
 
@@ -198,10 +217,18 @@ def _conditional_cases(rng: np.random.Generator) -> list[Case]:
     return cases
 
 
+def _encoded(model: Any, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    return model.encoder(_torch().cat([x, c], 1)).chunk(2, 1)
+
+
+def _decoded(model: Any, z: Tensor, c: Tensor) -> Tensor:
+    return model.decoder(_torch().cat([z, c], 1))
+
+
 def _losing(
     noise: Answer = lambda mu, logvar: mu + (0.5 * logvar).exp() * _torch().randn_like(mu),
-    told: Answer = lambda c: c,
-    shown: Answer = lambda c: c,
+    encode: Answer = _encoded,
+    decode: Answer = _decoded,
     nll: Answer | None = None,
     kl: Answer = lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1),
     add: Answer = lambda nll, kl, beta: (nll + beta * kl).mean(),
@@ -213,11 +240,16 @@ def _losing(
         return F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
 
     def cvae_loss(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
-        mu, logvar = model.encode(x, told(c))
-        logits = model.decode(noise(mu, logvar), shown(c))
+        mu, logvar = encode(model, x, c)
+        logits = decode(model, noise(mu, logvar), c)
         return add((nll or bernoulli)(logits, x), kl(mu, logvar), beta)
 
     return cvae_loss
+
+
+def _taking_turns(model: Any, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    both = model.encoder(_torch().cat([x, c], 1))
+    return both[:, ::2], both[:, 1::2]
 
 
 def _pixels_averaged(logits: Tensor, x: Tensor) -> Tensor:
@@ -231,9 +263,11 @@ def _seeded(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def _written_out(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
     """With probabilities and logarithms in place of logits."""
-    mu, logvar = model.encode(x, c)
-    z = mu + logvar.exp().sqrt() * _torch().randn(mu.shape)
-    p = model.decode(z, c).sigmoid()
+    torch = _torch()
+    both = model.encoder(torch.hstack((x, c)))
+    mu, logvar = both[:, : model.Z], both[:, model.Z :]
+    z = mu + logvar.exp().sqrt() * torch.randn(mu.shape)
+    p = model.decoder(torch.hstack((z, c))).sigmoid()
     elbo = (x * p.log() + (1 - x) * (1 - p).log()).sum(-1) + 0.5 * beta * (
         1 + logvar - mu.square() - logvar.exp()
     ).sum(-1)
@@ -243,18 +277,20 @@ def _written_out(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
 def _by_distributions(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
     from torch.distributions import Bernoulli, Normal, kl_divergence
 
-    mu, logvar = model.encode(x, c)
+    mu, logvar = _encoded(model, x, c)
     q = Normal(mu, (0.5 * logvar).exp())
-    likelihood = Bernoulli(logits=model.decode(q.rsample(), c), validate_args=False)
+    likelihood = Bernoulli(logits=_decoded(model, q.rsample(), c), validate_args=False)
     kl = kl_divergence(q, Normal(_torch().zeros_like(mu), _torch().ones_like(mu)))
     return -(likelihood.log_prob(x).sum(1) - beta * kl.sum(1)).mean()
 
 
 def _summed_then_divided(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
     torch = _torch()
-    mu, logvar = model.encode(x, c)
+    mu, logvar = torch.split(model.encoder(torch.concat((x, c), -1)), model.Z, -1)
     z = mu + torch.exp(logvar / 2) * torch.empty_like(mu).normal_()
-    bce = torch.nn.BCEWithLogitsLoss(reduction="sum")(model.decode(z, c), x)
+    rows = z.new_empty(len(x), z.shape[1] + c.shape[1])
+    rows[:, : model.Z], rows[:, model.Z :] = z, c
+    bce = torch.nn.BCEWithLogitsLoss(reduction="sum")(model.decoder(rows), x)
     kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
     return (bce + beta * kl) / len(x)
 
@@ -262,10 +298,10 @@ def _summed_then_divided(model: Any, x: Tensor, c: Tensor, beta: float) -> Tenso
 def _kl_by_sampling(model: Any, x: Tensor, c: Tensor, beta: float) -> Tensor:
     from torch.distributions import Bernoulli, Normal
 
-    mu, logvar = model.encode(x, c)
+    mu, logvar = _encoded(model, x, c)
     q, p = Normal(mu, (0.5 * logvar).exp()), Normal(0.0, 1.0)
     z = q.rsample()
-    nll = -Bernoulli(logits=model.decode(z, c), validate_args=False).log_prob(x).sum(1)
+    nll = -Bernoulli(logits=_decoded(model, z, c), validate_args=False).log_prob(x).sum(1)
     return (nll + beta * (q.log_prob(z) - p.log_prob(z)).sum(1)).mean()
 
 
@@ -361,18 +397,58 @@ LOSS = Exercise(
             " take its closed form, `kl_normal`",
             _kl_by_sampling,
         ),
+        "encoder-without-condition": Mutant(
+            "the encoder gets the image alone: its first layer takes D + C numbers per row, so the"
+            " condition goes beside the image",
+            _losing(encode=lambda model, x, c: model.encoder(x).chunk(2, 1)),
+        ),
+        "decoder-without-condition": Mutant(
+            "the decoder gets the latent code alone: its first layer takes Z + C numbers per row,"
+            " so the condition goes beside the code",
+            _losing(decode=lambda model, z, c: model.decoder(z)),
+        ),
+        "two-tensors-for-one": Mutant(
+            "a network gets two tensors: it takes one, so join them first, side by side",
+            _losing(encode=lambda model, x, c: model.encoder(x, c).chunk(2, 1)),
+        ),
+        "joined-along-the-batch": Mutant(
+            probes.ONE_BELOW_THE_OTHER,
+            _losing(encode=lambda model, x, c: model.encoder(_torch().cat([x, c])).chunk(2, 1)),
+        ),
+        "condition-first-in-encoder": Mutant(
+            "the encoder gets the condition before the image: the condition comes last",
+            _losing(encode=lambda model, x, c: _encoded(model, c, x)),
+        ),
+        "condition-first-in-decoder": Mutant(
+            "the decoder gets the condition before the latent code: the condition comes last",
+            _losing(decode=lambda model, z, c: _decoded(model, c, z)),
+        ),
+        "halves-exchanged": Mutant(
+            "the two halves of the encoder's output are exchanged: mu comes first, then logvar",
+            _losing(encode=lambda model, x, c: _encoded(model, x, c)[::-1]),
+        ),
+        "every-other-number": Mutant(
+            "mu and logvar take turns in the encoder's output, number by number: mu is its first"
+            " half, and logvar its second",
+            _losing(encode=_taking_turns),
+        ),
+        "cut-along-the-batch": Mutant(
+            "the encoder's output is cut along the batch, so half of the images give mu and the"
+            " others logvar: cut each row, along `dim=1`",
+            _losing(encode=lambda model, x, c: model.encoder(_torch().cat([x, c], 1)).chunk(2, 0)),
+        ),
         "decoder-not-conditioned": Mutant(
             "the decoder gets zeros in place of the condition: both networks get c",
-            _losing(shown=lambda c: 0 * c),
+            _losing(decode=lambda model, z, c: _decoded(model, z, 0 * c)),
         ),
         "encoder-not-conditioned": Mutant(
             "the encoder gets zeros in place of the condition: both networks get c",
-            _losing(told=lambda c: 0 * c),
+            _losing(encode=lambda model, x, c: _encoded(model, x, 0 * c)),
         ),
         "condition-of-another": Mutant(
             "the decoder gets the conditions in another order than the images: rows belong"
             " together",
-            _losing(shown=lambda c: c.roll(1, 0)),
+            _losing(decode=lambda model, z, c: _decoded(model, z, c.roll(1, 0))),
         ),
         "latents-detached": Mutant(
             "the latent codes are cut off from the encoder, so it learns nothing from the"
@@ -467,7 +543,7 @@ def _about_drawing(
         DRAWN["rows"],
         True if latents.shape == (n, len(from_both) - len(c)) else f"latents {latents.shape}",
     )
-    yield DRAWN["condition"], _which_condition(conditions, c)
+    yield DRAWN["condition"], _which_condition(latents, conditions, c)
     yield (
         DRAWN["own"],
         True if len(np.unique(latents[:, 0].round(6))) > 0.9 * n else _how_many(latents),
@@ -489,9 +565,11 @@ def _about_drawing(
     yield DRAWN["graph"], not found["in a graph"]
 
 
-def _which_condition(rows: np.ndarray, c: np.ndarray) -> Any:
+def _which_condition(latents: np.ndarray, rows: np.ndarray, c: np.ndarray) -> Any:
     if np.allclose(rows, c, atol=1e-5):
         return True
+    if np.allclose(np.concatenate([latents, rows], axis=1)[:, : len(c)], c, atol=1e-5):
+        return "before the latent code"
     if rows.std(0).max() > 0.01 and np.allclose(rows.mean(0), c, atol=0.05):
         return "with noise"
     known = {
@@ -602,6 +680,7 @@ def _drawing(
     latents: Answer | None = None,
     condition: Answer = lambda c, n: c.expand(n, -1),
     grays: Answer = lambda logits: logits.sigmoid(),
+    decode: Answer = _decoded,
     seed: bool = False,
 ) -> Answer:
     """A `sample_given` of which one part is changed."""
@@ -613,7 +692,7 @@ def _drawing(
             torch.manual_seed(0)
         z = torch.randn(n, model.Z) if latents is None else latents(n, model.Z)
         with torch.no_grad():
-            return grays(model.decode(z, condition(c, n)))
+            return grays(decode(model, z, condition(c, n)))
 
     return sample_given
 
@@ -625,13 +704,13 @@ def _torch() -> Any:
 
 
 def _encoding(model: Any, c: Tensor, n: int) -> Tensor:
-    mu, _ = model.encode(_torch().rand(n, 9), c.expand(n, -1))
+    mu, _ = _encoded(model, _torch().rand(n, 9), c.expand(n, -1))
     return _drawing(lambda n, Z: mu)(model, c, n)
 
 
 def _one_by_one(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
-    drawn = [torch.sigmoid(model.decode(torch.randn(1, model.Z), c[None])) for _ in range(n)]
+    drawn = [torch.sigmoid(_decoded(model, torch.randn(1, model.Z), c[None])) for _ in range(n)]
     return torch.cat(drawn).detach()
 
 
@@ -639,13 +718,14 @@ def _by_distribution(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     z = torch.distributions.Normal(0.0, 1.0).sample((n, model.Z))
     with torch.no_grad():
-        return 1 / (1 + torch.exp(-model.decode(z, c.repeat(n, 1))))
+        return 1 / (1 + torch.exp(-model.decoder(torch.hstack((z, c.repeat(n, 1))))))
 
 
 def _in_double(model: Any, c: Tensor, n: int) -> Tensor:
     torch = _torch()
     z = torch.empty(n, model.Z).normal_()
-    return model.decode(z, torch.stack([c] * n)).detach().double().sigmoid()
+    rows = torch.column_stack((z, torch.stack([c] * n)))
+    return model.decoder(rows).detach().double().sigmoid()
 
 
 def _as_squares(logits: Tensor) -> Tensor:
@@ -655,7 +735,7 @@ def _as_squares(logits: Tensor) -> Tensor:
 
 def _with_graph(model: Any, c: Tensor, n: int) -> Tensor:
     z = _torch().randn(n, model.Z)
-    return model.decode(z, c.expand(n, -1)).sigmoid()
+    return _decoded(model, z, c.expand(n, -1)).sigmoid()
 
 
 def _numpy_latents(n: int, Z: int) -> Tensor:
@@ -672,6 +752,24 @@ SAMPLE = Exercise(
             "the encoder was used, and it needs an image: there is none yet, so draw the latent"
             " codes from the prior",
             _encoding,
+        ),
+        "condition-left-out": Mutant(
+            "the decoder gets the latent codes alone: its first layer takes Z + C numbers per row,"
+            " so the condition goes beside the code",
+            _drawing(decode=lambda model, z, c: model.decoder(z)),
+        ),
+        "two-tensors-for-one": Mutant(
+            "the decoder gets two tensors: it takes one, so join them first, side by side",
+            _drawing(decode=lambda model, z, c: model.decoder(z, c)),
+        ),
+        "joined-along-the-batch": Mutant(
+            probes.ONE_BELOW_THE_OTHER,
+            _drawing(decode=lambda model, z, c: model.decoder(_torch().cat([z, c]))),
+        ),
+        "condition-first": Mutant(
+            "the decoder gets the condition before the latent code: in training, the condition came"
+            " last",
+            _drawing(decode=lambda model, z, c: _decoded(model, c, z)),
         ),
         "condition-zeroed": Mutant(
             "c was dropped, and the decoder got zeros in its place: pass it the requested c",
@@ -1085,10 +1183,10 @@ def _at_rims(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
             f"a courtyard beside {ROOMS[court]}",
             np.rot90(_sheet("####", "#.a#", "####", a=court), court),
         ),
-        (f"{ROOMS[above]} that reaches the upper rim of the sheet", rim),
-        (f"{ROOMS[above]} that reaches the lower rim of the sheet", np.rot90(rim, 2)),
+        (f"{ROOMS[above]} that reaches the upper edge of the sheet", rim),
+        (f"{ROOMS[above]} that reaches the lower edge of the sheet", np.rot90(rim, 2)),
         (
-            f"{ROOMS[front]} with its front door in the rim of the sheet",
+            f"{ROOMS[front]} with its front door in the edge of the sheet",
             np.rot90(_sheet("####", "+aa#", "####", a=front), front),
         ),
     ]
@@ -1395,7 +1493,7 @@ def _sizes(plan: np.ndarray) -> dict[int, int]:
 
 
 PADDING = (
-    "the rim of the sheet is wrong: beyond it lies the outside, so pad with one row and column of"
+    "the edge of the sheet is wrong: beyond it lies the outside, so pad with one row and column of"
     " `OUTSIDE` on each side before you look at neighbors"
 )
 MEETING = "`doors` asks for two free sides that meet at a corner: they must be opposite"
@@ -1446,11 +1544,11 @@ REPORT = Exercise(
             _changed(reachable={"corners": True}),
         ),
         "closed-diagonals-too": Mutant(
-            "`closed` looks at corners too: floor and outside that touch at a corner are no hole",
+            "`closed` looks at corners too: a room and the outside may touch at a corner",
             _changed(closed={"steps": ROUND}),
         ),
         "closed-diagonals-only": Mutant(
-            "`closed` looks at corners only: a hole is where floor and outside lie side by side",
+            "`closed` looks at corners only: it breaks where a room cell is beside an outside cell",
             _changed(closed={"steps": CORNERS}),
         ),
         "closed-rejects-front-door": Mutant(
@@ -1538,18 +1636,17 @@ REPORT = Exercise(
             _changed(doors={"free": lambda plan: plan >= 0}),
         ),
         "doors-doors-as-free": Mutant(
-            "`doors` takes another door cell for free: there must be floor or outside on both"
+            "`doors` takes another door cell for free: there must be a room or the outside on both"
             " sides",
             _changed(doors={"free": lambda plan: plan != fp.WALL}),
         ),
         "doors-outside-gate-rejected": Mutant(
-            "`doors` objects to a gate with the outside on both sides: floor or outside will do on"
-            " either",
+            "`doors` objects to a gate with the outside on both sides: a room or the outside will"
+            " do on either",
             _changed(doors=lambda plan: _doors_lead(plan) and not _has_gate(plan)),
         ),
         "doors-walls-for-free": Mutant(
-            "`doors` asks for walls on two opposite sides: it is floor or outside that must lie"
-            " there",
+            "`doors` asks for walls on two opposite sides: a room or the outside must be there",
             _changed(doors={"free": lambda plan: plan == fp.WALL}),
         ),
         "doors-at-least-one": Mutant(
@@ -1709,7 +1806,7 @@ SAFE = {
     "each": "every image gets a change of its own",
     "up": "every image stays upright and is not mirrored",
     "paper": (
-        "paper stays paper and ink stays ink: the empty rim is white, strokes are as dark as before"
+        "paper stays paper and ink stays ink: the margin is white, strokes are as dark as before"
     ),
     "ink": "no part of a digit is lost, and none doubled: the amount of ink stays within a third",
     "pairs": "an image stays at the place of its label in the batch",
@@ -2352,7 +2449,7 @@ PLANNED = {
         "at least half of the plans have the outline and the number of bedrooms that were requested"
     ),
     "walls": (
-        "at least a third of the plans have no floor beside the outside: has it trained long"
+        "at least a third of the plans have no room beside the outside: has it trained long"
         " enough, with the loss summed over cells?"
     ),
     "rooms": "at least one plan in twenty has every room in one piece: has it trained long enough?",

@@ -180,16 +180,22 @@ def _clear_place(
     plan: np.ndarray, kind: int, at: np.ndarray, wide: float, high: float
 ) -> np.ndarray:
     """The cell nearest to `at` (row, column) around which a label of a half width and height in
-    meters lies within the room and off the swing of its doors; `at` itself if there is none.
+    meters lies within the room and off the swing of its doors. Where there is none, the one in the
+    room that is farthest from its doors, or `at` itself.
     """
-    from scipy.ndimage import binary_dilation, binary_erosion
+    from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt
 
     rows, columns = (2 * int(np.ceil(half / CELL - 0.5)) + 1 for half in (high, wide))
-    swept = binary_dilation(plan == DOOR, iterations=2)
-    places = np.argwhere(binary_erosion((plan == kind) & ~swept, np.ones((rows, columns))))
-    away = ((places - at) ** 2).sum(axis=1)
-    # half a cell from there is there
-    return places[away.argmin()] if len(places) and away.min() > 0.5 else at
+    room, door, label = plan == kind, plan == DOOR, np.ones((rows, columns))
+    clear = np.argwhere(binary_erosion(room & ~binary_dilation(door, iterations=2), label))
+    if len(clear):
+        away = ((clear - at) ** 2).sum(axis=1)
+        # half a cell from there is there
+        return clear[away.argmin()] if away.min() > 0.5 else at
+    places = np.argwhere(binary_erosion(room, label))
+    if not len(places) or not door.any():
+        return at
+    return places[distance_transform_edt(~door)[tuple(places.T)].argmax()]
 
 
 def _inmost(cells: np.ndarray) -> np.ndarray:

@@ -4,11 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+ONE_BELOW_THE_OTHER = (
+    "two tensors of different widths were joined along dimension 0, one below the other: a"
+    " condition belongs beside its row, along `dim=1`"
+)
+CUT = (
+    "after the encoder, two tensors with different numbers of rows were joined: along which"
+    " dimension was its output cut into mu and logvar?"
+)
 
 
 def conditional_loss(
@@ -20,7 +30,7 @@ def conditional_loss(
     beta: float,
     seed: int,
 ) -> dict[str, Any]:
-    """`answer(model, x, c, beta)` on a linear CVAE: its loss, and what it asked of the model.
+    """`answer(model, x, c, beta)` on a linear CVAE: its loss, and what it gave the two networks.
 
     encoder (D + C, 2Z) and decoder (Z + C, D) are the weights of the model's two networks.
     """
@@ -31,129 +41,139 @@ def conditional_loss(
     shown: dict[str, Any] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, asked = _linear_cvae(encoder, decoder)
-        loss = tensors(answer, model, x, c, beta)
-        z, c_decoded = _stacked(asked["decode"], model.Z, c)
+        model = _linear_cvae(encoder, decoder)
+        with _joins_explained(model):
+            loss = tensors(answer, model, x, c, beta)
+        rows = model.decoder.rows()
         shown |= {"loss": loss.detach(), "loss in a graph": loss.requires_grad}
-        shown |= {"z": z.detach(), "z in a graph": z.requires_grad}
-        shown |= {"c of decode": c_decoded, "c of encode": _stacked(asked["encode"], 0, c)[1]}
-        model, asked = _linear_cvae(encoder, decoder)
+        shown |= {"z": rows[:, : model.Z].detach(), "z in a graph": rows.requires_grad}
+        shown |= {"to encode": model.encoder.rows().detach(), "to decode": rows.detach()}
+        model = _linear_cvae(encoder, decoder)
         answer(model, x, c, beta)
-        shown["z again"] = _stacked(asked["decode"], model.Z, c)[0].detach()
+        shown["z again"] = model.decoder.rows()[:, : model.Z].detach()
     return shown
 
 
-def _stacked(calls: list[tuple[Any, Any]], size: int, c: Tensor) -> tuple[Any, Any]:
-    """The rows of all calls, (z or images, conditions)."""
+def _linear_cvae(encoder: Tensor, decoder: Tensor) -> Any:
+    """A linear CVAE with `Z`, `encoder` and `decoder`, whose networks keep what they were given."""
     import torch
-
-    if not calls:
-        return torch.zeros(0, size), torch.zeros(0, c.shape[1])
-    return torch.cat([rows for rows, _ in calls]), torch.cat([rows for _, rows in calls])
-
-
-def _linear_cvae(encoder: Tensor, decoder: Tensor) -> tuple[Any, dict[str, list]]:
-    """A linear CVAE, and the calls of its `encode(x, c)` and `decode(z, c)` so far."""
-    import torch
-
-    asked: dict[str, list] = {"encode": [], "decode": []}
 
     class Model(torch.nn.Module):
         Z = encoder.shape[1] // 2
 
         def __init__(self) -> None:
             super().__init__()
-            self.encoder, self.decoder = (
-                torch.nn.Parameter(weight.clone()) for weight in (encoder, decoder)
-            )
-
-        def encode(self, x: Tensor, c: Tensor) -> tuple[Any, Any]:
-            asked["encode"].append((x, c.detach()))
-            mu, logvar = (torch.cat([x, c], dim=1) @ self.encoder).chunk(2, dim=1)
-            return mu, logvar
+            self.encoder = _linear("encoder", encoder)
+            self.decoder = _linear("decoder", decoder)
 
         def decode(self, z: Tensor, c: Tensor) -> Tensor:
-            asked["decode"].append((z, c.detach()))
-            return torch.cat([z, c], dim=1) @ self.decoder
+            return self.decoder(torch.cat([z, c], dim=1))
 
-    return Model(), asked
+    return Model()
+
+
+def _linear(name: str, weights: Tensor, bias: Any = 0.0) -> Any:
+    """A linear layer that takes one batch of rows, and keeps the rows of all calls."""
+    import torch
+
+    class Layer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.given = torch.nn.Parameter(weights.clone()), []
+
+        def forward(self, *parts: Any) -> Tensor:
+            self.given.append(_one_batch(name, parts, len(self.weight)))
+            return self.given[-1] @ self.weight + bias
+
+        def rows(self) -> Tensor:
+            return torch.cat(self.given) if self.given else torch.zeros(0, len(self.weight))
+
+    return Layer()
+
+
+def _one_batch(name: str, parts: tuple, width: int) -> Any:
+    """What a network was called with, if that is one batch of rows. Raises NotData, which says what
+    it is instead.
+    """
+    from course_utils.asking.ask import NotData
+
+    if len(parts) != 1:
+        raise NotData(
+            f"the {name} got {len(parts)} tensors, and takes one: a batch in which each row has"
+            f" {width} numbers"
+        )
+    shape = tuple(getattr(parts[0], "shape", ()))
+    if len(shape) != 2:
+        raise NotData(
+            f"the {name} got a tensor of shape {shape}, and takes a batch, one row per image:"
+            f" (n, {width})"
+        )
+    if shape[1] != width:
+        raise NotData(
+            f"the {name} got rows of {shape[1]} numbers, and takes {width}: what belongs in a row?"
+        )
+    return parts[0]
+
+
+@contextmanager
+def _joins_explained(model: Any) -> Iterator[None]:
+    """Raises NotData, with a likely reason, where tensors that are joined do not fit together."""
+    from course_utils.asking.ask import NotData
+
+    try:
+        yield
+    except RuntimeError as error:
+        if "except in dimension 0" in str(error):
+            raise NotData(ONE_BELOW_THE_OTHER) from None
+        if "except in dimension 1" in str(error) and getattr(model.encoder, "given", ()):
+            raise NotData(CUT) from None
+        raise
 
 
 def drawn_to_order(
     answer: Callable, from_both: Tensor, bias: Tensor, c: Tensor, n: int, seed: int
 ) -> dict[str, Any]:
     """`answer(model, c, n)` on a small conditional decoder with given weights: two calls, and what
-    the first one asked it.
+    the first one gave it.
 
-    from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decode(z, c)`
-    and an `encode`. Raises NotData for z and c that are not one row each per image.
+    from_both (Z + C, D) and bias (D,) make the logits, c (C,). The model has `Z`, `decoder`, and an
+    `encoder` whose codes are far from the prior's.
     """
     import torch
 
     from course_utils.asking.probes import tensors
 
-    asked: list[tuple[Any, Any]] = []
-    Z = len(from_both) - len(c)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        images = tensors(answer, _decoder(from_both, bias, Z, asked), c, n)
-        calls = list(asked)
-        second = answer(_decoder(from_both, bias, Z, asked), c, n)
-    latents, conditions = (
-        zip(*calls, strict=True) if calls else ((torch.zeros(0, Z),), (torch.zeros(0, len(c)),))
-    )
-    return {
-        "images": images,
-        "in a graph": images.requires_grad,
-        "latents": torch.cat(latents),
-        "conditions": torch.cat(conditions),
-        "images of a second call": second,
-    }
-
-
-def _decoder(from_both: Tensor, bias: Tensor, size: int, asked: list[tuple[Any, Any]]) -> Any:
-    """A conditional decoder of `size` latent dimensions that appends what it is asked, (z, c),
-    to `asked`.
-    """
-    import torch
-
     class Model(torch.nn.Module):
-        Z = size
+        Z = len(from_both) - len(c)
 
         def __init__(self) -> None:
             super().__init__()
-            self.weight = torch.nn.Parameter(from_both)
+            self.decoder = _linear("decoder", from_both, bias)
 
-        def encode(self, x: Tensor, c: Tensor) -> tuple[Any, Any]:
-            # no draw of a prior
-            return 100 + x[:, :1].expand(-1, self.Z), x.new_zeros(len(x), self.Z)
+        def encoder(self, rows: Tensor) -> Tensor:
+            far = 100 + rows[:, :1].expand(-1, self.Z)
+            return torch.cat([far, torch.zeros_like(far)], dim=1)  # (n, 2Z)
+
+        def encode(self, x: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+            return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)
 
         def decode(self, z: Tensor, c: Tensor) -> Tensor:
-            _one_row_each(z, c, self.Z, len(from_both) - self.Z)
-            logits = torch.cat([z, c], dim=1) @ self.weight + bias  # (n, D)
-            asked.append((z.detach().clone(), c.detach().clone()))
-            return logits
+            return self.decoder(torch.cat([z, c], dim=1))
 
-    return Model()
-
-
-def _one_row_each(z: Any, c: Any, Z: int, C: int) -> None:
-    """Raises NotData, with the reason, unless z is (n, Z) and c (n, C)."""
-    from course_utils.asking.ask import NotData
-
-    shapes = tuple(getattr(z, "shape", ())), tuple(getattr(c, "shape", ()))
-    if shapes == (shapes[0][:1] + (Z,), shapes[0][:1] + (C,)):
-        return
-    said = f"the decoder got z of shape {shapes[0]} and c of shape {shapes[1]}"
-    if shapes[0] == (Z,):
-        raise NotData(f"{said}, one latent code without a row: draw `torch.randn(n, model.Z)`")
-    if shapes[1] in ((C,), (1, C)):
-        raise NotData(f"{said}, one condition for all rows: give each its own, `c.expand(n, -1)`")
-    if len(shapes[1]) == 1:
-        raise NotData(
-            f"{said}, all copies in one row: `c.repeat(n, 1)` or `c.expand(n, -1)` puts one in each"
-        )
-    raise NotData(f"{said}: it takes (n, {Z}) and (n, {C}), one row of each per image")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Model()
+        with _joins_explained(model):
+            images = tensors(answer, model, c, n)
+        rows = model.decoder.rows().detach().clone()
+        second = answer(model, c, n)
+    return {
+        "images": images,
+        "in a graph": images.requires_grad,
+        "latents": rows[:, : model.Z],
+        "conditions": rows[:, model.Z :],
+        "images of a second call": second,
+    }
 
 
 def planner(answer: Callable, plans: Tensor, c: Tensor, asked: Tensor) -> Any:

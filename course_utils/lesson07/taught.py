@@ -20,7 +20,7 @@ import torch
 
 
 class CVAE(nn.Module):
-    """Encoder (B, D), (B, C) -> mu, logvar (B, Z) each; decoder (B, Z), (B, C) -> logits (B, D)."""
+    """Two networks. encoder: (B, D + C) -> (B, 2 Z); decoder: (B, Z + C) -> logits (B, D)."""
 
     def __init__(self, D, C, Z=10, hidden=400):
         super().__init__()
@@ -29,16 +29,14 @@ class CVAE(nn.Module):
         layers = [nn.Linear(Z + C, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()]
         self.decoder = nn.Sequential(*layers, nn.Linear(hidden, D))
 
-    def encode(self, x, c):
-        return self.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z), (B, Z)
-
     def decode(self, z, c):
-        return self.decoder(torch.cat([z, c], dim=1))  # (B, D)
+        """Logits of images with latent codes z and conditions c. (B, Z), (B, C) -> (B, D)"""
+        return self.decoder(torch.cat([z, c], dim=1))  # from (B, Z + C)
 
 
 def cvae_loss(model, x: Tensor, c: Tensor, beta: float) -> Tensor:
     """NLL plus beta times the KL term, averaged over images. (B, D) in [0, 1], (B, C) -> ()"""
-    mu, logvar = model.encode(x, c)
+    mu, logvar = model.encoder(torch.cat([x, c], dim=1)).chunk(2, dim=1)  # (B, Z) each
     z = reparameterize(mu, logvar, torch.randn_like(mu))  # (B, Z)
     logits = model.decode(z, c)  # (B, D)
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(dim=1)  # (B,)
@@ -49,7 +47,8 @@ def sample_given(model, c: Tensor, n: int) -> Tensor:
     """n images for one condition, as grays in [0, 1]. c (C,) -> (n, D)"""
     z = torch.randn(n, model.Z, device=c.device)  # (n, Z), from the prior
     with torch.no_grad():
-        return torch.sigmoid(model.decode(z, c.expand(n, -1)))  # (n, D)
+        logits = model.decode(z, c.expand(n, -1))  # (n, D)
+    return torch.sigmoid(logits)
 
 
 def layout_report(plan: Tensor) -> dict:
@@ -85,12 +84,12 @@ def safe_augment(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 class ConditionalGenerator(nn.Module):
-    """Noise (B, Z) and condition (B, C) -> logits (B, D) by `decode`, grays (B, D) when called."""
+    """Noise (B, Z) and condition (B, C) -> grays (B, D)."""
 
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
         self.Z = Z
-        self.net = nn.Sequential(
+        self.decoder = nn.Sequential(  # by this name, so that sample_given can draw from it
             nn.Linear(Z + C, 256),
             nn.BatchNorm1d(256),
             nn.ReLU(),
@@ -100,11 +99,8 @@ class ConditionalGenerator(nn.Module):
             nn.Linear(512, D),
         )
 
-    def decode(self, z, c):
-        return self.net(torch.cat([z, c], dim=1))  # (B, D)
-
     def forward(self, z, c):
-        return torch.sigmoid(self.decode(z, c))  # (B, D)
+        return torch.sigmoid(self.decoder(torch.cat([z, c], dim=1)))  # (B, D)
 
 
 class ConditionalDiscriminator(nn.Module):

@@ -130,7 +130,9 @@ def cvae_ours(x: Tensor, y: Tensor) -> Iterator[Model]:
             draw=lambda labels: torch.sigmoid(
                 model.decode(torch.randn(len(labels), model.Z), one_hot(labels))
             ),
-            encode=lambda x, labels: model.encode(x, one_hot(labels)),
+            encode=lambda x, labels: model.encoder(
+                torch.cat([x, one_hot(labels)], dim=1)  # (B, 784 + 10)
+            ).chunk(2, dim=1),
             decode=lambda z, labels: model.decode(z, one_hot(labels)),
         )
 
