@@ -11,7 +11,7 @@
 #
 # **By the end you will be able to**
 # - noise data *in one jump*, train a network to predict noise, data or velocity, and *convert* between the three;
-# - *sample* by DDPM, by DDIM and by a flow, and show that diffusion and flow matching are one method;
+# - *write* the loss of a flow, *sample* by DDPM, DDIM and flow, and show that diffusion and flow matching are one method;
 # - generate pictures from *captions*, guide them, and *measure* what guidance buys and what it costs.
 #
 # The studio has two captions in one picture, style transfer, game maps, digits, and a painter to build.
@@ -138,7 +138,7 @@ for t in (10, 40, 100):
 # **Scrub through the forward process.** Drag along the curve of $\bar\alpha_t$, or press play. The linear schedule is the one
 # above. The cosine schedule (Nichol & Dhariwal 2021) spends more of its steps where something can still be seen.
 #
-# **Your goal.** Find the last $t$ at which *you* still see a cat. The network will have to do better.
+# **Your goal.** Find the last $t$ at which *you* still see a cat.
 
 # %%
 cat = 2 * data.photo("cat", (64, 96)) - 1  # (3, 64, 96) in [-1, 1]
@@ -189,13 +189,12 @@ def train(make, tensors, loss_fn, epochs, seed, lr, size=250):
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     steps = epochs * len(loader)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    fit(model, loader, loss_fn, optimizer, epochs, scheduler)
+    fit(model, loader, lambda m, batch: loss_fn(m, *batch), optimizer, epochs, scheduler)
     return model
 
 
-def noise_loss(model, batch):
+def noise_loss(model, x0):
     """The loss above: fresh times and fresh noise for each minibatch."""
-    (x0,) = batch  # (B, D)
     t, eps = torch.randint(T, (len(x0),)), torch.randn_like(x0)
     return F.mse_loss(model(q_sample(x0, t, ab, eps), t / T), eps)
 
@@ -250,8 +249,7 @@ ddpm_step = check("9.2", ddpm_step)
 #
 # $$ x_{t-1} = \frac{1}{\sqrt{1 - \beta_t}} \Big( x_t - \frac{\beta_t}{\sqrt{1 - \bar\alpha_t}}\, \varepsilon_\theta(x_t, t) \Big) + \sqrt{\beta_t}\; \varepsilon' $$
 #
-# the sampler of **DDPM**, *Denoising Diffusion Probabilistic Models* (Ho, Jain & Abbeel 2020, algorithm 2). The variance
-# $\beta_t$ is a choice. A slightly smaller one, which libraries also offer, turned out equally good.
+# the sampler of **DDPM**, *Denoising Diffusion Probabilistic Models* (Ho, Jain & Abbeel 2020, algorithm 2).
 #
 # **Predict.** Why add noise while removing noise? What will the points do if we leave it out?
 #
@@ -398,8 +396,7 @@ drawing.clouds(
 # %% [markdown]
 # So neither the fresh noise nor the hundred steps are essential. DDPM's hundred steps reached {{09.moons.ddpm:.3f}} in the middle
 # of five runs (expected range {{09.moons.ddpm.range:.3f}}) and DDIM's twenty {{09.moons.ddim20:.3f}} ({{09.moons.ddim20.range:.3f}}),
-# while two samples of the moons themselves are {{09.moons.floor:.3f}} apart ({{09.moons.floor.range:.3f}}). The network was never
-# the reason for the hundred steps.
+# while two samples of the moons themselves are {{09.moons.floor:.3f}} apart ({{09.moons.floor.range:.3f}}).
 #
 # Without fresh noise, a point follows a smooth curve from its $x_T$ to its $x_0$: we are solving an ordinary differential equation,
 # the **probability flow ODE** (Song, Sohl-Dickstein et al. 2021), and the number of steps sets the accuracy of the solution.
@@ -409,43 +406,44 @@ drawing.clouds(
 #
 # If sampling means following an ODE, why not choose its paths? **Flow matching** (Lipman et al. 2023; Liu, Gong & Liu
 # 2023) draws a noise vector $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line, traveled at
-# constant speed while $t$ goes from 0 (noise) to 1 (data). The network sees a position and a time, and learns the velocity there:
-# $L = \mathbb E\, \| v_\theta(x_t, t) - v \|^2$. (Many papers on flow matching write $x_0$ for the noise and $x_1$ for the data.
-# Here $x_0$ is the data throughout.)
+# constant speed while $t$ goes from 0 (noise) to 1 (data). The network sees a position on the line and its time, and learns the
+# velocity there. (Many papers on flow matching write $x_0$ for the noise and $x_1$ for the data. Here $x_0$ is the data throughout.)
 #
-# ### Exercise 9.4 · `flow_target`
-# For a batch of pairs and times, return both: the position of each pair at its time, and its velocity $v = dx_t/dt$.
-# It must work for points and pictures.
+# ### Exercise 9.4 · `flow_loss`
+# Turn the sentences above into the loss that trains the network. Give each example in the batch its own noise from
+# $\mathcal N(0, I)$ and its own time, uniform between 0 and 1. Find the position $x_t$ and the velocity $v = dx_t/dt$, call the
+# model once for the whole batch, and return the mean squared error of its velocities. Draw on the device of `x0`. Points and
+# pictures must both work.
 
 
-# %% tags=["exercise:9.4", "points:4", "minutes:3", "export"]
-def flow_target(eps: Tensor, x0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Position at time t and velocity on the straight path from noise eps to data x0.
-
-    (B, ...), (B, ...), (B,) -> (B, ...), (B, ...)
-    """
+# %% tags=["exercise:9.4", "points:4", "minutes:6", "export"]
+def flow_loss(model, x0: Tensor) -> Tensor:
+    """A flow's loss on data x0 (B, ...), a scalar. model: x_t (B, ...), t (B,) -> v (B, ...)"""
     # BEGIN SOLUTION
+    eps, t = torch.randn_like(x0), torch.rand(len(x0), device=x0.device)
     s = t.reshape(-1, *[1] * (x0.dim() - 1))  # (B, 1, ...)
-    return (1 - s) * eps + s * x0, x0 - eps
+    x_t = (1 - s) * eps + s * x0  # (B, ...)
+    return F.mse_loss(model(x_t, t), x0 - eps)
     # END SOLUTION
 
 
 # %% tags=["check:9.4"]
-flow_target = check("9.4", flow_target)
+flow_loss = check("9.4", flow_loss)
 
 # %% [markdown] tags=["help:9.4"]
 # You walk from $\varepsilon$ to $x_0$ in one unit of time, at constant speed. Where are you at time 0? At time 1? Does your
 # velocity depend on $t$?
 # ---
-# $\varepsilon = (0, 4)$, $x_0 = (2, 0)$, $t = 0.25$: a quarter of the way, $x_t = (0.5, 3)$; $v = (2, -4)$, at any time.
+# $\varepsilon = (0, 4)$, $x_0 = (2, 0)$, $t = 0.25$: a quarter of the way, $x_t = (0.5, 3)$; $v = (2, -4)$, at any time. If the
+# model says $(1, -2)$, it is off by $(-1, 2)$, and the loss is $(1 + 4)/2 = 2.5$.
 # ---
-# $x_t = (1 - t)\, \varepsilon + t\, x_0$ is linear in $t$, so its derivative $x_0 - \varepsilon$ is constant. One time per
-# example again needs dimensions of size 1.
+# $x_t = (1 - t)\, \varepsilon + t\, x_0$ is linear in $t$, so its derivative $x_0 - \varepsilon$ is constant. Both contain the
+# same $\varepsilon$, so it is drawn once. The model gets one time per example, (B,); in $x_t$ it needs dimensions of size 1.
 
 # %% [markdown]
-# You have $x_t = t\, x_0 + (1 - t)\, \varepsilon$: the same mixture as before, with $a = t$ and $b = 1 - t$, and its velocity is
-# the $v$ of Exercise 9.3. So the *same* sampler applies. With these weights its update is Euler's method,
-# $x' = x + (t' - t)\, v_\theta(x, t)$; check it by inserting $\hat x_0$ and $\hat\varepsilon$.
+# Your loss is $L = \mathbb E\, \| v_\theta(x_t, t) - (x_0 - \varepsilon) \|^2$ with $x_t = t\, x_0 + (1 - t)\, \varepsilon$. That is the
+# same mixture as before, with $a = t$ and $b = 1 - t$, and the $v$ of Exercise 9.3. So the *same* sampler applies. With these
+# weights its update is Euler's method, $x' = x + (t' - t)\, v_\theta(x, t)$; check it by inserting $\hat x_0$ and $\hat\varepsilon$.
 #
 # **Predict.** Every training path is straight. Is *one* step enough?
 #
@@ -464,14 +462,6 @@ def straight(n):
 
 
 # %%
-def flow_loss(model, batch):
-    """The squared error of the velocity."""
-    (x0,) = batch  # (B, D)
-    t = torch.rand(len(x0))
-    x_t, v = flow_target(torch.randn_like(x0), x0, t)
-    return F.mse_loss(model(x_t, t), v)
-
-
 flow = train(Field, [x_train], flow_loss, epochs, seed=8, lr=8e-3)
 by_steps = {n: follow(flow, start, straight(n), "v")[-1] for n in (1, 2, 4, 10, 30)}
 distance |= {f"flow, {n} steps": energy_distance(x, x_test) for n, x in by_steps.items()}
@@ -520,18 +510,18 @@ drawing.destinations(start, ends)
 # The color of a point says where it ends. DDPM's noise is confetti: its fresh noise decides, not the start. DDIM and the flow
 # divide the noise up in the same way, and their ends are {{09.moons.together:.2f}} apart in the middle of five runs (expected range
 # {{09.moons.together.range:.2f}}). **Neither network invented this map. The data determine it.** It happens with photographs, too:
-# two networks that were trained on *different halves* of a large set of faces draw nearly the same face from the same noise
+# two networks trained on *different halves* of a large set of faces draw nearly the same face from the same noise
 # (Kadkhodaie et al. 2024).
 #
 # Divide diffusion's $x_t$ by $a + b$. Its weights now add up to 1, so it lies on a straight path, and DDIM's step *is* Euler's.
 # Diffusion and flow matching are one method (Gao et al. 2024, *Diffusion Meets Flow Matching*). What differs is which noise levels
 # the loss weighs most, and where the sampler takes its steps.
 #
-# **Train both on data of your own.** Two small networks train in the page on the same points, one for DDPM and DDIM and one for
-# the flow. Press *train*, or draw on the first panel. The slider *sampled so far* runs from noise to data.
+# **Train both on data of your own.** Press *train*, or draw on the first panel: one network learns for DDPM and DDIM, another for the
+# flow. The slider *sampled so far* runs from noise to data.
 #
 # **Your goal.** Whose paths are straight? With how many steps do DDIM and the flow come as close to the data as DDPM does with a
-# hundred? (The third panel shows the energy distance over the steps; DDPM's is the dashed line.)
+# hundred? (Third panel: the energy distance over the steps; DDPM's is dashed.)
 
 # %%
 explorables.paths()
@@ -547,12 +537,11 @@ explorables.paths()
 # > **A good place to stop.** You have the method behind most picture generators. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
 #
-# **From an empty page.** Without looking at the cells above, write one training step and one sampling step of a flow on paper.
+# **From an empty page.** Write the sampler of a flow on paper, without looking.
 #
-# <details><summary>Compare</summary>
+# <details><summary>The sampler of a flow</summary>
 #
-# Draw $x_0$, $\varepsilon$ and $t$. The network sees $t\, x_0 + (1 - t)\, \varepsilon$ and $t$; the loss compares its output with
-# $x_0 - \varepsilon$. To sample, start from noise at $t = 0$ and repeat $x \leftarrow x + (t' - t)\, v_\theta(x, t)$. That is all.
+# Start from noise at $t = 0$ and repeat $x \leftarrow x + (t' - t)\, v_\theta(x, t)$ until $t = 1$.
 #
 # </details>
 
@@ -560,7 +549,7 @@ explorables.paths()
 # ## Text to image, in miniature
 #
 # Now pictures and words, in a world small enough to be known completely: one of three shapes, in one of three colors, at one
-# of four places. That makes 36 captions. Every picture has 16×16 pixels and three channels.
+# of four places. That makes 36 captions.
 #
 # Whether a picture shows what was asked for is decided by a **classifier**. For large models that is a network with errors of its
 # own. Ours compares a picture with 1,728 drawings, every caption at three sizes and sixteen small shifts, and returns the caption
@@ -586,7 +575,7 @@ def withheld(labels):
     return ((shape == 2) & (color == 1)) | ((shape == 0) & (color == 2))
 
 
-# %%
+# %% tags=["folded"]
 seen = ~withheld(labels)
 x_seen, c_seen = pictures[seen].to(device), labels[seen].to(device)
 times_each = runtime.budget(smoke=5, cpu=20)
@@ -662,14 +651,11 @@ def velocity(painter, x, t, c, kind="x0"):
     return (output - x) / remaining if kind == "x0" else output
 
 
-def painting_loss(painter, batch, kind="x0"):
-    """Squared error of the velocity on pictures and captions; every seventh one is dropped."""
-    x0, c = batch
+def painting_loss(painter, x0, c, kind="x0"):
+    """`flow_loss` on pictures with captions; every seventh caption is dropped."""
     dropped = torch.rand(len(c), 1, device=c.device) < 1 / 7  # (B, 1)
     c = torch.where(dropped, torch.tensor(NO_WORDS, device=c.device), c)  # (B, 3)
-    eps, t = torch.randn_like(x0), torch.rand(len(x0), device=x0.device)
-    x_t, v = flow_target(eps, x0, t)
-    return F.mse_loss(velocity(painter, x_t, t, c, kind), v)
+    return flow_loss(partial(velocity, painter, c=c, kind=kind), x0)
 
 
 # %%
@@ -695,10 +681,10 @@ drawing.outputs(sheets, clean)
 # noise does not. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025). **Ask a network
 # for what is simple, and let the formula do the rest.**
 #
-# **And in large models?** Ours is a plain **multilayer perceptron** (MLP), because it has to train in seconds on a laptop. The
-# classic for photographs is the **U-Net** (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture step by step and
-# enlarge it again, and skip connections join layers of equal size. They carry the noise of every pixel past the bottleneck, which
-# helps to explain why DDPM could predict $\varepsilon$. Newer models are Transformers over patches (DiT; Peebles & Xie 2023).
+# **And in large models?** Ours is a plain **multilayer perceptron** (MLP), which trains in seconds. The classic for photographs is
+# the **U-Net** (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture and enlarge it again, and skip connections
+# between layers of equal size carry the noise of every pixel past the bottleneck, which helps to explain why DDPM could predict
+# $\varepsilon$. Newer models are Transformers over patches (DiT; Peebles & Xie 2023).
 
 
 # %% [markdown]
@@ -728,17 +714,9 @@ def ask(painter, c, w=1.0, n=10, x=None):
 
 
 # %% [markdown]
-# **Predict.** As $w$ grows from 1 to 2, what happens to twenty pictures with the *same* caption?
-#
-# - A: they become more alike
-#   - **Yes.** Guidance prefers pictures that are *typical* of the caption.
-# - B: they become more different, because guidance exaggerates
-#   - It exaggerates what the caption says, and the caption is the same for all twenty.
-# - C: they vary as before, only the caption is obeyed more often
-#   - What makes a picture typical of its caption also makes it like the others.
-#
-# We count the pictures that show what was asked for and, separately, those that are clean. *Variety* is the standard deviation of
-# the shape's center among the pictures of one caption that pass both tests. Captions with withheld pairs are counted separately.
+# We draw every caption twenty times, and count the pictures that show what was asked for and, separately, those that are clean.
+# *Variety* is the standard deviation of the shape's center among the pictures of one caption that pass both tests. Captions with
+# withheld pairs are counted separately.
 
 # %% tags=["folded"]
 scores = {}  # of the painter that outputs x0, the last one trained
@@ -776,12 +754,13 @@ for name in ("known", "new", "clean", "variety"):
 # with the withheld pairs of words: between $0.43$ and $0.72$ are obeyed at $w = 1$, between $0.52$ and $0.96$ at 2. The networks
 # have learned what *green* and *triangle* mean, but left alone they lean toward pictures that they have seen.
 #
-# The cost is variety. It falls in all five, from $0.34$ or $0.35$ pixels at $w = 1$ to $0.27$ or $0.28$ at 2, and real pictures have
-# $0.45$. This is the trade of Ho & Salimans (2022): their Inception score rose with $w$ while FID, which also sees variety, soon
-# got worse. Beyond 2 colors overshoot and edges fray, and at 3 most pictures are no longer clean.
+# The cost is variety, because guidance prefers what is *typical* of a caption. It falls in all five, from $0.34$ or $0.35$ pixels at
+# $w = 1$ to $0.27$ or $0.28$ at 2, and real pictures have $0.45$. This is the trade of Ho & Salimans (2022): their Inception score
+# rose with $w$ while FID, which also sees variety, soon got worse. Beyond 2 colors overshoot and edges fray, and at 3 most pictures
+# are no longer clean.
 #
-# **Choose the words yourself.** Compose a caption and set the guidance scale. First row: one picture on its way from noise, $x_t$.
-# Second row: the clean picture that the network expects at each of these moments, its $\tilde x_0$. Third row: six results.
+# **Choose the words yourself.** First row: one picture on its way from noise, $x_t$. Second row: the clean picture that the network
+# expects at each of these moments, its $\tilde x_0$. Third row: six results.
 #
 # **Your goal.** With guidance 0, what does the network expect at first, and when does it decide? With 1, what is left to decide?
 # Then ask for a green triangle: at which scale are most of the six as asked *and* clean?
@@ -835,22 +814,20 @@ caption_sliders = widgets.explore(
 #
 # With guidance 0 the first expectation is a ghost: the mean of all pictures, something in every corner. The network decides on
 # the way. With a caption, place and color are settled from the start; noise still decides where exactly, and how large. Edges
-# come last, as in large models. A green triangle may begin as a blue one, which the network knows, and turn green as the guidance
-# insists.
+# come last. A green triangle may begin as a blue one, which the network knows, and turn green as the guidance insists.
 #
 # </details>
 
 # %% [markdown]
 # ## What DALL·E and latent diffusion add
 #
-# **Debug a claim.** The article that this course grew out of names DALL·E as an example of VAEs and GANs, and expects that models
-# "will" one day join text and pictures. They already did. The first DALL·E (Ramesh et al. 2021, *Zero-Shot
-# Text-to-Image Generation*) *is* text to image, and its generator is neither a VAE nor a GAN: a discrete VAE only shortens the
-# picture to 32×32 tokens, and an autoregressive Transformer, of lesson 08's kind, writes these after the tokens of the caption.
-# Its successor (Ramesh et al. 2022) and **latent diffusion** (Rombach et al. 2022) start from noise, as you did. Latent diffusion
-# adds four things to your painter: an autoencoder, so that the noise lives in a small latent picture; a text encoder trained on
-# whole sentences; a U-Net with attention between positions and words; and hundreds of millions of captioned pictures, with
-# questions of consent for lesson 10.
+# **Debug a claim.** The article that this course grew out of names DALL·E as an example of VAEs and GANs, and says that models "will"
+# one day join text and pictures. The first DALL·E (Ramesh et al. 2021, *Zero-Shot Text-to-Image Generation*) already did, and its
+# generator is neither: a discrete VAE only shortens the picture to 32×32 tokens, and an autoregressive Transformer, of lesson 08's
+# kind, writes these after the tokens of the caption. Its successor (Ramesh et al. 2022) and **latent diffusion** (Rombach et al. 2022)
+# start from noise, as you did. Latent diffusion adds four things to your painter: an autoencoder, so that the noise lives in a small
+# latent picture; a text encoder trained on whole sentences; a U-Net with attention between positions and words; and hundreds of
+# millions of captioned pictures, with questions of consent for lesson 10.
 
 # %% [markdown]
 # ## What this run reached
@@ -1364,9 +1341,8 @@ def map_vae():
     return nn.ModuleList([encoder, decoder])
 
 
-def map_loss(model, batch):
-    """The negative ELBO of a minibatch of maps."""
-    x, tiles = batch  # (B, 720), (B, 12, 12)
+def map_loss(model, x, tiles):
+    """The negative ELBO of a minibatch of maps. x: (B, 720), tiles: (B, 12, 12)"""
     mu, logvar = model[0](x).chunk(2, dim=1)  # (B, 24) each
     logits = model[1](mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)).view(-1, 144, 5)
     # cross_entropy wants the classes second: (B, 5, 144)
@@ -1622,9 +1598,7 @@ def train_painter(pictures, captions, seconds):
         if time.process_time() - begin > seconds:
             break
         rows = torch.randint(len(pictures), (128,))
-        x0, t = pictures[rows], torch.rand(128)
-        x_t, v = flow_target(torch.randn_like(x0), x0, t)
-        loss = F.mse_loss(velocity(painter, x_t, t, captions[rows]), v)
+        loss = flow_loss(partial(velocity, painter, c=captions[rows]), pictures[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -1642,8 +1616,8 @@ def train_painter(pictures, captions, seconds):
 train_painter = check("9.8", train_painter)
 
 # %% [markdown] tags=["studio", "help:9.8"]
-# Which four things does a flow need: a network with which three inputs, a target, a loss, and a sampler? Should the network output
-# the picture or the velocity?
+# Which three things does a flow need: a network with which three inputs, a loss, and a sampler? Should the network output the
+# picture or the velocity?
 # ---
 # 256 hidden units, three blocks, minibatches of 128, AdamW with a learning rate of $0.002$ that rises and falls, 400 steps: about
 # four seconds. After 100 steps color and place are right, and the shapes are blobs.
@@ -1681,13 +1655,11 @@ assert max(digit_fd.values()) < 2.5
 # ## Where we are now
 #
 # You can
-# - noise data in one jump, train a network to predict noise, data or velocity, and convert between the three;
-# - sample by DDPM, by DDIM and by a flow, and say why the last two make the same points of the same noise;
+# - noise data in one jump, and convert between noise, data and velocity;
+# - write the loss of a flow, sample by DDPM, DDIM and flow, and say why the last two agree;
 # - generate pictures from captions, and say in numbers what guidance buys and what it costs.
 #
-# **Read on.**
-# Ho, Jain & Abbeel 2020, *Denoising Diffusion Probabilistic Models*. Song, Meng & Ermon 2021, *Denoising Diffusion Implicit
-# Models*. Song, Sohl-Dickstein et al. 2021, *Score-Based Generative Modeling through Stochastic Differential Equations*. Lipman et
+# **Read on.** Song, Sohl-Dickstein et al. 2021, *Score-Based Generative Modeling through Stochastic Differential Equations*. Lipman et
 # al. 2023, *Flow Matching for Generative Modeling*. Kadkhodaie et al. 2024, *Generalization in Diffusion Models Arises from
 # Geometry-Adaptive Harmonic Representations*. Ho & Salimans 2022, *Classifier-Free Diffusion Guidance*. Rombach et al. 2022,
 # *High-Resolution Image Synthesis with Latent Diffusion Models*.

@@ -827,308 +827,533 @@ CONVERSION = Exercise(
     },
 )
 
-# ---- 9.4 flow_target -----------------------------------------------------------------------------
+# ---- 9.4 flow_loss -------------------------------------------------------------------------------
 
-PAIR = "two things are asked for, a tuple: the position x_t and the velocity v"
-NO_DRAW = "the same eps, x0 and t give the same: nothing is drawn inside"
-PLACE, SPEED = "the position x_t", "the velocity v"
+TIMES = 4  # each case asks an answer so often, because it draws anew in every call
+# standard errors: a right answer is accepted within 24 (a hundred checks need five), and a mistake
+# is named within 8
+FAR, NEAR = 24, 8
+LEARNS = "it is the mean squared error of the velocity, at times and places of a straight path"
+FLOW_SAYS = {
+    "never-asked": "the model was never called: the loss compares what it says with the velocity",
+    "asked-often": "the model was called more than once: hand it the whole batch in one call",
+    "without-time": "the model got a position and no time: its velocity depends on both",
+    "time-first": "the model got the time first: its arguments are x_t and t, in this order",
+    "one-time": "one t served the whole batch: draw one for each example",
+    "time-per-entry": "a t was drawn for every entry of x0: all entries of an example share one",
+    "time-with-axes": "the model got t with extra dimensions of size 1: it takes (B,), and only the"
+    " mixture needs them",
+    "time-shape": "the model got t in a shape that is not (B,): draw one number for each example",
+    "whole-times": "t was drawn from whole numbers: a flow passes through every time between 0 and"
+    " 1",
+    "times-outside": "some t were below 0 or above 1: the path begins at 0 and ends at 1",
+    "few-times": "t took only a few values, as if read from a table of steps: a flow passes through"
+    " every time between 0 and 1",
+    "uneven-times": "some parts of the path got more t than others: draw t uniformly",
+    "same-times": "t was the same in every call: draw it inside, without a seed of its own",
+    "other-shape": "x_t had another shape than x0: give t dimensions of size 1 in the mixture,"
+    " (B, 1, ...)",
+    "other-type": "the model got numbers of another type than those of x0, which a network refuses:"
+    " look for float64",
+    "x0-changed": "x0 was changed in place, so a second call goes wrong: make a new tensor",
+    "backward-inside": "`backward` was called inside: return the loss, `fit` does the rest",
+    "several-things": "more than one thing came back: return the loss alone",
+    "not-averaged": "more than one number came back: average over the examples and all their"
+    " entries",
+    "wrong-axis": "t ran along the wrong axis of x0: give it dimensions of size 1, (B, 1, ...), so"
+    " that each example keeps its own",
+    "reversed": "x_t ran from the data at t = 0 to the noise at t = 1: which of the two is the"
+    " start?",
+    "diffusion-weights": "the weights of x_t kept its variance, as in diffusion: where is someone"
+    " who walks straight on at constant speed?",
+    "noise-not-faded": "the noise in x_t did not fade: where does the path end?",
+    "data-not-faded-in": "x0 was at full strength from the start: where does the path begin?",
+    "unweighted": "noise and data were added as they are, whatever t is: both have weights",
+    "always-noise": "x_t was the noise, whatever t is: the network would never see the path",
+    "always-data": "x_t was x0, whatever t is: the network would never see noise",
+    "always-midpoint": "x_t was the midpoint, whatever t is: use t",
+    "displacement-only": "x_t was only the displacement, t·(x0 − ε): add where the path begins",
+    "away": "x_t moved away from x0: check the sign of the displacement",
+    "squared-time": "x_t moved with t²: at constant speed half of the time is half of the way",
+    "no-noise": "x_t contained no noise: the path begins there",
+    "uniform-noise": "the noise was uniform between 0 and 1, which is what `rand` draws: make it"
+    " Gaussian",
+    "noise-per-example": "several entries of an example shared one noise number: draw noise of the"
+    " shape of x0",
+    "noise-per-batch": "all examples shared the same noise: draw noise of the shape of x0",
+    "same-noise": "the noise was the same in every call: draw it inside, without a seed of its own",
+    "scaled-noise": "the noise was Gaussian, but not of mean 0 and standard deviation 1",
+    "off-path": "x_t was not on the line from Gaussian noise to x0 at the t that the model got:"
+    " look for a second draw, or for a change afterwards",
+    "no-gradient": "no gradient reached the model: look for `detach`, `no_grad` or NumPy",
+    "backward-velocity": "the target was ε − x0: that velocity leads back to the noise",
+    "target-data": "the target was x0, the end of the path: the velocity is asked for",
+    "target-noise": "the target was the noise, as for a diffusion model: the velocity is asked for",
+    "target-position": "the target was x_t itself: the velocity is its derivative",
+    "target-sum": "the target was x0 + ε: the velocity is the derivative of x_t, check its sign",
+    "target-remaining": "the target was what remains of the path, x0 − x_t: at constant speed the"
+    " velocity does not depend on t",
+    "target-traveled": "the target was the part already traveled, x_t − ε: at constant speed the"
+    " velocity does not depend on t",
+    "target-missing": "the model's velocities were compared with 0: what are the true ones?",
+    "second-noise": "the noise in the target was not the noise in x_t: draw it once",
+    "summed": "the squared errors were added up, so the loss grows with the batch: average them",
+    "summed-per-example": "the squared errors of an example were added up: average over its"
+    " entries, too",
+    "root-taken": "a root was taken: the mean of the squared errors itself is asked for",
+    "absolute-errors": "the absolute errors were averaged: square them",
+    "scaled-loss": "the loss was a multiple of the mean squared error: look for a factor or a sign",
+    "other-loss": "the loss was not the mean squared error of the model's velocities: look at the"
+    " target, the square and the mean",
+    "other-device": "the model got t or noise of another device than that of x0: on a GPU this"
+    " fails",
+}
+# how x_t may be mixed: what is wrong with it, the weight of x0 at time s, and that of the noise
+PATHS: list[tuple[str, Answer, Answer]] = [
+    ("", lambda s: s, lambda s: 1 - s),
+    ("reversed", lambda s: 1 - s, lambda s: s),
+    ("diffusion-weights", lambda s: s**0.5, lambda s: (1 - s) ** 0.5),
+    ("diffusion-weights", lambda s: s, lambda s: (1 - s**2) ** 0.5),
+    ("diffusion-weights", lambda s: (1 - (1 - s) ** 2) ** 0.5, lambda s: 1 - s),
+    ("noise-not-faded", lambda s: s, lambda s: s**0),
+    ("data-not-faded-in", lambda s: s**0, lambda s: 1 - s),
+    ("unweighted", lambda s: s**0, lambda s: s**0),
+    ("always-noise", lambda s: 0 * s, lambda s: s**0),
+    ("always-midpoint", lambda s: s**0 / 2, lambda s: s**0 / 2),
+    ("displacement-only", lambda s: s, lambda s: -s),
+    ("away", lambda s: -s, lambda s: 1 + s),
+    ("squared-time", lambda s: s**2, lambda s: 1 - s**2),
+]
 
 
-def _pair(ask: Ask, *args: Any) -> dict[str, Any]:
-    """Place and velocity by name, as tensors; a list of two will do."""
-    return _named(ask.probe("tensors", *args))
+def _flow_cases(rng: np.random.Generator) -> list[Case]:
+    def case(says: str, shape: tuple[int, ...], read: Callable = _flow_seen) -> Case:
+        x0, output = 1 + 2 * rng.normal(size=shape), 2 * rng.normal(size=shape)
+        return Case(says, (*_tensors(x0, output), TIMES), read, want={LEARNS: True})
 
-
-def _named(found: Any) -> dict[str, Any]:
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        raise NotData(PAIR)
-    return {PLACE: numbers_in(found[0]), SPEED: numbers_in(found[1])}
-
-
-def _pair_settled(ask: Ask, *args: Any) -> dict[str, bool]:
-    first, second = _pair(ask, *args), _pair(ask, *args)
-    return {NO_DRAW: all(np.array_equal(first[key], second[key]) for key in first)}
-
-
-def _pair_named(value: Any) -> dict[str, Any]:
-    """A `want`, as plain numbers."""
-    return {PLACE: value[0], SPEED: value[1]}
-
-
-def _path(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple:
-    return _tensors(
-        rng.normal(size=shape), rng.normal(size=shape), rng.uniform(0.05, 0.95, size=shape[0])
-    )
-
-
-def _path_case(says: str, args: tuple, read: Callable = _pair) -> Case:
-    eps, x0, t = (arg.values.astype(np.float64) for arg in args)
-    place = np.stack(
-        [
-            np.array(
-                [np.interp(when, [0, 1], ends) for ends in zip(a.ravel(), b.ravel(), strict=True)]
-            ).reshape(a.shape)
-            for a, b, when in zip(eps, x0, t, strict=True)
-        ]
-    )
-    return close_case(says, args, read, want=_pair_named((place, np.subtract(x0, eps))))
-
-
-def _path_cases(rng: np.random.Generator) -> list[Case]:
-    # whole numbers, so that x0 − x_t is exactly 0 at t = 1
-    ends = _tensors(
-        1.0 * rng.permutation(9)[:6].reshape(2, 3), -1.0 - rng.permutation(9)[:6].reshape(2, 3)
-    )
     return [
-        Case(
-            "five points, handed in twice", _path(rng, (5, 2)), _pair_settled, want={NO_DRAW: True}
+        case("a thousand points, four times", (1000, 2)),
+        case("a hundred pictures, (100, 3, 4, 4), four times", (100, 3, 4, 4)),
+        case(
+            "8 pictures with 8 channels, 8 rows and 8 columns, so that a mix-up of axes raises no"
+            " error; then x0 on another device",
+            (8, 8, 8, 8),
+            _flow_on_both_devices,
         ),
-        Case(
-            "the same points, the same tensors, a second time",
-            _path(rng, (4, 3)),
-            _unspoiled,
-            want={UNSPOILED: True},
-        ),
-        _path_case(
-            "eps = (0, 4), x0 = (2, 0), t = 0.25: x_t = (0.5, 3), v = (2, −4)",
-            _tensors([[0.0, 4.0]], [[2.0, 0.0]], [0.25]),
-        ),
-        _path_case("five points, each with its own t", _path(rng, (5, 2))),
-        _path_case(
-            "four points with four coordinates: as many as examples, so that a mix-up raises no"
-            " error",
-            _path(rng, (4, 4)),
-        ),
-        _path_case("three pictures, (3, 3, 4, 4)", _path(rng, (3, 3, 4, 4))),
-        _path_case(
-            "both ends of the path, t = 0 and t = 1", (*ends, TensorArg(np.array([0.0, 1.0])))
-        ),
-        _path_case("one single number per example, (6, 1)", _path(rng, (6, 1))),
     ]
 
 
+def _flow_seen(ask: Ask, x0: TensorArg, output: TensorArg, times: int) -> dict[str, bool]:
+    """Reads what is wrong first with what an answer asks of its model and with what it returns."""
+    calls = ask.probe("lesson09.asked", x0, output, times)
+    data, reply = (arg.values.astype(np.float32).astype(float) for arg in (x0, output))
+    wrong = next(filter(None, _flow_wrong(calls, data, reply)), "")
+    if wrong:
+        raise NotData(FLOW_SAYS[wrong])
+    return {LEARNS: True}
+
+
+def _flow_on_both_devices(ask: Ask, *args: Any) -> dict[str, bool]:
+    shown = _flow_seen(ask, *args)
+    if ask.probe("lesson09.elsewhere"):
+        raise NotData(FLOW_SAYS["other-device"])
+    return shown
+
+
+def _flow_wrong(calls: list[dict[str, Any]], data: np.ndarray, reply: np.ndarray) -> Iterator[str]:
+    """What may be wrong, a name of FLOW_SAYS or "", in the order in which it is said."""
+    for seen in calls:
+        yield _wrong_call(seen, data)
+    times = [np.asarray(seen["t"], dtype=float) for seen in calls]
+    yield "same-times" if np.array_equal(times[0], times[1]) else ""
+    yield _wrong_times(np.concatenate(times))
+    places = [np.asarray(seen["x"], dtype=float) for seen in calls]
+    yield _wrong_place(places, data, times)
+    yield "same-noise" if _same_noise(places, data, times) else ""
+    for seen, x, t in zip(calls, places, times, strict=True):
+        yield _wrong_loss(seen, data, reply, x, t)
+
+
+def _wrong_call(seen: dict[str, Any], data: np.ndarray) -> str:
+    """What is wrong with how often the model was called, with what, and with what came back."""
+    x, t = np.asarray(seen.get("x")), np.asarray(seen.get("t"))
+    if seen["calls"] != 1:
+        return "asked-often" if seen["calls"] else "never-asked"
+    if t.dtype.kind not in "biuf":
+        return "without-time"
+    batch, several = data.shape[:1], isinstance(seen["loss"], (tuple, list))
+    wrong = {
+        "time-first": x.shape == batch and t.shape == data.shape,
+        "one-time": t.size == 1 or np.ptp(1.0 * t) == 0,
+        "time-per-entry": t.shape == data.shape,
+        "time-with-axes": t.shape != batch and t.size == len(data),
+        "time-shape": t.shape != batch,
+        "whole-times": (t % 1 == 0).all(),
+        "times-outside": t.min() < 0 or t.max() > 1,
+        "other-shape": x.shape != data.shape,
+        "other-type": x.dtype != np.float32 or t.dtype != np.float32,
+        "x0-changed": seen["changed"],
+        "backward-inside": seen["computed"],
+        "several-things": several,
+        "not-averaged": not several and np.size(seen["loss"]) != 1,
+    }
+    return next((name for name, is_so in wrong.items() if is_so), "")
+
+
+def _wrong_times(t: np.ndarray) -> str:
+    if len(np.unique(t)) < 0.9 * len(t):
+        return "few-times"
+    uniform = _drawn_from(t, FAR, 0.5, math.sqrt(1 / 12), 1.8, lambda values: values)
+    return "" if uniform else "uneven-times"
+
+
+def _drawn_from(
+    values: np.ndarray, far: float, mean: float, std: float, kurtosis: float, cdf: Answer
+) -> bool:
+    """Whether independent draws from a distribution are no farther from it than `far`."""
+    n, ordered = values.size, np.sort(values, axis=None)
+    gap = np.abs(cdf(ordered) - (np.arange(n) + 0.5) / n).max()
+    return bool(
+        abs(values.mean() - mean) < far * std / math.sqrt(n)
+        and abs(values.std() - std) < far * std * math.sqrt((kurtosis - 1) / 4 / n)
+        and gap < far / 2 / math.sqrt(n)  # Kolmogorov and Smirnov's: a hundred stay within 2/√n
+    )
+
+
+def _is_noise(e: np.ndarray, far: float, *others: np.ndarray) -> bool:
+    """Whether e can be Gaussian noise of mean 0 and variance 1 that depends on none of the others,
+    neither in sign nor in size.
+    """
+    from scipy.special import ndtr
+
+    return _drawn_from(e, far, 0, 1, 3, ndtr) and all(
+        abs(np.corrcoef(part.ravel(), np.broadcast_to(other, e.shape).ravel())[0, 1])
+        < far / math.sqrt(e.size)
+        for other in others
+        for part in (e, abs(e))
+    )
+
+
+def _wrong_place(places: list[np.ndarray], data: np.ndarray, times: list[np.ndarray]) -> str:
+    """What is wrong with x_t, and with the noise in it."""
+    x, s = np.concatenate(places), _beside(np.concatenate(times), data)
+    x0 = np.concatenate([data] * len(places))
+    if np.allclose(x, x0):
+        return "always-data"
+    for name, keep, add in PATHS:
+        of_noise = add(s)
+        rows = abs(of_noise).ravel() > 0.2
+        e = (x - keep(s) * x0)[rows] / of_noise[rows]
+        kind = _noise_kind(e, rows[: len(data)].sum())
+        if kind or _is_noise(e, NEAR if name else FAR, x0[rows], s[rows]):
+            return name or kind
+    return _wrong_axis(places, data, times) or _scaled_noise(x, x0, s)
+
+
+def _beside(t: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """(N,) -> (N, 1, ...), as many axes as `data` has."""
+    return t.reshape(-1, *[1] * (data.ndim - 1))
+
+
+def _noise_kind(e: np.ndarray, first: int) -> str:
+    """What is wrong with noise e, of which the `first` rows are of one call, and seen at once."""
+    if abs(e).max() < 0.01:
+        return "no-noise"
+    if any(n > 1 and np.ptp(e, axis=k).max() < 0.01 for k, n in enumerate(e.shape) if k):
+        return "noise-per-example"
+    if first > 1 and np.ptp(e[:first], axis=0).max() < 0.01:
+        return "noise-per-batch"
+    return "uniform-noise" if -0.01 < e.min() and e.max() < 1.01 else ""
+
+
+def _same_noise(places: list[np.ndarray], data: np.ndarray, times: list[np.ndarray]) -> bool:
+    """Whether two calls drew the same, where x_t says much about it."""
+    rows = np.maximum(times[0], times[1]) < 0.8
+    one, two = (
+        (x - s * data)[rows] / (1 - s)[rows]
+        for x, s in zip(places[:2], (_beside(t, data) for t in times[:2]), strict=True)
+    )
+    return bool(rows.any()) and np.allclose(one, two, atol=0.01)
+
+
+def _wrong_axis(places: list[np.ndarray], data: np.ndarray, times: list[np.ndarray]) -> str:
+    """Whether t lies along another axis of x_t than the first, which has as many entries."""
+    for axis in range(1, data.ndim):
+        if data.shape[axis] != len(data):
+            continue
+        shape = [-1 if k == axis else 1 for k in range(data.ndim)]
+        s = np.stack([np.broadcast_to(t.reshape(shape), data.shape) for t in times])
+        early = s < 0.8
+        e = (np.stack(places) - s * data)[early] / (1 - s)[early]
+        if _is_noise(e, NEAR, s[early]):
+            return "wrong-axis"
+    return ""
+
+
+def _scaled_noise(x: np.ndarray, x0: np.ndarray, s: np.ndarray) -> str:
+    rows = s.ravel() < 0.8
+    e = ((x - s * x0) / (1 - s).clip(1e-6))[rows]
+    is_so = _is_noise((e - e.mean()) / e.std(), NEAR, x0[rows], s[rows])
+    return "scaled-noise" if is_so else "off-path"
+
+
+def _wrong_loss(
+    seen: dict[str, Any], data: np.ndarray, reply: np.ndarray, x: np.ndarray, t: np.ndarray
+) -> str:
+    """What is wrong with the target and the average, which the gradient at the model's reply
+    tells: that of a mean of squares is 2/N times the error.
+    """
+    if seen["gradient"] is None:
+        return "no-gradient"
+    if (t >= 0.8).all():
+        return ""
+    gradient, s = np.asarray(seen["gradient"], dtype=float), _beside(t, data)
+    eps = (x - s * data) / (1 - s).clip(1e-6)
+    rows = t < 0.8  # at the end of the path x_t says little about the noise
+    for name, target in _targets(data, eps, x).items():
+        error = reply - target
+        factor = _factor(gradient[rows], error[rows])
+        if factor:
+            return name or _wrong_average(factor * x.size / 2, error, np.ravel(seen["loss"])[0])
+    if np.allclose(x.size * gradient[rows], np.sign(reply - data + eps)[rows], atol=1e-3):
+        return "absolute-errors"
+    other = data - (reply - x.size / 2 * gradient)
+    return "second-noise" if _is_noise(other[rows], NEAR, eps[rows]) else "other-loss"
+
+
+def _targets(data: np.ndarray, eps: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
+    """What the model may be compared with; "" is the name of what is asked for."""
+    return {
+        "": data - eps,
+        "backward-velocity": eps - data,
+        "target-data": data,
+        "target-noise": eps,
+        "target-position": x,
+        "target-sum": data + eps,
+        "target-remaining": data - x,
+        "target-traveled": x - eps,
+        "target-missing": 0 * x,
+    }
+
+
+def _factor(gradient: np.ndarray, error: np.ndarray) -> float:
+    """What the error is multiplied by in the gradient; 0 where it is not a multiple."""
+    factor = float((gradient * error).sum() / (error**2).sum())
+    room = 1e-3 * abs(factor) * float(np.sqrt((error**2).mean()))
+    return factor if np.allclose(gradient, factor * error, rtol=1e-3, atol=room) else 0.0
+
+
+def _wrong_average(times: float, error: np.ndarray, loss: float) -> str:
+    """What is wrong with a loss whose gradient is so many times that of the mean of squares."""
+    size, batch, mean = error.size, len(error), float((error**2).mean())
+    rules = {
+        "summed": (size, batch),
+        "summed-per-example": (size / batch,),
+        "root-taken": (0.5 / math.sqrt(mean), 0.5 * math.sqrt(size / mean)),
+    }
+    if math.isclose(times, 1, rel_tol=0.01):
+        return "" if math.isclose(loss, mean, rel_tol=0.01) else "other-loss"
+    found = (
+        name
+        for name, values in rules.items()
+        if any(math.isclose(times, value, rel_tol=0.01) for value in values)
+    )
+    return next(found, "scaled-loss")
+
+
+def _normal(x0: Tensor) -> Tensor:
+    return x0.new_empty(x0.shape).normal_()
+
+
+def _uniform(x0: Tensor) -> Tensor:
+    return x0.new_empty(len(x0)).uniform_()
+
+
 def _flow(
-    place: Answer = lambda a, b, s: (1 - s) * a + s * b, speed: Answer = lambda a, b, s: b - a
+    noise: Answer = _normal,
+    times: Answer = _uniform,
+    place: Answer = lambda e, x, s: (1 - s) * e + s * x,
+    target: Answer = lambda e, x, s: x - e,
+    average: Answer = lambda error: error.square().mean(),
+    ask: Answer = lambda model, x_t, t: model(x_t, t),
 ) -> Answer:
-    """An answer to 9.4 with another position or another velocity, both functions of eps, x0 and the
-    spread t.
+    """An answer to 9.4 with one part in another way: a function of x0, of the noise, x0 and the
+    spread t, of the errors, or of the model and what it gets.
     """
 
-    def answer(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
-        s = _wide(t, eps)
-        return place(eps, x0, s), speed(eps, x0, s)
+    def answer(model: Callable, x0: Tensor) -> Any:
+        eps, t = noise(x0), times(x0)
+        s = _wide(t, x0)
+        return average(ask(model, place(eps, x0, s), t) - target(eps, x0, s))
 
     return answer
 
 
-def _flow_spread(spread: Answer) -> Answer:
-    return lambda eps, x0, t: ((1 - spread(t)) * eps + spread(t) * x0, x0 - eps)
+def _flow_spread(spread: Answer, times: Answer = _uniform) -> Answer:
+    """An answer to 9.4 that gives t other dimensions in the mixture."""
+
+    def answer(model: Callable, x0: Tensor) -> Any:
+        eps, t = _normal(x0), times(x0)
+        s = spread(t)
+        return (model((1 - s) * eps + s * x0, t) - (x0 - eps)).square().mean()
+
+    return answer
 
 
-def _flow_random_time(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
-    import torch
-
-    return _flow()(eps, x0, torch.rand_like(t))
-
-
-def _flow_random_noise(eps: Any, x0: Any, t: Any) -> Any:
-    import torch
-
-    return _flow()(torch.randn_like(eps), x0, t)
+def _drawing(name: str, *args: Any, **options: Any) -> Any:
+    """`torch.rand(...)`, say, where torch may not be there yet."""
+    return getattr(__import__("torch"), name)(*args, **options)
 
 
-def _flow_in_place(eps: Tensor, x0: Tensor, t: Tensor) -> Any:
+def _seeded() -> Any:
+    return __import__("torch").Generator().manual_seed(0)
+
+
+def _flow_in_place(model: Callable, x0: Tensor) -> Any:
+    eps, t = _normal(x0), _uniform(x0)
     v = x0 - eps
-    return eps.add_(_wide(t, eps) * v), v
+    return (model(x0.mul_(_wide(t, x0)).add_((1 - _wide(t, x0)) * eps), t) - v).square().mean()
 
 
-def _length(v: Tensor) -> Tensor:
-    return v.flatten(1).norm(dim=1).reshape(-1, *[1] * (v.dim() - 1))
+def _flow_trained(model: Callable, x0: Tensor) -> Any:
+    loss = _flow()(model, x0)
+    loss.backward()
+    return loss
+
+
+def _flow_without_grad(model: Callable, x0: Tensor) -> Any:
+    with __import__("torch").no_grad():
+        return _flow()(model, x0)
+
+
+def _flow_by_distributions(model: Callable, x0: Tensor) -> Any:
+    import torch
+    from torch.distributions import Normal, Uniform
+
+    eps, zero = Normal(torch.zeros_like(x0), 1.0).sample(), torch.zeros_like(x0.flatten(1)[:, 0])
+    t = Uniform(zero, zero + 1).sample()
+    return torch.nn.functional.mse_loss(
+        model(eps.lerp(x0, _wide(t, x0).expand_as(x0)), t), x0 - eps
+    )
+
+
+def _flow_stacked(model: Callable, x0: Tensor) -> Any:
+    import torch
+
+    t, eps = torch.rand(x0.shape[0], device=x0.device), torch.randn_like(x0)
+    x_t = torch.stack([e + k * (x - e) for e, x, k in zip(eps, x0, t, strict=True)])
+    error = model(x_t, t) - x0 + eps
+    return (error * error).sum() / error.numel()
+
+
+def _flow_from_the_end(model: Callable, x0: Tensor) -> Any:
+    """Back from x0, with the mean of each example first: all have as many entries."""
+    import torch
+
+    t = 1 - torch.rand_like(x0.flatten(1)[:, 0])
+    v = x0 - torch.empty_like(x0).normal_()
+    said = model(t=t, x=x0 - _wide(1 - t, x0) * v)
+    return torch.nn.functional.mse_loss(said, v, reduction="none").flatten(1).mean(1).mean()
+
+
+def _flow_flat(model: Callable, x0: Tensor) -> Any:
+    """The mixture of flattened examples, with noise of the other sign."""
+    import torch
+
+    flat, t = x0.flatten(1), torch.rand((len(x0), 1), dtype=x0.dtype, device=x0.device)
+    minus = torch.randn(flat.shape, device=x0.device)
+    x_t, v = t * flat - (1 - t) * minus, flat + minus
+    return ((v.view_as(x0) - model(x_t.view_as(x0), t.squeeze(1))) ** 2).mean()
+
+
+def _says(**answers: Answer) -> dict[str, Mutant]:
+    """The mutants that each do what FLOW_SAYS tells of, by its name."""
+    named = {name.replace("_", "-"): answer for name, answer in answers.items()}
+    return {name: Mutant(FLOW_SAYS[name], answer) for name, answer in named.items()}
 
 
 FLOW = Exercise(
     "9.4",
-    "flow_target",
-    _path_cases,
+    "flow_loss",
+    _flow_cases,
     _no_oracle,
-    {
-        "velocity-reversed": Mutant(
-            "the velocity points backward: the path goes from the noise eps to the data x0",
-            _flow(speed=lambda a, b, s: a - b),
+    _says(
+        never_asked=lambda model, x0: (_normal(x0) - x0).square().mean().requires_grad_(),
+        asked_often=lambda model, x0: sum(_flow()(model, x[None]) for x in x0) / len(x0),
+        without_time=_flow(ask=lambda model, x_t, t: model(x_t)),
+        time_first=_flow(ask=lambda model, x_t, t: model(t, x_t)),
+        one_time=_flow(
+            times=lambda x: _uniform(x[:1]),
+            ask=lambda model, x_t, t: model(x_t, t.expand(len(x_t))),
         ),
-        "path-reversed": Mutant(
-            "the position runs backward: at t = 0 it is eps, at t = 1 it is x0",
-            _flow(place=lambda a, b, s: s * a + (1 - s) * b),
-        ),
-        "endpoints-swapped": Mutant(
-            "eps and x0 are swapped, in the position and in the velocity: eps is the noise, at"
-            " t = 0",
-            _flow(lambda a, b, s: s * a + (1 - s) * b, lambda a, b, s: a - b),
-        ),
-        "remaining-displacement": Mutant(
-            "this velocity is what remains of the path, x0 − x_t: at constant speed it does not"
-            " depend on t",
-            _flow(speed=lambda a, b, s: (1 - s) * (b - a)),
-        ),
-        "traveled-displacement": Mutant(
-            "this velocity is the part already traveled, x_t − eps: at constant speed it does not"
-            " depend on t",
-            _flow(speed=lambda a, b, s: s * (b - a)),
-        ),
-        "remaining-over-remaining-time": Mutant(
-            "at t = 1 this divides 0 by 0: (x0 − x_t)/(1 − t) is right before the end, but the"
-            " velocity needs no division",
-            _flow(speed=lambda a, b, s: (b - ((1 - s) * a + s * b)) / (1 - s)),
-        ),
-        "remaining-over-time-clamped": Mutant(
-            "at t = 1 the velocity comes out as 0: (x0 − x_t)/(1 − t) is 0/0 there, and a number"
-            " added for safety does not help; the velocity needs no division",
-            _flow(speed=lambda a, b, s: (s < 1) * (b - a)),
-        ),
-        "traveled-over-time": Mutant(
-            "at t = 0 this divides 0 by 0: (x_t − eps)/t is right after the start, but the velocity"
-            " needs no division",
-            _flow(speed=lambda a, b, s: (((1 - s) * a + s * b) - a) / s),
-        ),
-        "traveled-over-time-clamped": Mutant(
-            "at t = 0 the velocity comes out as 0: (x_t − eps)/t is 0/0 there, and a number added"
-            " for safety does not help; the velocity needs no division",
-            _flow(speed=lambda a, b, s: (s > 0) * (b - a)),
-        ),
-        "velocity-over-t": Mutant(
-            "the velocity was divided by t: it is constant along the path",
-            _flow(speed=lambda a, b, s: (b - a) / s.clamp_min(1e-3)),
-        ),
-        "velocity-over-1-minus-t": Mutant(
-            "the velocity was divided by 1 − t: it is constant along the path",
-            _flow(speed=lambda a, b, s: (b - a) / (1 - s).clamp_min(1e-3)),
-        ),
-        "data-as-velocity": Mutant(
-            "the data came back as the velocity: subtract the noise", _flow(speed=lambda a, b, s: b)
-        ),
-        "noise-as-velocity": Mutant(
-            "the noise came back as the velocity: DDPM asks for the noise, flow matching for x0"
-            " − eps",
-            _flow(speed=lambda a, b, s: a),
-        ),
-        "position-as-velocity": Mutant(
-            "the position came back as the velocity: it is the derivative of the position",
-            _flow(speed=lambda a, b, s: (1 - s) * a + s * b),
-        ),
-        "sum-for-difference": Mutant(
-            "eps and x0 were added for the velocity: it is their difference",
-            _flow(speed=lambda a, b, s: b + a),
-        ),
-        "velocity-unit-norm": Mutant(
-            "the velocity was scaled to length 1: a longer path takes the same time, so it needs"
-            " more speed",
-            _flow(speed=lambda a, b, s: (b - a) / _length(b - a)),
-        ),
-        "velocity-halved": Mutant(
-            "the velocity was halved: the whole path takes one unit of time",
-            _flow(speed=lambda a, b, s: 0.5 * (b - a)),
-        ),
-        "mean-over-batch": Mutant(
-            "the velocities were averaged over the batch: each pair has its own",
-            _flow(speed=lambda a, b, s: (b - a).mean(0, keepdim=True).expand_as(b)),
-        ),
-        "absolute-velocity": Mutant(
-            "the distance came back as the velocity: it keeps its signs",
-            _flow(speed=lambda a, b, s: (b - a).abs()),
-        ),
-        "squared-velocity": Mutant(
-            "the squared distance came back as the velocity",
-            _flow(speed=lambda a, b, s: (b - a) ** 2),
-        ),
-        "noise-not-faded": Mutant(
-            "the noise does not fade: eps is multiplied by 1 − t",
-            _flow(place=lambda a, b, s: a + s * b),
-        ),
-        "data-not-faded-in": Mutant(
-            "the data are there from the start: x0 is multiplied by t",
-            _flow(place=lambda a, b, s: (1 - s) * a + b),
-        ),
-        "square-root-weights": Mutant(
-            "these are diffusion's weights, √(1 − t) and √t: a straight path has 1 − t and t",
-            _flow(place=lambda a, b, s: (1 - s).sqrt() * a + s.sqrt() * b),
-        ),
-        "variance-preserving-weights": Mutant(
-            "these weights, √(1 − t²) and t, keep the variance: a straight path has 1 − t and t",
-            _flow(place=lambda a, b, s: (1 - s**2).sqrt() * a + s * b),
-        ),
-        "cosine-sine-path": Mutant(
-            "cosine and sine make an arc: a straight path has the weights 1 − t and t",
-            _flow(lambda a, b, s: (s * math.pi / 2).cos() * a + (s * math.pi / 2).sin() * b),
-        ),
-        "t-squared": Mutant(
-            "t was squared: at constant speed half of the path takes half of the time",
-            _flow(place=lambda a, b, s: (1 - s**2) * a + s**2 * b),
-        ),
-        "always-midpoint": Mutant(
-            "the position is always the midpoint: use t", _flow(place=lambda a, b, s: 0.5 * (a + b))
-        ),
-        "always-noise": Mutant(
-            "the position is eps, whatever t is", _flow(place=lambda a, b, s: a)
-        ),
-        "always-data": Mutant("the position is x0, whatever t is", _flow(place=lambda a, b, s: b)),
-        "displacement-only": Mutant(
-            "the position is only the displacement, t·(x0 − eps): the path begins at eps",
-            _flow(place=lambda a, b, s: s * (b - a)),
-        ),
-        "minus-displacement": Mutant(
-            "the position moves away from x0: eps plus t times (x0 − eps)",
-            _flow(place=lambda a, b, s: a - s * (b - a)),
-        ),
-        "first-t-for-all": Mutant(
-            "all pairs got the t of the first: each has its own",
-            lambda eps, x0, t: _flow()(eps, x0, t[:1].expand(len(t))),
-        ),
-        "mean-t-for-all": Mutant(
-            "all pairs got the average t: each has its own",
-            lambda eps, x0, t: _flow()(eps, x0, t.mean().expand(len(t))),
-        ),
-        "broadcast-last-axis": Mutant(
-            "t runs along the wrong axis: reshape it to (B, 1, ...), so that each pair keeps its"
-            " own",
-            _flow_spread(lambda t: t),
-        ),
-        "broadcast-points-only": Mutant(
-            "this works for points only: for pictures t needs one more dimension of size 1 for"
-            " each axis",
+        time_per_entry=_flow_spread(lambda t: t, lambda x: _normal(x).uniform_()),
+        time_with_axes=_flow(ask=lambda model, x_t, t: model(x_t, _wide(t, x_t))),
+        time_shape=_flow(ask=lambda model, x_t, t: model(x_t, t[None].repeat(2, 1))),
+        whole_times=_flow(times=lambda x: _drawing("randint", 100, (len(x),))),
+        times_outside=_flow(times=lambda x: _normal(x.flatten(1)[:, 0])),
+        few_times=_flow(times=lambda x: _drawing("randint", 100, (len(x),)) / 100),
+        uneven_times=_flow(times=lambda x: _uniform(x) ** 2),
+        same_times=_flow(times=lambda x: _drawing("rand", len(x), generator=_seeded())),
+        other_shape=_flow_spread(lambda t: t[:, None, None, None]),
+        other_type=_flow(times=lambda x: _uniform(x).double()),
+        x0_changed=_flow_in_place,
+        backward_inside=_flow_trained,
+        several_things=lambda model, x0: (_flow()(model, x0), x0),
+        not_averaged=_flow(average=lambda error: error.square()),
+        wrong_axis=_flow_spread(lambda t: t),
+        reversed=_flow(place=lambda e, x, s: s * e + (1 - s) * x),
+        diffusion_weights=_flow(place=lambda e, x, s: (1 - s).sqrt() * e + s.sqrt() * x),
+        noise_not_faded=_flow(place=lambda e, x, s: e + s * x),
+        data_not_faded_in=_flow(place=lambda e, x, s: (1 - s) * e + x),
+        unweighted=_flow(place=lambda e, x, s: e + x),
+        always_noise=_flow(place=lambda e, x, s: e),
+        always_data=_flow(place=lambda e, x, s: x),
+        always_midpoint=_flow(place=lambda e, x, s: (e + x) / 2),
+        displacement_only=_flow(place=lambda e, x, s: s * (x - e)),
+        away=_flow(place=lambda e, x, s: e - s * (x - e)),
+        squared_time=_flow(place=lambda e, x, s: (1 - s**2) * e + s**2 * x),
+        no_noise=_flow(place=lambda e, x, s: s * x),
+        uniform_noise=_flow(noise=lambda x: _normal(x).uniform_()),
+        noise_per_example=_flow(noise=lambda x: _wide(_normal(x.flatten(1)[:, 0]), x)),
+        noise_per_batch=_flow(noise=lambda x: _normal(x[0])),
+        same_noise=_flow(noise=lambda x: _drawing("randn", x.shape, generator=_seeded())),
+        scaled_noise=_flow(noise=lambda x: 0.5 * _normal(x)),
+        off_path=_flow(ask=lambda model, x_t, t: model(x_t, _uniform(t))),
+        no_gradient=_flow_without_grad,
+        backward_velocity=_flow(target=lambda e, x, s: e - x),
+        target_data=_flow(target=lambda e, x, s: x),
+        target_noise=_flow(target=lambda e, x, s: e),
+        target_position=_flow(target=lambda e, x, s: (1 - s) * e + s * x),
+        target_sum=_flow(target=lambda e, x, s: x + e),
+        target_remaining=_flow(target=lambda e, x, s: (1 - s) * (x - e)),
+        target_traveled=_flow(target=lambda e, x, s: s * (x - e)),
+        target_missing=_flow(target=lambda e, x, s: 0 * x),
+        second_noise=_flow(target=lambda e, x, s: x - _normal(x)),
+        summed=_flow(average=lambda error: error.square().sum()),
+        summed_per_example=_flow(average=lambda error: error.square().flatten(1).sum(1).mean()),
+        root_taken=_flow(average=lambda error: error.square().mean().sqrt()),
+        absolute_errors=_flow(average=lambda error: error.abs().mean()),
+        scaled_loss=_flow(average=lambda error: 0.4 * error.square().mean()),
+        other_loss=_flow(average=lambda error: error.square().flatten(1).mean(1).sqrt().mean()),
+        other_device=_flow(times=lambda x: _drawing("rand", len(x))),
+    )
+    | {
+        "points-only": Mutant(
+            "this works for points only: for pictures t needs one more dimension of size 1 for each"
+            " axis",
             _flow_spread(lambda t: t[:, None]),
         ),
-        "broadcast-images-only": Mutant(
-            "this works for pictures only: one dimension of size 1 is needed per other axis of eps",
-            _flow_spread(lambda t: t[:, None, None, None]),
-        ),
-        "outputs-swapped": Mutant(
-            "the order is reversed: first the position x_t, then the velocity v",
-            lambda eps, x0, t: _flow()(eps, x0, t)[::-1],
-        ),
-        "velocity-not-returned": Mutant(PAIR, lambda eps, x0, t: _flow()(eps, x0, t)[0]),
-        "own-time-drawn": Mutant(does_not_hold(NO_DRAW), _flow_random_time),
-        "input-changed-in-place": Mutant(
-            "eps was changed in place, so a second call goes wrong: make a new tensor",
-            _flow_in_place,
+        "number-returned": Mutant(
+            "it returned a Python float, and the next cells need a torch tensor: leave out"
+            " `.item()` or `float(...)`, which cut off the gradient",
+            _flow(average=lambda error: error.square().mean().item()),
         ),
     },
     {
-        "lerp": lambda eps, x0, t: (eps.lerp(x0, _wide(t, eps).expand_as(eps)), x0 - eps),
-        "from eps on": _flow(place=lambda a, b, s: a + s * (b - a)),
-        "back from x0, a list": lambda eps, x0, t: [
-            x0 - (1 - _wide(t, eps)) * (x0 - eps),
-            -(eps - x0),
-        ],
-        "in float64": lambda eps, x0, t: _flow()(eps.double(), x0.double(), t.double()),
-        "pair by pair": lambda eps, x0, t: tuple(
-            map(
-                __import__("torch").stack,
-                zip(
-                    *[((1 - s) * a + s * b, b - a) for a, b, s in zip(eps, x0, t, strict=True)],
-                    strict=True,
-                ),
-            )
-        ),
+        "by distributions": _flow_by_distributions,
+        "example by example": _flow_stacked,
+        "back from x0": _flow_from_the_end,
+        "flattened": _flow_flat,
     },
 )
 

@@ -101,7 +101,8 @@
     }
   }
 
-  const plane = {x: [-3, 3], y: [-3, 3], square: true, small: true, ticksX: [-2, 0, 2], ticksY: [-2, 0, 2]};
+  const low = {small: true, height: 210}; // two rows of three fit on a slide
+  const plane = {x: [-3, 3], y: [-2.35, 2.35], ...low, ticksX: [-2, 0, 2], ticksY: [-2, 0, 2]}; // 34 pixels a unit
   const sheet = panel({...plane, title: "data; draw your own here"});
   const onSheet = sheet.dots({color: "data", size: 2});
   sheet.drag((x, y, pressed) => {
@@ -110,11 +111,11 @@
     known = null;
     return {kind: 4};
   });
-  const curves = panel({x: [0, high], y: [0, 3], ticksX: [0, high / 2, high], ticksY: [0, 1, 2], square: true, small: true,
+  const curves = panel({x: [0, high], y: [0, 3], ticksX: [0, high / 2, high], ticksY: [0, 1, 2], ...low,
     title: "loss of ε and v (dashed)"});
   const curve = [curves.line({color: "other", width: 1.5}), curves.line({color: "wrong", width: 1.5, dash: "5 3"})];
   const quality = panel({x: [0.9, 33], y: [0.003, 3], log: {x: true, y: true}, ticksX: choices,
-    ticksY: [0.01, 0.1, 1], square: true, small: true, title: "distance over steps"});
+    ticksY: [0.01, 0.1, 1], ...low, title: "distance over steps"});
   const byDdpm = quality.rule({color: "muted"});
   const byDdim = [quality.line({color: "other"}), quality.dots({color: "other", size: 4})];
   const byFlow = [quality.line({color: "wrong", dash: "5 3"}), quality.dots({color: "wrong", size: 4})];

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as F
@@ -73,13 +74,12 @@ def follow(model, x, path, kind="eps"):
     return film
 
 
-def flow_target(eps: Tensor, x0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Position at time t and velocity on the straight path from noise eps to data x0.
-
-    (B, ...), (B, ...), (B,) -> (B, ...), (B, ...)
-    """
+def flow_loss(model, x0: Tensor) -> Tensor:
+    """A flow's loss on data x0 (B, ...), a scalar. model: x_t (B, ...), t (B,) -> v (B, ...)"""
+    eps, t = torch.randn_like(x0), torch.rand(len(x0), device=x0.device)
     s = t.reshape(-1, *[1] * (x0.dim() - 1))  # (B, 1, ...)
-    return (1 - s) * eps + s * x0, x0 - eps
+    x_t = (1 - s) * eps + s * x0  # (B, ...)
+    return F.mse_loss(model(x_t, t), x0 - eps)
 
 
 def straight(n):
@@ -133,14 +133,11 @@ def velocity(painter, x, t, c, kind="x0"):
     return (output - x) / remaining if kind == "x0" else output
 
 
-def painting_loss(painter, batch, kind="x0"):
-    """Squared error of the velocity on pictures and captions; every seventh one is dropped."""
-    x0, c = batch
+def painting_loss(painter, x0, c, kind="x0"):
+    """`flow_loss` on pictures with captions; every seventh caption is dropped."""
     dropped = torch.rand(len(c), 1, device=c.device) < 1 / 7  # (B, 1)
     c = torch.where(dropped, torch.tensor(NO_WORDS, device=c.device), c)  # (B, 3)
-    eps, t = torch.randn_like(x0), torch.rand(len(x0), device=x0.device)
-    x_t, v = flow_target(eps, x0, t)
-    return F.mse_loss(velocity(painter, x_t, t, c, kind), v)
+    return flow_loss(partial(velocity, painter, c=c, kind=kind), x0)
 
 
 def ask(painter, c, w=1.0, n=10, x=None):
@@ -198,9 +195,7 @@ def train_painter(pictures, captions, seconds):
         if time.process_time() - begin > seconds:
             break
         rows = torch.randint(len(pictures), (128,))
-        x0, t = pictures[rows], torch.rand(128)
-        x_t, v = flow_target(torch.randn_like(x0), x0, t)
-        loss = F.mse_loss(velocity(painter, x_t, t, captions[rows]), v)
+        loss = flow_loss(partial(velocity, painter, c=captions[rows]), pictures[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

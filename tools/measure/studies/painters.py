@@ -46,7 +46,7 @@ def _painter(x: torch.Tensor, c: torch.Tensor, seed: int) -> Painter:
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 2e-3, total_steps=EPOCHS * len(loader), pct_start=0.1
     )
-    fit(painter, loader, painting_loss, optimizer, EPOCHS, scheduler)
+    fit(painter, loader, lambda p, batch: painting_loss(p, *batch), optimizer, EPOCHS, scheduler)
     return painter
 
 
