@@ -814,7 +814,7 @@ caption_sliders = widgets.explore(
 #
 # With guidance 0 the first expectation is a ghost: the mean of all pictures, something in every corner. The network decides on
 # the way. With a caption, place and color are settled from the start; noise still decides where exactly, and how large. Edges
-# come last. A green triangle may begin as a blue one, which the network knows, and turn green as the guidance insists.
+# come last. A green triangle may begin as a blue one, which the network knows, and turn green.
 #
 # </details>
 
