@@ -1,5 +1,5 @@
-"""The exercises of lesson 08: bits per token, attention, sampling from the nucleus, one step of an
-LSTM, a writer.
+"""The exercises of lesson 08: bits per token, attention, a Transformer's block, the loop that
+writes, sampling from the nucleus, one step of an LSTM, a writer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from course_utils.checks.exercise import (
     numbers_in,
     until_one_fails,
 )
+from course_utils.lesson08.probes import ONE_ROW_EACH
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -732,7 +733,575 @@ ATTENTION = Exercise(
     },
 )
 
-# ---- 8.3 sample_top_p ----------------------------------------------------------------------------
+# ---- 8.3 block_forward ---------------------------------------------------------------------------
+
+KEEPS_X = "`x` is the same after the call as before: `x += ...` changes it, `x = x + ...` does not"
+LEARNS = (
+    "the gradient reaches x and every weight of the block: what prevents it is `no_grad`,"
+    " `.detach()`, or a `+=` on what a norm has read"
+)
+
+
+block_case = partial(Case, rtol=1e-3, atol=1e-3)  # two norms in float32
+
+
+def _forwarded(ask: Ask, *args: Any) -> Any:
+    return ask.probe("lesson08.forwarded", *args)
+
+
+def _forward_facts(ask: Ask, *args: Any) -> dict[str, bool]:
+    kept, learns = ask.probe("lesson08.forward_facts", *args)
+    return {KEEPS_X: bool(kept), LEARNS: bool(learns)}
+
+
+def _block_cases(rng: np.random.Generator) -> list[Case]:
+    def args(B: int, T: int, D: int, causal: bool) -> tuple[Any, ...]:
+        scales, shifts = 1 + rng.uniform(-0.5, 1, size=(2, D)), rng.normal(size=(2, D))
+        weights = [rng.normal(size=size) for size in ((D, D), (D, 3 * D), (3 * D, D))]
+        x = rng.normal(size=(B, T, D)) * 2 + rng.normal(size=D)
+        return tuple(map(TensorArg, (x, scales, shifts, *weights))), causal
+
+    toy = (np.array([[[3.0, 1.0]]]), np.ones((2, 2)), np.zeros((2, 2)))
+    eye = np.eye(2)
+    given = [
+        ("two documents, four positions, six numbers each, causal", args(2, 4, 6, True)),
+        ("the same, not causal", args(3, 5, 4, False)),
+        ("one document of seven positions, causal", args(1, 7, 4, True)),
+    ]
+    facts, causal = args(2, 3, 4, True)
+    return [
+        block_case(
+            "one position, x = (3, 1): a part that hands on what it reads makes it (4, 0), and"
+            " one that doubles what is positive makes that (6, 0)",
+            (*map(TensorArg, (*toy, eye, eye, 2 * eye)), True),
+            _forwarded,
+        ),
+        *(block_case(says, (*tensors, flag), _forwarded) for says, (tensors, flag) in given),
+        Case(
+            "x afterwards, and gradients",
+            (*facts, causal),
+            _forward_facts,
+            want={KEEPS_X: True, LEARNS: True},
+        ),
+    ]
+
+
+def _block_oracle(block: Any, x: Tensor, causal: bool = True) -> Tensor:
+    """In NumPy, from the weights of the probe's block, none of whose parts is called."""
+    import torch
+
+    def of(weight: Tensor) -> np.ndarray:
+        return weight.detach().double().numpy()
+
+    def normal(x: np.ndarray, norm: Any) -> np.ndarray:
+        centered = x - x.mean(-1, keepdims=True)
+        scale = np.sqrt((centered**2).mean(-1, keepdims=True) + norm.eps)
+        return centered / scale * of(norm.weight) + of(norm.bias)
+
+    path = of(x)
+    read = normal(path, block.norm1)
+    T = x.shape[1]
+    seen = [read[:, : t + 1 if causal else T].mean(1) for t in range(T)]
+    path = path + np.stack(seen, 1) @ of(block.attend.weight)
+    inner = np.maximum(normal(path, block.norm2) @ of(block.mlp[0].weight).T, 0)
+    return torch.tensor(path + inner @ of(block.mlp[2].weight).T, dtype=x.dtype)
+
+
+def _gathered(block: Any, x: Tensor, causal: bool) -> Tensor:
+    return x + block.attend(block.norm1(x), causal)
+
+
+def _computed(block: Any, x: Tensor) -> Tensor:
+    return x + block.mlp(block.norm2(x))
+
+
+def _block(gather: Answer = _gathered, compute: Answer = _computed) -> Answer:
+    """An answer to 8.3 from its two sums, one of which may be changed."""
+
+    def block_forward(block: Any, x: Tensor, causal: bool = True) -> Tensor:
+        return compute(block, gather(block, x, causal))
+
+    return block_forward
+
+
+def _parallel(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    return x + b.attend(b.norm1(x), causal) + b.mlp(b.norm2(x))
+
+
+def _sum_restarted(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    return x + b.mlp(b.norm2(_gathered(b, x, causal)))
+
+
+def _sum_not_read(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    gathered = b.attend(b.norm1(x), causal)
+    return x + gathered + b.mlp(b.norm2(gathered))
+
+
+def _in_place_sums(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    x += b.attend(b.norm1(x), causal)
+    x += b.mlp(b.norm2(x))
+    return x
+
+
+def _half_in_place(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    x = _gathered(b, x, causal)
+    x += b.mlp(b.norm2(x))
+    return x
+
+
+def _pairs_in_a_loop(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    for norm, part in ((b.norm1, lambda z: b.attend(z, causal=causal)), (b.norm2, b.mlp)):
+        x = x + part(norm(x))
+    return x
+
+
+def _named_sums(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    attended = b.attend(b.norm1(x), causal).add(x)
+    return attended.add(b.mlp(b.norm2(attended)))
+
+
+def _by_a_step(b: Any, x: Tensor, causal: bool = True) -> Tensor:
+    import torch
+
+    def step(x: Tensor, norm: Any, part: Any, *options: Any) -> Tensor:
+        added = part(norm(x.clone()), *options)
+        return torch.stack([x, added]).sum(0)
+
+    return step(step(x, b.norm1, b.attend, causal), b.norm2, b.mlp)
+
+
+NORM_FIRST = (
+    "a norm is on the residual path: normalize what a part reads, and leave the sum as it is"
+    " (with the norm after the sum the block is post-norm, as in 2017)"
+)
+NOT_FROM_X = (
+    "the sum starts from the normalized vector: add to the vector as it was before the norm, so"
+    " that the residual path holds nothing but sums"
+)
+ORDER = (
+    "the network came before the attention: attention gathers first, then the network computes with"
+    " what was gathered"
+)
+
+BLOCK = Exercise(
+    "8.3",
+    "block_forward",
+    _block_cases,
+    _block_oracle,
+    {
+        "post-norm": Mutant(
+            NORM_FIRST,
+            _block(
+                lambda b, x, causal: b.norm1(x + b.attend(x, causal)),
+                lambda b, x: b.norm2(x + b.mlp(x)),
+            ),
+        ),
+        "normalized-after-each-sum": Mutant(
+            NORM_FIRST,
+            _block(
+                lambda b, x, causal: b.norm1(_gathered(b, x, causal)),
+                lambda b, x: b.norm2(_computed(b, x)),
+            ),
+        ),
+        "outputs-normalized": Mutant(
+            "the norms are on what the parts return: they belong on what the parts read",
+            _block(
+                lambda b, x, causal: x + b.norm1(b.attend(x, causal)),
+                lambda b, x: x + b.norm2(b.mlp(x)),
+            ),
+        ),
+        "sums-from-normalized": Mutant(
+            NOT_FROM_X,
+            _block(
+                lambda b, x, causal: b.norm1(x) + b.attend(b.norm1(x), causal),
+                lambda b, x: b.norm2(x) + b.mlp(b.norm2(x)),
+            ),
+        ),
+        "first-sum-from-normalized": Mutant(
+            f"at the attention, {NOT_FROM_X}",
+            _block(lambda b, x, causal: b.norm1(x) + b.attend(b.norm1(x), causal)),
+        ),
+        "second-sum-from-normalized": Mutant(
+            f"at the network, {NOT_FROM_X}",
+            _block(compute=lambda b, x: b.norm2(x) + b.mlp(b.norm2(x))),
+        ),
+        "no-residuals": Mutant(
+            "nothing is added to: both parts *add* to what they were given",
+            _block(
+                lambda b, x, causal: b.attend(b.norm1(x), causal), lambda b, x: b.mlp(b.norm2(x))
+            ),
+        ),
+        "no-residual-at-attention": Mutant(
+            "there is no residual connection around the attention: what it returns replaced x,"
+            " where it is added to x",
+            _block(lambda b, x, causal: b.attend(b.norm1(x), causal)),
+        ),
+        "no-residual-at-mlp": Mutant(
+            "there is no residual connection around the network: what it returns is added to what"
+            " the attention left",
+            _block(compute=lambda b, x: b.mlp(b.norm2(x))),
+        ),
+        "second-sum-from-the-input": Mutant(
+            "the second sum starts again from the block's input, so what the attention added is"
+            " lost",
+            _sum_restarted,
+        ),
+        "sum-not-read": Mutant(
+            "the network read what the attention returned: it reads the sum",
+            _sum_not_read,
+        ),
+        "parallel": Mutant(
+            "the network read the block's input: it computes with what the attention has added to",
+            _parallel,
+        ),
+        "mlp-first": Mutant(ORDER, lambda b, x, causal=True: _gathered(b, _computed(b, x), causal)),
+        "mlp-first-norms-in-order": Mutant(
+            ORDER,
+            _block(
+                lambda b, x, causal: x + b.mlp(b.norm1(x)),
+                lambda b, x: x + b.attend(b.norm2(x)),
+            ),
+        ),
+        "norm1-twice": Mutant(
+            "`norm1` is used twice: the network has a norm of its own",
+            _block(compute=lambda b, x: x + b.mlp(b.norm1(x))),
+        ),
+        "norm2-twice": Mutant(
+            "`norm2` is used twice: the attention has a norm of its own",
+            _block(lambda b, x, causal: x + b.attend(b.norm2(x), causal)),
+        ),
+        "norms-swapped": Mutant(
+            "the norms are exchanged: `norm1` is the attention's, `norm2` the network's",
+            _block(
+                lambda b, x, causal: x + b.attend(b.norm2(x), causal),
+                lambda b, x: x + b.mlp(b.norm1(x)),
+            ),
+        ),
+        "no-norms": Mutant(
+            "no norm is used: each part reads a normalized vector",
+            _block(lambda b, x, causal: x + b.attend(x, causal), lambda b, x: x + b.mlp(x)),
+        ),
+        "no-norm1": Mutant(
+            "the attention read x as it is: `norm1` comes before it",
+            _block(lambda b, x, causal: x + b.attend(x, causal)),
+        ),
+        "no-norm2": Mutant(
+            "the network read the sum as it is: `norm2` comes before it",
+            _block(compute=lambda b, x: x + b.mlp(x)),
+        ),
+        "no-attention": Mutant("the attention is missing", _block(lambda b, x, causal: x)),
+        "no-mlp": Mutant("the network is missing", _block(compute=lambda b, x: x)),
+        "causal-not-passed-on": Mutant(
+            "`causal` is not passed on to the attention, which hides what comes unless it is told"
+            " not to",
+            _block(lambda b, x, causal: _gathered(b, x, True)),
+        ),
+        "never-causal": Mutant(
+            "the attention never hides what comes: pass `causal` on to it",
+            _block(lambda b, x, causal: _gathered(b, x, False)),
+        ),
+        "causal-inverted": Mutant(
+            "the attention hides what comes where `causal` is False, and not where it is True",
+            _block(lambda b, x, causal: _gathered(b, x, not causal)),
+        ),
+        "post-norm-and-causal-not-passed-on": Mutant(
+            f"two things: `causal` is not passed on, and {NORM_FIRST}",
+            _block(
+                lambda b, x, causal: b.norm1(x + b.attend(x)), lambda b, x: b.norm2(x + b.mlp(x))
+            ),
+        ),
+        "in-place": Mutant(does_not_hold(KEEPS_X), _in_place_sums),
+        "second-sum-in-place": Mutant(does_not_hold(LEARNS), _half_in_place),
+        "gradient-cut": Mutant(
+            does_not_hold(LEARNS), lambda b, x, causal=True: _block()(b, x, causal).detach()
+        ),
+    },
+    {
+        "a loop over the pairs": _pairs_in_a_loop,
+        "two named sums": _named_sums,
+        "a step for each part": _by_a_step,
+    },
+)
+
+# ---- 8.4 generate --------------------------------------------------------------------------------
+
+NOT_RECORDED = (
+    "the model is asked inside `torch.no_grad()`: nothing is learned here, so nothing is recorded"
+)
+KEEPS_START = "`start` is the same after the call as before"
+DRAWN = "the tokens that are appended are those that `draw` returned"
+
+
+def _generated(ask: Ask, *args: Any) -> Any:
+    return ask.probe("lesson08.generated", *args)
+
+
+def _generate_facts(ask: Ask, *args: Any) -> dict[str, bool]:
+    drawn, calm, kept = ask.probe("lesson08.generate_facts", *args)
+    return {DRAWN: bool(drawn), NOT_RECORDED: bool(calm), KEEPS_START: bool(kept)}
+
+
+def _generate_cases(rng: np.random.Generator) -> list[Case]:
+    V = 9
+    seed = Seed(int(rng.integers(2**31)))
+
+    def args(B: int, t: int, steps: int) -> tuple[Any, ...]:
+        start = rng.integers(V, size=(B, t))
+        return TensorArg(start), steps, TensorArg(rng.normal(size=(V, V)) * 1.5), seed
+
+    def counting(start: list[list[int]], steps: int) -> tuple[Any, ...]:
+        """For a model that is sure of the next number."""
+        return TensorArg(np.array(start)), steps, TensorArg(200 * np.roll(np.eye(V), 1, 1)), seed
+
+    return [
+        Case(
+            "a model that always counts on: (0, 1) and three steps make (0, 1, 2, 3, 4)",
+            counting([[0, 1]], 3),
+            _generated,
+            want=np.array([[0, 1, 2, 3, 4]]),
+        ),
+        Case("five documents of three tokens, six steps", args(5, 3, 6), _generated),
+        Case("six documents of one token, eight steps", args(6, 1, 8), _generated),
+        Case("one document of four tokens, one step", args(1, 4, 1), _generated),
+        Case(
+            "what is drawn, what is recorded, and `start` afterwards",
+            args(3, 2, 5),
+            _generate_facts,
+            want={DRAWN: True, NOT_RECORDED: True, KEEPS_START: True},
+        ),
+    ]
+
+
+def _generate_oracle(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    """Document by document, in lists."""
+    import torch
+
+    rows = start.tolist()
+    for _ in range(steps):
+        with torch.inference_mode():
+            last = [model(torch.tensor([row]))[0, len(row) - 1] for row in rows]
+        for row, token in zip(rows, draw(torch.stack(last)).tolist(), strict=True):
+            row.append(token)
+    return torch.tensor(rows)
+
+
+def _append(y: Tensor, token: Tensor) -> Tensor:
+    import torch
+
+    return torch.cat([y, token[:, None]], dim=1)
+
+
+def _generate(
+    logits: Answer = lambda model, y, start: model(y)[:, -1],
+    pick: Answer = lambda draw, logits: draw(logits),
+    join: Answer = _append,
+    count: Answer = lambda steps, start: steps,
+    out: Answer = lambda y, start: y,
+    quiet: bool = True,
+) -> Answer:
+    """An answer to 8.4, one part of which may be changed."""
+
+    def generate(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+        import torch
+
+        y = start
+        with torch.set_grad_enabled(not quiet):
+            for _ in range(count(steps, start)):
+                y = join(y, pick(draw, logits(model, y, start)))
+        return out(y, start)
+
+    return generate
+
+
+def _put_in_front(y: Tensor, token: Tensor) -> Tensor:
+    import torch
+
+    return torch.cat([token[:, None], y], dim=1)
+
+
+def _written_over(y: Tensor, token: Tensor) -> Tensor:
+    y = y.clone()
+    y[:, -1] = token
+    return y
+
+
+def _start_grows(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    rows = _generate()(model, start, steps, draw)
+    start.resize_(rows.shape).copy_(rows)
+    return start
+
+
+def _stopping(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    """Ends when every document has come to token 2, the end of a document."""
+    import torch
+
+    y = start
+    with torch.no_grad():
+        for _ in range(steps):
+            y = _append(y, draw(model(y)[:, -1]))
+            if (y[:, start.shape[1] :] == 2).any(dim=1).all():
+                break
+    return y
+
+
+def _padded_after_the_end(y: Tensor, token: Tensor) -> Tensor:
+    return _append(y, token.masked_fill((y == 2).any(dim=1), 0))
+
+
+def _in_a_full_row(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    import torch
+
+    t = start.shape[1]
+    y = torch.nn.functional.pad(start, (0, steps))
+    with torch.no_grad():
+        for end in range(t, t + steps):
+            y[:, end] = draw(model(y[:, :end])[:, end - 1])
+    return y
+
+
+def _in_a_list(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    import torch
+
+    tokens = list(start.unbind(1))
+    while len(tokens) < start.shape[1] + steps:
+        with torch.no_grad():
+            logits = model(torch.stack(tokens, dim=1))
+        tokens.append(draw(logits[:, -1, :].log_softmax(-1)))
+    return torch.stack(tokens, dim=1)
+
+
+def _two_at_a_time(model: Any, start: Tensor, steps: int, draw: Answer) -> Tensor:
+    import torch
+
+    if steps == 0:
+        return start
+    with torch.inference_mode():
+        logits = torch.cat([model(part)[:, -1] for part in start.split(2)])
+    return _two_at_a_time(model, _append(start, draw(logits)), steps - 1, draw)
+
+
+AFTER_START = (
+    "in every step the logits are those right after `start`: the model reads what has been written"
+    " so far, and its last row counts"
+)
+NO_MEMORY = (
+    "the model reads the last token alone: it remembers nothing between two calls, so it needs the"
+    " whole row"
+)
+
+GENERATE = Exercise(
+    "8.4",
+    "generate",
+    _generate_cases,
+    _generate_oracle,
+    {
+        "first-row": Mutant(
+            "the logits are those after the first token: the next token is predicted by the row of"
+            " the last",
+            _generate(lambda model, y, start: model(y)[:, 0]),
+        ),
+        "all-rows": Mutant(ONE_ROW_EACH, _generate(lambda model, y, start: model(y))),
+        "last-row-with-an-axis": Mutant(
+            ONE_ROW_EACH, _generate(lambda model, y, start: model(y)[:, -1:])
+        ),
+        "last-document": Mutant(ONE_ROW_EACH, _generate(lambda model, y, start: model(y)[-1])),
+        "row-before-the-last": Mutant(
+            "the logits are those before the last token was read: one row too early",
+            _generate(lambda model, y, start: model(y)[:, max(y.shape[1] - 2, 0)]),
+        ),
+        "row-of-start": Mutant(
+            AFTER_START,
+            _generate(lambda model, y, start: model(y)[:, start.shape[1] - 1]),
+        ),
+        "start-alone": Mutant(AFTER_START, _generate(lambda model, y, start: model(start)[:, -1])),
+        "last-token-alone": Mutant(
+            NO_MEMORY, _generate(lambda model, y, start: model(y[:, -1:])[:, -1])
+        ),
+        "last-token-alone-after-start": Mutant(
+            NO_MEMORY,
+            _generate(
+                lambda model, y, start: model(y if y.shape == start.shape else y[:, -1:])[:, -1]
+            ),
+        ),
+        "new-tokens-alone": Mutant(
+            "the model does not read `start` any more once a token is written: it needs the whole"
+            " row",
+            _generate(
+                lambda model, y, start: model(
+                    y if y.shape == start.shape else y[:, start.shape[1] :]
+                )[:, -1]
+            ),
+        ),
+        "nothing-appended": Mutant(
+            "nothing was appended: `start` came back",
+            _generate(join=lambda y, token: y),
+        ),
+        "written-over": Mutant(
+            "each token was written over the last one: append it", _generate(join=_written_over)
+        ),
+        "put-in-front": Mutant(
+            "the tokens were put in front: they belong at the end of each row",
+            _generate(join=_put_in_front),
+        ),
+        "new-tokens-only": Mutant(
+            "only the new tokens came back: rows begin with `start`",
+            _generate(out=lambda y, start: y[:, start.shape[1] :]),
+        ),
+        "last-token-only": Mutant(
+            "only the last token came back: whole rows are asked for",
+            _generate(out=lambda y, start: y[:, -1:]),
+        ),
+        "one-step-too-many": Mutant(
+            "one token too many was written", _generate(count=lambda steps, start: steps + 1)
+        ),
+        "one-step-too-few": Mutant(
+            "one token too few was written", _generate(count=lambda steps, start: steps - 1)
+        ),
+        "steps-for-length": Mutant(
+            "`steps` was taken for the length of the whole row: so many tokens are *added*",
+            _generate(count=lambda steps, start: max(steps - start.shape[1], 0)),
+        ),
+        "stops-at-the-end": Mutant(
+            "it stops where token 2 comes: every row gets `steps` tokens, whatever they are",
+            _stopping,
+        ),
+        "padded-after-the-end": Mutant(
+            "after token 2 the drawn tokens were replaced by 0: append what `draw` returns",
+            _generate(join=_padded_after_the_end),
+        ),
+        "argmax": Mutant(
+            "the likeliest token was taken: `draw` decides which token comes",
+            _generate(pick=lambda draw, logits: logits.argmax(-1)),
+        ),
+        "probabilities-drawn": Mutant(
+            "`draw` was given probabilities: it takes logits, and the softmax is its own",
+            _generate(pick=lambda draw, logits: draw(logits.softmax(-1))),
+        ),
+        "first-documents-logits": Mutant(
+            "all documents were continued by the logits of the first",
+            _generate(pick=lambda draw, logits: draw(logits[:1].expand_as(logits))),
+        ),
+        "first-documents-token": Mutant(
+            "all documents got the token of the first",
+            _generate(pick=lambda draw, logits: draw(logits)[:1].expand(len(logits))),
+        ),
+        "drawn-twice": Mutant(
+            "`draw` was asked twice in each step: once is enough, and the random numbers of the"
+            " second call are lost to the next step",
+            _generate(pick=lambda draw, logits: (draw(logits), draw(logits))[0]),
+        ),
+        "recorded": Mutant(does_not_hold(NOT_RECORDED), _generate(quiet=False)),
+        "start-changed": Mutant(does_not_hold(KEEPS_START), _start_grows),
+    },
+    {
+        "a row of full length": _in_a_full_row,
+        "a list of columns, and log-probabilities": _in_a_list,
+        "recursion, two documents at a time": _two_at_a_time,
+        "document by document": _generate_oracle,
+    },
+)
+
+# ---- 8.5 sample_top_p ----------------------------------------------------------------------------
 
 MANY = 2400  # equal rows, so that shares can be counted
 SAME_STATE = (
@@ -923,7 +1492,7 @@ def _nucleus(
     dart: Any = None,
     out: Answer = lambda words: words,
 ) -> Answer:
-    """An answer to 8.3, one part of which may be changed."""
+    """An answer to 8.5, one part of which may be changed."""
 
     def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
         import torch
@@ -945,6 +1514,12 @@ def _unsorted(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> T
     probs = torch.softmax(logits.double() / T, -1)
     kept = probs * (probs.cumsum(-1) - probs < p)
     return _draw(kept / kept.sum(-1, keepdim=True), rng)
+
+
+def _unsorted_then_order(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
+    word = _unsorted(logits, T, p, rng)
+    order = (logits.double() / T).softmax(-1).argsort(dim=-1, descending=True)
+    return order.gather(1, word[:, None])[:, 0]
 
 
 def _global(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
@@ -1077,7 +1652,7 @@ def _masked_multinomial(logits: Tensor, T: float, p: float, rng: np.random.Gener
 
 
 TOP_P = Exercise(
-    "8.3",
+    "8.5",
     "sample_top_p",
     _top_p_cases,
     _nucleus_oracle,
@@ -1167,6 +1742,11 @@ TOP_P = Exercise(
             "the running sum goes over the tokens in their own order: sort them first, most likely"
             " first",
             _unsorted,
+        ),
+        "unsorted-then-order": Mutant(
+            "the probabilities are in the tokens' own order, and `order` goes by likelihood: sort"
+            " the probabilities too, before the running sum",
+            _unsorted_then_order,
         ),
         "rank-not-token-id": Mutant(
             "the ranks came back, 0 for the most likely: turn them into tokens again with the order"
@@ -1305,7 +1885,7 @@ def _spilled(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Te
     return order.gather(1, beyond.int().argmax(-1, keepdim=True)).squeeze(1)
 
 
-# ---- 8.4 lstm_step -------------------------------------------------------------------------------
+# ---- 8.6 lstm_step -------------------------------------------------------------------------------
 
 NOT_A_PAIR = "two things are asked for, the new h and the new c, in this order"
 
@@ -1417,7 +1997,7 @@ def _step(
     show: Answer = lambda o, c, old: o * c.tanh(),
     out: Answer = lambda h, c, old_h, old_c: (h, c),
 ) -> Answer:
-    """An answer to 8.4, one part of which may be changed. `order` names the four blocks of the
+    """An answer to 8.6, one part of which may be changed. `order` names the four blocks of the
     weights.
     """
 
@@ -1484,7 +2064,7 @@ def _hard(z: Tensor) -> Tensor:
 
 
 LSTM = Exercise(
-    "8.4",
+    "8.6",
     "lstm_step",
     _lstm_cases,
     _lstm_oracle,
@@ -1687,7 +2267,7 @@ def _second_quarter(h: Tensor) -> Tensor:
     return torch.cat([torch.zeros(H), torch.ones(H), torch.zeros(2 * H)])
 
 
-# ---- 8.5 train_writer ----------------------------------------------------------------------------
+# ---- 8.7 train_writer ----------------------------------------------------------------------------
 
 
 WRITTEN, BAR = 200, 0.95  # documents asked for; share of them that must be grammatical
@@ -1927,8 +2507,8 @@ def _writer_draft(rng: np.random.Generator) -> list[Case]:
     known, luck = map(int, rng.integers(2**31, size=2))
     return [
         Case(
-            "trained on 500 documents, asked for five",
-            (TensorArg(_tokens(_corpus(known, 500), words)), Seed(luck)),
+            "trained on 150 documents, asked for five",
+            (TensorArg(_tokens(_corpus(known, 150), words)), Seed(luck)),
             _writer_formed,
             want={FACTS[key]: True for key in FORM},
         )
@@ -1996,7 +2576,7 @@ def _writes(
     seeded: bool = True,
     out: Answer = lambda rows: rows,
 ) -> Answer:
-    """An answer to 8.5, of which some part may be changed. The caller's random state stays as it
+    """An answer to 8.7, of which some part may be changed. The caller's random state stays as it
     is.
     """
 
@@ -2025,7 +2605,7 @@ def _writes(
 
 
 def _from_rows(write: Answer) -> Answer:
-    """An answer to 8.5 that learns nothing: `write(y, n, rng)` makes rows from those in y."""
+    """An answer to 8.7 that learns nothing: `write(y, n, rng)` makes rows from those in y."""
     return lambda y: lambda n, rng: write(y, n, rng)
 
 
@@ -2106,7 +2686,7 @@ def _always_the_same(y: Any, n: int, rng: np.random.Generator) -> Any:
 
 
 WRITER = Exercise(
-    "8.5",
+    "8.7",
     "train_writer",
     _writer_cases,
     None,
@@ -2137,4 +2717,4 @@ WRITER = Exercise(
     quick=_writer_draft,
 )
 
-EXERCISES = [BITS, ATTENTION, TOP_P, LSTM, WRITER]
+EXERCISES = [BITS, ATTENTION, BLOCK, GENERATE, TOP_P, LSTM, WRITER]

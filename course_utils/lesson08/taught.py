@@ -1,6 +1,7 @@
 """What lesson 08 built. Generated from lessons/08_sequences.py; do not edit."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from course_utils import progress
 from course_utils.lesson03 import fit
 from course_utils.lesson08 import newsroom
@@ -69,8 +70,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> tuple[Ten
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
     if causal:
         T, S = scores.shape[-2:]
-        visible = torch.ones(T, S, dtype=torch.bool, device=q.device).tril(S - T)  # (T, S)
-        scores = scores.masked_fill(~visible, -math.inf)
+        # to add -inf costs less than masked_fill, and 0 elsewhere changes nothing
+        scores = scores + torch.full((T, S), -math.inf, device=q.device).triu(S - T + 1)
     weights = torch.softmax(scores, dim=-1)  # (..., T, S), rows add up to one
     return weights @ v, weights
 
@@ -103,8 +104,13 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(D, 4 * D), nn.GELU(), nn.Linear(4 * D, D))
 
     def forward(self, x, causal=True):
-        x = x + self.attend(self.norm1(x), causal)
-        return x + self.mlp(self.norm2(x))
+        return block_forward(self, x, causal)
+
+
+def block_forward(block: nn.Module, x: Tensor, causal: bool = True) -> Tensor:
+    """Attention, then the network. x (B, T, D) -> (B, T, D). `block.attend` takes `causal`, too."""
+    x = x + block.attend(block.norm1(x), causal)
+    return x + block.mlp(block.norm2(x))
 
 
 class Transformer(nn.Module):
@@ -125,28 +131,35 @@ class Transformer(nn.Module):
         return self.out(self.norm(x))  # (B, T, V)
 
 
+def generate(model: nn.Module, start: Tensor, steps: int, draw: Callable) -> Tensor:
+    """Continue each row of tokens by `steps` tokens. start (B, t) -> (B, t + steps)"""
+    y = start
+    for _ in range(steps):
+        with torch.no_grad():
+            logits = model(y)[:, -1]  # (B, V): the last row has read all tokens so far
+        y = torch.cat([y, draw(logits)[:, None]], dim=1)  # (B, t + 1)
+    return y
+
+
 def sample_top_p(logits: Tensor, T: float, p: float, rng: np.random.Generator) -> Tensor:
     """Draw one token per row. (B, V), temperature T > 0, 0 < p <= 1 -> int64 (B,)"""
     probs = torch.softmax(logits.double() / T, dim=-1)  # (B, V)
     probs, order = probs.sort(dim=-1, descending=True)  # (B, V), likeliest first
     ahead = probs.cumsum(dim=-1) - probs  # (B, V) probability of all that are likelier
-    ends = (probs * (ahead < p)).cumsum(dim=-1)  # (B, V) running sums of those kept
-    ends = ends / ends[:, -1:]  # rescaled to end at 1
-    u = torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
-    rank = (ends < u).sum(dim=-1, keepdim=True)  # (B, 1), as in Exercise 1.2
+    kept = probs * (ahead < p)
+    ends = kept.double().cumsum(dim=-1)  # (B, V) running sums
+    u = ends[:, -1:] * torch.tensor(rng.random((len(logits), 1))).to(logits.device)  # (B, 1)
+    rank = (ends < u).sum(dim=-1, keepdim=True)  # (B, 1)
     return order.gather(1, rank).squeeze(1)  # (B,)
 
 
-@torch.no_grad()
 def write(model, start, steps, T, p, rng):
-    """Continue rows of tokens by `steps` tokens each. (B, t) -> (B, t + steps)"""
-    y = start
-    for _ in range(steps):
-        # twenty rows at a time need less memory, and no more time
-        logits = torch.cat([model(part)[:, -1] for part in y.split(20)])  # (B, V)
-        token = sample_top_p(logits.cpu(), T, p, rng)  # (B,) NumPy's draws are on the CPU
-        y = torch.cat([y, token[:, None].to(y.device)], dim=1)  # (B, t + 1)
-    return y
+    """`generate` with top-p, 25 rows at a time: less memory, and less time."""
+
+    def draw(logits):  # NumPy's random numbers are on the CPU
+        return sample_top_p(logits.cpu(), T, p, rng).to(logits.device)
+
+    return torch.cat([generate(model, rows, steps, draw) for rows in start.split(25)])
 
 
 def decode(rows, vocabulary, end):
@@ -192,7 +205,7 @@ def train_writer(y):
     from the start on (n, up to T)
     """
     model = Transformer(int(y.max()) + 1, y.shape[1])
-    train(model, y, 3 * len(y) // 16, lr=6e-3, batch=16)  # three passes
+    train(model, y, 5 * len(y) // 32, lr=6e-3, batch=16)  # two and a half passes
 
     def writer_of(n, rng):
         return write(model, y[:1, :1].repeat(n, 1), y.shape[1] - 1, 1.0, 0.9, rng)
