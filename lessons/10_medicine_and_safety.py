@@ -151,8 +151,8 @@ synth = draw_patients(fit_mixture(train, 1, seed=0), 284, runtime.rng(21))
 drawing.two_clouds({"real": train, "synthetic, one Gaussian each": synth})
 
 # %% [markdown]
-# They look alike, in two of the thirty columns. But the hospital's partner wants to *learn* from all thirty what holds for real
-# patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier sees only
+# They look alike in two of the thirty columns. But the hospital's partner wants to *learn* something from all thirty that holds for
+# real patients. So measure that. **Train on synthetic, test on real**, TSTR (Esteban, Hyland & Rätsch 2017): a classifier sees only
 # synthetic patients, and is tested on real ones that neither it nor the generator has seen.
 #
 # ### Exercise 10.1 · `tstr`
@@ -188,8 +188,8 @@ tstr = check("10.1", tstr)
 
 # %% [markdown]
 # **Debug a claim.** The article this course grew out of lists disease prediction among the things generative AI does: train a
-# generator on records, and diagnoses come for free. Take that literally: the generator makes measurements, and each patient is
-# given a diagnosis afterwards, malignant as often as in the hospital. Shuffling our synthetic diagnoses makes such a table.
+# generator on records, and diagnoses come for free. Take that literally: the generator makes measurements, and each patient then
+# gets a random diagnosis, malignant as often as among the real ones. Shuffling our synthetic diagnoses makes such a table.
 #
 # **Predict.** All 30 measurements are as they should be, and so is the share of malignant lumps. What is the TSTR?
 #
@@ -248,9 +248,9 @@ for name, table in {"real": train, "synthetic": synth}.items():
     print(f"{name:<10} {impossible(table).mean():4.0%} impossible rows")
 
 # %% [markdown]
-# TSTR, the measure of the field, did not notice. Two repairs come to mind. *Raise* whatever is too low to the least possible
-# value. Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may
-# take any value, because squaring turns it into a possible one.
+# TSTR, the usual measure of **utility**, did not notice. Two repairs come to mind. **Clip** each value at the lowest possible one.
+# Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may take any
+# value, because squaring turns it into a possible one.
 
 
 # %% tags=["export"]
@@ -273,23 +273,23 @@ def patients(table, K, seed, n, rng):
 
 
 # %% tags=["folded"]
-def raised(table):
-    """The quick repair: raise whatever is too low to the least possible value."""
+def clipped(table):
+    """The quick repair: clip each value at the lowest possible one."""
     x = np.maximum(table["x"], 0)
     return {"x": np.c_[x[:, :20], np.maximum(x[:, 20:], x[:, :10])], "y": table["y"]}
 
 
-def diagnosed(synth, test):
-    """The three rates, on real patients, of a classifier trained on synth. -> (3,)"""
+def missed_cancers(synth, test, specificity=0.97):
+    """Of 100 real cancers, how many a classifier trained on synth misses at this specificity."""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    predicted = model.fit(synth["x"], synth["y"]).predict(test["x"])
-    return rates(predicted, test["y"])
+    malignant = model.fit(synth["x"], synth["y"]).predict_proba(test["x"])[:, 0]  # (N,)
+    sick = test["y"] == 0  # (N,)
+    threshold = np.quantile(malignant[~sick], specificity)
+    return 100 * (malignant[sick] <= threshold).mean()
 
 
-def missed_cancers(synth, test):
-    """Of 100 cancers among real patients, how many a classifier trained on synth misses."""
-    return 100 * (1 - diagnosed(synth, test)[1])
-
+# %% [markdown]
+# Below, every classifier gets the threshold at which its specificity is 97%, so that missed cancers can be compared.
 
 # %% tags=["folded"]
 quality = {}
@@ -300,21 +300,22 @@ for split in splits:
     tables = {
         "real": train,
         "Gaussians": raw,
-        "Gaussians, raised": raised(raw),
+        "Gaussians, clipped": clipped(raw),
         "Gaussians of square roots": patients(train, 1, split, 284, rng),
     }
+    missed = {name: missed_cancers(table, test) for name, table in tables.items()}
     for name, table in tables.items():
         zeros = (table["x"] == 0).any(axis=1).mean()
-        row = impossible(table).mean(), zeros, tstr(table, test), missed_cancers(table, test)
-        quality.setdefault(name, []).append(row)
+        row = impossible(table).mean(), zeros, tstr(table, test), missed[name]
+        quality.setdefault(name, []).append((*row, missed[name] - missed["Gaussians"]))
 columns = {"impossible": ".1%", "has a 0": ".1%", "TSTR": ".3f", "missed of 100 cancers": ".1f"}
-drawing.table(columns, quality)
+drawing.table(columns | {"beyond Gaussians": "z.1f"}, quality)
 
 # %% [markdown]
-# Raising leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
+# Clipping leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
 # square roots no row is impossible: a constraint that holds by construction needs no check. And it costs nothing that ten splits
-# can show: the cancers missed differ less between the three generators than from one split to the next. From here on `patients`
-# is our generator.
+# can show: split by split (last column), the change in missed cancers is smaller than its spread. From here on `patients` is our
+# generator.
 #
 # It keeps the two rules that someone wrote down. Here is a third. Of all outlines around the same area, the circle is the
 # shortest, so a nucleus has perimeter² ≥ 4π · area. (An average over nuclei of different sizes can fall a little below this; no
@@ -353,8 +354,9 @@ for name, shares in too_round.items():
 # $$ \text{alarm} = \frac1n \sum_{i=1}^n \mathbb 1\big[d(\tilde x_i, \text{train}) < d(\tilde x_i, \text{held out})\big]
 # \qquad \text{should be } \tfrac12 $$
 #
-# (the idea of Platzer & Reutterer 2021). Above $\tfrac23$ we call the generator a copier. Three compete: one Gaussian per
-# diagnosis, thirty per diagnosis (three or four malignant patients for each), and the photocopier with a speck of noise.
+# (Platzer & Reutterer 2021; $d$ is called the **distance to the closest record**, DCR). Above $\tfrac23$ we call the generator a
+# copier. Three compete: one Gaussian per diagnosis, thirty per diagnosis (three or four malignant patients for each), and the
+# photocopier with a speck of noise.
 
 
 # %%
@@ -403,7 +405,7 @@ def on_each_split(measure):
 
 useful = on_each_split(lambda train, test, synth: tstr(synth, test))
 alarm = on_each_split(lambda train, test, synth: copier_alarm(synth, train, test))
-drawing.use_and_alarm(useful, alarm)
+drawing.utility_and_alarm(useful, alarm)
 
 # %% [markdown]
 # TSTR cannot tell them apart; if anything, it prefers the copies. The alarm can: little more than a half for one Gaussian, almost
@@ -430,8 +432,8 @@ drawing.use_and_alarm(useful, alarm)
 #
 # ### Exercise 10.2 · `members_found`
 # The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, but at
-# most a share `false_alarms` of those who were out. (1% of 284 is $2.84$: how many may be accused?) Return the share of members
-# named.
+# most a share `false_alarms` of those who were out. (1% of 284 is $2.84$: how many of those out may be named?) Return the share of
+# members named.
 
 
 # %% tags=["exercise:10.2", "points:4", "minutes:6"]
@@ -441,7 +443,7 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
     (N,), (M,), float in [0, 1) -> float in [0, 1]
     """
     # BEGIN SOLUTION
-    allowed = int(false_alarms * len(scores_out))  # so many of those out may be named
+    allowed = math.floor(false_alarms * len(scores_out) + 1e-9)  # 0.29 * 100 is 28.999...
     threshold = scores_out.sort(descending=True).values[allowed]
     return (scores_in > threshold).float().mean().item()
     # END SOLUTION
@@ -451,7 +453,8 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
 members_found = check("10.2", members_found)
 
 # %% [markdown] tags=["help:10.2"]
-# Sort the scores of those who were out. If two of them may be named, which score must the threshold not be below?
+# Sort the scores of those who were out. If two of them may be named, what is the lowest threshold you
+# may choose?
 # ---
 # In: $5, 3, 1$. Out: $4, 2, 0, -1, -2$. One in five may be accused, that is, one person: the $4$. So the threshold cannot be
 # below $2$, and of the members $5$ and $3$ are named: $\tfrac23$. With no false alarm allowed the threshold is $4$: $\tfrac13$.
@@ -541,10 +544,10 @@ for name in exposed:
 drawing.roc_twice(alarms, curves)
 
 # %% [markdown]
-# On the left, the two copiers enclose nearly the same area. An attacker works at the left edge, which the right picture
-# stretches: at 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than three
-# times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And
-# the unusual, who have most to fear, are worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
+# On the left, the two curves meet in the right half and enclose similar areas. An attacker works at the left edge, which the right
+# picture stretches: at 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than
+# three times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And the
+# unusual, who have most to fear, are worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
@@ -553,9 +556,9 @@ drawing.roc_twice(alarms, curves)
 # {{10.found.one:.0%}}, and TSTR by about a hundredth at most. The second is noise.
 #
 # **Pay for it yourself.** Choose the number of components and the noise added to every published measurement, in standard
-# deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting, by
-# risk and use, on one split. Drag the ring, or use the controls. The release belongs in the green corner, with an AUC of at
-# most $0.6$ and a TSTR of at least $0.94$.
+# deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting, by risk
+# and utility, on one split: the **privacy–utility trade-off**. Drag the ring, or use the controls. The release belongs in the green
+# corner, with an AUC of at most $0.6$ and a TSTR of at least $0.94$.
 #
 # **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
 
@@ -582,12 +585,12 @@ explorables.privacy(components, noises, plane)
 # Noise works, but it undoes the repair: with one standard deviation, {{10.impossible.noise:.0%}} of the rows are impossible
 # again. A smaller model forgets the individual and keeps what is common.
 #
-# Does a place in the green corner make the table anonymous?
+# A place in the green corner says that *this* attack fails on *this* release. What if the model itself gets out?
 #
-# **Predict.** Give the attacker more: not the table but *the model*, so that patients can be scored by their log-likelihood.
-# Eight Gaussians, released as a table, leak little. What share of the members is found now, at 1% false alarms?
+# **Predict.** Give the attacker not the table but *the model*, so that patients can be scored by their log-likelihood. A table
+# from eight Gaussians gives away 2% to 3% of the members at 1% false alarms. What share is found now?
 #
-# - A: hardly more than before, because the table was drawn from that model
+# - A: hardly more, because the table was drawn from that model
 #   - 284 rows show little of the model. The model shows exactly where its density is high.
 # - B: about a third
 #   - That is still too few. Each patient pulls the density up at one place in 30 dimensions, and hardly anywhere else.
@@ -605,15 +608,23 @@ def model_attack(model, table):
 
 
 # %% tags=["folded"]
-with_model, scores_with_model = {}, {}
+def auc_and_found(pairs):
+    """AUC, and members found at 1% false alarms, for (in, out) of each split. -> (splits, 2)"""
+    return np.array([(attack_auc(*pair), members_found(*pair, 0.01)) for pair in pairs])
+
+
+with_model, scores_with_model, table_of_eight = {}, {}, []
 for K in (1, 8, 30):
     pairs = []
     for split, (train, test, _) in enumerate(releases):
         model = fit_mixture(to_roots(train), K, seed=split)
         pairs.append((model_attack(model, train), model_attack(model, test)))
-    rows = [(attack_auc(*pair), members_found(*pair, 0.01)) for pair in pairs]
-    scores_with_model[K], with_model[K] = pairs, np.array(rows)
-rows = {f"model in hand, K = {K}": pair for K, pair in with_model.items()}
+        if K == 8:
+            synth = from_roots(draw_patients(model, 284, runtime.rng(180 + split)))
+            table_of_eight.append(attack(synth, train, test))
+    scores_with_model[K], with_model[K] = pairs, auc_and_found(pairs)
+rows = {"table in hand, K = 8": auc_and_found(table_of_eight)}
+rows |= {f"model in hand, K = {K}": pair for K, pair in with_model.items()}
 drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
 
 # %% [markdown]
@@ -623,18 +634,19 @@ drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
 # %% [markdown]
 # ### A promise against every attack
 #
-# Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise against attacks that
-# nobody has thought of: what is published looks nearly the same with any one person's record as without it. The **Gaussian
-# mechanism** keeps that promise by publishing only a sum over the patients, with noise.
+# Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise, or **privacy guarantee**,
+# against attacks that nobody has thought of: what is published looks nearly the same with any one person's record as without it.
+# The **Gaussian mechanism** keeps that promise by publishing only a sum over the patients, with noise.
 #
-# Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum.
-# The noisy sum comes from one Gaussian with you and from another without you. If their means are at most $\mu$ standard
-# deviations apart, no attack of any kind beats the best test between the two (Dong, Roth & Su 2022):
+# Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum. Along
+# your row, in units of the noise, the sum is $\mathcal N(0, 1)$ without you and, at most, $\mathcal N(\mu, 1)$ with you. Accusing
+# you above a threshold $t$ gives $\Phi(-t)$ false alarms, and finds you with probability $\Phi(\mu - t)$, where $\Phi$ is the
+# distribution function of $\mathcal N(0, 1)$. No other test between two such Gaussians is better. Eliminate $t$:
 #
 # $$ \text{members found} \;\le\; \Phi\big(\Phi^{-1}(\text{false alarms}) + \mu\big) $$
 #
-# with $\Phi$ the distribution function of $\mathcal N(0, 1)$. One very unusual patient could still move the sum far. So any row
-# longer than $C$ is first **clipped**: scaled down to length $C$. Shorter rows stay as they are.
+# This is **$\mu$-Gaussian differential privacy** (Dong, Roth & Su 2022). One very unusual patient could still move the sum far. So
+# any row longer than $C$ is first scaled down to length $C$ (**norm clipping**). Shorter rows stay as they are.
 #
 # ### Exercise 10.3 · `private_sum`
 # Return the sum of the clipped rows, with noise that keeps the promise $\mu$. How far can your row move the sum, and how many
@@ -663,15 +675,17 @@ private_sum = check("10.3", private_sum)
 # the noise: how large is one?
 # ---
 # Rows $(3, 4)$ and $(0, 1)$, $C = 2$. The first has length $5$ and becomes $\tfrac25 (3, 4) = (1.2, 1.6)$; the second stays. The
-# sum is $(1.2, 2.6)$. It can move by $2$, and for $\mu = \tfrac12$ that is half a standard deviation: the noise has $4$.
+# sum is $(1.2, 2.6)$. It can move by $2$, and for $\mu = \tfrac12$ that is half a standard deviation, so the noise has standard
+# deviation $4$.
 # ---
 # The sum moves by at most $C$, which may be at most $\mu$ standard deviations, so one is $C/\mu$. Dividing by the larger of
 # length$/C$ and 1 leaves short rows alone, and a row of zeros too. The noise is added once to the sum, not to each row.
 
 # %% [markdown]
-# Now let the strongest attacker loose on *your* function. The sums are those from which we will make patients: for each
-# diagnosis the number of patients, and the sums of each measurement and of its square. The attacker goes after the patient who
-# moves them most.
+# Now **audit** *your* function: let the strongest attacker loose on it. The sums are those from which we will make patients: for
+# each diagnosis the number of patients, and the sums of each measurement and of its square. Each column is first scaled by its
+# range, which must be public too: here the data set's documentation prints it. Taken from a clinic's own patients, it would break
+# the promise. The attacker goes after the patient who moves the sums most.
 
 
 # %% tags=["folded"]
@@ -703,21 +717,21 @@ score_in, score_out = (  # how far the noisy sum lies in your direction
     torch.tensor([private_sum(rows, C, mu, rng) @ you[0] for _ in range(repeats)])
     for rows in (you, 0 * you)  # the others are known: the attacker subtracts them
 )
-batches = list(zip(score_in.chunk(10), score_out.chunk(10), strict=True))
-audit = np.array([members_found(*batch, 0.01) for batch in batches])  # (10,)
+audit = members_found(score_in, score_out, 0.01)
 bound = norm.cdf(norm.ppf(0.01) + mu)
-print(f"found: {audit.mean():.1%} ± {audit.std(ddof=1):.1%}; the promise: at most {bound:.1%}")
+print(f"found: {audit:.1%}; the promise: at most {bound:.1%}")
 curves["eight Gaussians, model in hand"] = found_at(scores_with_model[8])
-curves["your noisy sums"] = found_at(batches)
+curves["your noisy sums"] = found_at([(score_in, score_out)])
 drawing.promise(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
 
 # %% [markdown]
-# The attack runs along the edge of the promise, up to luck. **No attack will ever get past it**, not even one invented in a
-# hundred years. From exact sums, the same attacker finds you every time. And whatever is computed *from* the noisy sums, a
-# model or a hundred tables, keeps the promise. A second sum over the same patients does not: two at $\mu$ promise only
-# $\sqrt2\,\mu$. (Papers call $C$ the *sensitivity* of the sum, not that of a test. Most promise $(\varepsilon, \delta)$: any
-# result is at most $e^\varepsilon$ times as likely with you as without, except with probability $\delta$. For
-# $\delta = 10^{-5}$, $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
+# The attack runs along the edge of the promise. (Chance moves the printed share by about a quarter of a percentage point.) **No
+# attack will ever get past it**, not even one invented in a hundred years. From exact sums, the same attacker finds you every time.
+# Whatever is computed *from* the noisy sums, a model or a hundred tables, keeps the promise (**post-processing**). A second sum
+# spends more of the **privacy budget**: by **composition**, two at $\mu$ promise only $\sqrt2\,\mu$. (Papers call $C$ the
+# *sensitivity* of the sum, not that of a test. Most promise $(\varepsilon, \delta)$: adding or removing you changes the probability
+# of any event by a factor of at most $e^\varepsilon$, plus $\delta$. For $\delta = 10^{-5}$, $\mu = \tfrac12$ is
+# $\varepsilon = 2.0$.)
 
 
 # %% tags=["folded"]
@@ -750,40 +764,43 @@ def private_patients(table, mu, n, rng, covariances):
 
 # %% [markdown]
 # Two tables under the same promise. The first is drawn from counts, means and variances, 61 numbers per diagnosis; the second
-# uses all covariances too, 496 numbers. With little noise, the second misses fewer cancers.
+# uses all covariances too, 496 numbers. Without noise, a classifier that learns from the first misses about
+# {{10.dp.modest_free:.0f}} of 100 cancers, and from the second about {{10.dp.ambitious_free:.0f}}.
 #
-# **Predict.** With $\mu = \tfrac12$, which promises at most $3.4\%$ of the members at 1% false alarms, which table misses
-# fewer?
+# **Predict.** With $\mu = \tfrac12$, at most $3.4\%$ of the members can be found at 1% false alarms. To which table does the noise
+# do more harm?
 #
-# - A: still the second, because it knows more about each diagnosis
-#   - It asks for more numbers. That makes the rows longer, so every sum needs more noise.
-# - B: the first
-#   - **Yes.** The more you ask, the more the same promise costs.
-# - C: both about the same, because the promise is the same
-#   - The promise fixes what leaks about a patient. What is left for use depends on how many numbers share it.
+# - A: to the first, because each of its few numbers has to say more
+#   - Each of them gets little noise: few numbers make short rows.
+# - B: to the second
+#   - **Yes.** It asks for more numbers. That makes the rows longer, so every sum needs more noise.
+# - C: to both alike, because the promise is the same
+#   - The promise fixes what leaks about a patient, not what is left to learn from.
 
 # %% tags=["folded"]
-promises = [4, 2, 1, 0.5, 0.25]  # mu
-missed_with, specificity = {"means and variances": [], "means and covariances": []}, []
+promises = [math.inf, 2, 1, 0.5, 0.25]  # mu; the first is no promise and no noise
+missed_with = {"means and variances": [], "means and covariances": []}
+many_splits = range(120, 120 + runtime.budget(smoke=2, cpu=40))
 for covariances, values in zip((False, True), missed_with.values(), strict=True):
     for mu in promises:
-        scores = []
-        for split in splits:
-            rng = runtime.rng(120 + split)
+        missed = []
+        for split in many_splits:
+            rng = runtime.rng(split)
             train, test = halves(rng)
-            scores.append(diagnosed(private_patients(train, mu, 284, rng, covariances), test))
-        values.append(100 * (1 - np.array(scores)[:, 1]))  # (10,)
-        specificity.append(np.mean(scores, axis=0)[2])
+            synth = private_patients(train, mu, 284, rng, covariances)
+            missed.append(missed_cancers(synth, test))
+        values.append(np.array(missed))  # (40,)
+missed_by_real = [missed_cancers(*halves(runtime.rng(split))) for split in many_splits]
 bounds = norm.cdf(norm.ppf(0.01) + np.array(promises))  # members found at 1% false alarms
-drawing.price_of_privacy(bounds, missed_with, np.array(quality["real"])[:, 3])
-print(f"specificity: from {min(specificity):.0%} to {max(specificity):.0%}")
+drawing.price_of_privacy(bounds, missed_with, missed_by_real)
 
 # %% [markdown]
-# **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ a classifier misses about {{10.dp.modest:.0f}} of 100 if
-# it learns from the first table, {{10.dp.ambitious:.0f}} from the second, and 4 to 6 from the patients themselves (the bands show
-# the standard deviation over ten splits). Specificity does not suffer: these classifiers err by calling lumps benign.
-# Only more patients give you both, because the same noise disturbs a sum over a million people far less than one over 284. A
-# census can afford this promise; a single clinic hardly can.
+# **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ the first table leads to {{10.dp.modest:.0f}} of 100
+# instead of {{10.dp.modest_free:.0f}}, the second to {{10.dp.ambitious:.0f}} instead of {{10.dp.ambitious_free:.0f}} (the bands
+# show the standard deviation over forty splits). The more you ask, the more the same promise costs, and most of the second table's
+# lead is gone. Trained on real patients, a classifier misses {{10.dp.real:.0f}}. More patients give you both, because the same
+# noise disturbs a sum over a million people far less than one over 284. A census can afford this promise; a single clinic hardly
+# can.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -849,9 +866,14 @@ def green_table(key, gamma):
     return green
 
 
+def with_bonus(delta, green):
+    """P_delta[i, j]: how likely word j follows word i, with the bonus for green ones. -> (V, V)"""
+    return torch.softmax(torch.log(P) + delta * green, dim=1)  # log 0 stays impossible
+
+
 def write(n, T, delta, green):
     """n texts of T words, after a full stop that opens them. -> (n, T + 1)"""
-    P_delta = torch.softmax(torch.log(P) + delta * green, dim=1)  # (V, V), log 0 stays impossible
+    P_delta = with_bonus(delta, green)
     texts = [torch.full((n,), number["."])]
     for _ in range(T):
         texts.append(torch.multinomial(P_delta[texts[-1]], 1)[:, 0])  # (n,)
@@ -866,8 +888,9 @@ for delta in (0, 3):
     print(f"delta {delta}: {text}")
 
 # %% [markdown]
-# Can you tell by reading which text is marked? The owner of the key counts. In an honest text, written without the key, whether
-# the second word of a pair is green is like the toss of a coin that shows 1 with probability $\gamma$ and 0 otherwise.
+# Can you tell by reading which text is marked? The owner of the key counts. Under the **null hypothesis**, an honest text written
+# without the key, whether the second word of a pair is green is like the toss of a coin that shows 1 with probability $\gamma$ and
+# 0 otherwise.
 #
 # **Predict.** A text says "careful nurses" nine times. How many independent tosses of that coin are these nine pairs?
 #
@@ -881,7 +904,7 @@ for delta in (0, 3):
 # ### Exercise 10.4 · `watermark_z`
 # `tokens` are word numbers, and `green[i, j]` says whether word $j$ is green after word $i$; the first token follows nothing. How
 # many *different* pairs are green, compared with what you expect of an honest text? Work out the mean and variance of one toss,
-# then of the sum of $T$ independent tosses. Return how many standard deviations the count lies above its mean.
+# then of the sum of $T$ independent tosses. Return the **z-score**: how many standard deviations the count lies above its mean.
 
 
 # %% tags=["exercise:10.4", "points:4", "minutes:7"]
@@ -955,20 +978,30 @@ def z_of(texts, green):
 
 z_plain, z_marked, z_wrong_key = z_of(plain, green), z_of(marked, green), z_of(marked, wrong_key)
 drawing.scores_of_texts({"unmarked": z_plain, "marked, wrong key": z_wrong_key, "marked": z_marked})
-nll = [-torch.log2(P[t[:, :-1], t[:, 1:]]).mean().item() for t in (plain, marked)]
 print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
+
+# %% tags=["folded"]
+nll, entropy = [], []  # bits per word
+for texts, delta in ((plain, 0), (marked, 3)):
+    here, following = texts[:, :-1], texts[:, 1:]  # (100, 200)
+    nll.append(-torch.log2(P[here, following]).mean().item())
+    per_word = torch.special.entr(with_bonus(delta, green)).sum(dim=1) / math.log(2)  # (V,)
+    entropy.append(per_word[here].mean().item())
 print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
+print(f"entropy of the next word: unmarked {entropy[0]:.2f}, marked {entropy[1]:.2f}")
 
 # %% [markdown]
 # Two hundred words are enough: every marked text is far beyond 4, every other one below. And the marked texts are as likely
-# under the model as the unmarked, within a tenth of a bit per word. What they gave up is some of their freedom to choose.
+# under the model as the unmarked, within a tenth of a bit per word, because no follower in our table is far likelier than the
+# rest. What they gave up is **entropy**: {{10.z.entropy_marked:.1f}} bits per word are left of {{10.z.entropy:.1f}}. Where a few
+# words are much likelier, a bonus this strong also raises the perplexity (Kirchenbauer et al. 2023).
 #
 # Two things weaken the mark. One is *editing*, which takes no key: a pair survives only if both its words are left alone, so
-# replacing half of the words leaves a quarter of the pairs (in Section E you play both sides). The other is *having no choice*:
-# where the next word is fixed (a dosage, a name, a quotation), no bonus changes it. So a mark says which model wrote a text, if
-# the text is long, its words were free, and nobody has learned the green lists from many marked texts to forge it (Jovanović,
-# Staab & Vechev 2024). It does not say whether the text is *true*, and **a text without a mark proves nothing at all**. Against
-# misinformation it is one tool: it lets an honest publisher say "this is ours".
+# replacing half of the words leaves a quarter of the pairs (in Section E you play both sides). The other is *having no choice*, or
+# low entropy: where the next word is fixed (a dosage, a name, a quotation), no bonus changes it. So a mark says which model wrote a
+# text, if the text is long, its words were free, and nobody has learned the green lists from many marked texts to forge it
+# (Jovanović, Staab & Vechev 2024). It does not say whether the text is *true*, and **a text without a mark proves nothing at all**.
+# Against misinformation it is one tool: it lets an honest publisher say "this is ours".
 
 # %% [markdown]
 # ## The release card
@@ -981,7 +1014,7 @@ print(f"bits per word under P: unmarked {nll[0]:.2f}, marked {nll[1]:.2f}")
 #
 # <details><summary>A better sentence</summary>
 #
-# *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed two to four more of 100 cancers than
+# *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed one to three more of 100 cancers than
 # those trained on real patients, and all patients come from one clinic before 1996."* It names a use that someone will think
 # of, what would go wrong, for whom, and how we know. A reader can act on it, and can prove it wrong.
 #
@@ -1002,7 +1035,7 @@ words_of_yours = {
     "Made from": "",  # whose data, and did they agree to this use?
     "Meant for": "",  # one sentence: who may use it, and what for
     "Not for": "",  # which use, what would go wrong, for whom, and how you know
-    "Who answers": "",  # whom can people turn to who find themselves in it?
+    "Who answers": "",  # whom can people contact if they find themselves in it?
 }
 which = "one Gaussian"  # the generator whose table we publish
 card = [  # question, measured, limit, at least or at most
@@ -1057,7 +1090,7 @@ inside = runtime.reached(
         "10.circle.roots": np.mean(too_round["Gaussians of square roots"]),
         "10.impossible.noise": broken[32, 1.0],
         "10.zeros.real": rows_of["real"][1],
-        "10.zeros.clipped": rows_of["Gaussians, raised"][1],
+        "10.zeros.clipped": rows_of["Gaussians, clipped"][1],
         "10.tstr.roots": rows_of["Gaussians of square roots"][2],
         "10.missed.roots": rows_of["Gaussians of square roots"][3],
         "10.alarm.one": alarm["one Gaussian"].mean(),
@@ -1082,7 +1115,17 @@ inside &= runtime.reached(
         "10.found.model_one": with_model[1][:, 1].mean(),
         "10.auc.model_eight": with_model[8][:, 0].mean(),
         "10.found.model_eight": with_model[8][:, 1].mean(),
-        "10.dp.audit": audit.mean(),
+        "10.found.table_eight": auc_and_found(table_of_eight)[:, 1].mean(),
+    }
+)
+
+# %% tags=["folded"]
+inside &= runtime.reached(
+    {
+        "10.dp.audit": audit,
+        "10.dp.real": np.mean(missed_by_real),
+        "10.dp.modest_free": missed_with["means and variances"][0].mean(),
+        "10.dp.ambitious_free": missed_with["means and covariances"][0].mean(),
         "10.dp.modest": missed_with["means and variances"][3].mean(),
         "10.dp.ambitious": missed_with["means and covariances"][3].mean(),
         "10.z.std_every": false_alarms[1600][0],
@@ -1090,6 +1133,8 @@ inside &= runtime.reached(
         "10.z.marked": z_marked.min(),
         "10.z.plain": z_plain.max(),
         "10.z.bits": nll[1] - nll[0],
+        "10.z.entropy": entropy[0],
+        "10.z.entropy_marked": entropy[1],
     }
 )
 
@@ -1107,10 +1152,12 @@ one, many, copies = (
 assert one["alarm"] < 2 / 3 < many["alarm"] and copies["alarm"] > 0.99
 assert many["auc"] >= 0.65 and one["auc"] <= 0.6
 assert one["found"] < 0.03 < 0.08 < many["found"] < copies["found"] / 2
+assert 0.015 < auc_and_found(table_of_eight)[:, 1].mean() < 0.035  # "2% to 3%"
 assert with_model[1][:, 0].mean() < 0.65 < 0.9 < with_model[8][:, 0].mean()
-assert abs(audit.mean() - bound) < 4 * 0.34 / math.sqrt(repeats)  # four standard errors
-pairs = zip(*missed_with.values(), strict=True)
-assert all(b.mean() > a.mean() for a, b in list(pairs)[2:])
+assert abs(audit - bound) < 4 * 0.34 / math.sqrt(repeats)  # four standard errors
+gaps = [np.array(a) - b for a, b in zip(*missed_with.values(), strict=True)]  # (40,) each
+assert gaps[0].mean() > 5 and gaps[3].mean() < gaps[0].mean()  # the noise harms the second more
+assert 0.5 < more_missed["one Gaussian"].mean() < 3.5  # "one to three more"
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
 assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
 
@@ -1291,7 +1338,8 @@ molecule_report = check("10.5", molecule_report)
 # - B: on novelty, because AddCarbon stays so close to known molecules
 #   - It stays close, but one more atom makes another molecule, and *novel* asks for nothing else.
 # - C: on none
-#   - **Yes.** Three rates that the field has reported for years are won by a program without a model. They measure spelling.
+#   - **Yes.** Three rates that the field has reported for years are won by a program without a model. Validity measures
+#     spelling; the other two ask only for something different.
 
 
 # %% tags=["studio", "export"]
@@ -1328,7 +1376,7 @@ drawing.table(columns, lines)
 # need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012) scores from 0 to 1 how closely size, polarity
 # and other properties resemble those of approved drugs. "Nearest known" compares structural fingerprints with those of the most
 # similar training molecule (Tanimoto similarity; 1 means the same). The GRU's molecules are less drug-like than those it learned
-# from, and hardly farther from them than one more carbon is.
+# from, and hardly less similar to them than AddCarbon's.
 #
 # What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
 # chemists have made, and its neighbor with one more carbon, which is as valid. Which of the two is likelier under the model,

@@ -79,7 +79,7 @@ def _means(splits: Mapping[str, Any], form: str) -> str:
     return ", ".join(f"{name} {np.mean(values):{form}}" for name, values in splits.items())
 
 
-def use_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
+def utility_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
     """TSTR and copier alarm of several generators, side by side, on each split."""
     alt = f"Bars. TSTR: {_means(useful, '.3f')}. Copier alarm: {_means(alarm, '.2f')}."
     _, axes = plots.figure(1, 2, size=(10, 2.4), alt=alt)
@@ -88,7 +88,7 @@ def use_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> None:
     _bars(alarm, axes[1], color=plots.WRONG, form=".2f")
     for label in axes[1].texts:
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-    plots.label(axes[0], "use: TSTR", "share of patients")
+    plots.label(axes[0], "utility: TSTR", "share of patients")
     plots.label(axes[1], "copier alarm; dashed: two thirds", "share nearer to the training half")
 
 
@@ -97,7 +97,7 @@ LOOKS = {  # color, line, and where its name is written: at which false alarms, 
     "photocopier": (plots.WRONG, (0, (5, 1.5)), (0.0042, -16)),
     "thirty Gaussians": (plots.MODEL, (0, (5, 1.5, 1, 1.5)), (0.02, -16)),
     "one Gaussian": (plots.OTHER, (0, (2, 1)), (0.013, -24)),
-    "eight Gaussians, model in hand": ("black", "-", (0.03, -15)),
+    "eight Gaussians, model in hand": ("black", "-", (0.03, 6)),
     "your noisy sums": (plots.DATA, "-", (0.0075, -17)),
 }
 
@@ -141,8 +141,9 @@ def roc_twice(alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
     at = int(np.abs(alarms - 0.01).argmin())
     numbers = ", ".join(f"{name} {100 * f.mean(0)[at]:.0f}%" for name, f in curves.items())
     alt = (
-        "ROC curves of three generators, twice. On linear axes thirty Gaussians and the photocopier"
-        f" look alike; on logarithmic axes they differ at 1% false alarms: {numbers}."
+        "ROC curves of three generators, twice. On linear axes the curves of thirty Gaussians and"
+        " the photocopier meet in the right half; their left ends, spread out on logarithmic axes,"
+        f" are far apart. At 1% false alarms: {numbers}."
     )
     _, axes = plots.figure(1, 2, size=(10, 3.9), alt=alt)
     for ax, named in zip(axes, (False, True), strict=True):
@@ -168,27 +169,34 @@ def promise(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndar
     )
     ax = plots.panel(size=(8.5, 4.8), alt=alt)
     _attackers(ax, alarms, curves, named=True)
-    ax.fill_between(alarms, bound, 1.15, color=plots.DATA, alpha=0.12, linewidth=0)
+    ax.fill_between(alarms, bound, 1, color=plots.DATA, alpha=0.12, linewidth=0)
     ax.plot(alarms, bound, color=plots.DATA, linewidth=1, linestyle="--")
     _logarithmic(ax)
+    ax.set_ylim(FEWEST, 1.8)  # room for a name above 100%
     title = "Shaded: closed to every attack on the noisy sums; dotted: guessing"
     plots.label(ax, title, "false alarms", "members found")
 
 
 def price_of_privacy(
-    bounds: Sequence[float], missed: Mapping[str, Sequence[np.ndarray]], real: np.ndarray
+    bounds: Sequence[float], missed: Mapping[str, Sequence[np.ndarray]], real: Sequence[float]
 ) -> None:
-    """Missed cancers on each split, against the share of members that any attack can find."""
+    """Missed cancers on each split, against the share of members that any attack can find, from no
+    noise (the first) to the strongest promise (the last).
+    """
     looks = {
         "means and variances": ("-", plots.OTHER),
         "means and covariances": ("--", plots.WRONG),
     }
     ends = " ".join(
-        f"From {name}: {np.mean(values[0]):.0f} missed at the weakest promise,"
-        f" {np.mean(values[-1]):.0f} at the strongest."
+        f"From {name}: {np.mean(values[0]):.0f} missed without noise,"
+        f" {np.mean(values[-1]):.0f} at the strongest promise."
         for name, values in missed.items()
     )
-    ax = plots.panel(size=(8, 3.6), alt=f"Missed cancers of 100, by the promise. {ends}")
+    alt = (
+        f"Missed cancers of 100, by the promise. {ends} From real patients: {np.mean(real):.0f}."
+        " The stronger the promise, the closer the two curves."
+    )
+    ax = plots.panel(size=(8, 3.6), alt=alt)
     for name, values in missed.items():
         style, color = looks[name]
         mean, sd = np.mean(values, axis=1), np.std(values, axis=1, ddof=1)
@@ -196,14 +204,14 @@ def price_of_privacy(
         ax.fill_between(bounds, mean - sd, mean + sd, color=color, alpha=0.15, linewidth=0)
     ax.axhline(np.mean(real), color=plots.DATA, linestyle=":", label="trained on real patients")
     ax.set_xscale("log")
-    ax.set_xticks(bounds, [f"{100 * b:.2g}%" for b in bounds])
+    ax.set_xticks(bounds, ["100%\n(no noise)", *(f"{100 * b:.2g}%" for b in bounds[1:])])
     ax.minorticks_off()
-    ax.set_ylim(0, 100)
+    ax.set_ylim(0, 50)
     ax.legend(loc="upper right")
     plots.label(
         ax,
         "What a stronger promise costs (left: stronger)",
-        "members that any attack can find, at 1% false alarms",
+        "most members that any attack can find, at 1% false alarms",
         "missed cancers of 100",
     )
 

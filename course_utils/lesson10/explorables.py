@@ -11,14 +11,14 @@ from course_utils import live, plots
 
 FOLDER = Path(__file__).parent
 EVERY = 25  # words between two counts
-MOST_RISK, LEAST_USE = 0.6, 0.94  # the green corner of the plane
+MOST_RISK, LEAST_UTILITY = 0.6, 0.94  # the green corner of the plane
 
 
 def privacy(
     components: list[int], noises: list[float], plane: dict[tuple[int, float], tuple]
 ) -> live.Explorable:
-    """Risk against use. `plane` holds, for every number of components and every noise (in standard
-    deviations), the AUC of the attack, TSTR, and the distances of members and others.
+    """Risk against utility. `plane` holds, for every number of components and every noise (in
+    standard deviations), the AUC of the attack, TSTR, and the distances of members and others.
     """
     farthest = max(float(np.quantile(np.r_[p[2], p[3]], 0.98)) for p in plane.values())
     edges = np.linspace(0, farthest, 25)
@@ -129,6 +129,6 @@ def _still_plane(plane: dict[tuple[int, float], tuple]) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(6, 3))
     ax.plot([p[0] for p in plane.values()], [p[1] for p in plane.values()], "o", color=plots.MUTED)
     ax.axvline(MOST_RISK, color=plots.OTHER, linestyle="--")
-    ax.axhline(LEAST_USE, color=plots.OTHER, linestyle="--")
-    plots.label(ax, "all settings", "risk: AUC of the attack", "use: TSTR")
+    ax.axhline(LEAST_UTILITY, color=plots.OTHER, linestyle="--")
+    plots.label(ax, "all settings", "risk: AUC of the attack", "utility: TSTR")
     return fig

@@ -1,4 +1,4 @@
-// Membership inference against usefulness, for every size of the generator and amount of noise.
+// Membership inference against utility, for every size of the generator and amount of noise.
 ({data, panel, range}) => {
   const {components, noises, plane} = data;
   const shares = counts => {
@@ -13,7 +13,7 @@
   const members = distances.bars(edges, edges.slice(1).map(() => 0), {color: "data"});
   const others = distances.line({color: "model"});
   const map = panel({x: [0.45, 1], y: [0.85, 1], xlabel: "risk: AUC of the attack",
-    ylabel: "use: TSTR", title: "every setting; the ring is yours"});
+    ylabel: "utility: TSTR", title: "every setting; the ring is yours"});
   const corner = [[0.45, 0.94], [0.6, 0.94], [0.6, 1], [0.45, 1]];
   map.lines({fill: true, color: "other", opacity: 0.25})([corner]);
   map.lines({color: "other", width: 1.5})([[...corner, corner[0]]]);

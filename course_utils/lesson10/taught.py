@@ -40,7 +40,7 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
 
     (N,), (M,), float in [0, 1) -> float in [0, 1]
     """
-    allowed = int(false_alarms * len(scores_out))  # so many of those out may be named
+    allowed = math.floor(false_alarms * len(scores_out) + 1e-9)  # 0.29 * 100 is 28.999...
     threshold = scores_out.sort(descending=True).values[allowed]
     return (scores_in > threshold).float().mean().item()
 
