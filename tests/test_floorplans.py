@@ -111,6 +111,20 @@ def test_anything_is_repaired_into_a_valid_plan_of_the_brief_s_rooms(briefs):
     assert rates(plans)[1] == 1
 
 
+def test_a_stretched_plan_meets_its_brief_and_comes_from_another_outline(briefs):
+    rng = np.random.default_rng(11)
+    known = [brief for brief in briefs if brief[:2] != (26, 22)]
+    plans, asked = fp.make_plans(known, rng), [b for b in briefs if b[:2] == (26, 22)] * 3
+    made = fp.stretched_plans(asked, known, plans, rng)
+    assert made.shape == (36, fp.HEIGHT, fp.WIDTH) and made.dtype == plans.dtype
+    assert all(all(fp.brief_report(p, b).values()) for p, b in zip(made, asked, strict=True))
+    found, valid = rates(made)
+    assert found["rooms"] == found["closed"] == found["reachable"] == 1 and valid > 0.6
+    assert len({plan.tobytes() for plan in made}) > 20
+    with pytest.raises(ValueError):  # a plan of the same outline is not stretched
+        fp.stretched_plans(known[:1], known[:1], plans[:1], rng)
+
+
 def test_dice_make_walls_and_doors_that_work_and_rooms_that_do_not(briefs):
     found, valid = rates(fp.dice_plans(briefs * 5, np.random.default_rng(5)))
     assert found["rooms"] == found["closed"] == found["doors"] == 1 and found["areas"] < 0.1

@@ -56,3 +56,14 @@ def test_a_thicker_bracket_uses_less_of_everything_but_its_mass_and_room():
     )
     assert all(thick[key] < thin[key] for key in ("sheet", "stress", "deflection"))
     assert thick["mass"] > thin["mass"] and thick["head"] > thin["head"]
+
+
+def test_a_bracket_made_by_hand_is_lighter_than_any_that_the_lessons_repair_reaches():
+    """Studio D of lesson 07: 200 newtons, and handles that move in steps of 0.1 and 0.5 mm."""
+    part = parts.Bracket(42.5, 25.0, 25.0, 2.2, 3.0, 16.0)
+    assert parts.holds(part, 200, 12) and 11 < parts.mass(part) < 11.5
+    safe = [parts.Bracket(33.0, 25.0, 25.0, t, 4.0, 6.5) for t in np.arange(2.0, 8.0, 0.1)]
+    assert [any(parts.holds(one, 200, limit) for one in safe) for limit in (14, 16)] == [
+        False,
+        True,
+    ]

@@ -53,9 +53,9 @@ def nats_saved(saved: Mapping[str, float]) -> None:
 
 def print_rates(table: Mapping[str, Sequence[float]]) -> None:
     """Shares of plans, a row for each way to draw them."""
-    print(" " * 16, "".join(f"{name:>10}" for name in COLUMNS))
+    print(" " * 20, "".join(f"{name:>10}" for name in COLUMNS))
     for name, row in table.items():
-        print(f"{name:<16} ", "".join(f"{value:>10.2f}" for value in row))
+        print(f"{name:<20} ", "".join(f"{value:>10.2f}" for value in row))
 
 
 def print_changed(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> None:

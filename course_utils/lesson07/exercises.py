@@ -2282,7 +2282,8 @@ AUGMENT = Exercise(
             lambda x, rng: _shift(x, rng).transpose(2, 3),
         ),
         "flips-both-axes": Mutant(
-            "images are mirrored both ways: a mirrored digit is no digit",
+            "some images are mirrored left to right, some top to bottom: a mirrored digit is"
+            " another shape, which nobody writes",
             _turned_at_random((0,), (1, 2)),
         ),
         "inverted-intensity": Mutant(
@@ -2366,13 +2367,13 @@ AUGMENT = Exercise(
             lambda x, rng: _affine(x, rng, 10.0, 0.0, 0.0),
         ),
         "rows-jittered": Mutant(
-            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
-            " image as a whole",
+            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move"
+            " each image as a whole",
             _jittered,
         ),
         "columns-jittered": Mutant(
-            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move a"
-            " image as a whole",
+            "the strokes are jagged, as if rows, columns or pixels were moved one by one: move"
+            " each image as a whole",
             lambda x, rng: _jittered(x.transpose(2, 3), rng).transpose(2, 3),
         ),
         "crop-and-resize": Mutant(

@@ -20,7 +20,7 @@ TOOLS = ("move a wall", *(f"paint: {name}" for name in (*NAMES[1:], NAMES[0])))
 RULES = {
     "constraints": ("rooms", "areas", "closed", "doors", "reachable"),
     "brief": ("outline", "bedrooms", "living", "entrance"),
-    "comfort": ("daylight", "width"),
+    "comfort": ("daylight", "width", "hall"),
 }
 
 
@@ -109,6 +109,7 @@ def plan(
             **report(torch.as_tensor(sheet)),
             **floorplans.brief_report(sheet, brief),
             **floorplans.comfort_report(sheet),
+            "hall": floorplans.all_onto_hall(sheet),
         }
         areas = {f"area_{k}": float((sheet == k).sum() * CELL**2) for k in range(LIVING, KINDS)}
         plural = "bedroom" if brief.bedrooms == 1 else "bedrooms"
@@ -149,7 +150,7 @@ def plan(
             live.Choice("tool", TOOLS, 0, "pointer"),
             live.Button("again", "start again", {"shown": 0}),
         ],
-        "{asked}, {how}: {kept:.0f} of 11 rules hold; broken: {broken}. {changed:.0f} cells differ"
+        "{asked}, {how}: {kept:.0f} of 12 rules hold; broken: {broken}. {changed:.0f} cells differ"
         " from the model's plan; the program's repair changed {by_repair:.0f}.{pointed}",
         numbers,
         {

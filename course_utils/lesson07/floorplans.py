@@ -155,6 +155,20 @@ def dice_plans(briefs: Sequence[Brief], rng: np.random.Generator) -> np.ndarray:
     return np.stack([_dice_plan(brief, rng) for brief in briefs])
 
 
+def stretched_plans(
+    briefs: Sequence[Brief], known: Sequence[Brief], plans: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The lookup baseline: for each brief a known plan with the same bedrooms and sides but another
+    outline, stretched to the outline asked for. plans (N, 26, 30) of known briefs -> (M, 26, 30)
+    """
+    made = []
+    for brief in briefs:
+        like = [i for i, k in enumerate(known) if k[2:] == brief[2:] and k[:2] != brief[:2]]
+        source = int(rng.choice(like))
+        made.append(_stretched(plans[source], known[source], brief))
+    return np.stack(made)
+
+
 def careful_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:
     """A hall from side to side, living room and kitchen on one side of it, bedrooms and bath on the
     other. -> (26, 30)
@@ -338,6 +352,15 @@ def _largest_bedroom_first(rooms: dict[int, Box]) -> dict[int, Box]:
     bedrooms = sorted((k for k in rooms if k >= BEDROOM), key=lambda k: -rooms[k].square_meters)
     names = dict(zip(bedrooms, sorted(bedrooms), strict=True))
     return {names.get(kind, kind): box for kind, box in rooms.items()}
+
+
+def _stretched(plan: np.ndarray, own: Brief, brief: Brief) -> np.ndarray:
+    """A plan of its own brief with rows and columns repeated or left out, evenly."""
+    rows = 1 + np.round(np.linspace(0, own.depth - 1, brief.depth)).astype(int)
+    columns = 1 + np.round(np.linspace(0, own.width - 1, brief.width)).astype(int)
+    sheet = np.full_like(plan, OUTSIDE)
+    sheet[1 : 1 + brief.depth, 1 : 1 + brief.width] = plan[np.ix_(rows, columns)]
+    return sheet
 
 
 def _dice_plan(brief: Brief, rng: np.random.Generator) -> np.ndarray:

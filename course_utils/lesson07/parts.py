@@ -44,7 +44,8 @@ def random_brackets(n: int, rng: np.random.Generator) -> np.ndarray:
 def check(part: Any, load: float, limit: float) -> dict[str, float]:
     """How much of what is allowed each requirement uses: at most 1 is fine.
 
-    part: (6,) as in Bracket; load in newtons at the two outer holes; limit in grams.
+    part: (6,) as in Bracket; load in newtons at the two holes of the leg that carries; limit in
+    grams.
     """
     w, h, b, t, d, e = map(float, part)
     arm, back = max(b - e, 1e-9), max(h - e, 1e-9)  # of the load, of the screws

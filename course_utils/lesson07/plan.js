@@ -3,7 +3,7 @@
 ({data, panel, words, set}) => {
   const {kinds, minArea, groups, house, tools} = data;
   const [CELL, ROWS, COLUMNS, ROW] = [0.5, 26, 30, 32];
-  const [OUTSIDE, WALL, DOOR, LIVING, BEDROOM] = [0, 1, 2, 3, 7];
+  const [OUTSIDE, WALL, DOOR, LIVING, HALL, BEDROOM] = [0, 1, 2, 3, 6, 7];
   const BESIDE = [-ROW, ROW, -1, 1];
   const PAINTS = [null, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]; // by the number of the tool
   const TINTS = {3: "#E69F00", 4: "#F0E442", 5: "#56B4E9", 6: "#999999", 7: "#009E73", 8: "#CC79A7",
@@ -109,6 +109,9 @@
     const lived = rooms.filter(room => data.habitable.includes(room.kind));
     const dark = lived.filter(room => outerWall(cells, room.kind) < data.glass);
     const narrow = lived.filter(room => room.square.side < data.clear);
+    const ontoHall = kind => where(cells, of => of === DOOR).some(i => BESIDE.some(step =>
+      cells[i + step] === HALL && cells[i - step] === kind));
+    const away = rooms.filter(room => room.kind !== HALL && !ontoHall(room.kind));
     const list = words => words.join(", ");
     const many = (found, one, more) =>
       (found.length ? `${found.length} ${found.length === 1 ? one : more}` : "");
@@ -130,6 +133,7 @@
           : front.every(i => columnOf(i) === entrance) ? "" : `not ${brief.entrance}`,
         daylight: list(dark.map(room => room.name)),
         width: list(narrow.map(room => room.name)),
+        hall: there.includes(HALL) ? list(away.map(room => room.name)) : "none",
       },
     };
   }
@@ -281,7 +285,7 @@
       ...Object.fromEntries(Object.keys(wrong).map(rule => [rule, !wrong[rule]])),
       ...Object.fromEntries(ROOMS.map(kind =>
         [`area_${kind}`, rooms.find(room => room.kind === kind)?.area || 0])),
-      kept: 11 - broken.length,
+      kept: 12 - broken.length,
       broken: broken.join(", ") || "nothing",
       changed: differ(text, raw),
       by_repair: differ(repaired, raw),

@@ -89,7 +89,7 @@ class ConditionalGenerator(nn.Module):
     def __init__(self, D=784, C=10, Z=32):
         super().__init__()
         self.Z = Z
-        self.decoder = nn.Sequential(  # by this name, so that sample_given can draw from it
+        self.decoder = nn.Sequential(
             nn.Linear(Z + C, 256),
             nn.BatchNorm1d(256),
             nn.ReLU(),
@@ -99,8 +99,12 @@ class ConditionalGenerator(nn.Module):
             nn.Linear(512, D),
         )
 
+    def decode(self, z, c):
+        """Logits, as those of a CVAE, so that sample_given can draw from it. -> (B, D)"""
+        return self.decoder(torch.cat([z, c], dim=1))  # from (B, Z + C)
+
     def forward(self, z, c):
-        return torch.sigmoid(self.decoder(torch.cat([z, c], dim=1)))  # (B, D)
+        return torch.sigmoid(self.decode(z, c))  # (B, D)
 
 
 class ConditionalDiscriminator(nn.Module):
