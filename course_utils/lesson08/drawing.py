@@ -49,8 +49,9 @@ def ladder(study: dict[str, np.ndarray], entropy: float) -> Any:
     names, above = [str(name) for name in study["names"]], study["bits"] - entropy
     said = "; ".join(f"{name} {row.mean():.3f}" for name, row in zip(names, above, strict=True))
     ax = plots.panel(alt=f"Bits per token above the entropy: {said}.", size=(8.5, 3.4))
-    for row, values in enumerate(above):
-        ax.plot(values, np.full(len(values), row), "o", color=plots.MODEL, markersize=7)
+    for row, values in enumerate(above):  # no other model builds on the aside
+        color = plots.MUTED if names[row] == "average, with positions" else plots.MODEL
+        ax.plot(values, np.full(len(values), row), "o", color=color, markersize=7)
         ax.text(values.max() * 1.1, row, f"{values.mean():.3f}", va="center")
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
@@ -60,7 +61,7 @@ def ladder(study: dict[str, np.ndarray], entropy: float) -> Any:
     ax.minorticks_off()
     return plots.label(
         ax,
-        "One more part each, three seeds and their mean",
+        "One more part each (gray: an aside), three seeds and their mean",
         "bits per token above the entropy (log scale)",
     )
 
@@ -83,7 +84,11 @@ def bits_above(bits: dict[str, float], entropy: float) -> Any:
 def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
     """For each kind of fact, a group of bars: which share every writer tells right."""
     kinds = ["home", "away", "goals", "scorer", "weather", "result"]
-    said = ", ".join(f"{name} {shares['all']:.2f}" for name, shares in facts.items())
+    said = "; ".join(
+        f"{name} "
+        + ", ".join(f"{kind} {shares[kind]:.2f}" for kind in (*kinds, "all") if kind in shares)
+        for name, shares in facts.items()
+    )
     ax = plots.panel(alt=f"Of all facts told, the share that is right: {said}.", size=(9, 3.4))
     styles = {
         "RNN": (plots.WRONG, "//"),
@@ -92,7 +97,7 @@ def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
         "rules": (plots.DATA, "xx"),
     }
     for i, (name, (color, hatch)) in enumerate(styles.items()):
-        shares, places = [facts[name].get(kind, 0) for kind in kinds], np.arange(len(kinds))
+        shares, places = [facts[name].get(kind, np.nan) for kind in kinds], np.arange(len(kinds))
         style = {"color": color, "hatch": hatch, "edgecolor": "white", "label": name}
         ax.bar(places + 0.2 * i - 0.3, shares, 0.18, **style)
     ax.set_xticks(range(len(kinds)), kinds)
@@ -105,12 +110,22 @@ def writing(written: dict[tuple[float, float], dict[str, float]]) -> Any:
     cut, dashed with top-p: (T, p) -> shares by name.
     """
     temperatures, cuts = (list(dict.fromkeys(key)) for key in zip(*written, strict=True))
-    said = "; ".join(
-        f"T = {T:g}: fluent {written[T, 1.0]['fluent']:.2f}, different"
-        f" {written[T, 1.0]['different']:.2f}"
-        for T in temperatures
+    said = {
+        p: "; ".join(
+            f"T = {T:g}: fluent {written[T, p]['fluent']:.2f}, different"
+            f" {written[T, p]['different']:.2f}"
+            for T in temperatures
+        )
+        for p in cuts
+    }
+    ax = plots.panel(
+        alt="Shares of forty reports. "
+        + " ".join(
+            f"{'Without top-p' if p == 1 else f'With p = {p:g}'}: {text}."
+            for p, text in said.items()
+        ),
+        size=(7.5, 3.2),
     )
-    ax = plots.panel(alt=f"Shares of forty reports without top-p. {said}.", size=(7.5, 3.2))
     for name, color, marker in (
         ("fluent", plots.DATA, "o"),
         ("different", plots.MODEL, "s"),
@@ -184,10 +199,14 @@ def demands(steps: np.ndarray, shares: np.ndarray, names: tuple[str, ...]) -> An
     """Which share of stories meets each demand, and all of them, after so many training steps:
     shares are (checkpoints, demands + 1).
     """
-    rows, last = [*names, "all of them"], len(steps) - 1
-    said = ", ".join(f"{name} {share:.2f}" for name, share in zip(rows, shares[last], strict=True))
+    rows = [*names, "all of them"]
+    said = "; ".join(
+        f"{name} " + ", ".join(f"{share:.2f}" for share in row)
+        for name, row in zip(rows, shares.T, strict=True)
+    )
     ax = plots.panel(
-        alt=f"Share of stories that meet each demand after {steps[last]} steps: {said}.",
+        alt="Share of stories that meet each demand, by training steps"
+        f" {', '.join(str(step) for step in steps)}: {said}.",
         size=(7, 3.4),
     )
     ax.imshow(shares.T, cmap="Blues", vmin=0, vmax=1.8, aspect="auto")

@@ -121,7 +121,7 @@ def _scores(logits: Tensor, y: Tensor) -> tuple[Any, Any]:
 def _mean_bits(opinions: Tensor, answers: Tensor, ignore: int = 0) -> Tensor:
     from torch.nn.functional import cross_entropy
 
-    rows = opinions.flatten(0, -2)  # (places, V)
+    rows = opinions.flatten(0, -2)  # (positions, V)
     return cross_entropy(rows, answers.flatten(), ignore_index=ignore) / math.log(2)
 
 
@@ -181,7 +181,7 @@ BITS = Exercise(
             lambda logits, y: _mean_bits(logits[:, 1:], y[:, :-1]),
         ),
         "padding-scored": Mutant(
-            "padding is scored: leave out the places whose next token is 0",
+            "padding is scored: leave out the positions whose next token is 0",
             _bits(lambda bits, real: bits.mean()),
         ),
         "padding-in-count": Mutant(
@@ -206,8 +206,8 @@ BITS = Exercise(
             ),
         ),
         "divided-by-all-positions": Mutant(
-            "divided by all places, T per document: only those with a next token that is no padding"
-            " count",
+            "divided by all positions, T per document: only those with a next token that is no"
+            " padding count",
             lambda logits, y: (_scores(logits, y)[0] * _scores(logits, y)[1]).sum() / y.numel(),
         ),
         "gradient-cut": Mutant(
@@ -215,7 +215,7 @@ BITS = Exercise(
             _bits(lambda bits, real: bits[real].mean().detach()),
         ),
         "sum-not-mean": Mutant(
-            "this is the sum: divide by the number of places that count",
+            "this is the sum: divide by the number of positions that count",
             _bits(lambda bits, real: bits[real].sum()),
         ),
         "mean-per-document-first": Mutant(
@@ -227,7 +227,7 @@ BITS = Exercise(
             "one value per document came back: one for all is asked for", _bits(_per_document)
         ),
         "per-token-vector": Mutant(
-            "one value per place came back: average them", _bits(lambda bits, real: bits[real])
+            "one value per position came back: average them", _bits(lambda bits, real: bits[real])
         ),
         "sign-flipped": Mutant(
             "the sign is flipped: a negative log-likelihood is not negative",
@@ -243,7 +243,7 @@ BITS = Exercise(
             _bits(lambda bits, real: bits[real].mean() * math.log(2) ** 2),
         ),
         "log10-for-log2": Mutant(
-            "these are digits, the logarithm to base 10: bits are to base 2",
+            "the logarithm is to base 10: bits are to base 2",
             _bits(lambda bits, real: bits[real].mean() * math.log10(2)),
         ),
         "log-of-mean-probability": Mutant(
@@ -321,11 +321,12 @@ BITS = Exercise(
         ),
         "padding-logit-dropped": Mutant(
             "padding was taken out of the choice: its logit belongs in the softmax like any"
-            " other, only its *places* are left out",
+            " other, only its *positions* are left out",
             lambda logits, y: _mean_bits(logits[:, :-1, 1:], (y[:, 1:] - 1), ignore=-1),
         ),
         "softmax-over-positions": Mutant(
-            "the softmax went over the places, dim=1: it goes over the vocabulary, the last axis",
+            "the softmax went over the positions, dim=1: it goes over the vocabulary, the last"
+            " axis",
             lambda logits, y: (
                 -logits.log_softmax(1)[:, :-1]
                 .gather(-1, y[:, 1:, None])
@@ -335,7 +336,8 @@ BITS = Exercise(
             ),
         ),
         "softmax-over-predicting-positions": Mutant(
-            "the softmax went over the places, dim=1: it goes over the vocabulary, the last axis",
+            "the softmax went over the positions, dim=1: it goes over the vocabulary, the last"
+            " axis",
             lambda logits, y: (
                 -logits[:, :-1]
                 .log_softmax(1)
@@ -346,8 +348,8 @@ BITS = Exercise(
             ),
         ),
         "axes-reshaped": Mutant(
-            "the logits were reshaped to (B, V, T − 1), which mixes numbers of different places:"
-            " swap the axes with `.transpose(1, 2)`",
+            "the logits were reshaped to (B, V, T − 1), which mixes numbers of different"
+            " positions: swap the axes with `.transpose(1, 2)`",
             lambda logits, y: _mean_bits(
                 logits[:, :-1].reshape(len(y), logits.shape[-1], -1).transpose(1, 2), y[:, 1:]
             ),
@@ -369,7 +371,7 @@ BITS = Exercise(
             lambda logits, y: (_mean_bits(logits[:, :-1], y[:, 1:]) * math.log(2)).log2(),
         ),
         "last-position-only": Mutant(
-            "only the last place of each document was scored",
+            "only the last position of each document was scored",
             lambda logits, y: (
                 _mean_bits(logits[:, -2:-1], y[:, -1:])
                 if (y[:, -1] != 0).any()
@@ -629,7 +631,7 @@ ATTENTION = Exercise(
             _attend(visible=lambda T, S: _ones(T, S).triu(S - T)),
         ),
         "mask-inverted": Mutant(
-            "what may be seen was masked and the rest left open: look at which places get −∞",
+            "what may be seen was masked and the rest left open: look at which positions get −∞",
             _attend(visible=lambda T, S: ~_visible(T, S)),
         ),
         "diagonal-hidden": Mutant(
@@ -879,8 +881,8 @@ NOT_FROM_X = (
     " that the residual path holds nothing but sums"
 )
 ORDER = (
-    "the network came before the attention: attention gathers first, then the network computes with"
-    " what was gathered"
+    "the MLP came before the attention: attention gathers first, then the MLP computes with what"
+    " was gathered"
 )
 
 BLOCK = Exercise(
@@ -922,7 +924,7 @@ BLOCK = Exercise(
             _block(lambda b, x, causal: b.norm1(x) + b.attend(b.norm1(x), causal)),
         ),
         "second-sum-from-normalized": Mutant(
-            f"at the network, {NOT_FROM_X}",
+            f"at the MLP, {NOT_FROM_X}",
             _block(compute=lambda b, x: b.norm2(x) + b.mlp(b.norm2(x))),
         ),
         "no-residuals": Mutant(
@@ -937,8 +939,8 @@ BLOCK = Exercise(
             _block(lambda b, x, causal: b.attend(b.norm1(x), causal)),
         ),
         "no-residual-at-mlp": Mutant(
-            "there is no residual connection around the network: what it returns is added to what"
-            " the attention left",
+            "there is no residual connection around the MLP: what it returns is added to what the"
+            " attention left",
             _block(compute=lambda b, x: b.mlp(b.norm2(x))),
         ),
         "second-sum-from-the-input": Mutant(
@@ -947,11 +949,11 @@ BLOCK = Exercise(
             _sum_restarted,
         ),
         "sum-not-read": Mutant(
-            "the network read what the attention returned: it reads the sum",
+            "the MLP read what the attention returned: it reads the sum",
             _sum_not_read,
         ),
         "parallel": Mutant(
-            "the network read the block's input: it computes with what the attention has added to",
+            "the MLP read the block's input: it computes with what the attention has added to",
             _parallel,
         ),
         "mlp-first": Mutant(ORDER, lambda b, x, causal=True: _gathered(b, _computed(b, x), causal)),
@@ -963,7 +965,7 @@ BLOCK = Exercise(
             ),
         ),
         "norm1-twice": Mutant(
-            "`norm1` is used twice: the network has a norm of its own",
+            "`norm1` is used twice: the MLP has a norm of its own",
             _block(compute=lambda b, x: x + b.mlp(b.norm1(x))),
         ),
         "norm2-twice": Mutant(
@@ -971,7 +973,7 @@ BLOCK = Exercise(
             _block(lambda b, x, causal: x + b.attend(b.norm2(x), causal)),
         ),
         "norms-swapped": Mutant(
-            "the norms are exchanged: `norm1` is the attention's, `norm2` the network's",
+            "the norms are exchanged: `norm1` is the attention's, `norm2` the MLP's",
             _block(
                 lambda b, x, causal: x + b.attend(b.norm2(x), causal),
                 lambda b, x: x + b.mlp(b.norm1(x)),
@@ -986,11 +988,11 @@ BLOCK = Exercise(
             _block(lambda b, x, causal: x + b.attend(x, causal)),
         ),
         "no-norm2": Mutant(
-            "the network read the sum as it is: `norm2` comes before it",
+            "the MLP read the sum as it is: `norm2` comes before it",
             _block(compute=lambda b, x: x + b.mlp(x)),
         ),
         "no-attention": Mutant("the attention is missing", _block(lambda b, x, causal: x)),
-        "no-mlp": Mutant("the network is missing", _block(compute=lambda b, x: x)),
+        "no-mlp": Mutant("the MLP is missing", _block(compute=lambda b, x: x)),
         "causal-not-passed-on": Mutant(
             "`causal` is not passed on to the attention, which hides what comes unless it is told"
             " not to",
@@ -2297,8 +2299,8 @@ FACTS = {
     "again": "a second call writes other documents: the first ones came back",
     "facts": (
         "of the facts told in grammatical reports, at least half agree with the document's own"
-        " head: a report has to look back at it, which attention or an LSTM can do and a table of"
-        " the last tokens cannot"
+        " head: a report has to look back at it, which attention or an LSTM can do, and a table of"
+        " the last tokens only for the first sentence"
     ),
     "new": (
         "nine reports in ten, what follows the colon, are in no training document: new ones are"

@@ -95,7 +95,7 @@ class MultiHead(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a network at each position. (B, T, D) -> (B, T, D)"""
+    """Attention, then an MLP at each position. (B, T, D) -> (B, T, D)"""
 
     def __init__(self, D, heads):
         super().__init__()
@@ -108,7 +108,7 @@ class Block(nn.Module):
 
 
 def block_forward(block: nn.Module, x: Tensor, causal: bool = True) -> Tensor:
-    """Attention, then the network. x (B, T, D) -> (B, T, D). `block.attend` takes `causal`, too."""
+    """Attention, then the MLP. x (B, T, D) -> (B, T, D). `block.attend` takes `causal`, too."""
     x = x + block.attend(block.norm1(x), causal)
     return x + block.mlp(block.norm2(x))
 
@@ -122,7 +122,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(D, heads) for _ in range(layers))
         self.norm, self.out, self.causal = nn.LayerNorm(D), nn.Linear(D, V), causal
         for table in (self.token, self.position):
-            nn.init.normal_(table.weight, std=0.2)
+            nn.init.normal_(table.weight, std=0.2)  # small: else a block's part is lost at first
 
     def forward(self, y):
         x = self.token(y) + self.position.weight[: y.shape[1]]  # (B, T, D)

@@ -4,7 +4,7 @@
   const {temperatures, cuts, shares, texts} = data;
   const STYLES = {fluent: ["data", ""], true: ["other", "8 4"], new: ["model", "2 4"], different: ["wrong", "9 3 2 3"]};
   const chart = panel({x: [0, 1.7], y: [0, 1.25], ticksY: [0, 0.5, 1], xlabel: "temperature; drag",
-    ylabel: "share of reports", title: "shares over the temperature"});
+    ylabel: "share of reports", title: "shares by temperature"});
   const marks = Object.entries(STYLES).map(([name, [color, dash]], i) => {
     chart.text({color})(0.03 + 0.42 * i, 1.14, name);
     return {name, line: chart.line({color, dash}), dots: chart.dots({color, size: 4})};

@@ -12,6 +12,7 @@ from course_utils.lesson08.taught import MultiHead, encode, next_token_loss, tra
 SEEDS, STEPS, LR = range(3), 600, 5e-3
 MODELS: dict[str, dict] = {
     "average of the past": {"learned": False, "heads": 1},
+    "average, with positions": {"learned": False, "heads": 1, "positions": True},  # an aside
     "learned scores, one head": {"heads": 1},
     "+ positions": {"heads": 1, "positions": True},
     "+ four heads": {"positions": True},
@@ -22,7 +23,7 @@ MODELS: dict[str, dict] = {
 
 
 def run() -> dict[str, np.ndarray]:
-    """Bits per token of new documents, (7 models, 3 seeds), and the names of the models."""
+    """Bits per token of new documents, (8 models, 3 seeds), and the names of the models."""
     y = [encode(_documents(n, seed), newsroom.VOCABULARY) for n, seed in ((6000, 1), (1000, 2))]
     longest = max(part.shape[1] for part in y)
     bits = np.zeros((len(MODELS), len(SEEDS)), dtype=np.float32)
