@@ -76,19 +76,27 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     scales = list(scores)
     alt = (
         "Left, against the guidance scale: known captions are obeyed from w = 1 on; new ones less"
-        " often, and differently from network to network; clean pictures become rare at 3. Right:"
+        " often, and differently from network to network, and obeyed by a clean picture"
+        f" {scores[1.0]['new, clean']:.2f} at w = 1 and {scores[2.0]['new, clean']:.2f} at 2; the"
+        f" share of clean pictures falls from {scores[1.0]['clean']:.2f} at 1 to"
+        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3. Right:"
         f" the standard deviation of the center falls from {scores[1.0]['variety']:.2f} pixels at"
         f" w = 1 to {scores[2.0]['variety']:.2f} at 2; real pictures have {real:.2f}."
     )
     _, (shares, variety) = plots.figure(1, 2, size=(11, 3.6), alt=alt)
-    curves = (("known", plots.DATA, "-"), ("new", plots.MODEL, "--"), ("clean", plots.OTHER, ":"))
+    curves = (
+        ("known", plots.DATA, "-"),
+        ("new", plots.MODEL, "--"),
+        ("new, clean", plots.WRONG, "-."),
+        ("clean", plots.OTHER, ":"),
+    )
     for name, color, style in curves:
         for values in study[name]:
             shares.plot(study["w"], values, color=color, linewidth=0.8, alpha=0.45)
         values = [score[name] for score in scores.values()]
         shares.plot(scales, values, style, color=color, linewidth=2.2, marker="o", label=name)
     shares.set_ylim(-0.03, 1.08)
-    shares.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0), frameon=False)
+    shares.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False)
     plots.label(shares, "", "guidance scale w", "share of pictures")
     upto = 5  # beyond w = 2.5 too few pictures are clean
     for values in study["variety"]:
@@ -105,8 +113,8 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     plots.label(variety, "variety: std of the center, in pixels", "guidance scale w", "")
 
 
-def caption_film(
-    ax: Any, times: Sequence[float], film: Any, estimate: Any, six: Any, title: str
+def caption_trajectory(
+    ax: Any, times: Sequence[float], trajectory: Any, estimate: Any, six: Any, title: str
 ) -> None:
     """One picture on its way from noise (8, 3, H, W), what the network expects at each of its
     moments, and six results (6, 3, H, W); the times t of the moments are on the axis above.
@@ -114,7 +122,7 @@ def caption_film(
     import torch
 
     blank = torch.ones_like(six[:1]).expand(8 - len(six), -1, -1, -1)
-    plots.pictures(torch.cat([film, estimate, six, blank]), ax, columns=8, title=title)
+    plots.pictures(torch.cat([trajectory, estimate, six, blank]), ax, columns=8, title=title)
     ax.axis("on")
     ax.set(yticks=[8, 25, 42], yticklabels=["x at time t", "its x₀", "six results"])
     ax.set_xticks(8 + 17 * np.arange(8), [f"{t:g}" for t in times])
@@ -125,28 +133,28 @@ def caption_film(
         spine.set_visible(False)
 
 
-def decoder_and_painter(blurred: Any, drawn: Any) -> None:
+def decoder_and_painter(mean: Any, drawn: Any) -> None:
     """Six answers (6, 3, H, W) of a decoder without noise beside six pictures of the painter."""
     alt = (
-        "Left, the decoder: the same blurred square six times. Right, the painter: six squares that"
-        " differ in place and size."
+        "Left, the decoder: the same square six times. Right, the painter: six squares that differ"
+        " in place and size."
     )
     _, axes = plots.figure(1, 2, size=(11, 1.4), alt=alt)
     titles = ("decoder without noise", "painter")
-    for ax, pictures, title in zip(axes, (blurred, drawn), titles, strict=True):
+    for ax, pictures, title in zip(axes, (mean, drawn), titles, strict=True):
         plots.pictures(pictures, ax, columns=6, title=title)
 
 
 def sheets(groups: Mapping[str, Any], alt: str) -> None:
-    """Groups of pictures (N, 3, H, W) side by side, each under its title."""
-    _, axes = plots.figure(1, len(groups), size=(11, 1.1), alt=alt)
-    for ax, (title, pictures) in zip(axes, groups.items(), strict=True):
+    """An even number of groups of pictures (N, 3, H, W), two to a row, each under its title."""
+    _, axes = plots.figure(len(groups) // 2, 2, size=(9, 0.55 * len(groups)), alt=alt)
+    for ax, (title, pictures) in zip(axes.flat, groups.items(), strict=True):
         plots.pictures(pictures, ax, columns=len(pictures), title=title)
 
 
 def photographs(groups: Mapping[str, Any], alt: str) -> None:
     """Photographs (3, H, W) in [0, 1] side by side, each under its title, not smoothed."""
-    columns = len(groups) if len(groups) <= 4 else 3
+    columns = len(groups) if len(groups) <= 4 else -(-len(groups) // 2)
     rows = -(-len(groups) // columns)
     _, axes = plots.figure(rows, columns, size=(2.8 * columns, 3.1 * rows), alt=alt)
     for ax, (title, photograph) in zip(axes.flat, groups.items(), strict=True):
@@ -170,4 +178,6 @@ def expressive_range(groups: Mapping[str, Any]) -> None:
     bins = (np.arange(0.5, 27), np.linspace(0.08, 0.5, 22))
     for ax, (name, (steps, share)) in zip(axes, shown.items(), strict=True):
         ax.hist2d(steps, share, bins=bins, cmap="Blues", cmin=1)
-        plots.label(ax, name, "steps", "share of open tiles" if ax is axes[0] else "")
+        plots.label(
+            ax, name.replace(", ", ",\n"), "steps", "share of open tiles" if ax is axes[0] else ""
+        )

@@ -154,12 +154,13 @@ def show_reports(reports: dict[str, dict[str, float]]) -> None:
     """A table of reports, one row per group of maps."""
     print(
         f"{'':<24}{'playable':>9}{'all chests':>12}{'regions':>9}{'steps':>7}{'<= 3 steps':>12}"
-        f"{'changed':>9}{'copies':>8}"
+        f"{'repaired':>10}{'changed':>9}{'copies':>8}"
     )
     for name, row in reports.items():
         print(
             f"{name:<24}{row['playable']:>9.1%}{row['chests']:>12.1%}{row['regions']:>9.1f}"
-            f"{row['steps']:>7.0f}{row['short']:>12.1%}{row['changed']:>9.1f}{row['copies']:>8.1%}"
+            f"{row['steps']:>7.0f}{row['short']:>12.1%}{row['repaired']:>10.1%}"
+            f"{row['changed']:>9.1f}{row['copies']:>8.1%}"
         )
 
 

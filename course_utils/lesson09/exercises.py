@@ -2718,7 +2718,7 @@ def _straight(t: Tensor) -> tuple[Any, Any]:
 
 
 def _round(t: Any) -> tuple[Any, Any]:
-    """A cosine schedule whose film runs from noise, t = 0, to data, t = 1."""
+    """A cosine schedule whose trajectory runs from noise, t = 0, to data, t = 1."""
     return (t * math.pi / 2).sin(), (t * math.pi / 2).cos()
 
 

@@ -19,7 +19,7 @@ def q_sample(x0: Tensor, t: Tensor, ab: Tensor, eps: Tensor) -> Tensor:
 
 
 def time_features(t: Tensor) -> Tensor:
-    """A time from 0 to 1 as sixteen waves, which a network reads more easily. (B,) -> (B, 16)"""
+    """A time from 0 to 1 as sixteen waves, its sinusoidal embedding. (B,) -> (B, 16)"""
     angles = t[:, None] * (math.pi / 2) * 2.0 ** torch.arange(8, device=t.device)  # (B, 8)
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 16)
 
@@ -65,13 +65,13 @@ def x0_and_eps(kind: str, output: Tensor, x_t: Tensor, a, b) -> tuple[Tensor, Te
 @torch.no_grad()
 def follow(model, x, path, kind="eps"):
     """From noise x to data along path, [(t, a, b), ...], no noise added. -> [x, ..., x_0]"""
-    film = [x]
+    trajectory = [x]
     for (t, a, b), (_, a_next, b_next) in itertools.pairwise(path):
         output = model(x, torch.full((len(x),), float(t), device=x.device))  # (B, ...)
         x0, eps = x0_and_eps(kind, output, x, a, b)
         x = a_next * x0 + b_next * eps
-        film.append(x)
-    return film
+        trajectory.append(x)
+    return trajectory
 
 
 def flow_loss(model, x0: Tensor) -> Tensor:
@@ -146,11 +146,11 @@ def ask(painter, c, w=1.0, n=10, x=None):
     no_words = torch.tensor(NO_WORDS, device=c.device).expand_as(c)  # (B, 3)
 
     def guided(x, t):
-        without = painter(x, t, no_words)
-        return without + w * (painter(x, t, c) - without)
+        without = velocity(painter, x, t, no_words)
+        return without + w * (velocity(painter, x, t, c) - without)
 
     x = torch.randn(len(c), 3, 16, 16) if x is None else x
-    return follow(guided, x.to(c.device), straight(n), "x0")
+    return follow(guided, x.to(c.device), straight(n), "v")
 
 
 def composed(v_uncond: Tensor, v_conds: Tensor, weights: Tensor) -> Tensor:
@@ -203,6 +203,6 @@ def train_painter(pictures, captions, seconds):
 
     def paint(c):
         x = torch.randn(len(c), 3, 16, 16)
-        return follow(lambda x, t: painter(x, t, c), x, straight(10), "x0")[-1]
+        return follow(partial(velocity, painter, c=c), x, straight(10), "v")[-1]
 
     return paint

@@ -14,13 +14,14 @@ SCALES, SEEDS, EPOCHS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0), range(5), 40
 
 
 def run() -> dict[str, np.ndarray]:
-    """Per measure (5 seeds, 7 scales): captions obeyed, known and new, clean pictures, and the
-    standard deviation of the shape's center; `real` is that of real pictures.
+    """Per measure (5 seeds, 7 scales): captions obeyed, known and new; new ones obeyed by clean
+    pictures; clean pictures; and the standard deviation of the shape's center. `real` is that of
+    real pictures.
     """
     pictures, labels = shapes.sample(4000, runtime.rng(10))
     seen, asked = ~withheld(labels), shapes.all_captions().repeat(20, 1)  # (720, 3)
     new = withheld(asked)
-    names = ("known", "new", "clean", "variety")
+    names = ("known", "new", "new, clean", "clean", "variety")
     found = {name: np.zeros((len(SEEDS), len(SCALES)), dtype=np.float32) for name in names}
     for i, seed in enumerate(SEEDS):
         painter = _painter(pictures[seen], labels[seen], seed)
@@ -30,6 +31,7 @@ def run() -> dict[str, np.ndarray]:
             caption, misfit = shapes.read(x)
             right = (caption == asked).all(dim=1).float()
             found["known"][i, j], found["new"][i, j] = right[~new].mean(), right[new].mean()
+            found["new, clean"][i, j] = shapes.obeyed(x, asked)[new].float().mean()
             found["clean"][i, j] = (misfit < shapes.CLEAN).float().mean()
             found["variety"][i, j] = shapes.variety(x[~new], asked[~new])
         print(
