@@ -1,4 +1,4 @@
-"""How good are generated pictures? Distances between two crowds of them, not between pairs."""
+"""How good are generated pictures? Distances between two samples of them, not between pairs."""
 
 from __future__ import annotations
 
@@ -82,15 +82,15 @@ def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
     """How many fakes lie where real points are, and how many real points lie where fakes are:
     (precision, recall).
 
-    real (N, d), fake (M, d) features; k < min(N, M). A point lies in a crowd if it is at most as
-    far from some member as that member is from its k-th nearest fellow. Source: Kynkäänniemi et al.
-    2019, section 2.
+    real (N, d), fake (M, d) features; k < min(N, M). A point lies in a sample's region if it
+    is at most as far from some member as that member is from its k-th nearest neighbor there.
+    Source: Kynkäänniemi et al. 2019, section 2.
     """
     from scipy.spatial.distance import cdist
 
     real, fake = np.asarray(real, dtype=float), np.asarray(fake, dtype=float)
     between = cdist(fake, real)  # (M, N)
-    radius_real, radius_fake = _reach(real, k), _reach(fake, k)
+    radius_real, radius_fake = _radius(real, k), _radius(fake, k)
     return float((between <= radius_real).any(1).mean()), float(
         (between <= radius_fake[:, None]).any(0).mean()
     )
@@ -98,20 +98,20 @@ def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
 
 def coverage(real: Any, fake: Any, k: int = 5) -> float:
     """Share of real points, 0 to 1, that have a fake at most as far away as their k-th nearest real
-    fellow.
+    neighbor.
 
     real (N, d), fake (M, d) features; k < N. A fake far away from everything buys nothing here, as
-    it can with recall. Two large crowds of one kind and size reach about 1 - 2^-k, not 1. No
+    it can with recall. Two large samples of one kind and size reach about 1 - 2^-k, not 1. No
     randomness. Source: Naeem et al. 2020, section 3.
     """
-    return float((nearest_distance(real, fake) <= _reach(np.asarray(real, dtype=float), k)).mean())
+    return float((nearest_distance(real, fake) <= _radius(np.asarray(real, dtype=float), k)).mean())
 
 
-def _reach(crowd: np.ndarray, k: int) -> np.ndarray:
-    """How far each point's k-th nearest fellow is. (N, d) -> (N,)"""
+def _radius(sample: np.ndarray, k: int) -> np.ndarray:
+    """How far each point's k-th nearest neighbor is. (N, d) -> (N,)"""
     from scipy.spatial.distance import cdist
 
-    return np.sort(cdist(crowd, crowd), axis=1)[:, k]  # [:, 0] is itself
+    return np.sort(cdist(sample, sample), axis=1)[:, k]  # [:, 0] is itself
 
 
 def control(pictures: Any, wanted: Any) -> float:
@@ -150,7 +150,7 @@ def nearest_distance(x: Any, among: Any) -> np.ndarray:
     """
     from scipy.spatial.distance import cdist
 
-    x, among = (np.asarray(crowd, dtype=float).reshape(len(crowd), -1) for crowd in (x, among))
+    x, among = (np.asarray(part, dtype=float).reshape(len(part), -1) for part in (x, among))
     return cdist(x, among).min(axis=1)
 
 

@@ -139,7 +139,7 @@ def optimal_discriminator(x: Any, p: Any, q: Any, trained: Any, optimal: Any) ->
     alt = (
         f"Data with two modes, one wide normal distribution. D is within"
         f" {gap[abs(x) < 2.5].mean():.2f} of the optimum on average between -2.5 and 2.5, and"
-        f" {gap[abs(x) > 3.5].mean():.2f} away beyond 3.5."
+        f" {gap[abs(x) > 3].mean():.2f} away beyond 3."
     )
     _, axes = plots.figure(1, 2, size=(11, 3), alt=alt)
     plots.line(x, p, axes[0], color=plots.DATA, name="data p", at=0.28)
@@ -181,7 +181,14 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[in
     lab: (film, losses (rounds, 2)); one row for each beta1.
     """
     summary = "; ".join(f"beta1 {b}, seed {s}: {_count(lab[b, s][0][-1])}" for b, s in lab)
-    _, axes = plots.figure(2, 4, size=(11, 5.8), alt=f"The samples at the end: {summary}.")
+    ends = ", ".join(
+        f"D {d:.2f} and G {g:.2f} for beta1 {b}, seed {s}"
+        for (b, s), (_, losses) in lab.items()
+        if s == max(seed for _, seed in lab)
+        for d, g in [losses[-100:].mean(axis=0)]
+    )
+    alt = f"Samples at the end: {summary}. Mean losses of the last 100 rounds: {ends}."
+    _, axes = plots.figure(2, 4, size=(11, 5.8), alt=alt)
     for row, beta1 in zip(axes, (0.5, 0.9), strict=True):
         seeds = [seed for beta, seed in lab if beta == beta1]
         for ax, seed in zip(row[:2], (seeds[0], seeds[-1]), strict=True):
@@ -207,8 +214,10 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[in
 def circles(paths: Mapping[str, np.ndarray]) -> None:
     """Paths of a game of two numbers around its equilibrium, one panel each."""
     ends = {name: np.linalg.norm(path[-1]) for name, path in paths.items()}
-    summary = ", ".join(f"{name} {end:.2f}" for name, end in ends.items())
-    alt = f"Four spirals or circles that start at distance 1. Distance at the end: {summary}."
+    summary = ", ".join(
+        f"{name} {end:.2f} after {len(paths[name]) - 1} rounds" for name, end in ends.items()
+    )
+    alt = f"A circle, two outward spirals and one inward, from distance 1. Distances: {summary}."
     _, axes = plots.figure(1, len(paths), size=(11, 3.1), alt=alt)
     for ax, (name, path) in zip(axes, paths.items(), strict=True):
         ax.plot(*path.T, color=plots.MODEL, linewidth=1)
@@ -238,20 +247,35 @@ def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) 
     axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
     axes[1].set(yscale="log", ylim=(1e-6, 1e4))
     axes[1].legend(loc="upper center", ncols=2)
-    plots.label(axes[0], "Mean of the samples; solid Adam, dashed SGD", "round", "x")
-    plots.label(axes[1], "Gradient of G, with SGD", "round", "length")
+    plots.label(
+        axes[0], "Mean of samples; solid Adam, dashed SGD", "round after D's head start", "x"
+    )
+    plots.label(axes[1], "Gradient of G, with SGD", "round after D's head start", "length")
 
 
-def critic_and_discriminator(real: Any, games: Mapping[str, Sequence[Any]]) -> None:
-    """Last samples of two games on the ring, and the modes that each finds; films by name."""
-    summary = ", ".join(f"{name} {_count(film[-1])}" for name, film in games.items())
-    _, axes = plots.figure(1, 3, size=(11, 3.2), alt=f"At the end: {summary}.")
-    for ax, (name, film), style in zip(axes, games.items(), ("--", "-"), strict=False):
-        _points(ax, real, film[-1], f"{name}: {_count(film[-1])}")
-        counts = [modes(samples)[0] for samples in film]
-        axes[2].plot(50 * (1 + np.arange(len(counts))), counts, style, label=name)
-    axes[2].legend()
-    plots.label(axes[2], "modes found, β1 = 0.9", "round")
+def critic_and_its_loss(
+    real: Any, film: Sequence[Any], study: Mapping[str, np.ndarray], row: int = -1
+) -> None:
+    """A critic's last samples, and minus D's loss against W1 for a GAN and a critic.
+
+    film: samples after every 50 rounds; study: gan_critic; row: of its `moves`.
+    """
+    most = max(modes(samples)[0] for samples in film)
+    labels = {"gan": "GAN", "critic": "critic"}
+    spans = "; ".join(
+        f"{label}: W1 {study[f'{kind}_w1'][row].min():.1f} to {study[f'{kind}_w1'][row].max():.1f},"
+        f" minus D's loss {-study[f'{kind}_loss'][row].max():.1f} to"
+        f" {-study[f'{kind}_loss'][row].min():.1f}"
+        for kind, label in labels.items()
+    )
+    alt = f"The critic ends with {_count(film[-1])}, at most {most} on the way. {spans}."
+    _, axes = plots.figure(1, 3, size=(11, 3.4), alt=alt)
+    _points(axes[0], real, film[-1], f"critic: {_count(film[-1])}")
+    for ax, (kind, label) in zip(axes[1:], labels.items(), strict=True):
+        loss, distance = study[f"{kind}_loss"][row], study[f"{kind}_w1"][row]
+        ax.plot(distance.T, -loss.T, ".", color=plots.MODEL, markersize=4)
+        plots.label(ax, f"minus D's loss: {label}, {len(loss)} games", "W1 to the data")
+    axes[2].plot([0, 2], [0, 2], "--", color=plots.MUTED, linewidth=1)  # equal
 
 
 def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
