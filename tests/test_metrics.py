@@ -1,4 +1,4 @@
-"""Distances between crowds of pictures: zero on itself, growing with harm, blind to order, right
+"""Distances between sets of pictures: zero on itself, growing with harm, blind to order, right
 where a formula exists.
 """
 
@@ -16,7 +16,7 @@ def real():
     return (data.digits8().x_test.flatten(1) > 0.5).float()
 
 
-def test_a_crowd_is_at_no_distance_from_itself_in_any_order():
+def test_a_set_is_at_no_distance_from_itself_in_any_order():
     a = np.random.default_rng(0).normal(size=(300, 5))
     assert abs(metrics.frechet(a, a)) < 1e-6 and abs(metrics.frechet(a, a[::-1])) < 1e-6
 
@@ -71,12 +71,12 @@ def test_the_shipped_classifier_reads_digits_it_has_not_seen(digits):
     assert np.array_equal(read, metrics.read_digits(digits.x_test.flatten(1)))
 
 
-def test_the_yardstick_of_large_digits_orders_crowds_as_the_eye_does(digits):
+def test_the_yardstick_of_large_digits_orders_sets_as_the_eye_does(digits):
     generator = torch.Generator().manual_seed(0)
     real = digits.x_train[:1000]
     noisy = (real + 0.3 * torch.randn(real.shape, generator=generator)).clamp(0, 1)
-    crowds = (digits.x_test, real, noisy, torch.rand(real.shape, generator=generator))
-    distances = [metrics.frechet_digits(crowd) for crowd in crowds]
+    sets = (digits.x_test, real, noisy, torch.rand(real.shape, generator=generator))
+    distances = [metrics.frechet_digits(set) for set in sets]
     assert (
         distances == sorted(distances)
         and abs(distances[0]) < 1e-3
@@ -103,7 +103,7 @@ def test_measuring_large_digits_leaves_the_random_numbers_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_precision_and_recall_know_a_narrow_crowd_from_a_wide_one():
+def test_precision_and_recall_know_a_narrow_set_from_a_wide_one():
     """One mode of two: all fakes are real-looking, half of the real ones are out of reach; the
     other way round, reversed.
     """
@@ -153,8 +153,8 @@ def test_coverage_is_that_of_its_definition_point_by_point():
     assert metrics.coverage(real, real) == 1 and metrics.coverage(real, real + 1000) == 0
 
 
-def test_two_crowds_of_one_kind_cover_each_other_as_counting_says():
-    """x is uncovered if its k nearest among N - 1 fellows and M fakes are all fellows."""
+def test_two_sets_of_one_kind_cover_each_other_as_counting_says():
+    """x is uncovered if its k nearest among N - 1 others and M fakes are all others."""
     rng, N, M, k = np.random.default_rng(0), 40, 60, 2
     found = [metrics.coverage(*np.split(rng.normal(size=(N + M, 2)), [N]), k=k) for _ in range(300)]
     assert np.mean(found) == pytest.approx(
