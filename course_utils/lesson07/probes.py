@@ -79,7 +79,8 @@ def _linear(name: str, weights: Tensor, bias: Any = 0.0) -> Any:
     class Layer(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.weight, self.given = torch.nn.Parameter(weights.clone()), []
+            self.weight = torch.nn.Parameter(weights.clone())
+            self.given: list[Tensor] = []
 
         def forward(self, *parts: Any) -> Tensor:
             self.given.append(_one_batch(name, parts, len(self.weight)))
@@ -125,7 +126,8 @@ def _joins_explained(model: Any) -> Iterator[None]:
     except RuntimeError as error:
         if "except in dimension 0" in str(error):
             raise NotData(ONE_BELOW_THE_OTHER) from None
-        if "except in dimension 1" in str(error) and getattr(model.encoder, "given", ()):
+        given: Any = getattr(model.encoder, "given", None)
+        if given and "except in dimension 1" in str(error):
             raise NotData(CUT) from None
         raise
 
