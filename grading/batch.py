@@ -232,10 +232,7 @@ def _grade_one(graded: Graded, grader: Grader, cache: Cache) -> None:
         cells = graded.submission.read()
         if graded.submission.broken:
             return _leave(graded, grader.lesson, graded.submission.broken)
-        try:
-            verdicts, seconds = grader.grade(cells)
-        except sandbox.Unusable:  # a crowded machine may not have let the box start
-            verdicts, seconds = grader.grade(cells)
+        verdicts, seconds = grader.grade(cells)
     except Changed:
         return _leave(graded, grader.lesson, "the file was changed while it was graded")
     except sandbox.Unusable as error:

@@ -19,7 +19,7 @@ from course_utils.checks.diagnosis import show
 from course_utils.checks.exercise import Case, Exercise, does_not_hold, numbers, observe, same
 from grading.collect import Cell
 from grading.course import SPACE, Lesson, Task, binds, may_bind
-from grading.sandbox import TOO_LONG, Box, Broken, Busy, Gone, Lost, Unbuilt
+from grading.sandbox import TOO_LONG, Box, Broken, Busy, Gone, Lost, Unbuilt, Unusable
 
 STAND_INS = (Seed, TensorArg)
 WRONG_FORM = "it answered in a form that was not asked for"
@@ -263,10 +263,15 @@ class Boxes:
         self.box: Box | None = None
 
     def living(self) -> Box:
-        """The box in use, or a fresh one where that has come to its end."""
+        """The box in use, or a fresh one where that has come to its end; one that does not start
+        is tried once more. Raises Unusable.
+        """
         if self.box is None or not self.box.alive:
             self.discard()
-            self.box = self.make()
+            try:
+                self.box = self.make()
+            except Unusable:
+                self.box = self.make()
         return self.box
 
     def discard(self) -> None:

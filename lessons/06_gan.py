@@ -612,7 +612,7 @@ for name, (precision, recall, dense, covered) in measured.items():
 # by the disc: too few of those samples land on a mode.
 #
 # All four tell the two values of $\beta_1$ apart here, recall least. With $0.9$ precision is low as well: most samples lie on
-# no mode, so this is more than mode collapse.  And the GANs that found all eight cover only about half of the data: their
+# no mode, so this is more than mode collapse. And the GANs that found all eight cover only about half of the data: their
 # points lie between the modes, or in part of one.
 
 # %% [markdown]

@@ -669,9 +669,9 @@ generate = check("8.4", generate)
 # `torch.cat` appends its tokens as a column, `[:, None]`. `torch.no_grad()` saves the memory of a graph that nobody needs.
 
 # %% [markdown]
-# The **temperature** $T$ (not the length) divides the logits: below 1 the likely words win more
-# often, above 1 the distribution gets flatter. **Top-p** or nucleus sampling (Holtzman et al. 2020) cuts off the tail. It keeps
-# the fewest of the likeliest tokens that *together reach* probability $p$, and draws among them in their old proportions.
+# The **temperature** $T$ (not the length) divides the logits: below 1 the likely words win more often, above 1 the distribution
+# gets flatter. **Top-p** or nucleus sampling (Holtzman et al. 2020) cuts off the tail. It keeps the fewest of the likeliest tokens
+# that *together reach* probability $p$, and draws among them in their old proportions.
 #
 # ### Exercise 8.5 · `sample_top_p`
 # The temperature comes first, then the cut. At least one token is always kept, so a tiny $p$ takes the likeliest. The last four
@@ -960,7 +960,7 @@ assert facts["Transformer"]["all"] >= 0.95 and facts["rules"]["all"] == 1
 
 # %% [markdown]
 # That was the core. The studio has six sections. C and D write with the cache of section B; otherwise take them in any order.
-#  No later lesson needs them. [Where we are now](#Where-we-are-now) closes the lesson.
+# No later lesson needs them. [Where we are now](#Where-we-are-now) closes the lesson.
 
 # %% [markdown] tags=["studio"]
 # ## Studio
@@ -1246,7 +1246,8 @@ def tells_it_right(match, text):
 # - B: teams, goals and scorer, because the facts are a hundred tokens away
 #   - Distance is no obstacle to attention.
 # - C: seconds that add up, because the total is written before its parts
-#   - **Yes.** The last scene's seconds must be worked out from the total and all other scenes. Every training script adds up, but 350 steps do not teach the model to add.
+#   - **Yes.** The last scene's seconds must be worked out from the total and all other scenes. Every training script adds up, but
+#     350 steps do not teach the model to add.
 
 # %% tags=["studio"]
 rng = runtime.rng(14)

@@ -687,7 +687,7 @@ drawing.outputs(sheets, clean)
 #
 # **And in large models?** Ours is a plain **multilayer perceptron** (MLP), which trains in seconds. The classic for photographs
 # is the **U-Net** (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture and enlarge it again, and skip connections
-# between layers of equal size carry the noise of every pixel past the bottleneck, so DDPM could predict $\varepsilon$. Newer
+# between layers of equal size carry the noise of every pixel past the bottleneck, which helps DDPM predict $\varepsilon$. Newer
 # models are Transformers over patches (DiT; Peebles & Xie 2023).
 
 

@@ -1252,6 +1252,21 @@ def test_a_sandbox_that_fails_half_way_is_no_fault_of_the_student(tmp_path, monk
     assert command.main([str(place), "--out", str(tmp_path / "o")]) == 0
 
 
+def test_a_box_that_does_not_start_is_tried_once_more():
+    starts = iter([sandbox.Unusable("crowded"), "a box", *[sandbox.Unusable("none")] * 2])
+
+    def make():
+        one = next(starts)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    assert judge.Boxes(make).living() == "a box"
+    with pytest.raises(sandbox.Unusable, match="none"):
+        judge.Boxes(make).living()
+    assert list(starts) == []
+
+
 def test_a_full_disk_is_said_and_scores_nothing(tmp_path, monkeypatch, capsys):
     def full(path, text):
         raise OSError(28, "No space left on device")
