@@ -75,8 +75,8 @@ def test_the_yardstick_of_large_digits_orders_sets_as_the_eye_does(digits):
     generator = torch.Generator().manual_seed(0)
     real = digits.x_train[:1000]
     noisy = (real + 0.3 * torch.randn(real.shape, generator=generator)).clamp(0, 1)
-    sets = (digits.x_test, real, noisy, torch.rand(real.shape, generator=generator))
-    distances = [metrics.frechet_digits(set) for set in sets]
+    samples = (digits.x_test, real, noisy, torch.rand(real.shape, generator=generator))
+    distances = [metrics.frechet_digits(images) for images in samples]
     assert (
         distances == sorted(distances)
         and abs(distances[0]) < 1e-3
@@ -154,7 +154,7 @@ def test_coverage_is_that_of_its_definition_point_by_point():
 
 
 def test_two_sets_of_one_kind_cover_each_other_as_counting_says():
-    """x is uncovered if its k nearest among N - 1 others and M fakes are all others."""
+    """x is uncovered if its k nearest among N - 1 real points and M fakes are all real."""
     rng, N, M, k = np.random.default_rng(0), 40, 60, 2
     found = [metrics.coverage(*np.split(rng.normal(size=(N + M, 2)), [N]), k=k) for _ in range(300)]
     assert np.mean(found) == pytest.approx(
