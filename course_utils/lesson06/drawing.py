@@ -231,24 +231,24 @@ def circles(paths: Mapping[str, np.ndarray]) -> None:
 
 
 def far_away(paths: Mapping[tuple[str, bool], tuple[list[float], list[float]]]) -> None:
-    """Means of the samples and norms of G's gradient; paths: (loss, with Adam) -> both."""
+    """W1 to the data and norms of G's gradient; paths: (loss, with Adam) -> both."""
     summary = ", ".join(
         f"{name} with {'Adam' if adam else 'SGD'} {path[-1]:.1f}"
         for (name, adam), (path, _) in paths.items()
     )
     _, axes = plots.figure(
-        1, 2, size=(11, 3), alt=f"All start near 8. Means at the end: {summary}."
+        1, 2, size=(11, 3), alt=f"All start near 8. W1 to the data at the end: {summary}."
     )
     for (name, adam), (path, size) in paths.items():
         color = plots.WRONG if name == "saturating" else plots.MODEL
         axes[0].plot(path, "-" if adam else "--", color=color, linewidth=1.4)
         if not adam:
             axes[1].plot(size, "--", color=color, linewidth=1.2, label=name)
-    axes[0].axhspan(-2.6, 2.6, color=plots.DATA, alpha=0.15)
+    axes[0].set(ylim=(0, 9))
     axes[1].set(yscale="log", ylim=(1e-6, 1e4))
     axes[1].legend(loc="upper center", ncols=2)
     plots.label(
-        axes[0], "Mean of samples; solid Adam, dashed SGD", "round after D's head start", "x"
+        axes[0], "W1 to the data; solid Adam, dashed SGD", "round after D's head start", "W1"
     )
     plots.label(axes[1], "Gradient of G, with SGD", "round after D's head start", "length")
 

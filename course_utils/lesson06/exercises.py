@@ -291,7 +291,7 @@ D_MUTANTS: dict[str, Mutant] = {
         lambda real, fake: _softplus(-real).mean() + _softplus(fake - 1).mean(),
     ),
     "one-minus-log": Mutant(
-        "1 − stands outside the logarithm of the fake half: log(1 − σ(d)) is `logsigmoid(-d)`, not"
+        "1 − is outside the logarithm of the fake half: log(1 − σ(d)) is `logsigmoid(-d)`, not"
         " 1 − log σ(d)",
         lambda real, fake: _softplus(-real).mean() - 1 - _softplus(-fake).mean(),
     ),
@@ -563,7 +563,7 @@ G_LOSS = Exercise(
             lambda fake: _softplus(fake - 1).mean(),
         ),
         "one-minus-log": Mutant(
-            "1 − stands in front of the logarithm: the loss is −log D",
+            "1 − is in front of the logarithm: the loss is −log D",
             lambda fake: 1 + _softplus(-fake).mean(),
         ),
         "squared-logit": Mutant(
