@@ -92,8 +92,8 @@ def lengths(codes: Mapping[str, Any], prior: Any) -> None:
     listed = ", ".join(f"{name} {median:.1f}" for name, median in medians.items())
     middle = float(prior.norm(dim=1).median())
     alt = (
-        f"Median length of z: {listed}, prior {middle:.1f}. The VAE's histogram follows the"
-        " prior's."
+        f"Median length of z: {listed}, prior {middle:.1f}. The VAE's histogram lies over the"
+        " prior's, a little narrower."
     )
     _, axes = plots.figure(1, len(codes), size=(11, 2.8), alt=alt)
     for ax, (name, z) in zip(axes, codes.items(), strict=True):
@@ -106,7 +106,7 @@ def lengths(codes: Mapping[str, Any], prior: Any) -> None:
 def distances(fd: Mapping[str, float]) -> None:
     """Bars of Fréchet distances by name."""
     alt = "Fréchet distances: " + ", ".join(f"{name} {value:.2f}" for name, value in fd.items())
-    colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER]
+    colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER, plots.MUTED]
     ax = plots.bars(list(fd), list(fd.values()), form=".2f", color=colors, alt=alt)
     plots.label(ax, "Distance to real test digits: lower is better", "Fréchet distance")
 
@@ -114,10 +114,12 @@ def distances(fd: Mapping[str, float]) -> None:
 def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     """Rate against distortion of models by beta, and samples of three of them."""
     best = max(sweep, key=lambda beta: sweep[beta]["ELBO"])
+    shown = [min(sweep), best, max(sweep)]
+    fd = ", ".join(f"{sweep[beta]['FD']:.1f}" for beta in shown)
     alt = (
         f"Rate against distortion for six values of beta; the best ELBO is at beta {best:g}."
         " Samples: with the smallest beta often broken, with beta 1 soft digits, with the largest a"
-        " gray blur."
+        f" gray blur; Fréchet distances {fd}."
     )
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
     rate, distortion = ([sweep[beta][key] for beta in sweep] for key in ("rate", "distortion"))
@@ -136,7 +138,6 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
         *(curve, f"dashed: ELBO {-nats:.1f}, the best of the six"),
         *("rate: mean KL in nats", "distortion: mean of −log p(x|z) in nats"),
     )
-    shown = [min(sweep), best, max(sweep)]
     drawn = np.concatenate([np.asarray(sweep[beta]["samples"]) for beta in shown])
     betas = ", ".join(f"{beta:g}" for beta in shown)
-    _smooth(drawn, samples, 6, f"samples, two rows each for β = {betas}")
+    _smooth(drawn, samples, 6, f"samples, β = {betas} (FD {fd})")
