@@ -270,18 +270,17 @@ drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %% [markdown]
 # At a constant learning rate, nineteen thousand more steps brought us no closer. So use large steps to arrive and small ones to
-# settle. A rule for this is a **learning-rate schedule**. A safe learning rate is smaller here, too: one example's curvature is
-# $2\lVert x\rVert^2$, and the steepest example allows only $0.0215$.
+# settle. A rule for this is a **learning-rate schedule**. A rate that is safe for *every* example is smaller, too: one example's
+# curvature is $2\lVert x\rVert^2$, and the steepest allows only $0.0215$.
 #
-# In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and hardly slower than a single one. One pass over
-# all the data is an **epoch**.
+# In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and per step hardly slower than a single one. One
+# pass over all the data is an **epoch**.
 
 # %% [markdown]
 # ## The training loop
 #
-# Three names recur in every training script. An **`nn.Module`** is a function that carries its own parameters. An
-# **optimizer** moves them. A **data loader** deals out minibatches. The **training loop** brings the three together. Here is a
-# classifier of 8×8 digits:
+# An **`nn.Module`** is a function that carries its own parameters. An **optimizer** moves them. A **data loader** deals out
+# minibatches. The **training loop** brings the three together. Here is a classifier of 8×8 digits:
 
 
 # %%
@@ -339,7 +338,7 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 # %% [markdown]
 # ### Exercise 3.2 · `fit`
 # Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: pass it on as it comes. The
-# loop needs up to six calls, in alphabetical order:
+# loop needs up to six calls, listed here in alphabetical order:
 #
 # - `loss.backward()` adds the gradient to every `.grad`;
 # - `loss = loss_fn(model, batch)` computes the loss and records a new graph;
@@ -473,7 +472,7 @@ momentum_step = check("3.3", momentum_step)
 # $g\,(1 + \beta + \beta^2 + \dots) = g/(1 - \beta)$: with $\beta = 0.9$, ten times the gradient.
 
 # %% [markdown]
-# In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. Does momentum, too?
+# In a valley with curvature 20 across and 1 along, gradient descent needs $\alpha < 2/20$. Does momentum need that, too?
 
 
 # %%
@@ -489,9 +488,9 @@ for lr, beta in ((0.09, 0), (0.09, 0.7), (0.11, 0), (0.11, 0.5)):
 explorables.valley()
 
 # %% [markdown]
-# At $0.09$, momentum makes the final loss twenty thousand times smaller. At $0.11$, only momentum arrives: because pushes across
-# cancel, its bound is $1 + \beta$ times as large. Pushes along add up to steps that are up to $1/(1 - \beta)$ times as long. Can
-# you find a pair that beats all four?
+# At $0.09$, nearly the best rate without momentum, momentum makes the final loss twenty thousand times smaller. At $0.11$, only
+# momentum arrives: because pushes across cancel, its bound is $1 + \beta$ times as large. Pushes along add up to steps that are
+# up to $1/(1 - \beta)$ times as long. Can you find a pair that beats all four?
 
 # %% [markdown]
 # ## From momentum to Adam: a learning rate for every parameter
@@ -510,7 +509,7 @@ explorables.valley()
 # - B: The second parameter, though by less.
 #   - Each gradient is divided by its *own* size: nothing of its scale is left.
 # - C: The first parameter, because the larger gradient is divided by more.
-#   - It is divided by more, but only by as much more as it is larger.
+#   - It is divided by more, but only in proportion to its size.
 
 # %%
 theta = torch.ones(2, requires_grad=True)
@@ -576,9 +575,9 @@ drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.9
 # whatever its gradient. Later, where the gradient is steady, Adam walks at full speed; where its sign flips, hardly at all.
 #
 # **AdamW** (Loshchilov & Hutter 2019), which we use from lesson 05 on, adds **weight decay**: before each step it shrinks all
-# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, because smaller weights make smoother functions. With plain
-# SGD a penalty $\frac\lambda2\lVert\theta\rVert^2$ in the loss does the same; with Adam the gradient of that penalty would be
-# divided by $\sqrt{\hat v}$ like the rest.
+# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, which favors smoother functions. With plain SGD a penalty
+# $\frac\lambda2\lVert\theta\rVert^2$ in the loss does the same; with Adam the gradient of that penalty would be divided by
+# $\sqrt{\hat v}$ like the rest.
 
 # %% [markdown]
 # ## Why a network explodes
@@ -624,8 +623,8 @@ weight_std = check("3.5", weight_std)
 # multiplies it by $k^2$. So $n s^2\,(1 + k^2)/2 = 1$. Here $n$ counts *inputs*, because a unit adds up one product for each.
 
 # %% [markdown]
-# For ReLU, this is $s = \sqrt{2/n}$ (He et al. 2015; PyTorch has it as `nn.init.kaiming_normal_`). Now ten layers, whose weights are
-# `scale` times as large:
+# For ReLU, this is $s = \sqrt{2/n}$ (He et al. 2015; PyTorch has it as `nn.init.kaiming_normal_`). Now build ten layers whose
+# weights are `scale` times as large:
 
 
 # %%
@@ -663,10 +662,11 @@ drawing.growth(sizes)
 
 # %% [markdown]
 # At your value, the activations keep roughly their size. Too small is no better: at $0.41$ times your value, PyTorch's default for
-# `nn.Linear` (your formula with a slope of $\sqrt5$), the activations shrink toward 0, and the gradients with them.
+# the weights of `nn.Linear` (your formula with a slope of $\sqrt5$), the activations shrink toward 0, or with its default biases
+# toward the same value for every input.
 #
-# Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of five seeds.
-# One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
+# Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of the first
+# five seeds. One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
 # **warm-up** (Goyal et al. 2017), a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
 #
 # **Predict.** What happens to the two seeds with warm-up?
@@ -680,11 +680,11 @@ drawing.growth(sizes)
 
 
 # %%
-def train_deep(seed, max_norm=None, warm_up=1, validate=None):
-    """Train ten layers with learning rate 0.05. -> the history, the loss afterward"""
+def train_deep(seed, lr=0.05, max_norm=None, warm_up=1, validate=None):
+    """Train ten layers on the sine wave. -> the history, the loss afterward"""
     runtime.seed_all(seed)
     model, loader = deep(scale=1), Minibatches(*wave, size=50)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimizer = torch.optim.SGD(model.parameters(), lr)
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warm_up, 1, warm_up)
     epochs = runtime.budget(smoke=5, cpu=50)
     history = fit(model, loader, squared_error, optimizer, epochs, scheduler, max_norm, validate)
@@ -697,6 +697,8 @@ for name, ended in runs.items():
     print(f"{name:<9} final loss of five seeds:", ", ".join(f"{loss:.2f}" for _, loss in ended))
 
 # %% tags=["folded"]
+slower = [train_deep(seed, lr=0.01)[1] for seed in range(5)]
+print("learning rate 0.01, as it is: final loss", ", ".join(f"{loss:.2f}" for loss in slower))
 starts = []
 for seed in range(5):
     runtime.seed_all(seed)
@@ -712,13 +714,15 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 
 # %% [markdown]
 # A network's $h$ is the curvature in the direction in which its loss curves most. On the parabola, a run with $h > 2/\alpha = 40$
-# explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. The other three are thrown
-# to a place where the loss curves less, and go on from there (the *catapult* of Lewkowycz et al. 2020).
+# explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. (Of the first twenty
+# seeds, the twelve that start above 300 explode, and no others.) The other three are thrown to a place where the loss curves
+# less, and go on from there (the *catapult* of Lewkowycz et al. 2020).
 #
-# Warm-up relies on it. In the right panel, $h$ does not fall until the bound $2/\alpha$ has passed it. Then the loss jumps
-# (dotted line), but the learning rate is still small, and the network survives at a place where $h$ is less than a fifth of what
-# it was. From there, $h$ follows the bound down and hovers around it, at the **edge of stability** (Cohen et al. 2021, who found
-# it with full gradients). Clipping limits the length of every jump. (200 steps are few: always answering 0 has a loss of $0.52$.)
+# Warm-up leaves time for it. In the right panel (seed 0), $h$ does not fall until the bound $2/\alpha$ has passed it. Then the
+# loss jumps (dotted line), but at so small a learning rate the network survives, with less than a fifth of its former $h$. With
+# the other seeds $h$ falls in the first few steps, long before the bound arrives. With all five it ends up hovering around the
+# bound, at the **edge of stability** (Cohen et al. 2021, who found it with full gradients). A constant $0.01$ is safe, too, and
+# here as good as warm-up. (Always answering 0 has a loss of $0.52$.)
 #
 # So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But its $h$ can give way, and
 # only a rate *far* beyond the bound is too much.
@@ -796,7 +800,7 @@ def race(make, lr, seed):
 # sixty times smaller. Each optimizer trains for one epoch on 2,000 digits, at two or three learning rates, with two seeds. The
 # rate that is best on validation digits gets a third.
 #
-# **Predict.** So each optimizer runs at its best learning rate. How does the race end?
+# **Predict.** How does the race end?
 #
 # - A: All three are about level: what counts is a good learning rate.
 #   - No single rate suits gradients that differ so much in size.
@@ -828,11 +832,12 @@ with torch.no_grad():
 drawing.race(winners, tests)
 
 # %% [markdown]
-# Adam wins: its worst seed beats the best of the others. Where parameters are more alike, or training is long, well-tuned momentum
-# is often as good.
+# Adam wins: its worst seed beats the best of the others. (Give `place` forty times the rate by hand, and momentum closes about
+# half of the gap.) Where parameters are more alike, or training is long, well-tuned momentum is often as good.
 #
-# The losers cannot go faster: at their largest learning rate both get much worse, while Adam at its largest still beats them at
-# their best. So Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its learning rate to a fiftieth.
+# The losers cannot go faster: at their largest rate both get worse, with one seed or both by far, while Adam at its largest still
+# beats them at their best. So Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its rate to a
+# fiftieth.
 
 # %%
 runtime.seed_all(4)
@@ -869,13 +874,12 @@ plots.rows(
 )
 # %% [markdown]
 # Lesson 02's best model needed {{02.nats.borrow:.0f}} nats. These are pen strokes, but a whole digit is still luck: no pixel sees
-# farther than three pixels.
+# more than three pixels away.
 
 # %% [markdown]
 # ## What this run reached
 #
-# Every row involves chance. The expected range is that of five runs with different seeds, widened by its own width on both
-# sides.
+# Every row involves chance. The expected range is that of five seeds, widened by its own width on both sides.
 
 # %% tags=["folded"]
 inside = runtime.reached(

@@ -177,8 +177,8 @@ def explosion(
     """
     jump = int(np.argmax(losses["warm-up"])) + 1
     alt = (
-        "Left: without a fix the loss explodes at once; clipped or with warm-up it does not."
-        f" With warm-up it jumps once, at step {jump}. Right: there the curvature drops below"
+        "Left, seed 0: without a fix the loss explodes; clipped or with warm-up it does not."
+        f" With warm-up it jumps at step {jump}. Right: there the curvature drops below"
         f" the bound, and then follows it down, from {curvatures[0]:.0f} to about {2 / lr:.0f}."
     )
     _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
@@ -194,14 +194,14 @@ def explosion(
     for ax in axes:
         ax.axvline(jump, color=plots.MUTED, linestyle=":", linewidth=1.2, zorder=0)
     axes[0].legend(loc="upper right")
-    plots.label(axes[0], "the loss", "step", "mean squared error")
+    plots.label(axes[0], "the loss, seed 0", "step", "mean squared error")
     steps = np.linspace(0, len(values), len(curvatures))
     rates = lr * np.minimum(1, (1 + (warm_up - 1) * steps / warm_up) / warm_up)
     axes[1].plot(steps + 1, 2 / rates, "--", color=plots.MUTED, label="2 / learning rate")
     axes[1].plot(steps + 1, curvatures, color=plots.MODEL, label="largest curvature")
     axes[1].set(xscale="log", yscale="log")
     axes[1].legend(loc="upper right")
-    plots.label(axes[1], "the curvature, with warm-up", "step", "curvature")
+    plots.label(axes[1], "its curvature, with warm-up", "step", "curvature")
 
 
 def race(
@@ -223,7 +223,7 @@ def race(
         ax.plot(smooth, style, color=color, label=label)
     ax.legend(loc="upper right")
     ax.set_ylim(60, 420)
-    plots.label(ax, "each with its best learning rate", "minibatch", "nats per training digit")
+    plots.label(ax, "each at the best of its rates", "minibatch", "nats per training digit")
 
 
 def window(ax: Any = None) -> None:

@@ -127,8 +127,8 @@ def iwae(logw: Tensor) -> Tensor:
     return torch.logsumexp(logw, dim=1) - math.log(logw.shape[1])  # (B,)
 
 
-def best_gaussians(model, x, steps=200):
-    """-ELBO of each image with a Gaussian fitted to it alone, the decoder unchanged. -> (N,)"""
+def best_gaussians(model, x, steps=200, return_q=False):
+    """-ELBO of each image with a Gaussian fitted to it alone (and this mu, logvar). -> (N,)"""
     with torch.no_grad():
         mu, logvar = (part.clone().requires_grad_() for part in model.encode(x))  # (N, Z) each
     optimizer = torch.optim.Adam([mu, logvar], lr=0.02)
@@ -142,7 +142,8 @@ def best_gaussians(model, x, steps=200):
         mu.grad, logvar.grad = torch.autograd.grad(loss().sum(), [mu, logvar])
         optimizer.step()
     with torch.no_grad():
-        return torch.stack([loss() for _ in range(20)]).mean(dim=0)
+        found = torch.stack([loss() for _ in range(20)]).mean(dim=0)
+    return (found, mu.detach(), logvar.detach()) if return_q else found
 
 
 def active_units(mu: Tensor, logvar: Tensor, tol: float) -> Tensor:
