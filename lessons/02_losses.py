@@ -28,7 +28,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from course_utils import check, data, plots, runtime
-from course_utils.lesson01 import normal_logpdf, sample_categorical
+from course_utils.lesson01 import coverage, normal_logpdf, sample_categorical
 from course_utils.lesson02 import drawing, explorables, networks, tables, worlds
 
 device = runtime.setup(seed=0)
@@ -44,8 +44,9 @@ device = runtime.setup(seed=0)
 # surprises *add*. The natural logarithm gives **nats**, the logarithm to base 2 **bits**; one nat is $1/\log 2 \approx 1.44$
 # bits.
 #
-# The field's name for surprise, and ours from here on, is **negative log-likelihood**, NLL. A **loss** is the number that
-# training minimizes, and most losses in this course are average NLLs, or stand in for one.
+# Information theory calls it **surprisal** or self-information. For a model it is the **negative log-likelihood**, NLL, our
+# word from here on. A **loss** is the number that training minimizes, and most losses in this course are average NLLs, or
+# stand in for one.
 #
 # **Predict.** Which of these is more surprising?
 #
@@ -54,8 +55,7 @@ device = runtime.setup(seed=0)
 # - B: A friend's ticket is the single winner among a thousand.
 #   - You underestimated ten halvings: they come to one in 1,024.
 # - C: They are almost equally surprising.
-#   - **Yes.** One in 1,024 and one in 1,000. A bit is the answer to one fair yes-or-no question, and ten answers tell about a
-#     thousand things apart.
+#   - **Yes.** One in 1,024 and one in 1,000. A bit answers one fair yes-or-no question; ten answers tell 1,024 cases apart.
 
 
 # %% tags=["nbval-check-output"]
@@ -139,9 +139,9 @@ print(f"80 : 20 costs {cross_entropy(y, p):.6f} = {floor:.6f} + {cross_entropy(y
 print(f"with the roles swapped, H(p, y) = {cross_entropy(p, y):.6f}")
 
 # %% [markdown]
-# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$. So
-# cross-entropy is not "the difference" between $y$ and $p$, as is often said: a difference would be zero when the two are
-# equal, and the same in both directions.
+# The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$. It
+# is often said that cross-entropy measures how far $p$ is from $y$. But a distance is zero when the two are equal, and the same
+# in both directions.
 
 # %%
 sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
@@ -203,8 +203,6 @@ kl = check("2.2", kl)
 #   - **Yes.** The first must cover everything the target draws. The second need only draw what the target finds probable.
 # - C: The first finds a narrow Gaussian on the larger mode, the second a wide one over both modes.
 #   - This swaps the roles: on one mode, the first would pay enormously for outcomes at the other.
-# - D: Both find a narrow Gaussian halfway between the modes.
-#   - That is bad in both directions: it misses what the target draws, and draws what the target does not.
 
 # %% tags=["nbval-check-output"]
 grid = np.linspace(-12, 12, 400)  # (400,)
@@ -232,9 +230,9 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 # KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking** when the modes lie far apart: ignoring the smaller one costs only
 # $-\log 0.6 = 0.51$ nats, however far away it is.
 #
-# So where a generator cannot match its data, the direction of the KL decides which mistake it makes: with forward KL it
-# invents things between the kinds that exist, with reverse KL it drops kinds. Maximum likelihood is forward: the average NLL
-# of $q$ on data from $p$ is $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
+# So where a model is too simple for its data, as one Gaussian is here, the direction of the KL shapes its mistake: with
+# forward KL it invents things between the kinds that exist, with reverse KL it drops kinds. Maximum likelihood is forward: the
+# average NLL of $q$ on data from $p$ is $H(p) + D_{\mathrm{KL}}(p \,\|\, q)$, and no model can change $H(p)$.
 
 # %%
 explorables.directions()
@@ -315,7 +313,7 @@ gaussian_nll = check("2.3", gaussian_nll)
 # $\sigma$ turn out on new rides?
 #
 # - A: Too small: the more certain it claims to be, the smaller its loss.
-#   - Only where it is right. Elsewhere a small $\sigma$ makes the squared term explode.
+#   - Only on rides that it predicts well. Elsewhere a small $\sigma$ makes the squared term explode.
 # - B: About right: a larger or a smaller one would cost more.
 #   - **Yes.** Two terms keep each other honest: a small $\sigma$ pays for every error, a large one pays $s$ on every ride.
 # - C: Too large: a wide band can never be wrong.
@@ -351,8 +349,8 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the best
 # $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident on long
 # ones. With the same data and the same kind of network, the better assumption saves about ${{02.sigma.saved:.1f}}$ nats per
-# new ride. One caveat: this $\sigma$ describes the noise *in the data* (**aleatoric uncertainty**). It says nothing about
-# rides longer than any in the training set.
+# new ride. This $\sigma$ describes the noise *in the data* (**aleatoric uncertainty**), and says nothing about rides longer than
+# any in the training set. And with 50 rides instead of 500 the network is too certain: its band holds too few new ones.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from an assumption.
@@ -374,9 +372,9 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # NumPy return for $-\log(1 - \sigma(40))$?
 #
 # - A: 40, except for rounding in the last digits.
-#   - That would take 18 digits after a leading 1; a 64-bit float has 16.
+#   - That would take 18 decimals; a 64-bit float has about 16.
 # - B: A wrong but finite number.
-#   - That is what clipping the probability would give. The formula as written has no such limit.
+#   - Clipping the probability would give one. So does this formula at $z = 36$, but no longer at 37.
 # - C: Infinity.
 #   - **Yes.** $\sigma(40)$ differs from 1 by $4\cdot10^{-18}$, too little for a 64-bit float. So $1 - \sigma(40)$ is 0.
 
@@ -396,14 +394,14 @@ for z in (5.0, 20.0, 40.0):
 
 # %% [markdown]
 # Clipping the probability, the popular fix, is worse than it looks: the loss stays finite but goes flat (it *saturates*).
-# Where a network is confident and wrong, and correction matters most, the gradient is 0 and nothing corrects it.
+# Where a network is confident and wrong, and correction matters most, the gradient is 0.
 #
 # The way out is to stay in logarithms. Since $1 - \sigma(z) = \sigma(-z)$, only $\log\sigma$ is needed, and libraries compute
 # it, or the whole loss, directly from the logit: SciPy's `log_expit`, PyTorch's `binary_cross_entropy_with_logits`. Studio
 # section D builds it.
 #
-# For one of $K$ classes, the recipe gives the cross-entropy: $y$ is **one-hot**, 1 for the class that happened and 0 for the
-# others, so that only $-\log p_k$ remains. PyTorch's `cross_entropy` also expects logits, not probabilities.
+# For one of $K$ classes, the recipe gives the cross-entropy with a **one-hot** $y$: 1 for the class that happened, 0 for the
+# others. PyTorch's `cross_entropy` also expects logits.
 
 # %%
 z = np.linspace(-10, 40, 501)
@@ -515,8 +513,8 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 # times that of the data.
 #
 # Move the share to 1, and the generator is fixed. Only who is compared with whom has changed, not the loss or the kind of
-# curve. (The few values between the modes are where the curve crosses over.) Pictures cannot be sorted. Four major families
-# of generative models answer one question, *who is my partner?*, in four ways:
+# curve. (One value in twenty is between the modes: a curve cannot jump.) Sorting is **optimal transport** in one dimension;
+# pictures have no order. Four families of generative models answer one question, *who is my partner?*, in four ways:
 #
 # - **Autoregressive models** (below, and lesson 08): each pixel or word is predicted from those before it.
 # - **Variational autoencoders**, VAEs (lesson 04): an encoder proposes a $z$ for every picture.
@@ -534,8 +532,8 @@ explorables.pairs(z_train, partners, x_real, luck, curves)
 #
 # A model of this form is an **autoregressive model**. Ours looks only at the $k$ nearest pixels already read, which show one
 # of $2^k$ patterns. Each pixel has a probability of ink for each pattern: how often it was ink after this pattern in the
-# training set, with the additive smoothing of Exercise 1.3. (`tables` does the counting.) We choose $k$ on a validation set,
-# half of lesson 01's test digits, and keep the other half for the end.
+# training set, with the additive smoothing of Exercise 1.3. We choose $k$ on a validation set, half of lesson 01's test digits,
+# and keep the other half for the end.
 
 # %%
 digits = data.mnist(numpy=True)
@@ -560,54 +558,63 @@ best_k = int(np.argmin(curve["validation"]))
 ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
-# On training digits the NLL falls all the way; on new digits it turns back up. Of the $2^{12}$ patterns for every pixel,
-# nearly all were seen once or never, and the table begins to memorize. This is **overfitting**, and only data that the table
-# has not counted can show it.
+# On training digits the NLL falls all the way; on new digits it turns back up. With more neighbors, a new digit meets more
+# patterns that no training digit showed at their pixel, and there the table can only answer "one half". This is
+# **overfitting**, and only data that the table has not counted can show it.
 
 # %%
 fig = plots.rows(
-    {f"{k} neighbors": tables.sample(thetas[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 12)}
+    {f"{k} neighbors": tables.sample(thetas[k], k, 20, runtime.rng(3)) for k in (0, 2, 6, 9, 12)}
     | {"real": x_val[:20]},
     columns=20,
-    alt="None: specks. Two: ragged blobs. Six: pen strokes. Twelve: strokes and noise.",
+    alt="None: specks. Two: ragged blobs. Six: pen strokes. Nine, twelve: ever more noise.",
 )
 
 # %% [markdown]
-# Six neighbors give strokes that turn corners. With twelve, many samples dissolve into noise: at some pixel a pattern
-# appeared that had never been seen there, our smoothing answered "one half", and from then on one new pattern followed
-# another. There is a better answer: what that pattern leads to *anywhere* in the picture. Smoothing toward such a coarser
-# estimate is a form of **back-off**.
+# Six neighbors give strokes that turn corners. With nine, half of the samples have a patch of noise, with twelve nearly all:
+# after one pattern that had never been seen at its pixel came another, and another. There is a better answer than "one half":
+# what that pattern leads to *anywhere* in the picture. Smoothing toward such a coarser estimate is a form of **back-off**.
 
 # %%
-seen, inked = tables.count(x_train, 12)  # (4096, 28, 28) each
-anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (4096,)
-theta_12 = (inked + 3 * anywhere[:, None, None]) / (seen + 3)  # (4096, 28, 28)
+rivals = {("counted", best_k): thetas[best_k]}
+for k in (best_k, 12):
+    seen, inked = tables.count(x_train, k)  # (2^k, 28, 28) each
+    anywhere = (inked.sum((1, 2)) + 1) / (seen.sum((1, 2)) + 2)  # (2^k,)
+    rivals["back-off", k] = (inked + 3 * anywhere[:, None, None]) / (seen + 3)  # (2^k, 28, 28)
 nats = {}
-for part, x in {"validation": x_val, "test": x_test}.items():
-    for name, theta, k in [("counted", thetas[best_k], best_k), ("back-off", theta_12, 12)]:
-        nats[part, name] = pixel_nll(x, theta, k).sum((1, 2)).mean()
-        print(f"{part:<10}  {k:>2} neighbors, {name:<8} {nats[part, name]:5.1f} nats per digit")
+for (name, k), theta in rivals.items():
+    on_val, on_test = (pixel_nll(x, theta, k).sum((1, 2)) for x in (x_val, x_test))  # (500,) each
+    print(f"{k:>2} neighbors, {name:<8}  validation {on_val.mean():.1f}, test {on_test.mean():.1f}")
+    nats[name, k] = on_test
+gain = nats["counted", best_k] - nats["back-off", 12]
+print(f"nats saved per test digit: {gain.mean():.1f}, standard error {gain.std() / 500**0.5:.1f}")
+theta_12 = rivals["back-off", 12]
+drawn = tables.sample(theta_12, 12, 500, runtime.rng(3))
+covered = coverage(x_val.reshape(500, 784), drawn.reshape(500, 784))
+print(f"500 samples cover {covered:.0%} of the validation digits")
 fig = plots.rows(
-    {
-        "12 neighbors with back-off": tables.sample(theta_12, 12, 20, runtime.rng(3)),
-        "real": x_test[:20],
-    },
+    {"12 neighbors with back-off": drawn[:20], "real": x_test[:20]},
     alt="Above: mostly clean pen strokes, a few of them digits. Below: real digits.",
 )
 
 # %% [markdown]
-# This is the best number so far, and most strokes are clean. But are these digits? Some are. Most are letters of a script
-# that nobody reads. How can the number be so good? Look where the nats are:
+# About half is saved by back-off, half by the neighbors that it makes affordable. (The *standard error* is how far such a mean
+# is typically off.) Most strokes are clean. But are these digits? Some are. Most are letters of a script that nobody reads, and
+# they cover no more digits than lesson 01's mixture ({{01.coverage.mixture:.0%}}), which needed {{01.nats.mixture:.0f}} nats.
+# How can the number be so good? Where do the nats go?
 
 # %%
 all_nats = pixel_nll(x_test, theta_12, 12)  # (500, 28, 28)
 edge = tables.at_edges(x_test)  # (500, 28, 28): ink and paper within one pixel
-edge_share = all_nats[edge].sum() / all_nats.sum()
-print(f"{edge.mean():.0%} of the pixels are at an edge; they hold {edge_share:.0%} of the nats")
+print(f"{edge.mean():.0%} of the pixels are at an edge")
+for name, each in {"2 neighbors": pixel_nll(x_test, thetas[2], 2), "back-off": all_nats}.items():
+    edge_share = each[edge].sum() / each.sum()
+    print(f"{name:<11} {each.sum() / 500:5.1f} nats per digit, {edge_share:.0%} of them at edges")
 fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 
 # %% [markdown]
-# Nearly all the nats are spent on where exactly a stroke ends, and at that this model is good.
+# Nearly all the nats are spent where ink meets paper, and there the better model saves most: it knows better where a
+# stroke begins and ends.
 #
 # **Predict.** Spoil it on purpose: 19 samples out of 20 are pure noise, 784 tosses of a fair coin; one comes from the model
 # with back-off. What is the NLL of new digits under this mixture?
@@ -625,28 +632,28 @@ mixture = -np.logaddexp(math.log(1 / 20) - model, math.log(19 / 20) - noise)  # 
 rng = runtime.rng(4)
 spoiled = rng.integers(0, 2, (20, 28, 28))
 spoiled[6] = tables.sample(theta_12, 12, 1, rng)[0]  # one in twenty
-counted = tables.sample(thetas[best_k], best_k, 20, rng)
-gap = pixel_nll(x_test, thetas[best_k], best_k).sum((1, 2)) - mixture  # (500,)
+clean = tables.sample(thetas[6], 6, 20, rng)
+clean_nats = pixel_nll(x_test, thetas[6], 6).sum((1, 2))  # (500,)
+gap = clean_nats - mixture
 print(f"mixture better by {gap.mean():.1f} nats, standard error {gap.std() / 500**0.5:.1f}")
-better, worse = mixture.mean(), nats["test", "counted"]
 fig = plots.rows(
     {
-        f"counted: {worse:.1f} nats per new digit": counted,
-        f"mixture: {better:.1f}, better": spoiled,
+        f"6 neighbors, counted: {clean_nats.mean():.1f} nats per new digit": clean,
+        f"mixture: {mixture.mean():.1f}, better": spoiled,
     },
     columns=20,
     alt="Above: pen strokes. Below, with the smaller NLL: 19 squares of noise, one stroke.",
 )
 
 # %% [markdown]
-# The mixture beats the counted table. So likelihood and your eye can disagree, and both can be right (Theis et al. 2016). NLL
-# is the forward direction: it punishes a model that misses real digits, and hardly one that adds nonsense.
+# The mixture beats every counted table. So likelihood and your eye can disagree, and both can be right (Theis et al. 2016). NLL
+# is the forward direction: it punishes a model that finds real digits improbable, and hardly one that adds nonsense. If one
+# sample in ten of the back-off model is a digit, refusing the other nine would save only $\log 10 = 2.3$ nats.
 
 # %% [markdown]
 # ## What this run reached
 #
-# A row marked *exact* involves no chance. Any other row shows the range of five runs with different seeds, widened by its own
-# width on both sides.
+# As in lesson 01: a row marked *exact* involves no chance, any other shows the widened range of five runs.
 
 # %%
 inside = runtime.reached(
@@ -656,9 +663,10 @@ inside = runtime.reached(
         "02.unpaired.spread": x_unpaired.std(),
         "02.half.spread": x_half.std(),
         "02.paired.spread": x_paired.std(),
-        "02.nats.tables": nats["test", "counted"],
-        "02.nats.borrow": nats["test", "back-off"],
+        "02.nats.tables": nats["counted", best_k].mean(),
+        "02.nats.borrow": nats["back-off", 12].mean(),
         "02.nats.edges": edge_share,
+        "02.coverage.borrow": covered,
     }
 )
 
@@ -671,7 +679,7 @@ assert x_unpaired.std() < 0.10 and abs(x_paired.std() - x_real.std()) < 0.05
 assert abs(x_half.std() - x_paired.std() / 2) < 0.05
 assert (np.diff(curve["training"]) < 0).all()
 assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) + 0.5
-assert nats["test", "back-off"] < mixture.mean() < nats["test", "counted"]
+assert nats["back-off", 12].mean() < mixture.mean() < nats["counted", best_k].mean()
 
 # %% [markdown]
 # That was the core. The studio has four sections, in any order, and no later lesson needs them. [Where we are
@@ -735,7 +743,8 @@ for name, code in codes.items():
 #
 # So nats per digit, divided by $\log 2$, are the size of a file in bits: a generator with a smaller NLL is a better way to
 # *store* new digits. Two caveats. Huffman's code spends at least one bit on every symbol, 784 on a digit of single pixels;
-# reaching the 110 bits of our best model takes an arithmetic coder. And to unpack the file you need the model as well.
+# reaching the 110 bits of our best model takes a code that can spend less, such as arithmetic coding. And to unpack the file
+# you need the model as well.
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Which loss when?
@@ -798,7 +807,7 @@ print(f"two scales, one apple: smallest NLL at {scales[np.argmin(total)]:.2f}; p
 #   - That is what a hard label would ask for, however confident the network is already.
 # - B: Down: the network is too confident.
 #   - **Yes.** The derivative with respect to this logit is $p_1 - y_1 = 0.09$, so a smaller logit costs less.
-# - C: It can stay: the network's choice is already right.
+# - C: It can stay where it is: the network's choice is already right.
 #   - Cross-entropy scores the probability, not the choice.
 
 
@@ -825,7 +834,7 @@ print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_h
 # %% [markdown] tags=["studio"]
 # The derivative is $p - y$, whatever the label. Under a hard label it is negative for the right class however confident the
 # network is, so training pushes the logits apart forever. That is why hard labels are sometimes softened on purpose, to $0.9$
-# or so instead of 1. This is **label smoothing**.
+# or so instead of 1, with the rest shared among the other classes: **label smoothing** (Szegedy et al. 2016).
 
 # %% [markdown] tags=["studio"]
 # ### Section D · Logits, exact everywhere
@@ -884,4 +893,4 @@ assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 # Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more distributions.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why eye and nats disagree.
 #
-# **Next.** `networks.fit` was a black box. Lesson 03 opens it: it walks downhill, and you build the walker.
+# **Next.** `networks.fit` was a black box. Lesson 03 opens it: training walks downhill, and you build the walker.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from course_utils import plots
 
@@ -31,7 +33,10 @@ def fits(mixtures: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Any:
     log-likelihood per round (steps,)).
     """
     ends = ", ".join(f"{-history[-1]:.1f}" for _, _, history in mixtures)
-    alt = f"Left: three curves level off at {ends} nats. Right: different components in each fit."
+    alt = (
+        f"Left: three curves level off at {ends} nats. Right: components of one fit above their"
+        " matches in the others, alike at the left end, different at the right end."
+    )
     fig, axes = plots.figure(1, 2, size=(11, 2.9), alt=alt)
     styles = zip(mixtures, (plots.MODEL, plots.OTHER, plots.DATA), ("-", "--", ":"), strict=True)
     for (_, _, history), color, dash in styles:
@@ -39,10 +44,21 @@ def fits(mixtures: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Any:
         plots.line(rounds[2:], -history[2:], axes[0], color=color, ls=dash, label=label)
     axes[0].legend(loc="upper right")
     plots.label(axes[0], "three starts of EM", "round", "nats per training digit")
-    largest = np.concatenate([theta[np.argsort(-pi)[:13]] for pi, theta, _ in mixtures])
-    title = "the 13 largest components of each fit, one row per start"
-    plots.images(largest, axes[1], columns=13, title=title)
+    title = "13 components of a fit, closest matches first"
+    plots.images(matches([theta for _, theta, _ in mixtures]), axes[1], columns=13, title=title)
     return fig
+
+
+def matches(thetas: list[np.ndarray], n: int = 13) -> np.ndarray:
+    """n components of the first fit, from the best to the worst matched, and their matches in each
+    fit, one to one. (K, D) each -> (n * fits, D)
+    """
+    apart = [cdist(thetas[0], theta, "cityblock") for theta in thetas]  # (K, K) each
+    match = [linear_sum_assignment(each)[1] for each in apart]  # (K,) each
+    rows = np.arange(len(thetas[0]))
+    total = np.sum([each[rows, twin] for each, twin in zip(apart, match, strict=True)], axis=0)
+    some = np.argsort(total)[np.linspace(0, len(rows) - 1, n).astype(int)]
+    return np.concatenate([theta[twin[some]] for theta, twin in zip(thetas, match, strict=True)])
 
 
 def samples(pixels: np.ndarray, classes: np.ndarray, mixture: np.ndarray, real: np.ndarray) -> Any:
@@ -73,7 +89,7 @@ def new_and_covered(distance: dict[str, float], covered: dict[str, float]) -> An
     source is real test digits.
     """
     alt = "; ".join(f"{name}: {distance[name]:.0f} pixels, {covered[name]:.0%}" for name in covered)
-    fig, axes = plots.figure(1, 2, size=(11, 2.9), alt=f"Distance and coverage. {alt}.")
+    fig, axes = plots.figure(1, 2, size=(11, 3.5), alt=f"Distance and coverage. {alt}.")
     names = list(distance)
     color = [plots.MODEL] * (len(names) - 1) + [plots.DATA]
     plots.bars(names, list(distance.values()), axes[0], form=".0f", color=color)
