@@ -158,6 +158,21 @@ def test_a_door_between_rooms_is_found_either_way_and_only_where_it_is():
         assert not fp.door_between(sheet, fp.BATH, fp.HALL)
 
 
+def test_a_wall_or_a_door_is_between_any_two_rooms_or_is_missed():
+    plan = np.zeros((3, 7), dtype=int)
+    plan[1] = [1, fp.LIVING, fp.DOOR, fp.BATH, fp.WALL, fp.HALL, 1]
+    for gap in (2, 4):
+        torn = plan.copy()
+        torn[1, gap] = torn[1, gap - 1]
+        for turn in (np.asarray, np.transpose):
+            assert fp.all_walled(turn(plan)) and not fp.all_walled(turn(torn))
+
+
+def test_architect_and_dice_put_walls_between_rooms(briefs):
+    for make in (fp.make_plans, fp.dice_plans):
+        assert all(map(fp.all_walled, make(briefs, np.random.default_rng(12))))
+
+
 def test_every_room_opens_onto_the_hall_or_the_plan_is_told_from_those_where_it_does():
     plan = np.zeros((3, 9), dtype=int)
     plan[1] = [1, fp.LIVING, fp.DOOR, fp.HALL, fp.DOOR, fp.BATH, fp.WALL, 1, 1]

@@ -18,14 +18,14 @@ __all__ = [
     "fine_tuning",
     "gan_against_cvae",
     "hundred",
-    "nats_saved",
     "plan",
     "plans",
     "print_changed",
     "print_rates",
+    "wrong_labels",
 ]
 COLORS = (plots.MUTED, plots.MODEL, plots.OTHER)
-COLUMNS = ("valid", "obeys", "both", "daylight", "width", "hall")
+COLUMNS = ("valid", "obeys", "both", "walls", "daylight", "width", "hall")
 
 
 def hundred(images: Any, title: str) -> None:
@@ -38,24 +38,24 @@ def hundred(images: Any, title: str) -> None:
     plots.images(images.cpu(), columns=20, title=title, alt=alt)
 
 
-def nats_saved(saved: Mapping[str, float]) -> None:
-    """Bars: how many nats the right condition saves, model by model."""
-    words = ", ".join(f"{name}: {value:.1f}" for name, value in saved.items())
+def wrong_labels(costs: Mapping[str, float]) -> None:
+    """Bars: how many nats a wrong condition costs, model by model."""
+    words = ", ".join(f"{name}: {value:.1f}" for name, value in costs.items())
     ax = plots.bars(
-        list(saved),
-        list(saved.values()),
+        list(costs),
+        list(costs.values()),
         form=".1f",
         color=[plots.MUTED, plots.MODEL, plots.WRONG],
-        alt=f"Nats per digit that the right condition saves. {words}.",
+        alt=f"Nats per digit that a wrong condition costs. {words}.",
     )
-    plots.label(ax, "what the condition is worth", "nats per digit that the right condition saves")
+    plots.label(ax, "what a wrong condition costs", "nats per digit")
 
 
 def print_rates(table: Mapping[str, Sequence[float]]) -> None:
     """Shares of plans, a row for each way to draw them."""
-    print(" " * 20, "".join(f"{name:>10}" for name in COLUMNS))
+    print(" " * 18, "".join(f"{name:>9}" for name in COLUMNS))
     for name, row in table.items():
-        print(f"{name:<20} ", "".join(f"{value:>10.2f}" for value in row))
+        print(f"{name:<19}", "".join(f"{value:>9.2f}" for value in row))
 
 
 def print_changed(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> None:
@@ -119,8 +119,8 @@ def gan_against_cvae(long: Mapping[str, np.ndarray], cvae: Mapping[str, float]) 
     alt = (
         f"Over {long['seconds'][-1]:.0f} CPU seconds the GAN's control goes from"
         f" {long['control'][0]:.2f} to {long['control'][-1]:.2f} and its FD from"
-        f" {long['fd'][0]:.0f} to {long['fd'][-1]:.0f}. Dashed, the CVAE: {cvae['control']:.2f} and"
-        f" {cvae['FD']:.0f}."
+        f" {long['fd'][0]:.0f} to {long['fd'][-1]:.0f}. Dashed, the CVAE after a few seconds:"
+        f" {cvae['control']:.2f} and {cvae['FD']:.0f}."
     )
     fig, axes = plots.figure(1, 2, size=(10, 3), alt=alt)
     for ax, key, ours, name in (
@@ -130,7 +130,7 @@ def gan_against_cvae(long: Mapping[str, np.ndarray], cvae: Mapping[str, float]) 
         t = long["seconds"]
         ax.plot(t, long[key], "o-", color=plots.MODEL, markersize=4)
         ax.axhline(ours, color=plots.OTHER, linestyle="--")
-        ax.text(t[-1], ours, "CVAE", color=plots.OTHER, ha="right", va="bottom")
+        ax.text(t[-1], ours, "CVAE, a few seconds", color=plots.OTHER, ha="right", va="bottom")
         plots.label(ax, name, "CPU seconds of training", name)
 
 

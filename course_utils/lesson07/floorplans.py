@@ -227,6 +227,12 @@ def door_between(plan: np.ndarray, a: int, b: int) -> bool:
     return False
 
 
+def all_walled(plan: np.ndarray) -> bool:
+    """Is a wall or a door between any two rooms?"""
+    pairs = (plan[1:], plan[:-1]), (plan[:, 1:], plan[:, :-1])
+    return not any(((a >= LIVING) & (b >= LIVING) & (a != b)).any() for a, b in pairs)
+
+
 def all_onto_hall(plan: np.ndarray) -> bool:
     """Does every room that is there open onto the hall? False without a hall."""
     there = [k for k in range(LIVING, KINDS) if k != HALL and (plan == k).any()]
