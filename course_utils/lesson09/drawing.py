@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import plots
+from course_utils.lesson09 import shapes
 
 
 def clouds(groups: Mapping[str, Any], color: str, alt: str) -> None:
@@ -57,15 +58,17 @@ def captioned(pictures: Any, captions: Sequence[str], alt: str = "") -> None:
 
 
 def outputs(sheets: Mapping[str, Any], clean: Mapping[str, float]) -> None:
-    """The same requests by networks that output the velocity and x0."""
+    """The same requests by networks that output the velocity and x0, with their median misfit."""
     names = {"v": "the network outputs v", "x0": "the network outputs x₀"}
+    misfit = {kind: shapes.read(sheet)[1].median().item() for kind, sheet in sheets.items()}
     alt = (
-        f"Above, v: shapes under heavy colored noise, {clean['v']:.0%} clean. Below, x₀: the same"
-        f" requests as clean shapes on white, {clean['x0']:.0%} clean."
+        f"Above, v: shapes under heavy colored noise, {clean['v']:.0%} clean, median misfit"
+        f" {misfit['v']:.2f}. Below, x₀: the same requests as clean shapes on white,"
+        f" {clean['x0']:.0%} clean, median misfit {misfit['x0']:.2f}."
     )
     _, axes = plots.figure(2, 1, size=(10, 2.7), alt=alt)
     for ax, (kind, sheet) in zip(axes, sheets.items(), strict=True):
-        title = f"{names[kind]}: {clean[kind]:.0%} of the pictures are clean"
+        title = f"{names[kind]}: {clean[kind]:.0%} are clean, median misfit {misfit[kind]:.2f}"
         plots.pictures(sheet[:24:2], ax, columns=12, title=title)
 
 
@@ -74,12 +77,14 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     this run; thin: the networks of the study.
     """
     scales = list(scores)
+    unclipped = study["clean, unclipped"][:, list(study["w"]).index(3)].max()
     alt = (
         "Left, against the guidance scale: known captions are obeyed from w = 1 on; new ones less"
         " often, and differently from network to network, and obeyed by a clean picture"
-        f" {scores[1.0]['new, clean']:.2f} at w = 1 and {scores[2.0]['new, clean']:.2f} at 2; the"
-        f" share of clean pictures falls from {scores[1.0]['clean']:.2f} at 1 to"
-        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3. Right:"
+        f" {scores[1.0]['new, clean']:.2f} at w = 1, {scores[2.0]['new, clean']:.2f} at 2 and"
+        f" {scores[4.0]['new, clean']:.2f} at 4; the share of clean pictures is"
+        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3, where without"
+        f" clipping it is at most {unclipped:.2f} in the thin curves. Right:"
         f" the standard deviation of the center falls from {scores[1.0]['variety']:.2f} pixels at"
         f" w = 1 to {scores[2.0]['variety']:.2f} at 2; real pictures have {real:.2f}."
     )
@@ -95,10 +100,13 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
             shares.plot(study["w"], values, color=color, linewidth=0.8, alpha=0.45)
         values = [score[name] for score in scores.values()]
         shares.plot(scales, values, style, color=color, linewidth=2.2, marker="o", label=name)
+    for i, values in enumerate(study["clean, unclipped"]):
+        name = "_" if i else "clean, unclipped"
+        shares.plot(study["w"], values, ":", color=plots.MUTED, linewidth=1.2, label=name)
     shares.set_ylim(-0.03, 1.08)
-    shares.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False)
+    shares.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0), frameon=False)
     plots.label(shares, "", "guidance scale w", "share of pictures")
-    upto = 5  # beyond w = 2.5 too few pictures are clean
+    upto = 6  # beyond w = 3 fewer pictures are clean
     for values in study["variety"]:
         variety.plot(
             study["w"][1:upto], values[1:upto], color=plots.MODEL, linewidth=0.8, alpha=0.45

@@ -140,7 +140,7 @@ def painting_loss(painter, x0, c, kind="x0"):
     return flow_loss(partial(velocity, painter, c=c, kind=kind), x0)
 
 
-def ask(painter, c, w=1.0, n=10, x=None):
+def ask(painter, c, w=1.0, n=10, x=None, limit=1.0):
     """Draw captions (B, 3) with guidance scale w. -> [noise, ..., picture], (B, 3, 16, 16) each"""
     c = c.to(next(painter.parameters()).device)
     no_words = torch.tensor(NO_WORDS, device=c.device).expand_as(c)  # (B, 3)
@@ -150,7 +150,9 @@ def ask(painter, c, w=1.0, n=10, x=None):
         return without + w * (velocity(painter, x, t, c) - without)
 
     x = torch.randn(len(c), 3, 16, 16) if x is None else x
-    return follow(guided, x.to(c.device), straight(n), "v")
+    trajectory = follow(guided, x.to(c.device), straight(n), "v")
+    trajectory[-1] = trajectory[-1].clamp(-limit, limit)  # no color is outside the data's range
+    return trajectory
 
 
 def composed(v_uncond: Tensor, v_conds: Tensor, weights: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -15,29 +17,36 @@ SCALES, SEEDS, EPOCHS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0), range(5), 40
 
 def run() -> dict[str, np.ndarray]:
     """Per measure (5 seeds, 7 scales): captions obeyed, known and new; new ones obeyed by clean
-    pictures; clean pictures; and the standard deviation of the shape's center. `real` is that of
-    real pictures.
+    pictures; clean pictures, also before their colors are clipped; and the standard deviation of
+    the shape's center. `real` is that of real pictures.
     """
     pictures, labels = shapes.sample(4000, runtime.rng(10))
     seen, asked = ~withheld(labels), shapes.all_captions().repeat(20, 1)  # (720, 3)
     new = withheld(asked)
-    names = ("known", "new", "new, clean", "clean", "variety")
+    names = ("known", "new", "new, clean", "clean", "clean, unclipped", "variety")
     found = {name: np.zeros((len(SEEDS), len(SCALES)), dtype=np.float32) for name in names}
     for i, seed in enumerate(SEEDS):
         painter = _painter(pictures[seen], labels[seen], seed)
         for j, w in enumerate(SCALES):
             torch.manual_seed(100 + seed)
-            x = ask(painter, asked, w)[-1]
-            caption, misfit = shapes.read(x)
+            unclipped = ask(painter, asked, w, limit=math.inf)[-1]
+            found["clean, unclipped"][i, j] = _clean(unclipped)
+            x = unclipped.clamp(-1, 1)
+            caption, _ = shapes.read(x)
             right = (caption == asked).all(dim=1).float()
             found["known"][i, j], found["new"][i, j] = right[~new].mean(), right[new].mean()
             found["new, clean"][i, j] = shapes.obeyed(x, asked)[new].float().mean()
-            found["clean"][i, j] = (misfit < shapes.CLEAN).float().mean()
+            found["clean"][i, j] = _clean(x)
             found["variety"][i, j] = shapes.variety(x[~new], asked[~new])
         print(
             seed, {name: values[i].round(2).tolist() for name, values in found.items()}, flush=True
         )
     return found | {"w": np.array(SCALES), "real": np.array(_real(asked[~new]))}
+
+
+def _clean(x: torch.Tensor) -> torch.Tensor:
+    """The share of pictures that are clean."""
+    return (shapes.read(x)[1] < shapes.CLEAN).float().mean()
 
 
 def _painter(x: torch.Tensor, c: torch.Tensor, seed: int) -> Painter:
