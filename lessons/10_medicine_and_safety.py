@@ -55,7 +55,7 @@ device = runtime.setup(seed=0)
 # who do not exist but could: that is **generation**, $p(x, y)$, of measurements *and* diagnosis.
 #
 # One table serves both: 569 breast lumps, 30 measurements of the cell nuclei that a fine needle drew from each, and whether the
-# lump was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993). We split it into two halves that share nobody.
+# lump was malignant (0) or benign (1) (Street, Wolberg & Mangasarian 1993). We split it into two halves with no patient in common.
 #
 # Accuracy counts every mistake alike. Medicine does not. **Sensitivity** is the share of malignant lumps that are called
 # malignant; the rest are missed cancers. **Specificity** is the share of benign lumps that are called benign.
@@ -63,7 +63,7 @@ device = runtime.setup(seed=0)
 # **Predict.** Logistic regression gives 97% of new patients the right diagnosis. How many of 100 cancers does it miss?
 #
 # - A: about 3, because it is wrong about 3 patients in 100
-#   - That would be so if both kinds of lump were equally hard. The benign ones are the majority, and the easier ones.
+#   - That would be so if both kinds of lump were equally hard. The benign ones are the majority, and they are easier to recognize.
 # - B: about 5
 #   - **Yes.** Most lumps are benign, and nearly all of those are recognized. Most of the mistakes are missed cancers.
 # - C: about 1, because malignant lumps look so different
@@ -74,7 +74,7 @@ cancer = load_breast_cancer()
 
 
 def halves(rng):
-    """Two tables that share nobody, with columns x (284, 30) and y (284,); 0 is malignant."""
+    """Two tables with no patient in common: x (284, 30), and y (284,), where 0 is malignant."""
     rows = rng.permutation(len(cancer.target))  # (569,), one patient is left over
     return [
         {"x": cancer.data[half], "y": cancer.target[half]} for half in (rows[:284], rows[284:568])
@@ -122,12 +122,12 @@ drawing.table(columns, diagnoses)  # mean ± standard deviation over the splits
 
 
 # %%
-def fit_mixture(table, K, seed):
+def fit_mixture(table, K, seed, reg_covar=1e-3):
     """K Gaussians for each diagnosis, on standardized columns. -> a model for draw_patients"""
     mean, std = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
     z = (table["x"] - mean) / std  # (N, D)
-    mixtures = [  # reg_covar keeps a Gaussian with few patients from shrinking to a point
-        GaussianMixture(K, reg_covar=1e-3, random_state=seed).fit(z[table["y"] == c])
+    mixtures = [  # reg_covar keeps a Gaussian with few patients from becoming flat
+        GaussianMixture(K, reg_covar=reg_covar, random_state=seed).fit(z[table["y"] == c])
         for c in (0, 1)
     ]
     return {"mean": mean, "std": std, "mixtures": mixtures, "benign": table["y"].mean()}
@@ -207,6 +207,7 @@ def claimed(synth, rng):
     return {"x": synth["x"], "y": rng.permutation(synth["y"])}
 
 
+# %% tags=["folded"]
 utility = {"trained on real patients": [], "synthetic": [], "as claimed": []}
 for split in splits:
     rng = runtime.rng(30 + split)
@@ -261,7 +262,7 @@ def to_roots(table):
 
 
 def from_roots(table):
-    """Back to measurements: any row of numbers becomes one that keeps both rules."""
+    """Back to measurements: any row of numbers becomes one that satisfies both rules."""
     mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
     return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
 
@@ -307,19 +308,23 @@ for split in splits:
     for name, table in tables.items():
         zeros = (table["x"] == 0).any(axis=1).mean()
         row = impossible(table).mean(), zeros, tstr(table, test), missed[name]
-        quality.setdefault(name, []).append((*row, missed[name] - missed["Gaussians"]))
+        quality.setdefault(name, []).append(row)
 columns = {"impossible": ".1%", "has a 0": ".1%", "TSTR": ".3f", "missed of 100 cancers": ".1f"}
-drawing.table(columns | {"beyond Gaussians": "z.1f"}, quality)
+drawing.table(columns, quality)
+missed = {name: np.array(rows)[:, 3] for name, rows in quality.items()}
+more = missed["Gaussians of square roots"] - missed["Gaussians"]  # (10,)
+change, error = more.mean(), more.std(ddof=1) / math.sqrt(len(more))
+print(f"square roots, change in missed cancers: {change:.1f} ± {error:.1f} (standard error)")
 
 # %% [markdown]
-# Clipping leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
-# square roots no row is impossible: a constraint that holds by construction needs no check. And it costs nothing that ten splits
-# can show: split by split (last column), the change in missed cancers is smaller than its spread. From here on `patients` is our
-# generator.
+# Clipping leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do.
+# (Square roots never give one: a smaller trace.) With square roots no row is impossible: a constraint that holds by construction
+# needs no check. And it costs nothing that ten splits can show: the change in missed cancers is within two standard errors of 0.
+# From here on `patients` is our generator.
 #
-# It keeps the two rules that someone wrote down. Here is a third. Of all outlines around the same area, the circle is the
+# It satisfies the two rules that someone wrote down. Here is a third. Of all outlines around the same area, the circle is the
 # shortest, so a nucleus has perimeter² ≥ 4π · area. (An average over nuclei of different sizes can fall a little below this; no
-# real patient's does.) Do our rows keep to it?
+# real patient's does.) Do our rows obey it?
 
 
 # %% tags=["folded"]
@@ -330,18 +335,20 @@ def rounder_than_a_circle(table):
     return (perimeter**2 < 4 * math.pi * area).any(axis=1)
 
 
-too_round = {"real": [], "Gaussians of square roots": []}
+too_round = {"real": [], "Gaussians": [], "Gaussians of square roots": []}
 for split in splits:
     rng = runtime.rng(30 + split)
     train, test = halves(rng)
-    for name, table in zip(too_round, (train, patients(train, 1, split, 284, rng)), strict=True):
+    roots = patients(train, 1, split, 284, rng)
+    tables = train, draw_patients(fit_mixture(train, 1, seed=split), 284, rng), roots
+    for name, table in zip(too_round, tables, strict=True):
         too_round[name].append(rounder_than_a_circle(table).mean())
 for name, shares in too_round.items():
     print(f"{name:<26} {np.mean(shares):5.1%} rounder than a circle")
 
 # %% [markdown]
-# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*. A generator keeps
-# the rules it was given. The others have to be found by someone who knows the field.
+# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*, about half as many
+# as without the roots. A generator keeps the rules it was given. The others have to be found by someone who knows the field.
 
 # %% [markdown]
 # ## Copied, or made up?
@@ -409,30 +416,31 @@ drawing.utility_and_alarm(useful, alarm)
 
 # %% [markdown]
 # TSTR cannot tell them apart; if anything, it prefers the copies. The alarm can: little more than a half for one Gaussian, almost
-# {{10.alarm.many:.1f}} for thirty, and 1 for the photocopier. Nobody meant the thirty to copy. They are an ordinary model with
-# too many parameters.
+# {{10.alarm.many:.1f}} for thirty, and 1 for the photocopier. Nobody meant the thirty to copy. They are an ordinary model with too
+# many parameters for so few patients.
 
 # %% [markdown]
 # ## Was this patient in the data?
 #
-# Who is harmed by a copy? Picture someone who holds your published table, knows the measurements of an acquaintance, and asks:
-# *was she in that hospital's data?* If so, they have learned where she was treated, or that she took part in a certain study.
-# This is **membership inference** (Chen et al. 2020 list its forms for generative models), and those who were in are the
-# **members**. Our attack needs only a distance: the closer someone is to a synthetic patient, the more likely a member.
+# Who is harmed by a copy? Picture someone who holds your published table, knows the measurements and the diagnosis of an
+# acquaintance, and asks: *was she in that hospital's data?* If the answer is yes, they have learned where she was treated, or that
+# she took part in a certain study. This is **membership inference** (Chen et al. 2020 list its forms for generative models). Those
+# who were in the data are the **members**. Our attack needs only a distance: the closer someone is to a synthetic patient, the
+# more likely a member.
 #
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
-# How good is the attack? Show the attacker one patient who was in and one who was out, and let them bet on the higher score.
-# The share of pairs they get right, with a half for a tie, is the **AUC**: ½ is a coin toss, 1 is certainty. (It is the area
-# under the *ROC curve*, which plots members found against false alarms for every threshold.)
+# How good is the attack? Show the attacker one member and one non-member, and let them bet on the higher score. The share of pairs
+# they get right, with a half for a tie, is the **AUC**: ½ is a coin toss, 1 is certainty. (It is the area under the *ROC curve*,
+# which plots members found against false alarms for every threshold.)
 #
 # But nobody attacks by betting on pairs. An attacker who wants to *name* someone sets a threshold, high enough to accuse almost
 # nobody by mistake. So Carlini et al. (2022) judge an attack by one end of that curve, its **true-positive rate at a low
-# false-positive rate**: how many members are found while only 1% of the others, say, are accused?
+# false-positive rate**: how many members are found while only 1% of the non-members, say, are accused?
 #
 # ### Exercise 10.2 · `members_found`
 # The attacker names everyone whose score is *above* a threshold. Choose it so that as many members as possible are named, but at
-# most a share `false_alarms` of those who were out. (1% of 284 is $2.84$: how many of those out may be named?) Return the share of
+# most a share `false_alarms` of the non-members. (1% of 284 is $2.84$: how many non-members may be named?) Return the share of
 # members named.
 
 
@@ -453,11 +461,11 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
 members_found = check("10.2", members_found)
 
 # %% [markdown] tags=["help:10.2"]
-# Sort the scores of those who were out. If two of them may be named, what is the lowest threshold you
-# may choose?
+# Sort the scores of the non-members. If two of them may be named, what is the lowest threshold you may choose?
 # ---
-# In: $5, 3, 1$. Out: $4, 2, 0, -1, -2$. One in five may be accused, that is, one person: the $4$. So the threshold cannot be
-# below $2$, and of the members $5$ and $3$ are named: $\tfrac23$. With no false alarm allowed the threshold is $4$: $\tfrac13$.
+# Members: $5, 3, 1$. Non-members: $4, 2, 0, -1, -2$. One in five may be accused, that is, one person: the $4$. So the threshold
+# cannot be below $2$, and of the members $5$ and $3$ are named: $\tfrac23$. With no false alarm allowed the threshold is $4$:
+# $\tfrac13$.
 # ---
 # With $a$ allowed, the threshold is the score number $a$ in descending order, counted from 0: exactly $a$ scores can lie above
 # it. Round $a$ down, because the share is a limit. `quantile` interpolates between two scores and can let one too many through.
@@ -465,13 +473,13 @@ members_found = check("10.2", members_found)
 
 # %%
 def attack(synth, train, test):
-    """Scores of those in and of those out: minus the distance to the nearest synthetic patient."""
+    """Scores of members and non-members: minus the distance to the nearest synthetic patient."""
     scale = synth["x"].std(axis=0)  # the attacker knows the published table only
     return [torch.tensor(-distance_to(synth, table["x"], scale)) for table in (train, test)]
 
 
 def attack_auc(scores_in, scores_out):
-    """Share of pairs in which the one who was in scores higher."""
+    """Share of pairs in which the member scores higher."""
     was_in = np.repeat([1, 0], [len(scores_in), len(scores_out)])
     return roc_auc_score(was_in, torch.cat([scores_in, scores_out]))
 
@@ -492,7 +500,7 @@ def singled_out(synth, real):
     return float((fits.all(axis=2).sum(axis=1) == 1).mean())
 
 
-def attack_on_unusual(train, test, synth):
+def attack_on_unusual(train, test, synth, attack=attack):
     scores_in, scores_out = attack(synth, train, test)
     return attack_auc(scores_in[unusual(train)], scores_out[unusual(test)])
 
@@ -547,7 +555,7 @@ drawing.roc_twice(alarms, curves)
 # On the left, the two curves meet in the right half and enclose similar areas. An attacker works at the left edge, which the right
 # picture stretches: at 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than
 # three times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And the
-# unusual, who have most to fear, are worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
+# unusual, who have most to fear, can be worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
@@ -556,11 +564,11 @@ drawing.roc_twice(alarms, curves)
 # {{10.found.one:.0%}}, and TSTR by about a hundredth at most. The second is noise.
 #
 # **Pay for it yourself.** Choose the number of components and the noise added to every published measurement, in standard
-# deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting, by risk
-# and utility, on one split: the **privacy–utility trade-off**. Drag the ring, or use the controls. The release belongs in the green
-# corner, with an AUC of at most $0.6$ and a TSTR of at least $0.94$.
+# deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting by risk
+# and utility, means of three tables on one split: the **privacy–utility trade-off**. The release belongs in the green corner, with
+# an AUC of at most $0.6$ and a TSTR of at least $0.94$. Drag the ring, or use the controls.
 #
-# **Your goal.** With 32 components, find the least noise that brings you into the corner. Then find the same privacy for less.
+# **Your goal.** With 32 components, find the least noise that brings you into the corner. Then get there without noise.
 
 # %% tags=["folded"]
 train, test, _ = releases[0]
@@ -570,20 +578,25 @@ plane, broken = {}, {}
 for K in components:
     model = fit_mixture(to_roots(train), K, seed=0)
     for noise in noises:
-        rng = runtime.rng(60)
-        synth = from_roots(draw_patients(model, 284, rng))
-        synth["x"] = synth["x"] + noise * train["x"].std(axis=0) * rng.normal(size=synth["x"].shape)
-        scores_in, scores_out = attack(synth, train, test)
-        risk = attack_auc(scores_in, scores_out)
-        plane[K, noise] = risk, tstr(synth, test), -scores_in, -scores_out
-        broken[K, noise] = impossible(synth).mean()
+        drawn = []
+        for repeat in range(runtime.budget(smoke=1, cpu=3)):
+            rng = runtime.rng(60 + repeat)
+            synth = from_roots(draw_patients(model, 284, rng))
+            shift = noise * train["x"].std(axis=0) * rng.normal(size=synth["x"].shape)
+            synth["x"] = synth["x"] + shift
+            pair = attack(synth, train, test)
+            row = attack_auc(*pair), tstr(synth, test), impossible(synth).mean()
+            drawn.append((*row, -torch.stack(pair)))
+        risk, learned, share, distances = zip(*drawn, strict=True)
+        plane[K, noise] = np.mean(risk), np.mean(learned), *torch.cat(distances, dim=1)
+        broken[K, noise] = np.mean(share)
 
 # %%
 explorables.privacy(components, noises, plane)
 
 # %% [markdown]
-# Noise works, but it undoes the repair: with one standard deviation, {{10.impossible.noise:.0%}} of the rows are impossible
-# again. A smaller model forgets the individual and keeps what is common.
+# Noise works. Up to one standard deviation it costs about a hundredth of TSTR, but it undoes the repair:
+# {{10.impossible.noise:.0%}} of the rows are impossible again. A smaller model keeps less of the individual.
 #
 # A place in the green corner says that *this* attack fails on *this* release. What if the model itself gets out?
 #
@@ -591,11 +604,12 @@ explorables.privacy(components, noises, plane)
 # from eight Gaussians gives away 2% to 3% of the members at 1% false alarms. What share is found now?
 #
 # - A: hardly more, because the table was drawn from that model
-#   - 284 rows show little of the model. The model shows exactly where its density is high.
+#   - 284 rows show little of eight Gaussians in 30 dimensions. The model shows exactly where its density is high.
 # - B: about a third
-#   - That is still too few. Each patient pulls the density up at one place in 30 dimensions, and hardly anywhere else.
+#   - That is still too few. The patients who were fitted lie *in* these Gaussians, and almost everyone else beside them.
 # - C: about nine in ten
-#   - **Yes.** A model with eight Gaussians recognizes almost everyone it was fitted to, once it can be asked.
+#   - **Yes.** About 13 malignant or 22 benign patients share a Gaussian in 30 dimensions. It is almost flat: they lie in it, and
+#     everyone else lies beside it.
 
 
 # %%
@@ -613,30 +627,64 @@ def auc_and_found(pairs):
     return np.array([(attack_auc(*pair), members_found(*pair, 0.01)) for pair in pairs])
 
 
-with_model, scores_with_model, table_of_eight = {}, {}, []
-for K in (1, 8, 30):
-    pairs = []
+settings = {  # K and reg_covar
+    "K = 1": (1, 1e-3),
+    "K = 8": (8, 1e-3),
+    "K = 8, reg_covar = 0.1": (8, 0.1),
+    "K = 30": (30, 1e-3),
+}
+with_model, models = {}, {}
+for name, (K, reg_covar) in settings.items():
+    by_table, by_model, rows = [], [], []
     for split, (train, test, _) in enumerate(releases):
-        model = fit_mixture(to_roots(train), K, seed=split)
-        pairs.append((model_attack(model, train), model_attack(model, test)))
-        if K == 8:
-            synth = from_roots(draw_patients(model, 284, runtime.rng(180 + split)))
-            table_of_eight.append(attack(synth, train, test))
-    scores_with_model[K], with_model[K] = pairs, auc_and_found(pairs)
-rows = {"table in hand, K = 8": auc_and_found(table_of_eight)}
-rows |= {f"model in hand, K = {K}": pair for K, pair in with_model.items()}
-drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
+        model = fit_mixture(to_roots(train), K, split, reg_covar)
+        synth = from_roots(draw_patients(model, 284, runtime.rng(180 + split)))
+        by_table.append(attack(synth, train, test))
+        by_model.append((model_attack(model, train), model_attack(model, test)))
+        rows.append((tstr(synth, test), rounder_than_a_circle(synth).mean()))
+    with_model[name] = by_model
+    models[name] = np.c_[auc_and_found(by_table), auc_and_found(by_model), rows]
+columns = {"AUC, table": ".2f", "found, table": ".0%", "AUC, model": ".2f", "found, model": ".0%"}
+drawing.table(columns | {"TSTR": ".3f", "rounder than a circle": ".0%"}, models)
 
 # %% [markdown]
-# A privacy number belongs to *an attack*, not to the table, and better attacks exist. Synthetic data by itself promises nothing
+# So the cause is not the number eight alone, but how flat a Gaussian may become. A third mitigation is stronger
+# **regularization**: at `reg_covar` $0.1$ in place of $0.001$, about one in eight is found, at the same TSTR. TSTR does not see
+# the price: about two in five rows are rounder than a circle.
+#
+# Does the attacker need our model? From the published rows anyone can fit one.
+
+
+# %%
+def refit_attack(synth, train, test):
+    """Fit a Gaussian per diagnosis to the published rows, and score by its log-likelihood."""
+    model = fit_mixture(to_roots(clipped(synth)), 1, seed=0)
+    return [model_attack(model, table) for table in (train, test)]
+
+
+# %% tags=["folded"]
+refitted = on_each_split(lambda train, test, synth: attack_auc(*refit_attack(synth, train, test)))
+refitted_tail = on_each_split(
+    lambda train, test, synth: attack_on_unusual(train, test, synth, refit_attack)
+)
+attacks = {"nearest patient": (exposed, exposed_tail), "refitted": (refitted, refitted_tail)}
+drawing.table(
+    {"AUC": ".2f", "AUC, unusual": ".2f"},
+    {name: np.stack([m["one Gaussian"] for m in pair], axis=1) for name, pair in attacks.items()},
+    "one Gaussian",
+)
+
+# %% [markdown]
+# The same table, a better attack: the AUC rises to {{10.auc.refit:.2f}}, as high as with the model in hand, and for the unusual to
+# {{10.auc.refit_tail:.1f}}. A privacy number belongs to *an attack*, not to the table. Synthetic data by itself guarantees nothing
 # (Stadler, Oprisanu & Troncoso 2022).
 
 # %% [markdown]
-# ### A promise against every attack
+# ### A guarantee against every attack
 #
-# Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a promise, or **privacy guarantee**,
-# against attacks that nobody has thought of: what is published looks nearly the same with any one person's record as without it.
-# The **Gaussian mechanism** keeps that promise by publishing only a sum over the patients, with noise.
+# Surviving an attack is evidence, not proof. **Differential privacy** (Dwork et al. 2006) is a **privacy guarantee**, a promise
+# that holds against attacks that nobody has thought of: what is published looks nearly the same with any one person's record as
+# without it. The **Gaussian mechanism** gives this guarantee by publishing only a sum over the patients, with noise.
 #
 # Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum. Along
 # your row, in units of the noise, the sum is $\mathcal N(0, 1)$ without you and, at most, $\mathcal N(\mu, 1)$ with you. Accusing
@@ -649,14 +697,14 @@ drawing.table({"AUC": ".2f", "found": ".0%"}, rows)
 # any row longer than $C$ is first scaled down to length $C$ (**norm clipping**). Shorter rows stay as they are.
 #
 # ### Exercise 10.3 · `private_sum`
-# Return the sum of the clipped rows, with noise that keeps the promise $\mu$. How far can your row move the sum, and how many
-# standard deviations of the noise may that be? A row's length is Euclidean, $\sqrt{\sum_d x_d^2}$, and a row may be all zeros.
-# Each of the $D$ sums gets noise of its own, drawn from `rng`.
+# Return the sum of the clipped rows, with noise for $\mu$-Gaussian differential privacy. How far can your row move the sum, and
+# how many standard deviations of the noise may that be? A row's length is Euclidean, $\sqrt{\sum_d x_d^2}$, and a row may be all
+# zeros. Each of the $D$ sums gets noise of its own, drawn from `rng`.
 
 
 # %% tags=["exercise:10.3", "points:4", "minutes:7"]
 def private_sum(rows, C, mu, rng):
-    """The sum of the rows, each no longer than C, with noise that keeps the promise mu.
+    """The sum of the rows, each no longer than C, with noise for mu-Gaussian privacy.
 
     NumPy (N, D), two floats, a NumPy generator -> NumPy (D,)
     """
@@ -684,8 +732,8 @@ private_sum = check("10.3", private_sum)
 # %% [markdown]
 # Now **audit** *your* function: let the strongest attacker loose on it. The sums are those from which we will make patients: for
 # each diagnosis the number of patients, and the sums of each measurement and of its square. Each column is first scaled by its
-# range, which must be public too: here the data set's documentation prints it. Taken from a clinic's own patients, it would break
-# the promise. The attacker goes after the patient who moves the sums most.
+# range, which must be public too. (The data set's documentation prints it. A clinic that used the range of its own patients would
+# break the guarantee.) The attacker goes after the patient with the longest row.
 
 
 # %% tags=["folded"]
@@ -709,7 +757,7 @@ def asked_for(covariances):
 
 
 # %%
-mu, C = 0.5, 3.5  # fixed in advance
+mu, C = 0.5, 2.0
 rng, repeats = runtime.rng(65), runtime.budget(smoke=500, cpu=20_000)
 everyone = contributions(train, covariances=False)  # (284, 122)
 you = everyone[[np.linalg.norm(everyone, axis=1).argmax()]]  # (1, 122)
@@ -719,19 +767,22 @@ score_in, score_out = (  # how far the noisy sum lies in your direction
 )
 audit = members_found(score_in, score_out, 0.01)
 bound = norm.cdf(norm.ppf(0.01) + mu)
-print(f"found: {audit:.1%}; the promise: at most {bound:.1%}")
-curves["eight Gaussians, model in hand"] = found_at(scores_with_model[8])
+print(f"found: {audit:.1%}; guaranteed: at most {bound:.1%}")
+
+# %% tags=["folded"]
+curves["eight Gaussians, model in hand"] = found_at(with_model["K = 8"])
 curves["your noisy sums"] = found_at([(score_in, score_out)])
-drawing.promise(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
+drawing.guarantee(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
 
 # %% [markdown]
-# The attack runs along the edge of the promise. (Chance moves the printed share by about a quarter of a percentage point.) **No
-# attack will ever get past it**, not even one invented in a hundred years. From exact sums, the same attacker finds you every time.
-# Whatever is computed *from* the noisy sums, a model or a hundred tables, keeps the promise (**post-processing**). A second sum
-# spends more of the **privacy budget**: by **composition**, two at $\mu$ promise only $\sqrt2\,\mu$. (Papers call $C$ the
-# *sensitivity* of the sum, not that of a test. Most promise $(\varepsilon, \delta)$: adding or removing you changes the probability
-# of any event by a factor of at most $e^\varepsilon$, plus $\delta$. For $\delta = 10^{-5}$, $\mu = \tfrac12$ is
-# $\varepsilon = 2.0$.)
+# The attack runs along the edge of the shaded region. (Chance moves the printed share by about a quarter of a percentage point.)
+# **No attack will ever get past it**, not even one invented in a hundred years, as long as the noise is secret. (Anyone can
+# subtract ours: this notebook prints its seed. Real systems draw it from a cryptographic source, and guard against rounding:
+# Mironov 2012.) From exact sums, the same attacker finds you every time. Whatever is computed *from* the noisy sums, a model or a
+# hundred tables, keeps the guarantee (**post-processing**). A second sum spends more of the **privacy budget**: by
+# **composition**, two at $\mu$ guarantee only $\sqrt2\,\mu$. (Papers call $C$ the *sensitivity* of the sum, not that of a test.
+# Most guarantee $(\varepsilon, \delta)$: adding or removing you changes the probability of any event by a factor of at most
+# $e^\varepsilon$, plus $\delta$. For $\delta = 10^{-5}$, $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
 
 
 # %% tags=["folded"]
@@ -746,9 +797,8 @@ def gaussian_from(sums, covariances):
     return n, mean, (vectors * np.maximum(values, 0.003)) @ vectors.T  # noise can make it negative
 
 
-def private_patients(table, mu, n, rng, covariances):
+def private_patients(table, mu, n, rng, covariances, C):
     """n patients computed from noisy sums alone."""
-    C = 6.0 if covariances else 3.5  # fixed in advance
     noisy = private_sum(contributions(table, covariances), C, mu, rng)
     parts = []
     for half in np.split(np.asarray(noisy), 2):  # (K,) for each diagnosis
@@ -763,44 +813,55 @@ def private_patients(table, mu, n, rng, covariances):
 
 
 # %% [markdown]
-# Two tables under the same promise. The first is drawn from counts, means and variances, 61 numbers per diagnosis; the second
-# uses all covariances too, 496 numbers. Without noise, a classifier that learns from the first misses about
+# Two tables under the same guarantee, with the same $C$. The first is drawn from counts, means and variances, 61 numbers per
+# diagnosis; the second uses all covariances too, 496 numbers. Without noise, a classifier that learns from the first misses about
 # {{10.dp.modest_free:.0f}} of 100 cancers, and from the second about {{10.dp.ambitious_free:.0f}}.
 #
 # **Predict.** With $\mu = \tfrac12$, at most $3.4\%$ of the members can be found at 1% false alarms. To which table does the noise
 # do more harm?
 #
 # - A: to the first, because each of its few numbers has to say more
-#   - Each of them gets little noise: few numbers make short rows.
+#   - Few numbers make short rows. Clipping leaves more of each number, so the noise is smaller beside it.
 # - B: to the second
-#   - **Yes.** It asks for more numbers. That makes the rows longer, so every sum needs more noise.
-# - C: to both alike, because the promise is the same
-#   - The promise fixes what leaks about a patient, not what is left to learn from.
+#   - **Yes.** It asks for more numbers. That makes the rows longer, so clipping leaves less of each number beside the noise.
+# - C: to both alike, because the guarantee is the same
+#   - The guarantee fixes what leaks about a patient, not what is left to learn from.
 
 # %% tags=["folded"]
-promises = [math.inf, 2, 1, 0.5, 0.25]  # mu; the first is no promise and no noise
-missed_with = {"means and variances": [], "means and covariances": []}
+guarantees = [math.inf, 2, 1, 0.5, 0.25]  # mu; the first is no guarantee and no noise
 many_splits = range(120, 120 + runtime.budget(smoke=2, cpu=40))
-for covariances, values in zip((False, True), missed_with.values(), strict=True):
-    for mu in promises:
-        missed = []
-        for split in many_splits:
-            rng = runtime.rng(split)
-            train, test = halves(rng)
-            synth = private_patients(train, mu, 284, rng, covariances)
-            missed.append(missed_cancers(synth, test))
-        values.append(np.array(missed))  # (40,)
+
+
+def missed_with_privacy(mu, covariances, C=2.0):
+    """Missed cancers of 100 on each split, after training on private patients. -> (40,)"""
+    missed = []
+    for split in many_splits:
+        rng = runtime.rng(split)
+        train, test = halves(rng)
+        synth = private_patients(train, mu, 284, rng, covariances, C)
+        missed.append(missed_cancers(synth, test))
+    return np.array(missed)
+
+
+missed_with = {
+    name: [missed_with_privacy(mu, covariances) for mu in guarantees]
+    for name, covariances in (("means and variances", False), ("means and covariances", True))
+}
+loose = missed_with_privacy(0.5, True, C=6.0)
 missed_by_real = [missed_cancers(*halves(runtime.rng(split))) for split in many_splits]
-bounds = norm.cdf(norm.ppf(0.01) + np.array(promises))  # members found at 1% false alarms
+bounds = norm.cdf(norm.ppf(0.01) + np.array(guarantees))  # members found at 1% false alarms
 drawing.price_of_privacy(bounds, missed_with, missed_by_real)
+tight = missed_with["means and covariances"][3]
+print(f"means and covariances, mu = 0.5: C = 2 {tight.mean():.0f}, C = 6 {loose.mean():.0f} missed")
 
 # %% [markdown]
 # **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ the first table leads to {{10.dp.modest:.0f}} of 100
 # instead of {{10.dp.modest_free:.0f}}, the second to {{10.dp.ambitious:.0f}} instead of {{10.dp.ambitious_free:.0f}} (the bands
-# show the standard deviation over forty splits). The more you ask, the more the same promise costs, and most of the second table's
-# lead is gone. Trained on real patients, a classifier misses {{10.dp.real:.0f}}. More patients give you both, because the same
-# noise disturbs a sum over a million people far less than one over 284. A census can afford this promise; a single clinic hardly
-# can.
+# show the standard deviation over forty splits). The more you ask, the more the same guarantee costs, and about half of the second
+# table's lead is gone. Part of the price is the choice of $C$: with 6, which clips few rows, in place of 2, the second table leads
+# to {{10.dp.loose:.0f}}. (Choosing $C$ by looking at the patients spends privacy budget. We did look: these have long been
+# public.) Trained on real patients, a classifier misses {{10.dp.real:.0f}}. More patients give you both, because the same noise
+# disturbs a sum over a million people far less than one over 284. A census can afford this guarantee; a single clinic hardly can.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -809,9 +870,9 @@ drawing.price_of_privacy(bounds, missed_with, missed_by_real)
 # ## A mark in the text
 #
 # A leaflet comes with the table, and a model writes it. A month later someone finds a leaflet online and asks: was that *your*
-# model? Style proves nothing: detectors that go by style took more than half of the essays of non-native writers for the work
-# of a machine (Liang et al. 2023). A **watermark** helps: a pattern in the choice of words that no reader notices and that the
-# owner of a key can count.
+# model? Style proves nothing: detectors that go by how predictable the words are took more than half of the essays of non-native
+# writers for the work of a machine (Liang et al. 2023). A **watermark** helps: a pattern in the choice of words that no reader
+# notices and that the owner of a key can count.
 #
 # For a language model, a table is enough here: for each word, the probabilities of the next. Ours knows 116 words and writes
 # without end about hospital life.
@@ -960,11 +1021,11 @@ columns = {"std of z": ".2f", "above 4": ".0f", "once: std of z": ".2f", "once: 
 drawing.table(columns, {f"{T} words": row for T, row in false_alarms.items()}, "every pair:")
 
 # %% [markdown]
-# With each pair counted once, $z$ has a standard deviation of about 1 at any length. With every pair counted, it grows, to
-# {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is above chance by luck gets further above it with every
-# repetition. **The longer an honest text, the likelier the false accusation**: at 1,600 words a few in a thousand, where the
-# Gaussian promises three in 100,000. Detectors can count repeated pairs once, as you do: in Hugging Face's `WatermarkDetector`
-# that is `ignore_repeated_ngrams`, off by default.
+# With each pair counted once, $z$ has a standard deviation of about 1 at any length (slightly less, as green lists have a fixed
+# size). With every pair counted, it grows, to {{10.z.std_every:.1f}} at 1,600 words: an honest writer who is above chance by luck
+# gets further above it with every repetition. **The longer an honest text, the likelier the false accusation**: at 1,600 words a
+# few in a thousand, where the Gaussian predicts three in 100,000. Detectors can count repeated pairs once, as you do: in Hugging
+# Face's `WatermarkDetector` that is `ignore_repeated_ngrams`, off by default.
 
 # %%
 runtime.seed_all(73)
@@ -976,6 +1037,7 @@ def z_of(texts, green):
     return np.array([watermark_z(text, green, gamma) for text in texts])
 
 
+# %% tags=["folded"]
 z_plain, z_marked, z_wrong_key = z_of(plain, green), z_of(marked, green), z_of(marked, wrong_key)
 drawing.scores_of_texts({"unmarked": z_plain, "marked, wrong key": z_wrong_key, "marked": z_marked})
 print(f"unmarked: highest {z_plain.max():.1f};  marked: lowest {z_marked.min():.1f}")
@@ -1014,9 +1076,10 @@ print(f"entropy of the next word: unmarked {entropy[0]:.2f}, marked {entropy[1]:
 #
 # <details><summary>A better sentence</summary>
 #
-# *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed one to three more of 100 cancers than
-# those trained on real patients, and all patients come from one clinic before 1996."* It names a use that someone will think
-# of, what would go wrong, for whom, and how we know. A reader can act on it, and can prove it wrong.
+# *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed two or three more of 100 cancers, on
+# average, than those trained on real patients (on some splits none, on others five), and all patients come from one clinic before
+# 1996."* It names a use that someone will think of, what would go wrong, for whom, and how we know. A reader can act on it, and
+# can prove it wrong.
 #
 # </details>
 #
@@ -1027,7 +1090,7 @@ strange = on_each_split(lambda train, test, synth: impossible(synth).mean())
 more_missed = on_each_split(
     lambda train, test, synth: missed_cancers(synth, test) - missed_cancers(train, test)
 )
-leaked = {"one Gaussian": with_model[1][:, 1], "thirty Gaussians": with_model[30][:, 1]}
+leaked = {"one Gaussian": models["K = 1"][:, 3], "thirty Gaussians": models["K = 30"][:, 3]}
 
 # %%
 words_of_yours = {
@@ -1045,6 +1108,7 @@ card = [  # question, measured, limit, at least or at most
     ("copied? alarm", alarm[which], 0.67, "at most"),
     ("private? AUC, nearest patient", exposed[which], 0.6, "at most"),
     ("the same, unusual tenth", exposed_tail[which], 0.6, "at most"),
+    ("refitted Gaussian, unusual tenth", refitted_tail[which], 0.6, "at most"),
     ("members found at 1% false alarms", found[which], 0.03, "at most"),
     ("singled out, beyond luck", singled[which], 0.02, "at most"),
     ("members found if the model leaks", leaked[which], 0.05, "at most"),
@@ -1056,14 +1120,16 @@ for question, answer in words_of_yours.items():
 drawing.release_card(card)
 
 # %% [markdown]
-# Set `which` to "thirty Gaussians" and run the cell again. Six lines turn to NO. The table is as possible and as useful as
+# Every line but one holds on average: refitting finds the unusual. But you publish one table, not an average. The last column
+# counts the splits on which a line holds: measure the table that you release.
+#
+# Set `which` to "thirty Gaussians" and run the cell again. Six more lines turn to NO. The table is as possible and as useful as
 # before: only the questions about privacy give it away, and someone had to think of them.
 #
-# One Gaussian survives the attacks on the card, which promises nothing about others. What no card can decide is left to people
-# and the law. Data are *personal* if someone in them can be identified by means "reasonably likely to be used" (recital 26); the
-# word "synthetic" does not change that. The European Union's AI Act asks that generated content be marked so that machines can
-# tell (Regulation 2024/1689, article 50). Who consented, who answers, and who bears the cost of a mistake are questions for a
-# name, not for a number.
+# What no card can decide is left to people and the law. Data are *personal* if someone in them can be identified by means
+# "reasonably likely to be used" (recital 26); the word "synthetic" does not change that. The European Union's AI Act asks that
+# generated content be marked so that machines can tell (Regulation 2024/1689, article 50). Who consented, who answers, and who
+# bears the cost of a mistake are questions for a name, not for a number.
 
 # %% [markdown]
 # ## What this run reached
@@ -1111,11 +1177,15 @@ inside &= runtime.reached(
         "10.found.many": found["thirty Gaussians"].mean(),
         "10.found.copier": found["photocopier"].mean(),
         "10.singled.copier": singled["photocopier"].mean(),
-        "10.auc.model_one": with_model[1][:, 0].mean(),
-        "10.found.model_one": with_model[1][:, 1].mean(),
-        "10.auc.model_eight": with_model[8][:, 0].mean(),
-        "10.found.model_eight": with_model[8][:, 1].mean(),
-        "10.found.table_eight": auc_and_found(table_of_eight)[:, 1].mean(),
+        "10.auc.refit": refitted["one Gaussian"].mean(),
+        "10.auc.refit_tail": refitted_tail["one Gaussian"].mean(),
+        "10.auc.model_one": models["K = 1"][:, 2].mean(),
+        "10.found.model_one": models["K = 1"][:, 3].mean(),
+        "10.auc.model_eight": models["K = 8"][:, 2].mean(),
+        "10.found.model_eight": models["K = 8"][:, 3].mean(),
+        "10.found.table_eight": models["K = 8"][:, 1].mean(),
+        "10.found.regular": models["K = 8, reg_covar = 0.1"][:, 3].mean(),
+        "10.circle.regular": models["K = 8, reg_covar = 0.1"][:, 5].mean(),
     }
 )
 
@@ -1128,6 +1198,7 @@ inside &= runtime.reached(
         "10.dp.ambitious_free": missed_with["means and covariances"][0].mean(),
         "10.dp.modest": missed_with["means and variances"][3].mean(),
         "10.dp.ambitious": missed_with["means and covariances"][3].mean(),
+        "10.dp.loose": loose.mean(),
         "10.z.std_every": false_alarms[1600][0],
         "10.z.std_once": false_alarms[1600][2],
         "10.z.marked": z_marked.min(),
@@ -1144,6 +1215,9 @@ assert usual[0] >= 0.95 and usual[0] > bayes[0] and sharp[1] > usual[1]
 assert np.mean(utility["synthetic"]) >= 0.93 and np.mean(utility["as claimed"]) <= 0.75
 assert rows_of["Gaussians"][0] > 0.2 and rows_of["Gaussians of square roots"][0] == 0
 assert max(too_round["real"]) == 0 and min(too_round["Gaussians of square roots"]) > 0.02
+_, unrooted, rooted = (np.mean(shares) for shares in too_round.values())
+assert 0.35 < rooted / unrooted < 0.7
+assert abs(change) < 3 * error
 assert rounder_than_a_circle({"x": cancer.data}).sum() == 0
 one, many, copies = (
     {"alarm": alarm[name].mean(), "auc": exposed[name].mean(), "found": found[name].mean()}
@@ -1152,12 +1226,20 @@ one, many, copies = (
 assert one["alarm"] < 2 / 3 < many["alarm"] and copies["alarm"] > 0.99
 assert many["auc"] >= 0.65 and one["auc"] <= 0.6
 assert one["found"] < 0.03 < 0.08 < many["found"] < copies["found"] / 2
-assert 0.015 < auc_and_found(table_of_eight)[:, 1].mean() < 0.035  # "2% to 3%"
-assert with_model[1][:, 0].mean() < 0.65 < 0.9 < with_model[8][:, 0].mean()
+single, eight, regular = (models[name].mean(axis=0) for name in list(models)[:3])  # (6,) each
+assert 0.015 < eight[1] < 0.035 and single[2] < 0.65 < 0.9 < eight[2]  # "2% to 3%"
+assert regular[3] < 0.25 < eight[3] and abs(regular[4] - eight[4]) < 0.015 and regular[5] > 0.3
+better = refitted["one Gaussian"].mean()
+assert better > one["auc"] + 0.04 and abs(better - single[2]) < 0.02
+assert exposed_tail[which].mean() < 0.6 < refitted_tail[which].mean()
+assert min(plane[32, 1.0][1], plane[8, 1.0][1]) > plane[8, 0.0][1] - 0.025
+
+# %% tags=["solved"]
 assert abs(audit - bound) < 4 * 0.34 / math.sqrt(repeats)  # four standard errors
 gaps = [np.array(a) - b for a, b in zip(*missed_with.values(), strict=True)]  # (40,) each
-assert gaps[0].mean() > 5 and gaps[3].mean() < gaps[0].mean()  # the noise harms the second more
-assert 0.5 < more_missed["one Gaussian"].mean() < 3.5  # "one to three more"
+assert gaps[0].mean() > 5 and gaps[3].mean() < 0.9 * gaps[0].mean()  # over 200 splits, half
+assert loose.mean() > tight.mean() + 1
+assert 0.5 < more_missed["one Gaussian"].mean() < 3.5  # "two or three more"
 assert z_marked.min() > 4 > z_plain.max() and z_wrong_key.max() < 4
 assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
 
@@ -1170,10 +1252,10 @@ assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
 # ### Section A · Molecules on paper
 #
 # The article's other promise for medicine is new drugs. A molecule can be written as a line of text, in **SMILES** (Weininger
-# 1988): letters are atoms, lowercase letters are atoms in aromatic rings, a pair of digits closes a ring, and parentheses hold a
-# branch. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. So do with these 26 characters what lesson 08 did with words: predict the
-# next one. The course ships 4,047 small molecules, and we hold out every thirteenth. Our model is a GRU, a relative of the LSTM
-# that Segler et al. (2018) used.
+# 1988): letters are atoms (`Cl` and `Br` take two), lowercase letters are atoms in aromatic rings, a pair of digits closes a ring,
+# and parentheses hold a branch. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. The alphabet has 26 characters. Do with them what lesson
+# 08 did with words: predict the next one. The course ships 4,047 small molecules, and we hold out every thirteenth. Our model is a
+# GRU, an LSTM (which Segler et al. 2018 used) with two gates in place of three and no separate cell.
 
 
 # %% tags=["studio", "export"]
@@ -1372,11 +1454,11 @@ for name, texts in rows.items():
 drawing.table(columns, lines)
 
 # %% [markdown] tags=["studio"]
-# AddCarbon wins every rate. (The shipped strings were written by a larger GRU after nine epochs.) The two columns on the right
-# need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012) scores from 0 to 1 how closely size, polarity
-# and other properties resemble those of approved drugs. "Nearest known" compares structural fingerprints with those of the most
-# similar training molecule (Tanimoto similarity; 1 means the same). The GRU's molecules are less drug-like than those it learned
-# from, and hardly less similar to them than AddCarbon's.
+# AddCarbon wins every rate. (The shipped strings were written by a larger GRU, trained on all molecules.) The two columns on the
+# right need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012) scores from 0 to 1 how closely size,
+# polarity and other properties resemble those of approved drugs. "Nearest known" compares structural fingerprints with those of
+# the most similar training molecule (Tanimoto similarity; 1 means the same). The GRUs' molecules are less drug-like than those
+# they learned from, and as similar to them as AddCarbon's (yours) or more so (the shipped run).
 #
 # What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
 # chemists have made, and its neighbor with one more carbon, which is as valid. Which of the two is likelier under the model,
@@ -1395,33 +1477,43 @@ print(f"the molecule that exists is the likelier of the two in {prefers_made:.0%
 
 # %% [markdown] tags=["studio"]
 # Guessing would give 50%. So has the network learned which molecules chemists make? A skeptic would first try a table of counts:
-# lesson 08's $n$-gram, here with five characters of context.
+# lesson 08's $n$-gram, here with five characters of context, and with thirteen.
 
 # %% tags=["studio"]
-counts = chemistry.CharacterTable(read, 6)
+thirteen = chemistry.CharacterTable(read, 14)
+counts = {5: thirteen.shortened(6), 13: thirteen}
 pairs = zip(held_out, carbon, strict=True)
-table_prefers_made = np.mean([counts.nll(a) < counts.nll(b) for a, b in pairs])
-print(f"the table prefers the molecule that exists in {table_prefers_made:.0%} of the pairs")
+table_prefers_made = np.mean([counts[5].nll(a) < counts[5].nll(b) for a, b in pairs])
+print(
+    f"the table of five prefers the molecule that exists in {table_prefers_made:.0%} of the pairs"
+)
 if chemistry.available():
-    rng = runtime.rng(83)
-    counted = [counts.write(rng, 0.7) for _ in range(runtime.budget(smoke=20, cpu=200))]
-    table_valid = molecule_report(counted, compared)["valid"]
-    network_valid = reports["GRU, yours"]["valid"]
-    print(f"valid strings: the table's {table_valid:.0%}, the network's {network_valid:.0%}")
+    for context, table in counts.items():
+        rng = runtime.rng(83)
+        copied = [table.write(rng, 0.7) for _ in range(runtime.budget(smoke=20, cpu=200))]
+        reports[f"table, {context} characters"] = molecule_report(copied, compared)
+    columns = dict.fromkeys(("valid", "unique", "novel"), ".2f")
+    drawing.table(columns, {name: tuple(rates.values()) for name, rates in reports.items()})
 
 # %% [markdown] tags=["studio"]
-# As a judge, the table is no worse than the network: an extra carbon shows within a few characters (in more than a quarter of the
-# pairs it breaks an aromatic ring). As a writer it is far worse. Only about a third of its strings are molecules, because five
-# characters later it has forgotten which rings and branches are open. *That* is what the network has learned. With a likelihood
-# you can rank candidates, complete a given beginning, or tune toward a target (Segler et al. 2018), and AddCarbon can do none of
-# this. As a mere source of new molecules, though, the network is worth no more than a pencil.
+# As a judge, the table of five is no worse than the network: an extra carbon shows within a few characters (in more than a quarter
+# of the pairs it breaks an aromatic ring). As a writer it is far worse. Only about a third of its strings are molecules, because
+# it has forgotten which rings and branches are open. A longer memory makes the table valid, but most of its molecules are copies.
+# Valid *and* new: *that* is what the network has learned. With a likelihood you can rank candidates, complete a given beginning,
+# or tune toward a target (Segler et al. 2018), and AddCarbon can do none of this. As a mere source of new molecules, though, the
+# network is worth no more than a pencil.
 #
-# Here are its new molecules of highest QED. They are a selection, not a random sample: picking the best makes any generator look
-# good. And QED knows nothing of stability: a carbamic acid (a carboxyl group on a nitrogen) scores well, and falls apart into an
-# amine and carbon dioxide.
+# Here are its new molecules of highest QED: a selection, not a random sample, and picking the best makes any generator look good.
+# None of these numbers knows of stability. A carbamic acid (a carboxyl group on a nitrogen) falls apart into an amine and carbon
+# dioxide. None of the training molecules is one; some of the new ones are.
 
 # %% tags=["studio"]
 sheet = chemistry.best(written, compared, 8) if chemistry.available() else []
+if chemistry.available():
+    new = set(map(canonical, written)) - {None, *compared}
+    for name, texts in {"training": compared, "new": new}.items():
+        acids = chemistry.matching(texts, "[NX3]C(=O)[OX2H1]")
+        print(f"{name} molecules: {acids} of {len(texts)} are carbamic acids")
 chemistry.draw_sheet(
     sheet or long_run["best"],
     "Highest QED among the new molecules, and similarity to the nearest known one",
@@ -1443,10 +1535,11 @@ chemistry.draw_sheet(
 drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
-# Validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the copier again, and
-# validity alone would praise it. More epochs trade novelty for validity, and so does a lower temperature. The smaller network
-# that you trained for nine epochs is at the other end of that trade: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel.
-# (These are the medians of five runs, which differ widely in validity; the long run was made once.)
+# At temperature $0.8$, validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the
+# copier again, and validity alone would praise it. More epochs trade novelty for validity. A lower temperature also raises
+# validity, but pays in *uniqueness*: the same molecules come again. (Your network is smaller, saw fewer molecules and wrote at
+# $0.7$: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, medians of five runs that differ widely in validity. The long
+# run was made once.)
 #
 # A valid, new molecule is not a drug. Can it be made? Does it dissolve, reach its target, bind there, harm the liver? Each
 # question is an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 go on to search for properties.) Our
@@ -1485,9 +1578,9 @@ print({name: column[:3] for name, column in trial.items()})
 # ### Exercise 10.6 · `trial_effect`
 # Estimate the ratio of times, with AI over without, and its 95% **confidence interval**: a range built so that it contains the
 # truth in 95 of 100 such trials. Times are skewed: most tasks take about an hour, a few take three. So work with logarithms, in
-# which a ratio is a difference. You know the standard error of a mean from lesson 05. When two independent estimates are
-# subtracted, their variances *add*. Each group has its own variance, and the interval reaches $1.96$ standard errors to each
-# side (Welch's t will do as well). Return to ratios at the end: $\hat r$ above 1 means slower.
+# which a ratio is a difference. You know the standard error of a mean from lesson 05, and each group has its own. How uncertain is
+# a difference of two independent estimates? The interval reaches $1.96$ standard errors to each side. (Welch's *t* interval, which
+# is slightly wider, will do as well.) Return a ratio: $\hat r$ above 1 means slower.
 #
 # The table has four columns, all NumPy arrays. Which do you need?
 
@@ -1522,54 +1615,64 @@ trial_effect = check("10.6", trial_effect)
 # for the estimate and for both ends, so the interval is not symmetric around the ratio. Everyone counts, in the group where
 # chance put them.
 
-# %% tags=["studio"]
-ratio, interval = trial_effect(trial)
-chosen = trial_effect(simulate_trial(300, 1.15, runtime.rng(91), chosen=True))
-beliefs = np.log(trial["believed"][trial["ai"]])  # what those with the tool believe
-margin = 1.96 * beliefs.std() / math.sqrt(len(beliefs))
-ends = np.exp(beliefs.mean() + np.array([-margin, margin]))
-teams = [
-    trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
-    for team in range(10)
-]
+
+# %% tags=["studio", "folded"]
+def four_estimates(rng):
+    """Four estimates of the same effect, each with a 95% interval: {name: (ratio, (low, high))}"""
+    trial = simulate_trial(300, 1.15, rng)
+    beliefs = np.log(trial["believed"][trial["ai"]])  # what those with the tool believe
+    margin = 1.96 * beliefs.std(ddof=1) / math.sqrt(len(beliefs))
+    teams = [
+        trial_effect({name: column[trial["team"] == team] for name, column in trial.items()})
+        for team in range(10)
+    ]
+    return {
+        "what users believe": (
+            math.exp(beliefs.mean()),
+            tuple(np.exp(beliefs.mean() + np.array([-margin, margin]))),
+        ),
+        "users who chose it, against the rest": trial_effect(
+            simulate_trial(300, 1.15, rng, chosen=True)
+        ),
+        "the best of ten teams": min(teams),
+        "the trial, everyone": trial_effect(trial),
+    }
+
 
 # %% [markdown] tags=["studio"]
-# **Predict.** Below are four estimates of the same effect, each with its interval. The truth is 1.15. Which intervals contain it?
+# **Predict.** Below are four estimates of the same effect in one such world, each with its 95% interval. The truth is $1.15$.
+# Simulate a thousand worlds: whose interval contains the truth in 95 of 100?
 #
 # - A: all four, because each is a 95% interval
-#   - An interval allows for luck in the sample. It knows nothing of what was asked, of whom, and who picked the sample.
+#   - An interval allows for luck in the sample. It does not know what was asked, who was asked, or how the sample was chosen.
 # - B: only that of the whole trial
 #   - **Yes.** The others are intervals around something else: a belief, people who were fast before, the luckiest of ten teams.
-# - C: the trial's, and that of the users who chose the tool, because both are measured with a clock
-#   - The clock is right, and those who chose the tool are faster. They were faster before.
+# - C: the trial's, and that of the best team, because in both chance decided who gets the tool
+#   - Chance decided within each team. But someone chose the team *by its result*.
 
 # %% tags=["studio"]
-drawing.trials(
-    {
-        "what users believe": (np.exp(beliefs.mean()), ends),
-        "users who chose it, against the rest": chosen,
-        "the best of ten teams": min(teams),
-        "the trial, everyone": (ratio, interval),
-    },
-    1.15,
-)
-covered = []
-for repeat in range(runtime.budget(smoke=100, cpu=1000)):
-    _, (low_end, high_end) = trial_effect(simulate_trial(300, 1.15, runtime.rng(1000 + repeat)))
-    covered.append(low_end <= 1.15 <= high_end)
-print(f"of {len(covered)} trials, {np.mean(covered):.1%} have the truth in their interval")
+drawing.trials(four_estimates(runtime.rng(90)), 1.15)
+worlds = [
+    four_estimates(runtime.rng(1000 + world))
+    for world in range(runtime.budget(smoke=100, cpu=1000))
+]
+coverage = {}
+for name in worlds[0]:
+    held = [world[name][1][0] <= 1.15 <= world[name][1][1] for world in worlds]
+    coverage[name] = np.mean([world[name][0] for world in worlds]), np.mean(held)
+drawing.table({"mean estimate": ".2f", "truth in the interval": ".1%"}, coverage)
 
 # %% [markdown] tags=["studio"]
-# Many people can be wrong together, and the luckiest of ten teams looks better than the whole. Only the comparison in which
-# *chance* decided and *everyone* counts finds the truth. So randomize, measure with a clock, count everyone, and say how sure you
-# are.
+# Many people can be wrong together, and the luckiest of ten teams looks better than the whole. (That its interval contains the
+# truth in {{10.trial.best:.0%}} of the worlds is owed to its width.) Only the comparison in which *chance* decided and *everyone*
+# counts keeps its 95%. So randomize, measure with a clock, count everyone, and say how sure you are.
 #
 # **What real trials found.** The numbers below are reported by the papers, not measured here.
 #
 # | trial | who, and what | time with AI |
 # |---|---|---|
 # | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40% less, and better rated |
-# | Peng et al. 2023 | programmers, one small server in JavaScript | 56% less |
+# | Peng et al. 2023 | 95 programmers, one small server in JavaScript | 56% less (interval 21 to 89) |
 # | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19% *more* (interval 2 to 39); they believed 20% less |
 # | METR, 24 February 2026 | the same design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
 #
@@ -1657,9 +1760,10 @@ print("n = 3:", " ".join(recited))
 
 # %% [markdown] tags=["studio"]
 # Nobody meant to store the verse, and the average loss does not show it: it is one text in 401. The alarm finds it because it
-# knows what to look for. Large models do the same with what they saw often, and sometimes with what they saw once (Carlini et
-# al. 2021). When the author withdraws consent and the verse is taken out, it is gone, and only the prompt remains. But that took
-# retraining from scratch, which for a large model costs what the model cost. Asking first is cheaper.
+# knows what to look for. Large models do the same with what they saw often, and sometimes with what was in one document alone,
+# repeated there (Carlini et al. 2021). When the author withdraws consent and the verse is taken out, it is gone, and only the
+# prompt remains. From a table of counts it can even be subtracted, exactly. From a network's weights nobody knows how to do that
+# exactly, short of training again, which costs what the model cost. Asking first is cheaper.
 #
 # The alarm can also guard the exit, and hold back any sample that shares more than a few words in a row with a protected text.
 # Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and you can now
@@ -1683,7 +1787,7 @@ print("n = 3:", " ".join(recited))
 
 # %% tags=["studio", "exercise:10.7", "points:8", "minutes:20"]
 def make_patients(table, n, rng):
-    """Synthetic patients that can exist, teach a classifier and betray nobody.
+    """Synthetic patients that can exist, teach a classifier and are no copies.
 
     table {"x": (N, D), "y": (N,)} of 0 and 1 -> {"x": (n, D), "y": (n,)}
     """
@@ -1723,10 +1827,11 @@ for split in splits:
     synth = make_patients(train, 284, rng)
     scores = attack(synth, train, test)
     row = tstr(synth, test), attack_auc(*scores), members_found(*scores, 0.01)
-    built.append((*row, impossible(synth).mean()))
-built = np.mean(built, axis=0)
+    tail = attack_on_unusual(train, test, synth, refit_attack)
+    built.append((*row, impossible(synth).mean(), tail))
 columns = {"TSTR": ".3f", "AUC": ".2f", "members found": ".1%", "impossible": ".1%"}
-drawing.table(columns, {"what you built, ten splits": built})
+drawing.table(columns | {"refitted, unusual": ".2f"}, {"what you built": built})
+built = np.mean(built, axis=0)
 
 # %% [markdown] tags=["studio"]
 # ### Section E · What removes the mark
@@ -1771,9 +1876,10 @@ explorables.watermark(library, green, words, gamma)
 # <details><summary>What to find</summary>
 #
 # (1) Fifty words bring nearly all texts above 4; with 25 some stay below. Short texts cannot be judged. (2) Replacing half of the
-# words leaves a quarter of the pairs. No strength brings more than a few texts of 200 words back above 4, because from strength 4
-# on nearly every word is green already. Length helps where strength cannot: with 400 words and the greatest strength, about a
-# fifth of the texts are back. (3) Half of all words are green in everyone's texts, yours included: a green word proves nothing.
+# words leaves a quarter of the pairs. No strength brings more than about one in ten texts of 200 words back above 4, because from
+# strength 4 on nearly every word is green already. Length helps where strength cannot: with 400 words and the greatest strengths,
+# a fifth to a quarter of the texts are back. (3) Half of all words are green in everyone's texts, yours included: a green word
+# proves nothing.
 #
 # </details>
 #
@@ -1784,10 +1890,11 @@ explorables.watermark(library, green, words, gamma)
 # %% tags=["studio"]
 also_inside = runtime.reached(
     {
-        "10.trial.ratio": ratio,
-        "10.trial.chosen": chosen[0],
-        "10.trial.believed": np.exp(beliefs.mean()),
-        "10.trial.coverage": np.mean(covered),
+        "10.trial.ratio": coverage["the trial, everyone"][0],
+        "10.trial.chosen": coverage["users who chose it, against the rest"][0],
+        "10.trial.believed": coverage["what users believe"][0],
+        "10.trial.coverage": coverage["the trial, everyone"][1],
+        "10.trial.best": coverage["the best of ten teams"][1],
         "10.copy.poem": copied["with the verse"]["n = 3"],
         "10.copy.without": copied["without it"]["n = 3"],
         "10.build.tstr": built[0],
@@ -1811,8 +1918,9 @@ if "GRU, yours" in reports:
 
 # %% tags=["studio", "solved"]
 assert also_inside
-assert interval[0] <= ratio <= interval[1] and chosen[0] < 1 < ratio
-assert 0.92 < np.mean(covered) < 0.975
+believe, chose, best, everyone = coverage.values()  # mean estimate, coverage
+assert max(believe[1], chose[1]) < 0.05 and 0.65 < best[1] < 0.8 and best[0] < 1
+assert 0.92 < everyone[1] < 0.975
 assert copied["with the verse"]["n = 3"] > 30 > 5 > copied["without it"]["n = 3"]
 assert built[0] >= 0.94 and built[1] <= 0.6 and built[3] <= 0.02
 assert prefers_made > 0.7 and table_prefers_made > 0.8
@@ -1820,9 +1928,10 @@ bars = {"valid": 0.8, "unique": 0.95, "novel": 0.8}  # what the text says the lo
 assert [long_run[rate][-1, 1] >= bar for rate, bar in bars.items()] == [True, True, False]
 if "GRU, yours" in reports:
     mine, carbons = reports["GRU, yours"], reports["AddCarbon"]
-    assert mine["valid"] < long_run["valid"][-1, 1] and mine["novel"] > long_run["novel"][-1, 1]
+    short, long = reports["table, 5 characters"], reports["table, 13 characters"]
     assert all(carbons[rate] > mine[rate] for rate in mine)
-    assert 0.2 < table_valid < 0.5 < mine["valid"]
+    assert 0.2 < short["valid"] < 0.5 < min(mine["valid"], long["valid"])
+    assert long["novel"] < 0.6 < 0.8 < mine["novel"]
 
 # %% tags=["studio", "solved"]
 assert all(abs(z - (1 - p) ** 2 * survives[0.0]) < 1.2 for p, z in survives.items())
@@ -1833,10 +1942,9 @@ assert survives[0.5] < 4 < survives[0.25]
 #
 # A model that writes references invents some of them; so did the article, or whoever wrote it. We looked up every one. Of its
 # books, one (*Generative Models*) was not found anywhere, one has a mixed-up title, and one (*Deep Learning*, 2016) predates
-# most of what you have built here. Of its courses, Coursera's specialization exists but has no VAE and no GAN, edX's was not
-# found, and Udacity's is named too vaguely to be looked up. All 76 findings are on the course's errata page, `docs/errata.md`.
-# Remember the last: a text without an author, a date and sources that can be checked has to be checked line by line. You have
-# the habit by now: *measure*.
+# Transformers and today's diffusion models. Of its courses, Coursera's specialization exists but has no VAE and no GAN, edX's was
+# not found, and Udacity's is named too vaguely to be looked up. All 76 findings are on the course's errata page, `docs/errata.md`.
+# Remember the last finding: a text without an author, a date and sources has to be checked line by line.
 #
 # What we found and can recommend: the books by Foster (*Generative Deep Learning*, second edition 2023), Tomczak (*Deep
 # Generative Modeling*), Prince (*Understanding Deep Learning*, 2023), and Chollet & Watson (*Deep Learning with Python*);

@@ -65,10 +65,18 @@ def test_a_profile_names_drug_likeness_and_the_nearest_known_molecule():
     assert len(first["layout"]["atoms"]) == 11
 
 
+def test_carbamic_acids_are_counted_and_other_acids_are_not():
+    acid = "[NX3]C(=O)[OX2H1]"
+    assert chemistry.matching(["CCNC(=O)O", "CC(=O)O", "CCNC(=O)OC", "CC(=O)N"], acid) == 1
+    assert chemistry.matching(data.molecules(), acid) == 0  # as the lesson says
+
+
 def test_without_rdkit_there_is_no_profile(no_rdkit):
     assert np.isnan(chemistry.profile(["CCO"], ["CC"])).all()
     with pytest.raises(ImportError, match="pip install rdkit"):
         chemistry.best(["CCO"], ["CC"], 1)
+    with pytest.raises(ImportError, match="pip install rdkit"):
+        chemistry.matching(["CCO"], "C")
 
 
 def test_a_sheet_is_drawn_without_a_warning(recwarn):
@@ -149,3 +157,12 @@ def test_a_table_of_characters_is_a_distribution_and_remembers_what_it_counted()
     assert table.nll("CCO") < table.nll("CCN") < table.nll("OOC")
     written = [table.write(np.random.default_rng(seed), 0.5) for seed in range(20)]
     assert "CCO" in written and not any("\n" in text for text in written)
+
+
+def test_a_shortened_table_is_the_one_that_counted_shorter_contexts():
+    texts = data.molecules()[:40]
+    short, cut = (
+        chemistry.CharacterTable(texts, 4),
+        chemistry.CharacterTable(texts, 9).shortened(4),
+    )
+    assert [cut.nll(text) for text in texts] == [short.nll(text) for text in texts]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -109,8 +110,16 @@ class CharacterTable:
             line = "\n" * self.before + text + "\n"
             for i in range(self.before, len(line)):
                 for length in range(n):
-                    row = self.counts.setdefault(line[i - length : i], np.zeros(len(number)))
-                    row[number[line[i]]] += 1
+                    context = line[i - length : i]
+                    if context not in self.counts:
+                        self.counts[context] = np.zeros(len(number))
+                    self.counts[context][number[line[i]]] += 1
+
+    def shortened(self, n: int) -> CharacterTable:
+        """The same counts, but of contexts of at most n - 1 characters."""
+        table = copy(self)
+        table.before = n - 1
+        return table
 
     def probabilities(self, context: str) -> np.ndarray:
         """Of each character of the alphabet after a context of n - 1 characters."""
@@ -160,6 +169,16 @@ def profile(smiles: list[str], train: list[str] | tuple[()]) -> tuple[float, flo
     if not rows:
         return float("nan"), float("nan")
     return sum(row[1] for row in rows) / len(rows), sum(row[2] for row in rows) / len(rows)
+
+
+def matching(smiles: Iterable[str], pattern: str) -> int:
+    """How many of the molecules contain a pattern, in SMARTS. Raises ImportError without RDKit."""
+    if not available():
+        raise ImportError(f"to search in molecules, {INSTALL}")
+    from rdkit import Chem
+
+    wanted = Chem.MolFromSmarts(pattern)
+    return sum(_read(text).HasSubstructMatch(wanted) for text in smiles)
 
 
 def best(smiles: list[str], train: list[str], n: int) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def roc_twice(alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
     plots.label(axes[1], "the same, logarithmic: what an attacker sees", "false alarms", "")
 
 
-def promise(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndarray) -> None:
+def guarantee(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndarray) -> None:
     """All attacks of the lesson, and the region that differential privacy closes to every one."""
     at = int(np.abs(alarms - 0.01).argmin())
     numbers = ", ".join(f"{name} {100 * f.mean(0)[at]:.1f}%" for name, f in curves.items())
@@ -181,7 +181,7 @@ def price_of_privacy(
     bounds: Sequence[float], missed: Mapping[str, Sequence[np.ndarray]], real: Sequence[float]
 ) -> None:
     """Missed cancers on each split, against the share of members that any attack can find, from no
-    noise (the first) to the strongest promise (the last).
+    noise (the first) to the strongest guarantee (the last).
     """
     looks = {
         "means and variances": ("-", plots.OTHER),
@@ -189,12 +189,12 @@ def price_of_privacy(
     }
     ends = " ".join(
         f"From {name}: {np.mean(values[0]):.0f} missed without noise,"
-        f" {np.mean(values[-1]):.0f} at the strongest promise."
+        f" {np.mean(values[-1]):.0f} at the strongest guarantee."
         for name, values in missed.items()
     )
     alt = (
-        f"Missed cancers of 100, by the promise. {ends} From real patients: {np.mean(real):.0f}."
-        " The stronger the promise, the closer the two curves."
+        f"Missed cancers of 100, by the guarantee. {ends} From real patients: {np.mean(real):.0f}."
+        " The stronger the guarantee, the closer the two curves."
     )
     ax = plots.panel(size=(8, 3.6), alt=alt)
     for name, values in missed.items():
@@ -206,11 +206,11 @@ def price_of_privacy(
     ax.set_xscale("log")
     ax.set_xticks(bounds, ["100%\n(no noise)", *(f"{100 * b:.2g}%" for b in bounds[1:])])
     ax.minorticks_off()
-    ax.set_ylim(0, 50)
+    ax.set_ylim(0, 40)
     ax.legend(loc="upper right")
     plots.label(
         ax,
-        "What a stronger promise costs (left: stronger)",
+        "What a stronger guarantee costs (left: stronger)",
         "most members that any attack can find, at 1% false alarms",
         "missed cancers of 100",
     )
@@ -237,15 +237,17 @@ def scores_of_texts(scores: Mapping[str, np.ndarray]) -> None:
 
 def release_card(lines: Sequence[tuple[str, Any, float, str]]) -> None:
     """The card: question, measured value (or its values on all splits), the limit set before, and
-    whether it is kept.
+    whether it is kept: on average, and on how many splits.
     """
     rows = []
     for question, measured, limit, side in lines:
-        value = np.mean(measured)
-        kept = value >= limit if side == "at least" else value <= limit
+        value, sign = np.mean(measured), 1 if side == "at least" else -1
+        kept = "yes" if sign * value >= sign * limit else "NO"
+        held = sign * np.atleast_1d(measured) >= sign * limit  # on each split
+        splits = f"{held.sum()} of {len(held)} splits" if len(held) > 1 else ""
         shown = _shown(measured, ".3f" if abs(value) < 1 else ".3g")
-        rows.append((question, shown, f"{side} {limit:g}", "yes" if kept else "NO"))
-    runtime.show_table(("question", "measured", "limit", "kept?"), rows)
+        rows.append((question, shown, f"{side} {limit:g}", kept, splits))
+    runtime.show_table(("question", "measured", "limit", "kept?", "kept on"), rows)
 
 
 def trials(intervals: Mapping[str, tuple[float, Sequence[float]]], truth: float) -> None:

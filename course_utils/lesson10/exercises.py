@@ -698,7 +698,7 @@ LEFT_ALONE = "the patients' table is left as it was"
 
 
 def _sum_case(says: str, rows: Any, C: float) -> Case:
-    """The sum under a promise so weak that the noise is a speck."""
+    """The sum under a guarantee so weak that the noise is a speck."""
     rows = np.asarray(rows)
     args = (np.c_[rows, np.zeros((len(rows), 40), rows.dtype)], C, 1e6, Seed(7), rows.shape[1])
     return Case(says + " (the other 40 columns are 0)", args, _read_sum, rtol=1e-3, atol=1e-3)
@@ -925,9 +925,9 @@ PRIVATE = Exercise(
             _noisy(lambda rng, D, N, C, mu: 0.0),
         ),
         "multiplied-by-mu": Mutant(
-            "the standard deviation of the noise is C·μ, so that a *weaker* promise (a larger μ)"
-            " gets more noise: your row moves the sum by C, which may be at most μ standard"
-            " deviations",
+            "the standard deviation of the noise is C·μ, so that a *weaker* guarantee (a larger"
+            " μ) gets more noise: your row moves the sum by C, which may be at most μ"
+            " standard deviations",
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, C * mu, D)),
         ),
         "upside-down": Mutant(
@@ -940,7 +940,7 @@ PRIVATE = Exercise(
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, 1 / mu, D)),
         ),
         "mu-forgotten": Mutant(
-            "the noise does not depend on μ: a stronger promise (a smaller μ) needs more",
+            "the noise does not depend on μ: a stronger guarantee (a smaller μ) needs more",
             _noisy(lambda rng, D, N, C, mu: rng.normal(0, C, D)),
         ),
         "mu-as-deviation": Mutant(
@@ -950,7 +950,7 @@ PRIVATE = Exercise(
         ),
         "standard-noise": Mutant(
             "the noise has a standard deviation of 1, whatever C and μ are: how large must it be to"
-            " keep the promise?",
+            " keep the guarantee?",
             _noisy(lambda rng, D, N, C, mu: rng.normal(size=D)),
         ),
         "variance-for-deviation": Mutant(

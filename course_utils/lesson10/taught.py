@@ -30,7 +30,7 @@ def to_roots(table):
 
 
 def from_roots(table):
-    """Back to measurements: any row of numbers becomes one that keeps both rules."""
+    """Back to measurements: any row of numbers becomes one that satisfies both rules."""
     mean, error, excess = np.split(table["x"] ** 2, 3, axis=1)  # (N, 10) each
     return {"x": np.concatenate([mean, error, mean + excess], axis=1), "y": table["y"]}
 
@@ -46,7 +46,7 @@ def members_found(scores_in: Tensor, scores_out: Tensor, false_alarms: float) ->
 
 
 def private_sum(rows, C, mu, rng):
-    """The sum of the rows, each no longer than C, with noise that keeps the promise mu.
+    """The sum of the rows, each no longer than C, with noise for mu-Gaussian privacy.
 
     NumPy (N, D), two floats, a NumPy generator -> NumPy (D,)
     """
@@ -175,7 +175,7 @@ def trial_effect(df):
 
 
 def make_patients(table, n, rng):
-    """Synthetic patients that can exist, teach a classifier and betray nobody.
+    """Synthetic patients that can exist, teach a classifier and are no copies.
 
     table {"x": (N, D), "y": (N,)} of 0 and 1 -> {"x": (n, D), "y": (n,)}
     """
