@@ -70,7 +70,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = True) -> tuple[Ten
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
     if causal:
         T, S = scores.shape[-2:]
-        # to add -inf costs less than masked_fill, and 0 elsewhere changes nothing
+        # with its backward pass, adding -inf costs less than masked_fill; 0 changes nothing
         scores = scores + torch.full((T, S), -math.inf, device=q.device).triu(S - T + 1)
     weights = torch.softmax(scores, dim=-1)  # (..., T, S), rows add up to one
     return weights @ v, weights
@@ -122,7 +122,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(D, heads) for _ in range(layers))
         self.norm, self.out, self.causal = nn.LayerNorm(D), nn.Linear(D, V), causal
         for table in (self.token, self.position):
-            nn.init.normal_(table.weight, std=0.2)  # small: else a block's part is lost at first
+            nn.init.normal_(table.weight, std=0.2)
 
     def forward(self, y):
         x = self.token(y) + self.position.weight[: y.shape[1]]  # (B, T, D)

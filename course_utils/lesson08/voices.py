@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LOWEST, HIGHEST = 33, 88  # pitches that are tokens, A1 to E6
 BEATS = 16  # beats in a window of four bars
+SHARED = 12  # beats of melody that make two pieces settings of one tune
 RANGES = np.array([(60, 81), (53, 74), (48, 69), (36, 64)])  # of the four voices, as choirs sing
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 # semitones above the root: triads and seventh chords
@@ -31,13 +32,26 @@ def bach() -> dict[str, list[np.ndarray]]:
     """Chorales in 4/4, each (beats, 4) in MIDI pitch, "training" and "held out": one tune in ten is
     held out, with all its settings.
     """
-    pieces = [piece for piece in data.chorale_scores() if piece.bar == 16]
-    tunes = sorted({tune_of(piece) for piece in pieces})
-    held_out = set(tunes[::10])
+    pieces = [beats_of(piece) for piece in data.chorale_scores() if piece.bar == 16]
     parts: dict[str, list[np.ndarray]] = {"training": [], "held out": []}
-    for piece in pieces:
-        parts["held out" if tune_of(piece) in held_out else "training"].append(beats_of(piece))
+    for number, members in enumerate(by_tune(pieces)):
+        parts["training" if number % 10 else "held out"].extend(pieces[i] for i in members)
     return parts
+
+
+def by_tune(pieces: list[np.ndarray]) -> list[list[int]]:
+    """The numbers of the pieces (beats, 4), grouped: no two groups share three bars of melody.
+
+    A setting may fill in a passing note or leave out a line, so beginnings alone do not tell.
+    """
+    groups: list[tuple[list[int], set[tuple[int, ...]]]] = []
+    for i, piece in enumerate(pieces):
+        melody = stretches(piece[:, 0], SHARED)
+        same = [group for group in groups if group[1] & melody]
+        groups = [group for group in groups if not group[1] & melody]
+        members = sorted([i, *(j for group in same for j in group[0])])
+        groups.append((members, melody.union(*(group[1] for group in same))))
+    return sorted(members for members, _ in groups)
 
 
 def beats_of(piece: Any) -> np.ndarray:
@@ -46,11 +60,6 @@ def beats_of(piece: Any) -> np.ndarray:
     for t in range(1, len(notes)):
         notes[t] = np.where(notes[t] < 0, notes[t - 1], notes[t])
     return notes + (-7 * piece.fifths + 5) % 12 - 5
-
-
-def tune_of(piece: Any) -> tuple[int, ...]:
-    """What makes a melody the same in any key: its first eight steps."""
-    return tuple(np.diff(piece.notes[piece.onsets[:, 0], 0])[:8])
 
 
 def windows(pieces: list[np.ndarray]) -> np.ndarray:
