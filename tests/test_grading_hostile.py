@@ -156,7 +156,7 @@ def test_no_attack_inside_an_answer_gains_or_harms(tmp_path, third):
     print(
         f"\nprocessor seconds of {len(found)} notebooks:"
         f" {sum(r['seconds'] for r in results['submissions']):.0f}; memory of the trusted process:"
-        f" {memory:.0f} MB beside the {before:.0f} of PyTorch"
+        f" {memory:.0f} MB"
     )
 
 

@@ -166,6 +166,10 @@ def _count(samples: Any) -> str:
     return f"{count} mode{'s' * (count != 1)}"
 
 
+def _share(samples: Any) -> str:
+    return f"{100 * modes(samples)[1]:.0f} % on a mode"
+
+
 def ring_film(real: Any, film: Sequence[Any]) -> None:
     """Four moments of a game on the ring; film: samples after every 50 rounds."""
     shown = [min(i, len(film) - 1) for i in (0, 1, 5, len(film) - 1)]
@@ -175,12 +179,15 @@ def ring_film(real: Any, film: Sequence[Any]) -> None:
         _points(ax, real, film[i], f"round {50 * (i + 1)}: {_count(film[i])}")
 
 
-def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[int]]) -> None:
+def ring_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[int]]) -> None:
     """Games by (beta1, seed): samples of two seeds, counts of modes, losses of the last seed.
 
     lab: (film, losses (rounds, 2)); one row for each beta1.
     """
-    summary = "; ".join(f"beta1 {b}, seed {s}: {_count(lab[b, s][0][-1])}" for b, s in lab)
+    summary = "; ".join(
+        f"beta1 {b}, seed {s}: {_count(film[-1])}, {_share(film[-1])}"
+        for (b, s), (film, _) in lab.items()
+    )
     ends = ", ".join(
         f"D {d:.2f} and G {g:.2f} for beta1 {b}, seed {s}"
         for (b, s), (_, losses) in lab.items()
@@ -193,7 +200,8 @@ def collapse_lab(real: Any, lab: Mapping[Any, Any], counts: Mapping[Any, list[in
         seeds = [seed for beta, seed in lab if beta == beta1]
         for ax, seed in zip(row[:2], (seeds[0], seeds[-1]), strict=True):
             film = lab[beta1, seed][0]
-            _points(ax, real, film[-1], f"β1 {beta1}, seed {seed}: {_count(film[-1])}")
+            title = f"β1 {beta1}, seed {seed}: {_count(film[-1])}\n{_share(film[-1])}"
+            _points(ax, real, film[-1], title)
         rounds = 50 * (1 + np.arange(len(lab[beta1, seeds[0]][0])))
         for seed, style in zip(seeds, ("-", "--"), strict=True):
             row[2].plot(rounds, counts[beta1, seed], style, linewidth=1.4, label=f"seed {seed}")

@@ -139,8 +139,19 @@ def generate(generator, x, n):
     return generator(noise_with_tags(n, x))[:, :784]
 
 
+def gaussian_per_cluster(x, n):
+    """A baseline without training: each cluster's mean and covariance. (N, 784 + K) -> (n, 784)"""
+    label, drawn = x[:, 784:].argmax(dim=1), []
+    for k in label[torch.randint(len(x), (n,))]:
+        members = x[label == k, :784]
+        mean = members.mean(dim=0)
+        deviations = (members - mean) / max(1, len(members) - 1) ** 0.5  # (members, 784)
+        drawn.append(mean + torch.randn(len(members)).to(x.device) @ deviations)
+    return torch.stack(drawn).clamp(0, 1)
+
+
 def play(G, D, x, batch=64, every=50):
-    """Train on tagged pictures x (N, 784 + K), without end; yields the averaged generator."""
+    """Train on tagged pictures x (N, 784 + K) forever; yields the averaged generator."""
     average = copy.deepcopy(G.net).eval().requires_grad_(False)
     for t in itertools.count(1):
         z1, z2 = noise_with_tags(batch, x), noise_with_tags(batch, x)  # (B, 32 + K) each
