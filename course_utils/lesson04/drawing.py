@@ -106,20 +106,20 @@ def lengths(codes: Mapping[str, Any], prior: Any) -> None:
 def distances(fd: Mapping[str, float]) -> None:
     """Bars of Fréchet distances by name."""
     alt = "Fréchet distances: " + ", ".join(f"{name} {value:.2f}" for name, value in fd.items())
-    colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.OTHER, plots.MUTED]
+    colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.WRONG, plots.MODEL, plots.MUTED]
     ax = plots.bars(list(fd), list(fd.values()), form=".2f", color=colors, alt=alt)
     plots.label(ax, "Distance to real test digits: lower is better", "Fréchet distance")
 
 
 def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
-    """Rate against distortion of models by beta, and samples of three of them."""
+    """Rate against distortion of models by beta, and what three of them draw."""
     best = max(sweep, key=lambda beta: sweep[beta]["ELBO"])
     shown = [min(sweep), best, max(sweep)]
     fd = ", ".join(f"{sweep[beta]['FD']:.1f}" for beta in shown)
     alt = (
         f"Rate against distortion for six values of beta; the best ELBO is at beta {best:g}."
-        " Samples: with the smallest beta often broken, with beta 1 soft digits, with the largest a"
-        f" gray blur; Fréchet distances {fd}."
+        " Pixel probabilities: with the smallest beta often broken digits, with beta 1 soft ones,"
+        f" with the largest a gray blur; Fréchet distances of samples {fd}."
     )
     _, (curve, samples) = plots.figure(1, 2, size=(11, 4.8), alt=alt)
     rate, distortion = ([sweep[beta][key] for beta in sweep] for key in ("rate", "distortion"))
@@ -140,4 +140,4 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     )
     drawn = np.concatenate([np.asarray(sweep[beta]["samples"]) for beta in shown])
     betas = ", ".join(f"{beta:g}" for beta in shown)
-    _smooth(drawn, samples, 6, f"samples, β = {betas} (FD {fd})")
+    _smooth(drawn, samples, 6, f"pixel probabilities, β = {betas}\n(FD of samples: {fd})")
