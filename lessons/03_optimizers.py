@@ -270,8 +270,8 @@ drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %% [markdown]
 # At a constant learning rate, nineteen thousand more steps brought us no closer. So use large steps to arrive and small ones to
-# settle. A rule for this is a **learning-rate schedule**. A rate that is safe for *every* example is smaller, too: one example's
-# curvature is $2\lVert x\rVert^2$, and the steepest allows only $0.0215$.
+# settle. A rule for this is a **learning-rate schedule**. A rate that is safe for every single example is also smaller: one
+# example's curvature is $2\lVert x\rVert^2$, and the steepest allows only $0.0215$.
 #
 # In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and per step hardly slower than a single one. One
 # pass over all the data is an **epoch**.
@@ -575,7 +575,7 @@ drawing.bias_correction(1 + 0.3 * runtime.rng(4).normal(size=60), b1=0.9, b2=0.9
 # whatever its gradient. Later, where the gradient is steady, Adam walks at full speed; where its sign flips, hardly at all.
 #
 # **AdamW** (Loshchilov & Hutter 2019), which we use from lesson 05 on, adds **weight decay**: before each step it shrinks all
-# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, which favors smoother functions. With plain SGD a penalty
+# parameters a little, $\theta \leftarrow (1 - \alpha\lambda)\,\theta$, which keeps weights small. With plain SGD a penalty
 # $\frac\lambda2\lVert\theta\rVert^2$ in the loss does the same; with Adam the gradient of that penalty would be divided by
 # $\sqrt{\hat v}$ like the rest.
 
@@ -652,18 +652,20 @@ def squared_error(model, batch):
 
 sizes = {}
 for scale in (2, 1, 0.41):
-    runtime.seed_all(0)
-    h, sizes[scale] = x_wave, []
-    for layer in deep(scale)[:-1]:
-        h = layer(h)  # (200, 1) -> (200, 32) -> ...
-        if isinstance(layer, nn.ReLU):
-            sizes[scale].append(h.square().mean().sqrt().item())
+    sizes[scale] = np.zeros((5, 10))  # five draws, ten layers
+    for seed in range(5):
+        runtime.seed_all(seed)
+        h, model = x_wave, deep(scale)
+        for i in range(10):
+            h = model[2 * i : 2 * i + 2](h)  # linear, ReLU: (200, 1) -> (200, 32) -> ...
+            sizes[scale][seed, i] = h.square().mean().sqrt().item()
 drawing.growth(sizes)
 
 # %% [markdown]
-# At your value, the activations keep roughly their size. Too small is no better: at $0.41$ times your value, PyTorch's default for
-# the weights of `nn.Linear` (your formula with a slope of $\sqrt5$), the activations shrink toward 0, or with its default biases
-# toward the same value for every input.
+# At your value, the mean square is kept, but only *on average over draws*: in layers this narrow, one draw may shrink the
+# activations to a fifth. (Wide layers vary less.) Too small is no better: at $0.41$ times your value, PyTorch's default for the
+# weights of `nn.Linear` (your formula with a slope of $\sqrt5$), they shrink toward 0, or with its default biases toward the same
+# value for every input.
 #
 # Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of the first
 # five seeds. One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
@@ -674,7 +676,7 @@ drawing.growth(sizes)
 # - A: They explode later, when the learning rate has become too large.
 #   - They would on the parabola, where the curvature is the same everywhere.
 # - B: They train, because the weights have moved to a place that allows $0.05$.
-#   - **Yes.** The bound is $2/h$, and here $h$ changes.
+#   - **Yes.** They do, if not well yet: the bound is $2/h$, and here $h$ changes.
 # - C: They train, because the gradients have become small by then.
 #   - Small gradients do not help beyond the bound: there, they grow again.
 
@@ -714,18 +716,20 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 
 # %% [markdown]
 # A network's $h$ is the curvature in the direction in which its loss curves most. On the parabola, a run with $h > 2/\alpha = 40$
-# explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. (Of the first twenty
-# seeds, the twelve that start above 300 explode, and no others.) The other three are thrown to a place where the loss curves
-# less, and go on from there (the *catapult* of Lewkowycz et al. 2020).
+# explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. The other three are thrown
+# to a place where the loss curves less, and go on from there (the *catapult* of Lewkowycz et al. 2020). But no fixed multiple of
+# the bound decides: at half this rate, one of twenty seeds explodes at four times its bound, and another survives fifteen times.
 #
-# Warm-up leaves time for it. In the right panel (seed 0), $h$ does not fall until the bound $2/\alpha$ has passed it. Then the
+# Warm-up gives $h$ time to fall. In the right panel (seed 0), $h$ does not fall until the bound $2/\alpha$ has passed it. Then the
 # loss jumps (dotted line), but at so small a learning rate the network survives, with less than a fifth of its former $h$. With
 # the other seeds $h$ falls in the first few steps, long before the bound arrives. With all five it ends up hovering around the
 # bound, at the **edge of stability** (Cohen et al. 2021, who found it with full gradients). A constant $0.01$ is safe, too, and
-# here as good as warm-up. (Always answering 0 has a loss of $0.52$.)
+# here as good as warm-up. Clipping, which bounds every step and keeps the full rate, is better than both: half their median loss
+# over twenty seeds. (Always answering 0 has a loss of $0.52$.)
 #
 # So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But its $h$ can give way, and
-# only a rate *far* beyond the bound is too much.
+# many runs survive. And its loss has many **local minima** and **saddle points** (gradient 0, but some directions lead down): where
+# a run ends depends on where it starts.
 
 # %% [markdown]
 # ## The race on real digits
@@ -763,7 +767,7 @@ class Window(nn.Module):
 drawing.window()
 
 # %% [markdown]
-# Is the mask right? Flip a pixel. No logit up to and including it may change:
+# Is the mask right? Flip a pixel. Its own logit and all earlier ones must not change:
 
 # %% tags=["folded"]
 digits = data.mnist()  # torch tensors
@@ -832,14 +836,14 @@ with torch.no_grad():
 drawing.race(winners, tests)
 
 # %% [markdown]
-# Adam wins: its worst seed beats the best of the others. (Give `place` forty times the rate by hand, and momentum closes about
-# half of the gap.) Where parameters are more alike, or training is long, well-tuned momentum is often as good.
+# Adam wins: its worst seed beats the best of the others. (Give `place` forty times the rate by hand, and momentum closes more
+# than half of the gap. Freeze `place` for both, and half of it remains.) Where parameters are more alike, or training is long,
+# well-tuned momentum is often as good.
 #
-# The losers cannot go faster: at their largest rate both get worse, with one seed or both by far, while Adam at its largest still
-# beats them at their best. So Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its rate to a
-# fiftieth.
+# The losers cannot go faster: at their largest rate both get worse, some seeds much worse, while Adam at its largest still beats
+# their best. So Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its rate to a fiftieth.
 
-# %%
+# %% tags=["folded"]
 runtime.seed_all(4)
 model, epochs = Window().to(device), runtime.budget(smoke=1, cpu=4)
 loader = Minibatches(x_train, size=50)
@@ -964,9 +968,10 @@ for name, table in [
 
 # %% [markdown] tags=["studio"]
 # The ratio of the largest to the smallest curvature is the **condition number**. With an intercept it is large: the loss is a
-# valley. The third line is the cheapest optimizer there is: shift and scale the inputs, and the valley becomes a round bowl in
-# which plain gradient descent with $\alpha = 0.5$ arrives in a single step. The steps that gradient descent needs grow with the
-# condition number; those of well-tuned momentum grow with its *square root* (Goh 2017 derives and draws it).
+# valley. The third line is the cheapest optimizer there is: shift and scale the input, and the valley becomes a round bowl in
+# which plain gradient descent with $\alpha = 0.5$ arrives in a single step. (With several inputs, their correlations remain.)
+# The steps that gradient descent needs grow with the condition number; those of well-tuned momentum grow with its *square root*
+# (Goh 2017 derives and draws it).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · A stray 1/n
@@ -1129,15 +1134,17 @@ optimizers = {
 fixed = {}
 for name, make in optimizers.items():
     with np.errstate(over="ignore", invalid="ignore"):
-        _, val, losses = race(make, 0.01, seed=3)
+        trained, val, losses = race(make, 0.01, seed=3)
     fixed[name] = val, max(losses)
+    learning = [key for key, p in trained.named_parameters() if p.grad.any()]  # at the last step
     print(f"{name:<15} worst minibatch {max(losses):9.3g} nats, validation {val:7.1f} in the end")
+    print(f"{'':<15} get a gradient: {', '.join(learning)}")
 
 # %% [markdown] tags=["studio"]
 # Knowing nothing costs $784 \log 2 = 543$ nats per digit. The claim's first steps throw the weights so far out that a digit costs
 # trillions of nats. In these forty steps its factor falls from 9 to $0.23$, still far beyond what SGD could bear in the race, and
-# the model does not recover: what the first steps broke stays broken. Your version and PyTorch's agree. A formula with all the
-# right letters can look like Adam; the way to find out is to run it beside the real one.
+# the model does not recover: the units of its second layer are dead, so that only the last bias still learns. Your version and
+# PyTorch's agree. A formula with all the right letters can look like Adam; the way to find out is to run it beside the real one.
 
 # %% tags=["studio", "solved"]
 assert gap < 1e-12 and gap_w < 1e-12

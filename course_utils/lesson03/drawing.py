@@ -155,18 +155,25 @@ def bias_correction(gradients: np.ndarray, b1: float, b2: float) -> None:
     axes[1].legend(loc="upper right")
 
 
-def growth(sizes: Mapping[float, Sequence[float]]) -> None:
-    """The size of the activations after each layer, for each scale of the initial weights."""
-    ends = ", ".join(f"at {scale:g} it ends at {values[-1]:.2g}" for scale, values in sizes.items())
+def growth(sizes: Mapping[float, np.ndarray]) -> None:
+    """The size of the activations after each layer, (draws, layers) for each scale of the initial
+    weights.
+    """
+    ends = ", ".join(
+        f"at {scale:g} it ends between {values[:, -1].min():.2g} and {values[:, -1].max():.2g}"
+        for scale, values in sizes.items()
+    )
     alt = f"Root mean square after each layer, on a logarithmic axis, by scale: {ends}."
     ax = plots.panel(alt=alt, size=(7, 3))
     colors = (plots.DATA, plots.OTHER, plots.WRONG)
     for (scale, values), color in zip(sizes.items(), colors, strict=True):
-        layers = np.arange(1, len(values) + 1)
-        ax.plot(layers, values, "o-", color=color, markersize=4, label=f"weights × {scale:g}")
+        layers = np.arange(1, values.shape[1] + 1)
+        first, *_ = ax.plot(layers, values.T, "o-", color=color, markersize=3, linewidth=1)
+        first.set_label(f"weights × {scale:g}")
     ax.set(yscale="log")
     ax.legend(loc="upper left", fontsize=9)
-    plots.label(ax, "how large are the activations?", "layer", "root mean square")
+    title = f"how large are the activations, in {len(values)} draws?"
+    plots.label(ax, title, "layer", "root mean square")
 
 
 def explosion(

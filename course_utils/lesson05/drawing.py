@@ -99,7 +99,8 @@ def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
     fig, axes = plots.figure(
         1, 2, size=(11, 0.7 + 0.45 * len(fd)), alt=f"Fréchet distances: {words}; images of each."
     )
-    colors = {"training digits": plots.DATA, "reconstructions": plots.OTHER}
+    colors = {"training digits": plots.DATA}
+    colors |= dict.fromkeys(("reconstructions", "residual (z from q)"), plots.OTHER)
     plots.bars(
         list(fd),
         list(fd.values()),
