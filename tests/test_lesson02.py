@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from course_utils.lesson02 import networks, tables
+from course_utils.lesson02 import networks, tables, worlds
 
 X = np.linspace(-2, 2, 300)
 
@@ -64,8 +64,18 @@ def test_samples_follow_their_table():
     assert after == pytest.approx((0.7, 0.2), abs=0.02)
 
 
-def test_edges_have_ink_and_paper_beside_them():
+def test_surroundings_are_what_was_read_around_a_pixel():
     x = np.zeros((1, 28, 28))
     x[0, 10:20, 10:20] = 1
-    edge = tables.at_edges(x)[0]
-    assert edge[10, 10] and edge[9, 9] and not edge[15, 15] and not edge[8, 8]
+    calm, border, change = (where[0] for where in tables.surroundings(x).values())
+    assert border[10, 11] and border[15, 10] and border[20, 15]  # known from the line above
+    assert calm[15, 15] and calm[5, 5] and (calm.astype(int) + border + change == 1).all()
+    assert np.argwhere(change).tolist() == [[10, 10]]  # the ink begins, unannounced
+
+
+def test_rides_follow_the_truth():
+    km, minutes = worlds.rides(20_000, np.random.default_rng(5))
+    mean, log_std = worlds.truth(km)
+    noise = (minutes - mean) / np.exp(log_std)
+    for part in (noise[km < 6], noise[km > 6]):
+        assert (part.mean(), part.std()) == (pytest.approx(0, abs=0.03), pytest.approx(1, abs=0.03))

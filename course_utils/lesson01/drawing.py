@@ -84,19 +84,19 @@ def nats(uniform: float, pixels: float, classes: float, mixture: float) -> Any:
     return plots.label(ax, "NLL of test digits: lower is better", "nats per digit")
 
 
-def new_and_covered(distance: dict[str, float], covered: dict[str, float]) -> Any:
-    """Distance to the nearest training digit, and coverage, of each source, as a figure; the last
-    source is real test digits.
+def new_and_covered(close: dict[str, float], covered: dict[str, float]) -> Any:
+    """The share of samples very close to a training digit, and coverage, of each source, as a
+    figure; the last source is real test digits.
     """
-    alt = "; ".join(f"{name}: {distance[name]:.0f} pixels, {covered[name]:.0%}" for name in covered)
-    fig, axes = plots.figure(1, 2, size=(11, 3.5), alt=f"Distance and coverage. {alt}.")
-    names = list(distance)
+    alt = "; ".join(f"{name}: {close[name]:.0%}, {covered[name]:.0%}" for name in covered)
+    fig, axes = plots.figure(1, 2, size=(11, 3.8), alt=f"Close to training, and coverage. {alt}.")
+    names = list(close)
     color = [plots.MODEL] * (len(names) - 1) + [plots.DATA]
-    plots.bars(names, list(distance.values()), axes[0], form=".0f", color=color)
-    plots.label(axes[0], "New? Distance to the nearest training digit", "pixels that differ")
-    shares = [100 * covered[name] for name in names]
-    plots.bars(names, shares, axes[1], form=".0f", color=color)
-    axes[1].set(yticklabels=[], xlim=(0, 112))
+    for ax, shares in zip(axes, (close, covered), strict=True):
+        plots.bars(names, [100 * shares[name] for name in names], ax, form=".0f", color=color)
+        ax.set(xlim=(0, 112))
+    axes[1].set(yticklabels=[])
+    plots.label(axes[0], "New? Samples very close to a training digit", "percent")
     plots.label(axes[1], "Complete? Test digits with a sample nearby", "percent")
     return fig
 

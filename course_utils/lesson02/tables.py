@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# rows down and columns to the right of the pixel, nearest first
+# rows down and columns to the right of the pixel, nearest first (rows plus columns away)
 ROWS = (0, -1, -1, -1, 0, -2, -1, -1, -2, -2, 0, -3)
 COLUMNS = (-1, 0, -1, 1, -2, 0, 2, -2, -1, 1, -3, 0)
 NEIGHBORS = list(zip(ROWS, COLUMNS, strict=True))
@@ -52,8 +52,13 @@ def sample(theta: np.ndarray, k: int, n: int, rng: np.random.Generator) -> np.nd
     return x[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
-def at_edges(x: np.ndarray) -> np.ndarray:
-    """Which pixels have both ink and paper within one pixel of them. -> (N, 28, 28) of bool"""
+def surroundings(x: np.ndarray) -> dict[str, np.ndarray]:
+    """Pixels by what the four already read around them show. -> name -> (N, 28, 28) of bool"""
     framed = np.pad(x, ((0, 0), (1, 1), (1, 1)))
-    around = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(1, 2))
-    return around.max(axis=(3, 4)) > around.min(axis=(3, 4))
+    read = np.stack([framed[:, 1 + r : 29 + r, 1 + c : 29 + c] for r, c in NEIGHBORS[:4]])
+    agree, like = read.max(0) == read.min(0), read[0] == x
+    return {
+        "they agree, and so does it": agree & like,
+        "they disagree": ~agree,
+        "they agree, and it differs": agree & ~like,
+    }

@@ -8,7 +8,18 @@ import numpy as np
 def rides(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Distances in km and times in minutes; the longer the ride, the noisier. -> (n,), (n,)"""
     km = rng.uniform(0.5, 12, n)
-    return km, 4 + 24 * (1 - np.exp(-km / 8)) + (0.5 + 0.4 * km) * rng.normal(size=n)
+    mean, std = _mean_and_std(km)
+    return km, mean + std * rng.normal(size=n)
+
+
+def truth(km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of such rides (n,), and the logarithm of their standard deviation (n,)."""
+    mean, std = _mean_and_std(km)
+    return mean, np.log(std)
+
+
+def _mean_and_std(km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return 4 + 24 * (1 - np.exp(-km / 8)), 0.5 + 0.4 * km
 
 
 def tents(z: np.ndarray, K: int = 12) -> np.ndarray:
