@@ -47,7 +47,14 @@ def test_deflection_is_that_of_beam_theory():
     deflection = load * unit / (parts.MODULUS * part.width * part.thickness**3 / 12)
     used = parts.check(part, load, 100.0)
     assert np.isclose(used["deflection"] * parts.DEFLECTION, deflection, rtol=1e-6)
-    assert np.isclose(used["screws"] * parts.PULL_OUT * 2 * back, load * arm)
+
+
+def test_the_pull_on_the_screws_balances_the_load_about_the_end_of_the_bend():
+    """The outer radius is 2t, so the lowest point that touches the wall is 2t above the corner."""
+    part, load = parts.Bracket(50.0, 40.0, 30.0, 3.0, 5.0, 10.0), 100.0
+    pull = parts.check(part, load, 100.0)["screws"] * parts.PULL_OUT  # of each of two screws
+    above = part.height - part.edge - 2 * part.thickness  # the screws, from that point
+    assert np.isclose(2 * pull * above, load * (part.depth - part.edge))
 
 
 def test_a_thicker_bracket_uses_less_of_everything_but_its_mass_and_room():

@@ -17,6 +17,7 @@
     const [w, h, b, t, d, e] = part;
     const some = v => Math.max(v, 1e-9);
     const [arm, back, net, inertia] = [some(b - e), some(h - e), some(w - 2 * d), w * t ** 3 / 12];
+    const lever = some(h - e - 2 * t); // of the screws, from where the bend leaves the wall
     return {
       sheet: 2 / t,
       edge: 1.5 * d / e,
@@ -24,7 +25,7 @@
       head: 1.5 * d / some(Math.min(h, b) - e - 2 * t),
       stress: bendFactor * 6 * load * arm / (net * t ** 2) / stress,
       deflection: load * arm ** 2 * (arm + back) / (3 * modulus * inertia) / deflection,
-      screws: load * arm / (2 * back) / pullOut,
+      screws: load * arm / (2 * lever) / pullOut,
       mass: mass(part) / limit,
     };
   };

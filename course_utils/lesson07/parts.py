@@ -37,7 +37,7 @@ HIGH = Bracket(90.0, 80.0, 80.0, 8.0, 9.0, 18.0)
 
 
 def random_brackets(n: int, rng: np.random.Generator) -> np.ndarray:
-    """The random baseline: every measure anywhere between LOW and HIGH. -> (n, 6)"""
+    """The random baseline: every dimension anywhere between LOW and HIGH. -> (n, 6)"""
     return rng.uniform(LOW, HIGH, (n, len(LOW)))
 
 
@@ -48,7 +48,8 @@ def check(part: Any, load: float, limit: float) -> dict[str, float]:
     grams.
     """
     w, h, b, t, d, e = map(float, part)
-    arm, back = max(b - e, 1e-9), max(h - e, 1e-9)  # of the load, of the screws
+    arm, back = max(b - e, 1e-9), max(h - e, 1e-9)  # of the load, of the screws, from the corner
+    lever = max(h - e - 2 * t, 1e-9)  # of the screws, from where the bend leaves the wall
     net = max(w - 2 * d, 1e-9)  # width without its holes, to be on the safe side
     inertia = w * t**3 / 12
     return {
@@ -58,7 +59,7 @@ def check(part: Any, load: float, limit: float) -> dict[str, float]:
         "head": 1.5 * d / max(min(h, b) - e - 2 * t, 1e-9),  # the screw's head clears the bend
         "stress": BEND_FACTOR * 6 * load * arm / (net * t**2) / STRESS,
         "deflection": load * arm**2 * (arm + back) / (3 * MODULUS * inertia) / DEFLECTION,
-        "screws": load * arm / (2 * back) / PULL_OUT,
+        "screws": load * arm / (2 * lever) / PULL_OUT,
         "mass": mass(part) / limit,
     }
 
