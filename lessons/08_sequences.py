@@ -44,7 +44,7 @@ device = runtime.setup(seed=0)
 # ## A newspaper of known entropy
 #
 # Almost everything we have generated so far came out in one piece. A text comes one word at a time, and each word depends on
-# those before it. Nothing is lost that way. The **chain rule** of probability factorizes *any* distribution over sequences:
+# those before it. The **chain rule** of probability factorizes *any* distribution over sequences:
 #
 # $$ p(x_1, \dots, x_T) = \prod_{t=1}^{T} p(x_t \mid x_1, \dots, x_{t-1}) $$
 #
@@ -52,11 +52,11 @@ device = runtime.setup(seed=0)
 # the pixel models of lesson 02. It is scored by its negative log-likelihood on new text, here in **bits per token**. Two raised
 # to this number is the **perplexity**, the figure many papers report.
 #
-# How many bits are good? For real text nobody knows. So our corpus is the sports page of a small town, written by rules of our
-# own (`course_utils/lesson08/newsroom.py`). A document begins with the **facts** of a match: two teams and their goals, who
-# scored, the weather. Then comes a report. It need not mention every fact, but *every fact it does mention is right*. Because
-# we know the rules, we can compute exactly how many bits of free choice a document holds. That is the **entropy** of lesson 02,
-# and no model does better on average unless it cheats.
+# How low can this number go? For real text nobody knows. So our corpus is the sports page of a small town, written by rules of
+# our own (`course_utils/lesson08/newsroom.py`). A document begins with the **facts** of a match: two teams and their goals, who
+# scored, the weather. Then comes a report. It need not mention every fact, but *every fact it does mention is right*. (The
+# rest, such as who says what, the rules make up.) Because we know the rules, we can compute exactly how many bits of free
+# choice a document holds. That is the **entropy** of lesson 02, and no model does better on average unless it cheats.
 
 
 # %%
@@ -89,8 +89,8 @@ print(f"entropy {entropy:.3f} bits per token; {len(VOCABULARY)} different words"
 class NGram:
     """How often each context of up to n - 1 words was seen, and with which word after it."""
 
-    def __init__(self, documents, n):
-        self.seen, self.followed = Counter(), Counter()
+    def __init__(self, documents, n, V):
+        self.seen, self.followed, self.V = Counter(), Counter(), V
         for words in documents:
             self.followed.update(zip(words[1:], strict=True))  # without a context
             for length in range(1, n):
@@ -101,7 +101,7 @@ class NGram:
 
     def probability(self, word, before, n, k=0.5):
         """p(word | the last n - 1 words of `before`)"""
-        p = 1 / len(VOCABULARY)
+        p = 1 / self.V
         for length in range(min(n, len(before) + 1)):
             context = tuple(before[len(before) - length :])
             p = (self.followed[(*context, word)] + k * p) / (self.seen[context] + k)
@@ -109,7 +109,7 @@ class NGram:
 
 
 # %% tags=["folded"]
-ngram = NGram(train_docs, 6)
+ngram = NGram(train_docs, 6, len(VOCABULARY))
 
 
 def mean_bits(table, documents, n, k=0.5):
@@ -126,8 +126,8 @@ ngram_bits = {n: mean_bits(ngram, some, n) for n in range(1, 7)}
 drawing.ngrams(ngram_bits, entropy)
 
 # %% [markdown]
-# Three words, $n = 4$, at this $k$. Fewer words say too little, and most longer contexts have never been seen. (More
-# smoothing makes $n = 5$ as good, and no table much better.) The table needs {{08.bits.ngram:.1f}} bits, where
+# Three words of context, $n = 4$, do best at this $k$. Fewer words say too little, and most longer contexts have never been
+# seen. (More smoothing makes $n = 5$ as good, and no table much better.) The table needs {{08.bits.ngram:.1f}} bits, where
 # {{08.entropy:.2f}} are possible. It cannot look back twenty words to the facts.
 
 # %% [markdown]
@@ -188,7 +188,7 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 class Recurrent(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each."""
 
-    def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=1.0):
+    def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=3.0):
         super().__init__()
         self.embed = nn.Embedding(V, D)
         self.memory = kind(D, H, batch_first=True)
@@ -224,7 +224,8 @@ drawing.forgetting(arrives)
 # %% [markdown]
 # In the RNN, as PyTorch initializes it, about $10^{-{{08.forget.rnn:.0f}}}$ is left after 39 steps. With the gate open, about
 # as much arrives as from the last input, although $0.95^{39} = 0.14$: the gradient also travels through $h$. So initialize the
-# forget gate open (Gers et al. 2000; Jozefowicz, Zaremba & Sutskever 2015).
+# forget gate open (Gers et al. 2000; Jozefowicz, Zaremba & Sutskever 2015). The usual bias of 1, $f \approx 0.73$, is too small
+# for forty steps, in training as well.
 #
 # ### One loss for all of them
 #
@@ -284,7 +285,7 @@ def measured(model, y):
 
 
 # %% [markdown]
-# The loop is `fit` from lesson 03. Now an RNN and an LSTM on the newspaper, with 500 and 900 steps. (The RNN is
+# The loop is `fit` from lesson 03. Now we train an RNN and an LSTM on the newspaper, for 500 and 900 steps. (The RNN is
 # smaller, too; more weights or steps help it a little.)
 
 # %%
@@ -301,7 +302,7 @@ bits = {
     "RNN": measured(rnn, y_test),
     "LSTM": measured(lstm, y_test),
 }
-print({name: f"{value:.2f} bits per token" for name, value in bits.items()})
+print({name: f"{value:.2f} bits, perplexity {2**value:.2f}" for name, value in bits.items()})
 
 # %% [markdown]
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run All Above Selected Cell*).
@@ -310,7 +311,7 @@ print({name: f"{value:.2f} bits per token" for name, value in bits.items()})
 # ## Attention: look it up
 #
 # A reporter who needs the scorer's name looks at her notes. **Attention** lets a network do that (Bahdanau, Cho & Bengio 2015).
-# We get there in three steps.
+# We get there in three steps, which follow Karpathy's *Let's build GPT* (2023).
 #
 # **Step 1: the average of the past.** The simplest way to take in everything up to position $t$ is to average it.
 
@@ -428,9 +429,9 @@ print("differs from PyTorch's by less than 1e-5:", bool((ours - theirs).abs().ma
 # A **Transformer** (Vaswani et al. 2017) is a stack of blocks, each with **self-attention**, which is attention within one
 # sequence, and a small network. Nothing in it is recurrent.
 #
-# **Step 4: several heads.** A single attention gives each position *one* weighted average. But a verb needs its noun, and the word
-# after *late came* needs the scorer. In **multi-head attention** several **heads** look side by side, each with queries, keys
-# and values of its own, each on its share of the $D$ numbers. In code:
+# **Step 4: several heads.** A single attention gives each position *one* weighted average. But a verb needs its noun, and the
+# word after *late came* needs the scorer. In **multi-head attention** several **heads** look side by side, each with queries,
+# keys and values of its own, each on its own slice of the vector. In code:
 
 # %%
 x = torch.randn(2, 7, 64)  # (B, T, D)
@@ -463,7 +464,8 @@ class MultiHead(nn.Module):
 # **Step 5: a block.** Attention gathers; a **feed-forward network**, or MLP (`mlp`), then computes with what was gathered, at
 # each position by itself. Both *add* to what they are given. These **residual connections** (lesson 05) give the gradient a
 # path on which nothing multiplies it, as the LSTM's cell nearly does while its gate is open. **Layer normalization**
-# (`LayerNorm`) brings each vector to mean 0 and standard deviation 1. `GELU` is a smooth ReLU.
+# (`LayerNorm`) brings each vector to mean 0 and standard deviation 1, then scales and shifts it by learned amounts. `GELU` is a
+# smooth ReLU.
 
 
 # %% tags=["export"]
@@ -547,11 +549,10 @@ class Transformer(nn.Module):
 
 
 # %% [markdown]
-# Which part helps most? Each model has one more part than the one above it (gray: an aside;
-# `tools/measure/studies/attention_ladder.py`):
+# Which part helps most? Each model has one more part than the one above it (gray: an aside):
 
 # %%
-ladder = data.study("attention_ladder")
+ladder = data.study("attention_ladder")  # tools/measure/studies/attention_ladder.py
 drawing.ladder(ladder, entropy)
 
 # %% [markdown]
@@ -730,10 +731,10 @@ def decode(rows, vocabulary, end):
 
 
 # %% [markdown]
-# What makes a document good? **Fluent**: is every sentence one that the rules write, whatever
-# facts fill its blanks? (`newsroom.told` returns the facts that a fluent report tells, else None.) **True**: are they the facts
-# at its own head? **New**: is it absent from the training documents? **Different**: how many are distinct? (New is a weak
-# demand: a copy with one word exchanged passes. Section F asks for more.)
+# What makes a document good? **Fluent**: is every sentence one that the rules write, whatever facts fill its blanks?
+# (`newsroom.told` returns the facts that a fluent report tells, else None.) **True**: are they the facts at its own head?
+# **New**: is it absent from the training documents? **Different**: how many are distinct? (New is a weak demand: a copy with
+# one word exchanged passes.)
 
 # %% tags=["folded"]
 printed = {" ".join(words) for words in train_docs}
@@ -775,7 +776,7 @@ for name, model, n in [("Transformer", transformer, 200), ("without a mask", unm
 #
 # Now forty reports on *one* match, at several temperatures, with and without a cut.
 
-# %%
+# %% tags=["folded"]
 match = newsroom.Match("harbour", "3", "mill", "1", "ada", "rainy")
 same = encode([[START, *match.box]] * runtime.budget(smoke=3, cpu=40), VOCABULARY)  # (40, 8)
 written_at = {}
@@ -788,9 +789,9 @@ for T in progress.bar([0.01, 0.1, 1.0, 1.3, 1.6], "temperatures"):
 drawing.writing({key: shares for key, (shares, _) in written_at.items()})
 
 # %% [markdown]
-# Near $T = 0$ the likeliest word wins every time (**greedy decoding**): the text is fluent and always the same. At a high
-# temperature it is varied and broken. In between is a range where both shares are high, and top-p widens it: most mistakes are
-# unlikely words. From here on we write at temperature 1 with $p = 0.95$.
+# Near $T = 0$ the likeliest word nearly always wins; in the limit this is **greedy decoding**. The text is fluent and hardly
+# varies. At a high temperature it is varied and broken. In between is a range where both shares are high, and top-p widens it:
+# most mistakes are unlikely words. From here on we write at temperature 1 with $p = 0.95$.
 
 # %% [markdown]
 # ## Fluent is not true
@@ -828,8 +829,8 @@ explorables.reports(matches, by)
 # a second scorer appears, or a team plays against itself. Of the LSTM's reports, {{08.coherent.lstm.range:.0%}} agree with
 # themselves (expected range over seeds). And **a false report that agrees with itself looks exactly like a true report on
 # another game.** Yet texts are usually judged by how they read. People who had to tell GPT-3's news from people's were right in
-# 52 of 100 cases, where guessing gives 50 (Brown et al. 2020). GPT-3 is a large Transformer, trained like ours to continue
-# text; assistants are trained further, to follow instructions (Ouyang et al. 2022).
+# 52 of 100 cases, where guessing gives 50 (Brown et al. 2020). GPT-3 is a large Transformer that continues text, like ours;
+# assistants are trained further, to follow instructions (Ouyang et al. 2022).
 #
 # **Debug a claim.** The article behind this course says that GPT-3 writes articles *of high quality*. `quality` below is how
 # one arrives at such a claim: the share of reports that read like the newspaper's. Run it, then *fix* it: a report counts only if
@@ -881,7 +882,7 @@ for name, texts in by.items():
         f"{name:<12} fluent {fluent[name]:.2f}   agrees with itself {coherent[name]:.2f}   "
         f"true {true[name]:.2f}   facts right {facts[name]['all']:.2f}"
     )
-longer = data.study("lstm_longer")
+longer = data.study("lstm_longer")  # tools/measure/studies/lstm_longer.py
 print("LSTM, three times the steps, three seeds: true", *longer["true"].round(2))
 drawing.facts_told_right(facts)
 
@@ -894,11 +895,13 @@ drawing.facts_told_right(facts)
 # **The LSTM learns fluency long before truth.** The loss has no notion of *false*: to guess one scorer among ten costs
 # $\log_2 10 = 3.3$ bits, where a whole document takes 46. Only {{08.gap.range:.2f}} bits per token separate a reporter who is
 # hardly ever right from one who almost always is. The field calls fluent but unsupported text a **hallucination**, and
-# agreement with a given source **faithfulness** (Maynez et al. 2020). The LSTM has room enough, since all facts together are 16
-# bits. But it must learn to carry each fact from word to word, which is slow: first the weather and the goals, then the teams,
-# last the scorer. Trained three times as long, it tells the truth in {{08.longer.least:.0%}} to {{08.longer.most:.0%}} of its reports
-# (`tools/measure/studies/lstm_longer.py`). The Transformer needs a quarter of those steps. Rules like ours never contradict
-# their facts, and they write much of automated news (Graefe 2016).
+# agreement with a given source **faithfulness** (Maynez et al. 2020). We check the six facts only. Crowds and quotations have
+# no source either, so they are *extrinsic* hallucinations, learned from documents in which they are the rule.
+#
+# The LSTM has enough capacity: all the facts together are only 16 bits. But it must learn to carry each fact from word to word,
+# which is slow: first the weather and the goals, then the teams, last the scorer. Trained three times as long, it tells the
+# truth in {{08.longer.least:.0%}} to {{08.longer.most:.0%}} of its reports. The Transformer needs a quarter of those steps.
+# Rules like ours never get a given fact wrong, and rules write much of today's automated news (Graefe 2016).
 #
 # **Predict.** We take the scorer out of the facts of a match and put a comma there instead. What will the Transformer write?
 #
@@ -981,7 +984,7 @@ explorables.writing(written_at)
 # With characters as tokens the vocabulary would be small, but texts long. With words texts are short, but the vocabulary is
 # large, and a new word cannot be written. Most large models are in between, with **byte pair encoding**. It starts from
 # characters (Sennrich, Haddow & Birch 2016) or from bytes (GPT-2: Radford et al. 2019) and joins the most frequent pair of
-# neighbors into a new token, again and again. Each joining is a **merge**. `_` marks the end of a word. Which words become
+# neighbors into a new token, again and again. Each such step is a **merge**. `_` marks the end of a word. Which words become
 # whole first, the frequent ones or the short ones?
 
 
@@ -1167,9 +1170,9 @@ print("everything, against reading in one go:", f"{abs(pieces['everything'] - wh
 # one go.
 #
 # These are two different ideas. The **key-value cache**, or KV cache, keeps everything. It changes no prediction, only saves
-# work, and it grows with the text; every chat program has one. Transformer-XL keeps a memory of *fixed length*: the hidden states
-# of the piece before, through which no gradient flows. It counts *distances* instead of positions, so that a text may go on
-# beyond any table of positions, and is trained with this memory, which ours was not.
+# work, and it grows with the text; every chat program has one. Transformer-XL keeps a memory of *fixed length*: the hidden
+# states of the piece before, through which no gradient flows. It uses *relative* instead of absolute positions, so a text can
+# be longer than any table of positions, and it is trained with this memory, which ours was not.
 #
 # What the cache saves: a program that writes feeds in *one* new token per step.
 
@@ -1239,14 +1242,15 @@ def tells_it_right(match, text):
 
 
 # %% [markdown] tags=["studio"]
-# The newspaper's Transformer already knows how to copy facts, so we do not start from nothing. A new model takes over its
-# weights, with new rows for new words and positions, and is **fine-tuned** (lesson 07) on four thousand scripts, each behind the
-# facts of its match. Then it gets the facts of new matches. The skeptic's baseline is a table of 10-grams.
+# The newspaper's Transformer already knows how to copy facts, so we do not start from scratch. A new model takes over its
+# weights, with new rows for new words and positions, and is **fine-tuned** (lesson 07) on four thousand scripts, each behind
+# the facts of its match. Then it gets the facts of new matches. The skeptic's baseline is a table of 10-grams.
 #
 # **Predict.** Which demand does the Transformer find hardest?
 #
 # - A: closing every bracket and quotation mark, because they are far apart
-#   - What is open is seldom far back. Even a table with nine words of context closes nearly every bracket.
+#   - They are, but every script is nested in the same way, so the last few words tell what has to be closed. Even a table with
+#     nine words of context closes nearly every bracket.
 # - B: teams, goals and scorer, because the facts are dozens of tokens away
 #   - Distance is no obstacle to attention.
 # - C: seconds that add up, because that takes arithmetic
@@ -1272,7 +1276,7 @@ rows = write_cached(writer, heads, y_scripts.shape[1] - 8, 1.0, 0.95, rng)
 films = {"Transformer": [" ".join(words[8:-1]) for words in decode(rows, script_words, END)]}
 
 # %% tags=["studio"]
-script_table, films["10-gram"] = NGram(scripts, 10), []
+script_table, films["10-gram"] = NGram(scripts, 10, len(script_words)), []
 for match in ordered[: runtime.budget(smoke=3, cpu=40)]:
     words = [START, *match.box]
     while words[-1] != END and len(words) < y_scripts.shape[1]:
@@ -1297,10 +1301,9 @@ for name, values in met.items():
 # %% [markdown] tags=["studio"]
 # The facts are right in most scripts (expected range {{08.script.right.range:.0%}}), the sum in hardly any
 # ({{08.script.raw.range:.0%}}): no better than drawing the last scene's seconds at random, which fits one time in eight. The
-# 10-gram baseline also closes every bracket in most of its scripts ({{08.script.table.range:.0%}} are JSON), because
-# whatever is open was opened a few words back. But it tells *no* match right: the facts are out of its reach. What can be
-# checked can be *enforced*, in two ways: repair what a program can work out, here the total, and discard and rewrite what it
-# cannot, here a script with a false fact.
+# 10-gram baseline also closes every bracket in most of its scripts ({{08.script.table.range:.0%}} are JSON), but it tells *no*
+# match right: the facts are out of its reach. What can be checked can be *enforced*, in two ways: repair what a program can
+# work out, here the total, and discard and rewrite what it cannot, here a script with a false fact.
 
 
 # %% tags=["studio"]
@@ -1333,8 +1336,9 @@ for match, text in good[:1]:
 # but half of its stories still miss one. Which one?
 #
 # - A: no place used twice
-#   - **Yes.** To *avoid* a place, the model has to lower the probability of every place used so far, and the loss rewards that
-#     little: with four of ten places used, ignoring the rule costs only $\log_2(10/6) = 0.7$ bits.
+#   - **Yes.** It has to hold at every new scene. One place repeated breaks the story, and drawing places blindly succeeds in
+#     one story of six. (The loss is not to blame: keeping this rule saves almost three bits per story, rule C about half a
+#     bit.)
 # - B: exits that lead to scenes that exist
 #   - The numbers are in the text, and attention can look up which of them still need a scene.
 # - C: the key lies on the way to the chest
@@ -1366,12 +1370,11 @@ def story_report(read):
 
 
 # %% [markdown] tags=["studio"]
-# The few hundred steps that the scripts took are not enough for this. The model was trained for 2,400 steps, which is more than a
-# minute of computing, so we load its weights (`tools/measure/studies/storyteller.py`). Along the way it wrote a hundred stories
-# at each of five checkpoints. When does it learn what?
+# This model was trained for 2,400 steps, more than a minute of computing, so we load its weights. Along the way it wrote a
+# hundred stories at each of five checkpoints. When does it learn what?
 
 # %% tags=["studio"]
-study = data.study("storyteller")
+study = data.study("storyteller")  # tools/measure/studies/storyteller.py
 tale_words = study["words"].tolist()
 weights = {
     name.removeprefix("model."): torch.tensor(values, dtype=torch.float32)
@@ -1413,9 +1416,9 @@ fresh = {" ".join(words) for words in own_tales} - {" ".join(words) for words in
 print(f"in no training story: {len(fresh) / len(own_tales):.2f}")
 
 # %% [markdown] tags=["studio"]
-# All demands hold in nearly all of its stories and in hardly any of those with random exits. Since a
-# program can check them, a game would write until a story passes. The next cell takes one that did. **Walk it yourself**: click
-# on a scene to go there. Will you be in time?
+# All demands hold in nearly all of its stories and in hardly any of those with random exits. (A table of 10-grams does no
+# better than random exits.) Since a program can check them, a game would write until a story passes. The next cell takes one.
+# **Walk it yourself**: click on a scene to go there. Will you be in time?
 
 
 # %% tags=["studio"]
@@ -1431,10 +1434,10 @@ explorables.story(*newsroom.read_story(next(filter(is_sound, own_tales), tales[0
 # ### Section E · Four voices
 #
 # Music is a sequence as well. A chorale by Bach, one chord per beat, four voices: soprano, alto, tenor, bass. Read each chord
-# from the melody down, one token per voice, and the very same Transformer applies. All pieces are transposed to no sharps or
-# flats, so that a pitch means the same everywhere. Settings of one tune must not be split between training and test. They may
-# differ in their first notes, so chorales whose melodies share three bars stay together, and one such group in ten is held out
-# (`course_utils/lesson08/voices.py`). The first baseline is an n-gram table again.
+# from the melody down, one token per voice, and the same Transformer applies. All pieces are transposed to no sharps or flats.
+# So the tonic, the note that feels like home, is C in major pieces and A in most minor ones; the model is not told which.
+# Settings of one tune must not be split between training and test. They may differ in their first notes, so chorales whose
+# melodies share three bars stay together, and one such group in ten is held out. The first baseline is an n-gram table again.
 
 # %% tags=["studio"]
 pieces_of = voices.bach()
@@ -1444,15 +1447,15 @@ runtime.seed_all(21)
 singer = Transformer(58, 4 * voices.BEATS + 1).to(device)
 train(singer, y_bach["training"], runtime.budget(smoke=5, cpu=500), lr=4e-3, batch=16)
 music_bits = {part: measured(singer, y[:500]) for part, y in y_bach.items()}
-songs = NGram(y_bach["training"].tolist(), 6)  # k = 50 suits this table best
+songs = NGram(y_bach["training"].tolist(), 6, 58)  # k = 50 suits this table best
 music_bits["held out, 6-gram"] = mean_bits(songs, y_bach["held out"].tolist(), 6, k=50)
 print({part: round(float(value), 2) for part, value in music_bits.items()}, "bits per note")
 
 # %% [markdown] tags=["studio"]
-# How good is it? A teacher of harmony would look for two things first. When two voices a fifth apart move in the same direction
-# to another fifth, or from one octave to another, they make **parallels**: the ear fuses the two, and of four independent
-# voices three remain. And voices should not **cross**, a lower one rising above a higher. (Fang et al. 2020 grade generated
-# chorales by such features.)
+# A teacher of harmony would look for two things first. When two voices a fifth (seven semitones) apart move in the same
+# direction to another fifth, or from one octave to another, they make **parallels**: the ear fuses the two, and of four
+# independent voices three remain. And voices should not **cross**, a lower one rising above a higher. (Fang et al. 2020 grade
+# generated chorales by such features.)
 
 
 # %% tags=["studio"]
@@ -1520,9 +1523,10 @@ def walk(rng):
 # **Predict.** Which count tells the freely singing model from Bach?
 #
 # - A: how many of the melody's notes are in one key
-#   - Both are near 100 percent. A melody in C major is easy.
+#   - Both are near 100 percent. A melody without sharps or flats is easy.
 # - B: how many beats are chords that a textbook names
-#   - The model has learned these: even more of its beats are chords than of Bach's.
+#   - The model has learned these. Drawn at $T = 1$ without a cut, it has about as many as Bach; at $T = p = 0.9$, as here, even
+#     more.
 # - C: how many parallels there are
 #   - **Yes.** They show only in how two voices move between two chords. No single note or chord gives them away. (But does
 #     this count tell *every* model from Bach?)
@@ -1532,6 +1536,7 @@ count, rng = runtime.budget(smoke=2, cpu=40), runtime.rng(22)
 some = windows["training"][:60]  # (60, 16, 4)
 choirs = {
     "trained here": voices.as_chords(sing(count, 23)),
+    "trained here, no cut": voices.as_chords(sing(count, 29, T=1.0, p=1.0)),
     "trained here, with rejection": voices.as_chords(sing(count, 24, tries=8)),
     "shipped": [pretrained.chorale(4, rng)[::4] for _ in range(count)],
     "table of chord pairs": [walk(rng) for _ in range(5 * count)],
@@ -1561,23 +1566,26 @@ for name, row in music.items():
 # they do not tell the table of chord pairs from Bach ({{08.music.parallels_table.range:.1f}}), and neither do crossings, chords
 # and key: each of its steps *is* one of his. It only has no plan beyond the next beat.
 #
-# With rejection hardly any parallel is left. That is so by construction, so ask what it costs. Voices stand still a little more
-# often: they hold their note in {{08.music.held_care:.0%}} of all steps, against {{08.music.held:.0%}} without rejection and
-# {{08.music.held_bach:.0%}} in Bach. The shipped model, which you heard when the course began, trained longer and was told where
-# phrases end; it makes fewer parallels (expected range {{08.music.parallels_shipped.range:.1f}}). Bach's own number is not zero,
-# in part because one chord per beat leaves out the notes between the beats. And he lets voices cross
-# {{08.music.crossings_bach:.2f}} times per four bars, where it serves a line.
+# Singing at $T = p = 0.9$ costs something. At $T = 1$ without a cut, voices hold their note about as often as Bach's do
+# ({{08.music.held_bach:.0%}} of all steps), and cross more often. At $0.9$ they hardly ever cross, but hold more
+# ({{08.music.held:.0%}}). Rejection leaves hardly any parallel, by construction, and may add a little to that
+# ({{08.music.held_care:.0%}}; the ranges over seeds overlap).
+#
+# The shipped model, which you heard when the course began, is a *recurrent* network. It chooses the bass right after the
+# soprano, in steps of an eighth, trained longer, was told where phrases end, and returns the best of 32 attempts. It makes
+# fewer parallels (expected range {{08.music.parallels_shipped.range:.1f}}); among so many differences, nothing here tells which
+# one helps. Bach's own number is not zero, mostly because one chord per beat leaves out the notes between the beats. And he
+# lets voices cross {{08.music.crossings_bach:.2f}} times per four bars, where it serves a line.
 #
 # Is it copied? Eight melody notes in a row are known from the training tunes in {{08.music.known.range:.2f}} of all cases, and in
 # {{08.music.known_bach:.2f}} for held-out Bach: chorales share turns of phrase. What no count here sees is the *form*: phrases
 # that lead somewhere. For that you have ears.
 #
-# Now something to show a friend. The melody is given; the model supplies the other three voices: write token by token as before,
-# but where the soprano is due, *put in the melody's note*. (Writing from left to right, the model never sees the notes of the
-# melody that are still to come. A system made for harmonizing, such as DeepBach by Hadjeres, Pachet & Nielsen 2017, redraws each
-# voice again and again with the whole melody in view.) Here is Beethoven's *Ode to Joy*, its second line, which ends on the
-# tonic. It begins on MIDI pitch 76, in the range where Bach's sopranos sing. Of forty attempts we take the likeliest without a
-# parallel or a crossing.
+# Now something to show a friend. The melody is given; the model supplies the other three voices: write token by token as
+# before, but where the soprano is due, *put in the melody's note*. (Writing from left to right, the model never sees the notes
+# of the melody that are still to come. A system made for harmonizing, such as DeepBach by Hadjeres, Pachet & Nielsen 2017,
+# redraws each voice again and again with the whole melody in view.) Here is Beethoven's *Ode to Joy*, its second line, which
+# ends on the tonic. Of forty attempts we take the likeliest without a parallel or a crossing.
 
 # %% tags=["studio"]
 joy = 12 + np.array([64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 62, 62, 60, 60])  # beats
@@ -1603,7 +1611,7 @@ audio.player(notes, bpm=92, onsets=onsets, alt="The Ode to Joy in four voices, t
 
 # %% [markdown] tags=["studio"]
 # Run it again with another seed. Which of the voices would you have written that way? Then try a tune of your own: sixteen MIDI
-# pitches, one per beat, best between 67 and 79.
+# pitches (60 is middle C), one per beat, best between 67 and 79.
 
 # %% [markdown] tags=["studio"]
 # ### Section F · Build: a newspaper from an empty page
@@ -1703,6 +1711,7 @@ assert parallels(setting) == voices.crossings(setting) == 0
 # - tell fluent, new and true apart, and measure all three.
 #
 # **Read on.** Vaswani et al. 2017, *Attention Is All You Need*. Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*.
-# Holtzman et al. 2020, *The Curious Case of Neural Text Degeneration*: why the likeliest text is not a good one.
+# Holtzman et al. 2020, *The Curious Case of Neural Text Degeneration*: why the likeliest text is not a good one. Karpathy 2023,
+# *Let's build GPT*: the same steps on video.
 #
 # **Next.** Lesson 09 makes images another way: from noise, all pixels at once, a little clearer at each step.

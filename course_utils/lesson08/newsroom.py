@@ -2,8 +2,8 @@
 known exactly.
 
 A match has six facts. The rules turn them into a report: they choose the words, the facts fill the
-blanks. So every report that the rules write is true, and how many bits of choice are in it can be
-worked out by hand.
+blanks. So every fact that a report tells is right (crowds and quotations are made up), and how many
+bits of choice are in it can be worked out by hand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RULES = {
         (0.2, "{weather} weather , and a {result} for {home} : {home_goals} to {away_goals} ."),
     ],
     "DEGREE": [
-        (0.25, "narrow"),
+        (0.25, "nasty"),
         (0.2, "deserved"),
         (0.15, "strange"),
         (0.15, "famous"),
@@ -54,7 +54,7 @@ RULES = {
         (0.1, "flew"),
         (0.1, "tripped"),
     ],
-    "WHEN": [(0.25, "early"), (0.25, "late"), (0.2, "then"), (0.15, "twice"), (0.15, "again")],
+    "WHEN": [(0.25, "early"), (0.25, "late"), (0.2, "then"), (0.15, "unseen"), (0.15, "again")],
     "CROWD": [(0.5, "the ONE DOES MANNER ."), (0.5, "the MANY DO MANNER .")],
     "ONE": [(0.45, "PERSON"), (0.55, "PERSON of the OTHERS")],
     "MANY": [(0.45, "PEOPLE"), (0.55, "PEOPLE of the OTHERS")],

@@ -24,7 +24,7 @@ def encode(documents, vocabulary):
 class Recurrent(nn.Module):
     """Tokens (B, T) -> logits (B, T, V) of the token after each."""
 
-    def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=1.0):
+    def __init__(self, V, kind=nn.LSTM, D=64, H=128, keep=3.0):
         super().__init__()
         self.embed = nn.Embedding(V, D)
         self.memory = kind(D, H, batch_first=True)
