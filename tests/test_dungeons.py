@@ -93,6 +93,24 @@ def test_what_can_be_reached_and_how_many_regions_there_are():
     assert [sum(row) for row in reached] == [2, 0, 0] and dungeons.regions(level) == 3
 
 
+def test_a_chain_repeats_a_map_that_its_six_neighbors_determine():
+    stripes = np.tile([[4, 1, 1, 0]], (3, 1))
+    made = dungeons.markov_chain(np.stack([stripes] * 20), 5, np.random.default_rng(0))
+    assert made.shape == (5, 3, 4) and (made.numpy() == stripes).all()
+
+
+def test_a_chain_knows_neighbors_and_draws_again_what_it_drew():
+    levels = dungeons.sample(300, np.random.default_rng(6))
+    first, again = (dungeons.markov_chain(levels, 50, np.random.default_rng(7)) for _ in range(2))
+    assert torch.equal(first, again) and first.dtype == levels.dtype
+    pairs = [(x[:, :, 1:] != 0)[x[:, :, :-1] != 0].float().mean() for x in (levels, first)]
+    assert abs(pairs[0] - pairs[1]) < 0.1  # how often an open tile follows an open tile
+
+
+def test_a_report_leaves_out_the_steps_of_a_map_with_two_exits():
+    assert np.isnan(dungeons.report([[[3, 2, 1, 3]]])["steps"])
+
+
 def test_a_report_sees_a_lost_chest_and_a_short_solution():
     good = np.array([[2, 1, 1, 1, 3], [0, 0, 4, 0, 0]])
     lost = np.array([[2, 1, 3, 0, 4], [0, 0, 0, 0, 0]])

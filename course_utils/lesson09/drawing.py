@@ -183,7 +183,7 @@ def expressive_range(groups: Mapping[str, Any]) -> None:
         + "."
     )
     _, axes = plots.figure(1, len(shown), size=(11, 3.2), alt=alt)
-    bins = (np.arange(0.5, 27), np.linspace(0.08, 0.5, 22))
+    bins = (np.arange(0.5, 27), np.linspace(0, 0.6, 31))
     for ax, (name, (steps, share)) in zip(axes, shown.items(), strict=True):
         ax.hist2d(steps, share, bins=bins, cmap="Blues", cmin=1)
         plots.label(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +75,39 @@ def _level(rng: np.random.Generator) -> np.ndarray:
     return level
 
 
+AROUND = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))  # row, column; drawn before
+
+
+def markov_chain(levels: Any, n: int, rng: np.random.Generator) -> Tensor:
+    """n levels from a Markov chain of tiles that counts in levels (N, H, W), row by row: each tile
+    given six drawn before it, or given fewer where those six were seen less than twenty times.
+    """
+    import torch
+
+    seen = np.pad(np.asarray(levels), ((0, 0), (2, 0), (2, 2)))  # walls around
+    made = np.zeros((n, *seen.shape[1:]), dtype=seen.dtype)
+    places = [(r, c) for r in range(2, seen.shape[1]) for c in range(2, seen.shape[2] - 2)]
+    tables = {k: np.zeros((len(TILES) ** k, len(TILES))) for k in (0, 2, 3, 4, 6)}
+    for (r, c), (k, table) in product(places, tables.items()):
+        np.add.at(table, (_context(seen, r, c, k), seen[:, r, c]), 1)
+    for r, c in places:
+        counts = np.zeros((n, len(TILES)))
+        for k, table in tables.items():  # the longest context that was seen often enough
+            row = table[_context(made, r, c, k)]
+            counts = np.where(row.sum(axis=1, keepdims=True) >= (20 if k else 0), row, counts)
+        below = counts.cumsum(axis=1) / counts.sum(axis=1, keepdims=True)  # (n, 5)
+        made[:, r, c] = (rng.random((n, 1)) >= below).sum(axis=1)
+    return torch.tensor(made[:, 2:, 2:-2])
+
+
+def _context(levels: np.ndarray, row: int, column: int, k: int) -> np.ndarray:
+    """The first k tiles around a place as one number per level: (N,)."""
+    number = np.zeros(len(levels), dtype=int)
+    for r, c in AROUND[:k]:
+        number = len(TILES) * number + levels[:, row + r, column + c]
+    return number
+
+
 def shortest_path(level: Any) -> list[Place]:
     """A shortest path from the start to the exit, both included, as (row, column); [] if there is
     none.
@@ -127,13 +161,14 @@ def regions(level: Any) -> int:
 
 def report(levels: Any) -> dict[str, float]:
     """What a designer asks of maps (N, H, W): the share that can be solved and whose chests can all
-    be reached, regions per map, the median of the shortest solution, and the share of maps that
-    are solved in three steps.
+    be reached and regions per map; of maps with one start and one exit the median of the shortest
+    solution, and the share that are solved in three steps.
     """
     chests, steps = [], []
     for level in np.asarray(levels):
         path = shortest_path(level)
-        steps += [len(path) - 1] if path else []
+        one_each = (level == START).sum() == (level == EXIT).sum() == 1
+        steps += [len(path) - 1] if path and one_each else []
         chests.append(bool(path) and bool(reachable(level, path[0])[level == CHEST].all()))
     return {
         "chests": float(np.mean(chests)),

@@ -141,7 +141,7 @@ def painting_loss(painter, x0, c, kind="x0"):
 
 
 def ask(painter, c, w=1.0, n=10, x=None, limit=1.0):
-    """Draw captions (B, 3) with guidance scale w. -> [noise, ..., picture], (B, 3, 16, 16) each"""
+    """Pictures of captions (B, 3), guidance scale w. -> [noise, ..., x_0], (B, 3, 16, 16) each"""
     c = c.to(next(painter.parameters()).device)
     no_words = torch.tensor(NO_WORDS, device=c.device).expand_as(c)  # (B, 3)
 
