@@ -140,7 +140,7 @@ def noise():
 def privacy():
     rng, sizes, noises = np.random.default_rng(3), [1, 2, 4], [0.0, 0.5]
     plane = {
-        (k, sd): (0.5 + 0.1 * k, 0.97 - sd / 9, rng.exponential(2, 50), rng.exponential(3, 50))
+        (k, sd): (0.5 + 0.1 * k, 0.6 + k / 11, 0.97 - sd / 9, *rng.exponential(2.5, (2, 50)))
         for k in sizes
         for sd in noises
     }

@@ -93,6 +93,7 @@ def utility_and_alarm(useful: Mapping[str, Any], alarm: Mapping[str, Any]) -> No
 
 
 FEWEST = 0.004  # false alarms where the axes begin: about one of 284
+RATES = "false-positive rate (false alarms)", "true-positive rate (found)"
 LOOKS = {  # color, line, and where its name is written: at which false alarms, how far above
     "photocopier": (plots.WRONG, (0, (5, 1.5)), (0.0042, -16)),
     "thirty Gaussians": (plots.MODEL, (0, (5, 1.5, 1, 1.5)), (0.02, -16)),
@@ -155,8 +156,8 @@ def roc_twice(alarms: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
     _logarithmic(axes[1])
     axes[1].axvline(0.01, color=plots.MUTED, linewidth=1)
     axes[0].legend(loc="lower right")
-    plots.label(axes[0], "linear axes: what the AUC sees", "false alarms", "members found")
-    plots.label(axes[1], "the same, logarithmic: what an attacker sees", "false alarms", "")
+    plots.label(axes[0], "linear axes: what the AUC sees", *RATES)
+    plots.label(axes[1], "the same, logarithmic: what an attacker sees", RATES[0], "")
 
 
 def guarantee(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.ndarray) -> None:
@@ -174,7 +175,7 @@ def guarantee(alarms: np.ndarray, curves: Mapping[str, np.ndarray], bound: np.nd
     _logarithmic(ax)
     ax.set_ylim(FEWEST, 1.8)  # room for a name above 100%
     title = "Shaded: closed to every attack on the noisy sums; dotted: guessing"
-    plots.label(ax, title, "false alarms", "members found")
+    plots.label(ax, title, *RATES)
 
 
 def price_of_privacy(

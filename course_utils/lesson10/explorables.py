@@ -18,15 +18,16 @@ def privacy(
     components: list[int], noises: list[float], plane: dict[tuple[int, float], tuple]
 ) -> live.Explorable:
     """Risk against utility. `plane` holds, for every number of components and every noise (in
-    standard deviations), the AUC of the attack, TSTR, and the distances of members and others.
+    standard deviations), the AUC of the attack, of everyone and of the unusual tenth, TSTR, and
+    the distances of members and others.
     """
-    farthest = max(float(np.quantile(np.r_[p[2], p[3]], 0.98)) for p in plane.values())
+    farthest = max(float(np.quantile(np.r_[p[3], p[4]], 0.98)) for p in plane.values())
     edges = np.linspace(0, farthest, 25)
 
     def settings(size: int, noise: int) -> dict[str, Any]:
-        auc, tstr, inside, outside = plane[components[int(size)], noises[int(noise)]]
+        auc, tail, tstr, inside, outside = plane[components[int(size)], noises[int(noise)]]
         counts = [np.histogram(np.clip(d, 0, farthest), edges)[0] for d in (inside, outside)]
-        return {"auc": auc, "tstr": tstr, "members": counts[0], "others": counts[1]}
+        return {"auc": auc, "tail": tail, "tstr": tstr, "members": counts[0], "others": counts[1]}
 
     def numbers(size: int, noise: int) -> dict[str, float]:
         here = live.plain(settings(size, noise))
@@ -34,6 +35,7 @@ def privacy(
             "components": components[int(size)],
             "sd": noises[int(noise)],
             "auc": here["auc"],
+            "tail": here["tail"],
             "tstr": here["tstr"],
         }
 
@@ -47,7 +49,7 @@ def privacy(
             live.Choice("noise", [f"{sd:g} standard deviations" for sd in noises]),
         ],
         "Components per diagnosis: {components:.0f}. Noise: {sd:.1f} standard deviations. AUC"
-        " {auc:.2f}, TSTR {tstr:.3f}.",
+        " {auc:.2f}, of the unusual tenth {tail:.2f}; TSTR {tstr:.3f}.",
         numbers,
         {"components": components, "noises": noises, "farthest": farthest, "plane": table},
         _still_plane(plane),
@@ -127,7 +129,7 @@ def _text(text: np.ndarray, green: np.ndarray, shown: int) -> dict[str, Any]:
 
 def _still_plane(plane: dict[tuple[int, float], tuple]) -> Any:
     fig, ax = plots.figure(alt="drawn below", size=(6, 3))
-    ax.plot([p[0] for p in plane.values()], [p[1] for p in plane.values()], "o", color=plots.MUTED)
+    ax.plot([p[0] for p in plane.values()], [p[2] for p in plane.values()], "o", color=plots.MUTED)
     ax.axvline(MOST_RISK, color=plots.OTHER, linestyle="--")
     ax.axhline(LEAST_UTILITY, color=plots.OTHER, linestyle="--")
     plots.label(ax, "all settings", "risk: AUC of the attack", "utility: TSTR")

@@ -32,6 +32,6 @@
     members(shares(p.members));
     others(shares(p.others).flatMap((h, i) => [[edges[i], h], [edges[i + 1], h]]));
     here(p.auc, p.tstr);
-    return {components: components[size], sd: noises[noise], auc: p.auc, tstr: p.tstr};
+    return {components: components[size], sd: noises[noise], auc: p.auc, tail: p.tail, tstr: p.tstr};
   };
 }
