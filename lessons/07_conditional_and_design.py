@@ -1340,7 +1340,7 @@ explorables.bracket(designer.decoder, part_latents, center, std, fix_part)
 # <details><summary>What to find</summary>
 #
 # Moving the slider step by step, you find that repair succeeds down to 16 grams. Below, no thickness of the safe part is both
-# strong and light enough. By hand, you can go to 12, with a bracket of just under 12 grams: the shortest legs, and the smallest holes,
+# strong and light enough. By hand, you can go to 12, with a bracket a little under 12 grams: the shortest legs, and the smallest holes,
 # placed as far from the edges as spacing and screw heads allow. That shortens the arm of the load, so that a thinner sheet is
 # enough. The program never looks there, because it only walks toward a part that someone knew. (And a screw for a wall plug may not
 # pass through such small holes: another rule that nobody wrote down.)

@@ -431,7 +431,7 @@ print("differs from PyTorch's by less than 1e-5:", bool((ours - theirs).abs().ma
 #
 # **Step 4: several heads.** A single attention gives each position *one* weighted average. But a verb needs its noun, and the
 # word after *late came* needs the scorer. In **multi-head attention** several **heads** look side by side, each with queries,
-# keys and values of its own, each on its own slice of the vector. In code:
+# keys and values of its own, each on its own slice of the $D$ numbers. In code:
 
 # %%
 x = torch.randn(2, 7, 64)  # (B, T, D)
