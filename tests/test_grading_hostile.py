@@ -216,8 +216,8 @@ def test_an_attack_on_torch_touches_no_other_exercise(tmp_path):
     assert {name: s for name, s in found.items() if s != due} == {}
 
 
-# The memory of this process alone (`ru_maxrss` keeps that of the process that started it), less
-# what PyTorch takes when it is imported, which depends on the build and not on us.
+# The memory of this process alone (`ru_maxrss` keeps that of the process that started it): what it
+# takes beside PyTorch, and what PyTorch takes when it is imported.
 MEASURED = """import json, sys, time
 def memory(field):
     [kB] = [line.split()[1] for line in open("/proc/self/status") if line.startswith(field)]
@@ -253,4 +253,4 @@ def test_three_hundred_honest_submissions(tmp_path):
         f" {memory:.0f} MB beside the {before:.0f} of PyTorch"
     )
     assert status == 0 and all(set(s.values()) == {"pass"} for s in t.statuses(results).values())
-    assert (boxes + own) / 2 < 600 and memory < 120
+    assert (boxes + own) / 2 < 600 and before + memory < 300
