@@ -4,6 +4,7 @@ graded again.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ from grading.report import write_text
 # how the name of a run's temporary folder begins, and a file in it that the run locks
 TEMPORARY, LOCK = "grading-run-", ".grading-lock"
 MORE_MEMORY = 768 << 20  # bytes that the grader may take for its work
+M_MMAP_THRESHOLD = -3  # of mallopt(3): from which size on a buffer is mapped by itself
 
 
 @dataclass
@@ -331,13 +333,16 @@ def staged(number: str) -> Iterator[Path]:
 @contextmanager
 def modest_memory() -> Iterator[None]:
     """Limit the grader's memory: two arrays of odd shapes, sent by a student, must not broadcast to
-    one that fills the computer.
+    one that fills the computer. What is freed goes back to the system.
     """
     if not sys.platform.startswith("linux"):
         yield
         return
     import resource
 
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:  # the GNU C library, which otherwise keeps larger and larger buffers
+        mallopt(M_MMAP_THRESHOLD, 128 << 10)
     status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     used = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData:"))
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -274,9 +274,10 @@ def explained(found: Found) -> float:
     without any encoder, averaged over the digits.
     """
     logits, x = _numbers(found.rest["prior"]), found.test.x
-    each = (x @ logits.T - np.logaddexp(0, logits).sum(1)).astype(np.float64)  # (M, K)
-    top = each.max(1, keepdims=True)
-    return float((top[:, 0] + np.log(np.exp(each - top).mean(1))).mean())
+    each = x @ logits.T  # (M, K), large: changed in place, summed without a copy
+    each -= np.logaddexp(0, logits).sum(1)
+    total = np.logaddexp.reduce(each, axis=1, dtype=np.float64)  # (M,)
+    return float((total - np.log(len(logits))).mean())
 
 
 def judged(
@@ -333,7 +334,7 @@ def case(
     """A build task's only case: digits to train on and others (N, D), (M, D), with all the noise
     that the probe `coder` needs.
     """
-    noise = rng.normal(size=(len(digits[1]), WIDEST)), rng.normal(size=(DRAWS, WIDEST))
+    noise = [rng.normal(size=(rows, WIDEST)).astype("f4") for rows in (len(digits[1]), DRAWS)]
     return Case(says, tuple(map(TensorArg, (*digits, *noise))), read, want=want)
 
 
