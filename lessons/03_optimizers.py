@@ -41,8 +41,8 @@ device = runtime.setup(seed=0)
 # ## Downhill, and a step too large
 #
 # So far we found parameters by counting, by a formula, or from a list of candidates. None of this works for a network, in which a
-# million parameters act together. What works is to start somewhere, find out which way the loss falls, and take a step. Here are
-# five points and a line through the origin:
+# million parameters act together. So start somewhere, find out which way the loss falls, and take a step. Here are five points
+# and a line through the origin:
 #
 # $$ J(\theta) = \frac1n \sum_{i=1}^{n} (\theta x_i - y_i)^2, \qquad
 #    \frac{dJ}{d\theta} = \frac2n \sum_{i=1}^{n} (\theta x_i - y_i)\, x_i $$
@@ -112,7 +112,7 @@ drawing.descents(J, walks)
 # ## Backpropagation, by hand and by autograd
 #
 # Nobody writes down the derivative of a whole network. Draw a **computation graph** instead, in which each node is one operation
-# whose derivative is easy. Here is the smallest network, with one hidden unit $h$ (not the curvature):
+# whose derivative you know. Here is the smallest network, with one hidden unit $h$ (not the curvature):
 #
 # $$ a = wx + b, \qquad h = \max(0, a), \qquad p = v h, \qquad L = (p - y)^2 $$
 #
@@ -190,9 +190,9 @@ print("w.grad after a second backward:", w.grad.item())
 # %% [markdown]
 # ## One example at a time
 #
-# $J$ is a mean over all examples, and so is its gradient. A mean can be estimated from a few of them, even from one: take one
-# example at random, step against the gradient of its own loss, take the next. This is **stochastic gradient descent** (SGD),
-# after Robbins & Monro (1951).
+# $J$ is a mean over all examples, and so is its gradient. A mean can be estimated from a few examples, even from one: take one at
+# random, step against the gradient of its own loss, take the next. This is **stochastic gradient descent** (SGD), after Robbins &
+# Monro (1951).
 #
 # ### Exercise 3.1 · `sgd_step`
 # Now `theta` and `x` are arrays of equal length, the prediction is $p = \theta\cdot x$, and the
@@ -225,8 +225,8 @@ sgd_step = check("3.1", sgd_step)
 # the examples at random already averages.
 
 # %% [markdown]
-# A thousand noisy points lie around the line $2 + 3x$, and we start $3.6$ away from its parameters. One *full step* along the full
-# gradient, about as long as is best, looks at a thousand examples. So do a thousand *single steps*, on one example each.
+# A thousand noisy points lie around the line $2 + 3x$, and we start $3.6$ away from its parameters. One *full step* against the
+# full gradient, of nearly the best length, looks at a thousand examples. So do a thousand *single steps*, on one example each.
 #
 # **Predict.** Which gets closer to the minimum, one full step or a thousand single steps?
 #
@@ -270,8 +270,11 @@ drawing.walks_and_distances(steady[:6000], fading[:6000], best, away)
 
 # %% [markdown]
 # At a constant learning rate, nineteen thousand more steps brought us no closer. So use large steps to arrive and small ones to
-# settle. A rule for this is a **learning-rate schedule**. A rate that is safe for every single example is also smaller: one
-# example's curvature is $2\lVert x\rVert^2$, and the steepest allows only $0.0215$.
+# settle. A rule for this is a **learning-rate schedule**. Single examples also need a smaller rate: the curvature of one example
+# is $2\lVert x\rVert^2$, and the steepest allows only $0.0215$.
+#
+# In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and a GPU computes them all at once. One pass over
+# all the data is an **epoch**.
 #
 # In practice each step uses a **minibatch** of 32 to 512 examples: less noise, and per step hardly slower than a single one. One
 # pass over all the data is an **epoch**.
@@ -430,7 +433,7 @@ drawing.training(history["train"], history["val"])
 
 # %% [markdown]
 # Past its minimum the validation loss rises while the training loss still falls: the network memorizes, as counting did in lesson
-# 02. So keep the best epoch.
+# 02. (Its accuracy hardly changes, but it grows surer of its mistakes.) So keep the best epoch.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run All Above Selected Cell*).
 
@@ -489,8 +492,8 @@ explorables.valley()
 
 # %% [markdown]
 # At $0.09$, nearly the best rate without momentum, momentum makes the final loss twenty thousand times smaller. At $0.11$, only
-# momentum arrives: because pushes across cancel, its bound is $1 + \beta$ times as large. Pushes along add up to steps that are
-# up to $1/(1 - \beta)$ times as long. Can you find a pair that beats all four?
+# momentum arrives: because pushes across the valley cancel, its bound is $1 + \beta$ times as large. Pushes along it add up to
+# steps that are up to $1/(1 - \beta)$ times as long. Can you find a pair that beats all four?
 
 # %% [markdown]
 # ## From momentum to Adam: a learning rate for every parameter
@@ -528,7 +531,7 @@ for step in range(1, 101):
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 $$
 #
-# (Papers write $v$ for a velocity and for this.) Both means start at 0 and are too small at first: with
+# (Papers use $v$ for the velocity and for this mean.) Both means start at 0 and are too small at first: with
 # $\beta_1 = 0.9$, after one step $m$ is a tenth of the gradient. (For the same reason RMSProp's first step above was ten learning
 # rates long.) So Adam corrects them to $\hat m$ and $\hat v$, which is called **bias correction**:
 #
@@ -663,22 +666,22 @@ drawing.growth(sizes)
 
 # %% [markdown]
 # At your value, the mean square is kept, but only *on average over draws*: in layers this narrow, one draw may shrink the
-# activations to a fifth. (Wide layers vary less.) Too small is no better: at $0.41$ times your value, PyTorch's default for the
-# weights of `nn.Linear` (your formula with a slope of $\sqrt5$), they shrink toward 0, or with its default biases toward the same
-# value for every input.
+# activations to a fifth. (Wide layers vary less.) Weights that are too small are no better: at $0.41$ times your value, PyTorch's
+# default for `nn.Linear`, the activations shrink toward 0. (With its default biases they shrink toward one value for all inputs.)
 #
 # Good initialization is no guarantee: when this network learns a sine wave at $\alpha = 0.05$, it explodes for two of the first
-# five seeds. One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the length of the gradient. Another is
-# **warm-up** (Goyal et al. 2017), a schedule that raises the learning rate from a tiny value to $0.05$, here over 100 steps.
+# five seeds, and for more than half of sixty. One fix is **gradient clipping** (Pascanu, Mikolov & Bengio 2013), which caps the
+# length of the gradient. Another is **warm-up** (Goyal et al. 2017), a schedule that raises the learning rate from a tiny value
+# to $0.05$, here over 100 steps.
 #
 # **Predict.** What happens to the two seeds with warm-up?
 #
 # - A: They explode later, when the learning rate has become too large.
 #   - They would on the parabola, where the curvature is the same everywhere.
 # - B: They train, because the weights have moved to a place that allows $0.05$.
-#   - **Yes.** They do, if not well yet: the bound is $2/h$, and here $h$ changes.
+#   - **Yes.** The bound is $2/h$, and here $h$ falls.
 # - C: They train, because the gradients have become small by then.
-#   - Small gradients do not help beyond the bound: there, they grow again.
+#   - Beyond the bound, even small gradients grow again.
 
 
 # %%
@@ -717,26 +720,27 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 # %% [markdown]
 # A network's $h$ is the curvature in the direction in which its loss curves most. On the parabola, a run with $h > 2/\alpha = 40$
 # explodes. Here *all five* seeds start beyond this bound, and only the two farthest beyond it explode. The other three are thrown
-# to a place where the loss curves less, and go on from there (the *catapult* of Lewkowycz et al. 2020). But no fixed multiple of
-# the bound decides: at half this rate, one of twenty seeds explodes at four times its bound, and another survives fifteen times.
+# to a place where the loss curves less (the *catapult* of Lewkowycz et al. 2020). How far is too far differs: at half this rate,
+# one run explodes at four times its bound, and another survives at fifteen times.
 #
-# Warm-up gives $h$ time to fall. In the right panel (seed 0), $h$ does not fall until the bound $2/\alpha$ has passed it. Then the
-# loss jumps (dotted line), but at so small a learning rate the network survives, with less than a fifth of its former $h$. With
-# the other seeds $h$ falls in the first few steps, long before the bound arrives. With all five it ends up hovering around the
-# bound, at the **edge of stability** (Cohen et al. 2021, who found it with full gradients). A constant $0.01$ is safe, too, and
-# here as good as warm-up. Clipping, which bounds every step and keeps the full rate, is better than both: half their median loss
-# over twenty seeds. (Always answering 0 has a loss of $0.52$.)
+# Warm-up gives $h$ time to fall. In the right panel (seed 0), $h$ does not fall until the bound $2/\alpha$ has dropped below it.
+# Then the loss jumps (dotted line), but at so small a learning rate the network survives, with less than a fifth of its former
+# $h$. With the other seeds $h$ already falls in the first ten steps. All five end up hovering around the bound, at the **edge of
+# stability** (Cohen et al. 2021, who found it with full gradients).
 #
-# So a network explodes for the reason given in the first section, a learning rate beyond $2/h$. But its $h$ can give way, and
-# many runs survive. And its loss has many **local minima** and **saddle points** (gradient 0, but some directions lead down): where
-# a run ends depends on where it starts.
+# Of sixty seeds, three explode even with warm-up, late in training. Clipping and a constant $0.01$ lose none, and clipping, which
+# keeps the full rate, has half the median loss of the other two. (Always answering 0 has a loss of $0.52$.)
+#
+# So a network explodes for the reason given in the first section, a learning rate beyond $2/h$, unless its $h$ gives way. Its
+# loss also has many **local minima** and **saddle points** (gradient 0, but some directions lead down), so where a run ends
+# depends on where it starts.
 
 # %% [markdown]
 # ## The race on real digits
 #
-# Lesson 02 found, by counting, a probability for every pattern of a pixel's neighbors. Here a small network looks at 24 neighbors.
-# Its weights are the same everywhere in the image, which makes it a **convolution**. A mask hides what has not been drawn yet, as
-# in PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
+# Lesson 02 found, by counting, a probability for every pattern of a pixel's neighbors. Here a small network looks at 24
+# neighbors, with the same weights everywhere in the image: a **convolution**. A mask hides what has not been drawn yet, as in
+# PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
 
 
 # %% tags=["export"]
@@ -836,12 +840,12 @@ with torch.no_grad():
 drawing.race(winners, tests)
 
 # %% [markdown]
-# Adam wins: its worst seed beats the best of the others. (Give `place` forty times the rate by hand, and momentum closes more
-# than half of the gap. Freeze `place` for both, and half of it remains.) Where parameters are more alike, or training is long,
-# well-tuned momentum is often as good.
+# Adam wins: its worst seed beats the best of the others. (The small gradients in `place` explain about half of the gap: momentum
+# closes as much when `place` gets forty times the rate.) Where parameters are more alike, or training is long, well-tuned
+# momentum is often as good.
 #
-# The losers cannot go faster: at their largest rate both get worse, some seeds much worse, while Adam at its largest still beats
-# their best. So Adam trains the final model, longer and on all 4,000 digits, while `LinearLR` lowers its rate to a fiftieth.
+# At their largest rates the losers get worse, some seeds much worse; Adam at its largest still beats their best. So Adam trains
+# the final model, longer and on all 4,000 digits, while `LinearLR` lowers its rate to a fiftieth.
 
 # %% tags=["folded"]
 runtime.seed_all(4)
@@ -969,9 +973,9 @@ for name, table in [
 # %% [markdown] tags=["studio"]
 # The ratio of the largest to the smallest curvature is the **condition number**. With an intercept it is large: the loss is a
 # valley. The third line is the cheapest optimizer there is: shift and scale the input, and the valley becomes a round bowl in
-# which plain gradient descent with $\alpha = 0.5$ arrives in a single step. (With several inputs, their correlations remain.)
-# The steps that gradient descent needs grow with the condition number; those of well-tuned momentum grow with its *square root*
-# (Goh 2017 derives and draws it).
+# which plain gradient descent with $\alpha = 0.5$ arrives in a single step. (With several inputs, their correlations remain.) The
+# number of steps that gradient descent needs grows with the condition number; with well-tuned momentum it grows with the *square
+# root* (Goh 2017 derives and draws it).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · A stray 1/n
@@ -1162,7 +1166,7 @@ assert abs(max_stable_lr(x) - 1 / 11) < 1e-12 and stray[1999] > 3 * right[-100:]
 # - write PyTorch's training loop, with a schedule, clipping and validation;
 # - build momentum and Adam, and say what RMSProp and AdamW add;
 # - derive how large a network's first weights must be;
-# - say why a run explodes: its learning rate is far beyond $2/h$, where $h$ says how sharply the loss curves.
+# - say why a run explodes: its learning rate is beyond $2/h$, and the curvature $h$ does not give way in time.
 #
 # **Read on.** Goh 2017, *Why Momentum Really Works*. Cohen et al. 2021, *Gradient Descent on Neural
 # Networks Typically Occurs at the Edge of Stability*. Lewkowycz et al. 2020, *The Large Learning Rate Phase of Deep Learning: the

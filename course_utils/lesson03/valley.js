@@ -10,8 +10,8 @@
   const start = valley.handle();
   valley.drag((along, across) => ({along, across}));
 
-  const losses = panel({x: [0, STEPS], y: [1e-12, 1e4], log: {y: true}, xlabel: "step",
-    ylabel: "loss", title: "the loss", ticksY: [1e-12, 1e-8, 1e-4, 1, 1e4]});
+  const losses = panel({x: [0, STEPS], y: [1e-21, 1e4], log: {y: true}, xlabel: "step",
+    ylabel: "loss", title: "the loss", ticksY: [1e-20, 1e-10, 1]});
   const curve = losses.line({color: "data"});
 
   const roll = ({lr, momentum, curvature, along, across}) => {
@@ -40,7 +40,7 @@
     trace(shown);
     visited(shown);
     start(state.along, state.across);
-    curve(path.map((at, step) => [step, Math.min(1e4, Math.max(1e-12, loss(at)))]));
+    curve(path.map((at, step) => [step, Math.min(1e4, Math.max(1e-21, loss(at)))]));
     const end = loss(path.at(-1));
     return {
       bound: 2 * (1 + state.momentum) / curvature, plain: 2 / curvature,
