@@ -139,8 +139,8 @@ print(f"validation NLL, sorted split: {sorted_nll:.1f} nats per digit")
 # %% [markdown]
 # ### Exercise 5.1 · `make_splits`
 # Do it properly. From `n` examples make two sets of row numbers: `n // 10` to validate on, drawn at random, and all others to
-# train on, each in any order. No row is in both sets, and none is lost. The same seed gives the same split. The function is a
-# guest in someone else's program: it leaves the global random numbers of PyTorch, NumPy and Python as they are.
+# train on, each in any order. No row is in both sets, and none is lost. The same seed gives the same split. The function
+# leaves the global random generators of PyTorch, NumPy and Python untouched.
 
 
 # %% tags=["exercise:5.1", "points:3", "minutes:7"]
@@ -207,7 +207,7 @@ x_test = digits.x_test.flatten(1).to(device)  # (1000, 784): not before all choi
 #
 # The model is lesson 04's, for 784 pixels, with two additions. The hidden layers are a list of widths. Between two equal
 # widths the layer gets a **residual connection** (He et al. 2016): it *adds* to its input instead of replacing it, so that
-# depth need not do harm. And the decoder's last bias starts at a good guess, the logit of each pixel's average gray, so that
+# extra depth need not hurt. And the decoder's last bias starts at a good guess, the logit of each pixel's average gray, so that
 # training need not discover that corners are white (section E measures what that is worth).
 
 
@@ -312,9 +312,9 @@ print(f"average digit, BCE of grays {gray_bce:.2f}, binarized {np.mean(black_and
 # %% [markdown]
 # ## Train: two curves
 #
-# The loop is `fit` from lesson 03. What changes from run to run is five hyperparameters. They get a place of their own, a
-# **config**, which cannot be changed by accident and goes into the log. The learning rate rises and falls once
-# (`OneCycleLR`); its peak is four times the usual rate.
+# The loop is `fit` from lesson 03. Five hyperparameters change from run to run. They are kept in a **config**, which cannot be
+# changed by accident and goes into the log. The learning rate rises and falls once (`OneCycleLR`); its peak is four times the
+# usual rate.
 
 
 # %% tags=["export"]
@@ -348,8 +348,8 @@ def train_vae(x, config, loader=None, loss_fn=vae_loss, validate=None):
 
 
 # %% [markdown]
-# Now the experiments. Each trains from a config and a seed, and measures itself after every epoch, on up to 400 of its own
-# digits and on the validation set. Then it goes back to its best epoch and adds a line to the log.
+# Each experiment trains from a config and a seed. After every epoch it measures −ELBO on up to 400 training digits and on the
+# validation set. At the end it goes back to the best epoch and adds a line to the log.
 
 
 # %%
@@ -475,14 +475,14 @@ for name, compared in results.items():
 drawing.seeds(baselines, residuals)
 
 # %% [markdown]
-# Of two separate means, the recipes' gap of three nats would have a standard error of two: *cannot tell*. Paired, it is about
-# a quarter of a nat.
+# Computed from two separate means, the standard error of the recipes' gap of three nats would be two nats: *cannot tell*.
+# Paired, it is about a quarter of a nat.
 #
 # Still, a verdict is about two *trained models*: other digits would rarely reverse it. Another seed might, where the gap is
-# small. Seeds are a second source of chance, and no standard error over digits contains it. How much they matter depends on the
-# recipe: two residual models differ half as much, and only one pair is told apart. To claim that a **recipe** is better, train
-# it with several seeds (Bouthillier et al. 2021). The residual recipe passes: each of its eight models beats every baseline, by
-# more than any two baselines differ. We choose it.
+# small. Seeds are a second source of chance, and no standard error over digits contains it. (Two residual models differ about
+# half as much, which may itself be chance.) To claim that a **recipe** is better, train it with several seeds (Bouthillier et
+# al. 2021). The residual recipe passes: each of its eight models beats every baseline, by more than any two baselines differ.
+# We choose it.
 #
 # All choices are made. We open the test set, and choose nothing from here on.
 
@@ -575,9 +575,9 @@ explorables.latent_map(flat.decoder, places, digits.y_test, by_width)
 # <details><summary>What to find</summary>
 #
 # The square ±1 holds 47 % of the prior in two dimensions, and would hold $0.68^{20}$, one part in two thousand, in twenty.
-# Between 2 and 3 it does about as well as the prior, or better, because the encoded digits spread wider than the prior. (A
-# Gaussian with standard deviation $1.5$ does better still.) The corners of wider squares lie where no latent ever was. Uniform
-# latents are no mistake by themselves: a generator *trained* on a square may be sampled from it.
+# Between 2 and 3 it does about as well as the prior, or better, because the encoded digits spread wider than the prior. The
+# corners of wider squares lie where no latent ever was. Uniform latents are no mistake by themselves: a generator *trained* on
+# a square may be sampled from it.
 #
 # </details>
 
@@ -688,9 +688,10 @@ print("FD of 100, 300 and 1000 training digits:", ", ".join(f"{v:.0f}" for v in 
 # <details><summary>Answer</summary>
 #
 # The bars do not follow the log. *Deeper* is worse than the baseline in nats and better in FD; the chosen model is better in
-# both. So a project reports both numbers, and decides in advance which one it will choose by. Reconstructions (of the training
-# digits above them) are nearly level with real digits, even with $z$ drawn from $q$. So samples fall short because of the prior: it is
-# not the aggregate posterior, and reaches latents that no digit uses.
+# both. So a project reports both numbers, and decides in advance which one it will choose by.
+#
+# Reconstructions (of the training digits above them) are nearly level with real digits, even with $z$ drawn from $q$. So
+# samples fall short because of the prior, which is not the aggregate posterior and reaches latents that no digit uses.
 #
 # </details>
 #
@@ -737,9 +738,9 @@ for name in ("residual", "copier", "shifted copier"):
 # A judge that asks only "does this look real?" falls for the copier. A network that returns its training digits *is* a copier;
 # that is called **memorization**.
 #
-# So ask of every generator: **is it new?** Take the distance from each sample to its nearest training digit, and flag it if
-# new digits are hardly ever that close. How close is that? A *training* digit and its nearest *other* training digit show what
-# a new digit would have. The limit is where the shortest 1 % of these distances end.
+# So ask of every generator: **are its samples new?** Take the distance from each sample to its nearest training digit, and flag
+# the sample if new digits are hardly ever that close. To set the limit, take each *training* digit's distance to its nearest
+# *other* training digit, as if it were new. The shortest 1 % of these distances lie below the limit.
 #
 # **Predict.** One limit for all digits: which of the new, unseen test digits will it flag?
 #
@@ -769,7 +770,7 @@ print("one limit per digit:", ", ".join(f"{limit:.1f}" for limit in limits))
 
 # %% [markdown]
 # It flags several percent of these perfectly new 1s and almost nothing else, so a generator of new 1s would look guilty. The
-# limits per digit differ threefold. Use those, with the digit that the classifier reads.
+# limits per digit differ threefold. Use these instead; the classifier says which digit an image shows.
 
 
 # %%
@@ -805,7 +806,7 @@ drawing.nearest(distances, ones=usual[y_test == 1].median().item())
 # closer to everything, so compare with test digits.)
 #
 # The model of 100 digits passes, but at limits made for 3,600. The last column compares the hundred digits that *it* has seen
-# with the next hundred: its samples, and no others, lean toward its own, without being copies.
+# with the next hundred: its samples lean toward its own, without being copies.
 #
 # So flags are evidence, in one direction. If far more samples are flagged than new digits of the same kind, suspect
 # memorization, and look at the pairs. If no more are, *this* search found nothing. (Meehan, Chaudhuri & Dasgupta 2020 make a
@@ -903,7 +904,7 @@ if all(words.values()):
 # **Predict.** How many of the four does PyTorch refuse?
 #
 # - A: one
-#   - Other frameworks would be so lenient. They broadcast, convert and clip the rest without a word.
+#   - Some other frameworks are that lenient: they broadcast, convert and clip the rest without a word.
 # - B: two
 #   - Two are shapes and types, which everyone expects to be checked. PyTorch checks the range of probabilities and targets,
 #     too.
@@ -972,16 +973,16 @@ print(f"pixels up to 255: BCE {', '.join(shown)}")
 # But the NLL of a Bernoulli variable is never negative: a negative BCE always means that targets are not between 0 and 1.
 #
 # Now the listing runs, with targets of 1 for the critic. Random latents are compared with the next sixteen images, and a
-# critic frozen before its first lesson has its say.
+# frozen, untrained critic judges what comes out.
 #
 # **Predict.** What does the generator draw?
 #
 # - A: sixteen different blurred digits
 #   - To draw a given digit it would have to know which latent belongs to which image. None does.
 # - B: the same thing sixteen times
-#   - **Yes.** A latent that has nothing to do with its target carries no information, so the best answer is the average image.
+#   - **Yes.** A latent that has nothing to do with its target carries no information, so one image must serve for all targets.
 # - C: whatever the critic takes for real digits
-#   - It does please the critic, but the critic's weights are random, and what pleases them is not a digit.
+#   - It does please the critic, but the critic's weights are random. What pleases them is specks, not digits.
 
 
 # %% tags=["studio"]
@@ -1018,10 +1019,10 @@ plots.rows(
 )
 
 # %% [markdown] tags=["studio"]
-# There are two fixes, and they lead to two different models. Train the critic, and you have a GAN (lesson 06). Give each image
-# a latent of its own, by an encoder, with noise and a KL term, and you have a VAE. The listing did neither, and the
-# explanation printed below it describes an encoder's training that does not take place. Read what a program does, not what is
-# said about it.
+# Without the critic, that one image would be the average digit; the specks are the critic's doing. There are two fixes, and
+# they lead to two different models. Train the critic, and you have a GAN (lesson 06). Give each image a latent of its own, by
+# an encoder, with noise and a KL term, and you have a VAE. The listing did neither, and the explanation printed below it
+# describes an encoder's training that does not take place. Read what a program does, not what is said about it.
 #
 # The last silent failure is the order of the data.
 #
@@ -1185,7 +1186,7 @@ print(f"first difference, paired: {amortization:.1f} ± {amortization_error:.1f}
 # %% [markdown] tags=["studio"]
 # The first difference is the **amortization gap**. Both rows are about the same digits, so its standard error is the paired
 # one of your `compare`. The second is what the Gaussian shape costs, or a little less, because a hundred draws do not quite
-# reach $\log p(x)$. Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
+# reach the limit. Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · How many latent dimensions are used?
@@ -1242,15 +1243,13 @@ drawing.variances(variances, 0.1)
 
 # %% [markdown] tags=["studio"]
 # A dimension costs KL in every image, so one that does not pay for it collapses. The count says nothing about quality: *deeper*
-# uses the fewest, is the worst in nats, and beats the baseline in FD. (Fewer dimensions alone do not do that: a baseline that
-# was given only ten had about the FD of the baseline with twenty.)
+# uses the fewest, is the worst in nats, and beats the baseline in FD.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · The weight of the KL term, and a thousand epochs
 #
-# What takes longer than a lesson was run by scripts, which are in `tools/measure/studies/`. They train on 3,600 digits or fewer
-# and measure −ELBO on the 400 of the validation set, with three seeds each. First the weight $\beta$ of the KL term, as in
-# lesson 04.
+# Two experiments that take longer than a lesson were run by the scripts in `tools/measure/studies/`, with three seeds each.
+# −ELBO is that of the validation set. First the weight $\beta$ of the KL term, as in lesson 04.
 #
 # **Predict.** Which weight gives the best samples, by FD?
 #
@@ -1297,14 +1296,14 @@ for name in ("train", "encoder", "best"):  # digits it trains on; a hundred new 
 print(f"samples, distance to their nearest training digit: {nearby[turn]:.2f}, {nearby[end]:.2f}")
 
 # %% [markdown] tags=["studio"]
-# The training curve falls to the last epoch. The validation curve turns after about a tenth of the time, and the rest of the
-# computation makes the model *worse* by that measure, by about ten nats. Now give each validation digit its own best Gaussian:
-# only two or three of the ten remain. **What makes the curve rise is mostly the encoder**, which places new digits ever worse.
-# The *gap* between the curves is another matter. Even with the best Gaussians for the new digits it is some thirty nats wide,
-# most of it the decoder's: it fits the training digits ever better, at little cost to new ones. So FD, which never asks the
-# encoder, goes on *improving*. Samples come no closer to the training digits, but they move away from unseen ones faster: in two
-# runs of 250 epochs, the share that is nearer to the thousand digits seen than to another thousand grew from little more than
-# half to nearly two thirds. No measure alone would have told all of this. (Lesson 07 looks at a remedy, augmentation.)
+# The training curve falls to the last epoch. The validation curve turns after about a tenth of the time and then rises by
+# about ten nats. Give each validation digit its own best Gaussian, and only two or three of the ten remain. **What makes the
+# curve rise is mostly the encoder**, which places new digits ever worse.
+#
+# The *gap* between the curves is another matter. Even with the best Gaussians it nearly doubles after the turn, from 17 nats
+# to 32: the model fits the training digits ever better, at little cost to new ones. FD, which never asks the encoder, goes on
+# *improving*, and samples come no closer to the training digits. No measure alone would have told all of this. (Lesson 07
+# looks at a remedy, augmentation.)
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A checkpoint, where the time goes, and what to write down
@@ -1409,11 +1408,10 @@ head = ("one change after another", "CPU s, 12 epochs", "val -ELBO", "two seeds"
 runtime.show_table(head, rows)
 
 # %% [markdown] tags=["studio"]
-# Decoding image by image is what costs; a `DataLoader` over a tensor is nearly as fast as indexing. Smaller minibatches and the
-# cycle buy the most, but at a constant $0.004$ Adam does as well with minibatches of 128 as here with 64, and with 64 as well as
-# the cycle. (In the finished baseline the cycle does pay: about three nats.) SiLU and the bias that starts at the average digit
-# are free. A second layer buys nothing until it gets its residual connection. Measure before you adopt: none of this has to
-# hold for other data.
+# Decoding image by image took a third of the time; a `DataLoader` over a tensor is nearly as fast as indexing. Smaller
+# minibatches buy the most, a dozen nats. The cycle, with its larger learning rate, and the bias that starts at the average
+# digit buy about five each. A second layer buys nothing until it gets its residual connection. Measure before you adopt: none
+# of this has to hold for other data.
 #
 # **What to write down.** To repeat a run, you need the data and the split, the config, the seed, the exact versions (this
 # course pins them in `constraints.txt`), and the device. The article asks for `python>=3.8`, `tensorflow>=2.6`, `keras>=2.6`

@@ -59,7 +59,7 @@ def seeds(baselines: Any, residuals: Any) -> Any:
     errors of one mean and of one difference, as a figure.
     """
     runs = {"baseline": np.asarray(baselines), "residual": np.asarray(residuals)}
-    root, first, second = runs["baseline"].shape[1] ** 0.5, *runs["baseline"][:2]
+    root, first, second = runs["baseline"].shape[1] ** 0.5, runs["baseline"][0], runs["residual"][0]
     errors = {
         "one model": first.std(ddof=1) / root,
         "a difference": (first - second).std(ddof=1) / root,
@@ -95,12 +95,13 @@ def clouds(a: np.ndarray, b: np.ndarray) -> Any:
 
 def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
     """Fréchet distances as bars, and beside them twelve images of each set, as a figure."""
+    colors = {"training digits": plots.DATA}
+    colors |= dict.fromkeys(("reconstructions", "residual (z from q)"), plots.OTHER)
+    fd = {name: fd[name] for name in dict.fromkeys((*colors, *fd))}
     words = ", ".join(f"{name} {value:.0f}" for name, value in fd.items())
     fig, axes = plots.figure(
         1, 2, size=(11, 0.7 + 0.45 * len(fd)), alt=f"Fréchet distances: {words}; images of each."
     )
-    colors = {"training digits": plots.DATA}
-    colors |= dict.fromkeys(("reconstructions", "residual (z from q)"), plots.OTHER)
     plots.bars(
         list(fd),
         list(fd.values()),
@@ -158,14 +159,14 @@ def thousand(epoch: np.ndarray, values: dict[str, np.ndarray]) -> Any:
     """
     ends = {name: f"{curve[-1]:.0f}" for name, curve in values.items()}
     alt = (
-        f"At epoch 1,000: -ELBO {ends['train']} on training digits, {ends['encoder']} on validation"
-        f" digits, {ends['best']} on these with the best Gaussians; FD {ends['fd']}."
+        f"At epoch 1,000: -ELBO {ends['train']} on training digits, {ends['encoder']} on 100"
+        f" validation digits, {ends['best']} on these with the best Gaussians; FD {ends['fd']}."
     )
     fig, axes = plots.figure(1, 2, size=(10, 3.6), alt=alt)
     styles = {
         "train": ("training digits", "--", plots.MODEL),
-        "encoder": ("validation, encoder's Gaussians", "-", plots.DATA),
-        "best": ("validation, best Gaussians", ":", plots.OTHER),
+        "encoder": ("100 new digits, encoder", "-", plots.DATA),
+        "best": ("the same, best Gaussians", ":", plots.OTHER),
     }
     for name, (label, dash, color) in styles.items():
         axes[0].plot(epoch, values[name], dash, marker="o", color=color, label=label)
