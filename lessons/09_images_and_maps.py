@@ -14,7 +14,7 @@
 # - *write* the loss of a flow, *sample* by DDPM, DDIM and flow, and show when diffusion and flow matching are one method;
 # - generate pictures from *captions*, guide them, and *measure* what guidance buys and what it costs.
 #
-# The studio has two captions in one picture, style transfer, game maps, digits, and a painter to build.
+# The studio has two captions in one picture, style transfer, game maps, digits, a decoder without noise, and a painter to build.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -213,8 +213,8 @@ denoiser = train(Field, [x_train], noise_loss, epochs, seed=5, lr=8e-3)
 # Go one step back, in three lines. (1) Estimate the term $\sqrt{\beta_t}\, \varepsilon_t$. When only the sum of independent
 # Gaussians is known, the mean of one of them is the sum times its share of the total *variance*. (2) Subtract it, and solve for
 # $x_{t-1}$. (3) That is a mean, and the true $x_{t-1}$ scatters around it. So add `noise`, drawn from $\mathcal N(0, I)$, with
-# standard deviation $\sqrt{\beta_t}$ (DDPM's other choice is smaller, mostly slightly), except in the last step, `t == 0`, whose
-# result is the sample.
+# standard deviation $\sqrt{\beta_t}$ (DDPM's other choice is smaller), except in the last step, `t == 0`, whose result is the
+# sample.
 
 
 # %% tags=["exercise:9.2", "points:5", "minutes:9", "export"]
@@ -391,13 +391,13 @@ for name, x in (("the same start", ddim[20]), ("another start", ddim[20].flip(0)
 drawing.clouds(
     {f"steps: {n}, D = {distance[f'DDIM, {n} steps']:.3f}": x for n, x in ddim.items()},
     plots.MODEL,
-    alt="DDIM: clear moons with 100 and 20 steps; points between them with 10; filled with 5.",
+    alt="DDIM: moons with some points between them for 100 and 20 steps; more for 10; many for 5.",
 )
 
 # %% [markdown]
-# So neither fresh noise nor a hundred steps are essential. Over five runs the median was {{09.moons.ddpm:.3f}} for DDPM's hundred
-# steps and {{09.moons.ddim20:.3f}} for DDIM's twenty, while two samples of the moons themselves are {{09.moons.floor:.3f}} apart
-# (expected range {{09.moons.floor.range:.3f}}): smaller differences mean nothing.
+# So neither fresh noise nor a hundred steps are essential. Over five runs the median $D$ was {{09.moons.ddpm:.3f}} for DDPM's
+# hundred steps, {{09.moons.ddim20:.3f}} for DDIM's twenty, and {{09.moons.floor:.3f}} for fresh moons: differences this small are
+# within the spread over samples.
 #
 # Then why did DDPM collapse without fresh noise? Its step removes about twice as much noise as DDIM's, since it adds some again.
 # Add none, and remove *half*:
@@ -416,9 +416,9 @@ print(f"D = {energy_distance(half, x_test):.3f};", *(f"{d:.2f} from DDIM" for d 
 #
 # If sampling means following an ODE, why not choose its paths? **Flow matching** (Lipman et al. 2023; **rectified flow**, Liu,
 # Gong & Liu 2023) draws a noise vector $\varepsilon$ and a data point $x_0$ independently, and connects them by a straight line,
-# traveled at constant speed while $t$ goes from 0 (noise) to 1 (data). The network sees a position on the line and its time, and
-# learns the velocity there. (Many papers on flow matching write $x_0$ for the noise and $x_1$ for the data. Here $x_0$ is the
-# data throughout.)
+# traveled at constant speed while $t$ goes from 0 (noise) to 1 (data), opposite to diffusion's $t$. The network sees a position
+# on the line and its time, and learns the velocity there. (Many papers write $x_0$ for the noise and $x_1$ for the data. Here
+# $x_0$ is the data throughout.)
 #
 # ### Exercise 9.4 · `flow_loss`
 # Turn the sentences above into the loss that trains the network. Give each example in the batch its own noise from
@@ -480,7 +480,8 @@ drawing.clouds(
     {f"steps: {n}, D = {distance[f'flow, {n} steps']:.3f}": x for n, x in by_steps.items()},
     plots.MODEL,
     alt="One step: a small blob in the middle. Two: a tilted blob. Four: moons with the gap "
-    "between them filled. Ten and thirty: two clear moons. Above each its energy distance.",
+    "between them filled. Ten and thirty: moons with some points between. Above each its energy "
+    "distance.",
 )
 
 # %% [markdown]
@@ -522,8 +523,8 @@ drawing.destinations(start, ends)
 #
 # Divide diffusion's $x_t$ by $a + b$. Its weights now add up to 1, so it lies on a straight path, and DDIM's step *is* Euler's.
 # With Gaussian noise drawn independently of the data, diffusion and flow matching are one method (Gao et al. 2024, *Diffusion Meets
-# Flow Matching*), but for the noise levels that the loss weighs most and the steps of the sampler. (A flow may also pair noise with
-# nearby data, for straighter paths; Tong et al. 2024.)
+# Flow Matching*). They differ in how much the loss weights each noise level, and in the sampler's steps. (A flow may also pair noise
+# with nearby data, for straighter paths; Tong et al. 2024.)
 #
 # **Train both on data of your own.** Press *train*, or draw on the first panel: one network learns for DDPM and DDIM, another for the
 # flow.
@@ -545,11 +546,12 @@ explorables.paths()
 # > **A good place to stop.** You have the method behind most picture generators. When you come back, run all cells above once
 # > (*Run → Run All Above Selected Cell*).
 #
-# **From an empty page.** Write the sampler of a flow on paper.
+# **From an empty page.** Write the loss and the sampler of a flow on paper.
 #
-# <details><summary>The sampler of a flow</summary>
+# <details><summary>Loss and sampler</summary>
 #
-# Start from noise at $t = 0$ and repeat $x \leftarrow x + (t' - t)\, v_\theta(x, t)$ until $t = 1$.
+# $L = \mathbb E\, \| v_\theta(x_t, t) - (x_0 - \varepsilon) \|^2$ at $x_t = t\, x_0 + (1 - t)\, \varepsilon$. To sample, start from noise
+# at $t = 0$ and repeat $x \leftarrow x + (t' - t)\, v_\theta(x, t)$ until $t = 1$.
 #
 # </details>
 
@@ -559,7 +561,7 @@ explorables.paths()
 # Pictures and words, in a world small enough to be known completely: one of three shapes, in one of three colors, at one
 # of four places. That makes 36 captions.
 #
-# Whether a picture shows what was asked for is decided by a **classifier**. Ours compares a picture with 1,728
+# A **classifier** decides whether a picture shows what was asked for. Ours compares a picture with 1,728
 # drawings, and returns the caption of the nearest. If the root mean square difference from it is below a tenth of the scale
 # (`shapes.CLEAN`), the picture is *clean*.
 
@@ -597,7 +599,7 @@ print(f"{len(x_seen)} pictures to learn from; {new.sum().item()} of {len(asked)}
 #
 # The model is a flow like the one for the moons, with 768 numbers instead of two, and it also gets the caption. Every word has a
 # learned vector of 64 numbers, its **embedding**. Their sum, together with the time, is the **conditioning vector**, which enters
-# every layer. For each kind of word there is one more embedding, for "no word". In one training example out of seven, it replaces the
+# every block. For each kind of word there is one more embedding, for "no word". In one training example out of seven, it replaces the
 # whole caption, so that the model also learns to draw without one, as guidance requires.
 
 
@@ -688,8 +690,8 @@ drawing.outputs(sheets, clean)
 # %% [markdown]
 # A clean picture is a few facts: where, how large, which shape, which color. They fit through a bottleneck, as in lesson 04, and
 # noise does not. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025).
-# **Ask a network for what is simple, and let the formula do the rest.** Or give the noise a way around: with a multiple of
-# $x_t$, learned per $t$, added to the output $v$, a third to nine tenths of its pictures were clean in five runs.
+# **Ask a network for what is simple, and let the formula do the rest.** Or let the noise bypass the hidden layers: with a multiple
+# of $x_t$, learned for each $t$, added to the output $v$, a third to nine tenths of the pictures were clean in five runs.
 #
 # **And in large models?** Ours is a plain **multilayer perceptron** (MLP). The classic for photographs is the **U-Net**
 # (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture and enlarge it, and skip connections carry the noise of every
@@ -726,9 +728,9 @@ def ask(painter, c, w=1.0, n=10, x=None, limit=1.0):
 
 
 # %% [markdown]
-# We generate twenty pictures per caption, and count those that read as asked (withheld pairs, *new*, apart from *known* ones),
-# those that are clean, and those of *new* that are both. *Variety* is the standard deviation of the shape's center among the
-# pictures of one caption that pass both tests.
+# We generate twenty pictures per caption. We count those that read as asked (*new*: the withheld pairs; *known*: the others),
+# those that are clean, and the new ones that are both. *Variety* is the standard deviation of the shape's center among the
+# pictures of one known caption that pass both tests.
 
 # %% tags=["folded"]
 scores = {}  # of the painter that outputs x0, the last one trained
@@ -764,16 +766,15 @@ for name in ("known", "new", "new, clean", "clean", "clean, unclipped", "variety
     print(f"{name:<16}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
-# Each thin curve is one of five networks that differ in their seed; the thick one is this run's. Of the withheld pairs, guidance
-# makes more *read* as asked: $0.43$ to $0.72$ at $w = 1$, $0.52$ to $0.94$ at 2. Right *and clean* are $0.43$ to $0.70$ at 1 and
-# $0.51$ to $0.79$ at 2, more in four of the five. (Five do not bound a sixth: at 2 this run's lies above.) At 4 it is fewer than at
-# 2, in every network: guidance can push a picture past the classifier's border without making it a good one.
+# Each thin curve is one of five other networks; the thick one is this run's, an unusually good one. Guidance from $w = 1$ to 2 makes
+# more of the withheld pairs *read* as asked, in all five. Right *and clean* are more at 2 than at 1 in four of the five, and fewer
+# at 4 than at 2 in all: guidance can push a picture past the classifier's border without making it a good one. (Guided colors
+# overshoot, so `ask` clips them at the end. Unclipped, few are clean at 3.)
 #
-# Guided colors overshoot, so `ask` clips them at the end: unclipped, $0.12$ to $0.22$ are clean at 3. It does not bring back
-# variety. At $w = 1$ it is $0.33$ to $0.34$ pixels, below the $0.45$ of real pictures: $\hat x_0$ shrinks differences in
-# place, even of real pictures noised only to $t = 0.9$. At 2 it is $0.26$ to $0.28$. Guided only from $t = 0.5$ on, each of the
-# five lost less than half as much, with about as many pictures right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans
-# (2022) met the same trade: FID soon got worse as $w$ rose.
+# The price is variety. Already at $w = 1$ it is below that of real pictures, since the network's $\hat x_0$ shrinks differences in
+# place, and it falls further as $w$ rises. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost less than
+# half as much variety, with about as many pictures right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans (2022) met the
+# same trade: FID soon got worse as $w$ rose.
 #
 # **Choose the words yourself.** First row: one picture on its way from noise, $x_t$. Second row: the clean picture that the network
 # expects at each of these moments, its $\hat x_0$. Third row: six results.
@@ -830,9 +831,9 @@ caption_sliders = widgets.explore(
 # <details><summary>What to find</summary>
 #
 # With guidance 0 the first expectation is a ghost: the mean of all pictures, something in every corner. The network decides on
-# the way, and about a third come out clean. With a caption, place and color are settled from the start; noise still decides where
-# exactly, and how large. Edges come last. A green triangle may begin as a blue one, which the network knows, and turn green. In
-# this run most are right and clean from 1 to 3, and fall apart later.
+# the way. About a third come out clean, and hardly any are circles, though two in seven training pictures are: without a caption
+# our small network is a poor model of the data. With a caption, the place is settled from the start, and usually the color; noise
+# still decides where exactly, and how large. Edges come last. In this run most green triangles are right and clean up to about 4.
 #
 # </details>
 
@@ -1000,15 +1001,16 @@ drawing.sheets(
     {name: sheet[:6] for name, sheet in sheets.items()},
     alt="Six pictures each: a pale circle and a pale square; with weights of 3, a stronger circle "
     "and square with frayed edges; without a caption, pale shapes in several corners; with a "
-    "negative weight, darker ones, hardly any of them orange or at the top left.",
+    "negative weight, darker ones, fewer of them orange, and hardly any at the top left.",
 )
 
 # %% [markdown] tags=["studio"]
 # Both shapes are there, but pale: at weights of $1.5$ the classifier finds them only with twice the ink. Weights of 3 give some
 # of it back, and fray the edges. Each caption also says that the other corner is white, so the two were not independent
-# after all. The negative weight drives out the color and the corner, not the shape: more pictures read as circles than without a
-# caption. Large models combine it with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual
-# Generation with Composable Diffusion Models*).
+# after all. The negative weight makes the corner rare and the color rarer. On the shape it cannot be judged: without a caption the
+# painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one. Large models combine a negative
+# weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual Generation with Composable Diffusion
+# Models*).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Art: a style is a distribution of patches
@@ -1187,11 +1189,11 @@ drawing.photographs(
 # them. The fur is gone: it was texture, and texture is what was replaced. No petal has become an ear: patches of seven pixels know
 # what the edge of a petal looks like, not what a petal is.
 #
-# **Debug a claim.** The article's list of papers says that the style transfer paper comes from DeepMind and uses GANs; in
-# another place it names a third author who did not write it. Read Exercise 9.6 again and *find the GAN*. There is no second player:
-# nothing is trained to tell real from fake. DeepArt, a service that the article names beside DALL·E, did the same until about 2022,
-# according to secondary sources: one optimization per picture. To see whether the difference matters, here is style transfer as
-# claimed. The pixels are the generator, and a small network that sees 7×7 patches is the discriminator.
+# **Debug a claim.** The article's list of papers says that the style transfer paper comes from DeepMind and uses GANs; elsewhere
+# it names a third author who did not write it. Read Exercise 9.6 again and *find the GAN*. There is no second player: nothing is
+# trained to tell real from fake. DeepArt, a service that the article names beside DALL·E, reportedly did the same until about 2022:
+# one optimization per picture. To see whether the difference matters, here is style transfer as claimed. The pixels are the
+# generator, and a small network that sees 7×7 patches is the discriminator.
 #
 # The judge must favor neither side, and must tell a style from its colors. So it looks at larger regions than the 7×7 pixels that
 # both sides optimize: coarse random filters, a ReLU, your Gram matrices, and the relative distance between them. We test the
@@ -1270,7 +1272,7 @@ drawing.photographs(
 # The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than the
 # style's own pixels in random order, and only the mirrored style, which shows no cup, beats them everywhere. The GAN moves away
 # from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: the slow GAN comes closer than the
-# recolored content in each run. On the gravel it does so in none; why, we have not found out. With a generator network and far more
+# recolored content in each run. On the gravel it does so in none; we do not know why. With a generator network and far more
 # training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed Real-Time Texture Synthesis with Markovian Generative
 # Adversarial Networks*). But where two distributions can be compared directly, there is no need to train a judge.
 #
@@ -1435,9 +1437,9 @@ for title, shares in (("playable", solved), ("two open tiles are joined", paths)
 
 # %% [markdown] tags=["studio"]
 # Over five runs, a median of {{09.maps.vae:.0%}} of the VAE's maps are playable, {{09.maps.tiles:.0%}} tile by tile, and
-# {{09.maps.chain:.0%}} of the Markov chain's. All are few, because the numbers of starts and exits fail first. A path joins two random
-# open tiles in {{09.maps.joined:.0%}}, {{09.maps.joined_tiles:.0%}}, and {{09.maps.joined_chain:.0%}} of the maps. So the VAE has
-# learned paths, but for that it is enough to count neighbors.
+# {{09.maps.chain:.0%}} of the Markov chain's: too few to rank them, because most have too many or too few starts and exits. A path
+# joins two random open tiles in {{09.maps.joined:.0%}}, {{09.maps.joined_tiles:.0%}}, and {{09.maps.joined_chain:.0%}} of the maps. So
+# the VAE has learned paths, but for that it is enough to count neighbors.
 #
 # We repair every map that needs it. First, one start and one exit: the start where the model finds it likeliest; for the exit,
 # of the five likeliest tiles the one farthest away, because a game that is over in three steps is no game. Then dig a path
@@ -1533,10 +1535,10 @@ dungeons.show(
 
 # %% [markdown] tags=["studio"]
 # Repair makes *every* map playable, even the baselines'. So playability after repair says nothing about the model. Nor do the
-# lengths of the solutions: tile by tile they vary half as much as in training if the repair puts start and exit where the *average*
-# map has them (*repaired*), and as much if it puts them on random open tiles (*anywhere*). How much had to be changed says more: with
+# lengths of the solutions: tile by tile, they vary about twice as much when the repair puts start and exit on random open tiles
+# (*anywhere*) as when it puts them where the model finds them likeliest (*repaired*). How much had to be changed says more: with
 # start and exit anywhere, {{09.maps.changed:.0f}} tiles per repaired map for the VAE, {{09.maps.changed_tiles:.0f}} tile by tile, and
-# {{09.maps.changed_chain:.0f}} for the chain. Rooms and paths need only neighbors. What the chain does not see is the whole map: many
+# {{09.maps.changed_chain:.0f}} for the chain. Rooms and paths need only neighbors. What the chain does not see is the whole map: some
 # of its maps have fewer open tiles than any training map, and some have more. The share of open tiles has a standard deviation of
 # {{09.maps.open_chain:.2f}}, against {{09.maps.open:.2f}} for the VAE and {{09.maps.open_training:.2f}} in training.
 #
@@ -1644,9 +1646,9 @@ plots.rows(
 
 # %% [markdown] tags=["studio"]
 # Over five runs, the median FD was {{09.digits.ddpm:.2f}} for DDPM, {{09.digits.ddim:.2f}} for DDIM, and {{09.digits.flow:.2f}} for the
-# flow, another network, in twenty steps. Seed by seed, DDPM minus DDIM lies between $-0.1$ and $0.4$ (this run's): no
-# sampler is reliably better. With a hundred steps DDIM reached {{09.digits.ddim100:.2f}}: more steps hardly help it. (FD looks at
-# black and white here: pixels are cut at the middle gray.) Most digits can be read.
+# flow, another network, in twenty steps. Seed by seed, DDPM minus DDIM lies between $-0.1$ and $0.4$: neither sampler is reliably
+# better. With a hundred steps DDIM reached {{09.digits.ddim100:.2f}}: more steps hardly help it. (FD looks at black and white here:
+# pixels are cut at the middle gray.) Most digits can be read.
 #
 # Look down the columns. All three samplers started from the same noise. Over five seeds, DDIM and the flow, two networks, drew the
 # same digit in 66 to 69% of the cases (as read by the nearest training digit), DDIM and DDPM, one network, in 15 to 17%. Chance is
@@ -1663,7 +1665,7 @@ plots.rows(
 #
 # - A: six different squares
 #   - Different from what? Nothing in its input differs from one call to the next.
-# - B: the same clean square, six times
+# - B: the same sharp square, six times
 #   - The same, yes. But their places and sizes differ, so the mean has softer edges than any of them.
 # - C: the same square with soft edges, six times
 #   - **Yes.** A caption does not determine a picture, so the answer is the mean of all pictures that fit: softer edges, and no
@@ -1688,8 +1690,8 @@ print("the mean pixel for a caption that training withheld:", unseen.mean().item
 
 # %% [markdown] tags=["studio"]
 # Our classifier even calls the mean *clean*: shapes move by less than a pixel, so their mean is nearly a drawing. What the
-# decoder lacks is not cleanness but variety. For a caption it has never seen, its answer is the mean of no pictures, *nan*.
-# The noise at the start is what makes the painter a generator: a model of text and pictures is a *conditional distribution*,
+# decoder lacks is not cleanness but variety. For a caption it has never seen, this optimum is undefined: the mean of no pictures is
+# *nan*. The noise at the start is what makes the painter a generator: a model of text and pictures is a *conditional distribution*,
 # $p(x \mid c)$, and has to be judged by its variety, too.
 
 # %% [markdown] tags=["studio"]

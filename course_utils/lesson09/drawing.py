@@ -77,14 +77,12 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     this run; thin: the networks of the study.
     """
     scales = list(scores)
-    unclipped = study["clean, unclipped"][:, list(study["w"]).index(3)].max()
     alt = (
         "Left, against the guidance scale: known captions are obeyed from w = 1 on; new ones less"
         " often, and differently from network to network, and obeyed by a clean picture"
         f" {scores[1.0]['new, clean']:.2f} at w = 1, {scores[2.0]['new, clean']:.2f} at 2 and"
         f" {scores[4.0]['new, clean']:.2f} at 4; the share of clean pictures is"
-        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3, where without"
-        f" clipping it is at most {unclipped:.2f} in the thin curves. Right:"
+        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3. Right:"
         f" the standard deviation of the center falls from {scores[1.0]['variety']:.2f} pixels at"
         f" w = 1 to {scores[2.0]['variety']:.2f} at 2; real pictures have {real:.2f}."
     )
@@ -100,11 +98,8 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
             shares.plot(study["w"], values, color=color, linewidth=0.8, alpha=0.45)
         values = [score[name] for score in scores.values()]
         shares.plot(scales, values, style, color=color, linewidth=2.2, marker="o", label=name)
-    for i, values in enumerate(study["clean, unclipped"]):
-        name = "_" if i else "clean, unclipped"
-        shares.plot(study["w"], values, ":", color=plots.MUTED, linewidth=1.2, label=name)
     shares.set_ylim(-0.03, 1.08)
-    shares.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0), frameon=False)
+    shares.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False)
     plots.label(shares, "", "guidance scale w", "share of pictures")
     upto = 6  # beyond w = 3 fewer pictures are clean
     for values in study["variety"]:
