@@ -72,7 +72,7 @@ def invented(ax: Any) -> None:
 def epochs(ax: Any) -> None:
     """Three seeds, on what they were trained on and on the validation data."""
     study = data.study("digit_epochs")
-    for name, color in (("train_nats", plots.MUTED), ("test_nats", plots.MODEL)):
+    for name, color in (("train", plots.MUTED), ("val", plots.MODEL)):
         ax.plot(study["epoch"], study[name].T, color=color, linewidth=2)
     ax.set_xscale("log")
 
