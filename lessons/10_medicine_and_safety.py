@@ -64,8 +64,8 @@ device = runtime.setup(seed=0)
 # **Predict.** Logistic regression gives 97% of new patients the right diagnosis. How many of 100 cancers does it miss?
 #
 # - A: about 3, because it is wrong about 3 patients in 100
-#   - That would be so if it were wrong equally often about both. With a threshold of ½ it leans toward the more frequent
-#     diagnosis, benign.
+#   - That would be so if it were wrong equally often about both. It leans toward the more frequent diagnosis, and some
+#     malignant lumps look benign.
 # - B: about 5
 #   - **Yes.** Most lumps are benign, and nearly all of those are recognized. Most of the mistakes are missed cancers.
 # - C: about 1, because malignant lumps look so different
@@ -108,8 +108,7 @@ drawing.table(columns, diagnoses)  # mean ± standard deviation over the splits
 # %% [markdown]
 # "Always benign" is right about more than 60% of the patients and misses every cancer. Logistic regression misses about
 # {{10.missed:.0f}} of 100. Calling a lump malignant as soon as its probability reaches 10% cuts that by more than half, and
-# raises more false alarms: the threshold is a medical decision, not a property of the model. (What share of the alarms is right
-# depends on how frequent cancer is, too.)
+# raises more false alarms: the threshold is a medical decision, not a property of the model.
 #
 # Naive Bayes has a Gaussian for every measurement in each class, as if the 30 were independent. It predicts worse, but of the two
 # models it alone could make up a new patient.
@@ -221,7 +220,7 @@ for split in splits:
 drawing.utility(utility)  # mean and standard deviation over the splits
 
 # %% [markdown]
-# Learning from synthetic patients costs about one diagnosis in a hundred. The claim falls to {{10.blind:.2f}}, and no histogram
+# Learning from synthetic patients costs one or two diagnoses in a hundred. The claim falls to {{10.blind:.2f}}, and no histogram
 # of a column would have shown it. A generator knows only what it was asked to model, and $p(x)$ is not $p(x, y)$.
 
 # %% [markdown]
@@ -236,7 +235,7 @@ drawing.utility(utility)  # mean and standard deviation over the splits
 # - A: none, because no real patient does
 #   - A Gaussian's density is positive everywhere. Nobody told it which values are impossible.
 # - B: about 1 in 100, because a Gaussian has thin tails
-#   - That is about right for a typical column. But a row has thirty, some badly skewed, and one impossible value is enough.
+#   - That is roughly right for a typical column. But a row has thirty, some badly skewed, and one impossible value is enough.
 # - C: about 1 in 3
 #   - **Yes.** A column errs rarely, a row of thirty columns often, and the classifier behind the TSTR does not mind.
 
@@ -299,7 +298,7 @@ def missed_cancers(synth, test, specificity=0.97):
 
 # %% tags=["folded"]
 def mean_and_error(differences):
-    """Mean over the splits, and its standard error. (S,) -> two floats"""
+    """Mean over splits of these patients, and its standard error. (S,) -> two floats"""
     return differences.mean(), differences.std(ddof=1) / math.sqrt(len(differences))
 
 
@@ -327,8 +326,8 @@ print(f"square roots, change in missed cancers: {change:.1f} ± {error:.1f} (sta
 
 # %% [markdown]
 # Clipping leaves a trace: a quarter of its rows hold a value of exactly 0, where {{10.zeros.real:.0%}} of the real ones do. With
-# square roots no row is impossible: a constraint that holds by construction needs no check. And it costs nothing that ten splits
-# can show: the change in missed cancers is within two standard errors of 0. From here on `patients` is our generator.
+# square roots no row is impossible: a constraint that holds by construction needs no check. And ten splits show no cost in missed
+# cancers. From here on `patients` is our generator.
 #
 # It satisfies the two rules that someone wrote down. Here is a third. Of all outlines around the same area, the circle is the
 # shortest, so a nucleus has perimeter² ≥ 4π · area. (An average over nuclei of different sizes can fall a little below this; no
@@ -355,8 +354,8 @@ for name, shares in too_round.items():
     print(f"{name:<26} {np.mean(shares):5.1%} rounder than a circle")
 
 # %% [markdown]
-# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*, about half as many
-# as without the roots. A generator keeps the rules it was given. The others have to be found by someone who knows the field.
+# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*, fewer than half as
+# many as without the roots. A generator keeps the rules it was given. The others have to be found by someone who knows the field.
 
 # %% [markdown]
 # ## Copied, or made up?
@@ -426,18 +425,18 @@ for name in ("thirty Gaussians", "photocopier"):
     print(f"TSTR, {name} minus one Gaussian: {gain:+.3f} ± {its_error:.3f} (standard error)")
 
 # %% [markdown]
-# If TSTR tells them apart at all, it ranks them the wrong way round: one Gaussian comes last, by about a hundredth. The alarm puts
-# it first: little more than a half for one Gaussian, almost {{10.alarm.many:.1f}} for thirty, and 1 for the photocopier. Nobody
-# meant the thirty to copy. They are an ordinary model with too many parameters for so few patients.
+# If TSTR tells them apart at all, it ranks them in the wrong order: one Gaussian comes last, by about a hundredth at most. The
+# alarm puts it first: little more than a half for one Gaussian, almost {{10.alarm.many:.1f}} for thirty, and 1 for the
+# photocopier. Nobody meant the thirty to copy. They are an ordinary model with too many parameters for so few patients.
 
 # %% [markdown]
 # ## Was this patient in the data?
 #
-# Who is harmed by a copy? Picture someone who holds your published table, knows the measurements and the diagnosis of an
-# acquaintance, and asks: *was she in that hospital's data?* If the answer is yes, they have learned where she was treated, or that
-# she took part in a certain study. This is **membership inference** (Chen et al. 2020 list its forms for generative models). Those
-# who were in the data are the **members**. Our attack needs only a distance: the closer someone is to a synthetic patient, the
-# more likely a member.
+# Who is harmed by a copy? Imagine someone who holds your published table, knows the measurements and the diagnosis of an
+# acquaintance, and asks: *was she in that hospital's data?* If the answer is yes, they have learned where she was treated, or
+# that she took part in a certain study. This is **membership inference** (Chen et al. 2020 list its forms for generative models).
+# Those who were in the data are the **members**. Our attack needs only a distance: the closer someone is to a synthetic patient,
+# the more likely a member.
 #
 # $$ \text{score}(x) = -\min_i d(x, \tilde x_i) $$
 #
@@ -564,16 +563,16 @@ for name in exposed:
 drawing.roc_twice(alarms, curves)
 
 # %% [markdown]
-# On the left, the two curves meet in the right half and enclose similar areas. An attacker works at the left edge, which the right
-# picture stretches: at 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than
-# three times as many. (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And the
-# unusual, who have most to fear, can be worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
+# On linear axes, the two curves enclose similar areas. An attacker works at their left edge, which logarithmic axes stretch: at
+# 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than three times as many.
+# (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And the unusual, who have most to
+# fear, can be worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
 #
 # The first mitigation is a smaller model. With one Gaussian in place of thirty, the members found fall from about a fifth to
-# {{10.found.one:.0%}}, and TSTR by about a hundredth. The second is noise.
+# {{10.found.one:.0%}}, and TSTR by about a hundredth at most. The second is noise.
 #
 # **Pay for it yourself.** Choose the number of components and the noise added to every published measurement, in standard
 # deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting by risk
@@ -598,7 +597,7 @@ def risks(pair, train, test):
 train, test, _ = releases[0]
 components = [1, 2, 4, 8, 16, 32]  # Gaussians per diagnosis
 noises = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
-plane, broken = {}, {}
+plane = {}
 for K in components:
     model = fit_mixture(to_roots(train), K, seed=0)
     for noise in noises:
@@ -607,11 +606,9 @@ for K in components:
             rng = runtime.rng(60 + repeat)
             synth = noised(from_roots(draw_patients(model, 284, rng)), noise, train, rng)
             pair = attack(synth, train, test)
-            row = tstr(synth, test), impossible(synth).mean(), -torch.stack(pair)
-            drawn.append((*risks(pair, train, test), *row))
-        *means, share, distances = zip(*drawn, strict=True)
+            drawn.append((*risks(pair, train, test), tstr(synth, test), -torch.stack(pair)))
+        *means, distances = zip(*drawn, strict=True)
         plane[K, noise] = *np.mean(means, axis=1), *torch.cat(distances, dim=1)
-        broken[K, noise] = np.mean(share)
 
 # %%
 explorables.privacy(components, noises, plane)
@@ -621,9 +618,10 @@ hidden = {}
 for split, (train, test, tables) in enumerate(releases):
     for noise in (0, 1, 2):
         synth = noised(tables["thirty Gaussians"], noise, train, runtime.rng(240 + split))
-        row = *risks(attack(synth, train, test), train, test), tstr(synth, test)
+        exposure = risks(attack(synth, train, test), train, test)
+        row = *exposure, tstr(synth, test), impossible(synth).mean()
         hidden.setdefault(f"noise {noise}", []).append(row)
-columns = {"AUC": ".2f", "AUC, unusual": ".2f", "TSTR": ".3f"}
+columns = {"AUC": ".2f", "AUC, unusual": ".2f", "TSTR": ".3f", "impossible": ".0%"}
 drawing.table(columns, hidden, "thirty Gaussians")
 
 # %% [markdown]
@@ -683,8 +681,8 @@ drawing.table(columns | {"TSTR": ".3f", "rounder than a circle": ".0%"}, models)
 
 # %% [markdown]
 # So the cause is not the number eight alone, but how flat a Gaussian may become. A third mitigation is stronger
-# **regularization**: at `reg_covar` $0.1$ in place of $0.001$, about one in eight is found, at the same TSTR. TSTR does not see
-# the price: about two in five rows are rounder than a circle.
+# **regularization**: at `reg_covar` $0.1$ in place of $0.001$, fewer than one in six are found, at the same TSTR. TSTR does not
+# see the price: about two in five rows are rounder than a circle.
 #
 # Does the attacker need our model? From the published rows anyone can fit one.
 
@@ -765,10 +763,10 @@ private_sum = check("10.3", private_sum)
 
 # %% [markdown]
 # Now **audit** *your* function: let the strongest attacker loose on it. The sums are those from which we will make patients: for
-# each diagnosis the number of patients, and the sums of each measurement and of its square. Each column is first scaled by its
-# range, which must be public too. (The documentation prints it, but of these very patients: strictly, that broke the guarantee
-# for the extreme ones. We take it as given. A clinic needs limits known without its patients.) The attacker goes after the
-# patient with the longest row.
+# each diagnosis the number of patients, and the sums of each root and of its square. Each root is first scaled by its largest
+# value, which must be public too. (The documentation prints the range, but of these very patients: strictly, that breaks the
+# guarantee for the extreme ones. A clinic needs limits known without its patients.) The attacker goes after one patient, here the
+# one with the longest row.
 
 
 # %% tags=["folded"]
@@ -802,7 +800,8 @@ score_in, score_out = (  # how far the noisy sum lies in your direction
 )
 audit = members_found(score_in, score_out, 0.01)
 bound = norm.cdf(norm.ppf(0.01) + mu)
-print(f"found: {audit:.1%}; guaranteed: at most {bound:.1%}")
+audit_error = 0.34 / math.sqrt(repeats)  # includes chance in the threshold
+print(f"found: {audit:.1%} ± {audit_error:.1%} (standard error); guaranteed: at most {bound:.1%}")
 
 # %% tags=["folded"]
 curves["eight Gaussians, model in hand"] = found_at(with_model["K = 8"])
@@ -810,14 +809,21 @@ curves["your noisy sums"] = found_at([(score_in, score_out)])
 drawing.guarantee(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
 
 # %% [markdown]
-# The attack runs along the edge of the shaded region. (Chance moves the printed share by about a quarter of a percentage point.)
-# **No attack will ever get past it**, not even one invented in a hundred years, as long as the noise is secret. (Anyone can
-# subtract ours: this notebook prints its seed. Real systems draw it from a cryptographic source, and guard against rounding:
-# Mironov 2012.) From exact sums, the same attacker finds you every time. Whatever is computed *from* the noisy sums, a model or a
-# hundred tables, keeps the guarantee (**post-processing**). A second sum spends more of the **privacy budget**: by
-# **composition**, two at $\mu$ guarantee only $\sqrt2\,\mu$. (Papers call $C$ the *sensitivity* of the sum, not that of a test.
-# Most guarantee $(\varepsilon, \delta)$: adding or removing you changes the probability of any event by a factor of at most
-# $e^\varepsilon$, plus $\delta$. For $\delta = 10^{-5}$, $\mu = \tfrac12$ is $\varepsilon = 2.0$.)
+# Within chance, the attack runs along the edge of the shaded region. **No attack will ever get past it**, not even one invented in
+# a hundred years, as long as the noise is secret. From exact sums, the same attacker finds you every time. (One Gaussian lies
+# lower, but that curve is one weak attack. The edge holds against all.)
+#
+# Whatever is computed *from* the noisy sums, a model or a hundred tables, keeps the guarantee (**post-processing**). A second sum
+# spends more of the **privacy budget**: by **composition**, two at $\mu$ guarantee only $\sqrt2\,\mu$.
+#
+# <details><summary>In papers, and in practice</summary>
+#
+# Papers call $C$ the *sensitivity* of the sum, not that of a test. Most guarantee $(\varepsilon, \delta)$: adding or removing you
+# changes the probability of any event by a factor of at most $e^\varepsilon$, plus $\delta$. For $\delta = 10^{-5}$,
+# $\mu = \tfrac12$ is $\varepsilon = 2.0$. Real systems draw their noise from a cryptographic source (our seed is printed, so
+# anyone can subtract ours) and guard against rounding (Mironov 2012).
+#
+# </details>
 
 
 # %% tags=["folded"]
@@ -856,9 +862,10 @@ def private_patients(table, mu, n, rng, covariances, C, top):
 # do more harm?
 #
 # - A: to the first, because each of its few numbers has to say more
-#   - Few numbers make short rows. Clipping leaves more of each number, so the noise is smaller beside it.
+#   - Fewer numbers make shorter rows, and clipping leaves more of each. That is in its favor.
 # - B: to the second
-#   - **Yes.** It asks for more numbers. That makes the rows longer, so clipping leaves less of each number beside the noise.
+#   - **Yes.** Its rows are longer, so clipping leaves less of each number beside the noise. And the noise reaches the
+#     covariances, which gave this table its lead.
 # - C: to both alike, because the guarantee is the same
 #   - The guarantee fixes what leaks about a patient, not what is left to learn from.
 
@@ -887,7 +894,7 @@ missed_with = {
 }
 bounds = norm.cdf(norm.ppf(0.01) + np.array(guarantees))  # members found at 1% false alarms
 missed_by_real = [missed_cancers(*halves(runtime.rng(split))) for split in many_splits]
-drawing.price_of_privacy(bounds, missed_with, missed_by_real)
+drawing.price_of_privacy(bounds, missed_with, missed_by_real)  # mean and standard deviation
 
 # %% tags=["folded"]
 three = {  # without noise, and with it
@@ -908,18 +915,17 @@ for name, lead in zip(("no noise", "mu = 0.5"), leads.T, strict=True):
 
 # %% [markdown]
 # **The price of privacy is paid in missed cancers.** At $\mu = \tfrac12$ the first table leads to {{10.dp.modest:.0f}} of 100
-# instead of {{10.dp.modest_free:.0f}}, the second to {{10.dp.ambitious:.0f}} instead of {{10.dp.ambitious_free:.0f}} (the bands
-# show the standard deviation over forty splits), so about half of the second table's lead is gone. Part of the price is the
-# choice of $C$. At 2 every row of both tables is clipped: all patients enter with the same length, the counts and means are
-# weighted ones, and $C = 1$ would give the same tables. With 6, which clips few rows, the noise is three times as large, and the
-# second table leads to {{10.dp.loose:.0f}}.
+# instead of {{10.dp.modest_free:.0f}}, the second to {{10.dp.ambitious:.0f}} instead of {{10.dp.ambitious_free:.0f}}, so about
+# half of the second table's lead is gone. Part of the price is the choice of $C$. At 2 every row of both tables is clipped. With
+# 6, which clips few rows, the noise is three times as large, and the second table leads to {{10.dp.loose:.0f}}.
 #
 # *What* you ask matters as much as how much. The mean, error and worst of three measurements, with their covariances, are 55
-# numbers per diagnosis. Radius, texture and concave points lead to {{10.dp.few:.0f}}, about as many as all 496 numbers; with
-# smoothness in place of concave points, to {{10.dp.unlucky:.0f}}, though without noise the two are nearly alike. (Choosing $C$ or
-# columns by looking at the patients spends privacy budget. We did look: these have long been public.) More patients give you
-# both, because the same noise hardly disturbs a sum over a million people. A census can afford this guarantee; a single clinic
-# has to choose its questions well.
+# numbers per diagnosis. Radius, texture and concave points lead to about as many missed cancers as all 496 numbers. With
+# smoothness in place of concave points it is nearly twice as many, though without noise the two are close. (Choosing $C$ or
+# columns by looking at the patients spends privacy budget. We did look: these have long been public.)
+#
+# More patients make the price smaller: the same noise hardly disturbs a sum over a million people. A single clinic has to choose
+# its questions well.
 #
 # > **A good place to stop.** When you come back, run all cells above once (*Run → Run
 # > All Above Selected Cell*).
@@ -1126,8 +1132,8 @@ print(f"entropy of the next word: unmarked {entropy[0]:.2f}, marked {entropy[1]:
 # %% [markdown]
 # ## The release card
 #
-# A table and a leaflet are about to be published. May they be? A decision needs the numbers on one page, a custom begun by model
-# cards (Mitchell et al. 2019), and limits set *before* looking. The numbers are yours.
+# A table and a leaflet are about to be published. May they be? A decision needs the numbers on one page, as in model cards
+# (Mitchell et al. 2019), and limits set *before* looking. The numbers are yours.
 #
 # The words are harder. Here is a sentence for our table: *"Not for: commercial use, as the data may contain
 # inaccuracies."* It would be true of any table, so nobody will act on it. What is missing?
@@ -1214,7 +1220,7 @@ inside = runtime.reached(
         "10.impossible.raw": rows_of["Gaussians"][0],
         "10.impossible.roots": rows_of["Gaussians of square roots"][0],
         "10.circle.roots": np.mean(too_round["Gaussians of square roots"]),
-        "10.impossible.noise": broken[32, 1.0],
+        "10.impossible.noise": np.mean(hidden["noise 1"], axis=0)[3],
         "10.auc.noise_tail": np.mean(hidden["noise 1"], axis=0)[1],
         "10.zeros.real": rows_of["real"][1],
         "10.zeros.clipped": rows_of["Gaussians, clipped"][1],
@@ -1279,7 +1285,7 @@ assert np.mean(utility["synthetic"]) >= 0.93 and np.mean(utility["as claimed"]) 
 assert rows_of["Gaussians"][0] > 0.2 and rows_of["Gaussians of square roots"][0] == 0
 assert max(too_round["real"]) == 0 and min(too_round["Gaussians of square roots"]) > 0.02
 _, unrooted, rooted = (np.mean(shares) for shares in too_round.values())
-assert 0.35 < rooted / unrooted < 0.7
+assert 0.35 < rooted / unrooted < 0.5
 assert abs(change) < 3 * error
 assert rounder_than_a_circle({"x": cancer.data}).sum() == 0
 one, many, copies = (
@@ -1291,14 +1297,14 @@ assert many["auc"] >= 0.65 and one["auc"] <= 0.6
 assert one["found"] < 0.03 < 0.08 < many["found"] < copies["found"] / 2
 single, eight, regular = (models[name].mean(axis=0) for name in list(models)[:3])  # (6,) each
 assert 0.015 < eight[1] < 0.035 and single[2] < 0.65 < 0.9 < eight[2]  # "2% to 3%"
-assert regular[3] < 0.25 < eight[3] and abs(regular[4] - eight[4]) < 0.015 and regular[5] > 0.3
+assert regular[3] < 1 / 6 < eight[3] and abs(regular[4] - eight[4]) < 0.015 and regular[5] > 0.3
 better = refitted["one Gaussian"].mean()
 assert better > one["auc"] + 0.04 and abs(better - single[2]) < 0.02
 assert exposed_tail[which].mean() < 0.6 < refitted_tail[which].mean()
 assert min(plane[32, 1.0][2], plane[8, 1.0][2]) > plane[8, 0.0][2] - 0.025
 
 # %% tags=["solved"]
-assert abs(audit - bound) < 4 * 0.34 / math.sqrt(repeats)  # four standard errors
+assert abs(audit - bound) < 4 * audit_error
 gaps = leads.mean(axis=0)
 assert gaps[0] > 5 and gaps[1] < 0.9 * gaps[0]  # over 200 splits, half
 tight = both["means and covariances"][:, 1].mean()
@@ -1521,11 +1527,12 @@ for name, texts in rows.items():
 drawing.table(columns, lines)
 
 # %% [markdown] tags=["studio"]
-# AddCarbon wins every rate. (The shipped strings were written by a larger GRU, trained on all molecules.) The two columns on the
-# right need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012) scores from 0 to 1 how closely size,
-# polarity and other properties resemble those of approved drugs. "Nearest known" compares structural fingerprints with those of
-# the most similar training molecule (Tanimoto similarity; 1 means the same). The GRUs' molecules are less drug-like than those
-# they learned from, and as similar to them as AddCarbon's (yours) or more so (the shipped run).
+# AddCarbon wins every rate. (The shipped strings were written by a larger GRU, trained on all molecules, after 9 of the 24 epochs
+# shown below.) The two columns on the right need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012)
+# scores from 0 to 1 how closely size, polarity and other properties resemble those of approved drugs. "Nearest known" compares
+# structural fingerprints with those of the most similar training molecule (Tanimoto similarity; 1 means the same). The GRUs'
+# molecules are less drug-like than those they learned from, and as similar to them as AddCarbon's (yours) or more so (the shipped
+# run).
 #
 # What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
 # chemists have made, and its neighbor with one more carbon, which is as valid. Which of the two is likelier under the model,
@@ -1563,16 +1570,16 @@ if chemistry.available():
     drawing.table(columns, {name: tuple(rates.values()) for name, rates in reports.items()})
 
 # %% [markdown] tags=["studio"]
-# As a judge, the table of five is no worse than the network: an extra carbon shows within a few characters (in more than a quarter
-# of the pairs it breaks an aromatic ring). As a writer it is far worse. Only about a third of its strings are molecules, because
-# it has forgotten which rings and branches are open. A longer memory makes the table valid, but most of its molecules are copies.
-# Valid *and* new: *that* is what the network has learned. With a likelihood you can rank candidates, complete a given beginning,
-# or tune toward a target (Segler et al. 2018), and AddCarbon can do none of this. As a mere source of new molecules, though, the
-# network is worth no more than a pencil.
+# As a judge, the table of five is no worse than the network: an extra carbon shows within a few characters (in more than a
+# quarter of the pairs it breaks an aromatic ring). As a writer it is far worse. Only about a third of its strings are molecules,
+# because it has forgotten which rings and branches are open. A longer memory makes the table valid, but most of its molecules are
+# copies. Valid *and* new: *that* is what the network has learned. With a likelihood you can rank candidates, complete a given
+# beginning, or tune toward a target (Segler et al. 2018), and AddCarbon can do none of this. As a mere source of new molecules,
+# though, the network is no better than AddCarbon.
 #
-# Here are its new molecules of highest QED: a selection, not a random sample, and picking the best makes any generator look good.
-# None of these numbers knows of stability. A carbamic acid (a carboxyl group on a nitrogen) falls apart into an amine and carbon
-# dioxide. None of the training molecules is one; some of the new ones are.
+# Here are its new molecules of highest QED, a selection: picking the best makes any generator look good. None of these numbers
+# knows of stability. A carbamic acid (a carboxyl group on a nitrogen) falls apart into an amine and carbon dioxide. None of the
+# training molecules is one; some of the new ones are.
 
 # %% tags=["studio"]
 sheet = chemistry.best(written, compared, 8) if chemistry.available() else []
@@ -1603,7 +1610,7 @@ drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
 # At temperature $0.8$, validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the
-# copier again, and validity alone would praise it. More epochs trade novelty for validity. A lower temperature also raises
+# copier again, and validity alone does not show it. More epochs trade novelty for validity. A lower temperature also raises
 # validity, but pays in *uniqueness*: the same molecules come again. (Your network is smaller, saw fewer molecules and wrote at
 # $0.7$: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, medians of five runs that differ widely in validity. The long
 # run was made once.)
@@ -1741,16 +1748,16 @@ drawing.table({"mean estimate": ".2f", "truth in the interval": ".1%"}, coverage
 # | Noy & Zhang 2023 | 453 professionals, writing tasks of half an hour | 40% less, and better rated |
 # | Peng et al. 2023 | 95 programmers, one small server in JavaScript | 56% less (interval 21 to 89) |
 # | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19% *more* (interval 2 to 39); they believed 20% less |
-# | METR, 24 February 2026 | the same design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
+# | METR, 24 February 2026 | a similar design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
 #
 # The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of the
-# third, who do not trust it. By then, 30 to 50% of the developers said that they did not submit tasks that they would not want
-# to do without AI, so the tasks where AI helps most are missing, and they are changing the design. Selection broke the
-# comparison again, this time *inside* a randomized trial.
+# third, who do not trust it. By then, 30 to 50% of the developers said that they held back tasks that they did not want to do
+# without AI. So the tasks where AI helps most are missing, and the authors are changing the design. Selection broke the comparison
+# again, this time *inside* a randomized trial.
 #
-# In a call center, where the tool came to teams one after the other, beginners gained most and the experienced little
-# (Brynjolfsson, Li & Raymond 2025). How generative AI changes *your* work is a question for a trial at your desk: toss a coin
-# for each task, and keep the times. A person with a tool is not automatically faster than a person without.
+# In a call center, beginners gained most and the experienced little (Brynjolfsson, Li & Raymond 2025). How generative AI changes
+# *your* work is a question for a trial at your desk: toss a coin for each task, and keep the times. A person with a tool is not
+# automatically faster than a person without.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · Whose words are these?
@@ -1904,9 +1911,12 @@ built = np.mean(built, axis=0)
 # ### Section E · What removes the mark
 #
 # Someone without the key edits the text. If a share $p$ of the words is replaced at random, both words of a pair are left alone
-# with probability $(1 - p)^2$; any other pair is green only by chance. So with $T$ words, as long as few pairs repeat,
+# with probability $(1 - p)^2$. Any other pair is green about as often as by chance. So with $T$ words,
 #
-# $$ z(p, T) \approx (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
+# $$ z(p, T) \lesssim (1 - p)^2 \sqrt{T / 200}\; z(0, 200) $$
+#
+# Two things keep $z$ below this: pairs repeat in a long text, and a replacement is never the word it replaces, which was probably
+# green.
 #
 # **Play both sides.** The writer sets `strength`, which is $\delta$, and the length of the text found; the other side sets the
 # share of words replaced. Above is the beginning of one text, with green words in bold; below, $z$ of a hundred marked texts and
