@@ -2,7 +2,7 @@
 known exactly.
 
 A match has six facts. The rules turn them into a report: they choose the words, the facts fill the
-blanks. So every fact that a report tells is right (crowds and quotations are made up), and how many
+blanks. So every fact that a report tells is right (crowds and opinions are made up), and how many
 bits of choice are in it can be worked out by hand.
 """
 
