@@ -13,7 +13,7 @@ from PIL import Image
 from course_utils.platform import door, installation, workspace
 from course_utils.platform.workspace import cell_id, is_touched, refresh
 from tests.lessons import NUMBERS, ROOT, STEMS
-from tools.cards import LARGEST, PANELS
+from tools.cards import LARGEST, PANELS, draw
 
 INDEX = json.loads((ROOT / "notebooks/index.ipynb").read_text(encoding="utf-8"))
 
@@ -35,6 +35,12 @@ def test_every_lesson_has_a_card_with_a_small_picture():
         for said in (f'href="{about["stem"]}.ipynb"', about["question"], about["built"]):
             assert said in made
         assert f"{about['core']} + {about['studio']} minutes" in made and len(about["picture"]) > 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", PANELS)
+def test_every_card_can_be_drawn_anew(number):
+    assert 2_000 < len(draw(number)) <= LARGEST
 
 
 def test_an_untrusted_notebook_loses_nothing_of_the_cards():

@@ -78,7 +78,7 @@ def epochs(ax: Any) -> None:
 
 
 def generated(ax: Any) -> None:
-    sheet(ax, data.study("gan_race")["samples_heaps"][:24].reshape(-1, 28, 28) / 255, 6)
+    sheet(ax, data.study("gan_race")["samples_clusters"][:24].reshape(-1, 28, 28) / 255, 6)
 
 
 def noised(ax: Any) -> None:
