@@ -210,9 +210,9 @@ print("minimax: log(1 - D)  ", derivatives(lambda d: -F.softplus(d).sum()))
 
 # %% [markdown]
 # When $D$ is far ahead, as it can be early in training, it rejects every sample. There the loss is flat: it **saturates**, and
-# $G$ is left with a **vanishing gradient** exactly when it has most to learn. (With plain gradient descent, this
-# is why three of five games fail in studio section D. With Adam, which rescales small gradients and which our players use, none
-# does.)
+# $G$ is left with a **vanishing gradient** exactly when it has most to learn. (With plain gradient descent, this is why three
+# of five games hardly move in studio section D. Adam, which our players use, rescales small gradients, and every game comes
+# back.)
 #
 # ### Exercise 6.2 · `g_loss`
 # Design a better one. Let $\ell(d)$ be the loss of a generated sample with logit $d$, and let $D = \sigma(d)$. Ask for the
@@ -273,8 +273,8 @@ print("yours                ", derivatives(lambda d: 3 * g_loss(d)))  # 3 times 
 # - B: a gradient with no clear relation to what $G$ wants
 #   - There is a relation: the same samples, the same $D$, and opposite interests.
 # - C: the opposite of the gradient that $G$ needs
-#   - **Yes.** At the start, when $D$ says one half to everything, it is exactly the opposite. Later the two lengths differ from
-#     sample to sample, which is no better.
+#   - **Yes.** At the start, when $D$ says about one half to everything, it is almost exactly the opposite. Later the two lengths
+#     differ from sample to sample, which is no better.
 
 # %%
 runtime.seed_all(2)
@@ -330,9 +330,10 @@ train_step = check("6.3", train_step)
 # Which values does each loss need, and with which weights of $D$? Where would a gradient go that it should not, and what
 # stops it there?
 # ---
-# Suppose $D(G(z_1))$ is computed once and serves both losses. The first `backward()` frees its graph, and the second raises
-# an error. With `retain_graph=True` it raises another one, because $D$'s step has changed weights that the graph still needs.
-# So $G$'s loss needs a new forward pass through $D$.
+# Suppose $D(G(z_1))$ is computed once and serves both losses. The first `backward()` frees its graph, and the second raises an
+# error. With `retain_graph=True` the check's players raise another one, because $D$'s step has changed weights that the graph
+# still needs. Our `Player`, with its fused optimizer, raises none, and $G$'s gradient is wrong (studio section C). So $G$'s
+# loss needs a new forward pass through $D$.
 # ---
 # $D$'s loss gets detached samples. $G$'s loss is computed after $D$ has moved, from `z2`, without a detach. Its gradient passes
 # through $D$ and is left in $D$'s `.grad`, too, where $D$'s next `zero_grad` clears it.
@@ -411,10 +412,9 @@ print(f"1 : 1   {each}   after {controls['longer']:,} rounds, worse than 4 : 1 i
 
 # %% [markdown]
 # At 1 : 4 the discriminator lags, and the game ends farther from the data with every seed. Beyond one move each, the gain is
-# small: 2 : 1 is better than 1 : 1 in four of five seeds, 4 : 1 in three. (At the computing cost of 4 : 1, longer 1 : 1 games
-# end farther from the data in four of five.) With one seed alone we could have told any story about these rows. $D$ must keep
-# up; the exact ratio is a hyperparameter to try, not a law; so is the ratio of learning rates (the two time-scale update rule,
-# **TTUR**, Heusel et al. 2017).
+# small: 2 : 1 is better than 1 : 1 in four of five seeds, 4 : 1 in three. (Last line: 1 : 1 with the computing time of 4 : 1.)
+# With one seed alone we could have told any story about these rows. $D$ must keep up; the exact ratio is a hyperparameter
+# to try. So is the ratio of learning rates (the two time-scale update rule, **TTUR**, Heusel et al. 2017).
 #
 # <details><summary>What to find in the figure</summary>
 #
@@ -433,9 +433,9 @@ print(f"1 : 1   {each}   after {controls['longer']:,} rounds, worse than 4 : 1 i
 # %% [markdown]
 # ## The ring lab
 #
-# On a line there is nowhere to hide. In the plane, put eight narrow modes on a circle, and let $G$ make points from two
-# numbers of noise. Our first detector counts: a **mode** is *found* if at least one in a hundred samples lies within four
-# standard deviations of its center. Here is one game.
+# Now the plane: eight narrow modes on a circle, and a $G$ that makes points from two numbers of noise. Our first detector
+# counts: a **mode** is *found* if at least one in a hundred samples lies within four standard deviations of its center. Here is
+# one game.
 
 
 # %%
@@ -468,7 +468,7 @@ drawing.ring_film(toys.ring(500), lab[0.5, 5][0])
 # - A: it finds the modes sooner, then settles
 #   - That needs a loss that stays put. Here each player's loss changes whenever the other moves.
 # - B: it loses most of the modes, or never finds them
-#   - **Yes.** At least half of them, in every game below. The next section shows one mechanism.
+#   - **Yes.** It seldom keeps even half of them, as the games below show. The next section has one mechanism.
 # - C: it finds them sooner, and overshoots a little before it settles
 #   - Overshooting alone would be mild. But the opponent answers, late for the same reason.
 
@@ -484,25 +484,24 @@ print("beta1 0.0: modes at the end of fifteen games", *sorted(controls["modes"])
 
 # %% [markdown]
 # Two failures look alike in such counts. **Mode collapse**: $G$ draws a part of the distribution, sometimes a single point.
-# **Non-convergence**: the game does not settle; modes are found and lost. Here it is mostly the second: with $0.9$ nearly all
-# samples lie on *no* mode, and points spread evenly over the disc would "find" one to three. Nor is it one unlucky seed. With
-# $0.5$, which Radford et al. (2015) recommend for GANs, fourteen of the fifteen games end with seven or eight modes, and one
-# with two. With $0.9$ none ends with more than four. (The line for $0$ is for the next section.)
+# **Non-convergence**: the game does not settle; modes are found and lost. With $0.9$ it is mostly the second: in nearly every
+# game most samples lie on *no* mode, and points spread evenly over the disc would "find" two or three on average. Nor is
+# it one unlucky seed. With $0.5$, which Radford et al. (2015) recommend for GANs, fourteen of the fifteen games end with seven
+# or eight modes; with $0.9$, none comes near that. (The line for $0$ is for the next section.)
 #
 # <details><summary>What the losses show</summary>
 #
-# The losses of seed 7, last column; dotted, $\log 4$ and $\log 2$, where $D$'s and $G$'s would be at the equilibrium. Above,
-# from round 200 to 300, $G$ goes from two modes to eight while both losses are nearly flat; from 300 to 500 $G$'s *rises*, and
-# all eight are kept. Below, $D$'s comes close to $\log 4$ for a while, although $G$ has found one mode at most. When one player
-# runs away, the losses show it. But they compare the players with each other, never the samples with the data.
+# The losses of seed 7, last column; dotted, $\log 4$ and $\log 2$, where $D$'s and $G$'s would be at the equilibrium. Below,
+# both swing widely: the game has not settled, and the losses show it. But above, $G$'s loss *rises* while it finds the modes
+# and keeps them. The losses compare the players with each other, never the samples with the data.
 #
 # </details>
 #
-# **Train one yourself.** This GAN trains in the page; press *train*. First panel: what the discriminator says everywhere,
-# with data in blue, samples in orange, and arrows that show where the gradient of $G$'s loss moves a sample. Second: where
-# $G$ puts a square grid of noise; cells are darker where samples are denser. Third: both losses, with $\log 4$ and $\log 2$,
-# their values at the equilibrium, dashed. (*Energy distance*: 0 only for equal distributions; lesson 09.) Drag the point in
-# the noise to see where it lands. Draw on either of the first two panels to make data of your own.
+# **Train one yourself.** This GAN trains in the page; press *train*. First panel: what the discriminator says everywhere, with
+# data in blue, samples in orange, and arrows that show where the gradient of $G$'s loss moves a sample. Second: where $G$ puts
+# a square grid of noise; cells are darker where samples are denser. Third: both losses; dashed, $\log 4$ and $\log 2$, their
+# values at the equilibrium with the default loss. (*Energy distance*: 0 only for equal distributions; lesson 09.) Drag the
+# point in the noise to see where it lands. Draw on either of the first two panels to make data of your own.
 #
 # **Your goal.** Train on the ring with $\beta_1 = 0.5$, start again, and train with $0.9$. Do the losses tell you which of the
 # two has failed? Then find a ratio of moves that fails on the two modes.
@@ -556,17 +555,15 @@ paths = {
 drawing.circles(paths)
 
 # %% [markdown]
-# The gradient field *rotates* around the equilibrium. Without momentum the players follow it round and round. Momentum mixes
-# in old gradients, from an earlier point of the circle. Seen from the present point they lean *outward*, as a car drifts out
-# of a bend when the wheel is turned too late. With $0.9$ the spiral is much faster than with $0.5$. On a fixed loss old
-# gradients are good advice. In a game they are advice about an opponent that has moved on; here even a *negative* $\beta_1$
-# helps (Gidel et al. 2019).
+# The gradient field *rotates* around the equilibrium. Without momentum the players follow it round and round. Momentum mixes in
+# old gradients, from an earlier point of the circle. Seen from the present point they lean *outward*, as a car drifts out of a
+# bend when the wheel is turned too late. On a fixed loss old gradients are good advice. In a game they are advice about an
+# opponent that has moved on; here even a *negative* $\beta_1$ helps (Gidel et al. 2019).
 #
-# Last panel: a penalty on $D$'s slope at the data, $0.15\,\varphi^2$ in its loss (the *R1 penalty* of Mescheder et al.),
-# pulls both players in, here without momentum; with $\beta_1 = 0.9$ it is too weak, and `penalty=1` is enough. (The penalty of
-# studio section E pulls the slope to 1; by the same paper, this game then does not converge.) A real GAN rotates in many planes
-# at once, and Adam is not plain gradient descent, so take this as one mechanism, not as a forecast: on the ring, $\beta_1 = 0$
-# finds all eight modes no more often than $0.5$.
+# Last panel: a penalty on $D$'s slope at the data, $0.15\,\varphi^2$ in its loss (the *R1 penalty* of Mescheder et al.), pulls
+# both players in, here without momentum; with $\beta_1 = 0.9$ it takes a larger one, `penalty=1`. A real GAN rotates in many
+# planes at once, and Adam is not plain gradient descent, so take this as one mechanism, not as a forecast: on the ring,
+# $\beta_1 = 0$ finds all eight modes no more often than $0.5$.
 
 # %% [markdown]
 # ## Good, and varied?
@@ -622,17 +619,17 @@ eight = np.sort(data.study("gan_critic")["gan_precision"][0])
 print("beta1 0.9: precision in eight games", *(f"{value:.2f}" for value in eight))
 
 # %% [markdown]
-# Neither number is worth anything alone: one perfect mode has all the precision, and samples all over the disc have full
-# recall. Both are fragile, too: one outlier gets a huge ball, and a huge ball "covers" much. Naeem et al. (2020) therefore
-# draw balls around *real* examples only. **Density** is the number of these balls that hold a generated sample, on average,
-# over $k$; it can exceed 1. **Coverage**, which lesson 01 used, is the share of them that hold at least one. A thousand points
-# all over the disc do not fool it, because few land on a mode. Ten thousand would cover more than half of the data, so compare
-# coverages at equal sample sizes only.
+# Neither number means much alone: one perfect mode has full precision, and samples all over the disc have full recall. Both are
+# fragile, too: one outlier gets a huge ball, and a huge ball "covers" much. Naeem et al. (2020) therefore draw balls around
+# *real* examples only. **Density** is the number of these balls that hold a generated sample, on average, over $k$; it can
+# exceed 1. **Coverage**, which lesson 01 used, is the share of them that hold at least one. A thousand points all over the disc
+# do not fool it, because few land on a mode. Ten thousand would cover more than half of the data, so compare coverages at equal
+# sample sizes only.
 #
-# Coverage tells the two values of $\beta_1$ apart: in fourteen of the fifteen games with $0.5$ it is higher than in any with
-# $0.9$. Precision does so only while $G$ scatters: one game of eight with $0.9$ is a true mode collapse, and its
-# precision is 1. Recall does not: with $0.9$ and seed 5 it is full, because the samples are scattered and their balls huge. And
-# the GANs that found all eight modes cover less than half of the data: their points lie between the modes, or in part of one.
+# Coverage tells the two values of $\beta_1$ apart: in all but one of the fifteen games with $0.5$ it is higher than in any with
+# $0.9$. Precision does so only while $G$ scatters: one game of eight with $0.9$ is a true mode collapse, with full precision.
+# Recall does not: scattered points have huge balls, so even a failed game can reach full recall. And the GANs that found all
+# eight modes cover less than half of the data: their points lie between the modes, or in part of one.
 
 # %% [markdown]
 # ## Digits, beside a VAE
@@ -641,10 +638,11 @@ print("beta1 0.9: precision in eight games", *(f"{value:.2f}" for value in eight
 # and so does studio section F. (`BatchNorm1d` normalizes each unit over the batch, then scales and shifts it. `LeakyReLU`
 # lets a fifth of the negative side through. `Dropout` sets three units in ten to zero at random, against memorization.)
 #
-# One trick, proposed against mode collapse, needs no labels. k-means puts each training picture with the nearest of forty
-# centers, and moves each center to the mean of its pictures, again and again. Every picture, real or generated, carries the
-# one-hot number of its cluster, and $D$ asks "is this a real one *of this cluster*?". No cluster can be forgotten; within each,
-# the old dangers remain. (Liu et al. 2020 recluster the discriminator's features during training; we cluster once, by pixels.)
+# One trick, proposed against mode collapse, needs no labels. k-means puts each training picture, reduced to 50 numbers by PCA,
+# with the nearest of forty centers, and moves each center to the mean of its pictures, again and again. Every picture, real or
+# generated, carries the one-hot number of its cluster, and $D$ asks "is this a real one *of this cluster*?". A forgotten
+# cluster costs $G$ at once; within each, the old dangers remain. (Liu et al. 2020 recluster the discriminator's features during
+# training; we cluster once.)
 
 
 # %% tags=["export", "folded"]
@@ -806,11 +804,10 @@ for _ in progress.bar(range(runtime.budget(smoke=1, cpu=20)), "50 rounds"):
     average = next(game)
 
 # %% [markdown]
-# **Predict.** That was a thousand rounds. No cluster can be forgotten, and nobody has looked at a label. Which will be
-# higher, precision or recall?
+# **Predict.** That was a thousand rounds, and nobody has looked at a label. Which will be higher, precision or recall?
 #
 # - A: recall, because the clusters guarantee variety
-#   - They guarantee variety between clusters. Within each, $G$ may draw one picture over and over.
+#   - They ask for variety between clusters. Within each, $G$ may draw one picture over and over.
 # - B: precision
 #   - **Yes.** Ten digits, and few ways to write each. Variety comes last.
 # - C: both are about the same, and low after so few rounds
@@ -848,18 +845,18 @@ plots.rows(
 # %% [markdown]
 # <details><summary>What to see in the rows</summary>
 #
-# The averaged weights draw better than the latest ones, at almost no cost; diffusion models (lesson 09) use the same trick.
-# The GAN's strokes have sharp edges where the VAE's are soft. A VAE whose decoder treats the pixels as independent averages
-# what it is unsure about; a discriminator that sees the whole picture notices at once that no real stroke is so soft. The
-# last line of the table is the yardstick: other real digits. The GAN's precision is near theirs, its recall far below.
+# In this run the averaged weights draw better than the latest ones, at almost no cost; diffusion models (lesson 09) use the
+# same trick. The GAN's strokes have sharp edges where the VAE's are soft. A VAE whose decoder treats the pixels as independent
+# averages what it is unsure about; a discriminator that sees the whole picture notices at once that no real stroke is so soft.
+# The last line of the table is the yardstick: other real digits. The GAN's precision is near theirs, its recall far below.
 #
-# But look at the baseline: in each cluster the mean and covariance of the pixels, and no training. After a thousand rounds the
-# GAN is no better in FD or precision, and far behind in recall and coverage, although your eye sees haze and doubled strokes.
-# Removing the haze (all gray below $0.3$) improves FD and hardly changes precision, so high precision is no proof of sharp
-# strokes. Given thirty seconds, the GAN leads in FD alone (studio section F: the race at equal seconds).
+# But look at the baseline, which needs no training: it draws from the mean and covariance of each cluster's pixels. After a
+# thousand rounds the GAN is no better in FD or precision, and far behind in recall and coverage, although your eye sees haze
+# and doubled strokes. Removing the haze (all gray below $0.3$) improves FD and hardly changes precision, so high precision is
+# no proof of sharp strokes. Given thirty seconds, the GAN leads in FD alone (studio section F).
 #
-# Which model is better? The one that is better at what you need, measured and looked at. And of a *given* picture, the GAN
-# says nothing; the VAE has its −ELBO.
+# Which model is better depends on what you need: measure that, and look. And of a *given* picture, the GAN says nothing; the
+# VAE has its −ELBO.
 #
 # </details>
 #
@@ -1080,10 +1077,11 @@ for (name, objectives), others in zip(sides.items(), controls["reversed_w1"], st
     print(f"W1 {reversed_w1[name]:.2f}, seeds 0 to 4", *(f"{value:.2f}" for value in others))
 
 # %% [markdown] tags=["studio"]
-# As claimed, the players cooperate. $G$ first flees from what looks real, and $D$ ends saying "real" to everything. $W_1$ rises
-# to nearly that of a single point in the middle, 2; an untrained $G$ has half of that. With only $G$ corrected, nothing ties $D$
-# to the data, and where $G$ goes is chance; with only $D$ corrected, it moves *away*. With both, $W_1$ falls to a fraction of
-# where it began. The conflict is not a flaw of the method. It is where the gradient comes from.
+# As claimed, the players oppose each other, but over generated samples alone. $D$ ends saying "real" to everything, and $W_1$
+# rises to nearly that of a single point in the middle, 2; an untrained $G$ has half of that. With only $G$ corrected, nothing
+# ties $D$ to the data, and where $G$ goes is chance; with only $D$ corrected, $G$ moves *away* from the data. With both, $W_1$
+# falls to a fraction of where it began. Conflict alone is not enough: $D$ must see real examples, and $G$ must aim to pass for
+# one.
 #
 # **The loop has faults of its own.** In a common pseudocode one forward pass serves both losses, nothing is detached, and $G$
 # moves before $D$'s gradient is computed. In PyTorch:
@@ -1121,9 +1119,10 @@ for name, retain, fused in [
 
 # %% [markdown] tags=["studio"]
 # A computation graph can be walked once, unless it is retained, and it must not be walked after the weights it needs have
-# changed. PyTorch refuses twice, and rightly. The third line is a warning: in this version of PyTorch the fused optimizer,
-# which is fast and which our `Player` uses, changes weights without telling the graph, so wrong gradients come without an
-# error. `train_step` needs neither trick, because each loss has a graph of its own.
+# changed. PyTorch refuses twice, and rightly. The third line is a warning: in this version of PyTorch the fused optimizer of
+# our `Player` changes weights without telling the graph. Here that spoils only what leaks into $G$. If $D$ moved first, it
+# would spoil the gradient that $G$ uses, without an error. `train_step` needs neither trick, because each loss has a graph of
+# its own.
 
 # %% [markdown] tags=["studio"]
 # ### Section D · What saturation costs
@@ -1139,7 +1138,7 @@ for name, retain, fused in [
 # - B: both with Adam, and the non-saturating one without
 #   - **Yes.** Adam divides by the size of the gradients, so a tiny one moves the weights nearly as far as a large one.
 # - C: all four, the saturating ones later
-#   - With plain gradient descent a vanishing gradient means vanishing steps: most of these games stay far away.
+#   - With plain gradient descent a vanishing gradient means vanishing steps: most of these games hardly move.
 
 
 # %% tags=["studio"]
@@ -1183,9 +1182,8 @@ for name, near in (("saturating", controls["js_minimax"]), ("non-saturating", st
 
 # %% [markdown] tags=["studio"]
 # With plain gradient descent the non-saturating loss brings $G$ back with all five seeds; with the saturating one three games
-# stay far away. With Adam every game comes back, and the saturating loss ends no farther away than the other with any seed: here
-# saturation costs nothing. None of these games has converged: in section C, where $G$ starts near the data and makes twice as
-# many moves, $W_1$ ends lower with every seed.
+# hardly move, and all five end farther away than any of the others. With Adam every game comes back, and the saturating loss
+# ends no farther away than the other with any seed: here saturation costs nothing.
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A distance that does not saturate
@@ -1320,15 +1318,14 @@ for row, beta1 in enumerate(baselines["beta1"]):
     print("; without R1", *without, f"  precision {precise.min():.2f} to {precise.max():.2f}")
 
 # %% [markdown] tags=["studio"]
-# With two moves, the critic's samples end nearer to the data than the GAN's in all eight games, with more modes and more
-# coverage in six; with one move, the critic finds almost no mode. So compare losses at equal moves, or you credit $W_1$ with
-# what a second move did. What only the critic has is a loss that means something: with two moves, and near the data, it follows
-# minus $W_1$, within about a fifth at most looks. (The high rank correlation is weaker evidence: in these games both fall with
-# time, and their changes from look to look agree much less. $W_1$ here pairs 500 samples with 500 data points, the cheapest
-# way, so it is not 0 for two samples of the data.)
+# With two moves, the critic's samples end nearer to the data than the GAN's in all eight games; with one move, the critic finds
+# almost no mode. So compare losses at equal moves, or you credit $W_1$ with what a second move did. What only the critic has is
+# a loss that means something: with two moves, and near the data, minus that loss follows $W_1$, within about a fifth at most
+# looks. (The high rank correlation is weaker evidence: in these games both fall with time, and their changes from look to look
+# agree much less.) $W_1$ here pairs 500 samples with 500 data points, so it is not 0 even for two samples of the data.
 #
 # The R1 penalty of the core helps the GAN, too: with $0.9$, four of five games end with six modes or more, though most points
-# still lie where no data are. With $0.5$ there was little to gain.
+# still lie where no data are.
 #
 # The cost is time: about half as much again per round, at equal moves. Points between the modes remain. (The paper
 # uses $\lambda = 10$, five critic steps per round, and Adam with $\beta_1 = 0$, $\beta_2 = 0.9$. Here $\lambda = 1$, and
@@ -1337,9 +1334,9 @@ for row, beta1 in enumerate(baselines["beta1"]):
 # %% [markdown] tags=["studio"]
 # ### Section F · Convolutions, and a race at equal seconds
 #
-# The lesson's generators are `mlp`s because those are fast on a laptop. Pictures are the home of **convolutions**, since
+# The lesson's generators are `mlp`s because those are fast on a laptop. For pictures, **convolutions** are the standard since
 # Radford et al. (2015, DCGAN): $D$ sees small patches with strided convolutions, $G$ grows a picture from 7×7 to 28×28 with
-# transposed ones. Same losses, same round, same clusters, but no `Dropout`.
+# transposed ones. The losses, the round and the clusters stay the same; `Dropout` goes.
 
 
 # %% tags=["studio", "export"]
@@ -1404,7 +1401,7 @@ plots.rows(
 # %% tags=["studio"]
 drawing.race(race, {"vae": "VAE", "plain": "GAN", "clusters": "GAN, 40 clusters"})
 for name in ("vae", "plain", "clusters"):
-    last = [np.median(race[f"{name}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
+    last = [race[f"{name}_{what}"][:, -1].mean() for what in ("fd", "precision", "recall")]
     print(f"{name:<21} FD {last[0]:.0f}, precision {last[1]:.2f}, recall {last[2]:.2f}")
 for name, rows in zip(list(table)[2:4], baselines["gaussians"], strict=True):
     last = np.median(rows, axis=0)  # of five seeds
@@ -1412,10 +1409,9 @@ for name, rows in zip(list(table)[2:4], baselines["gaussians"], strict=True):
 
 # %% [markdown] tags=["studio"]
 # Ten seconds in, the VAE has the lowest FD; its learning-rate schedule ends there, while the GANs are only measured on the way.
-# At the end the GAN with clusters leads the three in FD and precision, and the VAE in recall. Without clusters the GAN is behind
-# the VAE in all three, but it, too, draws all ten digits, with nearly the same recall: here the clusters improve fidelity, not
-# variety. The Gaussians, which need no training, are behind the GAN with clusters in FD alone, and without their haze only a
-# little. With two seeds and two moments, take no more from it than that.
+# At the end the GAN with clusters leads the three in FD and precision, and the VAE in recall. The clusters improve fidelity,
+# not variety: without them the GAN has nearly the same recall. The Gaussians, which need no training, are behind the GAN with
+# clusters in FD alone, and without their haze only a little. Two seeds and two moments support no more than that.
 
 # %% [markdown] tags=["studio"]
 # ### Section G · A flowchart, redrawn

@@ -289,18 +289,18 @@ def critic_and_its_loss(
 def race(study: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
     """FD, precision and recall at equal CPU seconds; names: key in the study -> what it is."""
     last = {
-        label: [np.median(study[f"{key}_{what}"][:, -1]) for what in ("fd", "precision", "recall")]
+        label: [study[f"{key}_{what}"][:, -1].mean() for what in ("fd", "precision", "recall")]
         for key, label in names.items()
     }
     summary = "; ".join(f"{k}: FD {v[0]:.0f}, P {v[1]:.2f}, R {v[2]:.2f}" for k, v in last.items())
     seconds = study["seconds"]
-    alt = f"After {seconds[-1]} CPU seconds, median of two seeds: {summary}."
+    alt = f"After {seconds[-1]} CPU seconds, mean of two seeds: {summary}."
     _, axes = plots.figure(1, 3, size=(11, 3), alt=alt)
     styles = ((plots.DATA, "-"), (plots.WRONG, ":"), (plots.MODEL, "--"))
     for (key, label), (color, style) in zip(names.items(), styles, strict=True):
         for ax, what in zip(axes, ("fd", "precision", "recall"), strict=True):
             runs = study[f"{key}_{what}"]  # (seeds, times)
-            ax.plot(seconds, np.median(runs, axis=0), style, marker="o", color=color, label=label)
+            ax.plot(seconds, runs.mean(axis=0), style, marker="o", color=color, label=label)
             ax.fill_between(seconds, runs.min(axis=0), runs.max(axis=0), color=color, alpha=0.2)
     axes[0].set(yscale="log")
     axes[0].set_yticks((30, 100, 300), ("30", "100", "300"))

@@ -15,7 +15,7 @@ from course_utils import metrics
 from course_utils.lesson06 import toys
 from course_utils.lesson06.taught import Player, d_loss, g_loss, mlp
 from tools.measure.studies.gan_ring import SEEDS as RING_SEEDS
-from tools.measure.studies.gan_ring import _game
+from tools.measure.studies.gan_ring import game
 
 SEEDS, ROUNDS, LONGER = range(5), 1000, 2500  # LONGER: the work of four moves of D per round
 
@@ -34,7 +34,7 @@ def run() -> dict[str, np.ndarray]:
     print(np.round(reversed_w1, 2), flush=True)
     afar_w1 = [[from_afar(*start, seed) for seed in SEEDS] for start in starts]
     print(np.round(afar_w1, 2), flush=True)
-    games = [_game(0.0, seed) for seed in RING_SEEDS]
+    games = [game(0.0, seed) for seed in RING_SEEDS]
     results = {
         "js_longer": longer,
         "js_minimax": minimax,

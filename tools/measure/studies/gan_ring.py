@@ -18,14 +18,14 @@ def run() -> dict[str, np.ndarray]:
     coverage = np.zeros((len(BETAS), len(SEEDS)), dtype=np.float32)
     for i, beta1 in enumerate(BETAS):
         for j, seed in enumerate(SEEDS):
-            samples, real = _game(beta1, seed)
+            samples, real = game(beta1, seed)
             found[i, j] = toys.modes(samples)[0]
             coverage[i, j] = metrics.coverage(real, samples)
         print(beta1, found[i].tolist(), coverage[i].round(2).tolist(), flush=True)
     return {"beta1": np.array(BETAS), "modes": found, "coverage": coverage}
 
 
-def _game(beta1: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def game(beta1: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """A thousand samples at the end, and a thousand real points."""
     torch.manual_seed(seed)
     G, D = (Player(mlp(2, 128, n), lr=2e-3, beta1=beta1) for n in (2, 1))
