@@ -95,7 +95,7 @@ def train(loss_fn, epochs, seed, make=VAE):
 # *new* digits if its code is only two numbers?
 #
 # - A: about 13: two numbers cannot say anything about 64 pixels
-#   - Two numbers can say which of ten typical shapes comes closest, and that leaves only 8 wrong (k-means).
+#   - Even the closest of ten typical shapes (k-means) gets only 8 wrong, and two numbers can name it.
 # - B: 7 or 8: two numbers tell the main shapes apart, not the details
 #   - **Yes.** Digits vary in far fewer ways than 64 pixels could. Each doubling of the bottleneck saves about two more pixels.
 # - C: 1 or 2: it has been trained to reproduce digits
@@ -223,10 +223,11 @@ print(f"log p(x = 1) from the grid: {evidence:.4f}")
 print("five estimates, 100 samples from the prior each:", estimates.round(2))
 
 # %% [markdown]
-# In one dimension, a hundred samples from the prior come close. In eight, they fall short, as you will measure, and a grid is out
-# of the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its mass on values
-# of $z$ that explain it. The ideal $q$ is the **posterior** $p(z \mid x)$, the distribution of $z$ given $x$, which we cannot
-# compute. A tractable stand-in is called an **approximate posterior**, and finding one is (approximate) **inference**.
+# In one dimension, a hundred samples from the prior come within half a nat. In eight, they fall short, as you will measure, and
+# a grid is out of the question. So sample where it matters: from a distribution $q(z \mid x)$ that has *seen* $x$ and puts its
+# mass on values of $z$ that explain it. The ideal $q$ is the **posterior** $p(z \mid x)$, the distribution of $z$ given $x$,
+# which we cannot compute. A tractable stand-in is called an **approximate posterior**, and finding one is (approximate)
+# **inference**.
 #
 # This is what the encoder is *for*. It generates nothing; it makes training tractable. One network that returns the mean and
 # variance of $q(z \mid x)$ for *every* $x$ replaces a separate search for each, which is **amortized inference** (Gershman &
@@ -256,8 +257,7 @@ print("five estimates, 100 samples from the prior each:", estimates.round(2))
 # - A: next to nothing, because this q covers both values of z
 #   - It covers them, but most of its mass lies elsewhere, and the mean of the logs counts all of it.
 # - B: about one nat, because half of its mass is near one of the two
-#   - Much less of it is, and the rest costs more. The KL term is only an eighth of a nat; what costs so much is the
-#     reconstruction, because most z explain x badly.
+#   - Much less of its mass is near either. The KL term is only an eighth of a nat, but the reconstruction is poor.
 # - C: several nats, because most of its mass explains x badly
 #   - **Yes.** Most z drawn from this q lie between the two or beyond them, and there the log of the ratio is very negative.
 
@@ -293,9 +293,8 @@ print(f"(1) - (4)           {evidence - line_4:7.4f}   (5) KL to the posterior  
 # Nothing is lost if the ratio $p(z)\,p(x \mid z)/q(z)$ is the same for all $z$, that is, if $q$ *is* the posterior. Choosing
 # $q$ from a simple family so that the gap is small is **variational inference**.
 #
-# Line (5) can be read as $\log p(x) = \text{ELBO} + \text{gap}$, so maximizing the ELBO does two jobs at once
-# (Kingma & Welling 2019): as a function of $q$ it closes the gap, and as a function of the decoder's parameters it can raise
-# $\log p(x)$ itself.
+# Line (5) can be read as $\log p(x) = \text{ELBO} + \text{gap}$, so maximizing the ELBO does two jobs at once (Kingma & Welling
+# 2019): over $q$ it closes the gap, and over the decoder's parameters it can raise $\log p(x)$ itself.
 #
 # **Now move $q$.** Every panel can be dragged. In the first, $z$ explains $x$ where the curve $f(z)$ meets the band. The second
 # shows prior, posterior and your $q$. The third shows log evidence and ELBO for every `bend` of the decoder: they never cross.
@@ -463,7 +462,7 @@ elbo = check("4.3", elbo)
 # **Predict.** We train it for 60 epochs, like the autoencoder. How do its reconstructions of *new* digits compare?
 #
 # - A: they are worse, because the code carries less
-#   - **Yes.** Noise and the KL term limit the rate, and the decoder has less to go by.
+#   - **Yes.** Noise and the KL term limit the rate, and the decoder has less to go on.
 # - B: they are better, because the noise in z keeps the model from memorizing
 #   - After 300 epochs the VAE's NLL is lower, because the autoencoder has memorized: 23 nats on new digits, 1 on training
 #     digits. After 60, the noise still costs more than it saves.
@@ -545,20 +544,20 @@ drawing.distances(fd)
 
 # %% [markdown]
 # This is called **ex-post density estimation** (Ghosh et al. 2020), and it makes the autoencoder a generative model in two
-# steps. What it lacks is an encoder that returns a $q$, and a bound that training has maximized. Given the same help, the VAE
-# improves, too, and beats it in each of five runs: its aggregate posterior is not the prior.
+# steps. What it lacks is an encoder that returns a $q$, and a bound that training has maximized. The VAE gains from the same
+# step, too, because its aggregate posterior is not the prior.
 #
-# The last bar is a baseline, lesson 01's mixture. For a thousand 8×8 digits, its sixty templates suffice: they come closer in
-# FD, and their exact likelihood, below, is at least as good as this VAE's. On the full-size digits of lesson 05 the order is
-# reversed: the mixture's NLL is about 149 nats, the VAE's at most {{05.vae.nats:.0f}}.
+# The last row is a baseline, lesson 01's mixture. For a thousand 8×8 digits, its sixty templates suffice: they come closer in
+# FD, and their exact likelihood, below, is at least as good as this VAE's. On lesson 05's 4,000 full-size digits, the VAE wins
+# by more than 30 nats.
 
 # %% [markdown]
 # **How tight is the bound?** Line (2) estimates $\log p(x)$ itself: the log of the mean ratio over, say, 100 samples per digit,
 # from $q$ or from the prior. (On average it still errs on the low side; lesson 05 comes back to this *importance-weighted
 # bound*.) The ELBO lies below $\log p(x)$ for two reasons. The posterior is not a Gaussian with independent dimensions, but the
 # encoder can return nothing else: the **approximation gap**. And the encoder may not return the *best* such Gaussian, because
-# one network serves all digits: the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it, keep the decoder fixed,
-# and improve each digit's `mu` and `logvar` by gradient steps, without the encoder.
+# one network serves all digits, even new ones: the **amortization gap** (Cremer, Li & Duvenaud 2018). To measure it, keep the
+# decoder fixed, and improve each digit's `mu` and `logvar` by gradient steps, without the encoder.
 
 
 # %%
@@ -605,8 +604,8 @@ for name, nats in tight.items():
     print(f"{name:<34} {nats:7.2f} nats per new digit")
 
 # %% [markdown]
-# A hundred samples from the prior fall short by about two nats. (Ten thousand almost suffice here. But the number needed grows
-# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, a little less than half is amortization. The rest is
+# A hundred samples from the prior fall short by about two nats. (Ten thousand almost suffice here, but the number needed grows
+# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, less than half is amortization. The rest is
 # approximation, and so is whatever that line still misses.
 #
 # **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is linear in $x$, so
@@ -651,10 +650,9 @@ print(f"ELBO {collapsed_elbo:.2f}, KL {collapsed_kl:.4f}")
 print(f"one probability per pixel, no latent variable: {no_code:.2f} nats per digit")
 
 # %% [markdown]
-# A nat of KL would have to save 64 nats of reconstruction. At best it saves about three, as the last figure of the core will
-# show, so no unit is worth its KL. The encoder returns $\mu = 0$, $\sigma = 1$ for every image, and the decoder, left alone,
-# always returns the average digit. This is **posterior collapse**: $q(z \mid x)$ equals the prior, and $z$ says nothing. The
-# result is no better than one probability per pixel.
+# A nat of KL would have to save 64 nats of reconstruction. It saves only a few, so no unit is worth its KL. The encoder returns
+# $\mu = 0$, $\sigma = 1$ for every image, and the decoder, left alone, always returns the average digit. This is **posterior
+# collapse**: $q(z \mid x)$ equals the prior, and $z$ says nothing. The result is no better than one probability per pixel.
 #
 # ### Exercise 4.4 · `collapsed_units`
 # Write the test for it. A latent dimension (or unit) counts as collapsed if its own KL, *averaged over the images*, is less than
@@ -698,8 +696,8 @@ collapsed_units = check("4.4", collapsed_units)
 #   - It will, once the signal of z gets through. With this initialization it hardly does.
 #
 # We also try two standard remedies for collapse. **KL warm-up** (annealing) multiplies the KL term by a weight that grows from
-# 0 to 1 (Bowman et al. 2016). With **free bits**, the loss does not charge the KL of a latent dimension up to a given number of
-# nats (Kingma et al. 2016). A third is He's initialization, from lesson 03.
+# 0 to 1 (Bowman et al. 2016). With **free bits**, the KL of a latent dimension costs nothing up to a given number of nats
+# (Kingma et al. 2016). A third is He's initialization, from lesson 03.
 
 
 # %%
@@ -757,14 +755,16 @@ for name, (loss_fn, make) in remedies.items():
     print(f"{name:<26} ELBO {bound:6.2f}, KL {rate:5.2f}, active units {active} of 8")
 
 # %% [markdown]
-# A VAE with the right loss can collapse, too. A unit may have nothing to say that is worth its KL: with 32 dimensions, our VAE
-# leaves more than 20 inactive, and is only $0.4$ nats worse (Lucas et al. 2019). That needs no cure. Or the decoder is so
-# strong that it does not need $z$ (Bowman et al. 2016). Or training cannot find out what $z$ is good for, as here. The cause is
-# lesson 03's: with PyTorch's default initialization, each layer shrinks its signal, so at the start neither network passes on
-# enough for the other to learn from. Even a KL weight that starts at 0 has caught up before more than one unit is of use. With
-# free bits, all eight are active, each within the half nat that the loss does not charge. But the ELBO charges it, and ends up
-# lower than without. He's initialization removes the cause: now depth pays, and warm-up gains half a nat at most. So look for
-# the cause first, and judge a remedy by the ELBO, never by the KL or the number of active units.
+# A VAE with the right loss can collapse for three reasons. A unit may have nothing to say that is worth its KL (Lucas et al.
+# 2019): with 32 dimensions, our VAE leaves more than 20 inactive. That needs no cure. Or the decoder is so strong that it does
+# not need $z$ (Bowman et al. 2016). Or training does not find out in time what $z$ is good for.
+#
+# The table shows the third. The cause is lesson 03's: with PyTorch's default initialization, each layer shrinks its signal, so
+# at the start hardly anything of $z$ reaches the pixels. With warm-up, still at most one unit is active. Free bits keep more
+# units active, but the ELBO charges what the loss does not, and ends up lower.
+#
+# With He's initialization, depth pays, and warm-up gains half a nat at most. So look for the cause first, and judge a remedy by
+# the ELBO, never by the KL or the number of active units.
 
 # %% [markdown]
 # **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
@@ -788,8 +788,7 @@ drawing.rate_distortion(sweep)
 # %% [markdown]
 # There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The dashed line touches it at $\beta = 1$,
 # because only there was their sum minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior
-# is far from the prior, so samples suffer. With a large $\beta$, units collapse one after another, the last between 2 and 4:
-# the first nats of KL save about three each.
+# is far from the prior, so samples suffer. With a large $\beta$, units collapse one after another. At 4, none is left.
 
 # %% [markdown]
 # ## What this run reached
@@ -910,10 +909,11 @@ plots.rows(
 )
 
 # %% [markdown] tags=["studio"]
-# As claimed, the decoder must turn *any* $z$ into *any* image. It is lesson 02's generator trained on random pairs, and it learns
-# the mean: its probabilities hardly depend on $z$. Nothing crashes, and the loss falls to that of one probability per pixel. Half
-# fixed, it is an autoencoder with extra steps: $\sigma$ nearly vanishes, the means move apart, and sampling from the prior fails
-# as it did there. FD even prefers the blur to its fragments. Fixed, with a sampled code *and* its KL term, it is a VAE.
+# As claimed, the decoder must turn *any* $z$ into *any* image. It is lesson 02's generator trained on random pairs, and it
+# learns the mean: its probabilities hardly depend on $z$. Nothing crashes, and the loss falls to that of one probability per
+# pixel. Half fixed, it is an autoencoder with extra steps: $\sigma$ nearly vanishes, the means move apart, and sampling from
+# the prior fails as it did there. FD (here of one set each) even prefers the blur. Fixed, with a sampled code *and* its KL
+# term, it is a VAE.
 
 # %% [markdown] tags=["studio"]
 # ### B · Build: a better VAE, from an empty page
@@ -971,7 +971,7 @@ train_vae = check("4.5", train_vae)
 # aside. Which of the two stops improving first, and what does that tell you about where to find the missing nats?
 # ---
 # A one-layer model with 8 latent dimensions, 128 hidden units, Adam with a learning rate of $0.003$ that falls to zero and
-# minibatches of 50 reaches about $-18.9$ in 60 epochs, $-18.6$ in 100, and $-18.4$ in 150 or 300. So patience alone passes the
+# minibatches of 50 reaches about $-18.9$ in 60 epochs, $-18.5$ in 100, and $-18.4$ in 150 or 300. So patience alone passes the
 # bar, but then it stops paying: only the training digits keep improving.
 # ---
 # Two things go farther than patience, to about $-18.2$ in 60 epochs: a larger network that is initialized well, and dropout,

@@ -104,11 +104,21 @@ def lengths(codes: Mapping[str, Any], prior: Any) -> None:
 
 
 def distances(fd: Mapping[str, float]) -> None:
-    """Bars of Fréchet distances by name."""
+    """Dots of Fréchet distances by name, on a log axis because one is far larger than the rest."""
     alt = "Fréchet distances: " + ", ".join(f"{name} {value:.2f}" for name, value in fd.items())
     colors = [plots.DATA, plots.WRONG, plots.MODEL, plots.WRONG, plots.MODEL, plots.MUTED]
-    ax = plots.bars(list(fd), list(fd.values()), form=".2f", color=colors, alt=alt)
-    plots.label(ax, "Distance to real test digits: lower is better", "Fréchet distance")
+    ax = plots.axes_for(None, alt, (7, 0.7 + 0.42 * len(fd)))
+    for row, (value, color) in enumerate(zip(fd.values(), colors, strict=True)):
+        ax.plot(value, row, "o", color=color, markersize=9)
+        ax.annotate(f"{value:.2f}", (value, row), (9, 0), textcoords="offset points", va="center")
+    ticks = [0.5, 1, 2, 5, 10, 20]
+    ax.set(xscale="log", yticks=range(len(fd)), yticklabels=list(fd))
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.margins(y=0.1)
+    ax.set_xlim(0.7 * min(fd.values()), 2 * max(fd.values()))  # room for the last number
+    ax.invert_yaxis()
+    plots.label(ax, "Distance to real test digits: lower is better", "Fréchet distance (log scale)")
 
 
 def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
