@@ -52,7 +52,7 @@ device = runtime.setup(seed=0)
 # **Predict.** Which of these is more surprising?
 #
 # - A: A fair coin shows heads ten times in a row.
-#   - The pattern impressed you: any other sequence of ten tosses is as rare, one in 1,024.
+#   - The pattern impressed you: any other sequence of ten tosses is equally rare, one in 1,024.
 # - B: A friend's ticket is the single winner among a thousand.
 #   - You underestimated ten halvings: they come to one in 1,024.
 # - C: They are almost equally surprising.
@@ -142,7 +142,7 @@ print(f"with the roles swapped, H(p, y) = {cross_entropy(p, y):.6f}")
 # %% [markdown]
 # The smallest value, ${{02.floor:.3f}}$ nats per day, is the **entropy** of $y$: $H(y) = H(y, y) = -\sum_k y_k \log y_k$. It
 # is often said that cross-entropy measures how far $p$ is from $y$. But a distance is zero when the two are equal, and the
-# same in both directions.
+# same in both directions. Cross-entropy is neither.
 
 # %%
 sun = np.linspace(0.5, 0.9999, 500)  # (500,) forecasts of sun
@@ -229,8 +229,7 @@ print(f"the target itself: mean {mean:5.2f}, standard deviation {std:.2f}")
 # **Forward KL**, $D_{\mathrm{KL}}(p \,\|\, q)$, is **mode-covering**: wherever $p$ draws outcomes and $q$ is tiny, the cost
 # explodes. Among Gaussians, minimizing it is **moment matching**: $q$ gets the mean and variance of the target. **Reverse
 # KL**, $D_{\mathrm{KL}}(q \,\|\, p)$, is **mode-seeking** when the modes lie far apart: ignoring the smaller one costs only
-# $-\log 0.6 = 0.51$ nats, however far away it is. (Training in small steps can also end at the smaller mode, a local minimum
-# at $-\log 0.4 = 0.92$ nats.)
+# $-\log 0.6 = 0.51$ nats, however far away it is.
 #
 # So where a model is too simple for its data, as one Gaussian is here, the direction of the KL shapes its mistake: with
 # forward KL it invents things between the kinds that exist, with reverse KL it drops kinds. Maximum likelihood is forward: the
@@ -241,7 +240,7 @@ explorables.directions()
 
 # %% [markdown]
 # Drag `q` onto one mode and make it narrow: KL(q‖p) is small and KL(p‖q) is large. Then widen it over both modes. The maps
-# show every `q` at once.
+# show every `q` at once. The reverse map has a second, shallower valley at the smaller mode, where training can get stuck.
 
 # %% [markdown]
 # ## A recipe for losses
@@ -350,12 +349,14 @@ saved = nats["one σ for all"] - nats["a σ for each ride"]
 # %% [markdown]
 # The band of the second network holds about 95% of new rides, short or long, as a Gaussian should: at each distance the best
 # $\sigma^2$ is the mean squared error *there*. One $\sigma$ for all is too cautious on short rides and overconfident on long
-# ones. The better assumption saves about ${{02.sigma.saved:.1f}}$ nats per new ride, nearly all that even the truth would
-# save. Most of that is in $\sigma$: squared error finds a good *mean* whatever the noise.
+# ones. The better assumption saves about ${{02.sigma.saved:.1f}}$ nats per new ride, nearly as much as the true $\mu$ and
+# $\sigma$ would. Most of that is in $\sigma$: the first network's mean is about a minute too high on the shortest rides, but
+# that costs little.
 #
 # This $\sigma$ describes the noise *in the data* (**aleatoric uncertainty**), and says nothing about rides longer than any in
-# the training set. And it can go badly wrong: try 50 rides instead of 500. In six of 20 such training sets, $\sigma$ almost
-# vanished at some distance, and the average new ride cost more than 40 nats. With one $\sigma$ it never cost more than 3.
+# the training set. It also needs enough rides. With 50 instead of 500, the second network does worse than the first more
+# often than not; in roughly one of seven such training sets its $\sigma$ almost vanishes at some distance, and the average
+# new ride costs more than 40 nats.
 
 # %% [markdown]
 # > **A good place to stop.** You can now split a cross-entropy into entropy and KL, and derive a loss from an assumption.
@@ -454,13 +455,13 @@ print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3
 # %% [markdown]
 # It produces the *mean* of the data. The mean squared error between $g(z)$ and an unrelated $x$ is
 # $\operatorname{Var} x + \operatorname{Var} g + (\text{difference of means})^2$, and the generator cannot change the first
-# part: its best choice is not to vary at all, at the mean. With pictures, this mean is the famous blur. The formula is right,
-# but its two sides have nothing to do with each other.
+# part: its best choice is a constant, the mean of $x$. With pictures, this mean is the famous blur. The loss is computed
+# correctly, between values that have nothing to do with each other.
 #
 # A loss that compares single values needs *partners*. A prediction has one, the true value; a reconstruction has one, the
-# original. A new sample has none, unless you find one for it. (A loss between two whole *sets* of values, such as the energy
-# distance, needs none and finds both modes.) Here you can: give the smallest $z$ the smallest $x$, the second smallest $z$
-# the second smallest $x$, and so on.
+# original. A new sample has none, unless you find one for it. (A loss between whole *sets* of values, such as lesson 09's
+# energy distance, needs none.) Here you can find one: give the smallest $z$ the smallest $x$, the second smallest $z$ the
+# second smallest $x$, and so on.
 #
 # ### Exercise 2.4 · `pair`
 # Fix the training: return the partner of every $z_i$. (`np.argsort(z)` lists which element comes first, second, third. You
@@ -578,7 +579,8 @@ fig = plots.rows(
 # %% [markdown]
 # Six neighbors give strokes that turn corners. With nine, half of the samples have a patch of noise, with twelve nearly all:
 # after one pattern that had never been seen at its pixel came another, and another. There is a better answer than "one half":
-# what that pattern leads to *anywhere* in the picture. Smoothing toward such a coarser estimate is a form of **back-off**.
+# what that pattern leads to *anywhere* in the picture. Smoothing toward a coarser estimate is called interpolation or,
+# loosely, **back-off**.
 
 # %%
 rivals = {("counted", best_k): thetas[best_k]}
@@ -605,24 +607,25 @@ fig = plots.rows(
 
 # %% [markdown]
 # About half of the saving comes from back-off itself, half from the neighbors that it makes affordable. (The *standard error*
-# is how far such a mean is typically off.) Most strokes are clean. But are these digits? Some are. Most are letters of a
-# script that nobody reads. They cover no more digits than lesson 01's mixture ({{01.coverage.mixture:.0%}}), which needed
-# {{01.nats.mixture:.0f}} nats. A filter that removes specks takes the mixture to {{01.coverage.filtered:.0%}}, and these only
-# to about half. How can the number be so good?
+# is how far such a mean is typically off.)
+#
+# Most strokes are clean. But are these digits? Some are. Most are letters of a script that nobody reads. Lesson 01's mixture
+# needed {{01.nats.mixture:.0f}} nats, yet its filtered samples covered {{01.coverage.filtered:.0%}} of the digits. These
+# cover about half. How can the NLL be so good?
 
 # %%
 all_nats = pixel_nll(x_test, theta_12, 12)  # (500, 28, 28)
-all_of_2 = pixel_nll(x_test, thetas[2], 2)  # (500, 28, 28)
-print("nats per digit with 2 neighbors, and with back-off, by the four pixels read around a pixel")
+all_counted = pixel_nll(x_test, thetas[best_k], best_k)  # (500, 28, 28)
+print(f"nats per digit, {best_k} neighbors -> back-off, by the four pixels read around a pixel")
 for name, here in tables.surroundings(x_test).items():  # (500, 28, 28) of True and False
-    few, many = [each[here].sum() / 500 for each in (all_of_2, all_nats)]
-    print(f"{name:<26} {here.mean():6.1%} of pixels: {few:.1f}, {many:.1f}")
+    before, after = [each[here].sum() / 500 for each in (all_counted, all_nats)]
+    print(f"{name:<30} {here.mean():5.1%} of pixels: {before:4.1f} -> {after:4.1f}")
 fig = drawing.where_the_nats_are(x_test[1:9], all_nats[1:9])
 
 # %% [markdown]
-# Two thirds of the nats are spent along the borders of strokes, and there the better model saves most. A quarter is spent on
-# fewer than one pixel in a hundred, where a stroke or a hole begins or ends unannounced. There it pays *more*, being surer
-# that nothing will change. So good pen strokes alone can earn a good number.
+# Two thirds of the nats are spent along the borders of strokes, where the four pixels differ, and there back-off saves most.
+# A quarter is spent on fewer than one pixel in a hundred, where a stroke or a hole begins or ends unannounced. There it
+# saves nothing. So good pen strokes alone can earn a good NLL.
 #
 # **Predict.** Spoil it on purpose: 19 samples out of 20 are pure noise, 784 tosses of a fair coin; one comes from the model
 # with back-off. What is the NLL of new digits under this mixture?
@@ -642,8 +645,9 @@ spoiled = rng.integers(0, 2, (20, 28, 28))
 spoiled[6] = tables.sample(theta_12, 12, 1, rng)[0]  # one in twenty
 clean = tables.sample(thetas[6], 6, 20, rng)
 clean_nats = pixel_nll(x_test, thetas[6], 6).sum((1, 2))  # (500,)
-gap = clean_nats - mixture
-print(f"mixture better by {gap.mean():.1f} nats, standard error {gap.std() / 500**0.5:.1f}")
+for k, counted in ((6, clean_nats), (best_k, nats["counted", best_k])):
+    gap, error = (counted - mixture).mean(), (counted - mixture).std() / 500**0.5
+    print(f"mixture better than {k} neighbors by {gap:.1f} nats, standard error {error:.1f}")
 fig = plots.rows(
     {
         f"6 neighbors, counted: {clean_nats.mean():.1f} nats per new digit": clean,
@@ -654,8 +658,9 @@ fig = plots.rows(
 )
 
 # %% [markdown]
-# The mixture beats every counted table. So likelihood and your eye can disagree, and both can be right (Theis et al. 2016).
-# NLL is the forward direction: it punishes a model that finds real digits improbable, and hardly one that adds nonsense.
+# The mixture beats even the table that validation chose. So likelihood and your eye can disagree, and both can be right (Theis
+# et al. 2016). NLL is the forward direction: it punishes a model that finds real digits improbable, and hardly one that adds
+# nonsense.
 
 # %% [markdown]
 # ## What this run reached
@@ -683,7 +688,7 @@ assert np.allclose([forward, reverse], [(-0.5, 2.5), (-2.5, 0.5)])
 assert abs(mse - 0.02) < 1e-12 and saved > 0.1
 assert x_unpaired.std() < 0.10 and abs(x_paired.std() - x_real.std()) < 0.05
 assert abs(x_half.std() - x_paired.std() / 2) < 0.05
-assert (np.diff(curve["training"]) < 0).all() and many > few  # where a stroke begins or ends
+assert (np.diff(curve["training"]) < 0).all() and after > before  # unannounced changes
 assert 4 <= best_k <= 11 and curve["validation"][12] > min(curve["validation"]) + 0.5
 assert nats["back-off", 12].mean() < mixture.mean() < nats["counted", best_k].mean()
 
@@ -758,7 +763,7 @@ for name, code in codes.items():
 # Predict one number for all digits: how much ink does a digit have? The best constant depends on the loss, and the loss
 # depends on the noise you assume.
 #
-# **Predict.** Now 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
+# **Predict.** Suppose 40 of the 4,000 digits are scanned badly and come out all black. Which best constant moves more?
 #
 # - A: That of the squared error.
 #   - **Yes.** Squared error is smallest at the mean, and a few values far off drag the mean along.
@@ -900,4 +905,4 @@ assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 # Prince 2023, *Understanding Deep Learning*, chapter 5: the recipe, for more distributions.
 # Theis, van den Oord & Bethge 2016, *A Note on the Evaluation of Generative Models*: why samples and likelihood can disagree.
 #
-# **Next.** `networks.fit` was a black box. Lesson 03 opens it: training walks downhill, and you build the walker.
+# **Next.** `networks.fit` was a black box. Lesson 03 opens it, and you write the optimizer.

@@ -81,9 +81,10 @@ def overfitting(curve: dict[str, list[float]], best_k: int) -> Any:
     plots.line(range(13), curve["training"], ax, name="training", color=plots.MUTED)
     plots.line(range(13), curve["validation"], ax, name="validation", color=plots.MODEL, marker="o")
     ax.axvline(best_k, color=plots.MODEL, linestyle=":")
-    ax.set(xlim=(0.5, 13.8), ylim=(60, 145))
-    at_0 = f"off the scale: {curve['validation'][0]:.0f} with 0 neighbors"
-    ax.annotate(at_0, (1.2, 142), color=plots.MODEL, va="top")
+    ax.set(xlim=(1.5, 13.8), ylim=(65, 112))
+    none, one = curve["validation"][:2]
+    above = f"off the scale: {none:.0f} (k = 0), {one:.0f} (k = 1)"
+    ax.annotate(above, (2.4, 110.5), color=plots.MODEL, va="top")
     title = f"Best on the validation set: {best_k} neighbors"
     return plots.label(ax, title, "neighbors k", "nats per digit")
 
@@ -96,7 +97,6 @@ def where_the_nats_are(x: np.ndarray, nats: np.ndarray) -> Any:
     )
     fig, axes = plots.figure(2, 1, size=(10, 3.2), alt=alt)
     plots.images(x, axes[0], columns=8, title="new digits")
-    plots.images(
-        nats, axes[1], columns=8, vmax=3, title="NLL of each pixel (black: 3 nats or more)"
-    )
+    title = "NLL of each pixel, 12 neighbors with back-off (black: 3 nats or more)"
+    plots.images(nats, axes[1], columns=8, vmax=3, title=title)
     return fig

@@ -58,7 +58,7 @@ def surroundings(x: np.ndarray) -> dict[str, np.ndarray]:
     read = np.stack([framed[:, 1 + r : 29 + r, 1 + c : 29 + c] for r, c in NEIGHBORS[:4]])
     agree, like = read.max(0) == read.min(0), read[0] == x
     return {
-        "they agree, and so does it": agree & like,
-        "they disagree": ~agree,
-        "they agree, and it differs": agree & ~like,
+        "four alike, and this pixel too": agree & like,
+        "the four differ": ~agree,
+        "four alike, but not this pixel": agree & ~like,
     }
