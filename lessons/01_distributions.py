@@ -166,8 +166,8 @@ print(f"density of N(10, 4) at its mean: {np.exp(normal_logpdf(10, 10, 4)):.5f}"
 print(f"log-density 80 standard deviations away: {normal_logpdf(170, 10, 4):.1f}")
 
 # %% [markdown]
-# **Fit by hand.** Drag either picture until the Gaussian explains the ink best. On the right every point is a candidate, and
-# brighter means a higher likelihood.
+# **Fit by hand.** Drag the dot on the right until the Gaussian on the left explains the ink best. Every point on the right is a
+# candidate, and brighter means a higher likelihood.
 
 # %%
 explorables.fit(ink)
@@ -338,7 +338,7 @@ print(f"one probability per pixel: {bernoulli_nats:.0f} nats per digit")
 #
 # A 1 and an 8 have their ink in different places. So first draw the class $y$, a numeral from 0 to 9, and then the pixels
 # with the probabilities of that class: $p(x, y) = p(y)\,p(x \mid y)$. Here $p(y)$ is the **prior**: what we believe about
-# the class before we see the image. Your two functions are all it takes to fit this model and to sample from it.
+# the class before we see the image. `fit_bernoulli` fits each class, and `sample_categorical` draws one.
 
 # %%
 class_theta = np.stack([fit_bernoulli(x_train[digits.y_train == y], 1.0) for y in range(10)])
@@ -421,10 +421,10 @@ pi, theta_mix, history = mixtures[0]
 drawing.fits(mixtures)
 
 # %% [markdown]
-# The three log-likelihoods are nearly equal. Most components of the first fit (top row) have a match in the others, and a few
-# do not: a mixture's likelihood has many **local maxima**, points that no small change improves. EM climbs toward one of them,
-# and the start decides which. Nobody told it what a 7 is, and yet it found more than one way to write it. To sample, draw the
-# component first, then the pixels.
+# The three log-likelihoods are nearly equal, but the models differ. Only about two thirds of the components of the first fit
+# (top row) show the same numeral as their matches in both others. A mixture's likelihood has many **local maxima**, points that
+# no small change improves. EM climbs toward one of them, and the start decides which. Nobody told it what a 7 is, and yet it
+# found more than one way to write it. To sample, draw the component first, then the pixels.
 
 
 # %% tags=["export"]
@@ -442,10 +442,9 @@ mixture_nats = -logsumexp(log_bernoulli(x_test, theta_mix) + np.log(pi), axis=1)
 drawing.nats(uniform_nats, bernoulli_nats, class_nats, mixture_nats)
 
 # %% [markdown]
-# The first model knows where the ink tends to be, the second that ten kinds of digits differ, the third that sixty do, and
-# nobody told it which. Each time, the NLL on new digits falls. (Ten groups chosen for the pixels already beat the ten
-# numerals by about five nats. And 240 save about five more than sixty, our choice for speed.) Here the eye agrees with the
-# number. Lesson 02 shows that it need not.
+# The first model knows where the ink tends to be, the second that ten kinds of digits differ, the third that sixty do. Each
+# time, the NLL on new digits falls. (A mixture of only ten already beats the ten numerals by about five nats.) Here the eye
+# agrees with the number. Lesson 02 shows that it need not.
 
 # %% [markdown]
 # ## Original, or copied?
@@ -484,22 +483,23 @@ print(f"smoothed photocopier: {known:.0f} on training digits, {copies_nats:.0f} 
 
 # %% [markdown]
 # A close look does not expose the photocopier, because its samples *are* real digits. Nor does its likelihood on the training
-# set: of all distributions, the photocopier is the one that maximum likelihood would choose. Its likelihood on *new* data
-# does, as long as it does nothing but copy. Smooth it, so that each pixel is copied with probability $2/3$ and otherwise
-# drawn from the model of independent pixels. This is a **kernel density estimate**, a mixture with one component per training
-# digit, and on new digits it beats our mixture by about 3 nats. (It loses to a mixture of 240, and with $1/2$ or $4/5$ instead
-# of $2/3$ also to ours.) Likelihood does not ask whether digits were copied. The gap between training and test digits does: it
-# is about 80 nats here, and 9 for our mixture.
+# set: of all distributions, the photocopier is the one that maximum likelihood would choose. Its likelihood on *new* data does,
+# as long as it does nothing but copy.
 #
-# The second line prepares a test that needs no likelihood: how many pixels differ between a sample and the nearest training
-# digit? For new real digits it is about {{01.copies.real:.0f}}. A larger distance is no merit: pure noise is farther still.
-# But samples that come much closer are suspect: copies, averages, or easy digits such as thin 1s. So count the samples that
-# are closer than 95% of the test digits are. (A mean would hide copies: with 30% copies, our noisy mixture has the mean
-# distance of real digits.) Large image models have been caught returning training images (Carlini et al. 2023). "Generative"
+# Smooth it, so that each pixel is copied with probability $2/3$ and otherwise drawn from the model of independent pixels. This
+# is a **kernel density estimate**, a mixture with one component per training digit. On new digits it beats our mixture of 60 by
+# about 3 nats. Likelihood does not ask whether digits were copied. The gap between training and test digits does: it is about
+# 80 nats here, and 9 for our mixture.
+#
+# Another test needs no likelihood: how many pixels differ between a sample and the nearest training digit? For new real digits
+# it is about {{01.copies.real:.0f}} (the second printed line). A larger distance is no merit: pure noise is farther still. But
+# samples that come much closer are suspect: copies, averages, or easy digits such as thin 1s. So count the samples that are
+# closer than 95% of the test digits are. The mean alone would hide copies: with 30% copies, our noisy mixture has the mean
+# distance of real digits. Large image models have been caught returning training images (Carlini et al. 2023). "Generative"
 # does not imply "original".
 #
-# A generator can also fail the opposite way and leave most digits out, like the shortcut: always take the mixture's largest
-# component. To detect this, go from each *test digit* to the nearest sample. The digit is covered if that sample is no
+# A generator can also fail the opposite way and leave most digits out, like a *shortcut* that always takes the mixture's
+# largest component. To detect this, go from each *test digit* to the nearest sample. The digit is covered if that sample is no
 # farther away than the digit's fifth-nearest neighbor among the other test digits. The share of covered digits is called
 # **coverage** (Naeem et al. 2020).
 
@@ -531,22 +531,46 @@ covered = {name: coverage(x_test[:500], x) for name, x in sources.items()}
 drawing.new_and_covered(close, covered)
 
 # %% [markdown]
-# The photocopier covers nearly everything and has nothing new. The smoothed one passes for new: the gap between training and
-# test digits gives it away, and coverage and your eye object to its specks. Mixing in copies *raises* coverage; the left
-# chart shows them. The shortcut covers next to nothing: it is one blurred digit, speckled anew each time. The mixture draws
-# all ten numerals and yet misses many test digits, because loose specks of ink keep its samples at a distance. Give each
-# pixel the majority of its 3 × 3 neighborhood (a **median filter**), and the same samples cover {{01.coverage.filtered:.0%}}.
-# So a filter can buy coverage: distance in pixels punishes noise as well as omission, and later lessons compare what a
-# classifier sees. The pretrained model comes close to training digits about as often as real ones do, and covers as many test
-# digits.
+# - The **photocopier** covers nearly everything and has nothing new.
+# - The **smoothed photocopier** passes for new, but its noise costs it coverage.
+# - The **shortcut** covers next to nothing: it is one blurred digit, speckled anew each time.
+# - The **mixture** draws all ten numerals and yet misses many test digits, because specks, holes and ragged edges keep its
+#   samples at a distance. Mixing in **30% copies** *raises* coverage; the left chart shows them.
+# - **Filtered** means that each pixel takes the majority of its 3 × 3 neighborhood (a **median filter**). The same samples now
+#   cover {{01.coverage.filtered:.0%}}: distance in pixels punishes noise as well as omission. Later lessons compare what a
+#   classifier sees.
+# - The **pretrained model** covers as many test digits as real digits do, and comes close to training digits slightly more
+#   often.
+#
+# **Fool both charts.** Change the first line below: each image must still be made from one training digit, but at most 5% may
+# be very close to one, and together they must cover more than 75% of the test digits.
+
+# %%
+mine = copies  # (500, 784)
+distance = pixels_apart(mine, x_train).min(axis=1)  # (500,)
+print(f"very close to a training digit: {(distance < near).mean():.0%}")
+print(f"test digits covered: {coverage(x_test[:500], mine):.0%}")
+print(f"pixels to the nearest training digit: {distance.mean():.0f} on average")
+
+# %% [markdown]
+# <details><summary>What to find</summary>
+#
+# Move each copy by one pixel: `np.roll(copies.reshape(-1, 28, 28), 1, axis=2).reshape(-1, 784)`. About 1% are very close, more
+# than 80% of the test digits are covered, the mean distance is that of new digits, and your eye has no objection. Or filter the
+# smoothed photocopier, as the cell above filters the mixture: only its mean distance, about 37 pixels instead of
+# {{01.copies.real:.0f}}, gives it away.
+#
+# </details>
+#
+# Counting pixels cannot tell a new digit from an old one that moved.
 #
 # These are the four tests. None is enough on its own.
 #
-# 1. **Likely?** The NLL of test data, beside that of training data. It exposes a generator that only copies, or that rules
-#    some digits out, and a large gap exposes memorization. It hardly notices one that copies in 19 cases out of 20 and draws
-#    from a good model in the twentieth: that costs $\log 20 = 3$ nats (lesson 02). And it needs a model whose probabilities can
-#    be computed.
-# 2. **New?** The share of samples that nearly copy a training example, compared with that of test data.
+# 1. **Likely?** The NLL of test data exposes a generator that only copies, or that rules some digits out. It hardly notices one
+#    that copies in 19 cases out of 20 and draws from a good model in the twentieth: that costs $\log 20 = 3$ nats (lesson 02).
+#    A large gap to the NLL of training data exposes this one too. Both need a model whose probabilities can be computed.
+# 2. **New?** The distances from samples to their nearest training examples, compared with those of test data: the share that
+#    is very small, and the mean. A copy that moved escapes both.
 # 3. **Complete?** The coverage of test data by samples.
 # 4. **Good to look at?** Your eye, on samples that nobody cherry-picked.
 #
@@ -583,6 +607,11 @@ assert close["photocopier"] == 1 and twins == 0 and close["mixture with 30% copi
 assert all((np.diff(h) > -1e-3).all() for _, _, h in mixtures)  # smoothing may cost a trace
 assert uniform_nats > bernoulli_nats > class_nats > mixture_nats > copies_nats > 2 * known
 assert covered["shortcut"] < 0.2 and covered["mixture"] + 0.3 < covered["mixture, filtered"]
+moved = np.roll(copies.reshape(-1, 28, 28), 1, axis=2).reshape(-1, 784)
+cleaned = median_filter(sources["smoothed photocopier"].reshape(-1, 28, 28), (1, 3, 3))
+for fake, least in ((moved, 0.8), (cleaned.reshape(-1, 784), 0.85)):
+    assert coverage(x_test[:500], fake) > least
+    assert (pixels_apart(fake, x_train).min(axis=1) < near).mean() < 0.03
 
 # %% [markdown]
 # That was the core. The studio has three sections, in any order, and no later lesson needs them. [Where we are
@@ -795,17 +824,17 @@ drawing.lead(sizes, lead)
 # %% [markdown] tags=["studio"]
 # The dots are means over eight draws of the labeled digits, and the bars are two standard errors (a standard error is how far
 # such a mean is typically off). On real digits, naive Bayes with the gray image is behind logistic regression at every size.
-# With the average digit, the two are too close for eight draws to tell up to ten digits per class; forty draws put logistic
-# regression ahead at ten. Smoothing is an assumption too, a prior on $\theta$. (How much it weighs also matters: from three
-# digits per class on, a gray image that counts for a fifth, $s = 0.1$, does nearly as well as the average digit.)
+# With the average digit, the two are too close for eight draws to tell up to ten digits per class. Smoothing is an assumption
+# too, a prior on $\theta$. (Its weight also matters: from three digits per class on, a gray image that counts for a fifth,
+# $s = 0.1$, does nearly as well as the average digit.)
 #
 # As the data grow, the imaginary image matters less, and the independence of pixels within a class matters more. That
 # assumption is false for real digits, so logistic regression pulls ahead. In the world where it holds, naive Bayes with the
-# average digit leads until neither makes many errors. (With one digit per class, that depends on how small the weights are
-# kept: logistic regression with $C = 0.01$ wins there.) So "generative models need more data" is too simple, and so is its
-# opposite. A generative model makes more assumptions; they replace data where they are true and cost accuracy where they are
-# false. Ng & Jordan (2002) show that naive Bayes can approach its own limiting error, which is the higher one, with far fewer
-# examples than logistic regression needs to approach its own.
+# average digit leads until neither makes many errors. (With one digit per class, logistic regression wins even there if its
+# weights are kept smaller, with $C = 0.01$.) So "generative models need more data" is too simple, and so is its opposite. A
+# generative model makes more assumptions; they replace data where they are true and cost accuracy where they are false. Ng &
+# Jordan (2002) show that naive Bayes can approach its limiting error with far fewer examples than logistic regression needs,
+# and that this limit is at least as high.
 
 # %% tags=["studio", "solved"]
 real, independent = (each.mean(axis=1) for each in lead.values())  # (2, 7) each

@@ -44,7 +44,8 @@ def fits(mixtures: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Any:
         plots.line(rounds[2:], -history[2:], axes[0], color=color, ls=dash, label=label)
     axes[0].legend(loc="upper right")
     plots.label(axes[0], "three starts of EM", "round", "nats per training digit")
-    title = "13 components of a fit, closest matches first"
+    axes[0].get_gridspec().set_width_ratios((1, 2))
+    title = "13 of 60 components (top) and their matches in the other two fits"
     plots.images(matches([theta for _, theta, _ in mixtures]), axes[1], columns=13, title=title)
     return fig
 
