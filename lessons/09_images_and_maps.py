@@ -213,8 +213,7 @@ denoiser = train(Field, [x_train], noise_loss, epochs, seed=5, lr=8e-3)
 # Go one step back, in three lines. (1) Estimate the term $\sqrt{\beta_t}\, \varepsilon_t$. When only the sum of independent
 # Gaussians is known, the mean of one of them is the sum times its share of the total *variance*. (2) Subtract it, and solve for
 # $x_{t-1}$. (3) That is a mean, and the true $x_{t-1}$ scatters around it. So add `noise`, drawn from $\mathcal N(0, I)$, with
-# standard deviation $\sqrt{\beta_t}$ (DDPM's other choice is smaller), except in the last step, `t == 0`, whose result is the
-# sample.
+# standard deviation $\sqrt{\beta_t}$, except in the last step, `t == 0`, whose result is the sample.
 
 
 # %% tags=["exercise:9.2", "points:5", "minutes:9", "export"]
@@ -396,8 +395,8 @@ drawing.clouds(
 
 # %% [markdown]
 # So neither fresh noise nor a hundred steps are essential. Over five runs the median $D$ was {{09.moons.ddpm:.3f}} for DDPM's
-# hundred steps, {{09.moons.ddim20:.3f}} for DDIM's twenty, and {{09.moons.floor:.3f}} for fresh moons: differences this small are
-# within the spread over samples.
+# hundred steps, {{09.moons.ddim20:.3f}} for DDIM's twenty, and {{09.moons.floor:.3f}} for fresh moons: with a thousand points,
+# differences this small are within the spread over samples.
 #
 # Then why did DDPM collapse without fresh noise? Its step removes about twice as much noise as DDIM's, since it adds some again.
 # Add none, and remove *half*:
@@ -523,8 +522,8 @@ drawing.destinations(start, ends)
 #
 # Divide diffusion's $x_t$ by $a + b$. Its weights now add up to 1, so it lies on a straight path, and DDIM's step *is* Euler's.
 # With Gaussian noise drawn independently of the data, diffusion and flow matching are one method (Gao et al. 2024, *Diffusion Meets
-# Flow Matching*). They differ in how much the loss weights each noise level, and in the sampler's steps. (A flow may also pair noise
-# with nearby data, for straighter paths; Tong et al. 2024.)
+# Flow Matching*). They differ in what the network outputs, in how the loss weights each noise level, and in the sampler's steps. (A
+# flow may also pair noise with nearby data, for straighter paths; Tong et al. 2024.)
 #
 # **Train both on data of your own.** Press *train*, or draw on the first panel: one network learns for DDPM and DDIM, another for the
 # flow.
@@ -558,8 +557,7 @@ explorables.paths()
 # %% [markdown]
 # ## Text to image, in miniature
 #
-# Pictures and words, in a world small enough to be known completely: one of three shapes, in one of three colors, at one
-# of four places. That makes 36 captions.
+# Each picture shows one of three shapes, in one of three colors, at one of four places. That makes 36 captions.
 #
 # A **classifier** decides whether a picture shows what was asked for. Ours compares a picture with 1,728
 # drawings, and returns the caption of the nearest. If the root mean square difference from it is below a tenth of the scale
@@ -766,13 +764,14 @@ for name in ("known", "new", "new, clean", "clean", "clean, unclipped", "variety
     print(f"{name:<16}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
-# Each thin curve is one of five other networks; the thick one is this run's, an unusually good one. Guidance from $w = 1$ to 2 makes
-# more of the withheld pairs *read* as asked, in all five. Right *and clean* are more at 2 than at 1 in four of the five, and fewer
-# at 4 than at 2 in all: guidance can push a picture past the classifier's border without making it a good one. (Guided colors
-# overshoot, so `ask` clips them at the end. Unclipped, few are clean at 3.)
+# This run's network (thick) is unusually good, so look at the other five (thin). Compositional generalization is real but
+# unreliable: at $w = 1$ nearly all known captions read as asked, and 43 to 72% of the withheld pairs. Guidance from $w = 1$ to 2
+# makes more of these *read* as asked, in all five. In four, more are right *and clean* at 2 than at 1, and in all five fewer at 4
+# than at 2: guidance can push a picture past the classifier's border without making it a good one. (Guided colors overshoot, so
+# `ask` clips them. Unclipped, few are clean at 3.)
 #
 # The price is variety. Already at $w = 1$ it is below that of real pictures, since the network's $\hat x_0$ shrinks differences in
-# place, and it falls further as $w$ rises. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost less than
+# place, and it falls further up to $w = 3$. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost less than
 # half as much variety, with about as many pictures right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans (2022) met the
 # same trade: FID soon got worse as $w$ rose.
 #
@@ -1007,10 +1006,10 @@ drawing.sheets(
 # %% [markdown] tags=["studio"]
 # Both shapes are there, but pale: at weights of $1.5$ the classifier finds them only with twice the ink. Weights of 3 give some
 # of it back, and fray the edges. Each caption also says that the other corner is white, so the two were not independent
-# after all. The negative weight makes the corner rare and the color rarer. On the shape it cannot be judged: without a caption the
-# painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one. Large models combine a negative
-# weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual Generation with Composable Diffusion
-# Models*).
+# after all. The negative weight all but removes the corner, and makes the color less frequent. On the shape it cannot be judged:
+# without a caption the painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one. Large
+# models combine a negative weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual Generation
+# with Composable Diffusion Models*).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Art: a style is a distribution of patches
@@ -1270,9 +1269,9 @@ drawing.photographs(
 
 # %% [markdown] tags=["studio"]
 # The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than the
-# style's own pixels in random order, and only the mirrored style, which shows no cup, beats them everywhere. The GAN moves away
-# from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: the slow GAN comes closer than the
-# recolored content in each run. On the gravel it does so in none; we do not know why. With a generator network and far more
+# style's own pixels in random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere. The GAN
+# moves away from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: the slow GAN comes closer
+# than the recolored content in each run. On the gravel it does so in none; we do not know why. With a generator network and far more
 # training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed Real-Time Texture Synthesis with Markovian Generative
 # Adversarial Networks*). But where two distributions can be compared directly, there is no need to train a judge.
 #
@@ -1437,9 +1436,9 @@ for title, shares in (("playable", solved), ("two open tiles are joined", paths)
 
 # %% [markdown] tags=["studio"]
 # Over five runs, a median of {{09.maps.vae:.0%}} of the VAE's maps are playable, {{09.maps.tiles:.0%}} tile by tile, and
-# {{09.maps.chain:.0%}} of the Markov chain's: too few to rank them, because most have too many or too few starts and exits. A path
-# joins two random open tiles in {{09.maps.joined:.0%}}, {{09.maps.joined_tiles:.0%}}, and {{09.maps.joined_chain:.0%}} of the maps. So
-# the VAE has learned paths, but for that it is enough to count neighbors.
+# {{09.maps.chain:.0%}} of the Markov chain's, which came first in every run. All shares are small, because most maps have too many or
+# too few starts and exits. A path joins two random open tiles in {{09.maps.joined:.0%}}, {{09.maps.joined_tiles:.0%}}, and
+# {{09.maps.joined_chain:.0%}} of the maps. So the VAE has learned paths, but for that it is enough to count neighbors.
 #
 # We repair every map that needs it. First, one start and one exit: the start where the model finds it likeliest; for the exit,
 # of the five likeliest tiles the one farthest away, because a game that is over in three steps is no game. Then dig a path
@@ -1534,13 +1533,15 @@ dungeons.show(
 )
 
 # %% [markdown] tags=["studio"]
-# Repair makes *every* map playable, even the baselines'. So playability after repair says nothing about the model. Nor do the
-# lengths of the solutions: tile by tile, they vary about twice as much when the repair puts start and exit on random open tiles
-# (*anywhere*) as when it puts them where the model finds them likeliest (*repaired*). How much had to be changed says more: with
-# start and exit anywhere, {{09.maps.changed:.0f}} tiles per repaired map for the VAE, {{09.maps.changed_tiles:.0f}} tile by tile, and
-# {{09.maps.changed_chain:.0f}} for the chain. Rooms and paths need only neighbors. What the chain does not see is the whole map: some
-# of its maps have fewer open tiles than any training map, and some have more. The share of open tiles has a standard deviation of
-# {{09.maps.open_chain:.2f}}, against {{09.maps.open:.2f}} for the VAE and {{09.maps.open_training:.2f}} in training.
+# Repair makes *every* map playable, even the baselines'. So playability after repair says nothing about the model. The lengths of
+# the solutions depend on the repair, too: tile by tile, they vary about twice as much with start and exit on random open tiles
+# (*anywhere*) as where the model finds them likeliest (*repaired*). So compare only maps that were repaired in the same way.
+#
+# How much had to be changed says more: with start and exit anywhere, {{09.maps.changed:.0f}} tiles per repaired map for the VAE,
+# {{09.maps.changed_tiles:.0f}} tile by tile, and {{09.maps.changed_chain:.0f}} for the chain. For rooms and paths, neighbors are
+# enough. The chain does not see the whole map: some of its maps have fewer open tiles than any training map, and its solutions vary
+# most in length. The share of open tiles has a standard deviation of {{09.maps.open_chain:.2f}}, against {{09.maps.open:.2f}} for
+# the VAE and {{09.maps.open_training:.2f}} in training.
 #
 # Why repair at all? One may also keep what passes (*generate-and-test*), or build part of the rule in, as in lesson 07: draw start
 # and exit as *positions*.

@@ -99,7 +99,10 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
         values = [score[name] for score in scores.values()]
         shares.plot(scales, values, style, color=color, linewidth=2.2, marker="o", label=name)
     shares.set_ylim(-0.03, 1.08)
-    shares.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False)
+    title = "thick: this run; thin: five other networks"
+    shares.legend(
+        loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False, title=title
+    )
     plots.label(shares, "", "guidance scale w", "share of pictures")
     upto = 6  # beyond w = 3 fewer pictures are clean
     for values in study["variety"]:

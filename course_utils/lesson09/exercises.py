@@ -1,5 +1,5 @@
-"""The exercises of lesson 09: Gram matrices, noise in one jump, straight paths, guidance, maps, a
-painter that obeys.
+"""The exercises of lesson 09: noise in one jump, DDPM, conversion, flow matching, composition, Gram
+matrices, maps, a painter that obeys.
 """
 
 from __future__ import annotations
