@@ -94,13 +94,13 @@ def clouds(a: np.ndarray, b: np.ndarray) -> Any:
 
 
 def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
-    """Fréchet distances as bars, and beside them twelve images of each set, as a figure."""
+    """Fréchet distances as bars, each in one line with twelve images of its set, as a figure."""
     colors = {"training digits": plots.DATA}
     colors |= dict.fromkeys(("reconstructions", "residual (z from q)"), plots.OTHER)
     fd = {name: fd[name] for name in dict.fromkeys((*colors, *fd))}
     words = ", ".join(f"{name} {value:.0f}" for name, value in fd.items())
     fig, axes = plots.figure(
-        1, 2, size=(11, 0.7 + 0.45 * len(fd)), alt=f"Fréchet distances: {words}; images of each."
+        1, 2, size=(11, 0.7 + 0.42 * len(fd)), alt=f"Fréchet distances: {words}; images of each."
     )
     plots.bars(
         list(fd),
@@ -111,7 +111,8 @@ def distances(fd: dict[str, float], images: dict[str, Any]) -> Any:
     )
     plots.label(axes[0], "Distance to the test digits", "Fréchet distance (lower is better)")
     shown = np.concatenate([np.asarray(images[name][:12].cpu()) for name in fd])
-    plots.images(shown, axes[1], columns=12, title="twelve images of each, in the same order")
+    plots.images(shown, axes[1], columns=12, title="twelve images of each")
+    axes[0].set(ylim=(len(fd) - 0.5, -0.5), box_aspect=len(fd) / 12)
     return fig
 
 

@@ -1437,7 +1437,7 @@ UNITS = Exercise(
             lambda mu, logvar, tol: _var(mu) + logvar.exp().mean(0) > tol,
         ),
         "noise-for-signal": Mutant(
-            "the variance of the noise was compared: it is as large for an encoder that knows"
+            "the variance of the noise was compared: it is largest, near 1, where the encoder knows"
             " nothing about the image",
             lambda mu, logvar, tol: logvar.exp().mean(0) > tol,
         ),

@@ -30,7 +30,7 @@ def model_card(title: str, words: dict[str, str], measured: dict[str, str]) -> s
     """A model card in Markdown; a line without words says so."""
     lines = [f"- **{name}:** {text or '*not written yet*'}" for name, text in words.items()]
     table = [f"| {name} | {value} |" for name, value in measured.items()]
-    head = ["| measured with the 1,000 test digits | |", "|---|---|"]
+    head = ["| measured | |", "|---|---|"]
     return "\n".join([f"# {title}", "", *lines, "", *head, *table, ""])
 
 
