@@ -126,8 +126,8 @@ ngram_bits = {n: mean_bits(ngram, some, n) for n in range(1, 7)}
 drawing.ngrams(ngram_bits, entropy)
 
 # %% [markdown]
-# Three words of context, $n = 4$, do best at this $k$. Fewer words say too little, and most longer contexts have never been
-# seen. (More smoothing makes $n = 5$ as good, and no table much better.) The table needs {{08.bits.ngram:.1f}} bits, where
+# Three words of context, $n = 4$, do best at this $k$. Fewer words say too little, and longer contexts have been seen too
+# rarely. (More smoothing makes $n = 5$ as good, and no table much better.) The table needs {{08.bits.ngram:.1f}} bits, where
 # {{08.entropy:.2f}} are possible. It cannot look back twenty words to the facts.
 
 # %% [markdown]
@@ -560,8 +560,8 @@ drawing.ladder(ladder, entropy)
 # is left. (In another order the parts would share the credit differently.) In a model as shallow as this one the MLP and a
 # second block help little, and the residual connection not at all.
 #
-# Now the full model, with about as many weights as the LSTM (120,000) and fewer training steps. We also train one *without* the
-# mask.
+# ### With and without a mask
+# The full model has about as many weights as the LSTM (120,000) and gets fewer steps. We also train one *without* the mask.
 #
 # **Predict.** What loss will the model without a mask reach on new documents?
 #
@@ -1092,7 +1092,7 @@ print("as nn.LSTM computes it:", bool((last_h[0] - theirs).abs().max() < 1e-4))
 # %% tags=["studio"]
 scorer_at = len(telling) - 3
 patient = np.argsort(-forget[8:scorer_at].min(axis=0))  # the one that closes least comes first
-chosen = {"the unit that closes least": patient[0], "unit 96 of 128": patient[96]}
+chosen = {"the unit that closes least": patient[0], "unit 96 of 128": patient[95]}
 drawing.two_gates(telling, forget, cells, chosen, slice(8, scorer_at))
 
 # %% [markdown] tags=["studio"]
@@ -1297,11 +1297,11 @@ for name, values in met.items():
     print(f"{name:<12}", {key: round(float(share), 2) for key, share in values.items()})
 
 # %% [markdown] tags=["studio"]
-# The facts are right in most scripts (expected range {{08.script.right.range:.0%}}), the sum in few
-# ({{08.script.raw.range:.0%}}): no better than drawing the last scene's seconds at random, which fits one time in eight. The
-# 10-gram baseline also closes every bracket in most of its scripts ({{08.script.table.range:.0%}} are JSON), but it tells *no*
-# match right: the facts are out of its reach. What can be checked can be *enforced*, in two ways: repair what a program can
-# work out, here the total, and discard and rewrite what it cannot, here a script with a false fact.
+# The facts are right in most scripts (expected range {{08.script.right.range:.0%}}). The sum is right in few
+# ({{08.script.raw.range:.0%}}); a last scene whose seconds are drawn at random fits one time in eight. The 10-gram baseline
+# also closes every bracket in most of its scripts ({{08.script.table.range:.0%}} are JSON), but it tells *no* match right: the
+# facts are out of its reach. What can be checked can be *enforced*, in two ways: repair what a program can work out, here the
+# total, and discard and rewrite what it cannot, here a script with a false fact.
 
 
 # %% tags=["studio"]
@@ -1517,16 +1517,16 @@ def walk(rng):
 
 
 # %% [markdown] tags=["studio"]
-# **Predict.** Which count tells the freely singing model from Bach?
+# **Predict.** Which count differs most between the freely singing model and Bach?
 #
 # - A: how many of the melody's notes are in one key
 #   - Both are near 100 percent. A melody without sharps or flats is easy.
 # - B: how many beats are chords that a textbook names
-#   - The model has learned these. Drawn at $T = 1$ without a cut, it has about as many as Bach; at $T = p = 0.9$, as here, even
-#     more.
+#   - The model has learned these. Drawn at $T = 1$ without a cut, it has about as many as Bach; at $T = p = 0.9$, as here,
+#     somewhat more.
 # - C: how many parallels there are
-#   - **Yes.** They show only in how two voices move between two chords. No single note or chord gives them away. (But does
-#     this count tell *every* model from Bach?)
+#   - **Yes.** The model makes more than twice as many. They show only in how two voices move between two chords. No single
+#     note or chord gives them away. (But does this count tell *every* model from Bach?)
 
 # %% tags=["studio"]
 count, rng = runtime.budget(smoke=2, cpu=40), runtime.rng(22)
@@ -1558,13 +1558,14 @@ for name, row in music.items():
     print(f"{name:<29}" + "".join(f"{value:>11.2f}" for value in row.values()))
 
 # %% [markdown] tags=["studio"]
-# The key tells us little: {{08.music.key:.0%}} of the model's melody notes are in one key, and {{08.music.key_bach:.0%}} of
-# Bach's. The parallels tell more: {{08.music.parallels.range:.0f}} per four bars, against {{08.music.parallels_bach:.2f}}. But
-# they do not tell the table of chord pairs from Bach ({{08.music.parallels_table.range:.1f}}), and neither do crossings, chords
-# and key: each of its steps *is* one of his. It only has no plan beyond the next beat.
+# The key tells us little: {{08.music.key.range:.0%}} of the model's melody notes (expected range) are in one key, and
+# {{08.music.key_bach:.0%}} of Bach's. The parallels tell more: {{08.music.parallels.range:.0f}} per four bars, against
+# {{08.music.parallels_bach:.2f}}. But they do not tell the table of chord pairs from Bach
+# ({{08.music.parallels_table.range:.1f}}), and neither do crossings or key: each of its steps *is* one of his. What it lacks is
+# a plan beyond the next beat.
 #
-# At $T = p = 0.9$ voices hold their note in {{08.music.held.range:.0%}} of all steps (expected range), in Bach in
-# {{08.music.held_bach:.0%}}. Rejection leaves hardly any parallel, by construction.
+# At $T = p = 0.9$ the model's voices hold their note in {{08.music.held.range:.0%}} of all steps, Bach's in
+# {{08.music.held_bach:.0%}}. Rejection leaves hardly any parallels, by construction.
 #
 # The shipped model, which you heard when the course began, is a *recurrent* network. It differs in much else, and returns the
 # best of 32 attempts, so nothing here tells why it makes fewer parallels ({{08.music.parallels_shipped.range:.1f}}). Bach's own

@@ -12,6 +12,14 @@ import numpy as np
 from course_utils import plots
 
 WIDE = 100  # letters in a line of a report
+CHANCE = {  # how often a fact is right that is drawn as the match's own was
+    "home": 1 / 8,
+    "away": 1 / 8,
+    "goals": 1 / 5,
+    "scorer": 1 / 10,
+    "weather": 1 / 5,
+    "result": 0.4**2 + 0.2**2 + 0.4**2,  # win, draw, loss
+}
 
 
 def ngrams(bits: dict[int, float], entropy: float) -> Any:
@@ -83,11 +91,11 @@ def bits_above(bits: dict[str, float], entropy: float) -> Any:
 
 def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
     """For each kind of fact, a group of bars: which share every writer tells right."""
-    kinds = ["home", "away", "goals", "scorer", "weather", "result"]
+    kinds, places = list(CHANCE), np.arange(len(CHANCE))
     said = "; ".join(
         f"{name} "
         + ", ".join(f"{kind} {shares[kind]:.2f}" for kind in (*kinds, "all") if kind in shares)
-        for name, shares in facts.items()
+        for name, shares in (facts | {"chance": CHANCE}).items()
     )
     ax = plots.panel(alt=f"Of all facts told, the share that is right: {said}.", size=(9, 3.4))
     styles = {
@@ -97,11 +105,12 @@ def facts_told_right(facts: dict[str, dict[str, float]]) -> Any:
         "rules": (plots.DATA, "xx"),
     }
     for i, (name, (color, hatch)) in enumerate(styles.items()):
-        shares, places = [facts[name].get(kind, np.nan) for kind in kinds], np.arange(len(kinds))
+        shares = [facts[name].get(kind, np.nan) for kind in kinds]
         style = {"color": color, "hatch": hatch, "edgecolor": "white", "label": name}
         ax.bar(places + 0.2 * i - 0.3, shares, 0.18, **style)
-    ax.set_xticks(range(len(kinds)), kinds)
-    ax.legend(ncol=4, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    ax.hlines(list(CHANCE.values()), places - 0.42, places + 0.42, "black", ":", label="chance")
+    ax.set_xticks(places, kinds)
+    ax.legend(ncol=5, loc="upper center", bbox_to_anchor=(0.5, 1.22))
     return plots.label(ax, x="kind of fact", y="share told right")
 
 
