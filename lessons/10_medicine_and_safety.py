@@ -220,7 +220,7 @@ for split in splits:
 drawing.utility(utility)  # mean and standard deviation over the splits
 
 # %% [markdown]
-# Learning from synthetic patients costs one or two diagnoses in a hundred. The claim falls to {{10.blind:.2f}}, and no histogram
+# Learning from synthetic patients costs about one diagnosis in a hundred. The claim falls to {{10.blind:.2f}}, and no histogram
 # of a column would have shown it. A generator knows only what it was asked to model, and $p(x)$ is not $p(x, y)$.
 
 # %% [markdown]
@@ -298,7 +298,7 @@ def missed_cancers(synth, test, specificity=0.97):
 
 # %% tags=["folded"]
 def mean_and_error(differences):
-    """Mean over splits of these patients, and its standard error. (S,) -> two floats"""
+    """Mean over the splits, and its standard error for these patients. (S,) -> two floats"""
     return differences.mean(), differences.std(ddof=1) / math.sqrt(len(differences))
 
 
@@ -425,9 +425,9 @@ for name in ("thirty Gaussians", "photocopier"):
     print(f"TSTR, {name} minus one Gaussian: {gain:+.3f} ± {its_error:.3f} (standard error)")
 
 # %% [markdown]
-# If TSTR tells them apart at all, it ranks them in the wrong order: one Gaussian comes last, by about a hundredth at most. The
-# alarm puts it first: little more than a half for one Gaussian, almost {{10.alarm.many:.1f}} for thirty, and 1 for the
-# photocopier. Nobody meant the thirty to copy. They are an ordinary model with too many parameters for so few patients.
+# TSTR hardly tells them apart, and puts one Gaussian last. The alarm puts it first: little more than a half for one Gaussian,
+# almost {{10.alarm.many:.1f}} for thirty, and 1 for the photocopier. Nobody meant the thirty to copy. They are an ordinary model
+# with too many parameters for so few patients.
 
 # %% [markdown]
 # ## Was this patient in the data?
@@ -563,10 +563,11 @@ for name in exposed:
 drawing.roc_twice(alarms, curves)
 
 # %% [markdown]
-# On linear axes, the two curves enclose similar areas. An attacker works at their left edge, which logarithmic axes stretch: at
-# 1% false alarms thirty Gaussians give away about a fifth of the patients, and the photocopier more than three times as many.
-# (Not everyone: some patients were never drawn.) **An average hides the people who are found.** And the unusual, who have most to
-# fear, can be worse off: under thirty Gaussians their AUC is {{10.auc.many_tail:.1f}}.
+# The two curves enclose similar areas. An attacker works at the left edge, which logarithmic axes stretch: at 1% false alarms
+# thirty Gaussians give away about a fifth of the patients, and the photocopier more than three times as many, nearly everyone it
+# copied (284 draws reach about 63% of the patients). Beyond luck, three in four of its rows single out one patient. **An average
+# hides the people who are found.** And the unusual, who have most to fear, can be worse off: under thirty Gaussians their AUC is
+# {{10.auc.many_tail:.1f}}.
 
 # %% [markdown]
 # ## A mitigation, and what it costs
@@ -616,7 +617,7 @@ explorables.privacy(components, noises, plane)
 # %% tags=["folded"]
 hidden = {}
 for split, (train, test, tables) in enumerate(releases):
-    for noise in (0, 1, 2):
+    for noise in (0, 1, 1.5):
         synth = noised(tables["thirty Gaussians"], noise, train, runtime.rng(240 + split))
         exposure = risks(attack(synth, train, test), train, test)
         row = *exposure, tstr(synth, test), impossible(synth).mean()
@@ -625,10 +626,11 @@ columns = {"AUC": ".2f", "AUC, unusual": ".2f", "TSTR": ".3f", "impossible": ".0
 drawing.table(columns, hidden, "thirty Gaussians")
 
 # %% [markdown]
-# Noise works *on average*. Over the ten splits, one standard deviation costs about a hundredth of TSTR and brings the AUC of
-# thirty Gaussians down to about a half. But that of the unusual tenth is still {{10.auc.noise_tail:.1f}}: **the unusual are
-# recognized through the noise.** Twice the noise nearly hides them, but then TSTR is below the corner. And noise undoes the
-# repair: {{10.impossible.noise:.0%}} of the rows are impossible again. A smaller model keeps less of the individual.
+# Noise works *on average*. One standard deviation costs about a hundredth of TSTR and brings the AUC of thirty Gaussians to about
+# a half. But for the unusual it is still {{10.auc.noise_tail:.1f}}: **the unusual are recognized through the noise.** At one and
+# a half, it falls to about $0.6$, and TSTR to the edge of the corner. Noise added after `from_roots` also undoes the repair:
+# {{10.impossible.noise:.0%}} of the rows are impossible again. (Noise on the *roots* breaks neither rule.) A smaller
+# model gives less away to *this* attack, even without noise.
 #
 # A place in the green corner says that *this* attack fails on *this* release. What if the model itself gets out?
 #
@@ -638,10 +640,10 @@ drawing.table(columns, hidden, "thirty Gaussians")
 # - A: hardly more, because the table was drawn from that model
 #   - 284 rows show little of eight Gaussians in 30 dimensions. The model shows exactly where its density is high.
 # - B: about a third
-#   - That is still too few. The patients who were fitted lie *in* these Gaussians, and almost everyone else beside them.
+#   - That is too few: the patients who were fitted lie *in* these Gaussians.
 # - C: about nine in ten
 #   - **Yes.** About 13 malignant or 22 benign patients share a Gaussian in 30 dimensions. It is almost flat: they lie in it, and
-#     everyone else lies beside it.
+#     everyone else beside it.
 
 
 # %%
@@ -707,9 +709,9 @@ drawing.table(
 )
 
 # %% [markdown]
-# The same table, a better attack: the AUC rises to {{10.auc.refit:.2f}}, as high as with the model in hand, and for the unusual to
-# {{10.auc.refit_tail:.1f}}. A privacy number belongs to *an attack*, not to the table. Synthetic data by itself guarantees nothing
-# (Stadler, Oprisanu & Troncoso 2022).
+# The same table, a better attack: the AUC rises to {{10.auc.refit:.2f}}, as high as with the model in hand, and for the unusual
+# to {{10.auc.refit_tail:.1f}}, about where one standard deviation of noise left thirty Gaussians. A privacy number belongs to *an
+# attack*, not to the table. Synthetic data by itself guarantees nothing (Stadler, Oprisanu & Troncoso 2022).
 
 # %% [markdown]
 # ### A guarantee against every attack
@@ -763,10 +765,9 @@ private_sum = check("10.3", private_sum)
 
 # %% [markdown]
 # Now **audit** *your* function: let the strongest attacker loose on it. The sums are those from which we will make patients: for
-# each diagnosis the number of patients, and the sums of each root and of its square. Each root is first scaled by its largest
-# value, which must be public too. (The documentation prints the range, but of these very patients: strictly, that breaks the
-# guarantee for the extreme ones. A clinic needs limits known without its patients.) The attacker goes after one patient, here the
-# one with the longest row.
+# each diagnosis the number of patients, and the sums of each root and of its square. Each root is first scaled by an upper
+# limit, which must be public too. (The documented range is that of these very patients, which strictly breaks the guarantee. A
+# clinic needs limits known without them.) The attacker goes after one patient, here the one with the longest row.
 
 
 # %% tags=["folded"]
@@ -939,7 +940,7 @@ for name, lead in zip(("no noise", "mu = 0.5"), leads.T, strict=True):
 # notices and that the owner of a key can count.
 #
 # For a language model, a table is enough here: for each word, the probabilities of the next. Ours knows 116 words and writes
-# without end about hospital life.
+# about hospital life.
 
 # %% tags=["folded"]
 word_list = """
@@ -1141,9 +1142,9 @@ print(f"entropy of the next word: unmarked {entropy[0]:.2f}, marked {entropy[1]:
 # <details><summary>A better sentence</summary>
 #
 # *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed two or three more of 100 cancers, on
-# average, than those trained on real patients (on some splits one fewer, on others up to six more), and all patients come from
-# one clinic before 1996."* It names a use that someone will think of, what would go wrong, for whom, and how we know. A reader
-# can act on it, and can prove it wrong.
+# average, than those trained on real patients (on ten splits, from one fewer to six more), and all patients come from one clinic
+# before 1996."* It names a use that someone will think of, what would go wrong, for whom, and how we know. A reader can act on
+# it, and can prove it wrong.
 #
 # </details>
 #
@@ -1189,8 +1190,8 @@ drawing.release_card(card)
 # Every line but one holds on average: refitting finds the unusual. But you publish one table, not an average. The last column
 # counts the splits on which a line holds: measure the table that you release.
 #
-# Set `which` to "thirty Gaussians" and run the cell again. Six more lines turn to NO. The table is as possible and as useful as
-# before: only the questions about privacy give it away, and someone had to think of them.
+# Set `which` to "thirty Gaussians" and run the cell again. Six more lines turn to NO. The table's rows are still possible and
+# useful: only the questions about privacy give it away, and someone had to think of them.
 #
 # What no card can decide is left to people and the law. Data are *personal* if someone in them can be identified by means
 # "reasonably likely to be used" (recital 26); the word "synthetic" does not change that. The European Union's AI Act asks that
@@ -1301,6 +1302,10 @@ assert regular[3] < 1 / 6 < eight[3] and abs(regular[4] - eight[4]) < 0.015 and 
 better = refitted["one Gaussian"].mean()
 assert better > one["auc"] + 0.04 and abs(better - single[2]) < 0.02
 assert exposed_tail[which].mean() < 0.6 < refitted_tail[which].mean()
+noisy, noisier = (np.mean(hidden[f"noise {noise}"], axis=0) for noise in (1, 1.5))  # (4,) each
+assert noisy[0] < 0.58 < exposed_tail[which].mean() + 0.1 < noisy[1]
+assert abs(noisier[1] - 0.6) < 0.08 and abs(noisier[2] - 0.945) < 0.01
+assert abs(refitted_tail[which].mean() - noisy[1]) < 0.05
 assert min(plane[32, 1.0][2], plane[8, 1.0][2]) > plane[8, 0.0][2] - 0.025
 
 # %% tags=["solved"]
@@ -1531,8 +1536,7 @@ drawing.table(columns, lines)
 # shown below.) The two columns on the right need RDKit and are means over the new molecules. **QED** (Bickerton et al. 2012)
 # scores from 0 to 1 how closely size, polarity and other properties resemble those of approved drugs. "Nearest known" compares
 # structural fingerprints with those of the most similar training molecule (Tanimoto similarity; 1 means the same). The GRUs'
-# molecules are less drug-like than those they learned from, and as similar to them as AddCarbon's (yours) or more so (the shipped
-# run).
+# molecules are less drug-like than those they learned from, and about as close to them as AddCarbon's, or closer.
 #
 # What is the model good for, then? It has something that AddCarbon lacks: a likelihood. Take each held-out molecule, which
 # chemists have made, and its neighbor with one more carbon, which is as valid. Which of the two is likelier under the model,
@@ -1802,15 +1806,16 @@ def longest_copy(text, source):
 
 
 # %% [markdown] tags=["studio"]
-# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. A run of two or three proves nothing;
-# any two texts share that much.
+# `longest_copy` is the copier alarm for text: the longest run of words taken from a source. A run of up to three words proves
+# nothing: our prompt alone can be that long.
 #
 # **Predict.** We start each model with the first words of the verse. What is the smallest $n$ that recites it?
 #
 # - A: 2, one word of context
 #   - *The* and *and* occur many times in the verse, and after each the model may jump to another place.
 # - B: 3, two words of context
-#   - **Yes.** Two words of context and one reading are enough, because no pair of words occurs twice in the verse.
+#   - **Yes.** Two words of context and one reading are enough, because no pair of its words occurs anywhere else in
+#     the 401 texts.
 # - C: no $n$ does, because one text in 401 is too rare to be learned
 #   - It is rare in the whole. But after the verse's own words it is all that the model has ever seen.
 
