@@ -150,8 +150,9 @@ def plan(
             live.Choice("tool", TOOLS, 0, "pointer"),
             live.Button("again", "start again", {"shown": 0}),
         ],
-        "{asked}, {how}: {kept:.0f} of 12 rules hold; broken: {broken}. {changed:.0f} cells differ"
-        " from the model's plan; the program's repair changed {by_repair:.0f}.{pointed}",
+        "{asked}, {how}: {kept:.0f} of 12 rules hold (walls are not among them); broken: {broken}."
+        " {changed:.0f} cells differ from the model's plan; the program's repair changed"
+        " {by_repair:.0f}.{pointed}",
         numbers,
         {
             "kinds": NAMES,
