@@ -95,7 +95,7 @@ def train(loss_fn, epochs, seed, make=VAE):
 # *new* digits if its code is only two numbers?
 #
 # - A: about 13: two numbers cannot say anything about 64 pixels
-#   - Even the closest of ten typical shapes (k-means) gets only 8 wrong, and two numbers can name it.
+#   - The closest of ten typical shapes (k-means) already gets only 8 wrong, and two numbers can name it.
 # - B: 7 or 8: two numbers tell the main shapes apart, not the details
 #   - **Yes.** Digits vary in far fewer ways than 64 pixels could. Each doubling of the bottleneck saves about two more pixels.
 # - C: 1 or 2: it has been trained to reproduce digits
@@ -294,7 +294,7 @@ print(f"(1) - (4)           {evidence - line_4:7.4f}   (5) KL to the posterior  
 # $q$ from a simple family so that the gap is small is **variational inference**.
 #
 # Line (5) can be read as $\log p(x) = \text{ELBO} + \text{gap}$, so maximizing the ELBO does two jobs at once (Kingma & Welling
-# 2019): over $q$ it closes the gap, and over the decoder's parameters it can raise $\log p(x)$ itself.
+# 2019): over $q$ it narrows the gap, and over the decoder's parameters it can raise $\log p(x)$ itself.
 #
 # **Now move $q$.** Every panel can be dragged. In the first, $z$ explains $x$ where the curve $f(z)$ meets the band. The second
 # shows prior, posterior and your $q$. The third shows log evidence and ELBO for every `bend` of the decoder: they never cross.
@@ -513,8 +513,8 @@ drawing.lengths({"autoencoder": codes.cpu(), "VAE": z_vae.cpu()}, prior(2000).cp
 # %% [markdown]
 # The VAE's decoder turns samples from the prior into digits (gray is the probability of ink), and the lengths say why. The
 # average of $q(z \mid x)$ over all the data is the **aggregate posterior** (Makhzani et al. 2015). The KL term has pulled it
-# toward the prior, though not all the way, so most of what is drawn from the prior is familiar to the decoder. (Each FD is the
-# mean over ten sets of 1,000 samples. Between sets, the VAE's varies by about $0.1$.)
+# toward the prior, though not all the way, so most of what is drawn from the prior is familiar to the decoder. (Each FD of
+# samples is the mean over ten sets of 1,000. Between sets, the VAE's varies by about $0.1$.)
 #
 # **Predict.** Could the *autoencoder's* decoder draw digits, if we gave it better codes? Fit a Gaussian to its codes of the
 # training digits, and sample from that.
@@ -605,7 +605,7 @@ for name, nats in tight.items():
 
 # %% [markdown]
 # A hundred samples from the prior fall short by about two nats. (Ten thousand almost suffice here, but the number needed grows
-# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, less than half is amortization. The rest is
+# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, roughly half is amortization. The rest is
 # approximation, and so is whatever that line still misses.
 #
 # **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is linear in $x$, so
@@ -756,15 +756,15 @@ for name, (loss_fn, make) in remedies.items():
 
 # %% [markdown]
 # A VAE with the right loss can collapse for three reasons. A unit may have nothing to say that is worth its KL (Lucas et al.
-# 2019): with 32 dimensions, our VAE leaves more than 20 inactive. That needs no cure. Or the decoder is so strong that it does
+# 2019): with 32 dimensions, our VAE leaves more than 20 inactive. Use fewer. Or the decoder is so strong that it does
 # not need $z$ (Bowman et al. 2016). Or training does not find out in time what $z$ is good for.
 #
 # The table shows the third. The cause is lesson 03's: with PyTorch's default initialization, each layer shrinks its signal, so
 # at the start hardly anything of $z$ reaches the pixels. With warm-up, still at most one unit is active. Free bits keep more
 # units active, but the ELBO charges what the loss does not, and ends up lower.
 #
-# With He's initialization, depth pays, and warm-up gains half a nat at most. So look for the cause first, and judge a remedy by
-# the ELBO, never by the KL or the number of active units.
+# With He's initialization, depth pays, and now warm-up can help: it gains up to half a nat. So look for the cause first, and
+# judge a remedy by the ELBO, never by the KL or the number of active units.
 
 # %% [markdown]
 # **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
@@ -788,7 +788,8 @@ drawing.rate_distortion(sweep)
 # %% [markdown]
 # There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The dashed line touches it at $\beta = 1$,
 # because only there was their sum minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior
-# is far from the prior, so samples suffer. With a large $\beta$, units collapse one after another. At 4, none is left.
+# is far from the prior, so samples suffer. With a large $\beta$, units collapse one after another. At 4, none is left after
+# these 25 epochs.
 
 # %% [markdown]
 # ## What this run reached
@@ -968,15 +969,15 @@ train_vae = check("4.5", train_vae)
 
 # %% [markdown] tags=["studio", "help:4.5"]
 # Has the core's recipe stopped improving after 60 epochs? Print the ELBO of the digits you train on beside that of digits you set
-# aside. Which of the two stops improving first, and what does that tell you about where to find the missing nats?
+# aside. Is the model still too weak for both, or has only the second stopped improving?
 # ---
 # A one-layer model with 8 latent dimensions, 128 hidden units, Adam with a learning rate of $0.003$ that falls to zero and
 # minibatches of 50 reaches about $-18.9$ in 60 epochs, $-18.5$ in 100, and $-18.4$ in 150 or 300. So patience alone passes the
 # bar, but then it stops paying: only the training digits keep improving.
 # ---
-# Two things go farther than patience, to about $-18.2$ in 60 epochs: a larger network that is initialized well, and dropout,
-# which sets random units to zero during training and so keeps it from memorizing. The loss is the negative ELBO, pixels and
-# latent dimensions summed, and the loop is that of lesson 03. Call `eval()` before you return, or dropout stays on.
+# A larger network that is initialized well goes farther than patience, to about $-18.1$ in 60 epochs. The loss is the negative
+# ELBO, pixels and latent dimensions summed, and the loop is that of lesson 03. If you add dropout, which sets random units to
+# zero during training, call `eval()` before you return, or it stays on.
 
 # %% tags=["studio"]
 runtime.seed_all(11)
@@ -1012,7 +1013,7 @@ assert claims["as claimed"]["std of probs"] < 0.05 < claims["fixed"]["std of pro
 # You can
 # - derive the ELBO in five lines, and check each with numbers;
 # - send a gradient through a random draw;
-# - train a VAE, whose encoder makes the bound possible while prior and decoder make the images;
+# - train a VAE, whose encoder makes training tractable while prior and decoder make the images;
 # - say how much of its gap is amortization, and what its loss bounds when pixels are gray;
 # - notice posterior collapse, find its cause, and choose a remedy.
 #

@@ -1705,7 +1705,7 @@ COLLAPSED = Exercise(
 # ---- 4.5 train_vae -------------------------------------------------------------------------------
 
 MEAN_IMAGE = -24.6  # nats per held-out digit, reached by the mean of the training digits
-# seen in sound answers: ELBO −19.1 to −18.2, draws from the prior −18.9 to −18.0, gap 0.7 to 2.0,
+# seen in sound answers: ELBO −19.1 to −18.0, draws from the prior −18.9 to −18.0, gap 0.7 to 2.0,
 # and 1.3 or more where the ELBO is above −18.4; in such as train on the held-out digits too: 0.4
 BARS = vae_facts.Bars(64, bar=-18.7, limit=-15.0, prior=-21.5, doubt=-18.4, gap=0.7, steps=250)
 FACTS = BARS.texts | {
