@@ -185,8 +185,8 @@ def explosion(
     jump = int(np.argmax(losses["warm-up"])) + 1
     alt = (
         "Left, seed 0: without a fix the loss explodes; clipped or with warm-up it does not."
-        f" With warm-up it jumps at step {jump}. Right: there the curvature drops below"
-        f" the bound, and then follows it down, from {curvatures[0]:.0f} to about {2 / lr:.0f}."
+        f" With warm-up it jumps at step {jump}. Right: there the curvature, at first"
+        f" {curvatures[0]:.0f}, drops below the bound, and then follows it to about {2 / lr:.0f}."
     )
     _, axes = plots.figure(1, 2, size=(9, 3.6), alt=alt)
     looks = [(plots.WRONG, "o-", 2.2), (plots.DATA, "--", 1.2), (plots.MODEL, "-", 1.2)]
