@@ -14,7 +14,7 @@
 # - compute a cross-entropy and a KL divergence, and say how the direction of a KL shapes the model;
 # - derive a loss from an assumption about noise, and let a network predict its own uncertainty;
 # - see where a loss goes flat, and compute it from logits instead;
-# - ask of any loss what it compares with what, and choose a generator by its likelihood on new data.
+# - ask of any loss what it compares with what, and say what a generator's likelihood cannot see.
 
 # %% tags=["setup"]
 # filled in by the builder, the same in every lesson
@@ -450,7 +450,7 @@ x_unpaired = worlds.tents(z_new) @ heights  # (20000,)
 loss = ((worlds.tents(z_train) @ heights - x_real) ** 2).mean()
 print(f"data:      mean {x_real.mean():6.3f}, standard deviation {x_real.std():.3f}")
 print(f"generated: mean {x_unpaired.mean():6.3f}, standard deviation {x_unpaired.std():.3f}")
-print(f"smallest squared error {loss:.3f}; variance of the data {x_real.var():.3f}")
+print(f"smallest squared error {loss:.2f}; variance of the data {x_real.var():.2f}")
 
 # %% [markdown]
 # It produces the *mean* of the data. The mean squared error between $g(z)$ and an unrelated $x$ is
@@ -565,7 +565,7 @@ ax = drawing.overfitting(curve, best_k)
 
 # %% [markdown]
 # On training digits the NLL falls all the way; on new digits it turns back up. With more neighbors, a new digit meets more
-# patterns that no training digit showed at their pixel, and there the table can only answer "one half". This is
+# patterns that hardly any training digit showed at their pixel; after none, the table says "one half". This is
 # **overfitting**, and only data that the table has not counted can show it.
 
 # %%
@@ -597,7 +597,7 @@ gain = nats["counted", best_k] - nats["back-off", 12]
 print(f"nats saved per test digit: {gain.mean():.1f}, standard error {gain.std() / 500**0.5:.1f}")
 theta_12 = rivals["back-off", 12]
 drawn = tables.sample(theta_12, 12, 500, runtime.rng(3))
-for name, x in {"filtered": median_filter(drawn, (1, 3, 3)), "as drawn": drawn}.items():
+for name, x in {"as drawn": drawn, "filtered": median_filter(drawn, (1, 3, 3))}.items():
     covered = coverage(x_val.reshape(500, 784), x.reshape(500, 784))
     print(f"500 samples, {name}, cover {covered:.0%} of the validation digits")
 fig = plots.rows(
@@ -843,8 +843,8 @@ by_hand = 0.9 * -math.log(0.8) + 0.1 * -math.log(0.2)
 print(f"by hand: 0.9 x {-math.log(0.8):.6f} + 0.1 x {-math.log(0.2):.6f} = {by_hand:.6f}")
 
 # %% [markdown] tags=["studio"]
-# The derivative is $p - y$, whatever the label. Under a hard label it is negative for the right class however confident the
-# network is, so training pushes the logits apart forever. That is why hard labels are sometimes softened on purpose: **label
+# The derivative is $p - y$, whatever the label. Where no hard label contradicts another, it stays negative for the right class,
+# and training pushes the logits apart forever. That is why hard labels are sometimes softened on purpose: **label
 # smoothing** spreads a share of the label, often $0.1$, evenly over all $K$ classes, the right one included (Szegedy et al.
 # 2016).
 
@@ -896,7 +896,7 @@ assert np.allclose(bce_logits(z, np.zeros(501)), -log_expit(-z))
 # - split a cross-entropy into entropy and KL, and say which mistake each direction of KL makes;
 # - derive a loss with the recipe, and let a network predict its own uncertainty;
 # - see where a loss goes flat, and compute it from logits instead;
-# - ask of any loss what it compares with what, and choose a generator by its NLL on new data.
+# - ask of any loss what it compares with what, and say what a generator's NLL cannot see.
 #
 # **Read on.**
 # Shannon 1948, *A Mathematical Theory of Communication*: entropy and codes, from the source.
