@@ -34,7 +34,7 @@ def fits(mixtures: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Any:
     """
     ends = ", ".join(f"{-history[-1]:.1f}" for _, _, history in mixtures)
     alt = (
-        f"Left: three curves level off at {ends} nats. Right: components of one fit above their"
+        f"Left: three curves flatten at {ends} nats. Right: components of one fit above their"
         " matches in the others, alike at the left end, different at the right end."
     )
     fig, axes = plots.figure(1, 2, size=(11, 2.9), alt=alt)

@@ -12,7 +12,7 @@ from course_utils import live, plots
 FOLDER = Path(__file__).parent
 MEAN, SIGMA = 1.7, 0.1  # of the simulated heights, in meters
 STEP, STEPS = 0.0025, 320  # the finest bins, around the mean
-PEOPLE = (100, 1_000, 10_000, 1_000_000)
+PEOPLE = (1_000, 10_000, 1_000_000)
 
 
 def bins(rng: np.random.Generator) -> live.Explorable:
@@ -34,13 +34,13 @@ def bins(rng: np.random.Generator) -> live.Explorable:
         FOLDER / "bins.js",
         [
             live.Range("width", 0.005, 0.2, 0.005, 0.2, "width of a bin, m"),
-            live.Choice("people", [f"{n:,}" for n in PEOPLE], 1),
+            live.Choice("people", [f"{n:,}" for n in PEOPLE], 0),
         ],
         "The middle bin, {width:.3f} m wide, holds a share of {share:.4f} of the people:"
         " {density:.2f} per meter. The curve there is {curve:.2f} high.",
         numbers,
         {"mean": MEAN, "sigma": SIGMA, "low": low, "step": STEP, "counts": counts},
-        _still_bins(heights[: PEOPLE[1]], 0.2),
+        _still_bins(heights[: PEOPLE[0]], 0.2),
     )
 
 
