@@ -16,7 +16,7 @@
 # - *measure* samples with the Fréchet distance, and say what it cannot see;
 # - *test* a generator for memorization, and write its model card from measured values.
 #
-# The studio adds the listing's other failures, a tighter bound and what it says about overfitting, long runs, a checkpoint
+# The studio adds the listing's other failures, a tighter bound, a close look at overfitting, long runs, a checkpoint
 # that resumes exactly, a profile of where the time goes, and a model to build.
 
 # %% tags=["setup"]
@@ -92,11 +92,10 @@ print("2.", second_failure)
 
 # %% [markdown]
 # First, there are no data: nothing says where the digits come from, how they are scaled, or which of them are set aside. The
-# second error is not a typo. **Nothing in the listing turns an image into a latent code.** What calls itself a VAE has no
-# encoder, no sampled $z$ and no KL term. It is a decoder beside a critic (in lesson 06, a discriminator) that was frozen
+# second error is not a typo. **Nothing in the listing turns an image into a latent code.** What calls itself a VAE has no encoder and no KL term. It is a decoder beside a critic (in lesson 06, a discriminator) that was frozen
 # before it learned anything.
 #
-# More failures wait behind these two. Most of them let the program run, let the loss fall, and leave you with a number that
+# More failures wait behind these two. Many of them let the program run, let the loss fall, and leave you with a number that
 # means nothing. The studio fixes them. The core builds what was promised, in the order of every project in this course:
 # **Data, Model, Loss, Train, Reconstruct and sample, Measure, Break it**.
 
@@ -450,7 +449,7 @@ runtime.show_table(tuple(log[0]), [tuple(map(str, line.values())) for line in lo
 # What is hard for one model is hard for the other, so differences scatter far less than losses. A **paired comparison**, digit
 # by digit, sees what two separate means would hide. (Each best epoch was chosen on these digits, which may flatter a little.)
 #
-# **Predict.** A script trained the baseline eight times, with eight seeds. That makes 28 pairs of models from one recipe. In
+# **Predict.** A script trained the baseline with eight seeds. That makes 28 pairs of models from one recipe. In
 # how many pairs does `compare` find one model better than the other?
 #
 # - A: in one or two
@@ -796,12 +795,12 @@ flags = {name: share_flagged(x) for name, x in sources.items()}
 searched = {name: share_flagged(x, nine) for name, x in sources.items()}
 nearer = {name: share_nearer(x, x_fit[:100], x_fit[100:200]) for name, x in sources.items()}
 rows = [(n, f"{flags[n]:.1%}", f"{searched[n]:.1%}", f"{nearer[n]:.0%}") for n in sources]
-head = ("flagged", "as it is", "in nine places", "nearer to the 100 than to 100 others")
+head = ("images", "flagged", "in nine places", "nearer to the 100 than to 100 others")
 runtime.show_table(head, rows)
 drawing.nearest(distances, ones=usual[y_test == 1].median().item())
 
 # %% [markdown]
-# The copier is always flagged, and our model about as rarely as new digits. (Our model has no hump of 1s: it draws about half
+# The copier is always flagged, and our model about as rarely as new digits. (Our model has no mode of 1s: it draws about half
 # as many, few as clean.) The shifted copier slips through: moved by one pixel, a digit is as far from itself as from its
 # nearest neighbor. A search over nine places catches it. (Any search comes closer, so compare with test digits.)
 #
@@ -816,7 +815,7 @@ drawing.nearest(distances, ones=usual[y_test == 1].median().item())
 # ## What this run reached
 #
 # A row marked *exact* involves no chance. Any other row shows the range of five runs that differ in their seeds *and* in the
-# split, widened by its own width on both sides. Your `make_splits` may draw another split than ours, which counts as one more.
+# split, widened by its own width on both sides. If your `make_splits` draws another split, yours is a sixth run.
 
 # %% tags=["folded"]
 inside = runtime.reached(
@@ -897,7 +896,7 @@ if all(words.values()):
 # ### Section A · More failures of the listing
 #
 # **Debug a claim.** The article presents its listing as a complete program that draws digits. You have met two failures. Here
-# are the others, in the order in which they turn up. Some stop the program. Most do not.
+# are the others, in the order in which they turn up. Some stop the program. Many do not.
 #
 # Give the generator latents at last, and the program goes a little further. Each line below fixes the error before it.
 #
@@ -1066,8 +1065,7 @@ for name, order in orders.items():
 # <details><summary>Answer</summary>
 #
 # In either order the model is worse on *every* kind, by fifteen nats or more, even on the one it saw last. Being seen first
-# instead of last makes a smaller difference: compare the 0s in the two rows, and the 9s. What suffers most need not be
-# what was seen longest ago: with the 9s first, it is the 2s. Shuffling belongs in every epoch.
+# instead of last makes a smaller difference: compare the 0s in the two rows, and the 9s. What was seen first need not suffer most: with the 9s first, the 2s suffer more. Shuffling belongs in every epoch.
 #
 # </details>
 #
@@ -1135,9 +1133,8 @@ for k, bound in bounds.items():
     print(f"K = {k:<4} -bound {-bound:.1f} nats per digit")
 
 # %% [markdown] tags=["studio"]
-# Nothing was trained: the same model, with more latents per image. (For a gray digit this bounds the average of its binarized
-# digits' $\log p$, too, though more loosely: log-sum-exp is convex.) So part of −ELBO is no fault of the decoder. It is lost
-# in $q$, for two possible reasons: no Gaussian fits the posterior, or one does, and the encoder does not find it. The encoder
+# Nothing was trained: the same model, with more latents per image. So part of −ELBO is no fault of the decoder. It is lost in
+# $q$, for two possible reasons: no Gaussian fits the posterior, or one does, and the encoder does not find it. The encoder
 # has to find it for all images with *one* set of weights, **amortized inference**, while we may search for each image alone.
 #
 # **Predict.** We do that for the same digits: start at the encoder's Gaussian and improve each `mu` and `logvar`. A hundred
@@ -1186,8 +1183,7 @@ print(f"first difference, paired: {amortization:.1f} ± {amortization_error:.1f}
 
 # %% [markdown] tags=["studio"]
 # The first difference is the **amortization gap**. Both rows are about the same digits, so its standard error is the paired
-# one of your `compare`. The second is what the Gaussian shape costs, or a little less, because a hundred draws do not quite
-# reach the limit. Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
+# one of your `compare`. The second is about what the Gaussian shape costs: 200 steps and 100 draws both fall a little short. Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · How many latent dimensions are used?
@@ -1361,9 +1357,9 @@ for loaded in (["model"], ["model", "optimizer", "scheduler"], [*state, "random"
 # %% [markdown] tags=["studio"]
 # With the parameters alone, Adam begins again with empty averages, and the schedule at its first step. With all four states
 # the difference is exactly 0. (A GPU has a generator of its own to save, and may add numbers in another order: close, but not
-# bit for bit.) With `weights_only=True`, opening a file cannot run code.
+# bit for bit.) With `weights_only=True`, opening a file should not run code.
 #
-# What are the few milliseconds of a training step spent on? `torch.profiler` records every operation and its cost.
+# What is the time of a training step spent on? `torch.profiler` records every operation and its cost.
 #
 # **Predict.** Which takes the most time?
 #
@@ -1372,7 +1368,7 @@ for loaded in (["model"], ["model", "optimizer", "scheduler"], [*state, "random"
 # - B: the optimizer
 #   - It touches every parameter several times. But fused into one call it costs a fraction of the matrix products.
 # - C: everything around them: shuffling, indexing, Python
-#   - With a loader that decodes image by image you would be right. Here indexing one tensor costs next to nothing.
+#   - A loader that decodes image by image costs a third. Here indexing one tensor costs next to nothing.
 
 # %% tags=["studio"]
 steps = runtime.budget(smoke=2, cpu=20)
@@ -1475,9 +1471,9 @@ train_digits = check("5.6", train_digits)
 # next to no time?
 # ---
 # 784-400-20 with SiLU, minibatches of 64, a learning rate that rises to $0.004$ and falls to 0 over 16 epochs, output bias at
-# the logit of the mean digit: about 113 nats in three to five seconds. Stuck near 206? Then the latent code carries nothing.
+# the logit of the mean digit: about 113 nats in some six seconds. Stuck near 206? Then the latent code carries nothing.
 # ---
-# Nothing in it is new: the model, the loss and the loop of the core in one function. What makes it fast: small minibatches, a
+# Nothing in it is new: the model, the loss and the loop of the core in one function. What gets it there: small minibatches, a
 # learning-rate cycle that peaks at four times the usual rate, and the good guess at the start.
 
 # %% tags=["studio"]

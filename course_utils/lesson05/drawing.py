@@ -21,7 +21,7 @@ def weights(study: Any, middle: dict[str, np.ndarray], total: np.ndarray) -> Any
         distance, active = middle["fd"][i], middle["active"][i]
         beta = f"{2**power}" if power >= 0 else f"1/{2**-power}"
         title = f"beta {beta}: FD {distance:.0f}\n{active:.0f} of 20 units active"
-        plots.images(study["samples"][i][:12] / 255, ax, columns=4, title=title)
+        plots.images(study["samples"][i][:16] / 255, ax, columns=4, title=title)
         words.append(f"beta {beta}: FD {distance:.0f}, {active:.0f} of 20 units active.")
     over_weights(axes[3], study["power"], total, middle["fd"])
     best = 2.0 ** powers[int(np.argmin(total))]
