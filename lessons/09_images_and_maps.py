@@ -484,9 +484,9 @@ drawing.clouds(
 )
 
 # %% [markdown]
-# Where the straight paths of many pairs cross, the network learns the mean of their velocities, so the paths that samples follow
-# are bent. Still, samples that follow this mean velocity have the right density at every $t$ (Lipman et al. 2023, theorem 1), which
-# is why nothing collapses here.
+# Where the straight paths of many pairs cross, the network learns the mean of their velocities, so the paths that samples
+# follow are bent. Still, samples that follow this mean velocity have the right density at every $t$ (Lipman et al. 2023,
+# theorem 1), so small steps do not collapse.
 
 # %% [markdown]
 # ### Two networks, one map
@@ -764,16 +764,15 @@ for name in ("known", "new", "new, clean", "clean", "clean, unclipped", "variety
     print(f"{name:<16}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
-# This run's network (thick) is unusually good, so look at the other five (thin). Compositional generalization is real but
+# This run's network (thick) is unusually clean, so look at the other five (thin). Compositional generalization is real but
 # unreliable: at $w = 1$ nearly all known captions read as asked, and 43 to 72% of the withheld pairs. Guidance from $w = 1$ to 2
 # makes more of these *read* as asked, in all five. In four, more are right *and clean* at 2 than at 1, and in all five fewer at 4
-# than at 2: guidance can push a picture past the classifier's border without making it a good one. (Guided colors overshoot, so
-# `ask` clips them. Unclipped, few are clean at 3.)
+# than at 2: guidance can push a picture past the classifier's border without making it a good one.
 #
-# The price is variety. Already at $w = 1$ it is below that of real pictures, since the network's $\hat x_0$ shrinks differences in
-# place, and it falls further up to $w = 3$. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost less than
-# half as much variety, with about as many pictures right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans (2022) met the
-# same trade: FID soon got worse as $w$ rose.
+# The price is variety. Already at $w = 1$ it is below that of real pictures, since the network's $\hat x_0$ shrinks differences
+# in place, and it falls further up to $w = 3$. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost
+# less than half as much variety, with about as many new ones right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans
+# (2022) met the same trade: FID soon got worse as $w$ rose.
 #
 # **Choose the words yourself.** First row: one picture on its way from noise, $x_t$. Second row: the clean picture that the network
 # expects at each of these moments, its $\hat x_0$. Third row: six results.
@@ -1004,12 +1003,12 @@ drawing.sheets(
 )
 
 # %% [markdown] tags=["studio"]
-# Both shapes are there, but pale: at weights of $1.5$ the classifier finds them only with twice the ink. Weights of 3 give some
-# of it back, and fray the edges. Each caption also says that the other corner is white, so the two were not independent
-# after all. The negative weight all but removes the corner, and makes the color less frequent. On the shape it cannot be judged:
-# without a caption the painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one. Large
-# models combine a negative weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual Generation
-# with Composable Diffusion Models*).
+# Both shapes are there, but pale: at weights of $1.5$ the classifier finds them only with more ink. Weights of 3 suffice for
+# some networks only, and fray the edges. Each caption also says that the other corner is white, so no training picture fits
+# both. The negative weight all but removes the corner, and makes the color less frequent. On the shape it cannot be judged:
+# without a caption the painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one.
+# Large models combine a negative weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual
+# Generation with Composable Diffusion Models*).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Art: a style is a distribution of patches
@@ -1268,12 +1267,13 @@ drawing.photographs(
 )
 
 # %% [markdown] tags=["studio"]
-# The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than the
-# style's own pixels in random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere. The GAN
-# moves away from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: the slow GAN comes closer
-# than the recolored content in each run. On the gravel it does so in none; we do not know why. With a generator network and far more
-# training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed Real-Time Texture Synthesis with Markovian Generative
-# Adversarial Networks*). But where two distributions can be compared directly, there is no need to train a judge.
+# The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than
+# the style's own pixels in random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere.
+# The GAN moves away from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: in each run
+# the slow GAN beats the recolored content, in this one nearly the patches, though no petals are seen. On the gravel it never
+# does. With a generator network and far more training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed
+# Real-Time Texture Synthesis with Markovian Generative Adversarial Networks*). But where two distributions can be compared
+# directly, there is no need to train a judge.
 #
 # **With a network, online.** Features of a trained VGG know eyes and windows, not only grain. Set `ONLINE` to `True` to download it
 # once (about 550 MB, checked by its hash). The style loss compares your Gram matrices.
@@ -1568,7 +1568,7 @@ built_in = {name: sum(map(playable, with_positions(p))) / len(p) for name, p in 
 print("playable with positions:", {name: f"{share:.0%}" for name, share in built_in.items()})
 
 # %% [markdown] tags=["studio"]
-# Generate-and-test favors short maps: those of the VAE that pass take a median of {{09.maps.raw_steps:.0f}} steps, and
+# Maps that pass are short: those of the VAE take a median of {{09.maps.raw_steps:.0f}} steps, and
 # {{09.maps.raw_short:.0%}} of them at most three; training maps take 10, and hardly any as few as three. With positions,
 # {{09.maps.positions:.0%}} of the VAE's maps are playable, and {{09.maps.positions_tiles:.0%}} tile by tile. The others lack a path.
 #

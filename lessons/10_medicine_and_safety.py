@@ -251,9 +251,9 @@ for name, table in {"real": train, "synthetic": synth}.items():
     print(f"{name:<10} {impossible(table).mean():4.0%} impossible rows")
 
 # %% [markdown]
-# TSTR, the usual measure of **utility**, did not notice. Two repairs come to mind. **Clip** each value at the lowest possible one.
-# Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may take any
-# value, because squaring turns it into a possible one.
+# TSTR, a usual measure of **utility**, did not notice. Two repairs come to mind. **Clip** each value at the lowest possible
+# one. Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may
+# take any value, because squaring turns it into a possible one.
 
 
 # %% tags=["export"]
@@ -627,12 +627,12 @@ drawing.table(columns, hidden, "thirty Gaussians")
 
 # %% [markdown]
 # Noise works *on average*. One standard deviation costs about a hundredth of TSTR and brings the AUC of thirty Gaussians to about
-# a half. But for the unusual it is still {{10.auc.noise_tail:.1f}}: **the unusual are recognized through the noise.** At one and
+# a half. But for the unusual it is still {{10.auc.noise_tail:.1f}}: **the noise hides the unusual less.** At one and
 # a half, it falls to about $0.6$, and TSTR to the edge of the corner. Noise added after `from_roots` also undoes the repair:
 # {{10.impossible.noise:.0%}} of the rows are impossible again. (Noise on the *roots* breaks neither rule.) A smaller
 # model gives less away to *this* attack, even without noise.
 #
-# A place in the green corner says that *this* attack fails on *this* release. What if the model itself gets out?
+# In the green corner, *this* attack fails on average, on *this* release. What if the model itself gets out?
 #
 # **Predict.** Give the attacker not the table but *the model*, so that patients can be scored by their log-likelihood. A table
 # from eight Gaussians gives away 2% to 3% of the members at 1% false alarms. What share is found now?
@@ -829,7 +829,7 @@ drawing.guarantee(alarms, curves, norm.cdf(norm.ppf(alarms) + mu))
 
 # %% tags=["folded"]
 def gaussian_from(sums, covariances):
-    """How many, mean and covariance, from one diagnosis' noisy sums (D + 1, D + 1)."""
+    """Weight, mean and covariance, from one diagnosis' noisy sums (D + 1, D + 1)."""
     n = max(sums[0, 0], 5)
     mean = sums[0, 1:] / n  # (D,)
     square = (sums + sums.T - np.diag(np.diag(sums)))[1:, 1:] / n  # (D, D)
@@ -1014,9 +1014,9 @@ for delta in (0, 3):
     print(f"delta {delta}: {text}")
 
 # %% [markdown]
-# Can you tell by reading which text is marked? The owner of the key counts. Under the **null hypothesis**, an honest text written
-# without the key, whether the second word of a pair is green is like the toss of a coin that shows 1 with probability $\gamma$ and
-# 0 otherwise.
+# Can you tell by reading which text is marked? The owner of the key counts. Under the **null hypothesis** that a text was
+# written without the key, whether the second word of a pair is green is the toss of a coin that shows 1 with probability
+# $\gamma$.
 #
 # **Predict.** A text says "careful nurses" nine times. How many independent tosses of that coin are these nine pairs?
 #
@@ -1141,10 +1141,10 @@ print(f"entropy of the next word: unmarked {entropy[0]:.2f}, marked {entropy[1]:
 #
 # <details><summary>A better sentence</summary>
 #
-# *"Not for choosing or tuning a diagnostic test: classifiers trained on such tables missed two or three more of 100 cancers, on
-# average, than those trained on real patients (on ten splits, from one fewer to six more), and all patients come from one clinic
-# before 1996."* It names a use that someone will think of, what would go wrong, for whom, and how we know. A reader can act on
-# it, and can prove it wrong.
+# *"Not for choosing or tuning a diagnostic test: at 97% specificity, classifiers trained on such tables missed two or three
+# more of 100 cancers than those trained on real patients (ten splits: one fewer to six more), and all patients come from one
+# clinic before 1996."* It names a use that someone will think of, what would go wrong, for whom, and how we know. A reader can
+# act on it, and can prove it wrong.
 #
 # </details>
 #
@@ -1187,7 +1187,7 @@ for question, answer in words_of_yours.items():
 drawing.release_card(card)
 
 # %% [markdown]
-# Every line but one holds on average: refitting finds the unusual. But you publish one table, not an average. The last column
+# Every line but one holds on average: refitting exposes the unusual. But you publish one table, not an average. The last column
 # counts the splits on which a line holds: measure the table that you release.
 #
 # Set `which` to "thirty Gaussians" and run the cell again. Six more lines turn to NO. The table's rows are still possible and
@@ -1333,7 +1333,7 @@ assert false_alarms[1600][2] < 1.15 < 1.3 < false_alarms[1600][0]
 # 1988): letters are atoms (`Cl` and `Br` take two), lowercase letters are atoms in aromatic rings, a pair of digits closes a ring,
 # and parentheses hold a branch. Caffeine is `Cn1c(=O)c2c(ncn2C)n(C)c1=O`. The alphabet has 26 characters. Do with them what lesson
 # 08 did with words: predict the next one. The course ships 4,047 small molecules, and we hold out every thirteenth. Our model is a
-# GRU, an LSTM (which Segler et al. 2018 used) with two gates in place of three and no separate cell.
+# GRU. An LSTM, as in Segler et al. (2018), has a third gate and a separate cell.
 
 
 # %% tags=["studio", "export"]
@@ -1856,7 +1856,7 @@ print("n = 3:", " ".join(recited))
 # $\tfrac23$, and the AUC of the nearest-patient attack must not exceed $0.6$. At most 2% of the rows may be impossible by the two
 # rules of the core. Within a diagnosis, the measurements must vary about as much as those of real patients, and be correlated at
 # least a quarter as strongly: a nucleus of large radius has a large perimeter. Any method counts: Gaussians, another family, a
-# VAE, something of your own. Copies are caught, with noise or without.
+# VAE, something of your own. Plain copies are caught, noisy or not.
 #
 # ### Exercise 10.7 · `make_patients`
 # `table` is `{"x": (N, 30), "y": (N,)}`; return the same kind with `n` rows, as NumPy arrays. Draw all randomness from `rng`.
@@ -2050,5 +2050,5 @@ assert survives[0.5] < 4 < survives[0.25]
 # Privacy*, and Abadi et al. 2016, *Deep Learning with Differential Privacy*: clipping and noise, as in 10.3, at every gradient
 # step.
 #
-# **The end.** Ten lessons ago a photocopier looked like a perfect generator. You can now say in numbers why it is not. Take a
+# **The end.** In lesson 01 a photocopier looked like a perfect generator. You can now say in numbers why it is not. Take a
 # generator of your own, and fill in its card.
