@@ -408,7 +408,7 @@ for (d, g), js_of_seeds in zip(study["ratios"], study["js"].T, strict=True):
 controls = data.study("gan_controls")  # five seeds each, or fifteen, of what a skeptic would ask
 each = " ".join(f"{value:.3f}" for value in controls["js_longer"])
 worse = (controls["js_longer"] > study["js"][:, 4]).sum()
-print(f"1 : 1   {each}   {controls['longer']:,} rounds, as many moves as 4 : 1: worse in {worse}")
+print(f"1 : 1   {each}   {controls['longer']:,} rounds, worse than 4 : 1 in {worse}")
 
 # %% [markdown]
 # At 1 : 4 the discriminator lags, and the game ends farther from the data with every seed. Beyond one move each, the gain is
@@ -457,7 +457,7 @@ lab = {(0.5, 5): train_ring(0.5, ring_rounds, seed=5)}
 drawing.ring_film(toys.ring(500), lab[0.5, 5][0])
 
 # %% [markdown]
-# A cloud covers the disc, shrinks to a circle, and is pulled to the modes like a rubber band. As on the line, some points stay
+# By round 100 a cloud covers the disc. It shrinks to a circle and is pulled to the modes. As on the line, some points stay
 # between the modes, because $G$ is continuous.
 #
 # Now change a single number and nothing else: Adam's $\beta_1$, which sets how long its running mean of gradients remembers
@@ -492,7 +492,7 @@ for beta1, counts in zip(fifteen["beta1"], fifteen["modes"], strict=True):
 #
 # The last column has the losses of seed 7; dotted lines mark $\log 4$ and $\log 2$, the values for $D$ and $G$ at the equilibrium.
 # Below, both swing widely: the game has not settled, and the losses show it. But above, $G$'s loss *rises* for 400 rounds
-# while it keeps all eight modes. The losses compare the players with each other, never the samples with the data.
+# while it keeps all eight modes. $G$'s loss says how well $G$ fools *this* $D$, not how near it is to the data.
 #
 # </details>
 #
@@ -628,8 +628,8 @@ print("beta1 0.9: precision in eight games", *(f"{value:.2f}" for value in eight
 
 # %% [markdown]
 # Neither number means much alone: one perfect mode has full precision, and samples all over the disc have full recall. Both are
-# fragile, too: one outlier gets a huge ball, and a huge ball "covers" much. Naeem et al. (2020) therefore draw balls around
-# *real* examples only. **Density** is the number of these balls that hold a generated sample, on average, over $k$; it can
+# fragile, too: one outlier gets a huge ball, and a huge ball "covers" much. Naeem et al. (2020) therefore use *real* balls
+# only, and count them. **Density** is the number of these balls that hold a generated sample, on average, over $k$; it can
 # exceed 1. **Coverage**, which lesson 01 used, is the share of them that hold at least one. A thousand points all over the disc
 # do not fool it, because few land on a mode. Ten thousand would cover more than half of the data, so compare coverages at equal
 # sample sizes only.
@@ -861,7 +861,7 @@ plots.rows(
 # But look at the baseline, which needs no training: it draws from the mean and covariance of each cluster's pixels. After a
 # thousand rounds the GAN is no better in FD or precision, and far behind in recall and coverage, although the baseline has haze
 # and doubled strokes. Removing the haze (all gray below $0.3$) improves FD and hardly changes precision, so high precision is
-# no proof of sharp strokes. Given thirty seconds, the GAN leads in FD alone (studio section F).
+# no proof of sharp strokes. Given thirty seconds, the GAN leads in FD alone, barely (studio section F).
 #
 # Which model is better depends on what you need: measure that, and look. And of a *given* picture, the GAN says nothing; the
 # VAE has its −ELBO.
@@ -1279,7 +1279,7 @@ def train_critic(beta1, rounds, seed, critic_moves=2, weight=1.0):
 # - A: it keeps all eight modes, because $W_1$ does not saturate
 #   - None of these games ends with all eight, with either loss.
 # - B: its samples are cleaner, because the penalty keeps $D$ from being steep
-#   - Their precision is lower in five of the eight games, and with either loss most points lie where no data are.
+#   - Their precision is lower in five of the eight games, and in 15 of 16 games most points lie off the data.
 # - C: its loss tells how far the samples are from the data
 #   - **Yes.** Near the data, minus the critic's loss follows $W_1$ (last panel). The GAN's loss carries no such information.
 
@@ -1326,7 +1326,7 @@ for row, beta1 in enumerate(baselines["beta1"]):
     print(f", precision {precise.min():.2f} to {precise.max():.2f}; without R1: modes", *without)
 
 # %% [markdown] tags=["studio"]
-# With two moves, the critic's samples end nearer to the data than the GAN's in all eight games; with one move, the critic finds
+# With two moves, the critic's samples end nearer to the data than the GAN's in all eight games; with one, in five, and on
 # almost no mode. So compare losses at equal moves, or you credit $W_1$ with what a second move did. What only the critic has is
 # a loss that means something: with two moves, and near the data, minus that loss follows $W_1$, within about a fifth at most
 # looks. (The high rank correlation is weaker evidence: in these games both fall with time, and their changes from look to look
@@ -1335,7 +1335,7 @@ for row, beta1 in enumerate(baselines["beta1"]):
 # The R1 penalty of the core helps the GAN, too: with $0.9$, four of five games end with six modes or more, though most points
 # still lie where no data are.
 #
-# The cost is time: about half as much again per round, at equal moves. Points between the modes remain. (The paper
+# The cost is time: half to four fifths more, at equal moves. Points between the modes remain. (The paper
 # uses $\lambda = 10$, five critic steps per round, and Adam with $\beta_1 = 0$, $\beta_2 = 0.9$. Here $\lambda = 1$, and
 # $\beta_1 = 0.9$ as in the ring lab.)
 
@@ -1399,8 +1399,7 @@ plots.rows(
 # %% [markdown] tags=["studio"]
 # The convolutional $G$ has a fifth of the weights, both players together half, and a round costs about twice the computing: a
 # convolution uses each weight at many places. In both games its recall is far higher than the `mlp`'s and its precision lower.
-# In FD it wins one game by a wide margin and loses the other by a wider one. After a thousand rounds FD may still be falling
-# fast, so these numbers say how far the game has come, not how good it gets. One seed would have misled us again, whichever it
+# In FD it wins one game by a wide margin and loses the other by a wider one. One seed would have misled us again, whichever it
 # was.
 #
 # **The race.** A VAE and two GANs, with and without clusters, at *equal CPU seconds* on one thread; two seeds each, because
@@ -1505,7 +1504,7 @@ train_ring_sampler = check("6.7", train_ring_sampler)
 # Which four things does the loop of this lesson need: two networks, two losses, two optimizers, and what else? Which single
 # number ruined it above?
 # ---
-# Two hidden layers of 128, Adam with a learning rate of $0.002$ and $\beta_1 = 0.5$, batches of 128, 3,000 rounds: about five
+# Two hidden layers of 128, Adam with a learning rate of $0.002$ and $\beta_1 = 0.5$, batches of 128, 3,000 rounds: under ten
 # seconds. Most games find all modes; some find six or seven and stay there. Noise added to *all* points, real and generated,
 # makes the supports overlap at first, so that no mode is out of reach; let it shrink to nothing.
 # ---
