@@ -337,8 +337,8 @@ for loader in (DataLoader(dataset, batch_size=50, shuffle=True), Minibatches(pic
 
 # %% [markdown]
 # ### Exercise 3.2 · `fit`
-# Write the loop that trains models from here to lesson 09. A minibatch may be one tensor or several: pass it on as it comes. The
-# loop needs up to six calls, listed here in alphabetical order:
+# Write the loop that trains models here and in later lessons. A minibatch may be one tensor or several: pass it on as it comes.
+# The loop needs up to six calls, listed here in alphabetical order:
 #
 # - `loss.backward()` adds the gradient to every `.grad`;
 # - `loss = loss_fn(model, batch)` computes the loss and records a new graph;
@@ -393,8 +393,9 @@ fit = check("3.2", fit)
 
 # %% [markdown]
 # Now train on fifty digits and validate on 500 others. `KeepBest` saves the model's **`state_dict`**, a dictionary of its
-# parameters by name, whenever the validation loss is the lowest so far. Load it with `weights_only=True`, because otherwise a
-# file can run code when it is opened. (A model that acts differently in training also needs `model.train()` and `model.eval()`.)
+# parameters by name, whenever the validation loss is the lowest so far. Keep `weights_only=True`, now the default: with
+# `False`, a file can run code when it is opened. (A model that acts differently in training also needs `model.train()` and
+# `model.eval()`.)
 
 
 # %% tags=["export"]
@@ -726,7 +727,7 @@ drawing.explosion(losses, curvatures, lr=0.05, warm_up=100)
 # $h$. With the other seeds $h$ already falls in the first ten steps. All five end up hovering around the bound, at the **edge of
 # stability** (Cohen et al. 2021, who found it with full gradients).
 #
-# Of sixty seeds, three explode even with warm-up, around step 190. Clipping and a constant $0.01$ lose none. (Always answering 0
+# Of sixty seeds, a few explode even with warm-up, at any stage. Clipping and a constant $0.01$ lose none. (Always answering 0
 # has a loss of $0.52$.)
 #
 # So a network explodes for the reason given in the first section, a learning rate beyond $2/h$, unless its $h$ gives way. Its
@@ -839,7 +840,7 @@ drawing.race(winners, tests)
 
 # %% [markdown]
 # Adam wins: its worst seed beats the best of the others. (The small gradients in `place` are one reason: with forty times the
-# rate there, momentum closes a little more than half of the gap.) Where parameters are more alike, or training is long,
+# rate there, momentum closes more than half of the gap.) Where parameters are more alike, or training is long,
 # well-tuned momentum is often as good.
 #
 # At their largest rates the losers get worse, some seeds much worse; Adam at its largest still beats their best. So Adam trains

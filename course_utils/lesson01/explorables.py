@@ -20,7 +20,7 @@ def bins(rng: np.random.Generator) -> live.Explorable:
     low, high = ends = MEAN - STEP * STEPS / 2, MEAN + STEP * STEPS / 2
     # beyond the picture's ends lie about 6 people in 100,000: they are drawn at the ends
     heights = rng.normal(MEAN, SIGMA, PEOPLE[-1]).clip(low, high)
-    counts = np.array([np.histogram(heights[:n], STEPS, ends)[0] for n in PEOPLE])  # (4, STEPS)
+    counts = np.array([np.histogram(heights[:n], STEPS, ends)[0] for n in PEOPLE])  # (3, STEPS)
     curve = 1 / (SIGMA * np.sqrt(2 * np.pi))
 
     def numbers(width: float, people: int) -> dict[str, float]:

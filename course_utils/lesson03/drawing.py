@@ -208,7 +208,7 @@ def explosion(
     axes[1].plot(steps + 1, curvatures, color=plots.MODEL, label="largest curvature")
     axes[1].set(xscale="log", yscale="log")
     axes[1].legend(loc="upper right")
-    plots.label(axes[1], "its curvature, with warm-up", "step", "curvature")
+    plots.label(axes[1], "curvature, with warm-up", "step", "curvature")
 
 
 def race(
