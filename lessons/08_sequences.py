@@ -175,7 +175,7 @@ print(y_train.shape, y_train[0, :12].tolist(), "...")
 # $f \approx 0.95$. How much of the gradient reaches the first of forty inputs, compared with the last?
 #
 # - A: hardly any in the RNN and in the plain LSTM, nearly all with the gate open
-#   - **Yes.** Along $c$ the gradient is multiplied by $f$ at every step. An open gate lets much of it through, and the paths
+#   - **Yes.** Along $c$ the gradient is multiplied by $f$ at every step. An open gate lets some of it through, and the paths
 #     through $h$ add more.
 # - B: hardly any in the RNN, nearly all in both LSTMs
 #   - A fresh forget gate is at one half, and what is halved at each of 39 steps is soon gone. (Without that gate, as in 1997,
@@ -429,11 +429,11 @@ print("differs from PyTorch's by less than 1e-5:", bool((ours - theirs).abs().ma
 # sequence, and a small network. Nothing in it is recurrent.
 #
 # **Step 4: several heads.** A single attention gives each position *one* weighted average. But a verb needs its noun, and the
-# word after *late came* needs the scorer. In **multi-head attention** several **heads** look side by side, each with queries,
-# keys and values of its own, each on its own slice of the $D$ numbers. In code:
+# word after *late came* needs the scorer. In **multi-head attention** several **heads** look side by side, each with its own
+# slice of the queries, keys and values (made from all $D$ numbers). In code:
 
 # %%
-x = torch.randn(2, 7, 64)  # (B, T, D)
+x = torch.randn(2, 7, 64)  # q (B, T, D)
 cut = x.unflatten(-1, (4, 16))  # (B, T, heads, d): D = heads * d
 heads = cut.transpose(1, 2)  # (B, heads, T, d): now each head is a sequence of its own
 back = heads.transpose(1, 2).flatten(2)  # (B, T, D): the heads side by side again
@@ -629,7 +629,7 @@ explorables.attention(telling, where_it_looks(transformer, y_seen), expects, VOC
 #
 # Before the scorer's name, look for a head that puts most of its weight on the name among the facts, across some forty words.
 # The LSTM has to carry the name in its hidden state and is less sure. Before the verb, look for a head that skips the nouns next
-# to it. Whether what a head looks at is what the prediction depends on is disputed (Jain & Wallace 2019; Wiegreffe & Pinter
+# to it. Whether attention weights explain a prediction is disputed (Jain & Wallace 2019; Wiegreffe & Pinter
 # 2019).
 #
 # </details>
@@ -817,7 +817,7 @@ by = {
 by["rules"] = [newsroom.report(match, rng) for match in matches]
 
 # %% [markdown]
-# **Your turn.** Four grammatical reports on each match: by the RNN, the LSTM, the Transformer, and the rules, in random order.
+# **Your turn.** Four fluent reports on each match: by the RNN, the LSTM, the Transformer, and the rules, in random order.
 # Read those on match 1 and decide which are true. Then check the facts.
 
 # %%
@@ -894,8 +894,8 @@ drawing.facts_told_right(facts)
 # **The LSTM learns fluency long before truth.** The loss has no notion of *false*: to guess one scorer among ten costs
 # $\log_2 10 = 3.3$ bits, where a whole document takes 46. The field calls fluent but unsupported text a **hallucination**, and
 # agreement with a given source **faithfulness** (Maynez et al. 2020). We check the six facts, and who is quoted: in this
-# newspaper always the away team or the scorer. Crowds and opinions have no source either, so they are *extrinsic*
-# hallucinations, learned from documents in which they are the rule.
+# newspaper always the away team or the scorer. Crowds and opinions have no source: they are *extrinsic* hallucinations, learned
+# from documents in which they are the rule.
 #
 # The LSTM has enough capacity: all the facts together are only 16 bits. But it must learn to carry each fact from word to word,
 # which is slow: first the weather and the goals, then the teams, last the scorer. Trained three times as long, it tells the
@@ -1168,7 +1168,7 @@ print("everything, against reading in one go:", f"{abs(pieces['everything'] - wh
 # one go.
 #
 # These are two different ideas. The **key-value cache**, or KV cache, keeps everything. It saves work without changing any
-# prediction, and it grows with the text. Every chat program has one. Transformer-XL keeps a memory of *fixed length*: the hidden
+# prediction, and it grows with the text. Chat programs have one. Transformer-XL keeps a memory of *fixed length*: the hidden
 # states of the piece before, through which no gradient flows. It uses *relative* instead of absolute positions, so a text can
 # be longer than any table of positions, and it is trained with this memory, which ours was not.
 #
@@ -1298,7 +1298,7 @@ for name, values in met.items():
 
 # %% [markdown] tags=["studio"]
 # The facts are right in most scripts (expected range {{08.script.right.range:.0%}}). The sum is right in few
-# ({{08.script.raw.range:.0%}}); a last scene whose seconds are drawn at random fits one time in eight. The 10-gram baseline
+# ({{08.script.raw.range:.0%}}); a last scene drawn at random fits at most one time in eight. The 10-gram baseline
 # also closes every bracket in most of its scripts ({{08.script.table.range:.0%}} are JSON), but it tells *no* match right: the
 # facts are out of its reach. What can be checked can be *enforced*, in two ways: repair what a program can work out, here the
 # total, and discard and rewrite what it cannot, here a script with a false fact.
@@ -1643,8 +1643,7 @@ def train_writer(y):
 train_writer = check("8.7", train_writer)
 
 # %% [markdown] tags=["studio", "help:8.7"]
-# Which four parts does it need? A model of the next token, a loss, a loop, and a way to draw. Which of today's models looks facts
-# up?
+# Which four parts does it need? A model of the next token, a loss, a loop, and a way to draw. Which model above looks facts up?
 # ---
 # The Transformer above, two and a half passes over the documents in batches of 16, AdamW with a learning rate that rises to
 # $0.006$ and falls again: about ten seconds. Drawn at temperature 1 without a cut, some six in seven are grammatical; a cut at

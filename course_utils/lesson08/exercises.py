@@ -238,7 +238,7 @@ BITS = Exercise(
             _bits(lambda bits, real: 2 ** bits[real].mean()),
         ),
         "ln2-multiplied": Mutant(
-            "multiplied by ln 2 in place of divided: a bit is smaller than a nat, so there are more"
+            "multiplied by ln 2, not divided: a bit is smaller than a nat, so there are more"
             " of them",
             _bits(lambda bits, real: bits[real].mean() * math.log(2) ** 2),
         ),
@@ -619,7 +619,7 @@ ATTENTION = Exercise(
             _attend(when=lambda causal: False),
         ),
         "always-masked": Mutant(
-            "it is masked also where `causal` is False: then every query sees every key",
+            "it is also masked where `causal` is False: then every query sees every key",
             _attend(when=lambda causal: True),
         ),
         "causal-inverted": Mutant(
@@ -2244,7 +2244,7 @@ LSTM = Exercise(
         ),
         "forget-bias-plus-one": Mutant(
             "the forget gate got an extra 1: that belongs in the bias when training starts, not"
-            " into the step",
+            " in the step",
             lambda x, h, c, w: _step(
                 gates=lambda x, h, w: x @ w[0].T + w[2] + h @ w[1].T + w[3] + _second_quarter(h)
             )(x, h, c, w),
