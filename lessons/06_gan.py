@@ -646,7 +646,7 @@ print("beta1 0.9: precision in eight games", *(f"{value:.2f}" for value in eight
 # and so does studio section F. (`BatchNorm1d` normalizes each unit over the batch, then scales and shifts it. `LeakyReLU`
 # lets a fifth of the negative side through. `Dropout` sets three units in ten to zero at random, against memorization.)
 #
-# One trick, proposed against mode collapse, needs no labels. k-means puts each training picture, reduced to 50 numbers by PCA,
+# One trick, proposed against mode collapse, needs no labels. k-means puts each training picture, reduced to 50 principal components,
 # with the nearest of forty centers, and moves each center to the mean of its pictures, again and again. Every picture, real or
 # generated, carries the one-hot number of its cluster, and $D$ asks "is this a real one *of this cluster*?". A forgotten
 # cluster costs $G$ at once; within each, the old dangers remain. (Liu et al. 2020 recluster the discriminator's features during
