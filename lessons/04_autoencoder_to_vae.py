@@ -605,7 +605,7 @@ for name, nats in tight.items():
 
 # %% [markdown]
 # A hundred samples from the prior fall short by about two nats. (Ten thousand almost suffice here, but the number needed grows
-# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, roughly half is amortization. The rest is
+# like $e^{\mathrm{KL}}$.) Of the gap between the ELBO and the fourth line, somewhat less than half is amortization. The rest is
 # approximation, and so is whatever that line still misses.
 #
 # **And gray pixels?** Many tutorials pass gray images to this loss. Is it still a bound? The cross-entropy is linear in $x$, so

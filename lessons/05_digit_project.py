@@ -92,7 +92,8 @@ print("2.", second_failure)
 
 # %% [markdown]
 # First, there are no data: nothing says where the digits come from, how they are scaled, or which of them are set aside. The
-# second error is not a typo. **Nothing in the listing turns an image into a latent code.** What calls itself a VAE has no encoder and no KL term. It is a decoder beside a critic (in lesson 06, a discriminator) that was frozen
+# second error is not a typo. **Nothing in the listing turns an image into a latent code.** What calls itself a VAE has no
+# encoder and no KL term. It is a decoder beside a critic (in lesson 06, a discriminator) that was frozen
 # before it learned anything.
 #
 # More failures wait behind these two. Many of them let the program run, let the loss fall, and leave you with a number that
@@ -1065,7 +1066,8 @@ for name, order in orders.items():
 # <details><summary>Answer</summary>
 #
 # In either order the model is worse on *every* kind, by fifteen nats or more, even on the one it saw last. Being seen first
-# instead of last makes a smaller difference: compare the 0s in the two rows, and the 9s. What was seen first need not suffer most: with the 9s first, the 2s suffer more. Shuffling belongs in every epoch.
+# instead of last makes a smaller difference: compare the 0s in the two rows, and the 9s. What was seen first need not suffer
+# most: with the 9s first, the 2s suffer more. Shuffling belongs in every epoch.
 #
 # </details>
 #
@@ -1183,7 +1185,8 @@ print(f"first difference, paired: {amortization:.1f} ± {amortization_error:.1f}
 
 # %% [markdown] tags=["studio"]
 # The first difference is the **amortization gap**. Both rows are about the same digits, so its standard error is the paired
-# one of your `compare`. The second is about what the Gaussian shape costs: 200 steps and 100 draws both fall a little short. Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
+# one of your `compare`. The second is about what the Gaussian shape costs: 200 steps and 100 draws both fall a little short.
+# Section D uses `best_gaussians` again, to find out what makes a validation curve rise.
 
 # %% [markdown] tags=["studio"]
 # ### Section C · How many latent dimensions are used?

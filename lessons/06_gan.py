@@ -1335,7 +1335,7 @@ for row, beta1 in enumerate(baselines["beta1"]):
 # The R1 penalty of the core helps the GAN, too: with $0.9$, four of five games end with six modes or more, though most points
 # still lie where no data are.
 #
-# The cost is time: half to four fifths more, at equal moves. Points between the modes remain. (The paper
+# The cost is time: about 40 to 80% more per round, at equal moves. Points between the modes remain. (The paper
 # uses $\lambda = 10$, five critic steps per round, and Adam with $\beta_1 = 0$, $\beta_2 = 0.9$. Here $\lambda = 1$, and
 # $\beta_1 = 0.9$ as in the ring lab.)
 

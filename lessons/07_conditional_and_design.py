@@ -313,7 +313,7 @@ drawing.hundred(request(cvaes[3.0], 10, seed=2)[0], "the same request as above, 
 # %% [markdown]
 # With $\beta = 3$ the model obeys nearly always: control is {{07.cvae.control:.2f}}, against {{07.first.control:.2f}} with
 # $\beta = 1$ (medians). The probe agrees: from $z$, it reads the digit in about 16% of cases, against 40%; chance is 10%. The
-# price is a bound that is 10 to 12 nats lower. A Gaussian per label does not cost that, and gives a better FD. We go on
+# price is a bound that is 10 to 12 nats lower. A Gaussian per label has no such price, and gives a better FD. We go on
 # with $\beta = 3$ all the same, because then one prior serves all labels. **Control needs a decoder that listens, and a $z$ that
 # agrees with $c$.**
 #

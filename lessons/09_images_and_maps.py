@@ -1270,7 +1270,7 @@ drawing.photographs(
 # The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than
 # the style's own pixels in random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere.
 # The GAN moves away from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: in each run
-# the slow GAN beats the recolored content, in this one nearly the patches, though no petals are seen. On the gravel it never
+# the slow GAN beats the recolored content. Here it nearly matches the patches, though it shows no petals. On the gravel it never
 # does. With a generator network and far more training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed
 # Real-Time Texture Synthesis with Markovian Generative Adversarial Networks*). But where two distributions can be compared
 # directly, there is no need to train a judge.
