@@ -274,15 +274,15 @@ def kl_grid(log_p, log_q):
 
 
 m, s = 0.5, 1.0  # mean and standard deviation of q
-log_p, log_q = log_joint(x_seen, 1), normal_logpdf(z, m, s**2)  # (1601,), (1601,)
+log_pxz, log_q = log_joint(x_seen, 1), normal_logpdf(z, m, s**2)  # (1601,), (1601,)
 log_prior = normal_logpdf(z, 0, 1)  # (1601,)
 
-reconstruction = (np.exp(log_mass(log_q)) * (log_p - log_prior)).sum()
+reconstruction = (np.exp(log_mass(log_q)) * (log_pxz - log_prior)).sum()
 kl = kl_grid(log_mass(log_q), log_mass(log_prior))
-gap = kl_grid(log_mass(log_q), log_mass(log_p))
+gap = kl_grid(log_mass(log_q), log_mass(log_pxz))  # normalized, the joint is the posterior
 
 z_q = m + s * runtime.rng(4).normal(size=400_000)  # (400000,) samples from q
-log_ratio = np.interp(z_q, z, log_p) - normal_logpdf(z_q, m, s**2)
+log_ratio = np.interp(z_q, z, log_pxz) - normal_logpdf(z_q, m, s**2)
 line_2, line_3 = np.log(np.exp(log_ratio).mean()), log_ratio.mean()
 line_4 = reconstruction - kl
 print(f"(1) log p(x)        {evidence:7.2f}   (2) log of the mean ratio {line_2:7.2f}")
@@ -426,9 +426,9 @@ for m, s in [(0.0, 1.0), (1.5, 1.0), (0.0, 0.2), (-1.0, 1.5)]:
 # %% [markdown]
 # ### Exercise 4.3 · `elbo`
 # Now put line (4) together for a minibatch, with one sample of $z$ per image: `logits` is the decoder's output for it. Decide
-# where to *sum* and where to *average*. The autoencoder's loss averaged over the pixels, which was harmless: Adam does not notice
-# a factor of 64 on the whole loss. The pixels are independent given $z$, so $p(x \mid z) = \prod_i p(x_i \mid z)$. Return one
-# value per image. (`F.binary_cross_entropy_with_logits(logits, x, reduction="none")` keeps the pixels apart.)
+# where to *sum*. The autoencoder's loss averaged over the pixels, which was harmless: Adam does not notice a factor of 64 on
+# the whole loss. The pixels are independent given $z$, so $p(x \mid z) = \prod_i p(x_i \mid z)$. Return one value per image.
+# (`F.binary_cross_entropy_with_logits(logits, x, reduction="none")` keeps the pixels apart.)
 
 
 # %% tags=["exercise:4.3", "points:4", "minutes:6"]
@@ -505,15 +505,15 @@ print(f"VAE, ELBO per new digit: {vae_reconstruction:.2f} - {vae_kl:.2f} = {vae_
 with torch.no_grad():
     z_new, z_vae = prior(30), sample_z(mu_test, logvar_test)  # (30, 8), (797, 8)
     drawn = {name: torch.sigmoid(model.decode(z_new)) for name, model in [("VAE", vae), ("AE", ae)]}
-drawing.new_digits(digits.x_test[:30].flatten(1), drawn["VAE"].cpu(), drawn["AE"].cpu())
+drawing.new_digits(x_test[:30].cpu(), drawn["VAE"].cpu(), drawn["AE"].cpu())
 
 # %%
 drawing.lengths({"autoencoder": codes.cpu(), "VAE": z_vae.cpu()}, prior(2000).cpu())
 
 # %% [markdown]
-# The VAE's decoder turns samples from the prior into digits (gray is the probability of ink), and the lengths say why. The
-# average of $q(z \mid x)$ over all the data is the **aggregate posterior** (Makhzani et al. 2015). The KL term has pulled it
-# toward the prior, though not all the way, so most of what is drawn from the prior is familiar to the decoder. (Each FD of
+# The VAE's decoder turns most samples from the prior into digits (gray is the probability of ink), and the lengths say why.
+# The average of $q(z \mid x)$ over all the data is the **aggregate posterior** (Makhzani et al. 2015). The KL term has pulled
+# it toward the prior, though not all the way, so most of what is drawn from the prior is familiar to the decoder. (Each FD of
 # samples is the mean over ten sets of 1,000. Between sets, the VAE's varies by about $0.1$.)
 #
 # **Predict.** Could the *autoencoder's* decoder draw digits, if we gave it better codes? Fit a Gaussian to its codes of the
@@ -760,11 +760,11 @@ for name, (loss_fn, make) in remedies.items():
 # not need $z$ (Bowman et al. 2016). Or training does not find out in time what $z$ is good for.
 #
 # The table shows the third. The cause is lesson 03's: with PyTorch's default initialization, each layer shrinks its signal, so
-# at the start hardly anything of $z$ reaches the pixels. With warm-up, still at most one unit is active. Free bits keep more
-# units active, but the ELBO charges what the loss does not, and ends up lower.
+# at the start hardly anything of $z$ reaches the pixels. With or without warm-up, at most one unit is active. Free bits
+# usually keep more units active, but the ELBO charges what the loss does not, and ends up lower.
 #
 # With He's initialization, depth pays, and now warm-up can help: it gains up to half a nat. So look for the cause first, and
-# judge a remedy by the ELBO, never by the KL or the number of active units.
+# judge a remedy by the ELBO, not by the KL or the number of active units.
 
 # %% [markdown]
 # **How large should the KL be?** Give the KL term a weight $\beta$ (Higgins et al. 2017) and train one model for each of several
@@ -786,10 +786,10 @@ for k in progress.bar((-4, -2, -1, 0, 1, 2), "weights"):
 drawing.rate_distortion(sweep)
 
 # %% [markdown]
-# There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The dashed line touches it at $\beta = 1$,
-# because only there was their sum minimized. With a small $\beta$ the decoder gets precise codes, but the aggregate posterior
-# is far from the prior, so samples suffer. With a large $\beta$, units collapse one after another. At 4, none is left after
-# these 25 epochs.
+# There is no best rate as such: along the curve, $\beta$ trades rate for distortion. The dashed line touches it at
+# $\beta = 1$, because only there was their sum minimized. With a small $\beta$ the decoder gets precise codes, but the
+# aggregate posterior is far from the prior, so samples suffer. With a large $\beta$, units collapse. At 4, none is active
+# after these 25 epochs.
 
 # %% [markdown]
 # ## What this run reached

@@ -53,9 +53,9 @@ device = runtime.setup(seed=0)
 # to this number is the **perplexity**, the figure many papers report.
 #
 # How low can this number go? For real text nobody knows. So our corpus is the sports page of a small town, written by rules of
-# our own (`course_utils/lesson08/newsroom.py`). A document begins with the **facts** of a match: two teams and their goals, who
-# scored, the weather. Then comes a report. It need not mention every fact, but *every fact it does mention is right*. (The
-# rest, such as crowds and opinions, the rules make up.) Because we know the rules, we can compute exactly how many bits of free
+# our own (`course_utils/lesson08/newsroom.py`). A document begins with the **facts** of a match: two teams and their goals,
+# who scored, the weather. Then comes a report. It need not mention every fact, but *every fact it does mention is right*. (The
+# rules make up the rest, such as crowds and opinions.) Because we know the rules, we can compute exactly how many bits of free
 # choice a document holds. That is the **entropy** of lesson 02, and no model does better on average unless it cheats.
 
 
@@ -642,7 +642,7 @@ explorables.attention(telling, where_it_looks(transformer, y_seen), expects, VOC
 # ### Exercise 8.4 · `generate`
 # Write this loop. All documents grow together, by `steps` tokens each. The function `draw` takes logits (B, V), one row per
 # document, and returns one token for each, (B,). Decide what the model reads, and which of its rows `draw` gets. Nothing is
-# learned here: record nothing for gradients.
+# learned here: build no graph for gradients.
 
 
 # %% tags=["exercise:8.4", "points:4", "minutes:5", "export"]
@@ -773,7 +773,7 @@ for name, model, n in [("Transformer", transformer, 200), ("without a mask", unm
 # The model with the leak cannot write: there is no next position to look at. (Its few steps are not the reason: with the mask,
 # 180 steps make about half the documents fluent.)
 #
-# Now forty reports on *one* match, at several temperatures, with and without a cut.
+# We write forty reports on *one* match, at several temperatures, with and without a cut.
 
 # %% tags=["folded"]
 match = newsroom.Match("harbour", "3", "mill", "1", "ada", "rainy")
@@ -817,8 +817,8 @@ by = {
 by["rules"] = [newsroom.report(match, rng) for match in matches]
 
 # %% [markdown]
-# **Your turn.** Four fluent reports on each match: by the RNN, the LSTM, the Transformer, and the rules, in random order.
-# Read those on match 1 and decide which are true. Then check the facts.
+# **Your turn.** Four fluent reports on each match, by the three models and the rules, in random order. Which of those on match
+# 1 are true? Decide, then check the facts (the home team and its goals come first).
 
 # %%
 explorables.reports(matches, by)
@@ -1086,8 +1086,8 @@ with torch.no_grad():
 print("as nn.LSTM computes it:", bool((last_h[0] - theirs).abs().max() < 1e-4))
 
 # %% [markdown] tags=["studio"]
-# **Two hidden units.** The first is the unit whose forget gate closes least between the facts and the scorer. The second is unit
-# 96 of 128 in that order. Which one can carry something from the facts to the end? Where is the other one wiped?
+# **Two hidden units.** The first is the unit whose forget gate closes least between the facts and the scorer. The second is
+# unit 96 of 128 in that order. Which one erases nothing? Where is the other one wiped?
 
 # %% tags=["studio"]
 scorer_at = len(telling) - 3
@@ -1576,11 +1576,11 @@ for name, row in music.items():
 # {{08.music.known_bach:.2f}} for held-out Bach: chorales share turns of phrase. What no count here sees is the *form*: phrases
 # that lead somewhere. For that you have ears.
 #
-# Now something to show a friend. The melody is given; the model supplies the other three voices: write token by token as
-# before, but where the soprano is due, *put in the melody's note*. (Writing from left to right, the model never sees the notes
-# of the melody that are still to come. A system made for harmonizing, such as DeepBach by Hadjeres, Pachet & Nielsen 2017,
-# redraws each voice again and again with the whole melody in view.) Here is Beethoven's *Ode to Joy*, its second line, which
-# ends on the tonic. Of forty attempts we take the likeliest without a parallel or a crossing.
+# Show this one to a friend. The melody is given; the model supplies the other three voices: write token by token as before,
+# but where the soprano is due, *put in the melody's note*. (Writing from left to right, the model never sees the notes of the
+# melody that are still to come. A system made for harmonizing, such as DeepBach by Hadjeres, Pachet & Nielsen 2017, redraws
+# each voice again and again with the whole melody in view.) Here is Beethoven's *Ode to Joy*, its second line, which ends on
+# the tonic. Of forty attempts we take the likeliest without a parallel or a crossing.
 
 # %% tags=["studio"]
 joy = 12 + np.array([64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 62, 62, 60, 60])  # beats
@@ -1650,8 +1650,9 @@ train_writer = check("8.7", train_writer)
 # $p = 0.9$ does the rest. Stuck near seven in ten? Read those that fail: *the fans of the keeper whistles*. Which noun a verb
 # belongs to is learned late, but then quickly. Train a little longer.
 # ---
-# Predict each next token, leave the padding out of the loss, then write from the start with top-p. Pure sampling fails by its
-# unlikely words; a table of the last nine words is fluent, but it gets the opening's facts at best, and its sentences are copies.
+# Predict each next token, leave the padding out of the loss, then write from the start with top-p. Pure sampling draws
+# unlikely words; a table of the last nine words is fluent, but it gets the opening's facts at best, and its sentences are
+# copies.
 
 # %% tags=["studio"]
 also_inside = runtime.reached(

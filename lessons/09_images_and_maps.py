@@ -520,10 +520,10 @@ drawing.destinations(start, ends)
 # invented this map. The data and the way of noising determine it.** It happens with photographs, too: two networks trained on
 # *different halves* of a large set of faces draw nearly the same face from the same noise (Kadkhodaie et al. 2024).
 #
-# Divide diffusion's $x_t$ by $a + b$. Its weights now add up to 1, so it lies on a straight path, and DDIM's step *is* Euler's.
-# With Gaussian noise drawn independently of the data, diffusion and flow matching are one method (Gao et al. 2024, *Diffusion Meets
-# Flow Matching*). They differ in what the network outputs, in how the loss weights each noise level, and in the sampler's steps. (A
-# flow may also pair noise with nearby data, for straighter paths; Tong et al. 2024.)
+# Divide diffusion's $x_t$ by $a + b$. Its weights now add up to 1, so it lies on a straight path, and DDIM's step *is*
+# Euler's. With Gaussian noise drawn independently of the data, diffusion and flow matching are one method (Gao et al. 2024,
+# *Diffusion Meets Flow Matching*). They differ in what the network outputs, in how the loss weights each noise level, and in
+# the sampler's steps. (A flow may also pair noise with nearby data; Tong et al. 2024.)
 #
 # **Train both on data of your own.** Press *train*, or draw on the first panel: one network learns for DDPM and DDIM, another for the
 # flow.
@@ -686,10 +686,10 @@ for kind in ("v", "x0"):
 drawing.outputs(sheets, clean)
 
 # %% [markdown]
-# A clean picture is a few facts: where, how large, which shape, which color. They fit through a bottleneck, as in lesson 04, and
-# noise does not. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025).
-# **Ask a network for what is simple, and let the formula do the rest.** Or let the noise bypass the hidden layers: with a multiple
-# of $x_t$, learned for each $t$, added to the output $v$, a third to nine tenths of the pictures were clean in five runs.
+# A clean picture is a few facts: where, how large, which shape, which color. They fit through a bottleneck, as in lesson 04,
+# and noise does not. The arithmetic outside the network, which has $x_t$ itself, puts the noise back (Li & He 2025). **Ask a
+# network for what is simple, and let the formula do the rest.** Or let the noise bypass the hidden layers: with a learned
+# multiple of $x_t$ added to the output $v$, 31 to 87% of the pictures were clean.
 #
 # **And in large models?** Ours is a plain **multilayer perceptron** (MLP). The classic for photographs is the **U-Net**
 # (Ronneberger, Fischer & Brox 2015): convolutions shrink the picture and enlarge it, and skip connections carry the noise of every
@@ -758,27 +758,28 @@ drawing.guidance(scores, real_variety, study)
 print(f"read against shuffled captions: {shuffled_score:.3f} (chance: 1/36 = {1 / 36:.3f})")
 shown = [1, 2, 3, 5, 6]
 print(f"{'five networks':<16}", *(f"w = {w:<9g}" for w in study["w"][shown]))
-for name in ("known", "new", "new, clean", "clean", "clean, unclipped", "variety"):
+pairs_of_words = ("green triangle", "blue circle")
+for name in ("known", *pairs_of_words, "new, clean", "clean", "clean, unclipped", "variety"):
     low, high = study[name].min(axis=0), study[name].max(axis=0)
     pairs = zip(low[shown], high[shown], strict=True)
     print(f"{name:<16}", *(f"{a:.2f} to {b:.2f} " for a, b in pairs))
 
 # %% [markdown]
-# This run's network (thick) is unusually clean, so look at the other five (thin). Compositional generalization is real but
-# unreliable: at $w = 1$ nearly all known captions read as asked, and 43 to 72% of the withheld pairs. Guidance from $w = 1$ to 2
-# makes more of these *read* as asked, in all five. In four, more are right *and clean* at 2 than at 1, and in all five fewer at 4
-# than at 2: guidance can push a picture past the classifier's border without making it a good one.
+# This run's network (thick) is unusually clean, so look at the other five (thin). Compositional generalization depends on the
+# pair: at $w = 1$, 74 to 100% of the green triangles read as asked, and 3 to 44% of the blue circles. Guidance from $w = 1$ to
+# 2 makes more of the new ones *read* as asked, in all five. In four, more are right *and clean* at 2 than at 1, and in all
+# five fewer at 4 than at 2: guidance can push a picture past the classifier's border and spoil it.
 #
-# The price is variety. Already at $w = 1$ it is below that of real pictures, since the network's $\hat x_0$ shrinks differences
-# in place, and it falls further up to $w = 3$. Waiting helps: guided only from $t = 0.5$ on, each of the five networks lost
-# less than half as much variety, with about as many new ones right and clean (compare Kynkäänniemi et al. 2024). Ho & Salimans
-# (2022) met the same trade: FID soon got worse as $w$ rose.
+# The price is variety. At $w = 1$ it is below that of real pictures, partly since the network's $\hat x_0$ shrinks differences
+# in place, and it falls up to $w = 3$. Waiting helps: with guidance only from $t = 0.5$ on, each network lost less than half
+# as much variety, with about as many new ones right and clean (Kynkäänniemi et al. 2024). Ho & Salimans (2022) found the same
+# trade-off: FID soon got worse as $w$ rose. Colors pay, too: before `ask` clips them, at most 22% are clean at $w = 3$.
 #
 # **Choose the words yourself.** First row: one picture on its way from noise, $x_t$. Second row: the clean picture that the network
 # expects at each of these moments, its $\hat x_0$. Third row: six results.
 #
-# **Your goal.** With guidance 0, what does the network expect at first, and when does it decide? With 1, what is left to decide?
-# Then ask for a green triangle: up to which scale are most of the six as asked *and* clean?
+# **Your goal.** With guidance 0, what does the network expect at first, and when does it decide? With 1, what is left to
+# decide? Then ask for a green triangle, and for a blue circle: at which scales are most of the six as asked *and* clean?
 
 # %% tags=["folded"]
 starts = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(15))
@@ -829,9 +830,10 @@ caption_sliders = widgets.explore(
 # <details><summary>What to find</summary>
 #
 # With guidance 0 the first expectation is a ghost: the mean of all pictures, something in every corner. The network decides on
-# the way. About a third come out clean, and hardly any are circles, though two in seven training pictures are: without a caption
-# our small network is a poor model of the data. With a caption, the place is settled from the start, and usually the color; noise
-# still decides where exactly, and how large. Edges come last. In this run most green triangles are right and clean up to about 4.
+# the way. About a third come out clean, and hardly any are circles, though two in seven training pictures are: without a
+# caption our small network is a poor model of the data. With a caption, the place is settled from the start, and usually the
+# color; noise still decides where exactly, and how large. Edges come last. In this run most green triangles are right and
+# clean from 1 to about 4, most blue circles from $1.5$ to about 3.
 #
 # </details>
 
@@ -1004,11 +1006,11 @@ drawing.sheets(
 
 # %% [markdown] tags=["studio"]
 # Both shapes are there, but pale: at weights of $1.5$ the classifier finds them only with more ink. Weights of 3 suffice for
-# some networks only, and fray the edges. Each caption also says that the other corner is white, so no training picture fits
-# both. The negative weight all but removes the corner, and makes the color less frequent. On the shape it cannot be judged:
-# without a caption the painter hardly ever draws a circle, and with the negative weight some of its dark blobs read as one.
-# Large models combine a negative weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional Visual
-# Generation with Composable Diffusion Models*).
+# some networks only, and spoil edges and colors. Each caption also says that the other corner is white, so no training picture
+# fits both. The negative weight all but removes the corner, and makes the color less frequent. On the shape it cannot be
+# judged: without a caption the painter hardly ever draws a circle, and with the negative weight many of its dark blobs read as
+# one. Large models combine a negative weight with a positive caption, as a *negative prompt* (Liu et al. 2022, *Compositional
+# Visual Generation with Composable Diffusion Models*).
 
 # %% [markdown] tags=["studio"]
 # ### Section B · Art: a style is a distribution of patches
@@ -1193,9 +1195,10 @@ drawing.photographs(
 # one optimization per picture. To see whether the difference matters, here is style transfer as claimed. The pixels are the
 # generator, and a small network that sees 7×7 patches is the discriminator.
 #
-# The judge must favor neither side, and must tell a style from its colors. So it looks at larger regions than the 7×7 pixels that
-# both sides optimize: coarse random filters, a ReLU, your Gram matrices, and the relative distance between them. We test the
-# judge, too. The style's own pixels in random order have to score badly, and the style itself, mirrored, has to score well.
+# The judge must favor neither side, and must tell a style from its colors. So it looks at larger regions than the 7×7 pixels
+# that both sides optimize: coarse random filters, a ReLU, your Gram matrices, and the relative distance between them. We test
+# the judge, too. The style's own pixels in random order have to score worse than the patches, and the style itself, mirrored,
+# has to score well.
 
 
 # %% tags=["studio"]
@@ -1267,13 +1270,13 @@ drawing.photographs(
 )
 
 # %% [markdown] tags=["studio"]
-# The judge passes its test: in each of our five runs the patches come closer to the style than the recolored content and than
-# the style's own pixels in random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere.
-# The GAN moves away from the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: in each run
-# the slow GAN beats the recolored content. Here it nearly matches the patches, though it shows no petals. On the gravel it never
-# does. With a generator network and far more training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed
-# Real-Time Texture Synthesis with Markovian Generative Adversarial Networks*). But where two distributions can be compared
-# directly, there is no need to train a judge.
+# In each of our five runs the patches come closer to the style than the recolored content and than the style's own pixels in
+# random order, and only the mirrored style, which shows neither cat nor cup, beats them everywhere. The GAN moves away from
+# the style. A tenth of the learning rate and 250 steps instead of 60 help on the dahlia: in each run the slow GAN beats the
+# recolored content. Here it nearly matches the patches, though it shows no petals. On the gravel it never does. With a
+# generator network and far more training a GAN of patches can do it reliably (Li & Wand 2016, *Precomputed Real-Time Texture
+# Synthesis with Markovian Generative Adversarial Networks*). But where two distributions can be compared directly, there is no
+# need to train a judge.
 #
 # **With a network, online.** Features of a trained VGG know eyes and windows, not only grain. Set `ONLINE` to `True` to download it
 # once (about 550 MB, checked by its hash). The style loss compares your Gram matrices.
@@ -1641,19 +1644,18 @@ print(f"FD of DDIM with 100 steps: {digit_fd['DDIM, 100 steps']:.2f}")
 twenty = {name: ((x[:20] + 1) / 2).clamp(0, 1) for name, x in drawn.items()}  # (20, 64) each
 plots.rows(
     {f"{name}, FD {digit_fd[name]:.2f}": x for name, x in twenty.items()},
-    alt="Four rows of twenty small digits: real ones, those of DDPM, of DDIM, of the flow. "
-    "Most of the generated ones can be read.",
+    alt="Four rows of twenty small digits: real ones, those of DDPM, of DDIM, of the flow.",
 )
 
 # %% [markdown] tags=["studio"]
-# Over five runs, the median FD was {{09.digits.ddpm:.2f}} for DDPM, {{09.digits.ddim:.2f}} for DDIM, and {{09.digits.flow:.2f}} for the
-# flow, another network, in twenty steps. Seed by seed, DDPM minus DDIM lies between $-0.1$ and $0.4$: neither sampler is reliably
-# better. With a hundred steps DDIM reached {{09.digits.ddim100:.2f}}: more steps hardly help it. (FD looks at black and white here:
-# pixels are cut at the middle gray.) Most digits can be read.
+# Over five runs, the median FD was {{09.digits.ddpm:.2f}} for DDPM, {{09.digits.ddim:.2f}} for DDIM, and
+# {{09.digits.flow:.2f}} for the flow, another network, in twenty steps. Seed by seed, DDPM minus DDIM lies between $-0.1$ and
+# $0.4$: neither sampler is reliably better. With a hundred steps DDIM reached {{09.digits.ddim100:.2f}}: more steps hardly
+# help it. (FD looks at black and white here: pixels are cut at the middle gray.)
 #
-# Look down the columns. All three samplers started from the same noise. Over five seeds, DDIM and the flow, two networks, drew the
-# same digit in 66 to 69% of the cases (as read by the nearest training digit), DDIM and DDPM, one network, in 15 to 17%. Chance is
-# about 10%.
+# Look down the columns. All three samplers started from the same noise. Over five seeds, DDIM and the flow, two networks, drew
+# the same digit in 66 to 69% of the cases (as read by the nearest training digit), DDIM and DDPM, one network, in 15 to 17%.
+# Chance is about 10%.
 
 # %% [markdown] tags=["studio"]
 # ### Section E · A decoder without noise

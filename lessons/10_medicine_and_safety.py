@@ -128,7 +128,7 @@ def fit_mixture(table, K, seed, reg_covar=1e-3):
     """K Gaussians for each diagnosis, on standardized columns. -> a model for draw_patients"""
     mean, std = table["x"].mean(axis=0), table["x"].std(axis=0)  # (D,) each
     z = (table["x"] - mean) / std  # (N, D)
-    mixtures = [  # reg_covar keeps a Gaussian with few patients from becoming flat
+    mixtures = [  # reg_covar keeps the covariance of few patients invertible
         GaussianMixture(K, reg_covar=reg_covar, random_state=seed).fit(z[table["y"] == c])
         for c in (0, 1)
     ]
@@ -251,7 +251,7 @@ for name, table in {"real": train, "synthetic": synth}.items():
     print(f"{name:<10} {impossible(table).mean():4.0%} impossible rows")
 
 # %% [markdown]
-# TSTR, a usual measure of **utility**, did not notice. Two repairs come to mind. **Clip** each value at the lowest possible
+# TSTR, a standard measure of **utility**, did not notice. Two repairs come to mind. **Clip** each value at the lowest possible
 # one. Or *change what is modeled*: the square roots of the mean, of the error, and of the excess of "worst" over the mean may
 # take any value, because squaring turns it into a possible one.
 
@@ -354,8 +354,9 @@ for name, shares in too_round.items():
     print(f"{name:<26} {np.mean(shares):5.1%} rounder than a circle")
 
 # %% [markdown]
-# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*, fewer than half as
-# many as without the roots. A generator keeps the rules it was given. The others have to be found by someone who knows the field.
+# {{10.circle.roots:.0%}} of our "possible" patients have nuclei that are, on average, *rounder than a circle*, less than half
+# the share without the roots. A generator keeps the rules it was given. The others have to be found by someone who knows the
+# field.
 
 # %% [markdown]
 # ## Copied, or made up?
@@ -546,7 +547,7 @@ measured = (exposed, exposed_tail, found, singled)
 drawing.table(columns, {n: np.stack([m[n] for m in measured], axis=1) for n in exposed})
 
 # %% [markdown]
-# Your function, called at every share of false alarms, draws the same curves twice.
+# Your function, called at every share of false alarms, draws the ROC curve, on two kinds of axes.
 
 # %% tags=["folded"]
 alarms = np.geomspace(0.004, 0.99, 25)
@@ -573,7 +574,7 @@ drawing.roc_twice(alarms, curves)
 # ## A mitigation, and what it costs
 #
 # The first mitigation is a smaller model. With one Gaussian in place of thirty, the members found fall from about a fifth to
-# {{10.found.one:.0%}}, and TSTR by about a hundredth at most. The second is noise.
+# {{10.found.one:.0%}}, and TSTR by about a hundredth. The second is noise.
 #
 # **Pay for it yourself.** Choose the number of components and the noise added to every published measurement, in standard
 # deviations of its column. Left: how far members and others are from the nearest synthetic patient. Right: every setting by risk
@@ -720,10 +721,11 @@ drawing.table(
 # that holds against attacks that nobody has thought of: what is published looks nearly the same with any one person's record as
 # without it. The **Gaussian mechanism** gives this guarantee by publishing only a sum over the patients, with noise.
 #
-# Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum. Along
-# your row, in units of the noise, the sum is $\mathcal N(0, 1)$ without you and, at most, $\mathcal N(\mu, 1)$ with you. Accusing
-# you above a threshold $t$ gives $\Phi(-t)$ false alarms, and finds you with probability $\Phi(\mu - t)$, where $\Phi$ is the
-# distribution function of $\mathcal N(0, 1)$. No other test between two such Gaussians is better. Eliminate $t$:
+# Think of the strongest attacker, who knows your record and everyone else's, and has only to say whether you are in the sum.
+# Subtract the others: along your row, in units of the noise, what is left is $\mathcal N(0, 1)$ without you and, at most,
+# $\mathcal N(\mu, 1)$ with you. Accusing you above a threshold $t$ gives $\Phi(-t)$ false alarms, and finds you with
+# probability $\Phi(\mu - t)$, where $\Phi$ is the distribution function of $\mathcal N(0, 1)$. No other test between two such
+# Gaussians is better. Eliminate $t$:
 #
 # $$ \text{members found} \;\le\; \Phi\big(\Phi^{-1}(\text{false alarms}) + \mu\big) $$
 #
@@ -1614,10 +1616,10 @@ drawing.epochs_of_molecules(long_run)
 
 # %% [markdown] tags=["studio"]
 # At temperature $0.8$, validity rises to {{10.mol.long_valid:.2f}}, and novelty falls to {{10.mol.long_novel:.2f}}. It is the
-# copier again, and validity alone does not show it. More epochs trade novelty for validity. A lower temperature also raises
-# validity, but pays in *uniqueness*: the same molecules come again. (Your network is smaller, saw fewer molecules and wrote at
-# $0.7$: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, medians of five runs that differ widely in validity. The long
-# run was made once.)
+# copier again, and validity alone does not show it. Up to epoch 13, training longer trades novelty for validity. A lower
+# temperature also raises validity, but pays in *uniqueness*: the same molecules come again. (Your network is smaller, saw
+# fewer molecules and wrote at $0.7$: {{10.mol.valid:.2f}} valid and {{10.mol.novel:.2f}} novel, medians of five runs that
+# differ widely in validity. The long run was made once.)
 #
 # A valid, new molecule is not a drug. Can it be made? Does it dissolve, reach its target, bind there, harm the liver? Each
 # question is an experiment, and most candidates fail one. (Gómez-Bombarelli et al. 2018 go on to search for properties.) Our
@@ -1718,8 +1720,8 @@ def four_estimates(rng):
 
 
 # %% [markdown] tags=["studio"]
-# **Predict.** Below are four estimates of the same effect in one such world, each with its 95% interval. The truth is $1.15$.
-# Simulate a thousand worlds: whose interval contains the truth in 95 of 100?
+# **Predict.** Below are four estimates of the same effect, each with its 95% interval. The truth is $1.15$. Simulate a
+# thousand worlds: whose interval contains the truth in 95 of 100?
 #
 # - A: all four, because each is a 95% interval
 #   - An interval allows for luck in the sample. It does not know what was asked, who was asked, or how the sample was chosen.
@@ -1754,10 +1756,10 @@ drawing.table({"mean estimate": ".2f", "truth in the interval": ".1%"}, coverage
 # | Becker et al. 2025 | 16 experienced developers, 246 tasks in their own large projects | 19% *more* (interval 2 to 39); they believed 20% less |
 # | METR, 24 February 2026 | a similar design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
 #
-# The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of the
-# third, who do not trust it. By then, 30 to 50% of the developers said that they held back tasks that they did not want to do
-# without AI. So the tasks where AI helps most are missing, and the authors are changing the design. Selection broke the comparison
-# again, this time *inside* a randomized trial.
+# The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of
+# the third, who do not trust it. By then, many developers declined to take part without AI, and 30 to 50% held back tasks that
+# they wanted it for. So those whom AI helps most are missing, and the authors are changing the design. Selection broke the
+# comparison again, this time *inside* a randomized trial.
 #
 # In a call center, beginners gained most and the experienced little (Brynjolfsson, Li & Raymond 2025). How generative AI changes
 # *your* work is a question for a trial at your desk: toss a coin for each task, and keep the times. A person with a tool is not
@@ -1841,8 +1843,8 @@ print("n = 3:", " ".join(recited))
 # Nobody meant to store the verse, and the average loss does not show it: it is one text in 401. The alarm finds it because it
 # knows what to look for. Large models do the same with what they saw often, and sometimes with what was in one document alone,
 # repeated there (Carlini et al. 2021). When the author withdraws consent and the verse is taken out, it is gone, and only the
-# prompt remains. From a table of counts it can even be subtracted, exactly. From a network's weights nobody knows how to do that
-# exactly, short of training again, which costs what the model cost. Asking first is cheaper.
+# prompt remains. From a table of counts it can even be subtracted, exactly. From a network's weights nobody knows how to do
+# that exactly, short of training again. Asking first is cheaper.
 #
 # The alarm can also guard the exit, and hold back any sample that shares more than a few words in a row with a protected text.
 # Whether a copied verse is an infringement, a quotation or a parody is not in the counts. *That* it is copied is, and you can now

@@ -65,14 +65,14 @@ def colors_of_digits() -> Any:
 
 
 def new_digits(real: Any, vae: Any, autoencoder: Any) -> None:
-    """Real gray digits and what two decoders make of the same samples from the prior, (30, 64)."""
+    """Real digits and what two decoders make of the same samples from the prior, (30, 64)."""
     alt = (
         "Left: real digits. Middle: soft digits from the VAE, most of them readable. Right: gray"
         " smudges from the autoencoder."
     )
     fig, axes = plots.figure(1, 3, size=(11, 4.8), alt=alt)
     fig.get_layout_engine().set(wspace=0.08)
-    shown = {"real, gray": real, "VAE, z from the prior": vae, "autoencoder, same z": autoencoder}
+    shown = {"real": real, "VAE, z from the prior": vae, "autoencoder, same z": autoencoder}
     for ax, (title, digits) in zip(axes, shown.items(), strict=True):
         _smooth(digits, ax, 5, title)
 
@@ -150,4 +150,5 @@ def rate_distortion(sweep: Mapping[float, Mapping[str, Any]]) -> None:
     )
     drawn = np.concatenate([np.asarray(sweep[beta]["samples"]) for beta in shown])
     betas = ", ".join(f"{beta:g}" for beta in shown)
-    _smooth(drawn, samples, 6, f"pixel probabilities, β = {betas}\n(FD of samples: {fd})")
+    title = f"pixel probabilities, two rows each: β = {betas}\n(FD of samples: {fd})"
+    _smooth(drawn, samples, 6, title)

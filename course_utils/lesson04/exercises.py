@@ -375,7 +375,7 @@ REPARAMETERIZE = Exercise(
             lambda mu, logvar, eps: (mu + _sd(logvar) * eps).mean(1),
         ),
         "inverse-transform-to-noise": Mutant(
-            "this is the noise undone, (eps − mu)/σ: a sample is mu + σ·eps",
+            "eps was standardized, (eps − mu)/σ: a sample is mu + σ·eps",
             lambda mu, logvar, eps: (eps - mu) / _sd(logvar),
         ),
         "mu-modified-in-place": Mutant(

@@ -148,6 +148,8 @@ def fine_tuning(curves: Mapping[str, Mapping[int, Sequence[float]]]) -> None:
             ax.plot(list(curve), values, dash, marker="o", markersize=4, color=color, label=name)
     for ax, what in zip(axes, ("bound on test digits (nats)", "control", "FD"), strict=True):
         ax.set_xscale("log")
+        ax.set_xticks(epochs := list(next(iter(curves.values()))), epochs)
+        ax.minorticks_off()
         plots.label(ax, what, "epochs on fifty digits")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 

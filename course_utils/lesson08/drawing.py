@@ -309,7 +309,8 @@ def story(
             },
         )
         middle = 0.5 * np.add(at[start], at[end]) + (0.02, 0)
-        ax.text(*middle, way, fontsize=9, ha="left", va="center")
+        paper = {"fc": "white", "ec": "none", "pad": 1}
+        ax.text(*middle, way, fontsize=9, ha="left", va="center", zorder=5, bbox=paper)
     ax.set(xlim=(-0.2, 1.2), ylim=(min(y for _, y in at.values()) - 0.5, 0.5))
     ax.axis("off")
     plots.label(ax, f"find the {thing} before night")

@@ -54,7 +54,7 @@ def attention(
             "hits": hits,
             "guesses": [_guesses(expects, vocabulary, t, tokens[t + 1]) for t in range(T - 1)],
         },
-        _still(tokens, looks[0, min(12, T - 1) - 1]),
+        _still(tokens, looks[0]),
     )
 
 
@@ -223,9 +223,11 @@ def _guesses(
     return [[vocabulary[v], *every[:, v].round(3).tolist()] for v in order]
 
 
-def _still(tokens: list[str], weights: np.ndarray) -> Any:
+def _still(tokens: list[str], looks: np.ndarray) -> Any:
+    word = min(12, len(tokens) - 1)
+    weights = looks[word - 1]  # (T,)
     fig, ax = plots.figure(alt="drawn below", size=(8, 3))
     top = np.argsort(-weights)[:8]
     ax.barh([f"{tokens[i]} ({i})" for i in top[::-1]], weights[top[::-1]], color=plots.DATA)
-    plots.label(ax, "what head 0 looks at most", "weight")
+    plots.label(ax, f"what head 0 looks at most before “{tokens[word]}”", "weight")
     return fig

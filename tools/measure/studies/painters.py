@@ -13,17 +13,19 @@ from course_utils.lesson09 import shapes
 from course_utils.lesson09.taught import Painter, ask, painting_loss, withheld
 
 SCALES, SEEDS, EPOCHS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0), range(5), 40
+PAIRS = {"green triangle": 2, "blue circle": 0}  # what is withheld, and its shape
 
 
 def run() -> dict[str, np.ndarray]:
-    """Per measure (5 seeds, 7 scales): captions obeyed, known and new; new ones obeyed by clean
-    pictures; clean pictures, also before their colors are clipped; and the standard deviation of
-    the shape's center. `real` is that of real pictures.
+    """Per measure (5 seeds, 7 scales): captions obeyed, known and new, and each new pair; new ones
+    obeyed by clean pictures; clean pictures, also before their colors are clipped; and the standard
+    deviation of the shape's center. `real` is that of real pictures.
     """
     pictures, labels = shapes.sample(4000, runtime.rng(10))
     seen, asked = ~withheld(labels), shapes.all_captions().repeat(20, 1)  # (720, 3)
     new = withheld(asked)
-    names = ("known", "new", "new, clean", "clean", "clean, unclipped", "variety")
+    pairs = {name: new & (asked[:, 0] == shape) for name, shape in PAIRS.items()}
+    names = ("known", "new", *PAIRS, "new, clean", "clean", "clean, unclipped", "variety")
     found = {name: np.zeros((len(SEEDS), len(SCALES)), dtype=np.float32) for name in names}
     for i, seed in enumerate(SEEDS):
         painter = _painter(pictures[seen], labels[seen], seed)
@@ -35,6 +37,8 @@ def run() -> dict[str, np.ndarray]:
             caption, _ = shapes.read(x)
             right = (caption == asked).all(dim=1).float()
             found["known"][i, j], found["new"][i, j] = right[~new].mean(), right[new].mean()
+            for name, rows in pairs.items():
+                found[name][i, j] = right[rows].mean()
             found["new, clean"][i, j] = shapes.obeyed(x, asked)[new].float().mean()
             found["clean"][i, j] = _clean(x)
             found["variety"][i, j] = shapes.variety(x[~new], asked[~new])
