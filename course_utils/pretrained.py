@@ -176,11 +176,11 @@ def sing(
         memory = remember(memory, np.concatenate([heard, known], axis=1), weights)
         for rank, voice in enumerate(ORDER):
             logits = voice_logits(rank, before, notes[:, step], memory, known, weights)
-            token, surprise = pick(logits, temperature, rng)
+            token, nll = pick(logits, temperature, rng)
             held = 0 if before is None else before[:, voice]
             notes[:, step, voice] = np.where(token > 0, LOWEST[voice] + token - 1, held)
             onsets[:, step, voice] = token > 0
-            likelihood -= surprise / len(plan)
+            likelihood -= nll / len(plan)
     return notes, onsets, likelihood
 
 

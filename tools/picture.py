@@ -54,10 +54,22 @@ def house(ax: Any) -> None:
         # (H, W)
         sheet = draw(torch.as_tensor(floorplans.brief_vectors([unseen]), dtype=torch.float32))[0]
     chosen = np.eye(floorplans.KINDS)[np.asarray(sheet)].transpose(2, 0, 1)  # (KINDS, H, W)
-    plan_drawing.draw(repairing.repair(chosen, unseen, rng), ax)
-    for text in ax.texts:
-        text.set_fontsize(7)  # the panel is smaller than a lesson's figure
+    ax.imshow(_sheet(repairing.repair(chosen, unseen, rng)))
+    ax.axis("off")
     plots.label(ax, "a house that nobody planned")
+
+
+def _sheet(plan: np.ndarray) -> np.ndarray:
+    """A plan on paper of its own, whose letters fit its rooms, without the arrow to the north:
+    that would stand beside the next panel. -> RGBA pixels (height, width, 4)
+    """
+    fig, ax = plt.subplots(figsize=(3.6, 3.4), dpi=300)
+    plan_drawing.draw(plan, ax)
+    next(text for text in ax.texts if text.get_text() == "N").remove()
+    pixels = io.BytesIO()
+    fig.savefig(pixels, bbox_inches="tight")
+    plt.close(fig)
+    return np.asarray(Image.open(pixels))
 
 
 def molecules(ax: Any) -> None:

@@ -103,13 +103,13 @@ def _bits_oracle(logits: Tensor, y: Tensor) -> np.floating:
     from scipy.special import logsumexp
 
     rows, tokens = logits.double().numpy(), y.numpy()
-    surprise = [
+    nll = [
         logsumexp(rows[b, t]) - rows[b, t, tokens[b, t + 1]]
         for b in range(len(tokens))
         for t in range(tokens.shape[1] - 1)
         if tokens[b, t + 1] != 0
     ]
-    return np.mean(surprise) / math.log(2)
+    return np.mean(nll) / math.log(2)
 
 
 def _scores(logits: Tensor, y: Tensor) -> tuple[Any, Any]:

@@ -117,7 +117,7 @@ class Singer(nn.Module):
         self.drop, self.deaf = nn.Dropout(DROP), nn.Dropout(DEAF)
 
     def forward(self, notes: Tensor, onsets: Tensor, known: Tensor) -> Tensor:
-        """Nats by which each voice surprises: (B, T, 4) int64, (B, T, 4) bool,
+        """The NLL of each voice in nats: (B, T, 4) int64, (B, T, 4) bool,
         (B, T, 31) -> (B, T, 4) in ORDER.
         """
         pitches = [
