@@ -105,6 +105,28 @@ def test_options_stand_below_their_question_and_open_one_by_one(deck):
     assert "<code>no</code></summary>" in deck[2] and "It <em>rings</em>" in deck[2]
 
 
+def test_what_one_needs_to_know_stands_above_the_question():
+    [slide] = slides.predictions("Two bells. One is `cracked`.\n\n**Predict.** Which?")
+    assert '<p class="told">Two bells. One is <code>cracked</code>.</p><b>Predict.</b>' in slide
+    [slide] = slides.predictions("**Predict.** Which?", "From the cell before.")
+    assert '<p class="told">From the cell before.</p>' in slide
+    text = "It rang. " * 60 + "Then it stopped.\n\n$$ x $$\n\n- a list\n\n**Predict.** Which?"
+    said = predictions.told(text)
+    assert said.endswith("Then it stopped.") and len(said) <= predictions.LETTERS
+
+
+def test_a_slide_without_a_heading_has_its_section_above_it(deck):
+    assert deck[2].startswith("<header>A bell</header>") and "<header>" not in deck[1]
+    parts = ["<h2>Bells</h2>", "<h2>Exercise 1.1</h2>", "<pre></pre>"]
+    assert slides.headed(parts)[2] == "<header>Bells</header><pre></pre>"
+
+
+def test_a_place_to_stop_has_a_slide_and_folded_code_has_none():
+    *_, stop = slides.prose("Prose.\n\n> **A good place to stop.** You have a bell.\n> It rings.")
+    assert "A good place to stop</h2><p>You have a bell. It rings.</p>" in stop
+    assert slides.shown(cell("x = 1", "folded", shows=["3\n"])) == ["<div><pre>3\n</pre></div>"]
+
+
 def test_plain_options_are_shown_to_vote_on():
     [slide] = slides.prose("**Predict.** Which?\n\n- A: one\n- B: `two`")
     assert "Which?" in slide and "<li>A: one</li>" in slide and "<code>two</code>" in slide
@@ -144,11 +166,13 @@ print(mu)"""
     assert [part.split("(")[0] for part in parts] == [f"def f{i}" for i in range(4)]
     assert all(part.count("\n") < slides.LINES for part in slides.chunks("x = 1\n" * 100))
     assert slides.chunks("") == []
+    call = "def g():\n    return f(\n" + "        1,\n" * 9 + "    )\n\n\nx = 1\ny = 2\nz = 3\n"
+    assert [part.splitlines()[0] for part in slides.chunks(call)] == ["def g():", "x = 1"]
 
 
 def test_what_a_cell_shows_has_its_kind_and_a_slide_of_its_own():
     moving = '<div class="explorable" data-explorable="01.fit"></div>'
-    drawn = f'<div class="middle picture">{PICTURE}</div>'
+    drawn = f'<div class="middle picture">{PICTURE}</div><aside><p>two bells</p></aside>'
     rows = "<tr><th>a</th></tr>" + "<tr><td>1</td></tr>" * (slides.ROWS + 1)
     shows = ["3\n", PICTURE, PICTURE, f"<table>{rows}</table>"]
     printed, *more = slides.shown(cell("plots.line(x)", shows=shows))
@@ -212,7 +236,21 @@ def test_keys_move_through_the_slides_and_show_the_notes(deck, tmp_path):
             page.keyboard.press("ArrowRight")
         assert page.locator("nav").inner_text() == "10 / 10"
         page.keyboard.press("Home")
-        assert page.locator("h1").is_visible() and errors == []
+        assert page.locator("h1").is_visible()
+        box = "<div class='explorable'><input type='range'><button>train</button></div>"
+        page.evaluate("html => slides[0].insertAdjacentHTML('beforeend', html)", box)
+        page.locator("input").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.url.endswith("#1") and page.locator("input").input_value() == "51"
+        page.keyboard.press("PageDown")
+        assert page.url.endswith("#2")
+        page.keyboard.press("Home")
+        page.locator("button").click()
+        page.keyboard.press("ArrowRight")
+        assert page.url.endswith("#2") and errors == []
+        with page.expect_popup() as desk:
+            page.keyboard.press("s")
+        assert "Prose for the notes" in desk.value.locator("body").inner_text()
         assert all(url.startswith(("file:", "data:")) for url in asked)
 
 

@@ -30,7 +30,10 @@ SHOWN = re.compile(
 )
 # options without what each would have meant, below their question; one fold answers them all
 PLAIN = re.compile(r"(?<=\n\n)(?:- [A-E]: .*\n?(?: +\S.*\n?)*)+")
+FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
+FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
 CODE = re.compile(r"`([^`]+)`")
+LETTERS = 420  # of what somebody has to know who only hears the question
 
 
 def folded(text: str, number: str) -> str:
@@ -53,6 +56,20 @@ def _fold(option: re.Match[str], name: str) -> str:
         f'<details class="{kind} {name}-{letter}"><summary><b>{letter}</b> {said}</summary>'
         f"\n\n{means}\n\n</details>\n"
     )
+
+
+def told(before: str, known: str = "") -> str:
+    """What a class has to know for a prediction: the last paragraph of prose before it, or `known`
+    where there is none; the last sentences of a long one.
+    """
+    for other in (SHOWN, PLAIN, FOLD, FORMULA, QUESTION, OPTION):
+        before = other.sub("", before)
+    parts = [" ".join(part.split()) for part in before.split("\n\n")]
+    prose = [part for part in parts if part and not re.match(r"[#|>!<]|[-*] |\d+\. |---", part)]
+    said = prose[-1] if prose else known
+    while len(said) > LETTERS and ". " in said:
+        said = said.split(". ", 1)[1]
+    return said[:1].upper() + said[1:]
 
 
 def _line(text: str) -> str:

@@ -5,7 +5,7 @@ It needs `pip install -c constraints.txt -e ".[test,site]"`.
 docs/_build/executed   the solved notebooks with all they showed; --execute runs those whose code
                        changed since
 docs/_build/source     the pages: docs/, and the blank notebooks with the outputs of the solved ones
-docs/_build/html       the site, built without a warning or not at all
+docs/_build/html       the site, built without a warning or not at all; slides/ beside its pages
 
 A page of a lesson shows what the course's answers lead to, and leaves the answers where the
 notebook has them: in the last rung of the help. Sliders need a kernel; in their place stands a line
@@ -350,6 +350,8 @@ def write(path: Path, text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    from tools import slides  # they show what this module ran
+
     parser = argparse.ArgumentParser(
         prog="python -m tools site", description=(__doc__ or "").split(":")[0]
     )
@@ -375,6 +377,7 @@ def main(arguments: list[str]) -> int:
         print(mistakes, file=sys.stderr)
         return 1
     code = build(ROOT, ROOT / SOURCE, out)
+    slides.write_all(out / "slides")
     print(
         (
             f"{out}/index.html: {size(out):.1f} MB"

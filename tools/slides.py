@@ -2,11 +2,12 @@
 needs no network.
 
 Runs the solved lesson and puts its core on slides, each by its kind: a heading, formulas, a
-prediction, code with what it prints, a picture, a picture that moves, an exercise with its task and
-blank, an answer after its figure. Code that only draws is left out, and long code or prose takes
-several slides: letters are never smaller than a room can read. Other prose goes into the speaker's
-notes (key n). Arrow keys move. Formulas are set by the MathJax of the `site` extra where that is
-installed; elsewhere they stay as they are written.
+prediction below what one needs to know for it, code with what it prints, a picture, a picture that
+moves, an exercise with its task and blank, an answer after its figure, a place to stop. Code that
+only draws and folded code are left out, and long code or prose takes several slides: letters are
+never smaller than a room can read. The section stands above each slide. Other prose goes into the
+speaker's notes (key n; key s opens a window for them). Arrow keys move. Formulas are set by the
+MathJax of the `site` extra where that is installed; elsewhere they stay as they are written.
 """
 
 from __future__ import annotations
@@ -26,14 +27,13 @@ from pygments.lexers import PythonLexer
 
 from tools import site
 from tools.build import ROOT, solved_path
-from tools.predictions import PLAIN, QUESTION, SHOWN
+from tools.predictions import FOLD, FORMULA, PLAIN, QUESTION, SHOWN, told
 from tools.run_lesson import lessons
 from tools.source import without_magics
 
 OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
-FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.S)
-FORMULA = re.compile(r"\$\$.*?\$\$", re.S)
+STOP = re.compile(r"^> \*\*(A good place to stop)\.\*\* (.*(?:\n> .*)*)", re.M)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 LINES = 14  # of code on one slide
 WIDE = 84  # letters of code in a line; a longer one takes two
@@ -48,7 +48,7 @@ DRAWS = re.compile(
     re.M,
 )
 MATHJAX = (
-    '<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "global"}}}}</script>'
+    '<script>MathJax = {{tex: {{inlineMath: [["$", "$"]]}}, svg: {{fontCache: "local"}}}}</script>'
     '<script src="{}"></script>'
 )
 
@@ -74,19 +74,31 @@ def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]
     """The slides of a lesson's core, as HTML. `blank` has the exercises as a learner gets them."""
     stubs = {_exercise(cell): cell.source for cell in blank.cells if _exercise(cell)}
     made: list[str] = []
-    task = ""
+    task = known = ""
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
         if any(tag.startswith(HIDDEN) for tag in tags):
             continue
         if cell.cell_type == "markdown":
-            add(made, prose(TASK.sub("", cell.source)))
+            add(made, prose(TASK.sub("", cell.source), known))
+            known = told(cell.source, known)
             task = "".join(
                 f"<h2>{_inline(title)}</h2>{markdown2html(text)}"
                 for title, text in TASK.findall(cell.source)
             )
         else:
             add(made, exercise(task, stubs[_exercise(cell)]) if _exercise(cell) else shown(cell))
+    return headed(made)
+
+
+def headed(made: list[str]) -> list[str]:
+    """Each slide without a heading gets that of its section, small."""
+    section = ""
+    for i, slide in enumerate(made):
+        found = re.search("<h2>(?!Exercise)(.*?)</h2>", slide, flags=re.S)
+        section = found[1] if found else section
+        if section and "<h2" not in slide:
+            made[i] = f"<header>{section}</header>{made[i]}"
     return made
 
 
@@ -104,8 +116,8 @@ def add(made: list[str], pieces: list[str]) -> None:
     """
     for piece in pieces:
         last = re.sub("<aside>.*?</aside>", "", made[-1], flags=re.S) if made else ""
-        bare = last.endswith("</h2>") and not piece.startswith("<h2>")
-        prose = last.startswith("<h2>") and not re.search("<pre|<div|<details", last)
+        bare = last.endswith("</h2>") and not piece.startswith("<h2")
+        prose = last.startswith("<h2") and not re.search("<pre|<div|<details", last)
         room = len(re.sub("<[^>]*>", "", last)) + 60 * piece.count("\n") < LETTERS
         joins = bare or (prose and room and piece.startswith("<pre"))
         if made and (joins or piece.startswith("<aside>")):
@@ -114,22 +126,26 @@ def add(made: list[str], pieces: list[str]) -> None:
             made.append(piece)
 
 
-def prose(text: str) -> list[str]:
+def prose(text: str, known: str = "") -> list[str]:
     """A Markdown cell as slides: the heading with formulas and a prediction, other predictions,
-    answers; the rest are notes.
+    answers, a place to stop; the rest are notes. `known` is the paragraph before the cell.
     """
     if text.startswith("# "):
         return [opening(text)]
     heading = re.match(r"#{2,3} (.+)", text)
     body = text[heading.end() :] if heading else text
-    for told in (QUESTION, SHOWN, PLAIN, FOLD):
-        body = told.sub("", body)
+    for shown_elsewhere in (QUESTION, SHOWN, PLAIN, FOLD, STOP):
+        body = shown_elsewhere.sub("", body)
     body = body.strip()
-    predicted = predictions(text)
+    predicted = predictions(text, known)
     answers = [
-        f"<h2>{_inline(title)}</h2>{markdown2html(part)}"
+        f'<h2 class="part">{_inline(title)}</h2>{markdown2html(part)}'
         for title, answer in FOLD.findall(text)
         for part in parted(answer)
+    ]
+    answers += [
+        f'<h2 class="part">{title}</h2>{markdown2html(said.replace(chr(10) + "> ", " "))}'
+        for title, said in STOP.findall(text)
     ]
     formulas = [
         f'<div class="formula">{html.escape(found)}</div>' for found in FORMULA.findall(body)
@@ -158,17 +174,22 @@ def opening(text: str) -> str:
     return f"<h1>{html.escape(title.splitlines()[0][2:])}</h1><p>{asked}</p>"
 
 
-def predictions(text: str) -> list[str]:
-    """The predictions of a Markdown cell, each with its options to vote on."""
+def predictions(text: str, known: str = "") -> list[str]:
+    """The predictions of a Markdown cell, each below the paragraph before it and with its options
+    to vote on.
+    """
     options = "".join(
         f"{fold}<summary>{said}</summary>{markdown2html(means)}</details>"
         for fold, said, means in SHOWN.findall(text)
     )
     options += "".join(markdown2html(plain) for plain in PLAIN.findall(text))
-    return [
-        f'<div class="middle predict"><b>Predict.</b> {_inline(said)}{options}</div>'
-        for said in QUESTION.findall(text)
-    ]
+    made = []
+    for asked in QUESTION.finditer(text):
+        said = told(text[: asked.start()], known)
+        before = f'<p class="told">{_inline(said)}</p>' if said else ""
+        question = f"<b>Predict.</b> {_inline(asked[1])}"
+        made.append(f'<div class="middle predict">{before}{question}{options}</div>')
+    return made
 
 
 def parted(text: str) -> list[str]:
@@ -183,11 +204,12 @@ def parted(text: str) -> list[str]:
 
 def shown(cell: nbformat.NotebookNode) -> list[str]:
     """A code cell and what it shows: printed text below its code where both fit, and everything
-    else on slides of its own. No slide for imports, and no code that only draws.
+    else on slides of its own. No slide for imports, for folded code, and for code that only draws.
     """
     if re.match(r"(import|from) ", cell.source):
         return []
-    parts = chunks(taught(cell.source))
+    folded = "folded" in cell.metadata.get("tags", [])
+    parts = [] if folded else chunks(taught(cell.source))
     pieces = [code(part) for part in parts]
     outputs = list(dict.fromkeys((_kind(each), _output(each)) for each in cell.outputs))
     if any(kind == "moving" for kind, _ in outputs):
@@ -200,11 +222,17 @@ def shown(cell: nbformat.NotebookNode) -> list[str]:
         pieces.append(f"<div>{printed}</div>")
     kinds = ("picture", "moving", "table")
     return pieces + [
-        f'<div class="middle {kind}">{part}</div>'
+        f'<div class="middle {kind}">{part}</div>{_described(part)}'
         for kind, each in outputs
         if kind in kinds
         for part in (tables(each) if kind == "table" else [each])
     ]
+
+
+def _described(picture: str) -> str:
+    """What a picture shows, in the notes."""
+    alt = re.search(r'<img[^>]*\balt="([^"]+)"', picture)
+    return f"<aside><p>{alt[1]}</p></aside>" if alt else ""
 
 
 def tables(page: str) -> list[str]:
@@ -227,19 +255,36 @@ def taught(source: str) -> str:
 
 
 def chunks(text: str) -> list[str]:
-    """Code in parts of at most so many lines, cut at a blank line, else before a line that is not
-    indented, else anywhere.
+    """Code in parts of at most so many lines, cut between statements, outermost ones if possible,
+    and not so that a line or two are left over.
     """
-    lines, parts = text.splitlines(), []
-    while tall("\n".join(lines)) > LINES:
-        most = max(i for i in range(1, len(lines)) if tall("\n".join(lines[:i])) <= LINES)
-        even = min(most, -(-len(lines) // -(-tall("\n".join(lines)) // LINES)))
-        places = [*range(even, most + 1), *range(even - 1, most // 3, -1)]
-        cut = next((i for i in places if not lines[i].strip()), 0)
-        cut = cut or next((i for i in places if not lines[i][:1].isspace()), most)
-        parts.append("\n".join(lines[:cut]).strip("\n"))
-        lines = lines[cut:]
-    return [part for part in (*parts, "\n".join(lines).strip("\n")) if part]
+    lines, starts, parts, first = text.splitlines(), statements(text), [], 0
+    while (height := tall("\n".join(lines[first:]))) > LINES:
+        ends = range(first + 1, len(lines))
+        most = max(i for i in ends if tall("\n".join(lines[first:i])) <= LINES)
+        even = first - (first - len(lines)) // -(-height // LINES)
+        places = [i for i in starts if first + (most - first) // 3 < i <= most] or [most]
+        cut = min(
+            places,
+            key=lambda i: (len(lines) - i < 3, lines[i][:1].isspace(), abs(i - min(even, most))),
+        )
+        parts.append("\n".join(lines[first:cut]).strip("\n"))
+        first = cut
+    return [part for part in (*parts, "\n".join(lines[first:]).strip("\n")) if part]
+
+
+def statements(text: str) -> list[int]:
+    """The lines at which a statement begins, or the comment above it; not those of docstrings."""
+    lines, starts = text.splitlines(), set()
+    for parent in ast.walk(ast.parse(text)):
+        inner = [node for node in ast.iter_child_nodes(parent) if isinstance(node, ast.stmt)]
+        for node in inner[isinstance(parent, ast.FunctionDef | ast.ClassDef) :]:
+            decorators = [each.lineno for each in getattr(node, "decorator_list", [])]
+            start = min(node.lineno, *decorators, node.lineno) - 1
+            while start and lines[start - 1].lstrip().startswith("#"):
+                start -= 1
+            starts.add(start)
+    return sorted(starts)
 
 
 def tall(text: str) -> int:
@@ -324,13 +369,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="the folder to write to")
     options = parser.parse_args(arguments)
     [source] = lessons(ROOT, options.lesson)
-    blank = nbformat.read(ROOT / f"notebooks/{source.stem}.ipynb", as_version=4)
-    options.out.mkdir(parents=True, exist_ok=True)
-    slides, mathjax = deck(executed(source), blank), copy_mathjax(options.out)
-    path = options.out / f"{source.stem}.html"
-    path.write_text(page(source.stem, slides, mathjax), encoding="utf-8", newline="\n")
+    slides = write(source, options.out)
     print(
-        f"{path}: {len(slides)} slides"
-        + ("" if mathjax else "; formulas stay as TeX, `pip install -e '.[site]'` sets them")
+        f"{options.out / source.stem}.html: {slides} slides"
+        + ("" if site.mathjax() else "; formulas stay as TeX, `pip install -e '.[site]'` sets them")
     )
     return 0
+
+
+def write(source: Path, out: Path) -> int:
+    """The page of a lesson in a folder, beside MathJax. -> the number of its slides"""
+    out.mkdir(parents=True, exist_ok=True)
+    blank = nbformat.read(ROOT / f"notebooks/{source.stem}.ipynb", as_version=4)
+    slides = deck(executed(source), blank)
+    text = page(source.stem, slides, copy_mathjax(out))
+    (out / f"{source.stem}.html").write_text(text, encoding="utf-8", newline="\n")
+    return len(slides)
+
+
+def write_all(out: Path) -> None:
+    """The pages of all lessons that were run as they are now."""
+    for source in lessons(ROOT):
+        if site.executed(ROOT, source.stem):
+            write(source, out)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.checks import exercises
-from tools.predictions import QUESTION
+from tools.predictions import OPTION, QUESTION, YES, told
 from tools.render import Facts, filled, minutes
 from tools.source import Cell, read
 
@@ -140,14 +140,16 @@ def _cells(root: Path, facts: Facts, part: Part, start: int) -> tuple[str, str, 
 def plans(root: Path) -> str:
     """Where each lesson's plan is, and the page that belongs to it."""
     lines = [
-        "| lesson | its hour, minute by minute | what to ask, what goes wrong |",
-        "|---|---|---|",
+        "| lesson | its hour, minute by minute | what to ask, what goes wrong | slides |",
+        "|---|---|---|---|",
     ]
-    for number, about in sorted(Facts(root).lessons.items()):
-        if any((root / "lessons").glob(f"{number}_*.py")):
+    facts = Facts(root)
+    for number, about in sorted(facts.lessons.items()):
+        for source in (root / "lessons").glob(f"{number}_*.py"):
             lines.append(
                 f"| {number} | [{about['title'].split(':')[0]}](workshop/{number}/plan.md) | "
-                f"[predictions and wrong answers](workshop/{number}/room.md) |"
+                f"[predictions and wrong answers](workshop/{number}/room.md) | "
+                f"[slides]({facts.website}slides/{source.stem}.html) |"
             )
     return "\n".join(lines) + "\n"
 
@@ -170,13 +172,10 @@ def room(root: Path, source: Path) -> str:
         "## Predictions to ask the class for",
         (
             "Ask before anybody runs the cell, and let people commit: hands, paper, or a neighbor."
-            " Most answers are folded below the cell; the others are in the text that follows it."
+            " The right option is bold; the notebook says what each of the others would have meant."
         ),
     ]
-    parts += [
-        f"- *{heading}{'' if heading[-1] in '?!' else '.'}* {text}"
-        for heading, text in predictions(cells, facts)
-    ]
+    parts += predictions(cells, facts)
     parts += [
         "## Wrong answers that the checks know",
         (
@@ -193,19 +192,32 @@ def room(root: Path, source: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def predictions(cells: list[Cell], facts: Facts) -> list[tuple[str, str]]:
-    """Each prediction of a lesson, on one line, with the heading it stands under."""
-    found, heading = [], "At the start"
+def predictions(cells: list[Cell], facts: Facts) -> list[str]:
+    """Each prediction of a lesson: the heading it stands under, what one has to know, the question,
+    and the options.
+    """
+    found, heading, known = [], "At the start", ""
     for cell in cells:
         if cell.kind == "markdown" and not cell.tagged("help"):
             text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.S)
-            heading = (
-                [heading] + [h.strip() for h in re.findall(r"^#{2,3} (.+)$", text, flags=re.M)]
-            )[-1]
-            for prediction in QUESTION.findall(text):
-                said = " ".join(prediction.split())
-                found.append((heading, filled(said, facts, {"header": ""})))
+            titles = re.findall(r"^#{2,3} (?!Exercise)(.+)$", text, flags=re.M)
+            heading = (titles or [heading])[-1].strip()
+            for asked in QUESTION.finditer(text):
+                said = f"{told(text[: asked.start()], known)}\n  **{' '.join(asked[1].split())}**"
+                stop = "" if heading[-1] in "?!" else "."
+                listed = f"- *{heading}{stop}* {said}\n{_options(text[asked.end() :])}"
+                found.append(filled(listed, facts, {"header": ""}))
+            known = told(text, known)
     return found
+
+
+def _options(text: str) -> str:
+    """What can be voted for, the right option bold."""
+    lines = []
+    for option in OPTION.finditer(text):
+        said = f"{option['letter']}: {' '.join(option['text'].split())}"
+        lines.append(f"  - **{said}**" if option["means"].startswith(YES) else f"  - {said}")
+    return "\n".join(lines)
 
 
 def escaped(text: str) -> str:

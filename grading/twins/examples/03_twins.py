@@ -23,8 +23,8 @@ from course_utils import check
 # %% [markdown]
 # ### Exercise 3.6t · `max_stable_lr_decayed`
 # Weight decay adds $\frac{\lambda}{2}\lVert\theta\rVert^2$ to the loss, so $J(\theta) =
-# \frac1n\lVert X\theta - y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the learning rate
-# below which gradient descent on $J$ converges. $X$ has shape $(n, d)$.
+# \frac1n\lVert X\theta - y\rVert^2 + \frac{\lambda}{2}\lVert\theta\rVert^2$. Return the
+# learning rate below which gradient descent on $J$ converges. $X$ has shape $(n, d)$.
 
 
 # %% tags=["exercise:3.6t", "points:4", "minutes:12"]
