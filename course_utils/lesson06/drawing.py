@@ -46,8 +46,8 @@ def duels(
     moments: Mapping[tuple[tuple[int, int], int], list[np.ndarray]],
     rounds: int,
 ) -> Any:
-    """Moments of games, one row each, as wide as a slide. moments: (moves of D and G, moment of 41) ->
-    the film so far as `density_duel` takes it.
+    """Moments of games, one row each, as wide as a slide. moments: (moves of D and G, moment of 41)
+    -> the film so far as `density_duel` takes it.
     """
     named = {}
     for ((d, g), moment), film in moments.items():
@@ -66,6 +66,8 @@ def duels(
         words.append(
             f"{title}: {left:.0f} % of the generator's mass is left of 0, JS {js:.2f} nats."
         )
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
     fig.set_label(" ".join(words))
     return fig
 
@@ -89,7 +91,7 @@ def _answers(
     ax.text(-3.9, 1.13, "D", fontsize=11)
     ax.text(-1.2, 1.13, "optimal D", color=plots.OTHER, fontsize=11)
     ax.set(xlim=(-4, 4), ylim=(-0.03, 1.27), xticks=(-2, 0, 2), yticks=(0, 0.5, 1))
-    plots.label(ax, "discriminator", "x", "probability of real")
+    plots.label(ax, "discriminator", "x", "P(real)")
 
 
 def _bent_noise(ax: Any, latents: np.ndarray, places: np.ndarray) -> None:
@@ -126,7 +128,7 @@ def _value_function(ax: Any, values: list[np.ndarray], frame: int, rounds: int) 
     ax.set(xlim=(0, rounds), ylim=(-2.3, 0.1), xticks=(0, rounds // 2, rounds), yticks=(-2, -1, 0))
     plots.label(
         ax,
-        f"V {actual[frame]:.2f}, with the optimal D {best[frame]:.2f}\nJS"
+        f"V {actual[frame]:.2f}, optimal D {best[frame]:.2f}\nJS"
         f" {(best[frame] - floor) / 2:.2f} nats",
         "round",
     )
