@@ -48,7 +48,7 @@ def test_a_discriminator_that_knows_nothing_gets_minus_log_four_and_the_optimal_
     _, axes = draw(bell(0, 1), np.full_like(X, 0.5))
     actual, best = (
         float(part.split()[-1])
-        for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", with the optimal D")
+        for part in title(axes[3]).split("\n")[0].replace("V ", "").split(", optimal D")
     )
     assert actual == pytest.approx(-np.log(4), abs=0.006) and best > actual
 

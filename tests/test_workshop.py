@@ -99,6 +99,19 @@ def test_a_plan_of_a_day_says_when_to_stop_and_how_long_it_takes_alone(source):
     )
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=STEMS)
+def test_a_plan_has_no_gaps_and_gives_an_exercise_the_minutes_of_its_tag(source):
+    """Except what is homework, or done together at the board."""
+    rows = workshop.rows(ROOT, source.stem[:2])
+    assert [end for _, end, *_ in rows] == [start for start, *_ in rows[1:]] + [60]
+    due = {c.tagged("exercise"): c.tagged("minutes") for c in read(source) if c.tagged("exercise")}
+    for start, end, what, how in rows:
+        said = re.split(r"(?<=[.?!]) ", f"{what}. {how}" if end > start else "")
+        here = [one for one in said if not re.search("homework|together", one, flags=re.I)]
+        named = set(re.findall(r"\d+\.\d+", " ".join(one for one in here if "Exercise" in one)))
+        assert sum(int(due[one]) for one in named) <= end - start, what
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_page_for_a_room_has_every_prediction_and_every_known_mistake(number):
     text = page(f"{number}/room")

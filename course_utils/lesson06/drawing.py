@@ -46,26 +46,28 @@ def duels(
     moments: Mapping[tuple[tuple[int, int], int], list[np.ndarray]],
     rounds: int,
 ) -> Any:
-    """Moments of games side by side, one column each. moments: (moves of D and G, moment of 41) ->
-    the film so far as `density_duel` takes it.
+    """Moments of games, one row each, as wide as a slide. moments: (moves of D and G, moment of 41)
+    -> the film so far as `density_duel` takes it.
     """
     named = {}
     for ((d, g), moment), film in moments.items():
         named[f"D : G = {d} : {g}, round {moment * rounds // 40}"] = film
-    fig, axes = plots.figure(4, len(named), alt="drawn below", size=(11, 10.8))
+    fig, axes = plots.figure(len(named), 4, alt="drawn below", size=(11, 6.2))
     x, p = np.asarray(x, dtype=float), np.asarray(p, dtype=float)
     words = []
-    for column, (title, film) in zip(axes.T, named.items(), strict=True):
+    for row, (title, film) in zip(axes, named.items(), strict=True):
         q, answers, places = (np.asarray(part) for part in film)
         last = rounds * (len(q) - 1) // 40  # a film of 41 moments, as far as it is shown
-        density_duel(column, x, p, q, answers, latents, places, frame=len(q) - 1, rounds=last)
-        column[0].set_title(title)
+        density_duel(row, x, p, q, answers, latents, places, frame=len(q) - 1, rounds=last)
+        row[0].set_title(title)
         best = (p + 1e-12) / (p + q[-1:] + 2e-12)
         js = (_value(p, q[-1:], best, x[1] - x[0])[0] + np.log(4)) / 2
         left = 100 * q[-1][x < 0].sum() / q[-1].sum()
         words.append(
             f"{title}: {left:.0f} % of the generator's mass is left of 0, JS {js:.2f} nats."
         )
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
     fig.set_label(" ".join(words))
     return fig
 
@@ -74,8 +76,8 @@ def _densities(ax: Any, x: np.ndarray, p: np.ndarray, q: np.ndarray) -> None:
     ax.fill_between(x, p, color=plots.DATA, alpha=0.3, linewidth=0)
     ax.plot(x, p, color=plots.DATA)
     ax.plot(x, q, "--", color=plots.MODEL)
-    ax.text(-3.9, 1.42, "data p", color=plots.DATA, fontsize=11)
-    ax.text(-3.9, 1.26, "samples q", color=plots.MODEL, fontsize=11)
+    ax.text(-3.9, 1.4, "data p", color=plots.DATA, fontsize=11)
+    ax.text(-0.6, 1.4, "samples q", color=plots.MODEL, fontsize=11)
     ax.set(xlim=(-4, 4), ylim=(0, 1.6), xticks=(-2, 0, 2), yticks=(0, 1))
     plots.label(ax, "densities", "x", "density")
 
@@ -89,7 +91,7 @@ def _answers(
     ax.text(-3.9, 1.13, "D", fontsize=11)
     ax.text(-1.2, 1.13, "optimal D", color=plots.OTHER, fontsize=11)
     ax.set(xlim=(-4, 4), ylim=(-0.03, 1.27), xticks=(-2, 0, 2), yticks=(0, 0.5, 1))
-    plots.label(ax, "discriminator", "x", "probability of real")
+    plots.label(ax, "discriminator", "x", "P(real)")
 
 
 def _bent_noise(ax: Any, latents: np.ndarray, places: np.ndarray) -> None:
@@ -126,7 +128,7 @@ def _value_function(ax: Any, values: list[np.ndarray], frame: int, rounds: int) 
     ax.set(xlim=(0, rounds), ylim=(-2.3, 0.1), xticks=(0, rounds // 2, rounds), yticks=(-2, -1, 0))
     plots.label(
         ax,
-        f"V {actual[frame]:.2f}, with the optimal D {best[frame]:.2f}\nJS"
+        f"V {actual[frame]:.2f}, optimal D {best[frame]:.2f}\nJS"
         f" {(best[frame] - floor) / 2:.2f} nats",
         "round",
     )
