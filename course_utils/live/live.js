@@ -89,6 +89,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
   drawAxes(svg, frame, X, Y, ticksX || ticks(...x), ticksY || ticks(...y), xlabel, ylabel);
   const heading = element("text", {x: small ? 4 : size.left, y: 18, class: "title"}, svg);
   heading.textContent = title;
+  const handles = [];
 
   const panel = {
     svg, X, Y, x, y,
@@ -99,7 +100,9 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       return points => change(node, {d: path(points, X, Y, x)});
     },
     area(style = {}) {
-      const node = element("path", {fill: color(style.color), opacity: style.opacity || 0.35}, clip);
+      const node = element("path", {
+        fill: color(style.color), opacity: style.opacity || 0.35, class: "fill",
+      }, clip);
       return points => {
         const outline = path(points, X, Y, x);
         const ends = typeof points === "function" ? x : [points[0][0], points.at(-1)[0]];
@@ -116,7 +119,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     // bars between edges, from 0 up
     bars(edges, heights, style = {}) {
       const nodes = heights.map(() => element("rect", {
-        fill: color(style.color), opacity: style.opacity || 0.5,
+        fill: color(style.color), opacity: style.opacity || 0.5, class: "fill",
       }, clip));
       const set = tops => tops.forEach((top, i) => change(nodes[i], {
         x: X(edges[i]), width: Math.max(0, X(edges[i + 1]) - X(edges[i])),
@@ -131,7 +134,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       return (i, at, value) => {
         nodes[i] ||= element("rect", style.hollow
           ? {fill: "none", stroke: color(style.color), "stroke-width": 2}
-          : {fill: color(style.color), opacity: 0.5}, clip);
+          : {fill: color(style.color), opacity: 0.5, class: "fill"}, clip);
         change(nodes[i], {x: X(x[0]), width: Math.max(0, X(value) - X(x[0])), y: Y(at + 0.4),
           height: Math.abs(Y(0) - Y(0.8))});
       };
@@ -147,6 +150,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     // a point that the reader takes hold of
     handle(radius = small ? 6 : 9) {
       const node = element("circle", {r: radius, class: "handle"}, clip);
+      handles.push(node);
       return (px, py) => change(node, {cx: X(px), cy: Y(py)});
     },
     text(style = {}) {
@@ -180,8 +184,10 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       };
     },
     // what the pointer says when it is pressed and moved: state to set, from x and y of the data, and
-    // whether it was pressed just now
+    // whether it was pressed just now. A finger scrolls the page unless it taps or starts near a handle;
+    // without handles it drags sideways. A panel with axes that asks for `pressed` is to draw on.
     drag(toState) {
+      const drawn = toState.length > 2 && ticksX?.length !== 0;
       svg.classList.add("touchable");
       const move = (event, pressed) => {
         const rect = svg.getBoundingClientRect();
@@ -190,12 +196,29 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         onDrag(toState(unscale(x, frame.x0, frame.x1, log.x)(px),
           unscale(y, frame.y0, frame.y1, log.y)(py), pressed));
       };
+      const near = event => handles.some(node => {
+        const {x, y, width} = node.getBoundingClientRect(); // a square
+        return Math.hypot(x + width / 2 - event.clientX, y + width / 2 - event.clientY) < 28;
+      });
+      let start = null; // of a finger that may yet scroll
+      const press = event => { start = null; move(event, true); };
       svg.addEventListener("pointerdown", event => {
         svg.setPointerCapture(event.pointerId);
-        move(event, true);
+        if (event.pointerType !== "touch" || drawn || near(event)) press(event);
+        else start = event;
       });
+      svg.addEventListener("touchstart", event => { // comes after pointerdown
+        if (!start) event.preventDefault();
+      }, {passive: false});
+      const way = event => ["clientX", "clientY"].map(k => start ? Math.abs(event[k] - start[k]) : 0);
       svg.addEventListener("pointermove", event => {
-        if (svg.hasPointerCapture(event.pointerId)) move(event, false);
+        if (!svg.hasPointerCapture(event.pointerId)) return;
+        const [across, along] = way(event);
+        if (across > along && !handles.length) press(start);
+        if (!start) move(event, false);
+      });
+      svg.addEventListener("pointerup", event => {
+        if (start && Math.hypot(...way(event)) < 10) press(start);
       });
     },
   };
