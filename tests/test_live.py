@@ -500,7 +500,7 @@ SWIPE, ASIDE, TAP = (6, -120), (-90, 4), (0, 0)
         ("02.directions", 1, (0.9, 0.8), TAP, True, False),
         ("02.directions", 1, "handle", SWIPE, True, False),
         ("01.bins", 1, (0.9, 0.2), SWIPE, False, True),  # an edge
-        ("01.bins", 1, "handle", SWIPE, True, False),
+        ("01.bins", 1, "handle", (-40, -90), True, False),
         ("08.story", 0, (0.6, 0.5), SWIPE, False, True),  # places to go to
         ("06.gan", 0, (0.6, 0.5), SWIPE, True, False),  # a sheet to draw on
         ("07.plan", 0, (0.5, 0.3), SWIPE, True, False),

@@ -134,7 +134,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       return (i, at, value) => {
         nodes[i] ||= element("rect", style.hollow
           ? {fill: "none", stroke: color(style.color), "stroke-width": 2}
-          : {fill: color(style.color), opacity: 0.5, class: "fill"}, clip);
+          : {fill: color(style.color), opacity: 0.5}, clip);
         change(nodes[i], {x: X(x[0]), width: Math.max(0, X(value) - X(x[0])), y: Y(at + 0.4),
           height: Math.abs(Y(0) - Y(0.8))});
       };
