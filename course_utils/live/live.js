@@ -189,6 +189,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     drag(toState) {
       const drawn = toState.length > 2 && ticksX?.length !== 0;
       svg.classList.add("touchable");
+      svg.classList.toggle("drawn", drawn);
       const move = (event, pressed) => {
         const rect = svg.getBoundingClientRect();
         const px = (event.clientX - rect.left) * size.width / rect.width;
