@@ -33,7 +33,7 @@ from tests.browser import CHROMIUM, browser
 from tests.lessons import IN_CI, ROOT
 from tools import slides
 
-LARGEST_DATA, LARGEST_ENGINE = 200_000, 31_000  # bytes
+LARGEST_DATA, LARGEST_ENGINE = 200_000, 30_000  # bytes
 INK = np.random.default_rng(0).normal(13, 4, 4000).clip(1)
 
 
