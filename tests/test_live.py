@@ -443,6 +443,94 @@ def test_a_bracket_is_dragged_by_its_corner_and_is_the_readers_then(made, page):
     assert back == after and page.said == []
 
 
+@pytest.fixture(scope="module")
+def phone(made, page):
+    """Some of them on a phone, and a finger that goes from a place by so many pixels."""
+    context = page.context.browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    phone, space = context.new_page(), '<p style="height: 500px">'
+    head = '<meta name="viewport" content="width=device-width">'
+    names = ("01.bins", "02.directions", "06.gan", "07.plan", "08.story")
+    phone.set_content(PAGE.format(head + space.join(made[name].html for name in names) + space))
+    wire = context.new_cdp_session(phone)
+
+    def finger(x, y, across=0.0, along=0.0):
+        for share in (0, 0.25, 0.5, 0.75, 1):
+            at = [{"x": x + share * across, "y": y + share * along}]
+            kind = "touchMove" if share else "touchStart"
+            wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+        phone.wait_for_timeout(150)  # a finger that rests leaves no momentum
+        wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        phone.wait_for_timeout(100)
+
+    phone.finger = finger
+    yield phone
+    context.close()
+
+
+def touched(phone, name, nth, path):
+    """Whether a finger on a panel changed the numbers, and whether it scrolled the page. `path` is
+    where it starts, as shares of the panel or "handle", and how many pixels it goes."""
+    sheet = phone.locator(f'[data-explorable="{name}"] svg.touchable').nth(nth)
+    sheet.evaluate("node => node.scrollIntoView({block: 'center'})")
+    look = """name => [
+        JSON.stringify(document.querySelector(`[data-explorable="${name}"]`).numbers), scrollY]"""
+    phone.wait_for_timeout(300)
+    start, way = path
+    box = (sheet.locator(".handle") if start == "handle" else sheet).bounding_box()
+    x, y = (0.5, 0.5) if start == "handle" else start
+    before, top = phone.evaluate(look, name)
+    phone.finger(box["x"] + x * box["width"] + 9, box["y"] + y * box["height"] + 9, *way)
+    after, new_top = phone.evaluate(look, name)
+    return after != before, new_top != top
+
+
+SWIPE, ASIDE, TAP = (6, -120), (-90, 4), (0, 0)
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "name, nth, start, way, changed, scrolled",
+    [
+        ("02.directions", 0, (0.9, 0.6), SWIPE, False, True),  # a curve
+        ("02.directions", 0, (0.9, 0.6), ASIDE, True, False),
+        ("02.directions", 0, (0.3, 0.6), TAP, True, False),
+        ("02.directions", 1, (0.9, 0.8), SWIPE, False, True),  # a map with a point
+        ("02.directions", 1, (0.9, 0.8), ASIDE, False, False),
+        ("02.directions", 1, (0.9, 0.8), TAP, True, False),
+        ("02.directions", 1, "handle", SWIPE, True, False),
+        ("01.bins", 1, (0.9, 0.2), SWIPE, False, True),  # an edge
+        ("01.bins", 1, "handle", (-40, -90), True, False),
+        ("08.story", 0, (0.6, 0.5), SWIPE, False, True),  # places to go to
+        ("06.gan", 0, (0.6, 0.5), SWIPE, True, False),  # a sheet to draw on
+        ("07.plan", 0, (0.5, 0.3), SWIPE, True, False),
+    ],
+)
+def test_a_finger_scrolls_unless_it_taps_or_drags_what_can_be_dragged(
+    name, nth, start, way, changed, scrolled, phone
+):
+    if name == "07.plan":
+        phone.evaluate(STATE, [name, {"tool": 2}])
+    assert touched(phone, name, nth, (start, way)) == (changed, scrolled)
+
+
+@needs_browser
+@pytest.mark.browser
+def test_controls_on_a_phone_are_as_large_as_a_finger(phone):
+    heights = phone.locator(".explorable input[type=range], .explorable button").evaluate_all(
+        "nodes => nodes.map(node => [node.localName, node.getBoundingClientRect().height])"
+    )
+    assert min(h for kind, h in heights if kind == "input") >= 32
+    assert min(h for kind, h in heights if kind == "button") >= 40
+    slider = phone.locator('[data-explorable="02.directions"] input').first
+    slider.scroll_into_view_if_needed()
+    before, box = slider.input_value(), slider.bounding_box()
+    phone.finger(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2 + 12)
+    assert slider.input_value() != before and box["width"] > 300
+
+
 GRADIENTS = """([sizes, activation, loss]) => {
     const net = network(sizes, activation, randomNumbers(8).uniform);
     const y = net.forward(randomNumbers(9).normals(64 * sizes[0]));

@@ -1,11 +1,8 @@
-// The page's side of an explorable: panels to draw in, controls with names, a sentence that
-// follows. Nothing here asks Python, and nothing is shared between two outputs.
+// The page's side of an explorable: panels, controls, a sentence that follows. Asks no Python.
 //
-// A figure is a function ({data, panel, words, image, ...}) => draw, and draw(state) => numbers. It
-// makes its marks once, moves them whenever the state changes, and returns the numbers that the
-// sentence needs. With `more: true` among them it asks to be called again in the next frame: it has
-// work left, and does some for `slice()` milliseconds at a time. `figure` is that function; the
-// data, controls and words come from the JSON in the root.
+// A figure is a function ({data, panel, words, image, ...}) => draw, and draw(state) => the numbers
+// of the sentence; `more: true` among them asks for the next frame: work is left, which it does for
+// `slice()` milliseconds at a time. The data, controls and words come from the JSON in the root.
 
 const NS = "http://www.w3.org/2000/svg";
 const COLORS = {
@@ -26,7 +23,7 @@ function change(node, attributes) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
 }
 
-// ---- numbers and words ----
+// -- numbers and words
 
 function ticks(low, high, count = 5) {
   const rough = (high - low) / count;
@@ -58,7 +55,7 @@ function range(low, high, count) {
   return Array.from({length: count}, (_, i) => low + (high - low) * i / (count - 1));
 }
 
-// ---- a panel: axes, and marks in the coordinates of the data ----
+// -- a panel: axes, and marks in the coordinates of the data
 
 function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, ticksX, ticksY,
                          square = false, small = false, stack = false, height: asked},
@@ -89,6 +86,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
   drawAxes(svg, frame, X, Y, ticksX || ticks(...x), ticksY || ticks(...y), xlabel, ylabel);
   const heading = element("text", {x: small ? 4 : size.left, y: 18, class: "title"}, svg);
   heading.textContent = title;
+  const handles = [];
 
   const panel = {
     svg, X, Y, x, y,
@@ -99,7 +97,9 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       return points => change(node, {d: path(points, X, Y, x)});
     },
     area(style = {}) {
-      const node = element("path", {fill: color(style.color), opacity: style.opacity || 0.35}, clip);
+      const node = element("path", {
+        fill: color(style.color), opacity: style.opacity || 0.35, class: "fill",
+      }, clip);
       return points => {
         const outline = path(points, X, Y, x);
         const ends = typeof points === "function" ? x : [points[0][0], points.at(-1)[0]];
@@ -107,7 +107,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         change(node, {d: `${outline}L${X(ends[1])} ${base}L${X(ends[0])} ${base}Z`});
       };
     },
-    // many lines, or shapes where `fill` is set, as one mark: a list of lists of points
+    // many lines, or shapes where `fill` is set, as one mark
     lines({fill, opacity = 1, ...style} = {}) {
       const node = element("path", {...strokes({width: fill ? 0 : 1, ...style}), opacity}, clip);
       if (fill) node.setAttribute("fill", color(style.color));
@@ -116,7 +116,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     // bars between edges, from 0 up
     bars(edges, heights, style = {}) {
       const nodes = heights.map(() => element("rect", {
-        fill: color(style.color), opacity: style.opacity || 0.5,
+        fill: color(style.color), opacity: style.opacity || 0.5, class: "fill",
       }, clip));
       const set = tops => tops.forEach((top, i) => change(nodes[i], {
         x: X(edges[i]), width: Math.max(0, X(edges[i + 1]) - X(edges[i])),
@@ -147,6 +147,7 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
     // a point that the reader takes hold of
     handle(radius = small ? 6 : 9) {
       const node = element("circle", {r: radius, class: "handle"}, clip);
+      handles.push(node);
       return (px, py) => change(node, {cx: X(px), cy: Y(py)});
     },
     text(style = {}) {
@@ -179,10 +180,13 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         change(image, {href: canvas.toDataURL()});
       };
     },
-    // what the pointer says when it is pressed and moved: state to set, from x and y of the data, and
-    // whether it was pressed just now
+    // state to set, from x and y of the data, and whether the pointer was pressed just now. A finger
+    // scrolls unless it taps or starts near a handle; without handles it drags sideways. A panel with
+    // axes that asks for `pressed` is to draw on.
     drag(toState) {
+      const drawn = toState.length > 2 && ticksX?.length !== 0;
       svg.classList.add("touchable");
+      svg.classList.toggle("drawn", drawn);
       const move = (event, pressed) => {
         const rect = svg.getBoundingClientRect();
         const px = (event.clientX - rect.left) * size.width / rect.width;
@@ -190,12 +194,29 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
         onDrag(toState(unscale(x, frame.x0, frame.x1, log.x)(px),
           unscale(y, frame.y0, frame.y1, log.y)(py), pressed));
       };
+      const near = event => handles.some(node => {
+        const {x, y, width} = node.getBoundingClientRect(); // a square
+        return Math.hypot(x + width / 2 - event.clientX, y + width / 2 - event.clientY) < 28;
+      });
+      let start = null; // of a finger that may yet scroll
+      const press = event => { start = null; move(event, true); };
       svg.addEventListener("pointerdown", event => {
         svg.setPointerCapture(event.pointerId);
-        move(event, true);
+        if (event.pointerType !== "touch" || drawn || near(event)) press(event);
+        else start = event;
       });
+      svg.addEventListener("touchstart", event => { // comes after pointerdown
+        if (!start) event.preventDefault();
+      }, {passive: false});
+      const way = event => ["clientX", "clientY"].map(k => start ? Math.abs(event[k] - start[k]) : 0);
       svg.addEventListener("pointermove", event => {
-        if (svg.hasPointerCapture(event.pointerId)) move(event, false);
+        if (!svg.hasPointerCapture(event.pointerId)) return;
+        const [across, along] = way(event);
+        if (across > along && !handles.length) press(start);
+        if (!start) move(event, false);
+      });
+      svg.addEventListener("pointerup", event => {
+        if (start && Math.hypot(...way(event)) < 10) press(start);
       });
     },
   };
@@ -236,10 +257,10 @@ function drawAxes(svg, frame, X, Y, ticksX, ticksY, xlabel, ylabel) {
   say({transform: turned, "text-anchor": "middle"}, ylabel);
 }
 
-// ---- words that can be shaded and picked, and pictures ----
+// -- words that can be shaded and picked, and pictures
 
-// `pick(i)` is the state when the pointer is on word i; the function that comes back takes, for each
-// word, a weight from 0 to 1 (shade and underline) and a class
+// `pick(i)` is the state when the pointer is on word i; the result takes weights from 0 to 1 and
+// classes of the words
 function makeWords(box, {pick, title = "", stack = false}, set) {
   const block = document.createElement("div");
   block.className = pick ? "words touchable" : "words";
@@ -302,7 +323,7 @@ function unpacked({bytes, low, high, bits}) {
   return Float64Array.from(codes, c => low + (high - low) * c / (2 ** bits - 1));
 }
 
-// the forward pass of what live.weights made: rows of inputs to rows of outputs
+// the forward pass of what live.weights made
 function feedForward(layers) {
   const made = layers.map(layer => ({...layer, w: unpacked(layer.w), b: unpacked(layer.b)}));
   return rows => made.reduce((x, {inputs, out, w, b, silu}) => {
@@ -317,7 +338,7 @@ function feedForward(layers) {
   }, rows);
 }
 
-// ---- color maps: value in 0..1 to [r, g, b] ----
+// -- color maps: value in 0..1 to [r, g, b]
 
 const between = stops => share => {
   const at = Math.min(1, Math.max(0, share)) * (stops.length - 1);
@@ -341,7 +362,7 @@ function paint(canvas, rows, palette) {
   context.putImageData(picture, 0, 0);
 }
 
-// ---- controls: native inputs, each with its name and value ----
+// -- controls: native inputs, each with its name and value
 
 const CONTROLS = {
   range(spec, changed) {
@@ -382,7 +403,7 @@ function makeControl(spec, bar, changed) {
   return control;
 }
 
-// a button that moves a range from where it is to its end, or one step where motion is unwelcome
+// a button that moves a range to its end, or one step where motion is unwelcome
 function makePlayer(spec, target, bar, state, set) {
   const button = Object.assign(document.createElement("button"), {type: "button"});
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -414,8 +435,7 @@ function makeButton({label, values}, bar, set) {
   bar.append(button);
 }
 
-// the buttons of a network that trains in the page: `state[name]` is how far it shall train, and the
-// figure's numbers say how far it is
+// the buttons of a network that trains: `state[name]` is how far it shall
 function makeTrainer(spec, bar, state, set, root) {
   const group = document.createElement("span");
   const [run, one, again] = ["", `one ${spec.unit}`, "start again"].map(text =>
@@ -438,7 +458,7 @@ function makeTrainer(spec, bar, state, set, root) {
   };
 }
 
-// ---- one explorable ----
+// -- one explorable
 
 function start(root, figure) {
   root.dataset.alive = "";
@@ -481,7 +501,7 @@ function start(root, figure) {
   for (const spec of controls.filter(c => c.kind === "train")) {
     made[spec.name] = makeTrainer(spec, bar, state, set, root);
   }
-  // a notebook has commands on the keys that a control needs: arrows select cells, D twice deletes one
+  // a notebook has commands on the keys that a control needs: arrows, D twice
   root.addEventListener("keydown", event => {
     const command = event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape";
     if (!command) event.stopPropagation();
@@ -496,7 +516,7 @@ function start(root, figure) {
   });
   root.querySelector(".still")?.remove();
   root.append(box, bar, sentence);
-  root.set = set; // for tests, and for whoever wants to try it from the console
+  root.set = set; // for tests and the console
   show();
 }
 
@@ -505,8 +525,7 @@ function snapped(value, {low, high, step}) {
   return +Math.min(high, Math.max(low, near)).toFixed(9);
 }
 
-// Every output of this name that is not alive yet: `document.currentScript` can be missing, and a
-// cell may run twice.
+// `document.currentScript` can be missing, and a cell may run twice
 const own = document.currentScript?.closest("[data-explorable]");
 const roots = own ? [own] : document.querySelectorAll(`[data-explorable="${NAME}"]`);
 for (const root of roots) if (!("alive" in root.dataset)) start(root, FIGURE);
