@@ -231,6 +231,12 @@ def test_an_exercise_is_framed_and_its_verdict_is_behind_the_answer():
     assert texts[4:] == ["Stuck?", "</div>", "Prose."]
 
 
+def test_a_formula_in_an_option_is_one_for_the_site_as_well():
+    made = grammar.marked("<details><summary>at $x$</summary>\n\nor $y$ for $5\n\n</details>")
+    span = r'<summary>at <span class="math notranslate nohighlight">\(x\)</span></summary>'
+    assert span in made and "or $y$ for $5" in made
+
+
 def test_pages_get_descriptions_a_map_and_only_the_icons_that_they_use(tmp_path):
     (tmp_path / "_static/scripts").mkdir(parents=True)
     (tmp_path / "_static/site.css").write_text("/* ours */\n")
@@ -442,6 +448,17 @@ def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(bui
         levels = [int(level) for level in re.findall(r"<h([1-6])\b", article)] or [1]
         assert levels[0] == 1 and levels.count(1) == 1, path
         assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), (path, levels)
+
+
+SHOWN_AS_IT_IS = re.compile(r"<(pre|code|script|style|textarea)\b.*?</\1>", re.S)
+
+
+@pytest.mark.slow
+def test_no_formula_is_left_as_it_was_typed(built):
+    for path, text in built.items():
+        article = text.partition("<article")[2].partition("</article>")[0]
+        words = re.sub(r"<[^>]+>", "", SHOWN_AS_IT_IS.sub("", article))
+        assert not re.findall(r".*\$.*", words), path
 
 
 class Quiet(SimpleHTTPRequestHandler):
