@@ -545,6 +545,32 @@ def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
         page.locator("#search-results a", has_text="Glossary").first.wait_for()
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_the_first_page_counts_the_predictions_made_in_lessons(address):
+    with browser(390) as page:
+        page.goto(f"{address}index.html")
+        assert page.locator(".course-tally").inner_text() == "You have made no prediction yet."
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        page.locator("details.course-right > summary").first.click()
+        page.goto(f"{address}index.html")
+        assert page.locator(".course-tally").inner_text() == "You were right about 1 of 1 predictions."
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_a_phone_shows_where_there_is_more_to_the_right(address):
+    with browser(390) as page:
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        line = page.locator("pre.course-more").first
+        line.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+        page.wait_for_function("e => !e.classList.contains('course-more')", arg=line.element_handle())
+        page.goto(f"{address}index.html")
+        assert not page.locator(".secondary-toggle").first.is_visible()
+
+
 # what a page may weigh, in MB: as sent with gzip, as GitHub Pages sends it
 WEIGHTS = {"index.html": 0.8} | {f"notebooks/{stem}.html": 1.5 for stem in STEMS}
 
