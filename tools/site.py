@@ -204,7 +204,7 @@ def filed(
     found: re.Match[str], pictures: Path, stem: str, seen: str = "../_static/pictures"
 ) -> str:
     """The picture that `PICTURE` found as a file of its own, saved as small as it gets; the element
-    that shows it on a page from where the folder `pictures` is `seen`.
+    that shows it on a page from where the folder `pictures` is `seen`. A wide one leads to its file.
     """
     from PIL import Image
 
@@ -213,10 +213,11 @@ def filed(
     if not (pictures / name).exists():
         Image.open(io.BytesIO(base64.b64decode(code))).save(pictures / name, optimize=True)
     wide = ' class="wide"' if int(width) > 700 else ""
-    return (
+    shown = (
         f'<img alt="{alt}" src="{seen}/{name}" width="{width}" height="{height}"{wide}'
         ' loading="lazy">'
     )
+    return f'<a class="course-full" href="{seen}/{name}">{shown}</a>' if wide else shown
 
 
 # The whole site.
