@@ -38,6 +38,8 @@ EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_bu
 PICTURE = re.compile(
     r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)" width="(\d+)" height="(\d+)"[^>]*>'
 )
+# the cell that a lesson's code begins with
+IMPORTS = re.compile(r"(?:import|from) .*\bdevice = runtime\.setup\(seed=\d+\)", re.S)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = (
@@ -130,6 +132,11 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
         if "setup" in cell.metadata.get("tags", []):
             cell.outputs = []  # the site keeps choices by a script of its own
             cell.metadata.tags.append("hide-cell")
+            cell.metadata.mystnb = {"code_prompt_show": "Show the set-up"}
+        elif IMPORTS.fullmatch(cell.source):
+            cell.outputs = []  # the device
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-cell"]
+            cell.metadata.mystnb = {"code_prompt_show": "Show the imports"}
     answers = {
         tag.split(":")[1]: cell.source
         for cell in solved.cells
