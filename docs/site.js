@@ -28,3 +28,14 @@ addEventListener('DOMContentLoaded', () => {
     .forEach(box => sizes.observe(box));
   document.addEventListener('scroll', event => { if (event.target.closest?.('.bd-article')) mark(event.target); }, true);
 });
+
+// A reader who comes to the glossary from the search is led to the shortest name with what was searched for.
+addEventListener('DOMContentLoaded', () => {
+  const asked = /\/search\.html\?/.test(document.referrer) && new URL(document.referrer).searchParams.get('q')?.toLowerCase();
+  if (!asked || location.hash) return;
+  const [name] = [...document.querySelectorAll('.bd-article li span[id]')]
+    .flatMap(anchor => anchor.parentElement.textContent.split('):')[0].toLowerCase().split(/ \(|[,，] */).map(text => ({text, anchor})))
+    .filter(({text}) => text.includes(asked))
+    .sort((a, b) => a.text.length - b.text.length);
+  if (name) location.replace(`#${name.anchor.id}`);
+});

@@ -293,6 +293,16 @@ def test_the_glossary_leads_to_the_lessons(tmp_path, monkeypatch):
     )
 
 
+def test_a_page_links_to_headings_and_the_glossary_has_anchors():
+    text = "[a](../notebooks/01_x.ipynb#Why:-is-it?)"
+    facts = Facts(ROOT)
+    assert site.linked(text, site.Path("p.md"), facts) == "[a](notebooks/01_x.ipynb#why-is-it)"
+    text = "Words.\n\n## J and K\n\n- **KL (x), y**: It."
+    made = site.linked(text, site.Path("glossary.md"), facts)
+    row = "[J and K](#j-and-k)\n\n## J and K"
+    assert row in made and '- <span id="kl-x-y"></span>**KL (x), y**: It.' in made
+
+
 def test_links_out_of_docs_lead_to_the_repository():
     facts = Facts(ROOT)
     made = site.linked(
@@ -541,8 +551,10 @@ def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
         page.locator("#search-results a", has_text="Glossary").first.focus()
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Glossary").wait_for()
-        page.goto(f"{address}search.html?q=变分", wait_until="networkidle")
-        page.locator("#search-results a", has_text="Glossary").first.wait_for()
+        page.goto(f"{address}search.html?q=变分自编码器", wait_until="networkidle")
+        page.locator("#search-results a", has_text="Glossary").first.click()
+        page.wait_for_url("**/glossary.html#variational-autoencoder*")
+        assert page.locator("li:has(:target)").bounding_box()["y"] < 768
 
 
 @pytest.mark.slow
@@ -555,7 +567,9 @@ def test_the_first_page_counts_the_predictions_made_in_lessons(address):
         page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
         page.locator("details.course-right > summary").first.click()
         page.goto(f"{address}index.html")
-        assert page.locator(".course-tally").inner_text() == "You were right about 1 of 1 predictions."
+        assert (
+            page.locator(".course-tally").inner_text() == "You were right about 1 of 1 predictions."
+        )
 
 
 @pytest.mark.slow
@@ -564,9 +578,9 @@ def test_the_first_page_counts_the_predictions_made_in_lessons(address):
 def test_a_phone_shows_where_there_is_more_to_the_right(address):
     with browser(390) as page:
         page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
-        line = page.locator("pre.course-more").first
+        line = page.wait_for_selector("pre.course-more")
         line.evaluate("e => { e.scrollLeft = e.scrollWidth }")
-        page.wait_for_function("e => !e.classList.contains('course-more')", arg=line.element_handle())
+        page.wait_for_function("e => !e.classList.contains('course-more')", arg=line)
         page.goto(f"{address}index.html")
         assert not page.locator(".secondary-toggle").first.is_visible()
 
