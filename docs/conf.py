@@ -27,7 +27,7 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # what keeps in the reader's browser which options they chose; buttons that copy code
-html_js_files = ["choices.js", "site.js"]
+html_js_files = [("choices.js", {"defer": "defer"}), "site.js"]
 html_favicon = "_static/icon.svg"
 # light or dark as the reader's system is, until they press the button
 html_context = {"default_mode": "auto"}

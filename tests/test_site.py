@@ -231,6 +231,12 @@ def test_an_exercise_is_framed_and_its_verdict_is_behind_the_answer():
     assert texts[4:] == ["Stuck?", "</div>", "Prose."]
 
 
+def test_a_formula_in_an_option_is_one_for_the_site_as_well():
+    made = grammar.marked("<details><summary>at $x$</summary>\n\nor $y$ for $5\n\n</details>")
+    span = r'<summary>at <span class="math notranslate nohighlight">\(x\)</span></summary>'
+    assert span in made and "or $y$ for $5" in made
+
+
 def test_pages_get_descriptions_a_map_and_only_the_icons_that_they_use(tmp_path):
     (tmp_path / "_static/scripts").mkdir(parents=True)
     (tmp_path / "_static/site.css").write_text("/* ours */\n")
@@ -285,6 +291,16 @@ def test_the_glossary_leads_to_the_lessons(tmp_path, monkeypatch):
         text == f"A term. [Lesson 01](notebooks/{STEMS[0]}.ipynb).\nAnother. Lesson 99.\nLesson 01."
         " More."
     )
+
+
+def test_a_page_links_to_headings_and_the_glossary_has_anchors():
+    text = "[a](../notebooks/01_x.ipynb#Why:-is-it?)"
+    facts = Facts(ROOT)
+    assert site.linked(text, site.Path("p.md"), facts) == "[a](notebooks/01_x.ipynb#why-is-it)"
+    text = "Words.\n\n## J and K\n\n- **KL (x), y**: It."
+    made = site.linked(text, site.Path("glossary.md"), facts)
+    row = "[J and K](#j-and-k)\n\n## J and K"
+    assert row in made and '- <span id="kl-x-y"></span>**KL (x), y**: It.' in made
 
 
 def test_links_out_of_docs_lead_to_the_repository():
@@ -444,6 +460,17 @@ def test_every_picture_is_described_and_headings_go_down_one_level_at_a_time(bui
         assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), (path, levels)
 
 
+SHOWN_AS_IT_IS = re.compile(r"<(pre|code|script|style|textarea)\b.*?</\1>", re.S)
+
+
+@pytest.mark.slow
+def test_no_formula_is_left_as_it_was_typed(built):
+    for path, text in built.items():
+        article = text.partition("<article")[2].partition("</article>")[0]
+        words = re.sub(r"<[^>]+>", "", SHOWN_AS_IT_IS.sub("", article))
+        assert not re.findall(r".*\$.*", words), path
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
@@ -524,8 +551,38 @@ def test_a_reader_with_a_keyboard_opens_a_fold_and_finds_a_term(address):
         page.locator("#search-results a", has_text="Glossary").first.focus()
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Glossary").wait_for()
-        page.goto(f"{address}search.html?q=变分", wait_until="networkidle")
-        page.locator("#search-results a", has_text="Glossary").first.wait_for()
+        page.goto(f"{address}search.html?q=变分自编码器", wait_until="networkidle")
+        page.locator("#search-results a", has_text="Glossary").first.click()
+        page.wait_for_url("**/glossary.html#variational-autoencoder*")
+        assert page.locator("li:has(:target)").bounding_box()["y"] < 768
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_the_first_page_counts_the_predictions_made_in_lessons(address):
+    with browser(390) as page:
+        page.goto(f"{address}index.html")
+        assert page.locator(".course-tally").inner_text() == "You have made no prediction yet."
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        page.locator("details.course-right > summary").first.click()
+        page.goto(f"{address}index.html")
+        assert (
+            page.locator(".course-tally").inner_text() == "You were right about 1 of 1 predictions."
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@IN_THE_BROWSER
+def test_a_phone_shows_where_there_is_more_to_the_right(address):
+    with browser(390) as page:
+        page.goto(f"{address}notebooks/{STEMS[0]}.html", wait_until="networkidle")
+        line = page.wait_for_selector("pre.course-more")
+        line.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+        page.wait_for_function("e => !e.classList.contains('course-more')", arg=line)
+        page.goto(f"{address}index.html")
+        assert not page.locator(".secondary-toggle").first.is_visible()
 
 
 # what a page may weigh, in MB: as sent with gzip, as GitHub Pages sends it

@@ -183,18 +183,21 @@ def test_outputs_are_kept_only_where_they_are_compared(path):
             assert bool(cell["outputs"]) == kept and (cell["execution_count"] is not None) == kept
 
 
+def markdown_of(path):
+    return "\n".join("".join(c["source"]) for c in cells_of(path) if c["cell_type"] == "markdown")
+
+
 @EACH_NOTEBOOK
 def test_badges_and_links_lead_somewhere(path):
-    text = "\n".join("".join(c["source"]) for c in cells_of(path) if c["cell_type"] == "markdown")
+    text = markdown_of(path)
     for target in re.findall(r"(?:blob/main/|lab%2Ftree%2F)(notebooks(?:/|%2F)\w+\.ipynb)", text):
         assert (ROOT / target.replace("%2F", "/")).exists(), target
-    anchors = {
-        re.sub(r"\s+", "-", heading) for heading in re.findall(r"^#+ (.*)", text, flags=re.M)
-    }
     for target in re.findall(r"\]\((?!http)([^)]+)\)", text):
-        assert (
-            target[1:] in anchors if target.startswith("#") else (path.parent / target).exists()
-        ), target
+        name, _, anchor = target.partition("#")
+        goal = path.parent / name if name else path
+        assert goal.exists(), target
+        headings = re.findall(r"^#+ (.*)", markdown_of(goal), flags=re.M) if anchor else []
+        assert not anchor or anchor in [re.sub(r"\s+", "-", h) for h in headings], target
 
 
 def test_the_set_up_cell_is_the_same_everywhere_but_for_what_a_lesson_names():

@@ -21,11 +21,15 @@ PREDICTION = re.compile(
     re.S | re.M,
 )
 HEADING = re.compile(r"^#{2,4} Exercise \d[^\n]*\n", re.M)
+# Markdown leaves a summary as it is, with the formulas in it
+SUMMARY = re.compile(r"<summary>.*?</summary>", re.S)
+FORMULA = re.compile(r"\$([^$]+)\$")
 ANSWER = "Show the course's answer and what its check says"
 
 
 def marked(text: str) -> str:
     """A Markdown cell with each of its parts in a box of its kind."""
+    text = SUMMARY.sub(lambda said: FORMULA.sub(_formula, said[0]), text)
     text = PREDICTION.sub(lambda part: _box("predict", part[0]), text)
     for kind, start in PARTS.items():
         text = re.sub(
@@ -35,6 +39,11 @@ def marked(text: str) -> str:
             flags=re.S | re.M,
         )
     return text
+
+
+def _formula(found: re.Match[str]) -> str:
+    """An inline formula as Sphinx writes it."""
+    return rf'<span class="math notranslate nohighlight">\({found[1]}\)</span>'
 
 
 def _box(kind: str, text: str) -> str:

@@ -38,6 +38,10 @@ EXECUTED, SOURCE, SITE = "docs/_build/executed", "docs/_build/source", "docs/_bu
 PICTURE = re.compile(
     r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)" width="(\d+)" height="(\d+)"[^>]*>'
 )
+# a link of a page to a lesson, with a heading as JupyterLab names it
+LESSON = re.compile(r"\]\((?:\.\./)+notebooks/(\d\d_\w+\.ipynb)([^)]*)\)")
+# the cell that a lesson's code begins with
+IMPORTS = re.compile(r"(?:import|from) .*\bdevice = runtime\.setup\(seed=\d+\)", re.S)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 RAN = (
@@ -130,6 +134,11 @@ def lesson_page(root: Path, stem: str, pictures: Path) -> nbformat.NotebookNode:
         if "setup" in cell.metadata.get("tags", []):
             cell.outputs = []  # the site keeps choices by a script of its own
             cell.metadata.tags.append("hide-cell")
+            cell.metadata.mystnb = {"code_prompt_show": "Show the set-up"}
+        elif IMPORTS.fullmatch(cell.source):
+            cell.outputs = []  # the device
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-cell"]
+            cell.metadata.mystnb = {"code_prompt_show": "Show the imports"}
     answers = {
         tag.split(":")[1]: cell.source
         for cell in solved.cells
@@ -204,7 +213,7 @@ def filed(
     found: re.Match[str], pictures: Path, stem: str, seen: str = "../_static/pictures"
 ) -> str:
     """The picture that `PICTURE` found as a file of its own, saved as small as it gets; the element
-    that shows it on a page from where the folder `pictures` is `seen`.
+    that shows it on a page from where the folder `pictures` is `seen`; a wide one leads there.
     """
     from PIL import Image
 
@@ -213,10 +222,11 @@ def filed(
     if not (pictures / name).exists():
         Image.open(io.BytesIO(base64.b64decode(code))).save(pictures / name, optimize=True)
     wide = ' class="wide"' if int(width) > 700 else ""
-    return (
+    shown = (
         f'<img alt="{alt}" src="{seen}/{name}" width="{width}" height="{height}"{wide}'
         ' loading="lazy">'
     )
+    return f'<a class="course-full" href="{seen}/{name}">{shown}</a>' if wide else shown
 
 
 # The whole site.
@@ -277,12 +287,32 @@ def filled(root: Path, text: str, pictures: Path) -> str:
     return re.sub(r"Lesson (\d\d)\.$", lambda m: pages.get(m[1], m[0]), text, flags=re.M)
 
 
+def _lowered(anchor: str) -> str:
+    """JupyterLab's name of a heading as a page has it."""
+    return re.sub(r"[^#\w-]", "", anchor).lower()
+
+
+def with_anchors(text: str) -> str:
+    """The glossary with an anchor for each term, and a row of its letters below its first words."""
+    text = re.sub(
+        r"^- (\*\*(.+?)\*\*)",
+        lambda m: f'- <span id="{_lowered(m[2].replace(" ", "-"))}"></span>{m[1]}',
+        text,
+        flags=re.M,
+    )
+    letters = re.findall(r"^## (.+)$", text, flags=re.M)
+    row = " · ".join(f"[{name}](#{_lowered(name.replace(' ', '-'))})" for name in letters)
+    return text.replace("\n## ", f"\n{row}\n\n## ", 1)
+
+
 def linked(text: str, page: Path, facts: Facts) -> str:
     """A page of docs/ with its links out of docs/ led to the repository's public address, and its
     Chinese marked as such.
     """
     text = CHINESE.sub(r'<span lang="zh-Hans">\g<0></span>', text)
-    text = re.sub(r"\]\((?:\.\./)+notebooks/(\d\d_)", r"](notebooks/\1", text)
+    if page.name == "glossary.md":
+        text = with_anchors(text)
+    text = LESSON.sub(lambda m: f"](notebooks/{m[1]}{_lowered(m[2])})", text)
     above = re.compile(r"\]\(" + re.escape("../" * len(page.parts)) + r"(?!\.\./)([^)]+)\)")
     return above.sub(lambda m: f"]({facts.repository}/blob/main/{m[1]})", text)
 
