@@ -41,6 +41,7 @@ def gan() -> live.Explorable:
             live.Choice("loss", LOSSES, 0, "loss of G"),
             live.Range("z1", -2.2, 2.2, 0.1, 0.5),
             live.Range("z2", -2.2, 2.2, 0.1, 0.5),
+            live.Button("clear", "clear the drawing", {"kind": 4, "cleared": True}),
         ],
         "After {rounds:.0f} rounds, beta1 {beta1:.1f}: loss of D {d_loss:.2f}, of G {g_loss:.2f}"
         " nats; energy distance between samples and data {distance:.3f}. z = ({z1:.1f}, {z2:.1f})"

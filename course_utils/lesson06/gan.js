@@ -128,7 +128,7 @@
     curveD(means(1));
     curveG(means(2));
     const mean = (points, f) => {
-      const logits = D.forward(points);
+      const logits = D.forward(points); // none of a drawing that was cleared
       return logits.reduce((total, v) => total + f(v), 0) / logits.length;
     };
     const d_loss = mean(real, v => softplus(-v)) + mean(fakes, softplus);
@@ -137,12 +137,14 @@
 
   let looked = "", numbers;
   return state => {
-    const {rounds, kind, loss, z1, z2} = state;
+    const {rounds, kind, loss, z1, z2, cleared} = state;
+    if (cleared) [drawing.length, known, state.cleared] = [0, null, false];
+    const blank = kind === 4 && !drawing.length;
     if (rounds < count) begin();
     const until = performance.now() + 0.5 * slice();
-    while (count < rounds && performance.now() < until) round(state);
+    while (count < rounds && !blank && performance.now() < until) round(state);
     if (known !== kind) {
-      real = toyData(kind, drawing, data.shown, randomNumbers(4));
+      real = blank ? [] : toyData(kind, drawing, data.shown, randomNumbers(4));
       dataHere(pairs(real));
       dataThere(pairs(real));
       known = kind;
@@ -154,6 +156,6 @@
     const [logit] = D.forward(Float64Array.of(x, y));
     chosen(z1, z2);
     landed(x, y);
-    return {...numbers, rounds: count, more: count < rounds, x, y, probability: sigmoid(logit)};
+    return {...numbers, rounds: count, more: count < rounds && !blank, x, y, probability: sigmoid(logit)};
   };
 }

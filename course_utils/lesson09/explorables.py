@@ -94,6 +94,7 @@ def paths() -> live.Explorable:
             ),
             live.Range("time", 0, 1, 0.01, 1, "sampled so far"),
             live.Play("time", "sample", 30),
+            live.Button("clear", "clear the drawing", {"kind": 4, "cleared": True}),
         ],
         "After {rounds:.0f} training steps the squared error is {eps_loss:.2f} for ε and"
         " {v_loss:.2f} for v. Energy distance to the data: DDPM in 100 steps {ddpm:.3f}; in"

@@ -37,6 +37,7 @@
     frozen = copies(learners);
     random = randomNumbers(2);
     [count, losses, films, filmed] = [0, [], {}, -1];
+    forget();
   };
 
   // what each network is asked and what it should answer, for data, noise and shares u of the time
@@ -121,8 +122,10 @@
   const byFlow = [quality.line({color: "wrong", dash: "5 3"}), quality.dots({color: "wrong", size: 4})];
   const views = ["DDPM", "DDIM", "flow"].map((name, k) => {
     const view = panel({...plane, title: name});
-    const [data, path] = [view.dots({color: "data", size: 2, opacity: 0.4}), view.lines({color: "currentColor", width: 0.7, opacity: 0.6})];
-    return {name, view, data, path, samples: view.dots({color: ["model", "other", "wrong"][k], size: 2.5})};
+    const color = ["model", "other", "wrong"][k];
+    const [data, samples] = [view.dots({color: "data", size: 2, opacity: 0.4}), view.dots({color, size: 2.5, opacity: 0.5})];
+    const path = view.lines({color: "currentColor", width: 1, opacity: 0.7});
+    return {name, view, data, samples, path, heads: view.dots({color, size: 3.2})};
   });
 
   // films: by sampler and number of steps, all that it yields, made while there is time
@@ -130,9 +133,10 @@
   const SAMPLERS = {ddpm, ddim, flow};
   const film = (name, n) =>
     films[`${name} ${n}`] ||= {frames: [], walk: SAMPLERS[name](n), distance: null};
+  // at least one step of a sampler, however late it is
   const complete = (wanted, until) => wanted.every(([name, n]) => {
     const held = film(name, n);
-    while (held.distance === null && performance.now() < until) {
+    for (let late = false; held.distance === null && !late; late = performance.now() >= until) {
       const {value, done} = held.walk.next();
       if (done) held.distance = energyDistance(held.frames.at(-1), real);
       else held.frames.push(value);
@@ -140,30 +144,50 @@
     return held.distance !== null;
   });
   const lowest = d => Math.max(d, 0.003);
-  let shownFilms = null, drawn = {}, lossesNow = {}, numbers = {ddpm: NaN, ddim: NaN, flow: NaN};
+  let shownFilms, shownAt, drawn, numbers, lossesNow = {};
+  const noCurves = () => [byDdim, byFlow].forEach(([curve]) => curve([]));
+  // nothing is shown until it is computed
+  const forget = () => {
+    [shownFilms, drawn, numbers] = [null, {}, {ddpm: NaN, ddim: NaN, flow: NaN}];
+    noCurves();
+    byDdpm({y: 99}); // above the panel
+    [byDdim, byFlow].forEach(([, dot]) => dot([]));
+    for (const {name, view, samples, path, heads} of views) {
+      [samples, path, heads].forEach(mark => mark([]));
+      view.title(`${name} …`);
+    }
+  };
 
-  return ({rounds, kind, steps, time}) => {
+  return state => {
+    const {rounds, kind, steps, time, cleared} = state;
+    if (cleared) [drawing.length, known, state.cleared] = [0, null, false];
+    const blank = kind === 4 && !drawing.length;
     if (known !== kind) {
       begin();
-      real = toyData(kind, drawing, shown, randomNumbers(4));
+      real = blank ? [] : toyData(kind, drawing, shown, randomNumbers(4));
       [onSheet, ...views.map(v => v.data)].forEach(dots => dots(pairs(real)));
       known = kind;
     }
     if (rounds < count) begin();
-    const now = performance.now();
-    const [trainUntil, until] = [now + 0.6 * slice(), now + slice()];
-    while (count < rounds && performance.now() < trainUntil) trainStep(kind);
-
+    if (blank) return {...numbers, eps_loss: NaN, v_loss: NaN, rounds: count, n: choices[steps]};
+    const from = performance.now();
+    while (count < rounds && performance.now() < from + 0.6 * slice()) trainStep(kind);
+    const trained = performance.now(); // the samplers get as long, and more where training is done
+    const until = Math.max(2 * trained - from, trained + 0.4 * slice());
     const n = choices[steps];
+    if (shownFilms && shownFilms[1].frames.length !== n + 1) forget();
     const wanted = [["ddpm", T], ["ddim", n], ["flow", n]];
     if (filmed !== count && (filmed < 0 || complete(wanted, until))) {
       frozen.forEach((net, k) => net.follow(smooth[k], 1));
       [films, filmed] = [{}, count];
+      noCurves();
     }
     const ready = complete(wanted, until);
     if (ready && shownFilms?.every((held, i) => held === film(...wanted[i])) !== true) {
       shownFilms = wanted.map(([name, n]) => film(name, n));
+      shownAt = filmed;
     }
+    quality.title(!shownFilms || shownAt === count ? "distance over steps" : `distance, ${shownAt} steps trained`);
     let all = false; // how good after 1, 2, 4 ... steps
     if (ready && filmed === rounds) {
       all = complete(choices.flatMap(n => [["ddim", n], ["flow", n]]), until);
@@ -187,11 +211,13 @@
     }
     if (shownFilms && (drawn.films !== shownFilms || drawn.time !== time)) {
       drawn = {films: shownFilms, time};
-      views.forEach(({name, view, path, samples}, k) => {
+      views.forEach(({name, view, path, samples, heads}, k) => {
         const {frames} = shownFilms[k];
         const at = Math.round(time * (frames.length - 1));
         samples(pairs(frames[at]));
-        path(range(0, 7, 8).map(i => frames.slice(0, at + 1).map(x => [x[2 * i], x[2 * i + 1]])));
+        const [eight, past] = [range(0, 7, 8), frames.slice(0, at + 1)];
+        path(eight.map(i => past.map(x => [x[2 * i], x[2 * i + 1]])));
+        heads(pairs(frames[at]).slice(0, 8));
         view.title(`${name}, step ${at} of ${frames.length - 1}`);
       });
       const [ddpm, ddim, flow] = shownFilms.map(held => held.distance);
