@@ -1,20 +1,29 @@
 // A document under the pointer: the darker a word, the more the chosen head looks at it while the
 // model predicts the framed word; below, what two models expect there.
-({data, words, panel}) => {
+({data, words, panel, set}) => {
   const {tokens, names} = data;
-  const text = words({pick: i => (i ? {word: i} : {})});
+  let kept = false; // a click keeps the word, so that the pointer can leave it
+  const text = words({pick: i => (i && !kept ? {word: i} : {})});
   const T = tokens.length;
   const guesses = panel({x: [0, 1], y: [-0.5, 9.5], xlabel: "probability of the next word", ticksY: [],
     title: `${names[0]} (filled), ${names[1]} (outlined)`});
   const bars = names.map((_, k) => guesses.rows({color: k ? "model" : "data", hollow: k === 1}));
   const labels = Array.from({length: 10}, () => guesses.text());
 
+  const list = guesses.svg.parentNode.querySelector(".words");
+  list.addEventListener("pointerdown", ({target}) => {
+    const at = [...target.parentNode.children].indexOf(target);
+    if (!target.matches("span") || at < 1) return;
+    kept = !(kept && target.matches(".here"));
+    set({word: at});
+  });
+
   return ({word, head}) => {
     const weights = data.looks[head][word - 1].slice(0, word).map(v => v / 255);
     const most = Math.max(...weights);
     text(tokens, weights.map(v => v / most),
       tokens.map((_, i) => (i === word ? "here" : i > word ? "later" : "")),
-      `head ${head}, before “${tokens[word]}”`);
+      `head ${head}, before “${tokens[word]}”; ${kept ? "click it to let go" : "click a word to keep it"}`);
     const rows = data.guesses[word - 1];  // [token, p of the first model, p of the second]
     rows.forEach(([token, ...p], i) => {
       bars.forEach((bar, k) => bar(i, 9 - i, p[k]));

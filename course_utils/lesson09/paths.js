@@ -169,6 +169,7 @@
       known = kind;
     }
     if (rounds < count) begin();
+    if (blank) curve.forEach(mark => mark([]));
     if (blank) return {...numbers, eps_loss: NaN, v_loss: NaN, rounds: count, n: choices[steps]};
     const from = performance.now();
     while (count < rounds && performance.now() < from + 0.6 * slice()) trainStep(kind);
