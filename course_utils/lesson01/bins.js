@@ -33,7 +33,7 @@
       handle(mean + width / 2, top);
     };
   };
-  const left = make([0, 0.75], "share of people", "share in each bin");
+  const left = make([-0.012, 0.75], "share of people", "share in each bin");
   const right = make([0, 6], "share per meter", "share divided by the bin's width", curve);
 
   return ({width, people}) => {

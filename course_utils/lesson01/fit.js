@@ -10,7 +10,7 @@
   const curve = density.line({color: "model"});
   density.drag(x => ({mean: x}));
 
-  const all = panel({x: [4, 20], y: [2, 9], xlabel: "mean", ylabel: "standard deviation",
+  const all = panel({x: [3.5, 20.5], y: [1.625, 9.375], xlabel: "mean", ylabel: "standard deviation",
     title: "all candidates; the dot is yours"});
   const best = score(data.mean, Math.sqrt(data.var));
   // levels rather than a smooth ramp, so that the summit is seen
@@ -18,7 +18,7 @@
   const height = (mean, sigma) =>
     levels.filter(level => best - score(mean, sigma) < level).length / levels.length;
   all.heat(palettes.cividis)(
-    range(2, 9, 57).map(sigma => range(4, 20, 97).map(mean => height(mean, sigma))));
+    range(1.625, 9.375, 63).map(sigma => range(3.5, 20.5, 103).map(mean => height(mean, sigma))));
   const dot = all.handle();
   all.drag((mean, sigma) => ({mean, sigma}));
 

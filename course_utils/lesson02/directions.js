@@ -24,10 +24,10 @@
     ["forward, KL(p‖q)", q => kl(p, q)],
     ["reverse, KL(q‖p)", q => kl(q, p)],
   ].map(([title, divergence]) => {
-    const map = panel({x: [-4, 4], y: [0.5, 3.5], xlabel: "mean of q",
+    const map = panel({x: [-4.25, 4.25], y: [0.3, 3.7], xlabel: "mean of q",
       ylabel: "standard deviation of q", title});
-    const values = range(0.5, 3.5, 31).map(sigma =>
-      range(-4, 4, 65).map(mean => divergence(normal(mean, sigma))));
+    const values = range(0.3, 3.7, 35).map(sigma =>
+      range(-4.25, 4.25, 69).map(mean => divergence(normal(mean, sigma))));
     const least = Math.min(...values.flat());
     map.heat(palettes.cividis)(values.map(row => row.map(v =>
       steps.filter(step => v - least < step).length / steps.length)));

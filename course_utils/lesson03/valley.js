@@ -2,7 +2,7 @@
 // every step.
 ({panel, palettes, range}) => {
   const STEPS = 60;
-  const valley = panel({x: [-10, 3], y: [-2.5, 2.5], xlabel: "along", ylabel: "across",
+  const valley = panel({x: [-10.4, 3.4], y: [-2.75, 2.75], xlabel: "along", ylabel: "across",
     title: "the path; drag its start"});
   const heat = valley.heat(palettes.cividis);
   const trace = valley.line({color: "model", width: 1.5});
@@ -11,7 +11,7 @@
   valley.drag((along, across) => ({along, across}));
 
   const losses = panel({x: [0, STEPS], y: [1e-21, 1e4], log: {y: true}, xlabel: "step",
-    ylabel: "loss", title: "the loss", ticksY: [1e-20, 1e-10, 1]});
+    title: "the loss", ticksY: [1e-20, 1e-10, 1]});
   const curve = losses.line({color: "data"});
 
   const roll = ({lr, momentum, curvature, along, across}) => {
@@ -30,7 +30,7 @@
     const {curvature} = state;
     const loss = ([a, b]) => (a ** 2 + curvature * b ** 2) / 2;
     if (drawn !== curvature) {
-      heat(range(-2.5, 2.5, 50).map(b => range(-10, 3, 80).map(a =>
+      heat(range(-2.75, 2.75, 55).map(b => range(-10.4, 3.4, 85).map(a =>
         1 - Math.min(9, Math.floor(2.2 * Math.log10(1 + 20 * loss([a, b])))) / 9)));
       drawn = curvature;
     }
@@ -40,7 +40,7 @@
     trace(shown);
     visited(shown);
     start(state.along, state.across);
-    curve(path.map((at, step) => [step, Math.min(1e4, Math.max(1e-21, loss(at)))]));
+    curve(path.map((at, step) => [step, Math.max(1e-21, loss(at))]));
     const end = loss(path.at(-1));
     return {
       bound: 2 * (1 + state.momentum) / curvature, plain: 2 / curvature,

@@ -26,7 +26,8 @@ def gap() -> live.Explorable:
             live.Range("bend", 0, 1, 0.05, 0, "bend of the decoder"),
         ],
         "log p(x) is {evidence:.2f} nats. The ELBO is {reconstruction:.2f} (reconstruction) minus"
-        " {kl:.2f} (KL to the prior), {elbo:.2f}; the gap, KL to the posterior, is {gap:.2f}.",
+        " {kl_shown:.2f} (KL to the prior), {elbo:.2f}; the gap, KL to the posterior, is"
+        " {gap_shown:.2f}.",
         _numbers,
         still=_still(1, 0.5, 0.8, 0),
     )
@@ -55,6 +56,9 @@ def _numbers(x: float, mean: float, sigma: float, bend: float) -> dict[str, floa
         "kl": float(kl),
         "elbo": float(elbo),
         "gap": float(evidence - elbo),
+        # both sums in the sentence hold in the digits shown
+        "kl_shown": float(round(reconstruction, 2) - round(elbo, 2)),
+        "gap_shown": float(round(evidence, 2) - round(elbo, 2)),
     }
 
 

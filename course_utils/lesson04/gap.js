@@ -46,7 +46,7 @@
   const [onEvidence, onElbo] = [bounds.dots({color: "data", size: 6}), bounds.dots({color: "model", size: 6})];
   bounds.drag(bend => ({bend}));
 
-  const all = panel({x: [-2, 2], y: [0.1, 1.5], xlabel: "mean of q", ylabel: "standard deviation of q",
+  const all = panel({x: [-2.125, 2.125], y: [0.033, 1.567], xlabel: "mean of q", ylabel: "standard deviation of q",
     title: "the ELBO of every q; brighter is higher"});
   const heat = all.heat(palettes.cividis);
   const dot = all.handle();
@@ -65,7 +65,8 @@
       return -sum(weights.map((w, i) => w * joint[i])) / total
         - 0.5 * Math.log(2 * Math.PI * Math.E * sigma ** 2);
     };
-    const gaps = range(0.1, 1.5, 22).map(sigma => range(-2, 2, 33).map(mean => gap(mean, sigma)));
+    const gaps = range(0.033, 1.567, 24).map(sigma =>
+      range(-2.125, 2.125, 35).map(mean => gap(mean, Math.max(0.1, sigma))));
     const evidence = logSum(likelihood.map((l, i) => l + logPrior[i])) + Math.log(dz);
     heat(gaps.map(row => row.map(g =>
       levels.filter(level => g + evidence < level).length / levels.length)));
@@ -87,6 +88,9 @@
     onElbo([[bend, now.reconstruction - now.kl]]);
     landscape(x, bend, likelihood);
     dot(mean, sigma);
-    return {...now, elbo: now.reconstruction - now.kl};
+    // both sums in the sentence hold in the digits shown
+    const elbo = now.reconstruction - now.kl;
+    const [a, b, c] = [now.evidence, now.reconstruction, elbo].map(v => Math.round(100 * v) / 100);
+    return {...now, elbo, kl_shown: b - c, gap_shown: a - c};
   };
 }

@@ -44,8 +44,8 @@ def latent_map(
         "05.map",
         FOLDER / "map.js",
         [
-            live.Range("z1", -3, 3, 0.1, 0),
-            live.Range("z2", -3, 3, 0.1, 0),
+            live.Range("z1", -4, 4, 0.1, 0),
+            live.Range("z2", -4, 4, 0.1, 0),
             live.Range("width", widths[0], widths[-1], widths[1] - widths[0], 1, "w"),
             live.Choice("view", VIEWS, 0, "map"),
         ],

@@ -4,7 +4,7 @@
   const decode = feedForward(data.layers);
   const images = places => decode(Float64Array.from(places.flat())).map(v => 1 / (1 + Math.exp(-v)));
   const COLORS = ["#0072B2", "#D55E00", "#009E73", "#B0478A", "#555555"];
-  const map = panel({x: [-4, 4], y: [-4, 4], xlabel: "z1", ylabel: "z2", square: true,
+  const map = panel({x: [-4.25, 4.25], y: [-4.25, 4.25], xlabel: "z1", ylabel: "z2", square: true,
     title: "latents; drag the point"});
   const everywhere = map.heat(v => palettes.ink(0.75 * v));
   data.places.forEach(([x, y], i) => {
@@ -16,7 +16,7 @@
   rings([1, 2].map(r => turn.map(a => [r * Math.cos(a), r * Math.sin(a)])));
   const square = map.lines({color: "wrong", width: 2});
   const here = map.handle();
-  map.drag((z1, z2) => ({z1: Math.max(-3, Math.min(3, z1)), z2: Math.max(-3, Math.min(3, z2))}));
+  map.drag((z1, z2) => ({z1, z2}));
   const [COLUMNS, GAP] = [8, 2];
   const rows = data.uniform.length / COLUMNS;
   const one = image({width: 28, height: 28, stack: true, most: 150});
@@ -26,10 +26,10 @@
   // digits at every place of a grid, rows from bottom to top
   let sheet = null;
   const fill = () => {
-    const centers = range(-3.75, 3.75, 16);
+    const centers = range(-4, 4, 17);
     const all = images(centers.flatMap(b => centers.map(a => [a, b])));
-    sheet = range(0, 16 * 28 - 1, 16 * 28).map(y => range(0, 16 * 28 - 1, 16 * 28).map(x => {
-      const tile = Math.floor(y / 28) * 16 + Math.floor(x / 28);
+    sheet = range(0, 17 * 28 - 1, 17 * 28).map(y => range(0, 17 * 28 - 1, 17 * 28).map(x => {
+      const tile = Math.floor(y / 28) * 17 + Math.floor(x / 28);
       return all[tile * 784 + (27 - y % 28) * 28 + x % 28];
     }));
     everywhere(sheet);

@@ -39,6 +39,6 @@
       drawn = sigma;
     }
     here([[place, js(q)], [place, w1(q)]]);
-    return {js: js(q), w1: w1(q)};
+    return {js: Math.max(0, js(q)), w1: w1(q)};
   };
 }

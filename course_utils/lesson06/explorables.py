@@ -153,7 +153,7 @@ def _distances(place: float, sigma: float) -> dict[str, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         halves = [np.where(a > 0, a * np.log(a / middle), 0).sum() * dx for a in (p, q)]
     w1 = np.abs(((p - q) * dx).cumsum()).sum() * dx
-    return {"js": float(sum(halves) / 2), "w1": float(w1)}
+    return {"js": max(0.0, float(sum(halves) / 2)), "w1": float(w1)}
 
 
 def _density(at: Any, centers: Any, sigma: float) -> Any:
@@ -172,8 +172,8 @@ def _pull(x1: float, x2: float, sigma: float) -> dict[str, float]:
     own, ring = place.detach()[None].clone(), torch.as_tensor(RING)
     logit = (_density(place, ring, MODE) + 1e-12).log() - (_density(place, own, sigma)).log()
     (grad,) = torch.autograd.grad(torch.nn.functional.softplus(-logit), place)
-    pull1, pull2 = (-grad).tolist()
-    return {"pull1": pull1, "pull2": pull2, "strength": float(np.hypot(pull1, pull2))}
+    pull1, pull2 = (v if abs(v) >= 0.005 else 0.0 for v in (-grad).tolist())  # never -0.00
+    return {"pull1": pull1, "pull2": pull2, "strength": float(grad.norm())}
 
 
 def _still(place: float, sigma: float) -> Any:

@@ -67,7 +67,7 @@
     ticksY: [0, 1, 2], title: "losses: D blue, G orange"});
   for (const due of [Math.log(4), Math.log(2)]) curves.rule({color: "muted", width: 0.8})({y: due});
   const [curveD, curveG] = [curves.line({color: "data", width: 1}), curves.line({color: "model", width: 1})];
-  const from = panel({...low, x: [-6.4, 6.4], y: [-2.5, 2.5], ticksX: [-4, -2, 0, 2, 4],
+  const from = panel({...low, x: [-6.4, 6.4], y: [-2.7, 2.7], ticksX: [-4, -2, 0, 2, 4],
     ticksY: [-2, 0, 2], title: "noise z; drag the point"});
   const rulers = range(-2.25, 2.25, 13);
   const fine = range(-2.25, 2.25, 25);

@@ -32,7 +32,8 @@
     const tip = [x1 + pull[0] * length, x2 + pull[1] * length];
     arrow(head([x1, x2], tip));
     center(x1, x2);
-    return {pull1: pull[0], pull2: pull[1], strength};
+    const [pull1, pull2] = pull.map(v => (Math.abs(v) >= 0.005 ? v : 0)); // never -0.00
+    return {pull1, pull2, strength};
   };
 
   // the shaft and both barbs of an arrow, as one line

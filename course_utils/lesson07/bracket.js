@@ -49,7 +49,9 @@
   const force = sheet.lines({color: "model", width: 2.5});
   const [wide, deep, thick, round, newtons, ruler] = ["start", "start", "start", "start", "middle", "end"]
     .map(anchor => sheet.text({anchor}));
-  const handles = Array.from({length: 5}, () => sheet.handle(6));
+  const squares = sheet.lines({color: "other", fill: true});
+  const handles = Array.from({length: 5}, () => sheet.handle(6)); // unseen, above the squares
+  sheet.svg.querySelectorAll(".handle").forEach(node => { node.style.opacity = 0; });
 
   const bars = panel({x: [0, 1.5], y: [-7.7, 0.7], ticksX: [0, 0.5, 1, 1.5], ticksY: [],
     xlabel: "share used of what is allowed", height: 262});
@@ -62,8 +64,8 @@
   // where each handle is, and the measures that it sets when it is dragged
   const grips = ([w, h, b, t, d, e]) => [
     [w, h, (x, y) => ({width: x / scale, height: y / scale})],
-    [e, h - e, x => ({edge: x / scale})],
-    [w - e, h - e - d / 2, (x, y) => ({hole: 2 * (h - e - y) / scale})],
+    [e, h - e - d / 2 - 4, x => ({edge: x / scale})],
+    [w - e, h - e - d / 2 - 4, (x, y) => ({hole: 2 * (h - e - y - 4) / scale})],
     [SIDE + b, t / 2, x => ({depth: (x - SIDE) / scale})],
     [SIDE + t, 0.6 * h, x => ({thickness: (x - SIDE) / scale})],
   ];
@@ -107,13 +109,17 @@
     round(0, h + 6, `⌀ ${said[4]}, edge ${said[5]}`);
     thick(SIDE, h + 6, `t ${said[3]}`);
     ruler(203, 86, "20 mm");
-    grips([w, h, b, t, d, e]).forEach(([x, y], i) => handles[i](x, y));
+    const places = grips([w, h, b, t, d, e]);
+    places.forEach(([x, y], i) => handles[i](x, y));
+    squares(places.map(([x, y]) => box(x - 2.2, y - 2.2, x + 2.2, y + 2.2)));
   }
 
   let [last, mine] = [{}, null];
   return state => {
     const same = names => names.every(name => state[name] === last[name]);
     if (state.design !== YOURS && same(SETTINGS) && !same(MEASURES)) state.design = YOURS; // an edit
+    const other = last.design === YOURS && same(["design", ...MEASURES]) && !same(["variant"]);
+    if (other) state.design = 0; // another of the model's designs
     const back = state.design === YOURS && last.design !== YOURS && same(MEASURES);
     if (back && mine) Object.assign(state, mine); // to what the reader had before
     const raw = designed(state.load, state.limit, state.variant);

@@ -245,7 +245,12 @@
     return runs.map(({start, end}) => box(rowOf(start), columnOf(start), end - start));
   };
 
+  let last = {};
   return state => {
+    const same = names => names.every(name => state[name] === last[name]);
+    const asked = ["bedrooms", "living", "entrance", "variant"];
+    if (last.shown === 2 && same(["shown", "cells"]) && !same(asked)) state.shown = 0; // another plan
+    last = {...state};
     const {bedrooms, living, entrance, variant} = state;
     const [raw, repaired] = data.plans[[bedrooms, living, entrance, variant].join("")];
     const text = [raw, repaired, state.cells || raw][state.shown];

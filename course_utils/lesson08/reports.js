@@ -1,8 +1,15 @@
 // Reports on one match by several writers, whose names are hidden. Once the facts are shown, so are
 // the names: right facts are shaded, false ones crossed out.
-({data, words}) => {
+({data, words, state}) => {
   const facts = words({title: "facts of the match"});
   const blocks = data[0].reports.map(() => words({}));
+
+  // another match begins with its facts hidden
+  let number = state.match;
+  Object.defineProperty(state, "match", {enumerable: true, get: () => number, set(next) {
+    if (next !== number) state.check = false;
+    number = next;
+  }});
 
   return ({match, check}) => {
     const {box, reports, said} = data[match - 1];

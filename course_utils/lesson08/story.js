@@ -18,7 +18,6 @@
     const side = [scenes[parent].x > x ? -1 : 1, scenes[parent].x > x ? 1 : -1].find(s => fits(x + s * near));
     return side ? [x + side * near, y] : [x, y + 18 / high];
   };
-  const places = scenes.map(middle);
   // a line without what lies under labels
   const cut = ([x0, y0], [x1, y1], labels) => {
     const pieces = [[]];
@@ -51,6 +50,7 @@
     const at = i => [scenes[i].x, scenes[i].y];
     const shown = links.filter(l => visited.has(l.from));
     const name = i => (!known.has(i) ? "" : visited.has(i) ? scenes[i].place : "?");
+    const places = scenes.map((s, i) => middle({...s, place: name(i)}));
     const way = l => [0.6, 0.4].map((share, k) => share * at(l.from)[k] + (1 - share) * at(l.to)[k]);
     const labels = [...[...known].map(i => [places[i], name(i)]), ...shown.map(l => [way(l), l.way])];
     open(shown.flatMap(l => cut(at(l.from), at(l.to), labels)));

@@ -1,10 +1,10 @@
 // The forward process on a photograph: how much of it is left at step t, for two noise schedules.
-({data, image, panel, unpacked}) => {
+({data, image, panel, unpacked, range}) => {
   const {height, width, schedules} = data;
   const [x0, eps] = [unpacked(data.x0), unpacked(data.eps)];
   const T = schedules[0].length;
   const picture = image({width, height});
-  const shares = panel({x: [0, T - 1], y: [0, 1], xlabel: "t", ylabel: "ᾱ",
+  const shares = panel({x: [-0.03 * T, 1.03 * T], y: [-0.05, 1.05], ticksX: range(0, T, 6), xlabel: "t", ylabel: "ᾱ",
     title: "share of the variance that is data; drag"});
   const curves = schedules.map((_, k) => shares.line({color: "muted", dash: k ? "2 4" : "7 4"}));
   schedules.forEach((list, k) => curves[k](list.map((v, t) => [t, v])));
