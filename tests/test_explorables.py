@@ -6,6 +6,8 @@ import pytest
 from course_utils import widgets
 from course_utils.lesson01.drawing import masses_of_heads
 from course_utils.lesson02.drawing import all_forecasts, bands
+from course_utils.lesson04.explorables import gap
+from course_utils.lesson06.explorables import distances, pull
 from course_utils.lesson08.drawing import gates, story, two_gates
 
 
@@ -70,3 +72,16 @@ def test_a_band_reaches_two_standard_deviations_to_either_side():
         (pytest.approx(-2), pytest.approx(3)),
         (pytest.approx(-4), pytest.approx(4)),
     ]
+
+
+@pytest.mark.parametrize("x, mean, sigma, bend", [(1, 0.5, 0.8, 0), (0.3, -1.25, 0.45, 0.7)])
+def test_the_sums_in_the_sentence_of_the_elbo_hold_in_the_digits_shown(x, mean, sigma, bend):
+    shown = {k: round(v, 2) for k, v in gap().numbers(x, mean, sigma, bend).items()}
+    assert round(shown["reconstruction"] - shown["kl_shown"], 2) == shown["elbo"]
+    assert round(shown["elbo"] + shown["gap_shown"], 2) == shown["evidence"]
+    assert shown["kl_shown"] >= 0 and shown["gap_shown"] >= 0
+
+
+def test_no_sentence_says_minus_zero():
+    still = pull().numbers(0, 0, 1.5), distances().numbers(2, 0.3)
+    assert not any("-" in f"{v:.2f}" for numbers in still for v in numbers.values())
