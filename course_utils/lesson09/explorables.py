@@ -97,9 +97,9 @@ def paths() -> live.Explorable:
             live.Button("clear", "clear the drawing", {"kind": 4, "cleared": True}),
         ],
         "After {rounds:.0f} training steps the squared error is {eps_loss:.2f} for ε and"
-        " {v_loss:.2f} for v. Energy distance to the data: DDPM in 100 steps {ddpm:.3f}; in"
+        " {v_loss:.2f} for v. Energy distance to the data{older}: DDPM in 100 steps {ddpm:.3f}; in"
         " {n:.0f} steps DDIM {ddim:.3f}, flow {flow:.3f}.",
-        paths_by_torch.numbers,
+        lambda **values: paths_by_torch.numbers(**values) | {"older": ""},
         paths_by_torch.SETTINGS | {"drawing": net.HEART},
         _still_paths(),
         network=True,

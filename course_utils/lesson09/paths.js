@@ -146,6 +146,11 @@
   const lowest = d => Math.max(d, 0.003);
   let shownFilms, shownAt, drawn, numbers, lossesNow = {};
   const noCurves = () => [byDdim, byFlow].forEach(([curve]) => curve([]));
+  const filmAnew = () => {
+    frozen.forEach((net, k) => net.follow(smooth[k], 1));
+    [films, filmed] = [{}, count];
+    noCurves();
+  };
   // nothing is shown until it is computed
   const forget = () => {
     [shownFilms, drawn, numbers] = [null, {}, {ddpm: NaN, ddim: NaN, flow: NaN}];
@@ -170,25 +175,20 @@
     }
     if (rounds < count) begin();
     if (blank) curve.forEach(mark => mark([]));
-    if (blank) return {...numbers, eps_loss: NaN, v_loss: NaN, rounds: count, n: choices[steps]};
+    if (blank) return {...numbers, eps_loss: NaN, v_loss: NaN, rounds: count, n: choices[steps], older: ""};
     const from = performance.now();
     while (count < rounds && performance.now() < from + 0.6 * slice()) trainStep(kind);
-    const trained = performance.now(); // the samplers get as long, and more where training is done
-    const until = Math.max(2 * trained - from, trained + 0.4 * slice());
+    const trained = performance.now();
+    const until = trained + Math.max(0.4 * slice(), trained - from); // for the samplers
     const n = choices[steps];
     if (shownFilms && shownFilms[1].frames.length !== n + 1) forget();
     const wanted = [["ddpm", T], ["ddim", n], ["flow", n]];
-    if (filmed !== count && (filmed < 0 || complete(wanted, until))) {
-      frozen.forEach((net, k) => net.follow(smooth[k], 1));
-      [films, filmed] = [{}, count];
-      noCurves();
-    }
+    if (filmed < 0) filmAnew();
     const ready = complete(wanted, until);
     if (ready && shownFilms?.every((held, i) => held === film(...wanted[i])) !== true) {
       shownFilms = wanted.map(([name, n]) => film(name, n));
       shownAt = filmed;
     }
-    quality.title(!shownFilms || shownAt === count ? "distance over steps" : `distance, ${shownAt} steps trained`);
     let all = false; // how good after 1, 2, 4 ... steps
     if (ready && filmed === rounds) {
       all = complete(choices.flatMap(n => [["ddim", n], ["flow", n]]), until);
@@ -197,6 +197,7 @@
       byDdim[0](found("ddim"));
       byFlow[0](found("flow"));
     }
+    if (ready && filmed !== count) filmAnew(); // once what was filmed is shown
     if (lossesNow.count !== count) {
       const every = Math.ceil((losses.length + 1) / 100);
       curve.forEach((mark, k) => mark(Array.from({length: Math.floor(losses.length / every)}, (_, i) => {
@@ -216,9 +217,9 @@
         const {frames} = shownFilms[k];
         const at = Math.round(time * (frames.length - 1));
         samples(pairs(frames[at]));
-        const [eight, past] = [range(0, 7, 8), frames.slice(0, at + 1)];
-        path(eight.map(i => past.map(x => [x[2 * i], x[2 * i + 1]])));
-        heads(pairs(frames[at]).slice(0, 8));
+        const [some, past] = [range(0, 7, 8).slice(0, k ? 8 : 3), frames.slice(0, at + 1)];
+        path(some.map(i => past.map(x => [x[2 * i], x[2 * i + 1]])));
+        heads(pairs(frames[at]).slice(0, some.length));
         view.title(`${name}, step ${at} of ${frames.length - 1}`);
       });
       const [ddpm, ddim, flow] = shownFilms.map(held => held.distance);
@@ -228,6 +229,7 @@
       byFlow[1]([[n, lowest(flow)]]);
     }
     const {eps_loss, v_loss} = lossesNow;
-    return {...numbers, eps_loss, v_loss, rounds: count, n, more: !all};
+    const older = shownFilms && shownAt < count ? ` (at training step ${shownAt})` : "";
+    return {...numbers, eps_loss, v_loss, rounds: count, n, older, more: !all};
   };
 }
