@@ -179,6 +179,9 @@
     const from = performance.now();
     while (count < rounds && performance.now() < from + 0.6 * slice()) trainStep(kind);
     const trained = performance.now();
+    sheet.svg.closest(".explorable").querySelectorAll("span > button").forEach((button, i) => {
+      button.disabled = i < 2 && count >= high; // only to start again
+    });
     const until = trained + Math.max(0.4 * slice(), trained - from); // for the samplers
     const n = choices[steps];
     if (shownFilms && shownFilms[1].frames.length !== n + 1) forget();
