@@ -497,7 +497,7 @@ for beta1, counts in zip(fifteen["beta1"], fifteen["modes"], strict=True):
 # </details>
 #
 # **Train one yourself.** This GAN trains in the page; press *train*. First panel: what the discriminator says everywhere, with
-# data in blue, samples in orange, and arrows that show where the gradient of $G$'s loss moves a sample. Second: where $G$ puts
+# data in blue, samples in brown, and arrows that show where the gradient of $G$'s loss moves a sample. Second: where $G$ puts
 # a square grid of noise; cells are darker where samples are denser. Third: both losses; dashed, $\log 4$ and $\log 2$, their
 # values at the equilibrium with the default loss. (*Energy distance*: 0 only for equal distributions; lesson 09.) Drag the
 # point in the noise to see where it lands. Draw on either of the first two panels to make data of your own.

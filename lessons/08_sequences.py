@@ -596,9 +596,9 @@ drawing.bits_above(bits, entropy)
 # %% [markdown]
 # ## What the heads look at
 #
-# **Your turn.** Point at a word of this unseen report. The darker another word, the more the head looks at it to predict the
-# framed one. Below is what the Transformer and the LSTM expect there. Find the head that looks up the *scorer*, and one that
-# helps with *grammar*: "the singer of the fans" needs *sings*, not *sing*.
+# **Your turn.** Point at a word of this unseen report; a click keeps it. The darker another word, the more the head looks at
+# it to predict the framed one. Below is what the Transformer and the LSTM expect there. Find the head that looks up the
+# *scorer*, and one that helps with *grammar*: "the singer of the fans" needs *sings*, not *sing*.
 
 
 # %% tags=["folded"]
