@@ -274,15 +274,15 @@ def kl_grid(log_p, log_q):
 
 
 m, s = 0.5, 1.0  # mean and standard deviation of q
-log_pxz, log_q = log_joint(x_seen, 1), normal_logpdf(z, m, s**2)  # (1601,), (1601,)
+log_p, log_q = log_joint(x_seen, 1), normal_logpdf(z, m, s**2)  # (1601,), (1601,)
 log_prior = normal_logpdf(z, 0, 1)  # (1601,)
 
-reconstruction = (np.exp(log_mass(log_q)) * (log_pxz - log_prior)).sum()
+reconstruction = (np.exp(log_mass(log_q)) * (log_p - log_prior)).sum()
 kl = kl_grid(log_mass(log_q), log_mass(log_prior))
-gap = kl_grid(log_mass(log_q), log_mass(log_pxz))  # normalized, the joint is the posterior
+gap = kl_grid(log_mass(log_q), log_mass(log_p))  # normalized, the joint is the posterior
 
 z_q = m + s * runtime.rng(4).normal(size=400_000)  # (400000,) samples from q
-log_ratio = np.interp(z_q, z, log_pxz) - normal_logpdf(z_q, m, s**2)
+log_ratio = np.interp(z_q, z, log_p) - normal_logpdf(z_q, m, s**2)
 line_2, line_3 = np.log(np.exp(log_ratio).mean()), log_ratio.mean()
 line_4 = reconstruction - kl
 print(f"(1) log p(x)        {evidence:7.2f}   (2) log of the mean ratio {line_2:7.2f}")
@@ -505,7 +505,7 @@ print(f"VAE, ELBO per new digit: {vae_reconstruction:.2f} - {vae_kl:.2f} = {vae_
 with torch.no_grad():
     z_new, z_vae = prior(30), sample_z(mu_test, logvar_test)  # (30, 8), (797, 8)
     drawn = {name: torch.sigmoid(model.decode(z_new)) for name, model in [("VAE", vae), ("AE", ae)]}
-drawing.new_digits(x_test[:30].cpu(), drawn["VAE"].cpu(), drawn["AE"].cpu())
+drawing.new_digits(digits.x_test[:30].flatten(1), drawn["VAE"].cpu(), drawn["AE"].cpu())
 
 # %%
 drawing.lengths({"autoencoder": codes.cpu(), "VAE": z_vae.cpu()}, prior(2000).cpu())

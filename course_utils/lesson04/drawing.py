@@ -65,14 +65,17 @@ def colors_of_digits() -> Any:
 
 
 def new_digits(real: Any, vae: Any, autoencoder: Any) -> None:
-    """Real digits and what two decoders make of the same samples from the prior, (30, 64)."""
+    """Real digits, black and white as the decoders saw them, and what two decoders make of the same
+    samples from the prior, (30, 64).
+    """
     alt = (
         "Left: real digits. Middle: soft digits from the VAE, most of them readable. Right: gray"
         " smudges from the autoencoder."
     )
     fig, axes = plots.figure(1, 3, size=(11, 4.8), alt=alt)
     fig.get_layout_engine().set(wspace=0.08)
-    shown = {"real": real, "VAE, z from the prior": vae, "autoencoder, same z": autoencoder}
+    black = np.asarray(real) > 0.5
+    shown = {"real": black, "VAE, z from the prior": vae, "autoencoder, same z": autoencoder}
     for ax, (title, digits) in zip(axes, shown.items(), strict=True):
         _smooth(digits, ax, 5, title)
 

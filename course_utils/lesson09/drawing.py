@@ -73,8 +73,8 @@ def outputs(sheets: Mapping[str, Any], clean: Mapping[str, float]) -> None:
 
 
 def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: Any) -> None:
-    """What guidance buys and costs: shares of pictures, and the variety of those that obey. Thick:
-    this run; thin: the networks of the study.
+    """What guidance buys and costs: shares of pictures, those of the two withheld pairs, and the
+    variety of those that obey. Thick: this run; thin: the networks of the study.
     """
     scales = list(scores)
     alt = (
@@ -82,11 +82,12 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
         " often, and differently from network to network, and obeyed by a clean picture"
         f" {scores[1.0]['new, clean']:.2f} at w = 1, {scores[2.0]['new, clean']:.2f} at 2 and"
         f" {scores[4.0]['new, clean']:.2f} at 4; the share of clean pictures is"
-        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3. Right:"
+        f" {scores[2.0]['clean']:.2f} at 2 and {scores[3.0]['clean']:.2f} at 3. Middle:"
+        " green triangles are read as asked by all five networks, blue circles by some. Right:"
         f" the standard deviation of the center falls from {scores[1.0]['variety']:.2f} pixels at"
         f" w = 1 to {scores[2.0]['variety']:.2f} at 2; real pictures have {real:.2f}."
     )
-    _, (shares, variety) = plots.figure(1, 2, size=(11, 3.6), alt=alt)
+    _, (shares, pairs, variety) = plots.figure(1, 3, size=(13, 3.8), alt=alt)
     curves = (
         ("known", plots.DATA, "-"),
         ("new", plots.MODEL, "--"),
@@ -101,9 +102,10 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     shares.set_ylim(-0.03, 1.08)
     title = "thick: this run; thin: five other networks"
     shares.legend(
-        loc="lower center", ncols=4, bbox_to_anchor=(0.5, 1.0), frameon=False, title=title
+        loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0), frameon=False, title=title
     )
     plots.label(shares, "", "guidance scale w", "share of pictures")
+    withheld_pairs(pairs, study)
     upto = 6  # beyond w = 3 fewer pictures are clean
     for values in study["variety"]:
         variety.plot(
@@ -117,6 +119,21 @@ def guidance(scores: Mapping[float, Mapping[str, float]], real: float, study: An
     )
     variety.set_ylim(0, 1.2 * real)
     plots.label(variety, "variety: std of the center, in pixels", "guidance scale w", "")
+
+
+def withheld_pairs(ax: Any, study: Any) -> None:
+    """How often pictures of each new pair read as asked: a line for each network of the study."""
+    for name, color, mark in (
+        ("green triangle", plots.OTHER, "^"),
+        ("blue circle", plots.DATA, "o"),
+    ):
+        for k, values in enumerate(study[name]):
+            label = name if k == 0 else None
+            ax.plot(study["w"], values, color=color, marker=mark, linewidth=0.8, label=label)
+    ax.set_ylim(-0.03, 1.08)
+    title = "five other networks, by pair"
+    ax.legend(loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0), frameon=False, title=title)
+    plots.label(ax, "", "guidance scale w", "share read as asked")
 
 
 def caption_trajectory(
