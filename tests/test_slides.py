@@ -119,6 +119,7 @@ def test_a_slide_without_a_heading_has_its_section_above_it(deck):
     assert deck[2].startswith("<header>A bell</header>") and "<header>" not in deck[1]
     parts = ["<h2>Bells</h2>", "<h2>Exercise 1.1</h2>", "<pre></pre>"]
     assert slides.headed(parts)[2] == "<header>Bells</header><pre></pre>"
+    assert slides.headed(['<p>See <a href="01.ipynb">01</a>.</p>']) == ["<p>See 01.</p>"]
 
 
 def test_a_place_to_stop_has_a_slide_and_folded_code_has_none():

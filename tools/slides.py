@@ -33,6 +33,7 @@ from tools.source import without_magics
 
 OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
+LINK = re.compile(r"<a [^>]*>(.*?)</a>", re.S)
 STOP = re.compile(r"^> \*\*(A good place to stop)\.\*\* (.*(?:\n> .*)*)", re.M)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 LINES = 14  # of code on one slide
@@ -92,8 +93,8 @@ def deck(book: nbformat.NotebookNode, blank: nbformat.NotebookNode) -> list[str]
 
 
 def headed(made: list[str]) -> list[str]:
-    """Each slide without a heading gets that of its section, small."""
-    section = ""
+    """Each slide without a heading gets that of its section, small; links become plain words."""
+    made, section = [LINK.sub(r"\1", slide) for slide in made], ""
     for i, slide in enumerate(made):
         found = re.search("<h2>(?!Exercise)(.*?)</h2>", slide, flags=re.S)
         section = found[1] if found else section
@@ -317,7 +318,7 @@ def page(title: str, slides: list[str], mathjax: str = "") -> str:
     math = MATHJAX.format(mathjax) if mathjax else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta'
-        f' charset="utf-8"><title>{html.escape(title)}</title>'
+        f' charset="utf-8"><link rel="icon" href="data:,"><title>{html.escape(title)}</title>'
         f"<style>\n{style}</style>{math}</head>\n<body>\n{body}\n<nav></nav>\n<script>\n{keys}</script></body></html>\n"
     )
 
