@@ -1757,9 +1757,9 @@ drawing.table({"mean estimate": ".2f", "truth in the interval": ".1%"}, coverage
 # | METR, 24 February 2026 | a similar design with later tools: 10 of these developers, and 47 new ones | 18% less (38 less to 9 more); 4% less (15 less to 9 more) |
 #
 # The first three do not contradict each other: other people, other tasks, other tools. The fourth comes from the authors of
-# the third, who do not trust it. By then, many developers declined to take part without AI, and 30 to 50% held back tasks that
-# they wanted it for. So those whom AI helps most are missing, and the authors are changing the design. Selection broke the
-# comparison again, this time *inside* a randomized trial.
+# the third, who do not trust it. By then, many developers declined to take part without AI, and 30 to 50% said that they held
+# back tasks that they wanted it for. So those whom AI helps most are missing, and the authors are changing the design.
+# Selection broke the comparison again, this time *inside* a randomized trial.
 #
 # In a call center, beginners gained most and the experienced little (Brynjolfsson, Li & Raymond 2025). How generative AI changes
 # *your* work is a question for a trial at your desk: toss a coin for each task, and keep the times. A person with a tool is not

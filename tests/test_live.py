@@ -310,6 +310,25 @@ def test_a_picture_moves_by_pointer_and_by_keyboard(name, page):
 
 
 @needs_browser
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("name, high", [("06.gan", 2000), ("09.paths", 1000)])
+def test_training_can_only_start_again_once_it_has_ended(name, high, page):
+    root = page.locator(f'[data-explorable="{name}"]').first
+    root.evaluate("(root, high) => { root.slice = 2000; root.set({rounds: high}); }", high)
+    page.wait_for_function(
+        "([root, high]) => root.numbers.rounds === high",
+        arg=[root.element_handle(), high],
+        timeout=180_000,
+    )
+    run, one, again = root.locator("span > button").all()[:3]
+    assert run.is_disabled() and one.is_disabled()
+    again.click()
+    page.wait_for_function("root => root.numbers.rounds === 0", arg=root.element_handle())
+    assert not run.is_disabled() and not one.is_disabled()
+
+
+@needs_browser
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["06.gan", "09.paths"])
 def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page):
@@ -330,6 +349,7 @@ def test_a_network_trains_pauses_and_starts_again_and_takes_a_drawing(name, page
         arg=[root.element_handle(), rounds],
     )
     assert root.evaluate(reached) == rounds + 1
+    assert not run.is_disabled() and not again.is_disabled()
     again.click()
     page.wait_for_function("root => root.numbers.rounds === 0", arg=root.element_handle())
     sheet = root.locator("svg.touchable").first

@@ -46,3 +46,19 @@ def test_running_a_study_ships_what_it_found(tmp_path, monkeypatch, capsys):
         assert archive["a"].tolist() == [1, 2] and str(archive["script"]) == studies.script_hash(
             "tiny"
         )
+
+
+def test_lesson_09_says_what_the_five_painters_did():
+    found = data.study("painters")
+    text = (ROOT / "lessons/09_images_and_maps.py").read_text(encoding="utf-8")
+    said = " ".join(text.replace("\n#", "").split())
+
+    def percent(share):  # as the lesson prints it
+        return round(100 * float(f"{share:.2f}"))
+
+    one, three = (list(found["w"]).index(w) for w in (1, 3))
+    for name in ("green triangle", "blue circle"):
+        shares = found[name][:, one]
+        assert f"{percent(shares.min())} to {percent(shares.max())}% of the {name}s" in said
+    most = percent(found["clean, unclipped"][:, three].max())
+    assert f"at most {most}% are clean at $w = 3$" in said

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import html
+import math
 import re
 import shutil
 from pathlib import Path
@@ -25,7 +26,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools import site
+from tools import grammar, site
 from tools.build import ROOT, solved_path
 from tools.predictions import FOLD, FORMULA, PLAIN, QUESTION, SHOWN, told
 from tools.run_lesson import lessons
@@ -34,7 +35,7 @@ from tools.source import without_magics
 OUT = ROOT / "docs/_build/slides"
 HIDDEN = ("setup", "check:", "help:", "solved", "studio")
 LINK = re.compile(r"<a [^>]*>(.*?)</a>", re.S)
-STOP = re.compile(r"^> \*\*(A good place to stop)\.\*\* (.*(?:\n> .*)*)", re.M)
+STOP = re.compile(rf"^{grammar.PARTS['stop']} (.*(?:\n> .*)*)", re.M)
 TASK = re.compile(r"^### (Exercise \d[^\n]*)\n(.*?)(?=^#|\Z)", re.S | re.M)
 LINES = 14  # of code on one slide
 WIDE = 84  # letters of code in a line; a longer one takes two
@@ -139,15 +140,6 @@ def prose(text: str, known: str = "") -> list[str]:
         body = shown_elsewhere.sub("", body)
     body = body.strip()
     predicted = predictions(text, known)
-    answers = [
-        f'<h2 class="part">{_inline(title)}</h2>{markdown2html(part)}'
-        for title, answer in FOLD.findall(text)
-        for part in parted(answer)
-    ]
-    answers += [
-        f'<h2 class="part">{title}</h2>{markdown2html(said.replace(chr(10) + "> ", " "))}'
-        for title, said in STOP.findall(text)
-    ]
     formulas = [
         f'<div class="formula">{html.escape(found)}</div>' for found in FORMULA.findall(body)
     ]
@@ -162,9 +154,22 @@ def prose(text: str, known: str = "") -> list[str]:
         pieces += predicted
     else:  # a bare heading stands above its first prediction
         pieces = [pieces[0] + "".join(predicted[:1]), *predicted[1:]]
-    first, *more = pieces + answers or [""]
+    first, *more = pieces + answers(text) or [""]
     notes = f"<aside>{markdown2html(body)}</aside>" if body else ""
     return [first + notes, *more] if first or notes else []
+
+
+def answers(text: str) -> list[str]:
+    """What stands after a figure or an exercise: each fold below its title, and a place to stop."""
+    made = [
+        f'<h2 class="part">{_inline(title)}</h2>{markdown2html(part)}'
+        for title, answer in FOLD.findall(text)
+        for part in parted(answer)
+    ]
+    for said in STOP.findall(text):
+        lines = said.replace("\n> ", " ")
+        made.append(f'<h2 class="part">A good place to stop</h2>{markdown2html(lines)}')
+    return made
 
 
 def opening(text: str) -> str:
@@ -263,11 +268,12 @@ def chunks(text: str) -> list[str]:
     while (height := tall("\n".join(lines[first:]))) > LINES:
         ends = range(first + 1, len(lines))
         most = max(i for i in ends if tall("\n".join(lines[first:i])) <= LINES)
-        even = first - (first - len(lines)) // -(-height // LINES)
+        parts_left = math.ceil(height / LINES)
+        even = min(most, first + math.ceil((len(lines) - first) / parts_left))
         places = [i for i in starts if first + (most - first) // 3 < i <= most] or [most]
         cut = min(
             places,
-            key=lambda i: (len(lines) - i < 3, lines[i][:1].isspace(), abs(i - min(even, most))),
+            key=lambda i: (len(lines) - i < 3, lines[i][:1].isspace(), abs(i - even)),
         )
         parts.append("\n".join(lines[first:cut]).strip("\n"))
         first = cut
@@ -281,7 +287,7 @@ def statements(text: str) -> list[int]:
         inner = [node for node in ast.iter_child_nodes(parent) if isinstance(node, ast.stmt)]
         for node in inner[isinstance(parent, ast.FunctionDef | ast.ClassDef) :]:
             decorators = [each.lineno for each in getattr(node, "decorator_list", [])]
-            start = min(node.lineno, *decorators, node.lineno) - 1
+            start = min([node.lineno, *decorators]) - 1
             while start and lines[start - 1].lstrip().startswith("#"):
                 start -= 1
             starts.add(start)

@@ -80,7 +80,7 @@
     drawing.push([x, y]);
     known = null;
     return {kind: 4};
-  });
+  }, true);
   draws(judged);
   draws(made);
 
@@ -154,9 +154,6 @@
     looked = `${count} ${loss}`;
     const [x, y] = G.forward(Float64Array.of(z1, z2));
     const [logit] = D.forward(Float64Array.of(x, y));
-    judged.svg.closest(".explorable").querySelectorAll("span > button").forEach((button, i) => {
-      button.disabled = i < 2 && count >= high; // only to start again
-    });
     chosen(z1, z2);
     landed(x, y);
     return {...numbers, rounds: count, more: count < rounds && !blank, x, y, probability: sigmoid(logit)};

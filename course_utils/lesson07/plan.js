@@ -213,7 +213,7 @@
     const row = Math.min(ROWS - 1, Math.floor(y / CELL));
     const column = Math.min(COLUMNS - 1, Math.floor(x / CELL));
     return pressed ? press(row, column) : moveTo(row, column);
-  });
+  }, true);
   sheet.svg.addEventListener("lostpointercapture", () => {
     hold = null;
     set({});

@@ -111,7 +111,7 @@
     drawing.push([x, y]);
     known = null;
     return {kind: 4};
-  });
+  }, true);
   const curves = panel({x: [0, high], y: [0, 3], ticksX: [0, high / 2, high], ticksY: [0, 1, 2], ...low,
     title: "loss of ε and v (dashed)"});
   const curve = [curves.line({color: "other", width: 1.5}), curves.line({color: "wrong", width: 1.5, dash: "5 3"})];
@@ -179,9 +179,6 @@
     const from = performance.now();
     while (count < rounds && performance.now() < from + 0.6 * slice()) trainStep(kind);
     const trained = performance.now();
-    sheet.svg.closest(".explorable").querySelectorAll("span > button").forEach((button, i) => {
-      button.disabled = i < 2 && count >= high; // only to start again
-    });
     const until = trained + Math.max(0.4 * slice(), trained - from); // for the samplers
     const n = choices[steps];
     if (shownFilms && shownFilms[1].frames.length !== n + 1) forget();

@@ -181,10 +181,9 @@ function makePanel(box, {x, y, xlabel = "", ylabel = "", title = "", log = {}, t
       };
     },
     // state to set, from x and y of the data, and whether the pointer was pressed just now. A finger
-    // scrolls unless it taps or starts near a handle; without handles it drags sideways. A panel with
-    // axes that asks for `pressed` is to draw on.
-    drag(toState) {
-      const drawn = toState.length > 2 && ticksX?.length !== 0;
+    // scrolls unless it taps or starts near a handle; without handles it drags sideways; what is
+    // `drawn` on never scrolls.
+    drag(toState, drawn = false) {
       svg.classList.add("touchable");
       svg.classList.toggle("drawn", drawn);
       const move = (event, pressed) => {
@@ -454,6 +453,7 @@ function makeTrainer(spec, bar, state, set, root) {
     show(value) {
       run.textContent = value > reached() ? "❚❚ pause" : `▶ ${spec.label}`;
       output.textContent = `${reached()} ${spec.unit}s`;
+      run.disabled = one.disabled = reached() >= spec.high;
     },
   };
 }
